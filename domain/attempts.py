@@ -1,0 +1,300 @@
+"""What to do next about a refund that is due: send it, ask about it, or call a person (DESIGN section 5).
+
+`take` is the claim: it marks what will be done and commits before anything is sent.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain import events, findings, schedules
+from domain.database import rows, transaction
+from domain.findings import FindingKind, Found
+from domain.idempotency import Cause
+from domain.lifecycle import State
+from domain.models import Connection, Payment, Refund
+from domain.money import Money
+from domain.moves import News, move
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Capability, RefundOrder
+
+WORKER: Final = "worker"
+_KEY_MARGIN: Final = timedelta(hours=1)  # a key is not used in the last hour of its life
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the worker must do now, without any transaction open."""
+
+    order: RefundOrder
+    connection_id: UUID
+    merchant_id: UUID
+    refund_id: UUID
+    attempt: int
+    cause: Cause
+    able: Capability
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Work):
+    """Send the order as attempt `attempt`, unless `time.monotonic()` has passed `send_before`."""
+
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Work):
+    """Ask the PSE about the order. `asked_at` (the database's clock) fences what it says."""
+
+    asked_at: datetime
+
+
+async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | None:
+    """Claim a due refund for one step; None when it is not due, or when only a person can go on."""
+    started = time.monotonic()
+    async with transaction():
+        refund, now = await _due(refund_id)
+        if refund is None:
+            return None
+        taken = _Taken(refund, now, lease_seconds, started + lease_seconds - send_seconds)
+        payment = await Payment.get(id=refund.payment_id)
+        connection = await Connection.get(id=refund.connection_id)
+        able = capability(connection.pse, payment.method)
+        last = await _last_attempt(refund.id)
+        if refund.state is State.REQUESTED:
+            return await _send(taken, payment, connection, able, last)
+        if refund.state is State.SUBMITTED:
+            return await _doubt(taken, payment, connection, able, last)
+        if refund.state in (State.AWAITING_APPROVAL, State.AWAITING_DESTINATION):
+            return None
+        return await _ask(taken, payment, connection, able, last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    refund: Refund
+    now: datetime
+    lease_seconds: float
+    send_before: float
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.refund.request_id, WORKER)
+
+
+async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
+    found = await rows(
+        "SELECT now() AS now FROM refunds WHERE id = $1 AND due_at <= now() FOR UPDATE SKIP LOCKED", refund_id
+    )
+    if not found:
+        return None, datetime.min
+    return await Refund.get(id=refund_id), found[0]["now"]
+
+
+async def _last_attempt(refund_id: UUID) -> dict[str, Any] | None:
+    found = await rows("SELECT * FROM attempts WHERE refund_id = $1 ORDER BY number DESC LIMIT 1", refund_id)
+    return found[0] if found else None
+
+
+async def postpone(refund_id: UUID, seconds: float | None) -> None:
+    """Look at the refund again in so many seconds; None: when somebody says so."""
+    await rows(
+        "UPDATE refunds SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 RETURNING id",
+        refund_id,
+        seconds,
+    )
+
+
+def order_of(
+    refund: Refund, payment: Payment, connection: Connection, attempt: int, *, succeeded: bool | None = None
+) -> RefundOrder:
+    """The order as its connector needs it."""
+    return RefundOrder(
+        base_url=connection.base_url,
+        reference=refund.reference,
+        payment_reference=payment.pse_reference,
+        pse_refund_reference=refund.pse_refund_reference,
+        method=payment.method,
+        amount=Money(refund.amount, refund.currency),
+        captured=Money(payment.captured, payment.currency),
+        attempt=attempt,
+        succeeded=refund.state in (State.SUCCEEDED, State.RETURNED) if succeeded is None else succeeded,
+        description=refund.note,
+    )
+
+
+async def _send(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
+) -> Send | None:
+    refund = taken.refund
+    if able.window is not None and taken.now > payment.captured_at + able.window:
+        news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
+        await move(refund, State.EXPIRED, taken.cause, news, due_in=None)
+        return None
+    number = (last["number"] if last else 0) + 1
+    await _open(taken, number)
+    news = News("SUBMITTED", detail={"attempt": number})
+    await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
+    return _sending(taken, payment, connection, able, number)
+
+
+def _sending(taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int) -> Send:
+    return Send(
+        order=order_of(taken.refund, payment, connection, number),
+        connection_id=connection.id,
+        merchant_id=connection.merchant_id,
+        refund_id=taken.refund.id,
+        attempt=number,
+        cause=taken.cause,
+        able=able,
+        send_before=taken.send_before,
+    )
+
+
+async def _open(taken: _Taken, number: int) -> None:
+    await rows(
+        "INSERT INTO attempts (refund_id, number, claimed_until, sent_at, refusal) "
+        "VALUES ($1, $2, now() + make_interval(secs => $3::float8), now(), false) RETURNING id",
+        taken.refund.id,
+        number,
+        taken.lease_seconds,
+    )
+
+
+async def _doubt(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
+) -> Send | Ask | None:
+    assert last is not None, "A refund is SUBMITTED by opening an attempt."
+    live = last["ended_at"] is None
+    if live and last["claimed_until"] <= taken.now:
+        await _lose(taken, last["number"])
+        live = False
+    if able.look_up:
+        return await _ask(taken, payment, connection, able, last)
+    if live:
+        await postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
+        return None
+    if able.key_lifetime is not None and await _key_lives(taken, able.key_lifetime):
+        return await _resend(taken, payment, connection, able, last["number"] + 1)
+    await call_person(taken.refund, taken.cause, "This PSE can neither be asked nor be sent the same order again.")
+    return None
+
+
+async def _lose(taken: _Taken, number: int) -> None:
+    await rows(
+        "UPDATE attempts SET ended_at = now(), outcome = 'IN_DOUBT', code = 'WORKER_LOST', "
+        "  message = 'The worker that sent this ended before it could record the answer.' "
+        "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
+        taken.refund.id,
+        number,
+    )
+    await rows(
+        "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()) WHERE id = $1 RETURNING id", taken.refund.id
+    )
+    await _event(taken.refund, "IN_DOUBT", taken.cause, "WORKER_LOST", "The worker ended in the middle of the call.")
+
+
+async def _key_lives(taken: _Taken, lifetime: timedelta) -> bool:
+    (first,) = await rows("SELECT min(sent_at) AS sent_at FROM attempts WHERE refund_id = $1", taken.refund.id)
+    return bool(taken.now < first["sent_at"] + lifetime - min(_KEY_MARGIN, lifetime / 10))
+
+
+async def _resend(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
+) -> Send | None:
+    if taken.refund.needs_person_since is not None:
+        await postpone(taken.refund.id, schedules.ESCALATION_SECONDS)
+        return None
+    await _open(taken, number)
+    await _event(taken.refund, "SUBMITTED", taken.cause, None, None, {"attempt": number})
+    await postpone(taken.refund.id, taken.lease_seconds)
+    return _sending(taken, payment, connection, able, number)
+
+
+async def _ask(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
+) -> Ask | None:
+    refund = taken.refund
+    if not able.look_up:
+        await _wait_for_the_pse(taken)
+        return None
+    await postpone(refund.id, taken.lease_seconds)
+    number = last["number"] if last else 0
+    return Ask(
+        order=order_of(refund, payment, connection, number),
+        connection_id=connection.id,
+        merchant_id=connection.merchant_id,
+        refund_id=refund.id,
+        attempt=number,
+        cause=taken.cause,
+        able=able,
+        asked_at=taken.now,
+    )
+
+
+async def _wait_for_the_pse(taken: _Taken) -> None:
+    """Without a look-up only a webhook, a report or a person can go on; a schedule decides when a person is called."""
+    refund = taken.refund
+    if refund.state is not State.PENDING:
+        await postpone(refund.id, None)
+        return
+    if schedules.PENDING.ended(refund.asks):
+        await open_overdue(refund)
+    await rows("UPDATE refunds SET asks = asks + 1 WHERE id = $1 RETURNING id", refund.id)
+    await postpone(refund.id, schedules.PENDING.delay(refund.asks))
+
+
+async def call_person(refund: Refund, cause: Cause, why: str) -> None:
+    """Only a person can end this doubt: say so on the refund, open the finding, and remind daily."""
+    await rows(
+        "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1 RETURNING id",
+        refund.id,
+    )
+    await postpone(refund.id, schedules.ESCALATION_SECONDS)
+    if refund.needs_person_since is None:
+        await _event(refund, "NEEDS_PERSON", cause, "DOUBT_UNRESOLVED", why)
+    await findings.open_finding(
+        Found(
+            kind=FindingKind.DOUBT_UNRESOLVED,
+            merchant_id=refund.merchant_id,
+            connection_id=refund.connection_id,
+            fingerprint=f"doubt/{refund.id}",
+            amount=Money(refund.amount, refund.currency),
+            explanation=f"Whether refund {refund.reference} was paid is not known. {why}",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+        )
+    )
+
+
+async def open_overdue(refund: Refund) -> None:
+    """The PSE has had the order for longer than any of its kind should take."""
+    await findings.open_finding(
+        Found(
+            kind=FindingKind.PENDING_TOO_LONG,
+            merchant_id=refund.merchant_id,
+            connection_id=refund.connection_id,
+            fingerprint=f"pending/{refund.id}",
+            amount=Money(refund.amount, refund.currency),
+            explanation=f"The PSE has refund {refund.reference} since {refund.updated_at:%Y-%m-%d} and has not decided.",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+        )
+    )
+
+
+async def _event(
+    refund: Refund, kind: str, cause: Cause, code: str | None, message: str | None, detail: Any = None
+) -> None:
+    await events.append(
+        {"id": refund.id, "merchant_id": refund.merchant_id},
+        kind,
+        refund.state,
+        cause,
+        previous=refund.state,
+        code=code,
+        message=message,
+        detail=detail,
+    )

@@ -1,0 +1,58 @@
+"""A merchant's account at a PSE: making one, and opening its credentials for the one who sends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from domain import secrets
+from domain.models import Connection
+from domain.problems import InvalidInput
+from domain.pse.registry import connector
+from domain.pse.vocabulary import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """An account at a PSE. `base_url` is host and path prefix; `secrets` are sealed before they are stored."""
+
+    pse: str
+    name: str
+    base_url: str
+    client_id: str
+    secrets: Mapping[str, str]
+    default_store_id: UUID
+    token_url: str | None = None
+
+
+async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connection:
+    """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
+    connector(new.pse)
+    for url in (new.base_url, new.token_url):
+        if url is not None and not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://sandbox")):
+            raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "baseUrl"])
+    connection_id = uuid4()
+    return await Connection.create(
+        id=connection_id,
+        merchant_id=merchant_id,
+        pse=new.pse,
+        name=new.name,
+        base_url=new.base_url.rstrip("/"),
+        token_url=new.token_url,
+        client_id=new.client_id,
+        sealed_secrets=secrets.seal(key, new.secrets, place_of(connection_id)),
+        default_store_id=new.default_store_id,
+    )
+
+
+def credentials_of(connection: Connection, key: bytes) -> Credentials:
+    """The connection's credentials in clear. Raises Unsealable."""
+    return Credentials(
+        base_url=connection.base_url,
+        client_id=connection.client_id,
+        secrets=secrets.unseal(key, bytes(connection.sealed_secrets), place_of(connection.id)),
+        token_url=connection.token_url,
+    )
+
+
+def place_of(connection_id: UUID) -> str:
+    return f"connections/{connection_id}"

@@ -1,0 +1,191 @@
+"""PostgreSQL: the connection, the migrations, and who may do what to which table.
+
+The owner migrates; the application's role owns nothing and holds exactly the grants of `GRANTS` (DESIGN 3.5).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.migrations.executor import MigrationExecutor
+from tortoise.transactions import in_transaction
+
+Row = Mapping[str, Any]
+
+_READ_ADD: Final = ("SELECT", "INSERT")
+_READ_ADD_CHANGE: Final = ("SELECT", "INSERT", "UPDATE")
+GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "merchants": _READ_ADD,
+    "stores": _READ_ADD,
+    "tokens": (*_READ_ADD, "UPDATE (revoked_at)"),
+    "connections": _READ_ADD_CHANGE,
+    "payments": (
+        *_READ_ADD,
+        "UPDATE (reserved, refunded, taken_by_bank, tax_allocated)",
+    ),
+    "refunds": _READ_ADD_CHANGE,
+    "idempotency_keys": _READ_ADD,
+    "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
+    "attempts": (*_READ_ADD, "UPDATE (ended_at, outcome, code, message, refusal)"),
+    "events": _READ_ADD,
+    "calls": _READ_ADD,
+    "answers": _READ_ADD,
+    "ledger_entries": _READ_ADD,
+    "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result)"),
+    "notice_refunds": _READ_ADD,
+    "reports": (*_READ_ADD, "UPDATE (superseded_at)"),
+    "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
+    "reconciliation_runs": _READ_ADD_CHANGE,
+    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
+    "tortoise_migrations": ("SELECT",),
+    "demo_marks": _READ_ADD,
+}
+_MIGRATION_LOCK: Final = 0x657374  # any number will do, as long as every migrating process takes the same one
+
+
+class DatabaseError(RuntimeError):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+def config(url: str, *, pool_max: int = 10) -> dict[str, Any]:
+    """Tortoise's configuration for a PostgreSQL URL."""
+    parts = urlsplit(url)
+    credentials = {
+        "host": parts.hostname,
+        "port": parts.port or 5432,
+        "user": parts.username,
+        "password": parts.password,
+        "database": parts.path.removeprefix("/"),
+        "minsize": 1,
+        "maxsize": pool_max,
+        "server_settings": {"timezone": "UTC"},
+    }
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {
+            "models": {
+                "models": ["domain.models"],
+                "default_connection": "default",
+                "migrations": "domain.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+# Where makemigrations looks (pyproject: tool.tortoise); it only compares models with migrations and opens no connection.
+TORTOISE_CONFIG: Final = config("postgres://estorno_owner@127.0.0.1:5432/estorno")
+
+
+@asynccontextmanager
+async def connected(url: str, *, pool_max: int = 10) -> AsyncIterator[None]:
+    """Open the pool for the life of a process or a test."""
+    await open_pool(url, pool_max=pool_max)
+    try:
+        yield
+    finally:
+        await close_pool()
+
+
+async def open_pool(url: str, *, pool_max: int = 10) -> None:
+    """Raises DatabaseError when the database cannot be reached."""
+    await _reachable(url)
+    await Tortoise.init(config=config(url, pool_max=pool_max), _enable_global_fallback=True)
+
+
+async def close_pool() -> None:
+    await Tortoise.close_connections()
+
+
+def connection() -> BaseDBAsyncClient:
+    """The current connection: the transaction's inside one, else the pool."""
+    return get_connection("default")
+
+
+async def rows(sql: str, *values: Any) -> list[dict[str, Any]]:
+    """Run one statement on the current connection and give its rows."""
+    found: list[dict[str, Any]] = await connection().execute_query_dict(sql, list(values))
+    return found
+
+
+transaction = in_transaction
+
+
+async def _reachable(url: str) -> None:
+    parts = urlsplit(url)
+    place = f"{parts.hostname}:{parts.port or 5432}"
+    try:
+        probe = await asyncpg.connect(url, timeout=10)
+    except (OSError, TimeoutError) as error:
+        raise DatabaseError(
+            f"PostgreSQL at {place} cannot be reached ({error}); start it or correct DATABASE_URL."
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise DatabaseError(f"PostgreSQL at {place} refuses the connection: {error}.") from error
+    await probe.close()
+
+
+async def pending(url: str) -> list[str]:
+    """The names of the migrations that the database at `url` still lacks."""
+    await _reachable(url)
+    await Tortoise.init(config=config(url, pool_max=1), _enable_global_fallback=True)
+    try:
+        executor = MigrationExecutor(get_connection("default"), config(url)["apps"])
+        await executor.loader.build_graph()
+        known = {key.name for key in executor.loader.graph.nodes}
+        return sorted(known - await _applied())
+    finally:
+        await Tortoise.close_connections()
+
+
+async def _applied() -> set[str]:
+    if not await rows("SELECT 1 AS one FROM pg_tables WHERE tablename = 'tortoise_migrations'"):
+        return set()
+    return {row["name"] for row in await rows("SELECT name FROM tortoise_migrations")}
+
+
+async def migrate(owner_url: str, app_role: str) -> list[str]:
+    """Bring the database up to date as its owner and grant the application's role what `GRANTS` says.
+
+    Safe to run by several processes at once. Gives the names of the migrations it applied.
+    """
+    await _reachable(owner_url)
+    guard = await asyncpg.connect(owner_url)
+    try:
+        await guard.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        lacking = await pending(owner_url)
+        if lacking:
+            await _apply(owner_url)
+        await _grant(guard, app_role)
+        return lacking
+    finally:
+        await guard.close()
+
+
+async def _apply(owner_url: str) -> None:
+    await Tortoise.init(config=config(owner_url, pool_max=1), _enable_global_fallback=True)
+    try:
+        executor = MigrationExecutor(get_connection("default"), config(owner_url)["apps"])
+        await executor.migrate(direction="forward")
+    finally:
+        await Tortoise.close_connections()
+
+
+async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
+    if await owner.fetchval("SELECT current_user") == app_role:
+        return
+    role = await owner.fetchval("SELECT quote_ident($1)", app_role)
+    database = await owner.fetchval("SELECT quote_ident(current_database())")
+    async with owner.transaction():
+        await owner.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+        await owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        await owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
+        for table, privileges in GRANTS.items():
+            await owner.execute(f"GRANT {', '.join(privileges)} ON {table} TO {role}")

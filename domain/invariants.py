@@ -1,0 +1,114 @@
+"""What must always be true, each as one query that finds its violations. Run every 15 minutes and by `estorno check`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from domain.database import rows
+
+_SHOWN_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold, and for what."""
+
+    name: str
+    detail: str
+
+
+# Each query gives a column `detail`, one row per violation. They run one by one, each on its own snapshot, so each
+# compares only what is written in one transaction.
+INVARIANTS: Final[Mapping[str, str]] = {
+    "counters: a payment's reserved and refunded are the sums of its refunds": """
+        SELECT format('payment %s: reserved %s refunded %s tax %s, its refunds say %s %s %s',
+                      p.id, p.reserved, p.refunded, p.tax_allocated, r.reserved, r.refunded, r.tax) AS detail
+        FROM payments p JOIN LATERAL (
+            SELECT coalesce(sum(amount) FILTER (WHERE state IN ('AWAITING_DESTINATION', 'AWAITING_APPROVAL',
+                       'REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL')), 0) AS reserved,
+                   coalesce(sum(amount) FILTER (WHERE state = 'SUCCEEDED'), 0) AS refunded,
+                   coalesce(sum(tax_amount) FILTER (WHERE state NOT IN ('RETURNED', 'FAILED', 'REJECTED', 'CANCELED',
+                       'EXPIRED')), 0) AS tax
+            FROM refunds WHERE payment_id = p.id) r ON true
+        WHERE (p.reserved, p.refunded, p.tax_allocated) IS DISTINCT FROM (r.reserved, r.refunded, r.tax)""",
+    "captures: the ledger has each payment's capture, whole": """
+        SELECT format('payment %s: captured %s, ledger %s', p.id, p.captured, coalesce(l.amount, 0)) AS detail
+        FROM payments p LEFT JOIN (
+            SELECT payment_id, sum(amount) AS amount FROM ledger_entries WHERE entry = 'CAPTURE' GROUP BY 1
+        ) l ON l.payment_id = p.id WHERE p.captured IS DISTINCT FROM l.amount""",
+    "payable: what is owed to customers is what refunds under way ask for": """
+        SELECT format('refund %s in %s: owed %s, ledger %s', r.id, r.state, r.owed, coalesce(l.owed, 0)) AS detail
+        FROM (SELECT id, state, CASE WHEN state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL') THEN amount ELSE 0 END
+                AS owed FROM refunds) r
+        LEFT JOIN (SELECT refund_id, sum(CASE WHEN credit = 'REFUNDS_PAYABLE' THEN amount
+                WHEN debit = 'REFUNDS_PAYABLE' THEN -amount ELSE 0 END) AS owed
+            FROM ledger_entries WHERE refund_id IS NOT NULL GROUP BY 1) l ON l.refund_id = r.id
+        WHERE r.owed <> coalesce(l.owed, 0)""",
+    "paid: the money of a refund has left in the books exactly when it has left": """
+        SELECT format('refund %s in %s: left %s, ledger %s', r.id, r.state, r.paid, coalesce(l.paid, 0)) AS detail
+        FROM (SELECT id, state, CASE WHEN state = 'SUCCEEDED' THEN amount ELSE 0 END AS paid FROM refunds) r
+        LEFT JOIN (SELECT refund_id, sum(CASE WHEN credit IN ('PSE_CLEARING', 'BANK') THEN amount
+                WHEN debit IN ('PSE_CLEARING', 'BANK') THEN -amount ELSE 0 END) AS paid
+            FROM ledger_entries WHERE refund_id IS NOT NULL GROUP BY 1) l ON l.refund_id = r.id
+        WHERE r.paid <> coalesce(l.paid, 0)""",
+    "taken: what left without us is in SUSPENSE": """
+        SELECT format('payment %s: taken %s, ledger %s', p.id, p.taken_by_bank, coalesce(l.taken, 0)) AS detail
+        FROM payments p LEFT JOIN (
+            SELECT payment_id, sum(CASE entry WHEN 'TAKEN' THEN amount ELSE -amount END) AS taken
+            FROM ledger_entries WHERE entry IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1) l ON l.payment_id = p.id
+        WHERE p.taken_by_bank <> coalesce(l.taken, 0)""",
+    "history: events are gapless and end in the refund's state": """
+        SELECT format('refund %s: sequence %s, events %s, last says %s', r.id, r.sequence, e.n, e.state) AS detail
+        FROM refunds r LEFT JOIN LATERAL (
+            SELECT count(*) AS n, max(sequence) AS last, (array_agg(state ORDER BY sequence DESC))[1] AS state
+            FROM events WHERE refund_id = r.id) e ON true
+        WHERE e.n <> r.sequence OR e.last IS DISTINCT FROM r.sequence OR e.state IS DISTINCT FROM r.state""",
+    "balance: PSE_BALANCE is what the valid report lines say": """
+        SELECT format('connection %s %s: lines %s, ledger %s', coalesce(b.connection_id, l.connection_id),
+                      coalesce(b.currency, l.currency), coalesce(l.amount, 0), coalesce(b.amount, 0)) AS detail
+        FROM (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
+              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry LIKE 'PROVE_%' GROUP BY 1, 2) b
+        FULL JOIN (
+              SELECT r.connection_id, s.currency, sum(CASE s.effect WHEN 'CAPTURE' THEN s.amount WHEN 'RETURN' THEN s.amount
+                     WHEN 'TAKEN_BACK' THEN s.amount WHEN 'NONE' THEN 0 ELSE -s.amount END) AS amount
+              FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+              WHERE s.voided_at IS NULL GROUP BY 1, 2) l USING (connection_id, currency)
+        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",
+    "lines: what a line settles exists and belongs together": """
+        SELECT format('line %s of report %s: payment %s, refund %s', s.line, s.report_id, s.payment_id, s.refund_id)
+               AS detail
+        FROM settlement_lines s LEFT JOIN reports r ON r.id = s.report_id LEFT JOIN payments p ON p.id = s.payment_id
+        LEFT JOIN refunds f ON f.id = s.refund_id
+        WHERE r.id IS NULL OR (s.payment_id IS NOT NULL AND (p.id IS NULL OR p.connection_id <> r.connection_id))
+           OR (s.refund_id IS NOT NULL AND (f.id IS NULL OR f.payment_id <> s.payment_id))""",
+    "stuck: a refund on its way is due some time, or a person was called": """
+        SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
+        WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",
+    "late: nothing is due for longer than fifteen minutes": """
+        SELECT format('refund %s in %s due at %s', id, state, due_at) AS detail FROM refunds
+        WHERE due_at < now() - interval '15 minutes'
+        UNION ALL SELECT format('webhook %s due at %s', id, due_at) FROM notices
+        WHERE due_at < now() - interval '15 minutes'""",
+}
+
+
+async def check() -> Sequence[Broken]:
+    """Every violation of every invariant, at most 20 of each; empty when the books are in order."""
+    broken: list[Broken] = []
+    for name, query in INVARIANTS.items():
+        broken += [Broken(name, row["detail"]) for row in await rows(f"{query} LIMIT {_SHOWN_MAX}")]
+    return broken
+
+
+async def warnings() -> Sequence[str]:
+    """What is allowed but should not stay so in production."""
+    (row,) = await rows(
+        "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user) AS owns, "
+        "current_user AS name"
+    )
+    if not row["owns"]:
+        return []
+    return [
+        f"The role {row['name']} owns the tables it writes: it could change what is append-only. "
+        "Set ESTORNO_OWNER_DATABASE_URL to the owner and DATABASE_URL to a role that owns nothing."
+    ]

@@ -1,0 +1,200 @@
+"""The states of a refund and every move between them, each with the ledger entries it makes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+
+
+class State(StrEnum):
+    """Where a refund is (DESIGN section 4)."""
+
+    AWAITING_DESTINATION = "AWAITING_DESTINATION"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    REQUESTED = "REQUESTED"
+    SUBMITTED = "SUBMITTED"
+    PENDING = "PENDING"
+    MANUAL = "MANUAL"
+    SUCCEEDED = "SUCCEEDED"
+    RETURNED = "RETURNED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+
+class Reason(StrEnum):
+    """Why the merchant gives the money back."""
+
+    CUSTOMER_REQUEST = "CUSTOMER_REQUEST"
+    DUPLICATE_PAYMENT = "DUPLICATE_PAYMENT"
+    FRAUD = "FRAUD"
+    NOT_DELIVERED = "NOT_DELIVERED"
+    DEFECTIVE = "DEFECTIVE"
+    PRICE_ADJUSTMENT = "PRICE_ADJUSTMENT"
+    OTHER = "OTHER"
+
+
+class Holding(StrEnum):
+    """What a state does with the payment's money."""
+
+    RESERVED = "RESERVED"
+    REFUNDED = "REFUNDED"
+    RELEASED = "RELEASED"
+
+
+class Account(StrEnum):
+    """The accounts of the ledger, per merchant, connection and currency. `NORMAL_DEBIT` says which side is natural."""
+
+    PSE_CLEARING = "PSE_CLEARING"
+    PSE_BALANCE = "PSE_BALANCE"
+    BANK = "BANK"
+    SALES = "SALES"
+    SALES_RETURNS = "SALES_RETURNS"
+    OUTPUT_VAT = "OUTPUT_VAT"
+    VAT_REVERSAL_PENDING = "VAT_REVERSAL_PENDING"
+    VAT_LOST = "VAT_LOST"
+    REFUNDS_PAYABLE = "REFUNDS_PAYABLE"
+    FEES = "FEES"
+    CHARGEBACKS = "CHARGEBACKS"
+    FX_CLEARING = "FX_CLEARING"
+    ROUNDING = "ROUNDING"
+    SUSPENSE = "SUSPENSE"
+
+
+class Entry(StrEnum):
+    """The kinds of ledger entry."""
+
+    CAPTURE = "CAPTURE"
+    RECOGNISE = "RECOGNISE"
+    UNRECOGNISE = "UNRECOGNISE"
+    PAY = "PAY"
+    RETURN = "RETURN"
+    TAKEN = "TAKEN"
+    TAKEN_BACK = "TAKEN_BACK"
+    PROVE_CAPTURES = "PROVE_CAPTURES"
+    PROVE_REFUNDS = "PROVE_REFUNDS"
+    PROVE_RETURNS = "PROVE_RETURNS"
+    PROVE_TAKEN = "PROVE_TAKEN"
+
+
+S = State
+MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
+    (None, S.AWAITING_DESTINATION): (),
+    (None, S.AWAITING_APPROVAL): (),
+    (None, S.REQUESTED): (Entry.RECOGNISE,),
+    (S.AWAITING_DESTINATION, S.AWAITING_APPROVAL): (),
+    (S.AWAITING_DESTINATION, S.REQUESTED): (Entry.RECOGNISE,),
+    (S.AWAITING_DESTINATION, S.CANCELED): (),
+    (S.AWAITING_DESTINATION, S.EXPIRED): (),
+    (S.AWAITING_APPROVAL, S.REQUESTED): (Entry.RECOGNISE,),
+    (S.AWAITING_APPROVAL, S.AWAITING_DESTINATION): (),  # an edited destination voids the approval
+    (S.AWAITING_APPROVAL, S.REJECTED): (),
+    (S.AWAITING_APPROVAL, S.CANCELED): (),
+    (S.AWAITING_APPROVAL, S.EXPIRED): (),
+    (S.REQUESTED, S.SUBMITTED): (),
+    (S.REQUESTED, S.MANUAL): (),
+    (S.REQUESTED, S.CANCELED): (Entry.UNRECOGNISE,),
+    (S.REQUESTED, S.EXPIRED): (Entry.UNRECOGNISE,),
+    # A request that was taken for lost can arrive late, so REQUESTED hears every answer that SUBMITTED hears.
+    (S.REQUESTED, S.PENDING): (),
+    (S.REQUESTED, S.SUCCEEDED): (Entry.PAY,),
+    (S.REQUESTED, S.FAILED): (Entry.UNRECOGNISE,),
+    (S.REQUESTED, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
+    (S.SUBMITTED, S.REQUESTED): (),
+    (S.SUBMITTED, S.PENDING): (),
+    (S.SUBMITTED, S.MANUAL): (),
+    (S.SUBMITTED, S.SUCCEEDED): (Entry.PAY,),
+    (S.SUBMITTED, S.FAILED): (Entry.UNRECOGNISE,),
+    (S.SUBMITTED, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
+    (S.PENDING, S.MANUAL): (),
+    (S.PENDING, S.SUCCEEDED): (Entry.PAY,),
+    (S.PENDING, S.FAILED): (Entry.UNRECOGNISE,),
+    (S.PENDING, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
+    (S.MANUAL, S.SUCCEEDED): (Entry.PAY,),
+    (S.MANUAL, S.FAILED): (Entry.UNRECOGNISE,),
+    (S.MANUAL, S.CANCELED): (Entry.UNRECOGNISE,),
+    (S.MANUAL, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
+    (S.SUCCEEDED, S.RETURNED): (Entry.RETURN, Entry.UNRECOGNISE),
+}
+
+_RESERVED: Final = frozenset(
+    {S.AWAITING_DESTINATION, S.AWAITING_APPROVAL, S.REQUESTED, S.SUBMITTED, S.PENDING, S.MANUAL}
+)
+AT_THE_PSE: Final = frozenset({S.REQUESTED, S.SUBMITTED, S.PENDING, S.MANUAL})
+RELEASED: Final = frozenset({S.RETURNED, S.FAILED, S.REJECTED, S.CANCELED, S.EXPIRED})
+SETTLED_FOR_NOW: Final = RELEASED | {S.SUCCEEDED}  # nothing more is expected, though SUCCEEDED can still come back
+CANCELABLE: Final = frozenset({S.AWAITING_DESTINATION, S.AWAITING_APPROVAL, S.REQUESTED})
+
+
+def holding_of(state: State | None) -> Holding:
+    """What the state does with the amount."""
+    if state in _RESERVED:
+        return Holding.RESERVED
+    return Holding.REFUNDED if state is S.SUCCEEDED else Holding.RELEASED
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Go to `state`."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The answer decides nothing yet: ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agrees:
+    """The answer says what is already known, or is older than it: nothing moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """The answer and the state cannot both be the newest word: ask the PSE now, knowing the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Money left for a refund that had ended without it: the truth is booked, and a person must look."""
+
+
+Decision = Move | Stay | Agrees | AskAgain | Contradiction
+
+_NEWS: Final[Mapping[type, State | None]] = {
+    Accepted: S.PENDING,
+    Succeeded: S.SUCCEEDED,
+    Declined: S.FAILED,
+    Returned: S.RETURNED,
+    Unsent: S.REQUESTED,
+    InDoubt: None,
+}
+
+
+def decide(state: State, outcome: Outcome) -> Decision:
+    """What an outcome means for a refund in `state`. Total: every pair has an answer."""
+    target = _NEWS[type(outcome)]
+    if state is target:
+        return Stay() if state not in SETTLED_FOR_NOW else Agrees()
+    if state in AT_THE_PSE:
+        return _decide_under_way(state, target)
+    if state is S.SUCCEEDED:
+        return _decide_succeeded(target)
+    return Contradiction() if target is S.SUCCEEDED and state is not S.RETURNED else Agrees()
+
+
+def _decide_under_way(state: State, target: State | None) -> Decision:
+    if target is None or (state, target) not in MOVES:
+        return Stay()
+    return Move(target)
+
+
+def _decide_succeeded(target: State | None) -> Decision:
+    if target is S.RETURNED:
+        return Move(S.RETURNED)
+    # "Refused" for money that has left is either stale or a return that was asked about with an older state in hand.
+    return AskAgain() if target is S.FAILED else Agrees()

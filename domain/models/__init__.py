@@ -1,0 +1,36 @@
+"""The tables, read together: one file per noun and nothing but tables."""
+
+from domain.models.access import DemoMark, Merchant, Store, Token
+from domain.models.attempts import Attempt
+from domain.models.calls import Answer, Call
+from domain.models.connections import Connection
+from domain.models.events import Event
+from domain.models.ledger import LedgerEntry
+from domain.models.notices import Notice, NoticeRefund
+from domain.models.payments import Payment
+from domain.models.reconciliation import Finding, ReconciliationRun
+from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
+from domain.models.settlements import Report, SettlementLine
+
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Call",
+    "Connection",
+    "DemoMark",
+    "DoubtVerdict",
+    "Event",
+    "Finding",
+    "IdempotencyKey",
+    "LedgerEntry",
+    "Merchant",
+    "Notice",
+    "NoticeRefund",
+    "Payment",
+    "ReconciliationRun",
+    "Refund",
+    "Report",
+    "SettlementLine",
+    "Store",
+    "Token",
+]

@@ -1,0 +1,34 @@
+"""A merchant's account at a PSE."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant, Store
+
+
+class Connection(Model):
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=True
+    )
+    merchant_id: UUID
+    pse = fields.CharField(max_length=32)
+    name = fields.CharField(max_length=64)
+    base_url = fields.CharField(max_length=500)
+    token_url = fields.CharField(max_length=500, null=True)
+    client_id = fields.CharField(max_length=200)
+    sealed_secrets = fields.BinaryField()  # AES-GCM, bound to this row (domain/secrets)
+    default_store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
+        "models.Store", on_delete=fields.RESTRICT
+    )
+    default_store_id: UUID
+    enabled = fields.BooleanField(default=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "connections"
+        unique_together = (("merchant_id", "name"),)

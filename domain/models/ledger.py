@@ -1,0 +1,54 @@
+"""The double-entry ledger. A row moves one amount from one account to another, so it cannot be unbalanced."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.lifecycle import Account, Entry
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant, Store
+    from domain.models.connections import Connection
+    from domain.models.payments import Payment
+    from domain.models.refunds import Refund
+
+
+class LedgerEntry(Model):
+    id = fields.BigIntField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
+        "models.Store", on_delete=fields.RESTRICT, db_index=False
+    )
+    store_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    payment: "fields.ForeignKeyNullableRelation[Payment]" = fields.ForeignKeyField(
+        "models.Payment", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    payment_id: UUID | None
+    refund: "fields.ForeignKeyNullableRelation[Refund]" = fields.ForeignKeyField(
+        "models.Refund", on_delete=fields.RESTRICT, null=True, db_index=True
+    )
+    refund_id: UUID | None
+    entry = fields.CharEnumField(Entry, max_length=24)
+    debit = fields.CharEnumField(Account, max_length=24)
+    credit = fields.CharEnumField(Account, max_length=24)
+    amount = fields.BigIntField()  # minor units, above zero
+    currency = fields.CharField(max_length=3)
+    accounting_date = fields.DateField()  # in the merchant's zone
+    booked_at = fields.DatetimeField()
+    cause = fields.CharField(max_length=200)  # what made it; with the leg it is unique, so nothing is posted twice
+    leg = fields.SmallIntField()
+    request_id = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "ledger_entries"
+        unique_together = (("cause", "leg"),)
+        indexes = (("merchant_id", "currency", "accounting_date"), ("payment_id",))

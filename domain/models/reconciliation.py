@@ -1,0 +1,83 @@
+"""Reconciliation runs and what they found."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant
+    from domain.models.connections import Connection
+    from domain.models.payments import Payment
+    from domain.models.refunds import Refund
+    from domain.models.settlements import Report
+
+
+class ReconciliationRun(Model):
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    business_date = fields.DateField()
+    state = fields.CharField(max_length=16)
+    report: "fields.ForeignKeyNullableRelation[Report]" = fields.ForeignKeyField(
+        "models.Report", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    report_id: UUID | None
+    manifest = fields.JSONField[dict[str, Any]]()
+    error = fields.CharField(max_length=500, null=True)
+    times = fields.IntField(default=1)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "reconciliation_runs"
+        unique_together = (("connection_id", "business_date"),)
+        indexes = (("merchant_id", "created_at", "id"),)
+
+
+class Finding(Model):
+    """Something a person must look at. The row says what differs and what to do."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    run: "fields.ForeignKeyNullableRelation[ReconciliationRun]" = fields.ForeignKeyField(
+        "models.ReconciliationRun", on_delete=fields.RESTRICT, null=True, db_index=True
+    )
+    run_id: UUID | None
+    kind = fields.CharField(max_length=32)
+    fingerprint = fields.CharField(max_length=200)  # the same finding is opened once
+    refund: "fields.ForeignKeyNullableRelation[Refund]" = fields.ForeignKeyField(
+        "models.Refund", on_delete=fields.RESTRICT, null=True, db_index=True
+    )
+    refund_id: UUID | None
+    payment: "fields.ForeignKeyNullableRelation[Payment]" = fields.ForeignKeyField(
+        "models.Payment", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    payment_id: UUID | None
+    amount = fields.BigIntField()  # minor units at stake
+    currency = fields.CharField(max_length=3)
+    explanation = fields.CharField(max_length=500)
+    action = fields.CharField(max_length=500)
+    detail = fields.JSONField[dict[str, Any]]()
+    created_at = fields.DatetimeField(auto_now_add=True)
+    resolved_at = fields.DatetimeField(null=True)
+    resolution = fields.CharField(max_length=500, null=True)
+
+    class Meta:
+        table = "findings"
+        unique_together = (("merchant_id", "fingerprint"),)
+        indexes = (("merchant_id", "created_at", "id"),)

@@ -1,0 +1,60 @@
+"""Reports of the PSEs and their lines. Amounts in minor units."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant
+    from domain.models.connections import Connection
+
+
+class Report(Model):
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    business_date = fields.DateField()
+    name = fields.CharField(max_length=200)
+    digest = fields.CharField(max_length=64)  # SHA-256 of the file, hex
+    content_type = fields.CharField(max_length=100)
+    content = fields.BinaryField()  # the file, gzip
+    totals = fields.JSONField[dict[str, Any]]()
+    created_at = fields.DatetimeField(auto_now_add=True)
+    superseded_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "reports"
+
+
+class SettlementLine(Model):
+    """A line of a report and what it settles. No foreign keys: the check "lines" of domain/invariants verifies them."""
+
+    id = fields.BigIntField(primary_key=True)
+    report_id = fields.UUIDField(db_index=True)
+    line = fields.BigIntField()
+    type = fields.CharField(max_length=16)
+    state = fields.CharField(max_length=16)
+    payment_reference = fields.CharField(max_length=100)
+    reference = fields.CharField(max_length=100, null=True)
+    pse_refund_reference = fields.CharField(max_length=100, null=True)
+    amount = fields.BigIntField()
+    currency = fields.CharField(max_length=3)
+    by_bank = fields.BooleanField()
+    kind = fields.CharField(max_length=32, null=True)
+    booked_at = fields.DatetimeField()
+    business_date = fields.DateField()
+    effect = fields.CharField(max_length=20)  # domain/settlements.Effect
+    payment_id = fields.UUIDField(null=True)
+    refund_id = fields.UUIDField(null=True)
+    voided_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "settlement_lines"

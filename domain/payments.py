@@ -1,0 +1,270 @@
+"""Payments: registering what was captured, and booking what left without us."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain import findings, idempotency, ledger, secrets
+from domain.database import rows, transaction
+from domain.findings import FindingKind, Found
+from domain.idempotency import Cause
+from domain.ledger import Posting
+from domain.lifecycle import Entry
+from domain.models import Connection, Merchant, Payment, Store
+from domain.money import Money
+from domain.problems import InvalidInput, NotFound
+from domain.pse.registry import UnknownMethod, capability
+from domain.pse.vocabulary import Accepted, CapturedPayment, KnownRefund, Method, Succeeded
+
+MUTATION: Final = "paymentRegister"
+_SYSTEM: Final = "PSE listing"
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """VAT declared on a sale: amount in minor units, rate in percent as text, document number, period YYYY-MM."""
+
+    amount: int
+    rate: str | None = None
+    document: str | None = None
+    period: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A captured payment as a merchant registers it."""
+
+    connection_id: UUID
+    store_code: str
+    pse_reference: str
+    method: Method
+    amount: Money
+    captured_at: datetime
+    order_reference: str | None = None
+    customer_reference: str | None = None
+    customer_tax_id: str | None = None
+    tax: Tax | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registered payment; `replayed` says that it was there before."""
+
+    payment: Payment
+    replayed: bool
+
+
+def refundable(payment: Payment) -> Money:
+    """What can still be refunded: captured less reserved, refunded and taken by the bank, never below zero."""
+    left = payment.captured - payment.reserved - payment.refunded - payment.taken_by_bank
+    return Money(max(left, 0), payment.currency)
+
+
+async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+    """Register a captured payment once. The same PSE reference with the same facts gives the payment that is there.
+
+    Raises InvalidInput, NotFound, IdempotencyConflict.
+    """
+    _check(new)
+    payment_id = uuid4()
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
+        if stored is not None:
+            return Registered(await Payment.get(id=stored), replayed=True)
+        connection, store = await _places(merchant_id, new)
+        tax_id = new.customer_tax_id
+        values = {
+            "sealed_customer": _sealed_customer(new, payment_id, secret),
+            "customer_digest": secrets.keyed_digest(secret, f"{merchant_id}/{tax_id}") if tax_id else None,
+            "source": "MUTATION",
+        }
+        if not await _insert(payment_id, connection, store, new, values, cause):
+            raise InvalidInput(
+                "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
+                path=["input", "pseReference"],
+            )
+    return Registered(await Payment.get(id=payment_id), replayed=False)
+
+
+async def register_listed(connection: Connection, listed: Sequence[CapturedPayment], request_id: str) -> list[UUID]:
+    """Register the payments of a PSE's listing that are not known yet; the ids of the new ones.
+
+    The store is the one whose payee key received the payment, else the connection's default store.
+    """
+    stores = await Store.filter(merchant_id=connection.merchant_id)
+    by_key = {store.payee_key: store for store in stores if store.payee_key}
+    default = next(store for store in stores if store.id == connection.default_store_id)
+    made: list[UUID] = []
+    for payment in listed:
+        store = by_key.get(payment.payee_key, default)
+        new = NewPayment(
+            connection_id=connection.id,
+            store_code=store.code,
+            pse_reference=payment.reference,
+            method=payment.method,
+            amount=payment.amount,
+            captured_at=payment.captured_at,
+            order_reference=payment.order_reference,
+        )
+        payment_id = uuid4()
+        async with transaction():
+            if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
+                made.append(payment_id)
+    return made
+
+
+def _check(new: NewPayment) -> None:
+    if new.amount.minor_units == 0:
+        raise InvalidInput("A captured payment is above zero.", path=["input", "amount"])
+    if new.captured_at.tzinfo is None or new.captured_at > datetime.now(UTC):
+        raise InvalidInput("capturedAt is a past moment with its time zone.", path=["input", "capturedAt"])
+    if not 0 < len(new.pse_reference) <= 100 or not new.pse_reference.isprintable():
+        raise InvalidInput("pseReference takes 1 to 100 printable characters.", path=["input", "pseReference"])
+    if new.order_reference is not None and not 0 < len(new.order_reference) <= 100:
+        raise InvalidInput("orderReference takes 1 to 100 characters.", path=["input", "orderReference"])
+    if new.tax is not None and not 0 <= new.tax.amount <= new.amount.minor_units:
+        raise InvalidInput("The tax lies between zero and the amount.", path=["input", "tax", "amount"])
+
+
+def _facts(new: NewPayment) -> dict[str, Any]:
+    return {
+        "connection": new.connection_id,
+        "store": new.store_code,
+        "reference": new.pse_reference,
+        "method": new.method,
+        "amount": [new.amount.minor_units, new.amount.currency],
+        "captured_at": new.captured_at.astimezone(UTC).isoformat(),
+        "order": new.order_reference,
+        "customer": [new.customer_reference, new.customer_tax_id],
+        "tax": [new.tax.amount, new.tax.rate, new.tax.document, new.tax.period] if new.tax else None,
+    }
+
+
+async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store]:
+    connection = await Connection.get_or_none(id=new.connection_id, merchant_id=merchant_id)
+    if connection is None:
+        raise NotFound("No such connection; viewer.connections lists yours.", path=["input", "connectionId"])
+    store = await Store.get_or_none(merchant_id=merchant_id, code=new.store_code)
+    if store is None:
+        raise NotFound("No such store; viewer.stores lists yours.", path=["input", "storeCode"])
+    try:
+        capability(connection.pse, new.method)
+    except UnknownMethod as error:
+        raise InvalidInput(str(error), path=["input", "method"]) from error
+    return connection, store
+
+
+def _sealed_customer(new: NewPayment, payment_id: UUID, secret: bytes) -> bytes | None:
+    known = {"reference": new.customer_reference, "tax_id": new.customer_tax_id}
+    values = {name: value for name, value in known.items() if value}
+    return secrets.seal(secret, values, f"payments/{payment_id}") if values else None
+
+
+async def _insert(
+    payment_id: UUID, connection: Connection, store: Store, new: NewPayment, more: dict[str, Any], cause: Cause
+) -> bool:
+    tax = new.tax or Tax(0)
+    made = await rows(
+        "INSERT INTO payments (id, merchant_id, store_id, connection_id, pse_reference, order_reference, method, "
+        "  currency, captured, reserved, refunded, taken_by_bank, tax_amount, tax_allocated, tax_rate, tax_document, "
+        "  tax_period, captured_at, sealed_customer, customer_digest, source, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, 0, $11, $12, $13, $14, $15, $16, $17, now()) "
+        "ON CONFLICT (connection_id, pse_reference) DO NOTHING RETURNING id",
+        payment_id,
+        connection.merchant_id,
+        store.id,
+        connection.id,
+        new.pse_reference,
+        new.order_reference,
+        new.method.value,
+        new.amount.currency,
+        new.amount.minor_units,
+        tax.amount,
+        tax.rate,
+        tax.document,
+        tax.period,
+        new.captured_at,
+        more.get("sealed_customer"),
+        more.get("customer_digest"),
+        more["source"],
+    )
+    if not made:
+        return False
+    zone = (await Merchant.get(id=connection.merchant_id)).zone
+    posting = Posting(
+        merchant_id=connection.merchant_id,
+        store_id=store.id,
+        connection_id=connection.id,
+        entry=Entry.CAPTURE,
+        amount=new.amount.minor_units,
+        tax=tax.amount,
+        currency=new.amount.currency,
+        accounting_date=ledger.accounting_date_of(new.captured_at, zone),
+        cause=f"payment/{payment_id}",
+        request_id=cause.request_id,
+        payment_id=payment_id,
+    )
+    await ledger.post([posting])
+    return True
+
+
+async def book_taken(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
+    """Book money that left without a refund of ours (a Pix MED, a refund made in the back office), or came back.
+
+    Once per PSE reference, however often it is told. Gives whether anything was booked. Opens a finding.
+    """
+    if isinstance(known.outcome, Accepted):
+        return False
+    name = f"taken/{payment.connection_id}/{payment.pse_reference}/{known.reference}"
+    async with transaction():
+        await Payment.filter(id=payment.id).select_for_update().get()
+        found = await rows("SELECT cause FROM ledger_entries WHERE cause = ANY($1)", [name, f"{name}/back"])
+        booked = {row["cause"] for row in found}
+        out = isinstance(known.outcome, Succeeded)
+        if name in booked if out else (name not in booked or f"{name}/back" in booked):
+            return False
+        await _book(payment, known.amount.minor_units, name if out else f"{name}/back", out, cause)
+        if out:
+            await findings.open_finding(_taken_finding(payment, known, kind, name))
+    return True
+
+
+async def _book(payment: Payment, amount: int, name: str, out: bool, cause: Cause) -> None:
+    await rows(
+        "UPDATE payments SET taken_by_bank = taken_by_bank + $2 WHERE id = $1 RETURNING id",
+        payment.id,
+        amount if out else -amount,
+    )
+    zone = (await Merchant.get(id=payment.merchant_id)).zone
+    posting = Posting(
+        merchant_id=payment.merchant_id,
+        store_id=payment.store_id,
+        connection_id=payment.connection_id,
+        entry=Entry.TAKEN if out else Entry.TAKEN_BACK,
+        amount=amount,
+        currency=payment.currency,
+        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        cause=name,
+        request_id=cause.request_id,
+        payment_id=payment.id,
+    )
+    await ledger.post([posting])
+
+
+def _taken_finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str) -> Found:
+    who = "the bank" if known.by_bank else "somebody at the PSE"
+    return Found(
+        kind=kind,
+        merchant_id=payment.merchant_id,
+        connection_id=payment.connection_id,
+        fingerprint=f"{kind}/{name}",
+        amount=known.amount,
+        explanation=(
+            f"{known.amount} of payment {payment.pse_reference} was returned by {who} ({known.kind}, "
+            f"{known.pse_refund_reference or known.reference}); no refund of ours accounts for it."
+        ),
+        payment_id=payment.id,
+        detail={"reference": known.reference, "pse_reference": known.pse_refund_reference, "kind": known.kind},
+    )

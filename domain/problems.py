@@ -1,0 +1,75 @@
+"""Why something a client asked for was not done. Each says what to do, and carries the facts as fields."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.money import Money
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """A refusal: nothing was written. `message` is for developers; clients branch on the class and its `code`."""
+
+    message: str
+    path: list[str] = field(default_factory=list, kw_only=True)
+    code = "INVALID_INPUT"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidInput(Problem):
+    code = "INVALID_INPUT"
+
+
+class NotFound(Problem):
+    """It does not exist, or it is another merchant's: the two look the same on purpose."""
+
+    code = "NOT_FOUND"
+
+
+class Forbidden(Problem):
+    code = "FORBIDDEN"
+
+
+@dataclass(eq=False)
+class InvalidState(Problem):
+    """The refund's state does not allow it."""
+
+    current_state: str = field(kw_only=True)
+    code = "INVALID_STATE"
+
+
+@dataclass(eq=False)
+class AmountExceedsRefundable(Problem):
+    requested: Money = field(kw_only=True)
+    refundable: Money = field(kw_only=True)
+    code = "AMOUNT_EXCEEDS_REFUNDABLE"
+
+
+@dataclass(eq=False)
+class CurrencyMismatch(Problem):
+    expected: str = field(kw_only=True)
+    given: str = field(kw_only=True)
+    code = "CURRENCY_MISMATCH"
+
+
+@dataclass(eq=False)
+class NotRefundable(Problem):
+    """The payment cannot be refunded (any more); `deadline_at` (UTC) is until when it could have been."""
+
+    deadline_at: datetime | None = field(default=None, kw_only=True)
+    earliest_at: datetime | None = field(default=None, kw_only=True)
+    code = "PAYMENT_NOT_REFUNDABLE"
+
+
+class WindowExpired(NotRefundable):
+    code = "REFUND_WINDOW_EXPIRED"
+
+
+@dataclass(eq=False)
+class IdempotencyConflict(Problem):
+    """The key was used before with another input."""
+
+    original_request_id: str = field(kw_only=True)
+    code = "IDEMPOTENCY_KEY_REUSED"

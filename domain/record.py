@@ -1,0 +1,341 @@
+"""The one door for what a PSE says: an answer, a look-up, a webhook, a report line and a person's word come in here.
+
+It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from domain import attempts, bell, events, findings, payments, schedules
+from domain.database import rows, transaction
+from domain.findings import FindingKind, Found
+from domain.idempotency import Cause
+from domain.lifecycle import (
+    SETTLED_FOR_NOW,
+    Agrees,
+    AskAgain,
+    Contradiction,
+    Move,
+    State,
+    Stay,
+    decide,
+)
+from domain.models import Connection, Payment, Refund
+from domain.money import Money
+from domain.moves import News, lock, move
+from domain.pse.registry import capability
+from domain.pse.vocabulary import (
+    Accepted,
+    Capability,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Outcome,
+    Returned,
+    Succeeded,
+    Unsent,
+)
+
+
+class Door(StrEnum):
+    """How the news came."""
+
+    ANSWER = "ANSWER"
+    LOOK_UP = "LOOK_UP"
+    NOTICE = "NOTICE"
+    REPORT = "REPORT"
+    PERSON = "PERSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the news comes from. `attempt` fences answers and look-ups; `asked_at` (database clock) fences look-ups."""
+
+    door: Door
+    attempt: int | None = None
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The state afterwards, and in how many seconds the refund wants to be looked at (None: not by itself)."""
+
+    state: State
+    due_in: float | None
+    stale: bool = False
+
+
+_OUTCOME_NAMES: Final = {
+    Accepted: "ACCEPTED",
+    Succeeded: "SUCCEEDED",
+    Declined: "DECLINED",
+    Returned: "RETURNED",
+    Unsent: "UNSENT",
+    InDoubt: "IN_DOUBT",
+}
+_EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
+_UNSENT_TRIES_FINDING: Final = 9
+_CALL_SECONDS: Final = 0.0
+
+
+async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
+    async with transaction():
+        refund = await lock(refund_id)
+        if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
+            return await _refuse_stale(refund)
+        recorded = await record_locked(refund, outcome, source, cause)
+    await bell.wake(bell.refund_channel(refund_id))
+    return recorded
+
+
+async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
+    return await _take_in(refund, await _weighed(refund, outcome, source), source, cause)
+
+
+async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:
+    code, message = _words(outcome)
+    ended = await rows(
+        "UPDATE attempts SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 "
+        "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
+        refund.id,
+        source.attempt,
+        _OUTCOME_NAMES[type(outcome)],
+        code[:100] if code else None,
+        message[:500] if message else None,
+        isinstance(outcome, InDoubt) and outcome.refusal,
+    )
+    return bool(ended)
+
+
+async def _refuse_stale(refund: Refund) -> Recorded:
+    # The lease had passed and somebody else went on. What this worker heard is asked for again, not believed.
+    await attempts.postpone(refund.id, _CALL_SECONDS)
+    return Recorded(refund.state, _CALL_SECONDS, stale=True)
+
+
+async def _weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
+    """The outcome after the table of doubt: what "never sent" and "unknown" may be believed to mean."""
+    if not isinstance(outcome, Unsent):
+        return outcome
+    if source.door is Door.ANSWER:
+        # This send never left, but an earlier one may have: the doubt stays.
+        return InDoubt(outcome.code, outcome.message) if refund.doubt_since is not None else outcome
+    if source.door is not Door.LOOK_UP:
+        return outcome
+    return await _weigh_unknown(refund, outcome, source)
+
+
+async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:
+    found = await rows(
+        "SELECT number, ended_at, refusal, code, message, sent_at, now() AS now FROM attempts "
+        "WHERE refund_id = $1 ORDER BY number DESC LIMIT 1",
+        refund.id,
+    )
+    if not found or source.asked_at is None:
+        return outcome
+    (last,) = found
+    able = await _capability(refund)
+    early = source.asked_at < last["sent_at"] + able.look_up_grace
+    if last["number"] != source.attempt or last["ended_at"] is None or early:
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
+    if last["refusal"]:
+        return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
+    return outcome
+
+
+async def _capability(refund: Refund) -> Capability:
+    payment = await Payment.get(id=refund.payment_id)
+    connection = await Connection.get(id=refund.connection_id)
+    return capability(connection.pse, payment.method)
+
+
+async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    decision = decide(refund.state, outcome)
+    match decision:
+        case Move(state):
+            return await _move(refund, state, outcome, source, cause)
+        case Stay():
+            return await _stay(refund, outcome, source, cause)
+        case AskAgain():
+            await attempts.postpone(refund.id, _CALL_SECONDS)
+            return Recorded(refund.state, _CALL_SECONDS)
+        case Contradiction():
+            await _contradict(refund, outcome, cause)
+        case Agrees():
+            await _give_back(refund, outcome, cause)
+    if refund.state in SETTLED_FOR_NOW and source.door is not Door.NOTICE:
+        await attempts.postpone(refund.id, None)
+    return Recorded(refund.state, None)
+
+
+async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    code, message = _words(outcome)
+    news = News(
+        kind=_EVENT_KINDS.get(to, to.value),
+        code=code,
+        message=message,
+        pse_refund_reference=getattr(outcome, "pse_refund_reference", None),
+        succeeded_at=outcome.at if isinstance(outcome, Succeeded) else None,
+        detail={"door": source.door.value, "attempt": source.attempt},
+    )
+    due_in = _due_in(refund, to, source)
+    await move(refund, to, cause, news, due_in=due_in)
+    if to is State.REQUESTED:
+        await _count_unsent(refund, code, message)
+    else:
+        await findings.resolve(refund.merchant_id, f"doubt/{refund.id}", f"The PSE's word came: {to}.")
+        await findings.resolve(refund.merchant_id, f"unsent/{refund.id}", f"The PSE has it: {to}.")
+    if to in SETTLED_FOR_NOW:
+        await findings.resolve(refund.merchant_id, f"pending/{refund.id}", f"The PSE decided: {to}.")
+    return Recorded(to, due_in)
+
+
+def _due_in(refund: Refund, to: State, source: Source) -> float | None:
+    if to is State.PENDING:
+        return schedules.PENDING.delay(0)
+    if to is State.REQUESTED:
+        # Asked and unknown: send again now. Never left: the PSE is in trouble, so wait longer each time.
+        return _CALL_SECONDS if source.door is Door.LOOK_UP else schedules.UNSENT.delay(refund.unsent)
+    return None
+
+
+async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
+    await rows("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1 RETURNING id", refund.id)
+    if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
+        await findings.open_finding(
+            _found(
+                FindingKind.NOT_SENT,
+                refund,
+                f"unsent/{refund.id}",
+                f"Refund {refund.reference} could not be sent {refund.unsent + 1} times: {code} {message}",
+            )
+        )
+
+
+async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """Nothing is decided: remember the PSE's reference, note fresh doubt, and ask again by the schedule."""
+    reference = getattr(outcome, "pse_refund_reference", None)
+    if reference is not None and refund.pse_refund_reference is None:
+        await rows("UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1 RETURNING id", refund.id, reference)
+    if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
+        await _note_doubt(refund, outcome, cause)
+    if isinstance(outcome, InDoubt) and outcome.needs_person:
+        await attempts.call_person(refund, cause, outcome.message)
+        return Recorded(refund.state, schedules.ESCALATION_SECONDS)
+    if refund.state in (State.REQUESTED, State.MANUAL):
+        # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
+        due = _CALL_SECONDS if refund.state is State.REQUESTED else None
+        await attempts.postpone(refund.id, due)
+        return Recorded(refund.state, due)
+    return await _reschedule(refund, source, cause)
+
+
+async def _note_doubt(refund: Refund, outcome: InDoubt, cause: Cause) -> None:
+    await rows(
+        "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1 RETURNING id", refund.id
+    )
+    refund.asks = 0
+    await events.append(
+        {"id": refund.id, "merchant_id": refund.merchant_id},
+        "IN_DOUBT",
+        refund.state,
+        cause,
+        previous=refund.state,
+        code=outcome.code,
+        message=outcome.message,
+    )
+
+
+async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
+    schedule = schedules.PENDING if refund.state is State.PENDING else schedules.IN_DOUBT
+    if source.door is Door.LOOK_UP:
+        refund.asks += 1
+        await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, refund.asks)
+    if schedule.ended(refund.asks):
+        if refund.state is State.PENDING:
+            await attempts.open_overdue(refund)
+        else:
+            await attempts.call_person(refund, cause, "The PSE was asked for a day and gave no clear answer.")
+    due_in = schedule.delay(refund.asks)
+    await attempts.postpone(refund.id, due_in)
+    return Recorded(refund.state, due_in)
+
+
+async def _contradict(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
+    assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
+    payment = await Payment.get(id=refund.payment_id)
+    if await payments.book_taken(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+        await events.append(
+            {"id": refund.id, "merchant_id": refund.merchant_id},
+            "CONTRADICTION",
+            refund.state,
+            cause,
+            previous=refund.state,
+            code="PAID_AFTER_END",
+            message="The PSE says the money left although the refund had ended; it is booked in SUSPENSE.",
+        )
+
+
+async def _give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money of a contradiction that came back is given back to the payment."""
+    if isinstance(outcome, Declined | Returned) and refund.state in SETTLED_FOR_NOW - {State.SUCCEEDED, State.RETURNED}:
+        payment = await Payment.get(id=refund.payment_id)
+        known = _as_known(refund, Declined("RETURNED", "It came back."))
+        await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
+
+
+def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:
+    return KnownRefund(
+        reference=refund.reference,
+        pse_refund_reference=outcome.pse_refund_reference or refund.pse_refund_reference,
+        amount=Money(refund.amount, refund.currency),
+        outcome=outcome,
+        by_bank=False,
+        kind=f"after {refund.state}",
+        requested_at=None,
+        settled_at=outcome.at if isinstance(outcome, Succeeded) else None,
+    )
+
+
+def _found(kind: FindingKind, refund: Refund, fingerprint: str, explanation: str) -> Found:
+    return Found(
+        kind=kind,
+        merchant_id=refund.merchant_id,
+        connection_id=refund.connection_id,
+        fingerprint=fingerprint,
+        amount=Money(refund.amount, refund.currency),
+        explanation=explanation,
+        refund_id=refund.id,
+        payment_id=refund.payment_id,
+    )
+
+
+def _words(outcome: Outcome) -> tuple[str | None, str | None]:
+    code: Any = getattr(outcome, "code", None)
+    message: Any = getattr(outcome, "message", None)
+    return code, message
+
+
+async def record_known(connection: Connection, payment: Payment, known: KnownRefund, source: Source, cause: Cause) -> UUID | None:
+    """Take in a refund as the PSE lists it: ours by its reference, else money taken without us.
+
+    Gives the id of our refund, if it is one.
+    """
+    refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
+    if refund is None:
+        kind = FindingKind.MISSING_IN_LEDGER
+        await payments.book_taken(payment, known, kind, cause)
+        return None
+    outcome: Outcome = known.outcome
+    if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
+        outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
+    if isinstance(outcome, Succeeded) and known.settled_at is not None:
+        outcome = replace(outcome, at=known.settled_at)
+    await record(refund.id, outcome, source, cause)
+    return refund.id

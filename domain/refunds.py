@@ -1,0 +1,345 @@
+"""Refunds as a client asks for them: request, retry, cancel, refresh. What a PSE says comes in at domain/record."""
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain import bell, idempotency, ledger
+from domain.database import rows, transaction
+from domain.idempotency import Cause
+from domain.ledger import Posting
+from domain.lifecycle import CANCELABLE, MOVES, Reason, State
+from domain.models import Event, Payment, Refund
+from domain.money import Money, cumulative_share
+from domain.moves import News, lock, move
+from domain.problems import (
+    AmountExceedsRefundable,
+    CurrencyMismatch,
+    InvalidInput,
+    InvalidState,
+    NotFound,
+    NotRefundable,
+    WindowExpired,
+)
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Capability, Method, Route
+
+CREATE: Final = "refundCreate"
+RETRY: Final = "refundRetry"
+CANCEL: Final = "refundCancel"
+JOB: Final = "refund"
+NOTE_LENGTH_MAX: Final = 140
+_ALPHABET: Final = string.digits + string.ascii_lowercase
+_REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """What a client asks for. `amount` None: everything that is still refundable."""
+
+    payment_id: UUID
+    amount: Money | None
+    reason: Reason
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The stored refund; `replayed`: the same key had asked for it before."""
+
+    refund: Refund
+    replayed: bool
+
+
+async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause) -> Requested:
+    """Reserve the amount, record the refund and ring the bell, all or nothing.
+
+    Raises InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
+    IdempotencyConflict.
+    """
+    facts = {
+        "payment": new.payment_id,
+        "amount": [new.amount.minor_units, new.amount.currency] if new.amount else None,
+        "reason": new.reason,
+        "note": new.note,
+    }
+    return await _request(merchant_id, CREATE, facts, new, key, cause, retry_of=None)
+
+
+async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
+    """Ask again for what a FAILED (or returned, expired, canceled) refund asked for: a new refund with `retryOf`.
+
+    Raises what `request` raises, and InvalidState while the old one has not ended or when it was retried before.
+    """
+    old = await find(merchant_id, refund_id)
+    new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
+    return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, retry_of=old)
+
+
+async def find(merchant_id: UUID, refund_id: UUID) -> Refund:
+    """The merchant's refund. Raises NotFound."""
+    refund = await Refund.get_or_none(id=refund_id, merchant_id=merchant_id)
+    if refund is None:
+        raise NotFound("No such refund.", path=["input", "refundId"])
+    return refund
+
+
+async def _request(
+    merchant_id: UUID,
+    mutation: str,
+    facts: dict[str, Any],
+    new: NewRefund,
+    key: str,
+    cause: Cause,
+    *,
+    retry_of: Refund | None,
+) -> Requested:
+    if new.note is not None and not (len(new.note) <= NOTE_LENGTH_MAX and new.note.isprintable()):
+        raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
+    refund_id = uuid4()
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, mutation, key, facts, refund_id, cause)
+        if stored is not None:
+            return Requested(await Refund.get(id=stored), replayed=True)
+        payment = await _locked_payment(merchant_id, new.payment_id)
+        if retry_of is not None:
+            await _check_retry(retry_of)
+        amount = _checked_amount(payment, new)
+        await _insert(refund_id, payment, amount, new, cause, retry_of)
+    await bell.ring(JOB, refund_id)
+    return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
+    found = await rows(
+        "SELECT p.*, c.pse, m.zone, now() AS now FROM payments p JOIN connections c ON c.id = p.connection_id "
+        "JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1 AND p.merchant_id = $2 FOR UPDATE OF p",
+        payment_id,
+        merchant_id,
+    )
+    if not found:
+        raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
+    return found[0]
+
+
+async def _check_retry(old: Refund) -> None:
+    # Under the payment's lock: two retries of one refund cannot both pass.
+    state = (await Refund.get(id=old.id)).state
+    if state not in (State.FAILED, State.RETURNED, State.EXPIRED, State.CANCELED, State.REJECTED):
+        raise InvalidState(
+            "Only a refund that has ended without the money leaving can be retried; refresh it to learn where it is.",
+            path=["input", "refundId"],
+            current_state=state,
+        )
+    if await Refund.exists(retry_of_id=old.id):
+        raise InvalidState(
+            "This refund was retried already; retry the newest one.", path=["input", "refundId"], current_state=state
+        )
+
+
+def _checked_amount(payment: dict[str, Any], new: NewRefund) -> Money:
+    able = capability(payment["pse"], Method(payment["method"]))
+    _check_window(payment, able)
+    left = payment["captured"] - payment["reserved"] - payment["refunded"] - payment["taken_by_bank"]
+    refundable = Money(max(left, 0), payment["currency"])
+    if new.amount is None and refundable.minor_units == 0:
+        raise NotRefundable("Nothing is left to refund on this payment.", path=["input", "paymentId"])
+    amount = new.amount or refundable
+    if amount.currency != payment["currency"]:
+        raise CurrencyMismatch(
+            f"The payment was captured in {payment['currency']}; ask for the refund in the same currency.",
+            path=["input", "amount", "currency"],
+            expected=payment["currency"],
+            given=amount.currency,
+        )
+    if amount.minor_units == 0:
+        raise InvalidInput("A refund is above zero.", path=["input", "amount", "minorUnits"])
+    if amount.minor_units > refundable.minor_units:
+        raise AmountExceedsRefundable(
+            f"{amount} is more than the {refundable} that is still refundable.",
+            path=["input", "amount"],
+            requested=amount,
+            refundable=refundable,
+        )
+    _check_parts(payment, able, amount)
+    return amount
+
+
+def _check_window(payment: dict[str, Any], able: Capability) -> None:
+    if able.route is not Route.ORIGINAL:
+        raise NotRefundable(
+            f"{payment['pse']} does not send {payment['method']} money back the way it came; pay it back by hand.",
+            path=["input", "paymentId"],
+        )
+    deadline = deadline_of(able, payment["captured_at"])
+    if deadline is not None and payment["now"] > deadline:
+        raise WindowExpired(
+            f"{payment['method']} payments could be refunded until {deadline.isoformat()}; pay it back another way.",
+            path=["input", "paymentId"],
+            deadline_at=deadline,
+        )
+
+
+def deadline_of(able: Capability, captured_at: datetime) -> datetime | None:
+    """Until when (UTC) a payment captured then can be refunded; None: no limit."""
+    window: timedelta | None = able.window
+    return None if window is None else captured_at + window
+
+
+def _check_parts(payment: dict[str, Any], able: Capability, amount: Money) -> None:
+    if not able.partial and amount.minor_units != payment["captured"]:
+        raise NotRefundable(
+            f"{payment['pse']} refunds {payment['method']} payments only in full.", path=["input", "amount"]
+        )
+    if not able.several and payment["reserved"] + payment["refunded"] > 0:
+        raise NotRefundable(
+            f"{payment['pse']} refunds a {payment['method']} payment only once.", path=["input", "paymentId"]
+        )
+
+
+def tax_of(payment: dict[str, Any], amount: int) -> int:
+    """The VAT of a refund of `amount` (minor units): allocated cumulatively, so the parts close to the whole."""
+    held = payment["reserved"] + payment["refunded"] + amount
+    share = cumulative_share(payment["tax_amount"], held, payment["captured"]) - payment["tax_allocated"]
+    return min(max(share, 0), amount, payment["tax_amount"] - payment["tax_allocated"])
+
+
+async def _insert(
+    refund_id: UUID, payment: dict[str, Any], amount: Money, new: NewRefund, cause: Cause, retry_of: Refund | None
+) -> None:
+    tax = tax_of(payment, amount.minor_units)
+    # One statement reserves, records and writes the first event: the hot path makes few round trips.
+    await rows(
+        "WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7 "
+        "    WHERE id = $3 RETURNING id), "
+        "  made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, "
+        "    amount, currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by, "
+        "    created_at, updated_at) "
+        "    VALUES ($1, $2, $3, $4, $8, $9, 'REQUESTED', $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now())"
+        "    RETURNING id) "
+        "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at) "
+        "SELECT $2, made.id, 1, 'REQUESTED', 'REQUESTED', $9, $13, '{}'::jsonb, now() FROM made, reserved",
+        refund_id,
+        payment["merchant_id"],
+        payment["id"],
+        payment["connection_id"],
+        amount.minor_units,
+        amount.currency,
+        tax,
+        new_reference(),
+        cause.request_id,
+        new.reason.value,
+        new.note,
+        retry_of.id if retry_of else None,
+        cause.actor[:200],
+    )
+    await ledger.post(
+        [
+            Posting(
+                merchant_id=payment["merchant_id"],
+                store_id=payment["store_id"],
+                connection_id=payment["connection_id"],
+                entry=entry,
+                amount=amount.minor_units,
+                tax=tax,
+                currency=amount.currency,
+                accounting_date=ledger.accounting_date_of(payment["now"], payment["zone"]),
+                cause=f"refund/{refund_id}/1/{entry}",
+                request_id=cause.request_id,
+                payment_id=payment["id"],
+                refund_id=refund_id,
+            )
+            for entry in MOVES[(None, State.REQUESTED)]
+        ]
+    )
+
+
+def new_reference() -> str:
+    """Our reference and idempotency key at every PSE, for life: 20 random characters [0-9a-z]."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_REFERENCE_LENGTH))
+
+
+async def cancel(
+    merchant_id: UUID, refund_id: UUID, expected_sequence: int | None, key: str, cause: Cause
+) -> Requested:
+    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput."""
+    facts = {"refund": refund_id, "sequence": expected_sequence}
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
+        if stored is not None:
+            return Requested(await find(merchant_id, stored), replayed=True)
+        await find(merchant_id, refund_id)
+        refund = await lock(refund_id)
+        if refund.state not in CANCELABLE or await _was_sent(refund):
+            raise InvalidState(
+                "Only a refund that was never sent to the PSE can be canceled.",
+                path=["input", "refundId"],
+                current_state=refund.state,
+            )
+        if expected_sequence is not None and expected_sequence != refund.sequence:
+            raise InvalidState(
+                f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
+                path=["input", "expectedSequence"],
+                current_state=refund.state,
+            )
+        await move(refund, State.CANCELED, cause, News("CANCELED"), due_in=None)
+    await bell.wake(bell.refund_channel(refund_id))
+    return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+async def _was_sent(refund: Refund) -> bool:
+    # A request that was taken for lost can arrive late: after a doubt the money may still leave.
+    return bool(
+        await rows(
+            "SELECT 1 AS one FROM attempts WHERE refund_id = $1 AND outcome IS DISTINCT FROM 'UNSENT' LIMIT 1", refund.id
+        )
+    )
+
+
+async def refresh(merchant_id: UUID, refund_id: UUID) -> Refund:
+    """Have the PSE asked about the refund now. Raises NotFound, InvalidState when it has not been sent."""
+    refund = await find(merchant_id, refund_id)
+    if refund.state in (State.AWAITING_APPROVAL, State.AWAITING_DESTINATION):
+        raise InvalidState(
+            "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
+        )
+    await rows(
+        "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund_id
+    )
+    await bell.ring(JOB, refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def by_request_id(merchant_id: UUID, request_id: str) -> Refund | None:
+    """The refund that a request ID created, else the one whose history names it."""
+    refund = await Refund.filter(merchant_id=merchant_id, request_id=request_id).order_by("created_at").first()
+    if refund is not None:
+        return refund
+    event = await Event.filter(merchant_id=merchant_id, request_id=request_id).order_by("id").first()
+    return await Refund.get(id=event.refund_id) if event else None
+
+
+async def by_idempotency_key(merchant_id: UUID, key: str) -> Refund | None:
+    """The refund that was asked for (or retried) with this key."""
+    found = await rows(
+        "SELECT subject_id FROM idempotency_keys WHERE merchant_id = $1 AND key = $2 AND mutation = ANY($3) "
+        "ORDER BY id LIMIT 1",
+        merchant_id,
+        key,
+        [CREATE, RETRY],
+    )
+    return await Refund.get_or_none(id=found[0]["subject_id"]) if found else None
+
+
+async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
+    """The refund with this reference at its PSE: the PSE's own, or the one we gave it."""
+    query = Refund.filter(merchant_id=merchant_id)
+    return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
+
+
+async def of_payment(payment: Payment) -> list[Refund]:
+    """The payment's refunds, oldest first."""
+    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id")

@@ -1,0 +1,38 @@
+"""When to ask or send again, in seconds. Every schedule has an end, and at its end a finding is opened."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+MINUTE: Final = 60.0
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`delays` one after the other, then `after_end` for ever."""
+
+    delays: Sequence[float]
+    after_end: float
+
+    def ended(self, tries: int) -> bool:
+        return tries >= len(self.delays)
+
+    def delay(self, tries: int) -> float:
+        """Seconds until the next try after `tries` tries, jittered by a fifth so that a crowd spreads out."""
+        plain = self.after_end if self.ended(tries) else self.delays[tries]
+        return plain * random.uniform(0.8, 1.2)  # noqa: S311 - spreading load is no secret
+
+
+# In doubt: soon and often, because a customer waits and most doubt is a lost answer.
+IN_DOUBT: Final = Schedule((1, 2, 4, 8, 15, 30, *[MINUTE] * 5, *[5 * MINUTE] * 6, *[HOUR] * 23), after_end=DAY)
+# The PSE has it and works on it: it will also tell us by webhook.
+PENDING: Final = Schedule((2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, *[DAY] * 7), after_end=DAY)
+# It never left: the PSE is down, or refuses our access.
+UNSENT: Final = Schedule((1, 2, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), after_end=HOUR)
+# A webhook that could not be applied yet.
+NOTICE: Final = Schedule((1, 2, 5, 15, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY), after_end=DAY)
+# How often a person is reminded of a doubt that only a person can end.
+ESCALATION_SECONDS: Final = DAY

@@ -1,0 +1,49 @@
+"""Sealing: AES-256-GCM with associated data, so that a sealed value works only in the row it was sealed for."""
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_VERSION: Final = b"\x01"
+_NONCE_BYTES: Final = 12
+
+
+class Unsealable(RuntimeError):
+    """A sealed value does not open: it was copied from another row, changed, or sealed with another key."""
+
+
+@lru_cache(maxsize=8)
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"estorno/{purpose}".encode()).derive(key)
+
+
+def seal(key: bytes, values: Mapping[str, str], place: str) -> bytes:
+    """Encrypt `values` for one place, such as `connections/<id>`. `key` is the 32-byte secret key."""
+    nonce = os.urandom(_NONCE_BYTES)
+    plain = json.dumps(dict(values), sort_keys=True).encode()
+    return _VERSION + nonce + AESGCM(_derived(key, "seal")).encrypt(nonce, plain, place.encode())
+
+
+def unseal(key: bytes, sealed: bytes, place: str) -> dict[str, str]:
+    """The values sealed for this place. Raises Unsealable."""
+    nonce, cipher = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+    try:
+        plain = AESGCM(_derived(key, "seal")).decrypt(nonce, cipher, place.encode())
+    except (InvalidTag, ValueError) as error:
+        raise Unsealable(f"The sealed value of {place} does not open with ESTORNO_SECRET_KEY.") from error
+    opened: dict[str, str] = json.loads(plain)
+    return opened
+
+
+def keyed_digest(key: bytes, text: str) -> str:
+    """A keyed hash (HMAC-SHA256, hex) that finds equal values without keeping them."""
+    return hmac.new(_derived(key, "digest"), text.encode(), hashlib.sha256).hexdigest()

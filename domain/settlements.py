@@ -1,0 +1,219 @@
+"""Reports and their lines in the database: stored once, superseded by adding, one ledger entry per batch.
+
+A batch is the lines of one report with one effect in one store. PSE_BALANCE follows what the report says.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import polars as pl
+
+from domain import ledger
+from domain.database import connection as current
+from domain.database import rows
+from domain.ledger import Posting
+from domain.lifecycle import Entry
+from domain.matching import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, Effect
+from domain.models import Connection, Report
+from domain.pse.vocabulary import ReportFile
+
+ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
+    Effect.CAPTURE: (Entry.PROVE_CAPTURES, False),
+    Effect.REFUND: (Entry.PROVE_REFUNDS, False),
+    Effect.RETURN: (Entry.PROVE_RETURNS, False),
+    Effect.TAKEN: (Entry.PROVE_TAKEN, False),
+    Effect.TAKEN_BACK: (Entry.PROVE_TAKEN, True),
+}
+_LINE_COLUMNS: Final = (
+    "line",
+    "type",
+    "state",
+    "payment_reference",
+    "reference",
+    "pse_refund_reference",
+    "amount",
+    "currency",
+    "by_bank",
+    "kind",
+    "booked_at",
+    "business_date",
+    "effect",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines of one effect in one store. `amount` in minor units."""
+
+    store_id: UUID
+    effect: Effect
+    currency: str
+    amount: int
+
+
+async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The payments and refunds of ours that the lines name, in the schemas of domain/matching."""
+    references = lines["payment_reference"].unique().to_list()
+    payments = await rows(
+        "SELECT pse_reference AS payment_reference, id::text AS payment_id, store_id::text AS store_id, "
+        "  currency AS payment_currency FROM payments WHERE connection_id = $1 AND pse_reference = ANY($2)",
+        connection.id,
+        references,
+    )
+    refunds = await rows(
+        "SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id, r.reference AS refund_reference, "
+        "  r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state, r.amount AS refund_amount, "
+        "  r.tax_amount AS refund_tax FROM refunds r JOIN payments p ON p.id = r.payment_id "
+        "WHERE p.connection_id = $1 AND p.pse_reference = ANY($2)",
+        connection.id,
+        references,
+    )
+    return pl.DataFrame(payments, schema=PAYMENT_SCHEMA), pl.DataFrame(refunds, schema=REFUND_SCHEMA)
+
+
+async def settled_elsewhere(connection: Connection, business_date: date, lines: pl.DataFrame) -> pl.DataFrame:
+    """What the valid reports of other dates have settled of the payments that the lines name."""
+    found = await rows(
+        "SELECT l.payment_id::text AS settled_payment_id, l.reference AS settled_reference, "
+        "  l.effect AS settled_effect FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "WHERE r.connection_id = $1 AND r.business_date <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
+        "  AND l.effect <> 'NONE' AND l.payment_reference = ANY($3)",
+        connection.id,
+        business_date,
+        lines["payment_reference"].unique().to_list(),
+    )
+    return pl.DataFrame(found, schema=SETTLED_SCHEMA)
+
+
+async def valid_report(connection: Connection, business_date: date) -> Report | None:
+    return await Report.get_or_none(connection_id=connection.id, business_date=business_date, superseded_at=None)
+
+
+async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) -> bool:
+    """Whether the stored report has these bytes and its lines settle the very same things."""
+    if report.digest != digest_of(file):
+        return False
+    stored = await rows(
+        "SELECT line, effect, payment_id::text AS payment_id, refund_id::text AS refund_id FROM settlement_lines "
+        "WHERE report_id = $1 AND voided_at IS NULL ORDER BY line",
+        report.id,
+    )
+    fresh = lines.sort("line").select("line", "effect", "payment_id", "refund_id").to_dicts()
+    return stored == fresh
+
+
+def digest_of(file: ReportFile) -> str:
+    return hashlib.sha256(file.content).hexdigest()
+
+
+async def store(
+    connection: Connection, business_date: date, file: ReportFile, lines: pl.DataFrame, request_id: str
+) -> Report:
+    """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction."""
+    old = await valid_report(connection, business_date)
+    report_id = uuid4()
+    postings: list[Posting] = []
+    if old is not None:
+        await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
+        voided = await _void("report_id = $1", [old.id])
+        postings += _postings(connection, business_date, f"report/{report_id}/void", voided, request_id, reverse=True)
+    report = await Report.create(
+        id=report_id,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        business_date=business_date,
+        name=file.name,
+        digest=digest_of(file),
+        content_type=file.content_type,
+        content=gzip.compress(file.content, mtime=0),
+        totals=totals_of(lines),
+    )
+    await _copy(report, lines)
+    postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
+    orphans = await _void_orphaned_returns(connection)
+    postings += _postings(connection, business_date, f"report/{report_id}/orphans", orphans, request_id, reverse=True)
+    await ledger.post(postings)
+    return report
+
+
+def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
+    """Control totals: rows and minor units per effect and currency."""
+    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), pl.col("amount").sum()).sort("effect")
+    return {"rows": lines.height, "effects": grouped.to_dicts()}
+
+
+async def _copy(report: Report, lines: pl.DataFrame) -> None:
+    records = [
+        (report.id, *row[:-2], UUID(row[-2]) if row[-2] else None, UUID(row[-1]) if row[-1] else None)
+        for row in lines.select(*_LINE_COLUMNS, "payment_id", "refund_id").iter_rows()
+    ]
+    async with current().acquire_connection() as raw:
+        await raw.copy_records_to_table(
+            "settlement_lines",
+            records=records,
+            columns=["report_id", *_LINE_COLUMNS, "payment_id", "refund_id"],
+        )
+
+
+def batches_of(lines: pl.DataFrame) -> list[Batch]:
+    """One batch per store, effect and currency."""
+    moving = lines.filter(pl.col("effect") != Effect.NONE.value)
+    grouped = moving.group_by("store_id", "effect", "currency").agg(pl.col("amount").sum())
+    return [
+        Batch(UUID(row["store_id"]), Effect(row["effect"]), row["currency"], row["amount"])
+        for row in grouped.sort("store_id", "effect", "currency").iter_rows(named=True)
+    ]
+
+
+async def _void(condition: str, values: Sequence[Any]) -> list[Batch]:
+    # `condition` is one of the two constants in this file; every value is bound.
+    found = await rows(
+        "WITH gone AS (UPDATE settlement_lines SET voided_at = now() "  # noqa: S608
+        f"  WHERE voided_at IS NULL AND {condition} RETURNING effect, currency, amount, payment_id) "
+        "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount FROM gone g "
+        "JOIN payments p ON p.id = g.payment_id WHERE g.effect <> 'NONE' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        *values,
+    )
+    return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in found]
+
+
+async def _void_orphaned_returns(connection: Connection) -> list[Batch]:
+    """A return is proven only while the refund that came back is: a revised report can take that away."""
+    return await _void(
+        "effect IN ('RETURN', 'TAKEN_BACK') AND report_id IN (SELECT id FROM reports WHERE connection_id = $1) "
+        "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
+        "  AND out.reference = settlement_lines.reference AND out.voided_at IS NULL "
+        "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)",
+        [connection.id],
+    )
+
+
+def _postings(
+    connection: Connection,
+    business_date: date,
+    name: str,
+    batches: Sequence[Batch],
+    request_id: str,
+    *,
+    reverse: bool = False,
+) -> list[Posting]:
+    return [
+        Posting(
+            merchant_id=connection.merchant_id,
+            store_id=batch.store_id,
+            connection_id=connection.id,
+            entry=ENTRIES[batch.effect][0],
+            amount=batch.amount,
+            currency=batch.currency,
+            accounting_date=business_date,
+            cause=f"{name}/{batch.store_id}/{batch.effect}/{batch.currency}",
+            request_id=request_id,
+            reverse=ENTRIES[batch.effect][1] is not reverse,
+        )
+        for batch in batches
+    ]

@@ -1,0 +1,230 @@
+"""The only place that opens a connection to a PSE: bounded clients, a total time limit, the call log, a circuit breaker.
+
+httpx has no total limit, and requests made inside an Auth flow have none at all: `asyncio.timeout` is around it all.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+import httpx
+import structlog
+
+from domain import calls
+from domain.calls import About, Received, Sent
+from domain.connections import credentials_of
+from domain.models import Connection
+from domain.pse.registry import connector
+from domain.pse.vocabulary import Connector, InDoubt, TokenRefused, Unsent
+
+ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
+_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_BREAK_AFTER: Final = 5
+_BREAK_SECONDS: Final = 30.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One order to a PSE, with the token requests that its Auth flow makes on the way."""
+
+    about: About
+    wire: Connector
+    order: httpx.Request
+    began: bool = False  # the order's own bytes may have left
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+
+class AnswerTooLarge(httpx.HTTPError):
+    """A PSE's answer is larger than anything it has to say."""
+
+
+class _LoggedTransport(httpx.AsyncBaseTransport):
+    """Writes every request down before it leaves, and its answer; reads the whole answer, up to a limit."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        exchange = _exchange.get()
+        own = request.url == exchange.order.url and request.method == exchange.order.method
+        about = exchange.about if own else replace(exchange.about, purpose="TOKEN")
+        call_id = await calls.log_request(about, await _as_sent(request, exchange.wire))
+        exchange.began = exchange.began or own
+        started = time.monotonic()
+        try:
+            response = await self._inner.handle_async_request(request)
+            body = await _bounded(response)
+        except BaseException as error:
+            # Cancelled by the total limit or failed by itself: either way support must see how it ended.
+            await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
+            raise
+        whole = httpx.Response(
+            response.status_code, headers=_plain(response.headers), content=body, request=request
+        )
+        await calls.log_answer(call_id, _as_received(whole, exchange.wire, started))
+        return whole
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def _as_sent(request: httpx.Request, wire: Connector) -> Sent:
+    body = (await request.aread()).decode("utf-8", "replace")
+    return Sent(request.method, wire.scrub(str(request.url)), dict(request.headers), wire.scrub(body))
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    response.request = _exchange.get().order
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > ANSWER_BYTES_MAX:
+                raise AnswerTooLarge(f"The answer is larger than {ANSWER_BYTES_MAX} bytes.")
+            chunks.append(chunk)
+    finally:
+        await response.aclose()
+    return b"".join(chunks)
+
+
+def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:
+    # The body was decoded while it was read, so these no longer describe it.
+    gone = {"content-encoding", "content-length", "transfer-encoding"}
+    return [(name, value) for name, value in headers.multi_items() if name.lower() not in gone]
+
+
+def _as_received(response: httpx.Response, wire: Connector, started: float) -> Received:
+    return Received(
+        status=response.status_code,
+        headers=dict(response.headers),
+        body=wire.scrub(response.content[: 4 * calls.BODY_CHARACTERS_MAX].decode("utf-8", "replace")),
+        duration_ms=_since(started),
+        pse_request_id=wire.request_id(response),
+    )
+
+
+def _no_answer(error: BaseException, started: float) -> Received:
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return Received(status=None, headers={}, body="", duration_ms=_since(started), error=said)
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+@dataclass(slots=True)
+class _Line:
+    """What is kept per connection: one client, one Auth, one breaker."""
+
+    client: httpx.AsyncClient
+    auth: httpx.Auth
+    sealed: bytes
+    failures: int = 0
+    closed_until: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Sender:
+    """Sends what connectors build. `seconds_max` bounds a whole send, token requests included."""
+
+    def __init__(self, key: bytes, seconds_max: float) -> None:
+        self._key = key
+        self._seconds_max = seconds_max
+        self._lines: dict[UUID, _Line] = {}
+
+    async def close(self) -> None:
+        for line in self._lines.values():
+            await line.client.aclose()
+        self._lines.clear()
+
+    def open(self, connection_id: UUID) -> bool:
+        """Whether the breaker lets a send through: after many failures in a row the PSE is left alone for a while."""
+        line = self._lines.get(connection_id)
+        return line is None or time.monotonic() >= line.closed_until
+
+    async def send(
+        self, connection: Connection, request: httpx.Request, about: About, *, send_before: float | None = None
+    ) -> httpx.Response | Unsent | InDoubt:
+        """Send one order and give the answer, or what its absence means. Never raises for what a network can do.
+
+        `send_before` is a deadline of `time.monotonic()`: past it nothing is sent, because somebody else may have.
+        """
+        line = await self._line(connection)
+        exchange = _Exchange(about, connector(connection.pse), request)
+        token = _exchange.set(exchange)
+        try:
+            if send_before is not None and time.monotonic() >= send_before:
+                return Unsent("LEASE_PASSED", "The worker was too slow to send within its lease.")
+            async with asyncio.timeout(self._seconds_max):
+                answer = await line.client.send(request, auth=line.auth)
+            self._note(line, failed=answer.status_code >= 500)
+            return answer
+        except TokenRefused as error:
+            self._note(line, failed=True)
+            return Unsent("TOKEN_REFUSED", str(error))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            self._note(line, failed=True)
+            return _meaning(error, exchange)
+        finally:
+            _exchange.reset(token)
+
+    def _note(self, line: _Line, *, failed: bool) -> None:
+        line.failures = line.failures + 1 if failed else 0
+        if line.failures >= _BREAK_AFTER:
+            line.closed_until = time.monotonic() + _BREAK_SECONDS
+            line.failures = 0
+            _log.warning("breaker.opened", seconds=_BREAK_SECONDS)
+
+    async def _line(self, connection: Connection) -> _Line:
+        sealed = bytes(connection.sealed_secrets)
+        line = self._lines.get(connection.id)
+        if line is not None and line.sealed == sealed:
+            return line
+        auth = connector(connection.pse).auth(credentials_of(connection, self._key))
+        made = _Line(_client(self._seconds_max), auth, sealed)
+        self._lines[connection.id] = made
+        if line is not None:
+            await line.client.aclose()
+        return made
+
+
+def _client(seconds: float) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
+    return httpx.AsyncClient(
+        transport=_LoggedTransport(httpx.AsyncHTTPTransport(limits=limits, retries=0)),
+        timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
+        follow_redirects=False,
+    )
+
+
+def _meaning(error: Exception, exchange: _Exchange) -> Unsent | InDoubt:
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    if not exchange.began or isinstance(error, (*_NEVER_LEFT, httpx.InvalidURL)):
+        return Unsent(_code(error), f"Never sent: {said}")
+    return InDoubt(_code(error), f"No answer: {said}")
+
+
+def _code(error: Exception) -> str:
+    return "TIMEOUT" if isinstance(error, TimeoutError | httpx.TimeoutException) else type(error).__name__.upper()
+
+
+@asynccontextmanager
+async def sender(key: bytes, seconds_max: float) -> AsyncIterator[Sender]:
+    """A sender for the life of a process."""
+    made = Sender(key, seconds_max)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+

@@ -1,0 +1,59 @@
+"""Driving a connector's sans-IO generators: listings of payments and reports, page by page, over the sender."""
+
+import asyncio
+from collections.abc import Generator
+from typing import Final, TypeVar
+
+import httpx
+
+from domain.calls import About
+from domain.models import Connection
+from domain.pse.vocabulary import InDoubt, Unsent, Wait
+from jobs.http import Sender
+
+T = TypeVar("T")
+_STEPS_MAX: Final = 10_000
+_TRIES: Final = 4
+_PAUSE_SECONDS: Final = 0.5
+
+
+class ListingFailed(RuntimeError):
+    """A PSE's listing could not be read to its end; the message says where and why."""
+
+
+async def drive(
+    steps: Generator[httpx.Request | Wait, httpx.Response, T], connection: Connection, about: About, sender: Sender
+) -> T:
+    """Run the generator to its result. Reading is safe to repeat, so a failed page is asked for again a few times.
+
+    Raises ListingFailed, BadAnswer.
+    """
+    try:
+        wish = next(steps)
+        for _ in range(_STEPS_MAX):
+            if isinstance(wish, Wait):
+                await asyncio.sleep(wish.seconds)
+                wish = steps.send(httpx.Response(204))
+            else:
+                wish = steps.send(await _fetch(wish, connection, about, sender))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise ListingFailed(f"The listing of {connection.name} did not end after {_STEPS_MAX} pages.")
+
+
+async def _fetch(request: httpx.Request, connection: Connection, about: About, sender: Sender) -> httpx.Response:
+    said = ""
+    for attempt in range(_TRIES):
+        answer = await sender.send(connection, request, about)
+        if isinstance(answer, httpx.Response) and answer.status_code == 200:
+            return answer
+        said = _said(answer)
+        await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+    raise ListingFailed(f"{request.method} {request.url.path} of {connection.name} failed {_TRIES} times: {said}")
+
+
+def _said(answer: httpx.Response | Unsent | InDoubt) -> str:
+    if isinstance(answer, httpx.Response):
+        return f"status {answer.status_code} {answer.text[:200]}"
+    return f"{answer.code} {answer.message}"

@@ -1,0 +1,68 @@
+"""Applying webhooks at our own pace: match the refund, else ask the PSE about the payment."""
+
+from uuid import UUID
+
+import structlog
+
+from domain import bell, notices, refunds
+from domain.calls import About
+from domain.idempotency import Cause
+from domain.models import Payment
+from domain.notices import Claimed
+from domain.pse.registry import connector
+from domain.pse.vocabulary import BadAnswer, InDoubt, Notice, Unsent
+from domain.record import Door, Source, record_known
+from domain.settings import Settings
+from jobs.http import Sender
+
+_log = structlog.get_logger()
+
+
+async def apply(notice_id: UUID, sender: Sender, settings: Settings) -> None:
+    """Apply one stored webhook, once; what cannot be applied yet is tried later."""
+    claimed = await notices.take(notice_id, settings.secret_key)
+    if claimed is None:
+        return
+    waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
+    if waiting:
+        await notices.try_later(claimed.notice, claimed.connection, waiting[0])
+        return
+    await notices.done(claimed.notice, f"{len(claimed.told)} told")
+    _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
+
+
+async def _apply_one(claimed: Claimed, told: Notice, sender: Sender) -> str | None:
+    """None when it is applied, else why not."""
+    refund = await notices.match(claimed.connection, told)
+    if refund is not None:
+        await notices.apply_to(refund, told, claimed.notice)
+        await bell.ring(refunds.JOB, refund.id)
+        return None
+    payment = await notices.payment_of(claimed.connection, told)
+    if payment is None:
+        return f"Payment {told.payment_reference} is not registered."
+    return await _ask_about_payment(claimed, payment, sender)
+
+
+async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender) -> str | None:
+    """A refund that is not ours is believed only when the PSE lists it under the payment."""
+    connection, cause = claimed.connection, Cause(claimed.notice.request_id, notices.ACTOR)
+    wire = connector(connection.pse)
+    request = wire.look_up_payment(connection.base_url, payment.pse_reference)
+    if request is None:
+        return "The PSE cannot be asked about the payment, and the notice names no refund of ours."
+    about = About(connection.merchant_id, connection.id, cause.request_id, "PAYMENT")
+    answer = await sender.send(connection, request, about)
+    if isinstance(answer, Unsent | InDoubt):
+        return f"{answer.code}: {answer.message}"
+    try:
+        listed = wire.read_payment(answer)
+    except BadAnswer as error:
+        return str(error)
+    if listed is None:
+        return f"The PSE does not know payment {payment.pse_reference}."
+    for known in listed.refunds:
+        await record_known(connection, payment, known, Source(Door.NOTICE), cause)
+    return None
+
+

@@ -1,0 +1,63 @@
+"""The night: fetch a business date's report, register what was captured, reconcile; catch up on missed nights."""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from domain import bell, reconciliation
+from domain.calls import About
+from domain.database import rows
+from domain.models import Connection, Merchant, ReconciliationRun
+from domain.pse.registry import connector
+from domain.pse.vocabulary import BadAnswer
+from jobs import payments
+from jobs.http import Sender
+from jobs.listings import ListingFailed, drive
+
+_CATCH_UP_DAYS_MAX: Final = 14
+_log = structlog.get_logger()
+
+
+async def run(connection_id: UUID, business_date: date, sender: Sender) -> ReconciliationRun:
+    """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED or FAILED and why."""
+    connection = await Connection.get(id=connection_id)
+    started = await reconciliation.begin(connection, business_date)
+    request_id = f"reconciliation-{started.id}"
+    try:
+        await payments.import_date(connection, business_date, request_id, sender)
+        period = await reconciliation.period_of(connection, business_date)
+        about = About(connection.merchant_id, connection.id, request_id, "REPORT")
+        files = await drive(connector(connection.pse).reports(period), connection, about, sender)
+        for file in files:
+            await reconciliation.reconcile(connection, started, file)
+    except (ListingFailed, BadAnswer) as error:
+        await reconciliation.fail(started, str(error))
+    finished = await ReconciliationRun.get(id=started.id)
+    _log.info("reconciliation.run", connection=connection.name, date=str(business_date), state=finished.state)
+    return finished
+
+
+async def ring_the_night(now: datetime) -> int:
+    """Ring for every connection and date that has ended without a completed run, newest fortnight only; how many."""
+    rung = 0
+    for connection in await Connection.filter(enabled=True):
+        zone = (await Merchant.get(id=connection.merchant_id)).zone
+        today = now.astimezone(ZoneInfo(zone)).date()
+        done = await _completed(connection)
+        first = max(connection.created_at.astimezone(ZoneInfo(zone)).date(), today - timedelta(days=_CATCH_UP_DAYS_MAX))
+        for days in range((today - first).days):
+            day = first + timedelta(days=days)
+            if day not in done:
+                await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
+                rung += 1
+    return rung
+
+
+async def _completed(connection: Connection) -> set[date]:
+    found = await rows(
+        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = 'COMPLETED'", connection.id
+    )
+    return {row["business_date"] for row in found}

@@ -1,0 +1,81 @@
+"""What happens to a refund by itself: it is sent, asked about, and what the PSE says is recorded."""
+
+from uuid import UUID
+
+import structlog
+
+from domain import attempts, bell, refunds
+from domain.attempts import Ask, Send
+from domain.calls import About
+from domain.models import Connection, Refund
+from domain.pse.registry import connector
+from domain.pse.vocabulary import InDoubt, Outcome, Unsent
+from domain.record import Door, Recorded, Source, record
+from domain.settings import Settings
+from jobs.http import Sender
+
+_BREAKER_SECONDS = 15.0
+_log = structlog.get_logger()
+
+
+async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
+    """One step of one refund, if it is due: mark, call, record."""
+    refund = await Refund.get_or_none(id=refund_id)
+    if refund is None or refund.due_at is None:
+        return
+    if not sender.open(refund.connection_id):
+        await attempts.postpone(refund_id, _BREAKER_SECONDS)
+        return
+    work = await attempts.take(
+        refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
+    )
+    if work is None:
+        return
+    outcome = await (_send(work, sender) if isinstance(work, Send) else _ask(work, sender))
+    recorded = await record(refund_id, outcome, _source(work), work.cause)
+    _log.info("refund.step", refund=str(refund_id), state=recorded.state, outcome=type(outcome).__name__)
+    await _ring_again(refund_id, recorded)
+
+
+def _source(work: Send | Ask) -> Source:
+    if isinstance(work, Send):
+        return Source(Door.ANSWER, attempt=work.attempt)
+    return Source(Door.LOOK_UP, attempt=work.attempt, asked_at=work.asked_at)
+
+
+async def _send(work: Send, sender: Sender) -> Outcome:
+    connection = await Connection.get(id=work.connection_id)
+    wire = connector(connection.pse)
+    about = _about(work, "REFUND")
+    answer = await sender.send(connection, wire.refund(work.order), about, send_before=work.send_before)
+    if isinstance(answer, Unsent | InDoubt):
+        return answer
+    return wire.read_refund(work.order, answer)
+
+
+async def _ask(work: Ask, sender: Sender) -> Outcome:
+    connection = await Connection.get(id=work.connection_id)
+    wire = connector(connection.pse)
+    request = wire.look_up(work.order)
+    assert request is not None, "A connector whose capability is a look-up builds one."
+    answer = await sender.send(connection, request, _about(work, "LOOK_UP"))
+    if isinstance(answer, Unsent | InDoubt):
+        # A question that never left says nothing about the refund.
+        return InDoubt(answer.code, answer.message)
+    return wire.read_look_up(work.order, answer)
+
+
+def _about(work: Send | Ask, purpose: str) -> About:
+    return About(
+        merchant_id=work.merchant_id,
+        connection_id=work.connection_id,
+        request_id=work.cause.request_id,
+        purpose=purpose,
+        refund_id=work.refund_id,
+        attempt=work.attempt,
+    )
+
+
+async def _ring_again(refund_id: UUID, recorded: Recorded) -> None:
+    if recorded.due_in is not None and recorded.due_in < bell.DEFER_SECONDS_MAX:
+        await bell.ring(refunds.JOB, refund_id, seconds=recorded.due_in)

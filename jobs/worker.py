@@ -1,0 +1,98 @@
+"""The arq worker: a door from a job's name to the room that does it. `python -m jobs.worker refunds|batch`.
+
+arq may run a job twice, late or never: PostgreSQL decides what is due (facts: a job carries an id and nothing else).
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from arq.connections import RedisSettings
+from arq.worker import Worker, func
+
+from domain import bell, notices, reconciliation, refunds
+from domain.database import close_pool, open_pool
+from domain.log import configure
+from domain.settings import Settings
+from jobs import notices as notice_jobs
+from jobs import reconciliation as reconciliation_jobs
+from jobs import refunds as refund_jobs
+from jobs.http import Sender
+
+_TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
+_BATCH_SECONDS_MAX: Final = 6 * 3600
+_log = structlog.get_logger()
+
+Context = dict[str, Any]
+
+
+async def refund(ctx: Context, subject: str) -> None:
+    with structlog.contextvars.bound_contextvars(refund=subject):
+        await refund_jobs.step(UUID(subject), ctx["sender"], ctx["settings"])
+
+
+async def notice(ctx: Context, subject: str) -> None:
+    await notice_jobs.apply(UUID(subject), ctx["sender"], ctx["settings"])
+
+
+async def reconcile(ctx: Context, subject: str) -> None:
+    connection, _, day = subject.partition("/")
+    await reconciliation_jobs.run(UUID(connection), date.fromisoformat(day), ctx["sender"])
+
+
+Job = Callable[[Context, str], Coroutine[Any, Any, None]]
+JOBS: Final[dict[str, tuple[str, dict[str, Job]]]] = {
+    "refunds": (bell.REFUNDS_QUEUE, {refunds.JOB: refund, notices.JOB: notice}),
+    "batch": (bell.BATCH_QUEUE, {reconciliation.JOB: reconcile}),
+}
+
+
+def worker(queue: str, settings: Settings) -> Worker:
+    """The worker of a queue. Stopping waits for calls under way, longer than the longest call."""
+    name, jobs = JOBS[queue]
+    seconds = settings.job_timeout_seconds if queue == "refunds" else _BATCH_SECONDS_MAX
+
+    async def startup(ctx: Context) -> None:
+        await open_pool(settings.database_url, pool_max=settings.database_pool)
+        await bell.connect(settings.redis_url)
+        ctx["settings"] = settings
+        ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
+        _log.info("worker.ready", queue=queue)
+
+    async def shutdown(ctx: Context) -> None:
+        await ctx["sender"].close()
+        await bell.close()
+        await close_pool()
+
+    return Worker(
+        functions=[func(job, name=job_name, keep_result=0, max_tries=_TRIES_MAX) for job_name, job in jobs.items()],
+        queue_name=name,
+        redis_settings=RedisSettings.from_dsn(settings.redis_url),
+        on_startup=startup,
+        on_shutdown=shutdown,
+        max_jobs=settings.worker_concurrency if queue == "refunds" else 1,
+        job_timeout=seconds,
+        job_completion_wait=int(settings.job_timeout_seconds),
+        keep_result=0,
+        max_tries=_TRIES_MAX,
+        poll_delay=0.01,
+        allow_abort_jobs=False,
+        job_serializer=bell.serialize,
+        job_deserializer=bell.deserialize,
+    )
+
+
+def main(queue: str) -> None:
+    """Run the worker until it is told to stop."""
+    settings = Settings.read()
+    configure(settings)
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    worker(queue, settings).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "refunds")

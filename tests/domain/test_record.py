@@ -1,0 +1,214 @@
+"""The one door: what an answer, a look-up, a notice or a report does to a refund, whatever the order they come in."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from domain import attempts, invariants
+from domain.attempts import Ask, Send
+from domain.lifecycle import State
+from domain.models import Attempt, Event, Finding, Payment, Refund
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+from domain.record import Door, Source, record
+from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
+
+pytestmark = pytest.mark.usefixtures("books")
+UNKNOWN = Unsent("PixDevolucaoNaoEncontrada", "unknown")
+LOST = InDoubt("TIMEOUT", "no answer")
+
+
+async def _refund() -> tuple[Shop, Payment, Refund]:
+    shop = await a_shop()
+    payment = await a_payment(shop, amount=10_000, tax=1_801)
+    return shop, payment, await a_refund(shop, payment, 6_000)
+
+
+async def _fresh(refund: Refund) -> Refund:
+    return await Refund.get(id=refund.id)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reserved", "refunded"),
+    [
+        (Accepted("D1"), State.PENDING, 6_000, 0),
+        (Succeeded("D1"), State.SUCCEEDED, 0, 6_000),
+        (Declined("NO", "no"), State.FAILED, 0, 0),
+        (Returned("BACK", "back"), State.RETURNED, 0, 0),
+        (Unsent("CONNECTERROR", "refused"), State.REQUESTED, 6_000, 0),
+        (LOST, State.SUBMITTED, 6_000, 0),
+    ],
+)
+async def test_an_answer_moves_the_refund_and_the_money(
+    outcome: Outcome, state: State, reserved: int, refunded: int
+) -> None:
+    _, payment, refund = await _refund()
+    await an_answer(refund, outcome)
+    await payment.refresh_from_db()
+    assert (await _fresh(refund)).state is state
+    assert (payment.reserved, payment.refunded) == (reserved, refunded)
+    assert await invariants.check() == []
+
+
+async def test_a_lost_answer_is_asked_for_and_never_sent_again_while_it_is_in_doubt() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, LOST)
+    await attempts.postpone(refund.id, 0)
+    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+
+
+async def test_unknown_is_not_believed_within_the_grace() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, LOST)
+    assert (await a_look_up(refund, UNKNOWN)).state is State.SUBMITTED
+
+
+async def test_unknown_after_the_grace_means_send_again_with_the_same_reference(owner_rows: OwnerRows) -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, LOST)
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
+    again = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(again, Send)
+    assert (again.attempt, again.order.reference) == (2, refund.reference)
+
+
+async def test_an_ambiguous_refusal_that_the_look_up_does_not_know_is_a_refusal(owner_rows: OwnerRows) -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, InDoubt("PixDevolucaoInvalida", "sum too high", refusal=True))
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    await a_look_up(refund, UNKNOWN)
+    failed = await _fresh(refund)
+    assert (failed.state, failed.failure_code) == (State.FAILED, "PixDevolucaoInvalida")
+
+
+async def test_an_ambiguous_refusal_that_the_look_up_knows_is_what_the_look_up_says() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, InDoubt("PixDevolucaoInvalida", "id used before", refusal=True))
+    assert (await a_look_up(refund, Succeeded("D1"))).state is State.SUCCEEDED
+
+
+async def test_a_look_up_of_an_older_attempt_can_not_cause_another_send(owner_rows: OwnerRows) -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, LOST)
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    await attempts.postpone(refund.id, 0)
+    slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(slow, Ask)
+    await a_look_up(refund, UNKNOWN)
+    await an_answer(refund, LOST)  # the second send is now in doubt
+    source = Source(Door.LOOK_UP, attempt=slow.attempt, asked_at=slow.asked_at)
+    assert (await record(refund.id, UNKNOWN, source, slow.cause)).state is State.SUBMITTED
+
+
+async def test_a_worker_that_lost_its_lease_is_refused_and_the_pse_is_asked(owner_rows: OwnerRows) -> None:
+    _, _, refund = await _refund()
+    slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(slow, Send)
+    await owner_rows("UPDATE attempts SET claimed_until = now() - interval '1 second'")
+    await attempts.postpone(refund.id, 0)
+    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+    late = await record(refund.id, Declined("NO", "no"), Source(Door.ANSWER, attempt=slow.attempt), slow.cause)
+    assert late.stale
+    fresh = await _fresh(refund)
+    assert fresh.state is State.SUBMITTED
+    assert (await Attempt.get(refund_id=refund.id, number=1)).code == "WORKER_LOST"
+
+
+async def test_two_workers_never_hold_the_same_refund() -> None:
+    _, _, refund = await _refund()
+    first = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    second = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(first, Send)
+    assert second is None
+
+
+async def test_never_sent_waits_longer_each_time_and_calls_a_person_in_the_end() -> None:
+    _, _, refund = await _refund()
+    for _ in range(9):
+        await attempts.postpone(refund.id, 0)
+        await an_answer(refund, Unsent("CONNECTERROR", "connection refused"))
+    fresh = await _fresh(refund)
+    assert (fresh.state, fresh.unsent) == (State.REQUESTED, 9)
+    assert await Finding.filter(kind="NOT_SENT", refund_id=refund.id).count() == 1
+
+
+async def test_a_refund_that_never_left_is_expired_when_its_window_has_closed(owner_rows: OwnerRows) -> None:
+    _, payment, refund = await _refund()
+    await owner_rows("ALTER TABLE payments DISABLE TRIGGER USER")
+    await owner_rows("UPDATE payments SET captured_at = captured_at - interval '91 days'")
+    assert await attempts.take(refund.id, lease_seconds=60, send_seconds=20) is None
+    assert (await _fresh(refund)).state is State.EXPIRED
+    await payment.refresh_from_db()
+    assert (payment.reserved, await invariants.check()) == (0, [])
+
+
+async def test_money_that_comes_back_releases_the_amount_once() -> None:
+    _, payment, refund = await _refund()
+    await an_answer(refund, Succeeded("D1"))
+    for _ in range(3):
+        await record(refund.id, Returned("NAO_REALIZADO", "came back"), Source(Door.NOTICE), CAUSE)
+    await payment.refresh_from_db()
+    assert (await _fresh(refund)).state is State.RETURNED
+    assert (payment.reserved, payment.refunded, payment.tax_allocated) == (0, 0, 0)
+    assert await invariants.check() == []
+
+
+async def test_refused_after_success_is_asked_again_instead_of_believed() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, Succeeded("D1"))
+    said = await record(refund.id, Declined("NO", "stale"), Source(Door.NOTICE), CAUSE)
+    assert (said.state, said.due_in) == (State.SUCCEEDED, 0)
+
+
+async def test_money_that_left_after_a_failure_is_in_suspense_with_a_finding_once() -> None:
+    _, payment, refund = await _refund()
+    await an_answer(refund, Declined("NO", "no"))
+    for _ in range(3):
+        await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
+    await payment.refresh_from_db()
+    assert (await _fresh(refund)).state is State.FAILED
+    assert payment.taken_by_bank == 6_000
+    assert await Finding.filter(kind="CONTRADICTION").count() == 1
+    assert await Event.filter(refund_id=refund.id, kind="CONTRADICTION").count() == 1
+    await record(refund.id, Declined("NAO_REALIZADO", "it came back"), Source(Door.LOOK_UP), CAUSE)
+    await payment.refresh_from_db()
+    assert (payment.taken_by_bank, await invariants.check()) == (0, [])
+
+
+NEWS: Sequence[Outcome] = (Accepted("D1"), Succeeded("D1"), Returned("BACK", "back"))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([*NEWS, NEWS[1]])))
+async def test_news_in_any_order_and_twice_ends_in_the_same_books(order: Sequence[Outcome]) -> None:
+    """Accepted, paid and come back: whatever the order, the money is back and nothing is booked twice."""
+    _, payment, refund = await _refund()
+    await an_answer(refund, LOST)
+    for outcome in order:
+        await record(refund.id, outcome, Source(Door.NOTICE), CAUSE)
+    await payment.refresh_from_db()
+    assert (await _fresh(refund)).state is State.RETURNED
+    assert (payment.reserved, payment.refunded) == (0, 0)
+    assert await invariants.check() == []
+
+
+async def test_another_refund_under_our_reference_calls_a_person_at_once() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, InDoubt("ECHO_MISMATCH", "another amount", needs_person=True))
+    fresh = await _fresh(refund)
+    assert fresh.needs_person_since is not None
+    assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id).count() == 1
+
+
+async def test_doubt_that_no_look_up_ends_calls_a_person_and_goes_on_asking_daily() -> None:
+    _, _, refund = await _refund()
+    await an_answer(refund, LOST)
+    await Refund.filter(id=refund.id).update(asks=1_000)
+    said = await a_look_up(refund, LOST)
+    fresh = await _fresh(refund)
+    assert fresh.needs_person_since is not None
+    assert said.due_in is not None
+    assert said.due_in > timedelta(hours=12).total_seconds()
+    assert (await a_look_up(refund, Succeeded("D1"))).state is State.SUCCEEDED
+    assert not await Finding.filter(refund_id=refund.id, resolved_at=None).exists()
