@@ -98,7 +98,7 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
     default = next(store for store in stores if store.id == connection.default_store_id)
     made: list[UUID] = []
     for payment in listed:
-        store = by_key.get(payment.payee_key, default)
+        store = by_key.get(payment.payee_key or "", default)
         new = NewPayment(
             connection_id=connection.id,
             store_code=store.code,

@@ -203,8 +203,10 @@ def _check_parts(payment: dict[str, Any], able: Capability, amount: Money) -> No
 def tax_of(payment: dict[str, Any], amount: int) -> int:
     """The VAT of a refund of `amount` (minor units): allocated cumulatively, so the parts close to the whole."""
     held = payment["reserved"] + payment["refunded"] + amount
-    share = cumulative_share(payment["tax_amount"], held, payment["captured"]) - payment["tax_allocated"]
-    return min(max(share, 0), amount, payment["tax_amount"] - payment["tax_allocated"])
+    whole: int = payment["tax_amount"]
+    allocated: int = payment["tax_allocated"]
+    share = cumulative_share(whole, held, payment["captured"]) - allocated
+    return min(max(share, 0), amount, whole - allocated)
 
 
 async def _insert(

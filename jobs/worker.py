@@ -5,13 +5,13 @@ arq may run a job twice, late or never: PostgreSQL decides what is due (facts: a
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import structlog
 from arq.connections import RedisSettings
+from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from domain import bell, notices, reconciliation, refunds
@@ -44,8 +44,7 @@ async def reconcile(ctx: Context, subject: str) -> None:
     await reconciliation_jobs.run(UUID(connection), date.fromisoformat(day), ctx["sender"])
 
 
-Job = Callable[[Context, str], Coroutine[Any, Any, None]]
-JOBS: Final[dict[str, tuple[str, dict[str, Job]]]] = {
+JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "refunds": (bell.REFUNDS_QUEUE, {refunds.JOB: refund, notices.JOB: notice}),
     "batch": (bell.BATCH_QUEUE, {reconciliation.JOB: reconcile}),
 }
@@ -69,7 +68,7 @@ def worker(queue: str, settings: Settings) -> Worker:
         await close_pool()
 
     return Worker(
-        functions=[func(job, name=job_name, keep_result=0, max_tries=_TRIES_MAX) for job_name, job in jobs.items()],
+        functions=[func(cast("WorkerCoroutine", job), name=job_name, keep_result=0, max_tries=_TRIES_MAX) for job_name, job in jobs.items()],
         queue_name=name,
         redis_settings=RedisSettings.from_dsn(settings.redis_url),
         on_startup=startup,

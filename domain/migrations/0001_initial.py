@@ -225,7 +225,8 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='Answer',
             fields=[
-                ('call', fields.OneToOneField('models.Call', source_field='call_id', primary_key=True, db_index=True, db_constraint=True, to_field='id', related_name='answer', on_delete=OnDelete.RESTRICT)),
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('call', fields.OneToOneField('models.Call', source_field='call_id', db_constraint=True, to_field='id', related_name='answer', on_delete=OnDelete.RESTRICT)),
                 ('status', fields.IntField(null=True)),
                 ('headers', fields.JSONField(encoder=functools.partial(dumps, separators=(',', ':')), decoder=loads)),
                 ('body', fields.TextField(unique=False)),
@@ -234,7 +235,7 @@ class Migration(migrations.Migration):
                 ('duration_ms', fields.IntField()),
                 ('answered_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'answers', 'app': 'models', 'pk_attr': 'call_id'},
+            options={'table': 'answers', 'app': 'models', 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -40,8 +40,9 @@ class Call(Model):
 
 
 class Answer(Model):
+    id = fields.BigIntField(primary_key=True)
     call: "fields.OneToOneRelation[Call]" = fields.OneToOneField(
-        "models.Call", on_delete=fields.RESTRICT, primary_key=True, related_name="answer"
+        "models.Call", on_delete=fields.RESTRICT, related_name="answer"
     )
     call_id: UUID
     status = fields.IntField(null=True)  # null: there was no answer, `error` says why

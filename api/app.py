@@ -1,0 +1,70 @@
+"""The application: routes, middleware and lifespan, as data. `uvicorn api.app:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+
+from api import health, webhooks
+from api.access import authenticate
+from api.context import Context
+from api.http import middleware
+from api.schema import make
+from api.subscriptions import Waker
+from api.view import GraphQLView
+from domain import bell
+from domain.access import Principal
+from domain.database import close_pool, open_pool
+from domain.log import configure
+from domain.settings import Settings
+
+GRAPHQL_PATH = "/graphql"
+
+
+def create(settings: Settings) -> Starlette:
+    """The whole API with these settings."""
+    waker = Waker(settings.redis_url, pattern=bell.refund_channel("*"))
+
+    def make_context(principal: Principal, request_id: str) -> Context:
+        return Context(principal, request_id, settings, waker)
+
+    view = GraphQLView[Context, Principal](
+        make(introspection=settings.introspection),
+        authenticate=authenticate,
+        make_context=make_context,
+        allowed_origins=settings.allowed_origins,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await open_pool(settings.database_url, pool_max=settings.database_pool)
+        await bell.connect(settings.redis_url)
+        async with waker:
+            yield
+        await bell.close()
+        await close_pool()
+
+    application = Starlette(
+        routes=[
+            Route(GRAPHQL_PATH, view),
+            WebSocketRoute(GRAPHQL_PATH, view),
+            Route(webhooks.PATH, webhooks.receive, methods=["POST"]),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+        ],
+        middleware=middleware(body_bytes_max=settings.body_limit_bytes),
+        lifespan=lifespan,
+    )
+    application.state.settings = settings
+    return application
+
+
+def __getattr__(name: str) -> Starlette:
+    # The server asks for `app`; tests and tools that only want a part read no settings.
+    if name != "app":
+        raise AttributeError(name)
+    settings = Settings.read()
+    configure(settings)
+    application = globals()[name] = create(settings)
+    return application

@@ -1,0 +1,29 @@
+"""What every resolver is given: the principal, the request's ID, the settings, and loaders of this operation only."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import strawberry
+from strawberry.types import Info as StrawberryInfo
+
+from api.subscriptions import Waker
+from domain.access import Principal
+from domain.idempotency import Cause
+from domain.settings import Settings
+
+
+@dataclass(slots=True)
+class Context:
+    """One request's (or one socket's) surroundings."""
+
+    principal: Principal
+    request_id: str
+    settings: Settings
+    waker: Waker
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.request_id, self.principal.holder)
+
+
+Info = StrawberryInfo[Context, None]

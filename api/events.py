@@ -1,0 +1,116 @@
+"""A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api import ids
+from api.access import require
+from api.context import Info
+from api.scalars import DateTime
+from api.subscriptions import CaughtUp, Heartbeat, Item, follow
+from domain import bell, events, refunds
+from domain.access import Permission
+from domain.lifecycle import SETTLED_FOR_NOW, State
+from domain.models import Event as Row
+from domain.problems import InvalidInput
+
+RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a refund is. Members may be added.")
+_POLL_SECONDS = 2.0
+_HEARTBEAT_SECONDS = 15.0
+
+
+@strawberry.type(description="Something that happened to a refund. `sequence` is gapless per refund.")
+class RefundEvent:
+    id: strawberry.ID
+    sequence: int
+    kind: str
+    status: State
+    previous_status: State | None
+    occurred_at: DateTime
+    request_id: str
+    actor: str
+    code: str | None = strawberry.field(description="The PSE's or our code, verbatim.")
+    message: str | None
+    cursor: str = strawberry.field(description="Pass it as `after` to go on behind this event.")
+
+    @classmethod
+    def of(cls, row: Row) -> "RefundEvent":
+        return cls(
+            id=strawberry.ID(f"{row.refund_id}/{row.sequence}"),
+            sequence=row.sequence,
+            kind=row.kind,
+            status=row.state,
+            previous_status=row.previous_state,
+            occurred_at=DateTime(row.occurred_at),
+            request_id=row.request_id,
+            actor=row.actor,
+            code=row.code,
+            message=row.message,
+            cursor=str(row.sequence),
+        )
+
+
+@strawberry.type(description="An event of the refund; `replayed`: it happened before the subscription caught up.")
+class RefundEventMessage:
+    event: RefundEvent
+    replayed: bool
+
+
+@strawberry.type(description="Everything that had happened was sent; what follows is live.")
+class CaughtUpMessage:
+    cursor: str
+
+
+@strawberry.type(description="Nothing happened; the stream is alive.")
+class HeartbeatMessage:
+    cursor: str
+
+
+RefundStreamMessage = Annotated[
+    RefundEventMessage | CaughtUpMessage | HeartbeatMessage, strawberry.union(name="RefundStreamMessage")
+]
+
+
+def _after(cursor: str | None) -> int:
+    if cursor is None or cursor == "":
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 9:
+        raise InvalidInput("`after` is a cursor of this refund's events, sent exactly as it was given.", path=["after"])
+    return int(cursor)
+
+
+async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncIterator[RefundStreamMessage]:
+    """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
+    principal = require(info, Permission.READ)
+    refund = await refunds.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
+    start = _after(after)
+
+    async def read(sequence: int) -> list[Row]:
+        return await events.after(refund.id, sequence)
+
+    stream = follow(
+        read,
+        start,
+        position=lambda row: row.sequence,
+        wakes=info.context.waker.listen(bell.refund_channel(refund.id)),
+        poll_seconds=_POLL_SECONDS,
+        heartbeat_seconds=_HEARTBEAT_SECONDS,
+        is_terminal=lambda row: row.state in SETTLED_FOR_NOW,
+    )
+    async for item in stream:
+        yield _message(item)
+
+
+def _message(item: Item[Row]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp):
+        return CaughtUpMessage(cursor=str(item.position))
+    if isinstance(item, Heartbeat):
+        return HeartbeatMessage(cursor=str(item.position))
+    return RefundEventMessage(event=RefundEvent.of(item.row), replayed=item.replayed)
+
+
+async def events_of(refund_id: UUID, first: int) -> list[RefundEvent]:
+    return [RefundEvent.of(row) for row in await events.after(refund_id, 0, limit=first)]

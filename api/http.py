@@ -1,0 +1,152 @@
+"""What every request passes before anything of ours reads it: its ID, a bound on its body, and safe headers."""
+
+import json
+import re
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+# An over-long body is read to its end before we answer, up to here: closing on a client that is still sending resets
+# the connection, and the client never reads the 413.
+_DRAIN_BYTES_MAX: Final = 32 * BODY_BYTES_MAX
+_SECURITY_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+_log = structlog.get_logger()
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def request_id() -> str:
+    """The ID of the request (or socket) that is being served; empty outside of one."""
+    return _request_id.get()
+
+
+def new_request_id() -> str:
+    """32 characters, unique."""
+    return uuid4().hex
+
+
+def problem(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
+    """An answer that says in a sentence what was wrong, in the shape of a GraphQL error: every client reads it."""
+    body = {"errors": [{"message": message}], "extensions": {"requestId": request_id()}}
+    return Response(json.dumps(body), status, headers, "application/json")
+
+
+def middleware(*, body_bytes_max: int = BODY_BYTES_MAX) -> Sequence[Middleware]:
+    """For `Starlette(middleware=...)`, outermost first."""
+    return [Middleware(RequestMiddleware), Middleware(BodyLimitMiddleware, bytes_max=body_bytes_max)]
+
+
+def _chosen_request_id(headers: Headers) -> str:
+    given = headers.get(REQUEST_ID_HEADER, "")
+    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+class RequestMiddleware:
+    """Gives the request its ID (the client's `X-Request-ID` if it is well formed), and answers for what nobody caught.
+
+    The ID is in `request_id()`, in every log line, and in the answer's `X-Request-ID`, also on a WebSocket handshake.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        chosen = _chosen_request_id(Headers(scope=scope))
+        token = _request_id.set(chosen)
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=chosen):
+                await self._serve(chosen, scope, receive, send)
+        finally:
+            _request_id.reset(token)
+
+    async def _serve(self, chosen: str, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
+                started = True
+                _add_headers(MutableHeaders(scope=message), chosen, message["type"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception:
+            _log.exception("request.failed", path=scope["path"])
+            if started or scope["type"] == "websocket":
+                raise  # The server closes the connection: an answer that has begun cannot become another one.
+            failed = problem(500, "Something went wrong on our side; quote the requestId to support.")
+            await failed(scope, receive, send_with_headers)
+
+
+def _add_headers(headers: MutableHeaders, chosen: str, message_type: str) -> None:
+    headers[REQUEST_ID_HEADER] = chosen
+    if message_type == "http.response.start":
+        for name, value in _SECURITY_HEADERS.items():
+            headers.setdefault(name, value)  # A page or a stream may need its own.
+
+
+class _BodyTooLarge(Exception):
+    """The body went past the limit while it was read."""
+
+
+class BodyLimitMiddleware:
+    """Answers 413 to a body of more than `bytes_max`, declared or chunked, before anything is executed."""
+
+    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+        self.app = app
+        self.bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if self._declared(Headers(scope=scope)) > self.bytes_max:
+            await self._refuse(0, scope, receive, send)
+            return
+        seen = 0
+
+        async def receive_counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.bytes_max:
+                raise _BodyTooLarge
+            return message
+
+        try:
+            await self.app(scope, receive_counted, send)
+        except _BodyTooLarge:
+            await self._refuse(seen, scope, receive, send)
+
+    @staticmethod
+    def _declared(headers: Headers) -> int:
+        length = headers.get("content-length", "")
+        return int(length[:18]) if length.isascii() and length.isdigit() else 0
+
+    async def _refuse(self, seen: int, scope: Scope, receive: Receive, send: Send) -> None:
+        while seen <= _DRAIN_BYTES_MAX:
+            message = await receive()
+            if message["type"] != "http.request" or not message.get("more_body"):
+                break
+            seen += len(message.get("body", b""))
+        refused = problem(413, f"The body is larger than {self.bytes_max} bytes; nothing was executed.")
+        await refused(scope, receive, send)

@@ -1,0 +1,171 @@
+"""How a captured payment is registered and read."""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from strawberry import relay
+
+from api import ids
+from api.access import require
+from api.context import Info
+from api.errors import PaymentRegisterError, errors_of
+from api.refunds import Refund
+from api.nodes import Scoped
+from api.scalars import DateTime, Money, MoneyInput
+from domain import payments, refunds
+from domain.access import Permission
+from domain.models import Connection as ConnectionRow
+from domain.models import Payment as Row
+from domain.models import Store as StoreRow
+from domain.money import Money as Amount
+from domain.payments import NewPayment, Tax
+from domain.problems import InvalidInput, Problem
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Method
+
+PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
+
+
+@strawberry.type(description="VAT declared on the sale.")
+class PaymentTax:
+    amount: Money
+    rate: str | None = strawberry.field(description="Percent as declared.")
+    document: str | None
+    period: str | None = strawberry.field(description="YYYY-MM.")
+
+
+@strawberry.type(description="A captured payment, and what of it can still be refunded.")
+class Payment(Scoped, relay.Node):
+    model = Row
+    permission = Permission.READ
+
+    id: relay.NodeID[str]
+    pse_reference: str
+    order_reference: str | None
+    method: Annotated[Method, PaymentMethod]
+    captured: Money
+    reserved: Money = strawberry.field(description="Asked for by refunds that are under way.")
+    refunded: Money
+    taken_by_bank: Money = strawberry.field(description="Left without us: a Pix MED, or a refund made at the PSE.")
+    refundable: Money
+    tax: PaymentTax
+    captured_at: DateTime
+    created_at: DateTime
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "Payment":
+        def money(amount: int) -> Money:
+            return Money.of(Amount(amount, row.currency))
+
+        return cls(
+            id=str(row.id),
+            pse_reference=row.pse_reference,
+            order_reference=row.order_reference,
+            method=row.method,
+            captured=money(row.captured),
+            reserved=money(row.reserved),
+            refunded=money(row.refunded),
+            taken_by_bank=money(row.taken_by_bank),
+            refundable=Money.of(payments.refundable(row)),
+            tax=PaymentTax(
+                amount=money(row.tax_amount), rate=row.tax_rate, document=row.tax_document, period=row.tax_period
+            ),
+            captured_at=DateTime(row.captured_at),
+            created_at=DateTime(row.created_at),
+            row=row,
+        )
+
+    @strawberry.field
+    async def store_code(self) -> str:
+        return (await StoreRow.get(id=self.row.store_id)).code
+
+    @strawberry.field(description="Until when it can be refunded; null: no limit.")
+    async def refundable_until(self) -> DateTime | None:
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        deadline = refunds.deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
+        return DateTime(deadline) if deadline else None
+
+    @strawberry.field(description="Oldest first, at most 100.")
+    async def refunds(self) -> list[Annotated["Refund", strawberry.lazy("api.refunds")]]:
+        return [Refund.of(row) for row in (await refunds.of_payment(self.row))[:100]]
+
+
+@strawberry.input(description="VAT declared on the sale.")
+class PaymentTaxInput:
+    amount: MoneyInput
+    rate: str | None = None
+    document: str | None = None
+    period: str | None = strawberry.field(default=None, description="YYYY-MM.")
+
+
+@strawberry.input
+class PaymentRegisterInput:
+    connection_id: strawberry.ID
+    store_code: str
+    pse_reference: str = strawberry.field(description="The PSE's reference of the capture; for Pix the endToEndId.")
+    method: Annotated[Method, PaymentMethod]
+    amount: MoneyInput
+    captured_at: DateTime
+    order_reference: str | None = None
+    customer_reference: str | None = None
+    customer_tax_id: str | None = strawberry.field(default=None, description="Kept encrypted.")
+    tax: PaymentTaxInput | None = None
+    idempotency_key: str = strawberry.field(description="16-255 printable characters; a UUID is a good key.")
+
+
+@strawberry.type
+class PaymentRegisterPayload:
+    payment: Payment | None
+    errors: list[PaymentRegisterError]
+    request_id: str
+    replayed: bool
+
+
+async def payment_register(info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REGISTER_PAYMENT)
+        new = _new_payment(input)
+        key = context.settings.secret_key
+        done = await payments.register(principal.merchant_id, new, input.idempotency_key, context.cause, key)
+    except Problem as problem:
+        return PaymentRegisterPayload(
+            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return PaymentRegisterPayload(
+        payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+def _new_payment(given: PaymentRegisterInput) -> NewPayment:
+    amount = given.amount.parsed(["input", "amount"])
+    tax = None
+    if given.tax is not None:
+        declared = given.tax.amount.parsed(["input", "tax", "amount"])
+        tax = Tax(declared.minor_units, given.tax.rate, given.tax.document, given.tax.period)
+    return NewPayment(
+        connection_id=ids.uuid_of(given.connection_id, ["input", "connectionId"]),
+        store_code=given.store_code,
+        pse_reference=given.pse_reference,
+        method=given.method,
+        amount=amount,
+        captured_at=given.captured_at,
+        order_reference=given.order_reference,
+        customer_reference=given.customer_reference,
+        customer_tax_id=given.customer_tax_id,
+        tax=tax,
+    )
+
+
+async def payment(info: Info, payment_id: str | None, pse_reference: str | None) -> Payment | None:
+    """One of the caller's payments. Raises InvalidInput unless exactly one handle is given."""
+    merchant = require(info, Permission.READ).merchant_id
+    if (payment_id is None) == (pse_reference is None):
+        raise InvalidInput("Give either `id` or `pseReference`.", path=["id"])
+    if payment_id is not None:
+        row = await Row.get_or_none(id=ids.decode(payment_id, "Payment", ["id"]), merchant_id=merchant)
+    else:
+        row = await Row.filter(pse_reference=pse_reference, merchant_id=merchant).order_by("created_at").first()
+    return Payment.of(row) if row else None

@@ -1,0 +1,333 @@
+"""How a refund is asked for and read."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry import relay
+
+from api import ids
+from api.access import require
+from api.calls import Call, Webhook
+from api.context import Info
+from api.errors import (
+    RefundCancelError,
+    RefundCreateError,
+    RefundRefreshError,
+    RefundResolveDoubtError,
+    RefundRetryError,
+    errors_of,
+)
+from api.events import RefundEvent, RefundStatus, events_of
+from api.ledger import LedgerEntry, entries_of
+from api.nodes import Scoped
+from api.scalars import DateTime, Money, MoneyInput
+from domain import calls, doubt, notices, refunds
+from domain.access import Permission
+from domain.doubt import Verdict
+from domain.lifecycle import Reason, State
+from domain.models import Connection as ConnectionRow
+from domain.models import Payment as PaymentRow
+from domain.models import Refund as Row
+from domain.money import Money as Amount
+from domain.problems import InvalidInput, Problem
+from domain.pse.registry import connector
+from domain.refunds import NewRefund
+
+if TYPE_CHECKING:
+    from api.payments import Payment
+
+RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
+DoubtVerdict = strawberry.enum(Verdict, name="DoubtVerdict", description="What happened to a refund in doubt.")
+_BOUND = 100
+
+
+@strawberry.type(description="A refund. `status` SUBMITTED means that the PSE may or may not have it.")
+class Refund(Scoped, relay.Node):
+    model = Row
+    permission = Permission.READ
+
+    id: relay.NodeID[str]
+    request_id: str = strawberry.field(description="Of the request that created it; support asks for it.")
+    status: Annotated[State, RefundStatus]
+    amount: Money
+    tax_amount: Money = strawberry.field(description="The VAT within the amount.")
+    reason: Annotated[Reason, RefundReason]
+    note: str | None
+    reference: str = strawberry.field(description="Our reference, and the idempotency key at the PSE.")
+    pse_reference: str | None
+    failure_code: str | None
+    failure_message: str | None
+    sequence: int = strawberry.field(description="Of its last event.")
+    created_at: DateTime
+    updated_at: DateTime
+    succeeded_at: DateTime | None
+    needs_person_since: DateTime | None = strawberry.field(description="Since when only a person can end the doubt.")
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "Refund":
+        return cls(
+            id=str(row.id),
+            request_id=row.request_id,
+            status=row.state,
+            amount=Money.of(Amount(row.amount, row.currency)),
+            tax_amount=Money.of(Amount(row.tax_amount, row.currency)),
+            reason=row.reason,
+            note=row.note,
+            reference=row.reference,
+            pse_reference=row.pse_refund_reference,
+            failure_code=row.failure_code,
+            failure_message=row.failure_message,
+            sequence=row.sequence,
+            created_at=DateTime(row.created_at),
+            updated_at=DateTime(row.updated_at),
+            succeeded_at=DateTime(row.succeeded_at) if row.succeeded_at else None,
+            needs_person_since=DateTime(row.needs_person_since) if row.needs_person_since else None,
+            row=row,
+        )
+
+    @strawberry.field
+    async def payment(self) -> Annotated["Payment", strawberry.lazy("api.payments")]:
+        from api.payments import Payment as PaymentType  # the two types name each other
+
+        return PaymentType.of(await PaymentRow.get(id=self.row.payment_id))
+
+    @strawberry.field(description="The failed refund that this one tries again.")
+    async def retry_of(self) -> "Refund | None":
+        return Refund.of(await Row.get(id=self.row.retry_of_id)) if self.row.retry_of_id else None
+
+    @strawberry.field(description="What the PSE's failure code means and what to do about it.")
+    async def failure_explanation(self) -> str | None:
+        if self.row.failure_code is None:
+            return None
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        return connector(connection.pse).explain(self.row.failure_code)
+
+    @strawberry.field(description="What happened, in order; at most 100.")
+    async def events(self, first: int = _BOUND) -> list[RefundEvent]:
+        return await events_of(self.row.id, _bounded(first))
+
+    @strawberry.field(description="Requests to the PSE and its answers, oldest first. Needs READ_CALLS.")
+    async def calls(self, info: Info, first: int = _BOUND) -> list[Call]:
+        require(info, Permission.READ_CALLS)
+        return [Call.of(call, answer) for call, answer in await calls.of_refund(self.row.id, limit=_bounded(first))]
+
+    @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
+    async def webhooks(self, info: Info, first: int = _BOUND) -> list[Webhook]:
+        require(info, Permission.READ_CALLS)
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        found = await notices.of_refund(self.row.id, limit=_bounded(first))
+        return [Webhook.of(row, connection) for row in found]
+
+    @strawberry.field(description="Its postings. Needs READ_LEDGER.")
+    async def ledger_entries(self, info: Info) -> list[LedgerEntry]:
+        require(info, Permission.READ_LEDGER)
+        return await entries_of(self.row.id)
+
+
+def _bounded(first: int) -> int:
+    if not 1 <= first <= _BOUND:
+        raise InvalidInput(f"`first` lies between 1 and {_BOUND}.", path=["first"])
+    return first
+
+
+@strawberry.input(one_of=True, description="Exactly one of these finds the refund.")
+class RefundBy:
+    id: strawberry.Maybe[strawberry.ID]
+    request_id: strawberry.Maybe[str]
+    idempotency_key: strawberry.Maybe[str]
+    pse_reference: strawberry.Maybe[str]
+
+
+async def refund(info: Info, by: RefundBy) -> Refund | None:
+    """One refund of the caller's merchant by any of its handles; null when there is none."""
+    merchant = require(info, Permission.READ).merchant_id
+    row: Row | None = None
+    if by.id is not None:
+        row = await Row.get_or_none(id=ids.decode(by.id.value, "Refund", ["by", "id"]), merchant_id=merchant)
+    elif by.request_id is not None:
+        row = await refunds.by_request_id(merchant, by.request_id.value)
+    elif by.idempotency_key is not None:
+        row = await refunds.by_idempotency_key(merchant, by.idempotency_key.value)
+    elif by.pse_reference is not None:
+        row = await refunds.by_pse_reference(merchant, by.pse_reference.value)
+    return Refund.of(row) if row else None
+
+
+@strawberry.input(description="All given conditions hold at once.")
+class RefundFilter:
+    statuses: list[Annotated[State, RefundStatus]] | None = None
+    payment_id: strawberry.ID | None = None
+    created_from: DateTime | None = None
+    created_until: DateTime | None = strawberry.field(default=None, description="Excluded.")
+    needs_person: bool | None = None
+
+
+def refunds_query(merchant: UUID, given: RefundFilter | None) -> Any:
+    """The filtered rows of a merchant, to be paged."""
+    query = Row.filter(merchant_id=merchant)
+    if given is None:
+        return query
+    if given.statuses:
+        query = query.filter(state__in=given.statuses)
+    if given.payment_id is not None:
+        query = query.filter(payment_id=ids.decode(given.payment_id, "Payment", ["filter", "paymentId"]))
+    if given.created_from is not None:
+        query = query.filter(created_at__gte=given.created_from)
+    if given.created_until is not None:
+        query = query.filter(created_at__lt=given.created_until)
+    if given.needs_person is not None:
+        query = query.filter(needs_person_since__isnull=not given.needs_person)
+    return query
+
+
+@strawberry.input
+class RefundCreateInput:
+    payment_id: strawberry.ID
+    amount: MoneyInput | None = strawberry.field(default=None, description="Left out: everything still refundable.")
+    reason: Annotated[Reason, RefundReason]
+    note: str | None = strawberry.field(default=None, description="At most 140 characters; the payer may see it.")
+    idempotency_key: str = strawberry.field(
+        description="16-255 printable characters; make it once per click and keep it over retries."
+    )
+
+
+@strawberry.input
+class RefundCancelInput:
+    refund_id: strawberry.ID
+    expected_sequence: int | None = strawberry.field(default=None, description="Refuse if the refund has moved on.")
+    idempotency_key: str
+
+
+@strawberry.input
+class RefundRetryInput:
+    refund_id: strawberry.ID
+    idempotency_key: str
+
+
+@strawberry.input
+class RefundRefreshInput:
+    refund_id: strawberry.ID
+
+
+@strawberry.input
+class RefundResolveDoubtInput:
+    refund_id: strawberry.ID
+    verdict: Annotated[Verdict, DoubtVerdict]
+    evidence: str = strawberry.field(description="Where you looked and what it said; 10-1000 characters.")
+
+
+@strawberry.type(description="`refund` is null exactly when `errors` is not empty.")
+class RefundCreatePayload:
+    refund: Refund | None
+    errors: list[RefundCreateError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type
+class RefundCancelPayload:
+    refund: Refund | None
+    errors: list[RefundCancelError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type
+class RefundRetryPayload:
+    refund: Refund | None
+    errors: list[RefundRetryError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type(description="The PSE is being asked; follow the refund to hear its answer.")
+class RefundRefreshPayload:
+    refund: Refund | None
+    errors: list[RefundRefreshError]
+    request_id: str
+
+
+@strawberry.type
+class RefundResolveDoubtPayload:
+    refund: Refund | None
+    errors: list[RefundResolveDoubtError]
+    request_id: str
+    confirmed: bool = strawberry.field(description="False: another person must still say the same.")
+
+
+async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        new = NewRefund(
+            payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
+            amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
+            reason=input.reason,
+            note=input.note,
+        )
+        done = await refunds.request(principal.merchant_id, new, input.idempotency_key, context.cause)
+    except Problem as problem:
+        return RefundCreatePayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return RefundCreatePayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        key = input.idempotency_key
+        done = await refunds.cancel(principal.merchant_id, refund_id, input.expected_sequence, key, context.cause)
+    except Problem as problem:
+        return RefundCancelPayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return RefundCancelPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        done = await refunds.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
+    except Problem as problem:
+        return RefundRetryPayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return RefundRetryPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFRESH)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        row = await refunds.refresh(principal.merchant_id, refund_id)
+    except Problem as problem:
+        return RefundRefreshPayload(refund=None, errors=errors_of(problem), request_id=context.request_id)
+    return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
+
+
+async def refund_resolve_doubt(info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
+    context = info.context
+    try:
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause)
+    except Problem as problem:
+        return RefundResolveDoubtPayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, confirmed=False
+        )
+    return RefundResolveDoubtPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, confirmed=done.confirmed
+    )

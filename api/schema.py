@@ -1,0 +1,172 @@
+"""The schema: every field on one screen. `python -m api.schema` prints it, sorted in print only."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+import strawberry
+from strawberry import relay
+
+from api import access, events, ledger, payments, reconciliation, refunds
+from api.access import Viewer, require
+from api.context import Info
+from api.events import RefundStreamMessage
+from api.extensions import DocumentCache, Schema, build_schema
+from api.ledger import LedgerBalance
+from api.limits import Limits
+from api.paging import Connection, page
+from api.payments import Payment, PaymentRegisterInput, PaymentRegisterPayload
+from api.reconciliation import Finding, FindingKindEnum, ReconciliationRun
+from api.refunds import (
+    Refund,
+    RefundBy,
+    RefundCancelInput,
+    RefundCancelPayload,
+    RefundCreateInput,
+    RefundCreatePayload,
+    RefundFilter,
+    RefundRefreshInput,
+    RefundRefreshPayload,
+    RefundResolveDoubtInput,
+    RefundResolveDoubtPayload,
+    RefundRetryInput,
+    RefundRetryPayload,
+)
+from api.scalars import Date
+from domain.access import Permission
+from domain.findings import FindingKind
+from domain.models import Payment as PaymentRow
+
+MOVING_MONEY = frozenset({"refundCreate", "refundCancel", "refundRetry", "refundResolveDoubt"})
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(description="Any object of yours by its id; null when there is none.")
+    async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
+        # Strawberry's own node field can be built into one schema only.
+        return await id.resolve_node(info)
+
+    @strawberry.field(description="Whoever holds the token.")
+    def viewer(self, info: Info) -> Viewer:
+        return access.viewer(info)
+
+    @strawberry.field(description="One payment by its id or, on one of your connections, by the PSE's reference.")
+    async def payment(
+        self, info: Info, id: strawberry.ID | None = None, pse_reference: str | None = None
+    ) -> Payment | None:
+        return await payments.payment(info, id, pse_reference)
+
+    @strawberry.field(description="Newest first. `first` is 1-100.")
+    async def payments(
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        pse_reference: str | None = None,
+        order_reference: str | None = None,
+    ) -> Connection[Payment]:
+        merchant = require(info, Permission.READ).merchant_id
+        query = PaymentRow.filter(merchant_id=merchant)
+        if pse_reference is not None:
+            query = query.filter(pse_reference=pse_reference)
+        if order_reference is not None:
+            query = query.filter(order_reference=order_reference)
+        return await page(query, first, after, Payment.of)
+
+    @strawberry.field(description="One refund by any of its handles: support starts here.")
+    async def refund(self, info: Info, by: RefundBy) -> Refund | None:
+        return await refunds.refund(info, by)
+
+    @strawberry.field(description="Newest first. `first` is 1-100.")
+    async def refunds(
+        self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
+    ) -> Connection[Refund]:
+        merchant = require(info, Permission.READ).merchant_id
+        return await page(refunds.refunds_query(merchant, filter), first, after, Refund.of)
+
+    @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
+    async def reconciliation_run(
+        self, info: Info, connection_id: strawberry.ID, business_date: Date
+    ) -> ReconciliationRun | None:
+        return await reconciliation.reconciliation_run(info, connection_id, business_date)
+
+    @strawberry.field(description="Newest first. `first` is 1-100. Needs READ_LEDGER.")
+    async def reconciliation_runs(
+        self, info: Info, first: int, after: str | None = None
+    ) -> Connection[ReconciliationRun]:
+        merchant = require(info, Permission.READ_LEDGER).merchant_id
+        return await page(reconciliation.runs_query(merchant), first, after, ReconciliationRun.of)
+
+    @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
+    async def findings(
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
+        unresolved: bool | None = True,
+    ) -> Connection[Finding]:
+        merchant = require(info, Permission.READ_LEDGER).merchant_id
+        return await page(reconciliation.findings_query(merchant, kinds, unresolved), first, after, Finding.of)
+
+    @strawberry.field(description="The trial balance, up to and including `until`. Needs READ_LEDGER.")
+    async def ledger_balances(
+        self, info: Info, connection_id: strawberry.ID | None = None, until: Date | None = None
+    ) -> list[LedgerBalance]:
+        return await ledger.balances(info, connection_id, until)
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
+    async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
+        return await payments.payment_register(info, input)
+
+    @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
+    async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:
+        return await refunds.refund_create(info, input)
+
+    @strawberry.mutation(description="Withdraw a refund that was never sent.")
+    async def refund_cancel(self, info: Info, input: RefundCancelInput) -> RefundCancelPayload:
+        return await refunds.refund_cancel(info, input)
+
+    @strawberry.mutation(description="Ask again for what a refund that ended unpaid asked for, as a new refund.")
+    async def refund_retry(self, info: Info, input: RefundRetryInput) -> RefundRetryPayload:
+        return await refunds.refund_retry(info, input)
+
+    @strawberry.mutation(description="Have the PSE asked about the refund now.")
+    async def refund_refresh(self, info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
+        return await refunds.refund_refresh(info, input)
+
+    @strawberry.mutation(description="Say what happened to a refund in doubt; another person must say the same.")
+    async def refund_resolve_doubt(self, info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
+        return await refunds.refund_resolve_doubt(info, input)
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(
+        description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "
+        "drop a sequence that you have. It completes when nothing more is expected."
+    )
+    async def refund_events(
+        self, info: Info, refund_id: strawberry.ID, after: str | None = None
+    ) -> AsyncGenerator[RefundStreamMessage, None]:
+        async for message in events.follow_refund(info, refund_id, after):
+            yield message
+
+
+def make(*, introspection: bool = True) -> Schema:
+    """The product's schema."""
+    documents = DocumentCache(Limits(moving_money=MOVING_MONEY), introspection=introspection)
+    return build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
+
+
+def main() -> None:
+    from api.schema_print import print_sorted
+
+    print(print_sorted(make()), end="")
+
+
+if __name__ == "__main__":
+    main()

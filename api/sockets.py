@@ -1,0 +1,162 @@
+"""GraphQL over WebSocket (graphql-transport-ws): who may connect, what may be sent, and when the socket must close."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
+
+import structlog
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema import BaseSchema
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+
+if TYPE_CHECKING:
+    from strawberry.schema.schema import SubscriptionResult
+
+    from api.view import GraphQLView
+
+# graphql-ws stops for good on 4401 and comes back after 1012. (It also comes back after 4403, so that is not used.)
+UNAUTHORIZED: Final = 4401
+TRY_AGAIN: Final = 1012
+_log = structlog.get_logger()
+
+
+class Principal(Protocol):
+    """Whoever holds a token, as far as the transport cares."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends (UTC); None: never."""
+
+
+P = TypeVar("P", bound=Principal)
+C = TypeVar("C")
+Authenticate = Callable[[str | None], Awaitable[P | None]]
+
+
+def bearer(header: str | None) -> str | None:
+    """The token of an `Authorization: Bearer ...`; None when there is none."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def authority_ended(
+    authenticate: Authenticate[P], token: str | None, principal: P, recheck_seconds: float
+) -> int:
+    """Wait until the token has expired, was revoked, or stands for something else; the close code to end with.
+
+    A look-up that fails (a database that restarts) ends nothing before the token's own time is over.
+    """
+    while True:
+        left = _seconds_left(principal)
+        if left <= 0:
+            return UNAUTHORIZED
+        await asyncio.sleep(min(recheck_seconds, left))
+        try:
+            now = await authenticate(token)
+        except Exception:
+            _log.exception("socket.recheck_failed")
+            continue
+        if now is None:
+            return UNAUTHORIZED
+        if now != principal:
+            return TRY_AGAIN
+
+
+def _seconds_left(principal: Principal) -> float:
+    return float("inf") if principal.expires_at is None else (principal.expires_at - datetime.now(UTC)).total_seconds()
+
+
+class _SubscriptionsOnly(Generic[C]):
+    """A schema that runs subscriptions, each with a context of its own, and refuses queries and mutations.
+
+    What guards a mutation over HTTP would have to be kept twice otherwise, and a context that lives as long as its
+    socket would let a loader answer with what it read an hour ago.
+    """
+
+    def __init__(self, schema: BaseSchema, new_context: Callable[[], C]) -> None:
+        self._schema = schema
+        self._new_context = new_context
+
+    async def stream(self, query: str | None, **arguments: Any) -> "SubscriptionResult":
+        arguments["context_value"] = self._new_context()
+        return await self._schema.subscribe(query, **arguments)
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    """One connection. The token comes in the connection-init payload, or as the handshake's Authorization header."""
+
+    _watch: asyncio.Task[None] | None = None
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        """None: a document with a typing mistake gets its error, and the socket's other operations go on."""
+        return None
+
+    async def handle_message(self, message: Message) -> None:
+        if _well_formed(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Failed to parse message")
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        if not self.connection_init_received and not self.connection_timed_out and not await self._admitted(message):
+            return
+        await super().handle_connection_init(message)
+
+    async def _admitted(self, message: ConnectionInitMessage) -> bool:
+        view = cast("GraphQLView[Any, Any]", self.view)
+        token = _token(message.get("payload"), cast("Any", self.websocket).ws.headers)
+        principal = await view.authenticate(token)
+        if principal is None or self.connection_timed_out:
+            await self.websocket.close(code=UNAUTHORIZED, reason="Unauthorized")
+            return False
+        self.schema = cast("BaseSchema", _SubscriptionsOnly(view.schema, lambda: view.new_context(principal)))
+        self._watch = asyncio.create_task(self._close_when_authority_ends(token, principal), name="socket-authority")
+        return True
+
+    async def _close_when_authority_ends(self, token: str | None, principal: Principal) -> None:
+        view = cast("GraphQLView[Any, Any]", self.view)
+        code = await authority_ended(view.authenticate, token, principal, view.recheck_seconds)
+        # First the operations: one that sends after the close would fail.
+        for operation_id in list(self.operations):
+            await self.cleanup_operation(operation_id)
+        with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected, RuntimeError):
+            await self.websocket.close(code=code, reason="Unauthorized" if code == UNAUTHORIZED else "Connect again")
+
+    async def shutdown(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await super().shutdown()
+
+
+def _token(payload: object, headers: Mapping[str, str]) -> str | None:
+    """Browsers cannot set headers on a WebSocket, so the payload comes first."""
+    if isinstance(payload, dict):
+        for name, value in payload.items():
+            if isinstance(value, str) and str(name).lower() in ("authorization", "token"):
+                return bearer(value) or value
+    return bearer(headers.get("authorization"))
+
+
+def _well_formed(message: object) -> bool:
+    """Strawberry takes the shape of a message for granted; a client need not keep to it."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return False
+    if message["type"] in ("subscribe", "complete") and not isinstance(message.get("id"), str):
+        return False
+    if message["type"] != "subscribe":
+        return True
+    payload = message.get("payload")
+    return (
+        isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )

@@ -1,0 +1,40 @@
+"""Where PSEs call: verify, store raw, answer 2xx. What it means is worked out by the worker at its own pace."""
+
+from uuid import UUID
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http import problem, request_id
+from domain import notices
+from domain.pse.vocabulary import BadNotice, BadSignature, WebhookRequest
+from domain.settings import Settings
+
+PATH = "/webhooks/{connection_id}/{rest:path}"
+_log = structlog.get_logger()
+
+
+async def receive(request: Request) -> Response:
+    """200 stored (also when it was stored before), 401 not authentic, 400 unreadable, 404 no such connection."""
+    settings: Settings = request.app.state.settings
+    try:
+        connection_id = UUID(request.path_params["connection_id"])
+    except ValueError:
+        return problem(404, "No such webhook address.")
+    given = WebhookRequest(
+        method=request.method,
+        path=request.url.path,
+        query=request.url.query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await request.body(),
+    )
+    try:
+        stored = await notices.store(connection_id, given, request_id(), settings.secret_key)
+    except BadSignature:
+        # Nothing of the body is echoed or logged: it comes from nobody we know.
+        _log.warning("webhook.refused", connection=str(connection_id))
+        return problem(401, "The webhook does not prove that it comes from the PSE.")
+    except BadNotice as error:
+        return problem(400, str(error))
+    return problem(404, "No such webhook address.") if stored is None else Response(status_code=200)

@@ -1,0 +1,43 @@
+"""The PSEs we speak to, by name."""
+
+from typing import Final
+
+from domain.pse.pix import Pix
+from domain.pse.vocabulary import Capability, Connector, Method
+
+
+class UnknownPse(LookupError):
+    """No connector has this name."""
+
+
+class UnknownMethod(LookupError):
+    """The PSE does not take this method."""
+
+
+_CONNECTORS: Final[dict[str, Connector]] = {}
+
+
+def register(made: Connector) -> None:
+    """Add a connector under its name; a test's laboratory PSE replaces itself."""
+    _CONNECTORS[made.name] = made
+
+
+def connector(name: str) -> Connector:
+    """The connector of that name. Raises UnknownPse with the known names."""
+    try:
+        return _CONNECTORS[name]
+    except KeyError:
+        raise UnknownPse(f"{name!r} is no PSE we know; known are {', '.join(sorted(_CONNECTORS))}.") from None
+
+
+def capability(name: str, method: Method) -> Capability:
+    """What a PSE can do for a method. Raises UnknownPse, UnknownMethod."""
+    able = connector(name).capabilities
+    try:
+        return able[method]
+    except KeyError:
+        raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
+
+
+for _made in (Pix(),):
+    register(_made)

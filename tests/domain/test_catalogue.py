@@ -1,0 +1,196 @@
+"""The database as it is against the database as it is meant: Tortoise drops constraints of new tables silently."""
+
+import asyncpg
+import pytest
+
+from domain import database
+from domain.database import GRANTS, rows
+from tests.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
+
+pytestmark = pytest.mark.usefixtures("books")
+
+CHECKS = {
+    "attempts_end_has_outcome",
+    "attempts_number_positive",
+    "doubt_verdicts_confirmed_whole",
+    "doubt_verdicts_four_eyes",
+    "doubt_verdicts_known",
+    "events_sequence_positive",
+    "findings_amount_not_negative",
+    "ledger_entries_amount_positive",
+    "ledger_entries_currency_iso",
+    "ledger_entries_two_accounts",
+    "payments_captured_positive",
+    "payments_counters_not_negative",
+    "payments_currency_iso",
+    "payments_never_over_refunded",
+    "payments_tax_within_bounds",
+    "refunds_amount_positive",
+    "refunds_not_own_retry",
+    "refunds_reference_form",
+    "refunds_state_known",
+    "refunds_tax_within_amount",
+    "settlement_lines_amount_not_negative",
+}
+UNIQUE = {
+    "attempts": {("refund_id", "number"), ("refund_id",)},
+    "connections": {("merchant_id", "name")},
+    "doubt_verdicts": {("refund_id", "attempt")},
+    "events": {("refund_id", "sequence")},
+    "findings": {("merchant_id", "fingerprint")},
+    "idempotency_keys": {("merchant_id", "mutation", "key")},
+    "ledger_entries": {("cause", "leg")},
+    "notice_refunds": {("notice_id", "refund_id")},
+    "notices": {("connection_id", "digest")},
+    "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "currency")},
+    "reconciliation_runs": {("connection_id", "business_date")},
+    "refunds": {("reference",), ("retry_of_id",)},
+    "reports": {("connection_id", "business_date")},
+    "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
+    "answers": {("call_id",)},
+    "stores": {("merchant_id", "code"), ("merchant_id", "payee_key")},
+    "tokens": {("digest",)},
+    "tortoise_migrations": {("app", "name")},
+}
+PARTIAL = {
+    "attempts_one_live": "ended_at IS NULL",
+    "doubt_verdicts_one_open": "withdrawn_at IS NULL",
+    "findings_open": "resolved_at IS NULL",
+    "notices_due": "due_at IS NOT NULL",
+    "refunds_due": "due_at IS NOT NULL",
+    "reports_one_valid": "superseded_at IS NULL",
+    "settlement_lines_capture_once": "voided_at IS NULL",
+    "settlement_lines_settle_once": "voided_at IS NULL",
+}
+APPEND_ONLY = {"answers", "calls", "events", "idempotency_keys", "ledger_entries", "notice_refunds"}
+KEPT = {"attempts", "doubt_verdicts", "findings", "notices", "payments", "refunds", "reports", "settlement_lines"}
+
+
+async def test_every_intended_check_is_there_and_no_other() -> None:
+    found = await rows(
+        "SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+    )
+    assert {row["conname"] for row in found} == CHECKS
+
+
+async def test_every_intended_unique_index_is_there_and_no_other() -> None:
+    found = await rows(
+        "SELECT t.relname AS table, array_agg(a.attname::text ORDER BY k.place) AS columns FROM pg_index i "
+        "JOIN pg_class t ON t.oid = i.indrelid AND t.relnamespace = 'public'::regnamespace "
+        "CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k(number, place) "
+        "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number "
+        "WHERE i.indisunique AND NOT i.indisprimary GROUP BY i.indexrelid, t.relname"
+    )
+    made: dict[str, set[tuple[str, ...]]] = {}
+    for row in found:
+        made.setdefault(row["table"], set()).add(tuple(row["columns"]))
+    assert made == UNIQUE
+
+
+async def test_every_partial_index_has_its_condition() -> None:
+    found = await rows(
+        "SELECT i.relname, pg_get_expr(x.indpred, x.indrelid) AS condition FROM pg_index x "
+        "JOIN pg_class i ON i.oid = x.indexrelid AND i.relnamespace = 'public'::regnamespace WHERE x.indpred IS NOT NULL"
+    )
+    made = {row["relname"]: row["condition"] for row in found}
+    assert set(made) == set(PARTIAL)
+    assert all(PARTIAL[name] in condition for name, condition in made.items())
+
+
+async def test_no_foreign_key_cascades() -> None:
+    found = await rows(
+        "SELECT conname FROM pg_constraint WHERE contype = 'f' AND confdeltype <> 'r' "
+        "AND connamespace = 'public'::regnamespace"
+    )
+    assert found == []
+
+
+async def test_a_refund_is_bound_to_its_payments_merchant_and_currency() -> None:
+    assert await rows("SELECT 1 AS one FROM pg_constraint WHERE conname = 'refunds_like_their_payment'")
+
+
+async def test_the_triggers_are_exactly_the_intended_ones() -> None:
+    found = await rows(
+        "SELECT tgname, tgenabled::text AS enabled FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    wanted = {f"{table}_no_change" for table in APPEND_ONLY} | {f"{table}_no_delete" for table in KEPT}
+    wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT}
+    assert {row["tgname"] for row in found} == wanted
+    assert {row["enabled"] for row in found} == {"O"}
+
+
+async def test_the_application_owns_nothing_and_holds_exactly_its_grants() -> None:
+    tables = await rows("SELECT tablename, tableowner = current_user AS mine FROM pg_tables WHERE schemaname = 'public'")
+    assert {row["tablename"] for row in tables} == set(GRANTS), "A table without grants, or grants without a table."
+    assert not [row for row in tables if row["mine"]]
+    for table, granted in GRANTS.items():
+        for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"):
+            (row,) = await rows("SELECT has_table_privilege($1, $2) AS yes", f"public.{table}", privilege)
+            assert row["yes"] == (privilege in granted), f"{privilege} on {table}"
+        await _columns_as_granted(table, granted)
+
+
+async def _columns_as_granted(table: str, granted: tuple[str, ...]) -> None:
+    listed = next((text[text.index("(") + 1 : -1] for text in granted if text.startswith("UPDATE (")), None)
+    if listed is None:
+        return
+    found = await rows(
+        "SELECT attname::text AS name FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 "
+        "AND has_column_privilege($1::text::regclass, attnum, 'UPDATE')",
+        table,
+    )
+    assert {row["name"] for row in found} == {name.strip() for name in listed.split(",")}
+
+
+@pytest.mark.parametrize("table", sorted(APPEND_ONLY | KEPT))
+@pytest.mark.parametrize("attack", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "ALTER TABLE {} DISABLE TRIGGER ALL"])
+async def test_the_application_can_not_take_anything_away(table: str, attack: str) -> None:
+    with pytest.raises(Exception, match=r"permission denied|must be owner"):
+        await rows(attack.format(table))
+
+
+@pytest.mark.parametrize("table", ["events", "ledger_entries", "idempotency_keys"])
+@pytest.mark.parametrize("attack", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET request_id = 'x'"])
+async def test_not_even_the_owner_changes_what_is_append_only(
+    table: str, attack: str, owner_rows: OwnerRows
+) -> None:
+    shop = await a_shop()
+    await a_refund(shop, await a_payment(shop))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="correct it by adding"):
+        await owner_rows(attack.format(table))
+
+
+async def test_the_database_refuses_to_refund_more_than_was_captured(owner_rows: OwnerRows) -> None:
+    payment = await a_payment(await a_shop())
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner_rows("UPDATE payments SET refunded = captured, reserved = 1 WHERE id = $1", payment.id)
+
+
+async def test_the_database_refuses_a_second_live_attempt(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop))
+    copy = (
+        "INSERT INTO attempts (refund_id, number, claimed_until, sent_at, refusal) VALUES ($1, $2, now(), now(), false)"
+    )
+    await owner_rows(copy, refund.id, 1)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await owner_rows(copy, refund.id, 2)
+
+
+async def test_the_migrations_know_every_model() -> None:
+    """What makemigrations would write is nothing."""
+    from tortoise import Tortoise
+    from tortoise.migrations.autodetector import MigrationAutodetector
+
+    apps = database.TORTOISE_CONFIG["apps"]
+    changes = await MigrationAutodetector(Tortoise.apps, apps).changes()
+    assert not changes
+
+
+async def test_an_answered_refund_leaves_an_attempt_that_has_ended() -> None:
+    from domain.pse.vocabulary import Succeeded
+
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop))
+    await an_answer(refund, Succeeded("D1"))
+    assert await rows("SELECT 1 AS one FROM attempts WHERE ended_at IS NULL") == []

@@ -1,0 +1,22 @@
+"""The sandbox as one ASGI application."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.sandbox.admin import Admin
+from tests.sandbox.books import Books
+from tests.sandbox.pix import PixServer
+
+
+async def _alive(request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+def create(log_file: Path | None = None) -> Starlette:
+    """A fresh PSP with an opening balance and no payments; `log_file` gets a line for every movement of money."""
+    server = PixServer(Books(log_file))
+    return Starlette(routes=[*server.routes(), *Admin(server).routes(), Route("/healthz", _alive)])
