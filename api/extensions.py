@@ -44,7 +44,8 @@ NOT_TAKEN_HERE: Final = {
     ),
 }
 _DOCUMENTS_KEPT: Final = 128
-_HINT = re.compile(r"\s*Did you mean .*\?$", re.DOTALL)
+_HINT = re.compile(r"\s*Did you mean [^?]{0,300}\?")
+_MESSAGE_MAX: Final = 1_000  # characters; graphql-core quotes the whole value that it refuses
 _log = structlog.get_logger()
 
 # graphql-core compares fields of the same name pairwise, up to this budget; its default is seconds of CPU for one
@@ -126,7 +127,7 @@ class Masking(MaskErrors):
     """Lets through what was written for clients, and puts one sentence in the place of everything else."""
 
     def __init__(self) -> None:
-        super().__init__(should_mask_error=_needs_words)
+        super().__init__()  # Every error passes `presented`, which leaves alone what may stay as it is.
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         return presented(error)
@@ -174,15 +175,10 @@ def presented(error: GraphQLError) -> GraphQLError:
     if isinstance(cause, InvalidOperationTypeError):
         return _reworded(error, NOT_TAKEN_HERE[cause.operation_type])
     if cause is None or isinstance(cause, CannotGetOperationTypeError):
-        return _reworded(error, _HINT.sub("", error.message), error.extensions) if _needs_words(error) else error
+        worded = _HINT.sub("", error.message[:_MESSAGE_MAX])
+        return error if worded == error.message else _reworded(error, worded, error.extensions)
     _log.error("graphql.failed", path=error.path, exc_info=cause)
     return _reworded(error, UNEXPECTED, {"code": INTERNAL_ERROR, "requestId": request_id()})
-
-
-def _needs_words(error: GraphQLError) -> bool:
-    cause = _cause(error)
-    foreign = cause is not None and not isinstance(cause, CannotGetOperationTypeError)
-    return foreign or _HINT.search(error.message) is not None
 
 
 def _cause(error: GraphQLError) -> Exception | None:

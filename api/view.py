@@ -63,6 +63,16 @@ class _Draft(Response):
         self.authority: tuple[str | None, Principal] | None = None
 
 
+class EventStream(SSETransport):
+    """Server-sent events with line feeds: the standard takes CRLF too, urql waits for two line feeds."""
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return super().encode_event(event, data).replace("\r\n", "\n")
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", "\n")
+
+
 class GraphQLView(GraphQL[C, None], Generic[C, P]):
     """An ASGI app for one path, HTTP and WebSocket.
 
@@ -72,6 +82,10 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
     """
 
     graphql_transport_ws_handler_class = SocketHandler
+    stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {
+        GRAPHQL_SSE_PROTOCOL: EventStream,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
+    }
 
     def __init__(
         self,

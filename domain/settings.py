@@ -160,6 +160,11 @@ class Settings:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
 
+    def environment(self) -> dict[str, str]:
+        """The variables that make a child process read these very settings."""
+        texts = {one.metadata["variable"]: _written(getattr(self, one.name)) for one in fields(self)}
+        return {variable: text for variable, text in texts.items() if text}
+
     def shown(self) -> Sequence[tuple[str, str, str]]:
         """Variable, value with secrets hidden, and what it does."""
         return [
@@ -207,14 +212,20 @@ def _kept_key(settings: Settings) -> bytes:
 
 
 
+def _written(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.urlsafe_b64encode(value).decode() if value else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value) if value and isinstance(value[0], str) else _clock_text(value)
+    return str(value)
+
+
 def _shown(value: Any, secret: bool) -> str:
     if secret:
         return _HIDDEN if value else ""
-    if isinstance(value, tuple):
-        return ",".join(str(part) for part in value) if value and isinstance(value[0], str) else _clock_text(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
+    text = _written(value)
     parts = urlsplit(text) if "://" in text else None
     if parts is None or parts.password is None:
         return text

@@ -10,6 +10,7 @@
     POST /_admin/webhooks    {"key", "url", "times"?}  where notices of this Pix key go, and how often each is sent
     POST /_admin/tamper      {}                        changes one number in the log
     GET  /_admin/log         {"opening", "balance", "movements": [{"at", "kind", "payment", "refund", "amount"}]}
+    GET  /_admin/payment     ?payment=e2eid: {"amount", "captured_at", "key", "txid"}
     GET  /_admin/requests    {"requests": [...]}       refund requests and look-ups as they came in
 
 Moods: ok, pending (paid after `seconds`, or by /settle), refused, lost_answer, applied_then_500, lost_request,
@@ -50,7 +51,8 @@ class Admin:
             "tamper": self.tamper,
         }
         made = [Route(f"/_admin/{name}", endpoint, methods=["POST"]) for name, endpoint in posts.items()]
-        return [*made, Route("/_admin/log", self.log), Route("/_admin/requests", self.requests)]
+        gets = {"log": self.log, "requests": self.requests, "payment": self.payment}
+        return made + [Route(f"/_admin/{name}", endpoint) for name, endpoint in gets.items()]
 
     async def payments(self, request: Request) -> Response:
         body = await request.json()
@@ -127,6 +129,11 @@ class Admin:
         books = self._server.books
         movements = [asdict(movement) for movement in books.log]
         return JSONResponse({"opening": OPENING_BALANCE, "balance": books.balance, "movements": movements})
+
+    async def payment(self, request: Request) -> Response:
+        payment = self._server.books.payments[request.query_params["payment"]]
+        facts = {"amount": payment.amount, "captured_at": payment.captured_at.isoformat()}
+        return JSONResponse({**facts, "key": payment.key, "txid": payment.txid})
 
     async def requests(self, request: Request) -> Response:
         return JSONResponse({"requests": self._server.requests})

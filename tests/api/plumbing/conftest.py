@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.api.plumbing.shop import TOKEN, Desk, shop_app
 
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -49,8 +56,7 @@ async def serving(app: ASGIApp, desk: Desk) -> AsyncIterator[Server]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: server.started)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=AUTHORIZED) as client:
             yield Server(port, desk, client, server)
     finally:

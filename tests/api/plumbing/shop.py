@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from strawberry.relay import PageInfo
 from strawberry.types import Info as StrawberryInfo
 
 from api.errors import InvalidInputError, RefundCreateError, errors_of
@@ -23,7 +24,6 @@ from api.scalars import BigInt, CurrencyCode, Date, DateTime, Money, MoneyInput
 from api.view import GraphQLView
 from domain.money import Money as Amount
 from domain.problems import Forbidden, Problem
-from strawberry.relay import PageInfo
 
 TOKEN = "a-good-token"
 SECRET = "the password is hunter2"

@@ -133,7 +133,8 @@ HOSTILE = {
     "900 fields with arguments": "{ " + 'hello(name: "a") ' * 300 + "}",
     "2000 directives": "{ hello " + "@skip(if: true) " * 2000 + "}",
     "900 unknown directives": "{ hello " + "@a " * 900 + "}",
-    "fragments that spread themselves": "{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A hello }",
+    "fragments that spread themselves": "{ ...A } fragment A on Query { ...B ...B } "
+    "fragment B on Query { ...A ...A hello }",
     "a chain of fragments": "{ ...F0 }"
     + "".join(f" fragment F{n} on Query {{ hello ...F{n + 1} }}" for n in range(49))
     + " fragment F49 on Query { hello }",

@@ -79,3 +79,9 @@ async def test_no_error_suggests_what_the_schema_holds(
     messages = " ".join(error["message"] for error in response.json()["errors"])
     assert "Did you mean" not in messages
     assert hidden not in messages.replace(query, "")
+
+
+async def test_a_refused_value_is_not_quoted_at_any_length(shop: Server) -> None:
+    body = {"variables": {"amount": {"minorUnits": "x" * 100_000, "currency": "BRL"}}}
+    error = await error_of(shop, "mutation($amount: MoneyInput!) { buy(amount: $amount) { __typename } }", **body)
+    assert len(error["message"]) <= 1_000

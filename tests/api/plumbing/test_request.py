@@ -1,4 +1,4 @@
-"""What every request passes: its ID, the bound on its body, safe headers, and the answer when nobody caught an error."""
+"""What every request passes: its ID, the bound on its body, safe headers, and the answer to what nobody caught."""
 
 import json
 import re

@@ -158,4 +158,4 @@ def test_a_moment_without_a_zone_is_a_bug_of_ours() -> None:
     serialize = SCALARS[DateTime].serialize
     assert serialize is not None
     with pytest.raises(ValueError, match="time zone"):
-        serialize(datetime(2026, 3, 31))  # noqa: DTZ001 - the naive one is the point
+        serialize(datetime(2026, 3, 31))

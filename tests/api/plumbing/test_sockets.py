@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.api.plumbing.conftest import AUTHORIZED, Server, serving, socket_to
+from tests.api.plumbing.conftest import AUTHORIZED, Server, eventually, serving, socket_to
 from tests.api.plumbing.shop import SECRET, TOKEN, Desk, shop_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -210,7 +210,7 @@ async def test_a_socket_closes_with_4401_when_its_token_is_revoked() -> None:
         await socket.receive()
         desk.tokens.clear()
         assert await socket.close_code() == 4401
-        await _nobody_follows(desk)
+        await eventually(lambda: desk.following == 0)
 
 
 async def test_a_socket_closes_with_4401_when_its_token_expires() -> None:
@@ -221,7 +221,7 @@ async def test_a_socket_closes_with_4401_when_its_token_expires() -> None:
         await socket.subscribe("subscription { forever }")
         assert (await socket.receive())["type"] == "next"
         assert await socket.close_code() == 4401
-        await _nobody_follows(desk)
+        await eventually(lambda: desk.following == 0)
 
 
 async def test_a_socket_is_asked_to_come_back_when_its_holder_changed() -> None:
@@ -248,9 +248,7 @@ async def test_a_token_store_that_fails_ends_no_socket() -> None:
     async with serving(shop_app(desk, recheck_seconds=0.02), desk) as server, socket_to(server) as socket:
         await socket.init()
         failing.set()
-        async with asyncio.timeout(10):
-            while failures < 3:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: failures >= 3)
         await socket.send({"type": "ping"})
         assert await socket.receive() == {"type": "pong"}
 
@@ -263,7 +261,7 @@ async def test_a_server_that_stops_closes_with_1012_so_that_clients_come_back() 
         await socket.receive()
         server.uvicorn.should_exit = True
         assert await socket.close_code() == 1012
-        await _nobody_follows(desk)
+        await eventually(lambda: desk.following == 0)
 
 
 async def test_subscriptions_are_let_go_when_their_client_leaves(shop: Server) -> None:
@@ -271,10 +269,4 @@ async def test_subscriptions_are_let_go_when_their_client_leaves(shop: Server) -
         await socket.init()
         await socket.subscribe("subscription { forever }")
         await socket.receive()
-    await _nobody_follows(shop.desk)
-
-
-async def _nobody_follows(desk: Desk) -> None:
-    async with asyncio.timeout(10):
-        while desk.following:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: shop.desk.following == 0)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.plumbing.conftest import Server, serving
+from tests.api.plumbing.conftest import Server, eventually, serving
 from tests.api.plumbing.shop import SECRET, TOKEN, Desk, shop_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,6 +48,15 @@ async def test_a_subscription_streams_as_events_to_a_client_that_likes_them_best
 async def test_urqls_accept_on_a_subscription_is_answered_as_events(shop: Server) -> None:
     response = await shop.post(COUNT, accept="text/event-stream, multipart/mixed, application/json")
     assert response.headers["content-type"].startswith(SSE)
+
+
+async def test_events_are_parted_by_two_line_feeds_because_urql_waits_for_them(shop: Server) -> None:
+    response = await shop.post(COUNT, accept=SSE)
+    assert "\r" not in response.text
+    assert [block.partition("\n")[0] for block in response.text.strip().split("\n\n")] == [
+        *["event: next"] * 3,
+        "event: complete",
+    ]
 
 
 async def test_apollos_accept_on_a_subscription_is_answered_as_multipart(shop: Server) -> None:
@@ -123,5 +132,4 @@ async def test_a_subscription_is_let_go_when_its_client_leaves() -> None:
             async with leaving.stream("POST", "/graphql", json=request, headers={"accept": SSE}) as response:
                 await anext(response.aiter_lines())
                 assert desk.following == 1
-        while desk.following:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: desk.following == 0)

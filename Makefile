@@ -1,0 +1,52 @@
+# Everything runs from .venv, which `make` builds from requirements.lock; nothing else need be installed.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fix bench schema migrate lock
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Estorno needs Python 3.11 or newer; say which with PYTHON=python3.12 make ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: $(STAMP) ## start everything, play one demo day, keep serving until Ctrl-C
+	@$(BIN)/estorno up --demo
+
+demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything came out as it must
+	@$(BIN)/estorno up --demo --once
+
+test: check ## every check and every test
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+check: $(STAMP) ## format, lint, types, import rules, schema drift
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy api domain jobs tests
+	$(BIN)/lint-imports
+	$(BIN)/estorno schema --check
+
+fix: $(STAMP) ## format and mend what can be mended
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+bench: $(STAMP) ## measure, as ratios against a limit of the same run
+	$(BIN)/python -m tests.bench
+
+schema: $(STAMP) ## print the GraphQL schema to schema.graphql
+	$(BIN)/estorno schema
+
+migrate: $(STAMP) ## bring the database of DATABASE_URL up to date
+	$(BIN)/estorno migrate
+
+lock: $(STAMP) ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock

@@ -1,0 +1,202 @@
+"""Counting what an operation asks for, in time linear to the document's size: each fragment is counted once.
+
+The counts of a fragment are numbers (and, for the cost, a straight line over the page size around it), so spreading it
+adds numbers instead of walking it again: fifty fragments that each spread the next one twice cost fifty additions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLCompositeType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
+
+_PAGE_ARGUMENTS: Final = frozenset({"first", "last"})
+_LEVELS: Final = 5  # nested selection sets (inline fragments and spreads too) for each allowed level of fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may hold. Fragments count as often as they are spread."""
+
+    characters: int = 15_000
+    tokens: int = 2_000
+    depth: int = 10  # fields within fields; introspection has graphql-core's own rule
+    fields: int = 1_000
+    aliases: int = 30
+    directives: int = 50  # in the text
+    fragments: int = 50  # definitions in the text
+    cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
+    list_size: int = 10  # assumed for a list without `first`
+    page_size: int = 100  # assumed for a `first` that nobody gave
+    moving_money: frozenset[str] = frozenset()  # mutation fields of which a request may name one, once
+
+
+class Cost(NamedTuple):
+    """Objects as a straight line: `fixed + per_item * page`, where page is the `first` of the field around."""
+
+    fixed: int = 0
+    per_item: int = 0
+
+
+class Count(NamedTuple):
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    cost: Cost = Cost()
+    moving_money: int = 0
+
+    def plus(self, other: "Count") -> "Count":
+        return Count(
+            max(self.depth, other.depth),
+            self.fields + other.fields,
+            self.aliases + other.aliases,
+            Cost(self.cost.fixed + other.cost.fixed, self.cost.per_item + other.cost.per_item),
+            self.moving_money + other.moving_money,
+        )
+
+
+class Counter:
+    """The counts of one operation. Fragments are counted once and remembered."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        limits: Limits,
+        variables: Mapping[str, Any],
+    ) -> None:
+        self.met_variable = False
+        self._schema = schema
+        self._limits = limits
+        self._variables = variables
+        self._fragments = fragments
+        self._counted: dict[str, Count] = {}
+        self._open: set[str] = set()
+        self._level = 0
+
+    def operation(self, operation: OperationDefinitionNode) -> Count:
+        root = self._schema.get_root_type(operation.operation)
+        count = self._selections(operation.selection_set, root, operation.operation is OperationType.MUTATION)
+        # Around the root there is no page, so its lists count as lists without `first`.
+        return count._replace(cost=Cost(count.cost.fixed + count.cost.per_item * self._limits.list_size))
+
+    def _selections(
+        self, selection_set: SelectionSetNode, parent: GraphQLCompositeType | None, in_mutation: bool = False
+    ) -> Count:
+        if self._level > _LEVELS * self._limits.depth:
+            return Count(depth=self._limits.depth + 1)  # Deeper would end at the interpreter's recursion limit.
+        self._level += 1
+        total = Count()
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                total = total.plus(self._field(selection, parent, in_mutation))
+            elif isinstance(selection, FragmentSpreadNode):
+                total = total.plus(self._spread(selection.name.value, in_mutation))
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                inner = self._composite(condition.name.value) if condition else parent
+                total = total.plus(self._selections(selection.selection_set, inner, in_mutation))
+        self._level -= 1
+        return total
+
+    def _spread(self, name: str, in_mutation: bool) -> Count:
+        """A fragment's count. One that is missing or spreads itself counts nothing: other rules refuse it."""
+        counted = self._counted.get(name)
+        if counted is not None:
+            return counted
+        fragment = self._fragments.get(name)
+        if fragment is None or name in self._open:
+            return Count()
+        self._open.add(name)
+        parent = self._composite(fragment.type_condition.name.value)
+        # A fragment on the mutation type can only be spread at the root of a mutation.
+        counted = self._selections(fragment.selection_set, parent, parent is self._schema.mutation_type)
+        self._open.discard(name)
+        self._counted[name] = counted
+        return counted
+
+    def _composite(self, name: str) -> GraphQLCompositeType | None:
+        found = self._schema.get_type(name)
+        return found if is_composite_type(found) else None
+
+    def _field(self, field: FieldNode, parent: GraphQLCompositeType | None, in_mutation: bool) -> Count:
+        name = field.name.value
+        definition = _field_of(parent, name)
+        inner = Count()
+        if field.selection_set is not None:
+            named = get_named_type(definition.type) if definition else None
+            inner = self._selections(field.selection_set, named if is_composite_type(named) else None)
+        # Introspection is answered from memory, so its objects are free and its depth is left to its own rule.
+        introspection = name.startswith("__")
+        return Count(
+            depth=1 if introspection else 1 + inner.depth,
+            fields=1 + inner.fields,
+            aliases=(1 if field.alias else 0) + inner.aliases,
+            cost=Cost() if introspection else self._cost(field, definition, inner.cost, in_mutation),
+            moving_money=1 if in_mutation and name in self._limits.moving_money else 0,
+        )
+
+    def _cost(self, field: FieldNode, definition: GraphQLField | None, inner: Cost, in_mutation: bool) -> Cost:
+        if definition is None or is_leaf_type(get_named_type(definition.type)):
+            return Cost()
+        own_page = self._page(field)
+        if own_page is None and _PAGE_ARGUMENTS & definition.args.keys():
+            own_page = self._limits.page_size
+        is_list = _is_list(definition.type)
+        # `first` bounds the list itself, or, on a connection, the lists directly within it.
+        within = own_page if own_page is not None and not is_list else self._limits.list_size
+        one = (10 if in_mutation else 1) + inner.fixed + inner.per_item * within
+        if not is_list:
+            return Cost(fixed=one)
+        return Cost(fixed=one * own_page) if own_page is not None else Cost(per_item=one)
+
+    def _page(self, field: FieldNode) -> int | None:
+        """How many `first` asks for: never less than one, so that no negative number lowers a cost."""
+        pages = [
+            self._integer(argument.value)
+            for argument in field.arguments or ()
+            if argument.name.value in _PAGE_ARGUMENTS
+        ]
+        return max((max(1, page) for page in pages if page is not None), default=None)
+
+    def _integer(self, value: ValueNode) -> int | None:
+        if isinstance(value, IntValueNode):
+            return int(value.value[:10])
+        if isinstance(value, VariableNode):
+            self.met_variable = True
+            given = self._variables.get(value.name.value)
+            return given if isinstance(given, int) and not isinstance(given, bool) else None
+        return None
+
+
+def _is_list(type_: GraphQLOutputType) -> bool:
+    return is_list_type(type_.of_type if is_non_null_type(type_) else type_)
+
+
+def _field_of(parent: GraphQLCompositeType | None, name: str) -> GraphQLField | None:
+    if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+        field: GraphQLField | None = parent.fields.get(name)
+        return field
+    return None

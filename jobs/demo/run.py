@@ -1,0 +1,47 @@
+"""Playing the demo day within `estorno up --demo`."""
+
+import sys
+
+import httpx
+from rich.console import Console
+
+from domain import bell
+from domain.access import Role
+from domain.database import connected
+from domain.settings import Settings
+from jobs.demo.day import Day, play
+from jobs.demo.stage import Addresses, Stage, prepare, write_card
+
+
+def addresses(settings: Settings, sandbox_port: int) -> Addresses:
+    place = f"{settings.host}:{settings.port}"
+    return Addresses(
+        graphql_url=f"http://{place}/graphql",
+        websocket_url=f"ws://{place}/graphql",
+        api_url=f"http://{place}",
+        sandbox_url=f"http://127.0.0.1:{sandbox_port}",
+    )
+
+
+async def run(settings: Settings, sandbox_port: int, *, tamper: bool) -> bool:
+    """Set the stage and play the day; True when everything came out as it must."""
+    console = Console(file=sys.stdout, soft_wrap=False)
+    async with connected(settings.database_url, pool_max=5), httpx.AsyncClient(timeout=30) as http:
+        await bell.connect(settings.redis_url)
+        try:
+            stage = await prepare(settings, addresses(settings, sandbox_port), http)
+            card = settings.home / "demo.json"
+            write_card(stage, card)
+            good = await play(Day(stage, settings, http, console), tamper=tamper)
+        finally:
+            await bell.close()
+    _farewell(console, stage, good, str(card))
+    return good
+
+
+def _farewell(console: Console, stage: Stage, good: bool, card: str) -> None:
+    if good:
+        console.print("[bold green]The demo day came out as it must: our books and the sandbox's log are equal.")
+    else:
+        console.print("[bold red]The demo day did not come out as it must; see above.")
+    console.print(f"GraphQL is at {stage.addresses.graphql_url}; tokens for {', '.join(Role)} are in {card}.")

@@ -1,0 +1,144 @@
+"""Setting the stage: a merchant with two stores, a connection to the sandbox, tokens, and 60 captured payments."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from domain import connections
+from domain.access import Role, create_token
+from domain.connections import NewConnection
+from domain.database import rows
+from domain.models import Connection, Merchant, Store
+from domain.money import Money
+from domain.pse.vocabulary import Period
+from domain.settings import Settings
+from jobs import payments
+from jobs.http import Sender
+
+PAYMENTS: Final = 60
+_AGES_DAYS: Final = (0, 1, 30, 89)
+_TOKEN_LIFETIME: Final = timedelta(hours=24)
+_KEYS: Final = ("sp@loja.example", "rj@loja.example")
+
+
+class StageError(RuntimeError):
+    """The demo cannot be played here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where things are."""
+
+    graphql_url: str
+    websocket_url: str
+    api_url: str
+    sandbox_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the demo day plays with."""
+
+    addresses: Addresses
+    merchant: Merchant
+    connection: Connection
+    tokens: dict[Role, str]
+    too_old: str  # the e2eid of the payment of 91 days ago
+
+
+async def clear(owner_url: str) -> None:
+    """Empty a database that is the demo's own, before it is migrated. Raises StageError when it is somebody else's."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        tables = {row["tablename"] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        if not tables:
+            return
+        marked = "demo_marks" in tables and await owner.fetchval("SELECT EXISTS (SELECT 1 FROM demo_marks)")
+        unused = "merchants" in tables and not await owner.fetchval("SELECT EXISTS (SELECT 1 FROM merchants)")
+        if not marked and not unused:
+            raise StageError("This database holds something that is not the demo's; use an empty one for `--demo`.")
+        async with owner.transaction():
+            await owner.execute("DROP SCHEMA public CASCADE")
+            await owner.execute("CREATE SCHEMA public")
+    finally:
+        await owner.close()
+
+
+async def prepare(settings: Settings, addresses: Addresses, http: httpx.AsyncClient) -> Stage:
+    """Make the merchant, capture the payments at the sandbox, and register them from its listing."""
+    await rows("INSERT INTO demo_marks (marked_at) VALUES (now()) RETURNING id")
+    merchant = await Merchant.create(id=uuid4(), name="Loja Demonstração", country="BR", zone="America/Sao_Paulo")
+    stores = [
+        await Store.create(id=uuid4(), merchant_id=merchant.id, code=code, name=name, payee_key=key)
+        for code, name, key in zip(("sp", "rj"), ("São Paulo", "Rio de Janeiro"), _KEYS, strict=True)
+    ]
+    hook = secrets.token_urlsafe(24)
+    new = NewConnection(
+        pse="pix",
+        name="pix-sandbox",
+        base_url=f"{addresses.sandbox_url}/pix/v2",
+        token_url=f"{addresses.sandbox_url}/oauth/token",
+        client_id="estorno",
+        secrets={"client_secret": "sandbox-secret", "webhook_secret": hook},
+        default_store_id=stores[0].id,
+    )
+    connection = await connections.create(merchant.id, new, settings.secret_key)
+    for key in _KEYS:
+        url = f"{addresses.api_url}/webhooks/{connection.id}/{hook}"
+        (await http.post(f"{addresses.sandbox_url}/_admin/webhooks", json={"key": key, "url": url})).raise_for_status()
+    too_old = await _capture(http, addresses)
+    tokens = {role: await create_token(merchant.id, role, f"demo {role.lower()}", _TOKEN_LIFETIME) for role in Role}
+    return Stage(addresses, merchant, connection, tokens, too_old)
+
+
+async def _capture(http: httpx.AsyncClient, addresses: Addresses) -> str:
+    now = datetime.now(UTC)
+    ages = [91, *(_AGES_DAYS[number % len(_AGES_DAYS)] for number in range(PAYMENTS - 1))]
+    captured: list[dict[str, Any]] = [
+        {
+            "amount": Money.parse(f"{50 + number * 7}.{number:02}", "BRL").minor_units,
+            "captured_at": (now - timedelta(days=age, minutes=number)).isoformat(),
+            "key": _KEYS[number % len(_KEYS)],
+            "txid": f"demo{number:028d}",
+        }
+        for number, age in enumerate(ages)
+    ]
+    answer = await http.post(f"{addresses.sandbox_url}/_admin/payments", json={"payments": captured})
+    answer.raise_for_status()
+    made: list[str] = answer.json()["payments"]
+    return made[0]
+
+
+async def register_listed(stage: Stage, settings: Settings) -> int:
+    """Register the payments of the last 92 days from the PSE's listing; how many were new."""
+    sender = Sender(settings.secret_key, settings.send_limit_seconds)
+    try:
+        now = datetime.now(UTC)
+        period = Period(stage.connection.base_url, now - timedelta(days=92), now + timedelta(minutes=1), stage.merchant.zone)
+        return len(await payments.import_period(stage.connection, period, "demo-listing", sender))
+    finally:
+        await sender.close()
+
+
+def write_card(stage: Stage, path: Path) -> None:
+    """`demo.json`, for whoever wants to look around: addresses and one token for each role. Readable by us alone."""
+    card = {
+        "graphql": stage.addresses.graphql_url,
+        "websocket": stage.addresses.websocket_url,
+        "sandbox": stage.addresses.sandbox_url,
+        "connection": str(stage.connection.id),
+        "tokens": {role.value: token for role, token in stage.tokens.items()},
+    }
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(card, file, indent=2)
+
+
