@@ -1,0 +1,136 @@
+"""Real servers for the tests: one throw-away PostgreSQL and Valkey per run, shared by the xdist workers.
+
+Each test that asks for `books` gets its own database, cloned from a migrated template.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from domain import bell, database
+from jobs.children import Child
+from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
+
+_TEMPLATE = "estorno"
+_ADDRESSES = "ESTORNO_TEST_SERVERS"
+_VALKEY_DATABASES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Addresses of the run's servers."""
+
+    superuser_url: str
+    owner_url: str
+    application_url: str
+    redis_url: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, in the process that the workers come from: they end with it, however it ends."""
+    if hasattr(config, "workerinput") or _ADDRESSES in os.environ or config.option.collectonly:
+        return
+    home = tempfile.TemporaryDirectory(prefix="estorno-tests-")
+    os.chmod(home.name, 0o711)  # the servers' user must come through, and see nothing
+    children = _start(Path(home.name))
+
+    def end() -> None:
+        for child in reversed(children):
+            child.stop()
+        home.cleanup()
+        os.environ.pop(_ADDRESSES, None)
+
+    config.add_cleanup(end)
+
+
+def _start(home: Path) -> list[Child]:
+    postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
+    valkey = Valkey(home, home / "valkey.log", free_port())
+    children = [postgres.child(), valkey.child()]
+    for child in children:
+        child.start()
+    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+    urls = (postgres.url(SUPERUSER, "postgres"), postgres.url(OWNER), postgres.url(APPLICATION), valkey.url)
+    os.environ[_ADDRESSES] = " ".join(urls)
+    return children
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    return Servers(*os.environ[_ADDRESSES].split(" "))
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test's own, by both roles."""
+
+    owner_url: str
+    application_url: str
+
+
+@pytest.fixture
+async def own_database(servers: Servers) -> AsyncIterator[Database]:
+    """A fresh clone of the migrated template; nothing is connected to it yet."""
+    name = f"test_{uuid4().hex[:16]}"
+    root = await asyncpg.connect(servers.superuser_url)
+    try:
+        await root.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
+        yield Database(_with_name(servers.owner_url, name), _with_name(servers.application_url, name))
+        await root.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await root.close()
+
+
+def _with_name(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture
+async def books(own_database: Database) -> AsyncIterator[Database]:
+    """The test's own database, with the application's pool open on it."""
+    async with database.connected(own_database.application_url, pool_max=20):
+        yield own_database
+
+
+@pytest.fixture
+async def owner_rows(books: Database) -> AsyncIterator[Any]:
+    """SQL as the owner: the test's hand on what the application may not touch."""
+    owner = await asyncpg.connect(books.owner_url)
+    try:
+        yield owner.fetch
+    finally:
+        await owner.close()
+
+
+@pytest.fixture
+async def redis_url(servers: Servers, worker_id: str) -> AsyncIterator[str]:
+    """A Valkey database of this xdist worker's own, empty."""
+    number = int(worker_id.removeprefix("gw") or 0) % _VALKEY_DATABASES if worker_id.startswith("gw") else 0
+    url = _with_name(servers.redis_url, str(number))
+    client = Redis.from_url(url)
+    await client.flushdb()
+    await client.aclose()
+    yield url
+
+
+@pytest.fixture
+async def ringing(redis_url: str) -> AsyncIterator[str]:
+    """The bell connected to Valkey."""
+    await bell.connect(redis_url)
+    yield redis_url
+    await bell.close()
+
+
+@pytest.fixture
+def checkout() -> Iterator[Path]:
+    yield Path(__file__).resolve().parent.parent
