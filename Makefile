@@ -47,6 +47,7 @@ schema: $(STAMP) ## print the GraphQL schema to schema.graphql
 migrate: $(STAMP) ## bring the database of DATABASE_URL up to date
 	$(BIN)/estorno migrate
 
-lock: $(STAMP) ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
+lock: $(STAMP) ## resolve requirements.lock anew
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import strawberry
 
+from api.context import Info
+from api.scalars import DateTime
 from domain.access import PERMISSIONS, Permission, Principal, Role
 from domain.access import authenticate as authenticate_token
 from domain.models import Connection as ConnectionRow
 from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
-from api.context import Info
-from api.scalars import DateTime
 
 RoleEnum = strawberry.enum(Role, name="Role", description="A named set of permissions.")
 PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done.")

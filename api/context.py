@@ -1,9 +1,7 @@
 """What every resolver is given: the principal, the request's ID, the settings, and loaders of this operation only."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
-import strawberry
 from strawberry.types import Info as StrawberryInfo
 
 from api.subscriptions import Waker

@@ -1,6 +1,7 @@
 """A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def _after(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncIterator[RefundStreamMessage]:
+async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
     principal = require(info, Permission.READ)
     refund = await refunds.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
@@ -100,8 +101,9 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncI
         heartbeat_seconds=_HEARTBEAT_SECONDS,
         is_terminal=lambda row: row.state in SETTLED_FOR_NOW,
     )
-    async for item in stream:
-        yield _message(item)
+    async with aclosing(stream):
+        async for item in stream:
+            yield _message(item)
 
 
 def _message(item: Item[Row]) -> RefundStreamMessage:

@@ -1,7 +1,6 @@
 """How a captured payment is registered and read."""
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 from strawberry import relay
@@ -10,8 +9,8 @@ from api import ids
 from api.access import require
 from api.context import Info
 from api.errors import PaymentRegisterError, errors_of
-from api.refunds import Refund
 from api.nodes import Scoped
+from api.refunds import Refund
 from api.scalars import DateTime, Money, MoneyInput
 from domain import payments, refunds
 from domain.access import Permission

@@ -11,8 +11,8 @@ from strawberry import relay
 from api import ids
 from api.access import require
 from api.context import Info
-from api.refunds import Refund
 from api.nodes import Scoped
+from api.refunds import Refund
 from api.scalars import Date, DateTime, Money
 from domain.access import Permission
 from domain.findings import FindingKind

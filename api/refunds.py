@@ -300,9 +300,7 @@ async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayloa
         refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
         done = await refunds.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
     except Problem as problem:
-        return RefundRetryPayload(
-            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
-        )
+        return RefundRetryPayload(refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False)
     return RefundRetryPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )

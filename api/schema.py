@@ -1,6 +1,7 @@
 """The schema: every field on one screen. `python -m api.schema` prints it, sorted in print only."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
@@ -152,8 +153,9 @@ class Subscription:
     async def refund_events(
         self, info: Info, refund_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[RefundStreamMessage, None]:
-        async for message in events.follow_refund(info, refund_id, after):
-            yield message
+        async with aclosing(events.follow_refund(info, refund_id, after)) as messages:
+            async for message in messages:
+                yield message
 
 
 def make(*, introspection: bool = True) -> Schema:

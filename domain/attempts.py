@@ -278,7 +278,7 @@ async def open_overdue(refund: Refund) -> None:
             connection_id=refund.connection_id,
             fingerprint=f"pending/{refund.id}",
             amount=Money(refund.amount, refund.currency),
-            explanation=f"The PSE has refund {refund.reference} since {refund.updated_at:%Y-%m-%d} and has not decided.",
+            explanation=f"The PSE has refund {refund.reference} since {refund.updated_at:%Y-%m-%d}, undecided.",
             refund_id=refund.id,
             payment_id=refund.payment_id,
         )

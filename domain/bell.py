@@ -43,7 +43,7 @@ async def connect(redis_url: str) -> ArqRedis:
     settings.retry_on_timeout = True
     try:
         _pool = await create_pool(settings, job_serializer=serialize, job_deserializer=deserialize)
-    except (RedisError, OSError, asyncio.TimeoutError) as error:
+    except (TimeoutError, RedisError, OSError) as error:
         place = f"{settings.host}:{settings.port}"
         raise BellError(f"Valkey at {place} cannot be reached ({error}); start it or correct REDIS_URL.") from error
     return _pool

@@ -28,7 +28,9 @@ async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connectio
     """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
     connector(new.pse)
     for url in (new.base_url, new.token_url):
-        if url is not None and not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://sandbox")):
+        if url is not None and not url.startswith(
+            ("https://", "http://127.0.0.1", "http://localhost", "http://sandbox")
+        ):
             raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "baseUrl"])
     connection_id = uuid4()
     return await Connection.create(

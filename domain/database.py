@@ -79,7 +79,7 @@ def config(url: str, *, pool_max: int = 10) -> dict[str, Any]:
     }
 
 
-# Where makemigrations looks (pyproject: tool.tortoise); it only compares models with migrations and opens no connection.
+# Where makemigrations looks (pyproject: tool.tortoise); it compares models with migrations and opens no connection.
 TORTOISE_CONFIG: Final = config("postgres://estorno_owner@127.0.0.1:5432/estorno")
 
 

@@ -44,7 +44,9 @@ async def resolve(principal: Principal, refund_id: UUID, verdict: Verdict, evide
     principal.require(Permission.RESOLVE_DOUBT)
     low, high = EVIDENCE_LENGTH
     if not low <= len(evidence.strip()) <= high:
-        raise InvalidInput(f"evidence takes {low} to {high} characters: where you looked and what it said.", path=["input", "evidence"])
+        raise InvalidInput(
+            f"evidence takes {low} to {high} characters: where you looked and what it said.", path=["input", "evidence"]
+        )
     await refunds.find(principal.merchant_id, refund_id)
     async with transaction():
         refund = await lock(refund_id)
@@ -57,7 +59,11 @@ async def resolve(principal: Principal, refund_id: UUID, verdict: Verdict, evide
 
 
 async def _checked_doubt(refund: Refund) -> int:
-    live = await rows("SELECT number, ended_at, claimed_until > now() AS held FROM attempts WHERE refund_id = $1 ORDER BY number DESC LIMIT 1", refund.id)
+    live = await rows(
+        "SELECT number, ended_at, claimed_until > now() AS held FROM attempts WHERE refund_id = $1 "
+        "ORDER BY number DESC LIMIT 1",
+        refund.id,
+    )
     in_doubt = refund.state in (State.SUBMITTED, State.PENDING, State.MANUAL)
     if not in_doubt or not live or (live[0]["ended_at"] is None and live[0]["held"]):
         raise InvalidState(
@@ -84,7 +90,9 @@ async def _propose_or_confirm(
         await _propose(principal, refund, attempt, verdict, evidence, found, cause)
         return False
     if found[0]["proposed_by"] == principal.holder:
-        raise Forbidden("You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"])
+        raise Forbidden(
+            "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
+        )
     await rows(
         "UPDATE doubt_verdicts SET confirmed_by = $2, confirmed_at = now() WHERE id = $1 RETURNING id",
         found[0]["id"],

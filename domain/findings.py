@@ -27,12 +27,12 @@ class FindingKind(StrEnum):
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
-    FindingKind.AMOUNT_MISMATCH: "Compare both amounts with the PSE's back office; correct by a ledger entry or claim it.",
-    FindingKind.STATUS_MISMATCH: "The PSE's word was booked. Tell the customer, and ask for another refund if one is due.",
-    FindingKind.MISSING_IN_LEDGER: "Money left without a refund of ours: find who took it and why, then clear SUSPENSE.",
+    FindingKind.AMOUNT_MISMATCH: "Compare both amounts with the PSE's back office; correct by an entry or claim it.",
+    FindingKind.STATUS_MISMATCH: "The PSE's word was booked. Tell the customer; ask for another refund if one is due.",
+    FindingKind.MISSING_IN_LEDGER: "Money left without a refund of ours: find who took it and why; clear SUSPENSE.",
     FindingKind.MISSING_IN_REPORT: "Ask the PSE for proof of this refund, then refresh it or resolve it with evidence.",
     FindingKind.VAT_REVERSAL_NEEDED: "Issue the tax document that takes the VAT back, in the period the law allows.",
-    FindingKind.DOUBT_UNRESOLVED: "Look at the PSE's back office and answer with refundResolveDoubt; two people decide.",
+    FindingKind.DOUBT_UNRESOLVED: "Look at the PSE's back office; answer with refundResolveDoubt, two people decide.",
     FindingKind.PENDING_TOO_LONG: "Ask the PSE why it has not decided; the refund goes on being looked up daily.",
     FindingKind.NOT_SENT: "The PSE cannot be reached or refuses our access: check the connection's address and key.",
     FindingKind.CONTRADICTION: "Money left for a refund that had ended: it is in SUSPENSE. Ask the PSE, then clear it.",

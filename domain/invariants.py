@@ -1,4 +1,4 @@
-"""What must always be true, each as one query that finds its violations. Run every 15 minutes and by `estorno check`."""
+"""What must always be true, each as one query that finds violations. Run every 15 minutes and by `estorno check`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
         ) l ON l.payment_id = p.id WHERE p.captured IS DISTINCT FROM l.amount""",
     "payable: what is owed to customers is what refunds under way ask for": """
         SELECT format('refund %s in %s: owed %s, ledger %s', r.id, r.state, r.owed, coalesce(l.owed, 0)) AS detail
-        FROM (SELECT id, state, CASE WHEN state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL') THEN amount ELSE 0 END
-                AS owed FROM refunds) r
+        FROM (SELECT id, state, CASE WHEN state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL')
+                THEN amount ELSE 0 END AS owed FROM refunds) r
         LEFT JOIN (SELECT refund_id, sum(CASE WHEN credit = 'REFUNDS_PAYABLE' THEN amount
                 WHEN debit = 'REFUNDS_PAYABLE' THEN -amount ELSE 0 END) AS owed
             FROM ledger_entries WHERE refund_id IS NOT NULL GROUP BY 1) l ON l.refund_id = r.id
@@ -66,11 +66,13 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "balance: PSE_BALANCE is what the valid report lines say": """
         SELECT format('connection %s %s: lines %s, ledger %s', coalesce(b.connection_id, l.connection_id),
                       coalesce(b.currency, l.currency), coalesce(l.amount, 0), coalesce(b.amount, 0)) AS detail
-        FROM (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
+        FROM (SELECT connection_id, currency,
+                     sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
               FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry LIKE 'PROVE_%' GROUP BY 1, 2) b
         FULL JOIN (
-              SELECT r.connection_id, s.currency, sum(CASE s.effect WHEN 'CAPTURE' THEN s.amount WHEN 'RETURN' THEN s.amount
-                     WHEN 'TAKEN_BACK' THEN s.amount WHEN 'NONE' THEN 0 ELSE -s.amount END) AS amount
+              SELECT r.connection_id, s.currency, sum(CASE s.effect WHEN 'CAPTURE' THEN s.amount
+                     WHEN 'RETURN' THEN s.amount WHEN 'TAKEN_BACK' THEN s.amount
+                     WHEN 'NONE' THEN 0 ELSE -s.amount END) AS amount
               FROM settlement_lines s JOIN reports r ON r.id = s.report_id
               WHERE s.voided_at IS NULL GROUP BY 1, 2) l USING (connection_id, currency)
         WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",

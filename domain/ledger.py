@@ -123,9 +123,7 @@ class Balance:
         return self.debits - self.credits
 
 
-async def balances(
-    merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None
-) -> list[Balance]:
+async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
     """The trial balance of a merchant: every account and currency per connection, up to and including `until`."""
     found = await rows(
         "SELECT connection_id, account, currency, sum(debit)::bigint AS debits, sum(credit)::bigint AS credits FROM ("

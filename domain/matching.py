@@ -61,7 +61,9 @@ def match(lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame) ->
     )
     is_refund = pl.col("type") == "REFUND"
     return (
-        placed.join(by_pse.unique(["payment_id", "pse_refund_reference"]), on=["payment_id", "pse_refund_reference"], how="left")
+        placed.join(
+            by_pse.unique(["payment_id", "pse_refund_reference"]), on=["payment_id", "pse_refund_reference"], how="left"
+        )
         .join(by_ours, on=["payment_id", "reference"], how="left")
         .with_columns(pl.when(is_refund).then(pl.coalesce("_by_pse", "_by_ours")).alias("refund_id"))
         .drop("_by_pse", "_by_ours")
@@ -91,7 +93,7 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
 
 
 def _had(effect: Effect) -> pl.Expr:
-    return pl.col(f"_{effect}").fill_null(False)  # noqa: FBT003 - polars takes the value by position
+    return pl.col(f"_{effect}").fill_null(False)
 
 
 def _effect() -> pl.Expr:
@@ -105,7 +107,7 @@ def _effect() -> pl.Expr:
         (capture & known & left & ~_had(Effect.CAPTURE), Effect.CAPTURE),
         (capture | ~known, Effect.NONE),
         (left & ours & ~_had(Effect.REFUND), Effect.REFUND),
-        (left & ~ours.fill_null(False) & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),  # noqa: FBT003
+        (left & ~ours.fill_null(False) & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),
         (failed & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
         (failed & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
     ]

@@ -87,5 +87,6 @@ def cumulative_share(whole: int, part: int, total: int) -> int:
 
     All in minor units. A part's own share is the difference of two cumulative shares (DESIGN: VAT of partial refunds).
     """
-    assert 0 <= part <= total and total > 0, "A part lies within its total."
+    assert 0 <= part <= total, "A part lies within its total."
+    assert total > 0, "A total is above zero."
     return (2 * whole * part + total) // (2 * total)

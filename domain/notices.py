@@ -92,9 +92,7 @@ async def match(connection: Connection, told: Told) -> Refund | None:
             return refund
     if told.pse_refund_reference is None:
         return None
-    return await Refund.filter(
-        connection_id=connection.id, pse_refund_reference=told.pse_refund_reference
-    ).first()
+    return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
 
 
 async def apply_to(refund: Refund, told: Told, notice: Notice) -> None:

@@ -1,4 +1,4 @@
-"""The nightly run: one per (connection, business date), repeatable. It books what the report proves and flags the rest."""
+"""The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -146,7 +146,8 @@ def _status_mismatch(connection: Connection, run: ReconciliationRun, row: dict[s
         fingerprint=f"status/{row['refund_id']}/{row['state']}",
         amount=Money(row["amount"], row["currency"]),
         explanation=(
-            f"The report says {row['state']} for refund {row['refund_reference']}, our books said {row['refund_state']}."
+            f"The report says {row['state']} for refund {row['refund_reference']}, "
+            f"our books said {row['refund_state']}."
         ),
         refund_id=UUID(row["refund_id"]),
         payment_id=UUID(row["payment_id"]),
@@ -204,7 +205,7 @@ def _unknown_payments(connection: Connection, run: ReconciliationRun, effects: p
             run_id=run.id,
             fingerprint=f"unknown/{connection.id}/{row['payment_reference']}/{row['reference'] or ''}",
             amount=Money(row["amount"], row["currency"]),
-            explanation=f"The report has a {row['type'].lower()} of payment {row['payment_reference']}, which we do not know.",
+            explanation=f"The report has a {row['type'].lower()} of {row['payment_reference']}, which we do not know.",
             detail={"payment": row["payment_reference"], "reference": row["reference"]},
         )
         for row in unknown.iter_rows(named=True)
@@ -235,7 +236,8 @@ def _vat_reversals(connection: Connection, run: ReconciliationRun, effects: pl.D
 async def _missing_in_report(connection: Connection, run: ReconciliationRun) -> Sequence[Found]:
     """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves."""
     missing = await rows(
-        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
+        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
+        "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
         "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
         "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
@@ -254,7 +256,7 @@ async def _missing_in_report(connection: Connection, run: ReconciliationRun) -> 
             run_id=run.id,
             fingerprint=f"missing/{row['id']}",
             amount=Money(row["amount"], row["currency"]),
-            explanation=f"Refund {row['reference']} succeeded on {row['day']}, but the report of that date does not have it.",
+            explanation=f"Refund {row['reference']} succeeded on {row['day']}; no report of that date has it.",
             refund_id=row["id"],
             payment_id=row["payment_id"],
         )

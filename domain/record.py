@@ -322,7 +322,9 @@ def _words(outcome: Outcome) -> tuple[str | None, str | None]:
     return code, message
 
 
-async def record_known(connection: Connection, payment: Payment, known: KnownRefund, source: Source, cause: Cause) -> UUID | None:
+async def record_known(
+    connection: Connection, payment: Payment, known: KnownRefund, source: Source, cause: Cause
+) -> UUID | None:
     """Take in a refund as the PSE lists it: ours by its reference, else money taken without us.
 
     Gives the id of our refund, if it is one.

@@ -296,7 +296,8 @@ async def _was_sent(refund: Refund) -> bool:
     # A request that was taken for lost can arrive late: after a doubt the money may still leave.
     return bool(
         await rows(
-            "SELECT 1 AS one FROM attempts WHERE refund_id = $1 AND outcome IS DISTINCT FROM 'UNSENT' LIMIT 1", refund.id
+            "SELECT 1 AS one FROM attempts WHERE refund_id = $1 AND outcome IS DISTINCT FROM 'UNSENT' LIMIT 1",
+            refund.id,
         )
     )
 

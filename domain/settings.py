@@ -87,7 +87,9 @@ def _key(value: str) -> bytes:
     return key
 
 
-def _setting(variable: str, read: Callable[[str], Any], about: str, default: Any = MISSING, *, secret: bool = False) -> Any:
+def _setting(
+    variable: str, read: Callable[[str], Any], about: str, default: Any = MISSING, *, secret: bool = False
+) -> Any:
     return field(default=default, metadata={"variable": variable, "read": read, "about": about, "secret": secret})
 
 
@@ -97,7 +99,10 @@ class Settings:
 
     home: Path = _setting("ESTORNO_HOME", Path, "Where our own servers and the secret key live.", Path(".estorno"))
     database_url: str = _setting(
-        "DATABASE_URL", _url("postgres", "postgresql"), "PostgreSQL as the application's role; unset: our own server.", ""
+        "DATABASE_URL",
+        _url("postgres", "postgresql"),
+        "PostgreSQL as the application's role; unset: our own server.",
+        "",
     )
     owner_database_url: str = _setting(
         "ESTORNO_OWNER_DATABASE_URL",
@@ -209,7 +214,6 @@ def _kept_key(settings: Settings) -> bytes:
     with os.fdopen(descriptor, "w") as file:
         file.write(base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
     return _key(path.read_text().strip())
-
 
 
 def _written(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _LINUX: Final = sys.platform == "linux"
@@ -63,8 +64,8 @@ class Child:
             stdout=output,
             stderr=subprocess.STDOUT if output is not None else None,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which stops the others in order
-            preexec_fn=_death_wish(os.getpid(), self.stop_signal) if _LINUX else None,  # noqa: PLW1509
-            **({"user": self.user, "group": _group_of(self.user), "extra_groups": []} if self.user else {}),
+            preexec_fn=_death_wish(os.getpid(), self.stop_signal) if _LINUX else None,
+            **as_user(self.user),
         )
         if output is not None:
             output.close()
@@ -101,10 +102,9 @@ class Child:
         return "\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
 
 
-def _group_of(user: str) -> int:
-    import pwd  # not on Windows, where nobody is root either
-
-    return pwd.getpwnam(user).pw_gid
+def as_user(user: str | None) -> dict[str, Any]:
+    """The arguments that make a subprocess run as `user`, with that user's own group only; none for None."""
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
 
 
 def _death_wish(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,7 +36,9 @@ def main() -> None:
 def up(
     demo: Annotated[bool, typer.Option(help="Play one demo day against the sandbox.")] = False,
     once: Annotated[bool, typer.Option(help="End after the demo day.")] = False,
-    tamper: Annotated[bool, typer.Option(help="Change one number in the sandbox's log: the demo must then fail.")] = False,
+    tamper: Annotated[
+        bool, typer.Option(help="Change one number in the sandbox's log: the demo must then fail.")
+    ] = False,
 ) -> None:
     """Start everything on this machine and serve until Ctrl-C."""
     if (once or tamper) and not demo:
@@ -150,8 +151,7 @@ def create(
 
 def _become(module: str, *arguments: str) -> NoReturn:
     """This process becomes the program: signals reach it directly."""
-    argv: Sequence[str] = [sys.executable, "-m", module, *arguments]
-    os.execv(sys.executable, argv)  # noqa: S606 - our own programs
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own programs
 
 
 if __name__ == "__main__":

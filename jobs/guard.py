@@ -1,7 +1,7 @@
 """`python -m jobs.guard PROGRAM ...`: runs a program and ends it when our standard input closes.
 
-Where the kernel cannot tie a child to its parent (everywhere but Linux), the parent holds the pipe: when it dies, however
-it dies, the pipe closes.
+Where the kernel cannot tie a child to its parent (everywhere but Linux), the parent holds the pipe: when it dies,
+however it dies, the pipe closes.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""The only place that opens a connection to a PSE: bounded clients, a total time limit, the call log, a circuit breaker.
+"""The only place that opens a connection to a PSE: bounded clients, a total time limit, call log, circuit breaker.
 
 httpx has no total limit, and requests made inside an Auth flow have none at all: `asyncio.timeout` is around it all.
 """
@@ -67,9 +67,7 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
             # Cancelled by the total limit or failed by itself: either way support must see how it ended.
             await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
             raise
-        whole = httpx.Response(
-            response.status_code, headers=_plain(response.headers), content=body, request=request
-        )
+        whole = httpx.Response(response.status_code, headers=_plain(response.headers), content=body, request=request)
         await calls.log_answer(call_id, _as_received(whole, exchange.wire, started))
         return whole
 
@@ -226,5 +224,3 @@ async def sender(key: bytes, seconds_max: float) -> AsyncIterator[Sender]:
         yield made
     finally:
         await made.close()
-
-

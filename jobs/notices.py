@@ -64,5 +64,3 @@ async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender)
     for known in listed.refunds:
         await record_known(connection, payment, known, Source(Door.NOTICE), cause)
     return None
-
-

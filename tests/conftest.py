@@ -6,7 +6,7 @@ Each test that asks for `books` gets its own database, cloned from a migrated te
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or _ADDRESSES in os.environ or config.option.collectonly:
         return
     home = tempfile.TemporaryDirectory(prefix="estorno-tests-")
-    os.chmod(home.name, 0o711)  # the servers' user must come through, and see nothing
+    os.chmod(home.name, 0o711)  # noqa: S103 - the servers' user must come through, and see nothing
     children = _start(Path(home.name))
 
     def end() -> None:
@@ -113,14 +113,14 @@ async def owner_rows(books: Database) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def redis_url(servers: Servers, worker_id: str) -> AsyncIterator[str]:
+async def redis_url(servers: Servers, worker_id: str) -> str:
     """A Valkey database of this xdist worker's own, empty."""
     number = int(worker_id.removeprefix("gw") or 0) % _VALKEY_DATABASES if worker_id.startswith("gw") else 0
     url = _with_name(servers.redis_url, str(number))
     client = Redis.from_url(url)
     await client.flushdb()
     await client.aclose()
-    yield url
+    return url
 
 
 @pytest.fixture
@@ -132,5 +132,5 @@ async def ringing(redis_url: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def checkout() -> Iterator[Path]:
-    yield Path(__file__).resolve().parent.parent
+def checkout() -> Path:
+    return Path(__file__).resolve().parent.parent

@@ -58,9 +58,7 @@ INDEXES = {
         "CREATE UNIQUE INDEX settlement_lines_capture_once ON settlement_lines (payment_id) "
         "WHERE effect = 'CAPTURE' AND voided_at IS NULL AND payment_id IS NOT NULL"
     ),
-    "settlement_lines_number": (
-        "CREATE UNIQUE INDEX settlement_lines_number ON settlement_lines (report_id, line)"
-    ),
+    "settlement_lines_number": ("CREATE UNIQUE INDEX settlement_lines_number ON settlement_lines (report_id, line)"),
     # One valid report per connection and date: a revised file supersedes the one before.
     "reports_one_valid": (
         "CREATE UNIQUE INDEX reports_one_valid ON reports (connection_id, business_date) WHERE superseded_at IS NULL"
@@ -69,9 +67,7 @@ INDEXES = {
     "doubt_verdicts_one_open": (
         "CREATE UNIQUE INDEX doubt_verdicts_one_open ON doubt_verdicts (refund_id, attempt) WHERE withdrawn_at IS NULL"
     ),
-    "findings_open": (
-        "CREATE INDEX findings_open ON findings (merchant_id, created_at, id) WHERE resolved_at IS NULL"
-    ),
+    "findings_open": ("CREATE INDEX findings_open ON findings (merchant_id, created_at, id) WHERE resolved_at IS NULL"),
 }
 
 APPEND_ONLY = ("events", "calls", "answers", "ledger_entries", "idempotency_keys", "notice_refunds")

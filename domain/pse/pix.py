@@ -52,7 +52,10 @@ _REFERENCE: Final = re.compile(r"[a-zA-Z0-9]{1,35}")
 _ACCESS: Final = (401, 403)
 _BACKSTAGE_NAMES: Final = {404: "NaoEncontrado", 410: "PermanentementeRemovido", 429: "TOO_MANY_REQUESTS"}
 _SCRUB: Final = (
-    (re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"[^"]*"'), r'\1"[redacted]"'),
+    (
+        re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"[^"]*"'),
+        r'\1"[redacted]"',
+    ),
     (re.compile(r"((?:cpf|cnpj|client_secret|access_token)=)[^&\s]+"), r"\1[redacted]"),
     (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
     (re.compile(r"(/webhooks/[^/\s\"]+/)[^/\s\"]+"), r"\1[redacted]"),
@@ -118,7 +121,9 @@ class Pix:
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /pix/{e2eid}`: the Pix with all its refunds, also those that the bank started."""
-        return httpx.Request("GET", f"{base_url}/pix/{quote(reference, safe='')}", headers={"Accept": "application/json"})
+        return httpx.Request(
+            "GET", f"{base_url}/pix/{quote(reference, safe='')}", headers={"Accept": "application/json"}
+        )
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         if response.status_code == 404:
@@ -148,7 +153,7 @@ class Pix:
         return [pix_listing.payment_of(raw) for raw in listed]
 
     def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[ReportFile]]:
-        """No report file exists: the listing of the payments of D-91 to D is the report of D (their refunds included)."""
+        """No report file exists: the listing of the payments of D-91 to D, refunds included, is the report of D."""
         start = period.start - pix_listing.LOOK_BACK
         listed = yield from pix_listing.pages(period.base_url, start, period.end)
         return [pix_listing.as_file(listed, period)]

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
-    "RequisicaoInvalida": "The PSP could not read the request as the Pix API defines it. Report it to Estorno's operators.",
+    "RequisicaoInvalida": "The PSP could not read the request as the Pix API defines it. Tell Estorno's operators.",
     "PixConsultaInvalida": "The PSP refused the parameters of a look-up. Report it to Estorno's operators.",
     "PixDevolucaoInvalida": (
-        "The PSP refused the refund: wrong amount, more than the Pix has left, an id used before, or later than 90 days "
-        "after the Pix. Look at the Pix in the PSP's back office, then ask for what is still refundable."
+        "The PSP refused the refund: wrong amount, more than the Pix has left, an id used before, or later than 90 "
+        "days after the Pix. Look at the Pix in the PSP's back office, then ask for what is still refundable."
     ),
-    "AcessoNegado": "The PSP refuses our access. Check the client ID, secret, certificate and the scopes pix.read, pix.write.",
+    "AcessoNegado": "The PSP refuses our access. Check client ID, secret, certificate and scopes pix.read, pix.write.",
     "NaoEncontrado": "The PSP does not know the address or the thing asked for. Check the connection's base URL.",
     "PixNaoEncontrado": "The PSP does not know this Pix. Check the payment's endToEndId and the connection.",
     "PixDevolucaoNaoEncontrada": "The PSP does not know a refund with our reference: it never arrived there.",
@@ -19,7 +19,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "ServicoIndisponivel": "The PSP is not available. Estorno goes on trying.",
     "IndisponibilidadePorTempoEsgotado": "The PSP ran out of time. The refund may have been made; Estorno asks.",
     "NAO_REALIZADO": (
-        "The PSP could not return the money, often because the account's balance was too low. Fund the account and retry."
+        "The PSP could not return the money, often because the account's balance was too low. Fund it and retry."
     ),
     "DEVOLVIDO": "The money was returned to the payer.",
     "EM_PROCESSAMENTO": "The PSP has the refund and works on it.",

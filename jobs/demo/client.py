@@ -1,4 +1,4 @@
-"""A client of the public GraphQL API, as a frontend team would write one: HTTP for questions, WebSocket for live news."""
+"""A client of the public GraphQL API, as a frontend team would write one: HTTP to ask, WebSocket for live news."""
 
 import json
 from collections.abc import AsyncIterator
@@ -30,7 +30,8 @@ query Refund($by: RefundBy!) { refund(by: $by) { id status requestId reference f
 FINDINGS: Final = """
 query Findings { findings(first: 100) { edges { node { kind explanation action amount { display } } } } }"""
 BALANCES: Final = """
-query Balances { ledgerBalances { account currency debits { display minorUnits } credits { display minorUnits } balance } }"""
+query Balances { ledgerBalances {
+  account currency balance debits { display minorUnits } credits { display minorUnits } } }"""
 EVENTS: Final = """
 subscription Events($refundId: ID!, $after: String) { refundEvents(refundId: $refundId, after: $after) { __typename
   ... on RefundEventMessage { replayed event { sequence kind status code } } } }"""

@@ -58,7 +58,9 @@ async def clear(owner_url: str) -> None:
     """Empty a database that is the demo's own, before it is migrated. Raises StageError when it is somebody else's."""
     owner = await asyncpg.connect(owner_url)
     try:
-        tables = {row["tablename"] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        tables = {
+            row["tablename"] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        }
         if not tables:
             return
         marked = "demo_marks" in tables and await owner.fetchval("SELECT EXISTS (SELECT 1 FROM demo_marks)")
@@ -122,7 +124,9 @@ async def register_listed(stage: Stage, settings: Settings) -> int:
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
     try:
         now = datetime.now(UTC)
-        period = Period(stage.connection.base_url, now - timedelta(days=92), now + timedelta(minutes=1), stage.merchant.zone)
+        period = Period(
+            stage.connection.base_url, now - timedelta(days=92), now + timedelta(minutes=1), stage.merchant.zone
+        )
         return len(await payments.import_period(stage.connection, period, "demo-listing", sender))
     finally:
         await sender.close()
@@ -140,5 +144,3 @@ def write_card(stage: Stage, path: Path) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         json.dump(card, file, indent=2)
-
-

@@ -90,7 +90,8 @@ async def test_every_intended_unique_index_is_there_and_no_other() -> None:
 async def test_every_partial_index_has_its_condition() -> None:
     found = await rows(
         "SELECT i.relname, pg_get_expr(x.indpred, x.indrelid) AS condition FROM pg_index x "
-        "JOIN pg_class i ON i.oid = x.indexrelid AND i.relnamespace = 'public'::regnamespace WHERE x.indpred IS NOT NULL"
+        "JOIN pg_class i ON i.oid = x.indexrelid AND i.relnamespace = 'public'::regnamespace "
+        "WHERE x.indpred IS NOT NULL"
     )
     made = {row["relname"]: row["condition"] for row in found}
     assert set(made) == set(PARTIAL)
@@ -110,9 +111,7 @@ async def test_a_refund_is_bound_to_its_payments_merchant_and_currency() -> None
 
 
 async def test_the_triggers_are_exactly_the_intended_ones() -> None:
-    found = await rows(
-        "SELECT tgname, tgenabled::text AS enabled FROM pg_trigger WHERE NOT tgisinternal"
-    )
+    found = await rows("SELECT tgname, tgenabled::text AS enabled FROM pg_trigger WHERE NOT tgisinternal")
     wanted = {f"{table}_no_change" for table in APPEND_ONLY} | {f"{table}_no_delete" for table in KEPT}
     wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT}
     assert {row["tgname"] for row in found} == wanted
@@ -120,7 +119,9 @@ async def test_the_triggers_are_exactly_the_intended_ones() -> None:
 
 
 async def test_the_application_owns_nothing_and_holds_exactly_its_grants() -> None:
-    tables = await rows("SELECT tablename, tableowner = current_user AS mine FROM pg_tables WHERE schemaname = 'public'")
+    tables = await rows(
+        "SELECT tablename, tableowner = current_user AS mine FROM pg_tables WHERE schemaname = 'public'"
+    )
     assert {row["tablename"] for row in tables} == set(GRANTS), "A table without grants, or grants without a table."
     assert not [row for row in tables if row["mine"]]
     for table, granted in GRANTS.items():
@@ -151,9 +152,7 @@ async def test_the_application_can_not_take_anything_away(table: str, attack: st
 
 @pytest.mark.parametrize("table", ["events", "ledger_entries", "idempotency_keys"])
 @pytest.mark.parametrize("attack", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET request_id = 'x'"])
-async def test_not_even_the_owner_changes_what_is_append_only(
-    table: str, attack: str, owner_rows: OwnerRows
-) -> None:
+async def test_not_even_the_owner_changes_what_is_append_only(table: str, attack: str, owner_rows: OwnerRows) -> None:
     shop = await a_shop()
     await a_refund(shop, await a_payment(shop))
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="correct it by adding"):

@@ -18,7 +18,25 @@ def test_an_amount_survives_its_own_decimal(minor_units: int, currency: str) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-1", "+1", "1e3", "1E3", "NaN", "Infinity", "1,50", "1.50.1", " 1", "1 ", "01", ".5", "1.", "0x10", "١", "1_000"],
+    [
+        "",
+        "-1",
+        "+1",
+        "1e3",
+        "1E3",
+        "NaN",
+        "Infinity",
+        "1,50",
+        "1.50.1",
+        " 1",
+        "1 ",
+        "01",
+        ".5",
+        "1.",
+        "0x10",
+        "١",
+        "1_000",
+    ],
 )
 def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
     with pytest.raises(MoneyError):

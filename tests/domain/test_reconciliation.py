@@ -73,9 +73,7 @@ async def test_a_report_that_agrees_proves_captures_and_refunds_in_one_entry_eac
     shop = await a_shop()
     first, one = await _paid(shop)
     second, two = await _paid(shop)
-    run = await _run(
-        shop, _pix(first, _refund(one.reference, 4_000)), _pix(second, _refund(two.reference, 4_000))
-    )
+    run = await _run(shop, _pix(first, _refund(one.reference, 4_000)), _pix(second, _refund(two.reference, 4_000)))
     assert (run.state, run.manifest["matched_refunds"]) == ("COMPLETED", 2)
     assert await _balance(shop, Account.PSE_BALANCE) == 12_000
     assert await _balance(shop, Account.PSE_CLEARING) == 0

@@ -1,6 +1,7 @@
 """The hand behind the sandbox: plain JSON over HTTP under `/_admin`, for tests and for the demo day.
 
-    POST /_admin/payments    {"amount", "captured_at"?, "key"?, "txid"?, "moods"?}  or {"payments": [...]}: {"payments": [e2eid]}
+    POST /_admin/payments    {"amount", "captured_at"?, "key"?, "txid"?, "moods"?} or {"payments": [...]}, which gives
+                             {"payments": [e2eid]}
     POST /_admin/moods       {"payment"?: e2eid, "moods": [{"name", "seconds"?}]}   without a payment: the next requests
     POST /_admin/tokens      {"moods": ["ok" | "refused" | "lost" | "hang"], "forget"?: true}
     POST /_admin/settle      {"payment", "refund"}     a pending refund is paid
@@ -29,8 +30,21 @@ from tests.sandbox.books import OPENING_BALANCE, Payment, Refund
 from tests.sandbox.pix import PixServer
 
 MOODS = frozenset(
-    "ok pending refused lost_answer applied_then_500 lost_request late_request slow hang half_response rate_limited "
-    "unavailable look_up_lag".split()
+    {
+        "ok",
+        "pending",
+        "refused",
+        "lost_answer",
+        "applied_then_500",
+        "lost_request",
+        "late_request",
+        "slow",
+        "hang",
+        "half_response",
+        "rate_limited",
+        "unavailable",
+        "look_up_lag",
+    }
 )
 
 

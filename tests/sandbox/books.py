@@ -83,9 +83,7 @@ class Books:
 
     def move(self, kind: Kind, payment: Payment, refund: Refund | None, amount: int) -> None:
         """The only place where money moves."""
-        movement = Movement(
-            datetime.now(UTC).isoformat(), kind, payment.e2eid, refund.id if refund else None, amount
-        )
+        movement = Movement(datetime.now(UTC).isoformat(), kind, payment.e2eid, refund.id if refund else None, amount)
         self.balance += _SIGNS[kind] * amount
         self.log.append(movement)
         if self._log_file is not None:

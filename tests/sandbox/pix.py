@@ -166,9 +166,7 @@ class PixServer:
                 return waiting.pop(0)
         return {"name": "ok"}
 
-    async def _by_mood(
-        self, mood: Mapping[str, Any], payment: Payment | None, refund_id: str, raw: bytes
-    ) -> Response:
+    async def _by_mood(self, mood: Mapping[str, Any], payment: Payment | None, refund_id: str, raw: bytes) -> Response:
         seconds = float(mood.get("seconds", 0))
         match mood["name"]:
             case "unavailable":
@@ -296,7 +294,9 @@ class PixServer:
         if request.method == "DELETE":
             self.webhooks.pop(key, None)
             return Response(status_code=204)
-        return JSONResponse({"webhookUrl": self.webhooks.get(key, ""), "chave": key, "criacao": _time(datetime.now(UTC))})
+        return JSONResponse(
+            {"webhookUrl": self.webhooks.get(key, ""), "chave": key, "criacao": _time(datetime.now(UTC))}
+        )
 
     def notify(self, payment: Payment, refund: Refund) -> None:
         """Tell the merchant that a refund has reached its end; a PSP tells it only of Pix with a txid."""

@@ -8,7 +8,7 @@ class _Dropped(Response):
     """Closes the connection without a word, as a broken network would."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # uvicorn's `receive` is a method of the exchange, which holds the transport; the ASGI protocol has no such thing.
+        # uvicorn's `receive` is a method of the exchange, which holds the transport; ASGI itself has no such thing.
         receive.__self__.transport.abort()  # type: ignore[attr-defined]  # uvicorn's exchange, see above
 
 
