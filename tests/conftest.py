@@ -21,6 +21,7 @@ from domain import bell, database
 from jobs.children import Child
 from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 _TEMPLATE = "estorno"
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 _VALKEY_DATABASES = 16
@@ -38,6 +39,7 @@ class Servers:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers come from: they end with it, however it ends."""
+    config.pluginmanager.register(PublishedSpecifications())
     if hasattr(config, "workerinput") or _ADDRESSES in os.environ or config.option.collectonly:
         return
     home = tempfile.TemporaryDirectory(prefix="estorno-tests-")
@@ -63,6 +65,25 @@ def _start(home: Path) -> list[Child]:
     urls = (postgres.url(SUPERUSER, "postgres"), postgres.url(OWNER), postgres.url(APPLICATION), valkey.url)
     os.environ[_ADDRESSES] = " ".join(urls)
     return children
+
+
+class PublishedSpecifications:
+    """Where the published specifications lie beside the checkout, a run that skipped their tests has not passed."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and "test_published" in report.nodeid and SHARED.is_dir():
+            self.skipped.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for node in self.skipped:
+            terminalreporter.write_line(f"SKIPPED although the specification is there: {node}", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Our own JSON schemas of the PSEs' wires, written from their published specifications."""
