@@ -1,0 +1,178 @@
+"""Real processes, killed in the middle: the refund ends right and was paid once, by the sandbox's own log."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+from domain import bell, invariants, refunds
+from domain.lifecycle import State
+from domain.models import Attempt, Payment, Refund
+from jobs.children import Child
+from tests.conftest import Database
+from tests.factories import a_payment, a_refund, a_shop
+from tests.sandbox.client import SandboxClient
+from tests.world import World, quick_settings
+
+_WAIT_SECONDS_MAX = 60
+
+
+@asynccontextmanager
+async def processes(books: Database, redis_url: str, *modules: tuple[str, ...]) -> AsyncIterator[list[Child]]:
+    """Programs of ours, with a short lease, on the test's own database."""
+    settings = quick_settings(
+        database_url=books.application_url, redis_url=redis_url, sweep_seconds=0.5, log_level="warning"
+    )
+    children = [
+        Child(name=module[0], argv=[sys.executable, "-m", *module], env=settings.environment()) for module in modules
+    ]
+    for child in children:
+        child.start()
+    try:
+        yield children
+    finally:
+        for child in children:
+            child.stop()
+
+
+async def until(condition: Callable[[], "asyncio.Future[bool]"] | Callable[[], object], what: str) -> None:
+    give_up = time.monotonic() + _WAIT_SECONDS_MAX
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return
+        assert time.monotonic() < give_up, f"Not in time: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def _ended(refund: Refund) -> bool:
+    return (await Refund.get(id=refund.id)).state in (State.SUCCEEDED, State.FAILED)
+
+
+async def _asked(sandbox: SandboxClient, payment: Payment) -> bool:
+    return await sandbox.refund_requests(payment.pse_reference) > 0
+
+
+@pytest.fixture
+async def paying(world: World, ringing: str) -> World:
+    """The world with the bell connected, so that requests wake the worker processes."""
+    return world
+
+
+@pytest.mark.parametrize("mood", ["slow", "hang"])
+async def test_a_worker_killed_in_the_middle_of_a_call_leaves_a_refund_that_ends_right_and_is_paid_once(
+    paying: World, books: Database, redis_url: str, mood: str
+) -> None:
+    payment = await paying.payment(mood, seconds=20)
+    async with processes(books, redis_url, ("jobs.worker", "refunds"), ("jobs.timetable",)) as (worker, _):
+        refund = await a_refund(paying.shop, payment, 6_000)
+        await until(lambda: _asked(paying.sandbox, payment), "the request arrives")
+        assert worker.process is not None
+        worker.process.kill()
+        client = Redis.from_url(redis_url)
+        await client.flushall()
+        await client.aclose()
+        worker.process.wait()
+        await paying.sandbox.post("moods", payment=payment.pse_reference, moods=[])
+        worker.start()
+        await until(lambda: _ended(refund), "the refund ends")
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert await paying.sandbox.paid(payment.pse_reference) == 6_000
+    assert (await Attempt.get(refund_id=refund.id, number=1)).outcome == "IN_DOUBT"
+    assert await invariants.check() == []
+
+
+async def test_valkey_flushed_all_the_time_costs_time_and_nothing_else(
+    paying: World, books: Database, redis_url: str
+) -> None:
+    payments = [await paying.payment() for _ in range(10)]
+    client = Redis.from_url(redis_url)
+    async with processes(books, redis_url, ("jobs.worker", "refunds"), ("jobs.timetable",)):
+        made = []
+        for payment in payments:
+            made.append(await a_refund(paying.shop, payment, 6_000))
+            await client.flushall()
+        for refund in made:
+            await until(lambda refund=refund: _ended(refund), "the refund ends")
+    await client.aclose()
+    paid = [await paying.sandbox.paid(payment.pse_reference) for payment in payments]
+    assert paid == [6_000] * 10
+    assert await invariants.check() == []
+
+
+async def test_a_refund_that_nobody_was_rung_for_is_found_by_the_sweep(
+    world: World, books: Database, redis_url: str
+) -> None:
+    payment = await world.payment()
+    refund = await a_refund(world.shop, payment, 6_000)  # the bell is not connected here: nobody hears it
+    async with processes(books, redis_url, ("jobs.worker", "refunds"), ("jobs.timetable",)):
+        await until(lambda: _ended(refund), "the refund ends")
+    assert await world.sandbox.paid(payment.pse_reference) == 6_000
+
+
+async def test_a_worker_told_to_stop_finishes_the_call_under_way(
+    paying: World, books: Database, redis_url: str
+) -> None:
+    payment = await paying.payment("slow", seconds=0.7)
+    async with processes(books, redis_url, ("jobs.worker", "refunds")) as (worker,):
+        refund = await a_refund(paying.shop, payment, 6_000)
+        await until(lambda: _asked(paying.sandbox, payment), "the request arrives")
+        await asyncio.to_thread(worker.stop)  # the sandbox answers from this very loop
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert await Attempt.filter(refund_id=refund.id).count() == 1
+
+
+async def test_two_workers_stopped_and_continued_pay_once(paying: World, books: Database, redis_url: str) -> None:
+    payment = await paying.payment("slow", seconds=0.5)
+    modules = ("jobs.worker", "refunds")
+    async with processes(books, redis_url, modules, modules, ("jobs.timetable",)) as (one, two, _):
+        refund = await a_refund(paying.shop, payment, 6_000)
+        await until(lambda: _asked(paying.sandbox, payment), "the request arrives")
+        assert one.process is not None
+        assert two.process is not None
+        frozen = psutil.Process(one.process.pid), psutil.Process(two.process.pid)
+        for process in frozen:
+            process.suspend()
+        await asyncio.sleep(5)  # longer than the lease
+        for process in frozen:
+            process.resume()
+        await until(lambda: _ended(refund), "the refund ends")
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert await paying.sandbox.paid(payment.pse_reference) == 6_000
+    assert await invariants.check() == []
+
+
+async def test_a_job_in_the_queue_is_json_and_pickle_is_not_read(redis_url: str) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, ("touch pwned",)
+
+    import pickle
+
+    with pytest.raises(ValueError, match=r"."):
+        bell.deserialize(pickle.dumps(Attack()))
+    assert not Path("pwned").exists()
+    assert bell.deserialize(bell.serialize({"f": refunds.JOB, "a": ("id",)})) == {"f": "refund", "a": ["id"]}
+
+
+async def test_a_second_timetable_waits_until_the_leader_is_gone(
+    books: Database, redis_url: str, sandbox: SandboxClient
+) -> None:
+    shop = await a_shop(base_url=f"{sandbox.url}/pix/v2", token_url=f"{sandbox.url}/oauth/token")
+    modules = (("jobs.timetable",), ("jobs.timetable",), ("jobs.worker", "refunds"))
+    async with processes(books, redis_url, *modules) as (leader, _, _worker):
+        assert leader.process is not None
+        leader.process.send_signal(signal.SIGKILL)
+        payment = await a_payment(shop, reference=await sandbox.capture(10_000))
+        refund = await a_refund(shop, payment, 1_000)
+        await until(lambda: _ended(refund), "the other timetable sweeps")
