@@ -27,7 +27,7 @@ def main() -> None:
     """The program. What a person can mend is one sentence and exit status 1."""
     try:
         app()
-    except (SettingsError, CommandError, ChildError, *commands.ERRORS) as error:
+    except (SettingsError, ChildError, *commands.ERRORS) as error:
         Console(stderr=True, soft_wrap=True).print(f"estorno: {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
 

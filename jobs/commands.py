@@ -19,10 +19,11 @@ from domain.models import Connection, Finding, Merchant, ReconciliationRun
 from domain.money import Money
 from domain.settings import Settings
 from jobs import reconciliation
+from jobs.demo.client import DemoError
+from jobs.demo.stage import StageError
 from jobs.http import Sender
-from jobs.up import CHECKOUT
+from jobs.up import CHECKOUT, as_running
 
-ERRORS: Final = (DatabaseError, BellError)
 _SCHEMA: Final = CHECKOUT / "schema.graphql"
 
 
@@ -30,10 +31,14 @@ class CommandError(RuntimeError):
     """The command cannot be done as it was given."""
 
 
+ERRORS: Final = (CommandError, DatabaseError, BellError, StageError, DemoError)
+
+
 def ready(settings: Settings, *, need_redis: bool = True) -> Settings:
     """The settings, if database and Valkey are there and the database is up to date. Raises one of ERRORS."""
+    settings = as_running(settings)
     if not settings.database_url or (need_redis and not settings.redis_url):
-        raise CommandError("Set DATABASE_URL and REDIS_URL, or use `estorno up`, which brings servers of its own.")
+        raise CommandError("Set DATABASE_URL and REDIS_URL, or start `estorno up`, which brings servers of its own.")
     lacking = asyncio.run(database.pending(settings.database_url))
     if lacking:
         raise CommandError(f"The database lacks {', '.join(lacking)}; run `estorno migrate` first.")

@@ -45,19 +45,26 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         if demo:
             await stage.clear(settings.owner_url)
         await database.migrate(settings.owner_url, urlsplit(settings.database_url).username or "")
-        supervisor.start(up.workers(settings, quiet=demo))
-        port = free_port()
-        if demo:
-            supervisor.start([up.sandbox(settings, port)])
-        else:
-            print(f"Estorno serves at http://{settings.host}:{settings.port}/graphql; Ctrl-C ends it.", flush=True)
-
-        async def play() -> None:
-            results.append(await demo_run.run(settings, port, tamper=tamper))
-            if not once:
-                await asyncio.Event().wait()
-
-        await supervisor.run(play if demo else None)
+        with up.card_of(settings):
+            await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
     finally:
         supervisor.stop_all()
     return all(results) and (bool(results) or not once)
+
+
+async def _serve(
+    supervisor: Supervisor, settings: Settings, results: list[bool], *, demo: bool, once: bool, tamper: bool
+) -> None:
+    supervisor.start(up.workers(settings, quiet=demo))
+    port = free_port()
+    if demo:
+        supervisor.start([up.sandbox(settings, port)])
+    else:
+        print(f"Estorno serves at http://{settings.host}:{settings.port}/graphql; Ctrl-C ends it.", flush=True)
+
+    async def play() -> None:
+        results.append(await demo_run.run(settings, port, tamper=tamper))
+        if not once:
+            await asyncio.Event().wait()
+
+    await supervisor.run(play if demo else None)

@@ -1,6 +1,7 @@
 """`estorno up`: everything on one machine, with servers of our own where none are given."""
 
 import fcntl
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from jobs.children import Child, ChildError
 from jobs.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
+_CARD: Final = "running.json"
 _HEALTH_SECONDS: Final = 1.0
 
 
@@ -51,6 +53,27 @@ def family(settings: Settings) -> Family:
         servers.append(valkey.child())
         settings = settings.with_(redis_url=valkey.url)
     return Family(servers, settings)
+
+
+@contextmanager
+def card_of(settings: Settings) -> Iterator[None]:
+    """While we run, say in ESTORNO_HOME (readable by us alone) where our servers are: other commands find them."""
+    path = settings.home / _CARD
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(settings.environment(), file)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does."""
+    path = settings.home / _CARD
+    if settings.database_url or not path.exists():
+        return settings
+    return Settings.read({**json.loads(path.read_text()), "ESTORNO_HOME": str(settings.home)})
 
 
 def workers(settings: Settings, *, quiet: bool) -> list[Child]:

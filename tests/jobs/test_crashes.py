@@ -152,7 +152,7 @@ async def test_two_workers_stopped_and_continued_pay_once(paying: World, books: 
     assert await invariants.check() == []
 
 
-async def test_a_job_in_the_queue_is_json_and_pickle_is_not_read(redis_url: str) -> None:
+def test_a_job_in_the_queue_is_json_and_pickle_is_not_read() -> None:
     class Attack:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, ("touch pwned",)
