@@ -1,0 +1,127 @@
+"""The house's own rules: who may import whom, a lock that names no index, no path of a machine, one schema."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FORBIDDEN = [
+    ("domain/money.py", "import api.schema", "api and jobs stand on domain, and never on each other"),
+    ("domain/money.py", "import jobs.http", "api and jobs stand on domain, and never on each other"),
+    ("api/ids.py", "import jobs.sweep", "api and jobs stand on domain, and never on each other"),
+    ("jobs/sweep.py", "import api.ids", "api and jobs stand on domain, and never on each other"),
+    ("jobs/sweep.py", "import tests.factories", "api and jobs stand on domain, and never on each other"),
+    ("domain/pse/pix.py", "import domain.models", "domain/pse knows money and the PSE vocabulary, and no database"),
+    ("domain/pse/pix.py", "import tortoise", "domain/pse knows money and the PSE vocabulary, and no database"),
+    ("api/ids.py", "import httpx", "only jobs opens a connection to a PSE"),
+    ("domain/calls.py", "import httpx", "outside domain/pse the domain does not speak HTTP"),
+    ("tests/sandbox/pix.py", "import domain.money", "the sandbox is the other side of the wire"),
+]
+
+
+def _lint_imports(folder: Path) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder), "COLUMNS": "200", "LANG": "C.UTF-8"},
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("file", "line", "contract"), FORBIDDEN)
+def test_each_import_rule_is_broken_by_an_import_that_it_forbids(
+    tmp_path: Path, file: str, line: str, contract: str
+) -> None:
+    for name in ("api", "domain", "jobs", "tests"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
+    target = tmp_path / file
+    target.write_text(f"{target.read_text()}\n\n{line}\n")
+    assert re.search(rf"{re.escape(contract)}.* BROKEN", _lint_imports(tmp_path))
+
+
+def _contracts() -> list[dict[str, list[str]]]:
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        found: list[dict[str, list[str]]] = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    return found
+
+
+def test_every_room_of_the_domain_is_under_the_rules() -> None:
+    rooms = {f"domain.{path.stem}" for path in (CHECKOUT / "domain").glob("*.py") if path.stem != "__init__"}
+    rooms.add("domain.models")
+    pse, http = _contracts()[1], _contracts()[3]
+    assert rooms - set(pse["forbidden_modules"]) == {"domain.money"}
+    assert rooms - set(http["source_modules"]) == set()
+
+
+def test_the_lock_has_hashes_and_no_index_address() -> None:
+    lock = (CHECKOUT / "requirements.lock").read_text()
+    assert "--hash=sha256:" in lock
+    assert not re.search(r"://|--index|--find-links|@ file", lock)
+    names = re.findall(r"(?m)^([a-z0-9-]+)==", lock)
+    assert all(lock.split(f"\n{name}==")[-1].split("\n", 2)[1].strip().startswith("--hash") for name in names[1:])
+
+
+def test_every_dependency_is_pinned_exactly_and_locked() -> None:
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    lock = (CHECKOUT / "requirements.lock").read_text()
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        pinned = requirement.split(";")[0].strip()
+        assert "==" in pinned
+        assert pinned in lock
+
+
+def _tracked() -> list[Path]:
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("Not a git checkout.")
+    asked = [shutil.which("git") or "git", "ls-files"]
+    names = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    return [CHECKOUT / name for name in names.splitlines() if (CHECKOUT / name).is_file()]
+
+
+def test_no_file_names_a_path_of_the_machine_it_was_made_on() -> None:
+    here = str(CHECKOUT)
+    assert not [path for path in _tracked() if here in path.read_text(errors="replace")]
+
+
+def test_no_room_of_the_house_holds_two_nouns() -> None:
+    rooms = [path for name in ("api", "domain", "jobs") for path in (CHECKOUT / name).rglob("*.py")]
+    long = {path.name: len(path.read_text().splitlines()) for path in rooms if path.parent.name != "migrations"}
+    assert {name: lines for name, lines in long.items() if lines > 400} == {}
+
+
+def test_the_schema_in_the_repository_is_the_schema_of_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "api.schema"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (CHECKOUT / "schema.graphql").read_text()
+
+
+def test_the_compose_file_has_the_whole_family_from_one_image() -> None:
+    import yaml
+
+    compose = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+    services = compose["services"]
+    replicas = {name: one.get("deploy", {}).get("replicas", 1) for name, one in services.items()}
+    assert {name: replicas[name] for name in ("api", "worker", "batch", "timetable")} == {
+        "api": 2,
+        "worker": 2,
+        "batch": 1,
+        "timetable": 2,
+    }
+    ours = {
+        json.dumps(services[name].get("image"))
+        for name in ("api", "worker", "batch", "timetable", "migrate", "sandbox")
+    }
+    assert len(ours) == 1
+    assert services["sandbox"]["profiles"] == ["sandbox"]
