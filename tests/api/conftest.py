@@ -1,0 +1,66 @@
+"""The product's API behind a real socket, on the test's own database."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from strawberry.relay import to_base64
+from tortoise.models import Model
+
+from api.app import create
+from domain import database
+from domain.access import Role, create_token
+from tests.conftest import Database
+from tests.factories import Shop, a_shop
+from tests.world import quick_settings, served
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks the API with one token."""
+
+    http: httpx.AsyncClient
+    url: str
+    token: str
+    shop: Shop
+
+    async def post(self, body: Any, **headers: str) -> httpx.Response:
+        return await self.http.post(
+            f"{self.url}/graphql", json=body, headers={"Authorization": f"Bearer {self.token}", **headers}
+        )
+
+    async def told(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation."""
+        answer: dict[str, Any] = (await self.post({"query": query, "variables": variables})).json()
+        return answer
+
+    async def ask(self, query: str, **variables: Any) -> Any:
+        """The first field of the data; fails when there are errors."""
+        told = await self.told(query, **variables)
+        assert "errors" not in told, told["errors"]
+        return next(iter(told["data"].values()))
+
+
+def global_id(row: Model) -> str:
+    return to_base64(type(row).__name__, str(row.pk))
+
+
+Enter = Callable[..., Awaitable[Asker]]
+
+
+@pytest.fixture
+async def enter(own_database: Database, redis_url: str) -> AsyncIterator[Enter]:
+    """Makes askers, each with a shop of its own unless one is given."""
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, introspection=True)
+    async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
+
+        async def make(role: Role = Role.ADMINISTRATOR, shop: Shop | None = None, holder: str = "tester") -> Asker:
+            chosen = shop or await a_shop()
+            return Asker(http, url, await create_token(chosen.id, role, holder, timedelta(hours=1)), chosen)
+
+        # The application opened the pool of this very process when it came up.
+        assert await database.rows("SELECT 1 AS one")
+        yield make

@@ -1,0 +1,60 @@
+"""Webhooks at the door: verified, stored once, answered."""
+
+import json
+
+import httpx
+import pytest
+
+from domain.models import Notice
+from tests.api.conftest import Asker, Enter
+
+BODY = {"pix": [{"endToEndId": "E1", "devolucoes": [{"id": "abc", "status": "DEVOLVIDO"}]}]}
+
+
+def _url(asker: Asker, secret: str = "hook-secret-of-the-test") -> str:
+    return f"{asker.url}/webhooks/{asker.shop.connection.id}/{secret}/pix"
+
+
+async def test_a_webhook_is_stored_raw_once_however_often_it_comes(enter: Enter) -> None:
+    asker = await enter()
+    content = json.dumps(BODY).encode()
+    answers = [await asker.http.post(_url(asker), content=content) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    notice = await Notice.get(connection_id=asker.shop.connection.id)
+    assert (bytes(notice.body), notice.times_received) == (content, 3)
+    assert notice.due_at is not None
+
+
+async def test_a_webhook_with_a_wrong_secret_is_refused_and_not_stored(enter: Enter) -> None:
+    asker = await enter()
+    answer = await asker.http.post(_url(asker, "wrong"), json=BODY)
+    assert answer.status_code == 401
+    assert "abc" not in answer.text
+    assert not await Notice.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/webhooks/x/y/pix", 404), ("/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/y/pix", 404), ("/webhooks", 404)],
+)
+async def test_an_unknown_address_is_404(enter: Enter, path: str, status: int) -> None:
+    asker = await enter()
+    assert (await asker.http.post(asker.url + path, json=BODY)).status_code == status
+
+
+async def test_an_unreadable_webhook_is_400_and_not_stored(enter: Enter) -> None:
+    asker = await enter()
+    assert (await asker.http.post(_url(asker), content=b"{")).status_code == 400
+    assert not await Notice.exists()
+
+
+async def test_a_webhook_is_only_posted(enter: Enter) -> None:
+    asker = await enter()
+    assert (await asker.http.get(_url(asker))).status_code == 405
+
+
+async def test_health_and_readiness(enter: Enter) -> None:
+    asker = await enter()
+    assert (await asker.http.get(f"{asker.url}/healthz")).json() == {"status": "alive"}
+    assert (await asker.http.get(f"{asker.url}/readyz")).json() == {"status": "ready"}
+    assert isinstance(asker.http, httpx.AsyncClient)
