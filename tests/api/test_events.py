@@ -1,4 +1,4 @@
-"""Following a refund live: replay, caught up, live; in order; from any cursor; over WebSocket and server-sent events."""
+"""Following a refund live: replay, caught up, live; in order; from any cursor; by WebSocket and server-sent events."""
 
 import asyncio
 import json
@@ -16,7 +16,8 @@ from domain.record import Door, Source, record
 from tests.api.conftest import Asker, Enter, global_id
 from tests.factories import CAUSE, a_payment, a_refund, an_answer
 
-QUERY = """subscription S($refundId: ID!, $after: String) { refundEvents(refundId: $refundId, after: $after) { __typename
+QUERY = """subscription S($refundId: ID!, $after: String) {
+  refundEvents(refundId: $refundId, after: $after) { __typename
   ... on RefundEventMessage { replayed event { sequence status cursor } } ... on CaughtUpMessage { cursor } } }"""
 
 

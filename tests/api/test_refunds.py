@@ -192,9 +192,9 @@ async def test_another_merchants_payment_and_refund_look_like_none(enter: Enter)
     assert await mine.ask("query Q($id: ID!) { node(id: $id) { id } }", id=global_id(refund)) is None
     assert await mine.ask("query Q($id: ID!) { payment(id: $id) { id } }", id=global_id(payment)) is None
     assert await mine.ask("{ refunds(first: 10) { edges { node { id } } } }") == {"edges": []}
-    for mutation in ("refundCancel", "refundRetry"):
-        query = f"mutation M($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input) {{ errors {{ ... on Error {{ code }} }} }} }}"
-        told = await mine.ask(query, input={"refundId": global_id(refund), "idempotencyKey": a_key()})
+    for name, given in (("refundCancel", "RefundCancelInput"), ("refundRetry", "RefundRetryInput")):
+        query = f"mutation M($i: {given}!) {{ {name}(input: $i) {{ errors {{ ... on Error {{ code }} }} }} }}"
+        told = await mine.ask(query, i={"refundId": global_id(refund), "idempotencyKey": a_key()})
         assert told["errors"] == [{"code": "NOT_FOUND"}]
 
 
@@ -203,7 +203,8 @@ async def test_support_reads_the_whole_log_of_a_refund_by_its_request_id(enter: 
     refund = await a_refund(asker.shop, await a_payment(asker.shop))
     await an_answer(refund, Declined("NAO_REALIZADO", "Saldo insuficiente"))
     query = """query Q($by: RefundBy!) { refund(by: $by) { status failureCode failureMessage failureExplanation
-      events { sequence kind status previousStatus requestId code } calls { purpose } webhooks { id } payment { id } } }"""
+      events { sequence kind status previousStatus requestId code }
+      calls { purpose } webhooks { id } payment { id } } }"""
     found = await asker.ask(query, by={"requestId": CAUSE.request_id})
     assert (found["status"], found["failureCode"]) == ("FAILED", "NAO_REALIZADO")
     assert "balance" in found["failureExplanation"]

@@ -1,0 +1,84 @@
+"""The night as it runs: listing, registering, reconciling, against the sandbox; missed nights are caught up."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from redis.asyncio import Redis
+
+from domain import bell, invariants, ledger
+from domain.lifecycle import Account
+from domain.models import Connection, Finding, Payment, ReconciliationRun
+from jobs import reconciliation
+from tests.factories import OwnerRows, a_refund, a_shop
+from tests.world import World
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+
+
+def _today() -> datetime:
+    return datetime.now(UTC).astimezone(ZONE)
+
+
+async def test_a_night_registers_what_was_captured_and_proves_what_left(world: World) -> None:
+    await world.sandbox.capture(5_000)
+    payment = await world.payment()
+    await world.finish(await a_refund(world.shop, payment, 6_000))
+    run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
+    assert (run.state, run.error) == ("COMPLETED", None)
+    assert await Payment.filter(connection_id=world.shop.connection.id).count() == 2
+    balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}
+    log = await world.sandbox.get("log")
+    assert balances[Account.PSE_BALANCE] == log["balance"] - log["opening"]
+    assert balances.get(Account.PSE_CLEARING, 0) == 0
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+
+
+async def test_more_payments_than_a_page_holds_are_all_read(world: World) -> None:
+    wanted = [{"amount": 100 + number, "key": "sp@loja"} for number in range(2_345)]
+    await world.sandbox.post("payments", payments=wanted)
+    run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
+    assert run.state == "COMPLETED"
+    assert await Payment.all().count() == 2_345
+
+
+@pytest.mark.parametrize("mood", ["refused", "lost"])
+async def test_a_night_whose_psp_is_down_says_so_and_can_be_repeated(world: World, mood: str) -> None:
+    await world.sandbox.post("tokens", moods=[mood] * 20)
+    run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
+    assert run.state == "FAILED"
+    assert run.error
+    await world.sandbox.post("tokens", moods=[])
+    world.sender._lines.clear()  # the breaker's patience is not what is tested here
+    run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
+    assert (run.state, run.times) == ("COMPLETED", 2)
+
+
+async def test_missed_nights_are_rung_for_until_they_are_done(
+    world: World, ringing: str, owner_rows: OwnerRows
+) -> None:
+    await owner_rows("UPDATE connections SET created_at = now() - interval '3 days'")
+    yesterday = (_today() - timedelta(days=1)).date()
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 3
+    await reconciliation.run(world.shop.connection.id, yesterday, world.sender)
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 2
+    client = Redis.from_url(ringing)
+    assert await client.zcard(bell.BATCH_QUEUE) == 5
+    await client.aclose()
+
+
+async def test_the_night_of_a_day_that_has_not_ended_is_not_rung_for(world: World, ringing: str) -> None:
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 0
+
+
+async def test_a_disabled_connection_has_no_nights(world: World, ringing: str, owner_rows: OwnerRows) -> None:
+    await owner_rows("UPDATE connections SET created_at = now() - interval '3 days', enabled = false")
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 0
+
+
+async def test_each_merchant_has_nights_of_its_own(world: World) -> None:
+    other = await a_shop(base_url=f"{world.sandbox.url}/pix/v2", token_url=f"{world.sandbox.url}/oauth/token")
+    for shop in (world.shop, other):
+        await reconciliation.run(shop.connection.id, _today().date(), world.sender)
+    assert await ReconciliationRun.all().count() == 2
+    assert await Connection.all().count() == 2
