@@ -46,7 +46,12 @@ def an_e2eid(moment: datetime | None = None) -> str:
 
 
 async def a_shop(
-    *, pse: str = "pix", base_url: str = "http://127.0.0.1:1/pix/v2", token_url: str | None = None, name: str = "Loja"
+    *,
+    pse: str = "pix",
+    base_url: str = "http://127.0.0.1:1/pix/v2",
+    token_url: str | None = None,
+    name: str = "Loja",
+    webhook_secret: str = "hook-secret-of-the-test",
 ) -> Shop:
     merchant = await Merchant.create(id=uuid4(), name=name, country="BR", zone="America/Sao_Paulo")
     store = await Store.create(id=uuid4(), merchant_id=merchant.id, code="sp", name="Sao Paulo", payee_key="sp@loja")
@@ -55,7 +60,7 @@ async def a_shop(
         name=f"{pse}-main",
         base_url=base_url,
         client_id="estorno",
-        secrets={"client_secret": "sandbox-secret", "webhook_secret": "hook-secret-of-the-test"},
+        secrets={"client_secret": "sandbox-secret", "webhook_secret": webhook_secret},
         default_store_id=store.id,
         token_url=token_url,
     )

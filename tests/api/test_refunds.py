@@ -324,8 +324,14 @@ async def test_a_payment_is_registered_once_with_its_tax_and_its_customer_sealed
     assert row.customer_digest is not None
     other = await asker.ask(query, input={**given, "idempotencyKey": a_key()})
     assert other["errors"][0]["path"] == ["input", "pseReference"]
-    for wrong in ({"storeCode": "zz"}, {"connectionId": "x"}, {"method": "OXXO"}, {"capturedAt": "2999-01-01T00:00:00Z"},
-                  {"pseReference": ""}, {"amount": {"minorUnits": "0", "currency": "BRL"}}):  # fmt: skip
+    for wrong in (
+        {"storeCode": "zz"},
+        {"connectionId": "x"},
+        {"method": "OXXO"},
+        {"capturedAt": "2999-01-01T00:00:00Z"},
+        {"pseReference": ""},
+        {"amount": {"minorUnits": "0", "currency": "BRL"}},
+    ):
         told = await asker.ask(query, input={**given, "idempotencyKey": a_key(), "pseReference": a_key(), **wrong})
         assert told["payment"] is None, wrong
     assert await Payment.filter(merchant_id=asker.shop.id).count() == 1

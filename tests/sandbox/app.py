@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from tests.sandbox.admin import Admin
 from tests.sandbox.books import Books
+from tests.sandbox.lab import LabServer
 from tests.sandbox.pix import PixServer
 
 
@@ -17,6 +18,11 @@ async def _alive(request: Request) -> Response:
 
 
 def create(log_file: Path | None = None) -> Starlette:
-    """A fresh PSP with an opening balance and no payments; `log_file` gets a line for every movement of money."""
-    server = PixServer(Books(log_file))
-    return Starlette(routes=[*server.routes(), *Admin(server).routes(), Route("/healthz", _alive)])
+    """Fresh PSEs over the same books, which open with money in them and no payments.
+
+    `log_file` gets a line for every movement of money.
+    """
+    books = Books(log_file)
+    server = PixServer(books)
+    routes = [*server.routes(), *LabServer(books).routes(), *Admin(server).routes(), Route("/healthz", _alive)]
+    return Starlette(routes=routes)

@@ -1,0 +1,171 @@
+"""The table of doubt, row by row, at a laboratory PSE whose abilities the test sets."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain import attempts, invariants, notices
+from domain.lifecycle import State
+from domain.models import Attempt, Finding, Payment, Refund
+from domain.pse import registry
+from domain.pse.vocabulary import BadSignature, WebhookRequest
+from jobs import notices as notice_jobs
+from jobs.http import sender
+from tests.conftest import Database
+from tests.factories import KEY, OwnerRows, a_payment, a_refund, a_shop
+from tests.sandbox.client import SandboxClient
+from tests.sandbox.lab import SECRET, signature
+from tests.sandbox.lab_connector import Lab
+from tests.world import World, quick_settings
+
+Lay = Callable[[Lab], Awaitable[World]]
+
+
+@pytest.fixture
+def lab_registered() -> Iterator[None]:
+    yield
+    registry._CONNECTORS.pop("lab", None)
+
+
+@pytest.fixture
+async def lay(books: Database, sandbox: SandboxClient, lab_registered: None) -> AsyncIterator[Lay]:
+    """Makes a world around a laboratory PSE."""
+    settings = quick_settings()
+
+    async with sender(settings.secret_key, settings.send_limit_seconds) as sending:
+
+        async def make(lab: Lab) -> World:
+            registry.register(lab)
+            able = next(iter(lab.capabilities.values()))
+            abilities = {"key": able.key_lifetime is not None, "look_up": able.look_up}
+            (await sandbox.http.post(f"{sandbox.url}/lab/_abilities", json=abilities)).raise_for_status()
+            shop = await a_shop(pse="lab", base_url=f"{sandbox.url}/lab", webhook_secret=SECRET)
+            return World(shop, sandbox, sending, settings)
+
+        yield make
+
+
+async def _sent(world: World) -> list[dict[str, str]]:
+    seen = (await world.sandbox.http.get(f"{world.sandbox.url}/lab/_requests")).json()["requests"]
+    return [request for request in seen if request["method"] == "POST"]
+
+
+async def _doubtful(world: World, mood: str = "lost_answer") -> tuple[Payment, Refund]:
+    payment = await world.payment(mood)
+    refund = await world.step(await a_refund(world.shop, payment, 3_000))
+    assert refund.state is State.SUBMITTED
+    return payment, refund
+
+
+@pytest.mark.parametrize("mood", ["lost_answer", "applied_then_500", "half_response", "lost_request", "unavailable"])
+async def test_a_key_without_a_look_up_is_sent_again_the_same_bytes_and_paid_once(lay: Lay, mood: str) -> None:
+    world = await lay(Lab(look_up=False))
+    payment, refund = await _doubtful(world, mood)
+    refund = await world.finish(refund)
+    assert refund.state is State.SUCCEEDED
+    assert await world.sandbox.paid(payment.pse_reference) == 3_000
+    first, second = await _sent(world)
+    assert (first["key"], first["body"]) == (second["key"], second["body"]) == (refund.reference, first["body"])
+    assert await invariants.check() == []
+
+
+async def test_a_key_whose_life_is_over_is_never_sent_again(lay: Lay, owner_rows: OwnerRows) -> None:
+    world = await lay(Lab(look_up=False, key_lifetime=timedelta(days=1)))
+    payment, refund = await _doubtful(world)
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '25 hours'")
+    refund = await world.finish(refund)
+    assert refund.needs_person_since is not None
+    assert len(await _sent(world)) == 1
+    assert await world.sandbox.paid(payment.pse_reference) == 3_000
+
+
+async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRows) -> None:
+    world = await lay(Lab(look_up=False, key_lifetime=timedelta(days=1)))
+    _, refund = await _doubtful(world)
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '23 hours 30 minutes'")
+    await world.finish(refund)
+    assert len(await _sent(world)) == 1
+
+
+async def test_neither_key_nor_look_up_is_never_sent_again_and_a_person_is_called(lay: Lay) -> None:
+    world = await lay(Lab(look_up=False, key_lifetime=None))
+    payment, refund = await _doubtful(world)
+    for _ in range(5):
+        refund = await world.step(refund)
+    assert (refund.state, refund.needs_person_since is not None) == (State.SUBMITTED, True)
+    assert len(await _sent(world)) == 1
+    assert await world.sandbox.paid(payment.pse_reference) == 3_000
+    finding = await Finding.get(kind="DOUBT_UNRESOLVED", refund_id=refund.id)
+    assert "refundResolveDoubt" in finding.action
+    await payment.refresh_from_db()
+    assert payment.reserved == 3_000
+
+
+@pytest.mark.parametrize("key_lifetime", [None, timedelta(days=1)])
+@pytest.mark.parametrize(("mood", "sends"), [("lost_answer", 1), ("lost_request", 2)])
+async def test_a_look_up_is_asked_first_and_decides(
+    lay: Lay, key_lifetime: timedelta | None, mood: str, sends: int
+) -> None:
+    world = await lay(Lab(key_lifetime=key_lifetime))
+    payment, refund = await _doubtful(world, mood)
+    assert (await world.finish(refund)).state is State.SUCCEEDED
+    assert len(await _sent(world)) == sends
+    assert await world.sandbox.paid(payment.pse_reference) == 3_000
+
+
+async def test_unknown_within_the_grace_does_not_lead_to_a_send_at_a_psp_without_keys(lay: Lay) -> None:
+    world = await lay(Lab(key_lifetime=None, look_up_grace=timedelta(hours=1)))
+    _, refund = await _doubtful(world, "lost_request")
+    for _ in range(5):
+        refund = await world.step(refund)
+    assert (refund.state, len(await _sent(world))) == (State.SUBMITTED, 1)
+
+
+async def test_a_second_send_that_never_left_keeps_the_doubt_of_the_first(lay: Lay, owner_rows: OwnerRows) -> None:
+    world = await lay(Lab(look_up=False))
+    _, refund = await _doubtful(world)
+    await owner_rows("UPDATE connections SET base_url = 'http://127.0.0.1:1'")
+    refund = await world.step(refund)
+    assert refund.state is State.SUBMITTED
+    assert (await Attempt.get(refund_id=refund.id, number=2)).outcome == "UNSENT"
+
+
+async def test_a_signed_webhook_is_believed_and_moves_the_refund(lay: Lay) -> None:
+    world = await lay(Lab(look_up=False, key_lifetime=None))
+    payment = await world.payment("pending")
+    refund = await world.step(await a_refund(world.shop, payment, 3_000))
+    for status, state in (("done", State.SUCCEEDED), ("queued", State.SUCCEEDED), ("returned", State.RETURNED)):
+        body = json.dumps({"events": [{"reference": refund.reference, "status": status}]}).encode()
+        headers = {"x-lab-signature": signature(body)}
+        request = WebhookRequest("POST", "/x", "", headers, body)
+        notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
+        assert notice_id is not None
+        await notice_jobs.apply(notice_id, world.sender, world.settings)
+        assert (await Refund.get(id=refund.id)).state is state
+    assert await invariants.check() == []
+
+
+@pytest.mark.parametrize("wrong", ["", "t=1,v1=00", "old", "other body"])
+async def test_a_webhook_with_a_wrong_or_old_signature_is_refused(lay: Lay, wrong: str) -> None:
+    world = await lay(Lab())
+    body = b'{"events": []}'
+    old = int(datetime.now(UTC).timestamp()) - 3600
+    header = {"old": signature(body, old), "other body": signature(b"{}")}.get(wrong, wrong)
+    request = WebhookRequest("POST", "/x", "", {"x-lab-signature": header}, body)
+    with pytest.raises(BadSignature):
+        await notices.store(world.shop.connection.id, request, "request", KEY)
+
+
+async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_person_in_the_end(lay: Lay) -> None:
+    world = await lay(Lab(look_up=False))
+    payment = await world.payment("pending")
+    refund = await world.step(await a_refund(world.shop, payment, 3_000))
+    assert refund.state is State.PENDING
+    for _ in range(20):
+        await attempts.postpone(refund.id, 0)
+        refund = await world.step(refund)
+    assert await Finding.filter(kind="PENDING_TOO_LONG", refund_id=refund.id).count() == 1
+    assert refund.due_at is not None
+    assert isinstance(await a_payment(world.shop), Payment)

@@ -1,0 +1,149 @@
+"""The connector of the laboratory PSE, with the abilities that a test gives it."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Generator, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import polars as pl
+
+from domain.pse.vocabulary import (
+    REPORT_SCHEMA,
+    Accepted,
+    BadNotice,
+    BadSignature,
+    Capability,
+    CapturedPayment,
+    Credentials,
+    Declined,
+    InDoubt,
+    Method,
+    Notice,
+    Outcome,
+    Period,
+    RefundOrder,
+    ReportFile,
+    Returned,
+    Route,
+    Succeeded,
+    Unsent,
+    Wait,
+    WebhookRequest,
+)
+
+_TOLERANCE_SECONDS = 300
+
+
+class Lab:
+    """`key_lifetime` None: no idempotency key; `look_up` False: it cannot be asked; `signature`: webhooks are signed."""
+
+    name = "lab"
+
+    def __init__(
+        self,
+        *,
+        key_lifetime: timedelta | None = timedelta(days=1),
+        look_up: bool = True,
+        look_up_grace: timedelta = timedelta(0),
+        signature: bool = True,
+    ) -> None:
+        self._signature = signature
+        able = Capability(
+            Route.ORIGINAL, True, True, None, key_lifetime, look_up, look_up_grace, "tests/sandbox/lab.py"
+        )
+        self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
+
+    def auth(self, credentials: Credentials) -> httpx.Auth:
+        return httpx.Auth()
+
+    def refund(self, order: RefundOrder) -> httpx.Request:
+        body = {"reference": order.reference, "payment": order.payment_reference, "amount": order.amount.minor_units}
+        return httpx.Request(
+            "POST", f"{order.base_url}/refunds", json=body, headers={"Idempotency-Key": order.reference}
+        )
+
+    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        if response.status_code == 200:
+            return _read(order, response.json())
+        if response.status_code == 422:
+            refusal = order.attempt > 1
+            return InDoubt("REFUSED", "no", refusal=True) if refusal else Declined("REFUSED", response.text)
+        return InDoubt(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
+
+    def look_up(self, order: RefundOrder) -> httpx.Request | None:
+        if not self.capabilities[Method.PIX].look_up:
+            return None
+        return httpx.Request("GET", f"{order.base_url}/refunds/{order.reference}")
+
+    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        if response.status_code == 404:
+            return Unsent("UNKNOWN", "The laboratory does not know it.")
+        if response.status_code == 200:
+            return _read(order, response.json())
+        return InDoubt(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
+
+    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
+        return None
+
+    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
+        return None
+
+    def read_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> list[Notice]:
+        if self._signature:
+            _verify(credentials.secrets["webhook_secret"], request, now)
+        try:
+            told = json.loads(request.body)["events"]
+            return [Notice(None, event["reference"], event.get("id"), _outcome(event)) for event in told]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadNotice("The body is not an object with events.") from error
+
+    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
+        yield Wait(0)
+        return []
+
+    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[ReportFile]]:
+        yield Wait(0)
+        return []
+
+    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
+        return pl.LazyFrame(schema=dict(REPORT_SCHEMA))
+
+    def request_id(self, response: httpx.Response) -> str | None:
+        return None
+
+    def explain(self, code: str) -> str | None:
+        return None
+
+    def scrub(self, text: str) -> str:
+        return text
+
+
+def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:
+    outcome = _outcome(answer)
+    if isinstance(outcome, Declined) and order.succeeded:
+        return Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
+    return outcome
+
+
+def _outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned:
+    match told["status"]:
+        case "queued":
+            return Accepted(told.get("id"))
+        case "done":
+            return Succeeded(told.get("id"))
+        case "returned":
+            return Returned("RETURNED", "It came back.", told.get("id"))
+    return Declined("REFUSED", "The laboratory refused.", told.get("id"))
+
+
+def _verify(secret: str, request: WebhookRequest, now: datetime) -> None:
+    parts = dict(part.partition("=")[::2] for part in request.headers.get("x-lab-signature", "").split(","))
+    at = parts.get("t", "")
+    wanted = hmac.new(secret.encode(), f"{at}.".encode() + request.body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(parts.get("v1", ""), wanted):
+        raise BadSignature("The signature does not fit the body.")
+    if not at.isdigit() or abs(now.timestamp() - int(at)) > _TOLERANCE_SECONDS:
+        raise BadSignature("The webhook is too old.")
