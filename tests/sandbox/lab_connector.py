@@ -38,7 +38,7 @@ _TOLERANCE_SECONDS = 300
 
 
 class Lab:
-    """`key_lifetime` None: no idempotency key; `look_up` False: it cannot be asked; `signature`: webhooks are signed."""
+    """`key_lifetime` None: no idempotency key; `look_up` False: it cannot be asked; `signature`: signed webhooks."""
 
     name = "lab"
 
@@ -51,9 +51,8 @@ class Lab:
         signature: bool = True,
     ) -> None:
         self._signature = signature
-        able = Capability(
-            Route.ORIGINAL, True, True, None, key_lifetime, look_up, look_up_grace, "tests/sandbox/lab.py"
-        )
+        source = "tests/sandbox/lab.py"
+        able = Capability(Route.ORIGINAL, True, True, None, key_lifetime, look_up, look_up_grace, source)
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
