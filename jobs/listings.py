@@ -45,11 +45,12 @@ async def drive(
 async def _fetch(request: httpx.Request, connection: Connection, about: About, sender: Sender) -> httpx.Response:
     said = ""
     for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
         answer = await sender.send(connection, request, about)
         if isinstance(answer, httpx.Response) and answer.status_code == 200:
             return answer
         said = _said(answer)
-        await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
     raise ListingFailed(f"{request.method} {request.url.path} of {connection.name} failed {_TRIES} times: {said}")
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 
@@ -22,6 +23,8 @@ from jobs.children import Child
 from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
+hypothesis.settings.register_profile("house", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("house")
 _TEMPLATE = "estorno"
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 _VALKEY_DATABASES = 16

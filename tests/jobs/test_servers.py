@@ -91,9 +91,10 @@ def test_data_survives_a_killed_server_and_a_stale_pid_file(home: Path) -> None:
     child.start()
     postgres._sql("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
     assert child.process is not None
-    for process in [*psutil.Process(child.process.pid).children(recursive=True), psutil.Process(child.process.pid)]:
-        process.kill()
+    helpers = psutil.Process(child.process.pid).children(recursive=True)
+    child.process.kill()
     child.process.wait()
+    psutil.wait_procs(helpers, timeout=20)  # they notice that the postmaster is gone
     (postgres.data / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.data}\n")
     again = postgres.child()
     again.start()

@@ -113,7 +113,7 @@ def test_a_child_that_dies_is_started_again_and_the_data_is_still_there(home: Pa
         assert process.stdout is not None
         process.stdout.readline()
         for name in ("valkey-server", "jobs.worker", "postgres"):
-            victim = next(p for p in _family(process.pid) if name in " ".join(p.cmdline()) and p.ppid() == process.pid)
+            victim = next(one for one in _family(process.pid) if _is(one, process.pid, name))
             victim.kill()
             victim.wait(10)
             _wait_until_back(process.pid, name, victim.pid)
@@ -121,11 +121,19 @@ def test_a_child_that_dies_is_started_again_and_the_data_is_still_there(home: Pa
         assert "The books are in order." in done.stdout
 
 
+def _is(process: psutil.Process, parent: int, name: str) -> bool:
+    """Whether it is the living child of that name."""
+    try:
+        return process.ppid() == parent and name in " ".join(process.cmdline())
+    except psutil.Error:  # it ended while we looked
+        return False
+
+
 def _wait_until_back(parent: int, name: str, old: int) -> None:
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         for process in _family(parent):
-            if process.ppid() == parent and process.pid != old and name in " ".join(process.cmdline()):
+            if _is(process, parent, name) and process.pid != old:
                 return
         time.sleep(0.1)
     raise AssertionError(f"{name} was not started again")
