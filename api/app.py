@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from api import health, webhooks
@@ -53,11 +55,23 @@ def create(settings: Settings) -> Starlette:
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
         ],
-        middleware=middleware(body_bytes_max=settings.body_limit_bytes),
+        middleware=[*middleware(body_bytes_max=settings.body_limit_bytes), _foreign_pages(settings)],
         lifespan=lifespan,
     )
     application.state.settings = settings
     return application
+
+
+def _foreign_pages(settings: Settings) -> Middleware:
+    """Pages of the allowed origins may ask over HTTP too. The token is a header, never a cookie: no credentials."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID"],
+        max_age=600,
+    )
 
 
 def __getattr__(name: str) -> Starlette:

@@ -53,7 +53,7 @@ async def close() -> None:
     global _pool
     pool, _pool = _pool, None
     if pool is not None:
-        await pool.aclose()
+        await pool.aclose(close_connection_pool=True)
 
 
 async def ring(job: str, subject: UUID | str, *, queue: str = REFUNDS_QUEUE, seconds: float = 0) -> None:

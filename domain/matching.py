@@ -27,6 +27,7 @@ PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
     "payment_id": pl.String,
     "store_id": pl.String,
     "payment_currency": pl.String,
+    "payment_captured": pl.Int64,
 }
 REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
     "refund_id": pl.String,

@@ -25,7 +25,7 @@ EXPONENTS: Final[dict[str, int]] = {
     "UYU": 2,
 }
 MINOR_UNITS_MAX: Final = 2**63 - 1
-_DECIMAL = re.compile(r"(?P<major>0|[1-9][0-9]{0,17})(?:\.(?P<minor>[0-9]+))?")
+_DECIMAL = re.compile(r"(?P<major>0|[1-9][0-9]{0,18})(?:\.(?P<minor>[0-9]+))?")
 
 
 class MoneyError(ValueError):

@@ -66,8 +66,13 @@ async def fail(run: ReconciliationRun, error: str) -> None:
     )
 
 
-async def reconcile(connection: Connection, run: ReconciliationRun, file: ReportFile) -> None:
-    """Match one report with the books. Safe to repeat: the same report changes nothing the second time."""
+async def reconcile(
+    connection: Connection, run: ReconciliationRun, file: ReportFile, fetched_at: datetime | None = None
+) -> None:
+    """Match one report with the books. Safe to repeat: the same report changes nothing the second time.
+
+    `fetched_at` (UTC): from when the report is; what succeeded after it cannot be in it.
+    """
     period = await period_of(connection, run.business_date)
     lines = connector(connection.pse).read_report(file, period).collect()
     request_id = f"reconciliation-{run.id}"
@@ -82,7 +87,7 @@ async def reconcile(connection: Connection, run: ReconciliationRun, file: Report
         report = await settlements.valid_report(connection, run.business_date)
         if report is None or not await settlements.same_as_stored(report, file, effects):
             report = await settlements.store(connection, run.business_date, file, effects, request_id)
-        await _flag(connection, run, effects)
+        await _flag(connection, run, effects, fetched_at or datetime.now(UTC))
         await _complete(run, report.id, await _manifest(file, effects, connection))
 
 
@@ -155,12 +160,12 @@ def _status_mismatch(connection: Connection, run: ReconciliationRun, row: dict[s
     )
 
 
-async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> None:
+async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, fetched_at: datetime) -> None:
     found = [
         *_amount_mismatches(connection, run, effects),
         *_unknown_payments(connection, run, effects),
         *_vat_reversals(connection, run, effects),
-        *await _missing_in_report(connection, run),
+        *await _missing_in_report(connection, run, fetched_at),
     ]
     for finding in found:
         await findings.open_finding(finding)
@@ -174,25 +179,44 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
 
 
 def _amount_mismatches(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
-    wrong = effects.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") != pl.col("refund_amount")))
+    amount, effect = pl.col("amount"), pl.col("effect")
+    wrong = effects.filter((effect == Effect.REFUND.value) & (amount != pl.col("refund_amount")))
+    captures = effects.filter((effect == Effect.CAPTURE.value) & (amount != pl.col("payment_captured")))
     return [
-        Found(
-            kind=FindingKind.AMOUNT_MISMATCH,
-            merchant_id=connection.merchant_id,
-            connection_id=connection.id,
-            run_id=run.id,
-            fingerprint=f"amount/{row['refund_id']}",
-            amount=Money(abs(row["amount"] - row["refund_amount"]), row["currency"]),
-            explanation=(
-                f"The report says {Money(row['amount'], row['currency'])} for refund {row['refund_reference']}, "
-                f"our books say {Money(row['refund_amount'], row['currency'])}."
-            ),
-            refund_id=UUID(row["refund_id"]),
-            payment_id=UUID(row["payment_id"]),
-            detail={"report": row["amount"], "ledger": row["refund_amount"]},
-        )
-        for row in wrong.iter_rows(named=True)
+        *(_wrong_capture(connection, run, row) for row in captures.iter_rows(named=True)),
+        *(_wrong_refund(connection, run, row) for row in wrong.iter_rows(named=True)),
     ]
+
+
+def _wrong_capture(connection: Connection, run: ReconciliationRun, row: dict[str, Any]) -> Found:
+    said, known = Money(row["amount"], row["currency"]), Money(row["payment_captured"], row["currency"])
+    return Found(
+        kind=FindingKind.AMOUNT_MISMATCH,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        run_id=run.id,
+        fingerprint=f"amount/{row['payment_id']}",
+        amount=Money(abs(said.minor_units - known.minor_units), row["currency"]),
+        explanation=f"The report says that {said} was captured as {row['payment_reference']}, our books say {known}.",
+        payment_id=UUID(row["payment_id"]),
+        detail={"report": said.minor_units, "ledger": known.minor_units},
+    )
+
+
+def _wrong_refund(connection: Connection, run: ReconciliationRun, row: dict[str, Any]) -> Found:
+    said, known = Money(row["amount"], row["currency"]), Money(row["refund_amount"], row["currency"])
+    return Found(
+        kind=FindingKind.AMOUNT_MISMATCH,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        run_id=run.id,
+        fingerprint=f"amount/{row['refund_id']}",
+        amount=Money(abs(said.minor_units - known.minor_units), row["currency"]),
+        explanation=f"The report says {said} for refund {row['refund_reference']}, our books say {known}.",
+        refund_id=UUID(row["refund_id"]),
+        payment_id=UUID(row["payment_id"]),
+        detail={"report": said.minor_units, "ledger": known.minor_units},
+    )
 
 
 def _unknown_payments(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
@@ -233,13 +257,13 @@ def _vat_reversals(connection: Connection, run: ReconciliationRun, effects: pl.D
     ]
 
 
-async def _missing_in_report(connection: Connection, run: ReconciliationRun) -> Sequence[Found]:
+async def _missing_in_report(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> Sequence[Found]:
     """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves."""
     missing = await rows(
         "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
         "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
         "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
-        "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' "
+        "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
         "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
@@ -247,6 +271,7 @@ async def _missing_in_report(connection: Connection, run: ReconciliationRun) -> 
         connection.id,
         run.business_date,
         run.id,
+        fetched_at,
     )
     return [
         Found(

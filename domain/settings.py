@@ -138,7 +138,7 @@ class Settings:
         "ESTORNO_BODY_LIMIT_BYTES", _integer(1024, 64 * 1024 * 1024), "The largest body that is read.", 1024 * 1024
     )
     allowed_origins: tuple[str, ...] = _setting(
-        "ESTORNO_ALLOWED_ORIGINS", _origins, "Foreign pages that may open a WebSocket, separated by commas.", ()
+        "ESTORNO_ALLOWED_ORIGINS", _origins, "Foreign pages that may ask and follow, separated by commas.", ()
     )
     introspection: bool = _setting("ESTORNO_INTROSPECTION", _boolean, "Whether the schema may be asked for.", False)
     nightly_at: tuple[int, int] = _setting("ESTORNO_NIGHTLY_AT", _clock, "When the night begins, UTC.", (2, 30))

@@ -61,7 +61,8 @@ async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.Dat
     references = lines["payment_reference"].unique().to_list()
     payments = await rows(
         "SELECT pse_reference AS payment_reference, id::text AS payment_id, store_id::text AS store_id, "
-        "  currency AS payment_currency FROM payments WHERE connection_id = $1 AND pse_reference = ANY($2)",
+        "  currency AS payment_currency, captured AS payment_captured "
+        "FROM payments WHERE connection_id = $1 AND pse_reference = ANY($2)",
         connection.id,
         references,
     )

@@ -1,6 +1,6 @@
 """The night: fetch a business date's report, register what was captured, reconcile; catch up on missed nights."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,9 +30,10 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
         await payments.import_date(connection, business_date, request_id, sender)
         period = await reconciliation.period_of(connection, business_date)
         about = About(connection.merchant_id, connection.id, request_id, "REPORT")
+        fetched_at = datetime.now(UTC)
         files = await drive(connector(connection.pse).reports(period), connection, about, sender)
         for file in files:
-            await reconciliation.reconcile(connection, started, file)
+            await reconciliation.reconcile(connection, started, file, fetched_at)
     except (ListingFailed, BadAnswer) as error:
         await reconciliation.fail(started, str(error))
     finished = await ReconciliationRun.get(id=started.id)

@@ -31,9 +31,10 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     )
     if work is None:
         return
-    outcome = await (_send(work, sender) if isinstance(work, Send) else _ask(work, sender))
-    recorded = await record(refund_id, outcome, _source(work), work.cause)
-    _log.info("refund.step", refund=str(refund_id), state=recorded.state, outcome=type(outcome).__name__)
+    with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
+        outcome = await (_send(work, sender) if isinstance(work, Send) else _ask(work, sender))
+        recorded = await record(refund_id, outcome, _source(work), work.cause)
+        _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
     await _ring_again(refund_id, recorded)
 
 

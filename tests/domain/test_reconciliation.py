@@ -1,5 +1,6 @@
 """The night: a report against the books, by the report of a Pix PSP. Repeating it changes nothing."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger, reconciliation
+from domain import database, invariants, ledger, reconciliation
 from domain.findings import FindingKind
 from domain.lifecycle import Account, State
 from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
 from domain.pse.vocabulary import Declined, InDoubt, ReportFile, Succeeded
 from domain.record import Door, Source, record
-from tests.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.conftest import Database
+from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -222,3 +224,65 @@ async def test_the_proof_may_come_before_the_word() -> None:
     await _run(shop, _pix(payment, _refund(refund.reference, 4_000)))
     await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
     assert await invariants.check() == []
+
+
+async def test_a_capture_of_another_amount_is_found() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, amount=10_000, days_ago=0)
+    await _run(shop, {**_pix(payment), "valor": "90.00"})
+    finding = await Finding.get(kind=FindingKind.AMOUNT_MISMATCH)
+    assert (finding.amount, finding.payment_id) == (1_000, payment.id)
+    assert await _balance(shop, Account.PSE_BALANCE) == 9_000
+    assert await invariants.check() == []
+
+
+async def test_what_succeeded_after_the_report_was_fetched_is_not_missing_in_it() -> None:
+    shop = await a_shop()
+    payment, _ = await _paid(shop)
+    run = await reconciliation.begin(shop.connection, TODAY)
+    content = json.dumps({"pix": [_pix(payment)]}).encode()
+    file = ReportFile("pix.json", content, "application/json")
+    await reconciliation.reconcile(shop.connection, run, file, datetime.now(UTC) - timedelta(minutes=1))
+    assert await _kinds(shop) == []
+
+
+async def test_two_runs_of_one_date_at_once_book_it_once() -> None:
+    shop = await a_shop()
+    payment, refund = await _paid(shop, tax=1_800)
+    listed = _pix(payment, _refund(refund.reference, 4_000), _refund("med1", 500, kind="MED_FRAUDE"))
+    await asyncio.gather(*(_run(shop, listed) for _ in range(4)))
+    assert await Report.filter(superseded_at=None).count() == 1
+    assert await _balance(shop, Account.PSE_BALANCE) == 5_500
+    assert await invariants.check() == []
+
+
+async def test_an_owner_that_serves_is_warned_of(books: Database) -> None:
+    assert await invariants.warnings() == []
+    await database.close_pool()
+    await database.open_pool(books.owner_url)
+    (warning,) = await invariants.warnings()
+    assert "ESTORNO_OWNER_DATABASE_URL" in warning
+
+
+@pytest.mark.parametrize(
+    ("harm", "name"),
+    [
+        ("UPDATE payments SET reserved = reserved + 1", "counters"),
+        ("UPDATE refunds SET sequence = sequence + 1", "history"),
+        ("UPDATE refunds SET due_at = NULL, state = 'PENDING'", "stuck"),
+        ("UPDATE refunds SET due_at = now() - interval '1 hour'", "late"),
+        ("UPDATE settlement_lines SET voided_at = now()", "balance"),
+        ("UPDATE settlement_lines SET payment_id = gen_random_uuid()", "lines"),
+        ("UPDATE payments SET taken_by_bank = 7", "taken"),
+        ("UPDATE refunds SET state = 'FAILED'", "paid"),
+        ("UPDATE refunds SET state = 'REQUESTED'", "payable"),
+        ("UPDATE payments SET captured = captured + 1", "captures"),
+    ],
+)
+async def test_each_invariant_notices_what_it_guards_against(owner_rows: OwnerRows, harm: str, name: str) -> None:
+    shop = await a_shop()
+    payment, refund = await _paid(shop, amount=10_000, part=4_000)
+    await _run(shop, _pix(payment, _refund(refund.reference, 4_000)))
+    assert await invariants.check() == []
+    await owner_rows(harm)
+    assert name in {broken.name.split(":")[0] for broken in await invariants.check()}

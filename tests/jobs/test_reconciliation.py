@@ -49,7 +49,7 @@ async def test_a_night_whose_psp_is_down_says_so_and_can_be_repeated(world: Worl
     assert run.state == "FAILED"
     assert run.error
     await world.sandbox.post("tokens", moods=[])
-    world.sender._lines.clear()  # the breaker's patience is not what is tested here
+    await world.sender.close()  # and with it the breaker, whose patience is not what is tested here
     run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
     assert (run.state, run.times) == ("COMPLETED", 2)
 
