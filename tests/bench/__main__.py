@@ -1,8 +1,8 @@
 """`make bench`: how near a refund mutation comes to what PostgreSQL itself can do with the same work.
 
-The limit is pgbench (from the same wheel, on the same server) doing the statements of a request one by one: lock the
 The limit is pgbench (same wheel, same server) doing the statements of a request one by one: lock the payment, reserve,
 insert the refund, two ledger rows, an event, an idempotency key. Load, API and server share the cores.
+"""
 
 import asyncio
 import re
