@@ -22,6 +22,7 @@ from domain.payments import NewPayment, Tax
 from domain.problems import InvalidInput, Problem
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
+from domain.refundable import deadline_of
 
 PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
 
@@ -83,7 +84,7 @@ class Payment(Scoped, relay.Node):
     @strawberry.field(description="Until when it can be refunded; null: no limit.")
     async def refundable_until(self) -> DateTime | None:
         connection = await ConnectionRow.get(id=self.row.connection_id)
-        deadline = refunds.deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
+        deadline = deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
         return DateTime(deadline) if deadline else None
 
     @strawberry.field(description="Oldest first, at most 100.")

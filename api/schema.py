@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api import access, events, ledger, payments, reconciliation, refunds
+from api import access, events, ledger, payments, reconciliation, refunding, refunds
 from api.access import Viewer, require
 from api.context import Info
 from api.events import RefundStreamMessage
@@ -17,14 +17,11 @@ from api.limits import Limits
 from api.paging import Connection, page
 from api.payments import Payment, PaymentRegisterInput, PaymentRegisterPayload
 from api.reconciliation import Finding, FindingKindEnum, ReconciliationRun
-from api.refunds import (
-    Refund,
-    RefundBy,
+from api.refunding import (
     RefundCancelInput,
     RefundCancelPayload,
     RefundCreateInput,
     RefundCreatePayload,
-    RefundFilter,
     RefundRefreshInput,
     RefundRefreshPayload,
     RefundResolveDoubtInput,
@@ -32,6 +29,7 @@ from api.refunds import (
     RefundRetryInput,
     RefundRetryPayload,
 )
+from api.refunds import Refund, RefundBy, RefundFilter
 from api.scalars import Date
 from domain.access import Permission
 from domain.findings import FindingKind
@@ -125,23 +123,23 @@ class Mutation:
 
     @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
     async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:
-        return await refunds.refund_create(info, input)
+        return await refunding.refund_create(info, input)
 
     @strawberry.mutation(description="Withdraw a refund that was never sent.")
     async def refund_cancel(self, info: Info, input: RefundCancelInput) -> RefundCancelPayload:
-        return await refunds.refund_cancel(info, input)
+        return await refunding.refund_cancel(info, input)
 
     @strawberry.mutation(description="Ask again for what a refund that ended unpaid asked for, as a new refund.")
     async def refund_retry(self, info: Info, input: RefundRetryInput) -> RefundRetryPayload:
-        return await refunds.refund_retry(info, input)
+        return await refunding.refund_retry(info, input)
 
     @strawberry.mutation(description="Have the PSE asked about the refund now.")
     async def refund_refresh(self, info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
-        return await refunds.refund_refresh(info, input)
+        return await refunding.refund_refresh(info, input)
 
     @strawberry.mutation(description="Say what happened to a refund in doubt; another person must say the same.")
     async def refund_resolve_doubt(self, info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
-        return await refunds.refund_resolve_doubt(info, input)
+        return await refunding.refund_resolve_doubt(info, input)
 
 
 @strawberry.type

@@ -107,6 +107,11 @@ async def postpone(refund_id: UUID, seconds: float | None) -> None:
     )
 
 
+async def rest(refund_id: UUID) -> None:
+    """Nothing more is expected of the refund, unless it fell due while it was asked about: then it stays due."""
+    await rows("UPDATE refunds SET due_at = NULL WHERE id = $1 AND due_at > now() RETURNING id", refund_id)
+
+
 def order_of(
     refund: Refund, payment: Payment, connection: Connection, attempt: int, *, succeeded: bool | None = None
 ) -> RefundOrder:

@@ -31,9 +31,12 @@ async def lock(refund_id: UUID) -> Refund:
     return await Refund.filter(id=refund_id).select_for_update().get()
 
 
-async def move(refund: Refund, to: State, cause: Cause, news: News, *, due_in: float | None) -> None:
+async def move(
+    refund: Refund, to: State, cause: Cause, news: News, *, due_in: float | None, keep_rung: bool = False
+) -> None:
     """Take a locked refund to `to`. `due_in`: seconds until it is looked at again; None: it waits for nobody.
 
+    `keep_rung`: if it fell due meanwhile (a webhook came during the call), it stays due, so that no news is lost.
     An illegal move is a bug and raises KeyError: what a PSE says goes through lifecycle.decide first.
     """
     previous = refund.state
@@ -53,7 +56,7 @@ async def move(refund: Refund, to: State, cause: Cause, news: News, *, due_in: f
     if entries:
         zone = (await Merchant.get(id=refund.merchant_id)).zone
         await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
-    await _store(refund, to, news, due_in)
+    await _store(refund, to, news, due_in, keep_rung)
     refund.state = to
     refund.sequence = sequence
 
@@ -99,10 +102,12 @@ def postings_of(
     ]
 
 
-async def _store(refund: Refund, to: State, news: News, due_in: float | None) -> None:
+async def _store(refund: Refund, to: State, news: News, due_in: float | None, keep_rung: bool) -> None:
     failed = to in (State.FAILED, State.RETURNED)
     await rows(
-        "UPDATE refunds SET state = $2::varchar, due_at = now() + make_interval(secs => $3::float8), asks = 0, "
+        "UPDATE refunds SET state = $2::varchar, asks = 0, "
+        "  due_at = CASE WHEN $8::bool AND $3::float8 IS NULL AND due_at <= now() THEN due_at "
+        "    ELSE now() + make_interval(secs => $3::float8) END, "
         "  unsent = CASE WHEN $2::varchar IN ('REQUESTED', 'SUBMITTED') THEN unsent ELSE 0 END, "
         "  doubt_since = NULL, needs_person_since = NULL, "
         "  pse_refund_reference = coalesce($4, pse_refund_reference), "
@@ -116,4 +121,5 @@ async def _store(refund: Refund, to: State, news: News, due_in: float | None) ->
         news.code[:100] if failed and news.code else None,
         news.message[:500] if failed and news.message else None,
         news.succeeded_at,
+        keep_rung,
     )

@@ -3,21 +3,22 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, schedules
+from domain import bell, calls, findings, payments, schedules
 from domain.connections import credentials_of
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
+from domain.lifecycle import State
 from domain.models import Connection, Notice, Payment, Refund
 from domain.money import Money
 from domain.pse.registry import connector
+from domain.pse.vocabulary import Declined, KnownRefund, Outcome, Returned, Succeeded, WebhookRequest
 from domain.pse.vocabulary import Notice as Told
-from domain.pse.vocabulary import WebhookRequest
 from domain.record import Door, Source, record
 
 JOB: Final = "notice"
@@ -152,6 +153,24 @@ async def payment_of(connection: Connection, told: Told) -> Payment | None:
     if told.payment_reference is None:
         return None
     return await Payment.get_or_none(connection_id=connection.id, pse_reference=told.payment_reference)
+
+
+async def take_in(payment: Payment, known: KnownRefund, cause: Cause) -> UUID | None:
+    """Take in a refund as the PSE lists it: ours by its reference, else money taken without us.
+
+    Gives the id of our refund, if it is one.
+    """
+    refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
+    if refund is None:
+        await payments.book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+        return None
+    outcome: Outcome = known.outcome
+    if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
+        outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
+    if isinstance(outcome, Succeeded) and known.settled_at is not None:
+        outcome = replace(outcome, at=known.settled_at)
+    await record(refund.id, outcome, Source(Door.NOTICE), cause)
+    return refund.id
 
 
 async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[Notice]:

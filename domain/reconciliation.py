@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from domain import findings, payments, settlements
+from domain import findings, mismatches, payments, settlements
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -104,7 +104,7 @@ async def _enter(connection: Connection, run: ReconciliationRun, matched: pl.Dat
         await payments.book_taken(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
         if row["refund_state"] not in _UNDER_WAY:
-            await findings.open_finding(_status_mismatch(connection, run, row))
+            await findings.open_finding(mismatches.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
 
 
@@ -142,29 +142,11 @@ def _known(row: dict[str, Any]) -> KnownRefund:
     )
 
 
-def _status_mismatch(connection: Connection, run: ReconciliationRun, row: dict[str, Any]) -> Found:
-    return Found(
-        kind=FindingKind.STATUS_MISMATCH,
-        merchant_id=connection.merchant_id,
-        connection_id=connection.id,
-        run_id=run.id,
-        fingerprint=f"status/{row['refund_id']}/{row['state']}",
-        amount=Money(row["amount"], row["currency"]),
-        explanation=(
-            f"The report says {row['state']} for refund {row['refund_reference']}, "
-            f"our books said {row['refund_state']}."
-        ),
-        refund_id=UUID(row["refund_id"]),
-        payment_id=UUID(row["payment_id"]),
-        detail={"report": row["state"], "ledger": row["refund_state"]},
-    )
-
-
 async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, fetched_at: datetime) -> None:
     found = [
-        *_amount_mismatches(connection, run, effects),
-        *_unknown_payments(connection, run, effects),
-        *_vat_reversals(connection, run, effects),
+        *mismatches.of_amounts(connection, run, effects),
+        *mismatches.unknown_payments(connection, run, effects),
+        *mismatches.vat_reversals(connection, run, effects),
         *await _missing_in_report(connection, run, fetched_at),
     ]
     for finding in found:
@@ -176,85 +158,6 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         connection.id,
         run.created_at,
     )
-
-
-def _amount_mismatches(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
-    amount, effect = pl.col("amount"), pl.col("effect")
-    wrong = effects.filter((effect == Effect.REFUND.value) & (amount != pl.col("refund_amount")))
-    captures = effects.filter((effect == Effect.CAPTURE.value) & (amount != pl.col("payment_captured")))
-    return [
-        *(_wrong_capture(connection, run, row) for row in captures.iter_rows(named=True)),
-        *(_wrong_refund(connection, run, row) for row in wrong.iter_rows(named=True)),
-    ]
-
-
-def _wrong_capture(connection: Connection, run: ReconciliationRun, row: dict[str, Any]) -> Found:
-    said, known = Money(row["amount"], row["currency"]), Money(row["payment_captured"], row["currency"])
-    return Found(
-        kind=FindingKind.AMOUNT_MISMATCH,
-        merchant_id=connection.merchant_id,
-        connection_id=connection.id,
-        run_id=run.id,
-        fingerprint=f"amount/{row['payment_id']}",
-        amount=Money(abs(said.minor_units - known.minor_units), row["currency"]),
-        explanation=f"The report says that {said} was captured as {row['payment_reference']}, our books say {known}.",
-        payment_id=UUID(row["payment_id"]),
-        detail={"report": said.minor_units, "ledger": known.minor_units},
-    )
-
-
-def _wrong_refund(connection: Connection, run: ReconciliationRun, row: dict[str, Any]) -> Found:
-    said, known = Money(row["amount"], row["currency"]), Money(row["refund_amount"], row["currency"])
-    return Found(
-        kind=FindingKind.AMOUNT_MISMATCH,
-        merchant_id=connection.merchant_id,
-        connection_id=connection.id,
-        run_id=run.id,
-        fingerprint=f"amount/{row['refund_id']}",
-        amount=Money(abs(said.minor_units - known.minor_units), row["currency"]),
-        explanation=f"The report says {said} for refund {row['refund_reference']}, our books say {known}.",
-        refund_id=UUID(row["refund_id"]),
-        payment_id=UUID(row["payment_id"]),
-        detail={"report": said.minor_units, "ledger": known.minor_units},
-    )
-
-
-def _unknown_payments(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
-    unknown = effects.filter(pl.col("payment_id").is_null() & (pl.col("state") == "SUCCEEDED"))
-    return [
-        Found(
-            kind=FindingKind.MISSING_IN_LEDGER,
-            merchant_id=connection.merchant_id,
-            connection_id=connection.id,
-            run_id=run.id,
-            fingerprint=f"unknown/{connection.id}/{row['payment_reference']}/{row['reference'] or ''}",
-            amount=Money(row["amount"], row["currency"]),
-            explanation=f"The report has a {row['type'].lower()} of {row['payment_reference']}, which we do not know.",
-            detail={"payment": row["payment_reference"], "reference": row["reference"]},
-        )
-        for row in unknown.iter_rows(named=True)
-    ]
-
-
-def _vat_reversals(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
-    taxed = effects.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_tax") > 0))
-    return [
-        Found(
-            kind=FindingKind.VAT_REVERSAL_NEEDED,
-            merchant_id=connection.merchant_id,
-            connection_id=connection.id,
-            run_id=run.id,
-            fingerprint=f"vat/{row['refund_id']}",
-            amount=Money(row["refund_tax"], row["currency"]),
-            explanation=(
-                f"Refund {row['refund_reference']} is proven; {Money(row['refund_tax'], row['currency'])} of VAT "
-                "was paid on the sale and has not been taken back."
-            ),
-            refund_id=UUID(row["refund_id"]),
-            payment_id=UUID(row["payment_id"]),
-        )
-        for row in taxed.iter_rows(named=True)
-    ]
 
 
 async def _missing_in_report(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> Sequence[Found]:

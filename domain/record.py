@@ -3,13 +3,13 @@
 It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain import attempts, bell, events, findings, payments, schedules
+from domain import attempts, bell, contradictions, events, findings, schedules
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -32,7 +32,6 @@ from domain.pse.vocabulary import (
     Capability,
     Declined,
     InDoubt,
-    KnownRefund,
     Outcome,
     Returned,
     Succeeded,
@@ -165,11 +164,11 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await attempts.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
-            await _contradict(refund, outcome, cause)
+            await contradictions.book(refund, outcome, cause)
         case Agrees():
-            await _give_back(refund, outcome, cause)
-    if refund.state in SETTLED_FOR_NOW and source.door is not Door.NOTICE:
-        await attempts.postpone(refund.id, None)
+            await contradictions.give_back(refund, outcome, cause)
+    if refund.state in SETTLED_FOR_NOW:
+        await attempts.rest(refund.id)
     return Recorded(refund.state, None)
 
 
@@ -184,7 +183,7 @@ async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cau
         detail={"door": source.door.value, "attempt": source.attempt},
     )
     due_in = _due_in(refund, to, source)
-    await move(refund, to, cause, news, due_in=due_in)
+    await move(refund, to, cause, news, due_in=due_in, keep_rung=True)
     if to is State.REQUESTED:
         await _count_unsent(refund, code, message)
     else:
@@ -266,43 +265,6 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
     return Recorded(refund.state, due_in)
 
 
-async def _contradict(refund: Refund, outcome: Outcome, cause: Cause) -> None:
-    """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
-    assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
-    payment = await Payment.get(id=refund.payment_id)
-    if await payments.book_taken(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
-        await events.append(
-            {"id": refund.id, "merchant_id": refund.merchant_id},
-            "CONTRADICTION",
-            refund.state,
-            cause,
-            previous=refund.state,
-            code="PAID_AFTER_END",
-            message="The PSE says the money left although the refund had ended; it is booked in SUSPENSE.",
-        )
-
-
-async def _give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
-    """Money of a contradiction that came back is given back to the payment."""
-    if isinstance(outcome, Declined | Returned) and refund.state in SETTLED_FOR_NOW - {State.SUCCEEDED, State.RETURNED}:
-        payment = await Payment.get(id=refund.payment_id)
-        known = _as_known(refund, Declined("RETURNED", "It came back."))
-        await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
-
-
-def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:
-    return KnownRefund(
-        reference=refund.reference,
-        pse_refund_reference=outcome.pse_refund_reference or refund.pse_refund_reference,
-        amount=Money(refund.amount, refund.currency),
-        outcome=outcome,
-        by_bank=False,
-        kind=f"after {refund.state}",
-        requested_at=None,
-        settled_at=outcome.at if isinstance(outcome, Succeeded) else None,
-    )
-
-
 def _found(kind: FindingKind, refund: Refund, fingerprint: str, explanation: str) -> Found:
     return Found(
         kind=kind,
@@ -320,24 +282,3 @@ def _words(outcome: Outcome) -> tuple[str | None, str | None]:
     code: Any = getattr(outcome, "code", None)
     message: Any = getattr(outcome, "message", None)
     return code, message
-
-
-async def record_known(
-    connection: Connection, payment: Payment, known: KnownRefund, source: Source, cause: Cause
-) -> UUID | None:
-    """Take in a refund as the PSE lists it: ours by its reference, else money taken without us.
-
-    Gives the id of our refund, if it is one.
-    """
-    refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
-    if refund is None:
-        kind = FindingKind.MISSING_IN_LEDGER
-        await payments.book_taken(payment, known, kind, cause)
-        return None
-    outcome: Outcome = known.outcome
-    if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
-        outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
-    if isinstance(outcome, Succeeded) and known.settled_at is not None:
-        outcome = replace(outcome, at=known.settled_at)
-    await record(refund.id, outcome, source, cause)
-    return refund.id

@@ -3,7 +3,6 @@
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -13,19 +12,10 @@ from domain.idempotency import Cause
 from domain.ledger import Posting
 from domain.lifecycle import CANCELABLE, MOVES, Reason, State
 from domain.models import Event, Payment, Refund
-from domain.money import Money, cumulative_share
+from domain.money import Money
 from domain.moves import News, lock, move
-from domain.problems import (
-    AmountExceedsRefundable,
-    CurrencyMismatch,
-    InvalidInput,
-    InvalidState,
-    NotFound,
-    NotRefundable,
-    WindowExpired,
-)
-from domain.pse.registry import capability
-from domain.pse.vocabulary import Capability, Method, Route
+from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.refundable import checked_amount, tax_of
 
 CREATE: Final = "refundCreate"
 RETRY: Final = "refundRetry"
@@ -107,7 +97,7 @@ async def _request(
         payment = await _locked_payment(merchant_id, new.payment_id)
         if retry_of is not None:
             await _check_retry(retry_of)
-        amount = _checked_amount(payment, new)
+        amount = checked_amount(payment, new.amount)
         await _insert(refund_id, payment, amount, new, cause, retry_of)
     await bell.ring(JOB, refund_id)
     return Requested(await Refund.get(id=refund_id), replayed=False)
@@ -138,75 +128,6 @@ async def _check_retry(old: Refund) -> None:
         raise InvalidState(
             "This refund was retried already; retry the newest one.", path=["input", "refundId"], current_state=state
         )
-
-
-def _checked_amount(payment: dict[str, Any], new: NewRefund) -> Money:
-    able = capability(payment["pse"], Method(payment["method"]))
-    _check_window(payment, able)
-    left = payment["captured"] - payment["reserved"] - payment["refunded"] - payment["taken_by_bank"]
-    refundable = Money(max(left, 0), payment["currency"])
-    if new.amount is None and refundable.minor_units == 0:
-        raise NotRefundable("Nothing is left to refund on this payment.", path=["input", "paymentId"])
-    amount = new.amount or refundable
-    if amount.currency != payment["currency"]:
-        raise CurrencyMismatch(
-            f"The payment was captured in {payment['currency']}; ask for the refund in the same currency.",
-            path=["input", "amount", "currency"],
-            expected=payment["currency"],
-            given=amount.currency,
-        )
-    if amount.minor_units == 0:
-        raise InvalidInput("A refund is above zero.", path=["input", "amount", "minorUnits"])
-    if amount.minor_units > refundable.minor_units:
-        raise AmountExceedsRefundable(
-            f"{amount} is more than the {refundable} that is still refundable.",
-            path=["input", "amount"],
-            requested=amount,
-            refundable=refundable,
-        )
-    _check_parts(payment, able, amount)
-    return amount
-
-
-def _check_window(payment: dict[str, Any], able: Capability) -> None:
-    if able.route is not Route.ORIGINAL:
-        raise NotRefundable(
-            f"{payment['pse']} does not send {payment['method']} money back the way it came; pay it back by hand.",
-            path=["input", "paymentId"],
-        )
-    deadline = deadline_of(able, payment["captured_at"])
-    if deadline is not None and payment["now"] > deadline:
-        raise WindowExpired(
-            f"{payment['method']} payments could be refunded until {deadline.isoformat()}; pay it back another way.",
-            path=["input", "paymentId"],
-            deadline_at=deadline,
-        )
-
-
-def deadline_of(able: Capability, captured_at: datetime) -> datetime | None:
-    """Until when (UTC) a payment captured then can be refunded; None: no limit."""
-    window: timedelta | None = able.window
-    return None if window is None else captured_at + window
-
-
-def _check_parts(payment: dict[str, Any], able: Capability, amount: Money) -> None:
-    if not able.partial and amount.minor_units != payment["captured"]:
-        raise NotRefundable(
-            f"{payment['pse']} refunds {payment['method']} payments only in full.", path=["input", "amount"]
-        )
-    if not able.several and payment["reserved"] + payment["refunded"] > 0:
-        raise NotRefundable(
-            f"{payment['pse']} refunds a {payment['method']} payment only once.", path=["input", "paymentId"]
-        )
-
-
-def tax_of(payment: dict[str, Any], amount: int) -> int:
-    """The VAT of a refund of `amount` (minor units): allocated cumulatively, so the parts close to the whole."""
-    held = payment["reserved"] + payment["refunded"] + amount
-    whole: int = payment["tax_amount"]
-    allocated: int = payment["tax_allocated"]
-    share = cumulative_share(whole, held, payment["captured"]) - allocated
-    return min(max(share, 0), amount, whole - allocated)
 
 
 async def _insert(

@@ -11,7 +11,6 @@ from domain.models import Payment
 from domain.notices import Claimed
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Notice, Unsent
-from domain.record import Door, Source, record_known
 from domain.settings import Settings
 from jobs.http import Sender
 
@@ -62,5 +61,5 @@ async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender)
     if listed is None:
         return f"The PSE does not know payment {payment.pse_reference}."
     for known in listed.refunds:
-        await record_known(connection, payment, known, Source(Door.NOTICE), cause)
+        await notices.take_in(payment, known, cause)
     return None

@@ -212,3 +212,19 @@ async def test_doubt_that_no_look_up_ends_calls_a_person_and_goes_on_asking_dail
     assert said.due_in > timedelta(hours=12).total_seconds()
     assert (await a_look_up(refund, Succeeded("D1"))).state is State.SUCCEEDED
     assert not await Finding.filter(refund_id=refund.id, resolved_at=None).exists()
+
+
+@pytest.mark.parametrize("told", [Succeeded("D1"), Accepted("D1")])
+async def test_a_webhook_during_a_call_is_looked_into_after_it(told: Outcome) -> None:
+    """What the call says may be older than what the webhook was about."""
+    _, _, refund = await _refund()
+    await an_answer(refund, Succeeded("D1"))
+    await attempts.postpone(refund.id, 0)
+    asking = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(asking, Ask)
+    await attempts.postpone(refund.id, 0)  # the webhook of a return rings here
+    source = Source(Door.LOOK_UP, attempt=asking.attempt, asked_at=asking.asked_at)
+    await record(refund.id, told, source, asking.cause)
+    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+    await record(refund.id, Succeeded("D1"), source, asking.cause)
+    assert (await _fresh(refund)).due_at is None

@@ -1,0 +1,46 @@
+"""Money that left for a refund that had ended: the truth is booked in SUSPENSE, and given back if it comes back."""
+
+from domain import events, payments
+from domain.findings import FindingKind
+from domain.idempotency import Cause
+from domain.lifecycle import SETTLED_FOR_NOW, State
+from domain.models import Payment, Refund
+from domain.money import Money
+from domain.pse.vocabulary import Declined, KnownRefund, Outcome, Returned, Succeeded
+
+
+async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
+    assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
+    payment = await Payment.get(id=refund.payment_id)
+    if await payments.book_taken(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+        await events.append(
+            {"id": refund.id, "merchant_id": refund.merchant_id},
+            "CONTRADICTION",
+            refund.state,
+            cause,
+            previous=refund.state,
+            code="PAID_AFTER_END",
+            message="The PSE says the money left although the refund had ended; it is booked in SUSPENSE.",
+        )
+
+
+async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money of a contradiction that came back is given back to the payment."""
+    if isinstance(outcome, Declined | Returned) and refund.state in SETTLED_FOR_NOW - {State.SUCCEEDED, State.RETURNED}:
+        payment = await Payment.get(id=refund.payment_id)
+        known = _as_known(refund, Declined("RETURNED", "It came back."))
+        await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
+
+
+def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:
+    return KnownRefund(
+        reference=refund.reference,
+        pse_refund_reference=outcome.pse_refund_reference or refund.pse_refund_reference,
+        amount=Money(refund.amount, refund.currency),
+        outcome=outcome,
+        by_bank=False,
+        kind=f"after {refund.state}",
+        requested_at=None,
+        settled_at=outcome.at if isinstance(outcome, Succeeded) else None,
+    )
