@@ -78,5 +78,5 @@ def configure(settings: Settings) -> None:
         logger.handlers = []
         logger.propagate = True
     # Every request is in our own log or in the call log; a second line each would only hide the others.
-    for name in ("httpx", "apscheduler", "uvicorn.access"):
+    for name in ("httpx", "apscheduler", "uvicorn.access", "tortoise"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,6 +4,8 @@ httpx has no total limit, and requests made inside an Auth flow have none at all
 """
 
 import asyncio
+import ssl
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +22,7 @@ from domain.calls import About, Received, Sent
 from domain.connections import credentials_of
 from domain.models import Connection
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Connector, InDoubt, TokenRefused, Unsent
+from domain.pse.vocabulary import Connector, Credentials, InDoubt, TokenRefused, Unsent
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -188,21 +190,38 @@ class Sender:
         line = self._lines.get(connection.id)
         if line is not None and line.sealed == sealed:
             return line
-        auth = connector(connection.pse).auth(credentials_of(connection, self._key))
-        made = _Line(_client(self._seconds_max), auth, sealed)
+        credentials = credentials_of(connection, self._key)
+        auth = connector(connection.pse).auth(credentials)
+        made = _Line(_client(self._seconds_max, credentials), auth, sealed)
         self._lines[connection.id] = made
         if line is not None:
             await line.client.aclose()
         return made
 
 
-def _client(seconds: float) -> httpx.AsyncClient:
+def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
     return httpx.AsyncClient(
-        transport=_LoggedTransport(httpx.AsyncHTTPTransport(limits=limits, retries=0)),
+        transport=_LoggedTransport(httpx.AsyncHTTPTransport(verify=_tls(credentials), limits=limits, retries=0)),
         timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
         follow_redirects=False,
     )
+
+
+def _tls(credentials: Credentials) -> ssl.SSLContext:
+    """The system's authorities, or the connection's own (`ca`); with its client certificate where it has one.
+
+    Secrets in PEM: `client_certificate` (with its chain), `client_key`, `ca`. Pix wants it. Raises ssl.SSLError.
+    """
+    context = ssl.create_default_context(cadata=credentials.secrets.get("ca"))
+    certificate, key = (credentials.secrets.get(name) for name in ("client_certificate", "client_key"))
+    if certificate and key:
+        # The ssl module reads a file only: one that nobody else can open, for a moment.
+        with tempfile.NamedTemporaryFile("w", prefix="estorno-", suffix=".pem") as file:
+            file.write(f"{key.strip()}\n{certificate.strip()}\n")
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context
 
 
 def _meaning(error: Exception, exchange: _Exchange) -> Unsent | InDoubt:

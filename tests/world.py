@@ -29,19 +29,18 @@ def quick_settings(**changed: Any) -> Settings:
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    """The application behind a real socket of 127.0.0.1; its address."""
+async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[str]:
+    """The application behind a real socket of 127.0.0.1; its address. `more` goes to uvicorn."""
     port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
-    )
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1, **more)
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     try:
         while not server.started:
             if serving.done():
                 serving.result()
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
+        yield f"{scheme}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         await serving

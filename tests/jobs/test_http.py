@@ -1,0 +1,182 @@
+"""Sending: what an absent answer means, mutual TLS, and bounds on time and size."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from domain import connections
+from domain.calls import About
+from domain.connections import NewConnection
+from domain.models import Answer, Call, Connection
+from domain.pse.vocabulary import InDoubt, Unsent
+from jobs import http
+from jobs.http import Sender, sender
+from jobs.servers import free_port
+from tests.factories import KEY, Shop, a_shop
+from tests.sandbox.app import create
+from tests.world import served
+
+pytestmark = pytest.mark.usefixtures("books")
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    certificate: str
+    key: str
+
+
+Issuer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def _certificate(name: str, issuer: Issuer | None) -> tuple[Pem, Issuer]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer[0].subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    )
+    made = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Pem(made.public_bytes(serialization.Encoding.PEM).decode(), private.decode()), (made, key)
+
+
+@asynccontextmanager
+async def _mutual_tls(folder: Path, server: Pem, authority: Pem) -> AsyncIterator[str]:
+    for name, text in (("c", server.certificate), ("k", server.key), ("a", authority.certificate)):
+        (folder / name).write_text(text)
+    tls = {
+        "ssl_certfile": folder / "c",
+        "ssl_keyfile": folder / "k",
+        "ssl_ca_certs": str(folder / "a"),
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }
+    async with served(create(), "https", **tls) as url:
+        yield url
+
+
+async def _connection(shop: Shop, url: str, **secrets: str) -> Connection:
+    known = {"client_secret": "sandbox-secret", "webhook_secret": "w", **secrets}
+    new = NewConnection("pix", f"to {url}", f"{url}/pix/v2", "estorno", known, shop.store.id, f"{url}/oauth/token")
+    return await connections.create(shop.id, new, KEY)
+
+
+def _about(connection: Connection) -> About:
+    return About(connection.merchant_id, connection.id, "request", "PAYMENT")
+
+
+def _ask(connection: Connection, path: str = "/pix/E1") -> httpx.Request:
+    return httpx.Request("GET", connection.base_url + path)
+
+
+async def test_a_client_certificate_opens_a_psp_that_wants_mutual_tls(tmp_path: Path) -> None:
+    authority, issuer = _certificate("authority", None)
+    server, _ = _certificate("server", issuer)
+    client, _ = _certificate("merchant", issuer)
+    shop = await a_shop()
+    async with _mutual_tls(tmp_path, server, authority) as url, sender(KEY, 5.0) as sending:
+        with_it = await _connection(
+            shop, url, ca=authority.certificate, client_certificate=client.certificate, client_key=client.key
+        )
+        answer = await sending.send(with_it, _ask(with_it), _about(with_it))
+        assert isinstance(answer, httpx.Response)
+        assert answer.status_code == 404
+    assert client.key not in repr([call.headers for call in await Call.all()])
+
+
+async def test_without_the_certificate_nothing_was_sent(tmp_path: Path) -> None:
+    authority, issuer = _certificate("authority", None)
+    server, _ = _certificate("server", issuer)
+    shop = await a_shop()
+    async with _mutual_tls(tmp_path, server, authority) as url, sender(KEY, 5.0) as sending:
+        without = await _connection(shop, url, ca=authority.certificate)
+        assert isinstance(await sending.send(without, _ask(without), _about(without)), Unsent)
+
+
+async def test_a_psp_whose_authority_is_not_known_is_not_spoken_to(tmp_path: Path) -> None:
+    authority, issuer = _certificate("authority", None)
+    server, _ = _certificate("server", issuer)
+    shop = await a_shop()
+    async with _mutual_tls(tmp_path, server, authority) as url, sender(KEY, 5.0) as sending:
+        stranger = await _connection(shop, url)
+        assert isinstance(await sending.send(stranger, _ask(stranger), _about(stranger)), Unsent)
+
+
+async def _reader(answer: bytes, seconds: float) -> tuple[asyncio.Server, str]:
+    """A server that grants a token, then drips `answer`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(65536):
+            if b"/oauth/token" in head:
+                body = b'{"access_token": "t", "expires_in": 300}'
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+                continue
+            for byte in range(0, len(answer), 4096):
+                writer.write(answer[byte : byte + 4096])
+                await asyncio.sleep(seconds)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_an_answer_that_drips_is_cut_off_by_the_limit_on_the_whole_send() -> None:
+    server, url = await _reader(b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n" + b"x" * 999_999, 0.05)
+    connection = await _connection(await a_shop(), url)
+    async with server, sender(KEY, 0.5) as sending:
+        outcome = await sending.send(connection, _ask(connection), _about(connection))
+        assert outcome == InDoubt("TIMEOUT", "No answer: TimeoutError")
+        await sending.close()
+    call = await Call.get(purpose="PAYMENT")
+    assert "CancelledError" in ((await Answer.get(call_id=call.id)).error or "")
+
+
+async def test_an_answer_larger_than_anything_a_pse_has_to_say_is_not_swallowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "ANSWER_BYTES_MAX", 10_000)
+    server, url = await _reader(b"HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20_000, 0)
+    connection = await _connection(await a_shop(), url)
+    async with server, sender(KEY, 5.0) as sending:
+        outcome = await sending.send(connection, _ask(connection), _about(connection))
+        assert isinstance(outcome, InDoubt)
+        await sending.close()
+
+
+async def test_many_sends_at_once_make_one_token_request() -> None:
+    shop = await a_shop()
+    server, url = await _reader(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", 0)
+    connection = await _connection(shop, url)
+    async with server, sender(KEY, 5.0) as sending:
+        await asyncio.gather(*(sending.send(connection, _ask(connection), _about(connection)) for _ in range(10)))
+        await sending.close()
+    assert await Call.filter(purpose="TOKEN").count() == 1
+    assert await Call.filter(purpose="PAYMENT").count() == 10
+
+
+async def test_nobody_listening_means_never_sent() -> None:
+    connection = await _connection(await a_shop(), f"http://127.0.0.1:{free_port()}")
+    async with sender(KEY, 1.0) as sending:
+        assert isinstance(await sending.send(connection, _ask(connection), _about(connection)), Unsent)
+    assert isinstance(Sender(KEY, 1.0), Sender)
