@@ -26,7 +26,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "connections": _READ_ADD_CHANGE,
     "payments": (
         *_READ_ADD,
-        "UPDATE (reserved, refunded, taken_by_bank, tax_allocated)",
+        "UPDATE (reserved, refunded, taken_by_bank, tax_allocated, order_reference, tax_amount, tax_rate, "
+        "tax_document, tax_period, sealed_customer, customer_digest, source)",
     ),
     "refunds": _READ_ADD_CHANGE,
     "idempotency_keys": _READ_ADD,

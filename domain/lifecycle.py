@@ -68,6 +68,7 @@ class Entry(StrEnum):
     """The kinds of ledger entry."""
 
     CAPTURE = "CAPTURE"
+    DECLARE_TAX = "DECLARE_TAX"
     RECOGNISE = "RECOGNISE"
     UNRECOGNISE = "UNRECOGNISE"
     PAY = "PAY"

@@ -81,10 +81,7 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
             "source": "MUTATION",
         }
         if not await _insert(payment_id, connection, store, new, values, cause):
-            raise InvalidInput(
-                "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
-                path=["input", "pseReference"],
-            )
+            payment_id = await _complete(connection, new, secret, values["customer_digest"], cause)
     return Registered(await Payment.get(id=payment_id), replayed=False)
 
 
@@ -113,6 +110,38 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
             if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
                 made.append(payment_id)
     return made
+
+
+async def _complete(connection: Connection, new: NewPayment, secret: bytes, digest: Any, cause: Cause) -> UUID:
+    """Add what only the merchant knows (order, customer, tax) to a payment that the PSE's listing had registered.
+
+    Raises InvalidInput when the merchant registered it before, or when the facts differ.
+    """
+    query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference)
+    known = await query.select_for_update().get()
+    same = (known.captured, known.currency, known.method) == (
+        new.amount.minor_units,
+        new.amount.currency,
+        new.method,
+    )
+    if known.source != "LISTING" or not same:
+        raise InvalidInput(
+            "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
+            path=["input", "pseReference"],
+        )
+    tax = new.tax or Tax(0)
+    await Payment.filter(id=known.id).update(
+        order_reference=new.order_reference or known.order_reference,
+        tax_amount=tax.amount,
+        tax_rate=tax.rate,
+        tax_document=tax.document,
+        tax_period=tax.period,
+        sealed_customer=_sealed_customer(new, known.id, secret),
+        customer_digest=digest,
+        source="MUTATION",
+    )
+    await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
+    return known.id
 
 
 def _check(new: NewPayment) -> None:
@@ -192,22 +221,27 @@ async def _insert(
     )
     if not made:
         return False
+    await ledger.post([await _posting(payment_id, connection, store.id, new, Entry.CAPTURE, cause)])
+    return True
+
+
+async def _posting(
+    payment_id: UUID, connection: Connection, store_id: UUID, new: NewPayment, entry: Entry, cause: Cause
+) -> Posting:
     zone = (await Merchant.get(id=connection.merchant_id)).zone
-    posting = Posting(
+    return Posting(
         merchant_id=connection.merchant_id,
-        store_id=store.id,
+        store_id=store_id,
         connection_id=connection.id,
-        entry=Entry.CAPTURE,
+        entry=entry,
         amount=new.amount.minor_units,
-        tax=tax.amount,
+        tax=new.tax.amount if new.tax else 0,
         currency=new.amount.currency,
         accounting_date=ledger.accounting_date_of(new.captured_at, zone),
-        cause=f"payment/{payment_id}",
+        cause=f"payment/{payment_id}/{entry}",
         request_id=cause.request_id,
         payment_id=payment_id,
     )
-    await ledger.post([posting])
-    return True
 
 
 async def book_taken(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:

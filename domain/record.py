@@ -198,8 +198,9 @@ def _due_in(refund: Refund, to: State, source: Source) -> float | None:
     if to is State.PENDING:
         return schedules.PENDING.delay(0)
     if to is State.REQUESTED:
-        # Asked and unknown: send again now. Never left: the PSE is in trouble, so wait longer each time.
-        return _CALL_SECONDS if source.door is Door.LOOK_UP else schedules.UNSENT.delay(refund.unsent)
+        # Asked and unknown for the first time: send again now. Else the PSE is in trouble: wait longer each time.
+        first = source.door is Door.LOOK_UP and refund.unsent == 0
+        return _CALL_SECONDS if first else schedules.UNSENT.delay(refund.unsent)
     return None
 
 
@@ -255,14 +256,22 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
     if source.door is Door.LOOK_UP:
         refund.asks += 1
         await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, refund.asks)
-    if schedule.ended(refund.asks):
+    tries = await _tries(refund, source)
+    if schedule.ended(tries):
         if refund.state is State.PENDING:
             await attempts.open_overdue(refund)
         else:
             await attempts.call_person(refund, cause, "The PSE was asked for a day and gave no clear answer.")
-    due_in = schedule.delay(refund.asks)
+    due_in = schedule.delay(tries)
     await attempts.postpone(refund.id, due_in)
     return Recorded(refund.state, due_in)
+
+
+async def _tries(refund: Refund, source: Source) -> int:
+    """How often the schedule was used: look-ups, or sends of the same bytes where the PSE cannot be asked."""
+    if source.attempt is None or refund.state is State.PENDING or (await _capability(refund)).look_up:
+        return refund.asks
+    return source.attempt - 1
 
 
 def _found(kind: FindingKind, refund: Refund, fingerprint: str, explanation: str) -> Found:

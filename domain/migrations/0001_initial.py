@@ -635,7 +635,7 @@ class Migration(migrations.Migration):
                 (
                     "entry",
                     fields.CharEnumField(
-                        description="CAPTURE: CAPTURE\nRECOGNISE: RECOGNISE\nUNRECOGNISE: UNRECOGNISE\nPAY: PAY\nRETURN: RETURN\nTAKEN: TAKEN\nTAKEN_BACK: TAKEN_BACK\nPROVE_CAPTURES: PROVE_CAPTURES\nPROVE_REFUNDS: PROVE_REFUNDS\nPROVE_RETURNS: PROVE_RETURNS\nPROVE_TAKEN: PROVE_TAKEN",
+                        description="CAPTURE: CAPTURE\nDECLARE_TAX: DECLARE_TAX\nRECOGNISE: RECOGNISE\nUNRECOGNISE: UNRECOGNISE\nPAY: PAY\nRETURN: RETURN\nTAKEN: TAKEN\nTAKEN_BACK: TAKEN_BACK\nPROVE_CAPTURES: PROVE_CAPTURES\nPROVE_REFUNDS: PROVE_REFUNDS\nPROVE_RETURNS: PROVE_RETURNS\nPROVE_TAKEN: PROVE_TAKEN",
                         enum_type=Entry,
                         max_length=24,
                     ),

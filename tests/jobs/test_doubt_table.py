@@ -89,6 +89,18 @@ async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRo
     assert len(await _sent(world)) == 1
 
 
+async def test_a_psp_that_stays_silent_is_sent_the_same_bytes_less_and_less_often(lay: Lay) -> None:
+    world = await lay(Lab(look_up=False))
+    payment = await world.payment(*["lost_request"] * 6)
+    refund = await a_refund(world.shop, payment, 3_000)
+    waits = []
+    for _ in range(6):
+        refund = await world.step(refund)
+        assert refund.due_at is not None
+        waits.append((refund.due_at - refund.updated_at).total_seconds())
+    assert waits[-1] > 4 * waits[0]
+
+
 async def test_neither_key_nor_look_up_is_never_sent_again_and_a_person_is_called(lay: Lay) -> None:
     world = await lay(Lab(look_up=False, key_lifetime=None))
     payment, refund = await _doubtful(world)
