@@ -6,7 +6,7 @@ Each test that asks for `books` gets its own database, cloned from a migrated te
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,5 +156,8 @@ async def ringing(redis_url: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def checkout() -> Path:
-    return Path(__file__).resolve().parent.parent
+def home() -> Iterator[Path]:
+    """An ESTORNO_HOME that the servers' own user can reach, gone after the test."""
+    with tempfile.TemporaryDirectory(prefix="estorno-home-") as folder:
+        os.chmod(folder, 0o711)  # noqa: S103 - the servers' user must come through, and see nothing
+        yield Path(folder) / "home"

@@ -44,11 +44,6 @@ def _start(home: Path, user: int, after: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 def test_they_start_and_stop_as_whoever_we_are(home: Path) -> None:
     done = _start(home, 0, "stop")
     out, _ = done.communicate(timeout=60)
@@ -133,6 +128,7 @@ def test_data_that_their_user_could_not_reach_lies_elsewhere_and_nothing_is_open
     place = place_for(closed / "home")
     assert place.is_relative_to("/var/tmp")
     assert closed.stat().st_mode & 0o777 == 0o700
+    place.rmdir()
 
 
 def test_a_child_that_does_not_come_up_says_its_last_words(tmp_path: Path) -> None:

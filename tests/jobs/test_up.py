@@ -39,11 +39,6 @@ def _run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
 def _family(parent: int) -> Sequence[psutil.Process]:
     return psutil.Process(parent).children(recursive=True)
 
