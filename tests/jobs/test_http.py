@@ -5,7 +5,7 @@ import datetime as dt
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,36 +123,49 @@ async def test_a_psp_whose_authority_is_not_known_is_not_spoken_to(tmp_path: Pat
         assert isinstance(await sending.send(stranger, _ask(stranger), _about(stranger)), Unsent)
 
 
-async def _reader(answer: bytes, seconds: float) -> tuple[asyncio.Server, str]:
-    """A server that grants a token, then drips `answer`."""
+@asynccontextmanager
+async def _raw(answer: bytes, seconds: float) -> AsyncIterator[str]:
+    """A server that grants a token, then drips `answer`, 4096 bytes every so many seconds; its address."""
+    talking: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):  # the client may hang up, which is what is tested
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talking.add(task)
+        try:
             while head := await reader.read(65536):
-                await _reply(writer, head)
-        writer.close()
+                await _reply(writer, head, answer, seconds)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client may hang up, which is what is tested
+        finally:
+            writer.transport.abort()
 
-    async def _reply(writer: asyncio.StreamWriter, head: bytes) -> None:
-        if b"/oauth/token" in head:
-            body = b'{"access_token": "t", "expires_in": 300}'
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
-            return
-        for byte in range(0, len(answer), 4096):
-            writer.write(answer[byte : byte + 4096])
-            await writer.drain()
-            await asyncio.sleep(seconds)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for task in talking:
+        task.cancel()
+    await asyncio.gather(*talking, return_exceptions=True)
+    await asyncio.sleep(0)  # the aborted transports say goodbye
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+async def _reply(writer: asyncio.StreamWriter, head: bytes, answer: bytes, seconds: float) -> None:
+    if b"/oauth/token" in head:
+        body = b'{"access_token": "t", "expires_in": 300}'
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        return
+    for byte in range(0, len(answer), 4096):
+        writer.write(answer[byte : byte + 4096])
+        await writer.drain()
+        await asyncio.sleep(seconds)
 
 
 async def test_an_answer_that_drips_is_cut_off_by_the_limit_on_the_whole_send() -> None:
-    server, url = await _reader(b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n" + b"x" * 999_999, 0.05)
-    connection = await _connection(await a_shop(), url)
-    async with server, sender(KEY, 0.5) as sending:
+    dripping = b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n" + b"x" * 999_999
+    async with _raw(dripping, 0.05) as url, sender(KEY, 0.5) as sending:
+        connection = await _connection(await a_shop(), url)
         outcome = await sending.send(connection, _ask(connection), _about(connection))
         assert outcome == InDoubt("TIMEOUT", "No answer: TimeoutError")
-        await sending.close()
     call = await Call.get(purpose="PAYMENT")
     assert "CancelledError" in ((await Answer.get(call_id=call.id)).error or "")
 
@@ -161,21 +174,17 @@ async def test_an_answer_larger_than_anything_a_pse_has_to_say_is_not_swallowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http, "ANSWER_BYTES_MAX", 10_000)
-    server, url = await _reader(b"HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20_000, 0)
-    connection = await _connection(await a_shop(), url)
-    async with server, sender(KEY, 5.0) as sending:
-        outcome = await sending.send(connection, _ask(connection), _about(connection))
-        assert isinstance(outcome, InDoubt)
-        await sending.close()
+    large = b"HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20_000
+    async with _raw(large, 0) as url, sender(KEY, 5.0) as sending:
+        connection = await _connection(await a_shop(), url)
+        assert isinstance(await sending.send(connection, _ask(connection), _about(connection)), InDoubt)
 
 
 async def test_many_sends_at_once_make_one_token_request() -> None:
     shop = await a_shop()
-    server, url = await _reader(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", 0)
-    connection = await _connection(shop, url)
-    async with server, sender(KEY, 5.0) as sending:
+    async with _raw(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", 0) as url, sender(KEY, 5.0) as sending:
+        connection = await _connection(shop, url)
         await asyncio.gather(*(sending.send(connection, _ask(connection), _about(connection)) for _ in range(10)))
-        await sending.close()
     assert await Call.filter(purpose="TOKEN").count() == 1
     assert await Call.filter(purpose="PAYMENT").count() == 10
 
