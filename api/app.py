@@ -51,7 +51,7 @@ def create(settings: Settings) -> Starlette:
         routes=[
             Route(GRAPHQL_PATH, view),
             WebSocketRoute(GRAPHQL_PATH, view),
-            Route(webhooks.PATH, webhooks.receive, methods=["POST"]),
+            *(Route(path, webhooks.receive, methods=["POST"]) for path in webhooks.PATHS),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
         ],

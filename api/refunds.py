@@ -22,7 +22,7 @@ from domain.models import Payment as PaymentRow
 from domain.models import Refund as Row
 from domain.money import Money as Amount
 from domain.problems import InvalidInput
-from domain.pse.registry import connector
+from domain.pse import explanations
 
 if TYPE_CHECKING:
     from api.payments import Payment
@@ -91,7 +91,7 @@ class Refund(Scoped, relay.Node):
         if self.row.failure_code is None:
             return None
         connection = await ConnectionRow.get(id=self.row.connection_id)
-        return connector(connection.pse).explain(self.row.failure_code)
+        return explanations.in_words(connection.pse, self.row.failure_code)
 
     @strawberry.field(description="What happened, in order; at most 100.")
     async def events(self, first: int = _BOUND) -> list[RefundEvent]:

@@ -8,15 +8,15 @@ from starlette.responses import Response
 
 from api.http import problem, request_id
 from domain import notices
-from domain.pse.vocabulary import BadNotice, BadSignature, WebhookRequest
+from domain.pse.vocabulary import BadSignature, WebhookRequest
 from domain.settings import Settings
 
-PATH = "/webhooks/{connection_id}/{rest:path}"
+PATHS = ("/webhooks/{connection_id}", "/webhooks/{connection_id}/{rest:path}")
 _log = structlog.get_logger()
 
 
 async def receive(request: Request) -> Response:
-    """200 stored (also when it was stored before), 401 not authentic, 400 unreadable, 404 no such connection."""
+    """200 stored (also when it was stored before, and when we cannot read it), 401 not authentic, 404 no connection."""
     settings: Settings = request.app.state.settings
     try:
         connection_id = UUID(request.path_params["connection_id"])
@@ -35,6 +35,4 @@ async def receive(request: Request) -> Response:
         # Nothing of the body is echoed or logged: it comes from nobody we know.
         _log.warning("webhook.refused", connection=str(connection_id))
         return problem(401, "The webhook does not prove that it comes from the PSE.")
-    except BadNotice as error:
-        return problem(400, str(error))
     return problem(404, "No such webhook address.") if stored is None else Response(status_code=200)

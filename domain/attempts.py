@@ -3,8 +3,9 @@
 `take` is the claim: it marks what will be done and commits before anything is sent.
 """
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,8 +18,9 @@ from domain.lifecycle import State
 from domain.models import Connection, Payment, Refund
 from domain.money import Money
 from domain.moves import News, move
+from domain.pse.capabilities import Capability, LookUp
 from domain.pse.registry import capability
-from domain.pse.vocabulary import Capability, RefundOrder
+from domain.pse.vocabulary import RefundOrder
 
 WORKER: Final = "worker"
 _KEY_MARGIN: Final = timedelta(hours=1)  # a key is not used in the last hour of its life
@@ -51,7 +53,12 @@ class Ask(Work):
     asked_at: datetime
 
 
-async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | None:
+@dataclass(frozen=True, slots=True)
+class Snapshot(Work):
+    """Ask which refunds of the payment the PSE has already, and `keep_snapshot`: only then the order may be sent."""
+
+
+async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
     """Claim a due refund for one step; None when it is not due, or when only a person can go on."""
     started = time.monotonic()
     async with transaction():
@@ -127,35 +134,81 @@ def order_of(
         attempt=attempt,
         succeeded=refund.state in (State.SUCCEEDED, State.RETURNED) if succeeded is None else succeeded,
         description=refund.note,
+        client_id=connection.client_id,
     )
 
 
 async def _send(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Send | None:
+) -> Send | Snapshot | None:
     refund = taken.refund
     if able.window is not None and taken.now > payment.captured_at + able.window:
         news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, taken.cause, news, due_in=None)
         return None
+    if able.look_up is LookUp.BY_LISTING:
+        if await _another_in_doubt(refund):
+            await postpone(refund.id, schedules.TURN_SECONDS)
+            return None
+        if last is None and refund.known_before is None:
+            await postpone(refund.id, taken.lease_seconds)
+            return Snapshot(**await _work(taken, payment, connection, able, 0))
     number = (last["number"] if last else 0) + 1
     await _open(taken, number)
     news = News("SUBMITTED", detail={"attempt": number})
     await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
-    return _sending(taken, payment, connection, able, number)
+    return await _sending(taken, payment, connection, able, number)
 
 
-def _sending(taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int) -> Send:
-    return Send(
-        order=order_of(taken.refund, payment, connection, number),
-        connection_id=connection.id,
-        merchant_id=connection.merchant_id,
-        refund_id=taken.refund.id,
-        attempt=number,
-        cause=taken.cause,
-        able=able,
-        send_before=taken.send_before,
+async def _another_in_doubt(refund: Refund) -> bool:
+    """Whether another refund of the payment may be at the PSE unnamed: two such could not be told apart in a listing.
+
+    The payment's lock makes two workers take turns.
+    """
+    await rows("SELECT id FROM payments WHERE id = $1 FOR UPDATE", refund.payment_id)
+    return await Refund.exists(payment_id=refund.payment_id, state=State.SUBMITTED)
+
+
+async def keep_snapshot(refund_id: UUID, known: frozenset[str]) -> None:
+    """The PSE's ids of the payment's refunds before the first send; the refund is due again at once."""
+    await rows(
+        "UPDATE refunds SET known_before = $2::jsonb, due_at = now() WHERE id = $1 AND known_before IS NULL "
+        "AND state = 'REQUESTED' RETURNING id",
+        refund_id,
+        json.dumps(sorted(known)),
     )
+
+
+async def _not_ours(refund: Refund) -> frozenset[str]:
+    others = await rows(
+        "SELECT pse_refund_reference AS id FROM refunds WHERE payment_id = $1 AND id <> $2 "
+        "AND pse_refund_reference IS NOT NULL",
+        refund.payment_id,
+        refund.id,
+    )
+    return frozenset(refund.known_before or ()) | {row["id"] for row in others}
+
+
+async def _work(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
+) -> dict[str, Any]:
+    order = order_of(taken.refund, payment, connection, number)
+    if able.look_up is LookUp.BY_LISTING:
+        order = replace(order, not_ours=await _not_ours(taken.refund))
+    return {
+        "order": order,
+        "connection_id": connection.id,
+        "merchant_id": connection.merchant_id,
+        "refund_id": taken.refund.id,
+        "attempt": number,
+        "cause": taken.cause,
+        "able": able,
+    }
+
+
+async def _sending(taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int) -> Send:
+    work = await _work(taken, payment, connection, able, number)
+    return Send(**work, send_before=taken.send_before)
 
 
 async def _open(taken: _Taken, number: int) -> None:
@@ -176,7 +229,7 @@ async def _doubt(
     if live and last["claimed_until"] <= taken.now:
         await _lose(taken, last["number"])
         live = False
-    if able.look_up:
+    if able.can_ask(taken.refund.pse_refund_reference):
         return await _ask(taken, payment, connection, able, last)
     if live:
         await postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
@@ -215,28 +268,19 @@ async def _resend(
     await _open(taken, number)
     await _event(taken.refund, "SUBMITTED", taken.cause, None, None, {"attempt": number})
     await postpone(taken.refund.id, taken.lease_seconds)
-    return _sending(taken, payment, connection, able, number)
+    return await _sending(taken, payment, connection, able, number)
 
 
 async def _ask(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
 ) -> Ask | None:
     refund = taken.refund
-    if not able.look_up:
+    if not able.can_ask(refund.pse_refund_reference):
         await _wait_for_the_pse(taken)
         return None
     await postpone(refund.id, taken.lease_seconds)
     number = last["number"] if last else 0
-    return Ask(
-        order=order_of(refund, payment, connection, number),
-        connection_id=connection.id,
-        merchant_id=connection.merchant_id,
-        refund_id=refund.id,
-        attempt=number,
-        cause=taken.cause,
-        able=able,
-        asked_at=taken.now,
-    )
+    return Ask(**await _work(taken, payment, connection, able, number), asked_at=taken.now)
 
 
 async def _wait_for_the_pse(taken: _Taken) -> None:

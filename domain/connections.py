@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from domain import secrets
-from domain.models import Connection
+from domain.models import Connection, Merchant
 from domain.problems import InvalidInput
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials
@@ -26,12 +27,13 @@ class NewConnection:
     secrets: Mapping[str, str]
     default_store_id: UUID
     token_url: str | None = None
+    report_url: str | None = None
 
 
 async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connection:
     """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
     connector(new.pse)
-    for url in (new.base_url, new.token_url):
+    for url in (new.base_url, new.token_url, new.report_url):
         if url is not None and not _safe(url):
             raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "baseUrl"])
     connection_id = uuid4()
@@ -42,6 +44,7 @@ async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connectio
         name=new.name,
         base_url=new.base_url.rstrip("/"),
         token_url=new.token_url,
+        report_url=new.report_url,
         client_id=new.client_id,
         sealed_secrets=secrets.seal(key, new.secrets, place_of(connection_id)),
         default_store_id=new.default_store_id,
@@ -62,6 +65,11 @@ def credentials_of(connection: Connection, key: bytes) -> Credentials:
         secrets=secrets.unseal(key, bytes(connection.sealed_secrets), place_of(connection.id)),
         token_url=connection.token_url,
     )
+
+
+async def zone_of(connection: Connection) -> ZoneInfo:
+    """The zone of the connection's business dates: its merchant's."""
+    return ZoneInfo((await Merchant.get(id=connection.merchant_id)).zone)
 
 
 def place_of(connection_id: UUID) -> str:

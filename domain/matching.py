@@ -1,7 +1,9 @@
 """Matching a report with the books, set-wise and pure: which line settles what.
 
-Keys in order: the PSE's refund reference, our reference, always within the same payment and currency; never the amount
-alone. Every line gets one effect; what a line does not settle becomes a finding (domain/reconciliation).
+A payment is found by the PSE's reference of it, by another one, by the merchant's order. Keys of a refund, in order:
+the PSE's refund reference, our reference, always within the same payment and currency; where the PSE tells neither, the
+payment and the amount as a multiset, oldest first; never the amount alone. Every line gets one effect; what a line does
+not settle becomes a finding (domain/reconciliation).
 """
 
 from collections.abc import Mapping
@@ -22,14 +24,15 @@ class Effect(StrEnum):
     NONE = "NONE"  # says nothing about money
 
 
-PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
-    "payment_reference": pl.String,
+PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    "known_reference": pl.String,
+    "known_order": pl.String,
     "payment_id": pl.String,
     "store_id": pl.String,
     "payment_currency": pl.String,
     "payment_captured": pl.Int64,
 }
-REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
+REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_id": pl.String,
     "refund_payment_id": pl.String,
     "refund_reference": pl.String,
@@ -37,19 +40,24 @@ REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
     "refund_state": pl.String,
     "refund_amount": pl.Int64,
     "refund_tax": pl.Int64,
+    "refund_at": pl.Datetime("us", "UTC"),
 }
 SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
     "settled_payment_id": pl.String,
     "settled_reference": pl.String,
     "settled_effect": pl.String,
+    "settled_refund_id": pl.String,
 }
 
 
-def match(lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
-    """The lines with their payment and refund: the columns of both schemas, null where nothing matches."""
-    placed = lines.join(payments, on="payment_reference", how="left").with_columns(
-        pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
-    )
+def match(
+    lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The lines with their payment and refund: the columns of both schemas, null where nothing matches.
+
+    `settled`: what other valid reports have settled; a line without a refund's id settles none of those.
+    """
+    placed = _with_payment(lines, payments)
     by_pse = refunds.filter(pl.col("refund_pse_reference").is_not_null()).select(
         pl.col("refund_payment_id").alias("payment_id"),
         pl.col("refund_pse_reference").alias("pse_refund_reference"),
@@ -61,16 +69,87 @@ def match(lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame) ->
         pl.col("refund_id").alias("_by_ours"),
     )
     is_refund = pl.col("type") == "REFUND"
-    return (
+    named = (
         placed.join(
             by_pse.unique(["payment_id", "pse_refund_reference"]), on=["payment_id", "pse_refund_reference"], how="left"
         )
         .join(by_ours, on=["payment_id", "reference"], how="left")
         .with_columns(pl.when(is_refund).then(pl.coalesce("_by_pse", "_by_ours")).alias("refund_id"))
         .drop("_by_pse", "_by_ours")
+    )
+    return (
+        _by_amount(named, refunds, settled)
         .join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
         .sort("line")
     )
+
+
+def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """The payment of each line by the first of its three names that we know, if its currency is the line's."""
+    by_order = payments.filter(pl.col("known_order").is_not_null() & ~pl.col("known_order").is_duplicated())
+    names = {"payment_reference": payments, "payment_alias": payments, "order_reference": by_order}
+    placed = lines
+    for number, (column, known) in enumerate(names.items()):
+        key = "known_order" if column == "order_reference" else "known_reference"
+        one = known.select(pl.col(key).alias(column), pl.col("payment_id").alias(f"_{number}")).unique(column)
+        placed = placed.join(one, on=column, how="left")
+    found = placed.with_columns(pl.coalesce("_0", "_1", "_2").alias("payment_id")).drop("_0", "_1", "_2")
+    return found.join(payments.drop("known_order"), on="payment_id", how="left").with_columns(
+        pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
+    )
+
+
+def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame | None) -> pl.DataFrame:
+    """Lines that name no refund, given one each of the payment's refunds of that amount: both sides oldest first."""
+    if not named["by_amount"].any():
+        return named
+    returned = pl.col("state") == "RETURNED"
+    taken = (
+        {Effect.RETURN.value: [], Effect.REFUND.value: []}
+        if settled is None
+        else {
+            effect.value: settled.filter(pl.col("settled_effect") == effect.value)["settled_refund_id"]
+            .drop_nulls()
+            .to_list()
+            for effect in (Effect.RETURN, Effect.REFUND)
+        }
+    )
+    parts = [named.filter(~pl.col("by_amount"))]
+    for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
+        free = refunds.filter(~pl.col("refund_id").is_in(taken[effect.value]) & _may_have(effect))
+        parts.append(_paired(named.filter(pl.col("by_amount") & condition), free))
+    return pl.concat(parts)
+
+
+def _may_have(effect: Effect) -> pl.Expr:
+    left = pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])
+    under_way = pl.col("refund_state").is_in(["SUBMITTED", "PENDING", "MANUAL"])
+    return left if effect is Effect.RETURN else left | under_way
+
+
+def _paired(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
+    place = pl.int_range(pl.len()).over("payment_id", "amount").alias("_place")
+    free = (
+        refunds.sort("refund_at", "refund_id", nulls_last=True)
+        .select(
+            pl.col("refund_payment_id").alias("payment_id"),
+            pl.col("refund_amount").alias("amount"),
+            pl.col("refund_id").alias("_found"),
+        )
+        .with_columns(place)
+    )
+    return (
+        lines.sort("booked_at", "line")
+        .with_columns(place)
+        .join(free, on=["payment_id", "amount", "_place"], how="left")
+        .with_columns(pl.coalesce("refund_id", "_found").alias("refund_id"))
+        .drop("_place", "_found")
+    )
+
+
+def key() -> pl.Expr:
+    """What names a refund's money in a report: our reference, else the PSE's."""
+    return pl.coalesce("reference", "pse_refund_reference")
 
 
 def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
@@ -83,14 +162,22 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
         aggregate_function="first",
     )
     known = wide.rename({effect.value: f"_{effect}" for effect in Effect})
-    joined = matched.join(
-        known,
-        left_on=["payment_id", "reference"],
-        right_on=["settled_payment_id", "settled_reference"],
-        how="left",
-        nulls_equal=True,
-    ).sort("line")
-    return joined.with_columns(_effect().alias("effect")).drop(*(f"_{effect}" for effect in Effect))
+    joined = (
+        matched.with_columns(key().alias("_key"))
+        .join(
+            known,
+            left_on=["payment_id", "_key"],
+            right_on=["settled_payment_id", "settled_reference"],
+            how="left",
+            nulls_equal=True,
+        )
+        .sort("line")
+    )
+    # A report may tell of a refund and of its return: the return is proven by the line before it.
+    left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
+    here = (left & pl.col("refund_id").is_not_null()).alias("_here")
+    made = joined.with_columns(here).with_columns(_effect().alias("effect"))
+    return made.drop("_here", "_key", *(f"_{effect}" for effect in Effect))
 
 
 def _had(effect: Effect) -> pl.Expr:
@@ -102,15 +189,18 @@ def _effect() -> pl.Expr:
     known = pl.col("payment_id").is_not_null()
     capture = pl.col("type") == "CAPTURE"
     left = pl.col("state") == "SUCCEEDED"
-    failed = pl.col("state") == "FAILED"
+    back = pl.col("state").is_in(["FAILED", "RETURNED"])
+    returned = pl.col("state") == "RETURNED"
+    refund = pl.col("type") == "REFUND"
     ours = pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])
     rows = [
         (capture & known & left & ~_had(Effect.CAPTURE), Effect.CAPTURE),
-        (capture | ~known, Effect.NONE),
+        (~refund | ~known, Effect.NONE),
         (left & ours & ~_had(Effect.REFUND), Effect.REFUND),
         (left & ~ours.fill_null(False) & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),
-        (failed & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
-        (failed & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
+        (back & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
+        (returned & ours & pl.col("_here") & ~_had(Effect.RETURN), Effect.RETURN),
+        (back & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
     ]
     chosen: pl.Expr = pl.lit(Effect.NONE.value)
     for condition, effect in reversed(rows):

@@ -58,19 +58,21 @@ def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: st
 
 def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Money that moved for a payment that is not registered."""
-    unknown = lines.filter(pl.col("payment_id").is_null() & (pl.col("state") == "SUCCEEDED"))
+    moved = pl.col("type").is_in(["CAPTURE", "REFUND"]) & (pl.col("state") == "SUCCEEDED")
+    unknown = lines.filter(pl.col("payment_id").is_null() & moved)
     return [
         _found(
             FindingKind.MISSING_IN_LEDGER,
             connection,
             run,
             line,
-            fingerprint=f"unknown/{connection.id}/{line['payment_reference']}/{line['reference'] or ''}",
+            fingerprint=f"unknown/{connection.id}/{named}/{line['reference'] or line['pse_refund_reference'] or ''}",
             amount=line["amount"],
-            explanation=f"The report has a {line['type'].lower()} of {line['payment_reference']}, unknown to us.",
-            detail={"payment": line["payment_reference"], "reference": line["reference"]},
+            explanation=f"The report has a {line['type'].lower()} of {named}, unknown to us.",
+            detail={"payment": named, "reference": line["reference"] or line["pse_refund_reference"]},
         )
         for line in unknown.iter_rows(named=True)
+        for named in [line["payment_reference"] or line["payment_alias"] or line["order_reference"]]
     ]
 
 

@@ -2,23 +2,37 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, payments, schedules
-from domain.connections import credentials_of
+from domain import bell, calls, findings, payments, reconciliation, schedules
+from domain.connections import credentials_of, zone_of
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.lifecycle import State
 from domain.models import Connection, Notice, Payment, Refund
 from domain.money import Money
-from domain.pse.registry import connector
-from domain.pse.vocabulary import Declined, KnownRefund, Outcome, Returned, Succeeded, WebhookRequest
-from domain.pse.vocabulary import Notice as Told
+from domain.pse.capabilities import LookUp
+from domain.pse.registry import capability, connector
+from domain.pse.vocabulary import (
+    Announced,
+    BadNotice,
+    BadSignature,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    NotUnderstood,
+    Outcome,
+    Returned,
+    Succeeded,
+    Told,
+    WebhookRequest,
+)
+from domain.pse.vocabulary import Notice as TellsOfRefund
 from domain.record import Door, Source, record
 
 JOB: Final = "notice"
@@ -29,26 +43,52 @@ _LEASE_SECONDS: Final = 60.0
 async def store(connection_id: UUID, request: WebhookRequest, request_id: str, key: bytes) -> UUID | None:
     """Verify and store a webhook; its id, None when there is no such connection.
 
-    The same body again is counted, not stored. Raises BadSignature, BadNotice.
+    The same body again is counted, not stored. Of one that is not authentic only the number is kept.
+    Raises BadSignature.
     """
     connection = await Connection.get_or_none(id=connection_id, enabled=True)
     if connection is None:
         return None
-    connector(connection.pse).read_webhook(credentials_of(connection, key), request, datetime.now(UTC))
+    try:
+        connector(connection.pse).verify_webhook(credentials_of(connection, key), request, datetime.now(UTC))
+    except BadSignature:
+        await _count_refused(connection)
+        raise
     (row,) = await rows(
+        # A notice that proves nothing by itself may be the same bytes for other news: it is applied each time it comes.
         "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
         "  due_at, tries) VALUES ($1, $2, $3, $4, $5::jsonb, $6, now(), 1, now(), 0) "
-        "ON CONFLICT (connection_id, digest) DO UPDATE SET times_received = notices.times_received + 1 RETURNING id",
+        "ON CONFLICT (connection_id, digest) DO UPDATE SET times_received = notices.times_received + 1, "
+        "  due_at = CASE WHEN $7 AND notices.applied_at IS NOT NULL THEN now() ELSE notices.due_at END, "
+        "  tries = CASE WHEN $7 AND notices.applied_at IS NOT NULL THEN 0 ELSE notices.tries END, "
+        "  applied_at = CASE WHEN $7 THEN NULL ELSE notices.applied_at END RETURNING id",
         uuid4(),
         connection.id,
         hashlib.sha256(request.body).hexdigest(),
         request.body,
         json.dumps(calls.redacted(request.headers)),
         request_id,
+        _only_makes_us_ask(connection, request),
     )
     notice_id: UUID = row["id"]
     await bell.ring(JOB, notice_id)
     return notice_id
+
+
+def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:
+    try:
+        told = connector(connection.pse).read_webhook(request)
+    except BadNotice:
+        return False
+    return any(isinstance(one, TellsOfRefund) and one.outcome is None for one in told)
+
+
+async def _count_refused(connection: Connection) -> None:
+    await rows(
+        "INSERT INTO refused_webhooks (connection_id, day, times) VALUES ($1, (now() AT TIME ZONE 'UTC')::date, 1) "
+        "ON CONFLICT (connection_id, day) DO UPDATE SET times = refused_webhooks.times + 1 RETURNING id",
+        connection.id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +100,7 @@ class Claimed:
     told: list[Told]
 
 
-async def take(notice_id: UUID, key: bytes) -> Claimed | None:
+async def take(notice_id: UUID) -> Claimed | None:
     """Claim a due notice; None when it is not due."""
     claimed = await rows(
         "UPDATE notices SET due_at = now() + make_interval(secs => $2::float8), tries = tries + 1 "
@@ -72,20 +112,33 @@ async def take(notice_id: UUID, key: bytes) -> Claimed | None:
         return None
     notice = await Notice.get(id=notice_id)
     connection = await Connection.get(id=notice.connection_id)
-    told = connector(connection.pse).read_webhook(
-        credentials_of(connection, key), _as_received(notice, connection, key), notice.received_at
-    )
-    return Claimed(notice, connection, told)
+    return Claimed(notice, connection, _told(notice, connection))
 
 
-def _as_received(notice: Notice, connection: Connection, key: bytes) -> WebhookRequest:
-    # The signature was checked at the door; the path's secret is put back, because it is never stored.
-    secret = credentials_of(connection, key).secrets.get("webhook_secret", "")
+def _told(notice: Notice, connection: Connection) -> list[Told]:
+    # The signature was checked at the door; what cannot be read is kept and shown, and moves nothing.
     headers: Mapping[str, str] = notice.headers
-    return WebhookRequest("POST", f"/webhooks/{connection.id}/{secret}/pix", "", headers, bytes(notice.body))
+    request = WebhookRequest("POST", f"/webhooks/{connection.id}", "", headers, bytes(notice.body))
+    try:
+        return connector(connection.pse).read_webhook(request)
+    except BadNotice as error:
+        return [NotUnderstood(str(error))]
 
 
-async def match(connection: Connection, told: Told) -> Refund | None:
+async def announce(connection: Connection, told: Announced) -> None:
+    """Remember that a report can be fetched, and ring for the run that fetches it."""
+    made = await rows(
+        "INSERT INTO announced_reports (connection_id, name, announced_at) VALUES ($1, $2, now()) "
+        "ON CONFLICT DO NOTHING RETURNING id",
+        connection.id,
+        told.report[:200],
+    )
+    if made:
+        today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
+        await bell.ring(reconciliation.JOB, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
+
+
+async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
     """Our refund that a notice speaks of: by our reference, then by the PSE's."""
     if told.reference is not None:
         refund = await Refund.get_or_none(reference=told.reference, connection_id=connection.id)
@@ -96,19 +149,31 @@ async def match(connection: Connection, told: Told) -> Refund | None:
     return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
 
 
-async def apply_to(refund: Refund, told: Told, notice: Notice) -> None:
-    """Take in what a signed notice proves; one that proves nothing makes the refund due, so that the PSE is asked."""
+async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
+    """Take in what a signed notice proves; one that proves nothing makes the refund due, so that the PSE is asked.
+
+    One that names another amount than ours is not about our order as we know it: a person must look.
+    """
     await rows(
         "INSERT INTO notice_refunds (notice_id, refund_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id",
         notice.id,
         refund.id,
     )
     if told.outcome is not None:
-        await record(refund.id, told.outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
+        outcome = _checked(refund, told.outcome, told.amount)
+        await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
     await rows(
         "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund.id
     )
+
+
+def _checked(refund: Refund, outcome: Outcome, amount: Money | None) -> Outcome:
+    ours = Money(refund.amount, refund.currency)
+    if amount is None or amount == ours:
+        return outcome
+    said = f"The webhook tells of {amount} for a refund of {ours}."
+    return InDoubt("ECHO_MISMATCH", said, needs_person=True)
 
 
 async def done(notice: Notice, result: str) -> None:
@@ -148,29 +213,57 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
             )
 
 
-async def payment_of(connection: Connection, told: Told) -> Payment | None:
+async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | None:
     """The payment that a notice speaks of, if it is registered."""
     if told.payment_reference is None:
         return None
     return await Payment.get_or_none(connection_id=connection.id, pse_reference=told.payment_reference)
 
 
-async def take_in(payment: Payment, known: KnownRefund, cause: Cause) -> UUID | None:
-    """Take in a refund as the PSE lists it: ours by its reference, else money taken without us.
+async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> bool:
+    """Take in a payment's refunds as the PSE lists them: ours by our reference or the PSE's, else taken without us.
 
-    Gives the id of our refund, if it is one.
+    False: where a listing alone tells ours from others, one of ours that is in doubt must be looked up first.
     """
+    found = [(known, await _ours(payment, known)) for known in listed]
+    if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
+        return False
+    for known, refund in found:
+        if refund is None:
+            await payments.book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+        else:
+            await _take_in(refund, known, cause)
+    return True
+
+
+async def _ours(payment: Payment, known: KnownRefund) -> Refund | None:
     refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
-    if refund is None:
-        await payments.book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
-        return None
+    if refund is None and known.pse_refund_reference is not None:
+        query = Refund.filter(payment_id=payment.id, pse_refund_reference=known.pse_refund_reference)
+        refund = await query.first()
+    return refund
+
+
+async def _make_doubtful_due(payment: Payment) -> bool:
+    connection = await Connection.get(id=payment.connection_id)
+    if capability(connection.pse, payment.method).look_up is not LookUp.BY_LISTING:
+        return False
+    doubtful = await rows(
+        "UPDATE refunds SET due_at = least(due_at, now()) WHERE payment_id = $1 AND state = 'SUBMITTED' RETURNING id",
+        payment.id,
+    )
+    for row in doubtful:
+        await bell.ring("refund", row["id"])
+    return bool(doubtful)
+
+
+async def _take_in(refund: Refund, known: KnownRefund, cause: Cause) -> None:
     outcome: Outcome = known.outcome
     if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
         outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
     if isinstance(outcome, Succeeded) and known.settled_at is not None:
         outcome = replace(outcome, at=known.settled_at)
     await record(refund.id, outcome, Source(Door.NOTICE), cause)
-    return refund.id
 
 
 async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[Notice]:

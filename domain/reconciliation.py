@@ -4,25 +4,25 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from domain import findings, mismatches, payments, settlements
+from domain.connections import zone_of
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.matching import Effect, match, with_effects
-from domain.models import Connection, Merchant, Payment, ReconciliationRun
+from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
 from domain.pse.registry import connector
+from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     Declined,
     KnownRefund,
     Outcome,
     Period,
-    ReportFile,
     Returned,
     Succeeded,
 )
@@ -30,16 +30,36 @@ from domain.record import Door, Source, record
 
 ACTOR: Final = "reconciliation"
 JOB: Final = "reconcile"
+_FETCHED_MAX: Final = 100
 _UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
 _ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")
 
 
 async def period_of(connection: Connection, business_date: date) -> Period:
-    """The business date from local midnight to midnight in the merchant's zone, in UTC."""
-    zone = (await Merchant.get(id=connection.merchant_id)).zone
-    start = datetime.combine(business_date, time.min, ZoneInfo(zone))
-    end = datetime.combine(business_date + timedelta(days=1), time.min, ZoneInfo(zone))
-    return Period(connection.base_url, start.astimezone(UTC), end.astimezone(UTC), zone)
+    """The business date from local midnight to midnight in the merchant's zone, in UTC, and what its reports need."""
+    zone = await zone_of(connection)
+    start = datetime.combine(business_date, time.min, zone)
+    end = datetime.combine(business_date + timedelta(days=1), time.min, zone)
+    fetched = await rows(
+        "SELECT name FROM reports WHERE connection_id = $1 AND superseded_at IS NULL ORDER BY created_at DESC LIMIT $2",
+        connection.id,
+        _FETCHED_MAX,
+    )
+    announced = await rows(
+        "SELECT a.name FROM announced_reports a WHERE a.connection_id = $1 AND NOT EXISTS (SELECT 1 FROM reports r "
+        "  WHERE r.connection_id = $1 AND r.name = a.name AND r.created_at >= a.announced_at) ORDER BY a.id",
+        connection.id,
+    )
+    return Period(
+        base_url=connection.base_url,
+        start=start.astimezone(UTC),
+        end=end.astimezone(UTC),
+        zone=zone.key,
+        client_id=connection.client_id,
+        report_url=connection.report_url,
+        announced=tuple(row["name"] for row in announced),
+        fetched=tuple(row["name"] for row in fetched),
+    )
 
 
 async def begin(connection: Connection, business_date: date) -> ReconciliationRun:
@@ -67,33 +87,51 @@ async def fail(run: ReconciliationRun, error: str) -> None:
 
 
 async def reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, fetched_at: datetime | None = None
+    connection: Connection, run: ReconciliationRun, files: Sequence[ReportFile], fetched_at: datetime | None = None
 ) -> None:
-    """Match one report with the books. Safe to repeat: the same report changes nothing the second time.
+    """Match a date's reports with the books. Safe to repeat: the same report changes nothing the second time.
 
-    `fetched_at` (UTC): from when the report is; what succeeded after it cannot be in it.
+    Every file is read before anything is entered, so one that cannot be used leaves nothing half-imported.
+    `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them. Raises BadReport.
     """
     period = await period_of(connection, run.business_date)
-    lines = connector(connection.pse).read_report(file, period).collect()
+    wire = connector(connection.pse)
+    read = [(file, wire.read_report(file, period)) for file in files]
+    whole = [(file, report.lines.collect(), report.completeness) for file, report in read]
+    manifests = [await _reconcile(connection, run, file, lines, proof) for file, lines, proof in whole]
+    async with transaction():
+        await _flag_missing(connection, run, fetched_at or datetime.now(UTC))
+        await _complete(run, _manifest(connection, manifests))
+
+
+async def _reconcile(
+    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, proof: str | None
+) -> dict[str, Any]:
     request_id = f"reconciliation-{run.id}"
     cause = Cause(request_id, ACTOR)
-    matched = await _match(connection, lines)
-    await _enter(connection, run, matched, cause)
-    matched = await _match(connection, lines)  # again, because what was entered has moved states
+    await _enter(connection, run, await _match(connection, file, lines), cause)
     async with transaction():
         await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
-        settled = await settlements.settled_elsewhere(connection, run.business_date, lines)
+        # Matched again, because what was entered has moved states.
+        matched, settled = await _match_and_settled(connection, file, lines)
         effects = with_effects(matched, settled)
-        report = await settlements.valid_report(connection, run.business_date)
+        report = await settlements.valid_report(connection, file.name)
         if report is None or not await settlements.same_as_stored(report, file, effects):
-            report = await settlements.store(connection, run.business_date, file, effects, request_id)
-        await _flag(connection, run, effects, fetched_at or datetime.now(UTC))
-        await _complete(run, report.id, await _manifest(file, effects, connection))
+            await settlements.store(connection, run.business_date, file, effects, request_id)
+        await _flag(connection, run, effects)
+    return _manifest_of(file, effects, proof)
 
 
-async def _match(connection: Connection, lines: pl.DataFrame) -> pl.DataFrame:
+async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> pl.DataFrame:
+    return (await _match_and_settled(connection, file, lines))[0]
+
+
+async def _match_and_settled(
+    connection: Connection, file: ReportFile, lines: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     ours, refunds = await settlements.books_for(connection, lines)
-    return match(lines, ours, refunds)
+    settled = await settlements.settled_elsewhere(connection, file.name, ours)
+    return match(lines, ours, refunds, settled), settled
 
 
 async def _enter(connection: Connection, run: ReconciliationRun, matched: pl.DataFrame, cause: Cause) -> None:
@@ -110,8 +148,9 @@ async def _enter(connection: Connection, run: ReconciliationRun, matched: pl.Dat
 
 def _differs() -> pl.Expr:
     state, ours = pl.col("state"), pl.col("refund_state")
-    paid = (state == "SUCCEEDED") & ~ours.is_in(["SUCCEEDED"])
-    failed = (state == "FAILED") & ours.is_in([*_UNDER_WAY, "SUCCEEDED"])
+    # A refund that came back was paid before: a report that tells so late says nothing new.
+    paid = (state == "SUCCEEDED") & ~ours.is_in(["SUCCEEDED", "RETURNED"])
+    failed = state.is_in(["FAILED", "RETURNED"]) & ours.is_in([*_UNDER_WAY, "SUCCEEDED"])
     # PENDING is only news for a refund that we believe is still in doubt.
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
     return pl.col("refund_id").is_not_null() & (paid | failed | pending)
@@ -122,16 +161,16 @@ def _outcome(row: dict[str, Any]) -> Outcome:
         return Succeeded(row["pse_refund_reference"], row["booked_at"])
     if row["state"] == "PENDING":
         return Accepted(row["pse_refund_reference"])
-    if row["refund_state"] == "SUCCEEDED":
+    if row["refund_state"] == "SUCCEEDED" or row["state"] == "RETURNED":
         return Returned("REPORTED_FAILED", "The report says that the money came back.", row["pse_refund_reference"])
     return Declined("REPORTED_FAILED", "The report says that the refund failed.", row["pse_refund_reference"])
 
 
 def _known(row: dict[str, Any]) -> KnownRefund:
-    outcome = _outcome({**row, "refund_state": None})
+    outcome = _outcome({**row, "refund_state": None, "state": "FAILED" if row["state"] == "RETURNED" else row["state"]})
     assert isinstance(outcome, Accepted | Succeeded | Declined), "Without a state of ours nothing can come back."
     return KnownRefund(
-        reference=row["reference"],
+        reference=row["reference"] or row["pse_refund_reference"],
         pse_refund_reference=row["pse_refund_reference"],
         amount=Money(row["amount"], row["currency"]),
         outcome=outcome,
@@ -142,16 +181,22 @@ def _known(row: dict[str, Any]) -> KnownRefund:
     )
 
 
-async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, fetched_at: datetime) -> None:
+async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> None:
     found = [
         *mismatches.of_amounts(connection, run, effects),
         *mismatches.unknown_payments(connection, run, effects),
         *mismatches.vat_reversals(connection, run, effects),
-        *await _missing_in_report(connection, run, fetched_at),
     ]
     for finding in found:
         await findings.open_finding(finding)
     await _resolve_found_again(connection, effects)
+
+
+async def _flag_missing(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> None:
+    lag = connector(connection.pse).report_lag_days
+    if lag is not None:
+        for finding in await _missing_in_report(connection, run, fetched_at, lag):
+            await findings.open_finding(finding)
     await rows(
         "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3 RETURNING id",
         run.id,
@@ -160,21 +205,27 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
     )
 
 
-async def _missing_in_report(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> Sequence[Found]:
-    """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves."""
+async def _missing_in_report(
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, lag: int
+) -> Sequence[Found]:
+    """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves.
+
+    `lag`: in how many days after it a refund's line may come.
+    """
     missing = await rows(
         "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
         "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
         "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
         "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
-        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2) "
+        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
         "    AND l.voided_at IS NULL) ORDER BY r.created_at, r.id",
         connection.id,
         run.business_date,
         run.id,
         fetched_at,
+        lag,
     )
     return [
         Found(
@@ -202,19 +253,31 @@ async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) ->
     )
 
 
-async def _manifest(file: ReportFile, effects: pl.DataFrame, connection: Connection) -> dict[str, Any]:
+def _manifest_of(file: ReportFile, effects: pl.DataFrame, proof: str | None) -> dict[str, Any]:
     refund_lines = effects.filter(pl.col("type") == "REFUND")
-    able = connector(connection.pse).capabilities
     return {
-        "file": {"name": file.name, "sha256": settlements.digest_of(file), "bytes": len(file.content)},
+        "name": file.name,
+        "sha256": settlements.digest_of(file),
+        "bytes": file.path.stat().st_size,
+        "completeness": proof or "completeness unproven",
         "totals": settlements.totals_of(effects),
         "matched_refunds": refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height,
         "unmatched_refunds": refund_lines.filter(pl.col("refund_id").is_null()).height,
-        "rules": {method: capability.source for method, capability in able.items()},
     }
 
 
-async def _complete(run: ReconciliationRun, report_id: UUID, manifest: dict[str, Any]) -> None:
+def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    wire = connector(connection.pse)
+    nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
+    return {
+        "files": list(files),
+        "completeness": nothing if not files else "; ".join(sorted({file["completeness"] for file in files})),
+        "matched_refunds": sum(file["matched_refunds"] for file in files),
+        "unmatched_refunds": sum(file["unmatched_refunds"] for file in files),
+        "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
+    }
+
+
+async def _complete(run: ReconciliationRun, manifest: dict[str, Any]) -> None:
     run.state, run.manifest, run.finished_at = "COMPLETED", manifest, datetime.now(UTC)
-    run.report_id = report_id
-    await run.save(update_fields=["state", "manifest", "finished_at", "report_id"])
+    await run.save(update_fields=["state", "manifest", "finished_at"])

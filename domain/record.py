@@ -26,10 +26,10 @@ from domain.lifecycle import (
 from domain.models import Connection, Payment, Refund
 from domain.money import Money
 from domain.moves import News, lock, move
+from domain.pse.capabilities import Capability
 from domain.pse.registry import capability
 from domain.pse.vocabulary import (
     Accepted,
-    Capability,
     Declined,
     InDoubt,
     Outcome,
@@ -204,6 +204,18 @@ def _due_in(refund: Refund, to: State, source: Source) -> float | None:
     return None
 
 
+async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
+    """What must come before the first send failed, so nothing was sent: try again by the schedule."""
+    async with transaction():
+        refund = await lock(refund_id)
+        if refund.state is not State.REQUESTED:
+            return Recorded(refund.state, None)
+        await _count_unsent(refund, code, message)
+        due_in = schedules.UNSENT.delay(refund.unsent)
+        await attempts.postpone(refund_id, due_in)
+    return Recorded(refund.state, due_in)
+
+
 async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
     await rows("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1 RETURNING id", refund.id)
     if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
@@ -269,7 +281,9 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
 
 async def _tries(refund: Refund, source: Source) -> int:
     """How often the schedule was used: look-ups, or sends of the same bytes where the PSE cannot be asked."""
-    if source.attempt is None or refund.state is State.PENDING or (await _capability(refund)).look_up:
+    if source.attempt is None or refund.state is State.PENDING:
+        return refund.asks
+    if (await _capability(refund)).can_ask(refund.pse_refund_reference):
         return refund.asks
     return source.attempt - 1
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from domain.money import Money, cumulative_share
 from domain.problems import AmountExceedsRefundable, CurrencyMismatch, InvalidInput, NotRefundable, WindowExpired
+from domain.pse.capabilities import Capability, Route
 from domain.pse.registry import capability
-from domain.pse.vocabulary import Capability, Method, Route
+from domain.pse.vocabulary import Method
 
 
 def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:

@@ -34,5 +34,7 @@ PENDING: Final = Schedule((2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 
 UNSENT: Final = Schedule((1, 2, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), after_end=HOUR)
 # A webhook that could not be applied yet.
 NOTICE: Final = Schedule((1, 2, 5, 15, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY), after_end=DAY)
+# How often a refund looks whether its payment's other refund, which is in doubt, has come out.
+TURN_SECONDS: Final = 5.0
 # How often a person is reminded of a doubt that only a person can end.
 ESCALATION_SECONDS: Final = DAY

@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 _KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
@@ -116,6 +117,9 @@ class Settings:
     )
     host: str = _setting("ESTORNO_HOST", _text, "The address that the API listens on.", "127.0.0.1")
     port: int = _setting("ESTORNO_PORT", _integer(1, 65535), "The port that the API listens on.", 8000)
+    public_url: str = _setting(
+        "ESTORNO_PUBLIC_URL", _url("https", "http"), "Where PSEs and customers reach the API; unset: they cannot.", ""
+    )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", _one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
         "ESTORNO_LOG_LEVEL", _one_of("debug", "info", "warning", "error"), "From which level on is logged.", "info"
@@ -164,6 +168,10 @@ class Settings:
     def owner_url(self) -> str:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
+
+    def webhook_url(self, connection_id: UUID) -> str | None:
+        """Where a PSE is to send the webhooks of a connection, if the outside can reach us."""
+        return f"{self.public_url.rstrip('/')}/webhooks/{connection_id}" if self.public_url else None
 
     def environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""

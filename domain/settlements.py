@@ -5,6 +5,8 @@ A batch is the lines of one report with one effect in one store. PSE_BALANCE fol
 
 import gzip
 import hashlib
+import io
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +22,7 @@ from domain.ledger import Posting
 from domain.lifecycle import Entry
 from domain.matching import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, Effect
 from domain.models import Connection, Report
-from domain.pse.vocabulary import ReportFile
+from domain.pse.reporting import ReportFile
 
 ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
     Effect.CAPTURE: (Entry.PROVE_CAPTURES, False),
@@ -34,10 +36,18 @@ _LINE_COLUMNS: Final = (
     "type",
     "state",
     "payment_reference",
+    "payment_alias",
+    "order_reference",
     "reference",
     "pse_refund_reference",
+    "by_amount",
     "amount",
     "currency",
+    "settled_gross",
+    "settled_fee",
+    "settled_net",
+    "settled_currency",
+    "payout_reference",
     "by_bank",
     "kind",
     "booked_at",
@@ -58,41 +68,43 @@ class Batch:
 
 async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The payments and refunds of ours that the lines name, in the schemas of domain/matching."""
-    references = lines["payment_reference"].unique().to_list()
+    named = pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique().to_list()
     payments = await rows(
-        "SELECT pse_reference AS payment_reference, id::text AS payment_id, store_id::text AS store_id, "
-        "  currency AS payment_currency, captured AS payment_captured "
-        "FROM payments WHERE connection_id = $1 AND pse_reference = ANY($2)",
+        "SELECT pse_reference AS known_reference, order_reference AS known_order, id::text AS payment_id, "
+        "  store_id::text AS store_id, currency AS payment_currency, captured AS payment_captured "
+        "FROM payments WHERE connection_id = $1 AND (pse_reference = ANY($2) OR order_reference = ANY($3))",
         connection.id,
-        references,
+        named,
+        lines["order_reference"].drop_nulls().unique().to_list(),
     )
     refunds = await rows(
         "SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id, r.reference AS refund_reference, "
         "  r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state, r.amount AS refund_amount, "
-        "  r.tax_amount AS refund_tax FROM refunds r JOIN payments p ON p.id = r.payment_id "
-        "WHERE p.connection_id = $1 AND p.pse_reference = ANY($2)",
+        "  r.tax_amount AS refund_tax, coalesce(r.succeeded_at, r.created_at) AS refund_at FROM refunds r "
+        "WHERE r.connection_id = $1 AND r.payment_id = ANY($2::uuid[])",
         connection.id,
-        references,
+        [row["payment_id"] for row in payments],
     )
     return pl.DataFrame(payments, schema=PAYMENT_SCHEMA), pl.DataFrame(refunds, schema=REFUND_SCHEMA)
 
 
-async def settled_elsewhere(connection: Connection, business_date: date, lines: pl.DataFrame) -> pl.DataFrame:
-    """What the valid reports of other dates have settled of the payments that the lines name."""
+async def settled_elsewhere(connection: Connection, name: str, payments: pl.DataFrame) -> pl.DataFrame:
+    """What the other valid reports have settled of these payments of ours."""
     found = await rows(
-        "SELECT l.payment_id::text AS settled_payment_id, l.reference AS settled_reference, "
-        "  l.effect AS settled_effect FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
-        "WHERE r.connection_id = $1 AND r.business_date <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
-        "  AND l.effect <> 'NONE' AND l.payment_reference = ANY($3)",
+        "SELECT l.payment_id::text AS settled_payment_id, coalesce(l.reference, l.pse_refund_reference) AS "
+        "  settled_reference, l.effect AS settled_effect, l.refund_id::text AS settled_refund_id "
+        "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
+        "  AND l.effect <> 'NONE' AND l.payment_id = ANY($3::uuid[])",
         connection.id,
-        business_date,
-        lines["payment_reference"].unique().to_list(),
+        name,
+        payments["payment_id"].to_list(),
     )
     return pl.DataFrame(found, schema=SETTLED_SCHEMA)
 
 
-async def valid_report(connection: Connection, business_date: date) -> Report | None:
-    return await Report.get_or_none(connection_id=connection.id, business_date=business_date, superseded_at=None)
+async def valid_report(connection: Connection, name: str) -> Report | None:
+    return await Report.get_or_none(connection_id=connection.id, name=name, superseded_at=None)
 
 
 async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) -> bool:
@@ -109,14 +121,22 @@ async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) 
 
 
 def digest_of(file: ReportFile) -> str:
-    return hashlib.sha256(file.content).hexdigest()
+    with file.path.open("rb") as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def _packed(file: ReportFile) -> bytes:
+    packed = io.BytesIO()
+    with file.path.open("rb") as raw, gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as into:
+        shutil.copyfileobj(raw, into)
+    return packed.getvalue()
 
 
 async def store(
     connection: Connection, business_date: date, file: ReportFile, lines: pl.DataFrame, request_id: str
 ) -> Report:
     """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction."""
-    old = await valid_report(connection, business_date)
+    old = await valid_report(connection, file.name)
     report_id = uuid4()
     postings: list[Posting] = []
     if old is not None:
@@ -131,7 +151,7 @@ async def store(
         name=file.name,
         digest=digest_of(file),
         content_type=file.content_type,
-        content=gzip.compress(file.content, mtime=0),
+        content=_packed(file),
         totals=totals_of(lines),
     )
     await _copy(report, lines)
@@ -188,7 +208,8 @@ async def _void_orphaned_returns(connection: Connection) -> list[Batch]:
     return await _void(
         "effect IN ('RETURN', 'TAKEN_BACK') AND report_id IN (SELECT id FROM reports WHERE connection_id = $1) "
         "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
-        "  AND out.reference = settlement_lines.reference AND out.voided_at IS NULL "
+        "  AND coalesce(out.reference, out.pse_refund_reference) = "
+        "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference) AND out.voided_at IS NULL "
         "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)",
         [connection.id],
     )

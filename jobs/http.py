@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -21,10 +22,13 @@ from domain import calls
 from domain.calls import About, Received, Sent
 from domain.connections import credentials_of
 from domain.models import Connection
+from domain.pse.connector import Connector
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Connector, Credentials, InDoubt, TokenRefused, Unsent
+from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, Unsent
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
+FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
+_FILE_SECONDS_MAX: Final = 1800.0
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _BREAK_AFTER: Final = 5
 _BREAK_SECONDS: Final = 30.0
@@ -40,6 +44,7 @@ class _Exchange:
     wire: Connector
     order: httpx.Request
     began: bool = False  # the order's own bytes may have left
+    into: Path | None = None  # the file that a successful answer goes to, instead of memory
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
@@ -64,7 +69,7 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
         started = time.monotonic()
         try:
             response = await self._inner.handle_async_request(request)
-            body = await _bounded(response)
+            body = await _taken(response, exchange.into if own and response.status_code == 200 else None)
         except BaseException as error:
             # Cancelled by the total limit or failed by itself: either way support must see how it ended.
             await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
@@ -80,6 +85,23 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
 async def _as_sent(request: httpx.Request, wire: Connector) -> Sent:
     body = (await request.aread()).decode("utf-8", "replace")
     return Sent(request.method, wire.scrub(str(request.url)), dict(request.headers), wire.scrub(body))
+
+
+async def _taken(response: httpx.Response, into: Path | None) -> bytes:
+    if into is None:
+        return await _bounded(response)
+    response.request = _exchange.get().order
+    size = 0
+    try:
+        with into.open("wb") as file:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > FILE_BYTES_MAX:
+                    raise AnswerTooLarge(f"The file is larger than {FILE_BYTES_MAX} bytes.")
+                file.write(chunk)
+    finally:
+        await response.aclose()
+    return f"[a file of {size} bytes]".encode()
 
 
 async def _bounded(response: httpx.Response) -> bytes:
@@ -159,14 +181,26 @@ class Sender:
 
         `send_before` is a deadline of `time.monotonic()`: past it nothing is sent, because somebody else may have.
         """
-        line = await self._line(connection)
         exchange = _Exchange(about, connector(connection.pse), request)
+        return await self._send(connection, exchange, self._seconds_max, send_before)
+
+    async def download(
+        self, connection: Connection, request: httpx.Request, about: About, into: Path
+    ) -> httpx.Response | Unsent | InDoubt:
+        """As `send`, with the body of a 200 written to a file instead of kept in memory."""
+        exchange = _Exchange(about, connector(connection.pse), request, into=into)
+        return await self._send(connection, exchange, _FILE_SECONDS_MAX, None)
+
+    async def _send(
+        self, connection: Connection, exchange: _Exchange, seconds: float, send_before: float | None
+    ) -> httpx.Response | Unsent | InDoubt:
+        line = await self._line(connection)
         token = _exchange.set(exchange)
         try:
             if send_before is not None and time.monotonic() >= send_before:
                 return Unsent("LEASE_PASSED", "The worker was too slow to send within its lease.")
-            async with asyncio.timeout(self._seconds_max):
-                answer = await line.client.send(request, auth=line.auth)
+            async with asyncio.timeout(seconds):
+                answer = await line.client.send(exchange.order, auth=line.auth)
             self._note(line, failed=answer.status_code >= 500)
             return answer
         except TokenRefused as error:

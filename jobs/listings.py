@@ -1,13 +1,16 @@
 """Driving a connector's sans-IO generators: listings of payments and reports, page by page, over the sender."""
 
 import asyncio
+import hashlib
 from collections.abc import Generator
+from pathlib import Path
 from typing import Final, TypeVar
 
 import httpx
 
 from domain.calls import About
 from domain.models import Connection
+from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import InDoubt, Unsent, Wait
 from jobs.http import Sender
 
@@ -48,10 +51,33 @@ async def _fetch(request: httpx.Request, connection: Connection, about: About, s
         if attempt:
             await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
         answer = await sender.send(connection, request, about)
-        if isinstance(answer, httpx.Response) and answer.status_code == 200:
+        if isinstance(answer, httpx.Response) and not _worth_another_try(answer.status_code):
             return answer
         said = _said(answer)
     raise ListingFailed(f"{request.method} {request.url.path} of {connection.name} failed {_TRIES} times: {said}")
+
+
+def _worth_another_try(status: int) -> bool:
+    return status >= 500 or status in (401, 403, 408, 425, 429)
+
+
+async def fetch(
+    report: Built | Download, connection: Connection, about: About, sender: Sender, folder: Path
+) -> ReportFile:
+    """The report in a file of `folder`. Raises ListingFailed."""
+    path = folder / hashlib.sha256(report.name.encode()).hexdigest()
+    if isinstance(report, Built):
+        path.write_bytes(report.content)
+        return ReportFile(report.name, report.content_type, path)
+    said = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+        answer = await sender.download(connection, report.request, about, path)
+        if isinstance(answer, httpx.Response) and answer.status_code == 200:
+            return ReportFile(report.name, report.content_type, path)
+        said = _said(answer)
+    raise ListingFailed(f"Report {report.name} of {connection.name} could not be fetched: {said}")
 
 
 def _said(answer: httpx.Response | Unsent | InDoubt) -> str:

@@ -10,28 +10,33 @@ from domain.idempotency import Cause
 from domain.models import Payment
 from domain.notices import Claimed
 from domain.pse.registry import connector
-from domain.pse.vocabulary import BadAnswer, InDoubt, Notice, Unsent
-from domain.settings import Settings
+from domain.pse.vocabulary import Announced, BadAnswer, InDoubt, NotUnderstood, Told, Unsent
 from jobs.http import Sender
 
 _log = structlog.get_logger()
 
 
-async def apply(notice_id: UUID, sender: Sender, settings: Settings) -> None:
+async def apply(notice_id: UUID, sender: Sender) -> None:
     """Apply one stored webhook, once; what cannot be applied yet is tried later."""
-    claimed = await notices.take(notice_id, settings.secret_key)
+    claimed = await notices.take(notice_id)
     if claimed is None:
         return
     waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
     if waiting:
         await notices.try_later(claimed.notice, claimed.connection, waiting[0])
         return
-    await notices.done(claimed.notice, f"{len(claimed.told)} told")
+    strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]
+    await notices.done(claimed.notice, "; ".join(strange) or f"{len(claimed.told)} told")
     _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
 
 
-async def _apply_one(claimed: Claimed, told: Notice, sender: Sender) -> str | None:
+async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None:
     """None when it is applied, else why not."""
+    if isinstance(told, NotUnderstood):
+        return None
+    if isinstance(told, Announced):
+        await notices.announce(claimed.connection, told)
+        return None
     refund = await notices.match(claimed.connection, told)
     if refund is not None:
         await notices.apply_to(refund, told, claimed.notice)
@@ -60,6 +65,6 @@ async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender)
         return str(error)
     if listed is None:
         return f"The PSE does not know payment {payment.pse_reference}."
-    for known in listed.refunds:
-        await notices.take_in(payment, known, cause)
+    if not await notices.take_in_all(payment, listed.refunds, cause):
+        return "A refund of the payment is in doubt; what became of it is asked first."
     return None

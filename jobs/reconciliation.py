@@ -1,6 +1,8 @@
 """The night: fetch a business date's report, register what was captured, reconcile; catch up on missed nights."""
 
+import tempfile
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +17,7 @@ from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer
 from jobs import payments
 from jobs.http import Sender
-from jobs.listings import ListingFailed, drive
+from jobs.listings import ListingFailed, drive, fetch
 
 _CATCH_UP_DAYS_MAX: Final = 14
 _log = structlog.get_logger()
@@ -31,9 +33,10 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
         period = await reconciliation.period_of(connection, business_date)
         about = About(connection.merchant_id, connection.id, request_id, "REPORT")
         fetched_at = datetime.now(UTC)
-        files = await drive(connector(connection.pse).reports(period), connection, about, sender)
-        for file in files:
-            await reconciliation.reconcile(connection, started, file, fetched_at)
+        listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
+        with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
+            files = [await fetch(report, connection, about, sender, Path(folder)) for report in listed]
+            await reconciliation.reconcile(connection, started, files, fetched_at)
     except (ListingFailed, BadAnswer) as error:
         await reconciliation.fail(started, str(error))
     finished = await ReconciliationRun.get(id=started.id)
@@ -47,7 +50,7 @@ async def ring_the_night(now: datetime) -> int:
     for connection in await Connection.filter(enabled=True):
         zone = (await Merchant.get(id=connection.merchant_id)).zone
         today = now.astimezone(ZoneInfo(zone)).date()
-        done = await _completed(connection)
+        done = await _completed(connection, zone)
         first = max(connection.created_at.astimezone(ZoneInfo(zone)).date(), today - timedelta(days=_CATCH_UP_DAYS_MAX))
         for days in range((today - first).days):
             day = first + timedelta(days=days)
@@ -57,8 +60,12 @@ async def ring_the_night(now: datetime) -> int:
     return rung
 
 
-async def _completed(connection: Connection) -> set[date]:
+async def _completed(connection: Connection, zone: str) -> set[date]:
+    """The dates that were reconciled after they had ended: a run during the day has not seen all of it."""
     found = await rows(
-        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = 'COMPLETED'", connection.id
+        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = 'COMPLETED' "
+        "AND (finished_at AT TIME ZONE $2)::date > business_date",
+        connection.id,
+        zone,
     )
     return {row["business_date"] for row in found}

@@ -1,16 +1,18 @@
 """What happens to a refund by itself: it is sent, asked about, and what the PSE says is recorded."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 
 from domain import attempts, bell, refunds
-from domain.attempts import Ask, Send
+from domain.attempts import Ask, Send, Snapshot, Work
 from domain.calls import About
+from domain.lifecycle import State
 from domain.models import Connection, Refund
 from domain.pse.registry import connector
-from domain.pse.vocabulary import InDoubt, Outcome, Unsent
-from domain.record import Door, Recorded, Source, record
+from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
+from domain.record import Door, Recorded, Source, not_sent, record
 from domain.settings import Settings
 from jobs.http import Sender
 
@@ -32,10 +34,34 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     if work is None:
         return
     with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
-        outcome = await (_send(work, sender) if isinstance(work, Send) else _ask(work, sender))
-        recorded = await record(refund_id, outcome, _source(work), work.cause)
-        _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
+        recorded = await _do(work, sender, settings)
     await _ring_again(refund_id, recorded)
+
+
+async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
+    if isinstance(work, Snapshot):
+        return await _snapshot(work, sender)
+    assert isinstance(work, Send | Ask), "There is no other work."
+    outcome = await (_send(work, sender, settings) if isinstance(work, Send) else _ask(work, sender))
+    recorded = await record(work.refund_id, outcome, _source(work), work.cause)
+    _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
+    return recorded
+
+
+async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
+    connection = await Connection.get(id=work.connection_id)
+    wire = connector(connection.pse)
+    request = wire.snapshot(work.order)
+    assert request is not None, "A connector whose look-up is a listing can list."
+    answer = await sender.send(connection, request, _about(work, "LOOK_UP"))
+    if isinstance(answer, Unsent | InDoubt):
+        return await not_sent(work.refund_id, answer.code, answer.message)
+    try:
+        known = wire.read_snapshot(work.order, answer)
+    except BadAnswer as error:
+        return await not_sent(work.refund_id, "UNREADABLE", str(error))
+    await attempts.keep_snapshot(work.refund_id, known)
+    return Recorded(State.REQUESTED, 0)
 
 
 def _source(work: Send | Ask) -> Source:
@@ -44,14 +70,15 @@ def _source(work: Send | Ask) -> Source:
     return Source(Door.LOOK_UP, attempt=work.attempt, asked_at=work.asked_at)
 
 
-async def _send(work: Send, sender: Sender) -> Outcome:
+async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     connection = await Connection.get(id=work.connection_id)
     wire = connector(connection.pse)
+    order = replace(work.order, webhook_url=settings.webhook_url(connection.id))
     about = _about(work, "REFUND")
-    answer = await sender.send(connection, wire.refund(work.order), about, send_before=work.send_before)
+    answer = await sender.send(connection, wire.refund(order), about, send_before=work.send_before)
     if isinstance(answer, Unsent | InDoubt):
         return answer
-    return wire.read_refund(work.order, answer)
+    return wire.read_refund(order, answer)
 
 
 async def _ask(work: Ask, sender: Sender) -> Outcome:
@@ -66,7 +93,7 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
     return wire.read_look_up(work.order, answer)
 
 
-def _about(work: Send | Ask, purpose: str) -> About:
+def _about(work: Work, purpose: str) -> About:
     return About(
         merchant_id=work.merchant_id,
         connection_id=work.connection_id,

@@ -36,7 +36,7 @@ async def refund(ctx: Context, subject: str) -> None:
 
 
 async def notice(ctx: Context, subject: str) -> None:
-    await notice_jobs.apply(UUID(subject), ctx["sender"], ctx["settings"])
+    await notice_jobs.apply(UUID(subject), ctx["sender"])
 
 
 async def reconcile(ctx: Context, subject: str) -> None:

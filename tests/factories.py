@@ -1,6 +1,6 @@
 """Makers of what tests need, through the same doors as everybody else."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -20,6 +20,7 @@ from domain.refunds import NewRefund
 
 OwnerRows = Callable[..., Awaitable[list[Any]]]  # runs SQL as the database's owner: the test's hand on the clock
 KEY = b"k" * 32
+SECRETS = {"client_secret": "sandbox-secret", "webhook_secret": "hook-secret-of-the-test"}
 CAUSE = Cause("request-of-the-test", "tester")
 
 
@@ -51,7 +52,9 @@ async def a_shop(
     base_url: str = "http://127.0.0.1:1/pix/v2",
     token_url: str | None = None,
     name: str = "Loja",
-    webhook_secret: str = "hook-secret-of-the-test",
+    report_url: str | None = None,
+    client_id: str = "estorno",
+    secrets: Mapping[str, str] = SECRETS,
 ) -> Shop:
     merchant = await Merchant.create(id=uuid4(), name=name, country="BR", zone="America/Sao_Paulo")
     store = await Store.create(id=uuid4(), merchant_id=merchant.id, code="sp", name="Sao Paulo", payee_key="sp@loja")
@@ -59,10 +62,11 @@ async def a_shop(
         pse=pse,
         name=f"{pse}-main",
         base_url=base_url,
-        client_id="estorno",
-        secrets={"client_secret": "sandbox-secret", "webhook_secret": webhook_secret},
+        client_id=client_id,
+        secrets=secrets,
         default_store_id=store.id,
         token_url=token_url,
+        report_url=report_url,
     )
     return Shop(merchant, store, await connections.create(merchant.id, new, KEY))
 
@@ -75,6 +79,8 @@ async def a_payment(
     days_ago: float = 0.01,
     reference: str | None = None,
     method: Method = Method.PIX,
+    currency: str = "BRL",
+    order: str | None = None,
 ) -> Payment:
     captured_at = datetime.now(UTC) - timedelta(days=days_ago)
     new = NewPayment(
@@ -82,15 +88,16 @@ async def a_payment(
         store_code=shop.store.code,
         pse_reference=reference or an_e2eid(captured_at),
         method=method,
-        amount=Money(amount, "BRL"),
+        amount=Money(amount, currency),
         captured_at=captured_at,
+        order_reference=order,
         tax=Tax(tax, "18.00", "NFe 1", captured_at.strftime("%Y-%m")) if tax else None,
     )
     return (await payments.register(shop.id, new, a_key(), CAUSE, KEY)).payment
 
 
 async def a_refund(shop: Shop, payment: Payment, amount: int | None = None, key: str | None = None) -> Refund:
-    new = NewRefund(payment.id, Money(amount, "BRL") if amount else None, Reason.CUSTOMER_REQUEST)
+    new = NewRefund(payment.id, Money(amount, payment.currency) if amount else None, Reason.CUSTOMER_REQUEST)
     return (await refunds.request(shop.id, new, key or a_key(), CAUSE)).refund
 
 

@@ -8,18 +8,26 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from api import webhooks
 from domain.attempts import postpone
+from domain.database import rows
+from domain.lifecycle import State
 from domain.models import Payment, Refund
 from domain.settings import Settings
-from jobs import refunds
+from jobs import notices, refunds
 from jobs.http import Sender
 from jobs.servers import free_port
-from tests.factories import KEY, Shop, a_payment
+from tests.accounts import ACCOUNTS
+from tests.factories import KEY, OwnerRows, Shop, a_payment, a_shop
+from tests.lab_connector import Lab
 from tests.sandbox.app import create
 from tests.sandbox.client import SandboxClient
 
-_STEPS_MAX = 60
+_STEPS_MAX = 200
+_PAUSE_SECONDS = 0.03
 
 
 def quick_settings(**changed: Any) -> Settings:
@@ -52,6 +60,25 @@ async def a_sandbox() -> AsyncIterator[SandboxClient]:
         yield SandboxClient(url, http)
 
 
+async def a_shop_at(sandbox: SandboxClient) -> Shop:
+    """A shop whose account is at the sandbox's PSE."""
+    account = ACCOUNTS[sandbox.pse]
+    return await a_shop(
+        pse=sandbox.pse,
+        base_url=f"{sandbox.url}{account.path}",
+        token_url=f"{sandbox.url}{account.token_path}" if account.token_path else None,
+        report_url=f"{sandbox.url}{account.report_path}" if account.report_path else None,
+        client_id=account.client_id,
+        secrets=account.secrets,
+    )
+
+
+async def set_abilities(sandbox: SandboxClient, lab: Lab) -> None:
+    """Give the laboratory PSE the abilities that its connector believes in."""
+    key = lab.able.key_lifetime is not None
+    await sandbox.at("lab").post("abilities", key=key, look_up=lab.able.look_up.value)
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a test of the worker plays with."""
@@ -63,20 +90,73 @@ class World:
 
     async def payment(self, *moods: str, amount: int = 10_000, seconds: float | None = None, **more: Any) -> Payment:
         """A payment that both sides know."""
-        reference = await self.sandbox.capture(amount, *moods, seconds=seconds)
-        return await a_payment(self.shop, amount=amount, reference=reference, **more)
+        account = ACCOUNTS[self.sandbox.pse]
+        facts = {"method": account.method, "currency": account.currency, **more}
+        told = {"method": facts["method"].value, "currency": facts["currency"], "order": facts.get("order")}
+        told = {name: value for name, value in told.items() if value is not None}
+        told |= {"webhook_moods": facts.pop("webhook_moods", [])}
+        reference = await self.sandbox.capture(amount, *moods, seconds=seconds, **told)
+        return await a_payment(self.shop, amount=amount, reference=reference, **facts)
 
     async def step(self, refund: Refund) -> Refund:
-        """One step of the worker, now."""
+        """One step of the worker, now; a snapshot before the first send is not a step of its own."""
         await postpone(refund.id, 0)
+        before = await Refund.get(id=refund.id)
         await refunds.step(refund.id, self.sender, self.settings)
+        after = await Refund.get(id=refund.id)
+        if before.known_before is None and after.known_before is not None:
+            await refunds.step(refund.id, self.sender, self.settings)
         return await Refund.get(id=refund.id)
 
-    async def finish(self, refund: Refund) -> Refund:
-        """Steps until nothing more is expected, without waiting for the clock."""
+    async def finish(
+        self, refund: Refund, owner_rows: OwnerRows | None = None, *, wait_for: State | None = None
+    ) -> Refund:
+        """Steps, and webhooks as they come, until nothing more is expected, without waiting for the schedule.
+
+        `owner_rows`: make each send a minute old, so that a PSE's "unknown" is believed. `wait_for`: a state to reach.
+        """
         for _ in range(_STEPS_MAX):
+            await self.apply_notices()
             refund = await Refund.get(id=refund.id)
-            if refund.due_at is None or refund.needs_person_since is not None:
+            if refund.needs_person_since is not None:
                 return refund
-            await self.step(refund)
+            if refund.state is wait_for or (refund.due_at is None and wait_for is None):
+                return refund
+            if refund.due_at is not None:
+                if owner_rows is not None:
+                    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 minute'")
+                await self.step(refund)
+            await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError(f"The refund is still {refund.state} after {_STEPS_MAX} steps.")
+
+    async def apply_notices(self) -> None:
+        """What the worker does with webhooks that are due."""
+        for row in await rows(
+            "SELECT id FROM notices WHERE due_at <= now() AND applied_at IS NULL ORDER BY received_at"
+        ):
+            await notices.apply(row["id"], self.sender)
+
+    async def name_of(self, payment: Payment) -> str:
+        """What the PSE calls the payment's newest refund."""
+        refund = await Refund.filter(payment_id=payment.id).order_by("-created_at").first()
+        assert refund is not None, "Nothing was refunded yet."
+        return refund.pse_refund_reference or refund.reference
+
+    async def until_paid(self, payment: Payment, amount: int) -> None:
+        """Wait until that much has left at the PSE."""
+        for _ in range(_STEPS_MAX):
+            if await self.sandbox.paid(payment.pse_reference) == amount:
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError("The money did not leave.")
+
+
+@asynccontextmanager
+async def listening(sandbox: SandboxClient, shop: Shop, settings: Settings) -> AsyncIterator[Settings]:
+    """Our webhook address behind a real socket, known to the sandbox's PSE; the settings that tell it to others."""
+    app = Starlette(routes=[Route(path, webhooks.receive, methods=["POST"]) for path in webhooks.PATHS])
+    async with served(app) as url:
+        app.state.settings = settings = settings.with_(public_url=url)
+        address = f"{settings.webhook_url(shop.connection.id)}{ACCOUNTS[sandbox.pse].hook}"
+        await sandbox.post("webhooks", key="sp@loja", url=address)
+        yield settings

@@ -3,16 +3,17 @@
 from domain.models.access import DemoMark, Merchant, Store, Token
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
-from domain.models.connections import Connection
+from domain.models.connections import Connection, RefusedWebhook
 from domain.models.events import Event
 from domain.models.ledger import LedgerEntry
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
-from domain.models.settlements import Report, SettlementLine
+from domain.models.settlements import AnnouncedReport, Report, SettlementLine
 
 __all__ = [
+    "AnnouncedReport",
     "Answer",
     "Attempt",
     "Call",
@@ -29,6 +30,7 @@ __all__ = [
     "Payment",
     "ReconciliationRun",
     "Refund",
+    "RefusedWebhook",
     "Report",
     "SettlementLine",
     "Store",

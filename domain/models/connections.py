@@ -20,6 +20,7 @@ class Connection(Model):
     name = fields.CharField(max_length=64)
     base_url = fields.CharField(max_length=500)
     token_url = fields.CharField(max_length=500, null=True)
+    report_url = fields.CharField(max_length=500, null=True)  # where reports are fetched, where that is another host
     client_id = fields.CharField(max_length=200)
     sealed_secrets = fields.BinaryField()  # AES-GCM, bound to this row (domain/secrets)
     default_store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
@@ -32,3 +33,19 @@ class Connection(Model):
     class Meta:
         table = "connections"
         unique_together = (("merchant_id", "name"),)
+
+
+class RefusedWebhook(Model):
+    """How many webhooks of a day did not prove that they come from the PSE; nothing else of them is kept."""
+
+    id = fields.BigIntField(primary_key=True)
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    day = fields.DateField()  # UTC
+    times = fields.IntField(default=1)
+
+    class Meta:
+        table = "refused_webhooks"
+        unique_together = (("connection_id", "day"),)

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from domain.models.connections import Connection
     from domain.models.payments import Payment
     from domain.models.refunds import Refund
-    from domain.models.settlements import Report
 
 
 class ReconciliationRun(Model):
@@ -26,10 +25,6 @@ class ReconciliationRun(Model):
     connection_id: UUID
     business_date = fields.DateField()
     state = fields.CharField(max_length=16)
-    report: "fields.ForeignKeyNullableRelation[Report]" = fields.ForeignKeyField(
-        "models.Report", on_delete=fields.RESTRICT, null=True, db_index=False
-    )
-    report_id: UUID | None
     manifest = fields.JSONField[dict[str, Any]]()
     error = fields.CharField(max_length=500, null=True)
     times = fields.IntField(default=1)

@@ -41,6 +41,8 @@ class Refund(Model):
     )
     retry_of_id: UUID | None
     pse_refund_reference = fields.CharField(max_length=100, null=True)
+    # The PSE's ids of the payment's refunds before the first send, where only a listing can tell ours from them.
+    known_before = fields.JSONField[list[str]](null=True)
     failure_code = fields.CharField(max_length=100, null=True)
     failure_message = fields.CharField(max_length=500, null=True)
     sequence = fields.IntField(default=0)  # of its last event

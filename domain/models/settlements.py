@@ -42,11 +42,19 @@ class SettlementLine(Model):
     line = fields.BigIntField()
     type = fields.CharField(max_length=16)
     state = fields.CharField(max_length=16)
-    payment_reference = fields.CharField(max_length=100)
+    payment_reference = fields.CharField(max_length=100, null=True)
+    payment_alias = fields.CharField(max_length=100, null=True)
+    order_reference = fields.CharField(max_length=100, null=True)
     reference = fields.CharField(max_length=100, null=True)
     pse_refund_reference = fields.CharField(max_length=100, null=True)
+    by_amount = fields.BooleanField(default=False)  # no id of the refund is told: matched by payment and amount
     amount = fields.BigIntField()
     currency = fields.CharField(max_length=3)
+    settled_gross = fields.DecimalField(max_digits=28, decimal_places=8, null=True)  # major units of settled_currency
+    settled_fee = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
+    settled_net = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
+    settled_currency = fields.CharField(max_length=3, null=True)
+    payout_reference = fields.CharField(max_length=100, null=True)
     by_bank = fields.BooleanField()
     kind = fields.CharField(max_length=32, null=True)
     booked_at = fields.DatetimeField()
@@ -58,3 +66,19 @@ class SettlementLine(Model):
 
     class Meta:
         table = "settlement_lines"
+
+
+class AnnouncedReport(Model):
+    """A report that a webhook has announced; it is fetched by the next run."""
+
+    id = fields.BigIntField(primary_key=True)
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    name = fields.CharField(max_length=200)
+    announced_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "announced_reports"
+        unique_together = (("connection_id", "name"),)

@@ -6,47 +6,43 @@ PUT is not a replay: an id used before is an error, so every doubt is ended by a
 import hmac
 import json
 import re
-from collections.abc import Generator, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
-import polars as pl
 
 from domain.money import Money, MoneyError
-from domain.pse import pix_listing
+from domain.pse import capabilities, pix_listing
+from domain.pse.capabilities import Capability
 from domain.pse.oauth import ClientCredentials
-from domain.pse.pix_codes import EXPLANATIONS
 from domain.pse.pix_listing import BadPix
+from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
     BadNotice,
     BadSignature,
-    Capability,
     CapturedPayment,
     Credentials,
     Declined,
     InDoubt,
     Method,
     Notice,
+    NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
-    ReportFile,
     Returned,
-    Route,
     Succeeded,
+    Told,
     Unsent,
     Wait,
     WebhookRequest,
 )
 
 SCOPE: Final = "pix.read pix.write"
-WINDOW: Final = timedelta(days=90)
-# A look-up that lags behind the write was seen at PSPs of every rail; ten seconds is longer than any we know of.
-_GRACE: Final = timedelta(seconds=10)
 _DESCRIPTION_MAX: Final = 140
 _REFERENCE: Final = re.compile(r"[a-zA-Z0-9]{1,35}")
 _ACCESS: Final = (401, 403)
@@ -66,23 +62,19 @@ class Pix:
     """The connector. Stateless: all it needs is in its arguments."""
 
     name = "pix"
-    capabilities: Mapping[Method, Capability] = {
-        Method.PIX: Capability(
-            route=Route.ORIGINAL,
-            partial=True,
-            several=True,
-            window=WINDOW,
-            key_lifetime=None,
-            look_up=True,
-            look_up_grace=_GRACE,
-            source="bacen/pix-api 2.9.0",
-        )
-    }
+    capabilities: Mapping[Method, Capability] = capabilities.load("pix")
+    report_lag_days: int | None = 0
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """OAuth2 client credentials; the token URL is the PSP's own."""
         token_url = credentials.token_url or f"{credentials.base_url}/oauth/token"
         return ClientCredentials(token_url, credentials.client_id, credentials.secrets["client_secret"], SCOPE)
+
+    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
+        return None
+
+    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
+        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`PUT /pix/{e2eid}/devolucao/{id}` with our reference as id."""
@@ -135,7 +127,7 @@ class Pix:
         except (ValueError, BadPix) as error:
             raise BadAnswer(f"The look-up of the Pix cannot be read: {error}") from error
 
-    def read_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> list[Notice]:
+    def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         """No signature exists: the path's secret says who calls, and a notice only makes us ask.
 
         The PSP posts to `{webhookUrl}/pix`; the secret is the last segment of webhookUrl.
@@ -146,20 +138,23 @@ class Pix:
         given = segments[-1] if segments else ""
         if not hmac.compare_digest(given.encode(), credentials.secrets["webhook_secret"].encode()):
             raise BadSignature("The address of the webhook does not carry the connection's secret.")
-        return _notices(request.body)
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
+        return _told(request.body)
 
     def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
         listed = yield from pix_listing.pages(period.base_url, period.start, period.end)
         return [pix_listing.payment_of(raw) for raw in listed]
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[ReportFile]]:
+    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         """No report file exists: the listing of the payments of D-91 to D, refunds included, is the report of D."""
         start = period.start - pix_listing.LOOK_BACK
         listed = yield from pix_listing.pages(period.base_url, start, period.end)
         return [pix_listing.as_file(listed, period)]
 
-    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
-        return pix_listing.lines(file, period)
+    def read_report(self, file: ReportFile, period: Period) -> Report:
+        """Its paging is its proof: `quantidadeTotalDeItens` was compared with what the pages held."""
+        return Report(pix_listing.lines(file, period), "quantidadeTotalDeItens equals the Pix listed on all pages.")
 
     def request_id(self, response: httpx.Response) -> str | None:
         found = response.headers.get("x-correlation-id") or response.headers.get("x-request-id")
@@ -167,9 +162,6 @@ class Pix:
             problem = _json(response)
             found = problem.get("correlationId") if isinstance(problem, dict) else None
         return found if isinstance(found, str) else None
-
-    def explain(self, code: str) -> str | None:
-        return EXPLANATIONS.get(code)
 
     def scrub(self, text: str) -> str:
         for pattern, replacement in _SCRUB:
@@ -244,15 +236,16 @@ def _mismatch(order: RefundOrder, answer: dict[str, Any]) -> InDoubt | None:
     return InDoubt("ECHO_MISMATCH", f"The PSP holds another refund: {said}.", needs_person=True)
 
 
-def _notices(body: bytes) -> list[Notice]:
+def _told(body: bytes) -> list[Told]:
     try:
         told = json.loads(body)
         listed = told["pix"]
         if not isinstance(listed, list):
             raise TypeError
-        return [notice for raw in listed for notice in _notices_of(raw)]
+        found: list[Told] = [notice for raw in listed for notice in _notices_of(raw)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadNotice('The body is not {"pix": [...]} as the Pix API defines it.') from error
+    return found or [NotUnderstood("Pix received, without a refund")]
 
 
 def _notices_of(raw: Mapping[str, Any]) -> list[Notice]:

@@ -14,8 +14,8 @@ import httpx
 import polars as pl
 
 from domain.money import Money, MoneyError
+from domain.pse.reporting import REPORT_SCHEMA, Built, ReportFile
 from domain.pse.vocabulary import (
-    REPORT_SCHEMA,
     Accepted,
     BadAnswer,
     CapturedPayment,
@@ -23,7 +23,6 @@ from domain.pse.vocabulary import (
     KnownRefund,
     Method,
     Period,
-    ReportFile,
     Succeeded,
     Wait,
 )
@@ -184,12 +183,11 @@ def _moment(value: Any, name: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def as_file(listed: list[dict[str, Any]], period: Period) -> ReportFile:
+def as_file(listed: list[dict[str, Any]], period: Period) -> Built:
     """The listing as one file: the same content always gives the same bytes."""
     ordered = sorted(listed, key=lambda raw: str(raw.get("endToEndId")))
     content = json.dumps({"pix": ordered}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    day = period.start.astimezone(ZoneInfo(period.zone)).date()
-    return ReportFile(f"pix-{day}.json", content, "application/json")
+    return Built(f"pix-{period.business_date}.json", "application/json", content)
 
 
 def lines(file: ReportFile, period: Period) -> pl.LazyFrame:
@@ -197,9 +195,9 @@ def lines(file: ReportFile, period: Period) -> pl.LazyFrame:
     (or no longer) DEVOLVIDO, whatever its day, so that a changed status is seen. Raises BadAnswer.
     """
     zone = ZoneInfo(period.zone)
-    day = period.start.astimezone(zone).date()
+    day = period.business_date
     found: list[dict[str, Any]] = []
-    for raw in json.loads(file.content)["pix"]:
+    for raw in json.loads(file.path.read_bytes())["pix"]:
         payment = payment_of(raw)
         if payment.captured_at.astimezone(zone).date() == day:
             found.append(_capture_line(payment))
@@ -209,6 +207,7 @@ def lines(file: ReportFile, period: Period) -> pl.LazyFrame:
                 found.append(_refund_line(payment, refund, booked))
     for number, line in enumerate(found, start=1):
         line["line"], line["business_date"] = number, day
+        line["by_amount"] = False
     return pl.LazyFrame(found, schema=dict(REPORT_SCHEMA))
 
 

@@ -1,9 +1,12 @@
 """The PSEs we speak to, by name."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from domain.pse.capabilities import Capability
+from domain.pse.connector import Connector
 from domain.pse.pix import Pix
-from domain.pse.vocabulary import Capability, Connector, Method
+from domain.pse.vocabulary import Method
 
 
 class UnknownPse(LookupError):
@@ -28,6 +31,11 @@ def connector(name: str) -> Connector:
         return _CONNECTORS[name]
     except KeyError:
         raise UnknownPse(f"{name!r} is no PSE we know; known are {', '.join(sorted(_CONNECTORS))}.") from None
+
+
+def connectors() -> Mapping[str, Connector]:
+    """Every connector by its name."""
+    return dict(sorted(_CONNECTORS.items()))
 
 
 def capability(name: str, method: Method) -> Capability:

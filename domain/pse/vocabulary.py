@@ -1,13 +1,10 @@
 """The words every connector and its caller share. Pure data: no network, no database."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
-
-import httpx
-import polars as pl
+from zoneinfo import ZoneInfo
 
 from domain.money import Money
 
@@ -21,29 +18,30 @@ class Method(StrEnum):
     SPEI = "SPEI"
     PSE_COLOMBIA = "PSE_COLOMBIA"
     CARD = "CARD"
+    BANK_TRANSFER = "BANK_TRANSFER"
 
 
-class Route(StrEnum):
-    """Where a refund of this method goes."""
+class DestinationKind(StrEnum):
+    """What names an account that money can be paid to."""
 
-    ORIGINAL = "ORIGINAL"
-    PAYOUT_WITH_BANK_DATA = "PAYOUT_WITH_BANK_DATA"
-    EMAIL_COLLECT = "EMAIL_COLLECT"
-    UNSUPPORTED = "UNSUPPORTED"
+    PIX_KEY = "PIX_KEY"
+    BR_BANK_ACCOUNT = "BR_BANK_ACCOUNT"
+    MX_CLABE = "MX_CLABE"
+    CO_BANK_ACCOUNT = "CO_BANK_ACCOUNT"
+    EMAIL = "EMAIL"  # where the PSE itself asks the customer
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
-    """What one PSE can do for one method, with the document that says so."""
+class Destination:
+    """Where the money goes when there is no way back. `values` by kind; never in a repr, a log or a call.
 
-    route: Route
-    partial: bool
-    several: bool
-    window: timedelta | None  # from capture to the last moment a refund may be asked for; None: no limit
-    key_lifetime: timedelta | None  # how long our reference works as idempotency key; None: it does not replay
-    look_up: bool  # a refund can be asked for by our reference
-    look_up_grace: timedelta  # "unknown to us" is believed only this long after the last send
-    source: str
+    All but EMAIL: holder_name, holder_tax_id. PIX_KEY: pix_key. BR_BANK_ACCOUNT: bank_code, branch, account,
+    account_type (CHECKING, SAVINGS, PAYMENT). MX_CLABE: clabe. CO_BANK_ACCOUNT: bank_code, account, account_type.
+    EMAIL: email.
+    """
+
+    kind: DestinationKind
+    values: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Credentials:
     """A merchant's account at a PSE. Secrets never show in a repr."""
 
     base_url: str  # host and path prefix, without a trailing slash
-    client_id: str
+    client_id: str  # the merchant's account at the PSE
     secrets: Mapping[str, str] = field(repr=False)
     token_url: str | None = None
 
@@ -70,6 +68,11 @@ class RefundOrder:
     attempt: int  # 1 for the first send
     succeeded: bool  # the PSE has already said that the money left
     description: str | None = None
+    client_id: str = ""  # the merchant's account at the PSE
+    # The PSE's ids of the payment's refunds that are not this one: listed before the first send, or our other refunds'.
+    not_ours: frozenset[str] = frozenset()
+    destination: Destination | None = None
+    webhook_url: str | None = None  # where the PSE is to tell, where it wants to know it with each order
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,15 @@ class Period:
     start: datetime
     end: datetime
     zone: str
+    client_id: str = ""  # the merchant's account at the PSE
+    report_url: str | None = None  # where reports are fetched, where that is another host
+    announced: tuple[str, ...] = ()  # reports that a webhook has announced, by name, oldest first, not yet fetched
+    fetched: tuple[str, ...] = ()  # the newest reports that were fetched, by name
+
+    @property
+    def business_date(self) -> date:
+        """The business date that begins with the period."""
+        return self.start.astimezone(ZoneInfo(self.zone)).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,24 @@ class Notice:
     pse_refund_reference: str | None
     outcome: Outcome | None
     by_bank: bool = False
+    amount: Money | None = None  # of the refund, if it is told: another amount than ours is never applied
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A webhook tells that a report can be fetched."""
+
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """A webhook tells something that this connector does not know; it is kept and shown, and moves nothing."""
+
+    what: str
+
+
+Told = Notice | Announced | NotUnderstood
 
 
 class TokenRefused(Exception):
@@ -205,78 +235,7 @@ class BadAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFile:
-    """A report as fetched: the bytes to keep, and what they are."""
-
-    name: str
-    content: bytes
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wait:
     """A connector's wish to be resumed after so many seconds (a report that is being made)."""
 
     seconds: float
-
-
-# The canonical columns of a report, in this order. Amounts in minor units; `type` is one of CAPTURE, REFUND; `state` is
-# one of SUCCEEDED, PENDING, FAILED; `booked_at` is the PSE's time (UTC); `business_date` is in the period's zone.
-REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {
-    "line": pl.Int64(),
-    "type": pl.String(),
-    "state": pl.String(),
-    "payment_reference": pl.String(),
-    "reference": pl.String(),
-    "pse_refund_reference": pl.String(),
-    "amount": pl.Int64(),
-    "currency": pl.String(),
-    "by_bank": pl.Boolean(),
-    "kind": pl.String(),
-    "booked_at": pl.Datetime("us", "UTC"),
-    "business_date": pl.Date(),
-}
-
-
-class Connector(Protocol):
-    """One PSE's wire, stateless: it builds requests and reads answers, and never touches a network."""
-
-    name: str
-    capabilities: Mapping[Method, Capability]
-
-    def auth(self, credentials: Credentials) -> httpx.Auth: ...
-
-    def refund(self, order: RefundOrder) -> httpx.Request: ...
-
-    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome: ...
-
-    def look_up(self, order: RefundOrder) -> httpx.Request | None: ...
-
-    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome: ...
-
-    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
-        """Ask for one payment with all its refunds; None where the PSE cannot be asked."""
-
-    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        """The payment, None when the PSE does not know it. Raises BadAnswer."""
-
-    def read_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> list[Notice]:
-        """Raises BadSignature, BadNotice."""
-
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """Payments captured in the period. Raises BadAnswer."""
-
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[ReportFile]]:
-        """The raw report of the business date whose local midnight-to-midnight the period is. Raises BadAnswer."""
-
-    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
-        """The report's lines in the columns of REPORT_SCHEMA. Raises BadAnswer."""
-
-    def request_id(self, response: httpx.Response) -> str | None:
-        """The PSE's own id of the exchange, for its support desk."""
-
-    def explain(self, code: str) -> str | None:
-        """What one of this PSE's codes means and what to do about it, in English; None for an unknown code."""
-
-    def scrub(self, text: str) -> str:
-        """`text` (a body or URL of this wire) without secrets and personal data, fit for a log."""

@@ -18,7 +18,7 @@ _SIGNS = {"CAPTURE": 1, "REFUND": -1, "RETURN": 1, "MED": -1}
 
 async def oracle(day: "Day") -> dict[str, Any]:
     """The log that the sandbox keeps at its own layer."""
-    answer = await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/log")
+    answer = await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/pix/log")
     answer.raise_for_status()
     told: dict[str, Any] = answer.json()
     return told

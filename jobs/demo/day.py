@@ -48,7 +48,7 @@ class Day:
             self.broken.append(promise)
 
     async def sandbox(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/{path}", json=body)
+        answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/pix/{path}", json=body)
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
@@ -88,7 +88,7 @@ async def _register(day: Day) -> list[dict[str, Any]]:
 
 async def _register_with_tax(day: Day, client: Client, movement: dict[str, Any]) -> None:
     listed = await day.http.get(
-        f"{day.stage.addresses.sandbox_url}/_admin/payment", params={"payment": movement["payment"]}
+        f"{day.stage.addresses.sandbox_url}/_admin/pix/payment", params={"payment": movement["payment"]}
     )
     facts = listed.json()
     tax = movement["amount"] * _VAT_PERCENT // (100 + _VAT_PERCENT)
@@ -100,7 +100,7 @@ async def _register_with_tax(day: Day, client: Client, movement: dict[str, Any])
         "method": "PIX",
         "amount": {**money, "minorUnits": str(movement["amount"])},
         "capturedAt": facts["captured_at"],
-        "orderReference": facts["txid"],
+        "orderReference": facts["order"],
         "customerTaxId": "52998224725",
         "tax": {"amount": {**money, "minorUnits": str(tax)}, "rate": f"{_VAT_PERCENT}.00", "document": "NF-e 1"},
         "idempotencyKey": str(uuid4()),

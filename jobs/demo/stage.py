@@ -95,7 +95,9 @@ async def prepare(settings: Settings, addresses: Addresses, http: httpx.AsyncCli
     connection = await connections.create(merchant.id, new, settings.secret_key)
     for key in _KEYS:
         url = f"{addresses.api_url}/webhooks/{connection.id}/{hook}"
-        (await http.post(f"{addresses.sandbox_url}/_admin/webhooks", json={"key": key, "url": url})).raise_for_status()
+        (
+            await http.post(f"{addresses.sandbox_url}/_admin/pix/webhooks", json={"key": key, "url": url})
+        ).raise_for_status()
     too_old = await _capture(http, addresses)
     tokens = {role: await create_token(merchant.id, role, f"demo {role.lower()}", _TOKEN_LIFETIME) for role in Role}
     return Stage(addresses, merchant, connection, tokens, too_old)
@@ -109,11 +111,11 @@ async def _capture(http: httpx.AsyncClient, addresses: Addresses) -> str:
             "amount": Money.parse(f"{50 + number * 7}.{number:02}", "BRL").minor_units,
             "captured_at": (now - timedelta(days=age, minutes=number)).isoformat(),
             "key": _KEYS[number % len(_KEYS)],
-            "txid": f"demo{number:028d}",
+            "order": f"demo{number:028d}",
         }
         for number, age in enumerate(ages)
     ]
-    answer = await http.post(f"{addresses.sandbox_url}/_admin/payments", json={"payments": captured})
+    answer = await http.post(f"{addresses.sandbox_url}/_admin/pix/payments", json={"payments": captured})
     answer.raise_for_status()
     made: list[str] = answer.json()["payments"]
     return made[0]

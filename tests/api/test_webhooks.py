@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from domain.models import Notice
+from domain.models import Notice, RefusedWebhook
 from tests.api.conftest import Asker, Enter
 
 BODY = {"pix": [{"endToEndId": "E1", "devolucoes": [{"id": "abc", "status": "DEVOLVIDO"}]}]}
@@ -42,10 +42,18 @@ async def test_an_unknown_address_is_404(enter: Enter, path: str, status: int) -
     assert (await asker.http.post(asker.url + path, json=BODY)).status_code == status
 
 
-async def test_an_unreadable_webhook_is_400_and_not_stored(enter: Enter) -> None:
+async def test_an_authentic_webhook_that_cannot_be_read_is_kept_and_answered(enter: Enter) -> None:
     asker = await enter()
-    assert (await asker.http.post(_url(asker), content=b"{")).status_code == 400
+    assert (await asker.http.post(_url(asker), content=b"{")).status_code == 200
+    assert bytes((await Notice.get()).body) == b"{"
+
+
+async def test_of_a_webhook_that_is_not_authentic_only_the_number_is_kept(enter: Enter) -> None:
+    asker = await enter()
+    for _ in range(2):
+        assert (await asker.http.post(_url(asker, "wrong"), json=BODY)).status_code == 401
     assert not await Notice.exists()
+    assert (await RefusedWebhook.get()).times == 2
 
 
 async def test_a_webhook_is_only_posted(enter: Enter) -> None:

@@ -45,7 +45,9 @@ UNIQUE = {
     "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "currency")},
     "reconciliation_runs": {("connection_id", "business_date")},
     "refunds": {("reference",), ("retry_of_id",)},
-    "reports": {("connection_id", "business_date")},
+    "announced_reports": {("connection_id", "name")},
+    "refused_webhooks": {("connection_id", "day")},
+    "reports": {("connection_id", "name")},
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
     "answers": {("call_id",)},
     "stores": {("merchant_id", "code"), ("merchant_id", "payee_key")},
@@ -60,10 +62,29 @@ PARTIAL = {
     "refunds_due": "due_at IS NOT NULL",
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
+    "settlement_lines_of_payment": "voided_at IS NULL",
     "settlement_lines_settle_once": "voided_at IS NULL",
 }
-APPEND_ONLY = {"answers", "calls", "events", "idempotency_keys", "ledger_entries", "notice_refunds"}
-KEPT = {"attempts", "doubt_verdicts", "findings", "notices", "payments", "refunds", "reports", "settlement_lines"}
+APPEND_ONLY = {
+    "announced_reports",
+    "answers",
+    "calls",
+    "events",
+    "idempotency_keys",
+    "ledger_entries",
+    "notice_refunds",
+}
+KEPT = {
+    "attempts",
+    "doubt_verdicts",
+    "findings",
+    "notices",
+    "payments",
+    "refunds",
+    "refused_webhooks",
+    "reports",
+    "settlement_lines",
+}
 
 
 async def test_every_intended_check_is_there_and_no_other() -> None:

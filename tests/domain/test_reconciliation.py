@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +15,8 @@ from domain import database, invariants, ledger, reconciliation
 from domain.findings import FindingKind
 from domain.lifecycle import Account, State
 from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
-from domain.pse.vocabulary import Declined, InDoubt, ReportFile, Succeeded
+from domain.pse.reporting import ReportFile
+from domain.pse.vocabulary import Declined, InDoubt, Succeeded
 from domain.record import Door, Source, record
 from tests.conftest import Database
 from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
@@ -48,11 +51,18 @@ def _refund(
     }
 
 
-async def _run(shop: Shop, *listed: Mapping[str, Any], days: int = 0) -> ReconciliationRun:
+async def _run(
+    shop: Shop, *listed: Mapping[str, Any], days: int = 0, fetched_at: datetime | None = None
+) -> ReconciliationRun:
     """Reconcile the date `days` from today with this listing."""
     content = json.dumps({"pix": sorted(listed, key=lambda raw: str(raw["endToEndId"]))}, sort_keys=True).encode()
-    run = await reconciliation.begin(shop.connection, TODAY + timedelta(days=days))
-    await reconciliation.reconcile(shop.connection, run, ReportFile("pix.json", content, "application/json"))
+    day = TODAY + timedelta(days=days)
+    run = await reconciliation.begin(shop.connection, day)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        report = ReportFile(f"pix-{day}.json", "application/json", Path(file.name))
+        await reconciliation.reconcile(shop.connection, run, [report], fetched_at)
     return await ReconciliationRun.get(id=run.id)
 
 
@@ -239,10 +249,7 @@ async def test_a_capture_of_another_amount_is_found() -> None:
 async def test_what_succeeded_after_the_report_was_fetched_is_not_missing_in_it() -> None:
     shop = await a_shop()
     payment, _ = await _paid(shop)
-    run = await reconciliation.begin(shop.connection, TODAY)
-    content = json.dumps({"pix": [_pix(payment)]}).encode()
-    file = ReportFile("pix.json", content, "application/json")
-    await reconciliation.reconcile(shop.connection, run, file, datetime.now(UTC) - timedelta(minutes=1))
+    await _run(shop, _pix(payment), fetched_at=datetime.now(UTC) - timedelta(minutes=1))
     assert await _kinds(shop) == []
 
 

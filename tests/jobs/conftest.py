@@ -6,9 +6,8 @@ import pytest
 
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import a_shop
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_sandbox, quick_settings
+from tests.world import World, a_sandbox, a_shop_at, quick_settings
 
 
 @pytest.fixture
@@ -20,6 +19,6 @@ async def sandbox() -> AsyncIterator[SandboxClient]:
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
     settings = quick_settings()
-    shop = await a_shop(base_url=f"{sandbox.url}/pix/v2", token_url=f"{sandbox.url}/oauth/token")
+    shop = await a_shop_at(sandbox)
     async with sender(settings.secret_key, settings.send_limit_seconds) as sending:
         yield World(shop, sandbox, sending, settings)

@@ -10,15 +10,16 @@ from domain import attempts, invariants, notices
 from domain.lifecycle import State
 from domain.models import Attempt, Finding, Payment, Refund
 from domain.pse import registry
+from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import BadSignature, WebhookRequest
 from jobs import notices as notice_jobs
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import KEY, OwnerRows, a_payment, a_refund, a_shop
+from tests.factories import KEY, OwnerRows, a_payment, a_refund
+from tests.lab_connector import Lab
 from tests.sandbox.client import SandboxClient
-from tests.sandbox.lab import SECRET, signature
-from tests.sandbox.lab_connector import Lab
-from tests.world import World, quick_settings
+from tests.sandbox.lab import signature
+from tests.world import World, a_shop_at, quick_settings, set_abilities
 
 Lay = Callable[[Lab], Awaitable[World]]
 
@@ -38,17 +39,15 @@ async def lay(books: Database, sandbox: SandboxClient, lab_registered: None) -> 
 
         async def make(lab: Lab) -> World:
             registry.register(lab)
-            able = next(iter(lab.capabilities.values()))
-            abilities = {"key": able.key_lifetime is not None, "look_up": able.look_up}
-            (await sandbox.http.post(f"{sandbox.url}/lab/_abilities", json=abilities)).raise_for_status()
-            shop = await a_shop(pse="lab", base_url=f"{sandbox.url}/lab", webhook_secret=SECRET)
-            return World(shop, sandbox, sending, settings)
+            at_lab = sandbox.at("lab")
+            await set_abilities(at_lab, lab)
+            return World(await a_shop_at(at_lab), at_lab, sending, settings)
 
         yield make
 
 
 async def _sent(world: World) -> list[dict[str, str]]:
-    seen = (await world.sandbox.http.get(f"{world.sandbox.url}/lab/_requests")).json()["requests"]
+    seen = (await world.sandbox.get("requests"))["requests"]
     return [request for request in seen if request["method"] == "POST"]
 
 
@@ -61,7 +60,7 @@ async def _doubtful(world: World, mood: str = "lost_answer") -> tuple[Payment, R
 
 @pytest.mark.parametrize("mood", ["lost_answer", "applied_then_500", "half_response", "lost_request", "unavailable"])
 async def test_a_key_without_a_look_up_is_sent_again_the_same_bytes_and_paid_once(lay: Lay, mood: str) -> None:
-    world = await lay(Lab(look_up=False))
+    world = await lay(Lab(look_up=LookUp.NONE))
     payment, refund = await _doubtful(world, mood)
     refund = await world.finish(refund)
     assert refund.state is State.SUCCEEDED
@@ -72,7 +71,7 @@ async def test_a_key_without_a_look_up_is_sent_again_the_same_bytes_and_paid_onc
 
 
 async def test_a_key_whose_life_is_over_is_never_sent_again(lay: Lay, owner_rows: OwnerRows) -> None:
-    world = await lay(Lab(look_up=False, key_lifetime=timedelta(days=1)))
+    world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=timedelta(days=1)))
     payment, refund = await _doubtful(world)
     await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '25 hours'")
     refund = await world.finish(refund)
@@ -82,7 +81,7 @@ async def test_a_key_whose_life_is_over_is_never_sent_again(lay: Lay, owner_rows
 
 
 async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRows) -> None:
-    world = await lay(Lab(look_up=False, key_lifetime=timedelta(days=1)))
+    world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=timedelta(days=1)))
     _, refund = await _doubtful(world)
     await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '23 hours 30 minutes'")
     await world.finish(refund)
@@ -90,7 +89,7 @@ async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRo
 
 
 async def test_a_psp_that_stays_silent_is_sent_the_same_bytes_less_and_less_often(lay: Lay) -> None:
-    world = await lay(Lab(look_up=False))
+    world = await lay(Lab(look_up=LookUp.NONE))
     payment = await world.payment(*["lost_request"] * 6)
     refund = await a_refund(world.shop, payment, 3_000)
     waits = []
@@ -102,7 +101,7 @@ async def test_a_psp_that_stays_silent_is_sent_the_same_bytes_less_and_less_ofte
 
 
 async def test_neither_key_nor_look_up_is_never_sent_again_and_a_person_is_called(lay: Lay) -> None:
-    world = await lay(Lab(look_up=False, key_lifetime=None))
+    world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=None))
     payment, refund = await _doubtful(world)
     for _ in range(5):
         refund = await world.step(refund)
@@ -136,7 +135,7 @@ async def test_unknown_within_the_grace_does_not_lead_to_a_send_at_a_psp_without
 
 
 async def test_a_second_send_that_never_left_keeps_the_doubt_of_the_first(lay: Lay, owner_rows: OwnerRows) -> None:
-    world = await lay(Lab(look_up=False))
+    world = await lay(Lab(look_up=LookUp.NONE))
     _, refund = await _doubtful(world)
     await owner_rows("UPDATE connections SET base_url = 'http://127.0.0.1:1'")
     refund = await world.step(refund)
@@ -145,7 +144,7 @@ async def test_a_second_send_that_never_left_keeps_the_doubt_of_the_first(lay: L
 
 
 async def test_a_signed_webhook_is_believed_and_moves_the_refund(lay: Lay) -> None:
-    world = await lay(Lab(look_up=False, key_lifetime=None))
+    world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=None))
     payment = await world.payment("pending")
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
     for status, state in (("done", State.SUCCEEDED), ("queued", State.SUCCEEDED), ("returned", State.RETURNED)):
@@ -154,7 +153,7 @@ async def test_a_signed_webhook_is_believed_and_moves_the_refund(lay: Lay) -> No
         request = WebhookRequest("POST", "/x", "", headers, body)
         notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
         assert notice_id is not None
-        await notice_jobs.apply(notice_id, world.sender, world.settings)
+        await notice_jobs.apply(notice_id, world.sender)
         assert (await Refund.get(id=refund.id)).state is state
     assert await invariants.check() == []
 
@@ -171,7 +170,7 @@ async def test_a_webhook_with_a_wrong_or_old_signature_is_refused(lay: Lay, wron
 
 
 async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_person_in_the_end(lay: Lay) -> None:
-    world = await lay(Lab(look_up=False))
+    world = await lay(Lab(look_up=LookUp.NONE))
     payment = await world.payment("pending")
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
     assert refund.state is State.PENDING

@@ -25,7 +25,7 @@ async def _told(world: World, payment: str, *refunds: dict[str, Any]) -> Notice:
 
 async def _apply(world: World, notice: Notice) -> Notice:
     await rows("UPDATE notices SET due_at = now() WHERE id = $1 AND applied_at IS NULL RETURNING id", notice.id)
-    await jobs.apply(notice.id, world.sender, world.settings)
+    await jobs.apply(notice.id, world.sender)
     return await Notice.get(id=notice.id)
 
 

@@ -1,16 +1,22 @@
 """The sandbox as one ASGI application."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from tests.sandbox.admin import Admin
+from tests.sandbox import admin, lab, pix
 from tests.sandbox.books import Books
-from tests.sandbox.lab import LabServer
-from tests.sandbox.pix import PixServer
+from tests.sandbox.server import PseServer
+
+# Each PSE's server, and how long after its capture it lets a payment be refunded (None: no limit is published).
+PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
+    (pix.PixServer, "pix", pix.WINDOW_DAYS),
+    (lab.LabServer, "lab", None),
+]
 
 
 async def _alive(request: Request) -> Response:
@@ -18,11 +24,12 @@ async def _alive(request: Request) -> Response:
 
 
 def create(log_file: Path | None = None) -> Starlette:
-    """Fresh PSEs over the same books, which open with money in them and no payments.
+    """Fresh PSEs, each with books that open with money in them and no payments.
 
     `log_file` gets a line for every movement of money.
     """
-    books = Books(log_file)
-    server = PixServer(books)
-    routes = [*server.routes(), *LabServer(books).routes(), *Admin(server).routes(), Route("/healthz", _alive)]
+    servers = [make(Books(name, log_file, window_days=days)) for make, name, days in PSES]
+    routes: list[BaseRoute] = [Route("/healthz", _alive)]
+    for server in servers:
+        routes += [*server.routes(), *admin.routes(server)]
     return Starlette(routes=routes)

@@ -6,22 +6,27 @@ Each payment may carry moods, used up one by one by the refund requests that com
 import asyncio
 import base64
 import json
+import random
 import re
 import secrets
+import string
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import Books, Payment, Refund, Refused
-from tests.sandbox.wire import dropped, half
+from tests.sandbox.server import Hook, Mood, PseServer
+from tests.sandbox.wire import dropped
 
 PREFIX = "/pix/v2"
+ISPB = "12345678"
+WINDOW_DAYS = 90
 _TYPE = "https://pix.bcb.gov.br/api/v2/error/"
 _TITLES = {
     "PixDevolucaoInvalida": (400, "Devolução inválida."),
@@ -33,9 +38,24 @@ _TITLES = {
     "ErroInternoDoServidor": (500, "Erro interno do servidor."),
     "ServicoIndisponivel": (503, "Serviço indisponível."),
 }
+_STATUSES = {
+    "PENDING": "EM_PROCESSAMENTO",
+    "DONE": "DEVOLVIDO",
+    "REFUSED": "NAO_REALIZADO",
+    "RETURNED": "NAO_REALIZADO",
+}
 _VALUE = re.compile(r"\d{1,10}\.\d{2}")
 _ID = re.compile(r"[a-zA-Z0-9]{1,35}")
-_WEBHOOK_TRIES = 5
+
+
+def end_to_end_id(moment: datetime, first: str = "E") -> str:
+    """`E` (or `D` for a return) + ISPB + yyyyMMddHHmm (UTC) + 11 alphanumerics: 32 characters."""
+    tail = "".join(random.choices(string.ascii_letters + string.digits, k=11))
+    return f"{first}{ISPB}{moment.astimezone(UTC):%Y%m%d%H%M}{tail}"
+
+
+def return_id(moment: datetime) -> str:
+    return end_to_end_id(moment, "D")
 
 
 def problem(name: str, detail: str) -> JSONResponse:
@@ -64,12 +84,12 @@ def refund_json(refund: Refund) -> dict[str, Any]:
     if refund.settled_at is not None:
         times["liquidacao"] = _time(refund.settled_at)
     body: dict[str, Any] = {
-        "id": refund.id,
-        "rtrId": refund.rtr_id,
+        "id": refund.reference,
+        "rtrId": refund.id,
         "valor": _money(refund.amount),
-        "natureza": refund.nature,
+        "natureza": refund.kind,
         "horario": times,
-        "status": refund.status,
+        "status": _STATUSES[refund.status],
     }
     if refund.description:
         body["descricao"] = refund.description
@@ -80,35 +100,71 @@ def refund_json(refund: Refund) -> dict[str, Any]:
 
 def payment_json(payment: Payment) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "endToEndId": payment.e2eid,
+        "endToEndId": payment.reference,
         "valor": _money(payment.amount),
         "chave": payment.key,
         "horario": _time(payment.captured_at),
         "infoPagador": "Pedido na loja",
     }
-    if payment.txid:
-        body["txid"] = payment.txid
+    if payment.order:
+        body["txid"] = payment.order
     if payment.refunds:
         body["devolucoes"] = [refund_json(refund) for refund in payment.refunds.values()]
     return body
 
 
-class PixServer:
+class PixServer(PseServer):
     """One PSP: its books, its clients, its webhook and its moods."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
-        self.clients = {"estorno": "sandbox-secret"}
-        self.webhooks: dict[str, str] = {}
-        self.next_moods: list[dict[str, Any]] = []
-        self.token_moods: list[str] = []
-        self.requests: list[dict[str, Any]] = []
-        self.hidden_until: dict[str, float] = {}
-        self.webhook_times = 1
-        self._tokens: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+    name = "pix"
 
-    def routes(self) -> list[Route]:
+    def __init__(self, books: Books) -> None:
+        super().__init__(books)
+        self.clients = {"estorno": "sandbox-secret"}
+        self.token_moods: list[str] = []
+        self._tokens: dict[str, float] = {}
+
+    def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
+        return Payment(
+            reference=wanted.get("reference") or end_to_end_id(captured_at),
+            amount=wanted["amount"],
+            currency="BRL",
+            method="PIX",
+            captured_at=captured_at,
+            key=wanted.get("key", "loja@example.com"),
+            order=wanted.get("order"),
+        )
+
+    def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
+        """tokens {"moods": ["ok" | "refused" | "lost" | "hang"], "forget"?: true}.
+
+        med {"payment", "amount", "nature"?}: the bank takes money, which gives {"refund": id}.
+        """
+        return {"tokens": self.set_tokens, "med": self.med}
+
+    async def set_tokens(self, request: Request) -> Response:
+        body = await request.json()
+        self.token_moods = list(body.get("moods", []))
+        if body.get("forget"):
+            self._tokens.clear()
+        return JSONResponse({})
+
+    async def med(self, request: Request) -> Response:
+        body = await request.json()
+        payment = self.books.payments[body["payment"]]
+        refund = self.take(payment, body["amount"], body.get("nature", "MED_FRAUDE"))
+        return JSONResponse({"refund": refund.reference})
+
+    def unavailable(self) -> Response:
+        return problem("ServicoIndisponivel", "Serviço em manutenção.")
+
+    def rate_limited(self) -> Response:
+        return JSONResponse({"title": "Too many requests"}, 429)
+
+    def internal(self) -> Response:
+        return problem("ErroInternoDoServidor", "Falha inesperada após o processamento.")
+
+    def routes(self) -> list[BaseRoute]:
         return [
             Route("/oauth/token", self.token, methods=["POST"]),
             Route(PREFIX + "/pix", self.listing, methods=["GET"]),
@@ -144,9 +200,6 @@ class PixServer:
             return None
         return problem("AcessoNegado", "O token de acesso falta, é desconhecido ou expirou.")
 
-    def forget_tokens(self) -> None:
-        self._tokens.clear()
-
     # Refunds
 
     async def put_refund(self, request: Request) -> Response:
@@ -155,81 +208,29 @@ class PixServer:
             return refused
         raw = await request.body()
         e2eid, refund_id = request.path_params["e2eid"], request.path_params["id"]
-        self.requests.append({"method": "PUT", "payment": e2eid, "refund": refund_id, "body": raw.decode()})
+        self.note("PUT", e2eid, refund_id, raw)
         payment = self.books.payments.get(e2eid)
-        mood = self._mood(payment)
-        return await self._by_mood(mood, payment, refund_id, raw)
+        mood = self.mood_of(payment)
+        return await self.by_mood(mood, lambda: self._apply(mood, payment, refund_id, raw))
 
-    def _mood(self, payment: Payment | None) -> dict[str, Any]:
-        for waiting in (self.next_moods, payment.moods if payment else []):
-            if waiting:
-                return waiting.pop(0)
-        return {"name": "ok"}
-
-    async def _by_mood(self, mood: Mapping[str, Any], payment: Payment | None, refund_id: str, raw: bytes) -> Response:
-        seconds = float(mood.get("seconds", 0))
-        match mood["name"]:
-            case "unavailable":
-                return problem("ServicoIndisponivel", "Serviço em manutenção.")
-            case "rate_limited":
-                return JSONResponse({"title": "Too many requests"}, 429, {"retry-after": "1"})
-            case "lost_request":
-                return dropped()
-            case "late_request":
-                self._later(seconds, payment, refund_id, raw)
-                return dropped()
-            case "slow":
-                await asyncio.sleep(seconds)
-        answer = self._apply(mood, payment, refund_id, raw)
-        match mood["name"]:
-            case "lost_answer":
-                return dropped()
-            case "half_response":
-                return half(answer)
-            case "applied_then_500":
-                return problem("ErroInternoDoServidor", "Falha inesperada após o processamento.")
-            case "hang":
-                await asyncio.sleep(seconds or 60)
-                return dropped()
-        return answer
-
-    def _later(self, seconds: float, payment: Payment | None, refund_id: str, raw: bytes) -> None:
-        async def arrive() -> None:
-            await asyncio.sleep(seconds)
-            self._apply({"name": "ok"}, payment, refund_id, raw)
-
-        self._spawn(arrive())
-
-    def _apply(self, mood: Mapping[str, Any], payment: Payment | None, refund_id: str, raw: bytes) -> Response:
+    def _apply(self, mood: Mood, payment: Payment | None, refund_id: str, raw: bytes) -> Response:
         if payment is None:
             return problem("PixNaoEncontrado", "Não há Pix com este e2eid.")
         try:
             amount, description = _asked(refund_id, raw)
-            refund = self.books.open_refund(payment, refund_id, amount, description)
+            refund = self.books.open_refund(payment, refund_id, amount, return_id, description=description)
         except Refused as refused:
             return problem("PixDevolucaoInvalida", str(refused))
-        match mood["name"]:
-            case "refused":
-                self.books.refuse(refund, "Saldo insuficiente na conta.")
-            case "pending":
-                if mood.get("seconds") is not None:
-                    self._settle_later(float(mood["seconds"]), payment, refund)
-            case _:
-                self.books.settle(payment, refund)
-        if mood["name"] == "look_up_lag":
-            self.hidden_until[refund_id] = time.monotonic() + float(mood.get("seconds", 1))
-        if refund.status != "EM_PROCESSAMENTO":
-            self.notify(payment, refund)
+        self.play(mood, payment, refund)
         return JSONResponse(refund_json(refund), 201)
 
-    def _settle_later(self, seconds: float, payment: Payment, refund: Refund) -> None:
-        async def settle() -> None:
-            await asyncio.sleep(seconds)
-            if refund.status == "EM_PROCESSAMENTO":
-                self.books.settle(payment, refund)
-                self.notify(payment, refund)
-
-        self._spawn(settle())
+    def take(self, payment: Payment, amount: int, nature: str) -> Refund:
+        """The bank takes money back by the Mecanismo Especial de Devolução; nobody asks the merchant."""
+        now = datetime.now(UTC)
+        made = Refund(return_id(now), f"med{random.randrange(16**12):012x}", amount, nature, now)
+        refund = self.books.take(payment, made)
+        self.notify(payment, refund)
+        return refund
 
     # Reading
 
@@ -238,10 +239,10 @@ class PixServer:
         if refused is not None:
             return refused
         refund_id = request.path_params["id"]
-        self.requests.append({"method": "GET", "payment": request.path_params["e2eid"], "refund": refund_id})
+        self.note("GET", request.path_params["e2eid"], refund_id)
         payment = self.books.payments.get(request.path_params["e2eid"])
         refund = payment.refunds.get(refund_id) if payment else None
-        if refund is None or self.hidden_until.get(refund_id, 0) > time.monotonic():
+        if refund is None or self.hidden(refund):
             return problem("PixDevolucaoNaoEncontrada", "Não há devolução com este id.")
         return JSONResponse(refund_json(refund))
 
@@ -270,7 +271,7 @@ class PixServer:
         found = [payment for payment in self.books.payments.values() if start <= payment.captured_at <= end]
         if query.get("devolucaoPresente") == "true":
             found = [payment for payment in found if payment.refunds]
-        found.sort(key=lambda payment: (payment.captured_at, payment.e2eid))
+        found.sort(key=lambda payment: (payment.captured_at, payment.reference))
         shown = found[page * size : (page + 1) * size]
         paging = {
             "paginaAtual": page,
@@ -298,30 +299,12 @@ class PixServer:
             {"webhookUrl": self.webhooks.get(key, ""), "chave": key, "criacao": _time(datetime.now(UTC))}
         )
 
-    def notify(self, payment: Payment, refund: Refund) -> None:
-        """Tell the merchant that a refund has reached its end; a PSP tells it only of Pix with a txid."""
-        url = self.webhooks.get(payment.key)
-        if url is None or payment.txid is None or self.webhook_times == 0:
-            return
+    def hooks(self, url: str, payment: Payment, refund: Refund) -> list[Hook]:
+        """A PSP tells that a refund has reached its end, and tells it only of Pix with a txid."""
+        if payment.order is None:
+            return []
         body = {"pix": [{**payment_json(payment), "devolucoes": [refund_json(refund)]}]}
-        for _ in range(self.webhook_times):
-            self._spawn(_post(url.rstrip("/") + "/pix", body))
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-async def _post(url: str, body: Mapping[str, Any]) -> None:
-    async with httpx.AsyncClient(timeout=10) as client:
-        for attempt in range(_WEBHOOK_TRIES):
-            try:
-                if (await client.post(url, json=body)).status_code < 300:
-                    return
-            except httpx.HTTPError:
-                pass
-            await asyncio.sleep(0.5 * 2**attempt)
+        return [Hook(url.rstrip("/") + "/pix", json.dumps(body).encode(), {"content-type": "application/json"})]
 
 
 def _decoded(given: str) -> str:
@@ -337,9 +320,9 @@ def _asked(refund_id: str, raw: bytes) -> tuple[int, str | None]:
         body = json.loads(raw)
         value, nature, description = body["valor"], body.get("natureza", "ORIGINAL"), body.get("descricao")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise Refused("O corpo não respeita o schema.") from error
+        raise Refused("BODY", "O corpo não respeita o schema.") from error
     if not _ID.fullmatch(refund_id) or not isinstance(value, str) or not _VALUE.fullmatch(value):
-        raise Refused("O id ou o valor não respeitam o schema.")
+        raise Refused("BODY", "O id ou o valor não respeitam o schema.")
     if nature not in ("ORIGINAL", "RETIRADA") or (description is not None and len(description) > 140):
-        raise Refused("A natureza ou a descrição não respeitam o schema.")
+        raise Refused("BODY", "A natureza ou a descrição não respeitam o schema.")
     return int(value.replace(".", "")), description

@@ -1,9 +1,11 @@
 """The Pix connector without a network: what it sends, and what each answer means."""
 
 import json
+import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +15,8 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.pse.pix import Pix
-from domain.pse.pix_codes import EXPLANATIONS
+from domain.pse.reporting import REPORT_SCHEMA, ReportFile
 from domain.pse.vocabulary import (
-    REPORT_SCHEMA,
     Accepted,
     BadAnswer,
     BadNotice,
@@ -24,10 +25,11 @@ from domain.pse.vocabulary import (
     Declined,
     InDoubt,
     Method,
+    Notice,
+    NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
-    ReportFile,
     Returned,
     Succeeded,
     Unsent,
@@ -264,8 +266,10 @@ def test_the_report_looks_back_91_days_and_is_the_same_bytes_for_the_same_conten
 
 
 def _lines(*listed: dict[str, Any]) -> list[dict[str, Any]]:
-    file = ReportFile("r", json.dumps({"pix": list(listed)}).encode(), "application/json")
-    frame = PIX.read_report(file, DAY).collect()
+    with tempfile.NamedTemporaryFile("w") as file:
+        json.dump({"pix": list(listed)}, file)
+        file.flush()
+        frame = PIX.read_report(ReportFile("r", "application/json", Path(file.name)), DAY).lines.collect()
     assert frame.schema == dict(REPORT_SCHEMA)
     return frame.to_dicts()
 
@@ -318,8 +322,10 @@ def test_a_webhook_with_the_secret_in_its_path_is_read(path: str) -> None:
     body = json.dumps(
         {"pix": [{**_pix(0), "devolucoes": [_refund(), _refund(id="b", natureza="MED_FRAUDE")]}, _pix(1)]}
     )
-    notices = PIX.read_webhook(CREDENTIALS, hook(path, body.encode()), NOON)
-    assert [(notice.reference, notice.by_bank, notice.outcome) for notice in notices] == [
+    request = hook(path, body.encode())
+    PIX.verify_webhook(CREDENTIALS, request, NOON)
+    told = [notice for notice in PIX.read_webhook(request) if isinstance(notice, Notice)]
+    assert [(notice.reference, notice.by_bank, notice.outcome) for notice in told] == [
         (ORDER.reference, False, None),
         ("b", True, None),
     ]
@@ -328,7 +334,7 @@ def test_a_webhook_with_the_secret_in_its_path_is_read(path: str) -> None:
 @pytest.mark.parametrize("path", ["/webhooks/1/wrong/pix", "/pix", "/", "", "/webhooks/1/s3cret-of-the-path/pix/pix"])
 def test_a_webhook_without_the_secret_is_nobodys(path: str) -> None:
     with pytest.raises(BadSignature):
-        PIX.read_webhook(CREDENTIALS, hook(path), NOON)
+        PIX.verify_webhook(CREDENTIALS, hook(path), NOON)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +342,12 @@ def test_a_webhook_without_the_secret_is_nobodys(path: str) -> None:
 )
 def test_an_unreadable_webhook_says_what_is_wanted(body: bytes) -> None:
     with pytest.raises(BadNotice, match="pix"):
-        PIX.read_webhook(CREDENTIALS, hook("/webhooks/1/s3cret-of-the-path/pix", body), NOON)
+        PIX.read_webhook(hook("/webhooks/1/s3cret-of-the-path/pix", body))
+
+
+def test_a_webhook_of_a_pix_without_a_refund_is_not_understood_and_moves_nothing() -> None:
+    body = json.dumps({"pix": [_pix(0)]}).encode()
+    assert PIX.read_webhook(hook("/x", body)) == [NotUnderstood("Pix received, without a refund")]
 
 
 # Words
@@ -351,12 +362,3 @@ def test_personal_data_and_secrets_are_scrubbed() -> None:
     for secret in ("12345678909", "Ana", "a@b", '"oi"', "t0k", "abc.def", "s3c", "path-secret"):
         assert secret not in scrubbed
     assert '"valor": "1.00"' in scrubbed
-
-
-@pytest.mark.parametrize("code", sorted(EXPLANATIONS))
-def test_every_code_is_explained(code: str) -> None:
-    assert PIX.explain(code)
-
-
-def test_an_unknown_code_is_not_explained() -> None:
-    assert PIX.explain("Whatever") is None

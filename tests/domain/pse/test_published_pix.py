@@ -13,7 +13,8 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from domain.pse.pix import Pix
-from tests.domain.pse.test_pix import CREDENTIALS, NOON, ORDER, hook
+from domain.pse.vocabulary import Notice
+from tests.domain.pse.test_pix import ORDER, hook
 from tests.sandbox.client import SandboxClient
 from tests.schemas import pix as own
 from tests.world import a_sandbox
@@ -81,7 +82,8 @@ def test_the_published_examples_of_refunds_are_read() -> None:
         assert type(outcome).__name__ in ("Accepted", "Declined")
     told = {"pix": [examples["pixWebhook1"], examples["pixWebhook2"]]}
     body = json.dumps(told).encode()
-    (notice,) = Pix().read_webhook(CREDENTIALS, hook("/w/s3cret-of-the-path/pix", body), NOON)
+    (notice,) = Pix().read_webhook(hook("/w/s3cret-of-the-path/pix", body))
+    assert isinstance(notice, Notice)
     assert notice.reference == "123ABC"
 
 

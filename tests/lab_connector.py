@@ -3,19 +3,19 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Generator, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
 import polars as pl
 
+from domain.pse.capabilities import Capability, LookUp, Route
+from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
-    REPORT_SCHEMA,
     Accepted,
     BadNotice,
     BadSignature,
-    Capability,
     CapturedPayment,
     Credentials,
     Declined,
@@ -25,10 +25,9 @@ from domain.pse.vocabulary import (
     Outcome,
     Period,
     RefundOrder,
-    ReportFile,
     Returned,
-    Route,
     Succeeded,
+    Told,
     Unsent,
     Wait,
     WebhookRequest,
@@ -38,25 +37,45 @@ _TOLERANCE_SECONDS = 300
 
 
 class Lab:
-    """`key_lifetime` None: no idempotency key; `look_up` False: it cannot be asked; `signature`: signed webhooks."""
+    """`key_lifetime` None: no idempotency key; `signature`: signed webhooks."""
 
     name = "lab"
+    report_lag_days: int | None = None
 
     def __init__(
         self,
         *,
         key_lifetime: timedelta | None = timedelta(days=1),
-        look_up: bool = True,
+        look_up: LookUp = LookUp.BY_REFERENCE,
         look_up_grace: timedelta = timedelta(0),
         signature: bool = True,
+        route: Route = Route.ORIGINAL,
     ) -> None:
         self._signature = signature
-        source = "tests/sandbox/lab.py"
-        able = Capability(Route.ORIGINAL, True, True, None, key_lifetime, look_up, look_up_grace, source)
+        able = Capability(
+            route=route,
+            source="tests/sandbox/lab.py",
+            as_of=date(2026, 1, 1),
+            partial=True,
+            several=True,
+            key_lifetime=key_lifetime,
+            look_up=look_up,
+            look_up_grace=look_up_grace,
+        )
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
+
+    @property
+    def able(self) -> Capability:
+        return self.capabilities[Method.PIX]
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return httpx.Auth()
+
+    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
+        return _listing(order) if self.able.look_up is LookUp.BY_LISTING else None
+
+    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
+        return frozenset(one["id"] for one in response.json())
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         body = {"reference": order.reference, "payment": order.payment_reference, "amount": order.amount.minor_units}
@@ -70,19 +89,35 @@ class Lab:
         if response.status_code == 422:
             refusal = order.attempt > 1
             return InDoubt("REFUSED", "no", refusal=True) if refusal else Declined("REFUSED", response.text)
+        if response.status_code == 429:
+            return Unsent("TOO_MANY_REQUESTS", "The laboratory wants us to slow down.")
         return InDoubt(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
 
     def look_up(self, order: RefundOrder) -> httpx.Request | None:
-        if not self.capabilities[Method.PIX].look_up:
+        if not self.able.can_ask(order.pse_refund_reference):
             return None
-        return httpx.Request("GET", f"{order.base_url}/refunds/{order.reference}")
+        if self.able.look_up is LookUp.BY_LISTING:
+            return _listing(order)
+        by_id = self.able.look_up is LookUp.BY_PSE_REFERENCE
+        return httpx.Request(
+            "GET", f"{order.base_url}/refunds/{order.pse_refund_reference if by_id else order.reference}"
+        )
 
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         if response.status_code == 404:
             return Unsent("UNKNOWN", "The laboratory does not know it.")
-        if response.status_code == 200:
+        if response.status_code != 200:
+            return InDoubt(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
+        if self.able.look_up is not LookUp.BY_LISTING:
             return _read(order, response.json())
-        return InDoubt(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
+        known = order.pse_refund_reference
+        mine = [
+            one
+            for one in response.json()
+            if (one["id"] == known if known else one["id"] not in order.not_ours)
+            and one["amount"] == order.amount.minor_units
+        ]
+        return _read(order, mine[0]) if mine else Unsent("UNKNOWN", "The laboratory lists no such refund.")
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
         return None
@@ -90,9 +125,11 @@ class Lab:
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         return None
 
-    def read_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> list[Notice]:
+    def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         if self._signature:
             _verify(credentials.secrets["webhook_secret"], request, now)
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
         try:
             told = json.loads(request.body)["events"]
             return [Notice(None, event["reference"], event.get("id"), _outcome(event)) for event in told]
@@ -103,21 +140,22 @@ class Lab:
         yield Wait(0)
         return []
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[ReportFile]]:
+    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         yield Wait(0)
         return []
 
-    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
-        return pl.LazyFrame(schema=dict(REPORT_SCHEMA))
+    def read_report(self, file: ReportFile, period: Period) -> Report:
+        return Report(pl.LazyFrame(schema=dict(REPORT_SCHEMA)), None)
 
     def request_id(self, response: httpx.Response) -> str | None:
         return None
 
-    def explain(self, code: str) -> str | None:
-        return None
-
     def scrub(self, text: str) -> str:
         return text
+
+
+def _listing(order: RefundOrder) -> httpx.Request:
+    return httpx.Request("GET", f"{order.base_url}/payments/{order.payment_reference}/refunds")
 
 
 def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:

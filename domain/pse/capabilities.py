@@ -1,0 +1,91 @@
+"""What each PSE can do for each method: a table of facts with source and date (facts/capabilities/*.toml)."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from domain.pse.vocabulary import DestinationKind, Method
+
+_TABLES: Final = Path(__file__).parent / "facts" / "capabilities"
+
+
+class Route(StrEnum):
+    """Where a refund of this method goes."""
+
+    ORIGINAL = "ORIGINAL"  # back the way the payment came
+    PAYOUT_WITH_DESTINATION = "PAYOUT_WITH_DESTINATION"  # to an account that must be named
+    PSE_COLLECTS = "PSE_COLLECTS"  # the PSE asks the customer for the account
+    UNSUPPORTED = "UNSUPPORTED"
+
+
+class LookUp(StrEnum):
+    """How a PSE can be asked what became of a refund."""
+
+    BY_REFERENCE = "BY_REFERENCE"  # by the reference we gave it
+    BY_LISTING = (
+        "BY_LISTING"  # it lists the payment's refunds: ours is the one that was not there before the first send
+    )
+    BY_PSE_REFERENCE = "BY_PSE_REFERENCE"  # by its own id only, so not before it has told us that id
+    NONE = "NONE"
+
+
+class News(StrEnum):
+    """How a PSE tells how a refund goes on."""
+
+    WEBHOOK = "WEBHOOK"
+    POLL = "POLL"
+    BOTH = "BOTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one PSE can do for one method, with the document that says so (facts/capabilities/*.toml)."""
+
+    route: Route
+    source: str
+    as_of: date  # when the source was read
+    partial: bool = False
+    several: bool = False
+    window: timedelta | None = None  # from capture to the last moment a refund may be asked for; None: no limit known
+    window_from: str = "capture"  # the PSE's own words for where the window begins
+    needs_balance: bool = False
+    key_lifetime: timedelta | None = None  # how long our reference works as idempotency key; None: it does not replay
+    look_up: LookUp = LookUp.NONE
+    look_up_grace: timedelta = timedelta(0)  # "unknown to us" is believed only this long after the last send
+    news: News = News.BOTH
+    expected_days: int | None = None  # how long the money takes to reach the customer
+    destinations: tuple[DestinationKind, ...] = ()  # which the PSE's own wire can pay; others are paid by a person
+    reason: str | None = None  # why it is unsupported
+    instead: str | None = None  # what else can be done
+
+    def can_ask(self, pse_refund_reference: str | None) -> bool:
+        """Whether the PSE can be asked about a refund of which it has told us this id (None: none yet)."""
+        if self.look_up is LookUp.BY_PSE_REFERENCE:
+            return pse_refund_reference is not None
+        return self.look_up is not LookUp.NONE
+
+
+def load(pse: str) -> Mapping[Method, Capability]:
+    """The table of one PSE. A row that cannot be read is a bug of the table and raises."""
+    with (_TABLES / f"{pse}.toml").open("rb") as file:
+        return {Method(method): read(row) for method, row in tomllib.load(file).items()}
+
+
+def read(row: Mapping[str, Any]) -> Capability:
+    """One row. Durations are `window_days`, `key_hours`, `look_up_grace_seconds`; a missing one is none."""
+    facts = dict(row)
+    days, hours = facts.pop("window_days", None), facts.pop("key_hours", None)
+    return Capability(
+        route=Route(facts.pop("route")),
+        look_up=LookUp(facts.pop("look_up", LookUp.NONE)),
+        news=News(facts.pop("news", News.BOTH)),
+        window=None if days is None else timedelta(days=days),
+        key_lifetime=None if hours is None else timedelta(hours=hours),
+        look_up_grace=timedelta(seconds=facts.pop("look_up_grace_seconds", 0)),
+        destinations=tuple(DestinationKind(kind) for kind in facts.pop("destinations", ())),
+        **facts,
+    )

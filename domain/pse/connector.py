@@ -1,0 +1,78 @@
+"""The protocol that every PSE's connector follows (DESIGN section 6)."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import httpx
+
+from domain.pse.capabilities import Capability
+from domain.pse.reporting import Built, Download, Report, ReportFile
+from domain.pse.vocabulary import (
+    CapturedPayment,
+    Credentials,
+    Method,
+    Outcome,
+    Period,
+    RefundOrder,
+    Told,
+    Wait,
+    WebhookRequest,
+)
+
+
+class Connector(Protocol):
+    """One PSE's wire, stateless: it builds requests and reads answers, and never touches a network."""
+
+    name: str
+    capabilities: Mapping[Method, Capability]
+    report_lag_days: int | None  # a refund's line comes at most so many days after it; None: no report is published
+
+    def auth(self, credentials: Credentials) -> httpx.Auth: ...
+
+    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
+        """Ask for the payment's refunds before the first send, where the look-up is BY_LISTING; else None."""
+
+    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
+        """The PSE's ids of the refunds that are there already. Raises BadAnswer."""
+
+    def refund(self, order: RefundOrder) -> httpx.Request: ...
+
+    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        """Total: whatever a server may send has a meaning, and what is not clear is InDoubt."""
+
+    def look_up(self, order: RefundOrder) -> httpx.Request | None:
+        """Ask about the refund; None when it cannot be asked about (Capability.can_ask)."""
+
+    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        """Total, as `read_refund`; Unsent only when the PSE clearly says that it does not know the refund."""
+
+    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
+        """Ask for one payment with all its refunds; None where the PSE cannot be asked."""
+
+    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
+        """The payment, None when the PSE does not know it. Raises BadAnswer."""
+
+    def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+        """Raises BadSignature."""
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
+        """What an authentic webhook tells. Raises BadNotice."""
+
+    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
+        """Payments captured in the period; none where the PSE publishes no listing. Raises BadAnswer.
+
+        It gets every answer of the PSE but those about access, load and failure (401, 403, 408, 425, 429, 5xx).
+        """
+
+    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+        """The reports of the business date whose local midnight-to-midnight the period is. Raises BadAnswer."""
+
+    def read_report(self, file: ReportFile, period: Period) -> Report:
+        """Raises BadReport."""
+
+    def request_id(self, response: httpx.Response) -> str | None:
+        """The PSE's own id of the exchange, for its support desk."""
+
+    def scrub(self, text: str) -> str:
+        """`text` (a body or URL of this wire) without secrets and personal data, fit for a log."""

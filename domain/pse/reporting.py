@@ -1,0 +1,92 @@
+"""What a report is made of: how it is fetched, its file, its lines in canonical columns, and what proves it whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import polars as pl
+
+from domain.pse.vocabulary import BadAnswer
+
+
+class BadReport(BadAnswer):
+    """A report that cannot be used: `name`, `line` (from 1, the header is a line) and `column` where it is known."""
+
+    def __init__(self, name: str, said: str, *, line: int | None = None, column: str | None = None) -> None:
+        place = ", ".join(
+            [name, *([f"line {line}"] if line is not None else []), *([f"column {column}"] if column else [])]
+        )
+        super().__init__(f"{place}: {said}")
+        self.name, self.line, self.column = name, line, column
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A report that a connector has put together from listings. The same content always gives the same bytes."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A report to be fetched into a file. `name`: the same report fetched again has the same name."""
+
+    name: str
+    content_type: str
+    request: httpx.Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report as fetched: where its bytes are, and what they are."""
+
+    name: str
+    content_type: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing."""
+
+    lines: pl.LazyFrame
+    completeness: str | None  # a sentence naming the control totals or counts that were checked; None: unproven
+
+
+# Settled amounts may have more decimals than their currency: they stay decimals in major units (DESIGN 3.10).
+SETTLED: Final = pl.Decimal(28, 8)
+
+# The canonical columns of a report, in this order. A line is of `type` CAPTURE, REFUND, CHARGEBACK,
+# CHARGEBACK_REVERSED, FEE, PAYOUT or OTHER, and its `state` is SUCCEEDED, PENDING, FAILED or RETURNED (money of a
+# refund that had left came back). `amount` is of the transaction, in minor units of `currency`, never negative.
+# `settled_*`: what it did to the merchant's balance at the PSE, signed, in major units of `settled_currency`.
+# A payment is named by `payment_reference` (the PSE's), `payment_alias` (another id of it at the PSE) or
+# `order_reference` (the merchant's own). A refund line has `pse_refund_reference` or `reference` (ours); where the PSE
+# gives neither, `by_amount` is true and `reference` is a name that the reader makes from the row, the same every time.
+# `booked_at` is the PSE's time (UTC).
+REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {
+    "line": pl.Int64(),
+    "type": pl.String(),
+    "state": pl.String(),
+    "payment_reference": pl.String(),
+    "payment_alias": pl.String(),
+    "order_reference": pl.String(),
+    "reference": pl.String(),
+    "pse_refund_reference": pl.String(),
+    "by_amount": pl.Boolean(),
+    "amount": pl.Int64(),
+    "currency": pl.String(),
+    "settled_gross": SETTLED,
+    "settled_fee": SETTLED,
+    "settled_net": SETTLED,
+    "settled_currency": pl.String(),
+    "payout_reference": pl.String(),
+    "by_bank": pl.Boolean(),
+    "kind": pl.String(),
+    "booked_at": pl.Datetime("us", "UTC"),
+    "business_date": pl.Date(),
+}

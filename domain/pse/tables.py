@@ -1,0 +1,201 @@
+"""Reading CSV reports without guessing: by header name, every row counted, every cell checked, in bounded memory.
+
+polars alone rounds excess decimals, fills short rows and takes a cut file for a whole one (all silently), so the rows
+are read as text first, one by one; what passes goes to a file of columns, for polars to work on lazily.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from domain.money import MINOR_UNITS_MAX, MoneyError, exponent_of
+from domain.pse.reporting import BadReport, ReportFile
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+Row = Mapping[str, str]
+_CHUNK_ROWS: Final = 50_000
+_CELL_CHARACTERS_MAX: Final = 131_072
+_DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+csv.field_size_limit(_CELL_CHARACTERS_MAX)
+
+
+class BadCell(ValueError):
+    """What a row check says about a column; `read` adds file and line."""
+
+    def __init__(self, column: str, said: str) -> None:
+        super().__init__(said)
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns a report must have, and how it is written."""
+
+    needed: Sequence[str]
+    optional: Sequence[str] = ()  # "" in every row where the column is absent
+    separators: str = ",;"  # the one that finds the needed columns is taken
+    header_line: int = 1  # the line of the column names, from 1
+    ends_with_newline: bool = True  # False where control totals prove that the file was not cut
+    strict: bool = True  # False where the PSE is known to write quotes that CSV does not allow
+
+
+def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], None]) -> pl.LazyFrame:
+    """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
+
+    `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals.
+    Raises BadReport.
+    """
+    _whole(file, layout)
+    with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
+        separator, header = _header(file, layout, text)
+        places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
+        text.seek(0)
+        records = _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout)
+        pieces = list(_pieces(file, layout, _checked(file, records, header, places, check), places))
+    if not pieces:
+        schema = {"line": pl.Int64(), **{name: pl.String() for name in (*layout.needed, *layout.optional)}}
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(pieces)
+
+
+def _whole(file: ReportFile, layout: Layout) -> None:
+    size = file.path.stat().st_size
+    if size == 0:
+        raise BadReport(file.name, "the file is empty; fetch it again.")
+    with file.path.open("rb") as raw:
+        raw.seek(size - 1)
+        if layout.ends_with_newline and raw.read(1) != b"\n":
+            raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
+
+
+def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str, list[str]]:
+    try:
+        lines = [text.readline() for _ in range(layout.header_line)]
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file) from error
+    split = {mark: next(csv.reader([lines[-1]], delimiter=mark), []) for mark in layout.separators}
+    separator, header = max(split.items(), key=lambda one: sum(name in one[1] for name in layout.needed))
+    for name in layout.needed:
+        if name not in header:
+            raise BadReport(file.name, "the column is missing.", line=layout.header_line, column=name)
+        if header.count(name) > 1:
+            raise BadReport(file.name, "the column is there twice.", line=layout.header_line, column=name)
+    return separator, header
+
+
+def _not_utf8(file: ReportFile) -> BadReport:
+    with file.path.open("rb") as raw:
+        for number, line in enumerate(raw, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return BadReport(file.name, "the line is not UTF-8; fetch the file again.", line=number)
+    return BadReport(file.name, "the file is not UTF-8; fetch it again.")
+
+
+def _records(file: ReportFile, reader: "Reader", layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Each record behind the header with the line it begins on."""
+    begins = 1
+    try:
+        for record in reader:
+            if begins > layout.header_line and record:
+                yield begins, record
+            begins = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file) from error
+    except csv.Error as error:
+        raise BadReport(file.name, f"the row is not CSV ({error}); fetch it again.", line=begins) from error
+
+
+def _checked(
+    file: ReportFile,
+    records: Iterator[tuple[int, list[str]]],
+    header: Sequence[str],
+    places: Mapping[str, int],
+    check: Callable[[int, Row], None],
+) -> Iterator[tuple[int, list[str]]]:
+    for line, record in records:
+        if len(record) != len(header):
+            said = f"the row has {len(record)} fields, the header {len(header)}; fetch the file again."
+            raise BadReport(file.name, said, line=line)
+        try:
+            check(line, {name: record[place] for name, place in places.items()})
+        except BadCell as error:
+            raise BadReport(file.name, str(error), line=line, column=error.column) from error
+        yield line, record
+
+
+def _pieces(
+    file: ReportFile, layout: Layout, rows: Iterator[tuple[int, list[str]]], places: Mapping[str, int]
+) -> Iterator[str]:
+    """Column files beside the report, a bounded number of rows in each: their paths."""
+    lines: list[int] = []
+    columns: dict[str, list[str]] = {name: [] for name in (*layout.needed, *layout.optional)}
+    number = 0
+    for line, record in rows:
+        lines.append(line)
+        for name, cells in columns.items():
+            cells.append(record[places[name]] if name in places else "")
+        if len(lines) == _CHUNK_ROWS:
+            yield _piece(file, number, lines, columns)
+            number, lines, columns = number + 1, [], {name: [] for name in columns}
+    if lines:
+        yield _piece(file, number, lines, columns)
+
+
+def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str, list[str]]) -> str:
+    path = file.path.with_name(f"{file.path.name}.{number}.parquet")
+    schema = {"line": pl.Int64(), **{name: pl.String() for name in columns}}
+    pl.DataFrame({"line": lines, **columns}, schema=schema).write_parquet(path)
+    return str(path)
+
+
+def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
+    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell."""
+    text = row[column]
+    if text == "":
+        return None
+    if not _DECIMAL.fullmatch(text) or len(text) > 30:
+        raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
+    if len(text.partition(".")[2].rstrip("0")) > places:
+        raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
+    return Decimal(text)
+
+
+def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = None) -> int | None:
+    """An amount in major units as signed minor units, None where the cell is empty. Raises BadCell.
+
+    `exponent` is the number of decimals where a PSE differs from ISO 4217.
+    """
+    try:
+        places = exponent_of(currency) if exponent is None else exponent
+    except MoneyError as error:
+        raise BadCell(column, str(error)) from error
+    amount = decimal_of(row, column, places)
+    if amount is None:
+        return None
+    units = int(amount.scaleb(places))
+    if abs(units) > MINOR_UNITS_MAX:
+        raise BadCell(column, f"{row[column]!r} is larger than any amount of money.")
+    return units
+
+
+def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
+    """A checked text column in major units as signed minor units; null where the cell is empty."""
+    text = pl.col(column)
+    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8))
+    power = pl.lit(10, dtype=pl.Int64).pow(exponent)
+    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64)
+
+
+def decimals(column: str) -> pl.Expr:
+    """A checked text column as a decimal of eight places; null where the cell is empty."""
+    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8))

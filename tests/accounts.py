@@ -1,0 +1,33 @@
+"""The merchant's account at each PSE of the sandbox: what a test needs to connect. One entry adds a PSE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.pse.vocabulary import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`path` and `token_path` are behind the sandbox's address; `secrets` as the connector wants them."""
+
+    path: str
+    method: Method
+    currency: str
+    client_id: str = "estorno"
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    token_path: str | None = None
+    hook: str = ""  # what follows our webhook address, where the address itself must prove who calls
+    report_path: str | None = None
+
+
+ACCOUNTS: Mapping[str, Account] = {
+    "pix": Account(
+        path="/pix/v2",
+        method=Method.PIX,
+        currency="BRL",
+        secrets={"client_secret": "sandbox-secret", "webhook_secret": "hook-secret-of-the-test"},
+        token_path="/oauth/token",
+        hook="/hook-secret-of-the-test",
+    ),
+    "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
+}
