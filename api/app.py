@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from api import health, webhooks
+from api import health, pages, webhooks
 from api.access import authenticate
 from api.context import Context
 from api.http import middleware
@@ -52,6 +52,8 @@ def create(settings: Settings) -> Starlette:
             Route(GRAPHQL_PATH, view),
             WebSocketRoute(GRAPHQL_PATH, view),
             *(Route(path, webhooks.receive, methods=["POST"]) for path in webhooks.PATHS),
+            Route(pages.PATH, pages.show, methods=["GET"]),
+            Route(pages.PATH, pages.receive, methods=["POST"]),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
         ],

@@ -110,6 +110,18 @@ RefundResolveDoubtError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="RefundResolveDoubtError"),
 ]
+DestinationProvideError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="DestinationProvideError"),
+]
+DestinationLinkCreateError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="DestinationLinkCreateError"),
+]
+DecisionError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="DecisionError"),
+]
 PaymentRegisterError = Annotated[
     InvalidInputError
     | NotFoundError

@@ -7,6 +7,7 @@ import strawberry
 from api import ids
 from api.access import require
 from api.context import Info
+from api.destinations import DestinationInput
 from api.errors import (
     RefundCancelError,
     RefundCreateError,
@@ -32,6 +33,9 @@ class RefundCreateInput:
     payment_id: strawberry.ID
     amount: MoneyInput | None = strawberry.field(default=None, description="Left out: everything still refundable.")
     reason: Annotated[Reason, RefundReason]
+    destination: DestinationInput | None = strawberry.field(
+        default=None, description="Where the method has no way back; left out: the refund waits for it."
+    )
     note: str | None = strawberry.field(default=None, description="At most 140 characters; the payer may see it.")
     idempotency_key: str = strawberry.field(
         description="16-255 printable characters; make it once per click and keep it over retries."
@@ -111,8 +115,10 @@ async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePay
             amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
             reason=input.reason,
             note=input.note,
+            destination=input.destination.given() if input.destination else None,
         )
-        done = await refunds.request(principal.merchant_id, new, input.idempotency_key, context.cause)
+        secret = context.settings.secret_key
+        done = await refunds.request(principal.merchant_id, new, input.idempotency_key, context.cause, secret)
     except Problem as problem:
         return RefundCreatePayload(
             refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
+import structlog
 from strawberry import relay
 
 from api import ids
@@ -14,7 +15,7 @@ from api.events import RefundEvent, RefundStatus, events_of
 from api.ledger import LedgerEntry, entries_of
 from api.nodes import Scoped
 from api.scalars import DateTime, Money
-from domain import calls, notices, refunds
+from domain import calls, destinations, notices, refunds
 from domain.access import Permission
 from domain.lifecycle import Reason, State
 from domain.models import Connection as ConnectionRow
@@ -25,8 +26,10 @@ from domain.problems import InvalidInput
 from domain.pse import explanations
 
 if TYPE_CHECKING:
+    from api.destinations import Destination, InstructionField
     from api.payments import Payment
 
+_log = structlog.get_logger()
 RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
 _BOUND = 100
 
@@ -108,6 +111,33 @@ class Refund(Scoped, relay.Node):
         connection = await ConnectionRow.get(id=self.row.connection_id)
         found = await notices.of_refund(self.row.id, limit=_bounded(first))
         return [Webhook.of(row, connection) for row in found]
+
+    @strawberry.field(description="Where the money goes, where the method has no way back.")
+    async def destination(self) -> Annotated["Destination", strawberry.lazy("api.destinations")] | None:
+        from api.destinations import Destination as DestinationType  # the two types name each other
+
+        row = await destinations.current(self.row.id)
+        return DestinationType.of(row) if row else None
+
+    @strawberry.field(
+        description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; every "
+        "reading is logged."
+    )
+    async def payment_instruction(
+        self, info: Info
+    ) -> list[Annotated["InstructionField", strawberry.lazy("api.destinations")]] | None:
+        from api.destinations import InstructionField as FieldType
+
+        principal = require(info, Permission.SETTLE_MANUALLY)
+        opened = await destinations.opened(self.row.id, info.context.settings.secret_key)
+        if self.row.state is not State.MANUAL or opened is None:
+            return None
+        _log.info("destination.read", refund=self.id, holder=principal.holder)
+        return [FieldType(name=name, value=value) for name, value in sorted(opened.values.items())]
+
+    @strawberry.field(description="Until when somebody must have decided; null where nobody need.")
+    def expires_at(self) -> DateTime | None:
+        return DateTime(self.row.expires_at) if self.row.expires_at else None
 
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
     async def ledger_entries(self, info: Info) -> list[LedgerEntry]:

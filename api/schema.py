@@ -7,13 +7,28 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api import access, events, ledger, payments, reconciliation, refunding, refunds
+from api import access, destinations, events, ledger, manual, payments, reconciliation, refunding, refunds
 from api.access import Viewer, require
 from api.context import Info
+from api.destinations import (
+    DestinationLinkCreateInput,
+    DestinationLinkCreatePayload,
+    DestinationProvideInput,
+    DestinationProvidePayload,
+    RefundApproveInput,
+    RefundDecisionPayload,
+    RefundRejectInput,
+)
 from api.events import RefundStreamMessage
 from api.extensions import DocumentCache, Schema, build_schema
 from api.ledger import LedgerBalance
 from api.limits import Limits
+from api.manual import (
+    RefundManualPayload,
+    RefundReturnToQueueInput,
+    RefundSettleManuallyInput,
+    RefundTakeManualInput,
+)
 from api.paging import Connection, page
 from api.payments import Payment, PaymentRegisterInput, PaymentRegisterPayload
 from api.reconciliation import Finding, FindingKindEnum, ReconciliationRun
@@ -35,7 +50,20 @@ from domain.access import Permission
 from domain.findings import FindingKind
 from domain.models import Payment as PaymentRow
 
-MOVING_MONEY = frozenset({"refundCreate", "refundCancel", "refundRetry", "refundResolveDoubt"})
+MOVING_MONEY = frozenset(
+    {
+        "destinationProvide",
+        "refundApprove",
+        "refundCancel",
+        "refundCreate",
+        "refundReject",
+        "refundResolveDoubt",
+        "refundRetry",
+        "refundReturnToQueue",
+        "refundSettleManually",
+        "refundTakeManual",
+    }
+)
 
 
 @strawberry.type
@@ -140,6 +168,36 @@ class Mutation:
     @strawberry.mutation(description="Say what happened to a refund in doubt; another person must say the same.")
     async def refund_resolve_doubt(self, info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
         return await refunding.refund_resolve_doubt(info, input)
+
+    @strawberry.mutation(description="Name the account of a refund whose method has no way back.")
+    async def destination_provide(self, info: Info, input: DestinationProvideInput) -> DestinationProvidePayload:
+        return await destinations.destination_provide(info, input)
+
+    @strawberry.mutation(description="A page on which the customer names the account; it works for 7 days.")
+    async def destination_link_create(
+        self, info: Info, input: DestinationLinkCreateInput
+    ) -> DestinationLinkCreatePayload:
+        return await destinations.destination_link_create(info, input)
+
+    @strawberry.mutation(description="A second person's yes to a refund and to its destination. Needs APPROVE.")
+    async def refund_approve(self, info: Info, input: RefundApproveInput) -> RefundDecisionPayload:
+        return await destinations.refund_approve(info, input)
+
+    @strawberry.mutation(description="A second person's no: the refund ends. Needs APPROVE.")
+    async def refund_reject(self, info: Info, input: RefundRejectInput) -> RefundDecisionPayload:
+        return await destinations.refund_reject(info, input)
+
+    @strawberry.mutation(description="Take a refund that never reached the PSE off the wire. Needs SETTLE_MANUALLY.")
+    async def refund_take_manual(self, info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
+        return await manual.refund_take_manual(info, input)
+
+    @strawberry.mutation(description="Say with evidence that it was paid by hand. Needs SETTLE_MANUALLY.")
+    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
+        return await manual.refund_settle_manually(info, input)
+
+    @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
+    async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
+        return await manual.refund_return_to_queue(info, input)
 
 
 @strawberry.type

@@ -26,6 +26,9 @@ class Permission(StrEnum):
     REGISTER_PAYMENT = "REGISTER_PAYMENT"
     REFUND = "REFUND"
     REFRESH = "REFRESH"
+    PROVIDE_DESTINATION = "PROVIDE_DESTINATION"
+    APPROVE = "APPROVE"
+    SETTLE_MANUALLY = "SETTLE_MANUALLY"  # and read the whole account that a person pays to
     RESOLVE_DOUBT = "RESOLVE_DOUBT"
     RESOLVE_DOUBT_EARLY = "RESOLVE_DOUBT_EARLY"  # "not paid" before the PSE's next report says so
 
@@ -41,9 +44,19 @@ class Role(StrEnum):
 
 _P = Permission
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
-    Role.FRONTEND: frozenset({_P.READ, _P.REGISTER_PAYMENT, _P.REFUND, _P.REFRESH}),
-    Role.ACCOUNTING: frozenset({_P.READ, _P.READ_CALLS, _P.READ_LEDGER, _P.REFRESH, _P.RESOLVE_DOUBT}),
-    Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.RESOLVE_DOUBT}),
+    Role.FRONTEND: frozenset({_P.READ, _P.REGISTER_PAYMENT, _P.REFUND, _P.REFRESH, _P.PROVIDE_DESTINATION}),
+    Role.ACCOUNTING: frozenset(
+        {
+            _P.READ,
+            _P.READ_CALLS,
+            _P.READ_LEDGER,
+            _P.REFRESH,
+            _P.APPROVE,
+            _P.SETTLE_MANUALLY,
+            _P.RESOLVE_DOUBT,
+        }
+    ),
+    Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.PROVIDE_DESTINATION, _P.RESOLVE_DOUBT}),
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain import events, findings, schedules
+from domain import destinations, events, findings, schedules
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.lifecycle import State
-from domain.models import Connection, Payment, Refund
+from domain.models import Approval, Connection, Destination, Payment, Refund
 from domain.money import Money
 from domain.moves import News, move
-from domain.pse.capabilities import Capability, LookUp
+from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import RefundOrder
 
@@ -74,7 +74,11 @@ async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) ->
             return await _send(taken, payment, connection, able, last)
         if refund.state is State.SUBMITTED:
             return await _doubt(taken, payment, connection, able, last)
-        if refund.state in (State.AWAITING_APPROVAL, State.AWAITING_DESTINATION):
+        if refund.state in destinations.WAITING:
+            await _remind_or_expire(taken)
+            return None
+        if refund.state is State.MANUAL:
+            await postpone(refund.id, None)  # a person has it: the PSE is neither sent nor asked anything
             return None
         return await _ask(taken, payment, connection, able, last)
 
@@ -146,6 +150,8 @@ async def _send(
         news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, taken.cause, news, due_in=None)
         return None
+    if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(taken, able):
+        return None
     if able.look_up is LookUp.BY_LISTING:
         if await _another_in_doubt(refund):
             await postpone(refund.id, schedules.TURN_SECONDS)
@@ -158,6 +164,35 @@ async def _send(
     news = News("SUBMITTED", detail={"attempt": number})
     await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
     return await _sending(taken, payment, connection, able, number)
+
+
+async def _wire_pays(taken: _Taken, able: Capability) -> bool:
+    """Whether the PSE's own wire can pay to the destination; where not, a person pays by the payment instruction."""
+    refund = taken.refund
+    destination = await destinations.current(refund.id)
+    assert destination is not None, "A refund without a way back is cleared to go with its destination."
+    assert destination.payer_matches or await _approved(destination), "Somebody else's account needs a second person."
+    if destination.kind in able.destinations:
+        return True
+    said = f"This PSE does not pay to a {destination.kind}: pay it by the payment instruction, and bring evidence."
+    await move(refund, State.MANUAL, taken.cause, News("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
+    return False
+
+
+async def _approved(destination: Destination) -> bool:
+    return await Approval.exists(refund_id=destination.refund_id, fingerprint=destination.fingerprint, decision="YES")
+
+
+async def _remind_or_expire(taken: _Taken) -> None:
+    refund = taken.refund
+    if refund.expires_at is None:
+        await postpone(refund.id, None)
+    elif taken.now >= refund.expires_at:
+        said = "Nobody decided in time; the amount is refundable again."
+        await move(refund, State.EXPIRED, taken.cause, News("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
+    else:
+        await _event(refund, "REMINDER", taken.cause, "EXPIRES_SOON", f"It expires at {refund.expires_at.isoformat()}.")
+        await rows("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1 RETURNING id", refund.id)
 
 
 async def _another_in_doubt(refund: Refund) -> bool:

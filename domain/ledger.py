@@ -26,6 +26,8 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     ),
     Entry.PAY: ((A.REFUNDS_PAYABLE, A.PSE_CLEARING, "amount"),),
     Entry.RETURN: ((A.PSE_CLEARING, A.REFUNDS_PAYABLE, "amount"),),
+    Entry.PAY_BY_BANK: ((A.REFUNDS_PAYABLE, A.BANK, "amount"),),
+    Entry.RETURN_TO_BANK: ((A.BANK, A.REFUNDS_PAYABLE, "amount"),),
     Entry.TAKEN: ((A.SUSPENSE, A.PSE_CLEARING, "amount"),),
     Entry.TAKEN_BACK: ((A.PSE_CLEARING, A.SUSPENSE, "amount"),),
     Entry.PROVE_CAPTURES: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),

@@ -72,7 +72,9 @@ class Entry(StrEnum):
     RECOGNISE = "RECOGNISE"
     UNRECOGNISE = "UNRECOGNISE"
     PAY = "PAY"
+    PAY_BY_BANK = "PAY_BY_BANK"
     RETURN = "RETURN"
+    RETURN_TO_BANK = "RETURN_TO_BANK"
     TAKEN = "TAKEN"
     TAKEN_BACK = "TAKEN_BACK"
     PROVE_CAPTURES = "PROVE_CAPTURES"
@@ -80,6 +82,9 @@ class Entry(StrEnum):
     PROVE_RETURNS = "PROVE_RETURNS"
     PROVE_TAKEN = "PROVE_TAKEN"
 
+
+# What a person paid from the bank has another entry than the table's: the PSE never had the money.
+BY_BANK: Final[Mapping[Entry, Entry]] = {Entry.PAY: Entry.PAY_BY_BANK, Entry.RETURN: Entry.RETURN_TO_BANK}
 
 S = State
 MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
@@ -91,7 +96,6 @@ MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
     (S.AWAITING_DESTINATION, S.CANCELED): (),
     (S.AWAITING_DESTINATION, S.EXPIRED): (),
     (S.AWAITING_APPROVAL, S.REQUESTED): (Entry.RECOGNISE,),
-    (S.AWAITING_APPROVAL, S.AWAITING_DESTINATION): (),  # an edited destination voids the approval
     (S.AWAITING_APPROVAL, S.REJECTED): (),
     (S.AWAITING_APPROVAL, S.CANCELED): (),
     (S.AWAITING_APPROVAL, S.EXPIRED): (),
@@ -106,14 +110,13 @@ MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
     (S.REQUESTED, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
     (S.SUBMITTED, S.REQUESTED): (),
     (S.SUBMITTED, S.PENDING): (),
-    (S.SUBMITTED, S.MANUAL): (),
     (S.SUBMITTED, S.SUCCEEDED): (Entry.PAY,),
     (S.SUBMITTED, S.FAILED): (Entry.UNRECOGNISE,),
     (S.SUBMITTED, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
-    (S.PENDING, S.MANUAL): (),
     (S.PENDING, S.SUCCEEDED): (Entry.PAY,),
     (S.PENDING, S.FAILED): (Entry.UNRECOGNISE,),
     (S.PENDING, S.RETURNED): (Entry.PAY, Entry.RETURN, Entry.UNRECOGNISE),
+    (S.MANUAL, S.REQUESTED): (),
     (S.MANUAL, S.SUCCEEDED): (Entry.PAY,),
     (S.MANUAL, S.FAILED): (Entry.UNRECOGNISE,),
     (S.MANUAL, S.CANCELED): (Entry.UNRECOGNISE,),
@@ -127,7 +130,7 @@ _RESERVED: Final = frozenset(
 AT_THE_PSE: Final = frozenset({S.REQUESTED, S.SUBMITTED, S.PENDING, S.MANUAL})
 RELEASED: Final = frozenset({S.RETURNED, S.FAILED, S.REJECTED, S.CANCELED, S.EXPIRED})
 SETTLED_FOR_NOW: Final = RELEASED | {S.SUCCEEDED}  # nothing more is expected, though SUCCEEDED can still come back
-CANCELABLE: Final = frozenset({S.AWAITING_DESTINATION, S.AWAITING_APPROVAL, S.REQUESTED})
+CANCELABLE: Final = frozenset({S.AWAITING_DESTINATION, S.AWAITING_APPROVAL, S.REQUESTED, S.MANUAL})
 
 
 def holding_of(state: State | None) -> Holding:

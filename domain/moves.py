@@ -10,7 +10,7 @@ from domain import events, ledger
 from domain.database import rows
 from domain.idempotency import Cause
 from domain.ledger import Posting
-from domain.lifecycle import MOVES, Entry, Holding, State, holding_of
+from domain.lifecycle import BY_BANK, MOVES, Entry, Holding, State, holding_of
 from domain.models import Merchant, Payment, Refund
 
 
@@ -53,12 +53,23 @@ async def move(
         message=news.message,
         detail=news.detail,
     )
+    if previous in (State.AWAITING_DESTINATION, State.AWAITING_APPROVAL):
+        await close_links(refund.id)
     if entries:
         zone = (await Merchant.get(id=refund.merchant_id)).zone
         await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
     await _store(refund, to, news, due_in, keep_rung)
     refund.state = to
     refund.sequence = sequence
+
+
+async def close_links(refund_id: UUID) -> None:
+    # A link speaks of the refund as it was: any move closes it.
+    await rows(
+        "UPDATE destination_links SET revoked_at = now() WHERE refund_id = $1 AND used_at IS NULL "
+        "AND revoked_at IS NULL RETURNING id",
+        refund_id,
+    )
 
 
 async def shift(payment_id: UUID, amount: int, tax: int, before: Holding, after: Holding) -> None:
@@ -98,7 +109,7 @@ def postings_of(
             payment_id=payment.id,
             refund_id=refund.id,
         )
-        for entry in entries
+        for entry in (BY_BANK.get(plain, plain) if refund.paid_by_bank_transfer else plain for plain in entries)
     ]
 
 
@@ -109,7 +120,7 @@ async def _store(refund: Refund, to: State, news: News, due_in: float | None, ke
         "  due_at = CASE WHEN $8::bool AND $3::float8 IS NULL AND due_at <= now() THEN due_at "
         "    ELSE now() + make_interval(secs => $3::float8) END, "
         "  unsent = CASE WHEN $2::varchar IN ('REQUESTED', 'SUBMITTED') THEN unsent ELSE 0 END, "
-        "  doubt_since = NULL, needs_person_since = NULL, "
+        "  doubt_since = NULL, needs_person_since = NULL, expires_at = NULL, reminded_at = NULL, "
         "  pse_refund_reference = coalesce($4, pse_refund_reference), "
         "  failure_code = coalesce($5, failure_code), failure_message = coalesce($6, failure_message), "
         "  succeeded_at = CASE WHEN $2::varchar = 'SUCCEEDED' THEN coalesce($7, now()) ELSE succeeded_at END, "

@@ -14,6 +14,7 @@ from domain.ledger import Posting
 from domain.lifecycle import Entry
 from domain.models import Connection, Merchant, Payment, Store
 from domain.money import Money
+from domain.payees import normal_tax_id
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import Accepted, CapturedPayment, KnownRefund, Method, Succeeded
@@ -77,7 +78,7 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
         tax_id = new.customer_tax_id
         values = {
             "sealed_customer": _sealed_customer(new, payment_id, secret),
-            "customer_digest": secrets.keyed_digest(secret, f"{merchant_id}/{tax_id}") if tax_id else None,
+            "customer_digest": _customer_digest(merchant_id, tax_id, secret) if tax_id else None,
             "source": "MUTATION",
         }
         if not await _insert(payment_id, connection, store, new, values, cause):
@@ -142,6 +143,10 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     )
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
     return known.id
+
+
+def _customer_digest(merchant_id: UUID, tax_id: str, secret: bytes) -> str:
+    return secrets.keyed_digest(secret, f"{merchant_id}/{normal_tax_id(tax_id)}")
 
 
 def _check(new: NewPayment) -> None:

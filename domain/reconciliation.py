@@ -217,6 +217,7 @@ async def _missing_in_report(
         "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
         "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
         "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
+        "  AND NOT r.paid_by_bank_transfer "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
         "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "

@@ -44,15 +44,17 @@ def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
 
 
 def _check_window(payment: dict[str, Any], able: Capability) -> None:
-    if able.route is not Route.ORIGINAL:
+    if able.route is Route.UNSUPPORTED:
         raise NotRefundable(
-            f"{payment['pse']} does not send {payment['method']} money back the way it came; pay it back by hand.",
+            f"{payment['pse']} does not refund {payment['method']} payments: {able.reason} {able.instead}",
             path=["input", "paymentId"],
         )
     deadline = deadline_of(able, payment["captured_at"])
     if deadline is not None and payment["now"] > deadline:
         raise WindowExpired(
-            f"{payment['method']} payments could be refunded until {deadline.isoformat()}; pay it back another way.",
+            f"{payment['pse']} refunds {payment['method']} payments for {able.window.days if able.window else 0} days "
+            f"from the {able.window_from} ({able.source}): until {deadline.isoformat()}. "
+            f"{able.instead or 'Pay it back another way.'}",
             path=["input", "paymentId"],
             deadline_at=deadline,
         )

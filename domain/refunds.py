@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import bell, idempotency, ledger
+from domain import bell, destinations, idempotency, ledger, payees
 from domain.database import rows, transaction
+from domain.destinations import Given
 from domain.idempotency import Cause
 from domain.ledger import Posting
 from domain.lifecycle import CANCELABLE, MOVES, Reason, State
@@ -15,6 +16,9 @@ from domain.models import Event, Payment, Refund
 from domain.money import Money
 from domain.moves import News, lock, move
 from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.pse.capabilities import Route
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Destination, Method
 from domain.refundable import checked_amount, tax_of
 
 CREATE: Final = "refundCreate"
@@ -34,6 +38,7 @@ class NewRefund:
     amount: Money | None
     reason: Reason
     note: str | None = None
+    destination: Given | None = None  # where the method has no way back; left out: the customer is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +49,27 @@ class Requested:
     replayed: bool
 
 
-async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause) -> Requested:
-    """Reserve the amount, record the refund and ring the bell, all or nothing.
+async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
+    """Reserve the amount, record the refund and ring the bell, all or nothing. `secret` seals a destination.
 
+    Without a way back it waits for a destination, or for an approval where the holder is not known to be the payer.
     Raises InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
     IdempotencyConflict.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "payment": new.payment_id,
         "amount": [new.amount.minor_units, new.amount.currency] if new.amount else None,
         "reason": new.reason,
         "note": new.note,
     }
-    return await _request(merchant_id, CREATE, facts, new, key, cause, retry_of=None)
+    if new.destination is not None:
+        facts["destination"] = _fingerprint(new.destination, secret)
+    return await _request(merchant_id, CREATE, facts, new, key, cause, secret, retry_of=None)
+
+
+def _fingerprint(given: Given, secret: bytes | None) -> str:
+    assert secret is not None, "A destination is never kept in clear."
+    return destinations.fingerprint_of(secret, Destination(given.kind, given.values))
 
 
 async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
@@ -66,7 +79,7 @@ async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> R
     """
     old = await find(merchant_id, refund_id)
     new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
-    return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, retry_of=old)
+    return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
 
 
 async def find(merchant_id: UUID, refund_id: UUID) -> Refund:
@@ -84,6 +97,7 @@ async def _request(
     new: NewRefund,
     key: str,
     cause: Cause,
+    secret: bytes | None,
     *,
     retry_of: Refund | None,
 ) -> Requested:
@@ -98,9 +112,49 @@ async def _request(
         if retry_of is not None:
             await _check_retry(retry_of)
         amount = checked_amount(payment, new.amount)
-        await _insert(refund_id, payment, amount, new, cause, retry_of)
+        target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
+        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)
+        await _after_insert(refund_id, target, cause, secret)
     await bell.ring(JOB, refund_id)
     return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a new refund begins, and the destination that came with it."""
+
+    state: State
+    destination: Destination | None = None
+    matches: bool = False
+    merchant_id: UUID | None = None
+
+
+async def _place_to_go(
+    refund_id: UUID, payment: dict[str, Any], given: Given | None, cause: Cause, secret: bytes | None
+) -> _Target:
+    able = capability(payment["pse"], Method(payment["method"]))
+    if given is None:
+        waits = able.route is Route.PAYOUT_WITH_DESTINATION
+        return _Target(State.AWAITING_DESTINATION if waits else State.REQUESTED)
+    if able.route is Route.ORIGINAL:
+        raise InvalidInput(
+            f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
+            path=["input", "destination"],
+        )
+    assert secret is not None, "A destination is never kept in clear."
+    merchant_id = payment["merchant_id"]
+    destination = payees.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
+    matches = destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
+    return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
+
+
+async def _after_insert(refund_id: UUID, target: _Target, cause: Cause, secret: bytes | None) -> None:
+    if target.destination is not None:
+        assert target.merchant_id is not None, "It came with the destination."
+        assert secret is not None, "It was needed to compare the destination."
+        await destinations.keep(target.merchant_id, refund_id, target.destination, target.matches, cause, secret)
+    if target.state in destinations.WAITING:
+        await destinations.wait(refund_id)
 
 
 async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
@@ -131,7 +185,13 @@ async def _check_retry(old: Refund) -> None:
 
 
 async def _insert(
-    refund_id: UUID, payment: dict[str, Any], amount: Money, new: NewRefund, cause: Cause, retry_of: Refund | None
+    refund_id: UUID,
+    payment: dict[str, Any],
+    amount: Money,
+    new: NewRefund,
+    cause: Cause,
+    retry_of: Refund | None,
+    state: State,
 ) -> None:
     tax = tax_of(payment, amount.minor_units)
     # One statement reserves, records and writes the first event: the hot path makes few round trips.
@@ -141,10 +201,10 @@ async def _insert(
         "  made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, "
         "    amount, currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by, "
         "    created_at, updated_at) "
-        "    VALUES ($1, $2, $3, $4, $8, $9, 'REQUESTED', $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now())"
+        "    VALUES ($1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now())"
         "    RETURNING id) "
         "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at) "
-        "SELECT $2, made.id, 1, 'REQUESTED', 'REQUESTED', $9, $13, '{}'::jsonb, now() FROM made, reserved",
+        "SELECT $2, made.id, 1, $14::varchar, $14::varchar, $9, $13, '{}'::jsonb, now() FROM made, reserved",
         refund_id,
         payment["merchant_id"],
         payment["id"],
@@ -158,6 +218,7 @@ async def _insert(
         new.note,
         retry_of.id if retry_of else None,
         cause.actor[:200],
+        state.value,
     )
     await ledger.post(
         [
@@ -175,7 +236,7 @@ async def _insert(
                 payment_id=payment["id"],
                 refund_id=refund_id,
             )
-            for entry in MOVES[(None, State.REQUESTED)]
+            for entry in MOVES[(None, state)]
         ]
     )
 
@@ -196,7 +257,7 @@ async def cancel(
             return Requested(await find(merchant_id, stored), replayed=True)
         await find(merchant_id, refund_id)
         refund = await lock(refund_id)
-        if refund.state not in CANCELABLE or await _was_sent(refund):
+        if refund.state not in CANCELABLE or await was_sent(refund):
             raise InvalidState(
                 "Only a refund that was never sent to the PSE can be canceled.",
                 path=["input", "refundId"],
@@ -213,7 +274,7 @@ async def cancel(
     return Requested(await Refund.get(id=refund_id), replayed=False)
 
 
-async def _was_sent(refund: Refund) -> bool:
+async def was_sent(refund: Refund) -> bool:
     # A request that was taken for lost can arrive late: after a doubt the money may still leave.
     return bool(
         await rows(
@@ -226,7 +287,7 @@ async def _was_sent(refund: Refund) -> bool:
 async def refresh(merchant_id: UUID, refund_id: UUID) -> Refund:
     """Have the PSE asked about the refund now. Raises NotFound, InvalidState when it has not been sent."""
     refund = await find(merchant_id, refund_id)
-    if refund.state in (State.AWAITING_APPROVAL, State.AWAITING_DESTINATION):
+    if refund.state in destinations.WAITING or refund.state is State.MANUAL:
         raise InvalidState(
             "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
         )

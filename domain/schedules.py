@@ -36,5 +36,8 @@ UNSENT: Final = Schedule((1, 2, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR
 NOTICE: Final = Schedule((1, 2, 5, 15, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY), after_end=DAY)
 # How often a refund looks whether its payment's other refund, which is in doubt, has come out.
 TURN_SECONDS: Final = 5.0
+# How long a refund waits for its destination or its approval, and how long before the end it is reminded of.
+WAITING_SECONDS: Final = 30 * DAY
+REMINDER_SECONDS: Final = 3 * DAY
 # How often a person is reminded of a doubt that only a person can end.
 ESCALATION_SECONDS: Final = DAY

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import structlog
 
-from domain import attempts, bell, refunds
+from domain import attempts, bell, destinations, refunds
 from domain.attempts import Ask, Send, Snapshot, Work
 from domain.calls import About
 from domain.lifecycle import State
 from domain.models import Connection, Refund
+from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
 from domain.record import Door, Recorded, Source, not_sent, record
@@ -73,7 +74,10 @@ def _source(work: Send | Ask) -> Source:
 async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     connection = await Connection.get(id=work.connection_id)
     wire = connector(connection.pse)
-    order = replace(work.order, webhook_url=settings.webhook_url(connection.id))
+    destination = None
+    if work.able.route is not Route.ORIGINAL:
+        destination = await destinations.opened(work.refund_id, settings.secret_key)
+    order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")
     answer = await sender.send(connection, wire.refund(order), about, send_before=work.send_before)
     if isinstance(answer, Unsent | InDoubt):

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain import attempts, connections, payments, refunds
+from domain.access import Principal, Role
 from domain.connections import NewConnection
+from domain.destinations import Given
 from domain.idempotency import Cause
 from domain.lifecycle import Reason
 from domain.models import Connection, Merchant, Payment, Refund, Store
@@ -81,6 +83,7 @@ async def a_payment(
     method: Method = Method.PIX,
     currency: str = "BRL",
     order: str | None = None,
+    tax_id: str | None = None,
 ) -> Payment:
     captured_at = datetime.now(UTC) - timedelta(days=days_ago)
     new = NewPayment(
@@ -91,14 +94,22 @@ async def a_payment(
         amount=Money(amount, currency),
         captured_at=captured_at,
         order_reference=order,
+        customer_tax_id=tax_id,
         tax=Tax(tax, "18.00", "NFe 1", captured_at.strftime("%Y-%m")) if tax else None,
     )
     return (await payments.register(shop.id, new, a_key(), CAUSE, KEY)).payment
 
 
-async def a_refund(shop: Shop, payment: Payment, amount: int | None = None, key: str | None = None) -> Refund:
-    new = NewRefund(payment.id, Money(amount, payment.currency) if amount else None, Reason.CUSTOMER_REQUEST)
-    return (await refunds.request(shop.id, new, key or a_key(), CAUSE)).refund
+async def a_refund(
+    shop: Shop, payment: Payment, amount: int | None = None, key: str | None = None, given: Given | None = None
+) -> Refund:
+    money = Money(amount, payment.currency) if amount else None
+    new = NewRefund(payment.id, money, Reason.CUSTOMER_REQUEST, destination=given)
+    return (await refunds.request(shop.id, new, key or a_key(), CAUSE, KEY)).refund
+
+
+def a_person(shop: Shop, name: str, role: Role) -> Principal:
+    return Principal(uuid4(), shop.id, name, role, datetime.now(UTC) + timedelta(hours=1))
 
 
 async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:

@@ -19,6 +19,7 @@ from domain.pse.vocabulary import (
     CapturedPayment,
     Credentials,
     Declined,
+    DestinationKind,
     InDoubt,
     Method,
     Notice,
@@ -50,6 +51,7 @@ class Lab:
         look_up_grace: timedelta = timedelta(0),
         signature: bool = True,
         route: Route = Route.ORIGINAL,
+        destinations: tuple[DestinationKind, ...] = (),
     ) -> None:
         self._signature = signature
         able = Capability(
@@ -61,6 +63,7 @@ class Lab:
             key_lifetime=key_lifetime,
             look_up=look_up,
             look_up_grace=look_up_grace,
+            destinations=destinations,
         )
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
 
@@ -78,7 +81,13 @@ class Lab:
         return frozenset(one["id"] for one in response.json())
 
     def refund(self, order: RefundOrder) -> httpx.Request:
-        body = {"reference": order.reference, "payment": order.payment_reference, "amount": order.amount.minor_units}
+        body: dict[str, Any] = {
+            "reference": order.reference,
+            "payment": order.payment_reference,
+            "amount": order.amount.minor_units,
+        }
+        if order.destination is not None:
+            body["to"] = dict(order.destination.values)
         return httpx.Request(
             "POST", f"{order.base_url}/refunds", json=body, headers={"Idempotency-Key": order.reference}
         )

@@ -10,6 +10,7 @@ from tortoise import fields
 
 STATEMENTS = [
     # The same report has the same name: a revised file supersedes the one before; a date may have several reports.
+    "ALTER TABLE settlement_lines ALTER COLUMN by_amount SET DEFAULT false",
     "DROP INDEX reports_one_valid",
     "CREATE UNIQUE INDEX reports_one_valid ON reports (connection_id, name) WHERE superseded_at IS NULL",
     "CREATE INDEX settlement_lines_of_payment ON settlement_lines (payment_id) WHERE voided_at IS NULL",

@@ -4,6 +4,7 @@ from domain.models.access import DemoMark, Merchant, Store, Token
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.connections import Connection, RefusedWebhook
+from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
 from domain.models.ledger import LedgerEntry
 from domain.models.notices import Notice, NoticeRefund
@@ -15,10 +16,13 @@ from domain.models.settlements import AnnouncedReport, Report, SettlementLine
 __all__ = [
     "AnnouncedReport",
     "Answer",
+    "Approval",
     "Attempt",
     "Call",
     "Connection",
     "DemoMark",
+    "Destination",
+    "DestinationLink",
     "DoubtVerdict",
     "Event",
     "Finding",
@@ -32,6 +36,7 @@ __all__ = [
     "Refund",
     "RefusedWebhook",
     "Report",
+    "Settlement",
     "SettlementLine",
     "Store",
     "Token",

@@ -46,6 +46,9 @@ class Refund(Model):
     failure_code = fields.CharField(max_length=100, null=True)
     failure_message = fields.CharField(max_length=500, null=True)
     sequence = fields.IntField(default=0)  # of its last event
+    expires_at = fields.DatetimeField(null=True)  # until when a person or the customer must have decided
+    reminded_at = fields.DatetimeField(null=True)
+    paid_by_bank_transfer = fields.BooleanField(default=False)  # a person paid it from the bank: no report line comes
     due_at = fields.DatetimeField(null=True)  # queue, lease and retry policy in one, by the database's clock
     asks = fields.IntField(default=0)  # look-ups since the state last moved
     unsent = fields.IntField(default=0)  # sends in a row that never reached the PSE

@@ -54,7 +54,12 @@ Enter = Callable[..., Awaitable[Asker]]
 @pytest.fixture
 async def enter(own_database: Database, redis_url: str) -> AsyncIterator[Enter]:
     """Makes askers, each with a shop of its own unless one is given."""
-    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, introspection=True)
+    settings = quick_settings(
+        database_url=own_database.application_url,
+        redis_url=redis_url,
+        introspection=True,
+        public_url="https://refunds.example.com",
+    )
     async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
 
         async def make(role: Role = Role.ADMINISTRATOR, shop: Shop | None = None, holder: str = "tester") -> Asker:

@@ -10,6 +10,11 @@ from tests.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "approvals_decision_known",
+    "approvals_four_eyes",
+    "destination_links_tries_bounded",
+    "manual_settlements_file_whole",
+    "manual_settlements_way_known",
     "attempts_end_has_outcome",
     "attempts_number_positive",
     "doubt_verdicts_confirmed_whole",
@@ -33,6 +38,9 @@ CHECKS = {
     "settlement_lines_amount_not_negative",
 }
 UNIQUE = {
+    "destinations": {("refund_id",)},
+    "destination_links": {("digest",), ("refund_id",)},
+    "manual_settlements": {("refund_id",)},
     "attempts": {("refund_id", "number"), ("refund_id",)},
     "connections": {("merchant_id", "name")},
     "doubt_verdicts": {("refund_id", "attempt")},
@@ -55,6 +63,8 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "destination_links_open": "revoked_at IS NULL",
+    "destinations_current": "superseded_at IS NULL",
     "attempts_one_live": "ended_at IS NULL",
     "doubt_verdicts_one_open": "withdrawn_at IS NULL",
     "findings_open": "resolved_at IS NULL",
@@ -68,14 +78,18 @@ PARTIAL = {
 APPEND_ONLY = {
     "announced_reports",
     "answers",
+    "approvals",
     "calls",
     "events",
     "idempotency_keys",
     "ledger_entries",
+    "manual_settlements",
     "notice_refunds",
 }
 KEPT = {
     "attempts",
+    "destination_links",
+    "destinations",
     "doubt_verdicts",
     "findings",
     "notices",

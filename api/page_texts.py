@@ -1,0 +1,87 @@
+"""The words of the customer's page, in the languages of those who pay here."""
+
+from collections.abc import Mapping
+from typing import Final
+
+LOCALES: Final[Mapping[str, str]] = {"pt-BR": "Português", "es": "Español", "en": "English", "zh-CN": "中文"}
+OF_CURRENCY: Final[Mapping[str, str]] = {"BRL": "pt-BR", "MXN": "es", "COP": "es"}
+
+# Each row: Portuguese, Spanish, English, Chinese.
+_ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
+    "title": ("Seu reembolso", "Su reembolso", "Your refund", "您的退款"),
+    "intro": (
+        "{shop} quer devolver {amount} a você. Informe a conta que deve receber o dinheiro.",
+        "{shop} quiere devolverle {amount}. Indique la cuenta que debe recibir el dinero.",
+        "{shop} wants to pay {amount} back to you. Name the account that is to receive the money.",
+        "{shop} 将向您退款 {amount}。请填写收款账户。",
+    ),
+    "digits": (
+        "Últimos 4 dígitos do CPF ou CNPJ usado na compra",
+        "Últimos 4 caracteres del documento fiscal usado en la compra",
+        "Last 4 characters of the tax ID used for the purchase",
+        "购买时所用税号的后 4 位",
+    ),
+    "send": ("Enviar", "Enviar", "Send", "提交"),
+    "done": (
+        "Recebemos a conta. Você não precisa fazer mais nada.",
+        "Recibimos la cuenta. No necesita hacer nada más.",
+        "We have the account. You need not do anything else.",
+        "账户信息已收到，您无需再进行任何操作。",
+    ),
+    "closed": (
+        "Este link não funciona mais. Peça um novo à loja.",
+        "Este enlace ya no funciona. Pida uno nuevo a la tienda.",
+        "This link does not work any more. Ask the shop for a new one.",
+        "该链接已失效，请向商家索取新链接。",
+    ),
+    "wrong": (
+        "Os dígitos não conferem. Tentativas restantes: {left}.",
+        "Los caracteres no coinciden. Intentos restantes: {left}.",
+        "The characters do not match. Tries left: {left}.",
+        "所填内容不符，剩余次数：{left}。",
+    ),
+    "check": (
+        "Verifique o campo: {field}.",
+        "Revise el campo: {field}.",
+        "Please check the field: {field}.",
+        "请检查此项：{field}。",
+    ),
+    "PIX_KEY": ("Chave Pix", "Clave Pix", "Pix key", "Pix 密钥"),
+    "BR_BANK_ACCOUNT": ("Conta bancária", "Cuenta bancaria (Brasil)", "Bank account (Brazil)", "银行账户（巴西）"),
+    "MX_CLABE": ("CLABE (México)", "CLABE", "CLABE (Mexico)", "CLABE（墨西哥）"),
+    "CO_BANK_ACCOUNT": (
+        "Conta bancária (Colômbia)",
+        "Cuenta bancaria",
+        "Bank account (Colombia)",
+        "银行账户（哥伦比亚）",
+    ),
+    "pix_key": (
+        "Chave Pix (CPF, CNPJ, e-mail, +55… ou aleatória)",
+        "Clave Pix (CPF, CNPJ, correo, +55… o aleatoria)",
+        "Pix key (CPF, CNPJ, e-mail, +55… or random)",
+        "Pix 密钥（CPF、CNPJ、邮箱、+55… 或随机密钥）",
+    ),
+    "clabe": ("CLABE (18 dígitos)", "CLABE (18 dígitos)", "CLABE (18 digits)", "CLABE（18 位）"),
+    "bank_code": ("Código do banco", "Código del banco", "Bank code", "银行代码"),
+    "branch": ("Agência", "Sucursal", "Branch", "支行"),
+    "account": ("Conta com dígito", "Número de cuenta", "Account number", "账号"),
+    "account_type": ("Tipo de conta", "Tipo de cuenta", "Kind of account", "账户类型"),
+    "CHECKING": ("Corrente", "Corriente", "Checking", "活期账户"),
+    "SAVINGS": ("Poupança", "Ahorros", "Savings", "储蓄账户"),
+    "PAYMENT": ("Pagamento", "De pago", "Payment", "支付账户"),
+    "holder_name": ("Nome do titular", "Nombre del titular", "Name of the account holder", "户名"),
+    "holder_tax_id": (
+        "CPF ou CNPJ do titular",
+        "Documento fiscal del titular",
+        "Tax ID of the account holder",
+        "户主税号",
+    ),
+}
+TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+    name: dict(zip(LOCALES, row, strict=True)) for name, row in _ROWS.items()
+}
+
+
+def text(name: str, locale: str, **values: str) -> str:
+    """One text in one language, filled in. The caller escapes it."""
+    return TEXTS[name][locale].format(**values)

@@ -1,0 +1,112 @@
+"""Where money goes when there is no way back, the customer's link to say so, and who approved it."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.pse.vocabulary import DestinationKind
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant
+    from domain.models.refunds import Refund
+
+
+class Destination(Model):
+    """An account to pay to. Another one for the same refund supersedes it."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    refund: "fields.ForeignKeyRelation[Refund]" = fields.ForeignKeyField(
+        "models.Refund", on_delete=fields.RESTRICT, db_index=False
+    )
+    refund_id: UUID
+    kind = fields.CharEnumField(DestinationKind, max_length=24)
+    sealed = fields.BinaryField()  # AES-GCM of the values, bound to merchant, refund and field
+    masked = fields.CharField(max_length=300)
+    fingerprint = fields.CharField(max_length=64)  # keyed hash of kind and values: what an approval is bound to
+    payer_matches = fields.BooleanField()  # the holder's tax ID is the payer's
+    provided_by = fields.CharField(max_length=200)
+    provided_at = fields.DatetimeField(auto_now_add=True)
+    superseded_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "destinations"
+
+
+class DestinationLink(Model):
+    """A page on which the customer names the account. Only the hash of its 256 random bits is kept."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    refund: "fields.ForeignKeyRelation[Refund]" = fields.ForeignKeyField(
+        "models.Refund", on_delete=fields.RESTRICT, db_index=True
+    )
+    refund_id: UUID
+    digest = fields.CharField(max_length=64, unique=True)  # SHA-256, hex
+    wrong_answers = fields.IntField(default=0)
+    created_by = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "destination_links"
+
+
+class Approval(Model):
+    """A second person's yes or no, bound to the destination as it was. It counts until the destination changes."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    refund: "fields.ForeignKeyRelation[Refund]" = fields.ForeignKeyField(
+        "models.Refund", on_delete=fields.RESTRICT, db_index=True
+    )
+    refund_id: UUID
+    fingerprint = fields.CharField(max_length=64)
+    requested_by = fields.CharField(max_length=200)
+    provided_by = fields.CharField(max_length=200)
+    decided_by = fields.CharField(max_length=200)
+    decision = fields.CharField(max_length=8)  # YES or NO
+    note = fields.CharField(max_length=500, null=True)
+    decided_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "approvals"
+
+
+class Settlement(Model):
+    """Evidence that a person paid a refund by hand, at the PSE or at the bank."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    refund: "fields.OneToOneRelation[Refund]" = fields.OneToOneField(
+        "models.Refund", on_delete=fields.RESTRICT, related_name="manual_settlement"
+    )
+    refund_id: UUID
+    way = fields.CharField(max_length=16)  # BANK_TRANSFER or PSE_BACK_OFFICE
+    reference = fields.CharField(max_length=100)  # of the transfer, or the PSE's of the refund
+    paid_on = fields.DateField()  # in the merchant's zone
+    file_name = fields.CharField(max_length=200, null=True)
+    file_type = fields.CharField(max_length=40, null=True)  # by its content
+    file_digest = fields.CharField(max_length=64, null=True)  # SHA-256, hex
+    file_content = fields.BinaryField(null=True)
+    settled_by = fields.CharField(max_length=200)
+    settled_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "manual_settlements"
