@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     InDoubt,
     Method,
     Notice,
+    NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
@@ -141,7 +142,7 @@ class Lab:
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         try:
             told = json.loads(request.body)["events"]
-            return [Notice(None, event["reference"], event.get("id"), _outcome(event)) for event in told]
+            return [_heard(event) for event in told]
         except (ValueError, KeyError, TypeError) as error:
             raise BadNotice("The body is not an object with events.") from error
 
@@ -174,7 +175,14 @@ def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:
     return outcome
 
 
-def _outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned:
+def _heard(event: dict[str, Any]) -> Told:
+    outcome = _outcome(event)
+    if isinstance(outcome, InDoubt):
+        return NotUnderstood(event["status"])
+    return Notice(None, event["reference"], event.get("id"), outcome)
+
+
+def _outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned | InDoubt:
     match told["status"]:
         case "queued":
             return Accepted(told.get("id"))
@@ -182,7 +190,9 @@ def _outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned
             return Succeeded(told.get("id"))
         case "returned":
             return Returned("RETURNED", "It came back.", told.get("id"))
-    return Declined("REFUSED", "The laboratory refused.", told.get("id"))
+        case "refused":
+            return Declined("REFUSED", "The laboratory refused.", told.get("id"))
+    return InDoubt("UNREADABLE", "The laboratory has no such status.")
 
 
 def _verify(secret: str, request: WebhookRequest, now: datetime) -> None:
