@@ -26,7 +26,7 @@ GRAPHQL_PATH = "/graphql"
 
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
-    waker = Waker(settings.redis_url, pattern=bell.refund_channel("*"))
+    waker = Waker(settings.redis_url)
 
     def make_context(principal: Principal, request_id: str) -> Context:
         return Context(principal, request_id, settings, waker)

@@ -12,7 +12,7 @@ from api.access import require
 from api.context import Info
 from api.scalars import DateTime
 from api.subscriptions import CaughtUp, Heartbeat, Item, follow
-from domain import bell, events, refunds
+from domain import bell, events, refunds, seals
 from domain.access import Permission
 from domain.lifecycle import SETTLED_FOR_NOW, State
 from domain.models import Event as Row
@@ -35,7 +35,7 @@ class RefundEvent:
     actor: str
     code: str | None = strawberry.field(description="The PSE's or our code, verbatim.")
     message: str | None
-    cursor: str = strawberry.field(description="Pass it as `after` to go on behind this event.")
+    cursor: str = strawberry.field(description="Pass it as `after` of the same stream to go on behind this event.")
 
     @classmethod
     def of(cls, row: Row) -> "RefundEvent":
@@ -54,7 +54,7 @@ class RefundEvent:
         )
 
 
-@strawberry.type(description="An event of the refund; `replayed`: it happened before the subscription caught up.")
+@strawberry.type(description="An event of a refund; `replayed`: it happened before the subscription caught up.")
 class RefundEventMessage:
     event: RefundEvent
     replayed: bool
@@ -78,8 +78,8 @@ RefundStreamMessage = Annotated[
 def _after(cursor: str | None) -> int:
     if cursor is None or cursor == "":
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 9:
-        raise InvalidInput("`after` is a cursor of this refund's events, sent exactly as it was given.", path=["after"])
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise InvalidInput("`after` is a cursor of this very stream, sent exactly as it was given.", path=["after"])
     return int(cursor)
 
 
@@ -112,6 +112,39 @@ def _message(item: Item[Row]) -> RefundStreamMessage:
     if isinstance(item, Heartbeat):
         return HeartbeatMessage(cursor=str(item.position))
     return RefundEventMessage(event=RefundEvent.of(item.row), replayed=item.replayed)
+
+
+async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
+    """The stream of `refundsChanged`: every sealed event of the merchant, in order. It never ends by itself."""
+    merchant_id = require(info, Permission.READ).merchant_id
+    start = _after(after)
+
+    async def read(position: int) -> list[tuple[int, Row]]:
+        return await seals.after(merchant_id, position)
+
+    stream = follow(
+        read,
+        start,
+        position=lambda sealed: sealed[0],
+        wakes=info.context.waker.listen(bell.merchant_channel(merchant_id)),
+        poll_seconds=_POLL_SECONDS,
+        heartbeat_seconds=_HEARTBEAT_SECONDS,
+        is_terminal=lambda sealed: False,
+    )
+    async with aclosing(stream):
+        async for item in stream:
+            yield _sealed_message(item)
+
+
+def _sealed_message(item: Item[tuple[int, Row]]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp):
+        return CaughtUpMessage(cursor=str(item.position))
+    if isinstance(item, Heartbeat):
+        return HeartbeatMessage(cursor=str(item.position))
+    position, row = item.row
+    event = RefundEvent.of(row)
+    event.cursor = str(position)
+    return RefundEventMessage(event=event, replayed=item.replayed)
 
 
 async def events_of(refund_id: UUID, first: int) -> list[RefundEvent]:

@@ -213,6 +213,15 @@ class Subscription:
             async for message in messages:
                 yield message
 
+    @strawberry.subscription(
+        description="Every event of every refund of the merchant behind `after`, then CaughtUpMessage, then live, "
+        "about a second behind. At least once, in order, without a gap; it does not complete."
+    )
+    async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
+        async with aclosing(events.follow_merchant(info, after)) as messages:
+            async for message in messages:
+                yield message
+
 
 def make(*, introspection: bool = True) -> Schema:
     """The product's schema."""

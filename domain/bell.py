@@ -78,5 +78,9 @@ async def wake(channel: str) -> None:
         _log.warning("bell.lost", channel=channel, error=str(error))
 
 
+def merchant_channel(merchant_id: UUID | str) -> str:
+    return f"estorno:merchant:{merchant_id}"
+
+
 def refund_channel(refund_id: UUID | str) -> str:
     return f"estorno:refund:{refund_id}"

@@ -38,6 +38,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "manual_settlements": _READ_ADD,
     "attempts": (*_READ_ADD, "UPDATE (ended_at, outcome, code, message, refusal)"),
     "events": _READ_ADD,
+    "event_seals": _READ_ADD,
     "calls": _READ_ADD,
     "answers": _READ_ADD,
     "ledger_entries": _READ_ADD,

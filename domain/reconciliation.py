@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import findings, mismatches, payments, settlements
+from domain import findings, mismatches, payments, seals, settlements
 from domain.connections import zone_of
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
@@ -101,7 +101,7 @@ async def reconcile(
     manifests = [await _reconcile(connection, run, file, lines, proof) for file, lines, proof in whole]
     async with transaction():
         await _flag_missing(connection, run, fetched_at or datetime.now(UTC))
-        await _complete(run, _manifest(connection, manifests))
+        await _complete(run, await _manifest(connection, manifests))
 
 
 async def _reconcile(
@@ -267,7 +267,7 @@ def _manifest_of(file: ReportFile, effects: pl.DataFrame, proof: str | None) -> 
     }
 
 
-def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+async def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
     wire = connector(connection.pse)
     nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
     return {
@@ -275,6 +275,8 @@ def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[s
         "completeness": nothing if not files else "; ".join(sorted({file["completeness"] for file in files})),
         "matched_refunds": sum(file["matched_refunds"] for file in files),
         "unmatched_refunds": sum(file["unmatched_refunds"] for file in files),
+        # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
+        "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
     }
 

@@ -127,9 +127,15 @@ def reconcile(
 
 
 @app.command()
-def check() -> None:
+def check(
+    chain: Annotated[bool, typer.Option(help="Recompute the chain of events too.")] = False,
+    head: Annotated[
+        list[str] | None, typer.Option(help="A head kept elsewhere, MERCHANT:POSITION:HASH; may be given often.")
+    ] = None,
+) -> None:
     """See whether the books are in order; exit 1 and a list when they are not."""
-    broken, warnings = commands.check(commands.ready(Settings.read(), need_redis=False))
+    settings = commands.ready(Settings.read(), need_redis=False)
+    broken, warnings = commands.check(settings, chain=chain or bool(head), heads=head or [])
     for warning in warnings:
         typer.echo(f"Warning: {warning}", err=True)
     for one in broken:

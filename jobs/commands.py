@@ -10,13 +10,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from domain import access, bell, database, invariants
+from domain import access, bell, database, invariants, seals
 from domain.access import Role
 from domain.bell import BellError
 from domain.database import DatabaseError, connected
 from domain.invariants import Broken
 from domain.models import Connection, Finding, Merchant, ReconciliationRun
 from domain.money import Money
+from domain.seals import Head, Tampered
 from domain.settings import Settings
 from jobs import reconciliation
 from jobs.demo.client import DemoError
@@ -93,14 +94,31 @@ def schema(*, check: bool) -> str:
     return f"{_SCHEMA.name} is up to date."
 
 
-def check(settings: Settings) -> tuple[Sequence[Broken], Sequence[str]]:
+def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Sequence[Broken], Sequence[str]]:
     """What is broken, and what should not stay so."""
+    known = [_head(text) for text in heads]
 
     async def look() -> tuple[Sequence[Broken], Sequence[str]]:
         async with connected(settings.database_url, pool_max=2):
-            return await invariants.check(), await invariants.warnings()
+            broken = list(await invariants.check())
+            if chain:
+                broken += [_as_broken(one) for one in await seals.verify(known)]
+            return broken, await invariants.warnings()
 
     return asyncio.run(look())
+
+
+def _as_broken(one: Tampered) -> Broken:
+    return Broken("chain: events are as they were sealed", f"merchant {one.merchant_id} at {one.position}: {one.what}")
+
+
+def _head(text: str) -> Head:
+    merchant, _, rest = text.partition(":")
+    position, _, digest = rest.partition(":")
+    try:
+        return Head(UUID(merchant), int(position), digest.lower())
+    except ValueError:
+        raise CommandError(f"--head takes MERCHANT:POSITION:HASH, not {text[:80]!r}.") from None
 
 
 def reconcile(settings: Settings, connection: str, day: str) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:

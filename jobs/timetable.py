@@ -14,7 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from domain import bell, invariants
+from domain import bell, invariants, seals
 from domain.database import close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
@@ -25,12 +25,18 @@ _LEADER_LOCK: Final = 0x6573746F726E6F
 _LEADER_TRY_SECONDS: Final = 2.0
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
+_SEAL_SECONDS: Final = 1
 _log = structlog.get_logger()
 
 
 async def _check() -> None:
     for broken in await invariants.check():
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
+
+
+async def _seal() -> None:
+    while await seals.seal():
+        pass  # more than one batch was waiting
 
 
 async def _night() -> None:
@@ -46,6 +52,7 @@ def timetable(settings: Settings) -> AsyncIOScheduler:
         job_defaults={"coalesce": True, "misfire_grace_time": _MISFIRE_SECONDS, "max_instances": 1},
     )
     scheduler.add_job(sweep, IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC), id="sweep")
+    scheduler.add_job(_seal, IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
     scheduler.add_job(_check, IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(_night, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")

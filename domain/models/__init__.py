@@ -11,6 +11,7 @@ from domain.models.notices import Notice, NoticeRefund
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
+from domain.models.seals import EventSeal
 from domain.models.settlements import AnnouncedReport, Report, SettlementLine
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DestinationLink",
     "DoubtVerdict",
     "Event",
+    "EventSeal",
     "Finding",
     "IdempotencyKey",
     "LedgerEntry",

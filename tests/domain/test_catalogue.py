@@ -20,6 +20,7 @@ CHECKS = {
     "doubt_verdicts_confirmed_whole",
     "doubt_verdicts_four_eyes",
     "doubt_verdicts_known",
+    "event_seals_position_positive",
     "events_sequence_positive",
     "findings_amount_not_negative",
     "ledger_entries_amount_positive",
@@ -42,7 +43,8 @@ UNIQUE = {
     "destination_links": {("digest",), ("refund_id",)},
     "manual_settlements": {("refund_id",)},
     "attempts": {("refund_id", "number"), ("refund_id",)},
-    "connections": {("merchant_id", "name")},
+    "connections": {("merchant_id", "name"), ("id", "merchant_id")},
+    "event_seals": {("merchant_id", "position"), ("event_id",)},
     "doubt_verdicts": {("refund_id", "attempt")},
     "events": {("refund_id", "sequence")},
     "findings": {("merchant_id", "fingerprint")},
@@ -52,13 +54,13 @@ UNIQUE = {
     "notices": {("connection_id", "digest")},
     "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "currency")},
     "reconciliation_runs": {("connection_id", "business_date")},
-    "refunds": {("reference",), ("retry_of_id",)},
+    "refunds": {("reference",), ("retry_of_id",), ("id", "merchant_id", "currency")},
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
     "reports": {("connection_id", "name")},
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
     "answers": {("call_id",)},
-    "stores": {("merchant_id", "code"), ("merchant_id", "payee_key")},
+    "stores": {("merchant_id", "code"), ("merchant_id", "payee_key"), ("id", "merchant_id")},
     "tokens": {("digest",)},
     "tortoise_migrations": {("app", "name")},
 }
@@ -80,6 +82,7 @@ APPEND_ONLY = {
     "answers",
     "approvals",
     "calls",
+    "event_seals",
     "events",
     "idempotency_keys",
     "ledger_entries",
@@ -148,7 +151,7 @@ async def test_a_refund_is_bound_to_its_payments_merchant_and_currency() -> None
 async def test_the_triggers_are_exactly_the_intended_ones() -> None:
     found = await rows("SELECT tgname, tgenabled::text AS enabled FROM pg_trigger WHERE NOT tgisinternal")
     wanted = {f"{table}_no_change" for table in APPEND_ONLY} | {f"{table}_no_delete" for table in KEPT}
-    wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT}
+    wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT} | {"refunds_move"}
     assert {row["tgname"] for row in found} == wanted
     assert {row["enabled"] for row in found} == {"O"}
 

@@ -1,0 +1,29 @@
+"""Seals: each merchant's events in one order, each hashed with the one before. Added, never changed."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.models import Model
+
+if TYPE_CHECKING:
+    from domain.models.access import Merchant
+    from domain.models.events import Event
+
+
+class EventSeal(Model):
+    id = fields.BigIntField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    position = fields.BigIntField()  # gapless per merchant, from 1
+    event: "fields.OneToOneRelation[Event]" = fields.OneToOneField(
+        "models.Event", on_delete=fields.RESTRICT, related_name="seal", db_constraint=False
+    )
+    event_id: int
+    hash = fields.CharField(max_length=64)  # SHA-256, hex, over the hash before and the event's stored bytes
+
+    class Meta:
+        table = "event_seals"
+        unique_together = (("merchant_id", "position"),)
