@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain import destinations, events, findings, schedules
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -163,6 +164,7 @@ async def _send(
     await _open(taken, number)
     news = News("SUBMITTED", detail={"attempt": number})
     await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
+    crash_here("take.before_commit")
     return await _sending(taken, payment, connection, able, number)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from domain import bell, calls, findings, payments, reconciliation, schedules
 from domain.connections import credentials_of, zone_of
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -54,6 +55,7 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     except BadSignature:
         await _count_refused(connection)
         raise
+    crash_here("notice.verified")
     (row,) = await rows(
         # A notice that proves nothing by itself may be the same bytes for other news: it is applied each time it comes.
         "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
@@ -71,7 +73,9 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
         _only_makes_us_ask(connection, request),
     )
     notice_id: UUID = row["id"]
+    crash_here("notice.stored")
     await bell.ring(JOB, notice_id)
+    crash_here("notice.rung")
     return notice_id
 
 

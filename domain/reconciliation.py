@@ -9,6 +9,7 @@ import polars as pl
 
 from domain import findings, mismatches, payments, seals, settlements
 from domain.connections import zone_of
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -110,6 +111,7 @@ async def _reconcile(
     request_id = f"reconciliation-{run.id}"
     cause = Cause(request_id, ACTOR)
     await _enter(connection, run, await _match(connection, file, lines), cause)
+    crash_here("reconcile.entered")
     async with transaction():
         await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         # Matched again, because what was entered has moved states.
@@ -119,6 +121,8 @@ async def _reconcile(
         if report is None or not await settlements.same_as_stored(report, file, effects):
             await settlements.store(connection, run.business_date, file, effects, request_id)
         await _flag(connection, run, effects)
+        crash_here("reconcile.before_commit")
+    crash_here("reconcile.committed")
     return _manifest_of(file, effects, proof)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain import attempts, bell, contradictions, events, findings, schedules
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -87,6 +88,8 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
         if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
             return await _refuse_stale(refund)
         recorded = await record_locked(refund, outcome, source, cause)
+        crash_here("record.before_commit")
+    crash_here("record.committed")
     await bell.wake(bell.refund_channel(refund_id))
     return recorded
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain import bell, destinations, idempotency, ledger, payees
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.destinations import Given
 from domain.idempotency import Cause
@@ -108,6 +109,7 @@ async def _request(
         stored = await idempotency.claim(merchant_id, mutation, key, facts, refund_id, cause)
         if stored is not None:
             return Requested(await Refund.get(id=stored), replayed=True)
+        crash_here("request.claimed")
         payment = await _locked_payment(merchant_id, new.payment_id)
         if retry_of is not None:
             await _check_retry(retry_of)
@@ -115,7 +117,10 @@ async def _request(
         target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
         await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)
         await _after_insert(refund_id, target, cause, secret)
+        crash_here("request.before_commit")
+    crash_here("request.committed")
     await bell.ring(JOB, refund_id)
+    crash_here("request.rung")
     return Requested(await Refund.get(id=refund_id), replayed=False)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain import bell
+from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.models import Event
 
@@ -85,6 +86,7 @@ async def seal(limit: int = _AT_ONCE_MAX) -> int:
             heads[merchant_id] = after
             made.append((merchant_id, after.position, row["id"], after.hash))
         await _store(made)
+        crash_here("seal.before_commit")
     for merchant_id in heads:
         await bell.wake(bell.merchant_channel(merchant_id))
     return len(made)

@@ -6,6 +6,7 @@ import structlog
 
 from domain import bell, notices, refunds
 from domain.calls import About
+from domain.crash import crash_here
 from domain.idempotency import Cause
 from domain.models import Payment
 from domain.notices import Claimed
@@ -21,12 +22,15 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     claimed = await notices.take(notice_id)
     if claimed is None:
         return
+    crash_here("notice.taken")
     waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
     if waiting:
         await notices.try_later(claimed.notice, claimed.connection, waiting[0])
         return
+    crash_here("notice.applied")
     strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]
     await notices.done(claimed.notice, "; ".join(strange) or f"{len(claimed.told)} told")
+    crash_here("notice.done")
     _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from domain import bell, reconciliation
 from domain.calls import About
+from domain.crash import crash_here
 from domain.database import rows
 from domain.models import Connection, Merchant, ReconciliationRun
 from domain.pse.registry import connector
@@ -27,6 +28,7 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
     """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED or FAILED and why."""
     connection = await Connection.get(id=connection_id)
     started = await reconciliation.begin(connection, business_date)
+    crash_here("reconcile.begun")
     request_id = f"reconciliation-{started.id}"
     try:
         await payments.import_date(connection, business_date, request_id, sender)
@@ -36,7 +38,9 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
         listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
         with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
             files = [await fetch(report, connection, about, sender, Path(folder)) for report in listed]
+            crash_here("reconcile.fetched")
             await reconciliation.reconcile(connection, started, files, fetched_at)
+            crash_here("reconcile.completed")
     except (ListingFailed, BadAnswer) as error:
         await reconciliation.fail(started, str(error))
     finished = await ReconciliationRun.get(id=started.id)

@@ -8,6 +8,7 @@ import structlog
 from domain import attempts, bell, destinations, refunds
 from domain.attempts import Ask, Send, Snapshot, Work
 from domain.calls import About
+from domain.crash import crash_here
 from domain.lifecycle import State
 from domain.models import Connection, Refund
 from domain.pse.capabilities import Route
@@ -44,6 +45,7 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
         return await _snapshot(work, sender)
     assert isinstance(work, Send | Ask), "There is no other work."
     outcome = await (_send(work, sender, settings) if isinstance(work, Send) else _ask(work, sender))
+    crash_here("record.before")
     recorded = await record(work.refund_id, outcome, _source(work), work.cause)
     _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
     return recorded
@@ -77,6 +79,7 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     destination = None
     if work.able.route is not Route.ORIGINAL:
         destination = await destinations.opened(work.refund_id, settings.secret_key)
+    crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")
     answer = await sender.send(connection, wire.refund(order), about, send_before=work.send_before)
