@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.connection import get_connection
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContextPooled
+from tortoise.connection import get_connection, get_connections
+from tortoise.exceptions import TransactionManagementError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
@@ -122,7 +123,50 @@ async def rows(sql: str, *values: Any) -> list[dict[str, Any]]:
     return found
 
 
-transaction = in_transaction
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """A transaction on a connection of the pool; inside another one, a savepoint of it."""
+    context = in_transaction()
+    try:
+        await context.__aenter__()
+    except BaseException:
+        await _leave(context)
+        raise
+    try:
+        yield
+    except BaseException as error:
+        await context.__aexit__(type(error), error, error.__traceback__)
+        raise
+    await context.__aexit__(None, None, None)
+
+
+async def _leave(context: Any) -> None:
+    # When BEGIN fails (a restart, a cancellation) Tortoise forgets what it has taken: the connection would stay taken,
+    # and the task would go on talking to it.
+    if not isinstance(context, TransactionContextPooled) or context.client._connection is None:
+        return
+    if hasattr(context, "token"):
+        get_connections().reset(context.token)
+    await context.client._parent._pool.release(context.client._connection)
+
+
+_AWAY: Final = (
+    OSError,  # refused, reset, timed out
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, crashed, starting up
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago
+)
+_LOST_CONNECTION: Final = "connection is closed"
+
+
+def unavailable(error: BaseException) -> bool:
+    """Whether this says that PostgreSQL cannot be reached just now: the same again, later, may well succeed."""
+    if isinstance(error, TransactionManagementError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # Tortoise's translation
+    if isinstance(error, asyncpg.InterfaceError):
+        return _LOST_CONNECTION in str(error)
+    return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError)
 
 
 async def _reachable(url: str) -> None:

@@ -1,0 +1,79 @@
+"""The connection to PostgreSQL when it breaks."""
+
+import asyncio
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from domain import database
+from tests.conftest import Database, Servers, _with_name
+
+_CUT_ALL = """
+import asyncio, asyncpg, sys
+async def main():
+    root = await asyncpg.connect(sys.argv[1])
+    await root.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                       "WHERE datname = current_database() AND pid <> pg_backend_pid()")
+asyncio.run(main())
+"""
+
+
+def _cut_all(servers: Servers, own_database: Database) -> None:
+    # In another process, and without giving our loop a turn: it still believes in its connections afterwards.
+    root_url = _with_name(servers.superuser_url, urlsplit(own_database.owner_url).path[1:])
+    subprocess.run([sys.executable, "-c", _CUT_ALL, root_url], check=True)
+
+
+async def test_a_transaction_that_cannot_begin_leaves_the_task_and_the_pool_usable(
+    own_database: Database, servers: Servers
+) -> None:
+    async with database.connected(own_database.application_url, pool_max=1):
+        for _ in range(3):
+            await database.rows("SELECT 1 AS one")
+            _cut_all(servers, own_database)
+            with pytest.raises(asyncpg.PostgresError) as broken:
+                async with database.transaction():
+                    raise AssertionError("It cannot have begun.")
+            assert database.unavailable(broken.value)
+            async with asyncio.timeout(10), database.transaction():
+                assert await database.rows("SELECT 1 AS one")
+
+
+async def test_a_transaction_that_was_given_up_while_it_began_gives_its_connection_back(
+    own_database: Database,
+) -> None:
+    async with database.connected(own_database.application_url, pool_max=1):
+        await database.rows("SELECT 1 AS one")
+        for turns in range(8):
+            begun = asyncio.create_task(_begin())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            begun.cancel()
+            await asyncio.gather(begun, return_exceptions=True)
+        async with asyncio.timeout(10):
+            assert await database.rows("SELECT 1 AS one")
+
+
+async def _begin() -> None:
+    async with database.transaction():
+        await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (ConnectionRefusedError("refused"), True),
+        (TimeoutError(), True),
+        (asyncpg.CannotConnectNowError("the database system is starting up"), True),
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InterfaceError("another operation is in progress"), False),
+        (asyncpg.QueryCanceledError("statement timeout"), False),
+        (asyncpg.UniqueViolationError("twice"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_only_what_may_succeed_later_counts_as_away(error: Exception, away: bool) -> None:
+    assert database.unavailable(error) is away
