@@ -1,10 +1,14 @@
 """Whether the process lives, and whether it can serve."""
 
+import asyncio
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from tortoise.exceptions import BaseORMException
 
-from domain.database import rows
+from domain.database import rows, unavailable
+
+_SECONDS_MAX: Final = 2.0
 
 
 async def alive(request: Request) -> Response:
@@ -12,9 +16,12 @@ async def alive(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """503 while the database does not answer."""
+    """503 while the database does not answer, within two seconds."""
     try:
-        await rows("SELECT 1 AS one")
-    except (BaseORMException, OSError):
+        async with asyncio.timeout(_SECONDS_MAX):
+            await rows("SELECT 1 AS one")
+    except Exception as error:
+        if not unavailable(error):
+            raise
         return JSONResponse({"status": "the database does not answer"}, 503)
     return JSONResponse({"status": "ready"})

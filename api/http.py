@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Final
 from uuid import uuid4
@@ -12,6 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.database import unavailable
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -26,6 +28,12 @@ _SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
+# For while the database is away. A mutation may have been done all the same: only its idempotencyKey makes it safe.
+UNAVAILABLE: Final = "UNAVAILABLE"
+COME_BACK: Final = (
+    "We cannot reach our database just now; send the same again, with the same idempotencyKey, in a moment."
+)
+RETRY_AFTER: Final = {"retry-after": "2"}  # seconds
 _log = structlog.get_logger()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -40,9 +48,12 @@ def new_request_id() -> str:
     return uuid4().hex
 
 
-def problem(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
+def problem(
+    status: int, message: str, *, headers: Mapping[str, str] | None = None, code: str | None = None
+) -> Response:
     """An answer that says in a sentence what was wrong, in the shape of a GraphQL error: every client reads it."""
-    body = {"errors": [{"message": message}], "extensions": {"requestId": request_id()}}
+    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
+    body = {"errors": [error], "extensions": {"requestId": request_id()}}
     return Response(json.dumps(body), status, headers, "application/json")
 
 
@@ -94,11 +105,17 @@ class RequestMiddleware:
 
         try:
             await self.app(scope, receive, send_with_headers)
-        except Exception:
-            _log.exception("request.failed", path=masked(scope["path"]))
+        except Exception as error:
+            away = unavailable(error)
+            if away:
+                _log.warning("request.unavailable", path=masked(scope["path"]), error=str(error))
+            else:
+                _log.exception("request.failed", path=masked(scope["path"]))
             if started or scope["type"] == "websocket":
                 raise  # The server closes the connection: an answer that has begun cannot become another one.
             failed = problem(500, "Something went wrong on our side; quote the requestId to support.")
+            if away:
+                failed = problem(503, COME_BACK, headers=RETRY_AFTER, code=UNAVAILABLE)
             await failed(scope, receive, send_with_headers)
 
 

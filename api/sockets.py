@@ -14,6 +14,8 @@ from strawberry.schema import BaseSchema
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 
+from domain.database import unavailable
+
 if TYPE_CHECKING:
     from strawberry.schema.schema import SubscriptionResult
 
@@ -111,7 +113,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _admitted(self, message: ConnectionInitMessage) -> bool:
         view = cast("GraphQLView[Any, Any]", self.view)
         token = _token(message.get("payload"), cast("Any", self.websocket).ws.headers)
-        principal = await view.authenticate(token)
+        try:
+            principal = await view.authenticate(token)
+        except Exception as error:
+            if not unavailable(error):
+                raise
+            await self.websocket.close(code=TRY_AGAIN, reason="Connect again")
+            return False
         if principal is None or self.connection_timed_out:
             await self.websocket.close(code=UNAUTHORIZED, reason="Unauthorized")
             return False

@@ -14,6 +14,8 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from domain.database import unavailable
+
 E = TypeVar("E")
 _QUIET_SECONDS: Final = 10.0  # without a word from Redis, before it is asked whether it is still there
 _BACKOFF_SECONDS: Final = (0.05, 5.0)
@@ -70,6 +72,7 @@ async def follow(
     `read(position)` gives a bounded batch of the rows behind a position, in order; an empty one means there are no
     more. A wake that is lost costs at most `poll_seconds`. The stream ends when the last row read `is_terminal`:
     rows that follow a terminal one in the same batch, or already in the table, are still given. Memory is one batch.
+    While the database is away the stream stays open and goes on where it was.
     """
     loop = asyncio.get_running_loop()
     caught_up = False
@@ -77,18 +80,18 @@ async def follow(
     beat_at = loop.time() + heartbeat_seconds
     try:
         while True:
-            batch = await read(after)
-            for row in batch:
+            batch = await _unless_away(read(after))
+            for row in batch or ():
                 after, ended = position(row), is_terminal(row)
                 yield Change(row, replayed=not caught_up)
                 await asyncio.sleep(0)  # A generator that never awaits between yields starves every other request.
             if batch:
                 beat_at = loop.time() + heartbeat_seconds
                 continue  # The batch was bounded: only an empty one says that there is nothing more.
-            if not caught_up:
+            if batch is not None and not caught_up:
                 caught_up = True
                 yield CaughtUp(after)
-            if ended:
+            if batch is not None and ended:
                 return
             if loop.time() >= beat_at:
                 yield Heartbeat(after)
@@ -96,6 +99,16 @@ async def follow(
             await wakes.wait(max(0.0, min(poll_seconds, beat_at - loop.time())))
     finally:
         wakes.close()
+
+
+async def _unless_away(reading: Awaitable[Sequence[E]]) -> Sequence[E] | None:
+    """What was read; None while the database cannot be reached."""
+    try:
+        return await reading
+    except Exception as error:
+        if not unavailable(error):
+            raise
+        return None
 
 
 class Listener:

@@ -33,7 +33,7 @@ from strawberry.types.graphql import OperationType
 
 from api import accept
 from api.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
-from api.http import problem, request_id
+from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
 from api.sockets import Authenticate, Principal, SocketHandler, authority_ended, bearer
 
 C = TypeVar("C")
@@ -202,8 +202,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             result.errors = [presented(error) for error in result.errors]
         response = process_result(cast("CoreExecutionResult", result))
         failed_before_execution = result.data is None and not any(error.path for error in result.errors or ())
-        if failed_before_execution:
-            del response["data"]
+        if failed_before_execution or UNAVAILABLE in _codes(response):
+            del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
         return response
 
     def create_response(
@@ -212,9 +212,10 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         chosen = cast("_Draft", sub_response).chosen
         answer = cast("GraphQLHTTPResponse", response_data)
         strict = chosen == accept.GRAPHQL_RESPONSE
-        status = _failure_status(answer) if strict and "data" not in answer else 200
+        away = UNAVAILABLE in _codes(answer)  # 503 in every media type: clients and proxies know to come back
+        status = _failure_status(answer) if away or (strict and "data" not in answer) else 200
         media_type = f"{chosen}; charset=utf-8" if strict else accept.JSON
-        return Response(self.encode_json(answer), status, media_type=media_type)
+        return Response(self.encode_json(answer), status, RETRY_AFTER if away else None, media_type)
 
     async def create_streaming_response(
         self,
@@ -280,9 +281,13 @@ def _request_data(data: object, transport: HTTPStreamTransport | None) -> GraphQ
 
 
 def _failure_status(answer: GraphQLHTTPResponse) -> int:
-    """400: the client's request could not be executed; 500: that was our fault."""
-    codes = [cast("dict[str, Any]", error).get("extensions", {}).get("code") for error in answer.get("errors") or ()]
-    return 500 if INTERNAL_ERROR in codes else 400
+    """400: the client's request could not be executed; 503: not just now; 500: that was our fault."""
+    codes = _codes(answer)
+    return 503 if UNAVAILABLE in codes else 500 if INTERNAL_ERROR in codes else 400
+
+
+def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:
+    return [cast("dict[str, Any]", error).get("extensions", {}).get("code") for error in answer.get("errors") or ()]
 
 
 def _refusal(request: Request, refused: HTTPException) -> Response:
