@@ -10,13 +10,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import httpx
-import structlog
 
 from domain import calls
 from domain.calls import About, Received, Sent
@@ -25,15 +24,12 @@ from domain.models import Connection
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, Unsent
+from jobs.breaker import Breaker, retry_after
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
 _FILE_SECONDS_MAX: Final = 1800.0
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_BREAK_AFTER: Final = 5
-_BREAK_SECONDS: Final = 30.0
-
-_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -44,6 +40,8 @@ class _Exchange:
     wire: Connector
     order: httpx.Request
     began: bool = False  # the order's own bytes may have left
+    at_the_pse: bool = False  # a request is out there now: whatever takes long is not ours
+    wait: float = 0.0  # seconds for which the PSE wants to be left alone (Retry-After), its token endpoint included
     into: Path | None = None  # the file that a successful answer goes to, instead of memory
 
 
@@ -66,6 +64,7 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
         about = exchange.about if own else replace(exchange.about, purpose="TOKEN")
         call_id = await calls.log_request(about, await _as_sent(request, exchange.wire))
         exchange.began = exchange.began or own
+        exchange.at_the_pse = True
         started = time.monotonic()
         try:
             response = await self._inner.handle_async_request(request)
@@ -75,6 +74,8 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
             await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
             raise
         whole = httpx.Response(response.status_code, headers=_plain(response.headers), content=body, request=request)
+        exchange.at_the_pse = False
+        exchange.wait = retry_after(whole)
         await calls.log_answer(call_id, _as_received(whole, exchange.wire, started))
         return whole
 
@@ -151,9 +152,7 @@ class _Line:
     client: httpx.AsyncClient
     auth: httpx.Auth
     sealed: bytes
-    failures: int = 0
-    closed_until: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    breaker: Breaker
 
 
 class Sender:
@@ -169,10 +168,15 @@ class Sender:
             await line.client.aclose()
         self._lines.clear()
 
-    def open(self, connection_id: UUID) -> bool:
-        """Whether the breaker lets a send through: after many failures in a row the PSE is left alone for a while."""
+    def wait(self, connection_id: UUID) -> float:
+        """Seconds until the connection's breaker lets the current task send; 0: now, and it may be the probe."""
         line = self._lines.get(connection_id)
-        return line is None or time.monotonic() >= line.closed_until
+        return 0.0 if line is None else line.breaker.admit()
+
+    def rest(self, connection_id: UUID) -> float:
+        """Seconds for which nothing will be sent on the connection."""
+        line = self._lines.get(connection_id)
+        return 0.0 if line is None else line.breaker.rest()
 
     async def send(
         self, connection: Connection, request: httpx.Request, about: About, *, send_before: float | None = None
@@ -197,27 +201,26 @@ class Sender:
         line = await self._line(connection)
         token = _exchange.set(exchange)
         try:
+            if (wait := line.breaker.admit()) > 0:
+                return Unsent("RESTING", f"Never sent: the PSE is left alone for {wait:.0f} more seconds.")
             if send_before is not None and time.monotonic() >= send_before:
                 return Unsent("LEASE_PASSED", "The worker was too slow to send within its lease.")
             async with asyncio.timeout(seconds):
                 answer = await line.client.send(exchange.order, auth=line.auth)
-            self._note(line, failed=answer.status_code >= 500)
+            if answer.status_code >= 500:
+                line.breaker.failed(exchange.wait)
+            else:
+                line.breaker.worked(exchange.wait)
             return answer
         except TokenRefused as error:
-            self._note(line, failed=True)
+            line.breaker.failed(exchange.wait)
             return Unsent("TOKEN_REFUSED", str(error))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            self._note(line, failed=True)
+            if exchange.at_the_pse:  # else our own database was slow, and the PSE has nothing to do with it
+                line.breaker.failed()
             return _meaning(error, exchange)
         finally:
             _exchange.reset(token)
-
-    def _note(self, line: _Line, *, failed: bool) -> None:
-        line.failures = line.failures + 1 if failed else 0
-        if line.failures >= _BREAK_AFTER:
-            line.closed_until = time.monotonic() + _BREAK_SECONDS
-            line.failures = 0
-            _log.warning("breaker.opened", seconds=_BREAK_SECONDS)
 
     async def _line(self, connection: Connection) -> _Line:
         sealed = bytes(connection.sealed_secrets)
@@ -226,7 +229,7 @@ class Sender:
             return line
         credentials = credentials_of(connection, self._key)
         auth = connector(connection.pse).auth(credentials)
-        made = _Line(_client(self._seconds_max, credentials), auth, sealed)
+        made = _Line(_client(self._seconds_max, credentials), auth, sealed, line.breaker if line else Breaker())
         self._lines[connection.id] = made
         if line is not None:
             await line.client.aclose()

@@ -1,5 +1,6 @@
 """What happens to a refund by itself: it is sent, asked about, and what the PSE says is recorded."""
 
+import random
 from dataclasses import replace
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from domain.record import Door, Recorded, Source, not_sent, record
 from domain.settings import Settings
 from jobs.http import Sender
 
-_BREAKER_SECONDS = 15.0
 _log = structlog.get_logger()
 
 
@@ -27,8 +27,8 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     refund = await Refund.get_or_none(id=refund_id)
     if refund is None or refund.due_at is None:
         return
-    if not sender.open(refund.connection_id):
-        await attempts.postpone(refund_id, _BREAKER_SECONDS)
+    if (wait := sender.wait(refund.connection_id)) > 0:
+        await attempts.put_off(refund_id, _spread(wait))
         return
     work = await attempts.take(
         refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
@@ -37,7 +37,7 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
         return
     with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
         recorded = await _do(work, sender, settings)
-    await _ring_again(refund_id, recorded)
+    await _ring_again(work, recorded, sender.rest(work.connection_id))
 
 
 async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
@@ -111,6 +111,17 @@ def _about(work: Work, purpose: str) -> About:
     )
 
 
-async def _ring_again(refund_id: UUID, recorded: Recorded) -> None:
-    if recorded.due_in is not None and recorded.due_in < bell.DEFER_SECONDS_MAX:
-        await bell.ring(refunds.JOB, refund_id, seconds=recorded.due_in)
+async def _ring_again(work: Work, recorded: Recorded, rest: float) -> None:
+    due_in = recorded.due_in
+    if due_in is None:
+        return
+    if rest > due_in:
+        # On the row, because other workers do not know that this PSE wants to be left alone.
+        await attempts.put_off(work.refund_id, _spread(rest))
+    if max(due_in, rest) < bell.DEFER_SECONDS_MAX:
+        await bell.ring(refunds.JOB, work.refund_id, seconds=max(due_in, rest))
+
+
+def _spread(seconds: float) -> float:
+    """No sooner, and not all at once: a PSE that has just recovered should not meet everybody in one moment."""
+    return seconds * random.uniform(1.0, 1.2)  # noqa: S311 - spreading load is no secret

@@ -155,11 +155,3 @@ async def test_too_slow_to_send_within_the_lease_is_not_sent(world: World) -> No
     assert refund.state is State.REQUESTED
     assert (await Event.filter(refund_id=refund.id).order_by("-sequence").first() or Event()).code == "LEASE_PASSED"
     assert await world.sandbox.refund_requests(payment.pse_reference) == 0
-
-
-async def test_a_psp_that_is_down_is_left_alone_for_a_while(world: World) -> None:
-    payments = [await world.payment(*["unavailable"] * 9) for _ in range(6)]
-    asked = [await world.step(await a_refund(world.shop, payment)) for payment in payments]
-    assert not world.sender.open(world.shop.connection.id)
-    assert asked[-1].state is State.REQUESTED
-    assert await world.sandbox.refund_requests(payments[-1].pse_reference) == 0
