@@ -124,6 +124,7 @@ class Postgres:
             stop_signal=SIGINT,
             ready=self._ready,
             once_ready=self._ensure_roles,
+            ready_seconds_max=300.0,  # after a crash it replays its log first, and must not be ended for that
         )
 
     def _options(self) -> list[str]:

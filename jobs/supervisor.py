@@ -24,6 +24,7 @@ class Supervisor:
         self._next_try: dict[str, float] = {}
         self._backoff: dict[str, float] = {}
         self._started_at: dict[str, float] = {}
+        self._coming_up: set[str] = set()
         self._stop = asyncio.Event()
 
     def start(self, children: Sequence[Child]) -> None:
@@ -71,6 +72,8 @@ class Supervisor:
             for child in self._children:
                 if child.exit_code() is not None:
                     self._restart(child)
+                elif child.name in self._coming_up:
+                    await self._look_after(child)
 
     def _restart(self, child: Child) -> None:
         now = time.monotonic()
@@ -85,7 +88,18 @@ class Supervisor:
             return
         del self._next_try[child.name]
         self._started_at[child.name] = now
-        try:
-            child.start()
-        except ChildError as error:
-            _log.error("child.failed", child=child.name, error=str(error))
+        # Nobody waits here until it is ready: the one that it needs to be ready may be the next that has died.
+        self._coming_up.add(child.name)
+        child.spawn()
+
+    async def _look_after(self, child: Child) -> None:
+        """One look at a child that was started again: ready, or taking too long."""
+        if await asyncio.to_thread(child.ready):
+            self._coming_up.discard(child.name)
+            try:
+                await asyncio.to_thread(child.once_ready)
+            except ChildError as error:
+                _log.error("child.failed", child=child.name, error=str(error))
+        elif time.monotonic() > self._started_at[child.name] + child.ready_seconds_max:
+            _log.error("child.failed", child=child.name, error=f"not ready after {child.ready_seconds_max:.0f} s")
+            await asyncio.to_thread(child.stop)
