@@ -4,7 +4,10 @@ UTC throughout (a local 02:30 can happen twice or never); a missed run is caught
 """
 
 import asyncio
+import os
 import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +26,7 @@ from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
 _LEADER_TRY_SECONDS: Final = 2.0
+_GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it makes a takeover within 15 seconds
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _SEAL_SECONDS: Final = 1
@@ -44,44 +48,109 @@ async def _night() -> None:
     _log.info("night.rung", runs=rung)
 
 
-def timetable(settings: Settings) -> AsyncIOScheduler:
-    """All that happens by the clock."""
+Job = Callable[[], Awaitable[object]]
+
+
+def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: job) -> AsyncIOScheduler:
+    """All that happens by the clock. `leading` wraps each job, so that it runs only while this process leads."""
     hour, minute = settings.nightly_at
     scheduler = AsyncIOScheduler(
         timezone=UTC,
         job_defaults={"coalesce": True, "misfire_grace_time": _MISFIRE_SECONDS, "max_instances": 1},
     )
-    scheduler.add_job(sweep, IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC), id="sweep")
-    scheduler.add_job(_seal, IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
-    scheduler.add_job(_check, IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
+    every = IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC)
+    scheduler.add_job(leading(sweep), every, id="sweep")
+    scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
+    scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
-    scheduler.add_job(_night, CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
-    scheduler.add_job(_night, CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
+    scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
+    scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
     return scheduler
 
 
-async def lead(settings: Settings, stop: asyncio.Event) -> None:
-    """Wait to be the leader, then run the timetable until told to stop or until the leader's lock is lost."""
-    guard = await asyncpg.connect(settings.database_url)
-    try:
-        while not stop.is_set():
-            if await guard.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK):
-                await _run(settings, guard, stop)
+class NotLeading(Exception):
+    """The leader's connection is gone, or does not answer, and the lock with it."""
+
+
+class Guard:
+    """The connection that holds the leader's lock, for as long as it lives and no longer.
+
+    PostgreSQL ends it when it has been silent for a few seconds, so that a leader that is frozen or cut off is followed
+    by another one; the thawed one learns it by its first word, which comes before any of its jobs.
+    """
+
+    def __init__(self, connection: "asyncpg.Connection") -> None:
+        self._connection = connection
+        self._talking = asyncio.Lock()
+
+    async def leads(self) -> bool:
+        """Take the lock, if nobody else has it."""
+        return bool(await self._ask("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK))
+
+    async def confirm(self) -> None:
+        """Raises NotLeading when the connection, and with it the lock, is gone."""
+        await self._ask("SELECT 1")
+
+    def leading(self, job: Job) -> Job:
+        """The job, run only after PostgreSQL has just said that this process still leads."""
+
+        async def run() -> None:
+            try:
+                await self.confirm()
+            except NotLeading as error:
+                _log.warning("timetable.held_back", error=str(error))
                 return
-            await _pause(stop, _LEADER_TRY_SECONDS)
+            await job()
+
+        return run
+
+    async def _ask(self, statement: str, *values: object) -> object:
+        async with self._talking:
+            try:
+                async with asyncio.timeout(_GUARD_SECONDS_MAX):
+                    return await self._connection.fetchval(statement, *values)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+                # After a thaw a cut connection can fail in any of its ways, and each means the same.
+                raise NotLeading(f"{type(error).__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def guarding(database_url: str) -> AsyncIterator[Guard]:
+    """A guard on a connection of its own."""
+    asked = {
+        "idle_session_timeout": f"{_GUARD_SECONDS_MAX:.0f}s",
+        "application_name": f"estorno timetable {os.getpid()}",  # who leads, for whoever looks at pg_stat_activity
+    }
+    connection = await asyncpg.connect(database_url, timeout=_GUARD_SECONDS_MAX, server_settings=asked)
+    try:
+        yield Guard(connection)
     finally:
-        if not guard.is_closed():
-            await guard.close()
+        connection.terminate()
 
 
-async def _run(settings: Settings, guard: "asyncpg.Connection", stop: asyncio.Event) -> None:
-    scheduler = timetable(settings)
+async def lead(settings: Settings, stop: asyncio.Event) -> None:
+    """Wait to be the leader and run the timetable, again and again, until told to stop."""
+    while not stop.is_set():
+        try:
+            async with guarding(settings.database_url) as guard:
+                await _term(settings, guard, stop)
+        except (NotLeading, asyncpg.PostgresError, OSError) as error:
+            # Another process may lead by now, so this one queues up again.
+            _log.warning("timetable.lost", error=str(error))
+            await _pause(stop, _LEADER_TRY_SECONDS)
+
+
+async def _term(settings: Settings, guard: Guard, stop: asyncio.Event) -> None:
+    while not await guard.leads():
+        await _pause(stop, _LEADER_TRY_SECONDS)
+        if stop.is_set():
+            return
+    scheduler = timetable(settings, guard.leading)
     scheduler.start()
     _log.info("timetable.leads")
     try:
         while not stop.is_set():
-            # A lost connection is a lost lock: another process leads now, so this one ends and is started again.
-            await guard.fetchval("SELECT 1")
+            await guard.confirm()
             await _pause(stop, _LEADER_TRY_SECONDS)
     finally:
         scheduler.shutdown(wait=False)
