@@ -1,12 +1,14 @@
 """The night as it runs: listing, registering, reconciling, against the sandbox; missed nights are caught up."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from redis.asyncio import Redis
 
 from domain import bell, invariants, ledger
+from domain import reconciliation as domain_reconciliation
 from domain.lifecycle import Account
 from domain.models import Connection, Finding, Payment, ReconciliationRun
 from jobs import reconciliation
@@ -65,6 +67,42 @@ async def test_missed_nights_are_rung_for_until_they_are_done(
     client = Redis.from_url(ringing)
     assert await client.zcard(bell.BATCH_QUEUE) == 5
     await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("zone", "today", "hours"),
+    [
+        # America/Santiago skips the midnight of 6 September 2026 and has the hour before that of 5 April 2026 twice.
+        ("America/Santiago", date(2026, 9, 8), {date(2026, 9, 5): 24, date(2026, 9, 6): 23}),
+        ("America/Santiago", date(2026, 4, 7), {date(2026, 4, 4): 25, date(2026, 4, 5): 24}),
+    ],
+)
+async def test_around_a_change_of_the_clock_each_missed_date_is_rung_for_once_and_no_moment_is_left_out(
+    world: World, ringing: str, owner_rows: OwnerRows, zone: str, today: date, hours: dict[date, int]
+) -> None:
+    await owner_rows("UPDATE merchants SET zone = $1", zone)
+    first = datetime.combine(today - timedelta(days=5), time(12), ZoneInfo(zone))
+    await owner_rows("UPDATE connections SET created_at = $1", first)
+    client = Redis.from_url(ringing)
+    expected = [today - timedelta(days=days) for days in range(5, 0, -1)]
+    for minute in (0, 30, 23 * 60 + 30):  # whatever the hour of that day, the same dates are missing
+        now = datetime.combine(today, time(0), ZoneInfo(zone)).astimezone(UTC) + timedelta(minutes=minute)
+        await client.flushdb()
+        assert await reconciliation.ring_the_night(now) == len(expected)
+        assert sorted(await _rung(client)) == [f"{world.shop.connection.id}/{day}" for day in expected]
+    await client.aclose()
+    periods = [await domain_reconciliation.period_of(world.shop.connection, day) for day in expected]
+    assert all(one.end == other.start for one, other in pairwise(periods))
+    lengths = {
+        day: (period.end - period.start) / timedelta(hours=1) for day, period in zip(expected, periods, strict=True)
+    }
+    assert {day: lengths[day] for day in hours} == hours
+
+
+async def _rung(client: Redis) -> list[str]:
+    """What the jobs in Valkey are about."""
+    jobs = [await client.get(name) for name in await client.keys("arq:job:*")]
+    return [bell.deserialize(job)["a"][0] for job in jobs if job is not None]
 
 
 async def test_the_night_of_a_day_that_has_not_ended_is_not_rung_for(world: World, ringing: str) -> None:
