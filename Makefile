@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 WORKERS ?= auto
+export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench schema migrate lock
+.PHONY: help run demo test check fix bench chaos sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,12 @@ fix: $(STAMP) ## format and mend what can be mended
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
 	$(BIN)/python -m tests.bench
+
+chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); exit status 0 only if the books come out right
+	@$(BIN)/python -m tests.chaos
+
+sweep: $(STAMP) ## what the sweep costs beside a million finished refunds
+	FINISHED_REFUNDS=1000000 $(BIN)/python -m pytest -q tests/jobs/test_sweep.py
 
 schema: $(STAMP) ## print the GraphQL schema to schema.graphql
 	$(BIN)/estorno schema

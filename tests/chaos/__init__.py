@@ -1,0 +1,1 @@
+"""Machines die: load, faults, and the verdict over the books afterwards."""
