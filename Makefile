@@ -6,7 +6,7 @@ WORKERS ?= auto
 export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench chaos sweep schema migrate lock
+.PHONY: crash help run demo test check fix bench chaos sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ fix: $(STAMP) ## format and mend what can be mended
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
 	$(BIN)/python -m tests.bench
+
+crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
+	@$(BIN)/python -m tests.crash
 
 chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); exit status 0 only if the books come out right
 	@$(BIN)/python -m tests.chaos

@@ -20,10 +20,11 @@ import httpx
 from domain import calls
 from domain.calls import About, Received, Sent
 from domain.connections import credentials_of
+from domain.crash import crash_here
 from domain.models import Connection
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, Unsent
+from domain.pse.vocabulary import PURPOSE, TOKEN, Credentials, InDoubt, TokenRefused, Unsent
 from jobs.breaker import Breaker, retry_after
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -42,10 +43,15 @@ class _Exchange:
     began: bool = False  # the order's own bytes may have left
     at_the_pse: bool = False  # a request is out there now: whatever takes long is not ours
     wait: float = 0.0  # seconds for which the PSE wants to be left alone (Retry-After), its token endpoint included
+    send_before: float | None = None  # of time.monotonic(): past it the order is not sent
     into: Path | None = None  # the file that a successful answer goes to, instead of memory
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+
+class LeasePassed(httpx.HTTPError):
+    """Somebody else may send the order by now, so nothing was sent."""
 
 
 class AnswerTooLarge(httpx.HTTPError):
@@ -60,19 +66,25 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         exchange = _exchange.get()
-        own = request.url == exchange.order.url and request.method == exchange.order.method
+        # Whatever does not say that it is a token request is the order: an Auth may have changed its address.
+        own = request.extensions.get(PURPOSE) != TOKEN
         about = exchange.about if own else replace(exchange.about, purpose="TOKEN")
         call_id = await calls.log_request(about, await _as_sent(request, exchange.wire))
         exchange.began = exchange.began or own
         exchange.at_the_pse = True
         started = time.monotonic()
         try:
+            if own:
+                _check_lease(exchange)
+                crash_here("send.before")
             response = await self._inner.handle_async_request(request)
             body = await _taken(response, exchange.into if own and response.status_code == 200 else None)
         except BaseException as error:
             # Cancelled by the total limit or failed by itself: either way support must see how it ended.
             await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
             raise
+        if own:
+            crash_here("send.after")
         whole = httpx.Response(response.status_code, headers=_plain(response.headers), content=body, request=request)
         exchange.at_the_pse = False
         exchange.wait = retry_after(whole)
@@ -81,6 +93,13 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _check_lease(exchange: _Exchange) -> None:
+    """Right before the bytes leave: writing the call down, or a token, may have taken longer than the lease."""
+    if exchange.send_before is not None and time.monotonic() >= exchange.send_before:
+        exchange.began = False
+        raise LeasePassed("The worker was too slow to send within its lease.")
 
 
 async def _as_sent(request: httpx.Request, wire: Connector) -> Sent:
@@ -185,26 +204,24 @@ class Sender:
 
         `send_before` is a deadline of `time.monotonic()`: past it nothing is sent, because somebody else may have.
         """
-        exchange = _Exchange(about, connector(connection.pse), request)
-        return await self._send(connection, exchange, self._seconds_max, send_before)
+        exchange = _Exchange(about, connector(connection.pse), request, send_before=send_before)
+        return await self._send(connection, exchange, self._seconds_max)
 
     async def download(
         self, connection: Connection, request: httpx.Request, about: About, into: Path
     ) -> httpx.Response | Unsent | InDoubt:
         """As `send`, with the body of a 200 written to a file instead of kept in memory."""
         exchange = _Exchange(about, connector(connection.pse), request, into=into)
-        return await self._send(connection, exchange, _FILE_SECONDS_MAX, None)
+        return await self._send(connection, exchange, _FILE_SECONDS_MAX)
 
     async def _send(
-        self, connection: Connection, exchange: _Exchange, seconds: float, send_before: float | None
+        self, connection: Connection, exchange: _Exchange, seconds: float
     ) -> httpx.Response | Unsent | InDoubt:
         line = await self._line(connection)
         token = _exchange.set(exchange)
         try:
             if (wait := line.breaker.admit()) > 0:
                 return Unsent("RESTING", f"Never sent: the PSE is left alone for {wait:.0f} more seconds.")
-            if send_before is not None and time.monotonic() >= send_before:
-                return Unsent("LEASE_PASSED", "The worker was too slow to send within its lease.")
             async with asyncio.timeout(seconds):
                 answer = await line.client.send(exchange.order, auth=line.auth)
             if answer.status_code >= 500:
@@ -215,6 +232,8 @@ class Sender:
         except TokenRefused as error:
             line.breaker.failed(exchange.wait)
             return Unsent("TOKEN_REFUSED", str(error))
+        except LeasePassed as error:
+            return Unsent("LEASE_PASSED", str(error))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             if exchange.at_the_pse:  # else our own database was slow, and the PSE has nothing to do with it
                 line.breaker.failed()

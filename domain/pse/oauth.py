@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from domain.pse.vocabulary import TokenRefused
+from domain.pse.vocabulary import PURPOSE, TOKEN, TokenRefused
 
 _MARGIN_SECONDS: Final = 30.0
 _LIFETIME_SECONDS_DEFAULT: Final = 300.0
@@ -50,7 +50,10 @@ class ClientCredentials(httpx.Auth):
             data={"grant_type": "client_credentials", "scope": self._scope},
             headers={"Accept": "application/json"},
             # A request of an Auth flow has no time limit unless it carries one.
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS)},
+            extensions={
+                "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS),
+                PURPOSE: TOKEN,
+            },
         )
         return next(self._basic.auth_flow(made))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.money import Money
@@ -216,6 +217,12 @@ class NotUnderstood:
 
 
 Told = Notice | Announced | NotUnderstood
+
+
+# A request that an Auth flow makes for itself says so in `extensions[PURPOSE] = TOKEN`: it is not the order, and when
+# it gets no answer the order was not sent.
+PURPOSE: Final = "estorno_purpose"
+TOKEN: Final = "TOKEN"  # noqa: S105 - the name of a purpose
 
 
 class TokenRefused(Exception):

@@ -226,8 +226,8 @@ class _Undo(Exception):
 async def _found(tamper: Tamper, chance: random.Random) -> bool:
     found = False
     try:
-        async with transaction() as connection:
-            async with connection.acquire_connection() as raw:
+        async with transaction():
+            async with database.connection().acquire_connection() as raw:
                 await raw.execute("SET LOCAL session_replication_role = replica")  # no trigger, no foreign key
                 await tamper(raw, chance)
             found = bool(await seals.verify())

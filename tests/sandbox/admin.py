@@ -10,6 +10,7 @@
     POST webhooks       {"key", "url", "times"?}  where notices of this payee key go, and how often each is sent
     POST tamper         {}                      changes one number in the log
     GET  log            {"opening", "balance", "movements": [{"at", "kind", "payment", "refund", "amount", "currency"}]}
+    GET  delivered      {"digests": [...]}      SHA-256 of each webhook body that was answered with 2xx
     GET  payment        ?payment=: {"amount", "currency", "captured_at", "key", "order"}
     GET  requests       {"requests": [...]}     refund requests and look-ups as they came in
 
@@ -42,7 +43,7 @@ def routes(server: PseServer) -> list[BaseRoute]:
         "tamper": hand.tamper,
         **server.admin(),
     }
-    gets = {"log": hand.log, "requests": hand.requests, "payment": hand.payment}
+    gets = {"log": hand.log, "requests": hand.requests, "payment": hand.payment, "delivered": hand.delivered}
     place = f"/_admin/{server.name}"
     made: list[BaseRoute] = [Route(f"{place}/{name}", what, methods=["POST"]) for name, what in posts.items()]
     return made + [Route(f"{place}/{name}", what) for name, what in gets.items()]
@@ -116,6 +117,9 @@ class _Hand:
         payment = self._server.books.payments[request.query_params["payment"]]
         facts = {"amount": payment.amount, "currency": payment.currency, "captured_at": payment.captured_at.isoformat()}
         return JSONResponse({**facts, "key": payment.key, "order": payment.order})
+
+    async def delivered(self, request: Request) -> Response:
+        return JSONResponse({"digests": self._server.delivered})
 
     async def requests(self, request: Request) -> Response:
         return JSONResponse({"requests": self._server.requests})

@@ -10,6 +10,7 @@ look_up_lag (`seconds`). Moods of the webhook that tells of a payment's refund: 
 """
 
 import asyncio
+import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -70,6 +71,7 @@ class PseServer(ABC):
         self.webhook_times = 1
         self.next_moods: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
+        self.delivered: list[str] = []  # SHA-256 of each webhook body that was answered with 2xx
         self.hidden_until: dict[str, float] = {}
         self._held: list[Hook] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -194,7 +196,7 @@ class PseServer(ABC):
             return
         held, self._held = self._held, []
         for hook in (*made, *held):
-            self.spawn(_post(hook, float(mood.get("seconds", 0)) if mood["name"] == "late" else 0))
+            self.spawn(self._post(hook, float(mood.get("seconds", 0)) if mood["name"] == "late" else 0))
 
     def later(self, seconds: float, what: Callable[[], object]) -> None:
         async def wait() -> None:
@@ -208,14 +210,14 @@ class PseServer(ABC):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-
-async def _post(hook: Hook, seconds: float) -> None:
-    await asyncio.sleep(seconds)
-    async with httpx.AsyncClient(timeout=10) as client:
-        for attempt in range(_WEBHOOK_TRIES):
-            try:
-                if (await client.post(hook.url, content=hook.body, headers=dict(hook.headers))).status_code < 300:
-                    return
-            except httpx.HTTPError:
-                pass
-            await asyncio.sleep(0.5 * 2**attempt)
+    async def _post(self, hook: Hook, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        async with httpx.AsyncClient(timeout=10) as client:
+            for attempt in range(_WEBHOOK_TRIES):
+                try:
+                    if (await client.post(hook.url, content=hook.body, headers=dict(hook.headers))).status_code < 300:
+                        self.delivered.append(hashlib.sha256(hook.body).hexdigest())
+                        return
+                except httpx.HTTPError:
+                    pass
+                await asyncio.sleep(0.5 * 2**attempt)

@@ -1,0 +1,1 @@
+"""Killing our programs at every named point, and seeing that nothing is lost or done twice."""

@@ -1,0 +1,53 @@
+"""`make crash`, shortened: every point once, in one round."""
+
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from domain.crash import POINTS
+from tests.crash.run import play
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def test_killed_at_every_point_nothing_is_lost_or_paid_twice(home: Path) -> None:
+    seed = int(os.environ.get("SEED") or random.randrange(2**32))
+    print(f"SEED={seed}")
+    home.mkdir(mode=0o711)
+    done = asyncio.run(play(seed, home, payments=120, passes=1))
+    assert done.violations == []
+    assert set(done.killed) == set(POINTS)
+
+
+def test_every_point_is_named_and_passed_in_exactly_one_place() -> None:
+    found: list[str] = []
+    for room in ("api", "domain", "jobs"):
+        for path in (CHECKOUT / room).rglob("*.py"):
+            if path.name != "crash.py":
+                found += re.findall(r'crash_here\("([^"]+)"\)', path.read_text())
+    assert sorted(found) == sorted(POINTS)
+
+
+@pytest.mark.parametrize("wrong", ["nowhere", "request.committed:x", "request.committed:-1"])
+def test_a_point_that_is_none_stops_the_start(wrong: str) -> None:
+    env = {"ESTORNO_CRASH": wrong, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import domain.crash"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "ESTORNO_CRASH takes" in done.stderr
+
+
+def test_a_process_dies_at_its_point_when_its_turn_has_come() -> None:
+    code = (
+        "from domain.crash import crash_here\nfor n in range(5):\n    print(n, flush=True); crash_here('request.rung')"
+    )
+    env = {"ESTORNO_CRASH": "request.rung:3", "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (-9, ["0", "1", "2"])
