@@ -20,8 +20,9 @@ from tests.crash.doors import Doors, many
 from tests.crash.victims import Victim, healthy, victims
 from tests.family import until
 
-KILL_SECONDS_MAX = 90.0
-QUIET_SECONDS_MAX = 90.0
+READY_SECONDS_MAX = 180.0
+KILL_SECONDS_MAX = 240.0
+QUIET_SECONDS_MAX = 120.0
 _CLIENTS = 4
 _PAUSE_SECONDS = 0.2
 _HOOK = "hook-secret-of-the-test"
@@ -49,10 +50,11 @@ async def play(seed: int, home: Path, *, payments: int, passes: int, random_kill
     """One round by its seed. Call it from the main thread."""
     dice = random.Random(seed)
     async with stage(home, payments, dice) as set_up:
-        armed = victims(set_up.settings, home / "logs", passes)
+        few = set_up.settings.with_(database_pool=3)  # they are many, and share one server
+        armed = victims(few, home / "logs", passes)
         doors = many(set_up, [victim.port for victim in armed if victim.port is not None])
         async with _family(armed) as rescue:
-            await until(lambda: _ready(doors), "an API is ready")
+            await until(lambda: _ready(doors), "an API is ready", READY_SECONDS_MAX)
             return await _kill(doors, armed, rescue, home, dice, random_kills)
 
 
