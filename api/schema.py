@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api import access, destinations, events, ledger, manual, payments, reconciliation, refunding, refunds
+from api import access, destinations, events, ledger, manual, payments, pses, reconciliation, refunding, refunds
 from api.access import Viewer, require
 from api.context import Info
 from api.destinations import (
@@ -30,7 +30,8 @@ from api.manual import (
     RefundTakeManualInput,
 )
 from api.paging import Connection, page
-from api.payments import Payment, PaymentRegisterInput, PaymentRegisterPayload
+from api.payments import Payment, PaymentMethod, PaymentRegisterInput, PaymentRegisterPayload
+from api.pses import PseCapability, PseErrorExplanation
 from api.reconciliation import Finding, FindingKindEnum, ReconciliationRun
 from api.refunding import (
     RefundCancelInput,
@@ -49,6 +50,7 @@ from api.scalars import Date
 from domain.access import Permission
 from domain.findings import FindingKind
 from domain.models import Payment as PaymentRow
+from domain.pse.vocabulary import Method
 
 MOVING_MONEY = frozenset(
     {
@@ -135,6 +137,16 @@ class Query:
     ) -> Connection[Finding]:
         merchant = require(info, Permission.READ_LEDGER).merchant_id
         return await page(reconciliation.findings_query(merchant, kinds, unresolved), first, after, Finding.of)
+
+    @strawberry.field(description="What each PSE can do for each method, with source and date.")
+    def pse_capabilities(
+        self, info: Info, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
+    ) -> list[PseCapability]:
+        return pses.pse_capabilities(info, pse, method)
+
+    @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
+    def pse_error_explanation(self, info: Info, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
+        return pses.pse_error_explanation(info, pse, code, locale)
 
     @strawberry.field(description="The trial balance, up to and including `until`. Needs READ_LEDGER.")
     async def ledger_balances(

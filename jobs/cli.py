@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.settings import Settings, SettingsError
-from jobs import commands
+from jobs import commands, facts
 from jobs.children import ChildError
 from jobs.commands import CommandError
 
@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 token = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token, name="token")
+pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
+app.add_typer(pse, name="pse")
 
 
 def main() -> None:
@@ -153,6 +155,37 @@ def create(
 ) -> None:
     """Make a bearer token. It is shown once."""
     typer.echo(commands.create_token(commands.ready(Settings.read(), need_redis=False), merchant, role, holder, hours))
+
+
+@pse.command("list")
+def list_pses() -> None:
+    """The PSEs that Estorno speaks to."""
+    table = Table("PSE", "Methods", "Report")
+    for row in facts.pses():
+        table.add_row(*row)
+    Console(soft_wrap=False).print(table)
+
+
+@pse.command("capabilities")
+def show_capabilities(
+    name: Annotated[str | None, typer.Argument(help="One PSE; left out: all, and what is published of others.")] = None,
+) -> None:
+    """What each PSE can do for each method, with source and date."""
+    table = Table("PSE", "Method", "Route", "Parts", "Window", "Known by", "Source")
+    for row in facts.capabilities_of(name):
+        table.add_row(*row)
+    Console(soft_wrap=False).print(table)
+
+
+@pse.command("explain")
+def explain_code(
+    code: Annotated[str, typer.Argument(help="The code as the PSE or Estorno wrote it.")],
+    name: Annotated[str | None, typer.Option("--pse", help="Whose code it is; left out: everybody's.")] = None,
+    locale: Annotated[str, typer.Option(help="en, zh-CN, es or pt-BR.")] = "en",
+) -> None:
+    """What a code means, whether asking again helps, and what to do."""
+    for line in facts.explained(code, name, locale):
+        typer.echo(line)
 
 
 def _become(module: str, *arguments: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """What each PSE can do for each method: a table of facts with source and date (facts/capabilities/*.toml)."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -73,6 +73,22 @@ def load(pse: str) -> Mapping[Method, Capability]:
     """The table of one PSE. A row that cannot be read is a bug of the table and raises."""
     with (_TABLES / f"{pse}.toml").open("rb") as file:
         return {Method(method): read(row) for method, row in tomllib.load(file).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Unconnected:
+    """What is published of a PSE that has no connector here."""
+
+    pse: str
+    method: Method
+    able: Capability
+
+
+def unconnected() -> Sequence[Unconnected]:
+    """The rows of facts/unconnected.toml, in their order."""
+    with (_TABLES.parent / "unconnected.toml").open("rb") as file:
+        listed = tomllib.load(file)["row"]
+    return [Unconnected(row.pop("pse"), Method(row.pop("method")), read(row)) for row in listed]
 
 
 def read(row: Mapping[str, Any]) -> Capability:
