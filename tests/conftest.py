@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     home = tempfile.TemporaryDirectory(prefix="estorno-tests-")
     os.chmod(home.name, 0o711)  # noqa: S103 - the servers' user must come through, and see nothing
-    children = _start(Path(home.name))
+    children = start_servers(Path(home.name))
 
     def end() -> None:
         for child in reversed(children):
@@ -58,7 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(end)
 
 
-def _start(home: Path) -> list[Child]:
+def start_servers(home: Path) -> list[Child]:
+    """Start a throw-away PostgreSQL and Valkey, migrate the template, and say where they are."""
     postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
     valkey = Valkey(home, home / "valkey.log", free_port())
     children = [postgres.child(), valkey.child()]
@@ -89,9 +90,14 @@ class PublishedSpecifications:
             terminalreporter.write_line(f"SKIPPED although the specification is there: {node}", red=True)
 
 
+def servers_of_the_run() -> Servers:
+    """The servers that were started."""
+    return Servers(*os.environ[_ADDRESSES].split(" "))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Servers:
-    return Servers(*os.environ[_ADDRESSES].split(" "))
+    return servers_of_the_run()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,102 @@
+"""The eight bugs. Each says what goes wrong, and which constraint of the database would have stopped it."""
+
+from typing import Final
+
+from domain import attempts, lifecycle, moves, record, refunds
+from tests.planted.plant import Edit, Mutation
+
+# The table of moves refuses what it does not have; these bugs need a table that lets everything through.
+_ANY_MOVE: Final = Edit(
+    moves.move, "entries = MOVES[(previous, to)]", "entries = MOVES.get((previous, to), MOVES[(State.SUBMITTED, to)])"
+)
+
+MUTATIONS: Final = (
+    # The same order under another key is another refund to a PSE: it is paid again.
+    Mutation(
+        "a fresh key on every send",
+        (
+            Edit(
+                attempts.order_of,
+                "reference=refund.reference,",
+                'reference=refund.reference if attempt < 2 else f"{refund.reference[:18]}{attempt:02}",',
+            ),
+        ),
+    ),
+    # The PSE may have paid what is called failed here.
+    Mutation(
+        "a timeout taken as a failure",
+        (
+            Edit(
+                record._weighed,
+                "    if not isinstance(outcome, Unsent):",
+                "    if isinstance(outcome, InDoubt) and source.door is Door.ANSWER:\n"
+                "        return Declined(outcome.code, outcome.message)\n"
+                "    if not isinstance(outcome, Unsent):",
+            ),
+        ),
+    ),
+    # Two requests read the same refundable amount. The CHECK on the payment's counters would refuse the second.
+    Mutation(
+        "no row lock on the payment",
+        (Edit(refunds._locked_payment, " FOR UPDATE OF p", ""),),
+        (("payments", "payments_never_over_refunded"),),
+    ),
+    # What was reserved once is given back twice. The CHECK on counters below zero would refuse some of it.
+    Mutation(
+        "a reservation released twice",
+        (
+            Edit(
+                moves.shift,
+                "reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED))",
+                "reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED)"
+                " - (after is Holding.RELEASED))",
+            ),
+        ),
+        (("payments", "payments_counters_not_negative"),),
+    ),
+    # The second "done" pays once more in the books.
+    Mutation(
+        "a webhook applied twice",
+        (
+            _ANY_MOVE,
+            Edit(
+                lifecycle.decide,
+                "return Stay() if state not in SETTLED_FOR_NOW else Agrees()",
+                "return Stay() if state not in SETTLED_FOR_NOW else Move(target)",
+            ),
+        ),
+    ),
+    # "Accepted" comes after "done" and takes the refund back to PENDING, although the money has left.
+    Mutation(
+        "a status that comes out of order accepted",
+        (
+            _ANY_MOVE,
+            Edit(
+                lifecycle._decide_succeeded,
+                "if target is S.RETURNED:\n        return Move(S.RETURNED)",
+                "if target in (S.RETURNED, S.PENDING):\n        return Move(target)",
+            ),
+        ),
+    ),
+    # A worker that dies between the commit and the entry leaves a refund that the books do not owe.
+    Mutation(
+        "a ledger entry outside the transaction",
+        (
+            Edit(refunds._insert, "    await ledger.post(", "    return ("),
+            Edit(
+                refunds._request,
+                "        await _insert(refund_id, payment, amount, new, cause, retry_of)\n",
+                "        postings = await _insert(refund_id, payment, amount, new, cause, retry_of)\n"
+                "    await ledger.post(postings)\n",
+            ),
+        ),
+    ),
+    # Whoever comes takes the refund, though another worker is about to send it.
+    Mutation(
+        "no lease on what is taken",
+        (
+            Edit(attempts._due, " AND due_at <= now()", ""),
+            Edit(attempts._doubt, 'if live and last["claimed_until"] <= taken.now:', "if live:"),
+        ),
+    ),
+)

@@ -1,0 +1,32 @@
+"""The simulation bites: each planted bug is found within so many steps."""
+
+import pytest
+
+from tests.conftest import Servers
+from tests.planted.mutations import MUTATIONS
+from tests.planted.plant import Edit, Mutation, SourceChanged, planted
+from tests.simulation.machine import Seen
+from tests.simulation.run import STEPS, simulate
+from tests.simulation.stage import a_stage
+from tests.simulation.truth import Violation
+
+_STEPS_MAX = 2_000
+_SEED = 1
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
+    seen = Seen()
+    with a_stage(servers) as stage, planted(mutation):
+        for table, name in mutation.constraints:
+            stage.run(stage.hand.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+        with pytest.raises(Violation) as found:
+            simulate(stage, _SEED, _STEPS_MAX // STEPS, seen, shrink=False)
+    assert seen.steps <= _STEPS_MAX
+    print(f"\n{mutation.name}: {seen.steps} steps, {str(found.value)[:150]}")
+
+
+def test_a_mutation_of_code_that_has_changed_fails_loudly() -> None:
+    changed = Mutation("gone", (Edit(planted, "this is not in its source", ""),))
+    with pytest.raises(SourceChanged), planted(changed):
+        pass

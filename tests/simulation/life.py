@@ -1,0 +1,152 @@
+"""One example's world: two payments at one PSE, what our processes do about them, and what happens to them."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from domain import doubt, notices, payments, reconciliation, refunds
+from domain.access import Principal, Role
+from domain.doubt import Verdict
+from domain.idempotency import Cause
+from domain.lifecycle import Reason
+from domain.models import Payment, Refund
+from domain.money import Money
+from domain.payments import NewPayment, Tax
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Method, WebhookRequest
+from domain.refunds import NewRefund
+from jobs import notices as notice_jobs
+from jobs import refunds as refund_jobs
+from jobs.sweep import sweep
+from tests.factories import KEY, Shop
+from tests.simulation.bell import Rung
+from tests.simulation.processes import Job, Processes
+from tests.simulation.pse import SimulatedPse, Status
+from tests.simulation.reports import Captured, report
+from tests.simulation.stage import Stage
+from tests.simulation.wire import LEASE_SECONDS, SEND_SECONDS
+from tests.world import quick_settings
+
+_SETTINGS = quick_settings(lease_seconds=LEASE_SECONDS, send_limit_seconds=SEND_SECONDS, job_timeout_seconds=30.0)
+_EVIDENCE = "The PSE's back office, looked at just now."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a client: the same key again must give the same refund."""
+
+    new: NewRefund
+    key: str
+
+
+class Life:
+    """What can be done and what can happen. Jobs are what a process of ours runs."""
+
+    def __init__(self, stage: Stage, shop: Shop) -> None:
+        self.stage = stage
+        self.shop = shop
+        self.clock = stage.clock
+        self.pse = SimulatedPse(stage.clock, capability(shop.connection.pse, Method.PIX))
+        self.processes = Processes(stage)
+        self.payments: list[Payment] = []
+        self.captured: list[Captured] = []
+        self.asked: list[Asked] = []
+        self.days: set[date] = set()
+        self._numbers = 0
+
+    def cause(self, actor: str = "client") -> Cause:
+        self._numbers += 1
+        return Cause(f"request-{self._numbers}", actor)
+
+    async def capture(self, amount: int, tax: int) -> None:
+        """A customer has paid, and the merchant registers it."""
+        reference = f"E{len(self.payments)}-{uuid4().hex}"
+        new = NewPayment(
+            connection_id=self.shop.connection.id,
+            store_code=self.shop.store.code,
+            pse_reference=reference,
+            method=Method.PIX,
+            amount=Money(amount, "BRL"),
+            captured_at=self.clock.now,
+            tax=Tax(tax) if tax else None,
+        )
+        registered = await payments.register(self.shop.id, new, uuid4().hex, self.cause(), KEY)
+        self.payments.append(registered.payment)
+        self.captured.append(Captured(reference, amount, self.clock.now))
+        self.today()
+
+    def today(self) -> date:
+        """The business date, on which something happens."""
+        day = self.clock.now.astimezone(ZoneInfo(self.shop.merchant.zone)).date()
+        self.days.add(day)
+        return day
+
+    async def refunds(self) -> list[Refund]:
+        return await Refund.filter(merchant_id=self.shop.id).order_by("created_at", "request_id")
+
+    def request(self, payment: Payment, amount: int | None) -> Job:
+        money = None if amount is None else Money(amount, "BRL")
+        self.asked.append(Asked(NewRefund(payment.id, money, Reason.CUSTOMER_REQUEST), uuid4().hex))
+        return self.request_again(self.asked[-1])
+
+    def request_again(self, asked: Asked) -> Job:
+        return partial(refunds.request, self.shop.id, asked.new, asked.key, self.cause())
+
+    def retry(self, refund: Refund) -> Job:
+        return partial(refunds.retry, self.shop.id, refund.id, uuid4().hex, self.cause())
+
+    def cancel(self, refund: Refund) -> Job:
+        return partial(refunds.cancel, self.shop.id, refund.id, None, uuid4().hex, self.cause())
+
+    def refresh(self, refund: Refund) -> Job:
+        return partial(refunds.refresh, self.shop.id, refund.id)
+
+    def work(self, rung: Rung) -> Job:
+        """What a worker does when it hears this."""
+        step = refund_jobs.step if rung.job == refunds.JOB else notice_jobs.apply
+        return partial(step, UUID(rung.subject), self.processes.sender, _SETTINGS)
+
+    def step(self, refund: Refund) -> Job:
+        return self.work(Rung(refunds.JOB, str(refund.id)))
+
+    def deliver(self, told: dict[str, Any], copy: int) -> Job:
+        """The PSE's webhook comes in, in its `copy`-th wording, and a worker applies it."""
+        body = b'{"events": [%s]}%s' % (str(told).replace("'", '"').encode(), b" " * copy)
+        return partial(self._deliver, body)
+
+    async def _deliver(self, body: bytes) -> None:
+        connection = self.shop.connection
+        webhook = WebhookRequest("POST", f"/webhooks/{connection.id}/x/lab", "", {}, body)
+        stored = await notices.store(connection.id, webhook, self.cause("PSE").request_id, KEY)
+        assert stored is not None
+        await notice_jobs.apply(stored, self.processes.sender, _SETTINGS)
+
+    def reconcile(self, day: date) -> Job:
+        return partial(self._reconcile, day)
+
+    async def _reconcile(self, day: date) -> None:
+        connection = self.shop.connection
+        run = await reconciliation.begin(connection, day)
+        period = await reconciliation.period_of(connection, day)
+        file = report(day, period, self.captured, self.pse.held)
+        await reconciliation.reconcile(connection, run, file, self.clock.now)
+
+    def resolve(self, refund: Refund, person: int) -> Job | None:
+        """What an honest person says about a refund in doubt; None while the back office does not say."""
+        truth = self.pse.verdict(refund.reference)
+        if truth is None:
+            return None
+        verdict = Verdict.PAID if truth is Status.DONE else Verdict.NOT_PAID
+        return partial(
+            doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, self.cause(f"person-{person}")
+        )
+
+    def _person(self, number: int) -> Principal:
+        expires = self.clock.now + timedelta(hours=8)
+        return Principal(uuid4(), self.shop.id, f"person-{number}", Role.ADMINISTRATOR, expires)
+
+    async def sweep(self) -> None:
+        await sweep()

@@ -1,0 +1,283 @@
+"""The state machine: what Hypothesis may let happen, one rule each."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from domain.lifecycle import State
+from domain.models import Refund
+from tests.simulation import quiet, truth
+from tests.simulation.life import Life
+from tests.simulation.processes import Job, Process, Start
+from tests.simulation.pse import Mood, Status
+from tests.simulation.stage import Stage
+
+_PICK: Final = st.integers(0, 11)
+_KILL: Final = st.sampled_from([*[None] * 48, *range(1, 17)])  # after how many statements, if at all
+_DECISION: Final = st.sampled_from([Status.DONE, Status.DONE, Status.QUEUED, Status.REFUSED])
+_FATE: Final = st.tuples(st.sampled_from(list(Mood)), _DECISION, st.booleans())  # at last: whether the look-up lags
+_SECONDS: Final = st.sampled_from([None, None, 1, 5, 15, 29, 31, 45, 61, 300, 3_600, 82_000, 90_000])
+_AMOUNTS: Final = st.sampled_from([None, 1, 2_500, 4_000, 6_000, 10_000])
+_TICK_SECONDS: Final = 0.01
+
+Fate = tuple[Mood, Status, bool]
+
+
+class Seen:
+    """What a run has seen so far."""
+
+    def __init__(self) -> None:
+        self.examples = 0
+        self.steps = 0
+        self.moves: Counter[tuple[State | None, State]] = Counter()
+
+
+class RefundMachine(RuleBasedStateMachine):
+    """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
+
+    life: Life
+
+    def __init__(self, stage: Stage, seen: Seen) -> None:
+        super().__init__()
+        self.stage = stage
+        self.seen = seen
+        self._sound = False  # whether the last step ended well
+
+    @initialize(
+        kind=st.integers(0, 3),
+        captured=st.sampled_from([10_000, 7_000, 1]),
+        tax=st.sampled_from([0, 1, 1_800]),
+        amount=_AMOUNTS,
+    )
+    def open(self, kind: int, captured: int, tax: int, amount: int | None) -> None:
+        self.stage.run(self._open(kind, captured, min(tax, captured)))
+        self._do(self._start(self.life.request(self.life.payments[0], amount), None))
+
+    async def _open(self, kind: int, amount: int, tax: int) -> None:
+        await self.stage.clear()
+        self.life = Life(self.stage, self.stage.shops[kind])
+        await self.life.capture(amount, tax)
+        await self.life.capture(10_000, 0)
+        self._sound = True
+
+    def _do(self, step: Awaitable[Any]) -> None:
+        """Make one step, and look whether everything that must hold still does."""
+        self._sound = False
+        self.seen.steps += 1
+        self.stage.run(self._checked(step))
+        self._sound = True
+
+    async def _checked(self, step: Awaitable[Any]) -> None:
+        await quiet.pass_to(self.life, _TICK_SECONDS)
+        await step
+        await truth.check(self.life)
+
+    async def _through(self, process: Process, fate: Fate, kill: int | None) -> None:
+        """Let its calls leave and their answers come in until it has ended."""
+        while process in self.life.processes.waiting:
+            call = process.call
+            assert call is not None
+            if not call.left:
+                call.leave(self.life.pse, *fate)
+            await self.life.processes.rest(self.life.processes.resume(process, kill_after=kill))
+
+    async def _start(self, job: Job | None, kill: int | None) -> Process | None:
+        if job is None:
+            return None
+        return await self.life.processes.rest(self.life.processes.begin(job, kill_after=kill))
+
+    async def _refund(self, pick: int) -> Refund | None:
+        found = await self.life.refunds()
+        return found[pick % len(found)] if found else None
+
+    # What clients do.
+
+    @rule(pick=_PICK, amount=_AMOUNTS, kill=_KILL)
+    def request(self, pick: int, amount: int | None, kill: int | None) -> None:
+        payment = self.life.payments[pick % 2]
+        self._do(self._start(self.life.request(payment, amount), kill))
+
+    async def _request_again(self, pick: int) -> None:
+        asked = self.life.asked[pick % len(self.life.asked)]
+        again = await self._start(self.life.request_again(asked), None)
+        once_more = await self._start(self.life.request_again(asked), None)
+        assert again is not None
+        assert once_more is not None
+        truth.same_answer(again.result, once_more.result)
+
+    @rule(what=st.sampled_from(["again", "retry", "cancel", "refresh", "resolve"]), pick=_PICK, kill=_KILL)
+    def ask(self, what: str, pick: int, kill: int | None) -> None:
+        """A client or a person wants something of a refund that is there."""
+        self._do(self._request_again(pick) if what == "again" else self._ask(what, pick, kill))
+
+    async def _ask(self, what: str, pick: int, kill: int | None) -> None:
+        refund = await self._refund(pick)
+        if refund is not None and what == "resolve":
+            for person in (1, 2):
+                await self._start(self.life.resolve(refund, person), kill)
+        elif refund is not None:
+            await self._start(getattr(self.life, what)(refund), kill)
+
+    # What workers do.
+
+    @rule(pick=_PICK, decision=_DECISION)
+    def work(self, pick: int, decision: Status) -> None:
+        """A worker hears the bell, else the sweep rings, else time passes until something is due; all goes well."""
+        self._do(self._work(pick, (Mood.OK, decision, False), None, None, hold=False))
+
+    @rule(pick=_PICK, fate=_FATE, kill=_KILL, kill_late=_KILL, hold=st.booleans())
+    def work_in_trouble(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None, hold: bool) -> None:
+        """`hold`: the call has not left when something else happens."""
+        self._do(self._work(pick, fate, kill, kill_late, hold=hold))
+
+    async def _work(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None, *, hold: bool) -> None:
+        rung = self.stage.bell.rung
+        if not rung:
+            await self.life.sweep()
+        if not rung:
+            await quiet.pass_to(self.life, await quiet.seconds_to_next(self.life))
+            await self.life.sweep()
+        if rung:
+            process = await self._start(self.life.work(rung.pop(pick % len(rung))), kill)
+            if process is not None and not hold:
+                await self._through(process, fate, kill_late)
+
+    @precondition(lambda self: self.life.processes.waiting)
+    @rule(what=st.sampled_from(["leave", "arrive", "arrive", "crash"]), pick=_PICK, fate=_FATE, kill=_KILL)
+    def go_on(self, what: str, pick: int, fate: Fate, kill: int | None) -> None:
+        """A process that waits: its request leaves, or its answer arrives, or it is killed."""
+        process = self._waiting(pick)
+        match what:
+            case "leave":
+                self._do(self._leave(process, fate))
+            case "arrive":
+                self._do(self._through(process, fate, kill))
+            case _:
+                self._do(self.life.processes.kill(process))
+
+    async def _leave(self, process: Process, fate: Fate) -> None:
+        call = process.call
+        if call is not None and not call.left:
+            call.leave(self.life.pse, *fate)
+
+    def _waiting(self, pick: int) -> Process:
+        return self.life.processes.waiting[pick % len(self.life.processes.waiting)]
+
+    # What happens by itself.
+
+    @rule(seconds=_SECONDS)
+    def wait(self, seconds: float | None) -> None:
+        """Time passes; None: until the next thing is due."""
+        self._do(self._wait(seconds))
+
+    async def _wait(self, seconds: float | None) -> None:
+        await quiet.pass_to(self.life, await quiet.seconds_to_next(self.life) if seconds is None else seconds)
+
+    @precondition(lambda self: self.life.pse.news)
+    @rule(pick=_PICK, copy=st.integers(0, 1), keep=st.booleans(), kill=_KILL)
+    def webhook(self, pick: int, copy: int, keep: bool, kill: int | None) -> None:
+        """One of the webhooks on their way comes in; `keep`: it will come again."""
+        news = self.life.pse.news
+        told = news[pick % len(news)] if keep else news.pop(pick % len(news))
+        self._do(self._start(self.life.deliver(told, copy), kill))
+
+    @rule(pick=_PICK)
+    def lose(self, pick: int) -> None:
+        """A webhook is lost, else the bell is flushed."""
+        news = self.life.pse.news
+        lost = partial(news.remove, news[pick % len(news)]) if news else self.stage.bell.rung.clear
+        self._do(self._call(lost))
+
+    @precondition(lambda self: self.life.pse.late)
+    @rule(pick=_PICK)
+    def late_request(self, pick: int) -> None:
+        late = self.life.pse.late
+        self._do(self._call(partial(self.life.pse.arrive_late, late[pick % len(late)])))
+
+    async def _call(self, act: Callable[[], Any]) -> None:
+        act()
+
+    @precondition(lambda self: self.life.pse.turns())
+    @rule(pick=_PICK, refuse=st.booleans())
+    def pse_turns(self, pick: int, refuse: bool) -> None:
+        """The PSE decides about what it had accepted, or the money of a refund comes back."""
+        turns = self.life.pse.turns()
+        held = turns[pick % len(turns)]
+        queued = Status.REFUSED if refuse else Status.DONE
+        status = queued if held.status is Status.QUEUED else Status.RETURNED
+        self._do(self._call(partial(self.life.pse.turn, held, status)))
+
+    @precondition(lambda self: not self.life.pse.bank_took(self.life.captured[0].reference))
+    @rule(amount=st.sampled_from([1, 5_000]))
+    def bank_takes(self, amount: int) -> None:
+        self._do(self._call(partial(self.life.pse.take_back, self.life.captured[0].reference, amount)))
+
+    @precondition(lambda self: self.life.pse.held)
+    @rule(pick=_PICK, kill=_KILL)
+    def reconcile(self, pick: int, kill: int | None) -> None:
+        days = sorted(self.life.days)
+        self._do(self._start(self.life.reconcile(days[pick % len(days)]), kill))
+
+    # Two at once, interleaved at a statement.
+
+    @rule(first=st.integers(0, 8), second=st.integers(0, 8), pick=_PICK, pause=st.integers(1, 20), fate=_FATE)
+    def race(self, first: int, second: int, pick: int, pause: int, fate: Fate) -> None:
+        self._do(self._race(first, second, pick, pause, fate))
+
+    async def _race(self, first: int, second: int, pick: int, pause: int, fate: Fate) -> None:
+        one = await self._racer(first, pick, fate)
+        two = await self._racer(second if (first, second) != (0, 0) else 1, pick, fate)
+        if one is not None and two is not None:
+            await self.life.processes.race(one, two, pause)
+
+    async def _racer(self, what: int, pick: int, fate: Fate) -> Start | None:
+        waiting = self.life.processes.waiting
+        if what == 0 and waiting:
+            process = waiting[pick % len(waiting)]
+            call = process.call
+            assert call is not None
+            if not call.left:
+                call.leave(self.life.pse, *fate)
+            return lambda pause: self.life.processes.resume(process, pause_after=pause)
+        job = await self._job(what, pick)
+        return None if job is None else lambda pause: self.life.processes.begin(job, pause_after=pause)
+
+    async def _job(self, what: int, pick: int) -> Job | None:
+        life, refund = self.life, await self._refund(pick)
+        if what <= 1 or refund is None:
+            return life.request(life.payments[pick % 2], (None, 4_000, 6_000)[pick % 3])
+        match what:
+            case 2:
+                return life.request_again(life.asked[pick % len(life.asked)])
+            case 3:
+                return life.retry(refund)
+            case 4:
+                return life.cancel(refund)
+            case 5:
+                return life.step(refund)
+            case 6:
+                return life.resolve(refund, 1 + pick % 2)
+            case 7 if life.pse.news:
+                return life.deliver(life.pse.news[pick % len(life.pse.news)], pick % 2)
+            case 8 if life.pse.held:
+                return life.reconcile(max(life.days))
+        return life.refresh(refund)
+
+    def teardown(self) -> None:
+        """All comes to quiet, and the books are compared with the oracle."""
+        if hasattr(self, "life"):
+            self.stage.run(self._end())
+
+    async def _end(self) -> None:
+        try:
+            if self._sound:
+                await quiet.come_to_quiet(self.life)
+                await truth.check_quiet(self.life)
+                self.seen.examples += 1
+        finally:
+            await self.life.processes.kill_all()
+            self.seen.moves.update(truth.moves_of(await self.stage.hand.fetch(truth.EVENTS)))

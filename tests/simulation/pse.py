@@ -1,0 +1,194 @@
+"""The simulated PSE: what it holds, what it tells, and the log of money that is the oracle.
+
+It keeps its word and nothing more: a request may be lost, late or applied without an answer, a look-up may lag, and the
+same order without an idempotency key is paid again. A late or lagging request is known at the latest `look_up_grace`
+after it left, and a refusal is final.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from domain.pse.vocabulary import Capability
+from tests.simulation.clock import Clock
+
+
+class Mood(StrEnum):
+    """What becomes of one request and its answer."""
+
+    OK = "OK"
+    LOST_REQUEST = "LOST_REQUEST"
+    LOST_ANSWER = "LOST_ANSWER"
+    APPLIED_THEN_500 = "APPLIED_THEN_500"
+    DOWN = "DOWN"
+    LATE_REQUEST = "LATE_REQUEST"
+    UNREACHABLE = "UNREACHABLE"
+
+
+class Status(StrEnum):
+    """The PSE's own word for where a refund is."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    REFUSED = "refused"
+    RETURNED = "returned"
+
+
+@dataclass(slots=True)
+class Held:
+    """A refund that the PSE has."""
+
+    id: str
+    reference: str
+    payment: str
+    amount: int
+    status: Status
+    asked_at: datetime
+    visible_from: datetime
+    settled_at: datetime | None = None
+    by_bank: bool = False
+
+    def told(self) -> dict[str, Any]:
+        return {"reference": self.reference, "id": self.id, "amount": self.amount, "status": self.status.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request for a refund as it leaves us, and what the PSE will make of it."""
+
+    body: bytes
+    key: str
+    decision: Status
+    left_at: datetime
+    lags: bool
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Money that moved, per reference: minor units out, back, and how often it was paid."""
+
+    out: dict[str, int] = field(default_factory=dict)
+    back: dict[str, int] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
+
+    def net(self, reference: str) -> int:
+        return self.out.get(reference, 0) - self.back.get(reference, 0)
+
+
+class SimulatedPse:
+    """One PSE with the abilities of `able`."""
+
+    def __init__(self, clock: Clock, able: Capability) -> None:
+        self.able = able
+        self.held: list[Held] = []
+        self.late: list[Order] = []
+        self.news: list[dict[str, Any]] = []  # webhooks on their way
+        self.oracle = Oracle()
+        self._clock = clock
+        self._replays: dict[str, tuple[datetime, int, dict[str, Any]]] = {}
+
+    def take_order(self, order: Order, mood: Mood) -> httpx.Response | None:
+        """The answer as it comes back to us; None: none comes."""
+        if mood is Mood.DOWN:
+            return httpx.Response(503)
+        if mood is Mood.LATE_REQUEST:
+            self.late.append(order)
+        if mood in (Mood.LATE_REQUEST, Mood.LOST_REQUEST):
+            return None
+        status, answer = self._apply(order)
+        if mood is Mood.APPLIED_THEN_500:
+            return httpx.Response(500)
+        return None if mood is Mood.LOST_ANSWER else httpx.Response(status, json=answer)
+
+    def arrive_late(self, order: Order) -> None:
+        self.late.remove(order)
+        self._apply(order)
+
+    def overdue(self) -> list[Order]:
+        """Late requests that must arrive now, if the PSE is to keep its word."""
+        return [order for order in self.late if self._known_at(order) <= self._clock.now]
+
+    def known_by(self) -> datetime | None:
+        """When the next late request must arrive."""
+        return min((self._known_at(order) for order in self.late), default=None)
+
+    def _known_at(self, order: Order) -> datetime:
+        return order.left_at + self.able.look_up_grace
+
+    def _apply(self, order: Order) -> tuple[int, dict[str, Any]]:
+        asked = json.loads(order.body)
+        lifetime = self.able.key_lifetime
+        replay = self._replays.get(order.key)
+        if lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime:
+            return replay[1], replay[2]
+        held = self._hold(order, asked)
+        answer = (422, {"error": "refused"}) if order.decision is Status.REFUSED else (200, held.told())
+        self._replays[order.key] = (self._clock.now, *answer)
+        return answer
+
+    def _hold(self, order: Order, asked: dict[str, Any]) -> Held:
+        visible = max(self._clock.now, self._known_at(order)) if order.lags else self._clock.now
+        held = Held(
+            id=f"R{len(self.held):03}{asked['reference']}",
+            reference=asked["reference"],
+            payment=asked["payment"],
+            amount=asked["amount"],
+            status=Status.QUEUED,
+            asked_at=self._clock.now,
+            visible_from=visible,
+        )
+        self.held.append(held)
+        self.turn(held, order.decision)
+        return held
+
+    def turn(self, held: Held, status: Status) -> None:
+        """The PSE decides, or the money comes back: money moves, and a webhook leaves."""
+        held.status = status
+        if status is Status.DONE:
+            held.settled_at = self._clock.now
+            self.oracle.out[held.reference] = self.oracle.out.get(held.reference, 0) + held.amount
+            self.oracle.times[held.reference] = self.oracle.times.get(held.reference, 0) + 1
+        if status is Status.RETURNED:
+            self.oracle.back[held.reference] = self.oracle.back.get(held.reference, 0) + held.amount
+        if not held.by_bank:
+            self.news.append(held.told())
+
+    def look_up(self, reference: str, mood: Mood) -> httpx.Response | None:
+        if mood in (Mood.DOWN, Mood.APPLIED_THEN_500):
+            return httpx.Response(500)
+        if mood is not Mood.OK:
+            return None
+        known = [one for one in self.held if one.reference == reference and one.visible_from <= self._clock.now]
+        return httpx.Response(200, json=known[-1].told()) if known else httpx.Response(404)
+
+    def turns(self) -> list[Held]:
+        """What the PSE can still change: it decides, or money comes back."""
+        return [one for one in self.held if one.status in (Status.QUEUED, Status.DONE) and not one.by_bank]
+
+    def take_back(self, payment: str, amount: int) -> None:
+        """The bank takes money without asking us (a Pix MED)."""
+        number = len(self.held)
+        now = self._clock.now
+        held = Held(f"B{number:03}", f"bank{number}", payment, amount, Status.QUEUED, now, now, by_bank=True)
+        self.held.append(held)
+        self.turn(held, Status.DONE)
+
+    def verdict(self, reference: str) -> Status | None:
+        """What an honest person finds in the back office: DONE, REFUSED (nothing left), None while it is open."""
+        if any(json.loads(order.body)["reference"] == reference for order in self.late):
+            return None
+        mine = [one for one in self.held if one.reference == reference]
+        if any(one.status is Status.QUEUED for one in mine):
+            return None
+        return Status.DONE if self.oracle.net(reference) > 0 else Status.REFUSED
+
+    def bank_took(self, payment: str) -> int:
+        """What the bank took of a payment and did not give back, minor units."""
+        return sum(one.amount for one in self.held if one.by_bank and one.payment == payment)
+
+
+GRACE = timedelta(seconds=30)

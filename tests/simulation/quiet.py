@@ -1,0 +1,91 @@
+"""The end of an example: faults stop, webhooks and reports come in, people answer, and workers work until all rest."""
+
+from datetime import timedelta
+from typing import Final
+
+from domain.lifecycle import SETTLED_FOR_NOW
+from domain.models import Refund
+from tests.simulation.life import Life
+from tests.simulation.processes import Process
+from tests.simulation.pse import Mood, Status
+from tests.simulation.truth import Violation
+
+_ROUNDS_MAX: Final = 40
+_DUE: Final = """SELECT min(due_at) FROM (SELECT due_at FROM refunds WHERE due_at IS NOT NULL
+  UNION ALL SELECT due_at FROM notices WHERE due_at IS NOT NULL) AS waiting"""
+
+_NEXT: Final = "SELECT min(due_at) FROM refunds WHERE due_at > $1"
+
+
+async def pass_to(life: Life, seconds: float) -> None:
+    """Let time pass; late requests arrive when the PSE's word says that they must."""
+    target = life.clock.now + timedelta(seconds=seconds)
+    while (known_by := life.pse.known_by()) is not None and known_by <= target:
+        await life.clock.set(max(known_by, life.clock.now))
+        for order in life.pse.overdue():
+            life.pse.arrive_late(order)
+        life.today()
+    await life.clock.set(target)
+    life.today()
+
+
+async def seconds_to_next(life: Life) -> float:
+    """Seconds until something is due that is not due yet."""
+    due_at = await life.stage.hand.fetchval(_NEXT, life.clock.now)
+    return 0.0 if due_at is None else (due_at - life.clock.now).total_seconds()
+
+
+async def come_to_quiet(life: Life) -> None:
+    """Raises Violation when something is stuck."""
+    await life.processes.kill_all()
+    await _work_all(life)
+    for day in sorted(life.days):
+        await _done(life, await life.processes.rest(life.processes.begin(life.reconcile(day))))
+    await _work_all(life)
+
+
+async def _work_all(life: Life) -> None:
+    for _ in range(_ROUNDS_MAX):
+        _decide(life)
+        while life.pse.news:
+            await _done(life, await life.processes.rest(life.processes.begin(life.deliver(life.pse.news.pop(0), 0))))
+        await _hear(life)
+        open_ones = [refund for refund in await life.refunds() if refund.state not in SETTLED_FOR_NOW]
+        for refund in open_ones:
+            await _resolve(life, refund)
+        due_at = await life.stage.hand.fetchval(_DUE)
+        if due_at is None and not open_ones and not life.pse.late:
+            return
+        if due_at is not None:
+            await pass_to(life, max((due_at - life.clock.now).total_seconds(), 0.01))
+    left = [f"{refund.reference} {refund.state} due {refund.due_at}" for refund in await life.refunds()]
+    raise Violation(f"After {_ROUNDS_MAX} rounds without a fault something is still open: {left}")
+
+
+def _decide(life: Life) -> None:
+    for held in life.pse.held:
+        if held.status is Status.QUEUED:
+            life.pse.turn(held, Status.DONE if len(life.pse.held) % 2 else Status.REFUSED)
+
+
+async def _hear(life: Life) -> None:
+    await life.sweep()
+    while life.stage.bell.rung:
+        job = life.work(life.stage.bell.rung.pop(0))
+        await _done(life, await life.processes.rest(life.processes.begin(job)))
+
+
+async def _done(life: Life, process: Process) -> None:
+    while process in life.processes.waiting:
+        call = process.call
+        assert call is not None
+        call.leave(life.pse, Mood.OK, Status.DONE, lags=False)
+        await life.processes.rest(life.processes.resume(process))
+
+
+async def _resolve(life: Life, refund: Refund) -> None:
+    """Two honest people answer what waits for a person."""
+    for person in (1, 2):
+        fresh = await Refund.get(id=refund.id)
+        if fresh.needs_person_since is not None and (job := life.resolve(fresh, person)) is not None:
+            await life.processes.rest(life.processes.begin(job))

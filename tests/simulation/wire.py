@@ -1,0 +1,123 @@
+"""The wire between a worker and the simulated PSE: the connector, and calls that wait until the simulation goes on."""
+
+import asyncio
+import json
+import time
+from datetime import date, datetime, timedelta
+
+import httpx
+import polars as pl
+
+from domain.calls import About
+from domain.models import Connection
+from domain.pse.vocabulary import (
+    REPORT_SCHEMA,
+    Capability,
+    InDoubt,
+    Method,
+    Period,
+    ReportFile,
+    Route,
+    Unsent,
+)
+from jobs.http import Sender
+from tests.factories import KEY
+from tests.sandbox.lab_connector import Lab
+from tests.simulation.clock import Clock
+from tests.simulation.pace import pace
+from tests.simulation.pse import GRACE, Mood, Order, SimulatedPse, Status
+
+KEY_LIFETIME = timedelta(days=1)
+WINDOW = timedelta(days=30)
+LEASE_SECONDS = 60.0
+SEND_SECONDS = 20.0
+
+
+class SimulatedWire(Lab):
+    """The laboratory's wire, unsigned, with reports."""
+
+    def __init__(self, name: str, *, key: bool, look_up: bool) -> None:
+        super().__init__(signature=False)
+        self.name = name
+        lifetime = KEY_LIFETIME if key else None
+        able = Capability(Route.ORIGINAL, True, True, WINDOW, lifetime, look_up, GRACE, "tests/simulation/wire.py")
+        self.capabilities = {Method.PIX: able}
+
+    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
+        lines = json.loads(file.content)
+        for line in lines:
+            line["booked_at"] = datetime.fromisoformat(line["booked_at"])
+            line["business_date"] = date.fromisoformat(line["business_date"])
+        return pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA))
+
+
+KINDS = (
+    SimulatedWire("sim-key-and-look-up", key=True, look_up=True),
+    SimulatedWire("sim-key", key=True, look_up=False),
+    SimulatedWire("sim-look-up", key=False, look_up=True),
+    SimulatedWire("sim-neither", key=False, look_up=False),
+)
+
+
+class Call:
+    """A request of a worker that has not been answered yet."""
+
+    def __init__(self, request: httpx.Request, seconds_left: float | None, clock: Clock) -> None:
+        self.request = request
+        self.owner = pace.get()
+        self.left = False
+        self._clock = clock
+        self._send_before = None if seconds_left is None else clock.now + timedelta(seconds=round(seconds_left))
+        self._answer: httpx.Response | None = None
+        self._meaning: httpx.Response | Unsent | InDoubt | None = None
+        self.answered: asyncio.Future[httpx.Response | Unsent | InDoubt] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_order(self) -> bool:
+        return self.request.method == "POST"
+
+    def leave(self, pse: SimulatedPse, mood: Mood, decision: Status, lags: bool) -> None:
+        """The bytes leave, unless the lease has run out; what the PSE answers is on its way back."""
+        self.left = True
+        if self._send_before is not None and self._clock.now >= self._send_before:
+            self._meaning = Unsent("LEASE_PASSED", "The worker was too slow to send within its lease.")
+        elif mood is Mood.UNREACHABLE:
+            self._meaning = Unsent("CONNECTERROR", "Never sent.")
+        else:
+            self._meaning = self._ask(pse, mood, decision, lags) or InDoubt("TIMEOUT", "No answer.")
+
+    def _ask(self, pse: SimulatedPse, mood: Mood, decision: Status, lags: bool) -> httpx.Response | None:
+        if not self.is_order:
+            return pse.look_up(str(self.request.url).rpartition("/")[2], mood)
+        key = self.request.headers["idempotency-key"]
+        return pse.take_order(Order(self.request.content, key, decision, self._clock.now, lags), mood)
+
+    def arrive(self) -> None:
+        assert self._meaning is not None
+        self.answered.set_result(self._meaning)
+
+    def die(self, error: BaseException) -> None:
+        self.answered.set_exception(error)
+
+
+class SimulatedSender(Sender):
+    """Holds every request at the gate until the simulation lets it leave, and its answer until it may arrive."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(KEY, SEND_SECONDS)
+        self._clock = clock
+        self.calls: list[Call] = []
+
+    async def send(
+        self, connection: Connection, request: httpx.Request, about: About, *, send_before: float | None = None
+    ) -> httpx.Response | Unsent | InDoubt:
+        # Next to no real time has passed since the claim: what is left of the lease is counted on by our clock.
+        seconds_left = None if send_before is None else send_before - time.monotonic()
+        call = Call(request, seconds_left, self._clock)
+        self.calls.append(call)
+        if call.owner is not None:
+            call.owner.still.set()
+        try:
+            return await call.answered
+        finally:
+            self.calls.remove(call)
