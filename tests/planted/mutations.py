@@ -7,7 +7,9 @@ from tests.planted.plant import Edit, Mutation
 
 # The table of moves refuses what it does not have; these bugs need a table that lets everything through.
 _ANY_MOVE: Final = Edit(
-    moves.move, "entries = MOVES[(previous, to)]", "entries = MOVES.get((previous, to), MOVES[(State.SUBMITTED, to)])"
+    moves.move,
+    "entries = MOVES[(previous, to)]",
+    "entries = MOVES.get((previous, to)) or MOVES.get((State.SUBMITTED, to), ())",
 )
 
 MUTATIONS: Final = (
@@ -91,11 +93,12 @@ MUTATIONS: Final = (
             ),
         ),
     ),
-    # Whoever comes takes the refund, though another worker is about to send it.
+    # A claim that is no lease: nobody waits for its end, and the worker that holds it does not stop there either.
     Mutation(
         "no lease on what is taken",
         (
             Edit(attempts._due, " AND due_at <= now()", ""),
+            Edit(attempts.take, "started + lease_seconds - send_seconds", "started + 86_400"),
             Edit(attempts._doubt, 'if live and last["claimed_until"] <= taken.now:', "if live:"),
         ),
     ),

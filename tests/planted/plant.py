@@ -20,7 +20,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A bug. `constraints` (table, name) would refuse it: they are dropped, so that the simulation itself must see it."""
+    """A bug. `constraints` (table, name) would refuse it: they are dropped, so that the simulation itself sees it."""
 
     name: str
     edits: tuple[Edit, ...]
@@ -44,7 +44,6 @@ def planted(mutation: Mutation) -> Iterator[None]:
 def _edited(edit: Edit) -> Iterator[None]:
     function = edit.function
     assert isinstance(function, FunctionType)
-    assert not function.__closure__
     sound = function.__code__
     function.__code__ = _changed(function, edit)
     try:

@@ -27,6 +27,6 @@ def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
 
 
 def test_a_mutation_of_code_that_has_changed_fails_loudly() -> None:
-    changed = Mutation("gone", (Edit(planted, "this is not in its source", ""),))
+    changed = Mutation("gone", (Edit(simulate, "this is not in its source", ""),))
     with pytest.raises(SourceChanged), planted(changed):
         pass

@@ -1,4 +1,4 @@
-"""`make simulate`: seed after seed for MINUTES, or one SEED again. A seed that fails is printed, with its shortest story."""
+"""`make simulate`: seed after seed for MINUTES, or one SEED again. What fails is told as short as can be."""
 
 import argparse
 import os

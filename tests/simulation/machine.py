@@ -109,18 +109,24 @@ class RefundMachine(RuleBasedStateMachine):
         assert once_more is not None
         truth.same_answer(again.result, once_more.result)
 
-    @rule(what=st.sampled_from(["again", "retry", "cancel", "refresh", "resolve"]), pick=_PICK, kill=_KILL)
+    @rule(what=st.sampled_from(["again", "retry", "cancel", "refresh"]), pick=_PICK, kill=_KILL)
     def ask(self, what: str, pick: int, kill: int | None) -> None:
-        """A client or a person wants something of a refund that is there."""
+        """A client wants something of a refund that is there."""
         self._do(self._request_again(pick) if what == "again" else self._ask(what, pick, kill))
 
     async def _ask(self, what: str, pick: int, kill: int | None) -> None:
         refund = await self._refund(pick)
-        if refund is not None and what == "resolve":
-            for person in (1, 2):
-                await self._start(self.life.resolve(refund, person), kill)
-        elif refund is not None:
+        if refund is not None:
             await self._start(getattr(self.life, what)(refund), kill)
+
+    @rule(pick=_PICK, people=st.sampled_from([(1, 2), (1, 2), (1,), (2,)]), kill=_KILL)
+    def resolve(self, pick: int, people: tuple[int, ...], kill: int | None) -> None:
+        self._do(self._resolve(pick, people, kill))
+
+    async def _resolve(self, pick: int, people: tuple[int, ...], kill: int | None) -> None:
+        for person in people:
+            if (refund := await self._refund(pick)) is not None:
+                await self._start(self.life.resolve(refund, person), kill)
 
     # What workers do.
 
@@ -129,10 +135,14 @@ class RefundMachine(RuleBasedStateMachine):
         """A worker hears the bell, else the sweep rings, else time passes until something is due; all goes well."""
         self._do(self._work(pick, (Mood.OK, decision, False), None, None, hold=False))
 
-    @rule(pick=_PICK, fate=_FATE, kill=_KILL, kill_late=_KILL, hold=st.booleans())
-    def work_in_trouble(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None, hold: bool) -> None:
-        """`hold`: the call has not left when something else happens."""
-        self._do(self._work(pick, fate, kill, kill_late, hold=hold))
+    @rule(pick=_PICK, fate=_FATE, kill=_KILL, kill_late=_KILL)
+    def work_in_trouble(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None) -> None:
+        self._do(self._work(pick, fate, kill, kill_late, hold=False))
+
+    @rule(pick=_PICK)
+    def work_slowly(self, pick: int) -> None:
+        """The call has not left when something else happens, and the bell rings a second time."""
+        self._do(self._work(pick, (Mood.OK, Status.DONE, False), None, None, hold=True))
 
     async def _work(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None, *, hold: bool) -> None:
         rung = self.stage.bell.rung
@@ -142,8 +152,11 @@ class RefundMachine(RuleBasedStateMachine):
             await quiet.pass_to(self.life, await quiet.seconds_to_next(self.life))
             await self.life.sweep()
         if rung:
-            process = await self._start(self.life.work(rung.pop(pick % len(rung))), kill)
-            if process is not None and not hold:
+            job = rung.pop(pick % len(rung))
+            process = await self._start(self.life.work(job), kill)
+            if hold:
+                rung.append(job)
+            elif process is not None:
                 await self._through(process, fate, kill_late)
 
     @precondition(lambda self: self.life.processes.waiting)
@@ -185,6 +198,7 @@ class RefundMachine(RuleBasedStateMachine):
         told = news[pick % len(news)] if keep else news.pop(pick % len(news))
         self._do(self._start(self.life.deliver(told, copy), kill))
 
+    @precondition(lambda self: self.life.pse.news or self.stage.bell.rung)
     @rule(pick=_PICK)
     def lose(self, pick: int) -> None:
         """A webhook is lost, else the bell is flushed."""
@@ -224,7 +238,17 @@ class RefundMachine(RuleBasedStateMachine):
 
     # Two at once, interleaved at a statement.
 
-    @rule(first=st.integers(0, 8), second=st.integers(0, 8), pick=_PICK, pause=st.integers(1, 20), fate=_FATE)
+    @rule(pick=_PICK, pause=st.integers(1, 8), amounts=st.tuples(_AMOUNTS, _AMOUNTS))
+    def request_twice(self, pick: int, pause: int, amounts: tuple[int | None, int | None]) -> None:
+        """Two requests for one payment at the same moment."""
+        payment, processes = self.life.payments[pick % 2], self.life.processes
+        one, two = (self._begin(self.life.request(payment, amount)) for amount in amounts)
+        self._do(processes.race(one, two, pause))
+
+    def _begin(self, job: Job) -> Start:
+        return lambda pause: self.life.processes.begin(job, pause_after=pause)
+
+    @rule(first=st.integers(0, 8), second=st.integers(0, 8), pick=_PICK, pause=st.integers(1, 15), fate=_FATE)
     def race(self, first: int, second: int, pick: int, pause: int, fate: Fate) -> None:
         self._do(self._race(first, second, pick, pause, fate))
 
@@ -244,7 +268,7 @@ class RefundMachine(RuleBasedStateMachine):
                 call.leave(self.life.pse, *fate)
             return lambda pause: self.life.processes.resume(process, pause_after=pause)
         job = await self._job(what, pick)
-        return None if job is None else lambda pause: self.life.processes.begin(job, pause_after=pause)
+        return None if job is None else self._begin(job)
 
     async def _job(self, what: int, pick: int) -> Job | None:
         life, refund = self.life, await self._refund(pick)
