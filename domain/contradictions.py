@@ -8,6 +8,8 @@ from domain.models import Payment, Refund
 from domain.money import Money
 from domain.pse.vocabulary import Declined, KnownRefund, Outcome, Returned, Succeeded
 
+_LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
+
 
 async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
@@ -27,10 +29,15 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
 
 async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """Money of a contradiction that came back is given back to the payment."""
-    if isinstance(outcome, Declined | Returned) and refund.state in SETTLED_FOR_NOW - {State.SUCCEEDED, State.RETURNED}:
-        payment = await Payment.get(id=refund.payment_id)
-        known = _as_known(refund, Declined("RETURNED", "It came back."))
-        await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
+    if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:
+        return
+    payment = await Payment.get(id=refund.payment_id)
+    if isinstance(outcome, Returned):
+        # What came back had left: both are booked, or the news that it left would be believed when it comes late.
+        gone = Succeeded(outcome.pse_refund_reference)
+        await payments.book_taken(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
+    known = _as_known(refund, Declined("RETURNED", "It came back.", outcome.pse_refund_reference))
+    await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
 
 
 def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:

@@ -31,6 +31,7 @@ PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "store_id": pl.String,
     "payment_currency": pl.String,
     "payment_captured": pl.Int64,
+    "payment_taken": pl.Boolean,  # something of it is in SUSPENSE
 }
 REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_id": pl.String,

@@ -145,7 +145,7 @@ async def _enter(connection: Connection, run: ReconciliationRun, matched: pl.Dat
         payment = await Payment.get(id=row["payment_id"])
         await payments.book_taken(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
-        if row["refund_state"] not in _UNDER_WAY:
+        if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
 
@@ -157,7 +157,13 @@ def _differs() -> pl.Expr:
     failed = state.is_in(["FAILED", "RETURNED"]) & ours.is_in([*_UNDER_WAY, "SUCCEEDED"])
     # PENDING is only news for a refund that we believe is still in doubt.
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
-    return pl.col("refund_id").is_not_null() & (paid | failed | pending)
+    # What was booked as taken for a refund that had ended is given back.
+    back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
+    return pl.col("refund_id").is_not_null() & (paid | failed | pending | back)
+
+
+def _both_unpaid(row: dict[str, Any]) -> bool:
+    return row["state"] in ("FAILED", "RETURNED") and row["refund_state"] in _ENDED_UNPAID
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:

@@ -166,6 +166,10 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case AskAgain():
             await attempts.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
+        case Contradiction() if source.door is Door.NOTICE and (await _capability(refund)).look_up:
+            # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
+            await attempts.postpone(refund.id, _CALL_SECONDS)
+            return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
             await contradictions.book(refund, outcome, cause)
         case Agrees():

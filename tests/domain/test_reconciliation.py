@@ -214,6 +214,18 @@ async def test_a_payment_that_we_do_not_know_is_found() -> None:
     assert await _balance(shop, Account.PSE_BALANCE) == 0
 
 
+async def test_money_in_suspense_for_a_failed_refund_is_given_back_when_a_report_says_that_it_is_not_paid() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, days_ago=0)
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Declined("NO", "no"))
+    await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
+    await _run(shop, _pix(payment, _refund(refund.reference, 4_000, "NAO_REALIZADO")))
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 0
+    assert (await _balance(shop, Account.SUSPENSE), await invariants.check()) == (0, [])
+
+
 async def test_a_med_that_was_undone_is_given_back() -> None:
     shop = await a_shop()
     payment = await a_payment(shop, days_ago=0)

@@ -177,6 +177,26 @@ async def test_money_that_left_after_a_failure_is_in_suspense_with_a_finding_onc
     assert (payment.taken_by_bank, await invariants.check()) == (0, [])
 
 
+async def test_a_webhook_that_contradicts_an_end_is_asked_about_before_it_is_booked() -> None:
+    _, payment, refund = await _refund()
+    await an_answer(refund, Declined("NO", "no"))
+    said = await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
+    await payment.refresh_from_db()
+    assert (said.state, said.due_in, payment.taken_by_bank) == (State.FAILED, 0, 0)
+    await a_look_up(refund, Succeeded("D1"))
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 6_000
+
+
+async def test_a_departure_that_is_heard_of_after_the_return_leaves_nothing_in_suspense() -> None:
+    _, payment, refund = await _refund()
+    await an_answer(refund, Declined("NO", "no"))
+    await record(refund.id, Returned("BACK", "it came back"), Source(Door.NOTICE), CAUSE)
+    await record(refund.id, Succeeded("D1"), Source(Door.REPORT), CAUSE)
+    await payment.refresh_from_db()
+    assert (payment.taken_by_bank, await invariants.check()) == (0, [])
+
+
 NEWS: Sequence[Outcome] = (Accepted("D1"), Succeeded("D1"), Returned("BACK", "back"))
 
 
