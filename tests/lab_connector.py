@@ -14,6 +14,7 @@ from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
+    BadAnswer,
     BadNotice,
     BadSignature,
     CapturedPayment,
@@ -79,6 +80,8 @@ class Lab:
         return _listing(order) if self.able.look_up is LookUp.BY_LISTING else None
 
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
+        if response.status_code != 200:
+            raise BadAnswer(f"The laboratory answered {response.status_code} to the listing.")
         return frozenset(one["id"] for one in response.json())
 
     def refund(self, order: RefundOrder) -> httpx.Request:

@@ -87,8 +87,10 @@ MUTATIONS: Final = (
             Edit(refunds._insert, "    await ledger.post(", "    return ("),
             Edit(
                 refunds._request,
-                "        await _insert(refund_id, payment, amount, new, cause, retry_of)\n",
-                "        postings = await _insert(refund_id, payment, amount, new, cause, retry_of)\n"
+                "        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
+                "        await _after_insert(refund_id, target, cause, secret)\n",
+                "        postings = await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
+                "        await _after_insert(refund_id, target, cause, secret)\n"
                 "    await ledger.post(postings)\n",
             ),
         ),

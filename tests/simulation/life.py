@@ -1,8 +1,10 @@
 """One example's world: two payments at one PSE, what our processes do about them, and what happens to them."""
 
+import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -16,6 +18,7 @@ from domain.models import Payment, Refund
 from domain.money import Money
 from domain.payments import NewPayment, Tax
 from domain.pse.registry import capability
+from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Method, WebhookRequest
 from domain.refunds import NewRefund
 from jobs import notices as notice_jobs
@@ -106,8 +109,9 @@ class Life:
 
     def work(self, rung: Rung) -> Job:
         """What a worker does when it hears this."""
-        step = refund_jobs.step if rung.job == refunds.JOB else notice_jobs.apply
-        return partial(step, UUID(rung.subject), self.processes.sender, _SETTINGS)
+        if rung.job == notices.JOB:
+            return partial(notice_jobs.apply, UUID(rung.subject), self.processes.sender)
+        return partial(refund_jobs.step, UUID(rung.subject), self.processes.sender, _SETTINGS)
 
     def step(self, refund: Refund) -> Job:
         return self.work(Rung(refunds.JOB, str(refund.id)))
@@ -122,7 +126,7 @@ class Life:
         webhook = WebhookRequest("POST", f"/webhooks/{connection.id}/x/lab", "", {}, body)
         stored = await notices.store(connection.id, webhook, self.cause("PSE").request_id, KEY)
         assert stored is not None
-        await notice_jobs.apply(stored, self.processes.sender, _SETTINGS)
+        await notice_jobs.apply(stored, self.processes.sender)
 
     def reconcile(self, day: date) -> Job:
         return partial(self._reconcile, day)
@@ -131,8 +135,11 @@ class Life:
         connection = self.shop.connection
         run = await reconciliation.begin(connection, day)
         period = await reconciliation.period_of(connection, day)
-        file = report(day, period, self.captured, self.pse.held)
-        await reconciliation.reconcile(connection, run, file, self.clock.now)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(report(period, self.captured, self.pse.held))
+            file.flush()
+            fetched = ReportFile(f"simulated-{day}.json", "application/json", Path(file.name))
+            await reconciliation.reconcile(connection, run, [fetched], self.clock.now)
 
     def resolve(self, refund: Refund, person: int) -> Job | None:
         """What an honest person says about a refund in doubt; None while the back office does not say."""

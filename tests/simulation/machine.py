@@ -48,7 +48,7 @@ class RefundMachine(RuleBasedStateMachine):
         self._sound = False  # whether the last step ended well
 
     @initialize(
-        kind=st.integers(0, 3),
+        kind=st.integers(0, 4),
         captured=st.sampled_from([10_000, 7_000, 1]),
         tax=st.sampled_from([0, 1, 1_800]),
         amount=_AMOUNTS,

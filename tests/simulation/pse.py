@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from domain.pse.vocabulary import Capability
+from domain.pse.capabilities import Capability
 from tests.simulation.clock import Clock
 
 
@@ -162,8 +162,18 @@ class SimulatedPse:
             return httpx.Response(500)
         if mood is not Mood.OK:
             return None
-        known = [one for one in self.held if one.reference == reference and one.visible_from <= self._clock.now]
+        known = [one for one in self._visible() if one.reference == reference]
         return httpx.Response(200, json=known[-1].told()) if known else httpx.Response(404)
+
+    def listing(self, payment: str, mood: Mood) -> httpx.Response | None:
+        """The payment's refunds, without our references."""
+        if mood is not Mood.OK:
+            return httpx.Response(500) if mood is Mood.DOWN else None
+        listed = [one.told() for one in self._visible() if one.payment == payment]
+        return httpx.Response(200, json=[{**one, "reference": None} for one in listed])
+
+    def _visible(self) -> list[Held]:
+        return [one for one in self.held if one.visible_from <= self._clock.now]
 
     def turns(self) -> list[Held]:
         """What the PSE can still change: it decides, or money comes back."""

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from domain.pse.vocabulary import Period, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA
+from domain.pse.vocabulary import Period
 from tests.simulation.pse import Held, Status
 
 _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "FAILED", Status.RETURNED: "FAILED"}
@@ -21,14 +22,15 @@ class Captured:
     at: datetime
 
 
-def report(day: date, period: Period, captured: Sequence[Captured], held: Sequence[Held]) -> ReportFile:
-    """The report of `day`, whose local midnight-to-midnight is `period`, as the PSE knows it now."""
+def report(period: Period, captured: Sequence[Captured], held: Sequence[Held]) -> bytes:
+    """The report of the period's business date, as the PSE knows it now."""
     lines = [
         _line("CAPTURE", "SUCCEEDED", one.reference, one.amount, one.at) for one in captured if _in(period, one.at)
     ]
     lines += [_refund(one) for one in held if one.status is not Status.DONE or _in(period, one.settled_at)]
-    content = [{**line, "line": number, "business_date": str(day)} for number, line in enumerate(lines, start=1)]
-    return ReportFile("simulated.json", json.dumps(content).encode(), "application/json")
+    day = str(period.business_date)
+    content = [{**line, "line": number, "business_date": day} for number, line in enumerate(lines, start=1)]
+    return json.dumps(content).encode()
 
 
 def _in(period: Period, moment: datetime | None) -> bool:
@@ -41,12 +43,11 @@ def _refund(held: Held) -> dict[str, Any]:
 
 
 def _line(kind: str, state: str, payment: str, amount: int, at: datetime) -> dict[str, Any]:
-    return {
+    return dict.fromkeys(REPORT_SCHEMA) | {
         "type": kind,
         "state": state,
         "payment_reference": payment,
-        "reference": None,
-        "pse_refund_reference": None,
+        "by_amount": False,
         "amount": amount,
         "currency": "BRL",
         "by_bank": False,

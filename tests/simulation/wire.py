@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import httpx
@@ -10,19 +11,12 @@ import polars as pl
 
 from domain.calls import About
 from domain.models import Connection
-from domain.pse.vocabulary import (
-    REPORT_SCHEMA,
-    Capability,
-    InDoubt,
-    Method,
-    Period,
-    ReportFile,
-    Route,
-    Unsent,
-)
+from domain.pse.capabilities import LookUp
+from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile
+from domain.pse.vocabulary import InDoubt, Method, Period, Unsent
 from jobs.http import Sender
 from tests.factories import KEY
-from tests.sandbox.lab_connector import Lab
+from tests.lab_connector import Lab
 from tests.simulation.clock import Clock
 from tests.simulation.pace import pace
 from tests.simulation.pse import GRACE, Mood, Order, SimulatedPse, Status
@@ -36,26 +30,26 @@ SEND_SECONDS = 20.0
 class SimulatedWire(Lab):
     """The laboratory's wire, unsigned, with reports."""
 
-    def __init__(self, name: str, *, key: bool, look_up: bool) -> None:
-        super().__init__(signature=False)
-        self.name = name
+    def __init__(self, name: str, *, key: bool, look_up: LookUp) -> None:
         lifetime = KEY_LIFETIME if key else None
-        able = Capability(Route.ORIGINAL, True, True, WINDOW, lifetime, look_up, GRACE, "tests/simulation/wire.py")
-        self.capabilities = {Method.PIX: able}
+        super().__init__(signature=False, key_lifetime=lifetime, look_up=look_up, look_up_grace=GRACE)
+        self.name = name
+        self.capabilities = {Method.PIX: replace(self.able, window=WINDOW)}
 
-    def read_report(self, file: ReportFile, period: Period) -> pl.LazyFrame:
-        lines = json.loads(file.content)
+    def read_report(self, file: ReportFile, period: Period) -> Report:
+        lines = json.loads(file.path.read_bytes())
         for line in lines:
             line["booked_at"] = datetime.fromisoformat(line["booked_at"])
             line["business_date"] = date.fromisoformat(line["business_date"])
-        return pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA))
+        return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
 
 
 KINDS = (
-    SimulatedWire("sim-key-and-look-up", key=True, look_up=True),
-    SimulatedWire("sim-key", key=True, look_up=False),
-    SimulatedWire("sim-look-up", key=False, look_up=True),
-    SimulatedWire("sim-neither", key=False, look_up=False),
+    SimulatedWire("sim-key-and-look-up", key=True, look_up=LookUp.BY_REFERENCE),
+    SimulatedWire("sim-key", key=True, look_up=LookUp.NONE),
+    SimulatedWire("sim-look-up", key=False, look_up=LookUp.BY_REFERENCE),
+    SimulatedWire("sim-neither", key=False, look_up=LookUp.NONE),
+    SimulatedWire("sim-listing", key=False, look_up=LookUp.BY_LISTING),
 )
 
 
@@ -88,7 +82,8 @@ class Call:
 
     def _ask(self, pse: SimulatedPse, mood: Mood, decision: Status, lags: bool) -> httpx.Response | None:
         if not self.is_order:
-            return pse.look_up(str(self.request.url).rpartition("/")[2], mood)
+            place = self.request.url.path.split("/")
+            return pse.listing(place[-2], mood) if place[-1] == "refunds" else pse.look_up(place[-1], mood)
         key = self.request.headers["idempotency-key"]
         return pse.take_order(Order(self.request.content, key, decision, self._clock.now, lags), mood)
 
