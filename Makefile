@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 WORKERS ?= auto
+MINUTES ?= 1
 export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: crash help run demo test check fix bench chaos sweep schema migrate lock
+.PHONY: crash help run demo test check fix bench chaos simulate sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +39,9 @@ check: $(STAMP) ## format, lint, types, import rules, schema drift
 fix: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
+
+simulate: $(STAMP) ## play simulated lives of refunds for MINUTES, or one SEED again; exit status 0 only if all held
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
 	$(BIN)/python -m tests.bench

@@ -166,10 +166,10 @@ class SimulatedPse:
         return httpx.Response(200, json=known[-1].told()) if known else httpx.Response(404)
 
     def listing(self, payment: str, mood: Mood) -> httpx.Response | None:
-        """The payment's refunds, without our references."""
+        """The payment's refunds, without our references. What the bank took is no refund and is not listed."""
         if mood is not Mood.OK:
             return httpx.Response(500) if mood is Mood.DOWN else None
-        listed = [one.told() for one in self._visible() if one.payment == payment]
+        listed = [one.told() for one in self._visible() if one.payment == payment and not one.by_bank]
         return httpx.Response(200, json=[{**one, "reference": None} for one in listed])
 
     def _visible(self) -> list[Held]:
