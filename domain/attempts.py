@@ -322,7 +322,9 @@ async def _ask(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
 ) -> Ask | None:
     refund = taken.refund
-    if not able.can_ask(refund.pse_refund_reference):
+    # A listing that names no reference tells only of what is in doubt: anything else could be another refund's.
+    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    if not able.can_ask(refund.pse_refund_reference) or (nameless and refund.state is not State.SUBMITTED):
         await _wait_for_the_pse(taken)
         return None
     await postpone(refund.id, taken.lease_seconds)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import attempts, invariants, notices
+from domain import attempts, invariants, notices, refunds
 from domain.lifecycle import State
 from domain.models import Attempt, Finding, Payment, Refund
 from domain.pse import registry
@@ -15,7 +15,7 @@ from domain.pse.vocabulary import BadSignature, WebhookRequest
 from jobs import notices as notice_jobs
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import KEY, OwnerRows, a_payment, a_refund
+from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund
 from tests.lab_connector import Lab
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.lab import signature
@@ -180,3 +180,18 @@ async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_pe
     assert await Finding.filter(kind="PENDING_TOO_LONG", refund_id=refund.id).count() == 1
     assert refund.due_at is not None
     assert isinstance(await a_payment(world.shop), Payment)
+
+
+async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amount_in_a_listing(lay: Lay) -> None:
+    world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_LISTING))
+    payment = await world.payment()
+    withdrawn = await a_refund(world.shop, payment, 3_000)
+    await refunds.cancel(world.shop.id, withdrawn.id, None, a_key(), CAUSE)
+    sent = await a_refund(world.shop, payment, 3_000)
+    while (await Refund.get(id=sent.id)).state is not State.SUBMITTED:
+        work = await attempts.take(sent.id, lease_seconds=60, send_seconds=20)
+        if isinstance(work, attempts.Snapshot):
+            await attempts.keep_snapshot(sent.id, frozenset())
+    await attempts.postpone(withdrawn.id, 0)
+    assert await attempts.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
+    assert (await Refund.get(id=withdrawn.id)).due_at is None
