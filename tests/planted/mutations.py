@@ -16,6 +16,7 @@ MUTATIONS: Final = (
     # The same order under another key is another refund to a PSE: it is paid again.
     Mutation(
         "a fresh key on every send",
+        r"which no refund of ours asked for",
         (
             Edit(
                 attempts.order_of,
@@ -27,6 +28,7 @@ MUTATIONS: Final = (
     # The PSE may have paid what is called failed here.
     Mutation(
         "a timeout taken as a failure",
+        r"is FAILED, and the PSE has paid it",
         (
             Edit(
                 record._weighed,
@@ -40,12 +42,14 @@ MUTATIONS: Final = (
     # Two requests read the same refundable amount. The CHECK on the payment's counters would refuse the second.
     Mutation(
         "no row lock on the payment",
+        r"\d+ \+ \d+ > \d+",
         (Edit(refunds._locked_payment, " FOR UPDATE OF p", ""),),
         (("payments", "payments_never_over_refunded"),),
     ),
     # What was reserved once is given back twice. The CHECK on counters below zero would refuse some of it.
     Mutation(
         "a reservation released twice",
+        r"counters: payment",
         (
             Edit(
                 moves.shift,
@@ -59,6 +63,7 @@ MUTATIONS: Final = (
     # The second "done" pays once more in the books.
     Mutation(
         "a webhook applied twice",
+        r"payable: refund",
         (
             _ANY_MOVE,
             Edit(
@@ -71,6 +76,7 @@ MUTATIONS: Final = (
     # "Accepted" comes after "done" and takes the refund back to PENDING, although the money has left.
     Mutation(
         "a status that comes out of order accepted",
+        r"p(ayable|aid): refund",
         (
             _ANY_MOVE,
             Edit(
@@ -83,6 +89,7 @@ MUTATIONS: Final = (
     # A worker that dies between the commit and the entry leaves a refund that the books do not owe.
     Mutation(
         "a ledger entry outside the transaction",
+        r"payable: refund .* in REQUESTED: owed .* ledger 0",
         (
             Edit(refunds._insert, "    await ledger.post(", "    return ("),
             Edit(
@@ -98,6 +105,7 @@ MUTATIONS: Final = (
     # A claim that is no lease: nobody waits for its end, and the worker that holds it does not stop there either.
     Mutation(
         "no lease on what is taken",
+        r"was paid \d times|the PSE has paid it",
         (
             Edit(attempts._due, " AND due_at <= now()", ""),
             Edit(attempts.take, "started + lease_seconds - send_seconds", "started + 86_400"),

@@ -23,6 +23,7 @@ class Mutation:
     """A bug. `constraints` (table, name) would refuse it: they are dropped, so that the simulation itself sees it."""
 
     name: str
+    found: str  # a pattern of what the simulation says when it finds it
     edits: tuple[Edit, ...]
     constraints: tuple[tuple[str, str], ...] = ()
 
