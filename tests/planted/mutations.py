@@ -39,12 +39,13 @@ MUTATIONS: Final = (
             ),
         ),
     ),
-    # Two requests read the same refundable amount. The CHECK on the payment's counters would refuse the second.
+    # Two requests read the same refundable amount. The CHECKs on the payment's counters and
+    # on its VAT would refuse the second.
     Mutation(
         "no row lock on the payment",
         r"\d+ \+ \d+ > \d+",
         (Edit(refunds._locked_payment, " FOR UPDATE OF p", ""),),
-        (("payments", "payments_never_over_refunded"),),
+        (("payments", "payments_never_over_refunded"), ("payments", "payments_tax_within_bounds")),
     ),
     # What was reserved once is given back twice. The CHECK on counters below zero would refuse some of it.
     Mutation(
@@ -76,7 +77,7 @@ MUTATIONS: Final = (
     # "Accepted" comes after "done" and takes the refund back to PENDING, although the money has left.
     Mutation(
         "a status that comes out of order accepted",
-        r"p(ayable|aid): refund",
+        r"p(ayable|aid): refund|is still PENDING|PENDING due",
         (
             _ANY_MOVE,
             Edit(

@@ -6,11 +6,12 @@ from tests.conftest import Servers
 from tests.planted.mutations import MUTATIONS
 from tests.planted.plant import Edit, Mutation, SourceChanged, planted
 from tests.simulation.machine import Seen
-from tests.simulation.run import STEPS, simulate
+from tests.simulation.run import simulate
 from tests.simulation.stage import a_stage
 from tests.simulation.truth import Violation
 
 _STEPS_MAX = 2_000
+_STEPS = 15  # short lives, but many
 _SEED = 1
 
 
@@ -21,7 +22,7 @@ def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
         for table, name in mutation.constraints:
             stage.run(stage.hand.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
         with pytest.raises(Violation, match=mutation.found):
-            simulate(stage, _SEED, _STEPS_MAX // STEPS, seen, shrink=False)
+            simulate(stage, _SEED, _STEPS_MAX // _STEPS, seen, steps=_STEPS, shrink=False)
     assert seen.steps <= _STEPS_MAX
 
 

@@ -83,7 +83,8 @@ async def _done(life: Life, process: Process) -> None:
         call = process.call
         assert call is not None
         if not call.left:
-            call.leave(life.pse, Mood.OK, Status.DONE, lags=False)
+            decision = Status.DONE if len(life.pse.held) % 2 else Status.QUEUED
+            call.leave(life.pse, Mood.OK, decision, lags=False)
         await life.processes.rest(life.processes.resume(process))
 
 

@@ -12,7 +12,7 @@ from tests.simulation.stage import Stage
 STEPS: Final = 30
 
 
-def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, shrink: bool = True) -> None:
+def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, steps: int = STEPS, shrink: bool = True) -> None:
     """Raises what the simulation found, told as the shortest story that Hypothesis could make of it."""
 
     def machine() -> RefundMachine:
@@ -20,7 +20,7 @@ def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, shrink: bool
 
     settings = hypothesis.settings(
         max_examples=examples,
-        stateful_step_count=STEPS,
+        stateful_step_count=steps,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
