@@ -101,8 +101,12 @@ def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame | None) -> pl.DataFrame:
-    """Lines that name no refund, given one each of the payment's refunds of that amount: both sides oldest first."""
-    if not named["by_amount"].any():
+    """Lines that name no refund, given one each of the payment's refunds of that amount: both sides oldest first.
+
+    A `by_amount` line whose id is one of ours has its refund already, and keeps it from the others.
+    """
+    unnamed = pl.col("by_amount") & pl.col("refund_id").is_null()
+    if named.filter(unnamed).is_empty():
         return named
     returned = pl.col("state") == "RETURNED"
     taken = (
@@ -115,10 +119,11 @@ def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame
             for effect in (Effect.RETURN, Effect.REFUND)
         }
     )
-    parts = [named.filter(~pl.col("by_amount"))]
+    parts = [named.filter(~unnamed)]
     for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
-        free = refunds.filter(~pl.col("refund_id").is_in(taken[effect.value]) & _may_have(effect))
-        parts.append(_paired(named.filter(pl.col("by_amount") & condition), free))
+        spoken_for = [*taken[effect.value], *named.filter(condition)["refund_id"].drop_nulls()]
+        free = refunds.filter(~pl.col("refund_id").is_in(spoken_for) & _may_have(effect))
+        parts.append(_paired(named.filter(unnamed & condition), free))
     return pl.concat(parts)
 
 

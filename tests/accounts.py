@@ -29,5 +29,12 @@ ACCOUNTS: Mapping[str, Account] = {
         token_path="/oauth/token",
         hook="/hook-secret-of-the-test",
     ),
+    "dlocal": Account(
+        path="/dlocal",
+        method=Method.CARD,
+        currency="BRL",
+        client_id="sandboxlogin",
+        secrets={"x_trans_key": "sandboxtranskey", "secret_key": "sandbox-secret-key"},
+    ),
     "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, lab, pix
+from tests.sandbox import admin, dlocal, lab, pix
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
 # Each PSE's server, and how long after its capture it lets a payment be refunded (None: no limit is published).
 PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
     (pix.PixServer, "pix", pix.WINDOW_DAYS),
+    (dlocal.DLocalServer, "dlocal", None),
     (lab.LabServer, "lab", None),
 ]
 

@@ -1,0 +1,41 @@
+"""Who gets a dLocal refund that has no way back, in the fields of `POST /refunds` (docs.dlocal.com).
+
+dLocal asks the buyer by e-mail for what is missing. `Destination` knows no bank's name, so bank_code stands for `bank`.
+"""
+
+from typing import Final
+
+from domain.pse.vocabulary import Destination, DestinationKind
+
+_NAME_MAX: Final = 50
+# dLocal knows C (current), S (savings) and I (international): a Brazilian payment account is none of them.
+_ACCOUNT_TYPES: Final = {"CHECKING": "C", "SAVINGS": "S"}
+_CLABE_BANK_DIGITS: Final = 3
+
+
+def beneficiary(destination: Destination) -> dict[str, str]:
+    """The beneficiary's fields. `destination` is of a kind that the capability table names."""
+    values = destination.values
+    first, _, last = values["holder_name"].strip().partition(" ")
+    fields = {
+        "beneficiary_name": first[:_NAME_MAX],
+        "beneficiary_lastname": last.strip()[:_NAME_MAX],
+        "document": values["holder_tax_id"],
+        **_account(destination),
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _account(destination: Destination) -> dict[str, str]:
+    values = destination.values
+    match destination.kind:
+        case DestinationKind.MX_CLABE:
+            return {"bank_code": values["clabe"][:_CLABE_BANK_DIGITS], "bank_account": values["clabe"]}
+        case DestinationKind.BR_BANK_ACCOUNT | DestinationKind.CO_BANK_ACCOUNT:
+            return {
+                "bank_code": values["bank_code"],
+                "bank_branch": values.get("branch", ""),
+                "bank_account": values["account"],
+                "bank_account_type": _ACCOUNT_TYPES.get(values["account_type"], ""),
+            }
+    raise AssertionError("The capability table names no other kind for dLocal.")

@@ -1,0 +1,564 @@
+"""The dLocal connector without a network: what it sends, and what each answer and notification means."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import ValidationError
+
+from domain.money import Money
+from domain.pse import explanations
+from domain.pse.capabilities import LookUp, Route
+from domain.pse.dlocal import DLocal
+from domain.pse.dlocal_signature import V2Hmac, given_signature, signature
+from domain.pse.vocabulary import (
+    Accepted,
+    BadNotice,
+    BadSignature,
+    Credentials,
+    Declined,
+    Destination,
+    DestinationKind,
+    InDoubt,
+    Method,
+    Notice,
+    NotUnderstood,
+    Outcome,
+    RefundOrder,
+    Returned,
+    Succeeded,
+    Unsent,
+    WebhookRequest,
+)
+from tests.sandbox.client import SandboxClient
+from tests.schemas import dlocal as schemas
+from tests.world import a_sandbox
+
+DLOCAL = DLocal()
+ORDER = RefundOrder(
+    base_url="https://sandbox.dlocal.com",
+    reference="abcdefghij0123456789",
+    payment_reference="D-4-be8eda8c-5fe7-49dd-8058-4ddaac00611b",
+    pse_refund_reference=None,
+    method=Method.CARD,
+    amount=Money(789, "BRL"),
+    captured=Money(10_000, "BRL"),
+    attempt=1,
+    succeeded=False,
+    client_id="login",
+)
+CREDENTIALS = Credentials("https://x", "login", {"x_trans_key": "trans", "secret_key": "s3cret"})
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ERRORS = {
+    403: ["3001", "3002", "3003"],
+    404: ["4000", "4001"],
+    400: ["5000", "5001", "5002", "5003", "5004", "5005", "5006", "5007", "5010", "5011", "5012", "5017"],
+    429: ["6000"],
+    500: ["7000"],
+}
+
+
+def _refund(status: str = "SUCCESS", code: object = 200, **more: Any) -> dict[str, Any]:
+    return {
+        "id": "REF42342",
+        "payment_id": ORDER.payment_reference,
+        "amount": 7.89,
+        "currency": "BRL",
+        "status": status,
+        "status_code": code,
+        "status_detail": "The refund was paid.",
+        "created_date": "2026-11-23T12:00:00.000+0000",
+        **more,
+    }
+
+
+def _error(status: int, code: object, **more: Any) -> httpx.Response:
+    return httpx.Response(status, json={"code": code, "message": "no", **more})
+
+
+def _body(order: RefundOrder) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(DLOCAL.refund(order).content, parse_float=Decimal)
+    return found
+
+
+# What is sent
+
+
+def test_the_request_is_what_dlocal_publishes() -> None:
+    order = replace(ORDER, description="ü" * 300, webhook_url="https://hooks.example.com/webhooks/1")
+    request = DLOCAL.refund(order)
+    assert (request.method, str(request.url)) == ("POST", "https://sandbox.dlocal.com/refunds")
+    assert request.headers["X-Idempotency-Key"] == ORDER.reference
+    assert request.headers["User-Agent"]
+    body = _body(order)
+    schemas.check(schemas.REFUND_REQUEST, json.loads(request.content))
+    assert body["order_refund_id"] == ORDER.reference
+    assert body["notification_url"] == order.webhook_url
+    assert b'"amount": 7.89,' in request.content
+
+
+@given(st.integers(1, 10**17), st.sampled_from(["BRL", "CLP", "COP", "MXN", "PYG"]))
+def test_every_amount_is_sent_as_the_exact_number_and_read_back(minor_units: int, currency: str) -> None:
+    order = replace(ORDER, amount=Money(minor_units, currency))
+    sent = _body(order)["amount"]
+    assert Money.parse(str(sent), currency) == order.amount
+    raw = json.dumps(_refund(currency=currency)).replace("7.89", order.amount.decimal())
+    assert DLOCAL.read_refund(order, httpx.Response(200, content=raw)) == Succeeded("REF42342", code="SUCCESS")
+
+
+BR = {
+    "holder_name": "Ana Maria da Silva",
+    "holder_tax_id": "52998224725",
+    "bank_code": "341",
+    "branch": "0001",
+    "account": "123456-7",
+    "account_type": "CHECKING",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "wanted"),
+    [
+        (
+            DestinationKind.BR_BANK_ACCOUNT,
+            BR,
+            {"bank_code": "341", "bank_branch": "0001", "bank_account": "123456-7", "bank_account_type": "C"},
+        ),
+        (
+            DestinationKind.BR_BANK_ACCOUNT,
+            {**BR, "account_type": "PAYMENT"},  # dLocal has no word for it
+            {"bank_code": "341", "bank_branch": "0001", "bank_account": "123456-7"},
+        ),
+        (
+            DestinationKind.MX_CLABE,
+            {"holder_name": BR["holder_name"], "holder_tax_id": BR["holder_tax_id"], "clabe": "002010077777777771"},
+            {"bank_code": "002", "bank_account": "002010077777777771"},
+        ),
+        (
+            DestinationKind.CO_BANK_ACCOUNT,
+            {**BR, "branch": "", "account_type": "SAVINGS"},
+            {"bank_code": "341", "bank_account": "123456-7", "bank_account_type": "S"},
+        ),
+    ],
+)
+def test_the_beneficiary_is_told_in_dlocals_fields(
+    kind: DestinationKind, values: dict[str, str], wanted: dict[str, str]
+) -> None:
+    order = replace(ORDER, method=Method.BOLETO, destination=Destination(kind, values))
+    body = _body(order)
+    schemas.check(schemas.REFUND_REQUEST, json.loads(DLOCAL.refund(order).content))
+    told = {"beneficiary_name": "Ana", "beneficiary_lastname": "Maria da Silva", "document": BR["holder_tax_id"]}
+    assert {name: value for name, value in body.items() if name.startswith(("beneficiary", "doc", "bank"))} == {
+        **told,
+        **wanted,
+    }
+
+
+def test_a_holder_with_one_name_has_no_last_name() -> None:
+    order = replace(ORDER, destination=Destination(DestinationKind.BR_BANK_ACCOUNT, {**BR, "holder_name": "Loja"}))
+    assert "beneficiary_lastname" not in _body(order)
+
+
+async def test_the_signature_covers_the_very_bytes_that_leave_and_the_moment_of_sending() -> None:
+    left: list[httpx.Request] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        left.append(request)
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(take), auth=DLOCAL.auth(CREDENTIALS)) as client:
+        await client.send(DLOCAL.refund(ORDER), auth=DLOCAL.auth(CREDENTIALS))
+        await client.send(DLOCAL.refund(ORDER), auth=DLOCAL.auth(CREDENTIALS))
+    for request in left:
+        date = request.headers["X-Date"]
+        sent = datetime.fromisoformat(date)
+        assert abs(datetime.now(UTC) - sent) < timedelta(minutes=1)
+        assert date.endswith("Z")
+        assert len(date) == len("2026-11-23T12:00:00.000Z")
+        wanted = signature("login", date, request.content, "s3cret")
+        assert request.headers["Authorization"] == f"V2-HMAC-SHA256, Signature: {wanted}"
+        names = ("X-Login", "X-Trans-Key", "X-Version")
+        assert [request.headers[name] for name in names] == ["login", "trans", "2.1"]
+
+
+def test_a_get_is_signed_with_an_empty_body() -> None:
+    request = DLOCAL.look_up(replace(ORDER, pse_refund_reference="REF1"))
+    assert request is not None
+    (signed,) = V2Hmac("login", "trans", "s3cret").auth_flow(request)
+    wanted = signature("login", signed.headers["X-Date"], b"", "s3cret")
+    assert given_signature(signed.headers["Authorization"]) == wanted
+
+
+# What an answer means
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_four_statuses_are_read_with_the_code_as_number_or_text(as_text: bool) -> None:
+    def read(status: str, code: int, *, succeeded: bool = False) -> Outcome:
+        answer = _refund(status, str(code) if as_text else code, status_detail="d")
+        return DLOCAL.read_refund(replace(ORDER, succeeded=succeeded), httpx.Response(200, json=answer))
+
+    assert read("PENDING", 100) == Accepted("REF42342", "PENDING")
+    assert read("SUCCESS", 200) == Succeeded("REF42342", code="SUCCESS")
+    assert read("REJECTED", 300) == Declined("REJECTED", "d", "REF42342")
+    assert read("CANCELLED", 400) == Declined("CANCELLED", "d", "REF42342")
+    assert read("REJECTED", 300, succeeded=True) == Returned("REJECTED", "d", "REF42342")
+    assert read("CANCELLED", 400, succeeded=True) == Returned("CANCELLED", "d", "REF42342")
+
+
+UNSENT = {"3001", "3002", "3003", "6000"}
+DOUBT = {"5010", "5011", "7000"}
+
+
+@pytest.mark.parametrize(("status", "code"), [(status, code) for status, codes in ERRORS.items() for code in codes])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_each_error_code_has_its_meaning_on_the_first_send_and_on_a_later_one(
+    status: int, code: str, as_text: bool
+) -> None:
+    answer = _error(status, code if as_text else int(code), param="amount")
+    first, later = (DLOCAL.read_refund(replace(ORDER, attempt=attempt), answer) for attempt in (1, 2))
+    wanted = Unsent if code in UNSENT else InDoubt if code in DOUBT else Declined
+    assert type(first) is wanted
+    assert type(later) is (Unsent if code in UNSENT else InDoubt)
+    assert first.code == later.code == code
+    assert explanations.explain("dlocal", code) is not None
+
+
+def test_a_duplicate_is_repeated_a_few_times_and_then_a_persons() -> None:
+    read = [DLOCAL.read_refund(replace(ORDER, attempt=attempt), _error(400, 5011)) for attempt in range(1, 7)]
+    assert [isinstance(one, InDoubt) and one.needs_person for one in read] == [False] * 4 + [True] * 2
+    assert not any(isinstance(one, InDoubt) and one.refusal for one in read)  # it says "yes", not "no"
+
+
+def test_a_later_refusal_asks_to_be_confirmed() -> None:
+    outcome = DLOCAL.read_refund(replace(ORDER, attempt=2), _error(400, 5007))
+    assert outcome == InDoubt("5007", "no", refusal=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning"),
+    [
+        (httpx.Response(401), Unsent("ACCESS_REFUSED", "dLocal answered 401 without a code of its own.")),
+        (
+            httpx.Response(403, text="<html>"),
+            Unsent("ACCESS_REFUSED", "dLocal answered 403 without a code of its own."),
+        ),
+        (httpx.Response(429), Unsent("TOO_MANY_REQUESTS", "dLocal answered 429 without a code of its own.")),
+        (httpx.Response(404, text="<html>"), InDoubt("UNREADABLE", "dLocal answered 404 without a code of its own.")),
+        (httpx.Response(503), InDoubt("UNREADABLE", "dLocal answered 503 without a code of its own.")),
+        (httpx.Response(302), InDoubt("UNREADABLE", "dLocal answered 302 without a code of its own.")),
+        (_error(500, 5007), InDoubt("5007", "no")),  # a 5xx is never a refusal
+        (_error(400, 7000), InDoubt("7000", "no")),
+        (httpx.Response(200), InDoubt("UNREADABLE", "dLocal answered with something that is not a refund.")),
+        (
+            httpx.Response(200, json=_refund("PAID", 200)),
+            InDoubt("UNREADABLE", "dLocal answered with the status PAID."),
+        ),
+        (
+            httpx.Response(200, json=_refund("SUCCESS", 300)),  # the word and its number disagree
+            InDoubt("UNREADABLE", "dLocal answered with the status SUCCESS."),
+        ),
+    ],
+)
+def test_what_is_not_clear_is_in_doubt(answer: httpx.Response, meaning: Outcome) -> None:
+    assert DLOCAL.read_refund(ORDER, answer) == meaning
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"amount": 7.9}, {"amount": "7.89"}, {"currency": "USD"}, {"payment_id": "D-1"}, {"amount": None}]
+)
+def test_another_refund_under_our_reference_is_a_persons_to_sort_out(wrong: dict[str, Any]) -> None:
+    for read in (DLOCAL.read_refund, DLOCAL.read_look_up):
+        outcome = read(ORDER, httpx.Response(200, json=_refund(**wrong)))
+        assert isinstance(outcome, InDoubt)
+        assert (outcome.code, outcome.needs_person) == ("ECHO_MISMATCH", True)
+
+
+def test_another_id_than_dlocal_told_before_is_a_persons_to_sort_out() -> None:
+    order = replace(ORDER, pse_refund_reference="REF1")
+    outcome = DLOCAL.read_look_up(order, httpx.Response(200, json=_refund()))
+    assert isinstance(outcome, InDoubt)
+    assert outcome.needs_person
+
+
+@pytest.mark.parametrize("written", ["7.89", "7.890", "0.789e1", "7.890000"])
+def test_an_amount_is_the_same_however_it_is_written(written: str) -> None:
+    raw = json.dumps(_refund()).replace("7.89", written)
+    assert DLOCAL.read_refund(ORDER, httpx.Response(200, content=raw)) == Succeeded("REF42342", code="SUCCESS")
+
+
+@pytest.mark.parametrize("written", ["7.8900001", "1e999999999", "-7.89", "NaN", "true", "1e-999999999"])
+def test_an_amount_that_is_none_is_not_ours(written: str) -> None:
+    raw = json.dumps(_refund()).replace("7.89", written)
+    outcome = DLOCAL.read_refund(ORDER, httpx.Response(200, content=raw))
+    assert isinstance(outcome, InDoubt)
+    assert outcome.code in ("ECHO_MISMATCH", "UNREADABLE")
+
+
+# Look-ups
+
+
+def test_a_refund_is_asked_about_by_dlocals_id_alone() -> None:
+    assert DLOCAL.look_up(ORDER) is None
+    request = DLOCAL.look_up(replace(ORDER, pse_refund_reference="REF/1"))
+    assert request is not None
+    assert str(request.url) == "https://sandbox.dlocal.com/refunds/REF%2F1"
+
+
+@pytest.mark.parametrize("answer", [_error(404, 4001), _error(403, 3001), _error(429, 6000), httpx.Response(500)])
+def test_a_look_up_never_says_unsent_because_the_id_came_from_dlocal(answer: httpx.Response) -> None:
+    assert isinstance(DLOCAL.read_look_up(replace(ORDER, pse_refund_reference="REF42342"), answer), InDoubt)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+_keys = st.sampled_from([*_refund(), "code", "message", "param", "order_refund_id"])
+_bodies = (
+    st.binary(max_size=60)
+    | _json.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(_keys, _json).map(lambda value: json.dumps({**_refund(), **value}).encode())
+)
+
+
+@given(st.integers(100, 599), _bodies, st.integers(1, 3), st.booleans())
+def test_nothing_that_a_server_can_send_breaks_the_reading(
+    status: int, body: bytes, attempt: int, succeeded: bool
+) -> None:
+    order = replace(ORDER, attempt=attempt, succeeded=succeeded)
+    for read in (DLOCAL.read_refund, DLOCAL.read_look_up):
+        outcome = read(order, httpx.Response(status, content=body))
+        assert isinstance(outcome, Accepted | Succeeded | Declined | Returned | Unsent | InDoubt)
+        assert not isinstance(outcome, Declined | Unsent) or status < 500
+
+
+@given(st.integers(500, 599), _bodies)
+def test_a_server_error_is_always_doubt(status: int, body: bytes) -> None:
+    assert isinstance(DLOCAL.read_refund(ORDER, httpx.Response(status, content=body)), InDoubt)
+
+
+# Notifications
+
+
+def _hook(
+    told: object,
+    *,
+    date: datetime = NOW,
+    secret: str = "s3cret",
+    drop: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> WebhookRequest:
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    when = date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made = {
+        "x-login": "login",
+        "x-date": when,
+        "authorization": f"V2-HMAC-SHA256, Signature: {signature('login', when, body, secret)}",
+        **headers,
+    }
+    made.pop(drop, None)
+    return WebhookRequest("POST", "/webhooks/1", "", made, body)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=7), -timedelta(minutes=4)])
+@pytest.mark.parametrize("drop", ["", "x-login"])
+def test_a_signed_notification_is_believed(age: timedelta, drop: str) -> None:
+    DLOCAL.verify_webhook(CREDENTIALS, _hook(_refund(), date=NOW - age, drop=drop), NOW)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        _hook(_refund(), secret="another"),
+        _hook(_refund(), drop="authorization"),
+        _hook(_refund(), drop="x-date"),
+        _hook(_refund(), date=NOW - timedelta(days=9)),
+        _hook(_refund(), date=NOW + timedelta(minutes=6)),
+        replace(_hook(_refund()), body=json.dumps(_refund("REJECTED", 300)).encode()),
+        _hook(_refund(), headers={"x-login": "another"}),
+        _hook(_refund(), headers={"x-date": "yesterday"}),
+        _hook(_refund(), headers={"authorization": "V2-HMAC-SHA256, Signature: "}),
+        _hook(_refund(), headers={"authorization": "Basic abc"}),
+    ],
+)
+def test_a_notification_that_is_not_signed_by_dlocal_now_is_nobodys(request_: WebhookRequest) -> None:
+    with pytest.raises(BadSignature):
+        DLOCAL.verify_webhook(CREDENTIALS, request_, NOW)
+
+
+def test_a_signed_date_that_is_no_time_is_refused() -> None:
+    body = b"{}"
+    signed = f"V2-HMAC-SHA256, Signature: {signature('login', 'soon', body, 's3cret')}"
+    hook = WebhookRequest("POST", "/", "", {"x-date": "soon", "authorization": signed}, body)
+    with pytest.raises(BadSignature, match="ISO 8601"):
+        DLOCAL.verify_webhook(CREDENTIALS, hook, NOW)
+
+
+def test_a_notification_tells_of_the_refund_with_its_amount() -> None:
+    (told,) = DLOCAL.read_webhook(_hook(_refund()))
+    outcome = Succeeded("REF42342", code="SUCCESS")
+    assert told == Notice(ORDER.payment_reference, None, "REF42342", outcome, amount=Money(789, "BRL"))
+
+
+def test_a_notification_that_leaves_things_out_is_read_as_far_as_it_goes() -> None:
+    told = {"id": "REF1", "payment_id": "D-1", "status": "REJECTED", "status_code": "300", "order_refund_id": "ours"}
+    (notice,) = DLOCAL.read_webhook(_hook(told))
+    outcome = Declined("REJECTED", "dLocal gave no reason.", "REF1")
+    assert notice == Notice("D-1", "ours", "REF1", outcome)
+
+
+@pytest.mark.parametrize("strange", [{"status": "PAID"}, {"status_code": 300}, {"amount": "7,89"}, {"currency": "XXX"}])
+def test_a_notification_that_is_not_clear_only_makes_us_ask(strange: dict[str, Any]) -> None:
+    (notice,) = DLOCAL.read_webhook(_hook(_refund(**strange)))
+    assert isinstance(notice, Notice)
+    assert notice.outcome is None
+
+
+def test_a_payments_notification_is_not_understood_although_its_statuses_sound_the_same() -> None:
+    payment = {"id": "D-4-1", "status": "REJECTED", "status_code": "300", "order_id": "o", "amount": 1}
+    (told,) = DLOCAL.read_webhook(_hook(payment))
+    assert isinstance(told, NotUnderstood)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"1", b"\xff", b"{"])
+def test_an_unreadable_notification_says_so(body: bytes) -> None:
+    with pytest.raises(BadNotice, match="refund object"):
+        DLOCAL.read_webhook(_hook(body))
+
+
+@given(_bodies)
+def test_no_signed_body_breaks_the_reading(body: bytes) -> None:
+    try:
+        told = DLOCAL.read_webhook(_hook(body))
+    except BadNotice:
+        return
+    assert all(isinstance(one, Notice | NotUnderstood) for one in told)
+
+
+# Words and tables
+
+
+def test_personal_data_and_secrets_are_scrubbed_even_from_a_body_that_was_cut() -> None:
+    canaries = ["Canária", "529.982.247-25", "002010077777777771", "c@n.ary", "tr4ns", "s3cret", "abcdef99", 'q"uote']
+    whole = json.dumps(
+        {
+            "beneficiary_name": canaries[0],
+            "document": canaries[1],
+            "bank_account": canaries[2],
+            "payer": {"email": canaries[3], "name": canaries[7]},
+            "amount": 7.89,
+            "secret_key": canaries[5],
+        },
+        ensure_ascii=False,
+    )
+    text = f"{whole} X-Trans-Key: {canaries[4]} V2-HMAC-SHA256, Signature: {canaries[6]}"
+    scrubbed = DLOCAL.scrub(text)
+    assert not [canary for canary in canaries if canary in scrubbed or "uote" in scrubbed]
+    assert '"amount": 7.89' in scrubbed
+    assert "5299822" not in DLOCAL.scrub('{"document": "52998224725')
+    assert "5299822" not in DLOCAL.scrub('{"document": 52998224725}')
+
+
+def test_the_order_itself_is_scrubbed_of_its_beneficiary() -> None:
+    order = replace(ORDER, destination=Destination(DestinationKind.BR_BANK_ACCOUNT, BR))
+    scrubbed = DLOCAL.scrub(DLOCAL.refund(order).content.decode())
+    for personal in ("Ana", "Silva", BR["holder_tax_id"], BR["account"], "0001"):
+        assert personal not in scrubbed
+    assert ORDER.reference in scrubbed
+
+
+def test_every_code_that_can_be_told_is_explained() -> None:
+    statuses = ["PENDING", "SUCCESS", "REJECTED", "CANCELLED", "100", "200", "300", "400"]
+    ours = ["ACCESS_REFUSED", "TOO_MANY_REQUESTS", "UNREADABLE", "ECHO_MISMATCH"]
+    for code in [*statuses, *ours, *(code for codes in ERRORS.values() for code in codes)]:
+        found = explanations.explain("dlocal", code)
+        assert found is not None, code
+        assert set(found.meaning) == set(found.action) == set(explanations.LOCALES)
+
+
+def test_methods_without_a_way_back_name_the_accounts_that_dlocal_pays_to() -> None:
+    for method, able in DLOCAL.capabilities.items():
+        assert able.look_up is LookUp.BY_PSE_REFERENCE
+        assert able.key_lifetime == timedelta(days=1)
+        assert (able.route is Route.ORIGINAL) == (method in (Method.CARD, Method.PIX))
+        assert bool(able.destinations and able.reason and able.instead) == (able.route is not Route.ORIGINAL)
+
+
+# The sandbox's wire
+
+
+async def all_answers(sandbox: SandboxClient) -> dict[str, Any]:
+    """One answer of each shape, by the schema's name and what tells them apart."""
+    auth = V2Hmac("sandboxlogin", "sandboxtranskey", "sandbox-secret-key")
+    base = f"{sandbox.url}/dlocal"
+    payment = await sandbox.capture(10_000, "ok", "pending", "refused")
+    order = replace(ORDER, base_url=base, payment_reference=payment)
+
+    async def refund(reference: str, amount: int = 100, **more: Any) -> Any:
+        request = DLOCAL.refund(replace(order, reference=reference, amount=Money(amount, "BRL"), **more))
+        return (await sandbox.http.send(request, auth=auth)).json()
+
+    async def get(place: str) -> Any:
+        return (await sandbox.http.get(f"{base}{place}", auth=auth, headers={"User-Agent": "t"})).json()
+
+    async def post(body: bytes, by: httpx.Auth = auth) -> Any:
+        return (await sandbox.http.post(f"{base}/refunds", content=body, auth=by)).json()
+
+    done = await refund("a" * 20)
+    await sandbox.post("forget-keys")
+    return {
+        "REFUND/done": done,
+        "REFUND/pending": await refund("b" * 20, webhook_url="https://example.com/hook"),
+        "REFUND/refused": await refund("c" * 20),
+        "REFUND/look-up": await get(f"/refunds/{done['id']}"),
+        "REFUND/status": await get(f"/refunds/{done['id']}/status"),
+        "ERROR/used": await refund("a" * 20),
+        "ERROR/sum": await refund("d" * 20, 10_000),
+        "ERROR/payment": await refund("e" * 20, payment_reference="D-0"),
+        "ERROR/unknown": await get("/refunds/REF0"),
+        "ERROR/body": await post(b"{"),
+        "ERROR/amount": await post(b'{"payment_id": "D-1", "amount": "1.00", "currency": "BRL"}'),
+        "ERROR/access": await post(b"{}", V2Hmac("sandboxlogin", "wrong", "sandbox-secret-key")),
+        "ERROR/signature": await post(b"{}", V2Hmac("sandboxlogin", "sandboxtranskey", "wrong")),
+    }
+
+
+async def test_every_answer_of_the_sandbox_follows_the_schemas() -> None:
+    async with a_sandbox() as sandbox:
+        answers = await all_answers(sandbox.at("dlocal"))
+        for name, document in answers.items():
+            schemas.check({"REFUND": schemas.REFUND, "ERROR": schemas.ERROR}[name.split("/")[0]], document)
+        codes = {name: answer["code"] for name, answer in answers.items() if name.startswith("ERROR")}
+        assert codes == {
+            "ERROR/used": 5011,
+            "ERROR/sum": 5007,
+            "ERROR/payment": 4000,
+            "ERROR/unknown": 4001,
+            "ERROR/body": 5001,
+            "ERROR/amount": 5001,
+            "ERROR/access": 3001,
+            "ERROR/signature": 5000,
+        }
+        with pytest.raises(ValidationError):
+            schemas.check(schemas.REFUND, answers["ERROR/used"])
+
+
+async def test_the_same_key_is_answered_with_the_same_refund_and_pays_once() -> None:
+    async with a_sandbox() as sandbox:
+        at_dlocal = sandbox.at("dlocal")
+        payment = await at_dlocal.capture(10_000)
+        auth = V2Hmac("sandboxlogin", "sandboxtranskey", "sandbox-secret-key")
+        order = replace(ORDER, base_url=f"{sandbox.url}/dlocal", payment_reference=payment)
+        answers = [await sandbox.http.send(DLOCAL.refund(order), auth=auth) for _ in range(3)]
+        assert len({answer.content for answer in answers}) == 1
+        assert await at_dlocal.paid(payment) == 789
