@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.pse.vocabulary import Method
+from tests.sandbox import ebanx
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ ACCOUNTS: Mapping[str, Account] = {
         currency="BRL",
         client_id="sandboxlogin",
         secrets={"x_trans_key": "sandboxtranskey", "secret_key": "sandbox-secret-key"},
+    ),
+    "ebanx": Account(
+        path="/ebanx",
+        method=Method.CARD,
+        currency="BRL",
+        secrets={"integration_key": ebanx.INTEGRATION_KEY, "webhook_certificate": ebanx.CERTIFICATE},
     ),
     "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

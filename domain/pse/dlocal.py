@@ -9,14 +9,12 @@ import json
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
-from domain.money import Money, MoneyError
-from domain.pse import capabilities, dlocal_report, dlocal_signature
+from domain.pse import capabilities, dlocal_report, dlocal_signature, exact
 from domain.pse.capabilities import Capability
 from domain.pse.dlocal_beneficiary import beneficiary
 from domain.pse.reporting import Built, Download, Report, ReportFile
@@ -57,7 +55,6 @@ _FUTURE_MAX: Final = timedelta(minutes=5)
 # dLocal repeats a notification for up to seven days, and whether it signs a repeat anew is not published. An old one
 # tells nothing new: the same body is applied once, and a refund's states only go forward.
 _PAST_MAX: Final = timedelta(days=8)
-_MAGNITUDE_MAX: Final = 20  # powers of ten, either way: no amount of money is beyond
 _PERSONAL: Final = (
     "beneficiary_name|beneficiary_lastname|document|document_type|user_document|bank|bank_code|bank_account|"
     "bank_account_type|bank_branch|bank_branch_name|email|user_email|name|phone|birth_date|secret_key|x_trans_key"
@@ -156,16 +153,16 @@ class DLocal:
 
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         """The refund object. A payment's notification has no payment_id of its own and is not understood."""
-        told = _json(request.body)
+        told = exact.document(request.body)
         if not isinstance(told, dict):
             raise BadNotice("The body is not a refund object of dLocal.")
-        reference, payment = _text(told, "id"), _text(told, "payment_id")
+        reference, payment = exact.text(told, "id"), exact.text(told, "payment_id")
         if reference is None or payment is None:
             return [NotUnderstood(f"dLocal told of {told.get('id')!r:.60}, which is not a refund.")]
-        amount = _amount(told)
+        amount = exact.money(told.get("amount"), told.get("currency"))
         unreadable = amount is None and told.get("amount") is not None
         outcome = None if unreadable else _outcome(told, reference, succeeded=False)
-        return [Notice(payment, _text(told, "order_refund_id"), reference, outcome, amount=amount)]
+        return [Notice(payment, exact.text(told, "order_refund_id"), reference, outcome, amount=amount)]
 
     def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
         """None: dLocal publishes no listing of payments."""
@@ -194,19 +191,6 @@ class DLocal:
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "Estorno"}
 
 
-def _json(content: bytes) -> Any:
-    """The document with every number as it is written; None where it is no JSON."""
-    try:
-        return json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(document: Mapping[str, Any], name: str) -> str | None:
-    value = document.get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= 125 else None
-
-
 def _moment(date: str) -> datetime:
     try:
         moment = datetime.fromisoformat(date)
@@ -217,7 +201,7 @@ def _moment(date: str) -> datetime:
 
 def _problem(response: httpx.Response) -> tuple[str, str]:
     """dLocal's code, or a word of ours where it gave none, and its words."""
-    problem = _json(response.content)
+    problem = exact.document(response.content)
     code = str(problem.get("code")) if isinstance(problem, dict) else ""
     if not _CODE.fullmatch(code):
         name = _WITHOUT_A_CODE.get(response.status_code, "UNREADABLE")
@@ -227,11 +211,12 @@ def _problem(response: httpx.Response) -> tuple[str, str]:
 
 
 def _read_state(order: RefundOrder, response: httpx.Response) -> Outcome:
-    answer = _json(response.content)
-    reference = _text(answer, "id") if isinstance(answer, dict) else None
+    answer = exact.document(response.content)
+    reference = exact.text(answer, "id")
     if reference is None:
         return InDoubt("UNREADABLE", "dLocal answered with something that is not a refund.")
-    if _text(answer, "payment_id") != order.payment_reference or _amount(answer) != order.amount:
+    amount = exact.money(answer.get("amount"), answer.get("currency"))
+    if exact.text(answer, "payment_id") != order.payment_reference or amount != order.amount:
         held = f"{answer.get('amount')!s:.30} {answer.get('currency')!s:.10} of {answer.get('payment_id')!s:.60}"
         said = f"asked for {order.amount} of {order.payment_reference}, dLocal holds {held}"
         return InDoubt("ECHO_MISMATCH", f"dLocal holds another refund: {said}.", needs_person=True)
@@ -261,17 +246,3 @@ def _status(told: Mapping[str, Any]) -> str | None:
     if not isinstance(status, str) or status not in _STATUS_CODES:
         return None
     return status if code is None or str(code) == _STATUS_CODES[status] else None
-
-
-def _amount(told: Mapping[str, Any]) -> Money | None:
-    """The amount, a JSON number of major units; None where it is missing or cannot be read exactly."""
-    amount, currency = told.get("amount"), told.get("currency")
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not isinstance(currency, str):
-        return None
-    if abs(Decimal(amount).adjusted()) > _MAGNITUDE_MAX:
-        return None
-    whole, _, decimals = f"{Decimal(amount):f}".partition(".")
-    try:
-        return Money.parse(f"{whole}.{decimals.rstrip('0')}".rstrip("."), currency)
-    except MoneyError:
-        return None

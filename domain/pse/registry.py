@@ -6,6 +6,7 @@ from typing import Final
 from domain.pse.capabilities import Capability
 from domain.pse.connector import Connector
 from domain.pse.dlocal import DLocal
+from domain.pse.ebanx import Ebanx
 from domain.pse.pix import Pix
 from domain.pse.vocabulary import Method
 
@@ -48,5 +49,5 @@ def capability(name: str, method: Method) -> Capability:
         raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
 
 
-for _made in (DLocal(), Pix()):
+for _made in (DLocal(), Ebanx(), Pix()):
     register(_made)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, dlocal, lab, pix
+from tests.sandbox import admin, dlocal, ebanx, lab, pix
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
@@ -16,6 +16,7 @@ from tests.sandbox.server import PseServer
 PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
     (pix.PixServer, "pix", pix.WINDOW_DAYS),
     (dlocal.DLocalServer, "dlocal", None),
+    (ebanx.EbanxServer, "ebanx", None),
     (lab.LabServer, "lab", None),
 ]
 

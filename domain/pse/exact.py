@@ -1,0 +1,38 @@
+"""JSON of a PSE that writes amounts as decimals: read without floats, so that nothing is rounded on the way."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from domain.money import Money, MoneyError
+
+_MAGNITUDE_MAX: Final = 20  # powers of ten, either way: no amount of money is beyond
+_CHARACTERS_MAX: Final = 100
+
+
+def document(content: bytes) -> Any:
+    """The document with every number as it is written; None where it is no JSON."""
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def text(found: Any, name: str) -> str | None:
+    """The text of that name in an object; None where there is none, or none of a sensible length."""
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) and 0 < len(value) <= _CHARACTERS_MAX else None
+
+
+def money(amount: object, currency: object) -> Money | None:
+    """An amount of major units, a number or a text; None where it cannot be read exactly."""
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal | str) or not isinstance(currency, str):
+        return None
+    try:
+        number = Decimal(amount)
+        if not number.is_finite() or abs(number.adjusted()) > _MAGNITUDE_MAX:
+            return None
+        whole, _, decimals = f"{number:f}".partition(".")
+        return Money.parse(f"{whole}.{decimals.rstrip('0')}".rstrip("."), currency)
+    except (InvalidOperation, MoneyError):
+        return None
