@@ -108,7 +108,7 @@ class DLocal:
         if response.is_success:
             return _read_state(order, response)
         code, said = _problem(response)
-        if response.status_code in (401, 403, 429) or code in (*_ACCESS, _TOO_MANY):
+        if response.status_code in (401, 403, 429) or (response.status_code < 500 and code in (*_ACCESS, _TOO_MANY)):
             # It is about our access or our pace: dLocal refused before it looked at the order.
             return Unsent(code, said)
         if code == _DUPLICATE:

@@ -256,6 +256,7 @@ def test_a_later_refusal_asks_to_be_confirmed() -> None:
         (httpx.Response(503), InDoubt("UNREADABLE", "dLocal answered 503 without a code of its own.")),
         (httpx.Response(302), InDoubt("UNREADABLE", "dLocal answered 302 without a code of its own.")),
         (_error(500, 5007), InDoubt("5007", "no")),  # a 5xx is never a refusal
+        (_error(500, 3001), InDoubt("3001", "no")),
         (_error(400, 7000), InDoubt("7000", "no")),
         (httpx.Response(200), InDoubt("UNREADABLE", "dLocal answered with something that is not a refund.")),
         (
