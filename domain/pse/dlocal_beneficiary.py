@@ -1,13 +1,17 @@
 """Who gets a dLocal refund that has no way back, in the fields of `POST /refunds` (docs.dlocal.com).
 
-dLocal asks the buyer by e-mail for what is missing. `Destination` knows no bank's name, so bank_code stands for `bank`.
+dLocal asks the buyer by e-mail for what is missing. A CLABE tells its bank; of other accounts only the bank's code is
+known, so `bank`, its name, is left out there.
 """
 
 from typing import Final
 
+import clabe
+
 from domain.pse.vocabulary import Destination, DestinationKind
 
 _NAME_MAX: Final = 50
+_BANK_MAX: Final = 40
 # dLocal knows C (current), S (savings) and I (international): a Brazilian payment account is none of them.
 _ACCOUNT_TYPES: Final = {"CHECKING": "C", "SAVINGS": "S"}
 _CLABE_BANK_DIGITS: Final = 3
@@ -30,7 +34,9 @@ def _account(destination: Destination) -> dict[str, str]:
     values = destination.values
     match destination.kind:
         case DestinationKind.MX_CLABE:
-            return {"bank_code": values["clabe"][:_CLABE_BANK_DIGITS], "bank_account": values["clabe"]}
+            number = values["clabe"]
+            bank = clabe.BANK_NAMES.get(clabe.BANKS.get(number[:_CLABE_BANK_DIGITS], ""), "")[:_BANK_MAX]
+            return {"bank": bank, "bank_code": number[:_CLABE_BANK_DIGITS], "bank_account": number}
         case DestinationKind.BR_BANK_ACCOUNT | DestinationKind.CO_BANK_ACCOUNT:
             return {
                 "bank_code": values["bank_code"],

@@ -140,7 +140,7 @@ BR = {
         (
             DestinationKind.MX_CLABE,
             {"holder_name": BR["holder_name"], "holder_tax_id": BR["holder_tax_id"], "clabe": "002010077777777771"},
-            {"bank_code": "002", "bank_account": "002010077777777771"},
+            {"bank": "Banamex", "bank_code": "002", "bank_account": "002010077777777771"},
         ),
         (
             DestinationKind.CO_BANK_ACCOUNT,
