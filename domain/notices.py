@@ -219,9 +219,12 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
 
 async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | None:
     """The payment that a notice speaks of, if it is registered."""
-    if told.payment_reference is None:
-        return None
-    return await Payment.get_or_none(connection_id=connection.id, pse_reference=told.payment_reference)
+    for name in (told.payment_reference, told.payment_alias):
+        if name is not None:
+            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name)
+            if payment is not None:
+                return payment
+    return None
 
 
 async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> bool:

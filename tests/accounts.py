@@ -43,5 +43,12 @@ ACCOUNTS: Mapping[str, Account] = {
         currency="BRL",
         secrets={"integration_key": ebanx.INTEGRATION_KEY, "webhook_certificate": ebanx.CERTIFICATE},
     ),
+    "stripe": Account(
+        path="/stripe/v1",
+        method=Method.CARD,
+        currency="MXN",
+        client_id="acct_sandbox",
+        secrets={"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
+    ),
     "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

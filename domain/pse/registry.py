@@ -8,6 +8,7 @@ from domain.pse.connector import Connector
 from domain.pse.dlocal import DLocal
 from domain.pse.ebanx import Ebanx
 from domain.pse.pix import Pix
+from domain.pse.stripe import Stripe
 from domain.pse.vocabulary import Method
 
 
@@ -49,5 +50,5 @@ def capability(name: str, method: Method) -> Capability:
         raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
 
 
-for _made in (DLocal(), Ebanx(), Pix()):
+for _made in (DLocal(), Ebanx(), Pix(), Stripe()):
     register(_made)

@@ -200,6 +200,7 @@ class Notice:
     outcome: Outcome | None
     by_bank: bool = False
     amount: Money | None = None  # of the refund, if it is told: another amount than ours is never applied
+    payment_alias: str | None = None  # another id of the payment at the PSE, by which it may be registered
 
 
 @dataclass(frozen=True, slots=True)

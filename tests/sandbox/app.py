@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, dlocal, ebanx, lab, pix
+from tests.sandbox import admin, dlocal, ebanx, lab, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
@@ -17,6 +17,7 @@ PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
     (pix.PixServer, "pix", pix.WINDOW_DAYS),
     (dlocal.DLocalServer, "dlocal", None),
     (ebanx.EbanxServer, "ebanx", None),
+    (stripe.StripeServer, "stripe", None),
     (lab.LabServer, "lab", None),
 ]
 

@@ -1,0 +1,206 @@
+"""Stripe's refund and charge objects: what their fields mean, and what of them may be shown."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from domain.money import Money, MoneyError
+from domain.pse.vocabulary import (
+    Accepted,
+    CapturedPayment,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Method,
+    Outcome,
+    RefundOrder,
+    Returned,
+    Succeeded,
+    Unsent,
+)
+
+REFERENCE: Final = "estorno_reference"  # the metadata key of our reference
+HEADERS: Final = {"Accept": "application/json", "Stripe-Version": "2026-06-24.dahlia"}
+_METHODS: Final = {
+    "card": Method.CARD,
+    "pix": Method.PIX,
+    "boleto": Method.BOLETO,
+    "oxxo": Method.OXXO,
+    "customer_balance": Method.BANK_TRANSFER,
+}
+_PERSONAL: Final = (
+    "name|email|phone|tax_id|receipt_email|instructions_email|email_sent_to|customer_email_address|line1|line2|"
+    "postal_code|city|state|receipt_url|client_secret|fingerprint|last4"
+)
+_SCRUB: Final = (
+    (re.compile(rf'("(?:{_PERSONAL})"\s*:\s*)"(?:[^"\\]|\\.)*"'), r'\1"[redacted]"'),
+    (re.compile(r"(instructions_email=)[^&\s]+"), r"\1[redacted]"),
+    (re.compile(r"\b(sk|rk|pk)_(live|test)_\w+"), r"\1_\2_[redacted]"),
+    (re.compile(r"\bwhsec_\w+"), "whsec_[redacted]"),
+    (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
+)
+
+
+class BadObject(Exception):
+    """An object that is not as Stripe publishes it; the message names the field."""
+
+
+def json_of(response: httpx.Response) -> Any:
+    """The body, None where it is not JSON."""
+    try:
+        return response.json()
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def text_of(raw: Mapping[str, Any], name: str) -> str | None:
+    """A field that is a text, or an expanded object's id; None where there is neither."""
+    value = raw.get(name)
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if isinstance(value, str) and value else None
+
+
+def reference_of(raw: Mapping[str, Any]) -> str | None:
+    """Our reference of a refund, if its metadata has one."""
+    metadata = raw.get("metadata")
+    return text_of(metadata, REFERENCE) if isinstance(metadata, Mapping) else None
+
+
+def money_of(raw: Mapping[str, Any], name: str = "amount") -> Money:
+    """An amount in minor units of the object's (lower-case) currency. Raises BadObject."""
+    try:
+        return Money(raw[name], str(raw.get("currency")).upper())
+    except (KeyError, MoneyError) as error:
+        raise BadObject(f"{name} and currency: {error}") from error
+
+
+def outcome_of(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
+    """What a refund's status means; None for one that Stripe does not publish.
+
+    `failed` is a return where the money had left: Stripe said `succeeded` before, or the balance that it left was
+    credited again (`failure_balance_transaction`).
+    """
+    name = text_of(raw, "id")
+    match raw.get("status"):
+        case "pending":
+            return Accepted(name, text_of(raw, "pending_reason") or "pending")
+        case "requires_action":
+            return Accepted(name, "requires_action")
+        case "succeeded":
+            return Succeeded(name, code="succeeded")
+        case "failed":
+            code = text_of(raw, "failure_reason") or "failed"
+            left = succeeded or text_of(raw, "failure_balance_transaction") is not None
+            return (Returned if left else Declined)(code[:100], f"Stripe says that the refund failed: {code}.", name)
+        case "canceled":
+            known = Returned if succeeded else Declined
+            return known("canceled", "The refund was canceled before it was paid.", name)
+    return None
+
+
+def echoed(order: RefundOrder, raw: Any) -> Outcome:
+    """What a refund object means for the order that it must echo."""
+    if not isinstance(raw, dict) or raw.get("object") != "refund" or text_of(raw, "id") is None:
+        return InDoubt("UNREADABLE", "Stripe answered with something that is not a refund.")
+    payments = (text_of(raw, "charge"), text_of(raw, "payment_intent"))
+    held = f"{raw.get('amount')} {raw.get('currency')} of {payments} as {reference_of(raw)}"
+    try:
+        same = money_of(raw) == order.amount
+    except BadObject:
+        same = False
+    if not same or order.payment_reference not in payments or reference_of(raw) != order.reference:
+        said = f"asked for {order.amount} of {order.payment_reference} as {order.reference}, Stripe holds {held}"
+        return InDoubt("ECHO_MISMATCH", f"Stripe holds another refund: {said}."[:500], needs_person=True)
+    outcome = outcome_of(raw, succeeded=order.succeeded)
+    return outcome or InDoubt("UNREADABLE", "Stripe answered with a status that it does not publish.")
+
+
+def among(order: RefundOrder, listed: Any) -> Outcome:
+    """The order's refund in a list of its payment's, by our reference."""
+    found = listed.get("data") if isinstance(listed, dict) else None
+    if not isinstance(found, list) or not isinstance(listed.get("has_more"), bool):
+        return InDoubt("UNREADABLE", "Stripe answered with something that is not a list of refunds.")
+    ours = [raw for raw in found if isinstance(raw, dict) and reference_of(raw) == order.reference]
+    if len(ours) > 1:
+        said = f"Stripe holds {len(ours)} refunds with our reference {order.reference}."
+        return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+    if ours:
+        return echoed(order, ours[0])
+    if listed["has_more"]:
+        return InDoubt("MORE_REFUNDS", f"Ours is not among the payment's newest {len(found)} refunds; there are more.")
+    return Unsent("resource_missing", "None of the payment's refunds has our reference.")
+
+
+def payment_of(raw: Any) -> CapturedPayment:
+    """A charge, or a payment intent with its charge, with all its refunds expanded. Raises BadObject."""
+    charge = raw.get("latest_charge") if isinstance(raw, dict) and raw.get("object") == "payment_intent" else raw
+    if not isinstance(charge, dict) or charge.get("object") != "charge":
+        raise BadObject("it is no charge, and no payment intent with one")
+    refunds = charge.get("refunds")
+    if not isinstance(refunds, dict) or not isinstance(refunds.get("data"), list):
+        raise BadObject("refunds is missing")
+    if refunds.get("has_more") is not False:
+        raise BadObject("refunds.has_more: the payment has more refunds than Stripe tells with it")
+    details = charge.get("payment_method_details")
+    kind = details.get("type") if isinstance(details, dict) else None
+    if kind not in _METHODS:
+        raise BadObject(f"payment_method_details.type {kind!r} is none of {', '.join(_METHODS)}")
+    return CapturedPayment(
+        reference=_needed(raw, "id"),
+        method=_METHODS[kind],
+        amount=money_of(charge, "amount_captured"),
+        captured_at=_moment(charge, "created"),
+        payee_key=None,
+        order_reference=None,
+        refunds=[known_refund(one) for one in refunds["data"]],
+    )
+
+
+def known_refund(raw: Any) -> KnownRefund:
+    """A refund as it is listed. Raises BadObject."""
+    if not isinstance(raw, dict):
+        raise BadObject("refunds has an entry that is not a refund")
+    name = _needed(raw, "id")
+    outcome = outcome_of(raw, succeeded=False)
+    if isinstance(outcome, Returned):
+        outcome = Declined(outcome.code, outcome.message, name)
+    if not isinstance(outcome, Accepted | Succeeded | Declined):
+        raise BadObject(f"status {raw.get('status')!r} is not published")
+    return KnownRefund(
+        reference=reference_of(raw) or name,
+        pse_refund_reference=name,
+        amount=money_of(raw),
+        outcome=outcome,
+        by_bank=False,
+        kind=text_of(raw, "reason") or "refund",
+        requested_at=_moment(raw, "created"),
+        settled_at=None,
+    )
+
+
+def _needed(raw: Mapping[str, Any], name: str) -> str:
+    found = text_of(raw, name)
+    if found is None:
+        raise BadObject(f"{name} is missing or no text")
+    return found
+
+
+def _moment(raw: Mapping[str, Any], name: str) -> datetime:
+    value = raw.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadObject(f"{name} is no Unix time")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadObject(f"{name} {value!r} is no Unix time") from error
+
+
+def scrub(text: str) -> str:
+    """`text` without keys, secrets and personal data."""
+    for pattern, replacement in _SCRUB:
+        text = pattern.sub(replacement, text)
+    return text
