@@ -35,6 +35,7 @@ from domain.pse.vocabulary import (
 )
 from domain.pse.vocabulary import Notice as TellsOfRefund
 from domain.record import Door, Source, record
+from domain.refunds import REFERENCE_LENGTH
 
 JOB: Final = "notice"
 ACTOR: Final = "PSE webhook"
@@ -144,13 +145,18 @@ async def announce(connection: Connection, told: Announced) -> None:
 
 async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
     """Our refund that a notice speaks of: by our reference, then by the PSE's."""
-    if told.reference is not None:
+    if may_be_ours(told.reference):
         refund = await Refund.get_or_none(reference=told.reference, connection_id=connection.id)
         if refund is not None:
             return refund
     if told.pse_refund_reference is None:
         return None
     return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
+
+
+def may_be_ours(reference: str | None) -> bool:
+    """Whether we could have made it: the database is asked for nothing that its column cannot hold."""
+    return reference is not None and len(reference) <= REFERENCE_LENGTH
 
 
 async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
@@ -244,7 +250,9 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
 
 
 async def _ours(payment: Payment, known: KnownRefund) -> Refund | None:
-    refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
+    refund = None
+    if may_be_ours(known.reference):
+        refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
     if refund is None and known.pse_refund_reference is not None:
         query = Refund.filter(payment_id=payment.id, pse_refund_reference=known.pse_refund_reference)
         refund = await query.first()

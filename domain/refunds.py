@@ -28,7 +28,7 @@ CANCEL: Final = "refundCancel"
 JOB: Final = "refund"
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
-_REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
+REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ async def _insert(
 
 def new_reference() -> str:
     """Our reference and idempotency key at every PSE, for life: 20 random characters [0-9a-z]."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_REFERENCE_LENGTH))
+    return "".join(secrets.choice(_ALPHABET) for _ in range(REFERENCE_LENGTH))
 
 
 async def cancel(

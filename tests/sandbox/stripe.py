@@ -60,7 +60,7 @@ class StripeServer(PseServer):
 
     def __init__(self, books: Books) -> None:
         super().__init__(books)
-        self._replays: dict[str, tuple[bytes, Response]] = {}
+        self._replays: dict[str, tuple[list[tuple[str, str]], Response]] = {}
         self._runs: dict[str, dict[str, Any]] = {}
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
@@ -126,16 +126,17 @@ class StripeServer(PseServer):
         self.note("POST", payment.reference if payment else "", form.get("metadata[estorno_reference]"), raw)
         mood = self.mood_of(payment)
         key = request.headers.get("idempotency-key")
-        return await self.by_mood(mood, lambda: self._once(key, raw, lambda: self._create(mood, payment, form)))
+        return await self.by_mood(mood, lambda: self._once(key, form, lambda: self._create(mood, payment, form)))
 
-    def _once(self, key: str | None, raw: bytes, make: Callable[[], Response]) -> Response:
+    def _once(self, key: str | None, form: httpx.QueryParams, make: Callable[[], Response]) -> Response:
         if key is None:
             return make()
+        asked = sorted(form.multi_items())
         if key not in self._replays:
-            self._replays[key] = (raw, make())
+            self._replays[key] = (asked, make())
             return self._replays[key][1]
         before, answer = self._replays[key]
-        if before != raw:
+        if before != asked:
             said = "Keys for idempotent requests can only be used with the same parameters they were first used with."
             return error(400, "idempotency_error", said)
         answer.headers["idempotent-replayed"] = "true"

@@ -1,0 +1,160 @@
+"""Stripe's nights and webhooks, against its sandbox over real HTTP."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain import invariants, ledger
+from domain.lifecycle import Account, State
+from domain.models import Call, Finding, LedgerEntry, Notice, Payment, Refund
+from domain.pse.vocabulary import Method
+from jobs import reconciliation
+from jobs.http import sender
+from tests.conftest import Database
+from tests.factories import a_payment, a_refund
+from tests.sandbox.client import SandboxClient
+from tests.sandbox.stripe import signed
+from tests.world import World, a_shop_at, listening, quick_settings
+
+
+@pytest.fixture
+async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
+    settings, at_stripe = quick_settings(), sandbox.at("stripe")
+    shop = await a_shop_at(at_stripe)
+    async with (
+        sender(settings.secret_key, settings.send_limit_seconds) as sending,
+        listening(at_stripe, shop, settings) as known,
+    ):
+        yield World(shop, at_stripe, sending, known)
+
+
+async def _night(world: World) -> None:
+    today = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
+    run = await reconciliation.run(world.shop.connection.id, today, world.sender)
+    assert (run.state, run.error) == ("COMPLETED", None)
+
+
+async def test_a_night_proves_what_was_paid_what_left_and_what_came_back(world: World) -> None:
+    paid, gone, back = await world.payment(), await world.payment(), await world.payment()
+    by_charge = await world.payment(method=Method.CARD)
+    await world.finish(await a_refund(world.shop, gone, 6_000))
+    await world.finish(await a_refund(world.shop, by_charge, 1_000))
+    returned = await world.finish(await a_refund(world.shop, back, 4_000))
+    await world.sandbox.post("give-back", payment=back.pse_reference, refund=await world.name_of(back))
+    await world.finish(returned, wait_for=State.RETURNED)
+    await _night(world)
+    log = await world.sandbox.get("log")
+    balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}
+    assert balances[Account.PSE_BALANCE] == log["balance"] - log["opening"]
+    assert balances.get(Account.PSE_CLEARING, 0) == 0
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+    assert await world.sandbox.paid(paid.pse_reference) == 0
+    entries = await LedgerEntry.all().count()
+    await _night(world)
+    assert await LedgerEntry.all().count() == entries
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+
+
+async def test_a_payment_that_is_known_by_its_charge_is_found_in_the_report(world: World) -> None:
+    reference = await world.sandbox.capture(10_000, method="CARD", currency="MXN")
+    intent = await world.sandbox.http.get(
+        f"{world.sandbox.url}/stripe/v1/payment_intents/{reference}",
+        headers={"Authorization": "Bearer sk_test_sandbox"},
+    )
+    charge = intent.json()["latest_charge"]
+    payment = await a_payment(world.shop, reference=charge, method=Method.CARD, currency="MXN")
+    refund = await world.finish(await a_refund(world.shop, payment, 3_000))
+    assert refund.state is State.SUCCEEDED
+    assert await world.sandbox.paid(reference) == 3_000
+    await _night(world)
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+
+
+async def test_a_refund_made_in_the_dashboard_is_booked_once_and_found(world: World) -> None:
+    payment = await world.payment()
+    await _made_elsewhere(world, payment, 2_500)
+    while not await Notice.all().count():
+        await world.apply_notices()
+    await world.apply_notices()
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 2_500
+    await _night(world)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 2_500
+    assert await Finding.filter(kind="MISSING_IN_LEDGER").count() == 1
+    assert await invariants.check() == []
+
+
+async def _made_elsewhere(world: World, payment: Payment, amount: int) -> None:
+    answer = await world.sandbox.http.post(
+        f"{world.sandbox.url}/stripe/v1/refunds",
+        data={"payment_intent": payment.pse_reference, "amount": str(amount)},
+        headers={"Authorization": "Bearer sk_test_sandbox"},
+    )
+    answer.raise_for_status()
+
+
+async def _hear(world: World, refund: Refund, status: str, **more: Any) -> None:
+    """An event about the refund, signed as Stripe signs, through the front door."""
+    payment = await Payment.get(id=refund.payment_id)
+    about = {
+        "id": refund.pse_refund_reference,
+        "object": "refund",
+        "amount": refund.amount,
+        "currency": refund.currency.lower(),
+        "charge": "ch_1",
+        "payment_intent": payment.pse_reference,
+        "metadata": {"estorno_reference": refund.reference},
+        "status": status,
+        **more,
+    }
+    body = json.dumps({"id": f"evt_{status}", "type": "refund.updated", "data": {"object": about}}).encode()
+    url = world.settings.webhook_url(world.shop.connection.id)
+    assert url is not None
+    heard = await world.sandbox.http.post(url, content=body, headers=signed(body))
+    assert heard.status_code < 300
+    await world.apply_notices()
+
+
+async def test_events_in_the_wrong_order_do_no_harm(world: World) -> None:
+    payment = await world.payment("pending")
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    assert refund.state is State.PENDING
+    await _hear(world, refund, "succeeded")
+    await _hear(world, refund, "pending", pending_reason="processing")
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+
+
+async def test_success_that_is_heard_after_its_failure_does_not_pay_twice(world: World) -> None:
+    payment = await world.payment("pending")
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    await _hear(world, refund, "failed", failure_reason="declined", failure_balance_transaction="txn_1")
+    await _hear(world, refund, "succeeded")
+    assert (await Refund.get(id=refund.id)).state is State.RETURNED
+    await payment.refresh_from_db()
+    assert (payment.refunded, payment.reserved, payment.taken_by_bank) == (0, 0, 0)
+    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+
+
+async def test_an_event_that_names_another_amount_is_a_persons_to_sort_out(world: World) -> None:
+    payment = await world.payment("pending")
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    await _hear(world, refund, "succeeded", amount=4_001)
+    found = await Refund.get(id=refund.id)
+    assert found.state is State.PENDING
+    assert found.needs_person_since is not None
+
+
+async def test_no_secret_is_in_the_log_of_calls(world: World) -> None:
+    payment = await world.payment()
+    await world.finish(await a_refund(world.shop, payment, 4_000))
+    await _night(world)
+    calls = await Call.all()
+    assert {call.purpose for call in calls} >= {"REFUND", "REPORT"}
+    for call in calls:
+        assert "sk_test_sandbox" not in f"{call.url} {call.headers} {call.body}"
