@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from domain.pse.vocabulary import Method
 from tests.sandbox import ebanx
+from tests.sandbox.conekta_key import PUBLIC_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,13 @@ ACCOUNTS: Mapping[str, Account] = {
         currency="MXN",
         client_id="acct_sandbox",
         secrets={"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
+    ),
+    "conekta": Account(
+        path="/conekta",
+        method=Method.CARD,
+        currency="MXN",
+        client_id="company_sandbox",
+        secrets={"api_key": "key_sandbox", "webhook_public_key": PUBLIC_KEY},
     ),
     "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

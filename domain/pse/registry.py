@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.pse.capabilities import Capability
+from domain.pse.conekta import Conekta
 from domain.pse.connector import Connector
 from domain.pse.dlocal import DLocal
 from domain.pse.ebanx import Ebanx
@@ -50,5 +51,5 @@ def capability(name: str, method: Method) -> Capability:
         raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
 
 
-for _made in (DLocal(), Ebanx(), Pix(), Stripe()):
+for _made in (Conekta(), DLocal(), Ebanx(), Pix(), Stripe()):
     register(_made)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, dlocal, ebanx, lab, pix, stripe
+from tests.sandbox import admin, conekta, dlocal, ebanx, lab, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
@@ -18,6 +18,7 @@ PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
     (dlocal.DLocalServer, "dlocal", None),
     (ebanx.EbanxServer, "ebanx", None),
     (stripe.StripeServer, "stripe", None),
+    (conekta.ConektaServer, "conekta", None),
     (lab.LabServer, "lab", None),
 ]
 
