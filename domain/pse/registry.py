@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from domain.pse.adyen import Adyen
 from domain.pse.capabilities import Capability
 from domain.pse.conekta import Conekta
 from domain.pse.connector import Connector
@@ -51,5 +52,5 @@ def capability(name: str, method: Method) -> Capability:
         raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
 
 
-for _made in (Conekta(), DLocal(), Ebanx(), Pix(), Stripe()):
+for _made in (Adyen(), Conekta(), DLocal(), Ebanx(), Pix(), Stripe()):
     register(_made)
