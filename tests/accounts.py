@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.pse.vocabulary import Method
+from tests.sandbox import adyen
 from tests.sandbox import ebanx
 from tests.sandbox.conekta_key import PUBLIC_KEY
 
@@ -23,6 +24,19 @@ class Account:
 
 
 ACCOUNTS: Mapping[str, Account] = {
+    "adyen": Account(
+        path=adyen.PREFIX,
+        method=Method.PIX,
+        currency="BRL",
+        client_id=adyen.ACCOUNT,
+        secrets={
+            "api_key": adyen.API_KEY,
+            "hmac_key": adyen.HMAC_KEY,
+            "report_user": adyen.REPORT_USER,
+            "report_password": adyen.REPORT_PASSWORD,
+        },
+        report_path=f"{adyen.REPORTS}/{adyen.ACCOUNT}",
+    ),
     "pix": Account(
         path="/pix/v2",
         method=Method.PIX,

@@ -34,6 +34,7 @@ from domain.pse.vocabulary import (
 )
 
 _ACCESS: Final = (401, 403)
+_BARE: Final = {401: "HTTP_401", 403: "HTTP_403"}
 _IN_PROGRESS: Final = "704"
 # What no log may keep: names of JSON fields and parameters, also behind a prefix such as `additionalData.`.
 _HIDDEN: Final = (
@@ -170,11 +171,12 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _error(response: httpx.Response) -> tuple[str, str, bool]:
-    """The errorCode (else the status), its words, and whether it is Adyen's own ServiceError that says so."""
+    """The errorCode (else a name of the status), its words, and whether it is Adyen's own ServiceError that says so."""
     answer = _json(response)
     code = answer.get("errorCode") if isinstance(answer, dict) else None
     if not isinstance(code, str) or not code:
-        return f"HTTP_{response.status_code}", f"Adyen answered {response.status_code} without an errorCode.", False
+        bare = _BARE.get(response.status_code, "HTTP_5XX" if response.status_code >= 500 else "UNREADABLE")
+        return bare, f"Adyen answered {response.status_code} without an errorCode.", False
     said = f"{answer.get('message') or 'Adyen gives no message.'} ({answer.get('errorType')})"
     return code[:100], said[:500], True
 

@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, conekta, dlocal, ebanx, lab, pix, stripe
+from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
 # Each PSE's server, and how long after its capture it lets a payment be refunded (None: no limit is published).
 PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
+    (adyen.AdyenServer, "adyen", None),
     (pix.PixServer, "pix", pix.WINDOW_DAYS),
     (dlocal.DLocalServer, "dlocal", None),
     (ebanx.EbanxServer, "ebanx", None),

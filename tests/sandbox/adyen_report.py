@@ -1,0 +1,104 @@
+"""Adyen's settlement details report, made of the sandbox's own movements of money: a batch from payout to payout."""
+
+import csv
+import io
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from tests.sandbox.books import Books, Movement
+
+COMPANY = "EstornoTest"
+_HEADER = (
+    "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,"
+    "Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,"
+    "Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),"
+    "Payment Method Variant,Modification Merchant Reference,Batch Number,"
+    "Reserved4,Reserved5,Reserved6,Reserved7,Reserved8,Reserved9,Reserved10"
+)
+_BRT = timezone(timedelta(hours=-3))
+_TYPES = {"CAPTURE": "Settled", "REFUND": "Refunded", "RETURN": "RefundedReversed"}
+_COMMISSION_PERCENT = 1
+_TRANSACTION_FEE = Decimal("0.10")  # of each capture, on one Fee row at the end of the batch
+_NO_DECIMALS = ("CLP", "PYG")
+
+
+class Batches:
+    """`files`: the closed batches by name."""
+
+    def __init__(self, books: Books, account: str) -> None:
+        self.files: dict[str, bytes] = {}
+        self._books = books
+        self._account = account
+        self._told = 0
+
+    def close(self, now: datetime) -> str:
+        """Everything since the last batch, its fees, and the payout of what is left: the name of its report."""
+        number = len(self.files) + 1
+        fresh = self._books.log[self._told :]
+        self._told = len(self._books.log)
+        rows = [self._row(movement) for movement in fresh]
+        for currency in sorted({movement.currency for movement in fresh}):
+            rows += self._closing(currency, rows, number, now)
+        name = f"settlement_detail_report_batch_{number}.csv"
+        self.files[name] = _written([{**row, "Batch Number": str(number)} for row in rows])
+        return name
+
+    def _row(self, movement: Movement) -> dict[str, str]:
+        payment = self._books.payments[movement.payment]
+        refund = payment.refunds[movement.refund] if movement.refund else None
+        comes_in = movement.kind != "REFUND"
+        gross = Decimal(movement.amount).scaleb(0 if movement.currency in _NO_DECIMALS else -2)
+        fee = (
+            (gross * _COMMISSION_PERCENT / 100).quantize(Decimal("0.01")) if movement.kind == "CAPTURE" else Decimal(0)
+        )
+        reference = refund.facts["reference"] if refund else payment.order
+        return {
+            **self._base(datetime.fromisoformat(movement.at), _TYPES[movement.kind], movement.currency),
+            "Psp Reference": payment.reference,
+            "Merchant Reference": payment.order or "",
+            "Payment Method": payment.method.lower(),
+            "Modification Reference": refund.id if refund else payment.reference,
+            "Gross Credit (GC)" if comes_in else "Gross Debit (GC)": f"{gross:.2f}",
+            "Exchange Rate": "1",
+            "Net Credit (NC)" if comes_in else "Net Debit (NC)": f"{gross - fee:.2f}",
+            "Commission (NC)": f"{fee:.2f}" if fee else "",
+            "Payment Method Variant": payment.method.lower(),
+            "Modification Merchant Reference": reference or "",
+        }
+
+    def _base(self, at: datetime, kind: str, currency: str) -> dict[str, str]:
+        return {
+            "Company Account": COMPANY,
+            "Merchant Account": self._account,
+            "Creation Date": f"{at.astimezone(_BRT):%Y-%m-%d %H:%M:%S}",
+            "TimeZone": "BRT",
+            "Type": kind,
+            "Gross Currency": currency,
+            "Net Currency": currency,
+        }
+
+    def _closing(self, currency: str, rows: list[dict[str, str]], number: int, now: datetime) -> list[dict[str, str]]:
+        """The fees and the payout; a batch that is owed to Adyen is not paid out."""
+        own = [row for row in rows if row["Net Currency"] == currency]
+        fees = _TRANSACTION_FEE * sum(row["Type"] == "Settled" for row in own)
+        fee = {**self._base(now, "Fee", currency), "Modification Reference": f"Transaction Fees {now:%B %Y}"}
+        made = [{**fee, "Net Debit (NC)": f"{fees:.2f}"}] if fees else []
+        left = sum((_net(row) for row in (*own, *made)), Decimal(0))
+        if left > 0:
+            words = f"TX{number:010}XT batch {number}, {self._account} batch {number}, {self._account}"
+            payout = {**self._base(now, "MerchantPayout", currency), "Modification Reference": words}
+            made.append({**payout, "Net Debit (NC)": f"{left:.2f}"})
+        return made
+
+
+def _net(row: dict[str, str]) -> Decimal:
+    return Decimal(row.get("Net Credit (NC)") or 0) - Decimal(row.get("Net Debit (NC)") or 0)
+
+
+def _written(rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _HEADER.split(","), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
