@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.pse.vocabulary import Method
-from tests.sandbox import adyen
-from tests.sandbox import ebanx
+from tests.sandbox import adyen, ebanx
 from tests.sandbox.conekta_key import PUBLIC_KEY
 
 

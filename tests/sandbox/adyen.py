@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.adyen_report import Batches
 from tests.sandbox.books import Books, Payment, Refund, Refused
-from tests.sandbox.server import Hook, Mood, PseServer, deliver
+from tests.sandbox.server import Hook, Mood, PseServer
 
 PREFIX = "/adyen/v72"
 REPORTS = "/adyen/reports/download/MerchantAccount"
@@ -219,7 +219,7 @@ class AdyenServer(PseServer):
 
     def _announce(self, names: list[str]) -> None:
         for url in set(self.webhooks.values()):
-            self.spawn(deliver(posted(url, [self.announcement(name) for name in names])))
+            self.spawn(self.deliver(posted(url, [self.announcement(name) for name in names])))
 
     async def report(self, request: Request) -> Response:
         self.note(request.method, "", request.path_params["name"])

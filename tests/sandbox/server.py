@@ -196,11 +196,7 @@ class PseServer(ABC):
             return
         held, self._held = self._held, []
         for hook in (*made, *held):
-<<<<<<< HEAD
-            self.spawn(self._post(hook, float(mood.get("seconds", 0)) if mood["name"] == "late" else 0))
-=======
-            self.spawn(deliver(hook, float(mood.get("seconds", 0)) if mood["name"] == "late" else 0))
->>>>>>> de2ab6d (sandbox: be Adyen: received, told by signed webhooks, settled in batches)
+            self.spawn(self.deliver(hook, float(mood.get("seconds", 0)) if mood["name"] == "late" else 0))
 
     def later(self, seconds: float, what: Callable[[], object]) -> None:
         async def wait() -> None:
@@ -214,8 +210,8 @@ class PseServer(ABC):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-<<<<<<< HEAD
-    async def _post(self, hook: Hook, seconds: float) -> None:
+    async def deliver(self, hook: Hook, seconds: float = 0) -> None:
+        """Post a webhook after so many seconds, a few times until it is taken."""
         await asyncio.sleep(seconds)
         async with httpx.AsyncClient(timeout=10) as client:
             for attempt in range(_WEBHOOK_TRIES):
@@ -226,17 +222,3 @@ class PseServer(ABC):
                 except httpx.HTTPError:
                     pass
                 await asyncio.sleep(0.5 * 2**attempt)
-=======
-
-async def deliver(hook: Hook, seconds: float = 0) -> None:
-    """Post a webhook after so many seconds, a few times until it is taken."""
-    await asyncio.sleep(seconds)
-    async with httpx.AsyncClient(timeout=10) as client:
-        for attempt in range(_WEBHOOK_TRIES):
-            try:
-                if (await client.post(hook.url, content=hook.body, headers=dict(hook.headers))).status_code < 300:
-                    return
-            except httpx.HTTPError:
-                pass
-            await asyncio.sleep(0.5 * 2**attempt)
->>>>>>> de2ab6d (sandbox: be Adyen: received, told by signed webhooks, settled in batches)
