@@ -71,5 +71,15 @@ ACCOUNTS: Mapping[str, Account] = {
         client_id="company_sandbox",
         secrets={"api_key": "key_sandbox", "webhook_public_key": PUBLIC_KEY},
     ),
+    "mercadopago": Account(
+        path="/mercadopago",
+        method=Method.PIX,
+        currency="BRL",
+        client_id="810882223",
+        secrets={
+            "access_token": "TEST-4108235760128417-112312-sandbox-access-token",
+            "webhook_secret": "mercadopago-webhook-secret-of-the-sandbox",
+        },
+    ),
     "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

@@ -9,6 +9,7 @@ from domain.pse.conekta import Conekta
 from domain.pse.connector import Connector
 from domain.pse.dlocal import DLocal
 from domain.pse.ebanx import Ebanx
+from domain.pse.mercadopago import MercadoPago
 from domain.pse.pix import Pix
 from domain.pse.stripe import Stripe
 from domain.pse.vocabulary import Method
@@ -52,5 +53,5 @@ def capability(name: str, method: Method) -> Capability:
         raise UnknownMethod(f"{name} does not take {method}; it takes {', '.join(sorted(able))}.") from None
 
 
-for _made in (Adyen(), Conekta(), DLocal(), Ebanx(), Pix(), Stripe()):
+for _made in (Adyen(), Conekta(), DLocal(), Ebanx(), MercadoPago(), Pix(), Stripe()):
     register(_made)

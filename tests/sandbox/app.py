@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, pix, stripe
+from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, mercadopago, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
 
@@ -21,6 +21,7 @@ PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
     (stripe.StripeServer, "stripe", None),
     (conekta.ConektaServer, "conekta", None),
     (lab.LabServer, "lab", None),
+    (mercadopago.MercadoPagoServer, "mercadopago", mercadopago.WINDOW_DAYS),
 ]
 
 
