@@ -119,12 +119,37 @@ def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame
             for effect in (Effect.RETURN, Effect.REFUND)
         }
     )
+<<<<<<< HEAD
     parts = [named.filter(~unnamed)]
     for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
         spoken_for = [*taken[effect.value], *named.filter(condition)["refund_id"].drop_nulls()]
         free = refunds.filter(~pl.col("refund_id").is_in(spoken_for) & _may_have(effect))
         parts.append(_paired(named.filter(unnamed & condition), free))
+=======
+    seen = named if settled is None else _seen_before(named, settled)
+    open_ = pl.col("by_amount") & pl.col("refund_id").is_null()
+    parts = [seen.filter(~open_)]
+    for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
+        free = refunds.filter(~pl.col("refund_id").is_in(taken[effect.value]) & _may_have(effect))
+        parts.append(_paired(seen.filter(open_ & condition), free))
+>>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
     return pl.concat(parts)
+
+
+def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """Lines that another valid report has, too: they are about the same refund as there."""
+    known = settled.filter(pl.col("settled_refund_id").is_not_null()).select(
+        pl.col("settled_payment_id").alias("payment_id"),
+        pl.col("settled_reference").alias("reference"),
+        pl.col("settled_refund_id").alias("_seen"),
+    )
+    return (
+        named.join(known.unique(["payment_id", "reference"]), on=["payment_id", "reference"], how="left")
+        .with_columns(
+            pl.when(pl.col("by_amount")).then(pl.coalesce("refund_id", "_seen")).otherwise(pl.col("refund_id"))
+        )
+        .drop("_seen")
+    )
 
 
 def _may_have(effect: Effect) -> pl.Expr:
@@ -160,7 +185,10 @@ def key() -> pl.Expr:
 
 def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The matched lines with `effect`, given what other valid reports have settled already."""
-    wide = settled.with_columns(pl.lit(True).alias("_yes")).pivot(
+    # Lines that name no refund have other names for its leaving and its return: both are known by our refund.
+    ours = settled.filter(pl.col("settled_refund_id").is_not_null())
+    both = pl.concat([settled, ours.with_columns(pl.col("settled_refund_id").alias("settled_reference"))])
+    wide = both.with_columns(pl.lit(True).alias("_yes")).pivot(
         on="settled_effect",
         on_columns=[effect.value for effect in Effect],
         index=["settled_payment_id", "settled_reference"],
@@ -168,8 +196,9 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
         aggregate_function="first",
     )
     known = wide.rename({effect.value: f"_{effect}" for effect in Effect})
+    by_amount = pl.col("by_amount") & pl.col("refund_id").is_not_null()
     joined = (
-        matched.with_columns(key().alias("_key"))
+        matched.with_columns(pl.when(by_amount).then(pl.col("refund_id")).otherwise(key()).alias("_key"))
         .join(
             known,
             left_on=["payment_id", "_key"],

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, payments, reconciliation, schedules
+from domain import bell, calls, findings, reconciliation, schedules, taken
 from domain.connections import credentials_of, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -241,10 +241,9 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
     found = [(known, await _ours(payment, known)) for known in listed]
     if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
         return False
+    await taken.from_listing(payment, [known for known, refund in found if refund is None], cause)
     for known, refund in found:
-        if refund is None:
-            await payments.book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
-        else:
+        if refund is not None:
             await _take_in(refund, known, cause)
     return True
 

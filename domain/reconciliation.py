@@ -7,7 +7,11 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
+<<<<<<< HEAD
 from domain import findings, mismatches, payments, seals, settlements
+=======
+from domain import findings, mismatches, payments, settlements, taken
+>>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -110,8 +114,12 @@ async def _reconcile(
 ) -> dict[str, Any]:
     request_id = f"reconciliation-{run.id}"
     cause = Cause(request_id, ACTOR)
+<<<<<<< HEAD
     await _enter(connection, run, await _match(connection, file, lines), cause)
     crash_here("reconcile.entered")
+=======
+    await _enter(connection, run, file, await _match(connection, file, lines), cause)
+>>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
     async with transaction():
         await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         # Matched again, because what was entered has moved states.
@@ -138,12 +146,18 @@ async def _match_and_settled(
     return match(lines, ours, refunds, settled), settled
 
 
-async def _enter(connection: Connection, run: ReconciliationRun, matched: pl.DataFrame, cause: Cause) -> None:
+async def _enter(
+    connection: Connection, run: ReconciliationRun, file: ReportFile, matched: pl.DataFrame, cause: Cause
+) -> None:
     """What the books do not know goes through the one door, line by line: only what differs, not the report."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
-    for row in refund_lines.filter(pl.col("refund_id").is_null()).iter_rows(named=True):
+    turn = pl.int_range(1, pl.len() + 1).over("by_amount", "state", "payment_id", "amount").alias("turn")
+    for row in refund_lines.filter(pl.col("refund_id").is_null()).with_columns(turn).iter_rows(named=True):
         payment = await Payment.get(id=row["payment_id"])
-        await payments.book_taken(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+        if row["by_amount"]:
+            await taken.from_line(payment, _known(row), file.name, row["turn"], cause)
+        else:
+            await payments.book_taken(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
         if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))
@@ -180,7 +194,7 @@ def _known(row: dict[str, Any]) -> KnownRefund:
     outcome = _outcome({**row, "refund_state": None, "state": "FAILED" if row["state"] == "RETURNED" else row["state"]})
     assert isinstance(outcome, Accepted | Succeeded | Declined), "Without a state of ours nothing can come back."
     return KnownRefund(
-        reference=row["reference"] or row["pse_refund_reference"],
+        reference=(taken.BY_AMOUNT if row["by_amount"] else "") + (row["reference"] or row["pse_refund_reference"]),
         pse_refund_reference=row["pse_refund_reference"],
         amount=Money(row["amount"], row["currency"]),
         outcome=outcome,

@@ -209,8 +209,8 @@ async def _void_orphaned_returns(connection: Connection) -> list[Batch]:
     return await _void(
         "effect IN ('RETURN', 'TAKEN_BACK') AND report_id IN (SELECT id FROM reports WHERE connection_id = $1) "
         "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
-        "  AND coalesce(out.reference, out.pse_refund_reference) = "
-        "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference) AND out.voided_at IS NULL "
+        "  AND (out.refund_id = settlement_lines.refund_id OR coalesce(out.reference, out.pse_refund_reference) = "
+        "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference)) AND out.voided_at IS NULL "
         "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)",
         [connection.id],
     )

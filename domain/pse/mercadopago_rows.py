@@ -61,7 +61,7 @@ def made_reference() -> pl.Expr:
     """
     turn = pl.int_range(pl.len()).over("type", "state", "payment_reference", "booked_at", "amount") + 1
     return pl.format(
-        "line/{}/{}/{}", pl.col("booked_at").dt.strftime("%Y%m%dT%H%M%S%.6fZ"), pl.col("amount"), turn.cast(pl.String)
+        "{}/{}/{}", pl.col("booked_at").dt.strftime("%Y%m%dT%H%M%S%.6fZ"), pl.col("amount"), turn.cast(pl.String)
     )
 
 

@@ -1,0 +1,159 @@
+"""The night of a Mercado Pago account: its release report, whose lines name the payment and never the refund."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain import invariants, ledger
+from domain.findings import FindingKind
+from domain.lifecycle import Account, State
+from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
+from jobs import reconciliation
+from jobs.http import sender
+from tests.conftest import Database
+from tests.factories import OwnerRows, a_refund
+from tests.sandbox.client import SandboxClient
+from tests.world import World, a_shop_at, listening, quick_settings
+
+TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
+TOMORROW = TODAY + timedelta(days=1)
+
+
+@pytest.fixture
+async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
+    settings = quick_settings()
+    at_pse = sandbox.at("mercadopago")
+    shop = await a_shop_at(at_pse)
+    async with (
+        sender(settings.secret_key, settings.send_limit_seconds) as sending,
+        listening(at_pse, shop, settings) as known,
+    ):
+        yield World(shop, at_pse, sending, known)
+
+
+async def _night(world: World) -> ReconciliationRun:
+    run = await reconciliation.run(world.shop.connection.id, TODAY, world.sender)
+    assert (run.state, run.error) == ("COMPLETED", None)
+    assert await invariants.check() == []
+    return run
+
+
+async def _balances_agree(world: World) -> None:
+    """What the report has proven is what the sandbox's own log says, and nothing is left unproven."""
+    balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}
+    log = await world.sandbox.get("log")
+    assert balances[Account.PSE_BALANCE] == log["balance"] - log["opening"]
+    assert balances.get(Account.PSE_CLEARING, 0) == 0
+
+
+async def _kinds() -> list[str]:
+    return sorted(row.kind for row in await Finding.filter(resolved_at=None))
+
+
+async def _counts() -> tuple[int, ...]:
+    return (
+        await LedgerEntry.all().count(),
+        await SettlementLine.all().count(),
+        await Report.all().count(),
+        await Finding.all().count(),
+    )
+
+
+async def test_a_night_proves_what_left_and_a_repeated_one_changes_nothing(world: World) -> None:
+    payment = await world.payment(amount=10_000)
+    for amount in (2_500, 2_500, 1_000):
+        await world.finish(await a_refund(world.shop, payment, amount))
+    run = await _night(world)
+    assert run.manifest["matched_refunds"] == 3
+    assert "available_balance" in run.manifest["completeness"]
+    await _balances_agree(world)
+    before = await _counts()
+    assert (await _night(world)).times == 2
+    assert (await _counts(), await _kinds()) == (before, [])
+
+
+async def test_a_report_that_takes_its_time_is_waited_for(world: World) -> None:
+    await world.sandbox.post("report-polls", polls=2)
+    payment = await world.payment(amount=10_000)
+    await world.finish(await a_refund(world.shop, payment, 2_500))
+    assert (await _night(world)).manifest["matched_refunds"] == 1
+
+
+async def test_a_report_proves_a_refund_that_is_still_in_doubt(world: World) -> None:
+    payment = await world.payment("lost_answer")
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    assert refund.state is State.SUBMITTED
+    await _night(world)
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    await _balances_agree(world)
+    assert await _kinds() == []
+
+
+async def test_money_that_came_back_is_returned_and_proven_whatever_night_tells(world: World) -> None:
+    payment = await world.payment(amount=10_000)
+    refund = await world.finish(await a_refund(world.shop, payment, 4_000))
+    await world.finish(await a_refund(world.shop, payment, 4_000))
+    await _night(world)
+    await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund.pse_refund_reference)
+    await world.finish(refund, wait_for=State.RETURNED)
+    await _night(world)
+    await _balances_agree(world)
+    await _night(world)
+    await _balances_agree(world)
+    assert await _kinds() == []
+
+
+async def test_money_that_came_back_on_another_day_is_proven_by_that_days_report(
+    world: World, owner_rows: OwnerRows
+) -> None:
+    payment = await world.payment(amount=10_000)
+    refund = await world.finish(await a_refund(world.shop, payment, 4_000))
+    await _night(world)
+    await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund.pse_refund_reference)
+    await world.finish(refund, wait_for=State.RETURNED)
+    # Another report has the return, and once more what the first one told.
+    await owner_rows("UPDATE reports SET name = 'release-of-another-day.csv'")
+    await _night(world)
+    lines = await SettlementLine.filter(voided_at=None, refund_id=refund.id).order_by("id")
+    assert [line.effect for line in lines] == ["REFUND", "NONE", "RETURN"]
+    await _balances_agree(world)
+
+
+@pytest.mark.parametrize("first", ["webhook", "report"])
+async def test_a_refund_of_the_panel_is_booked_once_whoever_tells_it_first(world: World, first: str) -> None:
+    payment = await world.payment(amount=10_000, webhook_moods=[{"name": "ok"}] if first == "webhook" else [])
+    if first == "report":
+        await world.sandbox.post("webhooks", key="sp@loja", url=_address(world), times=0)
+    for _ in range(2):
+        await world.sandbox.post("panel-refund", payment=payment.pse_reference, amount=3_000)
+    if first == "webhook":
+        await _until_taken(world, payment, 6_000)
+        await _night(world)
+    else:
+        await _night(world)
+        await world.sandbox.post("webhooks", key="sp@loja", url=_address(world), times=1)
+        await world.sandbox.post("panel-refund", payment=payment.pse_reference, amount=1_000)
+        await _until_taken(world, payment, 7_000)
+    await _night(world)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == await world.sandbox.paid(payment.pse_reference)
+    await _balances_agree(world)
+    assert set(await _kinds()) == {FindingKind.MISSING_IN_LEDGER}
+
+
+def _address(world: World) -> str:
+    address = world.settings.webhook_url(world.shop.connection.id)
+    assert address is not None
+    return address
+
+
+async def _until_taken(world: World, payment: Payment, amount: int) -> None:
+    for _ in range(200):
+        await world.apply_notices()
+        if (await Payment.get(id=payment.id)).taken_by_bank == amount:
+            return
+        await asyncio.sleep(0.03)
+    raise AssertionError("No webhook told of it.")
