@@ -119,20 +119,12 @@ def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame
             for effect in (Effect.RETURN, Effect.REFUND)
         }
     )
-<<<<<<< HEAD
-    parts = [named.filter(~unnamed)]
-    for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
-        spoken_for = [*taken[effect.value], *named.filter(condition)["refund_id"].drop_nulls()]
-        free = refunds.filter(~pl.col("refund_id").is_in(spoken_for) & _may_have(effect))
-        parts.append(_paired(named.filter(unnamed & condition), free))
-=======
     seen = named if settled is None else _seen_before(named, settled)
-    open_ = pl.col("by_amount") & pl.col("refund_id").is_null()
-    parts = [seen.filter(~open_)]
+    parts = [seen.filter(~unnamed)]
     for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
-        free = refunds.filter(~pl.col("refund_id").is_in(taken[effect.value]) & _may_have(effect))
-        parts.append(_paired(seen.filter(open_ & condition), free))
->>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
+        spoken_for = [*taken[effect.value], *seen.filter(condition)["refund_id"].drop_nulls()]
+        free = refunds.filter(~pl.col("refund_id").is_in(spoken_for) & _may_have(effect))
+        parts.append(_paired(seen.filter(unnamed & condition), free))
     return pl.concat(parts)
 
 

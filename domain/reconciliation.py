@@ -7,11 +7,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-<<<<<<< HEAD
-from domain import findings, mismatches, payments, seals, settlements
-=======
-from domain import findings, mismatches, payments, settlements, taken
->>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
+from domain import findings, mismatches, payments, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -114,12 +110,8 @@ async def _reconcile(
 ) -> dict[str, Any]:
     request_id = f"reconciliation-{run.id}"
     cause = Cause(request_id, ACTOR)
-<<<<<<< HEAD
-    await _enter(connection, run, await _match(connection, file, lines), cause)
-    crash_here("reconcile.entered")
-=======
     await _enter(connection, run, file, await _match(connection, file, lines), cause)
->>>>>>> 1365d9f (reconciliation: book once what a listing and a nameless line both tell, and prove nameless returns)
+    crash_here("reconcile.entered")
     async with transaction():
         await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         # Matched again, because what was entered has moved states.
