@@ -19,6 +19,7 @@ def run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
         settings = settings.with_(
             host="127.0.0.1", port=_demo_port(settings), log_format="console", introspection=True, sweep_seconds=1.0
         )
+        settings = settings.with_(public_url=settings.public_url or f"http://{settings.host}:{settings.port}")
     configure(settings)
     commands.check_port(settings.host, settings.port)
     with up.only_one(settings.home):

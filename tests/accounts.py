@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.pse.vocabulary import Method
 from tests.sandbox import adyen, ebanx
 from tests.sandbox.conekta_key import PUBLIC_KEY
 
@@ -13,7 +12,7 @@ class Account:
     """`path` and `token_path` are behind the sandbox's address; `secrets` as the connector wants them."""
 
     path: str
-    method: Method
+    method: str  # as the vocabulary names it; nothing of the product is imported, the sandbox tells this too
     currency: str
     client_id: str = "estorno"
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -25,7 +24,7 @@ class Account:
 ACCOUNTS: Mapping[str, Account] = {
     "adyen": Account(
         path=adyen.PREFIX,
-        method=Method.PIX,
+        method="PIX",
         currency="BRL",
         client_id=adyen.ACCOUNT,
         secrets={
@@ -38,7 +37,7 @@ ACCOUNTS: Mapping[str, Account] = {
     ),
     "pix": Account(
         path="/pix/v2",
-        method=Method.PIX,
+        method="PIX",
         currency="BRL",
         secrets={"client_secret": "sandbox-secret", "webhook_secret": "hook-secret-of-the-test"},
         token_path="/oauth/token",
@@ -46,34 +45,34 @@ ACCOUNTS: Mapping[str, Account] = {
     ),
     "dlocal": Account(
         path="/dlocal",
-        method=Method.CARD,
+        method="CARD",
         currency="BRL",
         client_id="sandboxlogin",
         secrets={"x_trans_key": "sandboxtranskey", "secret_key": "sandbox-secret-key"},
     ),
     "ebanx": Account(
         path="/ebanx",
-        method=Method.CARD,
+        method="CARD",
         currency="BRL",
         secrets={"integration_key": ebanx.INTEGRATION_KEY, "webhook_certificate": ebanx.CERTIFICATE},
     ),
     "stripe": Account(
         path="/stripe/v1",
-        method=Method.CARD,
+        method="CARD",
         currency="MXN",
         client_id="acct_sandbox",
         secrets={"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
     ),
     "conekta": Account(
         path="/conekta",
-        method=Method.CARD,
+        method="CARD",
         currency="MXN",
         client_id="company_sandbox",
         secrets={"api_key": "key_sandbox", "webhook_public_key": PUBLIC_KEY},
     ),
     "mercadopago": Account(
         path="/mercadopago",
-        method=Method.PIX,
+        method="PIX",
         currency="BRL",
         client_id="810882223",
         secrets={
@@ -81,5 +80,5 @@ ACCOUNTS: Mapping[str, Account] = {
             "webhook_secret": "mercadopago-webhook-secret-of-the-sandbox",
         },
     ),
-    "lab": Account(path="/lab", method=Method.PIX, currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
+    "lab": Account(path="/lab", method="PIX", currency="BRL", secrets={"webhook_secret": "lab-webhook-secret"}),
 }

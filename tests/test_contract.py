@@ -14,6 +14,7 @@ from domain.lifecycle import State
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.connector import Connector
+from domain.pse.vocabulary import Method
 from jobs.http import sender
 from tests.accounts import ACCOUNTS
 from tests.conftest import Database
@@ -55,7 +56,7 @@ async def world(books: Database, connector: Connector) -> AsyncIterator[World]:
 
 
 def _able(connector: Connector) -> LookUp:
-    return connector.capabilities[ACCOUNTS[connector.name].method].look_up
+    return connector.capabilities[Method(ACCOUNTS[connector.name].method)].look_up
 
 
 @pytest.mark.parametrize(("mood", "ends"), [("ok", State.SUCCEEDED), ("refused", State.FAILED)])

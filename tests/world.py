@@ -16,6 +16,7 @@ from domain.attempts import postpone
 from domain.database import rows
 from domain.lifecycle import State
 from domain.models import Payment, Refund
+from domain.pse.vocabulary import Method
 from domain.settings import Settings
 from jobs import notices, refunds
 from jobs.http import Sender
@@ -91,7 +92,7 @@ class World:
     async def payment(self, *moods: str, amount: int = 10_000, seconds: float | None = None, **more: Any) -> Payment:
         """A payment that both sides know."""
         account = ACCOUNTS[self.sandbox.pse]
-        facts = {"method": account.method, "currency": account.currency, **more}
+        facts = {"method": Method(account.method), "currency": account.currency, **more}
         told = {"method": facts["method"].value, "currency": facts["currency"], "order": facts.get("order")}
         told = {name: value for name, value in told.items() if value is not None}
         told |= {"webhook_moods": facts.pop("webhook_moods", [])}

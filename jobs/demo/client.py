@@ -74,7 +74,9 @@ class Client:
             if not page["pageInfo"]["hasNextPage"]:
                 return found
 
-    async def refund(self, payment: str, minor_units: int | None = None, key: str | None = None) -> dict[str, Any]:
+    async def refund(
+        self, payment: str, minor_units: int | None = None, key: str | None = None, currency: str = "BRL"
+    ) -> dict[str, Any]:
         """The payload of refundCreate."""
         wanted: dict[str, Any] = {
             "paymentId": payment,
@@ -82,7 +84,7 @@ class Client:
             "idempotencyKey": key or str(uuid4()),
         }
         if minor_units is not None:
-            wanted["amount"] = {"minorUnits": str(minor_units), "currency": "BRL"}
+            wanted["amount"] = {"minorUnits": str(minor_units), "currency": currency}
         payload: dict[str, Any] = (await self.ask(CREATE, input=wanted))["refundCreate"]
         return payload
 

@@ -17,7 +17,7 @@ from domain.access import Role
 from domain.models import ReconciliationRun
 from domain.settings import Settings
 from jobs import reconciliation
-from jobs.demo import books
+from jobs.demo import books, others
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.stage import PAYMENTS, Stage, register_listed
 from jobs.http import Sender
@@ -47,8 +47,8 @@ class Day:
         if not holds:
             self.broken.append(promise)
 
-    async def sandbox(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/pix/{path}", json=body)
+    async def sandbox(self, path: str, body: dict[str, Any], *, pse: str = "pix") -> dict[str, Any]:
+        answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/{pse}/{path}", json=body)
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
@@ -61,13 +61,16 @@ async def play(day: Day, *, tamper: bool) -> bool:
     listed = await _register(day)
     say("[bold]Day: refunds through the public GraphQL API")
     await _refund_all(day, listed)
+    places = await others.play(day)
     say("[bold]Night: reconciliation")
+    await others.night(day, places)
     await _night(day)
     say("[bold]Proof: our books against the sandbox's own log")
     if tamper:
         await day.sandbox("tamper", {})
         day.console.print("  One number in the sandbox's log was changed: the comparison below must fail.")
     await books.compare(day)
+    await others.compare(day, places)
     for promise in day.broken:
         day.console.print(f"[bold red]Broken:[/] {promise}")
     return not day.broken

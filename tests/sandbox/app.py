@@ -1,6 +1,7 @@
 """The sandbox as one ASGI application."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tests.accounts import ACCOUNTS
 from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, mercadopago, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer
@@ -29,13 +31,18 @@ async def _alive(request: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
+async def _accounts(request: Request) -> Response:
+    return JSONResponse({name: asdict(account) for name, account in ACCOUNTS.items()})
+
+
 def create(log_file: Path | None = None) -> Starlette:
     """Fresh PSEs, each with books that open with money in them and no payments.
 
     `log_file` gets a line for every movement of money.
     """
     servers = [make(Books(name, log_file, window_days=days)) for make, name, days in PSES]
-    routes: list[BaseRoute] = [Route("/healthz", _alive)]
+    # The merchant's account at each PSE, for whoever wants to connect: path, client_id, secrets, method, currency ...
+    routes: list[BaseRoute] = [Route("/healthz", _alive), Route("/_admin/accounts", _accounts)]
     for server in servers:
         routes += [*server.routes(), *admin.routes(server)]
     return Starlette(routes=routes)

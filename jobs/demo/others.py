@@ -1,0 +1,175 @@
+"""The other PSEs on the demo day: the same merchant's account at each, a handful of refunds, and the same proof."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+
+from domain import connections, ledger
+from domain.access import Role
+from domain.connections import NewConnection
+from domain.lifecycle import Account
+from domain.models import Connection, Payment, ReconciliationRun
+from domain.pse import registry
+from jobs import reconciliation
+from jobs.demo.client import REGISTER, Client
+from jobs.http import Sender
+
+if TYPE_CHECKING:
+    from jobs.demo.day import Day
+
+_KEY: Final = "demo"
+_AMOUNT, _PART = 10_000, 4_000  # minor units
+_WAIT_SECONDS_MAX: Final = 60.0
+_STATUS: Final = "query Status($by: RefundBy!) { refund(by: $by) { status reference pseReference } }"
+_SIGNS: Final = {"CAPTURE": 1, "REFUND": -1, "RETURN": 1, "MED": -1}
+_RETURNED: Final = "returned"  # paid like the others, and given back once we know that it was paid
+# Each payment's mood at the PSE, and how its refund must end.
+_PLAN: Final = (
+    ("ok", None, "SUCCEEDED"),
+    ("pending", 1.0, "SUCCEEDED"),
+    ("lost_answer", None, "SUCCEEDED"),
+    ("applied_then_500", None, "SUCCEEDED"),
+    ("refused", None, "FAILED"),
+    (_RETURNED, None, "RETURNED"),
+)
+
+
+@dataclass(slots=True)
+class Place:
+    """The merchant's account at one PSE."""
+
+    pse: str
+    account: dict[str, Any]
+    connection: Connection
+    endings: list[tuple[str, str]] = field(default_factory=list)  # mood, and the state it ended in
+
+
+async def play(day: "Day") -> list[Place]:
+    """Connect to every PSE but Pix, refund through the public API, and see how each refund ends."""
+    accounts = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/accounts")).json()
+    names = [name for name in registry.connectors() if name != "pix"]
+    places = [await _connect(day, name, accounts[name]) for name in names]
+    await asyncio.gather(*(_refund_all(day, place) for place in places))
+    table = Table("PSE", *(mood for mood, _, _ in _PLAN), title="One merchant, and its account at each of the others")
+    for place in places:
+        ended = dict(place.endings)
+        table.add_row(place.pse, *(ended.get(mood, "?") for mood, _, _ in _PLAN))
+        day.expect(
+            all(ended.get(mood) == wanted for mood, _, wanted in _PLAN), f"{place.pse}: every refund ends as it must"
+        )
+    day.console.print(table)
+    return places
+
+
+async def _connect(day: "Day", pse: str, account: dict[str, Any]) -> Place:
+    sandbox = day.stage.addresses.sandbox_url
+    new = NewConnection(
+        pse=pse,
+        name=f"{pse}-sandbox",
+        base_url=f"{sandbox}{account['path']}",
+        token_url=f"{sandbox}{account['token_path']}" if account["token_path"] else None,
+        report_url=f"{sandbox}{account['report_path']}" if account["report_path"] else None,
+        client_id=account["client_id"],
+        secrets=account["secrets"],
+        default_store_id=day.stage.connection.default_store_id,
+    )
+    connection = await connections.create(day.stage.merchant.id, new, day.settings.secret_key)
+    url = f"{day.stage.addresses.api_url}/webhooks/{connection.id}{account['hook']}"
+    await day.sandbox("webhooks", {"key": _KEY, "url": url}, pse=pse)
+    return Place(pse, account, connection)
+
+
+async def _refund_all(day: "Day", place: Place) -> None:
+    now = datetime.now(UTC)
+    wanted = [
+        {
+            "amount": _AMOUNT,
+            "key": _KEY,
+            "order": f"demo-{place.pse}-{number}",
+            "method": place.account["method"],
+            "currency": place.account["currency"],
+            "captured_at": now.isoformat(),
+            "moods": [] if mood == _RETURNED else [{"name": mood, **({"seconds": seconds} if seconds else {})}],
+        }
+        for number, (mood, seconds, _) in enumerate(_PLAN)
+    ]
+    made = (await day.sandbox("payments", {"payments": wanted}, pse=place.pse))["payments"]
+    client = day.client(Role.FRONTEND)
+    plan = zip(made, wanted, _PLAN, strict=True)
+    await asyncio.gather(*(_refund(day, client, place, reference, facts, step) for reference, facts, step in plan))
+
+
+async def _refund(
+    day: "Day", client: Client, place: Place, reference: str, facts: dict[str, Any], step: tuple[str, float | None, str]
+) -> None:
+    mood, _, ends = step
+    registered = await client.ask(
+        REGISTER,
+        input={
+            "connectionId": str(place.connection.id),
+            "storeCode": "sp",
+            "pseReference": reference,
+            "orderReference": facts["order"],
+            "method": facts["method"],
+            "amount": {"minorUnits": str(_AMOUNT), "currency": facts["currency"]},
+            "capturedAt": facts["captured_at"],
+            "idempotencyKey": str(uuid4()),
+        },
+    )
+    payment = registered["paymentRegister"]["payment"]["id"]
+    told = await client.refund(payment, _PART, currency=facts["currency"])
+    if told["refund"] is None:
+        place.endings.append((mood, str(told["errors"])))
+        return
+    refund = told["refund"]["id"]
+    if mood == _RETURNED:
+        await _ending(client, refund, "SUCCEEDED")
+        known = (await client.ask(_STATUS, by={"id": refund}))["refund"]
+        named = known["pseReference"] or known["reference"]
+        await day.sandbox("give-back", {"payment": reference, "refund": named}, pse=place.pse)
+    place.endings.append((mood, await _ending(client, refund, ends)))
+
+
+async def _ending(client: Client, refund: str, wanted: str) -> str:
+    """The state it ends in: the wanted one, or where it was when time was up."""
+    status = ""
+    for _ in range(int(_WAIT_SECONDS_MAX / 0.2)):
+        status = str((await client.ask(_STATUS, by={"id": refund}))["refund"]["status"])
+        if status == wanted:
+            return status
+        await asyncio.sleep(0.2)
+    return status
+
+
+async def night(day: "Day", places: list[Place]) -> None:
+    """Reconcile today at each PSE."""
+    today = datetime.now(UTC).astimezone(ZoneInfo(day.stage.merchant.zone)).date()
+    sender = Sender(day.settings.secret_key, day.settings.send_limit_seconds)
+    try:
+        for place in places:
+            run: ReconciliationRun = await reconciliation.run(place.connection.id, today, sender)
+            said = run.error or run.manifest["completeness"]
+            day.expect(run.state == "COMPLETED", f"{place.pse}: business date {today} is reconciled ({said})")
+    finally:
+        await sender.close()
+
+
+async def compare(day: "Day", places: list[Place]) -> None:
+    """Our books against each PSE's own log."""
+    for place in places:
+        log = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/{place.pse}/log")).json()
+        left: dict[str, int] = {}
+        for row in log["movements"]:
+            taken = 0 if row["kind"] == "CAPTURE" else -_SIGNS[row["kind"]] * row["amount"]
+            left[row["payment"]] = left.get(row["payment"], 0) + taken
+        ours = {row.pse_reference: row.refunded async for row in Payment.filter(connection_id=place.connection.id)}
+        day.expect(left == ours, f"{place.pse}: all {len(left)} payments agree with its log, to the cent")
+        balances = await ledger.balances(day.stage.merchant.id, connection_id=place.connection.id)
+        held = sum(row.balance for row in balances if row.account in (Account.PSE_CLEARING, Account.PSE_BALANCE))
+        theirs = sum(_SIGNS[row["kind"]] * row["amount"] for row in log["movements"])
+        day.expect(held == theirs, f"{place.pse}: PSE_BALANCE and PSE_CLEARING together are what its log says")
