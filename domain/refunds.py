@@ -146,6 +146,12 @@ async def _place_to_go(
             f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
             path=["input", "destination"],
         )
+    if able.route is Route.PSE_COLLECTS and given.kind not in able.destinations:
+        raise InvalidInput(
+            f"{payment['pse']} asks the customer for the account of a {payment['method']} refund itself: leave "
+            "destination out.",
+            path=["input", "destination"],
+        )
     assert secret is not None, "A destination is never kept in clear."
     merchant_id = payment["merchant_id"]
     destination = payees.checked(given.kind, given.values, payment["currency"], ["input", "destination"])

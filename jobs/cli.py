@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -116,10 +117,13 @@ def settings() -> None:
 def reconcile(
     connection: Annotated[str, typer.Option(help="The connection's id, or its name where that is unique.")],
     date: Annotated[str, typer.Option(help="The business date, YYYY-MM-DD.")],
+    file: Annotated[
+        Path | None, typer.Option(help="The report as you downloaded it, where the PSE gives it to no program.")
+    ] = None,
 ) -> None:
     """Reconcile one business date of one connection now; repeating it is safe."""
     table = Table("Finding", "Amount", "What differs", "What to do")
-    run, found = commands.reconcile(commands.ready(Settings.read()), connection, date)
+    run, found = commands.reconcile(commands.ready(Settings.read()), connection, date, file)
     for row in found:
         table.add_row(*row)
     console = Console(soft_wrap=False)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -121,24 +122,28 @@ def _head(text: str) -> Head:
         raise CommandError(f"--head takes MERCHANT:POSITION:HASH, not {text[:80]!r}.") from None
 
 
-def reconcile(settings: Settings, connection: str, day: str) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
-    """The run, and its findings as rows of text."""
+def reconcile(
+    settings: Settings, connection: str, day: str, handed_in: Path | None = None
+) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
+    """The run, and its findings as rows of text. `handed_in`: the report, where no PSE gives it to a program."""
+    if handed_in is not None and not handed_in.is_file():
+        raise CommandError(f"There is no file {handed_in}.")
     try:
         business_date = date.fromisoformat(day)
     except ValueError:
         raise CommandError(f"{day!r} is no date; write YYYY-MM-DD.") from None
-    return asyncio.run(_reconcile(settings, connection, business_date))
+    return asyncio.run(_reconcile(settings, connection, business_date, handed_in))
 
 
 async def _reconcile(
-    settings: Settings, connection: str, business_date: date
+    settings: Settings, connection: str, business_date: date, handed_in: Path | None
 ) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
     async with connected(settings.database_url, pool_max=5):
         await bell.connect(settings.redis_url)
         try:
             found: Connection = await _one(Connection, connection, "connection")
-            run = await reconciliation.run(found.id, business_date, sender)
+            run = await reconciliation.run(found.id, business_date, sender, handed_in)
             findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
         finally:
             await sender.close()

@@ -1,5 +1,6 @@
 """The night: fetch a business date's report, register what was captured, reconcile; catch up on missed nights."""
 
+import shutil
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from domain.crash import crash_here
 from domain.database import rows
 from domain.models import Connection, Merchant, ReconciliationRun
 from domain.pse.registry import connector
+from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import BadAnswer
 from jobs import payments
 from jobs.http import Sender
@@ -24,8 +26,13 @@ _CATCH_UP_DAYS_MAX: Final = 14
 _log = structlog.get_logger()
 
 
-async def run(connection_id: UUID, business_date: date, sender: Sender) -> ReconciliationRun:
-    """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED or FAILED and why."""
+async def run(
+    connection_id: UUID, business_date: date, sender: Sender, handed_in: Path | None = None
+) -> ReconciliationRun:
+    """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED or FAILED and why.
+
+    `handed_in`: the report as a person downloaded it, where the PSE publishes no way to fetch it.
+    """
     connection = await Connection.get(id=connection_id)
     started = await reconciliation.begin(connection, business_date)
     crash_here("reconcile.begun")
@@ -35,9 +42,12 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
         period = await reconciliation.period_of(connection, business_date)
         about = About(connection.merchant_id, connection.id, request_id, "REPORT")
         fetched_at = datetime.now(UTC)
-        listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
         with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
-            files = [await fetch(report, connection, about, sender, Path(folder)) for report in listed]
+            if handed_in is not None:
+                files = [_copied(handed_in, Path(folder))]
+            else:
+                listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
+                files = [await fetch(report, connection, about, sender, Path(folder)) for report in listed]
             crash_here("reconcile.fetched")
             await reconciliation.reconcile(connection, started, files, fetched_at)
             crash_here("reconcile.completed")
@@ -46,6 +56,11 @@ async def run(connection_id: UUID, business_date: date, sender: Sender) -> Recon
     finished = await ReconciliationRun.get(id=started.id)
     _log.info("reconciliation.run", connection=connection.name, date=str(business_date), state=finished.state)
     return finished
+
+
+def _copied(handed_in: Path, folder: Path) -> ReportFile:
+    # Reading leaves files beside the report, and a person's folder is not ours.
+    return ReportFile(handed_in.name, "application/octet-stream", Path(shutil.copy(handed_in, folder)))
 
 
 async def ring_the_night(now: datetime) -> int:

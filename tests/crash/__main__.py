@@ -18,7 +18,7 @@ from domain.settings import Settings
 from tests.crash.run import Round, play
 
 _RANDOM_KILLS = 6
-_PAYMENTS = 150
+_PAYMENTS = 400
 
 
 def main() -> int:

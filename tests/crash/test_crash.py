@@ -20,7 +20,7 @@ def test_killed_at_every_point_nothing_is_lost_or_paid_twice(home: Path) -> None
     seed = int(os.environ.get("SEED") or random.randrange(2**32))
     print(f"SEED={seed}")
     home.mkdir(mode=0o711)
-    done = asyncio.run(play(seed, home, payments=120, passes=1))
+    done = asyncio.run(play(seed, home, payments=400, passes=1))
     assert done.violations == []
     assert set(done.killed) == set(POINTS)
 

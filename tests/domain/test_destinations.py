@@ -184,6 +184,14 @@ async def test_a_destination_is_refused_where_the_money_goes_back_by_itself() ->
         await a_refund(shop, payment, given=given())
 
 
+async def test_a_destination_is_refused_where_the_pse_asks_the_customer_itself() -> None:
+    registry.register(Lab(route=Route.PSE_COLLECTS))
+    shop, payment = await paid()
+    with pytest.raises(InvalidInput, match="asks the customer"):
+        await a_refund(shop, payment, given=given())
+    assert (await a_refund(shop, payment)).state is State.REQUESTED
+
+
 # The customer's link
 
 
