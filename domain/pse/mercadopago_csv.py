@@ -21,6 +21,7 @@ _WHOLE_CELL: Final = re.compile(r'"(?:[^"]|"")*"')
 _ONE_GROUP: Final = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 # Without decimals, a point parts thousands: a Chilean file writes 15.990 for CLP 15990.
 _THOUSANDS: Final = r"^-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$"
+_PLAIN: Final = {2: re.compile(r"-?[0-9]{1,15}\.[0-9]{2}"), 0: re.compile(r"-?[0-9]{1,17}")}
 _WITHOUT_DECIMALS: Final = [currency for currency, exponent in EXPONENTS.items() if exponent == 0]
 
 
@@ -108,6 +109,9 @@ def units_of(row: Row, column: str, currency: str) -> int | None:
     What could be a number with a thousands' point as well as one with decimals is refused, never guessed.
     """
     text = row[column]
+    plain = _PLAIN.get(EXPONENTS.get(currency, -1))
+    if plain is not None and plain.fullmatch(text):
+        return int(text.replace(".", ""))  # as nearly all are: the careful way below takes five times as long
     try:
         whole = exponent_of(currency) == 0
     except MoneyError as error:

@@ -95,7 +95,7 @@ class _Control:
         self.currency = row["CURRENCY"]
 
     def _units(self, row: Row, column: str) -> int | None:
-        return units_of(row, column, row["CURRENCY"])
+        return units_of(row, column, row["CURRENCY"]) if column in row else None
 
     def _compare(self, line: int, record: str, column: str, counted: int, said: int) -> None:
         if counted != said:

@@ -1,7 +1,7 @@
 """What the two reports of Mercado Pago have in common: moments, names of refunds, and canonical lines."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -21,10 +21,9 @@ def check_moment(row: Row, column: str) -> None:
     """Raises BadCell unless the cell is a moment with its offset."""
     text = row[column]
     try:
-        if not _MOMENT.fullmatch(text):
+        if not _MOMENT.fullmatch(text) or not 2000 <= datetime.fromisoformat(text).year < 2200:
             raise ValueError
-        datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise BadCell(
             column, f"{text[:40]!r} is no moment with its offset, as 2026-03-02T09:10:11.000-04:00."
         ) from error

@@ -16,6 +16,7 @@ from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund
 from tests.sandbox.client import SandboxClient
+from tests.sandbox.mercadopago import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
 from tests.world import World, a_shop_at, listening, quick_settings
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
@@ -157,3 +158,19 @@ async def _until_taken(world: World, payment: Payment, amount: int) -> None:
             return
         await asyncio.sleep(0.03)
     raise AssertionError("No webhook told of it.")
+
+
+async def test_no_secret_and_no_personal_data_is_in_what_support_reads(world: World, owner_rows: OwnerRows) -> None:
+    payment = await world.payment(amount=10_000)
+    await world.finish(await a_refund(world.shop, payment, 2_500))
+    await world.sandbox.post("panel-refund", payment=payment.pse_reference, amount=1_000)
+    await _until_taken(world, payment, 1_000)
+    await _night(world)
+    kept = await owner_rows(
+        "SELECT row_to_json(c)::text AS said FROM calls c UNION ALL SELECT row_to_json(a)::text FROM answers a "
+        "UNION ALL SELECT row_to_json(e)::text FROM events e UNION ALL SELECT row_to_json(f)::text FROM findings f"
+    )
+    said = "\n".join(row["said"] for row in kept)
+    assert "/v1/payments/" in said
+    canaries = (TOKEN, WEBHOOK_SECRET, OPERATOR, PAYER_TAX_ID, "payer@example.com", "Canaria")
+    assert [canary for canary in canaries if canary in said] == []
