@@ -54,13 +54,15 @@ def orders(period: Period) -> Page:
 def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Page:
     """All entries, once each. `since` (Unix time): stop where a newest-first listing has come to older ones."""
     found: dict[str, dict[str, Any]] = {}
+    times = _Times()
     parameters = {"limit": str(PAGE_SIZE), **asked}
     for number in range(_PAGES_MAX):
         response = yield httpx.Request("GET", url, params=parameters, headers=HEADERS)
         listed, following = _read_page(response, number)
         before = len(found)
         found.update({str(one.get("id")): one for one in listed})
-        if following is None or (since is not None and _is_past(list(found.values()), since)):
+        times.see(listed)
+        if following is None or (since is not None and times.are_past(since)):
             return list(found.values())
         if len(found) == before:
             raise BadAnswer(f"Page {number} of {url} shows nothing new and yet has a next one.")
@@ -68,12 +70,21 @@ def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Page
     raise BadAnswer(f"{url} has more than {_PAGES_MAX} pages.")
 
 
-def _is_past(found: list[dict[str, Any]], since: int) -> bool:
-    """The order of a listing is not published: it is trusted only as far as it was kept on every page so far."""
-    times = [one.get("created_at") for one in found]
-    numbers = [moment for moment in times if isinstance(moment, int)]
-    kept = len(numbers) == len(times) and all(one >= two for one, two in zip(numbers, numbers[1:], strict=False))
-    return kept and bool(numbers) and numbers[-1] < since
+class _Times:
+    """The order of a listing is not published: newest first is trusted only while every entry so far has kept it."""
+
+    def __init__(self) -> None:
+        self._kept = True
+        self._last: int | None = None
+
+    def see(self, listed: list[dict[str, Any]]) -> None:
+        for one in listed:
+            at = one.get("created_at")
+            self._kept = self._kept and isinstance(at, int) and (self._last is None or at <= self._last)
+            self._last = at if isinstance(at, int) else None
+
+    def are_past(self, since: int) -> bool:
+        return self._kept and self._last is not None and self._last < since
 
 
 def _read_page(response: httpx.Response, number: int) -> tuple[list[dict[str, Any]], str | None]:

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger
+from domain import approvals, invariants, ledger
+from domain.access import Role
+from domain.destinations import Given
 from domain.lifecycle import Account, State
-from domain.models import Call, Finding, LedgerEntry, Notice, Payment, Refund
-from domain.pse.vocabulary import Method
+from domain.models import Answer, Call, Destination, Finding, LedgerEntry, Notice, Payment, Refund
+from domain.pse.vocabulary import DestinationKind, Method
 from jobs import reconciliation
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import a_payment, a_refund
+from tests.factories import CAUSE, a_payment, a_person, a_refund
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.stripe import signed
 from tests.world import World, a_shop_at, listening, quick_settings
@@ -158,3 +160,30 @@ async def test_no_secret_is_in_the_log_of_calls(world: World) -> None:
     assert {call.purpose for call in calls} >= {"REFUND", "REPORT"}
     for call in calls:
         assert "sk_test_sandbox" not in f"{call.url} {call.headers} {call.body}"
+
+
+async def test_a_bank_transfer_is_refunded_where_the_customer_says_and_the_address_is_in_no_log(world: World) -> None:
+    payment = await world.payment("pending", method=Method.BANK_TRANSFER)
+    given = Given(DestinationKind.EMAIL, {"email": "canary.ana@example.com"})
+    refund = await a_refund(world.shop, payment, given=given)
+    assert refund.state is State.AWAITING_APPROVAL
+    shown = await Destination.get(refund_id=refund.id, superseded_at=None)
+    boss = a_person(world.shop, "boss", Role.ACCOUNTING)
+    await approvals.approve(boss, refund.id, shown.fingerprint, None, CAUSE)
+    waiting = await world.step(refund)
+    assert waiting.state is State.PENDING
+    sent = (await world.sandbox.get("requests"))["requests"][0]
+    assert "instructions_email=canary.ana%40example.com" in sent["body"]
+    await world.sandbox.post("settle", payment=payment.pse_reference, refund=await world.name_of(payment))
+    assert (await world.finish(waiting)).state is State.SUCCEEDED
+    for call in await Call.all():
+        assert "canary" not in f"{call.url} {call.headers} {call.body}"
+    for told in await Answer.all():
+        assert "canary" not in f"{told.headers} {told.body}"
+
+
+async def test_a_payment_that_stripe_cannot_refund_waits_for_an_account_and_never_goes_to_stripe(world: World) -> None:
+    payment = await world.payment(method=Method.OXXO)
+    refund = await a_refund(world.shop, payment, 4_000)
+    assert refund.state is State.AWAITING_DESTINATION
+    assert await world.sandbox.refund_requests(payment.pse_reference) == 0
