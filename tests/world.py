@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from api import webhooks
@@ -150,6 +152,34 @@ class World:
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError("The money did not leave.")
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """The bodies of the webhooks that a listener of the test's own has heard, as they came."""
+
+    bodies: list[bytes]
+
+    async def until(self, count: int) -> None:
+        """Wait until so many have come."""
+        for _ in range(_STEPS_MAX):
+            if len(self.bodies) >= count:
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError(f"{len(self.bodies)} of {count} webhooks came.")
+
+
+@asynccontextmanager
+async def heard() -> AsyncIterator[tuple[str, Posts]]:
+    """An address that keeps every webhook and answers 200, and what it has heard."""
+    posts = Posts([])
+
+    async def keep(request: Request) -> Response:
+        posts.bodies.append(await request.body())
+        return Response()
+
+    async with served(Starlette(routes=[Route("/heard", keep, methods=["POST"])])) as url:
+        yield f"{url}/heard", posts
 
 
 @asynccontextmanager

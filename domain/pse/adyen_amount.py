@@ -28,7 +28,11 @@ def read(told: Any) -> Money:
     return Money(units, currency)
 
 
+def decimals_of(currency: str) -> int:
+    """How many decimals Adyen has for a currency. Raises MoneyError."""
+    return _DECIMALS.get(currency, exponent_of(currency))
+
+
 def _scale(currency: str) -> int:
-    decimals = exponent_of(currency)
-    scale: int = 10 ** (_DECIMALS.get(currency, decimals) - decimals)
+    scale: int = 10 ** (decimals_of(currency) - exponent_of(currency))
     return scale

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from domain.money import EXPONENTS
+from domain.pse.adyen_amount import decimals_of
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED, BadReport, Report, ReportFile
 from domain.pse.tables import BadCell, Layout, Row, decimal_of, decimals, minor_units_of
 from domain.pse.tables import read as read_table
@@ -181,7 +182,8 @@ def _check_transaction(row: Row) -> None:
     _currency(row, "Net Currency")
     currency = _currency(row, "Gross Currency" if gross else "Net Currency")
     for column in _GROSS if gross else _NET:
-        minor_units_of(row, column, currency)
+        # What Adyen itself books may have centavos of CLP: the line's amount is without them, its settled_net has them.
+        minor_units_of(row, column, currency, None if gross else decimals_of(currency))
     for fee in _FEES:
         decimal_of(row, fee, _PLACES)
     known = _TYPES.get(row["Type"], _UNKNOWN)
@@ -251,7 +253,7 @@ def _lines(table: pl.LazyFrame, offsets: Mapping[str, int], zone: str) -> pl.Laz
             reference=pl.when(is_refund & own.str.contains(_OUR_REFERENCE)).then(own),
             pse_refund_reference=pl.when(is_refund).then(pl.col("Modification Reference")),
             by_amount=pl.lit(False),
-            amount=(counted.abs() * scale).cast(pl.Int64),
+            amount=(counted.abs() * scale).floor().cast(pl.Int64),
             settled_gross=pl.col("net") - pl.col("settled_fee"),
             settled_net=pl.col("net"),
             settled_currency=pl.col("Net Currency"),

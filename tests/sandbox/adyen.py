@@ -88,8 +88,9 @@ class AdyenServer(PseServer):
         """close-batch {"announce"?: false}: what moved since the last one is paid out, which gives {"report": name}.
 
         announce {"reports": [names]}: one POST with an item for each.
+        lose-row {"report", "lost"}: the file loses a refund, or is whole again.
         """
-        return {"close-batch": self.close_batch, "announce": self.announce}
+        return {"close-batch": self.close_batch, "announce": self.announce, "lose-row": self.lose_row}
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
         """`return_event`: which of the two events tells that a refund came back."""
@@ -215,6 +216,11 @@ class AdyenServer(PseServer):
 
     async def announce(self, request: Request) -> Response:
         self._announce((await request.json())["reports"])
+        return JSONResponse({})
+
+    async def lose_row(self, request: Request) -> Response:
+        body = await request.json()
+        self.batches.lose_row(body["report"], lost=body["lost"])
         return JSONResponse({})
 
     def _announce(self, names: list[str]) -> None:

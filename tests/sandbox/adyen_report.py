@@ -28,6 +28,7 @@ class Batches:
 
     def __init__(self, books: Books, account: str) -> None:
         self.files: dict[str, bytes] = {}
+        self._whole: dict[str, bytes] = {}
         self._books = books
         self._account = account
         self._told = 0
@@ -41,8 +42,16 @@ class Batches:
         for currency in sorted({movement.currency for movement in fresh}):
             rows += self._closing(currency, rows, number, now)
         name = f"settlement_detail_report_batch_{number}.csv"
-        self.files[name] = _written([{**row, "Batch Number": str(number)} for row in rows])
+        self.files[name] = self._whole[name] = _written([{**row, "Batch Number": str(number)} for row in rows])
         return name
+
+    def lose_row(self, name: str, *, lost: bool) -> None:
+        """The file as a broken machine would give it: without its first refund; or whole again."""
+        self.files[name] = self._whole[name]
+        if lost:
+            lines = self._whole[name].splitlines(keepends=True)
+            first = next(line for line in lines if b",Refunded," in line)
+            self.files[name] = b"".join(line for line in lines if line != first)
 
     def _row(self, movement: Movement) -> dict[str, str]:
         payment = self._books.payments[movement.payment]
