@@ -31,7 +31,7 @@ class Plan:
     kill_leader: float = 15
     reconcile: float = 6
     payments: int = 300
-    clients: int = 20
+    clients: int = 24
     pause_seconds: float = 1.0
 
 

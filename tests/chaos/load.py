@@ -1,11 +1,12 @@
 """Clients of the public API as a careful frontend writes them: the same idempotencyKey until there is an answer.
 
-Each asks for a refund and looks at it until it rests, then for the next one: what is under way stays bounded,
-however slow the machine is.
+Each asks for a refund and looks at it until it rests or patience ends, then asks for the next one: what is under way
+stays bounded, however slow the machine is.
 """
 
 import asyncio
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ CREATE = """mutation ($input: RefundCreateInput!) { refundCreate(input: $input) 
   refund { id status } replayed errors { __typename ... on Error { code } } } }"""
 LOOK = "query ($id: ID!) { refund(by: {id: $id}) { status } }"
 _ANSWER_SECONDS_MAX = 10
+_PATIENCE_SECONDS = 8
 _REFUSED = frozenset({"AMOUNT_EXCEEDS_REFUNDABLE"})
 
 
@@ -70,8 +72,11 @@ class Load:
                 turn += 1
                 key = f"chaos-client-{number}-{turn:06}"
                 await self._refund(http, key)
+                lost_patience = time.monotonic() + _PATIENCE_SECONDS
                 while not self._stopping.is_set() and not await self._at_rest(http, key):
                     await self._pause()
+                    if time.monotonic() > lost_patience:
+                        break
 
     async def _pause(self) -> None:
         await asyncio.sleep(self._dice.uniform(0.5, 1.5) * self._pause_seconds)
