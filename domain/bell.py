@@ -5,6 +5,7 @@ A job carries a name and an id, in JSON. Losing Valkey loses nothing but time, s
 
 import asyncio
 import json
+import time
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,13 +57,16 @@ async def close() -> None:
         await pool.aclose(close_connection_pool=True)
 
 
-async def ring(job: str, subject: UUID | str, *, queue: str = REFUNDS_QUEUE, seconds: float = 0) -> None:
-    """Ask a worker to look at `subject` in so many seconds."""
+async def ring(
+    job: str, subject: UUID | str, *, queue: str = REFUNDS_QUEUE, seconds: float = 0, once_in: float | None = None
+) -> None:
+    """Ask a worker to look at `subject` in so many seconds. `once_in`: not again within about so many seconds."""
+    job_id = None if once_in is None else f"{job}:{subject}:{int(time.time() / once_in)}"
     if _pool is None:
         return
     try:
         async with asyncio.timeout(_RING_SECONDS_MAX):
-            await _pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None)
+            await _pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None, _job_id=job_id)
     except (RedisError, OSError, TimeoutError) as error:
         _log.warning("bell.lost", job=job, subject=str(subject), error=str(error))
 

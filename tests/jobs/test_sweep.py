@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
-from domain import database
+from domain import bell, database
 from domain.models import Refund
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
@@ -125,3 +126,19 @@ async def _scans(root: "asyncpg.Connection") -> int:
     await root.execute("SELECT pg_stat_clear_snapshot()")
     scans: int = await root.fetchval("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'refunds'")
     return scans
+
+
+async def test_a_worker_that_is_behind_is_not_buried_in_rings_for_the_same_work(books: Database, ringing: str) -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop)
+    client = Redis.from_url(ringing)
+    for _ in range(3):
+        await a_refund(shop, payment, 100)
+    await client.flushdb()
+    for _ in range(20):
+        assert await sweep.sweep() == 3
+    assert 3 <= await client.zcard(bell.REFUNDS_QUEUE) <= 6  # a window of the clock may end in between
+    await client.flushdb()
+    await sweep.sweep()
+    assert await client.zcard(bell.REFUNDS_QUEUE) == 3, "What Valkey has lost is rung for at the very next sweep."
+    await client.aclose()
