@@ -45,7 +45,10 @@ MUTATIONS: Final = (
         "no row lock on the payment",
         r"\d+ \+ \d+ > \d+",
         (Edit(refunds._locked_payment, " FOR UPDATE OF p", ""),),
-        (("payments", "payments_never_over_refunded"), ("payments", "payments_tax_within_bounds")),
+        (
+            "ALTER TABLE payments DROP CONSTRAINT payments_never_over_refunded",
+            "ALTER TABLE payments DROP CONSTRAINT payments_tax_within_bounds",
+        ),
     ),
     # What was reserved once is given back twice. The CHECK on counters below zero would refuse some of it.
     Mutation(
@@ -59,7 +62,7 @@ MUTATIONS: Final = (
                 " - (after is Holding.RELEASED))",
             ),
         ),
-        (("payments", "payments_counters_not_negative"),),
+        ("ALTER TABLE payments DROP CONSTRAINT payments_counters_not_negative",),
     ),
     # The second "done" pays once more in the books.
     Mutation(
@@ -74,7 +77,8 @@ MUTATIONS: Final = (
             ),
         ),
     ),
-    # "Accepted" comes after "done" and takes the refund back to PENDING, although the money has left.
+    # "Accepted" comes after "done" and takes the refund back to PENDING, although the money has left. The database's
+    # own table of moves would refuse it.
     Mutation(
         "a status that comes out of order accepted",
         r"p(ayable|aid): refund|is still PENDING|PENDING due",
@@ -86,6 +90,7 @@ MUTATIONS: Final = (
                 "if target in (S.RETURNED, S.PENDING):\n        return Move(target)",
             ),
         ),
+        ("DROP TRIGGER refunds_move ON refunds",),
     ),
     # A worker that dies between the commit and the entry leaves a refund that the books do not owe.
     Mutation(
@@ -96,7 +101,8 @@ MUTATIONS: Final = (
             Edit(
                 refunds._request,
                 "        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
-                "        await _after_insert(refund_id, target, cause, secret)\n",
+                "        await _after_insert(refund_id, target, cause, secret)\n"
+                '        crash_here("request.before_commit")\n',
                 "        postings = await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
                 "        await _after_insert(refund_id, target, cause, secret)\n"
                 "    await ledger.post(postings)\n",

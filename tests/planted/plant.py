@@ -20,12 +20,12 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A bug. `constraints` (table, name) would refuse it: they are dropped, so that the simulation itself sees it."""
+    """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it."""
 
     name: str
     found: str  # a pattern of what the simulation says when it finds it
     edits: tuple[Edit, ...]
-    constraints: tuple[tuple[str, str], ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class SourceChanged(AssertionError):

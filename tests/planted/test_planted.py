@@ -19,8 +19,8 @@ _SEED = 1
 def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
     seen = Seen()
     with a_stage(servers) as stage, planted(mutation):
-        for table, name in mutation.constraints:
-            stage.run(stage.hand.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+        for statement in mutation.without:
+            stage.run(stage.hand.execute(statement))
         with pytest.raises(Violation, match=mutation.found):
             simulate(stage, _SEED, _STEPS_MAX // _STEPS, seen, steps=_STEPS, shrink=False)
     assert seen.steps <= _STEPS_MAX

@@ -1,4 +1,4 @@
-"""`make simulate`: seed after seed for MINUTES, or one SEED again. What fails is told as short as can be."""
+"""`make simulate`: seed after seed for MINUTES, or one SEED again. What fails is told."""
 
 import argparse
 import os
@@ -42,13 +42,13 @@ def _run(stage: Stage, minutes: float, seed: int | None) -> int:
     console = Console()
     seen = Seen()
     started = time.monotonic()
-    failed = _one(stage, seed, seen, console) if seed is not None else _many(stage, minutes, seen, console)
+    failed = _one(stage, seed, seen, console, shrink=True) if seed is not None else _many(stage, minutes, seen, console)
     seconds = time.monotonic() - started
     console.print(table(seen.moves))
     console.print(
         f"{seen.examples} examples, {seen.steps} steps, {seen.steps / seconds:.0f} steps per second: "
         + (
-            f"seed {failed} FAILS; make simulate SEED={failed} plays it again"
+            f"seed {failed} FAILS; make simulate SEED={failed} plays it again, as short as can be"
             if failed is not None
             else "nothing found"
         )
@@ -60,15 +60,15 @@ def _many(stage: Stage, minutes: float, seen: Seen, console: Console) -> int | N
     end = time.monotonic() + minutes * 60
     seeds = random.SystemRandom()
     while time.monotonic() < end:
-        if (failed := _one(stage, seeds.randrange(2**32), seen, console)) is not None:
+        if (failed := _one(stage, seeds.randrange(2**32), seen, console, shrink=False)) is not None:
             return failed
     return None
 
 
-def _one(stage: Stage, seed: int, seen: Seen, console: Console) -> int | None:
+def _one(stage: Stage, seed: int, seen: Seen, console: Console, *, shrink: bool) -> int | None:
     """The seed, if it fails."""
     try:
-        simulate(stage, seed, _EXAMPLES, seen)
+        simulate(stage, seed, _EXAMPLES, seen, shrink=shrink)
     except Exception:  # whatever was found, it is told and can be played again
         console.print(traceback.format_exc(), markup=False, highlight=False)
         return seed
