@@ -10,7 +10,7 @@ from tests.simulation.processes import Process
 from tests.simulation.pse import Mood, Status
 from tests.simulation.truth import Violation, check
 
-_ROUNDS_MAX: Final = 40
+_ROUNDS_MAX: Final = 400  # refunds of one payment may take turns every few seconds for hours
 _DUE: Final = """SELECT min(due_at) FROM (SELECT due_at FROM refunds WHERE due_at IS NOT NULL
   UNION ALL SELECT due_at FROM notices WHERE due_at IS NOT NULL) AS waiting"""
 
