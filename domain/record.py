@@ -142,8 +142,10 @@ async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Out
         return outcome
     (last,) = found
     able = await _capability(refund)
-    early = source.asked_at < last["sent_at"] + able.look_up_grace
-    if last["number"] != source.attempt or last["ended_at"] is None or early:
+    # The bytes left some time between the claim (sent_at) and the end of the attempt: the grace counts from its end.
+    if last["number"] != source.attempt or last["ended_at"] is None:
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet, and the send has not ended.")
+    if source.asked_at < last["ended_at"] + able.look_up_grace:
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
     if last["refusal"]:
         return Declined(last["code"] or outcome.code, last["message"] or outcome.message)

@@ -85,7 +85,13 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
             raise
         if own:
             crash_here("send.after")
-        whole = httpx.Response(response.status_code, headers=_plain(response.headers), content=body, request=request)
+        whole = httpx.Response(
+            response.status_code,
+            headers=_plain(response.headers),
+            content=body,
+            request=request,
+            extensions={"http_version": response.extensions.get("http_version", b"")},
+        )
         exchange.at_the_pse = False
         exchange.wait = retry_after(whole)
         await calls.log_answer(call_id, _as_received(whole, exchange.wire, started))
@@ -256,9 +262,12 @@ class Sender:
 
 
 def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:
+    # HTTP/2 is spoken where the PSE's server offers it (ALPN), else HTTP/1.1.
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
     return httpx.AsyncClient(
-        transport=_LoggedTransport(httpx.AsyncHTTPTransport(verify=_tls(credentials), limits=limits, retries=0)),
+        transport=_LoggedTransport(
+            httpx.AsyncHTTPTransport(verify=_tls(credentials), limits=limits, retries=0, http2=True)
+        ),
         timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
         follow_redirects=False,
     )

@@ -126,3 +126,9 @@ async def a_look_up(refund: Refund, outcome: Outcome) -> Recorded:
     assert isinstance(work, attempts.Ask), "The refund was not due to be asked about."
     source = Source(Door.LOOK_UP, attempt=work.attempt, asked_at=work.asked_at)
     return await record(refund.id, outcome, source, work.cause)
+
+
+async def sent_earlier(owner_rows: OwnerRows, interval: str) -> None:
+    """Every send of the database happened so much earlier."""
+    earlier = "UPDATE attempts SET sent_at = sent_at - $1::text::interval, ended_at = ended_at - $1::text::interval"
+    await owner_rows(earlier, interval)

@@ -24,7 +24,7 @@ from jobs import notices, refunds
 from jobs.http import Sender
 from jobs.servers import free_port
 from tests.accounts import ACCOUNTS
-from tests.factories import KEY, OwnerRows, Shop, a_payment, a_shop
+from tests.factories import KEY, OwnerRows, Shop, a_payment, a_shop, sent_earlier
 from tests.lab_connector import Lab
 from tests.sandbox.app import create
 from tests.sandbox.client import SandboxClient
@@ -127,7 +127,7 @@ class World:
                 return refund
             if refund.due_at is not None:
                 if owner_rows is not None:
-                    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 minute'")
+                    await sent_earlier(owner_rows, "1 minute")
                 await self.step(refund)
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError(f"The refund is still {refund.state} after {_STEPS_MAX} steps.")

@@ -24,9 +24,10 @@ async def _subscribe(socket: Any, after: str | None = None) -> None:
 
 async def _next(socket: Any) -> tuple[str, str, bool]:
     """Cursor, refund's event (or "caught up"), replayed."""
-    async with asyncio.timeout(20):
-        told = json.loads(await socket.recv())
-    message = told["payload"]["data"]["refundsChanged"]
+    message: dict[str, Any] = {"__typename": "HeartbeatMessage"}
+    async with asyncio.timeout(60):
+        while message["__typename"] == "HeartbeatMessage":  # nothing happened for a while
+            message = json.loads(await socket.recv())["payload"]["data"]["refundsChanged"]
     if message["__typename"] == "CaughtUpMessage":
         return message["cursor"], "caught up", False
     return message["event"]["cursor"], message["event"]["id"], message["replayed"]

@@ -12,7 +12,7 @@ from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Payment, Refund
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
 from domain.record import Door, Source, record
-from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
+from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
 
 pytestmark = pytest.mark.usefixtures("books")
 UNKNOWN = Unsent("PixDevolucaoNaoEncontrada", "unknown")
@@ -67,7 +67,7 @@ async def test_unknown_is_not_believed_within_the_grace() -> None:
 async def test_unknown_after_the_grace_means_send_again_with_the_same_reference(owner_rows: OwnerRows) -> None:
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    await sent_earlier(owner_rows, "1 hour")
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
     again = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(again, Send)
@@ -77,7 +77,7 @@ async def test_unknown_after_the_grace_means_send_again_with_the_same_reference(
 async def test_an_ambiguous_refusal_that_the_look_up_does_not_know_is_a_refusal(owner_rows: OwnerRows) -> None:
     _, _, refund = await _refund()
     await an_answer(refund, InDoubt("PixDevolucaoInvalida", "sum too high", refusal=True))
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    await sent_earlier(owner_rows, "1 hour")
     await a_look_up(refund, UNKNOWN)
     failed = await _fresh(refund)
     assert (failed.state, failed.failure_code) == (State.FAILED, "PixDevolucaoInvalida")
@@ -92,7 +92,7 @@ async def test_an_ambiguous_refusal_that_the_look_up_knows_is_what_the_look_up_s
 async def test_a_look_up_of_an_older_attempt_can_not_cause_another_send(owner_rows: OwnerRows) -> None:
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour'")
+    await sent_earlier(owner_rows, "1 hour")
     await attempts.postpone(refund.id, 0)
     slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, Ask)

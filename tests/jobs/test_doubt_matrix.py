@@ -12,7 +12,7 @@ from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_refund
+from tests.factories import OwnerRows, a_refund, sent_earlier
 from tests.lab_connector import Lab
 from tests.sandbox.client import SandboxClient
 from tests.world import World, a_shop_at, quick_settings, set_abilities
@@ -143,7 +143,7 @@ async def test_the_end_of_a_look_up_schedule_calls_a_person_and_goes_on_asking(l
     assert refund.due_at is not None
     assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id).count() == 1
     assert await Event.filter(refund_id=refund.id, kind="NEEDS_PERSON").count() == 1
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '10 days'")
+    await sent_earlier(owner_rows, "10 days")
     assert (await world.finish(await world.step(refund))).state is State.SUCCEEDED
     assert await Finding.filter(kind="DOUBT_UNRESOLVED", resolved_at=None).count() == 0
 

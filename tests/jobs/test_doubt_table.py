@@ -15,7 +15,7 @@ from domain.pse.vocabulary import BadSignature, WebhookRequest
 from jobs import notices as notice_jobs
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund
+from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
 from tests.lab_connector import Lab
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.lab import signature
@@ -73,7 +73,7 @@ async def test_a_key_without_a_look_up_is_sent_again_the_same_bytes_and_paid_onc
 async def test_a_key_whose_life_is_over_is_never_sent_again(lay: Lay, owner_rows: OwnerRows) -> None:
     world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=timedelta(days=1)))
     payment, refund = await _doubtful(world)
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '25 hours'")
+    await sent_earlier(owner_rows, "25 hours")
     refund = await world.finish(refund)
     assert refund.needs_person_since is not None
     assert len(await _sent(world)) == 1
@@ -83,7 +83,7 @@ async def test_a_key_whose_life_is_over_is_never_sent_again(lay: Lay, owner_rows
 async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRows) -> None:
     world = await lay(Lab(look_up=LookUp.NONE, key_lifetime=timedelta(days=1)))
     _, refund = await _doubtful(world)
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '23 hours 30 minutes'")
+    await sent_earlier(owner_rows, "23 hours 30 minutes")
     await world.finish(refund)
     assert len(await _sent(world)) == 1
 

@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httpx
+import hypercorn
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypercorn.asyncio import serve
+from hypercorn.typing import ASGIFramework
 
 from domain import connections
 from domain.calls import About
@@ -25,6 +29,7 @@ from jobs import http
 from jobs.http import Sender, sender
 from jobs.servers import free_port
 from tests.factories import KEY, Shop, a_shop
+from tests.family import until
 from tests.sandbox.app import create
 from tests.world import served
 
@@ -103,6 +108,42 @@ async def test_a_client_certificate_opens_a_psp_that_wants_mutual_tls(tmp_path: 
         assert isinstance(answer, httpx.Response)
         assert answer.status_code == 404
     assert client.key not in repr([call.headers for call in await Call.all()])
+
+
+@asynccontextmanager
+async def _over_http2(folder: Path, server: Pem) -> AsyncIterator[str]:
+    """The sandbox behind a server that offers HTTP/2."""
+    (folder / "c").write_text(server.certificate)
+    (folder / "k").write_text(server.key)
+    config, port, stop = hypercorn.Config(), free_port(), asyncio.Event()
+    config.bind, config.certfile, config.keyfile = [f"127.0.0.1:{port}"], str(folder / "c"), str(folder / "k")
+    config.alpn_protocols, config.errorlog = ["h2", "http/1.1"], None
+    serving = asyncio.create_task(serve(cast("ASGIFramework", create()), config, shutdown_trigger=stop.wait))
+    try:
+        await until(lambda: _listens(port), "the server listens")
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        await serving
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_http_2_is_spoken_where_it_is_offered(tmp_path: Path) -> None:
+    authority, issuer = _certificate("authority", None)
+    server, _ = _certificate("server", issuer)
+    async with _over_http2(tmp_path, server) as url, sender(KEY, 5) as sending:
+        connection = await _connection(await a_shop(), url, ca=authority.certificate)
+        answer = await sending.send(connection, _ask(connection), _about(connection))
+    assert isinstance(answer, httpx.Response)
+    assert (answer.status_code, answer.extensions["http_version"]) == (404, b"HTTP/2")
 
 
 async def test_without_the_certificate_nothing_was_sent(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from domain import attempts, invariants
 from domain.lifecycle import State
 from domain.models import Answer, Attempt, Call, Event, Refund
-from tests.factories import OwnerRows, a_refund
+from tests.factories import OwnerRows, a_refund, sent_earlier
 from tests.world import World
 
 _END = [
@@ -40,7 +40,7 @@ async def test_a_request_that_never_arrived_is_sent_again_only_after_the_look_up
     for _ in range(4):  # the send, and look-ups within the grace
         assert (await world.step(refund)).state is State.SUBMITTED
     assert await world.sandbox.refund_requests(payment.pse_reference) == 1
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 minute'")
+    await sent_earlier(owner_rows, "1 minute")
     refund = await world.finish(refund)
     assert refund.state is State.SUCCEEDED
     assert await world.sandbox.paid(payment.pse_reference) == 6_000
@@ -50,7 +50,7 @@ async def test_a_request_that_arrives_after_it_was_sent_again_pays_once(world: W
     payment = await world.payment("late_request", seconds=0.5)
     refund = await a_refund(world.shop, payment, 6_000)
     await world.step(refund)
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 minute'")
+    await sent_earlier(owner_rows, "1 minute")
     refund = await world.finish(refund)
     assert refund.state is State.SUCCEEDED
     assert await world.sandbox.paid(payment.pse_reference) == 6_000
@@ -72,7 +72,7 @@ async def test_a_refund_more_than_the_psp_has_left_fails_after_the_look_up(world
     await world.sandbox.post("med", payment=payment.pse_reference, amount=9_000)
     refund = await a_refund(world.shop, payment, 6_000)
     assert (await world.step(refund)).state is State.SUBMITTED
-    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 minute'")
+    await sent_earlier(owner_rows, "1 minute")
     refund = await world.finish(refund)
     assert (refund.state, refund.failure_code) == (State.FAILED, "PixDevolucaoInvalida")
     assert await world.sandbox.paid(payment.pse_reference) == 0
