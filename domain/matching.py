@@ -203,8 +203,19 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
-    made = joined.with_columns(here).with_columns(_effect().alias("effect"))
+    made = joined.with_columns(here).with_columns(_effect().alias("effect")).with_columns(_once().alias("effect"))
     return made.drop("_here", "_key", *(f"_{effect}" for effect in Effect))
+
+
+def _once() -> pl.Expr:
+    """The effect, for the first line of a report that has it: a payment captured in parts has a line for each part, and
+    what more of them came to is for a person to see in the amounts.
+    """
+    effect, number = pl.col("effect"), pl.int_range(pl.len())
+    capture = (effect == Effect.CAPTURE.value) & (number.over("payment_id", "effect") > 0)
+    settles = effect.is_in([Effect.REFUND.value, Effect.RETURN.value]) & pl.col("refund_id").is_not_null()
+    again = capture | (settles & (number.over("refund_id", "effect") > 0))
+    return pl.when(again).then(pl.lit(Effect.NONE.value)).otherwise(effect)
 
 
 def _had(effect: Effect) -> pl.Expr:

@@ -18,7 +18,7 @@ from domain.pse.vocabulary import Method
 from jobs import reconciliation
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import a_refund
+from tests.factories import a_payment, a_refund
 from tests.sandbox.client import SandboxClient
 from tests.world import World, a_shop_at, listening, quick_settings
 
@@ -231,6 +231,19 @@ async def test_a_batch_that_lost_a_row_leaves_nothing_half_imported_and_can_be_f
     run = await _night(world)
     assert (run.state, run.manifest["matched_refunds"]) == ("COMPLETED", 1)
     assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert await invariants.check() == []
+
+
+async def test_a_payment_captured_in_parts_is_proven_once_and_the_rest_is_found(world: World) -> None:
+    reference = await world.sandbox.capture(10_001, parts=2)
+    payment = await a_payment(world.shop, amount=10_001, reference=reference)
+    await world.finish(await a_refund(world.shop, payment, 4_000))
+    await _closed(world, announced=1)
+    run = await _night(world)
+    assert (run.state, run.error) == ("COMPLETED", None)
+    assert sorted(await _effects())[:2] == [("CAPTURE", "CAPTURE"), ("CAPTURE", "NONE")]
+    (finding,) = await Finding.filter(resolved_at=None)
+    assert (finding.kind, finding.amount) == ("AMOUNT_MISMATCH", 5_001)
     assert await invariants.check() == []
 
 

@@ -93,7 +93,7 @@ class AdyenServer(PseServer):
         return {"close-batch": self.close_batch, "announce": self.announce, "lose-row": self.lose_row}
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
-        """`return_event`: which of the two events tells that a refund came back."""
+        """`return_event`: which event tells that a refund came back. `parts`: in how many it was captured."""
         return Payment(
             reference=wanted.get("reference") or psp_reference(),
             amount=wanted["amount"],
@@ -102,7 +102,7 @@ class AdyenServer(PseServer):
             captured_at=captured_at,
             key=wanted.get("key", ACCOUNT),
             order=wanted.get("order"),
-            facts={"return_event": wanted.get("return_event", "REFUNDED_REVERSED")},
+            facts={"return_event": wanted.get("return_event", "REFUNDED_REVERSED"), "parts": wanted.get("parts", 1)},
         )
 
     def unavailable(self) -> Response:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -38,12 +39,20 @@ class Batches:
         number = len(self.files) + 1
         fresh = self._books.log[self._told :]
         self._told = len(self._books.log)
-        rows = [self._row(movement) for movement in fresh]
+        rows = [self._row(part) for movement in fresh for part in self._parts(movement)]
         for currency in sorted({movement.currency for movement in fresh}):
             rows += self._closing(currency, rows, number, now)
         name = f"settlement_detail_report_batch_{number}.csv"
         self.files[name] = self._whole[name] = _written([{**row, "Batch Number": str(number)} for row in rows])
         return name
+
+    def _parts(self, movement: Movement) -> list[Movement]:
+        """A payment may have been captured in parts: each is settled by itself."""
+        count = self._books.payments[movement.payment].facts["parts"] if movement.kind == "CAPTURE" else 1
+        each = movement.amount // count
+        return [replace(movement, amount=each)] * (count - 1) + [
+            replace(movement, amount=movement.amount - each * (count - 1))
+        ]
 
     def lose_row(self, name: str, *, lost: bool) -> None:
         """The file as a broken machine would give it: without its first refund; or whole again."""
