@@ -66,6 +66,7 @@ async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) ->
         refund, now = await _due(refund_id)
         if refund is None:
             return None
+        crash_here("take.claimed")
         taken = _Taken(refund, now, lease_seconds, started + lease_seconds - send_seconds)
         payment = await Payment.get(id=refund.payment_id)
         connection = await Connection.get(id=refund.connection_id)
@@ -315,6 +316,7 @@ async def _resend(
     await _open(taken, number)
     await _event(taken.refund, "SUBMITTED", taken.cause, None, None, {"attempt": number})
     await postpone(taken.refund.id, taken.lease_seconds)
+    crash_here("resend.before_commit")
     return await _sending(taken, payment, connection, able, number)
 
 
@@ -328,6 +330,7 @@ async def _ask(
         await _wait_for_the_pse(taken)
         return None
     await postpone(refund.id, taken.lease_seconds)
+    crash_here("ask.before_commit")
     number = last["number"] if last else 0
     return Ask(**await _work(taken, payment, connection, able, number), asked_at=taken.now)
 

@@ -1,7 +1,7 @@
 """Crash points: places where a test kills the process, to see that nothing is lost or done twice.
 
-Always compiled in, and a comparison of two strings unless ESTORNO_CRASH=name:n is set: then the process kills itself,
-without a word, as it passes the point for the n-th time.
+Always compiled in, and a comparison of two strings unless ESTORNO_CRASH=NAME:N is set: then the process kills itself,
+without a word, as it passes the point for the N-th time.
 """
 
 import os
@@ -15,37 +15,59 @@ POINTS: Final[Mapping[str, str]] = {
     "request.before_commit": "the refund is inserted and not committed",
     "request.committed": "the refund is committed, nobody was rung for",
     "request.rung": "the worker was rung for, the client has no answer",
+    "take.claimed": "the refund is locked, nothing is marked",
     "take.before_commit": "the attempt is opened and not committed",
     "take.committed": "the attempt is marked, nothing was sent",
+    "snapshot.committed": "the refund is claimed, the PSE was not asked what it has already",
+    "snapshot.kept": "what the PSE has already is written down, the order was not sent",
+    "resend.before_commit": "the attempt with the same key is opened and not committed",
+    "ask.before_commit": "the look-up is marked and not committed",
+    "ask.committed": "the look-up is marked, the PSE was not asked",
     "send.before": "the request is written down and about to leave",
+    "send.left": "the request has left, there is no answer",
     "send.after": "the PSE has answered, the answer is not written down",
     "record.before": "the answer is written down and not recorded",
     "record.before_commit": "the state is moved and not committed",
     "record.committed": "the state is committed, nobody was woken",
+    "record.woken": "the readers were woken, the worker was not rung for again",
+    "record.rung": "the step is over",
     "notice.verified": "the webhook is authentic and not stored",
     "notice.stored": "the webhook is stored, nobody was rung for and the PSE has no answer",
     "notice.rung": "the worker was rung for, the PSE has no answer",
     "notice.taken": "the webhook is claimed and not applied",
     "notice.applied": "the webhook is applied and not marked as done",
     "notice.done": "the webhook is done",
+    "notice.waits": "the webhook cannot be applied yet and is put off",
     "reconcile.begun": "the run is marked as running",
+    "reconcile.imported": "the date's captures are registered, the report is not fetched",
     "reconcile.fetched": "the report is fetched and not read",
     "reconcile.entered": "what the books did not know is entered, the lines are not stored",
     "reconcile.before_commit": "the lines and their entry are written and not committed",
     "reconcile.committed": "the report is stored, the run is not completed",
+    "reconcile.before_completed": "the run is completed and not committed",
     "reconcile.completed": "the run is completed",
     "seal.before_commit": "events are sealed and not committed",
+    "seal.committed": "events are sealed, nobody was woken",
 }
 
 
-def _armed() -> tuple[str, int]:
-    name, _, passes = os.environ.get(VARIABLE, "").partition(":")
-    if name and (name not in POINTS or not (passes or "1").isdigit()):
-        raise SystemExit(f"{VARIABLE} takes NAME:N with one of {', '.join(POINTS)}, not {name!r}.")
-    return name, int(passes or 1)
+def checked(value: str) -> str:
+    """The value of ESTORNO_CRASH. Raises ValueError with what it takes."""
+    name, _, passes = value.partition(":")
+    if name not in POINTS or not (passes.isascii() and passes.isdigit() and int(passes) > 0):
+        raise ValueError(f"NAME:N with N from 1 and one of {', '.join(POINTS)}")
+    return value
 
 
-_name, _left = _armed()
+def _armed(value: str) -> tuple[str, int]:
+    try:
+        name, _, passes = checked(value).partition(":")
+    except ValueError:
+        return "", 0  # unset, or wrong: then the settings, which every program reads first, stop its start
+    return name, int(passes)
+
+
+_name, _left = _armed(os.environ.get(VARIABLE, ""))
 
 
 def crash_here(name: str) -> None:

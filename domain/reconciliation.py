@@ -103,6 +103,7 @@ async def reconcile(
     async with transaction():
         await _flag_missing(connection, run, fetched_at or datetime.now(UTC))
         await _complete(run, await _manifest(connection, manifests))
+        crash_here("reconcile.before_completed")
 
 
 async def _reconcile(

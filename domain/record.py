@@ -91,6 +91,7 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
         crash_here("record.before_commit")
     crash_here("record.committed")
     await bell.wake(bell.refund_channel(refund_id))
+    crash_here("record.woken")
     return recorded
 
 

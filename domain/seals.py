@@ -87,6 +87,7 @@ async def seal(limit: int = _AT_ONCE_MAX) -> int:
             made.append((merchant_id, after.position, row["id"], after.hash))
         await _store(made)
         crash_here("seal.before_commit")
+    crash_here("seal.committed")
     for merchant_id in heads:
         await bell.wake(bell.merchant_channel(merchant_id))
     return len(made)

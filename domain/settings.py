@@ -12,6 +12,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+from domain import crash
+
 _KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
 
@@ -145,6 +147,9 @@ class Settings:
         "ESTORNO_ALLOWED_ORIGINS", _origins, "Foreign pages that may ask and follow, separated by commas.", ()
     )
     introspection: bool = _setting("ESTORNO_INTROSPECTION", _boolean, "Whether the schema may be asked for.", False)
+    crash_at: str = _setting(
+        "ESTORNO_CRASH", crash.checked, "For tests only: NAME:N kills the process as it passes that point.", ""
+    )
     nightly_at: tuple[int, int] = _setting("ESTORNO_NIGHTLY_AT", _clock, "When the night begins, UTC.", (2, 30))
 
     @classmethod

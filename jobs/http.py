@@ -7,12 +7,12 @@ import asyncio
 import ssl
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import httpx
@@ -77,6 +77,7 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
             if own:
                 _check_lease(exchange)
                 crash_here("send.before")
+                request.extensions = {**request.extensions, "trace": _passing}
             response = await self._inner.handle_async_request(request)
             body = await _taken(response, exchange.into if own and response.status_code == 200 else None)
         except BaseException as error:
@@ -99,6 +100,12 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+async def _passing(event: str, _: Mapping[str, Any]) -> None:
+    """What the connection says of itself, as the bytes pass."""
+    if event.endswith(".send_request_body.complete"):
+        crash_here("send.left")
 
 
 def _check_lease(exchange: _Exchange) -> None:

@@ -26,6 +26,7 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
     if waiting:
         await notices.try_later(claimed.notice, claimed.connection, waiting[0])
+        crash_here("notice.waits")
         return
     crash_here("notice.applied")
     strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]

@@ -39,6 +39,7 @@ async def run(
     request_id = f"reconciliation-{started.id}"
     try:
         await payments.import_date(connection, business_date, request_id, sender)
+        crash_here("reconcile.imported")
         period = await reconciliation.period_of(connection, business_date)
         about = About(connection.merchant_id, connection.id, request_id, "REPORT")
         fetched_at = datetime.now(UTC)

@@ -38,6 +38,7 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
         recorded = await _do(work, sender, settings)
     await _ring_again(work, recorded, sender.rest(work.connection_id))
+    crash_here("record.rung")
 
 
 async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
@@ -52,6 +53,7 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
 
 
 async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
+    crash_here("snapshot.committed")
     connection = await Connection.get(id=work.connection_id)
     wire = connector(connection.pse)
     request = wire.snapshot(work.order)
@@ -64,6 +66,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
     except BadAnswer as error:
         return await not_sent(work.refund_id, "UNREADABLE", str(error))
     await attempts.keep_snapshot(work.refund_id, known)
+    crash_here("snapshot.kept")
     return Recorded(State.REQUESTED, 0)
 
 
@@ -89,6 +92,7 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
 
 
 async def _ask(work: Ask, sender: Sender) -> Outcome:
+    crash_here("ask.committed")
     connection = await Connection.get(id=work.connection_id)
     wire = connector(connection.pse)
     request = wire.look_up(work.order)

@@ -47,6 +47,10 @@ def test_with_somebody_elses_database_the_key_must_be_given(tmp_path: Path) -> N
         ("DATABASE_URL", "mysql://x/y"),
         ("REDIS_URL", "localhost"),
         ("ESTORNO_SECRET_KEY", "short"),
+        ("ESTORNO_CRASH", "nowhere:1"),
+        ("ESTORNO_CRASH", "request.committed"),
+        ("ESTORNO_CRASH", "request.committed:0"),
+        ("ESTORNO_CRASH", "request.committed:-1"),
     ],
 )
 def test_a_wrong_value_names_the_variable_and_what_it_wants(tmp_path: Path, variable: str, value: str) -> None:
