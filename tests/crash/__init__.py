@@ -1,1 +1,1 @@
-"""Killing our programs at every named point, and seeing that nothing is lost or done twice."""
+"""Killing our programs at every named point, and comparing the books with the sandbox's own log."""

@@ -1,144 +1,172 @@
-"""One round: every point's process is killed as it passes, the others go on, and the books come out right."""
+"""Our programs in lanes: in each, one process after the other is started with its point and dies there under load.
+
+The next one of the lane is the restarted one: it and the other lanes mend what the dead one left.
+"""
 
 import asyncio
+import itertools
 import random
-import time
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
-from domain import bell, database, reconciliation
-from domain.database import rows
+from domain import bell, reconciliation
+from domain.crash import VARIABLE
 from jobs.children import Child
-from tests.chaos.load import Load
-from tests.chaos.stage import Stage, stage, today
-from tests.chaos.verdict import Verdict, compare, quiet
-from tests.crash.doors import Doors, many
-from tests.crash.victims import Victim, healthy, victims
-from tests.family import until
+from jobs.servers import free_port
+from tests.crash.load import Load, Seen
+from tests.crash.plan import AT_RANDOM, Kill
+from tests.crash.stage import Stage, stage
+from tests.crash.verdict import Judge, today
+from tests.family import end, program, until
 
-READY_SECONDS_MAX = 180.0
-KILL_SECONDS_MAX = 240.0
-QUIET_SECONDS_MAX = 120.0
-_CLIENTS = 4
-_PAUSE_SECONDS = 0.4
-_HOOK = "hook-secret-of-the-test"
+KILL_SECONDS_MAX = 90.0
+_START_SECONDS_MAX = 60.0
+_OFFER_SECONDS = 1.0
+_OFFERS_MAX = 12
+_LANES = ("api", "worker", "worker", "batch", "timetable")
+_MODULES = {
+    "api": ("uvicorn", "api.app:app", "--no-access-log", "--port"),
+    "worker": ("jobs.worker", "refunds"),
+    "batch": ("jobs.worker", "batch"),
+    "timetable": ("jobs.timetable",),
+}
+_READY = {"worker": "worker.ready", "batch": "worker.ready", "timetable": "timetable.leads"}
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What a round did: seconds until each point's process was dead, kills at random, and the verdict."""
+@dataclass(slots=True)
+class Outcome:
+    """What came of it all: each kill, and what is wrong in the whole."""
 
-    killed: dict[str, float]
-    never: list[str]
-    at_random: int
-    refunds: int
-    verdict: Verdict
-    lost_webhooks: list[str] = field(default_factory=list)
+    kills: Sequence[Kill]
+    seen: Seen
+    broken: list[str] = field(default_factory=list)
 
     @property
     def violations(self) -> list[str]:
-        """Empty when every promise held and every point was reached."""
-        lost = [f"a webhook that was answered is not applied: {digest}" for digest in self.lost_webhooks]
-        return [*(f"never reached: {point}" for point in self.never), *lost, *self.verdict.violations]
+        """Empty when every promise held and every process died where it was to die."""
+        return [*(said for kill in self.kills for said in kill.violations), *self.broken]
 
 
-async def play(seed: int, home: Path, *, payments: int, passes: int, random_kills: int = 0) -> Round:
-    """One round by its seed. Call it from the main thread."""
+@dataclass(slots=True)
+class _Lane:
+    """One place for a process of `role`; an API keeps its port, whoever lives there."""
+
+    role: str
+    stage: Stage
+    log: Path
+    port: int | None = None
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def program(self, crash: str = "") -> Child:
+        argv = (*_MODULES[self.role], *([str(self.port)] if self.port else []))
+        log = self.log.with_name(f"{self.log.name}-{next(self.numbers):03}.log")
+        child = program(log.stem, self.stage.settings, *argv, log=log)
+        child.env = {**child.env, **({VARIABLE: crash} if crash else {})}
+        return child
+
+    async def serves(self, child: Child) -> bool:
+        """Whether it has come up, or has already died again."""
+        if child.exit_code() is not None:
+            return True
+        if self.port is None:
+            return child.log is not None and _READY[self.role] in child.log.read_text(errors="replace")
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.close()
+            return True
+        return False
+
+
+class _Play:
+    def __init__(self, stage: Stage, load: Load, judge: Judge, dice: random.Random) -> None:
+        self._stage = stage
+        self._load = load
+        self._judge = judge
+        self._dice = dice
+        self._judging: list[asyncio.Task[None]] = []
+        self.alive: list[Child] = []
+
+    async def run(self, kills: Sequence[Kill]) -> None:
+        """All lanes at once, each through its own kills; then wait for the verdict on each."""
+        lanes = [self._lane(number, role) for number, role in enumerate(_LANES)]
+        steady = self._lane(len(_LANES), "api")  # with one API alive, clients always get an answer in the end
+        self._stage.front.ports = [lane.port for lane in (*lanes, steady) if lane.port is not None]
+        await self._start(steady, steady.program())
+        waiting = {role: [kill for kill in kills if kill.role == role] for role in set(_LANES)}
+        await asyncio.gather(*(self._through(lane, waiting[lane.role]) for lane in lanes))
+        await asyncio.gather(*self._judging)
+
+    def _lane(self, number: int, role: str) -> _Lane:
+        port = free_port() if role == "api" else None
+        return _Lane(role, self._stage, self._stage.home / "logs" / f"{role}-{number}", port)
+
+    async def _start(self, lane: _Lane, child: Child) -> None:
+        self.alive.append(child)
+        child.spawn()  # from this thread, to which its life is tied
+        await until(lambda: lane.serves(child), f"{child.name} serves", _START_SECONDS_MAX)
+
+    async def _through(self, lane: _Lane, waiting: list[Kill]) -> None:
+        while waiting:
+            kill = waiting.pop(0)
+            child = lane.program("" if kill.point == AT_RANDOM else f"{kill.point}:{kill.passes}")
+            await self._start(lane, child)
+            clients = await self._until_dead(kill, child)
+            kill.in_flight = await self._judge.in_flight(kill)
+            await self._load.make_known(kill)
+            self._judging.append(asyncio.create_task(self._judge.judge(kill, clients)))
+            self.alive.remove(child)
+        await self._start(lane, lane.program())
+
+    async def _until_dead(self, kill: Kill, child: Child) -> list[asyncio.Task[None]]:
+        """Load until the process has died at its point, or by our hand where it is to die at random."""
+        clients: list[asyncio.Task[None]] = []
+        give_up = asyncio.get_running_loop().time() + KILL_SECONDS_MAX
+        while child.exit_code() is None and asyncio.get_running_loop().time() < give_up:
+            if len(clients) < _OFFERS_MAX:
+                clients.append(asyncio.create_task(self._offer(kill)))
+            if kill.role == "batch":
+                await self._reconcile(kill)
+            if kill.point == AT_RANDOM:
+                await asyncio.sleep(self._dice.uniform(0, _OFFER_SECONDS))
+                break
+            with suppress(AssertionError):
+                await until(lambda: child.exit_code() is not None, "it dies", _OFFER_SECONDS)
+        if child.exit_code() is None:
+            kill.reached = kill.point == AT_RANDOM
+            await end(child, signal.SIGKILL)
+        else:
+            kill.reached = child.exit_code() == -signal.SIGKILL
+        return clients
+
+    async def _offer(self, kill: Kill) -> None:
+        await (self._load.unknown(kill) if kill.point == "notice.waits" else self._load.refunds(kill))
+
+    async def _reconcile(self, kill: Kill) -> None:
+        shop = self._stage.accounts[kill.pse].shop
+        subject = f"{shop.connection.id}/{today(shop.merchant.zone)}"
+        await bell.ring(reconciliation.JOB, subject, queue=bell.BATCH_QUEUE)
+
+
+async def play(seed: int, home: Path, kills: Sequence[Kill], *, quiet_seconds_max: float) -> Outcome:
+    """All these kills. Call it from the main thread; what the processes say is in `home`/logs."""
     dice = random.Random(seed)
-    async with stage(home, payments, dice) as set_up:
-        few = set_up.settings.with_(database_pool=3)  # they are many, and share one server
-        armed = victims(few, home / "logs", passes)
-        doors = many(set_up, [victim.port for victim in armed if victim.port is not None])
-        async with _family(armed) as rescue:
-            await until(lambda: _ready(doors), "an API is ready", READY_SECONDS_MAX)
-            return await _kill(doors, armed, rescue, home, dice, random_kills)
+    async with stage(home) as set_up:
+        load = Load(set_up, dice)
+        judge = Judge(set_up, quiet_seconds_max)
+        outcome = Outcome(kills, load.seen)
+        async with _playing(_Play(set_up, load, judge, dice)) as playing:
+            await playing.run(kills)
+            outcome.broken += await judge.finish(load.seen)
+    return outcome
 
 
 @asynccontextmanager
-async def _family(armed: list[Victim]) -> AsyncIterator[list[Child]]:
-    """The armed processes, and whoever is started later: all gone at the end."""
-    rescue: list[Child] = []
-    for victim in armed:
-        victim.child.spawn()  # from this thread, to which its life is tied
+async def _playing(made: _Play) -> AsyncIterator[_Play]:
     try:
-        yield rescue
+        yield made
     finally:
-        for child in (*rescue, *(victim.child for victim in armed)):
+        for child in made.alive:
             await asyncio.to_thread(child.stop)
-
-
-async def _kill(
-    doors: Doors, armed: list[Victim], rescue: list[Child], home: Path, dice: random.Random, random_kills: int
-) -> Round:
-    await bell.connect(doors.settings.redis_url)
-    load = Load(doors, dice, _CLIENTS, _PAUSE_SECONDS)
-    verdict = Verdict()
-    try:
-        killed = await _until_dead(doors, armed)
-        rescue += [healthy(role, doors.settings, home / "logs") for role in ("worker", "batch", "timetable")]
-        for child in rescue:
-            child.spawn()
-        at_random = await _kill_at_random(rescue, dice, random_kills)
-        await doors.calm()
-        async with database.connected(doors.settings.database_url):
-            await quiet(load, verdict, QUIET_SECONDS_MAX)
-            await compare(doors, load.seen, verdict, [today(doors.shop)])
-            lost = await _lost_webhooks(doors)
-    finally:
-        await load.end()
-        await bell.close()
-    never = [victim.point for victim in armed if not victim.killed]
-    verdict.violations += load.seen.violations
-    return Round(killed, never, at_random, len(load.seen.accepted), verdict, lost)
-
-
-async def _until_dead(doors: Doors, armed: list[Victim]) -> dict[str, float]:
-    """Load, webhooks and reconciliation until every armed process has died at its point; seconds for each."""
-    began, killed = time.monotonic(), dict[str, float]()
-    while len(killed) < len(armed) and time.monotonic() - began < KILL_SECONDS_MAX:
-        for victim in armed:
-            if victim.look():
-                killed[victim.point] = time.monotonic() - began
-                if victim.port is not None:
-                    victim.revive()
-        await _hook(doors, armed)
-        day = today(doors.shop)
-        await bell.ring(reconciliation.JOB, f"{doors.shop.connection.id}/{day}", queue=bell.BATCH_QUEUE)
-        await asyncio.sleep(0.3)
-    return killed
-
-
-async def _hook(doors: Doors, armed: list[Victim]) -> None:
-    """Webhooks go to an API that is still to die of one."""
-    waiting = [one for one in armed if one.point.startswith("notice.") and one.port is not None and not one.killed]
-    port = waiting[0].port if waiting else doors.ports[0]
-    url = f"http://127.0.0.1:{port}/webhooks/{doors.shop.connection.id}/{_HOOK}"
-    await doors.sandbox.post("webhooks", key="sp@loja", url=url, times=1)
-
-
-async def _kill_at_random(rescue: list[Child], dice: random.Random, kills: int) -> int:
-    """Kill healthy programs at any moment, and start them again."""
-    for _ in range(kills):
-        await asyncio.sleep(dice.uniform(0.1, 1.5))
-        child = dice.choice(rescue)
-        if child.process is not None:
-            child.process.kill()
-            child.process.wait()
-            child.spawn()
-    return kills
-
-
-async def _lost_webhooks(doors: Doors) -> list[str]:
-    delivered = set((await doors.sandbox.get("delivered"))["digests"])
-    applied = {row["digest"] for row in await rows("SELECT digest FROM notices WHERE applied_at IS NOT NULL")}
-    return sorted(delivered - applied)
-
-
-async def _ready(doors: Stage) -> bool:
-    with suppress(httpx.HTTPError):
-        return (await doors.sandbox.http.get(f"{doors.api_url}/readyz")).status_code == 200
-    return False
