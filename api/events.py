@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 import strawberry
+from strawberry.relay import to_base64
 
 from api import ids
 from api.access import require
@@ -26,6 +27,7 @@ _HEARTBEAT_SECONDS = 15.0
 @strawberry.type(description="Something that happened to a refund. `sequence` is gapless per refund.")
 class RefundEvent:
     id: strawberry.ID
+    refund_id: strawberry.ID
     sequence: int
     kind: str
     status: State
@@ -41,6 +43,7 @@ class RefundEvent:
     def of(cls, row: Row) -> "RefundEvent":
         return cls(
             id=strawberry.ID(f"{row.refund_id}/{row.sequence}"),
+            refund_id=strawberry.ID(to_base64("Refund", str(row.refund_id))),
             sequence=row.sequence,
             kind=row.kind,
             status=row.state,
@@ -118,6 +121,13 @@ async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[Refun
     """The stream of `refundsChanged`: every sealed event of the merchant, in order. It never ends by itself."""
     merchant_id = require(info, Permission.READ).merchant_id
     start = _after(after)
+    end = (await seals.head(merchant_id)).position
+    if start > end:
+        # It would wait in silence until other events had got those positions, and leave them out.
+        raise InvalidInput(
+            f"`after` lies ahead of the feed, which ends at {end}; it is a cursor of another merchant or server.",
+            path=["after"],
+        )
 
     async def read(position: int) -> list[tuple[int, Row]]:
         return await seals.after(merchant_id, position)

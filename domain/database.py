@@ -30,7 +30,13 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         "UPDATE (reserved, refunded, taken_by_bank, tax_allocated, order_reference, tax_amount, tax_rate, "
         "tax_document, tax_period, sealed_customer, customer_digest, source)",
     ),
-    "refunds": _READ_ADD_CHANGE,
+    # Whose it is, how much, of what and under which reference is for life.
+    "refunds": (
+        *_READ_ADD,
+        "UPDATE (state, sequence, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, reminded_at, "
+        "known_before, pse_refund_reference, failure_code, failure_message, succeeded_at, paid_by_bank_transfer, "
+        "updated_at)",
+    ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
     "destinations": (*_READ_ADD, "UPDATE (superseded_at)"),

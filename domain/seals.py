@@ -118,14 +118,15 @@ async def head(merchant_id: UUID) -> Head:
 async def after(merchant_id: UUID, position: int, *, limit: int = 200) -> list[tuple[int, Event]]:
     """The merchant's sealed events behind `position`, in order, with their positions; at most `limit`."""
     found = await rows(
-        "SELECT position, event_id FROM event_seals WHERE merchant_id = $1 AND position > $2 "
-        "ORDER BY position LIMIT $3",
+        # Joined, so that a batch of seals whose events were retired does not look like the end.
+        "SELECT s.position, s.event_id FROM event_seals s JOIN events e ON e.id = s.event_id "
+        "WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3",
         merchant_id,
         position,
         limit,
     )
-    events = {event.id: event for event in await Event.filter(id__in=[row["event_id"] for row in found])}
-    return [(row["position"], events[row["event_id"]]) for row in found if row["event_id"] in events]
+    events = await Event.in_bulk([row["event_id"] for row in found], "id")
+    return [(row["position"], events[row["event_id"]]) for row in found]
 
 
 async def verify(heads: Sequence[Head] = ()) -> Sequence[Tampered]:

@@ -9,7 +9,7 @@ import pytest
 from domain import seals
 from domain.models import Event, EventSeal
 from domain.pse.vocabulary import Succeeded
-from tests.api.conftest import Asker, Enter
+from tests.api.conftest import Asker, Enter, global_id
 from tests.api.test_events import _socket
 from tests.factories import Shop, a_payment, a_refund, an_answer
 
@@ -97,8 +97,22 @@ async def test_a_reader_that_comes_and_goes_under_busy_writers_misses_nothing(en
     assert len(set(seen)) == 54 == await Event.filter(merchant_id=asker.shop.id).count()
 
 
-@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 30])
-async def test_a_cursor_that_is_none_is_refused(enter: Enter, after: str) -> None:
+async def test_an_event_names_its_refund_and_the_feed_comes_as_server_sent_events(enter: Enter) -> None:
+    asker = await enter()
+    refund = await a_refund(asker.shop, await a_payment(asker.shop), 1_000)
+    await _seal_all()
+    query = QUERY.replace("id status", "refundId sequence")
+    headers = {"Authorization": f"Bearer {asker.token}", "Accept": "text/event-stream"}
+    async with asker.http.stream("POST", f"{asker.url}/graphql", json={"query": query}, headers=headers) as answer:
+        async for line in answer.aiter_lines():
+            if line.startswith("data: {"):
+                break
+    message = json.loads(line.removeprefix("data: "))["data"]["refundsChanged"]
+    assert message["event"] == {"refundId": global_id(refund), "sequence": 1, "cursor": "1"}
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 30, "7"])
+async def test_a_cursor_that_is_none_or_lies_ahead_is_refused(enter: Enter, after: str) -> None:
     asker: Asker = await enter()
     async with _socket(asker) as socket:
         await _subscribe(socket, after)

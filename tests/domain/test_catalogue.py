@@ -25,6 +25,7 @@ CHECKS = {
     "findings_amount_not_negative",
     "ledger_entries_amount_positive",
     "ledger_entries_currency_iso",
+    "ledger_entries_refund_has_payment",
     "ledger_entries_two_accounts",
     "payments_captured_positive",
     "payments_counters_not_negative",
@@ -52,9 +53,9 @@ UNIQUE = {
     "ledger_entries": {("cause", "leg")},
     "notice_refunds": {("notice_id", "refund_id")},
     "notices": {("connection_id", "digest")},
-    "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "currency")},
+    "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "connection_id", "currency")},
     "reconciliation_runs": {("connection_id", "business_date")},
-    "refunds": {("reference",), ("retry_of_id",), ("id", "merchant_id", "currency")},
+    "refunds": {("reference",), ("retry_of_id",), ("id", "merchant_id"), ("id", "payment_id")},
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
     "reports": {("connection_id", "name")},
@@ -102,6 +103,34 @@ KEPT = {
     "reports",
     "settlement_lines",
 }
+BELONGING = {
+    "approvals_refund_of_merchant",
+    "calls_refund_of_merchant",
+    "connections_store_of_merchant",
+    "destination_links_refund_of_merchant",
+    "destinations_refund_of_merchant",
+    "doubt_verdicts_refund_of_merchant",
+    "events_refund_of_merchant",
+    "findings_refund_of_merchant",
+    "ledger_entries_connection_of_merchant",
+    "ledger_entries_like_their_payment",
+    "ledger_entries_refund_of_payment",
+    "ledger_entries_store_of_merchant",
+    "manual_settlements_refund_of_merchant",
+    "payments_connection_of_merchant",
+    "payments_store_of_merchant",
+    "refunds_like_their_payment",
+}
+REFUSALS = {
+    "events_stamp",
+    "payments_counted",
+    "payments_counted_new",
+    "refunds_begin",
+    "refunds_counted",
+    "refunds_counted_new",
+    "refunds_move",
+    "refunds_sequence",
+}
 
 
 async def test_every_intended_check_is_there_and_no_other() -> None:
@@ -144,14 +173,18 @@ async def test_no_foreign_key_cascades() -> None:
     assert found == []
 
 
-async def test_a_refund_is_bound_to_its_payments_merchant_and_currency() -> None:
-    assert await rows("SELECT 1 AS one FROM pg_constraint WHERE conname = 'refunds_like_their_payment'")
+async def test_the_foreign_keys_that_bind_rows_to_one_merchant_are_exactly_the_intended_ones() -> None:
+    found = await rows(
+        "SELECT conname FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace "
+        "AND cardinality(conkey) > 1"
+    )
+    assert {row["conname"] for row in found} == BELONGING
 
 
 async def test_the_triggers_are_exactly_the_intended_ones() -> None:
     found = await rows("SELECT tgname, tgenabled::text AS enabled FROM pg_trigger WHERE NOT tgisinternal")
     wanted = {f"{table}_no_change" for table in APPEND_ONLY} | {f"{table}_no_delete" for table in KEPT}
-    wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT} | {"refunds_move"}
+    wanted |= {f"{table}_no_truncate" for table in APPEND_ONLY | KEPT} | REFUSALS
     assert {row["tgname"] for row in found} == wanted
     assert {row["enabled"] for row in found} == {"O"}
 

@@ -9,14 +9,16 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import database, reconciliation, seals
-from domain.database import transaction
+from domain import database, events, reconciliation, seals
+from domain.database import rows, transaction
+from domain.lifecycle import State
 from domain.models import Event, EventSeal, ReconciliationRun
+from domain.moves import lock
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.seals import Head
 from tests.conftest import Database, Servers
 from tests.domain.test_reconciliation import TODAY
-from tests.factories import OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 TAMPERS = 1_000
@@ -66,6 +68,64 @@ async def test_an_event_waits_for_every_older_transaction_so_no_position_is_give
     await slow.close()
     assert await _seal_all() == later
     assert await seals.verify() == []
+
+
+async def test_a_refunds_order_holds_though_its_later_event_is_of_the_earlier_transaction(books: Database) -> None:
+    """The first to begin writes last, so its number is the smallest; a third one is running between the two."""
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop), 1_000)
+    await _seal_all()
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def note() -> None:
+        await lock(refund.id)
+        subject = {"id": refund.id, "merchant_id": shop.id}
+        await events.append(subject, "NOTE", State.REQUESTED, CAUSE, previous=State.REQUESTED)
+
+    async def first_to_begin() -> None:
+        async with transaction():
+            await rows("SELECT pg_current_xact_id()")
+            begun.set()
+            await go.wait()
+            await note()
+
+    writing = asyncio.create_task(first_to_begin())
+    await begun.wait()
+    between = await asyncpg.connect(books.application_url)
+    running = between.transaction()
+    await running.start()
+    await between.fetchval("SELECT pg_current_xact_id()")
+    async with transaction():
+        await note()
+    go.set()
+    await writing
+    while await seals.seal():  # the first is older than what runs, the second is not
+        pass
+    await running.commit()
+    await between.close()
+    await _seal_all()
+    assert [event.sequence for _, event in await seals.after(shop.id, 0)] == [1, 2, 3]
+
+
+async def test_the_application_can_not_choose_an_events_transaction() -> None:
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop), 1_000)
+    await rows(
+        "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at, "
+        "  xact) VALUES ($1, $2, 2, 'NOTE', 'REQUESTED', 'r', 'thief', '{}', now(), '1') RETURNING id",
+        shop.id,
+        refund.id,
+    )
+    (row,) = await rows("SELECT min(xact) FILTER (WHERE sequence = 2) > min(xact) AS later FROM events")
+    assert row["later"]
+
+
+async def test_a_batch_of_retired_events_does_not_look_like_the_end(owner_rows: OwnerRows) -> None:
+    shop = await _history(2)
+    await _seal_all()
+    await owner_rows("ALTER TABLE events DISABLE TRIGGER USER")
+    await owner_rows("DELETE FROM events WHERE id IN (SELECT event_id FROM event_seals WHERE position <= 3)")
+    assert [position for position, _ in await seals.after(shop.id, 0, limit=2)] == [4, 5]
 
 
 async def test_two_sealers_at_once_seal_each_event_once() -> None:
