@@ -1,6 +1,6 @@
 """Money that left for a refund that had ended: the truth is booked in SUSPENSE, and given back if it comes back."""
 
-from domain import events, payments
+from domain import events, taken
 from domain.findings import FindingKind
 from domain.idempotency import Cause
 from domain.lifecycle import SETTLED_FOR_NOW, State
@@ -15,7 +15,7 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
     assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
     payment = await Payment.get(id=refund.payment_id)
-    if await payments.book_taken(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+    if await taken.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
         await events.append(
             {"id": refund.id, "merchant_id": refund.merchant_id},
             "CONTRADICTION",
@@ -35,9 +35,9 @@ async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     if isinstance(outcome, Returned):
         # What came back had left: both are booked, or the news that it left would be believed when it comes late.
         gone = Succeeded(outcome.pse_refund_reference)
-        await payments.book_taken(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
+        await taken.book(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
     known = _as_known(refund, Declined("RETURNED", "It came back.", outcome.pse_refund_reference))
-    await payments.book_taken(payment, known, FindingKind.CONTRADICTION, cause)
+    await taken.book(payment, known, FindingKind.CONTRADICTION, cause)
 
 
 def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:

@@ -1,4 +1,4 @@
-"""Payments: registering what was captured, and booking what left without us."""
+"""Payments: registering what was captured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import findings, idempotency, ledger, secrets
+from domain import idempotency, ledger, secrets
 from domain.database import rows, transaction
-from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.ledger import Posting
 from domain.lifecycle import Entry
@@ -17,7 +16,7 @@ from domain.money import Money
 from domain.payees import normal_tax_id
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
-from domain.pse.vocabulary import Accepted, CapturedPayment, KnownRefund, Method, Succeeded
+from domain.pse.vocabulary import CapturedPayment, Method
 
 MUTATION: Final = "paymentRegister"
 _SYSTEM: Final = "PSE listing"
@@ -246,64 +245,4 @@ async def _posting(
         cause=f"payment/{payment_id}/{entry}",
         request_id=cause.request_id,
         payment_id=payment_id,
-    )
-
-
-async def book_taken(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
-    """Book money that left without a refund of ours (a Pix MED, a refund made in the back office), or came back.
-
-    Once per PSE reference, however often it is told. Gives whether anything was booked. Opens a finding.
-    """
-    if isinstance(known.outcome, Accepted):
-        return False
-    name = f"taken/{payment.connection_id}/{payment.pse_reference}/{known.reference}"
-    async with transaction():
-        await Payment.filter(id=payment.id).select_for_update().get()
-        found = await rows("SELECT cause FROM ledger_entries WHERE cause = ANY($1)", [name, f"{name}/back"])
-        booked = {row["cause"] for row in found}
-        out = isinstance(known.outcome, Succeeded)
-        if name in booked if out else (name not in booked or f"{name}/back" in booked):
-            return False
-        await _book(payment, known.amount.minor_units, name if out else f"{name}/back", out, cause)
-        if out:
-            await findings.open_finding(_taken_finding(payment, known, kind, name))
-    return True
-
-
-async def _book(payment: Payment, amount: int, name: str, out: bool, cause: Cause) -> None:
-    await rows(
-        "UPDATE payments SET taken_by_bank = taken_by_bank + $2 WHERE id = $1 RETURNING id",
-        payment.id,
-        amount if out else -amount,
-    )
-    zone = (await Merchant.get(id=payment.merchant_id)).zone
-    posting = Posting(
-        merchant_id=payment.merchant_id,
-        store_id=payment.store_id,
-        connection_id=payment.connection_id,
-        entry=Entry.TAKEN if out else Entry.TAKEN_BACK,
-        amount=amount,
-        currency=payment.currency,
-        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
-        cause=name,
-        request_id=cause.request_id,
-        payment_id=payment.id,
-    )
-    await ledger.post([posting])
-
-
-def _taken_finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str) -> Found:
-    who = "the bank" if known.by_bank else "somebody at the PSE"
-    return Found(
-        kind=kind,
-        merchant_id=payment.merchant_id,
-        connection_id=payment.connection_id,
-        fingerprint=f"{kind}/{name}",
-        amount=known.amount,
-        explanation=(
-            f"{known.amount} of payment {payment.pse_reference} was returned by {who} ({known.kind}, "
-            f"{known.pse_refund_reference or known.reference}); no refund of ours accounts for it."
-        ),
-        payment_id=payment.id,
-        detail={"reference": known.reference, "pse_reference": known.pse_refund_reference, "kind": known.kind},
     )

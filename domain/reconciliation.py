@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import findings, mismatches, payments, seals, settlements, taken
+from domain import findings, mismatches, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -150,7 +150,7 @@ async def _enter(
         if row["by_amount"]:
             await taken.from_line(payment, _known(row), file.name, row["turn"], cause)
         else:
-            await payments.book_taken(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+            await taken.book(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
         if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))

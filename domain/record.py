@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain import attempts, bell, contradictions, events, findings, schedules
+from domain import attempts, bell, contradictions, events, findings, schedules, taken
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
@@ -97,7 +97,11 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
-    return await _take_in(refund, await _weighed(refund, outcome, source), source, cause)
+    recorded = await _take_in(refund, await _weighed(refund, outcome, source), source, cause)
+    reference = getattr(outcome, "pse_refund_reference", None)
+    if reference is not None and reference != refund.pse_refund_reference:
+        await taken.give_to(refund, reference, cause)
+    return recorded
 
 
 async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:

@@ -1,4 +1,4 @@
-"""Money that left without a refund of ours, told by witnesses that name it differently.
+"""Money that left without a refund of ours (a Pix MED, a back office), told by witnesses that name it differently.
 
 A PSE may list a refund with its id, and have a report line for it that names the payment and the amount only. Both tell
 of the same money, so of equal amounts as many are booked as the witness that tells of more of them knows.
@@ -6,17 +6,92 @@ of the same money, so of equal amounts as many are booked as the witness that te
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
-from domain.database import rows
-from domain.findings import FindingKind
+from domain import findings, ledger
+from domain.database import rows, transaction
+from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
-from domain.models import Payment
-from domain.payments import book_taken
-from domain.pse.vocabulary import KnownRefund, Succeeded
+from domain.ledger import Posting
+from domain.lifecycle import Entry
+from domain.models import Merchant, Payment, Refund
+from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
+
+
+async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
+    """Book money that left without a refund of ours, or came back.
+
+    Once per PSE reference, however often it is told. Gives whether anything was booked. Opens a finding.
+    """
+    if isinstance(known.outcome, Accepted):
+        return False
+    name = _name(payment, known.reference)
+    async with transaction():
+        await Payment.filter(id=payment.id).select_for_update().get()
+        booked = await _booked(name)
+        out = isinstance(known.outcome, Succeeded)
+        if name in booked if out else (name not in booked or len(booked) > 1):
+            return False
+        if await _became_ours(payment, known.reference):
+            return False
+        await _book(payment, known.amount.minor_units, name if out else f"{name}/back", out, cause)
+        if out:
+            await findings.open_finding(_finding(payment, known, kind, name))
+    return True
+
+
+async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> None:
+    """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`.
+
+    A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Inside the
+    caller's transaction; the night repeats the report's date (`told_of_ours`).
+    """
+    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    name = _name(payment, pse_refund_reference)
+    booked = await _booked(name)
+    if name in booked and len(booked) == 1:
+        await _book(payment, booked[name], f"{name}/ours", False, cause)
+    if name in booked:
+        said = f"It was our refund {refund.reference}, whose answer came later."
+        await findings.resolve(payment.merchant_id, f"{FindingKind.MISSING_IN_LEDGER}/{name}", said)
+
+
+async def told_of_ours(connection_id: UUID) -> set[date]:
+    """The business dates whose reports told of a refund of ours before we knew its name: to be reconciled again."""
+    found = await rows(
+        "SELECT DISTINCT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "JOIN refunds f ON f.payment_id = l.payment_id AND f.pse_refund_reference = l.pse_refund_reference "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL "
+        "  AND l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.voided_at IS NULL AND l.refund_id IS NULL",
+        connection_id,
+    )
+    return {row["business_date"] for row in found}
+
+
+def _name(payment: Payment, reference: str) -> str:
+    return f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}"
+
+
+async def _booked(name: str) -> dict[str, int]:
+    """The causes under which it was booked, with the amounts: that it left, that it came back or turned out ours."""
+    names = [name, f"{name}/back", f"{name}/ours"]
+    found = await rows("SELECT cause, amount FROM ledger_entries WHERE cause = ANY($1)", names)
+    return {row["cause"]: row["amount"] for row in found}
+
+
+async def _became_ours(payment: Payment, reference: str) -> bool:
+    # The payment's lock is held: whoever learns a refund's name takes it too, and then looks for what was booked.
+    (row,) = await rows(
+        "SELECT EXISTS (SELECT 1 FROM refunds WHERE payment_id = $1 AND pse_refund_reference = $2 "
+        "  AND reference <> $2) AS found",
+        payment.id,
+        reference,
+    )
+    return bool(row["found"])
 
 
 async def from_line(payment: Payment, known: KnownRefund, report: str, turn: int, cause: Cause) -> None:
@@ -34,7 +109,7 @@ async def from_line(payment: Payment, known: KnownRefund, report: str, turn: int
         )
         if booked["times"] >= turn + await _lines_elsewhere(payment.id, amount, payment.connection_id, report):
             return
-    await book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+    await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def _lines_elsewhere(payment_id: UUID, amount: int, connection_id: UUID, report: str) -> int:
@@ -53,7 +128,7 @@ async def _lines_elsewhere(payment_id: UUID, amount: int, connection_id: UUID, r
 
 async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> None:
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
-    prefix = f"taken/{payment.connection_id}/{payment.pse_reference}/"
+    prefix = _name(payment, "")
     booked = await rows(
         "SELECT cause, amount FROM ledger_entries WHERE payment_id = $1 AND entry = 'TAKEN'", payment.id
     )
@@ -65,4 +140,43 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
         if fresh and told[amount] > 0:
             told[amount] -= 1
         else:
-            await book_taken(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+            await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _book(payment: Payment, amount: int, name: str, out: bool, cause: Cause) -> None:
+    await rows(
+        "UPDATE payments SET taken_by_bank = taken_by_bank + $2 WHERE id = $1 RETURNING id",
+        payment.id,
+        amount if out else -amount,
+    )
+    zone = (await Merchant.get(id=payment.merchant_id)).zone
+    posting = Posting(
+        merchant_id=payment.merchant_id,
+        store_id=payment.store_id,
+        connection_id=payment.connection_id,
+        entry=Entry.TAKEN if out else Entry.TAKEN_BACK,
+        amount=amount,
+        currency=payment.currency,
+        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        cause=name,
+        request_id=cause.request_id,
+        payment_id=payment.id,
+    )
+    await ledger.post([posting])
+
+
+def _finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str) -> Found:
+    who = "the bank" if known.by_bank else "somebody at the PSE"
+    return Found(
+        kind=kind,
+        merchant_id=payment.merchant_id,
+        connection_id=payment.connection_id,
+        fingerprint=f"{kind}/{name}",
+        amount=known.amount,
+        explanation=(
+            f"{known.amount} of payment {payment.pse_reference} was returned by {who} ({known.kind}, "
+            f"{known.pse_refund_reference or known.reference}); no refund of ours accounts for it."
+        ),
+        payment_id=payment.id,
+        detail={"reference": known.reference, "pse_reference": known.pse_refund_reference, "kind": known.kind},
+    )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from domain import bell, reconciliation
+from domain import bell, reconciliation, taken
 from domain.calls import About
 from domain.crash import crash_here
 from domain.database import rows
@@ -65,18 +65,19 @@ def _copied(handed_in: Path, folder: Path) -> ReportFile:
 
 
 async def ring_the_night(now: datetime) -> int:
-    """Ring for every connection and date that has ended without a completed run, newest fortnight only; how many."""
+    """Ring for every connection and date that has ended without a completed run, newest fortnight only, and for those
+    whose reports told of refunds that turned out to be ours; how many.
+    """
     rung = 0
     for connection in await Connection.filter(enabled=True):
         zone = (await Merchant.get(id=connection.merchant_id)).zone
         today = now.astimezone(ZoneInfo(zone)).date()
-        done = await _completed(connection, zone)
         first = max(connection.created_at.astimezone(ZoneInfo(zone)).date(), today - timedelta(days=_CATCH_UP_DAYS_MAX))
-        for days in range((today - first).days):
-            day = first + timedelta(days=days)
-            if day not in done:
-                await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
-                rung += 1
+        ended = {first + timedelta(days=days) for days in range((today - first).days)}
+        undone = ended - await _completed(connection, zone) | await taken.told_of_ours(connection.id)
+        for day in sorted(undone):
+            await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
+        rung += len(undone)
     return rung
 
 

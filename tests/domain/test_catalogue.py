@@ -76,6 +76,7 @@ PARTIAL = {
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
     "settlement_lines_of_payment": "voided_at IS NULL",
+    "settlement_lines_taken": "TAKEN",
     "settlement_lines_settle_once": "voided_at IS NULL",
 }
 APPEND_ONLY = {

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import approvals, invariants, ledger
+from domain import approvals, invariants, ledger, taken
 from domain.access import Role
 from domain.destinations import Given
+from domain.findings import FindingKind
 from domain.lifecycle import Account, State
-from domain.models import Answer, Call, Destination, Finding, LedgerEntry, Payment, Refund
-from domain.pse.vocabulary import DestinationKind, Method
+from domain.models import Answer, Call, Destination, Finding, LedgerEntry, Payment, Refund, SettlementLine
+from domain.money import Money
+from domain.pse.vocabulary import DestinationKind, KnownRefund, Method, Succeeded
 from jobs import reconciliation
 from jobs.http import sender
 from tests.conftest import Database
@@ -195,3 +197,45 @@ async def test_a_payment_that_stripe_cannot_refund_waits_for_an_account_and_neve
     refund = await a_refund(world.shop, payment, 4_000)
     assert refund.state is State.AWAITING_DESTINATION
     assert await world.sandbox.refund_requests(payment.pse_reference) == 0
+
+
+async def test_a_refund_that_the_report_tells_before_its_answer_is_counted_once(world: World) -> None:
+    """The report names refunds by Stripe's id alone, and the answer with it was lost: first nobody's, then ours."""
+    payment = await world.payment("lost_answer", webhook_moods=[{"name": "missing"}])
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    assert refund.state is State.SUBMITTED
+    await _night(world)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 4_000
+    refund = await world.finish(refund)
+    await payment.refresh_from_db()
+    assert (refund.state, payment.refunded, payment.taken_by_bank) == (State.SUCCEEDED, 4_000, 0)
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 1, "the date is to be repeated"
+    await _night(world)
+    log = await world.sandbox.get("log")
+    balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}
+    assert balances[Account.PSE_BALANCE] == log["balance"] - log["opening"]
+    assert (balances.get(Account.PSE_CLEARING, 0), balances.get(Account.SUSPENSE, 0)) == (0, 0)
+    proven = await SettlementLine.filter(refund_id=refund.id, voided_at=None)
+    assert [line.effect for line in proven] == ["REFUND"]
+    assert await reconciliation.ring_the_night(datetime.now(UTC)) == 0
+    assert (await Finding.filter(resolved_at=None).count(), await invariants.check()) == (0, [])
+
+
+async def test_a_refund_that_was_ours_is_not_booked_as_taken_when_its_report_is_read_late(world: World) -> None:
+    """The matching has begun before the answer came: what it then books must know of the answer."""
+    payment = await world.payment()
+    refund = await world.finish(await a_refund(world.shop, payment, 4_000))
+    known = KnownRefund(
+        reference=refund.pse_refund_reference or "",
+        pse_refund_reference=refund.pse_refund_reference,
+        amount=Money(4_000, "BRL"),
+        outcome=Succeeded(refund.pse_refund_reference),
+        by_bank=False,
+        kind="refund",
+        requested_at=None,
+        settled_at=None,
+    )
+    assert not await taken.book(payment, known, FindingKind.MISSING_IN_LEDGER, CAUSE)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 0
