@@ -42,6 +42,7 @@ REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_amount": pl.Int64,
     "refund_tax": pl.Int64,
     "refund_at": pl.Datetime("us", "UTC"),
+    "refund_sent": pl.Boolean,
 }
 SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
     "settled_payment_id": pl.String,
@@ -146,7 +147,10 @@ def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
 
 def _may_have(effect: Effect) -> pl.Expr:
     left = pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])
-    under_way = pl.col("refund_state").is_in(["SUBMITTED", "PENDING", "MANUAL"])
+    # A request that was taken for lost can have arrived late; one that was never sent cannot have left.
+    under_way = pl.col("refund_state").is_in(["SUBMITTED", "PENDING", "MANUAL"]) | (
+        (pl.col("refund_state") == "REQUESTED") & pl.col("refund_sent")
+    )
     return left if effect is Effect.RETURN else left | under_way
 
 

@@ -81,7 +81,8 @@ async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.Dat
     refunds = await rows(
         "SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id, r.reference AS refund_reference, "
         "  r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state, r.amount AS refund_amount, "
-        "  r.tax_amount AS refund_tax, coalesce(r.succeeded_at, r.created_at) AS refund_at FROM refunds r "
+        "  r.tax_amount AS refund_tax, coalesce(r.succeeded_at, r.created_at) AS refund_at, "
+        "  EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id) AS refund_sent FROM refunds r "
         "WHERE r.connection_id = $1 AND r.payment_id = ANY($2::uuid[])",
         connection.id,
         [row["payment_id"] for row in payments],

@@ -104,6 +104,8 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
 
 async def _passing(event: str, _: Mapping[str, Any]) -> None:
     """What the connection says of itself, as the bytes pass."""
+    if event.endswith(".send_request_headers.started"):
+        _check_lease(_exchange.get())  # connecting may have taken longer than the lease, too
     if event.endswith(".send_request_body.complete"):
         crash_here("send.left")
 

@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 
 from domain import bell, invariants, refunds
 from domain.lifecycle import State
-from domain.models import Attempt, Payment, Refund
+from domain.models import Attempt, Call, Payment, Refund
 from jobs.children import Child
 from tests.conftest import Database
-from tests.factories import a_payment, a_refund, a_shop
+from tests.factories import OwnerRows, a_payment, a_refund, a_shop, sent_earlier
 from tests.sandbox.client import SandboxClient
 from tests.world import World, quick_settings
 
@@ -26,13 +26,21 @@ _WAIT_SECONDS_MAX = 60
 
 
 @asynccontextmanager
-async def processes(books: Database, redis_url: str, *modules: tuple[str, ...]) -> AsyncIterator[list[Child]]:
+async def processes(
+    books: Database, redis_url: str, *modules: tuple[str, ...], log: Path | None = None
+) -> AsyncIterator[list[Child]]:
     """Programs of ours, with a short lease, on the test's own database."""
     settings = quick_settings(
         database_url=books.application_url, redis_url=redis_url, sweep_seconds=0.5, log_level="warning"
     )
     children = [
-        Child(name=module[0], argv=[sys.executable, "-m", *module], env=settings.environment()) for module in modules
+        Child(
+            name=module[0],
+            argv=[sys.executable, *(module if module[0] == "-c" else ("-m", *module))],
+            env=settings.environment(),
+            log=log,
+        )
+        for module in modules
     ]
     for child in children:
         child.start()
@@ -150,6 +158,58 @@ async def test_two_workers_stopped_and_continued_pay_once(paying: World, books: 
     assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
     assert await paying.sandbox.paid(payment.pse_reference) == 6_000
     assert await invariants.check() == []
+
+
+# A worker's step as a process of its own: arq would cancel it as it thaws, and what guards the books is behind that.
+_STEP = """
+import asyncio, sys
+from uuid import UUID
+from domain.database import connected
+from domain.log import configure
+from domain.settings import Settings
+from jobs.http import sender
+from jobs.refunds import step
+
+async def main():
+    settings = Settings.read()
+    configure(settings)
+    async with connected(settings.database_url), sender(settings.secret_key, settings.send_limit_seconds) as sending:
+        await step(UUID(sys.argv[1]), sending, settings)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("when", ["before the send", "during the call"])
+async def test_a_worker_frozen_past_its_lease_neither_sends_nor_writes_when_it_thaws(
+    world: World, books: Database, redis_url: str, owner_rows: OwnerRows, tmp_path: Path, when: str
+) -> None:
+    sandbox, before = world.sandbox, when == "before the send"
+    if before:
+        await sandbox.post("tokens", moods=["slow"], forget=True)
+    payment = await world.payment("ok" if before else "slow", seconds=0.6)
+    refund = await a_refund(world.shop, payment, 6_000)
+    async with processes(books, redis_url, ("-c", _STEP, str(refund.id)), log=tmp_path / "step.log") as (frozen,):
+        await until(lambda: _called(refund, "TOKEN" if before else "REFUND"), "it calls")
+        assert frozen.process is not None
+        frozen.process.send_signal(signal.SIGSTOP)
+        async with processes(books, redis_url, ("jobs.worker", "refunds"), ("jobs.timetable",)):
+            await until(lambda: Attempt.exists(refund_id=refund.id, number=1, ended_at__isnull=False), "it is lost")
+            await sent_earlier(owner_rows, "1 minute")  # what the PSE does not know by now never arrived
+            await until(lambda: _ended(refund), "the worker finishes")
+        frozen.process.send_signal(signal.SIGCONT)
+        await until(lambda: frozen.exit_code() == 0, "it thaws and ends")
+    assert "refund.answer_refused" in (tmp_path / "step.log").read_text()
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert await sandbox.paid(payment.pse_reference) == 6_000
+    assert await sandbox.refund_requests(payment.pse_reference) == 1
+    outcomes = [attempt.outcome for attempt in await Attempt.filter(refund_id=refund.id).order_by("number")]
+    assert outcomes == (["IN_DOUBT", "SUCCEEDED"] if before else ["IN_DOUBT"])
+    assert await invariants.check() == []
+
+
+async def _called(refund: Refund, purpose: str) -> bool:
+    return await Call.exists(refund_id=refund.id, purpose=purpose)
 
 
 def test_a_job_in_the_queue_is_json_and_pickle_is_not_read() -> None:

@@ -14,7 +14,7 @@ from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refu
 from jobs import reconciliation
 from jobs.http import sender
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_refund
+from tests.factories import OwnerRows, a_refund, sent_earlier
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.mercadopago import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
 from tests.world import World, a_shop_at, listening, quick_settings
@@ -91,6 +91,33 @@ async def test_a_report_proves_a_refund_that_is_still_in_doubt(world: World) -> 
     assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
     await _balances_agree(world)
     assert await _kinds() == []
+
+
+async def test_a_report_proves_a_refund_whose_request_was_taken_for_lost_and_arrived_late(
+    world: World, owner_rows: OwnerRows
+) -> None:
+    payment = await world.payment("late_request", seconds=1.5, webhook_moods=[{"name": "missing"}])
+    refund = await world.step(await a_refund(world.shop, payment, 4_000))
+    await sent_earlier(owner_rows, "1 minute")
+    refund = await world.step(refund)
+    assert refund.state is State.REQUESTED
+    await world.until_paid(payment, 4_000)
+    await _night(world)
+    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    await payment.refresh_from_db()
+    assert (payment.refunded, payment.taken_by_bank) == (4_000, 0)
+    await _balances_agree(world)
+    assert await _kinds() == []
+
+
+async def test_a_refund_that_was_never_sent_is_not_what_a_report_tells(world: World) -> None:
+    payment = await world.payment(amount=10_000)
+    refund = await a_refund(world.shop, payment, 4_000)
+    await world.sandbox.post("panel-refund", payment=payment.pse_reference, amount=4_000)
+    await _night(world)
+    assert (await Refund.get(id=refund.id)).state is State.REQUESTED
+    await payment.refresh_from_db()
+    assert (payment.refunded, payment.taken_by_bank) == (0, 4_000)
 
 
 async def test_money_that_came_back_is_returned_and_proven_whatever_night_tells(world: World) -> None:

@@ -46,6 +46,7 @@ _STATUSES = {
 }
 _VALUE = re.compile(r"\d{1,10}\.\d{2}")
 _ID = re.compile(r"[a-zA-Z0-9]{1,35}")
+_TOKEN_SECONDS = {"slow": 0.6, "hang": 60.0}
 
 
 def end_to_end_id(moment: datetime, first: str = "E") -> str:
@@ -136,7 +137,7 @@ class PixServer(PseServer):
         )
 
     def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
-        """tokens {"moods": ["ok" | "refused" | "lost" | "hang"], "forget"?: true}.
+        """tokens {"moods": ["ok" | "refused" | "lost" | "slow" | "hang"], "forget"?: true}.
 
         med {"payment", "amount", "nature"?}: the bank takes money, which gives {"refund": id}.
         """
@@ -180,8 +181,8 @@ class PixServer(PseServer):
         mood = self.token_moods.pop(0) if self.token_moods else "ok"
         if mood == "lost":
             return dropped()
-        if mood == "hang":
-            await asyncio.sleep(60)
+        if mood in _TOKEN_SECONDS:
+            await asyncio.sleep(_TOKEN_SECONDS[mood])
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         name, _, secret = _decoded(given).partition(":")
         form = httpx.QueryParams((await request.body()).decode())
