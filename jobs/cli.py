@@ -175,10 +175,10 @@ def show_capabilities(
     name: Annotated[str | None, typer.Argument(help="One PSE; left out: all, and what is published of others.")] = None,
 ) -> None:
     """What each PSE can do for each method, with source and date."""
-    table = Table("PSE", "Method", "Route", "Parts", "Window", "Known by", "Source")
-    for row in facts.capabilities_of(name):
-        table.add_row(*row)
-    Console(soft_wrap=False).print(table)
+    for who, method, able in facts.capabilities_of(name):
+        typer.secho(f"{who} {method}: {able.route}", bold=True)
+        for line in facts.told(able):
+            typer.echo(f"    {line}")
 
 
 @pse.command("explain")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.pse import capabilities, explanations, registry
-from domain.pse.capabilities import Capability
+from domain.pse.capabilities import Capability, Route
 from domain.pse.explanations import LOCALES
 from domain.pse.registry import UnknownPse
 from jobs.commands import CommandError
@@ -19,26 +19,44 @@ def pses() -> Sequence[tuple[str, str, str]]:
     return rows
 
 
-def capabilities_of(name: str | None) -> Sequence[tuple[str, ...]]:
-    """A row for each PSE and method. Raises CommandError for a PSE that nobody knows."""
+def capabilities_of(name: str | None) -> Sequence[tuple[str, str, Capability]]:
+    """PSE, method, and what it can do. Raises CommandError for a PSE that nobody knows."""
     found = [
-        (pse, method, able) for pse, wire in registry.connectors().items() for method, able in wire.capabilities.items()
+        (pse, method.value, able)
+        for pse, wire in registry.connectors().items()
+        for method, able in wire.capabilities.items()
     ]
-    found += [(row.pse, row.method, row.able) for row in capabilities.unconnected()]
+    found += [(row.pse, row.method.value, row.able) for row in capabilities.unconnected()]
     wanted = [row for row in found if name is None or row[0].lower() == name.lower()]
     if not wanted:
         known = ", ".join(sorted({row[0] for row in found}))
         raise CommandError(f"Nothing is known of {name!r}; known are {known}.")
-    return [(pse, method, *_told(able)) for pse, method, able in wanted]
+    return wanted
 
 
-def _told(able: Capability) -> tuple[str, str, str, str, str]:
-    parts = (
-        ("several" if able.several else "one") if able.partial else ("in full" if able.route != "UNSUPPORTED" else "")
-    )
-    window = f"{able.window.days} days from {able.window_from}" if able.window is not None else "no limit known"
-    route = able.route if able.reason is None else f"{able.route}: {able.reason}"
-    return route, parts, window, f"{able.look_up}, {able.news}", f"{able.source} ({able.as_of})"
+def told(able: Capability) -> Sequence[str]:
+    """What it can do, in sentences; the last one is the source."""
+    if able.route is Route.UNSUPPORTED:
+        return [able.reason or "It cannot be refunded.", able.instead or "", _source(able)]
+    parts = "in full only" if not able.partial else "several partial refunds" if able.several else "one partial refund"
+    window = f"{able.window.days} days from {able.window_from}" if able.window is not None else "no limit is known"
+    again = "never sent again before it was looked for"
+    if able.key_lifetime is not None:
+        again = f"sent again with the same key for {able.key_lifetime.total_seconds() / 3600:g} hours"
+    by_hand = "A person pays it by the payment instruction." if able.paid_by_hand else ""
+    days = f"about {able.expected_days} days" if able.expected_days is not None else "nothing is published"
+    return [
+        *([able.reason] if able.reason else []),
+        f"Refunds: {parts}; until: {window}; takes: {days}{'; needs balance' if able.needs_balance else ''}.",
+        by_hand or f"Known by: look-up {able.look_up}, news {able.news}; {again}.",
+        *([f"Pays to: {', '.join(able.destinations)}."] if able.destinations else []),
+        *([f"Else: {able.instead}"] if able.instead else []),
+        _source(able),
+    ]
+
+
+def _source(able: Capability) -> str:
+    return f"Source: {able.source} ({able.as_of})"
 
 
 def explained(code: str, name: str | None, locale: str) -> Sequence[str]:

@@ -62,6 +62,11 @@ class Capability:
     reason: str | None = None  # why it is unsupported
     instead: str | None = None  # what else can be done
 
+    @property
+    def paid_by_hand(self) -> bool:
+        """Whether the money needs a destination that the PSE's own wire cannot pay."""
+        return self.route is Route.PAYOUT_WITH_DESTINATION and not self.destinations
+
     def can_ask(self, pse_refund_reference: str | None) -> bool:
         """Whether the PSE can be asked about a refund of which it has told us this id (None: none yet)."""
         if self.look_up is LookUp.BY_PSE_REFERENCE:

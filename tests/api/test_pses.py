@@ -57,7 +57,7 @@ def test_every_method_that_cannot_be_refunded_says_why_and_what_else() -> None:
 
 def test_the_command_line_shows_the_same_facts() -> None:
     assert "pix" in {row[0] for row in facts.pses()}
-    assert facts.capabilities_of("PIX")[0][:3] == ("pix", "PIX", "ORIGINAL")
+    assert facts.capabilities_of("PIX")[0][:2] == ("pix", "PIX")
     assert facts.explained("DEVOLVIDO", None, "es")[1].strip() == "El dinero fue devuelto al pagador."
     with pytest.raises(CommandError, match="known are"):
         facts.capabilities_of("nobody")
