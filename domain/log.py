@@ -21,6 +21,7 @@ _PATTERNS: Final = (
     (re.compile(r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b"), "[cpf]"),
     (re.compile(r"\b[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-\d{2}\b"), "[cnpj]"),
     (re.compile(r"(?<![\w.-])(?:\d{11}|\d{14})(?![\w.-])"), "[tax id]"),
+    (re.compile(r"(?<![\w.-])\d{18}(?![\w.-])"), "[clabe]"),
 )
 
 
@@ -78,5 +79,6 @@ def configure(settings: Settings) -> None:
         logger.handlers = []
         logger.propagate = True
     # Every request is in our own log or in the call log; a second line each would only hide the others.
-    for name in ("httpx", "apscheduler", "uvicorn.access", "tortoise"):
+    # httpcore and hpack even tell the headers, and those hold keys.
+    for name in ("httpx", "httpcore", "hpack", "h2", "apscheduler", "uvicorn.access", "tortoise"):
         logging.getLogger(name).setLevel(logging.WARNING)

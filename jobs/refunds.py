@@ -50,7 +50,9 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
     recorded = await record(work.refund_id, outcome, _source(work), work.cause)
     if recorded.stale:
         # Somebody else went on when the lease had passed: this answer is refused, and the PSE is asked again.
-        _log.warning("refund.answer_refused", refund=str(work.refund_id), attempt=work.attempt, heard=outcome)
+        _log.warning(
+            "refund.answer_refused", refund=str(work.refund_id), attempt=work.attempt, heard=type(outcome).__name__
+        )
     _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
     return recorded
 

@@ -133,9 +133,9 @@ async def books(own_database: Database) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def owner_rows(books: Database) -> AsyncIterator[Any]:
+async def owner_rows(own_database: Database) -> AsyncIterator[Any]:
     """SQL as the owner: the test's hand on what the application may not touch."""
-    owner = await asyncpg.connect(books.owner_url)
+    owner = await asyncpg.connect(own_database.owner_url)
     try:
         yield owner.fetch
     finally:
