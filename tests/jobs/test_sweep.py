@@ -25,6 +25,7 @@ _BUFFERS_MAX = 3 * DUE  # pages of 8 KiB; a scan of the table alone would read a
 _GIVEN = {
     "refunds": {
         "id": "gen_random_uuid()",
+        "payment_id": "gen_random_uuid()",
         "reference": "lpad(n::text, 20, '0')",
         "request_id": "'finished-' || n",
         "pse_refund_reference": "'D' || n",

@@ -50,7 +50,8 @@ MUTATIONS: Final = (
             "ALTER TABLE payments DROP CONSTRAINT payments_tax_within_bounds",
         ),
     ),
-    # What was reserved once is given back twice. The CHECK on counters below zero would refuse some of it.
+    # What was reserved once is given back twice. The sums at the commit would refuse it, and the CHECK on counters
+    # below zero some of it.
     Mutation(
         "a reservation released twice",
         r"counters: payment",
@@ -62,7 +63,11 @@ MUTATIONS: Final = (
                 " - (after is Holding.RELEASED))",
             ),
         ),
-        ("ALTER TABLE payments DROP CONSTRAINT payments_counters_not_negative",),
+        (
+            "ALTER TABLE payments DROP CONSTRAINT payments_counters_not_negative",
+            "DROP TRIGGER payments_counted ON payments",
+            "DROP TRIGGER refunds_counted ON refunds",
+        ),
     ),
     # The second "done" pays once more in the books.
     Mutation(
