@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain import destinations, events, findings, schedules
+from domain import destinations, due, escalations, events, schedules
 from domain.crash import crash_here
 from domain.database import rows, transaction
-from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
-from domain.lifecycle import State
+from domain.lifecycle import SETTLED_FOR_NOW, State
 from domain.models import Approval, Connection, Destination, Payment, Refund
 from domain.money import Money
 from domain.moves import News, move
@@ -80,7 +79,7 @@ async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) ->
             await _remind_or_expire(taken)
             return None
         if refund.state is State.MANUAL:
-            await postpone(refund.id, None)  # a person has it: the PSE is neither sent nor asked anything
+            await due.postpone(refund.id, None)  # a person has it: the PSE is neither sent nor asked anything
             return None
         return await _ask(taken, payment, connection, able, last)
 
@@ -109,30 +108,6 @@ async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
 async def _last_attempt(refund_id: UUID) -> dict[str, Any] | None:
     found = await rows("SELECT * FROM attempts WHERE refund_id = $1 ORDER BY number DESC LIMIT 1", refund_id)
     return found[0] if found else None
-
-
-async def postpone(refund_id: UUID, seconds: float | None) -> None:
-    """Look at the refund again in so many seconds; None: when somebody says so."""
-    await rows(
-        "UPDATE refunds SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 RETURNING id",
-        refund_id,
-        seconds,
-    )
-
-
-async def put_off(refund_id: UUID, seconds: float) -> None:
-    """Look at the refund no sooner than in so many seconds, if it is to be looked at again at all."""
-    await rows(
-        "UPDATE refunds SET due_at = greatest(due_at, now() + make_interval(secs => $2::float8)) "
-        "WHERE id = $1 AND due_at IS NOT NULL RETURNING id",
-        refund_id,
-        seconds,
-    )
-
-
-async def rest(refund_id: UUID) -> None:
-    """Nothing more is expected of the refund, unless it fell due while it was asked about: then it stays due."""
-    await rows("UPDATE refunds SET due_at = NULL WHERE id = $1 AND due_at > now() RETURNING id", refund_id)
 
 
 def order_of(
@@ -166,10 +141,10 @@ async def _send(
         return None
     if able.look_up is LookUp.BY_LISTING:
         if await _another_in_doubt(refund):
-            await postpone(refund.id, schedules.TURN_SECONDS)
+            await due.postpone(refund.id, schedules.TURN_SECONDS)
             return None
         if last is None and refund.known_before is None:
-            await postpone(refund.id, taken.lease_seconds)
+            await due.postpone(refund.id, taken.lease_seconds)
             return Snapshot(**await _work(taken, payment, connection, able, 0))
     number = (last["number"] if last else 0) + 1
     await _open(taken, number)
@@ -199,12 +174,13 @@ async def _approved(destination: Destination) -> bool:
 async def _remind_or_expire(taken: _Taken) -> None:
     refund = taken.refund
     if refund.expires_at is None:
-        await postpone(refund.id, None)
+        await due.postpone(refund.id, None)
     elif taken.now >= refund.expires_at:
         said = "Nobody decided in time; the amount is refundable again."
         await move(refund, State.EXPIRED, taken.cause, News("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
     else:
-        await _event(refund, "REMINDER", taken.cause, "EXPIRES_SOON", f"It expires at {refund.expires_at.isoformat()}.")
+        said = f"It expires at {refund.expires_at.isoformat()}."
+        await events.note(refund, "REMINDER", taken.cause, code="EXPIRES_SOON", message=said)
         await rows("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1 RETURNING id", refund.id)
 
 
@@ -280,11 +256,13 @@ async def _doubt(
     if able.can_ask(taken.refund.pse_refund_reference):
         return await _ask(taken, payment, connection, able, last)
     if live:
-        await postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
+        await due.postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
         return None
     if able.key_lifetime is not None and await _key_lives(taken, able.key_lifetime):
         return await _resend(taken, payment, connection, able, last["number"] + 1)
-    await call_person(taken.refund, taken.cause, "This PSE can neither be asked nor be sent the same order again.")
+    await escalations.call_person(
+        taken.refund, taken.cause, "This PSE can neither be asked nor be sent the same order again."
+    )
     return None
 
 
@@ -299,7 +277,23 @@ async def _lose(taken: _Taken, number: int) -> None:
     await rows(
         "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()) WHERE id = $1 RETURNING id", taken.refund.id
     )
-    await _event(taken.refund, "IN_DOUBT", taken.cause, "WORKER_LOST", "The worker ended in the middle of the call.")
+    said = "The worker ended in the middle of the call."
+    await events.note(taken.refund, "IN_DOUBT", taken.cause, code="WORKER_LOST", message=said)
+
+
+async def end_lost() -> int:
+    """End the attempts that nobody will end: the worker is gone, and the refund came to its end without it. How many.
+
+    A lease's length of patience is added, for a worker that is only slow.
+    """
+    ended = await rows(
+        "UPDATE attempts a SET ended_at = now(), outcome = 'IN_DOUBT', code = 'WORKER_LOST', "
+        "  message = 'The worker ended in the middle of the call; the end came another way.' "
+        "FROM refunds r WHERE r.id = a.refund_id AND a.ended_at IS NULL "
+        "  AND a.claimed_until + (a.claimed_until - a.sent_at) < now() AND r.state = ANY($1) RETURNING a.id",
+        [state.value for state in SETTLED_FOR_NOW],
+    )
+    return len(ended)
 
 
 async def _key_lives(taken: _Taken, lifetime: timedelta) -> bool:
@@ -311,11 +305,11 @@ async def _resend(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
 ) -> Send | None:
     if taken.refund.needs_person_since is not None:
-        await postpone(taken.refund.id, schedules.ESCALATION_SECONDS)
+        await due.postpone(taken.refund.id, schedules.ESCALATION_SECONDS)
         return None
     await _open(taken, number)
-    await _event(taken.refund, "SUBMITTED", taken.cause, None, None, {"attempt": number})
-    await postpone(taken.refund.id, taken.lease_seconds)
+    await events.note(taken.refund, "SUBMITTED", taken.cause, detail={"attempt": number})
+    await due.postpone(taken.refund.id, taken.lease_seconds)
     crash_here("resend.before_commit")
     return await _sending(taken, payment, connection, able, number)
 
@@ -329,7 +323,7 @@ async def _ask(
     if not able.can_ask(refund.pse_refund_reference) or (nameless and refund.state is not State.SUBMITTED):
         await _wait_for_the_pse(taken)
         return None
-    await postpone(refund.id, taken.lease_seconds)
+    await due.postpone(refund.id, taken.lease_seconds)
     crash_here("ask.before_commit")
     number = last["number"] if last else 0
     return Ask(**await _work(taken, payment, connection, able, number), asked_at=taken.now)
@@ -339,63 +333,9 @@ async def _wait_for_the_pse(taken: _Taken) -> None:
     """Without a look-up only a webhook, a report or a person can go on; a schedule decides when a person is called."""
     refund = taken.refund
     if refund.state is not State.PENDING:
-        await postpone(refund.id, None)
+        await due.postpone(refund.id, None)
         return
     if schedules.PENDING.ended(refund.asks):
-        await open_overdue(refund)
+        await escalations.open_overdue(refund)
     await rows("UPDATE refunds SET asks = asks + 1 WHERE id = $1 RETURNING id", refund.id)
-    await postpone(refund.id, schedules.PENDING.delay(refund.asks))
-
-
-async def call_person(refund: Refund, cause: Cause, why: str) -> None:
-    """Only a person can end this doubt: say so on the refund, open the finding, and remind daily."""
-    await rows(
-        "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1 RETURNING id",
-        refund.id,
-    )
-    await postpone(refund.id, schedules.ESCALATION_SECONDS)
-    if refund.needs_person_since is None:
-        await _event(refund, "NEEDS_PERSON", cause, "DOUBT_UNRESOLVED", why)
-    await findings.open_finding(
-        Found(
-            kind=FindingKind.DOUBT_UNRESOLVED,
-            merchant_id=refund.merchant_id,
-            connection_id=refund.connection_id,
-            fingerprint=f"doubt/{refund.id}",
-            amount=Money(refund.amount, refund.currency),
-            explanation=f"Whether refund {refund.reference} was paid is not known. {why}",
-            refund_id=refund.id,
-            payment_id=refund.payment_id,
-        )
-    )
-
-
-async def open_overdue(refund: Refund) -> None:
-    """The PSE has had the order for longer than any of its kind should take."""
-    await findings.open_finding(
-        Found(
-            kind=FindingKind.PENDING_TOO_LONG,
-            merchant_id=refund.merchant_id,
-            connection_id=refund.connection_id,
-            fingerprint=f"pending/{refund.id}",
-            amount=Money(refund.amount, refund.currency),
-            explanation=f"The PSE has refund {refund.reference} since {refund.updated_at:%Y-%m-%d}, undecided.",
-            refund_id=refund.id,
-            payment_id=refund.payment_id,
-        )
-    )
-
-
-async def _event(
-    refund: Refund, kind: str, cause: Cause, code: str | None, message: str | None, detail: Any = None
-) -> None:
-    await events.append(
-        {"id": refund.id, "merchant_id": refund.merchant_id},
-        kind,
-        refund.state,
-        cause,
-        previous=refund.state,
-        code=code,
-        message=message,
-        detail=detail,
-    )
+    await due.postpone(refund.id, schedules.PENDING.delay(refund.asks))

@@ -16,12 +16,10 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
     payment = await Payment.get(id=refund.payment_id)
     if await taken.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
-        await events.append(
-            {"id": refund.id, "merchant_id": refund.merchant_id},
+        await events.note(
+            refund,
             "CONTRADICTION",
-            refund.state,
             cause,
-            previous=refund.state,
             code="PAID_AFTER_END",
             message="The PSE says the money left although the refund had ended; it is booked in SUSPENSE.",
         )

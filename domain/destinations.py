@@ -81,12 +81,10 @@ async def accept(refund: Refund, destination: Destination, cause: Cause, secret:
     payment = await Payment.get(id=refund.payment_id)
     matches = is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
     row = await keep(refund.merchant_id, refund.id, destination, matches, cause, secret)
-    await events.append(
-        {"id": refund.id, "merchant_id": refund.merchant_id},
+    await events.note(
+        refund,
         "DESTINATION_PROVIDED",
-        refund.state,
         cause,
-        previous=refund.state,
         message=row.masked,
         detail={"fingerprint": row.fingerprint, "payer_matches": matches},
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.database import rows
 from domain.idempotency import Cause
 from domain.lifecycle import State
-from domain.models import Event
+from domain.models import Event, Refund
 
 
 async def append(
@@ -42,6 +42,22 @@ async def append(
     )
     sequence: int = row["sequence"]
     return sequence
+
+
+async def note(
+    refund: Refund,
+    kind: str,
+    cause: Cause,
+    *,
+    code: str | None = None,
+    message: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """Append what happened to a refund whose state stays as it is; gives the event's sequence."""
+    subject = {"id": refund.id, "merchant_id": refund.merchant_id}
+    return await append(
+        subject, kind, refund.state, cause, previous=refund.state, code=code, message=message, detail=detail
+    )
 
 
 async def after(refund_id: UUID, sequence: int, *, limit: int = 200) -> list[Event]:

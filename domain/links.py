@@ -91,13 +91,7 @@ async def create(merchant_id: UUID, refund_id: UUID, cause: Cause) -> Made:
             cause.actor[:200],
             _LIFETIME_DAYS,
         )
-        await events.append(
-            {"id": refund_id, "merchant_id": merchant_id},
-            "DESTINATION_LINK_CREATED",
-            refund.state,
-            cause,
-            previous=refund.state,
-        )
+        await events.note(refund, "DESTINATION_LINK_CREATED", cause)
     return Made(token, row["expires_at"])
 
 

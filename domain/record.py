@@ -9,10 +9,9 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain import attempts, bell, contradictions, events, findings, schedules, taken
+from domain import bell, contradictions, due, escalations, events, schedules, taken
 from domain.crash import crash_here
 from domain.database import rows, transaction
-from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.lifecycle import (
     SETTLED_FOR_NOW,
@@ -25,7 +24,6 @@ from domain.lifecycle import (
     decide,
 )
 from domain.models import Connection, Payment, Refund
-from domain.money import Money
 from domain.moves import News, lock, move
 from domain.pse.capabilities import Capability
 from domain.pse.registry import capability
@@ -121,7 +119,7 @@ async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool
 
 async def _refuse_stale(refund: Refund) -> Recorded:
     # The lease had passed and somebody else went on. What this worker heard is asked for again, not believed.
-    await attempts.postpone(refund.id, _CALL_SECONDS)
+    await due.postpone(refund.id, _CALL_SECONDS)
     return Recorded(refund.state, _CALL_SECONDS, stale=True)
 
 
@@ -171,18 +169,18 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case Stay():
             return await _stay(refund, outcome, source, cause)
         case AskAgain():
-            await attempts.postpone(refund.id, _CALL_SECONDS)
+            await due.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction() if source.door is Door.NOTICE and (await _capability(refund)).look_up:
             # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
-            await attempts.postpone(refund.id, _CALL_SECONDS)
+            await due.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
             await contradictions.book(refund, outcome, cause)
         case Agrees():
             await contradictions.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
-        await attempts.rest(refund.id)
+        await due.rest(refund.id)
     return Recorded(refund.state, None)
 
 
@@ -201,10 +199,9 @@ async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cau
     if to is State.REQUESTED:
         await _count_unsent(refund, code, message)
     else:
-        await findings.resolve(refund.merchant_id, f"doubt/{refund.id}", f"The PSE's word came: {to}.")
-        await findings.resolve(refund.merchant_id, f"unsent/{refund.id}", f"The PSE has it: {to}.")
+        await escalations.close(refund, to)
     if to in SETTLED_FOR_NOW:
-        await findings.resolve(refund.merchant_id, f"pending/{refund.id}", f"The PSE decided: {to}.")
+        await escalations.close_overdue(refund, to)
     return Recorded(to, due_in)
 
 
@@ -226,21 +223,14 @@ async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
             return Recorded(refund.state, None)
         await _count_unsent(refund, code, message)
         due_in = schedules.UNSENT.delay(refund.unsent)
-        await attempts.postpone(refund_id, due_in)
+        await due.postpone(refund_id, due_in)
     return Recorded(refund.state, due_in)
 
 
 async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
     await rows("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1 RETURNING id", refund.id)
     if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
-        await findings.open_finding(
-            _found(
-                FindingKind.NOT_SENT,
-                refund,
-                f"unsent/{refund.id}",
-                f"Refund {refund.reference} could not be sent {refund.unsent + 1} times: {code} {message}",
-            )
-        )
+        await escalations.open_not_sent(refund, refund.unsent + 1, f"{code} {message}")
 
 
 async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -251,13 +241,13 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
     if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
         await _note_doubt(refund, outcome, cause)
     if isinstance(outcome, InDoubt) and outcome.needs_person:
-        await attempts.call_person(refund, cause, outcome.message)
+        await escalations.call_person(refund, cause, outcome.message)
         return Recorded(refund.state, schedules.ESCALATION_SECONDS)
     if refund.state in (State.REQUESTED, State.MANUAL):
         # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
-        due = _CALL_SECONDS if refund.state is State.REQUESTED else None
-        await attempts.postpone(refund.id, due)
-        return Recorded(refund.state, due)
+        due_in = _CALL_SECONDS if refund.state is State.REQUESTED else None
+        await due.postpone(refund.id, due_in)
+        return Recorded(refund.state, due_in)
     return await _reschedule(refund, source, cause)
 
 
@@ -266,15 +256,7 @@ async def _note_doubt(refund: Refund, outcome: InDoubt, cause: Cause) -> None:
         "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1 RETURNING id", refund.id
     )
     refund.asks = 0
-    await events.append(
-        {"id": refund.id, "merchant_id": refund.merchant_id},
-        "IN_DOUBT",
-        refund.state,
-        cause,
-        previous=refund.state,
-        code=outcome.code,
-        message=outcome.message,
-    )
+    await events.note(refund, "IN_DOUBT", cause, code=outcome.code, message=outcome.message)
 
 
 async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
@@ -285,11 +267,11 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
     tries = await _tries(refund, source)
     if schedule.ended(tries):
         if refund.state is State.PENDING:
-            await attempts.open_overdue(refund)
+            await escalations.open_overdue(refund)
         else:
-            await attempts.call_person(refund, cause, "The PSE was asked for a day and gave no clear answer.")
+            await escalations.call_person(refund, cause, "The PSE was asked for a day and gave no clear answer.")
     due_in = schedule.delay(tries)
-    await attempts.postpone(refund.id, due_in)
+    await due.postpone(refund.id, due_in)
     return Recorded(refund.state, due_in)
 
 
@@ -300,19 +282,6 @@ async def _tries(refund: Refund, source: Source) -> int:
     if (await _capability(refund)).can_ask(refund.pse_refund_reference):
         return refund.asks
     return source.attempt - 1
-
-
-def _found(kind: FindingKind, refund: Refund, fingerprint: str, explanation: str) -> Found:
-    return Found(
-        kind=kind,
-        merchant_id=refund.merchant_id,
-        connection_id=refund.connection_id,
-        fingerprint=fingerprint,
-        amount=Money(refund.amount, refund.currency),
-        explanation=explanation,
-        refund_id=refund.id,
-        payment_id=refund.payment_id,
-    )
 
 
 def _words(outcome: Outcome) -> tuple[str | None, str | None]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from domain import attempts, bell, destinations, refunds
+from domain import attempts, bell, destinations, due, refunds
 from domain.attempts import Ask, Send, Snapshot, Work
 from domain.calls import About
 from domain.crash import crash_here
@@ -28,7 +28,7 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     if refund is None or refund.due_at is None:
         return
     if (wait := sender.wait(refund.connection_id)) > 0:
-        await attempts.put_off(refund_id, _spread(wait))
+        await due.put_off(refund_id, _spread(wait))
         return
     work = await attempts.take(
         refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
@@ -126,7 +126,7 @@ async def _ring_again(work: Work, recorded: Recorded, rest: float) -> None:
         return
     if rest > due_in:
         # On the row, because other workers do not know that this PSE wants to be left alone.
-        await attempts.put_off(work.refund_id, _spread(rest))
+        await due.put_off(work.refund_id, _spread(rest))
     if max(due_in, rest) < bell.DEFER_SECONDS_MAX:
         await bell.ring(refunds.JOB, work.refund_id, seconds=max(due_in, rest))
 

@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from domain import bell, invariants, seals
+from domain import attempts, bell, invariants, seals
 from domain.database import close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
@@ -34,6 +34,7 @@ _log = structlog.get_logger()
 
 
 async def _check() -> None:
+    await attempts.end_lost()
     for broken in await invariants.check():
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 

@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain import attempts, connections, payments, refunds
+from domain import attempts, connections, due, payments, refunds
 from domain.access import Principal, Role
 from domain.connections import NewConnection
 from domain.destinations import Given
@@ -121,7 +121,7 @@ async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:
 
 async def a_look_up(refund: Refund, outcome: Outcome) -> Recorded:
     """Ask about the refund now and record this as what the PSE says."""
-    await attempts.postpone(refund.id, 0)
+    await due.postpone(refund.id, 0)
     work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(work, attempts.Ask), "The refund was not due to be asked about."
     source = Source(Door.LOOK_UP, attempt=work.attempt, asked_at=work.asked_at)

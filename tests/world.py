@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api import webhooks
-from domain.attempts import postpone
+from domain import due
 from domain.database import rows
 from domain.lifecycle import State
 from domain.models import Payment, Refund
@@ -103,7 +103,7 @@ class World:
 
     async def step(self, refund: Refund) -> Refund:
         """One step of the worker, now; a snapshot before the first send is not a step of its own."""
-        await postpone(refund.id, 0)
+        await due.postpone(refund.id, 0)
         before = await Refund.get(id=refund.id)
         await refunds.step(refund.id, self.sender, self.settings)
         after = await Refund.get(id=refund.id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import attempts, invariants
+from domain import attempts, due, invariants
 from domain.attempts import Ask, Send
 from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Payment, Refund
@@ -54,7 +54,7 @@ async def test_an_answer_moves_the_refund_and_the_money(
 async def test_a_lost_answer_is_asked_for_and_never_sent_again_while_it_is_in_doubt() -> None:
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
-    await attempts.postpone(refund.id, 0)
+    await due.postpone(refund.id, 0)
     assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
 
 
@@ -93,7 +93,7 @@ async def test_a_look_up_of_an_older_attempt_can_not_cause_another_send(owner_ro
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
     await sent_earlier(owner_rows, "1 hour")
-    await attempts.postpone(refund.id, 0)
+    await due.postpone(refund.id, 0)
     slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, Ask)
     await a_look_up(refund, UNKNOWN)
@@ -107,13 +107,37 @@ async def test_a_worker_that_lost_its_lease_is_refused_and_the_pse_is_asked(owne
     slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, Send)
     await owner_rows("UPDATE attempts SET claimed_until = now() - interval '1 second'")
-    await attempts.postpone(refund.id, 0)
+    await due.postpone(refund.id, 0)
     assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
     late = await record(refund.id, Declined("NO", "no"), Source(Door.ANSWER, attempt=slow.attempt), slow.cause)
     assert late.stale
     fresh = await _fresh(refund)
     assert fresh.state is State.SUBMITTED
     assert (await Attempt.get(refund_id=refund.id, number=1)).code == "WORKER_LOST"
+
+
+async def test_an_attempt_whose_worker_died_while_a_webhook_ended_the_refund_is_ended_too(
+    owner_rows: OwnerRows,
+) -> None:
+    _, _, refund = await _refund()
+    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Send)
+    await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
+    assert await attempts.end_lost() == 0, "its worker may still bring the answer"
+    await owner_rows(
+        "UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = claimed_until - interval '1 hour'"
+    )
+    assert [await attempts.end_lost(), await attempts.end_lost()] == [1, 0]
+    ended = await Attempt.get(refund_id=refund.id, number=1)
+    assert (ended.outcome, ended.code) == ("IN_DOUBT", "WORKER_LOST")
+    late = await record(refund.id, Succeeded("D1"), Source(Door.ANSWER, attempt=1), CAUSE)
+    assert (late.stale, (await _fresh(refund)).state) == (True, State.SUCCEEDED)
+
+
+async def test_an_attempt_in_doubt_is_not_ended_by_the_clock_alone(owner_rows: OwnerRows) -> None:
+    _, _, refund = await _refund()
+    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Send)
+    await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = now()")
+    assert await attempts.end_lost() == 0
 
 
 async def test_two_workers_never_hold_the_same_refund() -> None:
@@ -127,7 +151,7 @@ async def test_two_workers_never_hold_the_same_refund() -> None:
 async def test_never_sent_waits_longer_each_time_and_calls_a_person_in_the_end() -> None:
     _, _, refund = await _refund()
     for _ in range(9):
-        await attempts.postpone(refund.id, 0)
+        await due.postpone(refund.id, 0)
         await an_answer(refund, Unsent("CONNECTERROR", "connection refused"))
     fresh = await _fresh(refund)
     assert (fresh.state, fresh.unsent) == (State.REQUESTED, 9)
@@ -239,10 +263,10 @@ async def test_a_webhook_during_a_call_is_looked_into_after_it(told: Outcome) ->
     """What the call says may be older than what the webhook was about."""
     _, _, refund = await _refund()
     await an_answer(refund, Succeeded("D1"))
-    await attempts.postpone(refund.id, 0)
+    await due.postpone(refund.id, 0)
     asking = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(asking, Ask)
-    await attempts.postpone(refund.id, 0)  # the webhook of a return rings here
+    await due.postpone(refund.id, 0)  # the webhook of a return rings here
     source = Source(Door.LOOK_UP, attempt=asking.attempt, asked_at=asking.asked_at)
     await record(refund.id, told, source, asking.cause)
     assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)

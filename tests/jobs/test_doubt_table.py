@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import attempts, invariants, notices, refunds
+from domain import attempts, due, invariants, notices, refunds
 from domain.lifecycle import State
 from domain.models import Attempt, Finding, Payment, Refund
 from domain.pse import registry
@@ -175,7 +175,7 @@ async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_pe
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
     assert refund.state is State.PENDING
     for _ in range(20):
-        await attempts.postpone(refund.id, 0)
+        await due.postpone(refund.id, 0)
         refund = await world.step(refund)
     assert await Finding.filter(kind="PENDING_TOO_LONG", refund_id=refund.id).count() == 1
     assert refund.due_at is not None
@@ -192,6 +192,6 @@ async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amou
         work = await attempts.take(sent.id, lease_seconds=60, send_seconds=20)
         if isinstance(work, attempts.Snapshot):
             await attempts.keep_snapshot(sent.id, frozenset())
-    await attempts.postpone(withdrawn.id, 0)
+    await due.postpone(withdrawn.id, 0)
     assert await attempts.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
     assert (await Refund.get(id=withdrawn.id)).due_at is None

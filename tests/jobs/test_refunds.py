@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import attempts, invariants
+from domain import due, invariants
 from domain.lifecycle import State
 from domain.models import Answer, Attempt, Call, Event, Refund
 from tests.factories import OwnerRows, a_refund, sent_earlier
@@ -139,7 +139,7 @@ async def test_a_refund_that_is_not_due_is_left_alone(world: World) -> None:
 
     payment = await world.payment()
     refund = await a_refund(world.shop, payment)
-    await attempts.postpone(refund.id, 3600)
+    await due.postpone(refund.id, 3600)
     await refunds.step(refund.id, world.sender, world.settings)
     assert not await Attempt.filter(refund_id=refund.id).exists()
 
