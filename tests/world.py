@@ -1,7 +1,7 @@
 """A small world: a shop, its database, the sandbox over real HTTP, and the worker's own steps."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from domain.models import Payment, Refund
 from domain.pse.vocabulary import Method
 from domain.settings import Settings
 from jobs import notices, refunds
-from jobs.http import Sender
+from jobs.http import Sender, sender
 from jobs.servers import free_port
 from tests.accounts import ACCOUNTS
 from tests.factories import KEY, OwnerRows, Shop, a_payment, a_shop, sent_earlier
@@ -154,6 +154,9 @@ class World:
         raise AssertionError("The money did not leave.")
 
 
+Lay = Callable[[Lab], Awaitable[World]]  # makes a world around a laboratory PSE
+
+
 @dataclass(frozen=True, slots=True)
 class Posts:
     """The bodies of the webhooks that a listener of the test's own has heard, as they came."""
@@ -191,3 +194,15 @@ async def listening(sandbox: SandboxClient, shop: Shop, settings: Settings) -> A
         address = f"{settings.webhook_url(shop.connection.id)}{ACCOUNTS[sandbox.pse].hook}"
         await sandbox.post("webhooks", key="sp@loja", url=address)
         yield settings
+
+
+@asynccontextmanager
+async def a_world(at_pse: SandboxClient) -> AsyncIterator[World]:
+    """A shop at the sandbox's PSE, whose webhooks reach us over a real socket."""
+    settings = quick_settings()
+    shop = await a_shop_at(at_pse)
+    async with (
+        sender(settings.secret_key, settings.send_limit_seconds) as sending,
+        listening(at_pse, shop, settings) as known,
+    ):
+        yield World(shop, at_pse, sending, known)

@@ -4,7 +4,6 @@ There is no GET of a refund: 201 says "received" and the outcome comes by webhoo
 settlement details report (adyen_settlement.py). What got no answer is sent again with the same Idempotency-Key.
 """
 
-import json
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from domain.money import MoneyError
-from domain.pse import adyen_amount, adyen_report, adyen_settlement, adyen_webhook, capabilities
+from domain.pse import adyen_amount, adyen_report, adyen_settlement, adyen_webhook, capabilities, exact
 from domain.pse.capabilities import Capability
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
@@ -136,7 +135,7 @@ class Adyen:
     def request_id(self, response: httpx.Response) -> str | None:
         found = response.headers.get("pspreference")
         if found is None:
-            answer = _json(response)
+            answer = exact.document(response.content)
             found = answer.get("pspReference") if isinstance(answer, dict) else None
         return found if isinstance(found, str) else None
 
@@ -163,16 +162,9 @@ class _Keys(httpx.Auth):
         yield request
 
 
-def _json(response: httpx.Response) -> Any:
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _error(response: httpx.Response) -> tuple[str, str, bool]:
     """The errorCode (else a name of the status), its words, and whether it is Adyen's own ServiceError that says so."""
-    answer = _json(response)
+    answer = exact.document(response.content)
     code = answer.get("errorCode") if isinstance(answer, dict) else None
     if not isinstance(code, str) or not code:
         bare = _BARE.get(response.status_code, "HTTP_5XX" if response.status_code >= 500 else "UNREADABLE")
@@ -188,7 +180,7 @@ def _transient(response: httpx.Response) -> bool:
 
 
 def _read_received(order: RefundOrder, response: httpx.Response) -> Outcome:
-    answer = _json(response)
+    answer = exact.document(response.content)
     if not isinstance(answer, dict) or not isinstance(answer.get("pspReference"), str) or not answer["pspReference"]:
         return InDoubt("UNREADABLE", "Adyen answered with something that is not a refund.")
     if answer.get("status") != "received":

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from domain.pse import capabilities, conekta_listing, conekta_orders
+from domain.pse import capabilities, conekta_listing, conekta_orders, exact
 from domain.pse.bearer import Bearer
 from domain.pse.capabilities import Capability
 from domain.pse.conekta_orders import HEADERS, BadOrder
@@ -79,7 +79,7 @@ class Conekta:
         try:
             if response.status_code != 200:
                 raise BadOrder(f"status {response.status_code}")
-            listed = conekta_orders.refunds_of(_expected(order, conekta_orders.json_of(response)))
+            listed = conekta_orders.refunds_of(_expected(order, exact.document(response.content)))
             return frozenset(conekta_orders.id_of(refund) for refund in listed)
         except BadOrder as error:
             raise BadAnswer(f"The order's refunds cannot be read: {error}") from error
@@ -121,7 +121,7 @@ class Conekta:
         if response.status_code != 200:
             raise BadAnswer(f"The look-up of the order was answered with {response.status_code}.")
         try:
-            payment = conekta_orders.payment_of(conekta_orders.json_of(response))
+            payment = conekta_orders.payment_of(exact.document(response.content))
         except BadOrder as error:
             raise BadAnswer(f"The look-up of the order cannot be read: {error}") from error
         if payment is None:
@@ -176,7 +176,7 @@ class Conekta:
         return Report(conekta_listing.lines(file, period), None)
 
     def request_id(self, response: httpx.Response) -> str | None:
-        answer = conekta_orders.json_of(response) if response.status_code >= 400 else None
+        answer = exact.document(response.content) if response.status_code >= 400 else None
         found = answer.get("log_id") if isinstance(answer, dict) else None
         return found if isinstance(found, str) else None
 
@@ -187,7 +187,7 @@ class Conekta:
 def _error(response: httpx.Response) -> tuple[str, str]:
     """The error's type (else a name of the status), and the words and fine codes of its details."""
     status = response.status_code
-    answer: Any = conekta_orders.json_of(response)
+    answer: Any = exact.document(response.content)
     fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
     kind = answer.get("type") if isinstance(answer, dict) else None
     code = kind[:100] if isinstance(kind, str) and kind and status != 429 else fallback
@@ -208,7 +208,7 @@ def _expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
 
 def _read(order: RefundOrder, response: httpx.Response, *, made_now: bool) -> Outcome:
     try:
-        listed = conekta_orders.refunds_of(_expected(order, conekta_orders.json_of(response)))
+        listed = conekta_orders.refunds_of(_expected(order, exact.document(response.content)))
         known = order.pse_refund_reference
         if known is not None:
             return _known(order, [one for one in listed if conekta_orders.id_of(one) == known])

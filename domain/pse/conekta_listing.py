@@ -13,7 +13,7 @@ import httpx
 import polars as pl
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX, exponent_of
-from domain.pse import conekta_orders
+from domain.pse import conekta_orders, exact
 from domain.pse.conekta_orders import HEADERS, BadOrder
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReportFile
 from domain.pse.vocabulary import BadAnswer, Period, Wait
@@ -89,7 +89,7 @@ class _Times:
 
 def _read_page(response: httpx.Response, number: int) -> tuple[list[dict[str, Any]], str | None]:
     """The entries, and the cursor of the next page, if there is one."""
-    answer = conekta_orders.json_of(response)
+    answer = exact.document(response.content)
     listed = answer.get("data") if isinstance(answer, dict) else None
     if response.status_code != 200 or not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")

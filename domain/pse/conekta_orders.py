@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import httpx
-
 from domain.money import Money, MoneyError
 from domain.pse.vocabulary import (
     Accepted,
@@ -46,14 +44,6 @@ _SCRUB: Final = (
 
 class BadOrder(Exception):
     """An order that is not as Conekta publishes it; the message names the field."""
-
-
-def json_of(response: httpx.Response) -> Any:
-    """The body, None where it is not JSON."""
-    try:
-        return response.json()
-    except (ValueError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def charges_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""JSON of a PSE that writes amounts as decimals: read without floats, so that nothing is rounded on the way."""
+"""A PSE's JSON read without floats, so that nothing is rounded on the way, and amounts that it writes as decimals."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -13,9 +13,13 @@ _CHARACTERS_MAX: Final = 100
 def document(content: bytes) -> Any:
     """The document with every number as it is written; None where it is no JSON."""
     try:
-        return json.loads(content, parse_float=Decimal)
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON.")
 
 
 def text(found: Any, name: str) -> str | None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from domain.money import Money
-from domain.pse import capabilities, mercadopago_reports, mercadopago_webhooks, mercadopago_wire
+from domain.pse import capabilities, exact, mercadopago_reports, mercadopago_webhooks, mercadopago_wire
 from domain.pse.bearer import Bearer
 from domain.pse.capabilities import Capability
 from domain.pse.mercadopago_wire import BadRefund
@@ -105,7 +105,7 @@ class MercadoPago:
         if response.status_code in (200, 201):
             if response.content.strip() == b"":
                 return InDoubt("REPLAYED", "Mercado Pago had this request before; its refund must be looked up.")
-            return _read_state(order, mercadopago_wire.document_of(response))
+            return _read_state(order, exact.document(response.content))
         code, message = problem_of(response)
         return _refused(order, response.status_code, code, message)
 
@@ -138,7 +138,7 @@ class MercadoPago:
             return None
         if response.status_code != 200:
             raise BadAnswer(f"The look-up of the payment was answered with {response.status_code}.")
-        return mercadopago_wire.payment_of(mercadopago_wire.document_of(response))
+        return mercadopago_wire.payment_of(exact.document(response.content))
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         mercadopago_webhooks.verify(credentials.secrets["webhook_secret"], request, now)
@@ -175,7 +175,7 @@ def _listed(response: httpx.Response) -> list[dict[str, Any]]:
     """The payment's refunds. Raises BadAnswer."""
     if response.status_code != 200:
         raise BadAnswer(f"The payment's refunds were answered with {response.status_code}.")
-    listed = mercadopago_wire.document_of(response)
+    listed = exact.document(response.content)
     if not isinstance(listed, list) or not all(mercadopago_wire.is_named(raw) for raw in listed):
         raise BadAnswer("The payment's refunds are not a list of refunds with their ids.")
     return listed
@@ -184,7 +184,7 @@ def _listed(response: httpx.Response) -> list[dict[str, Any]]:
 def problem_of(response: httpx.Response) -> tuple[str, str]:
     """Code and words of an error: `cause[0].code`, which comes as a number or as text, if it is one we know."""
     status = response.status_code
-    problem = mercadopago_wire.document_of(response)
+    problem = exact.document(response.content)
     if not isinstance(problem, dict):
         return _code_of_status(status), f"Mercado Pago answered {status} without an error document."
     causes = problem.get("cause")

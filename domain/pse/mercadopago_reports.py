@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from domain.pse import mercadopago_release, mercadopago_settlement, mercadopago_wire
+from domain.pse import exact, mercadopago_release, mercadopago_settlement, mercadopago_wire
 from domain.pse.mercadopago_csv import headings, mended
 from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import BadAnswer, Period, Wait
@@ -76,7 +76,7 @@ def _make(period: Period, known: Sequence[Entry]) -> Generator[httpx.Request | W
 def _listed(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[Entry]]:
     """The finished reports of exactly this period, the oldest first."""
     response = yield httpx.Request("GET", f"{_url(period)}/list", headers={"Accept": "application/json"})
-    listed = mercadopago_wire.document_of(response)
+    listed = exact.document(response.content)
     if response.status_code != 200 or not isinstance(listed, list):
         raise BadAnswer(f"Mercado Pago's list of reports was answered with {response.status_code} and is no list.")
     finished = [one for one in listed if mercadopago_wire.is_named(one) and isinstance(one.get("file_name"), str)]

@@ -1,19 +1,16 @@
 """Mercado Pago's documents: refunds and payments, whose amounts are decimal numbers in major units, read exactly."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import httpx
-
-from domain.money import Money, MoneyError
+from domain.money import Money
+from domain.pse import exact
 from domain.pse.vocabulary import Accepted, BadAnswer, CapturedPayment, Declined, KnownRefund, Method, Succeeded
 
 _ID_MAX: Final = 40
-_DIGITS_MAX: Final = 30
 # `payment_method_id` where it names the rail, else `payment_type_id`.
 _METHODS: Final[Mapping[str, Method]] = {
     "pix": Method.PIX,
@@ -43,18 +40,6 @@ class WrittenRefund:
     created_at: datetime | None
 
 
-def document_of(response: httpx.Response) -> Any:
-    """The body with its numbers as they are written; None where it is no JSON."""
-    try:
-        return json.loads(response.content, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is not a number.")
-
-
 def is_named(raw: object) -> bool:
     """Whether this is an object with an id."""
     return isinstance(raw, dict) and _id(raw.get("id")) is not None
@@ -78,16 +63,10 @@ def money_of(value: object, currency: str) -> Money:
     """A JSON number in major units, exactly. Raises BadRefund."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise BadRefund(f"amount {str(value)[:40]!r} is not a number")
-    number = Decimal(value)
-    if number.adjusted() > _DIGITS_MAX or number.as_tuple().exponent < -_DIGITS_MAX:  # type: ignore[operator]  # finite
-        raise BadRefund("amount has too many digits")
-    text = f"{number:f}"
-    # 15990.0 and 15990 are the same number: zeros behind the point are no decimals that the currency must have.
-    plain = text.rstrip("0").rstrip(".") if "." in text else text
-    try:
-        return Money.parse(plain, currency)
-    except MoneyError as error:
-        raise BadRefund(f"amount: {error}") from error
+    found = exact.money(value, currency)
+    if found is None:
+        raise BadRefund(f"amount {str(value)[:40]} is not an amount of {currency}")
+    return found
 
 
 def amount_of(raw: Mapping[str, Any], currency: str) -> Money | None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from domain.money import Money, MoneyError
-from domain.pse import capabilities, pix_listing
+from domain.pse import capabilities, exact, pix_listing
 from domain.pse.capabilities import Capability
 from domain.pse.oauth import ClientCredentials
 from domain.pse.pix_listing import BadPix
@@ -159,7 +159,7 @@ class Pix:
     def request_id(self, response: httpx.Response) -> str | None:
         found = response.headers.get("x-correlation-id") or response.headers.get("x-request-id")
         if found is None and "problem" in response.headers.get("content-type", ""):
-            problem = _json(response)
+            problem = exact.document(response.content)
             found = problem.get("correlationId") if isinstance(problem, dict) else None
         return found if isinstance(found, str) else None
 
@@ -174,16 +174,9 @@ def _refund_url(order: RefundOrder) -> str:
     return f"{order.base_url}/pix/{quote(order.payment_reference, safe='')}/devolucao/{order.reference}"
 
 
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except (ValueError, UnicodeDecodeError):
-        return None
-
-
 def _problem(response: httpx.Response) -> tuple[str, str]:
     """The error's name (the last part of its RFC 7807 type, else the status) and its words."""
-    problem = _json(response)
+    problem = exact.document(response.content)
     fallback = _BACKSTAGE_NAMES.get(response.status_code, f"HTTP_{response.status_code}")
     if not isinstance(problem, dict):
         return fallback, f"The PSP answered {response.status_code} without a problem document."
@@ -201,7 +194,7 @@ def _violations(problem: dict[str, Any]) -> list[str]:
 
 
 def _read_state(order: RefundOrder, response: httpx.Response) -> Outcome:
-    answer = _json(response)
+    answer = exact.document(response.content)
     if not isinstance(answer, dict):
         return InDoubt("UNREADABLE", "The PSP answered with something that is not a refund.")
     mismatch = _mismatch(order, answer)

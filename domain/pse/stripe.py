@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from domain.pse import capabilities, stripe_objects, stripe_report, stripe_webhook
+from domain.pse import capabilities, exact, stripe_objects, stripe_report, stripe_webhook
 from domain.pse.bearer import Bearer
 from domain.pse.capabilities import Capability
 from domain.pse.reporting import Built, Download, Report, ReportFile
@@ -84,7 +84,7 @@ class Stripe:
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total. A refusal is final only where the key has no earlier attempt and Stripe does not ask for another."""
         if response.status_code == 200:
-            return stripe_objects.echoed(order, stripe_objects.json_of(response))
+            return stripe_objects.echoed(order, exact.document(response.content))
         code, said = _error(response)
         if response.status_code in _ACCESS or response.status_code == 429:
             # It is about our access, not about the refund, and Stripe refused before it looked at the order.
@@ -112,7 +112,7 @@ class Stripe:
         """Unsent only when the whole list of the payment's refunds has none with our reference."""
         if response.status_code != 200:
             return InDoubt(*_error(response))
-        answer = stripe_objects.json_of(response)
+        answer = exact.document(response.content)
         if order.pse_refund_reference is None:
             return stripe_objects.among(order, answer)
         return stripe_objects.echoed(order, answer)
@@ -130,7 +130,7 @@ class Stripe:
         if response.status_code != 200:
             raise BadAnswer(f"The look-up of the payment was answered with {response.status_code}.")
         try:
-            return stripe_objects.payment_of(stripe_objects.json_of(response))
+            return stripe_objects.payment_of(exact.document(response.content))
         except BadObject as error:
             raise BadAnswer(f"The look-up of the payment cannot be read: {error}") from error
 
@@ -168,7 +168,7 @@ def _error(response: httpx.Response) -> tuple[str, str]:
     """The error's code (else its type, else a name of the status) and its words."""
     status = response.status_code
     fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
-    answer: Any = stripe_objects.json_of(response)
+    answer: Any = exact.document(response.content)
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         return fallback, f"Stripe answered {status} without an error object."

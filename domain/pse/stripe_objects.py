@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import httpx
-
 from domain.money import Money, MoneyError
 from domain.pse.vocabulary import (
     Accepted,
@@ -46,14 +44,6 @@ _SCRUB: Final = (
 
 class BadObject(Exception):
     """An object that is not as Stripe publishes it; the message names the field."""
-
-
-def json_of(response: httpx.Response) -> Any:
-    """The body, None where it is not JSON."""
-    try:
-        return response.json()
-    except (ValueError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def text_of(raw: Mapping[str, Any], name: str) -> str | None:

@@ -15,7 +15,7 @@ import httpx
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse import stripe_objects, tables
+from domain.pse import exact, stripe_objects, tables
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED, BadReport, Download, Report, ReportFile
 from domain.pse.tables import BadCell, Layout, Row
 from domain.pse.vocabulary import BadAnswer, Period, Wait
@@ -81,7 +81,7 @@ def _order(period: Period) -> httpx.Request:
 
 
 def _read_run(response: httpx.Response) -> dict[str, Any]:
-    answer = stripe_objects.json_of(response)
+    answer = exact.document(response.content)
     if response.status_code != 200 or not isinstance(answer, dict):
         said = answer.get("error") if isinstance(answer, dict) else None
         message = said.get("message") if isinstance(said, dict) else None

@@ -9,12 +9,11 @@ from domain import destinations, invariants
 from domain.destinations import Given
 from domain.lifecycle import State
 from domain.pse.vocabulary import DestinationKind, Method
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_refund
 from tests.sandbox.client import SandboxClient
 from tests.schemas import dlocal as schemas
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 CPF = "390.533.447-05"
 ACCOUNT = {
@@ -30,13 +29,8 @@ CLABE = {"clabe": "002010077777777771", "holder_name": "Canária de Souza", "hol
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_dlocal = quick_settings(), sandbox.at("dlocal")
-    shop = await a_shop_at(at_dlocal)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_dlocal, shop, settings) as known,
-    ):
-        yield World(shop, at_dlocal, sending, known)
+    async with a_world(sandbox.at("dlocal")) as made:
+        yield made
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """All that a network and a PSE can do × all that a PSE can or cannot: nothing in doubt fails or is paid twice."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,14 +8,10 @@ import pytest
 from domain import invariants
 from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Refund
-from domain.pse import registry
 from domain.pse.capabilities import LookUp
-from jobs.http import sender
-from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund, sent_earlier
 from tests.lab_connector import Lab
-from tests.sandbox.client import SandboxClient
-from tests.world import World, a_shop_at, quick_settings, set_abilities
+from tests.world import Lay, World
 
 DAY = timedelta(days=1)
 LABS: dict[str, Callable[[], Lab]] = {
@@ -28,27 +24,6 @@ LABS: dict[str, Callable[[], Lab]] = {
 # What the PSE has done when the worker hears nothing clear: paid, or never heard of it.
 PAID = ("lost_answer", "applied_then_500", "half_response", "hang")
 NOT_PAID = ("lost_request", "unavailable", "bad_gateway")
-Lay = Callable[[Lab], Awaitable[World]]
-
-
-@pytest.fixture
-def lab_registered() -> Iterator[None]:
-    yield
-    registry._CONNECTORS.pop("lab", None)
-
-
-@pytest.fixture
-async def lay(books: Database, sandbox: SandboxClient, lab_registered: None) -> AsyncIterator[Lay]:
-    settings = quick_settings()
-    async with sender(settings.secret_key, settings.send_limit_seconds) as sending:
-
-        async def make(lab: Lab) -> World:
-            registry.register(lab)
-            at_lab = sandbox.at("lab")
-            await set_abilities(at_lab, lab)
-            return World(await a_shop_at(at_lab), at_lab, sending, settings)
-
-        yield make
 
 
 @pytest.mark.parametrize("mood", [*PAID, *NOT_PAID])

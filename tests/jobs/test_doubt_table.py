@@ -1,7 +1,6 @@
 """The table of doubt, row by row, at a laboratory PSE whose abilities the test sets."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,41 +8,13 @@ import pytest
 from domain import attempts, due, invariants, notices, refunds
 from domain.lifecycle import State
 from domain.models import Attempt, Finding, Payment, Refund
-from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import BadSignature, WebhookRequest
 from jobs import notices as notice_jobs
-from jobs.http import sender
-from tests.conftest import Database
 from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
 from tests.lab_connector import Lab
-from tests.sandbox.client import SandboxClient
 from tests.sandbox.lab import signature
-from tests.world import World, a_shop_at, quick_settings, set_abilities
-
-Lay = Callable[[Lab], Awaitable[World]]
-
-
-@pytest.fixture
-def lab_registered() -> Iterator[None]:
-    yield
-    registry._CONNECTORS.pop("lab", None)
-
-
-@pytest.fixture
-async def lay(books: Database, sandbox: SandboxClient, lab_registered: None) -> AsyncIterator[Lay]:
-    """Makes a world around a laboratory PSE."""
-    settings = quick_settings()
-
-    async with sender(settings.secret_key, settings.send_limit_seconds) as sending:
-
-        async def make(lab: Lab) -> World:
-            registry.register(lab)
-            at_lab = sandbox.at("lab")
-            await set_abilities(at_lab, lab)
-            return World(await a_shop_at(at_lab), at_lab, sending, settings)
-
-        yield make
+from tests.world import Lay, World
 
 
 async def _sent(world: World) -> list[dict[str, str]]:

@@ -16,24 +16,18 @@ from domain.lifecycle import Account, State
 from domain.models import Finding, Notice, ReconciliationRun, Refund, Report
 from domain.pse.vocabulary import Method
 from jobs import reconciliation
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import a_payment, a_refund
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 _WAITS_MAX = 200
 
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_adyen = quick_settings(), sandbox.at("adyen")
-    shop = await a_shop_at(at_adyen)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_adyen, shop, settings) as known,
-    ):
-        yield World(shop, at_adyen, sending, known)
+    async with a_world(sandbox.at("adyen")) as made:
+        yield made
 
 
 def _today() -> date:

@@ -11,22 +11,16 @@ from domain import invariants, ledger
 from domain.lifecycle import Account, State
 from domain.models import Call, Finding, LedgerEntry, Payment, Refund
 from jobs import reconciliation
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_conekta = quick_settings(), sandbox.at("conekta")
-    shop = await a_shop_at(at_conekta)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_conekta, shop, settings) as known,
-    ):
-        yield World(shop, at_conekta, sending, known)
+    async with a_world(sandbox.at("conekta")) as made:
+        yield made
 
 
 async def _night(world: World) -> None:

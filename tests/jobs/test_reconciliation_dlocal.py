@@ -12,24 +12,18 @@ from domain.lifecycle import Account, State
 from domain.models import Connection, Finding, ReconciliationRun, Refund
 from domain.pse.reporting import ReportFile
 from jobs import reconciliation as night
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_dlocal = quick_settings(), sandbox.at("dlocal")
-    shop = await a_shop_at(at_dlocal)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_dlocal, shop, settings) as known,
-    ):
-        yield World(shop, at_dlocal, sending, known)
+    async with a_world(sandbox.at("dlocal")) as made:
+        yield made
 
 
 async def _handed_in(world: World, folder: Path, separator: str = ",") -> ReconciliationRun:

@@ -11,25 +11,19 @@ from domain.findings import FindingKind
 from domain.lifecycle import Account, State
 from domain.models import Finding, Payment, Refund
 from jobs import reconciliation
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.ebanx import INTEGRATION_KEY
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_ebanx = quick_settings(), sandbox.at("ebanx")
-    shop = await a_shop_at(at_ebanx)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_ebanx, shop, settings) as known,
-    ):
-        yield World(shop, at_ebanx, sending, known)
+    async with a_world(sandbox.at("ebanx")) as made:
+        yield made
 
 
 async def test_the_night_completes_and_says_that_there_is_no_report(world: World) -> None:

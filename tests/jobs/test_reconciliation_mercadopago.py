@@ -12,12 +12,11 @@ from domain.findings import FindingKind
 from domain.lifecycle import Account, State
 from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
 from jobs import reconciliation
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import OwnerRows, a_refund, sent_earlier
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.mercadopago import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
 TOMORROW = TODAY + timedelta(days=1)
@@ -25,14 +24,8 @@ TOMORROW = TODAY + timedelta(days=1)
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings = quick_settings()
-    at_pse = sandbox.at("mercadopago")
-    shop = await a_shop_at(at_pse)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_pse, shop, settings) as known,
-    ):
-        yield World(shop, at_pse, sending, known)
+    async with a_world(sandbox.at("mercadopago")) as made:
+        yield made
 
 
 async def _night(world: World) -> ReconciliationRun:

@@ -18,23 +18,17 @@ from domain.models import Answer, Call, Destination, Finding, LedgerEntry, Payme
 from domain.money import Money
 from domain.pse.vocabulary import DestinationKind, KnownRefund, Method, Succeeded
 from jobs import reconciliation
-from jobs.http import sender
 from tests.conftest import Database
 from tests.factories import CAUSE, a_payment, a_person, a_refund
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.stripe import signed
-from tests.world import World, a_shop_at, listening, quick_settings
+from tests.world import World, a_world
 
 
 @pytest.fixture
 async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]:
-    settings, at_stripe = quick_settings(), sandbox.at("stripe")
-    shop = await a_shop_at(at_stripe)
-    async with (
-        sender(settings.secret_key, settings.send_limit_seconds) as sending,
-        listening(at_stripe, shop, settings) as known,
-    ):
-        yield World(shop, at_stripe, sending, known)
+    async with a_world(sandbox.at("stripe")) as made:
+        yield made
 
 
 async def _night(world: World) -> None:
