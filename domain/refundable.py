@@ -69,11 +69,15 @@ def deadline_of(able: Capability, captured_at: datetime) -> datetime | None:
 def _check_parts(payment: dict[str, Any], able: Capability, amount: Money) -> None:
     if not able.partial and amount.minor_units != payment["captured"]:
         raise NotRefundable(
-            f"{payment['pse']} refunds {payment['method']} payments only in full.", path=["input", "amount"]
+            f"{payment['pse']} refunds {payment['method']} payments only in full ({able.source}). "
+            f"{able.instead or 'Refund the whole, or pay the part back another way.'}",
+            path=["input", "amount"],
         )
     if not able.several and payment["reserved"] + payment["refunded"] > 0:
         raise NotRefundable(
-            f"{payment['pse']} refunds a {payment['method']} payment only once.", path=["input", "paymentId"]
+            f"{payment['pse']} refunds a {payment['method']} payment only once ({able.source}). "
+            f"{able.instead or 'Pay the rest back another way.'}",
+            path=["input", "paymentId"],
         )
 
 

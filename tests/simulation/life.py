@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from domain import doubt, notices, payments, reconciliation, refunds
+from domain import doubt, manual, notices, payments, reconciliation, refunds
 from domain.access import Principal, Role
 from domain.doubt import Verdict
 from domain.idempotency import Cause
 from domain.lifecycle import Reason
+from domain.manual import Evidence, Way
 from domain.models import Payment, Refund
 from domain.money import Money
 from domain.payments import NewPayment, Tax
@@ -106,6 +107,17 @@ class Life:
 
     def refresh(self, refund: Refund) -> Job:
         return partial(refunds.refresh, self.shop.id, refund.id)
+
+    def take_by_hand(self, refund: Refund) -> Job:
+        return partial(manual.take, self._person(1), refund.id, "The PSE is down.", self.cause("person-1"))
+
+    def settle_by_hand(self, refund: Refund) -> Job:
+        """A person pays from the merchant's bank and says so; the evidence is what counts as paid."""
+        evidence = Evidence(Way.BANK_TRANSFER, "TED 1", self.today())
+        return partial(manual.settle, self._person(1), refund.id, evidence, self.cause("person-1"))
+
+    def give_back(self, refund: Refund) -> Job:
+        return partial(manual.give_back, self._person(1), refund.id, "The PSE is back.", self.cause("person-1"))
 
     def work(self, rung: Rung) -> Job:
         """What a worker does when it hears this."""

@@ -22,6 +22,7 @@ _KILL_OFTEN: Final = st.sampled_from([*[None] * 6, *range(1, 7)])
 _DECISION: Final = st.sampled_from([Status.DONE, Status.DONE, Status.QUEUED, Status.REFUSED])
 _FATE: Final = st.tuples(st.sampled_from(list(Mood)), _DECISION, st.booleans())  # at last: whether the look-up lags
 _SECONDS: Final = st.sampled_from([None, None, 1, 5, 15, 29, 31, 45, 61, 300, 3_600, 82_000, 90_000])
+_WISHES: Final = ("again", "retry", "cancel", "refresh", "take_by_hand", "settle_by_hand", "give_back")
 _AMOUNTS: Final = st.sampled_from([None, 1, 2_500, 4_000, 6_000, 10_000])
 _TICK_SECONDS: Final = 0.01
 
@@ -115,9 +116,9 @@ class RefundMachine(RuleBasedStateMachine):
         assert once_more is not None
         truth.same_answer(again.result, once_more.result)
 
-    @rule(what=st.sampled_from(["again", "retry", "cancel", "refresh"]), pick=_PICK, kill=_KILL)
+    @rule(what=st.sampled_from(_WISHES), pick=_PICK, kill=_KILL)
     def ask(self, what: str, pick: int, kill: int | None) -> None:
-        """A client wants something of a refund that is there."""
+        """A client wants something of a refund that is there, or a person pays it by hand."""
         self._do(self._request_again(pick) if what == "again" else self._ask(what, pick, kill))
 
     async def _ask(self, what: str, pick: int, kill: int | None) -> None:

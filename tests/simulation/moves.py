@@ -9,8 +9,8 @@ from domain.lifecycle import MOVES, State
 
 Move = tuple[State | None, State]
 
-# Nothing leads here yet: destinations, approvals, and payment by hand.
-_UNREACHABLE: Final = {State.AWAITING_DESTINATION, State.AWAITING_APPROVAL, State.MANUAL, State.REJECTED}
+# The simulated PSEs send the money back by themselves, so nothing leads here.
+_UNREACHABLE: Final = {State.AWAITING_DESTINATION, State.AWAITING_APPROVAL, State.REJECTED}
 REACHABLE: Final = [move for move in MOVES if not _UNREACHABLE & set(move)]
 
 

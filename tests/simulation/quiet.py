@@ -93,7 +93,10 @@ async def _done(life: Life, process: Process) -> None:
 
 
 async def _resolve(life: Life, refund: Refund) -> None:
-    """Two honest people answer what waits for a person."""
+    """Two honest people answer what waits for a person, and end what one of them has taken by hand."""
+    if refund.state is State.MANUAL:
+        by_hand = life.settle_by_hand(refund) if len(life.asked) % 2 else life.give_back(refund)
+        await life.processes.rest(life.processes.begin(by_hand))
     for person in (1, 2):
         fresh = await Refund.get(id=refund.id)
         if fresh.needs_person_since is not None and (job := life.resolve(fresh, person)) is not None:

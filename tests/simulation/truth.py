@@ -15,7 +15,8 @@ _BROKEN: Final = " UNION ALL ".join(
     f"SELECT '{name.partition(':')[0]}' AS name, detail FROM ({query}) AS {name.partition(':')[0]}"  # noqa: S608 - ours
     for name, query in _AFTER_EACH_STEP.items()
 )
-_REFUNDS: Final = """SELECT r.reference, r.state, r.amount, r.needs_person_since, r.due_at, p.pse_reference AS payment,
+_REFUNDS: Final = """SELECT r.reference, r.state, r.amount, r.needs_person_since, r.due_at,
+  EXISTS (SELECT 1 FROM manual_settlements m WHERE m.refund_id = r.id) AS by_hand, p.pse_reference AS payment,
   p.taken_by_bank, p.captured, p.reserved, p.refunded, p.reserved + p.refunded <= p.captured AS within
 FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id"""
 
@@ -67,7 +68,10 @@ def _only_ours(life: Life, known: set[str | None]) -> None:
 def _says_what_is_true(life: Life, row: Row) -> None:
     oracle, reference, state = life.pse.oracle, row["reference"], State(row["state"])
     if state is State.SUCCEEDED:
-        _must(reference in oracle.out, f"Refund {reference} is SUCCEEDED, and nothing was paid.")
+        _must(row["by_hand"] or reference in oracle.out, f"Refund {reference} is SUCCEEDED, and nothing was paid.")
+    if row["by_hand"]:
+        _must(state is State.SUCCEEDED, f"Refund {reference} was paid by hand, and is {state}.")
+        _must(reference not in oracle.out, f"Refund {reference} was paid by hand, and by the PSE too.")
     if state is State.RETURNED:
         _must(reference in oracle.back, f"Refund {reference} is RETURNED, and nothing came back.")
     if state in RELEASED:
@@ -83,7 +87,7 @@ async def check_quiet(life: Life) -> None:
         if row["reference"] is not None:
             state = State(row["state"])
             _must(state in RELEASED | {State.SUCCEEDED}, f"Refund {row['reference']} is still {state}.")
-            paid = life.pse.oracle.net(row["reference"])
+            paid = row["amount"] if row["by_hand"] else life.pse.oracle.net(row["reference"])
             _must(
                 paid == (row["amount"] if state is State.SUCCEEDED else 0), f"{row['reference']}: {state}, paid {paid}."
             )
