@@ -27,6 +27,7 @@ from domain.pse.vocabulary import (
     Succeeded,
     Unsent,
 )
+from tests.domain.pse.fuzz import JSON
 from tests.schemas import adyen as schemas
 
 ADYEN = Adyen()
@@ -192,19 +193,14 @@ def test_another_refund_under_our_key_is_a_persons_to_sort_out(wrong: dict[str, 
     assert (outcome.code, outcome.needs_person) == ("ECHO_MISMATCH", True)
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=10,
-)
 _keys = st.sampled_from([*_received(), "errorCode", "message", "errorType"])
 
 
 @given(
     st.integers(100, 599),
     st.binary(max_size=60)
-    | _json.map(lambda value: json.dumps(value).encode())
-    | st.dictionaries(_keys, _json).map(lambda value: json.dumps({**_received(), **value}).encode()),
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(_keys, JSON).map(lambda value: json.dumps({**_received(), **value}).encode()),
     st.integers(1, 3),
     st.booleans(),
 )

@@ -40,6 +40,7 @@ from domain.pse.vocabulary import (
     Unsent,
     WebhookRequest,
 )
+from tests.domain.pse.fuzz import JSON, check_reading
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.ebanx import CERTIFICATE, INTEGRATION_KEY, notification
 from tests.schemas import ebanx as schemas
@@ -290,19 +291,14 @@ def test_a_payment_that_cannot_be_read_says_why(answer: httpx.Response) -> None:
         EBANX.read_payment(answer)
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=10,
-)
 _whole = {"payment": _payment(_refund()), "refund": _refund(), "status": "SUCCESS"}
 _bodies = (
     st.binary(max_size=60)
-    | _json.map(lambda value: json.dumps(value).encode())
-    | st.dictionaries(st.sampled_from([*_whole, "status_code", "status_message"]), _json).map(
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(st.sampled_from([*_whole, "status_code", "status_message"]), JSON).map(
         lambda value: json.dumps({**_whole, **value}).encode()
     )
-    | st.dictionaries(st.sampled_from([*_payment(), *_refund()]), _json).map(
+    | st.dictionaries(st.sampled_from([*_payment(), *_refund()]), JSON).map(
         lambda value: json.dumps({**_whole, "payment": _payment({**_refund(), **value}, **value)}).encode()
     )
 )
@@ -312,11 +308,8 @@ _bodies = (
 def test_nothing_that_a_server_can_send_breaks_the_reading(
     status: int, body: bytes, attempt: int, succeeded: bool
 ) -> None:
-    order = replace(ORDER, attempt=attempt, succeeded=succeeded)
-    for read in (EBANX.read_refund, EBANX.read_look_up):
-        outcome = read(order, httpx.Response(status, content=body))
-        assert isinstance(outcome, Accepted | Succeeded | Declined | Returned | Unsent | InDoubt)
-        assert status < 500 or isinstance(outcome, InDoubt)
+    outcomes = check_reading(EBANX, ORDER, status, body, attempt=attempt, succeeded=succeeded)
+    assert status < 500 or all(isinstance(outcome, InDoubt) for outcome in outcomes)
     with suppress(BadAnswer):
         EBANX.read_payment(httpx.Response(status, content=body))
 

@@ -35,6 +35,7 @@ from domain.pse.vocabulary import (
     Unsent,
     WebhookRequest,
 )
+from tests.domain.pse.fuzz import JSON, check_reading
 from tests.schemas import pix as schemas
 
 PIX = Pix()
@@ -160,30 +161,21 @@ def test_another_refund_under_our_reference_is_a_persons_to_sort_out(wrong: dict
         assert outcome.needs_person
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=10,
-)
 _keys = st.sampled_from(["id", "rtrId", "valor", "status", "horario", "type", "motivo", "violacoes", "detail", "title"])
 
 
 @given(
     st.integers(100, 599),
     st.binary(max_size=60)
-    | _json.map(lambda v: json.dumps(v).encode())
-    | st.dictionaries(_keys, _json).map(lambda v: json.dumps(v).encode()),
+    | JSON.map(lambda v: json.dumps(v).encode())
+    | st.dictionaries(_keys, JSON).map(lambda v: json.dumps(v).encode()),
     st.integers(1, 3),
     st.booleans(),
 )
 def test_nothing_that_a_server_can_send_breaks_the_reading(
     status: int, body: bytes, attempt: int, succeeded: bool
 ) -> None:
-    order = replace(ORDER, attempt=attempt, succeeded=succeeded)
-    for read in (PIX.read_refund, PIX.read_look_up):
-        outcome = read(order, httpx.Response(status, content=body))
-        assert isinstance(outcome, Accepted | Succeeded | Declined | Returned | Unsent | InDoubt)
-        assert not isinstance(outcome, Declined) or status < 500
+    check_reading(PIX, ORDER, status, body, attempt=attempt, succeeded=succeeded)
 
 
 @given(st.integers(500, 599), st.binary(max_size=30))
