@@ -16,6 +16,7 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
     payment = await Payment.get(id=refund.payment_id)
     if await taken.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+        await taken.give_unnamed_to(refund, cause)
         await events.note(
             refund,
             "CONTRADICTION",

@@ -54,10 +54,31 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> No
     name = _name(payment, pse_refund_reference)
     booked = await _booked(name)
     if name in booked and len(booked) == 1:
-        await _book(payment, booked[name], f"{name}/ours", False, cause)
-    if name in booked:
-        said = f"It was our refund {refund.reference}, whose answer came later."
-        await findings.resolve(payment.merchant_id, f"{FindingKind.MISSING_IN_LEDGER}/{name}", said)
+        await _take_back_as_ours(payment, refund, name, booked[name], cause)
+
+
+async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
+    """What a line without a refund's id told first: money of `refund`, which has just been booked under its own name.
+
+    If the line was about other money after all, its report tells of one more than is booked, and that is booked then.
+    """
+    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    found = await rows(
+        "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
+        "  AND starts_with(t.cause, $3) AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
+        "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours'])) ORDER BY t.id LIMIT 1",
+        payment.id,
+        refund.amount,
+        _name(payment, BY_AMOUNT),
+    )
+    for row in found:
+        await _take_back_as_ours(payment, refund, row["cause"], refund.amount, cause)
+
+
+async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount: int, cause: Cause) -> None:
+    await _book(payment, amount, f"{name}/ours", False, cause)
+    said = f"It was our refund {refund.reference}, whose answer came later."
+    await findings.resolve(payment.merchant_id, f"{FindingKind.MISSING_IN_LEDGER}/{name}", said)
 
 
 async def told_of_ours(connection_id: UUID) -> set[date]:

@@ -2,15 +2,17 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from domain import attempts, due, invariants
+from domain import attempts, due, invariants, taken
 from domain.attempts import Ask, Send
 from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Payment, Refund
-from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+from domain.money import Money
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
 from domain.record import Door, Source, record
 from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
 
@@ -199,6 +201,26 @@ async def test_money_that_left_after_a_failure_is_in_suspense_with_a_finding_onc
     await record(refund.id, Declined("NAO_REALIZADO", "it came back"), Source(Door.LOOK_UP), CAUSE)
     await payment.refresh_from_db()
     assert (payment.taken_by_bank, await invariants.check()) == (0, [])
+
+
+async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_is_taken_once() -> None:
+    shop, payment, refund = await _refund()
+    await an_answer(refund, Declined("NO", "no"))
+    named = KnownRefund(
+        f"{taken.BY_AMOUNT}line-1", None, Money(refund.amount, "BRL"), Succeeded(), False, "x", None, None
+    )
+    await taken.from_line(payment, named, "night.csv", 1, CAUSE)
+    for _ in range(2):
+        await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
+        await taken.from_line(payment, named, "night.csv", 1, CAUSE)
+        await payment.refresh_from_db()
+        assert payment.taken_by_bank == refund.amount
+    assert [row.kind for row in await Finding.filter(resolved_at=None)] == ["CONTRADICTION"]
+    assert await invariants.check() == []
+    # Another line of the same amount is other money.
+    await taken.from_line(payment, replace(named, reference=f"{taken.BY_AMOUNT}line-2"), "night.csv", 2, CAUSE)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 2 * refund.amount
 
 
 async def test_a_webhook_that_contradicts_an_end_is_asked_about_before_it_is_booked() -> None:
