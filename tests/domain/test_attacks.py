@@ -42,7 +42,7 @@ _PAYMENT = """INSERT INTO payments (id, merchant_id, store_id, connection_id, ps
   VALUES (gen_random_uuid(), {merchant}, {store}, {connection}, 'stolen', 'PIX', 'BRL', 10000, {reserved}, 0, 0, 0, 0,
     now(), 'MUTATION', now())"""
 _ATTEMPT = """INSERT INTO attempts (refund_id, number, claimed_until, sent_at, refusal)
-  VALUES ({refund}, 99, now() + interval '1 minute', now(), false)"""
+  VALUES ({refund}, {number}, now() + interval '1 minute', now(), false)"""
 
 
 @pytest.fixture
@@ -243,8 +243,8 @@ async def test_a_second_event_of_one_sequence_is_refused(attacker: Any, facts: d
 
 
 async def test_a_second_live_attempt_is_refused(attacker: Any, facts: dict[str, Any]) -> None:
-    attempt = _sql(_ATTEMPT, facts)
-    assert (await _refused(attacker, attempt, attempt.replace("99", "100"))).sqlstate == UNIQUE
+    attempts = (_sql(_ATTEMPT, facts, number=number) for number in (99, 100))
+    assert (await _refused(attacker, *attempts)).sqlstate == UNIQUE
 
 
 @pytest.mark.parametrize(
