@@ -51,10 +51,11 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> No
     caller's transaction; the night repeats the report's date (`told_of_ours`).
     """
     payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
-    name = _name(payment, pse_refund_reference)
-    booked = await _booked(name)
-    if name in booked and len(booked) == 1:
-        await _take_back_as_ours(payment, refund, name, booked[name], cause)
+    for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
+        name = _name(payment, told)
+        booked = await _booked(name)
+        if name in booked and len(booked) == 1:
+            await _take_back_as_ours(payment, refund, name, booked[name], cause)
 
 
 async def give_unnamed_to(refund: Refund, cause: Cause) -> None:

@@ -74,7 +74,9 @@ async def ring_the_night(now: datetime) -> int:
         today = now.astimezone(ZoneInfo(zone)).date()
         first = max(connection.created_at.astimezone(ZoneInfo(zone)).date(), today - timedelta(days=_CATCH_UP_DAYS_MAX))
         ended = {first + timedelta(days=days) for days in range((today - first).days)}
-        undone = ended - await _completed(connection, zone) | await taken.told_of_ours(connection.id)
+        undone = ended - await _completed(connection, zone)
+        if connector(connection.pse).report_lag_days is not None:  # what a person hands in is not fetched again
+            undone |= await taken.told_of_ours(connection.id)
         for day in sorted(undone):
             await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(undone)

@@ -9,6 +9,7 @@ import pytest
 
 from domain import attempts, due, invariants, taken
 from domain.attempts import Ask, Send
+from domain.findings import FindingKind
 from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Payment, Refund
 from domain.money import Money
@@ -221,6 +222,21 @@ async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_
     await taken.from_line(payment, replace(named, reference=f"{taken.BY_AMOUNT}line-2"), "night.csv", 2, CAUSE)
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 2 * refund.amount
+
+
+@pytest.mark.parametrize("prefix", ["", taken.BY_AMOUNT])
+@pytest.mark.parametrize("heard", [Accepted("D1"), Succeeded("D1"), Returned("BACK", "back", "D1")])
+async def test_what_was_booked_under_the_psps_name_is_the_refunds_when_its_name_is_heard(
+    prefix: str, heard: Outcome
+) -> None:
+    shop, payment, refund = await _refund()
+    told = KnownRefund(f"{prefix}D1", "D1", Money(6_000, "BRL"), Succeeded("D1"), False, "x", None, None)
+    assert await taken.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE)
+    await an_answer(refund, heard)
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 0
+    assert (await Finding.filter(resolved_at=None).count(), await invariants.check()) == (0, [])
+    assert not await taken.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE), "it is told again"
 
 
 async def test_a_webhook_that_contradicts_an_end_is_asked_about_before_it_is_booked() -> None:
