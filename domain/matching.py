@@ -174,6 +174,15 @@ def _paired(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def cancelled() -> pl.Expr:
+    """Lines that name no refund, of money that left and came back without one of ours: nothing is left of it."""
+    unnamed = pl.col("by_amount") & pl.col("refund_id").is_null() & pl.col("payment_id").is_not_null()
+    left, back = unnamed & (pl.col("state") == "SUCCEEDED"), unnamed & (pl.col("state") == "RETURNED")
+    same = ("payment_id", "amount")
+    pairs = pl.min_horizontal(left.sum().over(same), back.sum().over(same))
+    return (left & (left.cum_sum().over(same) <= pairs)) | (back & (back.cum_sum().over(same) <= pairs))
+
+
 def key() -> pl.Expr:
     """What names a refund's money in a report: our reference, else the PSE's."""
     return pl.coalesce("reference", "pse_refund_reference")
@@ -207,7 +216,8 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
-    made = joined.with_columns(here).with_columns(_effect().alias("effect")).with_columns(_once().alias("effect"))
+    told = pl.when(cancelled()).then(pl.lit(Effect.NONE.value)).otherwise(_effect()).alias("effect")
+    made = joined.with_columns(here).with_columns(told).with_columns(_once().alias("effect"))
     return made.drop("_here", "_key", *(f"_{effect}" for effect in Effect))
 
 

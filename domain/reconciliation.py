@@ -1,6 +1,7 @@
 """The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
-from domain.matching import Effect, match, with_effects
+from domain.matching import Effect, cancelled, match, with_effects
 from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
 from domain.pse.registry import connector
@@ -145,7 +146,12 @@ async def _enter(
     """What the books do not know goes through the one door, line by line: only what differs, not the report."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
     turn = pl.int_range(1, pl.len() + 1).over("by_amount", "state", "payment_id", "amount").alias("turn")
-    for row in refund_lines.filter(pl.col("refund_id").is_null()).with_columns(turn).iter_rows(named=True):
+    for row in refund_lines.filter(cancelled() & (pl.col("state") == "SUCCEEDED")).iter_rows(named=True):
+        # An earlier form of the report may have told only that it left.
+        gone = replace(_known(row), outcome=Declined("RETURNED", "The report says that the money came back."))
+        await taken.book(await Payment.get(id=row["payment_id"]), gone, FindingKind.MISSING_IN_LEDGER, cause)
+    unknown = refund_lines.filter(pl.col("refund_id").is_null() & ~cancelled())
+    for row in unknown.with_columns(turn).iter_rows(named=True):
         payment = await Payment.get(id=row["payment_id"])
         if row["by_amount"]:
             await taken.from_line(payment, _known(row), file.name, row["turn"], cause)

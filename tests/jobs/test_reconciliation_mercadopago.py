@@ -103,6 +103,25 @@ async def test_a_report_proves_a_refund_whose_request_was_taken_for_lost_and_arr
     assert await _kinds() == []
 
 
+@pytest.mark.parametrize("told_before", [False, True])
+async def test_money_that_left_and_came_back_without_a_refund_of_ours_leaves_nothing_behind(
+    world: World, told_before: bool
+) -> None:
+    await world.sandbox.post("webhooks", key="sp@loja", url=_address(world), times=0)
+    payment = await world.payment(amount=10_000)
+    await world.sandbox.post("panel-refund", payment=payment.pse_reference, amount=4_000)
+    if told_before:
+        await _night(world)
+        assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
+    log = await world.sandbox.get("log")
+    refund = next(row["refund"] for row in log["movements"] if row["kind"] == "REFUND")
+    await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund)
+    for _ in range(2):
+        await _night(world)
+        assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+        await _balances_agree(world)
+
+
 async def test_a_refund_that_was_never_sent_is_not_what_a_report_tells(world: World) -> None:
     payment = await world.payment(amount=10_000)
     refund = await a_refund(world.shop, payment, 4_000)
