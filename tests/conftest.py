@@ -1,6 +1,6 @@
 """Real servers for the tests: one throw-away PostgreSQL and Valkey per run, shared by the xdist workers.
 
-Each test that asks for `books` gets its own database, cloned from a migrated template.
+Each test that asks for `books` finds an empty database (tests/databases).
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -21,11 +20,12 @@ from redis.asyncio import Redis
 from domain import bell, database
 from jobs.children import Child
 from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
+from tests import databases
+from tests.databases import with_name
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 hypothesis.settings.register_profile("house", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("house")
-_TEMPLATE = "estorno"
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 _VALKEY_DATABASES = 16
 
@@ -109,20 +109,24 @@ class Database:
 
 
 @pytest.fixture
-async def own_database(servers: Servers) -> AsyncIterator[Database]:
-    """A fresh clone of the migrated template; nothing is connected to it yet."""
+async def own_database(servers: Servers, worker_id: str) -> Database:
+    """An empty database with the migrated schema, this worker's own; nothing is connected to it yet."""
+    name = f"test_{worker_id}"
+    await databases.emptied(servers.superuser_url, name)
+    return _database(servers, name)
+
+
+@pytest.fixture
+async def fresh_database(servers: Servers) -> AsyncIterator[Database]:
+    """A clone that no test has used before: where the files or statistics of the database are the subject."""
     name = f"test_{uuid4().hex[:16]}"
-    root = await asyncpg.connect(servers.superuser_url)
-    try:
-        await root.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
-        yield Database(_with_name(servers.owner_url, name), _with_name(servers.application_url, name))
-        await root.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await root.close()
+    await databases.create(servers.superuser_url, name)
+    yield _database(servers, name)
+    await databases.drop(servers.superuser_url, name)
 
 
-def _with_name(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+def _database(servers: Servers, name: str) -> Database:
+    return Database(with_name(servers.owner_url, name), with_name(servers.application_url, name))
 
 
 @pytest.fixture
@@ -146,7 +150,7 @@ async def owner_rows(own_database: Database) -> AsyncIterator[Any]:
 async def redis_url(servers: Servers, worker_id: str) -> str:
     """A Valkey database of this xdist worker's own, empty."""
     number = int(worker_id.removeprefix("gw") or 0) % _VALKEY_DATABASES if worker_id.startswith("gw") else 0
-    url = _with_name(servers.redis_url, str(number))
+    url = with_name(servers.redis_url, str(number))
     client = Redis.from_url(url)
     await client.flushdb()
     await client.aclose()

@@ -79,8 +79,8 @@ def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def root(own_database: Database, servers: Servers) -> Any:
-    connection = await asyncpg.connect(_with_name(servers.superuser_url, urlsplit(own_database.owner_url).path[1:]))
+async def root(fresh_database: Database, servers: Servers) -> Any:
+    connection = await asyncpg.connect(_with_name(servers.superuser_url, urlsplit(fresh_database.owner_url).path[1:]))
     yield connection
     await connection.close()
 
@@ -91,9 +91,9 @@ SELECT gen_random_uuid(), id, 'first', '', '{}', 'r', now(), 1, now(), 0 FROM co
 
 
 async def test_finished_refunds_cost_the_sweep_a_few_pages_and_a_step_no_scan(
-    own_database: Database, root: "asyncpg.Connection", capsys: pytest.CaptureFixture[str]
+    fresh_database: Database, root: "asyncpg.Connection", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with database.connected(own_database.application_url, pool_max=1):
+    async with database.connected(fresh_database.application_url, pool_max=1):
         shop = await a_shop()
         payment = await a_payment(shop, amount=10**9)
         await a_refund(shop, payment, 100)
