@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -287,8 +288,10 @@ def _tls(credentials: Credentials) -> ssl.SSLContext:
 
     Secrets in PEM: `client_certificate` (with its chain), `client_key`, `ca`. Pix wants it. Raises ssl.SSLError.
     """
-    context = ssl.create_default_context(cadata=credentials.secrets.get("ca"))
-    certificate, key = (credentials.secrets.get(name) for name in ("client_certificate", "client_key"))
+    authority, certificate, key = (credentials.secrets.get(name) for name in ("ca", "client_certificate", "client_key"))
+    if not (authority or (certificate and key)):
+        return _plain_tls()
+    context = ssl.create_default_context(cadata=authority)
     if certificate and key:
         # The ssl module reads a file only: one that nobody else can open, for a moment.
         with tempfile.NamedTemporaryFile("w", prefix="estorno-", suffix=".pem") as file:
@@ -296,6 +299,12 @@ def _tls(credentials: Credentials) -> ssl.SSLContext:
             file.flush()
             context.load_cert_chain(file.name)
     return context
+
+
+@cache
+def _plain_tls() -> ssl.SSLContext:
+    # Reading the system's authorities costs more than most calls; connections without secrets of TLS share them.
+    return ssl.create_default_context()
 
 
 def _meaning(error: Exception, exchange: _Exchange) -> Unsent | InDoubt:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 from redis.asyncio import Redis
 
 from domain import bell, database
@@ -26,6 +27,10 @@ from tests.databases import with_name
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 hypothesis.settings.register_profile("house", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("house")
+# Rich tracebacks, structlog's default at a terminal, cost seconds each.
+structlog.configure(
+    processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+)
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 _VALKEY_DATABASES = 16
 

@@ -28,6 +28,7 @@ from tests.factories import KEY, OwnerRows, Shop, a_payment, a_shop, sent_earlie
 from tests.lab_connector import Lab
 from tests.sandbox.app import create
 from tests.sandbox.client import SandboxClient
+from tests.sandbox.server import TLS
 
 _STEPS_MAX = 200
 _PAUSE_SECONDS = 0.03
@@ -59,7 +60,7 @@ async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[s
 
 @asynccontextmanager
 async def a_sandbox() -> AsyncIterator[SandboxClient]:
-    async with served(create()) as url, httpx.AsyncClient(timeout=10) as http:
+    async with served(create()) as url, httpx.AsyncClient(timeout=10, verify=TLS) as http:
         yield SandboxClient(url, http)
 
 

@@ -115,4 +115,4 @@ def _statements() -> list[str]:
 class Migration(migrations.Migration):
     dependencies = [("models", "0001_initial")]
 
-    operations = [ops.RunSQL(statement) for statement in _statements()]
+    operations = [ops.RunSQL(_statements())]

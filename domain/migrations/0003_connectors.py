@@ -148,5 +148,5 @@ class Migration(migrations.Migration):
             name="settled_net",
             field=fields.DecimalField(null=True, max_digits=28, decimal_places=8),
         ),
-        *[ops.RunSQL(statement) for statement in STATEMENTS],
+        ops.RunSQL(STATEMENTS),
     ]

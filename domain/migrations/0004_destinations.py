@@ -253,5 +253,5 @@ class Migration(migrations.Migration):
                 max_length=24,
             ),
         ),
-        *[ops.RunSQL(statement) for statement in STATEMENTS],
+        ops.RunSQL(STATEMENTS),
     ]

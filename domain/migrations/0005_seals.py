@@ -108,5 +108,5 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        *[ops.RunSQL(statement) for statement in STATEMENTS],
+        ops.RunSQL(STATEMENTS),
     ]

@@ -174,4 +174,4 @@ def _statements() -> list[str]:
 class Migration(migrations.Migration):
     dependencies = [("models", "0005_seals")]
 
-    operations = [ops.RunSQL(statement) for statement in _statements()]
+    operations = [ops.RunSQL(_statements())]

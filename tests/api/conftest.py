@@ -15,6 +15,7 @@ from domain import database
 from domain.access import Role, create_token
 from tests.conftest import Database
 from tests.factories import Shop, a_shop
+from tests.sandbox.server import TLS
 from tests.world import quick_settings, served
 
 
@@ -60,7 +61,7 @@ async def enter(own_database: Database, redis_url: str) -> AsyncIterator[Enter]:
         introspection=True,
         public_url="https://refunds.example.com",
     )
-    async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
+    async with served(create(settings)) as url, httpx.AsyncClient(timeout=20, verify=TLS) as http:
 
         async def make(role: Role = Role.ADMINISTRATOR, shop: Shop | None = None, holder: str = "tester") -> Asker:
             chosen = shop or await a_shop()

@@ -22,6 +22,7 @@ from jobs.servers import APPLICATION, OWNER
 from tests.api.conftest import Asker, global_id
 from tests.factories import a_payment, a_refund, a_shop, an_answer
 from tests.family import Machine, end, machine, until
+from tests.sandbox.server import TLS
 from tests.world import quick_settings, served
 
 CREATE = """mutation ($input: RefundCreateInput!) { refundCreate(input: $input) {
@@ -50,7 +51,7 @@ async def outage(home: Path) -> AsyncIterator[Outage]:
     async with machine(home) as servers:
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
         settings = quick_settings(database_url=servers.postgres.url(APPLICATION), redis_url=servers.valkey.url)
-        async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
+        async with served(create(settings)) as url, httpx.AsyncClient(timeout=20, verify=TLS) as http:
             shop = await a_shop()
             token = await create_token(shop.id, Role.ADMINISTRATOR, "tester", timedelta(hours=1))
             yield Outage(Asker(http, url, token, shop), servers)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.api.plumbing.shop import TOKEN, Desk, shop_app
+from tests.sandbox.server import TLS
 
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
@@ -57,7 +58,7 @@ async def serving(app: ASGIApp, desk: Desk) -> AsyncIterator[Server]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await eventually(lambda: server.started)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=AUTHORIZED) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=AUTHORIZED, verify=TLS) as client:
             yield Server(port, desk, client, server)
     finally:
         server.should_exit = True
