@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from domain import database
-from tests.conftest import Database, Servers, _with_name
+from tests.conftest import Database, Servers
+from tests.databases import with_name
 
 _CUT_ALL = """
 import asyncio, asyncpg, sys
@@ -23,7 +24,7 @@ asyncio.run(main())
 
 def _cut_all(servers: Servers, own_database: Database) -> None:
     # In another process, and without giving our loop a turn: it still believes in its connections afterwards.
-    root_url = _with_name(servers.superuser_url, urlsplit(own_database.owner_url).path[1:])
+    root_url = with_name(servers.superuser_url, urlsplit(own_database.owner_url).path[1:])
     subprocess.run([sys.executable, "-c", _CUT_ALL, root_url], check=True)
 
 

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from domain import bell
 from jobs.children import Child
-from tests.conftest import Database, Servers, _with_name
+from tests.conftest import Database, Servers
+from tests.databases import with_name
 from tests.factories import OwnerRows, a_payment, a_refund, a_shop
 from tests.family import program, running, send, until
 from tests.world import quick_settings
@@ -64,7 +65,7 @@ class Two:
 async def two(books: Database, servers: Servers, owner_rows: OwnerRows, redis_url: str, tmp_path: Path) -> Any:
     refund = await a_refund(shop := await a_shop(), await a_payment(shop))  # due for ever: there is no worker here
     assert refund.due_at is not None
-    urls = [redis_url, _with_name(servers.redis_url, "15")]
+    urls = [redis_url, with_name(servers.redis_url, "15")]
     children = [
         program(
             f"timetable-{number}",

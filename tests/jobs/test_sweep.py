@@ -16,7 +16,8 @@ from domain import bell, database
 from domain.models import Refund
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
-from tests.conftest import Database, Servers, _with_name
+from tests.conftest import Database, Servers
+from tests.databases import with_name
 from tests.factories import a_payment, a_refund, a_shop, an_answer
 
 FINISHED = int(os.environ.get("FINISHED_REFUNDS", "200000"))
@@ -80,7 +81,7 @@ def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def root(fresh_database: Database, servers: Servers) -> Any:
-    connection = await asyncpg.connect(_with_name(servers.superuser_url, urlsplit(fresh_database.owner_url).path[1:]))
+    connection = await asyncpg.connect(with_name(servers.superuser_url, urlsplit(fresh_database.owner_url).path[1:]))
     yield connection
     await connection.close()
 
