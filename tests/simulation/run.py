@@ -6,17 +6,27 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.simulation.features import DEFAULT, Playing
 from tests.simulation.machine import RefundMachine, Seen
 from tests.simulation.stage import Stage
 
 STEPS: Final = 30
 
 
-def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, steps: int = STEPS, shrink: bool = True) -> None:
+def simulate(
+    stage: Stage,
+    seed: int,
+    examples: int,
+    seen: Seen,
+    *,
+    steps: int = STEPS,
+    shrink: bool = True,
+    playing: Playing = DEFAULT,
+) -> None:
     """Raises what the simulation found, told as the shortest story that Hypothesis could make of it."""
 
     def machine() -> RefundMachine:
-        return RefundMachine(stage, seen)
+        return RefundMachine(stage, seen, playing)
 
     settings = hypothesis.settings(
         max_examples=examples,
