@@ -177,8 +177,10 @@ class Life:
     async def reported(self, day: date) -> dict[str, bytes]:
         """What the PSE's reports of that date say now, by kind."""
         period = await reconciliation.period_of(self.shop.connection, day)
-        form, mistakes = self.form, self.outside.mistakes
-        return {kind: report(period, self.captured, self.pse.held, form, mistakes, kind) for kind in self.form.kinds}
+        return {
+            kind: report(period, self.captured, self.pse.held, self.form, self.outside, kind)
+            for kind in self.form.kinds
+        }
 
     def resolve(self, refund: Refund, person: int) -> Job | None:
         """What an honest person says about a refund in doubt; None while the back office does not say."""

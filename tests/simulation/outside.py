@@ -21,6 +21,7 @@ class Outside:
 
     def __init__(self, pse: SimulatedPse, *, news: bool) -> None:
         self.mistakes: list[Mistake] = []
+        self.last_first = False  # whether reports have their lines the other way round
         self.mistaken: dict[str, int] = {}  # what was told wrongly so far, per payment, minor units
         self._pse = pse
         self._news = news

@@ -14,7 +14,7 @@ from domain.pse.vocabulary import Period
 from tests.simulation import quiet
 from tests.simulation.features import Feature, Playing
 from tests.simulation.life import Life
-from tests.simulation.processes import Job, Process
+from tests.simulation.processes import Job, Process, Start
 from tests.simulation.pse import Held, Mood, Status, Way
 from tests.simulation.reports import Captured
 from tests.simulation.stage import Stage
@@ -49,6 +49,7 @@ class ReportRules(RuleBasedStateMachine):
     playing: Playing
     _do: Callable[[Awaitable[Any]], None]
     _start: Callable[[Job | None, int | None], Awaitable[Process | None]]
+    _begin: Callable[[Job], Start]
     _through: Callable[[Process, tuple[Mood, Status, bool], int | None], Awaitable[None]]
 
     def plays(self, *features: Feature) -> bool:
@@ -151,6 +152,14 @@ class ReportRules(RuleBasedStateMachine):
         for day in [one for one in sorted(life.days, reverse=True) if one <= today][:days]:
             await self._start(life.reconcile(day), None)
 
+    @rule(pick=_PICK, pause=st.integers(1, 15), same=st.booleans())
+    def two_nights(self, pick: int, pause: int, same: bool) -> None:
+        """Two dates are reconciled at the same moment, or one of them twice."""
+        days = sorted(self.life.days)
+        one, two = days[pick % len(days)], days[pick % len(days) if same else 0]
+        first, second = self._begin(self.life.reconcile(one)), self._begin(self.life.reconcile(two))
+        self._do(self.life.processes.race(first, second, pause))
+
     @precondition(lambda self: self.life.later)
     @rule(kill=_KILL)
     def register_later(self, kill: int | None) -> None:
@@ -178,14 +187,18 @@ class ReportRules(RuleBasedStateMachine):
         elif not self.life.pse.unique_amounts:
             self.life.outside.mistake(self.life.captured[pick % 2].reference, amount, self.life.clock.now)
 
-    @precondition(lambda self: self.life.outside.mistaken)
-    @rule()
-    def report_is_revised(self) -> None:
-        """The PSE corrects its reports: lines change and are dropped."""
-        self._do(self._report_is_revised())
+    @precondition(lambda self: self.plays(Feature.MISTAKES))
+    @rule(order_alone=st.booleans())
+    def report_is_revised(self, order_alone: bool) -> None:
+        """The PSE makes its reports anew: lines change and are dropped; `order_alone`: they stand in another order."""
+        self._do(self._report_is_revised(order_alone))
 
-    async def _report_is_revised(self) -> None:
-        self.life.outside.revise()
+    async def _report_is_revised(self, order_alone: bool) -> None:
+        outside = self.life.outside
+        if order_alone:
+            outside.last_first = not outside.last_first
+        else:
+            outside.revise()
 
     @precondition(lambda self: self.plays(Feature.DOUBLED) and self.life.form.tells_doubles and self.life.pse.held)
     @rule(pick=_PICK)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Period
 from tests.simulation.features import Feature, tells_movements
-from tests.simulation.outside import Mistake
+from tests.simulation.outside import Mistake, Outside
 from tests.simulation.pse import Held, Status, Way
 
 _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "FAILED", Status.RETURNED: "FAILED"}
@@ -22,6 +22,8 @@ _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "
 _BACK: Final = ("REFUND", "RETURNED")
 _REVERSAL: Final = ("CHARGEBACK", "RETURNED")
 _PARTS: Final = 2
+_RELEASED: Final = 2_500
+_FEE: Final = 39
 
 Line = dict[str, Any]
 
@@ -71,17 +73,17 @@ def report(
     captured: Sequence[Captured],
     held: Sequence[Held],
     form: Form,
-    mistakes: Sequence[Mistake] = (),
+    outside: Outside,
     kind: str = "simulated",
 ) -> bytes:
     """The report of the period's business date, as the PSE knows it now."""
     if tells_movements(form.features):
-        lines = _told_twice(_movements(period, captured, held, form, mistakes))
+        lines = _told_twice(_movements(period, captured, held, form, outside.mistakes))
         lines = [_named(line, form, kind, turn) for line, turn in _turns(lines)]
     else:
         lines = [line for one in captured if _in(period, one.at) for line in _captures(one, form)]
         lines += [_status(one) for one in held if one.status is not Status.DONE or _in(period, one.settled_at)]
-    lines = [_placed(line, captured, form) for line in lines]
+    lines = [_placed(line, captured, form) for line in (lines[::-1] if outside.last_first else lines)]
     day = str(period.business_date)
     content = [
         {**{name: line[name] for name in REPORT_SCHEMA if name in line}, "line": number, "business_date": day}
@@ -105,6 +107,7 @@ def _movements(
     for payment in captured:
         if told(payment.at):
             yield from _captures(payment, form)
+            yield from _no_refunds(payment)
     for one in held:
         chargeback = one.way is Way.CHARGEBACK
         if told(one.settled_at):
@@ -123,6 +126,13 @@ def _captures(payment: Captured, form: Form) -> Iterator[Line]:
         amount = payment.amount // parts if number else payment.amount - (parts - 1) * (payment.amount // parts)
         line = _line("CAPTURE", "SUCCEEDED", payment.reference, amount, payment.at)
         yield line if parts == 1 else {**line, "reference": f"{payment.reference}-part{number}"}
+
+
+def _no_refunds(payment: Captured) -> Iterator[Line]:
+    """What stands beside a capture: what was authorised and never captured, and fees of the same second, unnamed."""
+    yield _line("OTHER", "SUCCEEDED", payment.reference, _RELEASED, payment.at)
+    for _ in range(2):
+        yield {**_line("FEE", "SUCCEEDED", payment.reference, _FEE, payment.at), "payment_reference": None}
 
 
 def _moved(what: tuple[str, str], held: Held, at: datetime | None) -> Line:
@@ -148,7 +158,7 @@ def _turns(lines: Sequence[Line]) -> Iterator[tuple[Line, int]]:
 
 def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
     """The line with the names that this form of report has."""
-    if line["type"] == "CAPTURE":
+    if line["type"] not in ("REFUND", "CHARGEBACK"):
         return line
     if form.has(Feature.NAMELESS) and (form.nameless_outside or not line["outside"]):
         moment = datetime.fromisoformat(line["booked_at"])
@@ -160,7 +170,7 @@ def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
 
 def _placed(line: Line, captured: Sequence[Captured], form: Form) -> Line:
     """The line with the merchant's order, where the form has it; the second payment's lines name nothing else."""
-    if not form.features & {Feature.ORDERS, Feature.SHARED_ORDER}:
+    if not form.features & {Feature.ORDERS, Feature.SHARED_ORDER} or line["payment_reference"] is None:
         return line
     (number, payment) = next(
         (number, one) for number, one in enumerate(captured) if one.reference == line["payment_reference"]
