@@ -139,6 +139,7 @@ class ReportRules(RuleBasedStateMachine):
 
     # Reports.
 
+    @precondition(lambda self: self.life.form.features)
     @rule(days=st.sampled_from([1, 1, 2, 3]))
     def night(self, days: int) -> None:
         """The day ends, and the reports of the last `days` days come in, the newest first."""
@@ -152,6 +153,7 @@ class ReportRules(RuleBasedStateMachine):
         for day in [one for one in sorted(life.days, reverse=True) if one <= today][:days]:
             await self._start(life.reconcile(day), None)
 
+    @precondition(lambda self: self.life.form.features)
     @rule(pick=_PICK, pause=st.integers(1, 15), same=st.booleans())
     def two_nights(self, pick: int, pause: int, same: bool) -> None:
         """Two dates are reconciled at the same moment, or one of them twice."""
