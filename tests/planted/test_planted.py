@@ -18,12 +18,11 @@ _SEED = 1
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
-    seen = Seen()
+    seen, playing = Seen(), FOCUS[mutation.focus]
     with a_stage(servers) as stage, planted(mutation):
         for statement in mutation.without:
             stage.run(stage.hand.execute(statement))
         with pytest.raises(Violation, match=mutation.found):
-            playing = FOCUS[mutation.focus]
             simulate(stage, _SEED, _STEPS_MAX // _STEPS, seen, steps=_STEPS, shrink=False, playing=playing)
     assert seen.steps <= _STEPS_MAX
 
