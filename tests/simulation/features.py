@@ -42,7 +42,7 @@ _DRAWN_MAX: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """What a run plays: some of `features` in each example, or all of them in every one."""
+    """What a run plays: some of `features` in each example, or `all_of_them` in every one, and few other rules then."""
 
     features: frozenset[Feature]
     all_of_them: bool = False

@@ -242,6 +242,7 @@ class RefundMachine(ReportRules):
             return
         self._do(self._call(partial(self.life.pse.turn, held, status)))
 
+    @precondition(lambda self: not self.life.pse.unique_amounts)
     @precondition(lambda self: not self.life.pse.bank_took(self.life.captured[0].reference))
     @rule(amount=st.sampled_from([1, 5_000]))
     def bank_takes(self, amount: int) -> None:

@@ -11,6 +11,23 @@ from tests.simulation.machine import RefundMachine, Seen
 from tests.simulation.stage import Stage
 
 STEPS: Final = 30
+# What a focus leaves out: it is about reports, and these make the wire and people difficult.
+_ELSEWHERE: Final = (
+    "ask",
+    "bank_takes",
+    "go_on",
+    "late_request",
+    "lose",
+    "race",
+    "request_twice",
+    "resolve",
+    "work_slowly",
+)
+
+
+def _focused() -> type[RefundMachine]:
+    # Hypothesis plays the rules that it finds as attributes of the class.
+    return type("FocusedMachine", (RefundMachine,), dict.fromkeys(_ELSEWHERE))
 
 
 def simulate(
@@ -25,8 +42,10 @@ def simulate(
 ) -> None:
     """Raises what the simulation found, told as the shortest story that Hypothesis could make of it."""
 
+    kind = _focused() if playing.all_of_them else RefundMachine
+
     def machine() -> RefundMachine:
-        return RefundMachine(stage, seen, playing)
+        return kind(stage, seen, playing)
 
     settings = hypothesis.settings(
         max_examples=examples,
