@@ -100,13 +100,17 @@ class ReportRules(RuleBasedStateMachine):
         way = self._way(pick)
         payment = self._payment(pick)
         left = self.life.pse.left(payment.reference, payment.amount)
-        ours = [one.amount for one in await self.life.refunds() if one.amount <= left]
+        ours = [amount for amount in await self._amounts_of(payment) if amount <= left]
         if self.life.pse.unique_amounts and way is not Way.CHARGEBACK:
             amount = min((part or _PARTS[-1]) + 1, left)  # of which we never ask a refund
         else:
             amount = min(part, left) if part is not None else ours[pick % len(ours)] if ours else left
         if amount > 0 and self._may_be_taken(way, payment.reference, amount, ours):
             self.life.outside.take(payment.reference, amount, way)
+
+    async def _amounts_of(self, payment: Captured) -> list[int]:
+        known = {one.id for one in self.life.payments if one.pse_reference == payment.reference}
+        return [one.amount for one in await self.life.refunds() if one.payment_id in known]
 
     def _way(self, pick: int) -> Way:
         ways = [way for feature, way in _WAYS.items() if self.plays(feature)]
