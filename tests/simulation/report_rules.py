@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -144,12 +145,40 @@ class ReportRules(RuleBasedStateMachine):
     # Reports.
 
     @precondition(lambda self: self.life.form.features)
-    @rule(days=st.sampled_from([1, 1, 2, 3]))
-    def night(self, days: int) -> None:
-        """The day ends, and the reports of the last `days` days come in, the newest first."""
-        self._do(self._night(days))
+    @rule(days=st.sampled_from([1, 1, 2, 3]), happenings=st.lists(st.tuples(_PICK, _PICK), max_size=4))
+    def day(self, days: int, happenings: list[tuple[int, int]]) -> None:
+        """A day with what others do in it, as one step, so that few steps lead far; and its night."""
+        self._do(self._day(days, happenings))
+
+    async def _day(self, days: int, happenings: Sequence[tuple[int, int]]) -> None:
+        for what, pick in happenings:
+            await quiet.pass_to(self.life, _MOMENT)
+            playable = self._playable(pick)
+            if playable:
+                await playable[what % len(playable)]()
+        await self._night(days)
+
+    def _playable(self, pick: int) -> list[Callable[[], Awaitable[None]]]:
+        """What can happen in this example now; `pick` says to whom."""
+        life, went = self.life, self.life.outside.went()
+        fates = ((Mood.OK, Status.QUEUED), (Mood.OK, Status.DONE), None)
+        part = [*_PARTS, None, None][pick % (len(_PARTS) + 2)]
+        all_of_them = [
+            (self.plays(*_WAYS), partial(self._others_take, pick, part)),
+            (self.plays(*_WAYS), partial(self._others_take, pick, None)),
+            (self.plays(Feature.TWINS), partial(self._twins, pick % 2, 2_500, fates)),
+            (self.plays(Feature.BY_HAND), partial(self._pay_by_bank_transfer, pick)),
+            (self.plays(Feature.MISTAKES), partial(self._report_errs, pick, 700, pick % 3 == 0)),
+            (self.plays(Feature.MISTAKES), partial(self._report_is_revised, pick % 3 == 0)),
+            (self.plays(Feature.DOUBLED) and life.form.tells_doubles, partial(self._line_is_doubled, pick)),
+            (bool(life.later), partial(self._register_later, None)),
+        ]
+        if went and life.form.tells_returns:
+            all_of_them.append((True, partial(self._others_give_back, went[pick % len(went)])))
+        return [act for can_be, act in all_of_them if can_be]
 
     async def _night(self, days: int) -> None:
+        """The day ends, and the reports of the last `days` days come in, the newest first."""
         life = self.life
         today = life.today()
         start = (await _period(life)).end
