@@ -74,6 +74,7 @@ FOCUS: Final[Mapping[str, Playing]] = {
             "parts": {F.PARTS},
             "two-kinds": {F.NAMELESS, F.TWO_KINDS, F.BACK_OFFICE},
             "two-kinds-ours": {F.NAMELESS, F.TWO_KINDS},
+            "names": {F.PSE_NAMES, F.OVERLAP, F.ORDERS, F.TWINS, F.BY_HAND},
             "back-office": {F.MOVEMENTS, F.BACK_OFFICE},
             "doubled": {F.DOUBLED, F.BACK_OFFICE},
         }.items()
