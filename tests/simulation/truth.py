@@ -131,9 +131,9 @@ async def _balance_is_the_oracles(life: Life) -> None:
     )
     oracle = life.pse.oracle
     left = sum(one.amount for one in life.captured) - sum(oracle.net(reference) for reference in oracle.out)
-    _must(balance == left, f"PSE_BALANCE is {balance}, the PSE has {left} of ours.")
+    _must(balance == left, f"PSE_BALANCE is {int(balance)}, the PSE has {left} of ours.")
     clearing = await life.stage.hand.fetchval(_CLEARING)
-    _must(clearing == 0, f"PSE_CLEARING is {clearing} after every report has come in.")
+    _must(clearing == 0, f"PSE_CLEARING is {int(clearing)} after every report has come in.")
 
 
 def _a_person_is_told(life: Life, row: Row) -> None:
