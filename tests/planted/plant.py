@@ -20,12 +20,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it."""
+    """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it.
+
+    `focus`: the kind of history that leads to it, a name of tests/simulation/features.py.
+    """
 
     name: str
     found: str  # a pattern of what the simulation says when it finds it
     edits: tuple[Edit, ...]
     without: tuple[str, ...] = ()
+    focus: str = "plain"
 
 
 class SourceChanged(AssertionError):

@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import Servers
 from tests.planted.mutations import MUTATIONS
 from tests.planted.plant import Edit, Mutation, SourceChanged, planted
+from tests.simulation.features import FOCUS
 from tests.simulation.machine import Seen
 from tests.simulation.run import simulate
 from tests.simulation.stage import a_stage
@@ -17,12 +18,12 @@ _SEED = 1
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
-    seen = Seen()
+    seen, playing = Seen(), FOCUS[mutation.focus]
     with a_stage(servers) as stage, planted(mutation):
         for statement in mutation.without:
             stage.run(stage.hand.execute(statement))
         with pytest.raises(Violation, match=mutation.found):
-            simulate(stage, _SEED, _STEPS_MAX // _STEPS, seen, steps=_STEPS, shrink=False)
+            simulate(stage, _SEED, _STEPS_MAX // _STEPS, seen, steps=_STEPS, shrink=False, playing=playing)
     assert seen.steps <= _STEPS_MAX
 
 

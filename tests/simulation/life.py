@@ -18,6 +18,7 @@ from domain.manual import Evidence, Way
 from domain.models import Payment, Refund
 from domain.money import Money
 from domain.payments import NewPayment, Tax
+from domain.pse.capabilities import LookUp
 from domain.pse.registry import capability
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Method, WebhookRequest
@@ -27,9 +28,11 @@ from jobs import refunds as refund_jobs
 from jobs.sweep import sweep
 from tests.factories import KEY, Shop
 from tests.simulation.bell import Rung
+from tests.simulation.features import Feature
+from tests.simulation.outside import Outside
 from tests.simulation.processes import Job, Processes
 from tests.simulation.pse import SimulatedPse, Status
-from tests.simulation.reports import Captured, report
+from tests.simulation.reports import Captured, Form, report
 from tests.simulation.stage import Stage
 from tests.simulation.wire import LEASE_SECONDS, SEND_SECONDS
 from tests.world import quick_settings
@@ -49,7 +52,7 @@ class Asked:
 class Life:
     """What can be done and what can happen. Jobs are what a process of ours runs."""
 
-    def __init__(self, stage: Stage, shop: Shop) -> None:
+    def __init__(self, stage: Stage, shop: Shop, features: frozenset[Feature] = frozenset()) -> None:
         self.stage = stage
         self.shop = shop
         self.clock = stage.clock
@@ -59,6 +62,12 @@ class Life:
         self.captured: list[Captured] = []
         self.asked: list[Asked] = []
         self.days: set[date] = set()
+        self.later: list[NewPayment] = []  # captured, and not registered yet
+        self.told: dict[date, bytes] = {}  # what the last night that came to its end was told about a date
+        by_name = self.pse.able.look_up is LookUp.BY_REFERENCE
+        self.pse.unique_amounts = Feature.NAMELESS_RETURNS in features
+        self.form = Form(features, nameless_outside=by_name or self.pse.unique_amounts)
+        self.outside = Outside(self.pse, news=Feature.NEWS in features and self.pse.able.look_up is not LookUp.NONE)
         self._numbers = 0
 
     def cause(self, actor: str = "client") -> Cause:
@@ -67,20 +76,33 @@ class Life:
 
     async def capture(self, amount: int, tax: int) -> None:
         """A customer has paid, and the merchant registers it."""
-        reference = f"E{len(self.payments)}-{uuid4().hex}"
-        new = NewPayment(
+        await self._register(self._paid(amount, tax, order=len(self.captured)))
+
+    def capture_unregistered(self, amount: int) -> None:
+        """A customer has paid the first payment's order once more, and the merchant has not registered it yet."""
+        self.later.append(self._paid(amount, 0, order=0))
+
+    def register_later(self) -> Job:
+        return partial(self._register, self.later.pop())
+
+    def _paid(self, amount: int, tax: int, order: int) -> NewPayment:
+        reference = f"E{len(self.captured)}-{uuid4().hex}"
+        self.captured.append(Captured(reference, amount, self.clock.now, f"order-{order}"))
+        self.today()
+        return NewPayment(
             connection_id=self.shop.connection.id,
             store_code=self.shop.store.code,
             pse_reference=reference,
             method=Method.PIX,
             amount=Money(amount, "BRL"),
             captured_at=self.clock.now,
+            order_reference=f"order-{order}",
             tax=Tax(tax) if tax else None,
         )
+
+    async def _register(self, new: NewPayment) -> None:
         registered = await payments.register(self.shop.id, new, uuid4().hex, self.cause(), KEY)
         self.payments.append(registered.payment)
-        self.captured.append(Captured(reference, amount, self.clock.now))
-        self.today()
 
     def today(self) -> date:
         """The business date, on which something happens."""
@@ -146,12 +168,19 @@ class Life:
     async def _reconcile(self, day: date) -> None:
         connection = self.shop.connection
         run = await reconciliation.begin(connection, day)
-        period = await reconciliation.period_of(connection, day)
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(report(period, self.captured, self.pse.held))
-            file.flush()
-            fetched = ReportFile(f"simulated-{day}.json", "application/json", Path(file.name))
-            await reconciliation.reconcile(connection, run, [fetched], self.clock.now)
+        told = await self.reported(day)
+        with tempfile.TemporaryDirectory() as folder:
+            files = [_written(Path(folder) / f"{kind}-{day}.json", content) for kind, content in told.items()]
+            await reconciliation.reconcile(connection, run, files, self.clock.now)
+        self.told[day] = b"".join(told.values())
+
+    async def reported(self, day: date) -> dict[str, bytes]:
+        """What the PSE's reports of that date say now, by kind."""
+        period = await reconciliation.period_of(self.shop.connection, day)
+        return {
+            kind: report(period, self.captured, self.pse.held, self.form, self.outside, kind)
+            for kind in self.form.kinds
+        }
 
     def resolve(self, refund: Refund, person: int) -> Job | None:
         """What an honest person says about a refund in doubt; None while the back office does not say."""
@@ -169,3 +198,8 @@ class Life:
 
     async def sweep(self) -> None:
         await sweep()
+
+
+def _written(path: Path, content: bytes) -> ReportFile:
+    path.write_bytes(content)
+    return ReportFile(path.name, "application/json", path)

@@ -6,14 +6,16 @@ from functools import partial
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from domain.lifecycle import State
 from domain.models import Refund
 from tests.simulation import quiet, truth
+from tests.simulation.features import DEFAULT, DRAWS, Feature, Playing
 from tests.simulation.life import Life
 from tests.simulation.processes import Job, Process, Start
 from tests.simulation.pse import Mood, Status
+from tests.simulation.report_rules import ReportRules
 from tests.simulation.stage import Stage
 
 _PICK: Final = st.integers(0, 11)
@@ -38,13 +40,14 @@ class Seen:
         self.moves: Counter[tuple[State | None, State]] = Counter()
 
 
-class RefundMachine(RuleBasedStateMachine):
+class RefundMachine(ReportRules):
     """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
 
     life: Life
 
-    def __init__(self, stage: Stage, seen: Seen) -> None:
+    def __init__(self, stage: Stage, seen: Seen, playing: Playing = DEFAULT) -> None:
         super().__init__()
+        self.playing = playing
         self.stage = stage
         self.seen = seen
         self._sound = False  # whether the last step ended well
@@ -55,20 +58,25 @@ class RefundMachine(RuleBasedStateMachine):
         tax=st.sampled_from([0, 1, 1_800]),
         amount=_AMOUNTS,
         kill=_KILL_OFTEN,
+        drawn=DRAWS,
     )
-    def open(self, kind: int, captured: int, tax: int, amount: int | None, kill: int | None) -> None:
+    def open(
+        self, kind: int, captured: int, tax: int, amount: int | None, kill: int | None, drawn: set[Feature]
+    ) -> None:
         """Two payments, and a first request; a client that got no answer asks again with the same key."""
-        self.stage.run(self._open(kind, captured, min(tax, captured)))
+        self.stage.run(self._open(kind, captured, min(tax, captured), self.playing.drawn(drawn)))
         part = None if amount is None else min(amount, captured)
         self._do(self._start(self.life.request(self.life.payments[0], part), kill))
         if kill is not None:
             self._do(self._request_again(0))
 
-    async def _open(self, kind: int, amount: int, tax: int) -> None:
+    async def _open(self, kind: int, amount: int, tax: int, features: frozenset[Feature]) -> None:
         await self.stage.clear()
-        self.life = Life(self.stage, self.stage.shops[kind])
+        self.life = Life(self.stage, self.stage.shops[kind], features)
         await self.life.capture(amount, tax)
         await self.life.capture(10_000, 0)
+        if features & {Feature.LATER, Feature.SHARED_ORDER}:
+            self.life.capture_unregistered(10_000)
         self._sound = True
 
     def _do(self, step: Awaitable[Any]) -> None:
@@ -230,8 +238,11 @@ class RefundMachine(RuleBasedStateMachine):
         held = turns[pick % len(turns)]
         queued = Status.REFUSED if refuse else Status.DONE
         status = queued if held.status is Status.QUEUED else Status.RETURNED
+        if status is Status.RETURNED and not self.life.form.tells_returns:
+            return
         self._do(self._call(partial(self.life.pse.turn, held, status)))
 
+    @precondition(lambda self: not self.life.pse.unique_amounts)
     @precondition(lambda self: not self.life.pse.bank_took(self.life.captured[0].reference))
     @rule(amount=st.sampled_from([1, 5_000]))
     def bank_takes(self, amount: int) -> None:

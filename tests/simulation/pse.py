@@ -38,6 +38,14 @@ class Status(StrEnum):
     RETURNED = "returned"
 
 
+class Way(StrEnum):
+    """Who made money leave without us."""
+
+    BANK = "MED"
+    BACK_OFFICE = "BACK_OFFICE"
+    CHARGEBACK = "CHARGEBACK"
+
+
 @dataclass(slots=True)
 class Held:
     """A refund that the PSE has."""
@@ -50,7 +58,11 @@ class Held:
     asked_at: datetime
     visible_from: datetime
     settled_at: datetime | None = None
-    by_bank: bool = False
+    by_bank: bool = False  # nobody of ours asked for it
+    way: Way | None = None  # and who did
+    returned_at: datetime | None = None
+    told_as: int | None = None  # the amount that reports tell until they are revised
+    lines: int = 1  # how often a report has its line
 
     def told(self) -> dict[str, Any]:
         return {"reference": self.reference, "id": self.id, "amount": self.amount, "status": self.status.value}
@@ -90,6 +102,7 @@ class SimulatedPse:
         self.oracle = Oracle()
         self._clock = clock
         self._replays: dict[str, tuple[datetime, int, dict[str, Any]]] = {}
+        self.unique_amounts = False  # a second refund of equal amount on one payment is refused as a duplicate
 
     def take_order(self, order: Order, mood: Mood) -> httpx.Response | None:
         """The answer as it comes back to us; None: none comes."""
@@ -125,12 +138,20 @@ class SimulatedPse:
         replay = self._replays.get(order.key)
         if lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime:
             return replay[1], replay[2]
-        held = self._hold(order, asked)
-        answer = (422, {"error": "refused"}) if order.decision is Status.REFUSED else (200, held.told())
+        twin = self.unique_amounts and self.has_amount(asked["payment"], asked["amount"])
+        decision = Status.REFUSED if twin else order.decision
+        held = self._hold(order, asked, decision)
+        answer = (422, {"error": "refused"}) if decision is Status.REFUSED else (200, held.told())
         self._replays[order.key] = (self._clock.now, *answer)
         return answer
 
-    def _hold(self, order: Order, asked: dict[str, Any]) -> Held:
+    def has_amount(self, payment: str, amount: int) -> bool:
+        """Whether a refund of that amount has left, or may still leave."""
+        return any(
+            (one.payment, one.amount) == (payment, amount) and one.status is not Status.REFUSED for one in self.held
+        )
+
+    def _hold(self, order: Order, asked: dict[str, Any], decision: Status) -> Held:
         visible = max(self._clock.now, self._known_at(order)) if order.lags else self._clock.now
         held = Held(
             id=f"R{len(self.held):03}{asked['reference']}",
@@ -142,7 +163,7 @@ class SimulatedPse:
             visible_from=visible,
         )
         self.held.append(held)
-        self.turn(held, order.decision)
+        self.turn(held, decision)
         return held
 
     def turn(self, held: Held, status: Status) -> None:
@@ -153,6 +174,7 @@ class SimulatedPse:
             self.oracle.out[held.reference] = self.oracle.out.get(held.reference, 0) + held.amount
             self.oracle.times[held.reference] = self.oracle.times.get(held.reference, 0) + 1
         if status is Status.RETURNED:
+            held.returned_at = self._clock.now
             self.oracle.back[held.reference] = self.oracle.back.get(held.reference, 0) + held.amount
         if not held.by_bank:
             self.news.append(held.told())
@@ -179,13 +201,15 @@ class SimulatedPse:
         """What the PSE can still change: it decides, or money comes back."""
         return [one for one in self.held if one.status in (Status.QUEUED, Status.DONE) and not one.by_bank]
 
-    def take_back(self, payment: str, amount: int) -> None:
-        """The bank takes money without asking us (a Pix MED)."""
+    def take_back(self, payment: str, amount: int, way: Way = Way.BANK) -> Held:
+        """Somebody takes money without asking us (a Pix MED, a back office, a chargeback)."""
         number = len(self.held)
         now = self._clock.now
         held = Held(f"B{number:03}", f"bank{number}", payment, amount, Status.QUEUED, now, now, by_bank=True)
+        held.way = way
         self.held.append(held)
         self.turn(held, Status.DONE)
+        return held
 
     def verdict(self, reference: str) -> Status | None:
         """What an honest person finds in the back office: DONE, REFUSED (nothing left), None while it is open."""
@@ -197,8 +221,26 @@ class SimulatedPse:
         return Status.DONE if self.oracle.net(reference) > 0 else Status.REFUSED
 
     def bank_took(self, payment: str) -> int:
-        """What the bank took of a payment and did not give back, minor units."""
-        return sum(one.amount for one in self.held if one.by_bank and one.payment == payment)
+        """What others took of a payment and did not give back, minor units."""
+        return sum(
+            one.amount for one in self.held if one.by_bank and one.payment == payment and one.status is Status.DONE
+        )
+
+    def left(self, payment: str, captured: int) -> int:
+        """What is left of a payment at the PSE, minor units."""
+        gone = (one.amount for one in self.held if one.payment == payment and one.status is Status.DONE)
+        return captured - sum(gone)
+
+    def of_payment(self, payment: str, mood: Mood) -> httpx.Response | None:
+        """The payment with what left of it: ours by our reference, if the PSE knows it, and others' by the PSE's."""
+        if mood is not Mood.OK:
+            return httpx.Response(500) if mood is Mood.DOWN else None
+        refunds = [
+            {**one.told(), "by_bank": one.by_bank, "reference": None if one.by_bank else one.reference}
+            for one in self._visible()
+            if one.payment == payment
+        ]
+        return httpx.Response(200, json={"payment": payment, "refunds": refunds})
 
 
 GRACE = timedelta(seconds=30)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from domain import taken
 from domain.lifecycle import SETTLED_FOR_NOW, State
 from domain.models import Refund
 from domain.pse.capabilities import LookUp
@@ -11,6 +12,7 @@ from tests.simulation.processes import Process
 from tests.simulation.pse import Mood, Status
 from tests.simulation.truth import Violation, check
 
+_NIGHTS_MAX: Final = 4
 _ROUNDS_MAX: Final = 400  # refunds of one payment may take turns every few seconds for hours
 _DUE: Final = """SELECT min(due_at) FROM (SELECT due_at FROM refunds WHERE due_at IS NOT NULL AND state <> $1
   UNION ALL SELECT due_at FROM notices WHERE due_at IS NOT NULL) AS waiting"""
@@ -44,9 +46,24 @@ async def come_to_quiet(life: Life) -> None:
         # Processes that stood still wake up when all was settled without them, or never.
         await (_done(life, process) if number % 2 == 0 else life.processes.kill(process))
     await check(life)
-    for day in sorted(life.days):
-        await _done(life, await life.processes.rest(life.processes.begin(life.reconcile(day))))
+    while life.later:
+        await life.processes.rest(life.processes.begin(life.register_later()))
+    life.outside.revise()
     await _work_all(life)
+    await _all_nights(life)
+    await _work_all(life)
+
+
+async def _all_nights(life: Life) -> None:
+    """Every date whose reports tell something new, and every date that the product itself wants again."""
+    for _ in range(_NIGHTS_MAX):
+        changed = {day for day in life.days if b"".join((await life.reported(day)).values()) != life.told.get(day)}
+        wanted = changed | await taken.told_of_ours(life.shop.connection.id)
+        for day in sorted(wanted):
+            await _done(life, await life.processes.rest(life.processes.begin(life.reconcile(day))))
+        await _work_all(life)
+        if not wanted:
+            return
 
 
 async def _work_all(life: Life, waits_for_report: State | None = None) -> None:

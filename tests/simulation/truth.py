@@ -15,6 +15,12 @@ _BROKEN: Final = " UNION ALL ".join(
     f"SELECT '{name.partition(':')[0]}' AS name, detail FROM ({query}) AS {name.partition(':')[0]}"  # noqa: S608 - ours
     for name, query in _AFTER_EACH_STEP.items()
 )
+_TAKEN: Final = """SELECT p.pse_reference AS payment, p.taken_by_bank, p.captured, (SELECT coalesce(sum(r.amount), 0)
+  FROM refunds r WHERE r.payment_id = p.id AND r.paid_by_bank_transfer AND r.state = 'SUCCEEDED') AS by_transfer,
+  (SELECT count(*) FROM findings f WHERE f.payment_id = p.id AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
+    'MISSING_IN_REPORT', 'DOUBT_UNRESOLVED', 'PENDING_TOO_LONG', 'NOT_SENT')) AS findings FROM payments p"""
+_CLEARING: Final = """SELECT coalesce(sum(CASE WHEN debit = 'PSE_CLEARING' THEN amount ELSE -amount END), 0)
+  FROM ledger_entries WHERE 'PSE_CLEARING' IN (debit, credit)"""
 _REFUNDS: Final = """SELECT r.reference, r.state, r.amount, r.needs_person_since, r.due_at,
   EXISTS (SELECT 1 FROM manual_settlements m WHERE m.refund_id = r.id) AS by_hand, p.pse_reference AS payment,
   p.taken_by_bank, p.captured, p.reserved, p.refunded, p.reserved + p.refunded <= p.captured AS within
@@ -43,6 +49,8 @@ async def check(life: Life) -> None:
         _must(row["within"], f"Payment {row['payment']}: {row['reserved']} + {row['refunded']} > {row['captured']}.")
     _never_twice(life)
     _only_ours(life, {row["reference"] for row in found})
+    for row in await life.stage.hand.fetch(_TAKEN):
+        _taken_is_possible(life, row)
     for row in found:
         if row["reference"] is not None:
             _says_what_is_true(life, row)
@@ -56,6 +64,19 @@ def _never_twice(life: Life) -> None:
         ours = {one.reference for one in life.pse.held if one.payment == captured.reference and not one.by_bank}
         paid = sum(oracle.net(reference) for reference in ours)
         _must(paid <= captured.amount, f"{paid} of {captured.amount} was paid for {captured.reference}.")
+
+
+def _taken_is_possible(life: Life, row: Row) -> None:
+    """What the books call taken has at least left the payment, or a report still says so; and what a night was told by
+    name is booked.
+    """
+    payment, taken = row["payment"], row["taken_by_bank"]
+    left = sum(one.amount for one in life.pse.held if one.payment == payment and one.settled_at is not None)
+    most = left + life.outside.mistaken.get(payment, 0)
+    _must(taken <= most, f"{taken} of {payment} is booked as taken, only {most} ever left it.")
+    ours = {one.reference for one in life.pse.held if one.payment == payment and not one.by_bank}
+    paid = sum(life.pse.oracle.net(reference) for reference in ours) + row["by_transfer"]
+    _must(paid <= row["captured"], f"{paid} of {row['captured']} was paid for {payment}, by bank transfer too.")
 
 
 def _only_ours(life: Life, known: set[str | None]) -> None:
@@ -92,8 +113,13 @@ async def check_quiet(life: Life) -> None:
                 paid == (row["amount"] if state is State.SUCCEEDED else 0), f"{row['reference']}: {state}, paid {paid}."
             )
         taken = life.pse.bank_took(row["payment"])
-        _must(row["taken_by_bank"] == taken, f"The bank took {taken}, the books say {row['taken_by_bank']}.")
+        _must(
+            row["taken_by_bank"] == taken,
+            f"Of {row['payment']} others took {taken}, the books say {row['taken_by_bank']}.",
+        )
     await _balance_is_the_oracles(life)
+    for row in await life.stage.hand.fetch(_TAKEN):
+        _a_person_is_told(life, row)
     late = await life.stage.hand.fetch(INVARIANTS[next(name for name in INVARIANTS if name.startswith("late"))])
     _must(not late, "; ".join(row["detail"] for row in late))
 
@@ -105,7 +131,15 @@ async def _balance_is_the_oracles(life: Life) -> None:
     )
     oracle = life.pse.oracle
     left = sum(one.amount for one in life.captured) - sum(oracle.net(reference) for reference in oracle.out)
-    _must(balance == left, f"PSE_BALANCE is {balance}, the PSE has {left} of ours.")
+    _must(balance == left, f"PSE_BALANCE is {int(balance)}, the PSE has {left} of ours.")
+    clearing = await life.stage.hand.fetchval(_CLEARING)
+    _must(clearing == 0, f"PSE_CLEARING is {int(clearing)} after every report has come in.")
+
+
+def _a_person_is_told(life: Life, row: Row) -> None:
+    went = [one for one in life.outside.went() if one.payment == row["payment"]]
+    wanted = bool(went) + any(one.lines > 1 for one in went)
+    _must(row["findings"] >= wanted, f"{row['findings']} findings of {row['payment']}, where {wanted} are due.")
 
 
 def same_answer(one: object, other: object) -> None:

@@ -4,19 +4,33 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import httpx
 import polars as pl
 
 from domain.calls import About
 from domain.models import Connection
+from domain.money import Money
 from domain.pse.capabilities import LookUp
 from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile
-from domain.pse.vocabulary import InDoubt, Method, Period, Unsent
+from domain.pse.vocabulary import (
+    Accepted,
+    BadAnswer,
+    CapturedPayment,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Method,
+    Period,
+    Returned,
+    Succeeded,
+    Unsent,
+)
 from jobs.http import Sender
 from tests.factories import KEY
-from tests.lab_connector import Lab
+from tests.lab_connector import Lab, outcome_of
 from tests.simulation.clock import Clock
 from tests.simulation.pace import pace
 from tests.simulation.pse import GRACE, Mood, Order, SimulatedPse, Status
@@ -36,12 +50,42 @@ class SimulatedWire(Lab):
         self.name = name
         self.capabilities = {Method.PIX: replace(self.able, window=WINDOW)}
 
+    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
+        if self.able.look_up is LookUp.NONE:
+            return None
+        return httpx.Request("GET", f"{base_url}/payments/{reference}")
+
+    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
+        if response.status_code != 200:
+            raise BadAnswer(f"The payment could not be read ({response.status_code}).")
+        told = response.json()
+        by_name = self.able.look_up is LookUp.BY_REFERENCE
+        refunds = [_known(one, by_name=by_name) for one in told["refunds"]]
+        # Nobody reads more of it than its refunds: the payment is registered already.
+        return CapturedPayment(told["payment"], Method.PIX, Money(0, "BRL"), datetime.now(UTC), None, None, refunds)
+
     def read_report(self, file: ReportFile, period: Period) -> Report:
         lines = json.loads(file.path.read_bytes())
         for line in lines:
             line["booked_at"] = datetime.fromisoformat(line["booked_at"])
             line["business_date"] = date.fromisoformat(line["business_date"])
         return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
+
+
+def _known(told: dict[str, Any], *, by_name: bool) -> KnownRefund:
+    outcome = outcome_of(told)
+    listed = Declined("RETURNED", "It came back.", told["id"]) if isinstance(outcome, Returned) else outcome
+    assert isinstance(listed, Accepted | Succeeded | Declined)
+    return KnownRefund(
+        reference=(told["reference"] if by_name else None) or told["id"],
+        pse_refund_reference=told["id"],
+        amount=Money(told["amount"], "BRL"),
+        outcome=listed,
+        by_bank=told["by_bank"],
+        kind="",
+        requested_at=None,
+        settled_at=None,
+    )
 
 
 KINDS = (
@@ -83,6 +127,8 @@ class Call:
     def _ask(self, pse: SimulatedPse, mood: Mood, decision: Status, lags: bool) -> httpx.Response | None:
         if not self.is_order:
             place = self.request.url.path.split("/")
+            if place[-2] == "payments":
+                return pse.of_payment(place[-1], mood)
             return pse.listing(place[-2], mood) if place[-1] == "refunds" else pse.look_up(place[-1], mood)
         key = self.request.headers["idempotency-key"]
         return pse.take_order(Order(self.request.content, key, decision, self._clock.now, lags), mood)
