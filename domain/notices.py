@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain import bell, calls, findings, reconciliation, schedules, taken
-from domain.connections import credentials_of, zone_of
+from domain.connections import credentials_of, nothing_at_stake, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
@@ -216,7 +216,7 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
                     merchant_id=connection.merchant_id,
                     connection_id=connection.id,
                     fingerprint=f"notice/{notice.id}",
-                    amount=Money(0, "BRL"),
+                    amount=await nothing_at_stake(connection),
                     explanation=f"A webhook of {notice.received_at:%Y-%m-%d %H:%M} UTC could not be applied: {why}",
                     detail={"notice": str(notice.id)},
                 )

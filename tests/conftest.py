@@ -23,8 +23,10 @@ from jobs.children import Child
 from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
-hypothesis.settings.register_profile("house", deadline=None)  # no test asserts a time
-hypothesis.settings.load_profile("house")
+# The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=5_000)
+hypothesis.settings.load_profile(os.environ.get("ESTORNO_HYPOTHESIS", "house"))
 _TEMPLATE = "estorno"
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 _VALKEY_DATABASES = 16

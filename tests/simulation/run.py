@@ -22,6 +22,7 @@ def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, steps: int =
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
+        derandomize=False,
         database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],

@@ -354,3 +354,11 @@ def test_personal_data_and_secrets_are_scrubbed() -> None:
     for secret in ("12345678909", "Ana", "a@b", '"oi"', "t0k", "abc.def", "s3c", "path-secret"):
         assert secret not in scrubbed
     assert '"valor": "1.00"' in scrubbed
+
+
+def test_a_name_is_scrubbed_to_its_end_whatever_it_is_written_with_and_wherever_the_body_was_cut() -> None:
+    for name in ('Ana "Canary" Souza', "Ana \\ Canary", 'Ana \\" Canary'):
+        text = json.dumps({"nome": name, "valor": "1.00"})
+        assert "anary" not in PIX.scrub(text)
+        assert '"valor": "1.00"' in PIX.scrub(text)
+    assert "Canary" not in PIX.scrub('{"nome": "Ana Canary')
