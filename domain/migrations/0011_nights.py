@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 "table": "report_news",
                 "app": "models",
                 "pk_attr": "id",
-                "table_description": "What became of a report that was to be fetched: announced again, fetched, or not.",
+                "table_description": "What became of a report to be fetched: announced again, fetched, or not.",
             },
             bases=["Model"],
         ),

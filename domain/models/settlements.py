@@ -85,7 +85,7 @@ class AnnouncedReport(Model):
 
 
 class ReportNews(Model):
-    """What became of a report that was to be fetched: announced again, fetched, or not."""
+    """What became of a report to be fetched: announced again, fetched, or not."""
 
     id = fields.BigIntField(primary_key=True)
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
