@@ -209,9 +209,37 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         *mismatches.of_amounts(connection, run, effects),
         *mismatches.unknown_payments(connection, run, effects),
         *mismatches.vat_reversals(connection, run, effects),
+        *await _registered_twice(connection, run, effects),
     ]
     await findings.open_findings(found)
     await _resolve_found_again(connection, effects)
+
+
+async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
+    """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
+    named = effects.select("payment_reference", "payment_alias").drop_nulls().unique()
+    found = await rows(
+        "SELECT DISTINCT b.id, a.pse_reference AS one, b.pse_reference AS other, b.captured, b.currency "
+        "FROM unnest($2::text[], $3::text[]) AS t(one, other) "
+        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one "
+        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id",
+        connection.id,
+        named["payment_reference"].to_list(),
+        named["payment_alias"].to_list(),
+    )
+    return [
+        Found(
+            kind=FindingKind.AMOUNT_MISMATCH,
+            merchant_id=connection.merchant_id,
+            connection_id=connection.id,
+            run_id=run.id,
+            fingerprint=f"twice/{row['id']}",
+            amount=Money(row["captured"], row["currency"]),
+            explanation=f"{row['one']} and {row['other']} are one payment at the PSE, and both are registered.",
+            payment_id=row["id"],
+        )
+        for row in found
+    ]
 
 
 async def _flag_missing(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> None:

@@ -176,3 +176,12 @@ async def test_a_run_whose_process_died_is_repeated_when_its_lease_is_over(world
     assert await reconciliation.ring_the_night(datetime.now(UTC)) == 1
     assert (await _night(world, 1)).state == "COMPLETED"
     assert json.loads(json.dumps((await ReconciliationRun.get()).manifest))["files"] == []
+
+
+async def test_one_payment_that_was_registered_under_both_of_its_names_is_found(world: World, pse: Nightly) -> None:
+    for name in ("pi_1", "ch_1"):
+        await a_payment(world.shop, amount=10_000, reference=name)
+    pse.told["a.csv"] = [_line("pi_1", payment_alias="ch_1")]
+    assert (await _night(world)).state == "COMPLETED"
+    (finding,) = await _open("AMOUNT_MISMATCH")
+    assert (finding.amount, "ch_1" in finding.explanation) == (10_000, True)
