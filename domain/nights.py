@@ -68,7 +68,7 @@ async def complete(run: ReconciliationRun, manifest: Mapping[str, Any]) -> None:
 
 async def fail(run: ReconciliationRun, error: str, manifest: Mapping[str, Any] | None = None) -> None:
     """The run could not be done; it says why, calls a person and is due again."""
-    run.state, run.error, run.finished_at = "FAILED", error[:_SAID_CHARACTERS_MAX], datetime.now(UTC)
+    run.state, run.error, run.finished_at = "FAILED", _fit(error), datetime.now(UTC)
     run.failures += 1
     if manifest is not None:
         run.manifest = dict(manifest)
@@ -118,6 +118,11 @@ def unexpected(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
+def _fit(said: str) -> str:
+    # What PostgreSQL cannot store must not keep the run from saying that it failed.
+    return said.encode("utf-8", "replace").decode().replace("\x00", "")[:_SAID_CHARACTERS_MAX]
+
+
 @asynccontextmanager
 async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
     """Nights of one connection enter one after the other: two would book the same money that has no name.
@@ -141,7 +146,7 @@ async def report_fetched(run: ReconciliationRun, name: str, at: datetime) -> Non
 
 async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime) -> dict[str, Any]:
     """A report could not be fetched or used: the manifest's entry. After so many tries a person is called."""
-    why = failed.why[:_SAID_CHARACTERS_MAX]
+    why = _fit(failed.why)
     await _note(run, failed.name, "FAILED", at, why)
     tries = {row["name"]: row["tries"] for row in await _failing(run.connection_id, None)}
     announced = await rows(

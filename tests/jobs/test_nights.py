@@ -86,7 +86,7 @@ async def _open(kind: str = "NIGHT_FAILED") -> list[Finding]:
 async def test_an_error_that_nobody_foresaw_ends_the_run_says_why_and_calls_a_person(
     world: World, pse: Nightly
 ) -> None:
-    pse.told["a.csv"] = ZeroDivisionError("by nothing")
+    pse.told["a.csv"] = ZeroDivisionError("by nothing\x00\ud800")
     with capture_logs() as logs:
         run = await _night(world)
     assert run.state == "FAILED"
