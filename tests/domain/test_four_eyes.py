@@ -37,7 +37,7 @@ async def _waiting() -> tuple[Shop, Refund]:
 
 
 def _given() -> Given:
-    return Given(Kind.PIX_KEY, {"pix_key": "x@example.com", "holder_name": "X", "holder_tax_id": OTHER})
+    return Given(Kind.PIX_KEY, {"pix_key": "x@example.com", "holder_name": "Xavier Lima", "holder_tax_id": OTHER})
 
 
 async def _decide(shop: Shop, refund: Refund, who: str) -> State:
