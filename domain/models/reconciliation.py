@@ -26,7 +26,7 @@ class ReconciliationRun(Model):
     business_date = fields.DateField()
     state = fields.CharField(max_length=16)
     manifest = fields.JSONField[dict[str, Any]]()
-    error = fields.TextField(null=True)
+    error: str | None = fields.TextField(null=True)
     times = fields.IntField(default=1)
     failures = fields.IntField(default=0)  # in a row
     due_at = fields.DatetimeField(null=True)  # of a run that is under way: from when its process counts as dead
