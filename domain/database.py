@@ -52,6 +52,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result)"),
     "notice_refunds": _READ_ADD,
     "announced_reports": _READ_ADD,
+    "report_news": _READ_ADD,
     "refused_webhooks": (*_READ_ADD, "UPDATE (times)"),
     "reports": (*_READ_ADD, "UPDATE (superseded_at)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),

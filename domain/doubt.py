@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain import bell, refunds
-from domain.access import Permission, Principal
+from domain.access import Permission, Principal, person_of
 from domain.database import rows, transaction
 from domain.events import append
 from domain.idempotency import Cause
@@ -89,7 +89,7 @@ async def _propose_or_confirm(
     if not found or found[0]["verdict"] != verdict:
         await _propose(principal, refund, attempt, verdict, evidence, found, cause)
         return False
-    if found[0]["proposed_by"] == principal.holder:
+    if person_of(found[0]["proposed_by"]) == principal.person:
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )

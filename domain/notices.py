@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, reconciliation, schedules, taken
-from domain.connections import credentials_of, zone_of
+from domain import bell, calls, findings, nights, reconciliation, schedules, taken
+from domain.connections import credentials_of, nothing_at_stake, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
@@ -138,9 +138,10 @@ async def announce(connection: Connection, told: Announced) -> None:
         connection.id,
         told.report[:200],
     )
-    if made:
-        today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
-        await bell.ring(reconciliation.JOB, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
+    if not made:
+        await nights.announced_again(connection.id, told.report)
+    today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
+    await bell.ring(reconciliation.JOB, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
 
 
 async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
@@ -216,7 +217,7 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
                     merchant_id=connection.merchant_id,
                     connection_id=connection.id,
                     fingerprint=f"notice/{notice.id}",
-                    amount=Money(0, "BRL"),
+                    amount=await nothing_at_stake(connection),
                     explanation=f"A webhook of {notice.received_at:%Y-%m-%d %H:%M} UTC could not be applied: {why}",
                     detail={"notice": str(notice.id)},
                 )

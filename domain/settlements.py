@@ -141,6 +141,8 @@ async def store(
     old = await valid_report(connection, file.name)
     report_id = uuid4()
     postings: list[Posting] = []
+    # Before the first row is written: from then on the sealer waits for this transaction.
+    content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
     if old is not None:
         await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
         voided = await _void("report_id = $1", [old.id])
@@ -151,10 +153,10 @@ async def store(
         connection_id=connection.id,
         business_date=business_date,
         name=file.name,
-        digest=digest_of(file),
+        digest=digest,
         content_type=file.content_type,
-        content=_packed(file),
-        totals=totals_of(lines),
+        content=content,
+        totals=totals,
     )
     await _copy(report, lines)
     postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)

@@ -95,7 +95,7 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
 
 
 def _name(payment: Payment, reference: str) -> str:
-    return f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}"
+    return findings.bounded(f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}")
 
 
 async def _booked(name: str) -> dict[str, int]:
@@ -158,7 +158,7 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
     for known in listed:
         amount = known.amount.minor_units
-        fresh = isinstance(known.outcome, Succeeded) and prefix + known.reference not in named
+        fresh = isinstance(known.outcome, Succeeded) and _name(payment, known.reference) not in named
         if fresh and told[amount] > 0:
             told[amount] -= 1
         else:

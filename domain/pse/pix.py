@@ -49,7 +49,8 @@ _ACCESS: Final = (401, 403)
 _BACKSTAGE_NAMES: Final = {404: "NaoEncontrado", 410: "PermanentementeRemovido", 429: "TOO_MANY_REQUESTS"}
 _SCRUB: Final = (
     (
-        re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"[^"]*"'),
+        # A body may be cut in the middle of a text, so its closing quote may be missing.
+        re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"(?:[^"\\]|\\.)*"?'),
         r'\1"[redacted]"',
     ),
     (re.compile(r"((?:cpf|cnpj|client_secret|access_token)=)[^&\s]+"), r"\1[redacted]"),

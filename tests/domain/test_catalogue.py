@@ -37,6 +37,7 @@ CHECKS = {
     "refunds_reference_form",
     "refunds_state_known",
     "refunds_tax_within_amount",
+    "report_news_known",
     "settlement_lines_amount_not_negative",
 }
 UNIQUE = {
@@ -90,6 +91,7 @@ APPEND_ONLY = {
     "ledger_entries",
     "manual_settlements",
     "notice_refunds",
+    "report_news",
 }
 KEPT = {
     "attempts",
