@@ -35,6 +35,7 @@ async def _waiting_after_a_refused_pace(lay: Lay, lab: Lab, *moods: str) -> tupl
     while await _sends(world, refund) < 2:
         refund = await world.step(refund)
     assert refund.state is State.REQUESTED
+    world.sender._lines[world.shop.connection.id].breaker.rests_until = 0.0  # the PSE asked for a second of peace
     return world, payment, refund
 
 
@@ -53,7 +54,6 @@ async def test_a_first_send_that_arrives_while_the_second_waits_is_found_and_not
 async def test_the_question_and_its_send_are_one_step_of_the_worker(lay: Lay) -> None:
     lab = Lab(key_lifetime=None)
     world, payment, refund = await _waiting_after_a_refused_pace(lay, lab)
-    world.sender._lines[world.shop.connection.id].breaker.rests_until = 0.0  # the PSE asked for a second of peace
     seen = len((await world.sandbox.get("requests"))["requests"])
     assert (await world.step(refund)).state is State.SUCCEEDED
     asked, sent = (await world.sandbox.get("requests"))["requests"][seen:]
