@@ -11,6 +11,7 @@ from domain.doubt import Verdict, resolve
 from domain.lifecycle import State
 from domain.models import Attempt, Payment, Refund
 from domain.pse.capabilities import LookUp
+from domain.pse.registry import connector
 from domain.pse.vocabulary import InDoubt, Unsent
 from tests.factories import CAUSE, OwnerRows, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer, sent_earlier
 from tests.lab_connector import Lab
@@ -173,3 +174,11 @@ async def test_a_listing_that_comes_after_a_send_is_not_kept(lay: Lay) -> None:
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
     await attempts.keep_snapshot(refund.id, frozenset({"ours"}), slow.asked_at + timedelta(seconds=1))
     assert (await Refund.get(id=refund.id)).known_before == []
+
+
+def test_the_same_order_would_be_paid_again_where_neither_a_key_nor_the_reference_hinders_it() -> None:
+    pses = ("adyen", "conekta", "dlocal", "ebanx", "mercadopago", "pix", "stripe")
+    sent = {
+        pse: [one for one in connector(pse).capabilities.values() if one.look_up is not LookUp.NONE] for pse in pses
+    }
+    assert {pse for pse, ables in sent.items() if any(able.pays_again for able in ables)} == {"conekta", "ebanx"}
