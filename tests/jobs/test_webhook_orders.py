@@ -46,7 +46,8 @@ async def world(books: Database, sandbox: SandboxClient, lab: None) -> AsyncIter
 
 
 async def _hear(world: World, refund: Refund, status: str) -> None:
-    body = json.dumps({"events": [{"reference": refund.reference, "id": f"L{refund.reference}", "status": status}]}).encode()
+    event = {"reference": refund.reference, "id": f"L{refund.reference}", "status": status}
+    body = json.dumps({"events": [event]}).encode()
     request = WebhookRequest("POST", "/x", "", {"x-lab-signature": signature(body)}, body)
     notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
     assert notice_id is not None
