@@ -30,7 +30,7 @@ class FindingKind(StrEnum):
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.AMOUNT_MISMATCH: "Compare both amounts with the PSE's back office; correct by an entry or claim it.",
-    FindingKind.STATUS_MISMATCH: "The PSE's word was booked. Tell the customer; ask for another refund if one is due.",
+    FindingKind.STATUS_MISMATCH: "See whether the PSE's word was booked; tell the customer, refund again if due.",
     FindingKind.MISSING_IN_LEDGER: "Money left without a refund of ours: find who took it and why; clear SUSPENSE.",
     FindingKind.MISSING_IN_REPORT: "Ask the PSE for proof of this refund, then refresh it or resolve it with evidence.",
     FindingKind.VAT_REVERSAL_NEEDED: "Issue the tax document that takes the VAT back, in the period the law allows.",

@@ -132,7 +132,7 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
         return None
     async with transaction():
         refund = await lock(asked.refund_id)
-        link = await DestinationLink.filter(id=asked.link_id).select_for_update().get()
+        link = await DestinationLink.filter(id=asked.link_id).select_for_update(no_key=True).get()
         if await look(token) is None:
             return None
         if not await _is_the_payer(refund.payment_id, digits, secret):

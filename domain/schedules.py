@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 MINUTE: Final = 60.0
@@ -41,5 +42,7 @@ TURN_SECONDS: Final = 5.0
 # How long a refund waits for its destination or its approval, and how long before the end it is reminded of.
 WAITING_SECONDS: Final = 30 * DAY
 REMINDER_SECONDS: Final = 3 * DAY
+# How long a refund waits because its PSE is left alone, until a person is called.
+RESTING_FINDING: Final = timedelta(minutes=15)
 # How often a person is reminded of a doubt that only a person can end.
 ESCALATION_SECONDS: Final = DAY

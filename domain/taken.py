@@ -31,7 +31,7 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
         return False
     name = _name(payment, known.reference)
     async with transaction():
-        await Payment.filter(id=payment.id).select_for_update().get()
+        await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
         if name in booked if out else (name not in booked or len(booked) > 1):
@@ -50,7 +50,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> No
     A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Inside the
     caller's transaction; the night repeats the report's date (`told_of_ours`).
     """
-    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
         name = _name(payment, told)
         booked = await _booked(name)
@@ -63,7 +63,7 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
 
     If the line was about other money after all, its report tells of one more than is booked, and that is booked then.
     """
-    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     found = await rows(
         "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
         "  AND starts_with(t.cause, $3) AND NOT EXISTS (SELECT 1 FROM ledger_entries b "

@@ -92,6 +92,8 @@ class Pix:
         if response.status_code in _ACCESS or response.status_code == 429:
             # It is about our access, not about the refund, and the PSP refused before it looked at the order.
             return Unsent(name, detail)
+        if not exact.explained(response.content):
+            return InDoubt(name, detail)
         if name == "PixDevolucaoInvalida" or (400 <= response.status_code < 500 and order.attempt > 1):
             # It covers schema, sum, window and an id used before alike, so only a look-up tells which.
             return InDoubt(name, detail, refusal=True)
