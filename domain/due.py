@@ -1,5 +1,6 @@
 """When a refund is looked at again: `due_at`, by the database's clock. Null: not by itself."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.database import rows
@@ -11,6 +12,13 @@ async def postpone(refund_id: UUID, seconds: float | None) -> None:
         "UPDATE refunds SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 RETURNING id",
         refund_id,
         seconds,
+    )
+
+
+async def ask(refund_ids: Sequence[str]) -> None:
+    """Look at these refunds now, whatever their turn."""
+    await rows(
+        "UPDATE refunds SET due_at = least(due_at, now()) WHERE id = ANY($1::uuid[]) RETURNING id", list(refund_ids)
     )
 
 

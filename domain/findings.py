@@ -24,6 +24,8 @@ class FindingKind(StrEnum):
     NOT_SENT = "NOT_SENT"
     CONTRADICTION = "CONTRADICTION"
     NOTICE_UNMATCHED = "NOTICE_UNMATCHED"
+    DUPLICATE_LINE = "DUPLICATE_LINE"
+    UNCLEAR_LINE = "UNCLEAR_LINE"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -37,6 +39,8 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.NOT_SENT: "The PSE cannot be reached or refuses our access: check the connection's address and key.",
     FindingKind.CONTRADICTION: "Money left for a refund that had ended: it is in SUSPENSE. Ask the PSE, then clear it.",
     FindingKind.NOTICE_UNMATCHED: "A webhook speaks of a payment we do not know: register the payment or ask the PSE.",
+    FindingKind.DUPLICATE_LINE: "The line was counted once: ask the PSE whether the money moved twice, and claim it.",
+    FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
 }
 
 
