@@ -77,8 +77,7 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
     found = await rows(
         "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
         "  AND starts_with(t.cause, $3) AND t.booked_at >= (SELECT min(at) FROM ("
-        "    SELECT sent_at AS at FROM attempts WHERE refund_id = $4 "
-        "      AND coalesce(outcome, '') NOT IN ('UNSENT', 'DECLINED') "
+        "    SELECT sent_at AS at FROM attempts WHERE refund_id = $4 AND coalesce(outcome, '') <> 'UNSENT' "
         "    UNION ALL SELECT occurred_at FROM events WHERE refund_id = $4 AND state = 'MANUAL') sent) "
         "  AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
         "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours'])) ORDER BY t.id LIMIT 1",
