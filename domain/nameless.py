@@ -41,11 +41,13 @@ def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, sus
     told, kept = lines.filter(free & ~pl.col("_again")), lines.filter(~free | pl.col("_again"))
     left = _given_as_left(told.filter(_LEFT), kept, refunds, settled, suspense)
     paid = _may_come_back(pl.concat([kept, left], how="diagonal"), refunds, settled)
-    back = _given_as_returned(told.filter(_BACK), paid, left, suspense)
+    back = _given_as_returned(told.filter(_BACK), paid, left, settled, suspense)
     placed = pl.concat([left, back], how="diagonal")
     nobodys = pl.col("refund_id").is_null()
     succeeded = paid.filter(pl.col("refund_state") == "SUCCEEDED")
-    booked = _accounted(placed.filter(nobodys), settled, _groups_of(succeeded).select(GROUP).unique())
+    owned = pl.concat([kept.filter((pl.col("type") == "REFUND") & ~pl.col("_again")), placed], how="diagonal")
+    disputed = _groups_of(succeeded).select(GROUP).unique()
+    booked = _accounted(placed.filter(nobodys), owned.filter(~nobodys | ~pl.col("by_amount")), settled, disputed)
     twice = kept.with_columns(nameless=pl.when(free & nobodys).then(pl.lit("NONE")))
     whole = pl.concat([twice, placed.filter(~nobodys), booked], how="diagonal")
     return whole.with_columns(pl.col("told_before").fill_null(0)).drop("name", "_again", "_unclear", "_candidates")
@@ -97,7 +99,7 @@ def _given_as_left(
     known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))
     rest = known.filter(pl.col("refund_id").is_null())
     doubtful = open_ones.filter(pl.col("refund_state").is_in(_UNDER_WAY) & pl.col("refund_sent"))
-    given = _alone(rest, doubtful, _explained(told, settled, suspense))
+    given = _alone(rest, doubtful, _together(_explained(told, settled, suspense), _told_again(rest, settled)))
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, told.filter("stays")], how="diagonal")
 
 
@@ -116,14 +118,14 @@ def _may_come_back(placed: pl.DataFrame, refunds: pl.DataFrame, settled: pl.Data
 
 
 def _given_as_returned(
-    lines: pl.DataFrame, paid: pl.DataFrame, left: pl.DataFrame, suspense: pl.DataFrame
+    lines: pl.DataFrame, paid: pl.DataFrame, left: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
     """Lines of money that came back: to refunds that say so, then to the only ones that can have come back."""
     known = _paired(lines, paid.filter(pl.col("refund_state") == "RETURNED"))
     rest = known.filter(pl.col("refund_id").is_null())
     taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
     here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
-    explained = pl.concat([taken, here]).group_by(GROUP).agg(pl.col("_explained").sum())
+    explained = _together(taken, here, _told_again(rest, settled))
     given = _alone(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
@@ -222,16 +224,18 @@ def _count(effect: str) -> pl.Expr:
     return (pl.col("effect") == effect).sum().cast(pl.Int64)
 
 
-def _accounted(lines: pl.DataFrame, settled: pl.DataFrame, disputed: pl.DataFrame) -> pl.DataFrame:
+def _accounted(lines: pl.DataFrame, owned: pl.DataFrame, settled: pl.DataFrame, disputed: pl.DataFrame) -> pl.DataFrame:
     """What the lines of nobody do: so many are taken, or taken back, that with other reports' lines the sum is right.
 
     Of equal amounts as many left, and as many came back, as the witness that tells of more of them knows: a witness is
     one kind of report, known by its own word for the row (`kind`). What came back is paired with what left, whichever
-    is read first; where it may be money of ours (`disputed`), it is paired with nothing.
+    is read first; where it may be money of ours (`disputed`), it is paired with nothing. `owned`: the report's lines
+    that have a refund or a name.
     """
-    told = _told_elsewhere(lines, settled)
     clear = lines.with_columns(pl.col("_unclear").fill_null(value=False))
-    sums = _sums(told, clear.filter(~pl.col("_unclear")), disputed)
+    told = _told_elsewhere(pl.concat([lines.select(_LINE), owned.select(_LINE)]), settled)
+    here = pl.concat([clear.filter(~pl.col("_unclear")), owned.unique(_LINE)], how="diagonal")
+    sums = _sums(told, here, disputed)
     counted = clear.join(sums, on=GROUP, how="left").sort(pl.col("stays").fill_null(value=False), "booked_at", "line")
     more = pl.col("_outs") - pl.min_horizontal("_backs", "_outs") - pl.col("_stay")
     out, back = _LEFT, _BACK & ~pl.col("_unclear")
@@ -251,24 +255,55 @@ def _accounted(lines: pl.DataFrame, settled: pl.DataFrame, disputed: pl.DataFram
     )
 
 
-def _told_elsewhere(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """The lines of nobody in other reports, each once, and those that moved nothing only if none of `lines` is it."""
-    other = settled.filter(pl.col("refund_id").is_null() & pl.col("by_amount")).unique(
-        [*_LINE, "effect"], maintain_order=True
-    )
-    moved = other.filter(pl.col("effect") != "NONE")
-    known = pl.concat([moved.select(_LINE), lines.select(_LINE)]).unique()
-    return pl.concat([other.filter(pl.col("effect") == "NONE").join(known, on=_LINE, how="anti"), moved])
+def _told_elsewhere(here: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """The lines of refunds in other reports, each once, and those that moved nothing only if none of `here` is it."""
+    refunds = settled.filter(pl.col("type") == "REFUND")
+    nobodys = pl.col("refund_id").is_null() & pl.col("by_amount")
+    other = refunds.filter(nobodys).unique([*_LINE, "effect"], maintain_order=True)
+    moved, again = other.filter(pl.col("effect") != "NONE"), here.select(_LINE).unique()
+    known = pl.concat([moved.select(_LINE), again]).unique()
+    given = refunds.filter(~nobodys).unique(_LINE, maintain_order=True).join(again, on=_LINE, how="anti")
+    return pl.concat([other.filter(pl.col("effect") == "NONE").join(known, on=_LINE, how="anti"), moved, given])
 
 
 def _sums(told: pl.DataFrame, here: pl.DataFrame, disputed: pl.DataFrame) -> pl.DataFrame:
-    """Per payment and amount: `_outs` and `_backs` by the witness that tells of more, `_stay` by other reports."""
-    columns = [*GROUP, "kind", "state"]
+    """Per payment and amount: `_outs` and `_backs` of nobody, `_stay` taken by other reports.
+
+    The witness that tells of more counts; what has a refund or a name is none of nobody's.
+    """
+    columns = [*GROUP, "kind", "state", "refund_id", "by_amount", "name"]
     sure = told.join(disputed, on=GROUP, how="anti")
-    doubtful = told.join(disputed, on=GROUP, how="semi").filter(_LEFT | (pl.col("effect") == "TAKEN_BACK"))
+    clear = (pl.col("effect") == "TAKEN_BACK") | pl.col("refund_id").is_not_null()
+    doubtful = told.join(disputed, on=GROUP, how="semi").filter(_LEFT | clear)
     every = pl.concat([one.select(columns) for one in (sure, doubtful, here)])
     of_kind = every.group_by(*GROUP, "kind").agg(
         _LEFT.sum().cast(pl.Int64).alias("_outs"), _BACK.sum().cast(pl.Int64).alias("_backs")
     )
-    most = of_kind.group_by(GROUP).agg(pl.col("_outs").max(), pl.col("_backs").max())
-    return most.join(_stay_taken(told), on=GROUP, how="left").with_columns(pl.col("_stay").fill_null(0))
+    owner = pl.when(pl.col("refund_id").is_not_null() | ~pl.col("by_amount")).then(pl.coalesce("refund_id", "name"))
+    owned = every.group_by(GROUP).agg(
+        owner.filter(_LEFT).drop_nulls().n_unique().cast(pl.Int64).alias("_owned_outs"),
+        owner.filter(_BACK).drop_nulls().n_unique().cast(pl.Int64).alias("_owned_backs"),
+    )
+    most = of_kind.group_by(GROUP).agg(pl.col("_outs").max(), pl.col("_backs").max()).join(owned, on=GROUP)
+    return (
+        most.join(_stay_taken(told), on=GROUP, how="left")
+        .with_columns(pl.col("_stay").fill_null(0))
+        .with_columns(
+            (pl.col(name) - pl.col(f"_owned{name}")).clip(lower_bound=0).alias(name) for name in ("_outs", "_backs")
+        )
+        .drop("_owned_outs", "_owned_backs")
+    )
+
+
+def _told_again(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """How many lines only tell once more what another kind of report has told, as `_explained`."""
+    same = [*GROUP, "state"]
+    of_kind = _told_elsewhere(lines, settled).group_by(*same, "kind").agg(pl.len().cast(pl.Int64).alias("_mine"))
+    most = of_kind.group_by(same).agg(pl.col("_mine").max().alias("_most"))
+    kinds = lines.select(*same, "kind").unique().join(of_kind, on=[*same, "kind"], how="left", nulls_equal=True)
+    more = (pl.col("_most").fill_null(0) - pl.col("_mine").fill_null(0)).clip(lower_bound=0)
+    return kinds.join(most, on=same, how="left").group_by(GROUP).agg(more.max().alias("_explained"))
+
+
+def _together(*explained: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(explained).group_by(GROUP).agg(pl.col("_explained").sum())

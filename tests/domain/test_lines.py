@@ -282,6 +282,31 @@ async def test_money_that_two_kinds_of_report_tell_of_is_taken_once(order: tuple
     assert await invariants.check() == []
 
 
+async def test_what_two_kinds_of_report_tell_of_a_refund_of_ours_is_no_other_money_and_no_other_refund() -> None:
+    shop, payment = await _shop(LookUp.NONE)
+    await _refund(shop, payment, Succeeded("one"))
+    await a_night(shop, _out(payment))
+    doubtful = await _refund(shop, payment, DOUBT)
+    await a_night(shop, _out(payment, kind="other"), name="other")
+    assert (await effects(), await _taken(payment)) == (["REFUND", "NONE"], 0)
+    assert (await _state(doubtful), await open_findings()) == (State.SUBMITTED, [])
+    await record(doubtful.id, Succeeded("two"), Source(Door.NOTICE), CAUSE)
+    await a_night(shop, _out(payment), _out(payment), days=1)
+    assert (await _taken(payment), await balance(shop, Account.PSE_BALANCE)) == (4_000, -12_000)
+    assert await invariants.check() == []
+
+
+async def test_a_return_of_ours_that_two_kinds_of_report_tell_is_of_one_refund() -> None:
+    shop, payment = await _shop()
+    twins = [await _refund(shop, payment, Succeeded(name)) for name in ("one", "two")]
+    await a_night(shop, _out(payment), _out(payment))
+    await record(twins[0].id, Returned("BACK", "it came back", "one"), Source(Door.LOOK_UP), CAUSE)
+    await a_night(shop, _back(payment), days=1)
+    await a_night(shop, _back(payment, kind="other"), name="other", days=1)
+    assert [await _state(refund) for refund in twins] == [State.RETURNED, State.SUCCEEDED]
+    assert (await balance(shop, Account.PSE_BALANCE), await invariants.check()) == (-4_000, [])
+
+
 async def test_what_was_given_back_to_a_refund_hides_no_other_refund_of_a_listing() -> None:
     shop, payment = await _shop()
     refund = await _refund(shop, payment, DOUBT)
