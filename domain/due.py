@@ -4,6 +4,7 @@ A send that got no clear answer may have arrived, or may arrive yet. While there
 by a question, is made with a key that still lives, and is not made for ever: what cannot be bounded so, a person ends.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,6 +33,13 @@ async def postpone(refund_id: UUID, seconds: float | None, *, keep_rung: bool = 
         refund_id,
         seconds,
         keep_rung,
+    )
+
+
+async def ask(refund_ids: Sequence[str]) -> None:
+    """Look at these refunds now, whatever their turn."""
+    await rows(
+        "UPDATE refunds SET due_at = least(due_at, now()) WHERE id = ANY($1::uuid[]) RETURNING id", list(refund_ids)
     )
 
 

@@ -26,6 +26,8 @@ class FindingKind(StrEnum):
     CONTRADICTION = "CONTRADICTION"
     NOTICE_UNMATCHED = "NOTICE_UNMATCHED"
     NIGHT_FAILED = "NIGHT_FAILED"
+    DUPLICATE_LINE = "DUPLICATE_LINE"
+    UNCLEAR_LINE = "UNCLEAR_LINE"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -40,6 +42,8 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.CONTRADICTION: "Money left for a refund that had ended: it is in SUSPENSE. Ask the PSE, then clear it.",
     FindingKind.NOTICE_UNMATCHED: "A webhook speaks of a payment we do not know: register the payment or ask the PSE.",
     FindingKind.NIGHT_FAILED: "Mend what the run says: it is repeated by itself. Or hand the report in (reconcile).",
+    FindingKind.DUPLICATE_LINE: "The line was counted once: ask the PSE whether the money moved twice, and claim it.",
+    FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
 }
 _NAME_CHARACTERS_MAX: Final = 600  # an index must hold it
 _AT_ONCE_MAX: Final = 500

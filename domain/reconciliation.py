@@ -9,13 +9,13 @@ from uuid import UUID
 import polars as pl
 import structlog
 
-from domain import findings, mismatches, nights, seals, settlements, taken
+from domain import bell, due, findings, mismatches, nights, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction, unavailable
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
-from domain.matching import Effect, cancelled, match, with_effects
+from domain.matching import Effect, match, with_effects
 from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
 from domain.nights import Failed
@@ -137,7 +137,8 @@ async def _match_and_settled(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     ours, refunds = await settlements.books_for(connection, lines)
     settled = await settlements.settled_elsewhere(connection, file.name, ours)
-    return match(lines, ours, refunds, settled), settled
+    suspense = await settlements.suspense_of(connection, ours)
+    return match(lines, ours, refunds, settled, suspense), settled
 
 
 async def _enter(
@@ -145,22 +146,44 @@ async def _enter(
 ) -> None:
     """What the books do not know goes through the one door, line by line: only what differs, not the report."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
-    turn = pl.int_range(1, pl.len() + 1).over("by_amount", "state", "payment_id", "amount").alias("turn")
-    for row in refund_lines.filter(cancelled() & (pl.col("state") == "SUCCEEDED")).iter_rows(named=True):
-        # An earlier form of the report may have told only that it left.
-        gone = replace(_known(row), outcome=Declined("RETURNED", "The report says that the money came back."))
-        await taken.book(await Payment.get(id=row["payment_id"]), gone, FindingKind.MISSING_IN_LEDGER, cause)
-    unknown = refund_lines.filter(pl.col("refund_id").is_null() & ~cancelled())
-    for row in unknown.with_columns(turn).iter_rows(named=True):
-        payment = await Payment.get(id=row["payment_id"])
-        if row["by_amount"]:
-            await taken.from_line(payment, _known(row), file.name, row["turn"], cause)
-        else:
-            await taken.book(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+    unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
+    for row in unknown.iter_rows(named=True):
+        await taken.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+    await _enter_nameless(file, refund_lines, cause)
+    for row in refund_lines.filter(pl.col("refund_by_bank")).iter_rows(named=True):
+        # Our order had arrived after all, and a person has paid the customer from the bank.
+        known = replace(_known(row), reference=row["refund_reference"])
+        await taken.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
         if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
+
+
+async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
+    """Lines that were given to no refund; refunds that may have one are asked about, after it is booked as taken."""
+    group, effect = ("payment_id", "amount"), pl.col("nameless")
+    out, back = effect == Effect.TAKEN.value, effect == Effect.TAKEN_BACK.value
+    ours = pl.col("refund_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
+    counted = refund_lines.with_columns(
+        turn=out.cum_sum().over(group).cast(pl.Int64) + pl.col("told_before"),
+        # What was booked as taken, and is not any more, came back.
+        rest=pl.col("told_before") + out.sum().over(group).cast(pl.Int64) - back.sum().over(group).cast(pl.Int64),
+        given=pl.col("refund_id").filter(ours).n_unique().over(group),
+    )
+    gone = pl.col("stays") & (effect == Effect.NONE.value)
+    for row in counted.filter(out | back | gone).iter_rows(named=True):
+        payment, known = await Payment.get(id=row["payment_id"]), _known(row)
+        if row["nameless"] == Effect.TAKEN.value:
+            await taken.from_line(payment, known, taken.Told(file.name, row["turn"], row["given"]), cause)
+        elif row["nameless"] == Effect.TAKEN_BACK.value:
+            await taken.back_from_line(payment, known, cause)
+        else:
+            await taken.gone_from_line(payment, known, row["rest"], cause)
+    asked = counted.filter(out | (pl.col("unclear") == "SEVERAL"))["asked"].explode().drop_nulls().unique().to_list()
+    await due.ask(asked)
+    for refund_id in asked:
+        await bell.ring("refund", refund_id)
 
 
 def _differs() -> pl.Expr:
@@ -172,7 +195,7 @@ def _differs() -> pl.Expr:
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
     # What was booked as taken for a refund that had ended is given back.
     back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
-    return pl.col("refund_id").is_not_null() & (paid | failed | pending | back)
+    return pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank") & (paid | failed | pending | back)
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:
@@ -210,9 +233,12 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         *mismatches.unknown_payments(connection, run, effects),
         *mismatches.vat_reversals(connection, run, effects),
         *await _registered_twice(connection, run, effects),
+        *mismatches.duplicates(connection, run, effects),
+        *mismatches.unclear(connection, run, effects),
     ]
     await findings.open_findings(found)
     await _resolve_found_again(connection, effects)
+    await _resolve(connection, mismatches.agreed(effects), "The reports agree with the books.")
 
 
 async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
@@ -295,11 +321,16 @@ async def _missing_in_report(
 
 async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:
     proven = effects.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
+    await _resolve(connection, [f"missing/{refund_id}" for refund_id in proven], "A report proves the refund.")
+
+
+async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
     await rows(
-        "UPDATE findings SET resolved_at = now(), resolution = 'A report proves the refund.' "
+        "UPDATE findings SET resolved_at = now(), resolution = $3 "
         "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL RETURNING id",
         connection.merchant_id,
-        [f"missing/{refund_id}" for refund_id in proven],
+        list(fingerprints),
+        resolution,
     )
 
 

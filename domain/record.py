@@ -14,6 +14,7 @@ from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.lifecycle import (
+    AT_THE_PSE,
     SETTLED_FOR_NOW,
     Agrees,
     AskAgain,
@@ -95,6 +96,7 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
+    before = refund.state
     outcome = await _weighed(refund, await _named(refund, outcome), source)
     if isinstance(outcome, Unsent) and source.asked_at is not None:
         await rows(
@@ -104,8 +106,13 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
         )
     recorded = await _take_in(refund, outcome, source, cause)
     reference = getattr(outcome, "pse_refund_reference", None)
+    given = False
     if reference is not None and reference != refund.pse_refund_reference:
-        await taken.give_to(refund, reference, cause)
+        given = await taken.give_to(refund, reference, cause)
+    left = before in AT_THE_PSE and recorded.state in (State.SUCCEEDED, State.RETURNED)
+    # A report gives its own line; what a person paid from the bank is no line's.
+    if left and not given and source.door is not Door.REPORT and not refund.paid_by_bank_transfer:
+        await taken.give_unnamed_to(refund, cause)
     return recorded
 
 

@@ -86,6 +86,7 @@ PARTIAL = {
     "settlement_lines_capture_once": "voided_at IS NULL",
     "settlement_lines_of_payment": "voided_at IS NULL",
     "settlement_lines_taken": "TAKEN",
+    "settlement_lines_returned": "RETURNED",
     "settlement_lines_settle_once": "voided_at IS NULL",
 }
 APPEND_ONLY = {
