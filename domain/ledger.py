@@ -19,6 +19,7 @@ A = Account
 LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.CAPTURE: ((A.PSE_CLEARING, A.SALES, "net"), (A.PSE_CLEARING, A.OUTPUT_VAT, "tax")),
     Entry.DECLARE_TAX: ((A.SALES, A.OUTPUT_VAT, "tax"),),
+    Entry.DECLARE_REFUND_TAX: ((A.VAT_REVERSAL_PENDING, A.SALES_RETURNS, "tax"),),
     Entry.RECOGNISE: ((A.SALES_RETURNS, A.REFUNDS_PAYABLE, "net"), (A.VAT_REVERSAL_PENDING, A.REFUNDS_PAYABLE, "tax")),
     Entry.UNRECOGNISE: (
         (A.REFUNDS_PAYABLE, A.SALES_RETURNS, "net"),

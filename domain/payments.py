@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import idempotency, ledger, secrets
+from domain import declared, idempotency, ledger, secrets
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -68,6 +68,14 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
     Raises InvalidInput, NotFound, IdempotencyConflict.
     """
     _check(new)
+    while True:
+        try:
+            return await _register(merchant_id, new, key, cause, secret)
+        except declared.Joined:
+            continue
+
+
+async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
     payment_id = uuid4()
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
@@ -118,7 +126,9 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
     query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference)
-    known = await query.select_for_update().get()
+    tax = new.tax or Tax(0)
+    refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
+    known = await query.select_for_update(no_key=True).get()
     same = (known.captured, known.currency, known.method) == (
         new.amount.minor_units,
         new.amount.currency,
@@ -129,7 +139,6 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
             "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
             path=["input", "pseReference"],
         )
-    tax = new.tax or Tax(0)
     await Payment.filter(id=known.id).update(
         order_reference=new.order_reference or known.order_reference,
         tax_amount=tax.amount,
@@ -141,6 +150,8 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
         source="MUTATION",
     )
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
+    if tax.amount:
+        await declared.give_shares(known, refunds, tax.amount, cause)
     return known.id
 
 

@@ -1,6 +1,8 @@
 """What of a payment can still be refunded: window, amount, parts, and the VAT that goes with them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
 from typing import Any
 
 from domain.money import Money, cumulative_share
@@ -88,3 +90,9 @@ def tax_of(payment: dict[str, Any], amount: int) -> int:
     allocated: int = payment["tax_allocated"]
     share = cumulative_share(whole, held, payment["captured"]) - allocated
     return min(max(share, 0), amount, whole - allocated)
+
+
+def shares(whole: int, captured: int, parts: Sequence[int]) -> list[int]:
+    """The share of each part of `captured` in `whole`, in their order (minor units): they close to the whole."""
+    grown = [cumulative_share(whole, part, captured) for part in accumulate(parts, initial=0)]
+    return [after - before for before, after in pairwise(grown)]
