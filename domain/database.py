@@ -34,8 +34,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "refunds": (
         *_READ_ADD,
         "UPDATE (state, sequence, tax_amount, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, "
-        "reminded_at, known_before, pse_refund_reference, failure_code, failure_message, succeeded_at, paid_by_bank_transfer, "
-        "updated_at)",
+        "reminded_at, known_before, pse_refund_reference, failure_code, failure_message, succeeded_at, "
+        "paid_by_bank_transfer, updated_at)",
     ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),

@@ -78,7 +78,8 @@ def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.D
 
 def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Refunds that are proven, and whose VAT has not been taken back."""
-    taxed = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_tax") > 0))
+    left = (pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_state") != "RETURNED")
+    taxed = lines.filter(left & (pl.col("refund_tax") > 0))
     return [
         _found(
             FindingKind.VAT_REVERSAL_NEEDED,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, reconciliation, schedules, taken
+from domain import bell, calls, findings, learned, reconciliation, schedules, taken
 from domain.connections import credentials_of, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -241,7 +241,8 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
     found = [(known, await _ours(payment, known)) for known in listed]
     if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
         return False
-    await taken.from_listing(payment, [known for known, refund in found if refund is None], cause)
+    left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
+    await taken.from_listing(payment, left_over, cause)
     for known, refund in found:
         if refund is not None:
             await _take_in(refund, known, cause)

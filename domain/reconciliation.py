@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import findings, mismatches, seals, settlements, taken
+from domain import findings, learned, mismatches, revised, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -122,6 +122,8 @@ async def _reconcile(
         report = await settlements.valid_report(connection, file.name)
         if report is None or not await settlements.same_as_stored(report, file, effects):
             await settlements.store(connection, run.business_date, file, effects, request_id)
+            if report is not None:
+                await revised.reopen_missing(report.id)
         await _flag(connection, run, effects)
         crash_here("reconcile.before_commit")
     crash_here("reconcile.committed")
@@ -150,6 +152,7 @@ async def _enter(
         # An earlier form of the report may have told only that it left.
         gone = replace(_known(row), outcome=Declined("RETURNED", "The report says that the money came back."))
         await taken.book(await Payment.get(id=row["payment_id"]), gone, FindingKind.MISSING_IN_LEDGER, cause)
+    await _learn_names(refund_lines, cause)
     unknown = refund_lines.filter(pl.col("refund_id").is_null() & ~cancelled())
     for row in unknown.with_columns(turn).iter_rows(named=True):
         payment = await Payment.get(id=row["payment_id"])
@@ -161,6 +164,14 @@ async def _enter(
         if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
+
+
+async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
+    named = ~pl.col("by_amount") & pl.col("reference").is_null() & pl.col("refund_id").is_null()
+    told = refund_lines.filter(named & (pl.col("state") == "SUCCEEDED"))
+    for (payment_id,), lines in told.group_by("payment_id", maintain_order=True):
+        payment = await Payment.get(id=payment_id)
+        await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
 
 
 def _differs() -> pl.Expr:

@@ -94,6 +94,11 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
     return {row["business_date"] for row in found}
 
 
+async def knows(payment: Payment, reference: str) -> bool:
+    """Whether money of the payment was booked under this name, whatever became of it."""
+    return bool(await _booked(_name(payment, reference)))
+
+
 def _name(payment: Payment, reference: str) -> str:
     return f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}"
 

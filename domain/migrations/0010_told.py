@@ -13,7 +13,8 @@ DECLARE
     told record;
 BEGIN
     IF TG_TABLE_NAME = 'payments' THEN counted := NEW.id; ELSE counted := NEW.payment_id; END IF;
-    SELECT p.charged_back, coalesce(sum(CASE WHEN e.debit = 'CHARGEBACKS' THEN e.amount ELSE -e.amount END), 0) AS booked
+    SELECT p.charged_back,
+           coalesce(sum(CASE WHEN e.debit = 'CHARGEBACKS' THEN e.amount ELSE -e.amount END), 0) AS booked
         INTO told FROM public.payments p LEFT JOIN public.ledger_entries e
         ON e.payment_id = p.id AND e.entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED')
         WHERE p.id = counted GROUP BY p.id;

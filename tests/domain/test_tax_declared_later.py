@@ -1,4 +1,4 @@
-"""VAT that is declared after parts of the sale were refunded: every part gets its share, and they close to the whole."""
+"""VAT that is declared after parts of the sale were refunded: each part gets its share, they close to the whole."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
