@@ -78,10 +78,13 @@ class Entry(StrEnum):
     RETURN_TO_BANK = "RETURN_TO_BANK"
     TAKEN = "TAKEN"
     TAKEN_BACK = "TAKEN_BACK"
+    CHARGEBACK = "CHARGEBACK"
+    CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"
     PROVE_CAPTURES = "PROVE_CAPTURES"
     PROVE_REFUNDS = "PROVE_REFUNDS"
     PROVE_RETURNS = "PROVE_RETURNS"
     PROVE_TAKEN = "PROVE_TAKEN"
+    PROVE_CHARGEBACKS = "PROVE_CHARGEBACKS"
 
 
 # What a person paid from the bank has another entry than the table's: the PSE never had the money.

@@ -58,7 +58,8 @@ def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: st
 
 def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Money that moved for a payment that is not registered."""
-    moved = pl.col("type").is_in(["CAPTURE", "REFUND"]) & (pl.col("state") == "SUCCEEDED")
+    moving = ["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+    moved = pl.col("type").is_in(moving) & (pl.col("state") == "SUCCEEDED")
     unknown = lines.filter(pl.col("payment_id").is_null() & moved)
     return [
         _found(
@@ -68,7 +69,7 @@ def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.D
             line,
             fingerprint=f"unknown/{connection.id}/{named}/{line['reference'] or line['pse_refund_reference'] or ''}",
             amount=line["amount"],
-            explanation=f"The report has a {line['type'].lower()} of {named}, unknown to us.",
+            explanation=f"The report has a {line['type'].lower().replace('_', ' ')} of {named}, unknown to us.",
             detail={"payment": named, "reference": line["reference"] or line["pse_refund_reference"]},
         )
         for line in unknown.iter_rows(named=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, learned, reconciliation, schedules, taken
+from domain import bell, calls, chargebacks, findings, learned, reconciliation, schedules, taken
 from domain.connections import credentials_of, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     Announced,
     BadNotice,
     BadSignature,
+    ChargedBack,
     Declined,
     InDoubt,
     KnownRefund,
@@ -223,7 +224,18 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
             )
 
 
-async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | None:
+async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
+    """Take in what a signed webhook tells of a chargeback. None when it is applied, else why not."""
+    payment = await payment_of(claimed.connection, told)
+    if payment is None:
+        return f"Payment {told.payment_reference} is not registered."
+    if told.amount is not None and told.amount.currency != payment.currency:
+        return f"{told.amount} was charged back of a payment in {payment.currency}."
+    await chargebacks.from_notice(payment, told, Cause(claimed.notice.request_id, ACTOR))
+    return None
+
+
+async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) -> Payment | None:
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):
         if name is not None:

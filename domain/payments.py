@@ -17,6 +17,7 @@ from domain.payees import normal_tax_id
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import CapturedPayment, Method
+from domain.refundable import left_of
 
 MUTATION: Final = "paymentRegister"
 _SYSTEM: Final = "PSE listing"
@@ -57,9 +58,9 @@ class Registered:
 
 
 def refundable(payment: Payment) -> Money:
-    """What can still be refunded: captured less reserved, refunded and taken by the bank, never below zero."""
-    left = payment.captured - payment.reserved - payment.refunded - payment.taken_by_bank
-    return Money(max(left, 0), payment.currency)
+    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back."""
+    held = payment.reserved + payment.refunded + payment.taken_by_bank
+    return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
 
 
 async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:

@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import findings, learned, mismatches, revised, seals, settlements, taken
+from domain import chargebacks, findings, learned, mismatches, revised, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.matching import Effect, cancelled, match, with_effects
-from domain.models import Connection, Payment, ReconciliationRun
+from domain.models import Connection, Payment, ReconciliationRun, Report
 from domain.money import Money
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
@@ -118,16 +118,27 @@ async def _reconcile(
         await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
         # Matched again, because what was entered has moved states.
         matched, settled = await _match_and_settled(connection, file, lines)
-        effects = with_effects(matched, settled)
-        report = await settlements.valid_report(connection, file.name)
-        if report is None or not await settlements.same_as_stored(report, file, effects):
-            await settlements.store(connection, run.business_date, file, effects, request_id)
-            if report is not None:
-                await revised.reopen_missing(report.id)
+        elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
+        effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
+        old = await settlements.valid_report(connection, file.name)
+        new = None
+        if old is None or not await settlements.same_as_stored(old, file, effects):
+            new = await settlements.store(connection, run.business_date, file, effects, request_id)
         await _flag(connection, run, effects)
+        if new is not None:  # last, because it locks payments
+            await _follow(old, new, cause)
         crash_here("reconcile.before_commit")
     crash_here("reconcile.committed")
     return _manifest_of(file, effects, proof)
+
+
+async def _follow(old: Report | None, new: Report, cause: Cause) -> None:
+    """What a report changes beyond its own lines, and what the one that it supersedes had said."""
+    concerned = await chargebacks.of_report(new.id)
+    if old is not None:
+        await revised.reopen_missing(old.id)
+        concerned += await chargebacks.of_report(old.id)
+    await chargebacks.agree(concerned, cause)
 
 
 async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> pl.DataFrame:

@@ -25,11 +25,13 @@ def today() -> date:
 
 def pix_of(payment: Payment | str, *refunds: Mapping[str, Any], captured: int = 10_000) -> dict[str, Any]:
     """A payment as the PSP lists it; one that is not registered by its end-to-end ID."""
-    known = isinstance(payment, Payment)
+    name = payment if isinstance(payment, str) else payment.pse_reference
+    moment = datetime.now(UTC) if isinstance(payment, str) else payment.captured_at
+    whole = captured if isinstance(payment, str) else payment.captured
     return {
-        "endToEndId": payment.pse_reference if known else payment,
-        "valor": f"{(payment.captured if known else captured) / 100:.2f}",
-        "horario": (payment.captured_at if known else datetime.now(UTC)).isoformat(),
+        "endToEndId": name,
+        "valor": f"{whole // 100}.{whole % 100:02}",
+        "horario": moment.isoformat(),
         "devolucoes": list(refunds),
     }
 
