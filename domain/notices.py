@@ -235,6 +235,17 @@ async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
     return None
 
 
+async def revive_for(connection_id: UUID, names: Sequence[str]) -> None:
+    """Notices of the connection that were not applied and that speak of one of these names are due again."""
+    await rows(
+        "UPDATE notices SET due_at = now(), tries = 0 WHERE connection_id = $1 AND applied_at IS NULL "
+        "AND EXISTS (SELECT 1 FROM unnest($2::text[]) AS name WHERE position(convert_to(name, 'UTF8') IN body) > 0) "
+        "RETURNING id",
+        connection_id,
+        list(names),
+    )
+
+
 async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) -> Payment | None:
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import declared, idempotency, ledger, secrets
+from domain import declared, idempotency, ledger, secrets, told_before
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -238,6 +238,7 @@ async def _insert(
     if not made:
         return False
     await ledger.post([await _posting(payment_id, connection, store.id, new, Entry.CAPTURE, cause)])
+    await told_before.take_in(await Payment.get(id=payment_id), cause)
     return True
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import chargebacks, findings, learned, mismatches, revised, seals, settlements, taken
+from domain import chargebacks, findings, learned, mismatches, revised, seals, settlements, taken, told_before
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -110,26 +110,45 @@ async def reconcile(
 async def _reconcile(
     connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, proof: str | None
 ) -> dict[str, Any]:
-    request_id = f"reconciliation-{run.id}"
-    cause = Cause(request_id, ACTOR)
-    await _enter(connection, run, file, await _match(connection, file, lines), cause)
+    cause = Cause(f"{taken.BY_REPORT}{run.id}", ACTOR)
+    entered = await _match(connection, file, lines)
+    await _enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
     async with transaction():
-        await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
-        # Matched again, because what was entered has moved states.
-        matched, settled = await _match_and_settled(connection, file, lines)
-        elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
-        effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
-        old = await settlements.valid_report(connection, file.name)
-        new = None
-        if old is None or not await settlements.same_as_stored(old, file, effects):
-            new = await settlements.store(connection, run.business_date, file, effects, request_id)
-        await _flag(connection, run, effects)
-        if new is not None:  # last, because it locks payments
-            await _follow(old, new, cause)
+        effects = await _keep(connection, run, file, lines, entered, cause)
         crash_here("reconcile.before_commit")
+    if effects is None:
+        return await _reconcile(connection, run, file, lines, proof)
     crash_here("reconcile.committed")
     return _manifest_of(file, effects, proof)
+
+
+async def _keep(
+    connection: Connection,
+    run: ReconciliationRun,
+    file: ReportFile,
+    lines: pl.DataFrame,
+    entered: pl.DataFrame,
+    cause: Cause,
+) -> pl.DataFrame | None:
+    """Store the lines with their effects. None: a payment was registered meanwhile, and its lines must be entered."""
+    await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+    old = await settlements.valid_report(connection, file.name)
+    # Matched again, because what was entered has moved states.
+    matched, settled = await _match_and_settled(connection, file, lines)
+    if matched["payment_id"].null_count() < entered["payment_id"].null_count():
+        return None
+    elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
+    effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
+    new = None
+    if old is None or not await settlements.same_as_stored(old, file, effects):
+        new = await settlements.store(connection, run.business_date, file, effects, cause.request_id)
+    await _flag(connection, run, effects)
+    if new is not None:  # last, because it locks payments
+        await _follow(old, new, cause)
+    elif old is not None and old.repeat_since is not None:
+        await told_before.repeated(connection.id, file.name, old.repeat_since)
+    return effects
 
 
 async def _follow(old: Report | None, new: Report, cause: Cause) -> None:
@@ -137,6 +156,7 @@ async def _follow(old: Report | None, new: Report, cause: Cause) -> None:
     concerned = await chargebacks.of_report(new.id)
     if old is not None:
         await revised.reopen_missing(old.id)
+        await revised.give_back(old.id, cause)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
 

@@ -19,7 +19,9 @@ from domain.lifecycle import Entry
 from domain.models import Merchant, Payment, Refund
 from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 
+BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
+_AGAIN: Final = "/again-"
 
 
 async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
@@ -29,9 +31,9 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
     """
     if isinstance(known.outcome, Accepted):
         return False
-    name = _name(payment, known.reference)
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update().get()
+        name = await _current(_name(payment, known.reference))
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
         if name in booked if out else (name not in booked or len(booked) > 1):
@@ -52,7 +54,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> No
     """
     payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
-        name = _name(payment, told)
+        name = await _current(_name(payment, told))
         booked = await _booked(name)
         if name in booked and len(booked) == 1:
             await _take_back_as_ours(payment, refund, name, booked[name], cause)
@@ -67,7 +69,8 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
     found = await rows(
         "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
         "  AND starts_with(t.cause, $3) AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
-        "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours'])) ORDER BY t.id LIMIT 1",
+        "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void'])) "
+        "ORDER BY t.id LIMIT 1",
         payment.id,
         refund.amount,
         _name(payment, BY_AMOUNT),
@@ -83,9 +86,19 @@ async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount
 
 
 async def told_of_ours(connection_id: UUID) -> set[date]:
-    """The business dates whose reports told of a refund of ours before we knew its name: to be reconciled again."""
+    """The business dates to be reconciled again: their reports told of a refund of ours before we knew its name, or of
+    a payment before it was registered.
+    """
     found = await rows(
-        "SELECT DISTINCT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "SELECT business_date FROM reports WHERE connection_id = $1 AND superseded_at IS NULL "
+        "  AND repeat_since IS NOT NULL "
+        # A payment that was registered while its report was stored saw no lines, and marked nothing.
+        "UNION SELECT r.business_date FROM reports r JOIN settlement_lines l ON l.report_id = r.id "
+        "JOIN payments p ON p.connection_id = r.connection_id AND p.currency = l.currency "
+        "  AND p.pse_reference = coalesce(l.payment_reference, l.payment_alias) "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.created_at > now() - interval '1 day' "
+        "  AND l.payment_id IS NULL AND l.voided_at IS NULL "
+        "UNION SELECT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "JOIN refunds f ON f.payment_id = l.payment_id AND f.pse_refund_reference = l.pse_refund_reference "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL "
         "  AND l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.voided_at IS NULL AND l.refund_id IS NULL",
@@ -103,9 +116,50 @@ def _name(payment: Payment, reference: str) -> str:
     return f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}"
 
 
+async def _current(name: str) -> str:
+    """The name under which money is booked that was told, given back by a revised report and told again: each time
+    has a name of its own, so that it is booked once each time.
+    """
+    current, time = name, 1
+    while await rows("SELECT 1 AS one FROM ledger_entries WHERE cause = $1", f"{current}/void"):
+        time += 1
+        current = f"{name}{_AGAIN}{time}"
+    return current
+
+
+async def untell(payment: Payment, reference: str, said: str, cause: Cause) -> bool:
+    """Give back what only reports told of, and no valid one tells any more; gives whether anything was.
+
+    Inside the caller's transaction, which holds the payment's lock.
+    """
+    name = await _current(_name(payment, reference))
+    booked = await _booked(name)
+    by_report = await rows(
+        "SELECT 1 AS one FROM ledger_entries WHERE cause = $1 AND starts_with(request_id, $2)", name, BY_REPORT
+    )
+    if name not in booked or len(booked) > 1 or not by_report:
+        return False
+    await _book(payment, booked[name], f"{name}/void", False, cause)
+    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
+        await findings.close(payment.merchant_id, f"{kind}/{name}", said)
+    return True
+
+
+async def standing(payment: Payment, amount: int) -> int:
+    """How often money of this amount (minor units) has left without us, less what was given back."""
+    (booked,) = await rows(
+        "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
+        "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2",
+        payment.id,
+        amount,
+    )
+    times: int = booked["times"]
+    return times
+
+
 async def _booked(name: str) -> dict[str, int]:
     """The causes under which it was booked, with the amounts: that it left, that it came back or turned out ours."""
-    names = [name, f"{name}/back", f"{name}/ours"]
+    names = [name, f"{name}/back", f"{name}/ours", f"{name}/void"]
     found = await rows("SELECT cause, amount FROM ledger_entries WHERE cause = ANY($1)", names)
     return {row["cause"]: row["amount"] for row in found}
 
@@ -128,13 +182,9 @@ async def from_line(payment: Payment, known: KnownRefund, report: str, turn: int
     """
     if isinstance(known.outcome, Succeeded):
         amount = known.amount.minor_units
-        (booked,) = await rows(
-            "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
-            "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2",
-            payment.id,
-            amount,
-        )
-        if booked["times"] >= turn + await _lines_elsewhere(payment.id, amount, payment.connection_id, report):
+        if await standing(payment, amount) >= turn + await _lines_elsewhere(
+            payment.id, amount, payment.connection_id, report
+        ):
             return
     await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
@@ -157,9 +207,11 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
     prefix = _name(payment, "")
     booked = await rows(
-        "SELECT cause, amount FROM ledger_entries WHERE payment_id = $1 AND entry = 'TAKEN'", payment.id
+        "SELECT cause, amount FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' "
+        "AND NOT EXISTS (SELECT 1 FROM ledger_entries v WHERE v.cause = t.cause || '/void')",
+        payment.id,
     )
-    named = {row["cause"] for row in booked}
+    named = {row["cause"].partition(_AGAIN)[0] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
     for known in listed:
         amount = known.amount.minor_units

@@ -3,6 +3,8 @@
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
+from domain.lifecycle import Entry
+
 # What the customer's bank took back is what its entries say, at every commit. Both sides ask: the counter that is
 # changed, and the entry that is added.
 _FUNCTIONS = (
@@ -55,6 +57,10 @@ _INDEXES = tuple(
 )
 
 
+# Webhooks that wait for a payment are few, and looked through for each that is registered.
+_WAITING = "CREATE INDEX notices_waiting ON notices (connection_id) WHERE applied_at IS NULL"
+
+
 class Migration(migrations.Migration):
     dependencies = [("models", "0007_taken_lines")]
 
@@ -64,6 +70,32 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name="DoubtVerdict", name="pse_reference", field=fields.CharField(null=True, max_length=100)
         ),
+        ops.AlterField(
+            model_name="LedgerEntry",
+            name="entry",
+            field=fields.CharEnumField(
+                description="CAPTURE: CAPTURE\n"
+                "DECLARE_TAX: DECLARE_TAX\n"
+                "DECLARE_REFUND_TAX: DECLARE_REFUND_TAX\n"
+                "RECOGNISE: RECOGNISE\n"
+                "UNRECOGNISE: UNRECOGNISE\n"
+                "PAY: PAY\n"
+                "PAY_BY_BANK: PAY_BY_BANK\n"
+                "RETURN: RETURN\n"
+                "RETURN_TO_BANK: RETURN_TO_BANK\n"
+                "TAKEN: TAKEN\n"
+                "TAKEN_BACK: TAKEN_BACK\n"
+                "CHARGEBACK: CHARGEBACK\n"
+                "CHARGEBACK_REVERSED: CHARGEBACK_REVERSED\n"
+                "PROVE_CAPTURES: PROVE_CAPTURES\n"
+                "PROVE_REFUNDS: PROVE_REFUNDS\n"
+                "PROVE_RETURNS: PROVE_RETURNS\n"
+                "PROVE_TAKEN: PROVE_TAKEN\n"
+                "PROVE_CHARGEBACKS: PROVE_CHARGEBACKS",
+                enum_type=Entry,
+                max_length=24,
+            ),
+        ),
         ops.AlterField(model_name="SettlementLine", name="type", field=fields.CharField(max_length=24)),
         *(
             ops.RunSQL(statement)
@@ -72,6 +104,7 @@ class Migration(migrations.Migration):
                 *_FUNCTIONS,
                 *_TRIGGERS,
                 *_INDEXES,
+                _WAITING,
             )
         ),
     ]

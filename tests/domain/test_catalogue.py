@@ -72,6 +72,7 @@ PARTIAL = {
     "doubt_verdicts_one_open": "withdrawn_at IS NULL",
     "findings_open": "resolved_at IS NULL",
     "notices_due": "due_at IS NOT NULL",
+    "notices_waiting": "applied_at IS NULL",
     "refunds_due": "due_at IS NOT NULL",
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
