@@ -48,6 +48,9 @@ class Payment(Scoped, relay.Node):
     reserved: Money = strawberry.field(description="Asked for by refunds that are under way.")
     refunded: Money
     taken_by_bank: Money = strawberry.field(description="Left without us: a Pix MED, or a refund made at the PSE.")
+    charged_back: Money = strawberry.field(
+        description="Taken back by the customer's bank, less what was won again: it is not refundable."
+    )
     refundable: Money
     tax: PaymentTax
     captured_at: DateTime
@@ -68,6 +71,7 @@ class Payment(Scoped, relay.Node):
             reserved=money(row.reserved),
             refunded=money(row.refunded),
             taken_by_bank=money(row.taken_by_bank),
+            charged_back=money(max(row.charged_back, 0)),
             refundable=Money.of(payments.refundable(row)),
             tax=PaymentTax(
                 amount=money(row.tax_amount), rate=row.tax_rate, document=row.tax_document, period=row.tax_period
