@@ -1,16 +1,13 @@
 """What reports and webhooks told of a payment before it was registered counts from the moment that it is."""
 
 import asyncio
-import json
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import pytest
 
 from domain import invariants, payments, taken
-from domain.database import rows
 from domain.findings import FindingKind
-from domain.models import Finding, Notice, Payment, SettlementLine
+from domain.models import Finding, Payment, SettlementLine
 from domain.money import Money
 from domain.problems import NotRefundable
 from domain.pse.vocabulary import CapturedPayment, Method
@@ -97,20 +94,3 @@ async def test_a_report_that_is_stored_while_the_payment_is_registered_is_repeat
         await run_stripe(shop, [CAPTURE, OUT])
     payment = await Payment.get(pse_reference="pi_1")
     assert (payment.taken_by_bank, await invariants.check()) == (4_000, [])
-
-
-async def test_a_webhook_that_waited_for_the_payment_is_due_when_it_is_registered() -> None:
-    shop = await a_shop(pse="stripe")
-    for payment in ("pi_1", "pi_2"):
-        body = json.dumps({"type": "charge.dispute.funds_withdrawn", "data": {"object": {"payment_intent": payment}}})
-        await rows(
-            "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
-            "tries) VALUES ($1, $2, $3, $4, '{}', $3, now(), 1, 9) RETURNING id",
-            uuid4(),
-            shop.connection.id,
-            payment,
-            body.encode(),
-        )
-    await _registered(shop)
-    due = await Notice.filter(due_at__not_isnull=True)
-    assert [(notice.digest, notice.tries) for notice in due] == [("pi_1", 0)]
