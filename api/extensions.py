@@ -45,7 +45,7 @@ NOT_TAKEN_HERE: Final = {
     ),
 }
 _DOCUMENTS_KEPT: Final = 128
-_HINT = re.compile(r"\s*Did you mean [^?]{0,300}\?")
+_HINT = re.compile(r"\s{0,3}Did you mean [^?]{0,300}\?")
 _MESSAGE_MAX: Final = 1_000  # characters; graphql-core quotes the whole value that it refuses
 _log = structlog.get_logger()
 
