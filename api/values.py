@@ -42,14 +42,15 @@ def refused_variables(variables: Mapping[str, Any] | None, limits: Limits) -> Gr
     while stack:
         name, value = stack.pop()
         count += 1
-        if count + len(stack) > limits.values:
+        inner = len(value) if isinstance(value, dict | list) else 0
+        if count + len(stack) + inner > limits.values:
             return _refused(name, f"the variables have more than {limits.values} values")
         if isinstance(value, str) and len(value) > limits.string:
             return _refused(name, f"a text has more than {limits.string} characters")
         if isinstance(value, str) and not storable(value):
             return _refused(name, "a text has a NUL or half a character (a lone surrogate)")
         if isinstance(value, dict):
-            stack.extend((f"{name}.{inner}"[:200], one) for inner, one in value.items())
+            stack.extend((f"{name}.{key}"[:200], one) for key, one in value.items())
         elif isinstance(value, list):
             stack.extend((name, one) for one in value)
     return None
