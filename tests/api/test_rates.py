@@ -1,6 +1,7 @@
 """How often one may ask: by address, link and webhook path; together over all processes, and alone without Valkey."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -74,7 +75,7 @@ async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database
         arrived, go_on = asyncio.Event(), asyncio.Event()
 
         async def slow() -> bytes:
-            async def body():  # type: ignore[no-untyped-def]
+            async def body() -> AsyncIterator[bytes]:
                 yield b"{"
                 arrived.set()
                 await go_on.wait()
@@ -84,7 +85,7 @@ async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database
 
         first = asyncio.create_task(slow())
         await arrived.wait()
-        answers = []
+        answers: list[httpx.Response] = []
         while not any(answer.status_code == 503 for answer in answers):
             answers.append(await http.get(f"{url}/refund-destination/x"))
         assert answers[-1].headers["retry-after"] == "2"

@@ -191,7 +191,7 @@ async def test_a_hostile_document_is_answered_with_bounded_work(query: str) -> N
     assert calls.number < CALLS_MAX
 
 
-MANY = {
+MANY: dict[str, tuple[str, dict[str, Any]]] = {
     "invalid values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["GREEN"] * 60_000}),
     "values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["RED"] * 60_000}),
     "objects": (
