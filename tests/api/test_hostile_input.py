@@ -1,5 +1,6 @@
 """What a client may send by mistake or on purpose is refused with a typed error, and is never an error of ours."""
 
+import json
 from typing import Any
 
 import pytest
@@ -60,13 +61,19 @@ async def test_a_tax_in_another_currency_than_the_payment_is_refused(enter: Ente
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", "\udfff", "x" * 900_000])
 async def test_a_text_that_cannot_be_kept_is_refused_where_it_stands(enter: Enter, text: str) -> None:
     asker = await enter()
-    (error,) = (await asker.told(REGISTER, input=_input(asker, customerTaxId=text)))["errors"]
+    (error,) = await _errors(asker, REGISTER, input=_input(asker, customerTaxId=text))
     assert error["extensions"]["code"] == "INVALID_INPUT"
     assert "$input.customerTaxId" in error["message"]
-    (error,) = (await asker.told("query($r: String) { payments(first: 1, pseReference: $r) { __typename } }", r=text))[
-        "errors"
-    ]
+    query = "query($r: String) { payments(first: 1, pseReference: $r) { __typename } }"
+    (error,) = await _errors(asker, query, r=text)
     assert error["extensions"]["code"] == "INVALID_INPUT"
+
+
+async def _errors(asker: Asker, query: str, **variables: Any) -> Any:
+    """Sent in ASCII, for half a character has no other encoding."""
+    body = json.dumps({"query": query, "variables": variables})
+    headers = {"Authorization": f"Bearer {asker.token}", "Content-Type": "application/json"}
+    return (await asker.http.post(f"{asker.url}/graphql", content=body, headers=headers)).json()["errors"]
 
 
 @pytest.mark.parametrize("literal", [r'"a\u0000b"', r'"a\ud800b"'])
