@@ -19,7 +19,7 @@ from domain.models import Payment as Row
 from domain.models import Store as StoreRow
 from domain.money import Money as Amount
 from domain.payments import NewPayment, Tax
-from domain.problems import InvalidInput, Problem
+from domain.problems import CurrencyMismatch, InvalidInput, Problem
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.refundable import deadline_of
@@ -148,6 +148,13 @@ def _new_payment(given: PaymentRegisterInput) -> NewPayment:
     tax = None
     if given.tax is not None:
         declared = given.tax.amount.parsed(["input", "tax", "amount"])
+        if declared.currency != amount.currency:
+            raise CurrencyMismatch(
+                "The tax is declared in the currency of the payment.",
+                path=["input", "tax", "amount"],
+                expected=amount.currency,
+                given=declared.currency,
+            )
         tax = Tax(declared.minor_units, given.tax.rate, given.tax.document, given.tax.period)
     return NewPayment(
         connection_id=ids.uuid_of(given.connection_id, ["input", "connectionId"]),

@@ -182,6 +182,22 @@ def _check(new: NewPayment) -> None:
         raise InvalidInput("orderReference takes 1 to 100 characters.", path=["input", "orderReference"])
     if new.tax is not None and not 0 <= new.tax.amount <= new.amount.minor_units:
         raise InvalidInput("The tax lies between zero and the amount.", path=["input", "tax", "amount"])
+    _check_lengths(new)
+
+
+def _check_lengths(new: NewPayment) -> None:
+    tax = new.tax or Tax(0)
+    for name, value, longest in (
+        ("customerReference", new.customer_reference, 100),
+        ("customerTaxId", new.customer_tax_id, 40),
+        ("tax.rate", tax.rate, 12),
+        ("tax.document", tax.document, 100),
+        ("tax.period", tax.period, 7),
+    ):
+        if value is not None and not (len(value) <= longest and value.isprintable()):
+            raise InvalidInput(
+                f"{name} takes at most {longest} printable characters.", path=["input", *name.split(".")]
+            )
 
 
 def _facts(new: NewPayment) -> dict[str, Any]:
