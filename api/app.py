@@ -10,14 +10,16 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import health, pages, webhooks
 from api.access import authenticate
+from api.bounds import WAITING_MAX, Bounds
 from api.context import Context
 from api.http import middleware
 from api.schema import make
 from api.subscriptions import Waker
+from api.turns import Turns
 from api.view import GraphQLView
 from domain import bell
 from domain.access import Principal
-from domain.database import close_pool, open_pool
+from domain.database import Patience, close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
 
@@ -36,11 +38,14 @@ def create(settings: Settings) -> Starlette:
         authenticate=authenticate,
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
+        bounds=Bounds(Turns(settings.operations_per_merchant, WAITING_MAX), settings.operation_seconds),
+        share_of=lambda principal: principal.merchant_id,
     )
+    patience = Patience(settings.operation_seconds, settings.lock_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await open_pool(settings.database_url, pool_max=settings.database_pool)
+        await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
         async with waker:
             yield

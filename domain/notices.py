@@ -227,7 +227,7 @@ async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | N
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):
         if name is not None:
-            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name)
+            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name, withdrawn_at=None)
             if payment is not None:
                 return payment
     return None

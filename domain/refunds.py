@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import bell, destinations, idempotency, ledger, payees
+from domain import bell, destinations, idempotency, ledger, pace, payees
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.destinations import Given
@@ -25,6 +25,7 @@ from domain.refundable import checked_amount, tax_of
 CREATE: Final = "refundCreate"
 RETRY: Final = "refundRetry"
 CANCEL: Final = "refundCancel"
+INSTRUCTION_SHOWN: Final = "INSTRUCTION_SHOWN"
 JOB: Final = "refund"
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
@@ -155,6 +156,7 @@ async def _place_to_go(
     assert secret is not None, "A destination is never kept in clear."
     merchant_id = payment["merchant_id"]
     destination = payees.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
+    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
     matches = destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
     return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
 
@@ -258,9 +260,18 @@ def new_reference() -> str:
 
 
 async def cancel(
-    merchant_id: UUID, refund_id: UUID, expected_sequence: int | None, key: str, cause: Cause
+    merchant_id: UUID,
+    refund_id: UUID,
+    expected_sequence: int | None,
+    key: str,
+    cause: Cause,
+    *,
+    settles_manually: bool = False,
 ) -> Requested:
-    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput."""
+    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
+
+    `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
+    """
     facts = {"refund": refund_id, "sequence": expected_sequence}
     async with transaction():
         stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
@@ -274,6 +285,8 @@ async def cancel(
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
+        if refund.state is State.MANUAL:
+            await _check_in_hand(refund, settles_manually)
         if expected_sequence is not None and expected_sequence != refund.sequence:
             raise InvalidState(
                 f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
@@ -283,6 +296,33 @@ async def cancel(
         await move(refund, State.CANCELED, cause, News("CANCELED"), due_in=None)
     await bell.wake(bell.refund_channel(refund_id))
     return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+async def _check_in_hand(refund: Refund, settles_manually: bool) -> None:
+    """Raises InvalidState while a person may be paying it: the money would be free to be refunded once more."""
+    if not settles_manually:
+        raise InvalidState(
+            "A person is paying this refund by hand. Somebody with SETTLE_MANUALLY must settle it, or return it to the "
+            "queue (refundReturnToQueue) if it was certainly not paid.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
+    shown = await instruction_shown(refund.id)
+    if shown is not None:
+        raise InvalidState(
+            f"{shown.actor} has read where to pay it, so it may be paid. If it was, settle it (refundSettleManually); "
+            "if it certainly was not, return it to the queue (refundReturnToQueue) and cancel it there.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
+
+
+async def instruction_shown(refund_id: UUID, holder: str | None = None) -> Event | None:
+    """When the account to pay to was shown (to `holder`) since a person took the refund; None: it was not."""
+    events = Event.filter(refund_id=refund_id).order_by("-sequence")
+    taken = await events.filter(state=State.MANUAL).exclude(previous_state=State.MANUAL).first()
+    shown = events.filter(kind=INSTRUCTION_SHOWN, sequence__gt=taken.sequence if taken else 0)
+    return await (shown.filter(actor=holder[:200]) if holder is not None else shown).first()
 
 
 async def was_sent(refund: Refund) -> bool:
@@ -295,16 +335,22 @@ async def was_sent(refund: Refund) -> bool:
     )
 
 
-async def refresh(merchant_id: UUID, refund_id: UUID) -> Refund:
-    """Have the PSE asked about the refund now. Raises NotFound, InvalidState when it has not been sent."""
+async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+    """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
+
+    Raises NotFound, InvalidState when it has not been sent, RateLimited.
+    """
     refund = await find(merchant_id, refund_id)
     if refund.state in destinations.WAITING or refund.state is State.MANUAL:
         raise InvalidState(
             "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
         )
-    await rows(
-        "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund_id
-    )
+    async with transaction():
+        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
+        await rows(
+            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id",
+            refund_id,
+        )
     await bell.ring(JOB, refund_id)
     return await Refund.get(id=refund_id)
 
@@ -336,6 +382,6 @@ async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
     return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
 
 
-async def of_payment(payment: Payment) -> list[Refund]:
-    """The payment's refunds, oldest first."""
-    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id")
+async def of_payment(payment: Payment, *, limit: int) -> list[Refund]:
+    """The payment's refunds, oldest first, at most `limit`."""
+    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id").limit(limit)
