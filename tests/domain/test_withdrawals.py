@@ -7,6 +7,7 @@ import pytest
 
 from domain import invariants, ledger, payments, withdrawals
 from domain.access import Principal, Role
+from domain.lifecycle import Account
 from domain.models import LedgerEntry, Payment, Refund
 from domain.money import AMOUNT_MAX, MINOR_UNITS_MAX, Money
 from domain.payments import NewPayment
@@ -57,7 +58,7 @@ async def test_sums_beyond_64_bits_are_read_all_the_same(owner_rows: OwnerRows) 
             shop.id, shop.store.id, shop.connection.id, payment.id, MINOR_UNITS_MAX, a_key(),
         )  # fmt: skip
     found = {row.account: row.balance for row in await ledger.balances(shop.id)}
-    assert found[ledger.Account.PSE_CLEARING] == 2 * (MINOR_UNITS_MAX + 10_000)
+    assert found[Account.PSE_CLEARING] == 2 * (MINOR_UNITS_MAX + 10_000)
 
 
 async def test_a_withdrawn_payment_leaves_no_trace_in_the_sums_and_every_trace_in_the_books() -> None:
