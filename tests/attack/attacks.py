@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import httpx
+
 from tests.attack.stage import Target
 
 MEGABYTE: Final = 1024 * 1024
@@ -70,7 +72,7 @@ async def make(attack: Attack, target: Target) -> Outcome:
         before = _cpu(target)
         try:
             answer = await attack.send(target, size)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, httpx.HTTPError) as error:
             answer = Answer(type(error).__name__, 0, "no answer")
         served = target.process.is_running() and await _served(target)
         costs.append(_cpu(target) - before if target.process.is_running() else 0.0)
@@ -81,7 +83,7 @@ async def make(attack: Attack, target: Target) -> Outcome:
 async def _served(target: Target) -> bool:
     try:
         return await target.bystander_served()
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, httpx.HTTPError):
         return False
 
 

@@ -72,7 +72,7 @@ async def stage(home: Path) -> AsyncIterator[Target]:
         async with database.connected(settings.database_url):
             facts = await _facts()
         api = workers(settings, quiet=True)[0]
-        limits = httpx.Limits(max_connections=600)
+        limits = httpx.Limits(max_connections=600, max_keepalive_connections=0)  # the server closes idle ones
         async with running([api]), httpx.AsyncClient(timeout=120, limits=limits) as http:
             await until(lambda: asyncio.to_thread(api.ready), "the API answers")
             assert api.process is not None
