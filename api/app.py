@@ -38,7 +38,7 @@ def create(settings: Settings) -> Starlette:
         authenticate=authenticate,
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
-        bounds=Bounds(Turns(settings.operations_per_merchant, WAITING_MAX), settings.operation_seconds),
+        bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
         share_of=lambda principal: principal.merchant_id,
     )
     patience = Patience(settings.operation_seconds, settings.lock_seconds)
@@ -67,6 +67,11 @@ def create(settings: Settings) -> Starlette:
     )
     application.state.settings = settings
     return application
+
+
+def _at_once(settings: Settings) -> int:
+    """Of one merchant: never so many that they hold every connection of the pool."""
+    return max(1, min(settings.operations_per_merchant, settings.database_pool - 1))
 
 
 def _foreign_pages(settings: Settings) -> Middleware:

@@ -12,13 +12,14 @@ from domain import bell, destinations, events
 from domain.access import Permission, Principal
 from domain.database import rows, transaction
 from domain.idempotency import Cause
+from domain.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.lifecycle import State
 from domain.models import Merchant, Refund, Settlement
 from domain.moves import News, lock, move
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import Destination, Succeeded
 from domain.record import Door, Source, record_locked
-from domain.refunds import INSTRUCTION_SHOWN, find, instruction_shown, was_sent
+from domain.refunds import find, was_sent
 
 FILE_BYTES_MAX: Final = 512 * 1024
 _WHY: Final = (5, 500)

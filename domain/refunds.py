@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import bell, destinations, idempotency, ledger, pace, payees
+from domain import bell, destinations, idempotency, in_hand, ledger, pace, payees
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.destinations import Given
@@ -25,7 +25,6 @@ from domain.refundable import checked_amount, tax_of
 CREATE: Final = "refundCreate"
 RETRY: Final = "refundRetry"
 CANCEL: Final = "refundCancel"
-INSTRUCTION_SHOWN: Final = "INSTRUCTION_SHOWN"
 JOB: Final = "refund"
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
@@ -286,7 +285,7 @@ async def cancel(
                 current_state=refund.state,
             )
         if refund.state is State.MANUAL:
-            await _check_in_hand(refund, settles_manually)
+            await in_hand.check_cancelable(refund, settles_manually)
         if expected_sequence is not None and expected_sequence != refund.sequence:
             raise InvalidState(
                 f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
@@ -296,33 +295,6 @@ async def cancel(
         await move(refund, State.CANCELED, cause, News("CANCELED"), due_in=None)
     await bell.wake(bell.refund_channel(refund_id))
     return Requested(await Refund.get(id=refund_id), replayed=False)
-
-
-async def _check_in_hand(refund: Refund, settles_manually: bool) -> None:
-    """Raises InvalidState while a person may be paying it: the money would be free to be refunded once more."""
-    if not settles_manually:
-        raise InvalidState(
-            "A person is paying this refund by hand. Somebody with SETTLE_MANUALLY must settle it, or return it to the "
-            "queue (refundReturnToQueue) if it was certainly not paid.",
-            path=["input", "refundId"],
-            current_state=refund.state,
-        )
-    shown = await instruction_shown(refund.id)
-    if shown is not None:
-        raise InvalidState(
-            f"{shown.actor} has read where to pay it, so it may be paid. If it was, settle it (refundSettleManually); "
-            "if it certainly was not, return it to the queue (refundReturnToQueue) and cancel it there.",
-            path=["input", "refundId"],
-            current_state=refund.state,
-        )
-
-
-async def instruction_shown(refund_id: UUID, holder: str | None = None) -> Event | None:
-    """When the account to pay to was shown (to `holder`) since a person took the refund; None: it was not."""
-    events = Event.filter(refund_id=refund_id).order_by("-sequence")
-    taken = await events.filter(state=State.MANUAL).exclude(previous_state=State.MANUAL).first()
-    shown = events.filter(kind=INSTRUCTION_SHOWN, sequence__gt=taken.sequence if taken else 0)
-    return await (shown.filter(actor=holder[:200]) if holder is not None else shown).first()
 
 
 async def was_sent(refund: Refund) -> bool:
