@@ -19,6 +19,7 @@ PROBLEMS: list[tuple[Problem, dict[str, Any]]] = [
     (problems.NotFound("m"), {}),
     (problems.Forbidden("m"), {}),
     (problems.InvalidState("m", current_state="FAILED"), {"current_state": "FAILED"}),
+    (problems.RateLimited("m", retry_after=7), {"retry_after": 7}),
     (
         problems.AmountExceedsRefundable("m", requested=Money(2, "BRL"), refundable=Money(1, "BRL")),
         {"requested.minor_units": 2, "refundable.minor_units": 1},
