@@ -51,8 +51,8 @@ class Limits:
     literals: int = 300  # values in the text, in lists and objects too
     values: int = 1_000  # in the variables
     string: int = 4_000  # characters of one in the variables
-    file: int = 700_000  # characters of a file in base64, which is longer than any other text: 512 KiB
-    files: frozenset[str] = frozenset({"fileContent"})  # and where one is taken: an input field or variable of this name
+    file: int = 700_000  # characters of 512 KiB in base64, which is longer than any other text
+    files: frozenset[str] = frozenset({"fileContent"})  # the input fields and variables that take it
     cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
     list_size: int = 100  # what a list without `first` may hold
     sizes: Mapping[str, int] = field(default_factory=dict)  # fields whose lists hold less, whatever is asked
