@@ -17,6 +17,7 @@ from domain import (
     learned,
     mismatches,
     nights,
+    repeats,
     revised,
     seals,
     settlements,
@@ -158,6 +159,7 @@ async def _keep(
     if old is None or not await settlements.same_as_stored(old, file, effects):
         new = await settlements.store(connection, run.business_date, file, effects, cause.request_id)
     if new is not None:  # last, because it locks payments
+        await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(old, new, cause)
     elif old is not None and old.repeat_since is not None:
         await told_before.repeated(connection.id, file.name, old.repeat_since)
