@@ -294,8 +294,9 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         *mismatches.unclear(connection, run, effects),
     ]
     await findings.open_findings(found)
+    await findings.open_again_what_agreed(found)
     await _resolve_found_again(connection, effects)
-    await _resolve(connection, mismatches.agreed(effects), "The reports agree with the books.")
+    await _resolve(connection, mismatches.agreed(effects), findings.AGREED)
 
 
 async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
