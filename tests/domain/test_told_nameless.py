@@ -52,3 +52,16 @@ async def test_the_line_of_a_refund_of_ours_does_not_keep_what_a_revised_report_
     await a_night(shop, ours)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
     assert await balance(shop, Account.PSE_BALANCE) == -4_000
+
+
+@pytest.mark.parametrize("days", [(0, 0), (0, 1), (1, 0)])
+async def test_equal_money_of_which_one_line_has_a_name_and_another_has_none_is_taken_twice(
+    days: tuple[int, int],
+) -> None:
+    shop, payment = await _shop()
+    named = a_line(payment, "REFUND", 4_000, pse_refund_reference="panel")
+    lines = list(zip(days, (named, a_line(payment, "REFUND", 4_000)), strict=True))
+    for day in sorted({*days}):
+        await a_night(shop, *(line for one, line in lines if one == day), days=day)
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (8_000, [])
+    assert await balance(shop, Account.PSE_BALANCE) == -8_000
