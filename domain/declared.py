@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from domain import events, ledger
+from domain import events, ledger, vat
 from domain.database import rows
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -40,6 +40,8 @@ async def give_shares(payment: Payment, locked: Sequence[Refund], tax: int, caus
     for refund, share in given:
         await rows("UPDATE refunds SET tax_amount = $2 WHERE id = $1 RETURNING id", refund.id, share)
         said = "The sale's VAT was declared after this refund was asked for; this is its share."
+        if refund.state is State.SUCCEEDED:
+            await vat.flag_late(refund, share)
         await events.note(refund, "TAX_DECLARED", cause, message=said, detail={"tax": share})
     await ledger.post(
         [

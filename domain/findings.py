@@ -47,6 +47,7 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.DUPLICATE_LINE: "The line was counted once: ask the PSE whether the money moved twice, and claim it.",
     FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
 }
+AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer
 _NAME_CHARACTERS_MAX: Final = 600  # an index must hold it
 _AT_ONCE_MAX: Final = 500
 
@@ -136,6 +137,25 @@ async def _open_again(found: Sequence[Found]) -> None:
             [one.merchant_id for one in found],
             [bounded(one.fingerprint) for one in found],
         )
+
+
+async def open_again_what_agreed(found: Sequence[Found]) -> None:
+    """Open what the night itself had closed, because all agreed, and what differs after all; it says how.
+
+    What a person has closed stays closed.
+    """
+    if not found:
+        return
+    await rows(
+        "UPDATE findings f SET resolved_at = NULL, resolution = left('Open again: ' || t.explanation, 500) "
+        "FROM unnest($1::uuid[], $2::text[], $3::text[]) AS t(merchant_id, fingerprint, explanation) "
+        "WHERE f.merchant_id = t.merchant_id AND f.fingerprint = t.fingerprint AND f.resolved_at IS NOT NULL "
+        "  AND f.resolution = $4 RETURNING f.id",
+        [one.merchant_id for one in found],
+        [bounded(one.fingerprint) for one in found],
+        [one.explanation for one in found],
+        AGREED,
+    )
 
 
 async def resolve(merchant_id: UUID, fingerprint: str, resolution: str) -> None:

@@ -100,6 +100,20 @@ INVARIANTS: Final[Mapping[str, str]] = {
         WHERE s.voided_at IS NULL AND s.effect IN ('REFUND', 'RETURN') GROUP BY f.id
         HAVING f.paid_by_bank_transfer OR count(*) FILTER (WHERE s.effect = 'REFUND') > 1
            OR count(*) FILTER (WHERE s.effect = 'RETURN') > 1""",
+    # A date that is due to be repeated proves it then.
+    "proven: what a valid report tells of a payment, a chargeback or a refund of ours is proven by one that does": """
+        SELECT format('payment %s, refund %s: %s lines of type %s prove nothing', s.payment_id, s.refund_id, count(*),
+                      s.type) AS detail
+        FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+        WHERE s.voided_at IS NULL AND s.state = 'SUCCEEDED' AND s.payment_id IS NOT NULL AND s.amount > 0
+          AND (s.type IN ('CAPTURE', 'CHARGEBACK', 'CHARGEBACK_REVERSED')
+            OR (s.type = 'REFUND' AND s.refund_id IS NOT NULL))
+        GROUP BY s.payment_id, s.refund_id, s.type
+        HAVING bool_and(s.effect = 'NONE') AND bool_and(r.repeat_since IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM settlement_lines o WHERE o.voided_at IS NULL AND o.payment_id = s.payment_id
+            AND o.type = s.type AND o.refund_id IS NOT DISTINCT FROM s.refund_id AND o.effect <> 'NONE')
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n JOIN payments p ON p.connection_id = n.connection_id
+            WHERE p.id = s.payment_id AND n.state = 'RUNNING')""",
     # A night writes its lines first and says what is wrong with them next.
     "parts: captures are proven up to what was captured, or a finding says that reports tell of more": """
         SELECT format('payment %s: captured %s, lines %s', p.id, p.captured, sum(s.amount)) AS detail

@@ -98,11 +98,13 @@ def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame)
 
 def agreed(lines: pl.DataFrame) -> Sequence[str]:
     """Fingerprints of amounts that agree now, and of money that came back and is clear now."""
+    settled = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") == pl.col("refund_amount")))
     whole = lines.filter(pl.col("capture_told") == pl.col("payment_captured"))["payment_id"].unique()
     back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
     clear = {_of_unclear({**line, "unclear": one}) for line in back.iter_rows(named=True) for one in _UNCLEAR}
     still = {_of_unclear(line) for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)}
-    return [*(f"amount/{payment_id}" for payment_id in whole), *sorted(clear - still)]
+    amounts = (f"amount/{one}" for one in (*whole, *settled["refund_id"]))
+    return [*amounts, *sorted(clear - still)]
 
 
 _UNCLEAR: Final = {"SEVERAL": "several refunds can be it", "NOTHING": "nothing is known that had left"}

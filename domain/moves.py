@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from domain import events, findings, ledger
+from domain import events, findings, ledger, vat
 from domain.database import rows
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -62,6 +62,8 @@ async def move(
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, f"vat/{refund.id}", said)
+    if to is State.SUCCEEDED:
+        await vat.flag_unreported(refund, refund.tax_amount)
     refund.state = to
     refund.sequence = sequence
 

@@ -17,6 +17,7 @@ from domain import (
     learned,
     mismatches,
     nights,
+    repeats,
     revised,
     seals,
     settlements,
@@ -158,6 +159,7 @@ async def _keep(
     if old is None or not await settlements.same_as_stored(old, file, effects):
         new = await settlements.store(connection, run.business_date, file, effects, cause.request_id)
     if new is not None:  # last, because it locks payments
+        await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(old, new, cause)
     elif old is not None and old.repeat_since is not None:
         await told_before.repeated(connection.id, file.name, old.repeat_since)
@@ -212,17 +214,23 @@ async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: C
     group, effect = ("payment_id", "amount"), pl.col("nameless")
     out, back = effect == Effect.TAKEN.value, effect == Effect.TAKEN_BACK.value
     ours = pl.col("refund_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
+    others = pl.col("refund_id").is_null() & ~pl.col("by_amount") & (pl.col("state") == "SUCCEEDED")
     counted = refund_lines.with_columns(
         turn=out.cum_sum().over(group).cast(pl.Int64) + pl.col("told_before"),
         # What was booked as taken, and is not any more, came back.
         rest=pl.col("told_before") + out.sum().over(group).cast(pl.Int64) - back.sum().over(group).cast(pl.Int64),
         given=pl.col("refund_id").filter(ours).n_unique().over(group),
+        named=pl.coalesce("reference", "pse_refund_reference")
+        .filter(others)
+        .unique()
+        .over(group, mapping_strategy="join"),
     )
     gone = pl.col("stays") & (effect == Effect.NONE.value)
     for row in counted.filter(out | back | gone).iter_rows(named=True):
         payment, known = await Payment.get(id=row["payment_id"]), _known(row)
         if row["nameless"] == Effect.TAKEN.value:
-            await taken.from_line(payment, known, taken.Told(file.name, row["turn"], row["given"]), cause)
+            told = taken.Told(file.name, row["turn"], row["given"], tuple(row["named"]))
+            await taken.from_line(payment, known, told, cause)
         elif row["nameless"] == Effect.TAKEN_BACK.value:
             await taken.back_from_line(payment, known, cause)
         else:
@@ -292,8 +300,9 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         *mismatches.unclear(connection, run, effects),
     ]
     await findings.open_findings(found)
+    await findings.open_again_what_agreed(found)
     await _resolve_found_again(connection, effects)
-    await _resolve(connection, mismatches.agreed(effects), "The reports agree with the books.")
+    await _resolve(connection, mismatches.agreed(effects), findings.AGREED)
 
 
 async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:

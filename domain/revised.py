@@ -15,8 +15,8 @@ from domain.pse.vocabulary import KnownRefund, Succeeded
 
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
 _COLUMNS: Final = (
-    "l.payment_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.pse_refund_reference, l.booked_at, "
-    "coalesce(f.reference, l.reference, l.pse_refund_reference) AS name"
+    "l.payment_id, l.refund_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.pse_refund_reference, "
+    "l.booked_at, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name"
 )
 
 
@@ -76,8 +76,9 @@ def _name(line: Mapping[str, Any]) -> str:
 
 
 def _most(told: Sequence[Mapping[str, Any]], line: Mapping[str, Any]) -> int:
-    """How many nameless refunds of the line's amount the kind of report tells of that tells of most."""
-    by_kind = Counter(one["kind"] for one in told if one["by_amount"] and one["amount"] == line["amount"])
+    """How many nameless refunds of the line's amount, none of ours, the kind of report tells of that tells of most."""
+    nobodys = [one for one in told if one["by_amount"] and one["refund_id"] is None]
+    by_kind = Counter(one["kind"] for one in nobodys if one["amount"] == line["amount"])
     return max(by_kind.values(), default=0)
 
 

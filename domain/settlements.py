@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from domain import ledger
+from domain import ledger, repeats
 from domain.database import connection as current
 from domain.database import rows
 from domain.ledger import Posting
@@ -182,7 +182,7 @@ async def store(
     content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
     if old is not None:
         await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
-        voided = await _void("report_id = $1", [old.id])
+        voided = _voided(await _void("report_id = $1", [old.id]))
         postings += _postings(connection, business_date, f"report/{report_id}/void", voided, request_id, reverse=True)
     report = await Report.create(
         id=report_id,
@@ -198,7 +198,10 @@ async def store(
     await _copy(report, lines)
     postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
     orphans = await _void_orphaned_returns(connection)
-    postings += _postings(connection, business_date, f"report/{report_id}/orphans", orphans, request_id, reverse=True)
+    await repeats.mark({one for row in orphans for one in row["reports"]} - {report_id})
+    postings += _postings(
+        connection, business_date, f"report/{report_id}/orphans", _voided(orphans), request_id, reverse=True
+    )
     await ledger.post(postings)
     return report
 
@@ -232,19 +235,23 @@ def batches_of(lines: pl.DataFrame) -> list[Batch]:
     ]
 
 
-async def _void(condition: str, values: Sequence[Any]) -> list[Batch]:
+async def _void(condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     # `condition` is one of the two constants in this file; every value is bound.
-    found = await rows(
+    return await rows(
         "WITH gone AS (UPDATE settlement_lines SET voided_at = now() "  # noqa: S608
-        f"  WHERE voided_at IS NULL AND {condition} RETURNING effect, currency, amount, payment_id) "
-        "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount FROM gone g "
+        f"  WHERE voided_at IS NULL AND {condition} RETURNING report_id, effect, currency, amount, payment_id) "
+        "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount, "
+        "  array_agg(DISTINCT g.report_id) AS reports FROM gone g "
         "JOIN payments p ON p.id = g.payment_id WHERE g.effect <> 'NONE' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         *values,
     )
+
+
+def _voided(found: Sequence[dict[str, Any]]) -> list[Batch]:
     return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in found]
 
 
-async def _void_orphaned_returns(connection: Connection) -> list[Batch]:
+async def _void_orphaned_returns(connection: Connection) -> list[dict[str, Any]]:
     """A return is proven only while what came back is: a revised report can take that away.
 
     Money that names no refund is one of many of its amount: of it no more can have come back than left.

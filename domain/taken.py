@@ -214,23 +214,43 @@ async def _became_ours(payment: Payment, reference: str) -> bool:
 class Told:
     """What the lines say of so much of a payment. `wanted`: how often it stays taken by this line and those before it.
 
-    `given`: how many refunds of ours the report, by its name, has lines for.
+    `given`: how many refunds of ours the report, by its name, has lines for. `named`: other money that it names.
     """
 
     report: str
     wanted: int
     given: int
+    named: tuple[str, ...] = ()
 
 
 async def from_line(payment: Payment, known: KnownRefund, told: Told, cause: Cause) -> None:
     """Book the money of a line that was given to no refund, unless as much is booked already."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        if await standing(payment, known.amount.minor_units) >= told.wanted or await _turned_out_ours(
-            payment, known, told
-        ):
+        wanted = told.wanted + await _told_by_name(payment, known.amount.minor_units, told.named)
+        if await standing(payment, known.amount.minor_units) >= wanted or await _turned_out_ours(payment, known, told):
             return
         await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _told_by_name(payment: Payment, amount: int, named: Sequence[str]) -> int:
+    """How often so much stays taken that lines tell under a name, these and those that are stored: none is nameless."""
+    stored = await rows(
+        "SELECT coalesce(reference, pse_refund_reference) AS name FROM settlement_lines WHERE payment_id = $1 "
+        "  AND effect = 'TAKEN' AND NOT by_amount AND refund_id IS NULL AND voided_at IS NULL",
+        payment.id,
+    )
+    (booked,) = await rows(
+        "SELECT count(*) AS times FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' AND amount = $2 "
+        "  AND split_part(cause, $4, 1) = ANY($3) AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
+        "    WHERE b.cause IN (t.cause || '/back', t.cause || '/ours', t.cause || '/void'))",
+        payment.id,
+        amount,
+        [_name(payment, name) for name in {*named, *(row["name"] for row in stored)}],
+        _AGAIN,
+    )
+    times: int = booked["times"]
+    return times
 
 
 async def _turned_out_ours(payment: Payment, known: KnownRefund, told: Told) -> bool:

@@ -4,7 +4,6 @@ What left of it is booked as the payment is registered, in the same transaction;
 so that their lines prove it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -26,8 +25,14 @@ async def take_in(payment: Payment, cause: Cause) -> None:
         return
     await _repeat({line["report_id"] for line in lines})
     told = Cause(f"{taken.BY_REPORT}{payment.id}", cause.actor)  # a revised report may take it back
-    for known in _refunds(payment, [line for line in lines if line["type"] == "REFUND"]):
+    refunds = [line for line in lines if line["type"] == "REFUND"]
+    nameless = _unpaired([line for line in refunds if line["by_amount"]])
+    for known in _refunds(
+        payment, [*(line for line in refunds if not line["by_amount"]), *_most(nameless, "SUCCEEDED")]
+    ):
         await taken.book(payment, known, FindingKind.MISSING_IN_LEDGER, told)
+    for line in _most(nameless, "RETURNED"):
+        await taken.back_from_line(payment, _known(payment, line), told)
     if any(line["type"] in chargebacks.TYPES for line in lines):
         await chargebacks.agree([payment.id], cause)
 
@@ -54,28 +59,32 @@ async def _repeat(reports: set[UUID]) -> None:
 
 
 def _refunds(payment: Payment, lines: Sequence[Mapping[str, Any]]) -> list[KnownRefund]:
-    """What left and what came back of it, under the names by which the night books it."""
-    named = [line for line in lines if not line["by_amount"]]
-    left = [line for line in named if line["state"] == "SUCCEEDED"]
-    back = [line for line in named if line["state"] in ("FAILED", "RETURNED")]
-    nameless = _nameless([line for line in lines if line["by_amount"]])
-    return [_known(payment, line) for line in (*left, *nameless, *back)]
+    """What left, and then what came back of it, under the names by which the night books it."""
+    left = [line for line in lines if line["state"] == "SUCCEEDED"]
+    back = [line for line in lines if line["state"] in ("FAILED", "RETURNED")]
+    return [_known(payment, line) for line in (*left, *back)]
 
 
-def _nameless(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The lines of money that left and did not come back: of each amount from the kind of report that has most."""
-    back = Counter((line["amount"], line["kind"]) for line in lines if line["state"] == "RETURNED")
-    left: dict[int, dict[str, list[Mapping[str, Any]]]] = {}
+def _unpaired(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without what left and came back in one report: the night books neither."""
+    same: dict[tuple[Any, ...], dict[str, list[Mapping[str, Any]]]] = {}
     for line in lines:
-        if line["state"] == "SUCCEEDED":
-            left.setdefault(line["amount"], {}).setdefault(line["kind"], []).append(line)
+        ways = same.setdefault((line["report_id"], line["kind"], line["amount"]), {"SUCCEEDED": [], "RETURNED": []})
+        ways.setdefault(line["state"], []).append(line)
     kept: list[Mapping[str, Any]] = []
-    for amount, by_kind in left.items():
-        most: list[Mapping[str, Any]] = []
-        for kind, found in by_kind.items():
-            most = max(most, found[back[amount, kind] :], key=len)
-        kept += most
+    for ways in same.values():
+        left, back = ways["SUCCEEDED"], ways["RETURNED"]
+        kept += [*left[len(back) :], *back[len(left) :]]
     return kept
+
+
+def _most(lines: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
+    """The lines of that state, of each amount from the kind of report that has most of them."""
+    found: dict[int, dict[str, list[Mapping[str, Any]]]] = {}
+    for line in lines:
+        if line["state"] == state:
+            found.setdefault(line["amount"], {}).setdefault(line["kind"], []).append(line)
+    return [line for by_kind in found.values() for line in max(by_kind.values(), key=len)]
 
 
 def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:

@@ -1,0 +1,67 @@
+"""Money without a name that left and came back on several days, told before its payment was registered or revised."""
+
+from typing import Any
+
+import pytest
+
+from domain import invariants, taken
+from domain.lifecycle import Account
+from domain.models import Payment
+from domain.pse import registry
+from domain.pse.vocabulary import Succeeded
+from tests.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.lines import Telling, a_line, a_night, balance, today
+
+pytestmark = pytest.mark.usefixtures("books")
+
+
+async def _shop() -> tuple[Shop, Payment]:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    return shop, await a_payment(shop, amount=20_000, days_ago=0)
+
+
+def _later(payment: Payment, state: str = "SUCCEEDED", kind: str = "a") -> dict[str, Any]:
+    return a_line(payment, "REFUND", 4_000, state, payment_reference="later", kind=kind)
+
+
+@pytest.mark.parametrize("same_day", [False, True])
+async def test_what_left_again_after_it_had_come_back_stays_taken_through_the_nights_that_repeat_it(
+    same_day: bool,
+) -> None:
+    shop, other = await _shop()
+    first, back, again = [_later(other), _later(other, kind="b")], [_later(other, "RETURNED")], [_later(other)]
+    told = [[*first[:1], *back], [], again] if same_day else [first, back, again]
+    for days, lines in enumerate(told):
+        await a_night(shop, *lines, days=days)
+    payment = await a_payment(shop, reference="later", days_ago=0)
+    for _ in range(2):
+        assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (4_000, [])
+        for day in sorted(await taken.told_of_ours(shop.connection.id)):
+            days = (day - today()).days
+            await a_night(shop, *told[days], days=days)
+    assert (await balance(shop, Account.PSE_BALANCE), await taken.told_of_ours(shop.connection.id)) == (-4_000, set())
+
+
+async def test_the_line_of_a_refund_of_ours_does_not_keep_what_a_revised_report_has_no_longer() -> None:
+    shop, payment = await _shop()
+    await an_answer(await a_refund(shop, payment, 4_000), Succeeded("one"))
+    ours, others = (a_line(payment, "REFUND", 4_000) for _ in range(2))
+    await a_night(shop, ours, others)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
+    await a_night(shop, ours)
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
+    assert await balance(shop, Account.PSE_BALANCE) == -4_000
+
+
+@pytest.mark.parametrize("days", [(0, 0), (0, 1), (1, 0)])
+async def test_equal_money_of_which_one_line_has_a_name_and_another_has_none_is_taken_twice(
+    days: tuple[int, int],
+) -> None:
+    shop, payment = await _shop()
+    named = a_line(payment, "REFUND", 4_000, pse_refund_reference="panel")
+    lines = list(zip(days, (named, a_line(payment, "REFUND", 4_000)), strict=True))
+    for day in sorted({*days}):
+        await a_night(shop, *(line for one, line in lines if one == day), days=day)
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (8_000, [])
+    assert await balance(shop, Account.PSE_BALANCE) == -8_000
