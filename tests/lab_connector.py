@@ -172,20 +172,21 @@ def _listing(order: RefundOrder) -> httpx.Request:
 
 
 def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:
-    outcome = _outcome(answer)
+    outcome = lab_outcome(answer)
     if isinstance(outcome, Declined) and order.succeeded:
         return Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
     return outcome
 
 
 def _heard(event: dict[str, Any]) -> Told:
-    outcome = _outcome(event)
+    outcome = lab_outcome(event)
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])
     return Notice(None, event["reference"], event.get("id"), outcome)
 
 
-def _outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned | InDoubt:
+def lab_outcome(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned | InDoubt:
+    """What the laboratory's word for a status means."""
     match told["status"]:
         case "queued":
             return Accepted(told.get("id"))

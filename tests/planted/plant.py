@@ -20,12 +20,19 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it."""
+    """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it.
+
+    It must be found within STEPS_MAX steps from `seed` in the histories of `themes` (empty: the plain ones). The gate
+    plants those marked `gate`; `python -m tests.simulation --planted` plants all.
+    """
 
     name: str
     found: str  # a pattern of what the simulation says when it finds it
     edits: tuple[Edit, ...]
     without: tuple[str, ...] = ()
+    gate: bool = False
+    seed: int = 1
+    themes: tuple[str, ...] = ()
 
 
 class SourceChanged(AssertionError):

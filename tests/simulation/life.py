@@ -1,5 +1,6 @@
 """One example's world: two payments at one PSE, what our processes do about them, and what happens to them."""
 
+import json
 import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +21,7 @@ from domain.money import Money
 from domain.payments import NewPayment, Tax
 from domain.pse.registry import capability
 from domain.pse.reporting import ReportFile
-from domain.pse.vocabulary import Method, WebhookRequest
+from domain.pse.vocabulary import Method, Period, WebhookRequest
 from domain.refunds import NewRefund
 from jobs import notices as notice_jobs
 from jobs import refunds as refund_jobs
@@ -130,8 +131,11 @@ class Life:
 
     def deliver(self, told: dict[str, Any], copy: int) -> Job:
         """The PSE's webhook comes in, in its `copy`-th wording, and a worker applies it."""
-        body = b'{"events": [%s]}%s' % (str(told).replace("'", '"').encode(), b" " * copy)
-        return partial(self._deliver, body)
+        return partial(self._deliver, self.body(told, copy))
+
+    def body(self, told: dict[str, Any], copy: int) -> bytes:
+        """The bytes of a webhook in its `copy`-th wording."""
+        return b'{"events": [%s]}%s' % (json.dumps(told).encode(), b" " * copy)
 
     async def _deliver(self, body: bytes) -> None:
         connection = self.shop.connection
@@ -148,10 +152,14 @@ class Life:
         run = await reconciliation.begin(connection, day)
         period = await reconciliation.period_of(connection, day)
         with tempfile.NamedTemporaryFile() as file:
-            file.write(report(period, self.captured, self.pse.held))
+            file.write(self.report(period))
             file.flush()
             fetched = ReportFile(f"simulated-{day}.json", "application/json", Path(file.name))
             await reconciliation.reconcile(connection, run, [fetched], self.clock.now)
+
+    def report(self, period: Period) -> bytes:
+        """What the PSE reports of the period."""
+        return report(period, self.captured, self.pse.held)
 
     def resolve(self, refund: Refund, person: int) -> Job | None:
         """What an honest person says about a refund in doubt; None while the back office does not say."""

@@ -13,14 +13,14 @@ from domain.models import Refund
 from tests.simulation import quiet, truth
 from tests.simulation.life import Life
 from tests.simulation.processes import Job, Process, Start
-from tests.simulation.pse import Mood, Status
+from tests.simulation.pse import PLAIN, Mood, Status
 from tests.simulation.stage import Stage
 
 _PICK: Final = st.integers(0, 11)
 _KILL: Final = st.sampled_from([*[None] * 48, *range(1, 17)])  # after how many statements, if at all
 _KILL_OFTEN: Final = st.sampled_from([*[None] * 6, *range(1, 7)])
 _DECISION: Final = st.sampled_from([Status.DONE, Status.DONE, Status.QUEUED, Status.REFUSED])
-_FATE: Final = st.tuples(st.sampled_from(list(Mood)), _DECISION, st.booleans())  # at last: whether the look-up lags
+_FATE: Final = st.tuples(st.sampled_from(PLAIN), _DECISION, st.booleans())  # at last: whether the look-up lags
 _SECONDS: Final = st.sampled_from([None, None, 1, 5, 15, 29, 31, 45, 61, 300, 3_600, 82_000, 90_000])
 _WISHES: Final = ("again", "retry", "cancel", "refresh", "take_by_hand", "settle_by_hand", "give_back")
 _AMOUNTS: Final = st.sampled_from([None, 1, 2_500, 4_000, 6_000, 10_000])
@@ -66,10 +66,13 @@ class RefundMachine(RuleBasedStateMachine):
 
     async def _open(self, kind: int, amount: int, tax: int) -> None:
         await self.stage.clear()
-        self.life = Life(self.stage, self.stage.shops[kind])
+        self.life = self._new_life(kind)
         await self.life.capture(amount, tax)
         await self.life.capture(10_000, 0)
         self._sound = True
+
+    def _new_life(self, kind: int) -> Life:
+        return Life(self.stage, self.stage.shops[kind])
 
     def _do(self, step: Awaitable[Any]) -> None:
         """Make one step, and look whether everything that must hold still does."""

@@ -2,14 +2,15 @@
 
 It keeps its word and nothing more: a request may be lost, late or applied without an answer, a look-up may lag, and the
 same order without an idempotency key is paid again. A late or lagging request is known at the latest `look_up_grace`
-after it left, and a refusal is final.
+after it left, and a refusal is final. It breaks its word by at most `BEYOND`, only in the mood `VERY_LATE`.
 """
 
 import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -27,6 +28,28 @@ class Mood(StrEnum):
     DOWN = "DOWN"
     LATE_REQUEST = "LATE_REQUEST"
     UNREACHABLE = "UNREACHABLE"
+    # The wide histories only:
+    VERY_LATE = "VERY_LATE"  # later than its word says
+    TOO_MANY = "TOO_MANY"  # 429: not taken
+    IN_PROGRESS = "IN_PROGRESS"  # 409: the order before it is still being worked on
+    IN_PROCESS_400 = "IN_PROCESS_400"  # it has the order, and answers 400
+    REPLAY_ERROR = "REPLAY_ERROR"  # the same order again is an error instead of the first answer
+
+
+PLAIN: Final = (
+    Mood.OK,
+    Mood.LOST_REQUEST,
+    Mood.LOST_ANSWER,
+    Mood.APPLIED_THEN_500,
+    Mood.DOWN,
+    Mood.LATE_REQUEST,
+    Mood.UNREACHABLE,
+)
+BEYOND: Final = timedelta(hours=3)
+# What the PSE did not know so shortly before, no sender can know as it sends.
+FRESH: Final = timedelta(seconds=5)
+_CODES: Final = {Mood.DOWN: 503, Mood.TOO_MANY: 429, Mood.IN_PROGRESS: 409}
+_CODES_OF_TAKEN: Final = {Mood.APPLIED_THEN_500: 500, Mood.IN_PROCESS_400: 400}
 
 
 class Status(StrEnum):
@@ -51,9 +74,17 @@ class Held:
     visible_from: datetime
     settled_at: datetime | None = None
     by_bank: bool = False
+    listed: bool = True  # what the bank took is no refund; what somebody did in the back office is one
+    broke_word: bool = False
+    says: Status | None = None  # another word for its status than the usual one
 
     def told(self) -> dict[str, Any]:
-        return {"reference": self.reference, "id": self.id, "amount": self.amount, "status": self.status.value}
+        return {
+            "reference": self.reference,
+            "id": self.id,
+            "amount": self.amount,
+            "status": (self.says or self.status).value,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +96,7 @@ class Order:
     decision: Status
     left_at: datetime
     lags: bool
+    beyond: timedelta = timedelta(0)  # how much later than its word it may be known
 
 
 @dataclass(slots=True)
@@ -88,20 +120,28 @@ class SimulatedPse:
         self.late: list[Order] = []
         self.news: list[dict[str, Any]] = []  # webhooks on their way
         self.oracle = Oracle()
+        # Where nothing could have helped, the second payment is counted instead of made.
+        self.risks: Counter[str] = Counter()
+        self.excused: set[str] = set()  # our references of which the PSE has unsaid a last word, or paid other money
+        self.pays: int | None = None  # the amount of the next refund, where the PSE will not pay what was asked for
+        self.told_at: dict[str, datetime] = {}  # when a question about a reference or a payment was last answered
         self._clock = clock
         self._replays: dict[str, tuple[datetime, int, dict[str, Any]]] = {}
 
     def take_order(self, order: Order, mood: Mood) -> httpx.Response | None:
         """The answer as it comes back to us; None: none comes."""
-        if mood is Mood.DOWN:
-            return httpx.Response(503)
-        if mood is Mood.LATE_REQUEST:
-            self.late.append(order)
-        if mood in (Mood.LATE_REQUEST, Mood.LOST_REQUEST):
+        if mood in _CODES:
+            return httpx.Response(_CODES[mood])
+        if mood in (Mood.LATE_REQUEST, Mood.VERY_LATE):
+            self.late.append(replace(order, beyond=BEYOND) if mood is Mood.VERY_LATE else order)
+        if mood in (Mood.LATE_REQUEST, Mood.VERY_LATE, Mood.LOST_REQUEST):
             return None
+        again = self._lives(order.key)
         status, answer = self._apply(order)
-        if mood is Mood.APPLIED_THEN_500:
-            return httpx.Response(500)
+        if mood in _CODES_OF_TAKEN:
+            return httpx.Response(_CODES_OF_TAKEN[mood])
+        if mood is Mood.REPLAY_ERROR and again:
+            return httpx.Response(422, json={"error": "returned already"})
         return None if mood is Mood.LOST_ANSWER else httpx.Response(status, json=answer)
 
     def arrive_late(self, order: Order) -> None:
@@ -117,18 +157,36 @@ class SimulatedPse:
         return min((self._known_at(order) for order in self.late), default=None)
 
     def _known_at(self, order: Order) -> datetime:
-        return order.left_at + self.able.look_up_grace
+        return order.left_at + self.able.look_up_grace + order.beyond
 
     def _apply(self, order: Order) -> tuple[int, dict[str, Any]]:
         asked = json.loads(order.body)
-        lifetime = self.able.key_lifetime
-        replay = self._replays.get(order.key)
-        if lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime:
-            return replay[1], replay[2]
+        if self._lives(order.key):
+            return self._replays[order.key][1:]
+        if (before := self._no_sender_knew_of(order, asked["reference"])) is not None:
+            self.risks[before.reference] += 1
+            return 200, before.told()
         held = self._hold(order, asked)
         answer = (422, {"error": "refused"}) if order.decision is Status.REFUSED else (200, held.told())
         self._replays[order.key] = (self._clock.now, *answer)
         return answer
+
+    def _lives(self, key: str) -> bool:
+        lifetime, replay = self.able.key_lifetime, self._replays.get(key)
+        return lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime
+
+    def _no_sender_knew_of(self, order: Order, reference: str) -> Held | None:
+        """The refund that this order pays again, where the PSE broke its word and a question before it told nothing."""
+        for held in self.held:
+            if held.reference == reference and (order.beyond or held.broke_word):
+                told_at = max(
+                    (self.told_at[name] for name in (reference, held.payment) if name in self.told_at),
+                    default=datetime.min.replace(tzinfo=UTC),
+                )
+                asked_just_before = order.left_at - FRESH <= told_at < held.visible_from
+                if held.visible_from > order.left_at or asked_just_before or held.status is Status.REFUSED:
+                    return held
+        return None
 
     def _hold(self, order: Order, asked: dict[str, Any]) -> Held:
         visible = max(self._clock.now, self._known_at(order)) if order.lags else self._clock.now
@@ -136,11 +194,13 @@ class SimulatedPse:
             id=f"R{len(self.held):03}{asked['reference']}",
             reference=asked["reference"],
             payment=asked["payment"],
-            amount=asked["amount"],
+            amount=self.pays or asked["amount"],
             status=Status.QUEUED,
             asked_at=self._clock.now,
             visible_from=visible,
+            broke_word=bool(order.beyond),
         )
+        self.pays = None
         self.held.append(held)
         self.turn(held, order.decision)
         return held
@@ -155,22 +215,39 @@ class SimulatedPse:
         if status is Status.RETURNED:
             self.oracle.back[held.reference] = self.oracle.back.get(held.reference, 0) + held.amount
         if not held.by_bank:
-            self.news.append(held.told())
+            self.news.append(self.webhook(held))
+
+    def webhook(self, held: Held) -> dict[str, Any]:
+        """What a webhook tells of a refund."""
+        return held.told()
 
     def look_up(self, reference: str, mood: Mood) -> httpx.Response | None:
         if mood in (Mood.DOWN, Mood.APPLIED_THEN_500):
             return httpx.Response(500)
         if mood is not Mood.OK:
             return None
-        known = [one for one in self._visible() if one.reference == reference]
+        self.told_at[reference] = self._clock.now
+        for held in [one for one in self.held if one.id == reference]:
+            self.told_at[held.reference] = self._clock.now
+        known = [one for one in self._visible() if reference in (one.reference, one.id)]
         return httpx.Response(200, json=known[-1].told()) if known else httpx.Response(404)
 
     def listing(self, payment: str, mood: Mood) -> httpx.Response | None:
         """The payment's refunds, without our references. What the bank took is no refund and is not listed."""
         if mood is not Mood.OK:
             return httpx.Response(500) if mood is Mood.DOWN else None
-        listed = [one.told() for one in self._visible() if one.payment == payment and not one.by_bank]
+        self.told_at[payment] = self._clock.now
+        listed = [one.told() for one in self._visible() if one.payment == payment and one.listed]
         return httpx.Response(200, json=[{**one, "reference": None} for one in listed])
+
+    def payment(self, payment: str, mood: Mood) -> httpx.Response | None:
+        """The payment with all that left of it, and by whom."""
+        if mood is not Mood.OK:
+            return httpx.Response(500) if mood is Mood.DOWN else None
+        mine = [one for one in self._visible() if one.payment == payment]
+        refunds = [{**one.told(), "by_bank": one.by_bank} for one in mine]
+        told = {"id": payment, "amount": 0, "at": self._clock.now.isoformat(), "refunds": refunds}
+        return httpx.Response(200, json=told)
 
     def _visible(self) -> list[Held]:
         return [one for one in self.held if one.visible_from <= self._clock.now]
@@ -184,6 +261,7 @@ class SimulatedPse:
         number = len(self.held)
         now = self._clock.now
         held = Held(f"B{number:03}", f"bank{number}", payment, amount, Status.QUEUED, now, now, by_bank=True)
+        held.listed = False
         self.held.append(held)
         self.turn(held, Status.DONE)
 

@@ -1,5 +1,6 @@
 """Running the machine: so many examples of so many steps, from one seed."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import hypothesis
@@ -8,15 +9,32 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.machine import RefundMachine, Seen
 from tests.simulation.stage import Stage
+from tests.simulation.wire_rules import WireRules
 
 STEPS: Final = 30
 
 
-def simulate(stage: Stage, seed: int, examples: int, seen: Seen, *, steps: int = STEPS, shrink: bool = True) -> None:
-    """Raises what the simulation found, told as the shortest story that Hypothesis could make of it."""
+def simulate(
+    stage: Stage,
+    seed: int,
+    examples: int,
+    seen: Seen,
+    *,
+    steps: int = STEPS,
+    shrink: bool = True,
+    themes: Sequence[str] = (),
+) -> None:
+    """Raises what the simulation found, told as the shortest story that Hypothesis could make of it.
+
+    `themes`: play the wide histories of these names (tests/simulation/themes.py) instead of the plain ones.
+    """
 
     def machine() -> RefundMachine:
-        return RefundMachine(stage, seen)
+        if not themes:
+            return RefundMachine(stage, seen)
+        wide = WireRules(stage, seen)
+        wide.focus = tuple(themes)
+        return wide
 
     settings = hypothesis.settings(
         max_examples=examples,

@@ -5,18 +5,37 @@ import json
 import time
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import httpx
 import polars as pl
 
 from domain.calls import About
 from domain.models import Connection
+from domain.money import Money
 from domain.pse.capabilities import LookUp
 from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile
-from domain.pse.vocabulary import InDoubt, Method, Period, Unsent
+from domain.pse.vocabulary import (
+    Accepted,
+    CapturedPayment,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Method,
+    Notice,
+    NotUnderstood,
+    Outcome,
+    Period,
+    RefundOrder,
+    Returned,
+    Succeeded,
+    Told,
+    Unsent,
+    WebhookRequest,
+)
 from jobs.http import Sender
 from tests.factories import KEY
-from tests.lab_connector import Lab
+from tests.lab_connector import Lab, lab_outcome
 from tests.simulation.clock import Clock
 from tests.simulation.pace import pace
 from tests.simulation.pse import GRACE, Mood, Order, SimulatedPse, Status
@@ -30,11 +49,32 @@ SEND_SECONDS = 20.0
 class SimulatedWire(Lab):
     """The laboratory's wire, unsigned, with reports."""
 
-    def __init__(self, name: str, *, key: bool, look_up: LookUp) -> None:
-        lifetime = KEY_LIFETIME if key else None
-        super().__init__(signature=False, key_lifetime=lifetime, look_up=look_up, look_up_grace=GRACE)
+    def __init__(
+        self, name: str, *, key: bool, look_up: LookUp, lifetime: timedelta = KEY_LIFETIME, lists: bool = False
+    ) -> None:
+        super().__init__(signature=False, key_lifetime=lifetime if key else None, look_up=look_up, look_up_grace=GRACE)
         self.name = name
+        self._lists = lists
         self.capabilities = {Method.PIX: replace(self.able, window=WINDOW)}
+
+    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        return _other_amount(order, response) or super().read_refund(order, response)
+
+    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        return _other_amount(order, response) or super().read_look_up(order, response)
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
+        """As the laboratory tells, with the amount; some webhooks only say that there is news."""
+        return [_heard(event) for event in json.loads(request.body)["events"]]
+
+    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
+        return httpx.Request("GET", f"{base_url}/payments/{reference}") if self._lists else None
+
+    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
+        told = response.json()
+        refunds = [_known(one) for one in told["refunds"]]
+        at = datetime.fromisoformat(told["at"])
+        return CapturedPayment(told["id"], Method.PIX, Money(told["amount"], "BRL"), at, None, None, refunds)
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         lines = json.loads(file.path.read_bytes())
@@ -44,12 +84,40 @@ class SimulatedWire(Lab):
         return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
 
 
+def _other_amount(order: RefundOrder, response: httpx.Response) -> Outcome | None:
+    told = response.json() if response.status_code == 200 else None
+    if not isinstance(told, dict) or told["amount"] == order.amount.minor_units:
+        return None
+    return InDoubt("ECHO_MISMATCH", "The PSE tells of another amount.", needs_person=True)
+
+
+def _heard(event: dict[str, Any]) -> Told:
+    outcome = None if event["status"] == "look" else lab_outcome(event)
+    if isinstance(outcome, InDoubt):
+        return NotUnderstood(event["status"])
+    amount = Money(event["amount"], "BRL") if "amount" in event else None
+    return Notice(event.get("payment"), event["reference"], event.get("id"), outcome, amount=amount)
+
+
+def _known(told: dict[str, Any]) -> KnownRefund:
+    outcome = lab_outcome(told)
+    if isinstance(outcome, Returned):
+        outcome = Declined(outcome.code, outcome.message, outcome.pse_refund_reference)
+    assert isinstance(outcome, Accepted | Succeeded | Declined), "A listing has no other statuses."
+    amount = Money(told["amount"], "BRL")
+    return KnownRefund(told["reference"], told["id"], amount, outcome, told["by_bank"], "", None, None)
+
+
 KINDS = (
     SimulatedWire("sim-key-and-look-up", key=True, look_up=LookUp.BY_REFERENCE),
     SimulatedWire("sim-key", key=True, look_up=LookUp.NONE),
     SimulatedWire("sim-look-up", key=False, look_up=LookUp.BY_REFERENCE),
     SimulatedWire("sim-neither", key=False, look_up=LookUp.NONE),
     SimulatedWire("sim-listing", key=False, look_up=LookUp.BY_LISTING),
+    # The wide histories only:
+    SimulatedWire("sim-hour-key", key=True, look_up=LookUp.BY_REFERENCE, lifetime=timedelta(hours=1)),
+    SimulatedWire("sim-by-id", key=True, look_up=LookUp.BY_PSE_REFERENCE),
+    SimulatedWire("sim-lists", key=False, look_up=LookUp.BY_REFERENCE, lists=True),
 )
 
 
@@ -83,6 +151,8 @@ class Call:
     def _ask(self, pse: SimulatedPse, mood: Mood, decision: Status, lags: bool) -> httpx.Response | None:
         if not self.is_order:
             place = self.request.url.path.split("/")
+            if place[-2] == "payments":
+                return pse.payment(place[-1], mood)
             return pse.listing(place[-2], mood) if place[-1] == "refunds" else pse.look_up(place[-1], mood)
         key = self.request.headers["idempotency-key"]
         return pse.take_order(Order(self.request.content, key, decision, self._clock.now, lags), mood)

@@ -1,0 +1,30 @@
+"""Looking for a planted bug: how soon the simulation says what it is said to say."""
+
+import re
+from typing import Final
+
+from tests.conftest import Servers
+from tests.planted.plant import Mutation, planted
+from tests.simulation.machine import Seen
+from tests.simulation.run import simulate
+from tests.simulation.stage import a_stage
+from tests.simulation.truth import Violation
+
+STEPS_MAX: Final = 2_000
+_STEPS: Final = 15  # short lives, but many
+_STEPS_WIDE: Final = 20
+
+
+def steps_to_find(servers: Servers, mutation: Mutation) -> int | None:
+    """The steps that it took; None: it was not found. Raises Violation for what it was not looking for."""
+    seen, steps = Seen(), _STEPS_WIDE if mutation.themes else _STEPS
+    with a_stage(servers) as stage, planted(mutation):
+        for statement in mutation.without:
+            stage.run(stage.hand.execute(statement))
+        try:
+            simulate(stage, mutation.seed, STEPS_MAX // steps, seen, steps=steps, shrink=False, themes=mutation.themes)
+        except Violation as found:
+            if re.search(mutation.found, str(found)) is None:
+                raise
+            return seen.steps
+    return None

@@ -1,0 +1,293 @@
+"""Wide histories of the wire: what real PSEs do to requests and webhooks. Which of them may happen, a theme decides."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from itertools import combinations
+from typing import Any, Final
+
+import asyncpg
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from domain.lifecycle import State
+from domain.models import Payment, Refund
+from tests.simulation import promises, quiet
+from tests.simulation.life import Life
+from tests.simulation.machine import Fate, RefundMachine, Seen
+from tests.simulation.processes import Process, Start
+from tests.simulation.promises import Kind, Promise
+from tests.simulation.pse import Held, Mood, Status
+from tests.simulation.stage import Stage
+from tests.simulation.themes import THEMES, Theme
+from tests.simulation.truth import Violation
+from tests.simulation.wide_life import WideLife
+from tests.simulation.wire import KINDS
+
+_PICK: Final = st.integers(0, 11)
+_DECISION: Final = st.sampled_from([Status.DONE, Status.DONE, Status.QUEUED, Status.REFUSED])
+# How often the PSE's broken word may cost a second payment of one refund: as many sends as there can be in one doubt.
+RISKS_MAX: Final = 4
+_DAYS_ROUNDS: Final = 14
+# An answer 0, a retry 3, a step 5, a person 6, a webhook 7, a report 8: any two, and retries more often.
+_RACES: Final = st.sampled_from(
+    [*[(3, other) for other in (0, 5, 7, 8)], *[(other, 3) for other in (0, 7, 8)], *combinations((0, 5, 6, 7, 8), 2)]
+)
+
+
+def _only_in_theme(name: str) -> Callable[[Any], bool]:
+    return lambda machine: name in machine.theme.rules
+
+
+class WireRules(RefundMachine):
+    """One example: a theme, a kind of PSE, a manner, and what happens there."""
+
+    life: WideLife
+    theme: Theme
+    focus: tuple[str, ...] = tuple(THEMES)
+
+    @classmethod
+    def setup_state(cls) -> Any:
+        """Every rule, also those of the plain machine, only where the theme has it."""
+        first = cls not in cls._setup_state_per_class
+        state: Any = super().setup_state()
+        if first:
+            state.rules[:] = [
+                dataclasses.replace(one, preconditions=(_only_in_theme(one.function.__name__), *one.preconditions))
+                for one in state.rules
+            ]
+        return state
+
+    def __init__(self, stage: Stage, seen: Seen) -> None:
+        super().__init__(stage, seen)
+        self.theme = next(iter(THEMES.values()))
+
+    @initialize(
+        theme=st.integers(0, len(THEMES) - 1),
+        kind=_PICK,
+        manner=_PICK,
+        captured=st.sampled_from([10_000, 7_000]),
+        amount=st.sampled_from([None, 2_500, 4_000]),
+        quiets=st.integers(0, 3),
+    )
+    def open(self, theme: int, kind: int, manner: int, captured: int, amount: int | None, quiets: int) -> None:
+        """A theme, two payments, and a first request."""
+        self.theme = THEMES[self.focus[theme % len(self.focus)]]
+        self._quiets = quiets < self.theme.quiets
+        names = [one.name for one in KINDS]
+        self._manner = self.theme.manners[manner % len(self.theme.manners)]
+        self.stage.run(self._open(names.index(self.theme.kinds[kind % len(self.theme.kinds)]), captured, 0))
+        self._do(self._start(self.life.request(self.life.payments[0], amount), None))
+
+    def _new_life(self, kind: int) -> Life:
+        return WideLife(self.stage, self.stage.shops[kind], self._manner)
+
+    async def _checked(self, step: Awaitable[Any]) -> None:
+        try:
+            await super()._checked(step)
+        except Exception as error:
+            if _deadlock(error):
+                raise Violation("A deadlock: two processes waited for each other.") from error
+            raise
+        under_way = any(one.call is not None and not one.call.left for one in self.life.processes.waiting)
+        await promises.check(self.stage, self.life.wide, self.life.promises, under_way=under_way)
+        for reference, times in self.life.pse.risks.items():
+            if times > RISKS_MAX:
+                raise Violation(f"Refund {reference} was paid {times} times more where nobody could know.")
+
+    # Workers.
+
+    @rule(pick=_PICK, mood=_PICK, decision=_DECISION)
+    def wide_work(self, pick: int, mood: int, decision: Status) -> None:
+        """What is due first is done, after as much time as that takes."""
+        self._do(self._wide_work(pick, (self.theme.moods[mood % len(self.theme.moods)], decision, False)))
+
+    async def _wide_work(self, pick: int, fate: Fate, *, hold: bool = False) -> None:
+        # What was rung for and is not due would be heard for nothing.
+        self.stage.bell.rung.clear()
+        await self._work(pick, fate, None, None, hold=hold)
+
+    async def _through(self, process: Process, fate: Fate, kill: int | None) -> None:
+        call = process.call
+        if call is not None and not call.is_order and not self.theme.questions_fail:
+            fate = (Mood.OK, *fate[1:])
+        await super()._through(process, fate, kill)
+
+    @rule(pick=_PICK)
+    def wide_work_slowly(self, pick: int) -> None:
+        self._do(self._wide_work(pick, (Mood.OK, Status.DONE, False), hold=True))
+
+    @precondition(lambda self: self.life.processes.waiting)
+    @rule(pick=_PICK, leave=st.booleans(), decision=_DECISION)
+    def go_on_well(self, pick: int, leave: bool, decision: Status) -> None:
+        """A process that waits: its request leaves, or its answer arrives too."""
+        process, fate = self._waiting(pick), (Mood.OK, decision, False)
+        self._do(self._leave(process, fate) if leave else self._through(process, fate, None))
+
+    @rule(pick=_PICK)
+    def wide_wait(self, pick: int) -> None:
+        self._do(self._wait(self.theme.seconds[pick % len(self.theme.seconds)]))
+
+    @rule()
+    def refresh_all(self) -> None:
+        """Clients ask what became of everything."""
+        self._do(self._refresh_all())
+
+    async def _refresh_all(self) -> None:
+        for refund in await self.life.refunds():
+            await self._start(self.life.refresh(refund), None)
+
+    @rule()
+    def days_pass(self) -> None:
+        """What is due is done as it falls due, for days, and nothing else happens."""
+        self._do(self._days_pass())
+
+    async def _days_pass(self) -> None:
+        for _ in range(_DAYS_ROUNDS):
+            due_at = await self.stage.hand.fetchval("SELECT min(due_at) FROM notices WHERE due_at IS NOT NULL")
+            if due_at is None:
+                return
+            await quiet.pass_to(self.life, max((due_at - self.life.clock.now).total_seconds(), 0.01))
+            await quiet.hear(self.life)
+
+    # Webhooks.
+
+    @precondition(lambda self: self.life.pse.news)
+    @rule(pick=_PICK, keep=st.booleans())
+    def news_comes(self, pick: int, keep: bool) -> None:
+        """A webhook comes in and is applied; `keep`: the same bytes will come again."""
+        news = self.life.pse.news
+        told = news[pick % len(news)] if keep else news.pop(pick % len(news))
+        self._do(self._news_comes(told))
+
+    async def _news_comes(self, told: dict[str, Any]) -> None:
+        digest = Promise(Kind.HINT, "", self.life.clock.now, self.life.body(told, 0)).digest
+        dead = await promises.dead(self.stage, digest)
+        await self.life.owe(told)
+        process = await self._start(self.life.deliver(told, 0), None)
+        assert process is not None
+        await self._through(process, (Mood.OK, Status.DONE, False), None)
+        if dead and await promises.dead(self.stage, digest):
+            raise Violation("A webhook that had been given up came again, and nobody will look at it.")
+
+    @precondition(lambda self: self.life.pse.news)
+    @rule(pick=_PICK, pause=st.integers(3, 10), keep=st.booleans())
+    def news_comes_slowly(self, pick: int, pause: int, keep: bool) -> None:
+        """A webhook comes in, and the worker that applies it stands still in the middle."""
+        news = self.life.pse.news
+        told = news[pick % len(news)] if keep else news.pop(pick % len(news))
+        self._do(self._news_comes_slowly(told, pause))
+
+    async def _news_comes_slowly(self, told: dict[str, Any], pause: int) -> None:
+        await self.life.owe(told)
+        process = self.life.processes.begin(self.life.deliver(told, 0), pause_after=pause)
+        await process.pace.still.wait()
+        if process.task.done():
+            process.task.result()
+        else:
+            self.life.slow.append(process)
+
+    @precondition(lambda self: self.life.slow)
+    @rule()
+    def news_goes_on(self) -> None:
+        self._do(self._go_on_slow())
+
+    async def _go_on_slow(self) -> None:
+        process = self.life.slow.pop(0)
+        process.pace.go_on(None, None)
+        process.pace.may_go.set()
+        await self.life.processes.rest(process)
+
+    # What the PSE does.
+
+    def _held(self, pick: int, status: Status) -> Held:
+        held = self.life.wide.held_in(status)
+        return held[pick % len(held)]
+
+    @precondition(lambda self: self.life.wide.held_in(Status.DONE))
+    @rule(pick=_PICK)
+    def pse_recalls(self, pick: int) -> None:
+        self._do(self._call(partial(self.life.wide.recall, self._held(pick, Status.DONE))))
+
+    @precondition(lambda self: self.life.wide.held_in(Status.REFUSED))
+    @rule(pick=_PICK)
+    def pse_unsays(self, pick: int) -> None:
+        self._do(self._call(partial(self.life.wide.unsay, self._held(pick, Status.REFUSED))))
+
+    @precondition(lambda self: self.life.wide.held_in(Status.DONE))
+    @rule(pick=_PICK)
+    def pse_tells_other_amount(self, pick: int) -> None:
+        self._do(self._call(partial(self.life.wide.tell_other_amount, self._held(pick, Status.DONE))))
+
+    @precondition(lambda self: self.life.wide.held_in(Status.QUEUED))
+    @rule(pick=_PICK)
+    def pse_pays_other(self, pick: int) -> None:
+        self._do(self._call(partial(self.life.wide.pay_other, self._held(pick, Status.QUEUED))))
+
+    @precondition(lambda self: not self.life.pse.bank_took(self.life.captured[0].reference))
+    @rule(amount=st.sampled_from([1, 2_500]))
+    def bank_is_told(self, amount: int) -> None:
+        """The bank takes money, and a webhook tells of it."""
+        self._do(self._call(partial(self._bank_is_told, amount)))
+
+    def _bank_is_told(self, amount: int) -> None:
+        self.life.pse.take_back(self.life.captured[0].reference, amount)
+        self.life.wide.tell_of_strange(self.life.pse.held[-1])
+
+    @precondition(lambda self: not self.life.pse.late)
+    @rule(which=st.integers(0, 1), amount=st.sampled_from([2_500, 4_000]))
+    def refund_by_hand(self, which: int, amount: int) -> None:
+        """Somebody refunds in the panel, unless one of ours could not be told from it by anybody."""
+        self._do(self._refund_by_hand(self.life.payments[which], amount))
+
+    async def _refund_by_hand(self, payment: Payment, amount: int) -> None:
+        in_doubt = await Refund.exists(payment_id=payment.id, state=State.SUBMITTED)
+        fresh = self.life.wide.listed_lately(payment.pse_reference)
+        if not (in_doubt or fresh or self.life.pse.bank_took(payment.pse_reference)):
+            self.life.wide.refund_by_hand(payment.pse_reference, amount)
+
+    # People, nights, and two at once.
+
+    @rule(pick=_PICK)
+    def support_looks(self, pick: int) -> None:
+        """Two people of support look into the back office and say what they see."""
+        self._do(self._support_looks(pick))
+
+    async def _support_looks(self, pick: int) -> None:
+        for person in (1, 2):
+            if (refund := await self._refund(pick)) is not None:
+                await self._start(self.life.support_says(refund, person), None)
+
+    @precondition(lambda self: len(self.life.days) > 1)
+    @rule(pick=_PICK)
+    def reconcile_past(self, pick: int) -> None:
+        """The night of a date that has ended."""
+        first, today = min(self.life.days), max(self.life.days)
+        ago = 1 + pick % (today - first).days
+        self._do(self._start(self.life.reconcile(today - timedelta(days=ago)), None))
+
+    @rule(two=_RACES, pick=_PICK, pause=st.integers(2, 9))
+    def wide_race(self, two: tuple[int, int], pick: int, pause: int) -> None:
+        self._do(self._race(*two, pick, pause, (Mood.OK, Status.DONE, False)))
+
+    async def _racer(self, what: int, pick: int, fate: Fate) -> Start | None:
+        if what == 0 and not self.life.processes.waiting:
+            await self._refresh_all()
+            await self._wide_work(pick, fate, hold=True)
+        return await super()._racer(what, pick, fate)
+
+    async def _end(self) -> None:
+        while self._sound and self.life.slow:
+            await self._go_on_slow()
+        # Where another amount was paid a person has to find out with the PSE, and that has no end here.
+        self._sound = self._sound and self._quiets and not self.life.wide.odd
+        await super()._end()
+
+
+def _deadlock(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, asyncpg.DeadlockDetectedError) or "deadlock detected" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
