@@ -47,7 +47,7 @@ PLAIN: Final = (
 )
 BEYOND: Final = timedelta(hours=3)
 # What the PSE did not know so shortly before, no sender can know as it sends.
-FRESH: Final = timedelta(seconds=5)
+FRESH: Final = timedelta(seconds=1)
 _CODES: Final = {Mood.DOWN: 503, Mood.TOO_MANY: 429, Mood.IN_PROGRESS: 409}
 _CODES_OF_TAKEN: Final = {Mood.APPLIED_THEN_500: 500, Mood.IN_PROCESS_400: 400}
 

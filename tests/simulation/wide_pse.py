@@ -1,5 +1,6 @@
 """The simulated PSE with the habits of real ones: it tells little, changes its mind, and lets people at its panel."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 from domain.pse.capabilities import Capability
 from tests.simulation.clock import Clock
-from tests.simulation.pse import Held, SimulatedPse, Status
+from tests.simulation.pse import Held, Order, SimulatedPse, Status
 
 _JUST_LISTED: Final = timedelta(seconds=60)  # a worker may still be about to act on a listing
 
@@ -45,6 +46,12 @@ class WidePse(SimulatedPse):
     def held_in(self, status: Status) -> list[Held]:
         """Our refunds that are there now."""
         return [one for one in self.held if one.status is status and not one.by_bank]
+
+    def denied(self) -> list[Order]:
+        """Late requests of which it has said after its grace that it does not know them."""
+        grace = self.able.look_up_grace
+        names = [(order, json.loads(order.body)["reference"]) for order in self.late]
+        return [order for order, name in names if name in self.told_at and self.told_at[name] > order.left_at + grace]
 
     def recall(self, held: Held) -> None:
         """A refund that was done fails after all: the money is back, and the word is that of a failure."""
