@@ -101,9 +101,9 @@ THEMES: Final = {
         # A webhook knows only the PSE's id, comes before the answer or for days, and again after that.
         _theme(
             "late-names",
-            ("neither", "key", "by-id"),
+            ("neither",),
             ("news_comes", "days_pass"),
-            (M.LOST_ANSWER, M.LOST_ANSWER, M.OK),
+            (M.LOST_ANSWER,),
             manners=(Manner(Webhooks.ID_ONLY),),
             quiets=1,
         ),
