@@ -92,10 +92,9 @@ THEMES: Final = {
         _theme(
             "same-bytes",
             ("look-up", "key-and-look-up"),
-            ("news_comes", "news_comes_slowly", "news_goes_on", "pse_turns"),
-            seconds=(None, None, 61),
+            ("news_comes", "news_comes_slowly", "news_goes_on"),
             manners=(Manner(Webhooks.HINT),),
-            decisions=(Status.QUEUED, Status.QUEUED, Status.DONE),
+            decisions=(Status.QUEUED,),
             quiets=1,
         ),
         # A webhook knows only the PSE's id, comes before the answer or for days, and again after that.
@@ -112,7 +111,7 @@ THEMES: Final = {
             "panel",
             ("listing",),
             ("refund_by_hand", "webhook", "reconcile"),
-            (M.TOO_MANY, M.LOST_REQUEST, M.TOO_MANY, M.OK),
+            (M.TOO_MANY, M.LOST_REQUEST),
             (61, 300),
             quiets=1,
         ),
