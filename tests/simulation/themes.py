@@ -82,7 +82,7 @@ THEMES: Final = {
         _theme(
             "hints",
             ("look-up", "key-and-look-up"),
-            ("wide_work_slowly", "go_on_well", "news_comes", "pse_turns"),
+            ("wide_work_slowly", "go_on_well", "news_comes", "news_while_asking", "pse_turns"),
             seconds=(None, None, 61),
             manners=(Manner(Webhooks.HINT),),
             decisions=(Status.QUEUED, Status.QUEUED, Status.DONE),
@@ -92,7 +92,7 @@ THEMES: Final = {
         _theme(
             "same-bytes",
             ("look-up", "key-and-look-up"),
-            ("news_comes", "news_comes_slowly", "news_goes_on"),
+            ("news_comes", "news_comes_slowly", "news_goes_on", "same_bytes_meanwhile"),
             manners=(Manner(Webhooks.HINT),),
             decisions=(Status.QUEUED,),
             quiets=1,

@@ -207,6 +207,29 @@ class WireRules(RefundMachine):
         process.pace.may_go.set()
         await self.life.processes.rest(process)
 
+    @precondition(lambda self: self.life.pse.news)
+    @rule(pick=_PICK)
+    def news_while_asking(self, pick: int) -> None:
+        """A webhook comes between a question's leaving and its answer."""
+        self._do(self._refresh_all())
+        self._do(self._wide_work(pick, (Mood.OK, Status.QUEUED, False), hold=True))
+        for process in list(self.life.processes.waiting):
+            self._do(self._leave(process, (Mood.OK, Status.QUEUED, False)))
+        self._do(self._news_comes(self.life.pse.news[pick % len(self.life.pse.news)]))
+        for process in list(self.life.processes.waiting):
+            self._do(self._through(process, (Mood.OK, Status.QUEUED, False), None))
+
+    @precondition(lambda self: self.life.pse.news and not self.life.slow)
+    @rule(pick=_PICK, pause=st.integers(6, 9))
+    def same_bytes_meanwhile(self, pick: int, pause: int) -> None:
+        """The same bytes come again while they are being applied, and the PSE was asked in between."""
+        told = self.life.pse.news[pick % len(self.life.pse.news)]
+        self._do(self._news_comes_slowly(told, pause))
+        self._do(self._wide_work(pick, (Mood.OK, Status.QUEUED, False)))
+        self._do(self._news_comes(told))
+        if self.life.slow:
+            self._do(self._go_on_slow())
+
     # What the PSE does.
 
     def _held(self, pick: int, status: Status) -> Held:
