@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.simulation.pse import Held, SimulatedPse, Status, Way
+from tests.simulation.held import Held, Status, Way
+from tests.simulation.pse import SimulatedPse
 
 
 @dataclass(slots=True)

@@ -7,9 +7,9 @@ from domain import taken
 from domain.lifecycle import SETTLED_FOR_NOW, State
 from domain.models import Refund
 from domain.pse.capabilities import LookUp
+from tests.simulation.held import Mood, Status
 from tests.simulation.life import Life
 from tests.simulation.processes import Process
-from tests.simulation.pse import Mood, Status
 from tests.simulation.truth import Violation, check
 
 _NIGHTS_MAX: Final = 4
@@ -72,7 +72,7 @@ async def _work_all(life: Life, waits_for_report: State | None = None) -> None:
         _decide(life)
         while life.pse.news:  # the newest first: the worst order
             await _done(life, await life.processes.rest(life.processes.begin(life.deliver(life.pse.news.pop(), 0))))
-        await _hear(life)
+        await hear(life)
         open_ones = [refund for refund in await life.refunds() if refund.state not in ended]
         for refund in open_ones:
             await _resolve(life, refund)
@@ -92,7 +92,8 @@ def _decide(life: Life) -> None:
             life.pse.turn(held, Status.DONE if len(life.pse.held) % 2 else Status.REFUSED)
 
 
-async def _hear(life: Life) -> None:
+async def hear(life: Life) -> None:
+    """Workers hear the bell, and all goes well."""
     await life.sweep()
     while life.stage.bell.rung:
         job = life.work(life.stage.bell.rung.pop(0))

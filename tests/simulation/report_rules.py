@@ -13,10 +13,11 @@ from domain.lifecycle import State
 from domain.models import Refund
 from domain.pse.vocabulary import Period
 from tests.simulation import quiet
-from tests.simulation.features import Feature, Playing
+from tests.simulation.features import Feature
+from tests.simulation.focus import Playing
+from tests.simulation.held import Held, Mood, Status, Way
 from tests.simulation.life import Life
 from tests.simulation.processes import Job, Process, Start
-from tests.simulation.pse import Held, Mood, Status, Way
 from tests.simulation.reports import Captured
 from tests.simulation.stage import Stage
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Period
 from tests.simulation.features import Feature, tells_movements
+from tests.simulation.held import Held, Status, Way
 from tests.simulation.outside import Mistake, Outside
-from tests.simulation.pse import Held, Status, Way
 
 _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "FAILED", Status.RETURNED: "FAILED"}
 # The type and state of a line of money that comes back.

@@ -62,7 +62,7 @@ def _never_twice(life: Life) -> None:
         _must(times == 1, f"Refund {reference} was paid {times} times.")
     for captured in life.captured:
         ours = {one.reference for one in life.pse.held if one.payment == captured.reference and not one.by_bank}
-        paid = sum(oracle.net(reference) for reference in ours)
+        paid = sum(oracle.net(reference) for reference in ours - life.pse.excused)
         _must(paid <= captured.amount, f"{paid} of {captured.amount} was paid for {captured.reference}.")
 
 
@@ -90,12 +90,14 @@ def _says_what_is_true(life: Life, row: Row) -> None:
     oracle, reference, state = life.pse.oracle, row["reference"], State(row["state"])
     if state is State.SUCCEEDED:
         _must(row["by_hand"] or reference in oracle.out, f"Refund {reference} is SUCCEEDED, and nothing was paid.")
+        paid = oracle.out.get(reference, 0)
+        _must(row["by_hand"] or paid == row["amount"], f"Refund {reference} of {row['amount']} was paid with {paid}.")
     if row["by_hand"]:
         _must(state is State.SUCCEEDED, f"Refund {reference} was paid by hand, and is {state}.")
         _must(reference not in oracle.out, f"Refund {reference} was paid by hand, and by the PSE too.")
     if state is State.RETURNED:
         _must(reference in oracle.back, f"Refund {reference} is RETURNED, and nothing came back.")
-    if state in RELEASED:
+    if state in RELEASED and reference not in life.pse.excused:
         # The PSE keeps its word here, and people are honest: released money must not be on its way.
         _must(oracle.net(reference) == 0, f"Refund {reference} is {state}, and the PSE has paid it.")
 
@@ -105,14 +107,18 @@ async def check_quiet(life: Life) -> None:
     await check(life)
     found = await life.stage.hand.fetch(_REFUNDS)
     for row in found:
-        if row["reference"] is not None:
+        if row["reference"] is not None and not _unsaid(life, row):
             state = State(row["state"])
             _must(state in RELEASED | {State.SUCCEEDED}, f"Refund {row['reference']} is still {state}.")
             paid = row["amount"] if row["by_hand"] else life.pse.oracle.net(row["reference"])
             _must(
                 paid == (row["amount"] if state is State.SUCCEEDED else 0), f"{row['reference']}: {state}, paid {paid}."
             )
-        taken = life.pse.bank_took(row["payment"])
+        taken = life.pse.bank_took(row["payment"]) + sum(
+            life.pse.oracle.net(one["reference"])
+            for one in found
+            if one["payment"] == row["payment"] and _unsaid(life, one)
+        )
         _must(
             row["taken_by_bank"] == taken,
             f"Of {row['payment']} others took {taken}, the books say {row['taken_by_bank']}.",
@@ -122,6 +128,11 @@ async def check_quiet(life: Life) -> None:
         _a_person_is_told(life, row)
     late = await life.stage.hand.fetch(INVARIANTS[next(name for name in INVARIANTS if name.startswith("late"))])
     _must(not late, "; ".join(row["detail"] for row in late))
+
+
+def _unsaid(life: Life, row: Row) -> bool:
+    """Whether the PSE paid what it had refused before: that money is in SUSPENSE, not the refund's."""
+    return row["reference"] in life.pse.excused and State(row["state"]) in RELEASED
 
 
 async def _balance_is_the_oracles(life: Life) -> None:
