@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,16 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 }
 
 
+def person_of(holder: str) -> str:
+    """Who a typed name stands for, so that four eyes are not the same two written in another way.
+
+    Case, width, accents' spelling, spaces and characters that nobody sees make no other person. Two names of one person
+    still do: until people are rows of their own, whoever makes tokens must write one person's name in one way.
+    """
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", holder) if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated holder of a token."""
@@ -70,6 +81,11 @@ class Principal:
     holder: str
     role: Role
     expires_at: datetime
+
+    @property
+    def person(self) -> str:
+        """Who it is, whatever token they hold."""
+        return person_of(self.holder)
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]

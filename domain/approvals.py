@@ -3,8 +3,8 @@
 from uuid import UUID, uuid4
 
 from domain import destinations
-from domain.access import Permission, Principal
-from domain.database import transaction
+from domain.access import Permission, Principal, person_of
+from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.lifecycle import State
 from domain.models import Approval, Refund
@@ -67,9 +67,10 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
             path=["input", "refundId"],
             current_state=refund.state,
         )
-    if principal.holder in (refund.requested_by, destination.provided_by):
+    if principal.person in await _involved(refund, destination):
         raise Forbidden(
-            "You asked for this refund or named its account; another person must decide.", path=["input", "refundId"]
+            "You asked for this refund, named its account or made the customer's link; another person must decide.",
+            path=["input", "refundId"],
         )
     if fingerprint is not None and fingerprint != destination.fingerprint:
         raise InvalidState(
@@ -78,3 +79,10 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
             current_state=refund.state,
         )
     return destination
+
+
+async def _involved(refund: Refund, destination: Row) -> set[str]:
+    """The people who may not decide. Whoever makes a link can open it, so they may be the customer who answered."""
+    made = await rows("SELECT DISTINCT created_by FROM destination_links WHERE refund_id = $1", refund.id)
+    names = [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made)]
+    return {person_of(name) for name in names}

@@ -6,24 +6,24 @@
 import json
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from domain import destinations, due, escalations, events, schedules
 from domain.crash import crash_here
 from domain.database import rows, transaction
+from domain.due import Sends
 from domain.idempotency import Cause
 from domain.lifecycle import SETTLED_FOR_NOW, State
-from domain.models import Approval, Connection, Destination, Payment, Refund
+from domain.models import Approval, Connection, Destination, Event, Payment, Refund
 from domain.money import Money
-from domain.moves import News, move
+from domain.moves import News, lock, move
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import RefundOrder
 
 WORKER: Final = "worker"
-_KEY_MARGIN: Final = timedelta(hours=1)  # a key is not used in the last hour of its life
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,12 @@ class Ask(Work):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Work):
-    """Ask which refunds of the payment the PSE has already, and `keep_snapshot`: only then the order may be sent."""
+    """Ask which refunds of the payment the PSE has already, and `keep_snapshot`: only then the order may be sent.
+
+    `asked_at` is of the database's clock.
+    """
+
+    asked_at: datetime
 
 
 async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
@@ -96,9 +101,27 @@ class _Taken:
         return Cause(self.refund.request_id, WORKER)
 
 
+async def put_off_resting(refund_id: UUID, seconds: float) -> None:
+    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
+    async with transaction():
+        refund, now = await _due(refund_id)
+        if refund is None:
+            return
+        await due.put_off(refund_id, seconds)
+        if refund.state is State.MANUAL or refund.state in destinations.WAITING or refund.state in SETTLED_FOR_NOW:
+            return
+        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
+        if last is None or last.kind != "RESTING":
+            said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
+            await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code="PSE_RESTING", message=said)
+        elif now - last.occurred_at >= schedules.RESTING_FINDING:
+            await escalations.open_resting(refund, last.occurred_at)
+
+
 async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
     found = await rows(
-        "SELECT now() AS now FROM refunds WHERE id = $1 AND due_at <= now() FOR UPDATE SKIP LOCKED", refund_id
+        "SELECT now() AS now FROM refunds WHERE id = $1 AND due_at <= now() FOR NO KEY UPDATE SKIP LOCKED",
+        refund_id,
     )
     if not found:
         return None, datetime.min
@@ -131,8 +154,15 @@ def order_of(
 
 async def _send(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Send | Snapshot | None:
+) -> Send | Ask | Snapshot | None:
     refund = taken.refund
+    sends = await due.sends_of(refund.id)
+    if sends.count and not _unknown_just_now(taken, able, sends):
+        if able.can_ask(refund.pse_refund_reference):
+            return await _question(taken, payment, connection, able, last)
+        if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
+            await escalations.call_person(refund, taken.cause, why)
+            return None
     if able.window is not None and taken.now > payment.captured_at + able.window:
         news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, taken.cause, news, due_in=None)
@@ -140,18 +170,31 @@ async def _send(
     if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(taken, able):
         return None
     if able.look_up is LookUp.BY_LISTING:
-        if await _another_in_doubt(refund):
+        if await _another_in_doubt(refund, sends):
             await due.postpone(refund.id, schedules.TURN_SECONDS)
             return None
-        if last is None and refund.known_before is None:
+        if not sends.count and not _is_fresh(taken, refund.known_at):
             await due.postpone(refund.id, taken.lease_seconds)
-            return Snapshot(**await _work(taken, payment, connection, able, 0))
+            return Snapshot(**await _work(taken, payment, connection, able, 0), asked_at=taken.now)
     number = (last["number"] if last else 0) + 1
     await _open(taken, number)
     news = News("SUBMITTED", detail={"attempt": number})
     await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
     crash_here("take.before_commit")
     return await _sending(taken, payment, connection, able, number)
+
+
+def _is_fresh(taken: _Taken, asked_at: datetime | None) -> bool:
+    # A question and the send that it was asked for are one lease apart at most: what came later, it does not know.
+    return asked_at is not None and (taken.now - asked_at).total_seconds() <= taken.lease_seconds
+
+
+def _unknown_just_now(taken: _Taken, able: Capability, sends: Sends) -> bool:
+    """Whether the PSE has just said, after the grace of every earlier send, that it knows none of them."""
+    refund = taken.refund
+    if not _is_fresh(taken, refund.unknown_at) or sends.why_not_again(able, refund.pse_refund_reference) is not None:
+        return False
+    return refund.unknown_at is not None and refund.unknown_at >= sends.known_by(able)
 
 
 async def _wire_pays(taken: _Taken, able: Capability) -> bool:
@@ -184,23 +227,36 @@ async def _remind_or_expire(taken: _Taken) -> None:
         await rows("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1 RETURNING id", refund.id)
 
 
-async def _another_in_doubt(refund: Refund) -> bool:
+async def _another_in_doubt(refund: Refund, sends: Sends) -> bool:
     """Whether another refund of the payment may be at the PSE unnamed: two such could not be told apart in a listing.
 
-    The payment's lock makes two workers take turns.
+    The payment's lock makes two workers take turns. Of two that were sent and wait to be sent again, one goes first.
     """
-    await rows("SELECT id FROM payments WHERE id = $1 FOR UPDATE", refund.payment_id)
-    return await Refund.exists(payment_id=refund.payment_id, state=State.SUBMITTED)
-
-
-async def keep_snapshot(refund_id: UUID, known: frozenset[str]) -> None:
-    """The PSE's ids of the payment's refunds before the first send; the refund is due again at once."""
-    await rows(
-        "UPDATE refunds SET known_before = $2::jsonb, due_at = now() WHERE id = $1 AND known_before IS NULL "
-        "AND state = 'REQUESTED' RETURNING id",
-        refund_id,
-        json.dumps(sorted(known)),
+    await rows("SELECT id FROM payments WHERE id = $1 FOR NO KEY UPDATE", refund.payment_id)
+    others = await rows(
+        f"SELECT id, state FROM refunds r WHERE payment_id = $1 AND id <> $2 AND {due.MAY_ARRIVE}",  # noqa: S608 - ours
+        refund.payment_id,
+        refund.id,
     )
+    return any(row["state"] == State.SUBMITTED or not sends.count or row["id"] < refund.id for row in others)
+
+
+async def keep_snapshot(refund_id: UUID, known: frozenset[str], asked_at: datetime) -> None:
+    """The PSE's ids of the payment's refunds before the first send that may arrive; the refund is due again at once.
+
+    Once such a send was made, a listing may hold our own: one that comes so late is not kept.
+    """
+    async with transaction():
+        refund = await lock(refund_id)
+        if refund.state is not State.REQUESTED or (await due.sends_of(refund_id)).count:
+            return
+        await rows(
+            "UPDATE refunds SET known_before = $2::jsonb, known_at = greatest(known_at, $3), due_at = now() "
+            "WHERE id = $1 AND (known_at IS NULL OR known_at < $3) RETURNING id",
+            refund_id,
+            json.dumps(sorted(known)),
+            asked_at,
+        )
 
 
 async def _not_ours(refund: Refund) -> frozenset[str]:
@@ -243,6 +299,8 @@ async def _open(taken: _Taken, number: int) -> None:
         number,
         taken.lease_seconds,
     )
+    # Each send has a question of its own.
+    await rows("UPDATE refunds SET unknown_at = NULL WHERE id = $1 RETURNING id", taken.refund.id)
 
 
 async def _doubt(
@@ -258,11 +316,10 @@ async def _doubt(
     if live:
         await due.postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
         return None
-    if able.key_lifetime is not None and await _key_lives(taken, able.key_lifetime):
+    sends = await due.sends_of(taken.refund.id)
+    if (why := sends.why_not_again(able, taken.refund.pse_refund_reference)) is None:
         return await _resend(taken, payment, connection, able, last["number"] + 1)
-    await escalations.call_person(
-        taken.refund, taken.cause, "This PSE can neither be asked nor be sent the same order again."
-    )
+    await escalations.call_person(taken.refund, taken.cause, why)
     return None
 
 
@@ -296,11 +353,6 @@ async def end_lost() -> int:
     return len(ended)
 
 
-async def _key_lives(taken: _Taken, lifetime: timedelta) -> bool:
-    (first,) = await rows("SELECT min(sent_at) AS sent_at FROM attempts WHERE refund_id = $1", taken.refund.id)
-    return bool(taken.now < first["sent_at"] + lifetime - min(_KEY_MARGIN, lifetime / 10))
-
-
 async def _resend(
     taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
 ) -> Send | None:
@@ -323,7 +375,13 @@ async def _ask(
     if not able.can_ask(refund.pse_refund_reference) or (nameless and refund.state is not State.SUBMITTED):
         await _wait_for_the_pse(taken)
         return None
-    await due.postpone(refund.id, taken.lease_seconds)
+    return await _question(taken, payment, connection, able, last)
+
+
+async def _question(
+    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
+) -> Ask:
+    await due.postpone(taken.refund.id, taken.lease_seconds)
     crash_here("ask.before_commit")
     number = last["number"] if last else 0
     return Ask(**await _work(taken, payment, connection, able, number), asked_at=taken.now)

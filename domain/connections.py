@@ -9,10 +9,30 @@ from zoneinfo import ZoneInfo
 
 from domain import secrets
 from domain.models import Connection, Merchant
+from domain.money import Money
 from domain.problems import InvalidInput
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials
 
+# What a merchant of a country settles in, for what has no amount of its own.
+_CURRENCIES: Final[Mapping[str, str]] = {
+    "AR": "ARS",
+    "BO": "BOB",
+    "BR": "BRL",
+    "CL": "CLP",
+    "CO": "COP",
+    "CR": "CRC",
+    "DO": "DOP",
+    "GT": "GTQ",
+    "HN": "HNL",
+    "MX": "MXN",
+    "NI": "NIO",
+    "PA": "PAB",
+    "PE": "PEN",
+    "PY": "PYG",
+    "UY": "UYU",
+}
+_OTHERWISE: Final = "USD"
 _PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
 
 
@@ -70,6 +90,11 @@ def credentials_of(connection: Connection, key: bytes) -> Credentials:
 async def zone_of(connection: Connection) -> ZoneInfo:
     """The zone of the connection's business dates: its merchant's."""
     return ZoneInfo((await Merchant.get(id=connection.merchant_id)).zone)
+
+
+async def nothing_at_stake(connection: Connection) -> Money:
+    """Zero of what the connection's merchant settles in: the amount of a finding that is about no amount."""
+    return Money(0, _CURRENCIES.get((await Merchant.get(id=connection.merchant_id)).country, _OTHERWISE))
 
 
 def place_of(connection_id: UUID) -> str:

@@ -1,12 +1,12 @@
 """Money that left for a refund that had ended: the truth is booked in SUSPENSE, and given back if it comes back."""
 
-from domain import events, taken
-from domain.findings import FindingKind
+from domain import events, findings, taken
+from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.lifecycle import SETTLED_FOR_NOW, State
 from domain.models import Payment, Refund
 from domain.money import Money
-from domain.pse.vocabulary import Declined, KnownRefund, Outcome, Returned, Succeeded
+from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
 
 _LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
 
@@ -37,6 +37,29 @@ async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
         await taken.book(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
     known = _as_known(refund, Declined("RETURNED", "It came back.", outcome.pse_refund_reference))
     await taken.book(payment, known, FindingKind.CONTRADICTION, cause)
+
+
+async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """News that does not fit a refund's end, of which the PSE cannot be asked: nothing is booked, a person must look.
+
+    Once per kind of news, however often it is told.
+    """
+    assert isinstance(outcome, Declined | InDoubt), "Other news is booked, asked about, or agrees."
+    said = f"Refund {refund.reference} is {refund.state}, and the PSE says {outcome.code}: {outcome.message}"
+    new = await findings.open_finding(
+        Found(
+            kind=FindingKind.STATUS_MISMATCH,
+            merchant_id=refund.merchant_id,
+            connection_id=refund.connection_id,
+            fingerprint=f"after-end/{refund.id}/{outcome.code}",
+            amount=Money(refund.amount, refund.currency),
+            explanation=f"{said} Nothing was booked: look at the PSE's back office.",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+        )
+    )
+    if new is not None:
+        await events.note(refund, "CONTRADICTION", cause, code=outcome.code, message=said)
 
 
 def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:

@@ -34,8 +34,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "refunds": (
         *_READ_ADD,
         "UPDATE (state, sequence, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, reminded_at, "
-        "known_before, pse_refund_reference, failure_code, failure_message, succeeded_at, paid_by_bank_transfer, "
-        "updated_at)",
+        "known_before, known_at, unknown_at, pse_refund_reference, failure_code, failure_message, succeeded_at, "
+        "paid_by_bank_transfer, updated_at)",
     ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
@@ -49,9 +49,10 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "calls": _READ_ADD,
     "answers": _READ_ADD,
     "ledger_entries": _READ_ADD,
-    "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result)"),
+    "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result, waits_for)"),
     "notice_refunds": _READ_ADD,
     "announced_reports": _READ_ADD,
+    "report_news": _READ_ADD,
     "refused_webhooks": (*_READ_ADD, "UPDATE (times)"),
     "reports": (*_READ_ADD, "UPDATE (superseded_at)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),

@@ -5,15 +5,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain import bell, refunds
-from domain.access import Permission, Principal
+from domain import bell, due, refunds
+from domain.access import Permission, Principal, person_of
 from domain.database import rows, transaction
 from domain.events import append
 from domain.idempotency import Cause
 from domain.lifecycle import State
-from domain.models import Refund
+from domain.models import Connection, Payment, Refund
 from domain.moves import lock
 from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.pse.registry import capability
 from domain.pse.vocabulary import Declined, Outcome, Succeeded
 from domain.record import Door, Source, record_locked
 
@@ -51,6 +52,8 @@ async def resolve(principal: Principal, refund_id: UUID, verdict: Verdict, evide
     async with transaction():
         refund = await lock(refund_id)
         attempt = await _checked_doubt(refund)
+        if verdict is Verdict.NOT_PAID:
+            await _check_grace(refund)
         confirmed = await _propose_or_confirm(principal, refund, attempt, verdict, evidence.strip(), cause)
         if confirmed:
             await record_locked(refund, _outcome(verdict, evidence), Source(Door.PERSON), cause)
@@ -65,6 +68,8 @@ async def _checked_doubt(refund: Refund) -> int:
         refund.id,
     )
     in_doubt = refund.state in (State.SUBMITTED, State.PENDING, State.MANUAL)
+    if refund.state is State.REQUESTED:  # it was sent, is not known, and waits to be sent again
+        in_doubt = (await due.sends_of(refund.id)).count > 0
     if not in_doubt or not live or (live[0]["ended_at"] is None and live[0]["held"]):
         raise InvalidState(
             "Only a refund whose outcome is not known, and that is not being sent right now, can be resolved.",
@@ -75,21 +80,37 @@ async def _checked_doubt(refund: Refund) -> int:
     return number
 
 
+async def _check_grace(refund: Refund) -> None:
+    """A send that has just ended may arrive yet: what the back office does not show now proves nothing."""
+    payment = await Payment.get(id=refund.payment_id)
+    connection = await Connection.get(id=refund.connection_id)
+    sends = await due.sends_of(refund.id)
+    known_by = sends.known_by(capability(connection.pse, payment.method))
+    if sends.now < known_by:
+        raise InvalidState(
+            f"The last send may arrive yet; look at the PSE's back office after {known_by.isoformat()}.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
+
+
 async def _propose_or_confirm(
     principal: Principal, refund: Refund, attempt: int, verdict: Verdict, evidence: str, cause: Cause
 ) -> bool:
     if verdict is Verdict.NOT_PAID and not await _reported_since(refund):
         principal.require(Permission.RESOLVE_DOUBT_EARLY)
     found = await rows(
-        "SELECT id, verdict, proposed_by FROM doubt_verdicts "
-        "WHERE refund_id = $1 AND attempt = $2 AND withdrawn_at IS NULL AND confirmed_at IS NULL",
+        # A vote counts for the refund as it was: not after another send, nor after a move.
+        "SELECT id, verdict, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "
+        "  WHERE e.refund_id = $1 AND e.previous_state <> e.state AND e.occurred_at > v.proposed_at) AS counts "
+        "FROM doubt_verdicts v WHERE refund_id = $1 AND withdrawn_at IS NULL AND confirmed_at IS NULL",
         refund.id,
         attempt,
     )
-    if not found or found[0]["verdict"] != verdict:
+    if not found or found[0]["verdict"] != verdict or not found[0]["counts"]:
         await _propose(principal, refund, attempt, verdict, evidence, found, cause)
         return False
-    if found[0]["proposed_by"] == principal.holder:
+    if person_of(found[0]["proposed_by"]) == principal.person:
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )
@@ -131,8 +152,8 @@ async def _reported_since(refund: Refund) -> bool:
     """Whether a report of the connection was fetched that covers the day of the last send."""
     return bool(
         await rows(
-            "SELECT 1 AS one FROM reports r JOIN attempts a ON a.refund_id = $1 WHERE r.connection_id = $2 "
-            "AND r.superseded_at IS NULL AND r.business_date > a.sent_at::date LIMIT 1",
+            "SELECT 1 AS one FROM reports r WHERE r.connection_id = $2 AND r.superseded_at IS NULL "
+            "AND r.business_date > (SELECT max(a.sent_at)::date FROM attempts a WHERE a.refund_id = $1) LIMIT 1",
             refund.id,
             refund.connection_id,
         )

@@ -1,5 +1,7 @@
 """Calling a person: what no schedule and no PSE will end by itself is said on the refund, and opens a finding."""
 
+from datetime import datetime
+
 from domain import due, events, findings, schedules
 from domain.database import rows
 from domain.findings import FindingKind, Found
@@ -8,13 +10,16 @@ from domain.models import Refund
 from domain.money import Money
 
 
-async def call_person(refund: Refund, cause: Cause, why: str) -> None:
-    """Only a person can end this doubt: say so on the refund, open the finding, and remind daily."""
+async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool = False) -> None:
+    """Only a person can end this doubt: say so on the refund, open the finding, and remind daily.
+
+    `keep_rung`: as of `due.postpone`.
+    """
     await rows(
         "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1 RETURNING id",
         refund.id,
     )
-    await due.postpone(refund.id, schedules.ESCALATION_SECONDS)
+    await due.postpone(refund.id, schedules.ESCALATION_SECONDS, keep_rung=keep_rung)
     if refund.needs_person_since is None:
         await events.note(refund, "NEEDS_PERSON", cause, code="DOUBT_UNRESOLVED", message=why)
     said = f"Whether refund {refund.reference} was paid is not known. {why}"
@@ -30,6 +35,12 @@ async def open_overdue(refund: Refund) -> None:
 async def open_not_sent(refund: Refund, times: int, why: str) -> None:
     """The order could not be sent so often."""
     said = f"Refund {refund.reference} could not be sent {times} times: {why}"
+    await _open(FindingKind.NOT_SENT, refund, "unsent", said)
+
+
+async def open_resting(refund: Refund, since: datetime) -> None:
+    """The PSE fails whatever is sent to it, so nothing is sent."""
+    said = f"Refund {refund.reference} waits since {since:%Y-%m-%d %H:%M} UTC: the PSE fails, or is not at its address."
     await _open(FindingKind.NOT_SENT, refund, "unsent", said)
 
 

@@ -83,6 +83,29 @@ INVARIANTS: Final[Mapping[str, str]] = {
         LEFT JOIN refunds f ON f.id = s.refund_id
         WHERE r.id IS NULL OR (s.payment_id IS NOT NULL AND (p.id IS NULL OR p.connection_id <> r.connection_id))
            OR (s.refund_id IS NOT NULL AND (f.id IS NULL OR f.payment_id <> s.payment_id))""",
+    "settled: a refund has left and come back in one line each, and in none if a person paid it from the bank": """
+        SELECT format('refund %s: %s lines that it left, %s that it came back, from the bank: %s', f.id,
+                      count(*) FILTER (WHERE s.effect = 'REFUND'), count(*) FILTER (WHERE s.effect = 'RETURN'),
+                      f.paid_by_bank_transfer) AS detail
+        FROM settlement_lines s JOIN refunds f ON f.id = s.refund_id
+        WHERE s.voided_at IS NULL AND s.effect IN ('REFUND', 'RETURN') GROUP BY f.id
+        HAVING f.paid_by_bank_transfer OR count(*) FILTER (WHERE s.effect = 'REFUND') > 1
+           OR count(*) FILTER (WHERE s.effect = 'RETURN') > 1""",
+    "parts: captures are proven up to what was captured, or a finding says that reports tell of more": """
+        SELECT format('payment %s: captured %s, lines %s', p.id, p.captured, sum(s.amount)) AS detail
+        FROM settlement_lines s JOIN payments p ON p.id = s.payment_id
+        WHERE s.voided_at IS NULL AND s.effect = 'CAPTURE' GROUP BY p.id
+        HAVING sum(s.amount) > p.captured AND NOT EXISTS (SELECT 1 FROM findings f
+            WHERE f.merchant_id = p.merchant_id AND f.fingerprint = format('amount/%s', p.id))""",
+    # Money can be given back before a report tells of its return, so the balances differ for a while: what is counted
+    # is whether it was ever booked.
+    "told: what lines prove as taken, or taken back, was booked so": """
+        SELECT format('payment %s: %s lines, %s entries of %s', l.payment_id, l.n, coalesce(e.n, 0), l.effect) AS detail
+        FROM (SELECT payment_id, effect, count(*) AS n FROM settlement_lines
+              WHERE voided_at IS NULL AND refund_id IS NULL AND effect IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1, 2) l
+        LEFT JOIN LATERAL (SELECT count(*) AS n FROM ledger_entries
+              WHERE payment_id = l.payment_id AND entry = l.effect) e ON true
+        WHERE l.n > e.n""",
     "stuck: a refund on its way is due some time, or a person was called": """
         SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
         WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",

@@ -1,7 +1,8 @@
 """The customer's link: a page on which the one who paid names the account. 256 random bits, kept as a hash, 7 days.
 
 Looking at it uses nothing up (mail scanners look); naming the account does, once. The last digits of the payer's tax ID
-are a second factor, with five tries. Any change of the refund's state closes it.
+are a second factor, with five tries for all the links of a refund: then a person names the account. Any change of the
+refund's state closes it.
 """
 
 import hashlib
@@ -79,6 +80,13 @@ async def create(merchant_id: UUID, refund_id: UUID, cause: Cause) -> Made:
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
+        if await _wrong_answers(refund_id) >= WRONG_ANSWERS_MAX:
+            raise InvalidState(
+                f"The payer's tax ID was answered wrongly {WRONG_ANSWERS_MAX} times: this refund takes no more links. "
+                "Ask the customer yourself and name the account with destinationProvide.",
+                path=["input", "refundId"],
+                current_state=refund.state,
+            )
         await close_links(refund_id)
         (row,) = await rows(
             "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, created_at, "
@@ -102,7 +110,8 @@ async def look(token: str) -> Asked | None:
         "JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id "
         "JOIN stores s ON s.id = p.store_id "
         "WHERE l.digest = $1 AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > now() "
-        "  AND l.wrong_answers < $2 AND r.state = 'AWAITING_DESTINATION'",
+        "  AND (SELECT sum(w.wrong_answers) FROM destination_links w WHERE w.refund_id = l.refund_id) < $2 "
+        "  AND r.state = 'AWAITING_DESTINATION'",
         _digest(token),
         WRONG_ANSWERS_MAX,
     )
@@ -123,7 +132,7 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
         return None
     async with transaction():
         refund = await lock(asked.refund_id)
-        link = await DestinationLink.filter(id=asked.link_id).select_for_update().get()
+        link = await DestinationLink.filter(id=asked.link_id).select_for_update(no_key=True).get()
         if await look(token) is None:
             return None
         if not await _is_the_payer(refund.payment_id, digits, secret):
@@ -136,10 +145,17 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
 
 
 async def _wrong(link: DestinationLink) -> WrongDigits:
+    await rows("UPDATE destination_links SET wrong_answers = wrong_answers + 1 WHERE id = $1 RETURNING id", link.id)
+    return WrongDigits(max(WRONG_ANSWERS_MAX - await _wrong_answers(link.refund_id), 0))
+
+
+async def _wrong_answers(refund_id: UUID) -> int:
+    """To all the links of a refund: a new link gives no new tries."""
     (row,) = await rows(
-        "UPDATE destination_links SET wrong_answers = wrong_answers + 1 WHERE id = $1 RETURNING wrong_answers", link.id
+        "SELECT coalesce(sum(wrong_answers), 0)::bigint AS times FROM destination_links WHERE refund_id = $1", refund_id
     )
-    return WrongDigits(WRONG_ANSWERS_MAX - row["wrong_answers"])
+    times: int = row["times"]
+    return times
 
 
 async def _is_the_payer(payment_id: UUID, digits: str, secret: bytes) -> bool:

@@ -17,7 +17,7 @@ from domain.models import Merchant, Refund, Settlement
 from domain.moves import News, lock, move
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import Succeeded
-from domain.record import Door, Source, record_locked
+from domain.record import Door, Source, holder_of_name, record_locked
 from domain.refunds import find, was_sent
 
 FILE_BYTES_MAX: Final = 512 * 1024
@@ -82,6 +82,8 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
     by_bank = evidence.way is Way.BANK_TRANSFER
     async with transaction():
         refund = await _locked(refund_id)
+        if not by_bank:
+            await _check_name(refund, evidence.reference)
         await _keep(refund, evidence, kind, principal)
         await rows("UPDATE refunds SET paid_by_bank_transfer = $2 WHERE id = $1 RETURNING id", refund.id, by_bank)
         refund.paid_by_bank_transfer = by_bank
@@ -89,6 +91,14 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
         await record_locked(refund, outcome, Source(Door.PERSON), cause)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
+
+
+async def _check_name(refund: Refund, reference: str) -> None:
+    holder = await holder_of_name(refund.connection_id, reference, but=refund.id)
+    if holder is not None:
+        raise InvalidInput(
+            f"The PSE calls your refund {holder} so already; look the reference up again.", path=["input", "reference"]
+        )
 
 
 async def _locked(refund_id: UUID) -> Refund:

@@ -1,9 +1,9 @@
 """Matching a report with the books, set-wise and pure: which line settles what.
 
-A payment is found by the PSE's reference of it, by another one, by the merchant's order. Keys of a refund, in order:
-the PSE's refund reference, our reference, always within the same payment and currency; where the PSE tells neither, the
-payment and the amount as a multiset, oldest first; never the amount alone. Every line gets one effect; what a line does
-not settle becomes a finding (domain/reconciliation).
+A payment is found by the PSE's reference of it, or by another one; by the merchant's order only where the line names no
+payment and one payment has it. Keys of a refund, in order: the PSE's refund reference, our reference, always within the
+same payment and currency; a line that names no refund is placed by domain/nameless, never by the amount alone. Every
+line gets one effect; what a line does not settle becomes a finding (domain/reconciliation).
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 import polars as pl
+
+from domain import captured, nameless
 
 
 class Effect(StrEnum):
@@ -42,24 +44,35 @@ REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_amount": pl.Int64,
     "refund_tax": pl.Int64,
     "refund_at": pl.Datetime("us", "UTC"),
-    "refund_sent": pl.Boolean,
+    "refund_made": pl.Datetime("us", "UTC"),  # when it was asked for
+    "refund_sent": pl.Boolean,  # an order that may have arrived was sent
+    "refund_by_bank": pl.Boolean,  # a person paid it from the bank
+    "refund_askable": pl.Boolean,  # the PSE can be asked about it now
 }
-SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType]]] = {
-    "settled_payment_id": pl.String,
-    "settled_reference": pl.String,
-    "settled_effect": pl.String,
-    "settled_refund_id": pl.String,
+# What the other valid reports have of the same payments: what moved money, and every capture and nameless refund.
+SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    "payment_id": pl.String,
+    "name": pl.String,
+    "type": pl.String,
+    "state": pl.String,
+    "by_amount": pl.Boolean,
+    "amount": pl.Int64,
+    "kind": pl.String,
+    "booked_at": pl.Datetime("us", "UTC"),
+    "effect": pl.String,
+    "refund_id": pl.String,
 }
 
 
 def match(
-    lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame | None = None
+    lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
-    """The lines with their payment and refund: the columns of both schemas, null where nothing matches.
+    """The lines with their payment and refund (the columns of both schemas, null where nothing matches), and with what
+    domain/captured and domain/nameless say of them.
 
-    `settled`: what other valid reports have settled; a line without a refund's id settles none of those.
+    `settled`: what other valid reports have. `suspense`: what is booked as taken (nameless.SUSPENSE_SCHEMA).
     """
-    placed = _with_payment(lines, payments)
+    placed = captured.place(_with_payment(lines, payments), settled)
     by_pse = refunds.filter(pl.col("refund_pse_reference").is_not_null()).select(
         pl.col("refund_payment_id").alias("payment_id"),
         pl.col("refund_pse_reference").alias("pse_refund_reference"),
@@ -80,181 +93,105 @@ def match(
         .drop("_by_pse", "_by_ours")
     )
     return (
-        _by_amount(named, refunds, settled)
+        nameless.place(named, refunds, settled, suspense)
         .join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
         .sort("line")
     )
 
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """The payment of each line by the first of its three names that we know, if its currency is the line's."""
-    by_order = payments.filter(pl.col("known_order").is_not_null() & ~pl.col("known_order").is_duplicated())
-    names = {"payment_reference": payments, "payment_alias": payments, "order_reference": by_order}
+    """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
+    known = payments.select("known_reference", "payment_id").unique("known_reference")
     placed = lines
-    for number, (column, known) in enumerate(names.items()):
-        key = "known_order" if column == "order_reference" else "known_reference"
-        one = known.select(pl.col(key).alias(column), pl.col("payment_id").alias(f"_{number}")).unique(column)
+    for number, column in enumerate(("payment_reference", "payment_alias")):
+        one = known.select(pl.col("known_reference").alias(column), pl.col("payment_id").alias(f"_{number}"))
         placed = placed.join(one, on=column, how="left")
-    found = placed.with_columns(pl.coalesce("_0", "_1", "_2").alias("payment_id")).drop("_0", "_1", "_2")
-    return found.join(payments.drop("known_order"), on="payment_id", how="left").with_columns(
+    by_name = placed.with_columns(payment_id=pl.coalesce("_0", "_1")).drop("_0", "_1")
+    by_order = by_name.join(_orders(by_name, payments), on="order_reference", how="left")
+    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+    found = by_order.with_columns(
+        payment_id=pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id"))
+    ).drop("_of_order")
+    return found.join(payments.drop("known_order").unique("payment_id"), on="payment_id", how="left").with_columns(
         pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
     )
 
 
-def _by_amount(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame | None) -> pl.DataFrame:
-    """Lines that name no refund, given one each of the payment's refunds of that amount: both sides oldest first.
-
-    A `by_amount` line whose id is one of ours has its refund already, and keeps it from the others.
-    """
-    unnamed = pl.col("by_amount") & pl.col("refund_id").is_null()
-    if named.filter(unnamed).is_empty():
-        return named
-    returned = pl.col("state") == "RETURNED"
-    taken = (
-        {Effect.RETURN.value: [], Effect.REFUND.value: []}
-        if settled is None
-        else {
-            effect.value: settled.filter(pl.col("settled_effect") == effect.value)["settled_refund_id"]
-            .drop_nulls()
-            .to_list()
-            for effect in (Effect.RETURN, Effect.REFUND)
-        }
+def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Orders that one payment alone has, as far as the books and the report's own lines tell."""
+    books = payments.select(pl.col("known_order").alias("order_reference"), pl.col("payment_id").alias("_of_order"))
+    name = pl.coalesce("payment_id", "payment_reference", "payment_alias")
+    told = lines.select("order_reference", name.alias("_of_order"))
+    every = pl.concat([books, told]).drop_nulls().unique()
+    return every.join(books.unique(), on=["order_reference", "_of_order"], how="semi").join(
+        every.group_by("order_reference").agg(pl.len().alias("_payments")).filter(pl.col("_payments") == 1),
+        on="order_reference",
+        how="semi",
     )
-    seen = named if settled is None else _seen_before(named, settled)
-    parts = [seen.filter(~unnamed)]
-    for condition, effect in ((~returned, Effect.REFUND), (returned, Effect.RETURN)):
-        spoken_for = [*taken[effect.value], *seen.filter(condition)["refund_id"].drop_nulls()]
-        free = refunds.filter(~pl.col("refund_id").is_in(spoken_for) & _may_have(effect))
-        parts.append(_paired(seen.filter(unnamed & condition), free))
-    return pl.concat(parts)
-
-
-def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """Lines that another valid report has, too: they are about the same refund as there."""
-    known = settled.filter(pl.col("settled_refund_id").is_not_null()).select(
-        pl.col("settled_payment_id").alias("payment_id"),
-        pl.col("settled_reference").alias("reference"),
-        pl.col("settled_refund_id").alias("_seen"),
-    )
-    return (
-        named.join(known.unique(["payment_id", "reference"]), on=["payment_id", "reference"], how="left")
-        .with_columns(
-            pl.when(pl.col("by_amount")).then(pl.coalesce("refund_id", "_seen")).otherwise(pl.col("refund_id"))
-        )
-        .drop("_seen")
-    )
-
-
-def _may_have(effect: Effect) -> pl.Expr:
-    left = pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])
-    # A request that was taken for lost can have arrived late; one that was never sent cannot have left.
-    under_way = pl.col("refund_state").is_in(["SUBMITTED", "PENDING", "MANUAL"]) | (
-        (pl.col("refund_state") == "REQUESTED") & pl.col("refund_sent")
-    )
-    return left if effect is Effect.RETURN else left | under_way
-
-
-def _paired(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
-    place = pl.int_range(pl.len()).over("payment_id", "amount").alias("_place")
-    free = (
-        refunds.sort("refund_at", "refund_id", nulls_last=True)
-        .select(
-            pl.col("refund_payment_id").alias("payment_id"),
-            pl.col("refund_amount").alias("amount"),
-            pl.col("refund_id").alias("_found"),
-        )
-        .with_columns(place)
-    )
-    return (
-        lines.sort("booked_at", "line")
-        .with_columns(place)
-        .join(free, on=["payment_id", "amount", "_place"], how="left")
-        .with_columns(pl.coalesce("refund_id", "_found").alias("refund_id"))
-        .drop("_place", "_found")
-    )
-
-
-def cancelled() -> pl.Expr:
-    """Lines that name no refund, of money that left and came back without one of ours: nothing is left of it."""
-    unnamed = pl.col("by_amount") & pl.col("refund_id").is_null() & pl.col("payment_id").is_not_null()
-    left, back = unnamed & (pl.col("state") == "SUCCEEDED"), unnamed & (pl.col("state") == "RETURNED")
-    same = ("payment_id", "amount")
-    pairs = pl.min_horizontal(left.sum().over(same), back.sum().over(same))
-    return (left & (left.cum_sum().over(same) <= pairs)) | (back & (back.cum_sum().over(same) <= pairs))
-
-
-def key() -> pl.Expr:
-    """What names a refund's money in a report: our reference, else the PSE's."""
-    return pl.coalesce("reference", "pse_refund_reference")
 
 
 def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """The matched lines with `effect`, given what other valid reports have settled already."""
-    # Lines that name no refund have other names for its leaving and its return: both are known by our refund.
-    ours = settled.filter(pl.col("settled_refund_id").is_not_null())
-    both = pl.concat([settled, ours.with_columns(pl.col("settled_refund_id").alias("settled_reference"))])
-    wide = both.with_columns(pl.lit(True).alias("_yes")).pivot(
-        on="settled_effect",
-        on_columns=[effect.value for effect in Effect],
-        index=["settled_payment_id", "settled_reference"],
-        values="_yes",
-        aggregate_function="first",
+    """The matched lines with `effect`, given what other valid reports have settled already.
+
+    `again`: the report has told the same before, so the line does nothing.
+    """
+    by_name = matched.with_columns(name=nameless.name_of_line()).join(
+        _had_by(settled, "name", ["payment_id", "name"]), on=["payment_id", "name"], how="left", nulls_equal=True
     )
-    known = wide.rename({effect.value: f"_{effect}" for effect in Effect})
-    by_amount = pl.col("by_amount") & pl.col("refund_id").is_not_null()
-    joined = (
-        matched.with_columns(pl.when(by_amount).then(pl.col("refund_id")).otherwise(key()).alias("_key"))
-        .join(
-            known,
-            left_on=["payment_id", "_key"],
-            right_on=["settled_payment_id", "settled_reference"],
-            how="left",
-            nulls_equal=True,
-        )
-        .sort("line")
-    )
+    # A refund may have another name in another report.
+    joined = by_name.join(_had_by(settled, "refund", ["refund_id"]), on="refund_id", how="left").sort("line")
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
-    told = pl.when(cancelled()).then(pl.lit(Effect.NONE.value)).otherwise(_effect()).alias("effect")
-    made = joined.with_columns(here).with_columns(told).with_columns(_once().alias("effect"))
-    return made.drop("_here", "_key", *(f"_{effect}" for effect in Effect))
+    made = joined.with_columns(here).with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
+    once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
+    dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
+    return made.with_columns(once.alias("effect")).drop("_here", "name", *dropped)
 
 
-def _once() -> pl.Expr:
-    """The effect, for the first line of a report that has it: a payment captured in parts has a line for each part, and
-    what more of them came to is for a person to see in the amounts.
-    """
+def _had_by(settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
+    """Which effects other reports have, per key: a column for each."""
+    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
+    return settled.drop_nulls(index).group_by(index).agg(had)
+
+
+def _again() -> pl.Expr:
+    """Whether the report has a line of the same refund, or under the same name, with the same effect before."""
     effect, number = pl.col("effect"), pl.int_range(pl.len())
-    capture = (effect == Effect.CAPTURE.value) & (number.over("payment_id", "effect") > 0)
-    settles = effect.is_in([Effect.REFUND.value, Effect.RETURN.value]) & pl.col("refund_id").is_not_null()
-    again = capture | (settles & (number.over("refund_id", "effect") > 0))
-    return pl.when(again).then(pl.lit(Effect.NONE.value)).otherwise(effect)
+    settles = effect.is_in([one.value for one in Effect if one not in (Effect.NONE, Effect.CAPTURE)])
+    ours = pl.col("refund_id").is_not_null() & (number.over("refund_id", "effect") > 0)
+    named = pl.col("name").is_not_null() & (number.over("payment_id", "name", "effect") > 0)
+    nobodys = pl.col("nameless") == Effect.NONE.value
+    repeated = nobodys & (number.over("type", "payment_id", "name", "state") > 0)
+    return (settles & (ours | named)) | repeated | pl.col("capture_again").fill_null(value=False)
 
 
 def _had(effect: Effect) -> pl.Expr:
-    return pl.col(f"_{effect}").fill_null(False)
+    return pl.col(f"_name_{effect}").fill_null(value=False) | pl.col(f"_refund_{effect}").fill_null(value=False)
 
 
 def _effect() -> pl.Expr:
     """A table, read from the top: the first condition that holds names the effect."""
     known = pl.col("payment_id").is_not_null()
-    capture = pl.col("type") == "CAPTURE"
     left = pl.col("state") == "SUCCEEDED"
     back = pl.col("state").is_in(["FAILED", "RETURNED"])
     returned = pl.col("state") == "RETURNED"
     refund = pl.col("type") == "REFUND"
-    ours = pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])
-    rows = [
-        (capture & known & left & ~_had(Effect.CAPTURE), Effect.CAPTURE),
+    # What a person paid from the bank never left the PSE: if a line says so, other money did.
+    ours = (pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"]) & ~pl.col("refund_by_bank")).fill_null(value=False)
+    rows: list[tuple[pl.Expr, Effect | pl.Expr]] = [
+        (pl.col("capture").is_not_null(), pl.col("capture")),
         (~refund | ~known, Effect.NONE),
+        (pl.col("nameless").is_not_null(), pl.col("nameless")),
         (left & ours & ~_had(Effect.REFUND), Effect.REFUND),
-        (left & ~ours.fill_null(False) & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),
+        (left & ~ours & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),
         (back & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
         (returned & ours & pl.col("_here") & ~_had(Effect.RETURN), Effect.RETURN),
         (back & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
     ]
     chosen: pl.Expr = pl.lit(Effect.NONE.value)
     for condition, effect in reversed(rows):
-        chosen = pl.when(condition).then(pl.lit(effect.value)).otherwise(chosen)
+        chosen = (
+            pl.when(condition).then(effect if isinstance(effect, pl.Expr) else pl.lit(effect.value)).otherwise(chosen)
+        )
     return chosen

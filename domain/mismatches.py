@@ -1,7 +1,7 @@
 """What the lines of a report say that the books do not, as findings. Pure: it reads lines and writes nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import polars as pl
@@ -30,30 +30,94 @@ def of_status(connection: Connection, run: ReconciliationRun, line: Line) -> Fou
 
 
 def of_amounts(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
-    """Captures and refunds that the report has with another amount."""
-    amount, effect = pl.col("amount"), pl.col("effect")
-    refunds = lines.filter((effect == Effect.REFUND.value) & (amount != pl.col("refund_amount")))
-    captures = lines.filter((effect == Effect.CAPTURE.value) & (amount != pl.col("payment_captured")))
+    """Refunds that the report has with another amount, and payments of which reports tell another sum of captures."""
+    refunds = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") != pl.col("refund_amount")))
+    payments = lines.filter(pl.col("capture_told") != pl.col("payment_captured")).unique("payment_id", keep="first")
     return [
-        *(_amount(connection, run, line, "payment") for line in captures.iter_rows(named=True)),
+        *(_amount(connection, run, line, "payment") for line in payments.sort("line").iter_rows(named=True)),
         *(_amount(connection, run, line, "refund") for line in refunds.iter_rows(named=True)),
     ]
 
 
 def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: str) -> Found:
     known = line["payment_captured"] if noun == "payment" else line["refund_amount"]
+    told = line["capture_told"] if noun == "payment" else line["amount"]
     name = line["payment_reference"] if noun == "payment" else line["refund_reference"]
-    said, ours = Money(line["amount"], line["currency"]), Money(known, line["currency"])
+    said, ours = Money(told, line["currency"]), Money(known, line["currency"])
     return _found(
         FindingKind.AMOUNT_MISMATCH,
         connection,
         run,
         line,
         fingerprint=f"amount/{line[f'{noun}_id']}",
-        amount=abs(line["amount"] - known),
+        amount=abs(told - known),
         explanation=f"The report says {said} for {noun} {name}, our books say {ours}.",
-        detail={"report": line["amount"], "ledger": known},
+        detail={"report": told, "ledger": known},
     )
+
+
+def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Lines that tell once more what the same report has told before."""
+    return [
+        _found(
+            FindingKind.DUPLICATE_LINE,
+            connection,
+            run,
+            line,
+            fingerprint=f"duplicate/{line['payment_id']}/{line['type']}/{line['state']}/{_name(line)}",
+            amount=line["amount"],
+            explanation=(
+                f"The report tells of {Money(line['amount'], line['currency'])}, a {line['type'].lower()} "
+                f"({_name(line)}), more than once; it was counted once."
+            ),
+            detail={"line": line["line"], "reference": _name(line)},
+        )
+        for line in lines.filter("again").iter_rows(named=True)
+    ]
+
+
+def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Money that came back, and of which it is not known what it was."""
+    return [
+        _found(
+            FindingKind.UNCLEAR_LINE,
+            connection,
+            run,
+            line,
+            fingerprint=_of_unclear(line),
+            amount=line["amount"],
+            explanation=(
+                f"{Money(line['amount'], line['currency'])} of payment {line['payment_reference'] or _name(line)} came "
+                f"back without a name, and {_UNCLEAR[line['unclear']]}."
+            ),
+            detail={"reference": _name(line)},
+        )
+        for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)
+    ]
+
+
+def agreed(lines: pl.DataFrame) -> Sequence[str]:
+    """Fingerprints of amounts that agree now, and of money that came back and is clear now."""
+    whole = lines.filter(pl.col("capture_told") == pl.col("payment_captured"))["payment_id"].unique()
+    back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
+    clear = {_of_unclear({**line, "unclear": one}) for line in back.iter_rows(named=True) for one in _UNCLEAR}
+    still = {_of_unclear(line) for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)}
+    return [*(f"amount/{payment_id}" for payment_id in whole), *sorted(clear - still)]
+
+
+_UNCLEAR: Final = {"SEVERAL": "several refunds can be it", "NOTHING": "nothing is known that had left"}
+
+
+def _of_unclear(line: Line) -> str:
+    # What waits for the report of its leaving is one of its amount; what several can have is this very line.
+    return f"unclear/{line['payment_id']}/{line['amount'] if line['unclear'] == 'NOTHING' else _name(line)}"
+
+
+def _name(line: Line) -> str:
+    name: str = (
+        line["reference"] or line["pse_refund_reference"] or f"{line['amount']}/{line['booked_at']:%Y%m%d%H%M%S}"
+    )
+    return name
 
 
 def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:

@@ -28,7 +28,7 @@ class News:
 
 async def lock(refund_id: UUID) -> Refund:
     """The refund, its row locked until the caller's transaction ends."""
-    return await Refund.filter(id=refund_id).select_for_update().get()
+    return await Refund.filter(id=refund_id).select_for_update(no_key=True).get()
 
 
 async def move(
@@ -117,7 +117,7 @@ async def _store(refund: Refund, to: State, news: News, due_in: float | None, ke
     failed = to in (State.FAILED, State.RETURNED)
     await rows(
         "UPDATE refunds SET state = $2::varchar, asks = 0, "
-        "  due_at = CASE WHEN $8::bool AND $3::float8 IS NULL AND due_at <= now() THEN due_at "
+        "  due_at = CASE WHEN $8::bool AND due_at <= now() THEN due_at "
         "    ELSE now() + make_interval(secs => $3::float8) END, "
         "  unsent = CASE WHEN $2::varchar IN ('REQUESTED', 'SUBMITTED') THEN unsent ELSE 0 END, "
         "  doubt_since = NULL, needs_person_since = NULL, expires_at = NULL, reminded_at = NULL, "

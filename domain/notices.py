@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, findings, reconciliation, schedules, taken
-from domain.connections import credentials_of, zone_of
+from domain import bell, calls, due, findings, nights, reconciliation, schedules, taken
+from domain.connections import credentials_of, nothing_at_stake, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
@@ -48,7 +48,7 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     The same body again is counted, not stored. Of one that is not authentic only the number is kept.
     Raises BadSignature.
     """
-    connection = await Connection.get_or_none(id=connection_id, enabled=True)
+    connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
     if connection is None:
         return None
     try:
@@ -58,12 +58,15 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
         raise
     crash_here("notice.verified")
     (row,) = await rows(
-        # A notice that proves nothing by itself may be the same bytes for other news: it is applied each time it comes.
+        # A notice that proves nothing by itself may be the same bytes for other news: it is applied each time it comes
+        # (`done` sees what came while it was applied). One whose schedule has ended has another chance.
         "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
         "  due_at, tries) VALUES ($1, $2, $3, $4, $5::jsonb, $6, now(), 1, now(), 0) "
         "ON CONFLICT (connection_id, digest) DO UPDATE SET times_received = notices.times_received + 1, "
-        "  due_at = CASE WHEN $7 AND notices.applied_at IS NOT NULL THEN now() ELSE notices.due_at END, "
-        "  tries = CASE WHEN $7 AND notices.applied_at IS NOT NULL THEN 0 ELSE notices.tries END, "
+        "  due_at = CASE WHEN notices.due_at IS NULL AND ($7 OR notices.applied_at IS NULL) THEN now() "
+        "    ELSE notices.due_at END, "
+        "  tries = CASE WHEN notices.due_at IS NULL AND ($7 OR notices.applied_at IS NULL) THEN 0 "
+        "    ELSE notices.tries END, "
         "  applied_at = CASE WHEN $7 THEN NULL ELSE notices.applied_at END RETURNING id",
         uuid4(),
         connection.id,
@@ -85,6 +88,10 @@ def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:
         told = connector(connection.pse).read_webhook(request)
     except BadNotice:
         return False
+    return _proves_nothing(told)
+
+
+def _proves_nothing(told: Sequence[Told]) -> bool:
     return any(isinstance(one, TellsOfRefund) and one.outcome is None for one in told)
 
 
@@ -138,9 +145,10 @@ async def announce(connection: Connection, told: Announced) -> None:
         connection.id,
         told.report[:200],
     )
-    if made:
-        today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
-        await bell.ring(reconciliation.JOB, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
+    if not made:
+        await nights.announced_again(connection.id, told.report)
+    today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
+    await bell.ring(reconciliation.JOB, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
 
 
 async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
@@ -170,7 +178,7 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
         refund.id,
     )
     if told.outcome is not None:
-        outcome = _checked(refund, told.outcome, told.amount)
+        outcome = _checked(refund, told.outcome, told.amount, "The webhook tells of")
         await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
     await rows(
@@ -178,36 +186,49 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
     )
 
 
-def _checked(refund: Refund, outcome: Outcome, amount: Money | None) -> Outcome:
+def _checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
     ours = Money(refund.amount, refund.currency)
     if amount is None or amount == ours:
         return outcome
-    said = f"The webhook tells of {amount} for a refund of {ours}."
+    said = f"{what} {amount} for a refund of {ours}."
     return InDoubt("ECHO_MISMATCH", said, needs_person=True)
 
 
-async def done(notice: Notice, result: str) -> None:
-    """The notice is applied: it will not be looked at again."""
-    await rows(
-        "UPDATE notices SET applied_at = now(), due_at = NULL, result = $2 WHERE id = $1 AND applied_at IS NULL "
-        "RETURNING id",
+async def done(claimed: Claimed, result: str) -> None:
+    """The notice is applied: it will not be looked at again, unless it came again while it was applied."""
+    notice = claimed.notice
+    (row,) = await rows(
+        "UPDATE notices SET applied_at = CASE WHEN $4 AND times_received > $3 THEN NULL ELSE now() END, "
+        "  due_at = CASE WHEN $4 AND times_received > $3 THEN now() END, "
+        "  tries = CASE WHEN $4 AND times_received > $3 THEN 0 ELSE tries END, "
+        "  result = $2, waits_for = NULL WHERE id = $1 RETURNING due_at IS NOT NULL AS again",
         notice.id,
         result[:500],
+        notice.times_received,
+        _proves_nothing(claimed.told),
     )
+    if row["again"]:
+        await bell.ring(JOB, notice.id)
 
 
-async def try_later(notice: Notice, connection: Connection, why: str) -> None:
+async def try_later(claimed: Claimed, why: str) -> None:
     """Not applicable yet; at the schedule's end a person is called and the notice stays as it is."""
-    tries = notice.tries
-    ended = schedules.NOTICE.ended(tries)
+    notice, connection = claimed.notice, claimed.connection
+    names = _names_of(claimed.told)
+    ended = schedules.NOTICE.ended(notice.tries) and not await Payment.exists(
+        connection_id=connection.id, pse_reference__in=names
+    )
     async with transaction():
         await rows(
-            "UPDATE notices SET due_at = CASE WHEN $3 THEN NULL ELSE now() + make_interval(secs => $2::float8) END, "
-            "  result = $4 WHERE id = $1 AND applied_at IS NULL RETURNING id",
+            "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
+            "  WHEN $3 THEN NULL ELSE now() + make_interval(secs => $2::float8) END "
+            "WHERE id = $1 AND applied_at IS NULL RETURNING id",
             notice.id,
-            schedules.NOTICE.delay(tries),
+            schedules.NOTICE.delay(notice.tries),
             ended,
             why[:500],
+            json.dumps(names),
+            notice.times_received,
         )
         if ended:
             await findings.open_finding(
@@ -216,11 +237,30 @@ async def try_later(notice: Notice, connection: Connection, why: str) -> None:
                     merchant_id=connection.merchant_id,
                     connection_id=connection.id,
                     fingerprint=f"notice/{notice.id}",
-                    amount=Money(0, "BRL"),
+                    amount=await nothing_at_stake(connection),
                     explanation=f"A webhook of {notice.received_at:%Y-%m-%d %H:%M} UTC could not be applied: {why}",
                     detail={"notice": str(notice.id)},
                 )
             )
+
+
+def _names_of(told: Sequence[Told]) -> list[str]:
+    named = [(one.payment_reference, one.payment_alias) for one in told if isinstance(one, TellsOfRefund)]
+    return sorted({name for names in named for name in names if name is not None})
+
+
+async def revive_for(connection_id: UUID, names: Sequence[str]) -> list[UUID]:
+    """Have the notices looked at again, and now, that wait for a payment of one of these names; their ids.
+
+    Inside the transaction that registers the payment; ring for them after it.
+    """
+    revived = await rows(
+        "UPDATE notices SET due_at = now(), tries = 0 WHERE connection_id = $1 AND applied_at IS NULL "
+        "AND waits_for ?| $2::text[] RETURNING id",
+        connection_id,
+        list(names),
+    )
+    return [row["id"] for row in revived]
 
 
 async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | None:
@@ -262,8 +302,9 @@ async def _make_doubtful_due(payment: Payment) -> bool:
     connection = await Connection.get(id=payment.connection_id)
     if capability(connection.pse, payment.method).look_up is not LookUp.BY_LISTING:
         return False
+    which = f"payment_id = $1 AND {due.MAY_ARRIVE}"
     doubtful = await rows(
-        "UPDATE refunds SET due_at = least(due_at, now()) WHERE payment_id = $1 AND state = 'SUBMITTED' RETURNING id",
+        f"UPDATE refunds r SET due_at = least(due_at, now()) WHERE {which} RETURNING id",  # noqa: S608 - ours
         payment.id,
     )
     for row in doubtful:
@@ -277,6 +318,7 @@ async def _take_in(refund: Refund, known: KnownRefund, cause: Cause) -> None:
         outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
     if isinstance(outcome, Succeeded) and known.settled_at is not None:
         outcome = replace(outcome, at=known.settled_at)
+    outcome = _checked(refund, outcome, known.amount, "The PSE lists")
     await record(refund.id, outcome, Source(Door.NOTICE), cause)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import idempotency, ledger, secrets
+from domain import bell, idempotency, ledger, notices, secrets
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -69,6 +69,7 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
     """
     _check(new)
     payment_id = uuid4()
+    revived: list[UUID] = []
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
         if stored is not None:
@@ -82,6 +83,8 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
         }
         if not await _insert(payment_id, connection, store, new, values, cause):
             payment_id = await _complete(connection, new, secret, values["customer_digest"], cause)
+        revived = await notices.revive_for(connection.id, [new.pse_reference])
+    await _ring(revived)
     return Registered(await Payment.get(id=payment_id), replayed=False)
 
 
@@ -94,6 +97,7 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
     by_key = {store.payee_key: store for store in stores if store.payee_key}
     default = next(store for store in stores if store.id == connection.default_store_id)
     made: list[UUID] = []
+    revived: list[UUID] = []
     for payment in listed:
         store = by_key.get(payment.payee_key or "", default)
         new = NewPayment(
@@ -109,7 +113,14 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
         async with transaction():
             if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
                 made.append(payment_id)
+                revived += await notices.revive_for(connection.id, [new.pse_reference])
+    await _ring(revived)
     return made
+
+
+async def _ring(revived: Sequence[UUID]) -> None:
+    for notice_id in revived:
+        await bell.ring(notices.JOB, notice_id)
 
 
 async def _complete(connection: Connection, new: NewPayment, secret: bytes, digest: Any, cause: Cause) -> UUID:
@@ -118,7 +129,7 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
     query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference)
-    known = await query.select_for_update().get()
+    known = await query.select_for_update(no_key=True).get()
     same = (known.captured, known.currency, known.method) == (
         new.amount.minor_units,
         new.amount.currency,

@@ -4,23 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import polars as pl
+import structlog
 
-from domain import findings, mismatches, seals, settlements, taken
+from domain import bell, due, findings, mismatches, nights, seals, settlements, taken
 from domain.connections import zone_of
 from domain.crash import crash_here
-from domain.database import rows, transaction
+from domain.database import rows, transaction, unavailable
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
-from domain.matching import Effect, cancelled, match, with_effects
+from domain.matching import Effect, match, with_effects
 from domain.models import Connection, Payment, ReconciliationRun
 from domain.money import Money
+from domain.nights import Failed
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
     Accepted,
+    BadAnswer,
     Declined,
     KnownRefund,
     Outcome,
@@ -32,26 +35,21 @@ from domain.record import Door, Source, record
 
 ACTOR: Final = "reconciliation"
 JOB: Final = "reconcile"
-_FETCHED_MAX: Final = 100
 _UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
 _ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")
+_log = structlog.get_logger()
+begin, fail = nights.begin, nights.fail
 
 
-async def period_of(connection: Connection, business_date: date) -> Period:
-    """The business date from local midnight to midnight in the merchant's zone, in UTC, and what its reports need."""
+async def period_of(connection: Connection, business_date: date, run: ReconciliationRun | None = None) -> Period:
+    """The business date from local midnight to midnight in the merchant's zone, in UTC, and what its reports need.
+
+    `run`: the one that asks; what another has failed to fetch a moment ago is not its business.
+    """
     zone = await zone_of(connection)
     start = datetime.combine(business_date, time.min, zone)
     end = datetime.combine(business_date + timedelta(days=1), time.min, zone)
-    fetched = await rows(
-        "SELECT name FROM reports WHERE connection_id = $1 AND superseded_at IS NULL ORDER BY created_at DESC LIMIT $2",
-        connection.id,
-        _FETCHED_MAX,
-    )
-    announced = await rows(
-        "SELECT a.name FROM announced_reports a WHERE a.connection_id = $1 AND NOT EXISTS (SELECT 1 FROM reports r "
-        "  WHERE r.connection_id = $1 AND r.name = a.name AND r.created_at >= a.announced_at) ORDER BY a.id",
-        connection.id,
-    )
+    wanted = await nights.wanted_reports(connection.id, run)
     return Period(
         base_url=connection.base_url,
         start=start.astimezone(UTC),
@@ -59,52 +57,53 @@ async def period_of(connection: Connection, business_date: date) -> Period:
         zone=zone.key,
         client_id=connection.client_id,
         report_url=connection.report_url,
-        announced=tuple(row["name"] for row in announced),
-        fetched=tuple(row["name"] for row in fetched),
-    )
-
-
-async def begin(connection: Connection, business_date: date) -> ReconciliationRun:
-    """The run of that date, marked as running; its row is there even if nothing else comes of it."""
-    await rows(
-        "INSERT INTO reconciliation_runs (id, merchant_id, connection_id, business_date, state, manifest, times, "
-        "  created_at) VALUES ($1, $2, $3, $4, 'RUNNING', '{}'::jsonb, 1, now()) "
-        "ON CONFLICT (connection_id, business_date) DO UPDATE SET state = 'RUNNING', error = NULL, "
-        "  finished_at = NULL, times = reconciliation_runs.times + 1 RETURNING id",
-        uuid4(),
-        connection.merchant_id,
-        connection.id,
-        business_date,
-    )
-    return await ReconciliationRun.get(connection_id=connection.id, business_date=business_date)
-
-
-async def fail(run: ReconciliationRun, error: str) -> None:
-    """The run could not be done; it says why and can be repeated."""
-    await rows(
-        "UPDATE reconciliation_runs SET state = 'FAILED', error = $2, finished_at = now() WHERE id = $1 RETURNING id",
-        run.id,
-        error[:500],
+        announced=wanted.announced,
+        fetched=wanted.known,
     )
 
 
 async def reconcile(
-    connection: Connection, run: ReconciliationRun, files: Sequence[ReportFile], fetched_at: datetime | None = None
+    connection: Connection,
+    run: ReconciliationRun,
+    files: Sequence[ReportFile],
+    fetched_at: datetime | None = None,
+    failed: Sequence[Failed] = (),
 ) -> None:
     """Match a date's reports with the books. Safe to repeat: the same report changes nothing the second time.
 
-    Every file is read before anything is entered, so one that cannot be used leaves nothing half-imported.
-    `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them. Raises BadReport.
+    Each report is entered whole or not at all, and one that cannot be used holds up no other: then the run ends as
+    FAILED and says why, and is repeated. `failed`: those that could not be fetched. `fetched_at` (UTC): from when the
+    reports are; what succeeded after it cannot be in them.
     """
-    period = await period_of(connection, run.business_date)
-    wire = connector(connection.pse)
-    read = [(file, wire.read_report(file, period)) for file in files]
-    whole = [(file, report.lines.collect(), report.completeness) for file, report in read]
-    manifests = [await _reconcile(connection, run, file, lines, proof) for file, lines, proof in whole]
+    at = fetched_at or datetime.now(UTC)
+    outcomes = [await nights.report_failed(run, one, at) for one in failed]
+    async with nights.one_at_a_time(connection):
+        outcomes += [await _outcome_of(connection, run, file, at) for file in files]
+    wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
+    manifest = await _manifest(connection, outcomes)
+    if wrong:
+        await nights.fail(run, "; ".join(wrong), manifest)
+        return
+    await _flag_missing(connection, run, at)
     async with transaction():
-        await _flag_missing(connection, run, fetched_at or datetime.now(UTC))
-        await _complete(run, await _manifest(connection, manifests))
+        await nights.complete(run, manifest)
         crash_here("reconcile.before_completed")
+
+
+async def _outcome_of(connection: Connection, run: ReconciliationRun, file: ReportFile, at: datetime) -> dict[str, Any]:
+    """What became of one report, as the manifest has it."""
+    try:
+        report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
+        entered = await _reconcile(connection, run, file, report.lines.collect(), report.completeness)
+    except BadAnswer as error:
+        return await nights.report_failed(run, Failed(file.name, str(error)), at)
+    except Exception as error:
+        if unavailable(error):
+            raise
+        _log.exception("reconciliation.report_failed", connection=connection.name, report=file.name)
+        return await nights.report_failed(run, Failed(file.name, nights.unexpected(error)), at)
+    await nights.report_fetched(run, file.name, at)
+    return entered
 
 
 async def _reconcile(
@@ -122,9 +121,10 @@ async def _reconcile(
         report = await settlements.valid_report(connection, file.name)
         if report is None or not await settlements.same_as_stored(report, file, effects):
             await settlements.store(connection, run.business_date, file, effects, request_id)
-        await _flag(connection, run, effects)
         crash_here("reconcile.before_commit")
     crash_here("reconcile.committed")
+    # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
+    await _flag(connection, run, effects)
     return _manifest_of(file, effects, proof)
 
 
@@ -137,7 +137,8 @@ async def _match_and_settled(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     ours, refunds = await settlements.books_for(connection, lines)
     settled = await settlements.settled_elsewhere(connection, file.name, ours)
-    return match(lines, ours, refunds, settled), settled
+    suspense = await settlements.suspense_of(connection, ours)
+    return match(lines, ours, refunds, settled, suspense), settled
 
 
 async def _enter(
@@ -145,22 +146,44 @@ async def _enter(
 ) -> None:
     """What the books do not know goes through the one door, line by line: only what differs, not the report."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
-    turn = pl.int_range(1, pl.len() + 1).over("by_amount", "state", "payment_id", "amount").alias("turn")
-    for row in refund_lines.filter(cancelled() & (pl.col("state") == "SUCCEEDED")).iter_rows(named=True):
-        # An earlier form of the report may have told only that it left.
-        gone = replace(_known(row), outcome=Declined("RETURNED", "The report says that the money came back."))
-        await taken.book(await Payment.get(id=row["payment_id"]), gone, FindingKind.MISSING_IN_LEDGER, cause)
-    unknown = refund_lines.filter(pl.col("refund_id").is_null() & ~cancelled())
-    for row in unknown.with_columns(turn).iter_rows(named=True):
-        payment = await Payment.get(id=row["payment_id"])
-        if row["by_amount"]:
-            await taken.from_line(payment, _known(row), file.name, row["turn"], cause)
-        else:
-            await taken.book(payment, _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+    unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
+    for row in unknown.iter_rows(named=True):
+        await taken.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+    await _enter_nameless(file, refund_lines, cause)
+    for row in refund_lines.filter(pl.col("refund_by_bank")).iter_rows(named=True):
+        # Our order had arrived after all, and a person has paid the customer from the bank.
+        known = replace(_known(row), reference=row["refund_reference"])
+        await taken.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
         if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
             await findings.open_finding(mismatches.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
+
+
+async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
+    """Lines that were given to no refund; refunds that may have one are asked about, after it is booked as taken."""
+    group, effect = ("payment_id", "amount"), pl.col("nameless")
+    out, back = effect == Effect.TAKEN.value, effect == Effect.TAKEN_BACK.value
+    ours = pl.col("refund_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
+    counted = refund_lines.with_columns(
+        turn=out.cum_sum().over(group).cast(pl.Int64) + pl.col("told_before"),
+        # What was booked as taken, and is not any more, came back.
+        rest=pl.col("told_before") + out.sum().over(group).cast(pl.Int64) - back.sum().over(group).cast(pl.Int64),
+        given=pl.col("refund_id").filter(ours).n_unique().over(group),
+    )
+    gone = pl.col("stays") & (effect == Effect.NONE.value)
+    for row in counted.filter(out | back | gone).iter_rows(named=True):
+        payment, known = await Payment.get(id=row["payment_id"]), _known(row)
+        if row["nameless"] == Effect.TAKEN.value:
+            await taken.from_line(payment, known, taken.Told(file.name, row["turn"], row["given"]), cause)
+        elif row["nameless"] == Effect.TAKEN_BACK.value:
+            await taken.back_from_line(payment, known, cause)
+        else:
+            await taken.gone_from_line(payment, known, row["rest"], cause)
+    asked = counted.filter(out | (pl.col("unclear") == "SEVERAL"))["asked"].explode().drop_nulls().unique().to_list()
+    await due.ask(asked)
+    for refund_id in asked:
+        await bell.ring("refund", refund_id)
 
 
 def _differs() -> pl.Expr:
@@ -172,7 +195,7 @@ def _differs() -> pl.Expr:
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
     # What was booked as taken for a refund that had ended is given back.
     back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
-    return pl.col("refund_id").is_not_null() & (paid | failed | pending | back)
+    return pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank") & (paid | failed | pending | back)
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:
@@ -209,17 +232,46 @@ async def _flag(connection: Connection, run: ReconciliationRun, effects: pl.Data
         *mismatches.of_amounts(connection, run, effects),
         *mismatches.unknown_payments(connection, run, effects),
         *mismatches.vat_reversals(connection, run, effects),
+        *await _registered_twice(connection, run, effects),
+        *mismatches.duplicates(connection, run, effects),
+        *mismatches.unclear(connection, run, effects),
     ]
-    for finding in found:
-        await findings.open_finding(finding)
+    await findings.open_findings(found)
     await _resolve_found_again(connection, effects)
+    await _resolve(connection, mismatches.agreed(effects), "The reports agree with the books.")
+
+
+async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
+    """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
+    named = effects.select("payment_reference", "payment_alias").drop_nulls().unique()
+    found = await rows(
+        "SELECT DISTINCT b.id, a.pse_reference AS one, b.pse_reference AS other, b.captured, b.currency "
+        "FROM unnest($2::text[], $3::text[]) AS t(one, other) "
+        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one "
+        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id",
+        connection.id,
+        named["payment_reference"].to_list(),
+        named["payment_alias"].to_list(),
+    )
+    return [
+        Found(
+            kind=FindingKind.AMOUNT_MISMATCH,
+            merchant_id=connection.merchant_id,
+            connection_id=connection.id,
+            run_id=run.id,
+            fingerprint=f"twice/{row['id']}",
+            amount=Money(row["captured"], row["currency"]),
+            explanation=f"{row['one']} and {row['other']} are one payment at the PSE, and both are registered.",
+            payment_id=row["id"],
+        )
+        for row in found
+    ]
 
 
 async def _flag_missing(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> None:
     lag = connector(connection.pse).report_lag_days
     if lag is not None:
-        for finding in await _missing_in_report(connection, run, fetched_at, lag):
-            await findings.open_finding(finding)
+        await findings.open_findings(await _missing_in_report(connection, run, fetched_at, lag))
     await rows(
         "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3 RETURNING id",
         run.id,
@@ -269,11 +321,16 @@ async def _missing_in_report(
 
 async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:
     proven = effects.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
+    await _resolve(connection, [f"missing/{refund_id}" for refund_id in proven], "A report proves the refund.")
+
+
+async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
     await rows(
-        "UPDATE findings SET resolved_at = now(), resolution = 'A report proves the refund.' "
+        "UPDATE findings SET resolved_at = now(), resolution = $3 "
         "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL RETURNING id",
         connection.merchant_id,
-        [f"missing/{refund_id}" for refund_id in proven],
+        list(fingerprints),
+        resolution,
     )
 
 
@@ -293,17 +350,13 @@ def _manifest_of(file: ReportFile, effects: pl.DataFrame, proof: str | None) -> 
 async def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
     wire = connector(connection.pse)
     nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
+    entered = [file for file in files if "failed" not in file]
     return {
         "files": list(files),
-        "completeness": nothing if not files else "; ".join(sorted({file["completeness"] for file in files})),
-        "matched_refunds": sum(file["matched_refunds"] for file in files),
-        "unmatched_refunds": sum(file["unmatched_refunds"] for file in files),
+        "completeness": nothing if not files else "; ".join(sorted({file["completeness"] for file in entered})),
+        "matched_refunds": sum(file["matched_refunds"] for file in entered),
+        "unmatched_refunds": sum(file["unmatched_refunds"] for file in entered),
         # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
         "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
     }
-
-
-async def _complete(run: ReconciliationRun, manifest: dict[str, Any]) -> None:
-    run.state, run.manifest, run.finished_at = "COMPLETED", manifest, datetime.now(UTC)
-    await run.save(update_fields=["state", "manifest", "finished_at"])

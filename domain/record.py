@@ -14,6 +14,7 @@ from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.lifecycle import (
+    AT_THE_PSE,
     SETTLED_FOR_NOW,
     Agrees,
     AskAgain,
@@ -25,7 +26,7 @@ from domain.lifecycle import (
 )
 from domain.models import Connection, Payment, Refund
 from domain.moves import News, lock, move
-from domain.pse.capabilities import Capability
+from domain.pse.capabilities import Capability, LookUp
 from domain.pse.registry import capability
 from domain.pse.vocabulary import (
     Accepted,
@@ -95,11 +96,47 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
-    recorded = await _take_in(refund, await _weighed(refund, outcome, source), source, cause)
+    before = refund.state
+    outcome = await _weighed(refund, await _named(refund, outcome), source)
+    if isinstance(outcome, Unsent) and source.asked_at is not None:
+        await rows(
+            "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1 RETURNING id",
+            refund.id,
+            source.asked_at,
+        )
+    recorded = await _take_in(refund, outcome, source, cause)
     reference = getattr(outcome, "pse_refund_reference", None)
+    given = False
     if reference is not None and reference != refund.pse_refund_reference:
-        await taken.give_to(refund, reference, cause)
+        given = await taken.give_to(refund, reference, cause)
+    left = before in AT_THE_PSE and recorded.state in (State.SUCCEEDED, State.RETURNED)
+    # A report gives its own line; what a person paid from the bank is no line's.
+    if left and not given and source.door is not Door.REPORT and not refund.paid_by_bank_transfer:
+        await taken.give_unnamed_to(refund, cause)
     return recorded
+
+
+async def holder_of_name(connection_id: UUID, pse_refund_reference: str, *, but: UUID) -> str | None:
+    """Our reference of the refund that has this name of the PSE already, if it is another one than `but`."""
+    found = await rows(
+        "SELECT reference FROM refunds WHERE connection_id = $1 AND pse_refund_reference = $2 AND id <> $3",
+        connection_id,
+        pse_refund_reference,
+        but,
+    )
+    return found[0]["reference"] if found else None
+
+
+async def _named(refund: Refund, outcome: Outcome) -> Outcome:
+    """The outcome, unless it comes under a name that another refund of ours has: whose it is, a person must say."""
+    name = getattr(outcome, "pse_refund_reference", None)
+    if name is None or name == refund.pse_refund_reference:
+        return outcome
+    holder = await holder_of_name(refund.connection_id, name, but=refund.id)
+    if holder is None:
+        return outcome
+    said = f"The PSE calls it {name}, which is the name of our refund {holder} already."
+    return InDoubt("NAME_OF_ANOTHER", said[:500], needs_person=True)
 
 
 async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:
@@ -137,8 +174,8 @@ async def _weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
 
 async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:
     found = await rows(
-        "SELECT number, ended_at, refusal, code, message, sent_at, now() AS now FROM attempts "
-        "WHERE refund_id = $1 ORDER BY number DESC LIMIT 1",
+        "SELECT number, ended_at, refusal, code, message FROM attempts WHERE refund_id = $1 "
+        "ORDER BY number DESC LIMIT 1",
         refund.id,
     )
     if not found or source.asked_at is None:
@@ -148,10 +185,14 @@ async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Out
     # The bytes left some time between the claim (sent_at) and the end of the attempt: the grace counts from its end.
     if last["number"] != source.attempt or last["ended_at"] is None:
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet, and the send has not ended.")
-    if source.asked_at < last["ended_at"] + able.look_up_grace:
+    sends = await due.sends_of(refund.id)
+    if source.asked_at < sends.known_by(able):
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
     if last["refusal"]:
         return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
+    why = sends.why_not_again(able, refund.pse_refund_reference)
+    if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
+        return InDoubt("UNKNOWN_AGAIN", f"The PSE does not know it. {why}", needs_person=True)
     return outcome
 
 
@@ -161,6 +202,13 @@ async def _capability(refund: Refund) -> Capability:
     return capability(connection.pse, payment.method)
 
 
+async def _can_be_asked(refund: Refund) -> bool:
+    """Whether the PSE can be asked about a refund that has ended: a listing without names tells only of doubt."""
+    able = await _capability(refund)
+    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    return able.can_ask(refund.pse_refund_reference) and not nameless
+
+
 async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     decision = decide(refund.state, outcome)
     match decision:
@@ -168,15 +216,19 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             return await _move(refund, state, outcome, source, cause)
         case Stay():
             return await _stay(refund, outcome, source, cause)
-        case AskAgain():
+        case AskAgain() if await _can_be_asked(refund):
             await due.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
-        case Contradiction() if source.door is Door.NOTICE and (await _capability(refund)).look_up:
+        case AskAgain():
+            await contradictions.open_unasked(refund, outcome, cause)
+        case Contradiction() if source.door is Door.NOTICE and await _can_be_asked(refund):
             # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
             await due.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
             await contradictions.book(refund, outcome, cause)
+        case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
+            await contradictions.open_unasked(refund, outcome, cause)
         case Agrees():
             await contradictions.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
@@ -223,7 +275,7 @@ async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
             return Recorded(refund.state, None)
         await _count_unsent(refund, code, message)
         due_in = schedules.UNSENT.delay(refund.unsent)
-        await due.postpone(refund_id, due_in)
+        await due.postpone(refund_id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
 
 
@@ -241,9 +293,10 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
     if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
         await _note_doubt(refund, outcome, cause)
     if isinstance(outcome, InDoubt) and outcome.needs_person:
-        await escalations.call_person(refund, cause, outcome.message)
+        await escalations.call_person(refund, cause, outcome.message, keep_rung=True)
         return Recorded(refund.state, schedules.ESCALATION_SECONDS)
-    if refund.state in (State.REQUESTED, State.MANUAL):
+    in_doubt = source.door is Door.LOOK_UP and isinstance(outcome, InDoubt)
+    if refund.state is State.MANUAL or (refund.state is State.REQUESTED and not in_doubt):
         # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
         due_in = _CALL_SECONDS if refund.state is State.REQUESTED else None
         await due.postpone(refund.id, due_in)
@@ -269,9 +322,10 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
         if refund.state is State.PENDING:
             await escalations.open_overdue(refund)
         else:
-            await escalations.call_person(refund, cause, "The PSE was asked for a day and gave no clear answer.")
+            said = "The PSE was asked for a day and gave no clear answer."
+            await escalations.call_person(refund, cause, said, keep_rung=True)
     due_in = schedule.delay(tries)
-    await due.postpone(refund.id, due_in)
+    await due.postpone(refund.id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
 
 

@@ -110,9 +110,9 @@ async def _request(
         if stored is not None:
             return Requested(await Refund.get(id=stored), replayed=True)
         crash_here("request.claimed")
-        payment = await _locked_payment(merchant_id, new.payment_id)
         if retry_of is not None:
-            await _check_retry(retry_of)
+            await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
+        payment = await _locked_payment(merchant_id, new.payment_id)
         amount = checked_amount(payment, new.amount)
         target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
         await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)
@@ -171,7 +171,8 @@ async def _after_insert(refund_id: UUID, target: _Target, cause: Cause, secret: 
 async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
     found = await rows(
         "SELECT p.*, c.pse, m.zone, now() AS now FROM payments p JOIN connections c ON c.id = p.connection_id "
-        "JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1 AND p.merchant_id = $2 FOR UPDATE OF p",
+        "JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1 AND p.merchant_id = $2 "
+        "FOR NO KEY UPDATE OF p",
         payment_id,
         merchant_id,
     )
@@ -181,8 +182,8 @@ async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]
 
 
 async def _check_retry(old: Refund) -> None:
-    # Under the payment's lock: two retries of one refund cannot both pass.
-    state = (await Refund.get(id=old.id)).state
+    # Under the old refund's lock: two retries of it cannot both pass.
+    state = old.state
     if state not in (State.FAILED, State.RETURNED, State.EXPIRED, State.CANCELED, State.REJECTED):
         raise InvalidState(
             "Only a refund that has ended without the money leaving can be retried; refresh it to learn where it is.",

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 MINUTE: Final = 60.0
@@ -34,10 +35,14 @@ PENDING: Final = Schedule((2, 5, 15, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 
 UNSENT: Final = Schedule((1, 2, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR), after_end=HOUR)
 # A webhook that could not be applied yet.
 NOTICE: Final = Schedule((1, 2, 5, 15, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY), after_end=DAY)
+# A night that failed, rung for by the hour: soon again, then ever more rarely, and never forgotten.
+NIGHT: Final = Schedule((40 * MINUTE, 40 * MINUTE, 40 * MINUTE, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR), after_end=DAY)
 # How often a refund looks whether its payment's other refund, which is in doubt, has come out.
 TURN_SECONDS: Final = 5.0
 # How long a refund waits for its destination or its approval, and how long before the end it is reminded of.
 WAITING_SECONDS: Final = 30 * DAY
 REMINDER_SECONDS: Final = 3 * DAY
+# How long a refund waits because its PSE is left alone, until a person is called.
+RESTING_FINDING: Final = timedelta(minutes=15)
 # How often a person is reminded of a doubt that only a person can end.
 ESCALATION_SECONDS: Final = DAY

@@ -22,6 +22,9 @@ from domain.ledger import Posting
 from domain.lifecycle import Entry
 from domain.matching import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, Effect
 from domain.models import Connection, Report
+from domain.nameless import SUSPENSE_SCHEMA
+from domain.pse.capabilities import LookUp
+from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 
 ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
@@ -82,27 +85,58 @@ async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.Dat
         "SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id, r.reference AS refund_reference, "
         "  r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state, r.amount AS refund_amount, "
         "  r.tax_amount AS refund_tax, coalesce(r.succeeded_at, r.created_at) AS refund_at, "
-        "  EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id) AS refund_sent FROM refunds r "
+        "  r.created_at AS refund_made, r.paid_by_bank_transfer AS refund_by_bank, "
+        "  EXISTS (SELECT 1 FROM attempts a WHERE a.refund_id = r.id "
+        "    AND coalesce(a.outcome, '') NOT IN ('UNSENT', 'DECLINED')) AS refund_sent, "
+        "  r.state <> 'MANUAL' AND (p.method = ANY($3) OR (p.method = ANY($4) AND r.pse_refund_reference IS NOT NULL)) "
+        "    AS refund_askable "
+        "FROM refunds r JOIN payments p ON p.id = r.payment_id "
         "WHERE r.connection_id = $1 AND r.payment_id = ANY($2::uuid[])",
         connection.id,
         [row["payment_id"] for row in payments],
+        _asked_by(connection, LookUp.BY_REFERENCE, LookUp.BY_LISTING),
+        _asked_by(connection, LookUp.BY_PSE_REFERENCE),
     )
     return pl.DataFrame(payments, schema=PAYMENT_SCHEMA), pl.DataFrame(refunds, schema=REFUND_SCHEMA)
 
 
+def _asked_by(connection: Connection, *ways: LookUp) -> list[str]:
+    """The methods whose refunds the PSE can be asked about in one of these ways."""
+    able = connector(connection.pse).capabilities
+    return [method.value for method, one in able.items() if one.look_up in ways]
+
+
 async def settled_elsewhere(connection: Connection, name: str, payments: pl.DataFrame) -> pl.DataFrame:
-    """What the other valid reports have settled of these payments of ours."""
+    """What the other valid reports have of these payments of ours, in domain/matching.SETTLED_SCHEMA."""
     found = await rows(
-        "SELECT l.payment_id::text AS settled_payment_id, coalesce(l.reference, l.pse_refund_reference) AS "
-        "  settled_reference, l.effect AS settled_effect, l.refund_id::text AS settled_refund_id "
+        "SELECT l.payment_id::text AS payment_id, coalesce(l.reference, l.pse_refund_reference) AS name, l.type, "
+        "  l.state, l.by_amount, l.amount, l.kind, l.booked_at, l.effect, l.refund_id::text AS refund_id "
         "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
-        "  AND l.effect <> 'NONE' AND l.payment_id = ANY($3::uuid[])",
+        "  AND (l.effect <> 'NONE' OR (l.by_amount AND l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED')) "
+        "    OR (l.type = 'CAPTURE' AND l.state = 'SUCCEEDED')) AND l.payment_id = ANY($3::uuid[])",
         connection.id,
         name,
         payments["payment_id"].to_list(),
     )
     return pl.DataFrame(found, schema=SETTLED_SCHEMA)
+
+
+async def suspense_of(connection: Connection, payments: pl.DataFrame) -> pl.DataFrame:
+    """What is booked as taken of these payments of ours, in domain/nameless.SUSPENSE_SCHEMA."""
+    found = await rows(
+        "SELECT e.payment_id::text AS payment_id, e.amount, "
+        "  sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)::bigint AS suspense_open, "
+        "  coalesce(array_agg(substr(e.cause, length(t.prefix) + 1)) FILTER (WHERE e.entry = 'TAKEN' "
+        "    AND starts_with(e.cause, t.prefix) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
+        "      WHERE o.cause = e.cause || '/ours')), '{}') AS suspense_names "
+        "FROM ledger_entries e JOIN payments p ON p.id = e.payment_id "
+        "CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t "
+        "WHERE p.connection_id = $1 AND p.id = ANY($2::uuid[]) AND e.entry IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1, 2",
+        connection.id,
+        payments["payment_id"].to_list(),
+    )
+    return pl.DataFrame(found, schema=SUSPENSE_SCHEMA)
 
 
 async def valid_report(connection: Connection, name: str) -> Report | None:
@@ -141,6 +175,8 @@ async def store(
     old = await valid_report(connection, file.name)
     report_id = uuid4()
     postings: list[Posting] = []
+    # Before the first row is written: from then on the sealer waits for this transaction.
+    content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
     if old is not None:
         await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
         voided = await _void("report_id = $1", [old.id])
@@ -151,10 +187,10 @@ async def store(
         connection_id=connection.id,
         business_date=business_date,
         name=file.name,
-        digest=digest_of(file),
+        digest=digest,
         content_type=file.content_type,
-        content=_packed(file),
-        totals=totals_of(lines),
+        content=content,
+        totals=totals,
     )
     await _copy(report, lines)
     postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
@@ -206,13 +242,24 @@ async def _void(condition: str, values: Sequence[Any]) -> list[Batch]:
 
 
 async def _void_orphaned_returns(connection: Connection) -> list[Batch]:
-    """A return is proven only while the refund that came back is: a revised report can take that away."""
+    """A return is proven only while what came back is: a revised report can take that away.
+
+    Money that names no refund is one of many of its amount: of it no more can have come back than left.
+    """
     return await _void(
-        "effect IN ('RETURN', 'TAKEN_BACK') AND report_id IN (SELECT id FROM reports WHERE connection_id = $1) "
+        "report_id IN (SELECT id FROM reports WHERE connection_id = $1) AND ("
+        "(effect IN ('RETURN', 'TAKEN_BACK') AND NOT (by_amount AND refund_id IS NULL) "
         "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
         "  AND (out.refund_id = settlement_lines.refund_id OR coalesce(out.reference, out.pse_refund_reference) = "
         "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference)) AND out.voided_at IS NULL "
-        "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)",
+        "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)) "
+        "OR id IN (SELECT b.id FROM (SELECT l.id, l.payment_id, l.amount, "
+        "      row_number() OVER (PARTITION BY l.payment_id, l.amount ORDER BY l.id) AS number "
+        "    FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 "
+        "      AND l.effect = 'TAKEN_BACK' AND l.by_amount AND l.refund_id IS NULL AND l.voided_at IS NULL) b "
+        "  WHERE b.number > (SELECT count(*) FROM settlement_lines out WHERE out.payment_id = b.payment_id "
+        "    AND out.amount = b.amount AND out.effect = 'TAKEN' AND out.by_amount AND out.refund_id IS NULL "
+        "    AND out.voided_at IS NULL)))",
         [connection.id],
     )
 

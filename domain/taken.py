@@ -6,6 +6,7 @@ of the same money, so of equal amounts as many are booked as the witness that te
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
@@ -17,7 +18,7 @@ from domain.idempotency import Cause
 from domain.ledger import Posting
 from domain.lifecycle import Entry
 from domain.models import Merchant, Payment, Refund
-from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
+from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Succeeded
 
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
 
@@ -31,49 +32,76 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
         return False
     name = _name(payment, known.reference)
     async with transaction():
-        await Payment.filter(id=payment.id).select_for_update().get()
+        await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
         if name in booked if out else (name not in booked or len(booked) > 1):
             return False
         if await _became_ours(payment, known.reference):
             return False
-        await _book(payment, known.amount.minor_units, name if out else f"{name}/back", out, cause)
+        amount = booked.get(name, known.amount.minor_units)
+        if not out and await _open(payment, amount) < 1:
+            return False  # a line that names no refund has told that it came back
+        await _book(payment, amount, name if out else f"{name}/back", out, cause)
         if out:
             await findings.open_finding(_finding(payment, known, kind, name))
     return True
 
 
-async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> None:
-    """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`.
+async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bool:
+    """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`; whether any was.
 
     A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Inside the
     caller's transaction; the night repeats the report's date (`told_of_ours`).
     """
-    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+    given = False
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
         name = _name(payment, told)
         booked = await _booked(name)
         if name in booked and len(booked) == 1:
             await _take_back_as_ours(payment, refund, name, booked[name], cause)
+            given = True
+    return given
 
 
 async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
-    """What a line without a refund's id told first: money of `refund`, which has just been booked under its own name.
+    """What a line without a refund's id told first: money of `refund`, whose own news has just proven that it left.
 
-    If the line was about other money after all, its report tells of one more than is booked, and that is booked then.
+    Only what was booked after it can have left. If the line was about other money after all, the refund's own line
+    tells of one more than is booked, and that is booked then. Inside the caller's transaction; the night repeats the
+    line's date (`told_of_ours`).
     """
-    payment = await Payment.filter(id=refund.payment_id).select_for_update().get()
+    payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+    prefix = _name(payment, BY_AMOUNT)
     found = await rows(
         "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
-        "  AND starts_with(t.cause, $3) AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
+        "  AND starts_with(t.cause, $3) AND t.booked_at >= (SELECT min(at) FROM ("
+        "    SELECT sent_at AS at FROM attempts WHERE refund_id = $4 AND coalesce(outcome, '') <> 'UNSENT' "
+        "    UNION ALL SELECT occurred_at FROM events WHERE refund_id = $4 AND state = 'MANUAL') sent) "
+        "  AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
         "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours'])) ORDER BY t.id LIMIT 1",
         payment.id,
         refund.amount,
-        _name(payment, BY_AMOUNT),
+        prefix,
+        refund.id,
     )
-    for row in found:
-        await _take_back_as_ours(payment, refund, row["cause"], refund.amount, cause)
+    if found and await _open(payment, refund.amount, prefix) > 0:
+        await _take_back_as_ours(payment, refund, found[0]["cause"], refund.amount, cause)
+
+
+async def _open(payment: Payment, amount: int, prefix: str = "") -> int:
+    """How often so much is booked as taken, under names of that beginning, and neither came back nor became ours."""
+    (booked,) = await rows(
+        "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
+        "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2 "
+        "  AND starts_with(cause, $3)",
+        payment.id,
+        amount,
+        prefix,
+    )
+    times: int = booked["times"]
+    return times
 
 
 async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount: int, cause: Cause) -> None:
@@ -83,19 +111,38 @@ async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount
 
 
 async def told_of_ours(connection_id: UUID) -> set[date]:
-    """The business dates whose reports told of a refund of ours before we knew its name: to be reconciled again."""
+    """The business dates whose reports told of a refund of ours before we knew it: to be reconciled again.
+
+    Its name was learned later, or its own news claimed a line without a name, or the report of its return was read
+    before that of its leaving.
+    """
     found = await rows(
         "SELECT DISTINCT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
-        "JOIN refunds f ON f.payment_id = l.payment_id AND f.pse_refund_reference = l.pse_refund_reference "
-        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL "
-        "  AND l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.voided_at IS NULL AND l.refund_id IS NULL",
+        "JOIN payments p ON p.id = l.payment_id JOIN refunds f ON f.payment_id = l.payment_id "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND ("
+        "  (l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.refund_id IS NULL "
+        "    AND f.pse_refund_reference = l.pse_refund_reference) "
+        "  OR (l.effect = 'TAKEN' AND l.refund_id IS NULL AND l.by_amount AND f.amount = l.amount "
+        "    AND f.state IN ('SUCCEEDED', 'RETURNED') AND NOT f.paid_by_bank_transfer "
+        "    AND EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = format('taken/%s/%s/%s%s/ours', "
+        "      p.connection_id, p.pse_reference, $2::text, coalesce(l.reference, l.pse_refund_reference))) "
+        "    AND NOT EXISTS (SELECT 1 FROM settlement_lines s "
+        "      WHERE s.refund_id = f.id AND s.effect = 'REFUND' AND s.voided_at IS NULL)) "
+        "  OR (l.effect = 'NONE' AND l.by_amount AND l.type = 'REFUND' AND l.state = 'RETURNED' "
+        "    AND f.amount = l.amount AND f.state = 'RETURNED' AND NOT f.paid_by_bank_transfer "
+        "    AND coalesce(l.refund_id, f.id) = f.id "
+        "    AND EXISTS (SELECT 1 FROM settlement_lines s "
+        "      WHERE s.refund_id = f.id AND s.effect = 'REFUND' AND s.voided_at IS NULL) "
+        "    AND NOT EXISTS (SELECT 1 FROM settlement_lines s "
+        "      WHERE s.refund_id = f.id AND s.effect = 'RETURN' AND s.voided_at IS NULL)))",
         connection_id,
+        BY_AMOUNT,
     )
     return {row["business_date"] for row in found}
 
 
 def _name(payment: Payment, reference: str) -> str:
-    return f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}"
+    return findings.bounded(f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}")
 
 
 async def _booked(name: str) -> dict[str, int]:
@@ -116,49 +163,81 @@ async def _became_ours(payment: Payment, reference: str) -> bool:
     return bool(row["found"])
 
 
-async def from_line(payment: Payment, known: KnownRefund, report: str, turn: int, cause: Cause) -> None:
-    """Book what a line without a refund's id tells, unless it was booked already.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the lines say of so much of a payment. `wanted`: how often it stays taken by this line and those before it.
 
-    `turn`: the line's number among those of the report with the same payment and amount, from 1.
+    `given`: how many refunds of ours the report, by its name, has lines for.
     """
-    if isinstance(known.outcome, Succeeded):
-        amount = known.amount.minor_units
-        (booked,) = await rows(
-            "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
-            "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2",
-            payment.id,
-            amount,
-        )
-        if booked["times"] >= turn + await _lines_elsewhere(payment.id, amount, payment.connection_id, report):
+
+    report: str
+    wanted: int
+    given: int
+
+
+async def from_line(payment: Payment, known: KnownRefund, told: Told, cause: Cause) -> None:
+    """Book the money of a line that was given to no refund, unless as much is booked already."""
+    async with transaction():
+        await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
+        if await _open(payment, known.amount.minor_units) >= told.wanted or await _turned_out_ours(
+            payment, known, told
+        ):
             return
-    await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+        await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
 
-async def _lines_elsewhere(payment_id: UUID, amount: int, connection_id: UUID, report: str) -> int:
-    (found,) = await rows(
-        "SELECT count(*) AS times FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
-        "WHERE r.connection_id = $1 AND r.name <> $2 AND l.payment_id = $3 AND l.amount = $4 AND l.by_amount "
-        "  AND l.effect = 'TAKEN' AND l.voided_at IS NULL",
-        connection_id,
-        report,
-        payment_id,
-        amount,
+async def _turned_out_ours(payment: Payment, known: KnownRefund, told: Told) -> bool:
+    """Whether a refund's own news has come since the lines were read: then the line is that refund's.
+
+    The payment's lock is held: whoever learns that a refund has left takes it too, and then looks for what was booked.
+    """
+    (unproven,) = await rows(
+        "SELECT count(*) AS times FROM refunds f WHERE f.payment_id = $1 AND f.amount = $2 "
+        "  AND f.state IN ('SUCCEEDED', 'RETURNED') AND NOT f.paid_by_bank_transfer "
+        "  AND f.created_at <= $4::timestamptz + interval '1 day' "
+        "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "    WHERE l.refund_id = f.id AND l.effect = 'REFUND' AND l.voided_at IS NULL AND r.name <> $3)",
+        payment.id,
+        known.amount.minor_units,
+        told.report,
+        known.settled_at or datetime.now(UTC),
     )
-    times: int = found["times"]
-    return times
+    more: bool = unproven["times"] > told.given
+    return more
+
+
+async def back_from_line(payment: Payment, known: KnownRefund, cause: Cause) -> None:
+    """Book that so much came back, as a line without a refund's id tells, once for each line."""
+    async with transaction():
+        await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
+        name, amount = f"{_name(payment, known.reference)}/back", known.amount.minor_units
+        if not await _booked(name) and await _open(payment, amount) > 0:
+            await _book(payment, amount, name, False, cause)
+
+
+async def gone_from_line(payment: Payment, known: KnownRefund, wanted: int, cause: Cause) -> None:
+    """Book that what a line told came back, if more is taken than the lines want."""
+    async with transaction():
+        await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
+        if await _open(payment, known.amount.minor_units, _name(payment, BY_AMOUNT)) > wanted:
+            gone = replace(known, outcome=Declined("RETURNED", "The report says that the money came back."))
+            await book(payment, gone, FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> None:
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
     prefix = _name(payment, "")
     booked = await rows(
-        "SELECT cause, amount FROM ledger_entries WHERE payment_id = $1 AND entry = 'TAKEN'", payment.id
+        # What turned out to be a refund of ours is none of those.
+        "SELECT cause, amount FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' "
+        "AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = t.cause || '/ours')",
+        payment.id,
     )
     named = {row["cause"] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
     for known in listed:
         amount = known.amount.minor_units
-        fresh = isinstance(known.outcome, Succeeded) and prefix + known.reference not in named
+        fresh = isinstance(known.outcome, Succeeded) and _name(payment, known.reference) not in named
         if fresh and told[amount] > 0:
             told[amount] -= 1
         else:

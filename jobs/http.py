@@ -23,6 +23,7 @@ from domain.calls import About, Received, Sent
 from domain.connections import credentials_of
 from domain.crash import crash_here
 from domain.models import Connection
+from domain.pse import exact
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.vocabulary import PURPOSE, TOKEN, Credentials, InDoubt, TokenRefused, Unsent
@@ -31,6 +32,8 @@ from jobs.breaker import Breaker, retry_after
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
 _FILE_SECONDS_MAX: Final = 1800.0
+_ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
+_ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -46,6 +49,7 @@ class _Exchange:
     wait: float = 0.0  # seconds for which the PSE wants to be left alone (Retry-After), its token endpoint included
     send_before: float | None = None  # of time.monotonic(): past it the order is not sent
     into: Path | None = None  # the file that a successful answer goes to, instead of memory
+    limit: asyncio.Timeout | None = None  # the total limit that it runs under
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
@@ -83,7 +87,7 @@ class _LoggedTransport(httpx.AsyncBaseTransport):
             body = await _taken(response, exchange.into if own and response.status_code == 200 else None)
         except BaseException as error:
             # Cancelled by the total limit or failed by itself: either way support must see how it ended.
-            await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started)))
+            await asyncio.shield(calls.log_answer(call_id, _no_answer(error, started, exchange.limit)))
             raise
         if own:
             crash_here("send.after")
@@ -171,8 +175,12 @@ def _as_received(response: httpx.Response, wire: Connector, started: float) -> R
     )
 
 
-def _no_answer(error: BaseException, started: float) -> Received:
+def _no_answer(error: BaseException, started: float, limit: asyncio.Timeout | None) -> Received:
     said = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, asyncio.CancelledError):
+        # Support reads this: it is the PSE that took too long, or our worker that was stopped.
+        late = limit is not None and limit.expired()
+        said = "Timeout: no answer within the total limit." if late else "Stopped: the worker ended while it waited."
     return Received(status=None, headers={}, body="", duration_ms=_since(started), error=said)
 
 
@@ -238,9 +246,9 @@ class Sender:
         try:
             if (wait := line.breaker.admit()) > 0:
                 return Unsent("RESTING", f"Never sent: the PSE is left alone for {wait:.0f} more seconds.")
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as exchange.limit:
                 answer = await line.client.send(exchange.order, auth=line.auth)
-            if answer.status_code >= 500:
+            if answer.status_code >= 500 or _from_somebody_else(answer, exchange.about):
                 line.breaker.failed(exchange.wait)
             else:
                 line.breaker.worked(exchange.wait)
@@ -305,6 +313,19 @@ def _tls(credentials: Credentials) -> ssl.SSLContext:
 def _plain_tls() -> ssl.SSLContext:
     # Reading the system's authorities costs more than most calls; connections without secrets of TLS share them.
     return ssl.create_default_context()
+
+
+def _from_somebody_else(answer: httpx.Response, about: About) -> bool:
+    """Whether a refusal about a refund is none of the PSE's: every PSE explains itself in JSON.
+
+    A wrong address, or a gateway before the PSE, answers so, and no other refund fares better.
+    """
+    return (
+        about.purpose in _ABOUT_REFUNDS
+        and 400 <= answer.status_code < 500
+        and answer.status_code not in _ABOUT_ACCESS
+        and not exact.explained(answer.content)
+    )
 
 
 def _meaning(error: Exception, exchange: _Exchange) -> Unsent | InDoubt:

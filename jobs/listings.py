@@ -77,6 +77,8 @@ async def fetch(
         if isinstance(answer, httpx.Response) and answer.status_code == 200:
             return ReportFile(report.name, report.content_type, path)
         said = _said(answer)
+        if isinstance(answer, httpx.Response) and not _worth_another_try(answer.status_code):
+            break  # it is not there: asking at once again gives the same
     raise ListingFailed(f"Report {report.name} of {connection.name} could not be fetched: {said}")
 
 

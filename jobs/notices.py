@@ -25,12 +25,12 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     crash_here("notice.taken")
     waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
     if waiting:
-        await notices.try_later(claimed.notice, claimed.connection, waiting[0])
+        await notices.try_later(claimed, waiting[0])
         crash_here("notice.waits")
         return
     crash_here("notice.applied")
     strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]
-    await notices.done(claimed.notice, "; ".join(strange) or f"{len(claimed.told)} told")
+    await notices.done(claimed, "; ".join(strange) or f"{len(claimed.told)} told")
     crash_here("notice.done")
     _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
 

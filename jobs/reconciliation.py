@@ -10,19 +10,21 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from domain import bell, reconciliation, taken
+from domain import bell, nights, reconciliation, taken
 from domain.calls import About
 from domain.crash import crash_here
-from domain.database import rows
+from domain.database import rows, unavailable
 from domain.models import Connection, Merchant, ReconciliationRun
+from domain.nights import Failed
 from domain.pse.registry import connector
-from domain.pse.reporting import ReportFile
+from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import BadAnswer
 from jobs import payments
 from jobs.http import Sender
 from jobs.listings import ListingFailed, drive, fetch
 
-_CATCH_UP_DAYS_MAX: Final = 14
+_AT_ONCE_MAX: Final = 14  # dates of a connection, in one round
+_SEEN_AFTER_DAYS: Final = 2
 _log = structlog.get_logger()
 
 
@@ -36,27 +38,48 @@ async def run(
     connection = await Connection.get(id=connection_id)
     started = await reconciliation.begin(connection, business_date)
     crash_here("reconcile.begun")
-    request_id = f"reconciliation-{started.id}"
     try:
-        await payments.import_date(connection, business_date, request_id, sender)
-        crash_here("reconcile.imported")
-        period = await reconciliation.period_of(connection, business_date)
-        about = About(connection.merchant_id, connection.id, request_id, "REPORT")
-        fetched_at = datetime.now(UTC)
-        with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
-            if handed_in is not None:
-                files = [_copied(handed_in, Path(folder))]
-            else:
-                listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
-                files = [await fetch(report, connection, about, sender, Path(folder)) for report in listed]
-            crash_here("reconcile.fetched")
-            await reconciliation.reconcile(connection, started, files, fetched_at)
-            crash_here("reconcile.completed")
+        await _night(connection, started, sender, handed_in)
     except (ListingFailed, BadAnswer) as error:
         await reconciliation.fail(started, str(error))
+    except Exception as error:
+        if unavailable(error):
+            raise  # nothing can be written down; the run is due again when its lease is over
+        _log.exception("reconciliation.failed", connection=connection.name, date=str(business_date))
+        await reconciliation.fail(started, nights.unexpected(error))
     finished = await ReconciliationRun.get(id=started.id)
     _log.info("reconciliation.run", connection=connection.name, date=str(business_date), state=finished.state)
     return finished
+
+
+async def _night(connection: Connection, run: ReconciliationRun, sender: Sender, handed_in: Path | None) -> None:
+    request_id = f"reconciliation-{run.id}"
+    await payments.import_date(connection, run.business_date, request_id, sender)
+    crash_here("reconcile.imported")
+    fetched_at = datetime.now(UTC)
+    period = await reconciliation.period_of(connection, run.business_date, run)
+    about = About(connection.merchant_id, connection.id, request_id, "REPORT")
+    failed: list[Failed] = []
+    with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
+        if handed_in is not None:
+            files = [_copied(handed_in, Path(folder))]
+        else:
+            listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
+            fetched = [await _fetched(report, connection, about, sender, Path(folder)) for report in listed]
+            files = [one for one in fetched if isinstance(one, ReportFile)]
+            failed = [one for one in fetched if isinstance(one, Failed)]
+        crash_here("reconcile.fetched")
+        await reconciliation.reconcile(connection, run, files, fetched_at, failed)
+        crash_here("reconcile.completed")
+
+
+async def _fetched(
+    report: Built | Download, connection: Connection, about: About, sender: Sender, folder: Path
+) -> ReportFile | Failed:
+    try:
+        return await fetch(report, connection, about, sender, folder)
+    except ListingFailed as error:
+        return Failed(report.name, str(error))
 
 
 def _copied(handed_in: Path, folder: Path) -> ReportFile:
@@ -65,21 +88,23 @@ def _copied(handed_in: Path, folder: Path) -> ReportFile:
 
 
 async def ring_the_night(now: datetime) -> int:
-    """Ring for every connection and date that has ended without a completed run, newest fortnight only, and for those
-    whose reports told of refunds that turned out to be ours; how many.
+    """Ring for every connection's dates that have ended without a completed run and are due, the newest first, so many
+    at once; and for those whose reports told of refunds that turned out to be ours. How many.
     """
     rung = 0
     for connection in await Connection.filter(enabled=True):
         zone = (await Merchant.get(id=connection.merchant_id)).zone
         today = now.astimezone(ZoneInfo(zone)).date()
-        first = max(connection.created_at.astimezone(ZoneInfo(zone)).date(), today - timedelta(days=_CATCH_UP_DAYS_MAX))
+        first = connection.created_at.astimezone(ZoneInfo(zone)).date()
         ended = {first + timedelta(days=days) for days in range((today - first).days)}
         undone = ended - await _completed(connection, zone)
+        await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
+        due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
         if connector(connection.pse).report_lag_days is not None:  # what a person hands in is not fetched again
-            undone |= await taken.told_of_ours(connection.id)
-        for day in sorted(undone):
+            due |= await taken.told_of_ours(connection.id)
+        for day in sorted(due):
             await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
-        rung += len(undone)
+        rung += len(due)
     return rung
 
 
@@ -90,5 +115,15 @@ async def _completed(connection: Connection, zone: str) -> set[date]:
         "AND (finished_at AT TIME ZONE $2)::date > business_date",
         connection.id,
         zone,
+    )
+    return {row["business_date"] for row in found}
+
+
+async def _not_yet(connection: Connection) -> set[date]:
+    """The dates whose run failed a while ago, or is under way."""
+    found = await rows(
+        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state <> 'COMPLETED' "
+        "AND due_at > now()",
+        connection.id,
     )
     return {row["business_date"] for row in found}

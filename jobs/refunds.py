@@ -1,6 +1,7 @@
 """What happens to a refund by itself: it is sent, asked about, and what the PSE says is recorded."""
 
 import random
+import time
 from dataclasses import replace
 from uuid import UUID
 
@@ -23,22 +24,35 @@ _log = structlog.get_logger()
 
 
 async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
-    """One step of one refund, if it is due: mark, call, record."""
+    """One step of one refund, if it is due: mark, call, record.
+
+    What was asked only because a send needs it is followed by the send at once: later, it would have to be asked again.
+    """
+    started = time.monotonic()
+    while await _step(refund_id, sender, settings):
+        if time.monotonic() - started + settings.send_limit_seconds >= settings.job_timeout_seconds:
+            break  # the queue gives the send a whole job's time
+
+
+async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
+    """Whether it was a question whose answer lets the refund be sent now."""
     refund = await Refund.get_or_none(id=refund_id)
     if refund is None or refund.due_at is None:
-        return
+        return False
     if (wait := sender.wait(refund.connection_id)) > 0:
-        await due.put_off(refund_id, _spread(wait))
-        return
+        await attempts.put_off_resting(refund_id, _spread(wait))
+        return False
     work = await attempts.take(
         refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
     )
     if work is None:
-        return
+        return False
     with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
         recorded = await _do(work, sender, settings)
     await _ring_again(work, recorded, sender.rest(work.connection_id))
     crash_here("record.rung")
+    asked_to_send = isinstance(work, Snapshot | Ask) and refund.state is State.REQUESTED
+    return asked_to_send and recorded.state is State.REQUESTED and recorded.due_in == 0
 
 
 async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
@@ -70,7 +84,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
         known = wire.read_snapshot(work.order, answer)
     except BadAnswer as error:
         return await not_sent(work.refund_id, "UNREADABLE", str(error))
-    await attempts.keep_snapshot(work.refund_id, known)
+    await attempts.keep_snapshot(work.refund_id, known, work.asked_at)
     crash_here("snapshot.kept")
     return Recorded(State.REQUESTED, 0)
 

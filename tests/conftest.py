@@ -25,8 +25,10 @@ from tests import databases
 from tests.databases import with_name
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
-hypothesis.settings.register_profile("house", deadline=None)  # no test asserts a time
-hypothesis.settings.load_profile("house")
+# The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=5_000)
+hypothesis.settings.load_profile(os.environ.get("ESTORNO_HYPOTHESIS", "house"))
 # Rich tracebacks, structlog's default at a terminal, cost seconds each.
 structlog.configure(
     processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]

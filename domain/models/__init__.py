@@ -12,7 +12,7 @@ from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
-from domain.models.settlements import AnnouncedReport, Report, SettlementLine
+from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine
 
 __all__ = [
     "AnnouncedReport",
@@ -38,6 +38,7 @@ __all__ = [
     "Refund",
     "RefusedWebhook",
     "Report",
+    "ReportNews",
     "Settlement",
     "SettlementLine",
     "Store",

@@ -44,7 +44,7 @@ class LedgerEntry(Model):
     currency = fields.CharField(max_length=3)
     accounting_date = fields.DateField()  # in the merchant's zone
     booked_at = fields.DatetimeField()
-    cause = fields.CharField(max_length=200)  # what made it; with the leg it is unique, so nothing is posted twice
+    cause = fields.TextField()  # what made it; with the leg it is unique, so nothing is posted twice
     leg = fields.SmallIntField()
     request_id = fields.CharField(max_length=64)
 

@@ -27,6 +27,7 @@ class Notice(Model):
     tries = fields.IntField(default=0)
     applied_at = fields.DatetimeField(null=True)
     result = fields.CharField(max_length=500, null=True)
+    waits_for = fields.JSONField[list[str]](null=True)  # names of the payment that it waits for, while it waits
 
     class Meta:
         table = "notices"

@@ -26,8 +26,10 @@ class ReconciliationRun(Model):
     business_date = fields.DateField()
     state = fields.CharField(max_length=16)
     manifest = fields.JSONField[dict[str, Any]]()
-    error = fields.CharField(max_length=500, null=True)
+    error: str | None = fields.TextField(null=True)
     times = fields.IntField(default=1)
+    failures = fields.IntField(default=0)  # in a row
+    due_at = fields.DatetimeField(null=True)  # of a run that is under way: from when its process counts as dead
     created_at = fields.DatetimeField(auto_now_add=True)
     finished_at = fields.DatetimeField(null=True)
 
@@ -54,7 +56,7 @@ class Finding(Model):
     )
     run_id: UUID | None
     kind = fields.CharField(max_length=32)
-    fingerprint = fields.CharField(max_length=200)  # the same finding is opened once
+    fingerprint = fields.TextField()  # the same finding is opened once
     refund: "fields.ForeignKeyNullableRelation[Refund]" = fields.ForeignKeyField(
         "models.Refund", on_delete=fields.RESTRICT, null=True, db_index=True
     )
@@ -65,7 +67,7 @@ class Finding(Model):
     payment_id: UUID | None
     amount = fields.BigIntField()  # minor units at stake
     currency = fields.CharField(max_length=3)
-    explanation = fields.CharField(max_length=500)
+    explanation = fields.TextField()
     action = fields.CharField(max_length=500)
     detail = fields.JSONField[dict[str, Any]]()
     created_at = fields.DatetimeField(auto_now_add=True)

@@ -43,6 +43,8 @@ class Refund(Model):
     pse_refund_reference = fields.CharField(max_length=100, null=True)
     # The PSE's ids of the payment's refunds before the first send, where only a listing can tell ours from them.
     known_before = fields.JSONField[list[str]](null=True)
+    known_at = fields.DatetimeField(null=True)  # when they were listed
+    unknown_at = fields.DatetimeField(null=True)  # when the PSE, asked since the last send, did not know it
     failure_code = fields.CharField(max_length=100, null=True)
     failure_message = fields.CharField(max_length=500, null=True)
     sequence = fields.IntField(default=0)  # of its last event
@@ -61,10 +63,7 @@ class Refund(Model):
 
     class Meta:
         table = "refunds"
-        indexes = (
-            ("merchant_id", "created_at", "id"),
-            ("connection_id", "pse_refund_reference"),
-        )
+        indexes = (("merchant_id", "created_at", "id"),)
 
 
 class IdempotencyKey(Model):

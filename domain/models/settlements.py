@@ -42,11 +42,11 @@ class SettlementLine(Model):
     line = fields.BigIntField()
     type = fields.CharField(max_length=16)
     state = fields.CharField(max_length=16)
-    payment_reference = fields.CharField(max_length=100, null=True)
-    payment_alias = fields.CharField(max_length=100, null=True)
-    order_reference = fields.CharField(max_length=100, null=True)
-    reference = fields.CharField(max_length=100, null=True)
-    pse_refund_reference = fields.CharField(max_length=100, null=True)
+    payment_reference: str | None = fields.TextField(null=True)
+    payment_alias: str | None = fields.TextField(null=True)
+    order_reference: str | None = fields.TextField(null=True)
+    reference: str | None = fields.TextField(null=True)
+    pse_refund_reference: str | None = fields.TextField(null=True)
     by_amount = fields.BooleanField(default=False)  # no id of the refund is told: matched by payment and amount
     amount = fields.BigIntField()
     currency = fields.CharField(max_length=3)
@@ -54,9 +54,9 @@ class SettlementLine(Model):
     settled_fee = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
     settled_net = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
     settled_currency = fields.CharField(max_length=3, null=True)
-    payout_reference = fields.CharField(max_length=100, null=True)
+    payout_reference: str | None = fields.TextField(null=True)
     by_bank = fields.BooleanField()
-    kind = fields.CharField(max_length=32, null=True)
+    kind: str | None = fields.TextField(null=True)
     booked_at = fields.DatetimeField()
     business_date = fields.DateField()
     effect = fields.CharField(max_length=20)  # domain/settlements.Effect
@@ -82,3 +82,21 @@ class AnnouncedReport(Model):
     class Meta:
         table = "announced_reports"
         unique_together = (("connection_id", "name"),)
+
+
+class ReportNews(Model):
+    """What became of a report to be fetched: announced again, fetched, or not."""
+
+    id = fields.BigIntField(primary_key=True)
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    name = fields.CharField(max_length=200)
+    what = fields.CharField(max_length=16)  # ANNOUNCED, FETCHED or FAILED
+    said: str | None = fields.TextField(null=True)  # why it failed
+    run_id = fields.UUIDField(null=True)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "report_news"

@@ -34,6 +34,7 @@ from domain.pse.vocabulary import (
 
 _ACCESS: Final = (401, 403)
 _BARE: Final = {401: "HTTP_401", 403: "HTTP_403"}
+_WITH_ERRORS: Final = (400, *_ACCESS, 422)  # and 5xx: the statuses that Adyen publishes error documents for
 _IN_PROGRESS: Final = "704"
 # What no log may keep: names of JSON fields and parameters, also behind a prefix such as `additionalData.`.
 _HIDDEN: Final = (
@@ -165,10 +166,13 @@ class _Keys(httpx.Auth):
 def _error(response: httpx.Response) -> tuple[str, str, bool]:
     """The errorCode (else a name of the status), its words, and whether it is Adyen's own ServiceError that says so."""
     answer = exact.document(response.content)
-    code = answer.get("errorCode") if isinstance(answer, dict) else None
+    code, status = answer.get("errorCode") if isinstance(answer, dict) else None, response.status_code
     if not isinstance(code, str) or not code:
-        bare = _BARE.get(response.status_code, "HTTP_5XX" if response.status_code >= 500 else "UNREADABLE")
-        return bare, f"Adyen answered {response.status_code} without an errorCode.", False
+        bare = _BARE.get(status, "HTTP_5XX" if status >= 500 else "UNREADABLE")
+        return bare, f"Adyen answered {status} without an errorCode.", False
+    if status not in _WITH_ERRORS and status < 500:
+        # Something between us and Adyen says so: a code that nobody publishes would explain nothing to anybody.
+        return "UNREADABLE", f"Adyen answered {status} with errorCode {code[:40]!r}.", False
     said = f"{answer.get('message') or 'Adyen gives no message.'} ({answer.get('errorType')})"
     return code[:100], said[:500], True
 

@@ -54,6 +54,7 @@ class Capability:
     window_from: str = "capture"  # the PSE's own words for where the window begins
     needs_balance: bool = False
     key_lifetime: timedelta | None = None  # how long our reference works as idempotency key; None: it does not replay
+    reference_once: bool = False  # the same order again is refused by our reference: it cannot be paid twice
     look_up: LookUp = LookUp.NONE
     look_up_grace: timedelta = timedelta(0)  # "unknown to us" is believed only this long after the last send
     news: News = News.BOTH
@@ -66,6 +67,11 @@ class Capability:
     def paid_by_hand(self) -> bool:
         """Whether the money needs a destination that the PSE's own wire cannot pay."""
         return self.route is Route.PAYOUT_WITH_DESTINATION and not self.destinations
+
+    @property
+    def pays_again(self) -> bool:
+        """Whether the same order, sent twice, can be paid twice: it has no key, and its reference is no hindrance."""
+        return self.key_lifetime is None and not self.reference_once
 
     def can_ask(self, pse_refund_reference: str | None) -> bool:
         """Whether the PSE can be asked about a refund of which it has told us this id (None: none yet)."""

@@ -98,7 +98,7 @@ class Conekta:
         if response.status_code in _ACCESS or response.status_code == 429:
             # It is about our access, not about the refund, and Conekta refused before it looked at the order.
             return Unsent(code, said)
-        if response.status_code not in _REFUSED:
+        if response.status_code not in _REFUSED or not _explained(response):
             return InDoubt(code, said)
         return InDoubt(code, said, refusal=True) if order.attempt > 1 else Declined(code, said)
 
@@ -182,6 +182,11 @@ class Conekta:
 
     def scrub(self, text: str) -> str:
         return conekta_orders.scrub(text)
+
+
+def _explained(response: httpx.Response) -> bool:
+    answer: Any = exact.document(response.content)
+    return isinstance(answer, dict) and ("type" in answer or "details" in answer)
 
 
 def _error(response: httpx.Response) -> tuple[str, str]:

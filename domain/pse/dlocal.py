@@ -162,7 +162,9 @@ class DLocal:
         amount = exact.money(told.get("amount"), told.get("currency"))
         unreadable = amount is None and told.get("amount") is not None
         outcome = None if unreadable else _outcome(told, reference, succeeded=False)
-        return [Notice(payment, exact.text(told, "order_refund_id"), reference, outcome, amount=amount)]
+        # Our reference is both; a notification leaves out one or the other.
+        ours = exact.text(told, "order_refund_id") or exact.text(told, "idempotency_key")
+        return [Notice(payment, ours, reference, outcome, amount=amount)]
 
     def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
         """None: dLocal publishes no listing of payments."""

@@ -18,6 +18,11 @@ def document(content: bytes) -> Any:
         return None
 
 
+def explained(content: bytes) -> bool:
+    """Whether it is an object of JSON: what a PSE refuses, it explains. A page of HTML comes from somebody else."""
+    return isinstance(document(content), dict)
+
+
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON.")
 

@@ -80,7 +80,7 @@ class MercadoPago:
 
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
         """Of a payment that Mercado Pago does not know there are none: the refund's own answer will say so."""
-        if response.status_code == 404:
+        if response.status_code == 404 and exact.explained(response.content):
             return frozenset()
         return frozenset(mercadopago_wire.id_of(raw) for raw in _listed(response))
 
@@ -107,6 +107,8 @@ class MercadoPago:
                 return InDoubt("REPLAYED", "Mercado Pago had this request before; its refund must be looked up.")
             return _read_state(order, exact.document(response.content))
         code, message = problem_of(response)
+        if not exact.explained(response.content) and response.status_code not in (401, 403, 429):
+            return InDoubt(code, message)
         return _refused(order, response.status_code, code, message)
 
     def look_up(self, order: RefundOrder) -> httpx.Request:

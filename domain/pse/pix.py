@@ -49,7 +49,8 @@ _ACCESS: Final = (401, 403)
 _BACKSTAGE_NAMES: Final = {404: "NaoEncontrado", 410: "PermanentementeRemovido", 429: "TOO_MANY_REQUESTS"}
 _SCRUB: Final = (
     (
-        re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"[^"]*"'),
+        # A body may be cut in the middle of a text, so its closing quote may be missing.
+        re.compile(r'("(?:cpf|cnpj|nome|chave|infoPagador|access_token|client_secret)"\s*:\s*)"(?:[^"\\]|\\.)*"?'),
         r'\1"[redacted]"',
     ),
     (re.compile(r"((?:cpf|cnpj|client_secret|access_token)=)[^&\s]+"), r"\1[redacted]"),
@@ -91,6 +92,8 @@ class Pix:
         if response.status_code in _ACCESS or response.status_code == 429:
             # It is about our access, not about the refund, and the PSP refused before it looked at the order.
             return Unsent(name, detail)
+        if not exact.explained(response.content):
+            return InDoubt(name, detail)
         if name == "PixDevolucaoInvalida" or (400 <= response.status_code < 500 and order.attempt > 1):
             # It covers schema, sum, window and an id used before alike, so only a look-up tells which.
             return InDoubt(name, detail, refusal=True)

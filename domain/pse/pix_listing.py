@@ -29,6 +29,7 @@ from domain.pse.vocabulary import (
 
 LOOK_BACK: Final = timedelta(days=91)
 PAGE_SIZE: Final = 1000
+_WINDOW: Final = timedelta(days=30)  # the spec sets no bound to a listing's period; some PSPs do
 _PAGES_MAX: Final = 5000
 _RESTARTS_MAX: Final = 3
 _STATES: Final = {"DEVOLVIDO": "SUCCEEDED", "EM_PROCESSAMENTO": "PENDING", "NAO_REALIZADO": "FAILED"}
@@ -43,12 +44,24 @@ def pages(
 ) -> Generator[httpx.Request | Wait, httpx.Response, list[dict[str, Any]]]:
     """All Pix of the period (start included, end excluded), once each. Raises BadAnswer.
 
-    A listing that grows or shrinks while it is paged is read again from the start, so that nothing is skipped.
+    A long period is asked for in parts.
     """
+    found: dict[str, dict[str, Any]] = {}
+    while start < end:
+        until = min(start + _WINDOW, end)
+        found.update((yield from _part(base_url, start, until)))
+        start = until
+    return list(found.values())
+
+
+def _part(
+    base_url: str, start: datetime, end: datetime
+) -> Generator[httpx.Request | Wait, httpx.Response, dict[str, dict[str, Any]]]:
+    """A listing that grows or shrinks while it is paged is read again from the start, so that nothing is skipped."""
     for _ in range(_RESTARTS_MAX):
         found = yield from _once(base_url, start, end)
         if found is not None:
-            return list(found.values())
+            return found
     raise BadAnswer("The listing changed while it was read, three times; try again later.")
 
 

@@ -92,7 +92,7 @@ class Stripe:
         wants_another_try = response.headers.get("stripe-should-retry")
         if response.status_code == 409:
             return InDoubt(code, said, refusal=wants_another_try == "false")
-        if response.status_code not in _REFUSED or wants_another_try == "true":
+        if response.status_code not in _REFUSED or wants_another_try == "true" or not _explained(response):
             return InDoubt(code, said)
         if order.attempt > 1 or code in _TO_BE_LOOKED_UP:
             return InDoubt(code, said, refusal=True)
@@ -162,6 +162,11 @@ class Stripe:
 
 def _payment_name(reference: str) -> str:
     return "payment_intent" if reference.startswith("pi_") else "charge"
+
+
+def _explained(response: httpx.Response) -> bool:
+    answer: Any = exact.document(response.content)
+    return isinstance(answer, dict) and isinstance(answer.get("error"), dict)
 
 
 def _error(response: httpx.Response) -> tuple[str, str]:

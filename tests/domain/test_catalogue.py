@@ -37,6 +37,7 @@ CHECKS = {
     "refunds_reference_form",
     "refunds_state_known",
     "refunds_tax_within_amount",
+    "report_news_known",
     "settlement_lines_amount_not_negative",
 }
 UNIQUE = {
@@ -55,7 +56,13 @@ UNIQUE = {
     "notices": {("connection_id", "digest")},
     "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "connection_id", "currency")},
     "reconciliation_runs": {("connection_id", "business_date")},
-    "refunds": {("reference",), ("retry_of_id",), ("id", "merchant_id"), ("id", "payment_id")},
+    "refunds": {
+        ("reference",),
+        ("retry_of_id",),
+        ("id", "merchant_id"),
+        ("id", "payment_id"),
+        ("connection_id", "pse_refund_reference"),
+    },
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
     "reports": {("connection_id", "name")},
@@ -72,11 +79,14 @@ PARTIAL = {
     "doubt_verdicts_one_open": "withdrawn_at IS NULL",
     "findings_open": "resolved_at IS NULL",
     "notices_due": "due_at IS NOT NULL",
+    "notices_waiting": "applied_at IS NULL",
     "refunds_due": "due_at IS NOT NULL",
+    "refunds_pse_name": "pse_refund_reference IS NOT NULL",
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
     "settlement_lines_of_payment": "voided_at IS NULL",
     "settlement_lines_taken": "TAKEN",
+    "settlement_lines_returned": "RETURNED",
     "settlement_lines_settle_once": "voided_at IS NULL",
 }
 APPEND_ONLY = {
@@ -90,6 +100,7 @@ APPEND_ONLY = {
     "ledger_entries",
     "manual_settlements",
     "notice_refunds",
+    "report_news",
 }
 KEPT = {
     "attempts",

@@ -296,6 +296,9 @@ async def test_an_owner_that_serves_is_warned_of(books: Database) -> None:
         ("UPDATE refunds SET state = 'FAILED'", "paid"),
         ("UPDATE refunds SET state = 'REQUESTED'", "payable"),
         ("UPDATE payments SET captured = captured + 1", "captures"),
+        ("UPDATE refunds SET paid_by_bank_transfer = true", "settled"),
+        ("UPDATE settlement_lines SET amount = amount + 1 WHERE effect = 'CAPTURE'", "parts"),
+        ("UPDATE settlement_lines SET effect = 'TAKEN', refund_id = NULL WHERE effect = 'REFUND'", "told"),
     ],
 )
 async def test_each_invariant_notices_what_it_guards_against(owner_rows: OwnerRows, harm: str, name: str) -> None:

@@ -210,16 +210,18 @@ async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_
     named = KnownRefund(
         f"{taken.BY_AMOUNT}line-1", None, Money(refund.amount, "BRL"), Succeeded(), False, "x", None, None
     )
-    await taken.from_line(payment, named, "night.csv", 1, CAUSE)
+    await taken.from_line(payment, named, taken.Told("night.csv", 1, 0), CAUSE)
     for _ in range(2):
         await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
-        await taken.from_line(payment, named, "night.csv", 1, CAUSE)
+        await taken.from_line(payment, named, taken.Told("night.csv", 1, 0), CAUSE)
         await payment.refresh_from_db()
         assert payment.taken_by_bank == refund.amount
     assert [row.kind for row in await Finding.filter(resolved_at=None)] == ["CONTRADICTION"]
     assert await invariants.check() == []
     # Another line of the same amount is other money.
-    await taken.from_line(payment, replace(named, reference=f"{taken.BY_AMOUNT}line-2"), "night.csv", 2, CAUSE)
+    await taken.from_line(
+        payment, replace(named, reference=f"{taken.BY_AMOUNT}line-2"), taken.Told("night.csv", 2, 0), CAUSE
+    )
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 2 * refund.amount
 

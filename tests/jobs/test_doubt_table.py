@@ -162,7 +162,7 @@ async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amou
     while (await Refund.get(id=sent.id)).state is not State.SUBMITTED:
         work = await attempts.take(sent.id, lease_seconds=60, send_seconds=20)
         if isinstance(work, attempts.Snapshot):
-            await attempts.keep_snapshot(sent.id, frozenset())
+            await attempts.keep_snapshot(sent.id, frozenset(), work.asked_at)
     await due.postpone(withdrawn.id, 0)
     assert await attempts.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
     assert (await Refund.get(id=withdrawn.id)).due_at is None

@@ -9,7 +9,7 @@ from domain.lifecycle import State
 from domain.models import Finding, Notice, NoticeRefund, Payment, Refund
 from domain.pse.vocabulary import WebhookRequest
 from jobs import notices as jobs
-from tests.factories import KEY, a_payment, a_refund
+from tests.factories import KEY, OwnerRows, a_payment, a_refund
 from tests.world import World
 
 
@@ -96,12 +96,16 @@ async def test_a_notice_of_an_unknown_payment_waits_until_it_is_registered(world
     assert payment.taken_by_bank == 4_000
 
 
-async def test_a_notice_that_can_never_be_applied_calls_a_person_in_the_end(world: World) -> None:
+async def test_a_notice_that_can_never_be_applied_calls_a_person_in_the_end(
+    world: World, owner_rows: OwnerRows
+) -> None:
+    await owner_rows("UPDATE merchants SET country = 'MX'")
     notice = await _told(world, "E" + "0" * 31, {"id": "x"})
     for _ in range(len(schedules.NOTICE.delays)):
         notice = await _apply(world, notice)
     assert (notice.due_at, notice.applied_at) == (None, None)
-    assert await Finding.filter(kind="NOTICE_UNMATCHED").count() == 1
+    (finding,) = await Finding.filter(kind="NOTICE_UNMATCHED")
+    assert (finding.amount, finding.currency) == (0, "MXN")
 
 
 async def test_a_psp_that_does_not_answer_delays_the_notice(world: World) -> None:

@@ -76,17 +76,25 @@ async def test_a_report_that_takes_its_time_is_waited_for(world: World) -> None:
     assert (await _night(world)).manifest["matched_refunds"] == 1
 
 
-async def test_a_report_proves_a_refund_that_is_still_in_doubt(world: World) -> None:
-    payment = await world.payment("lost_answer")
+async def test_a_refund_in_doubt_that_a_report_may_tell_of_is_asked_about_and_then_proven(world: World) -> None:
+    payment = await world.payment("lost_answer", webhook_moods=[{"name": "missing"}])
     refund = await world.step(await a_refund(world.shop, payment, 4_000))
     assert refund.state is State.SUBMITTED
     await _night(world)
-    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 4_000
+    refund = await Refund.get(id=refund.id)
+    assert refund.due_at is not None
+    assert refund.due_at <= datetime.now(UTC)
+    assert (await world.step(refund)).state is State.SUCCEEDED
+    await _night(world)
+    await payment.refresh_from_db()
+    assert (payment.refunded, payment.taken_by_bank) == (4_000, 0)
     await _balances_agree(world)
     assert await _kinds() == []
 
 
-async def test_a_report_proves_a_refund_whose_request_was_taken_for_lost_and_arrived_late(
+async def test_a_refund_whose_request_was_taken_for_lost_and_arrived_late_has_the_line_when_it_is_known(
     world: World, owner_rows: OwnerRows
 ) -> None:
     payment = await world.payment("late_request", seconds=1.5, webhook_moods=[{"name": "missing"}])
@@ -96,7 +104,8 @@ async def test_a_report_proves_a_refund_whose_request_was_taken_for_lost_and_arr
     assert refund.state is State.REQUESTED
     await world.until_paid(payment, 4_000)
     await _night(world)
-    assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED
+    assert (await world.finish(refund)).state is State.SUCCEEDED
+    await _night(world)
     await payment.refresh_from_db()
     assert (payment.refunded, payment.taken_by_bank) == (4_000, 0)
     await _balances_agree(world)

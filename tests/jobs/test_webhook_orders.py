@@ -46,7 +46,8 @@ async def world(books: Database, sandbox: SandboxClient, lab: None) -> AsyncIter
 
 
 async def _hear(world: World, refund: Refund, status: str) -> None:
-    body = json.dumps({"events": [{"reference": refund.reference, "id": "L1", "status": status}]}).encode()
+    event = {"reference": refund.reference, "id": f"L{refund.reference}", "status": status}
+    body = json.dumps({"events": [event]}).encode()
     request = WebhookRequest("POST", "/x", "", {"x-lab-signature": signature(body)}, body)
     notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
     assert notice_id is not None
@@ -69,13 +70,13 @@ async def test_every_order_of_events_ends_in_the_same_state_and_the_same_books(
         refund = await a_refund(world.shop, payment, 4_000)
         told = [status for status in order for _ in range(1 + doubled)]
         if when == "after":
-            await _answer(refund, Accepted("L1"))
+            await _answer(refund, Accepted(f"L{refund.reference}"))
         work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20) if when == "during" else None
         for status in told:
             await _hear(world, refund, status)
         if work is not None:
             assert isinstance(work, attempts.Send)
-            await record(refund.id, Accepted("L1"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
+            await record(refund.id, Accepted(f"L{refund.reference}"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
         await _check(order, refund, payment, when)
     assert await invariants.check() == []
     assert not await Notice.filter(applied_at=None).exists()

@@ -46,7 +46,7 @@ MUTATIONS: Final = (
     Mutation(
         "no row lock on the payment",
         r"\d+ \+ \d+ > \d+",
-        (Edit(refunds._locked_payment, " FOR UPDATE OF p", ""),),
+        (Edit(refunds._locked_payment, "FOR NO KEY UPDATE OF p", ""),),
         (
             "ALTER TABLE payments DROP CONSTRAINT payments_never_over_refunded",
             "ALTER TABLE payments DROP CONSTRAINT payments_tax_within_bounds",

@@ -45,6 +45,7 @@ def simulate(
         max_examples=-(-examples // len(machines)),
         stateful_step_count=steps,
         deadline=None,
+        derandomize=False,
         database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],

@@ -217,6 +217,13 @@ def test_nothing_that_a_server_can_send_breaks_the_reading(
     )
 
 
+@pytest.mark.parametrize("status", [100, 202, 302, 404, 418])
+def test_a_code_with_a_status_that_adyen_publishes_no_errors_for_is_kept_in_the_words_alone(status: int) -> None:
+    outcome = ADYEN.read_refund(ORDER, _error(status, "0"))
+    assert isinstance(outcome, InDoubt)
+    assert (outcome.code, "errorCode '0'" in outcome.message) == ("UNREADABLE", True)
+
+
 def test_nothing_can_be_asked_about() -> None:
     assert ADYEN.look_up(ORDER) is None
     assert ADYEN.look_up_payment(ORDER.base_url, PAYMENT) is None

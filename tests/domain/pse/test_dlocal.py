@@ -411,6 +411,14 @@ def test_a_notification_that_leaves_things_out_is_read_as_far_as_it_goes() -> No
     assert notice == Notice("D-1", "ours", "REF1", outcome)
 
 
+def test_a_notification_without_order_refund_id_names_our_refund_by_its_idempotency_key() -> None:
+    (one,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="ours")))
+    (other,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="key", order_refund_id="ours")))
+    assert isinstance(one, Notice)
+    assert isinstance(other, Notice)
+    assert (one.reference, other.reference) == ("ours", "ours")
+
+
 @pytest.mark.parametrize("strange", [{"status": "PAID"}, {"status_code": 300}, {"amount": "7,89"}, {"currency": "XXX"}])
 def test_a_notification_that_is_not_clear_only_makes_us_ask(strange: dict[str, Any]) -> None:
     (notice,) = DLOCAL.read_webhook(_hook(_refund(**strange)))

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from domain.matching import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
+from domain.nameless import SUSPENSE_SCHEMA
 from domain.pse.dlocal import DLocal
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -294,11 +295,13 @@ def _matched(folder: Path, ids: list[str], rows: list[Row]) -> list[str | None]:
             "refund_amount": 100,
             "refund_tax": 0,
             "refund_at": datetime(2026, 2, 1, number, tzinfo=UTC),
+            "refund_by_bank": False,
         }
         for number, name in enumerate(ids)
     ]
     settled = pl.DataFrame([], schema=SETTLED_SCHEMA)
-    found = match(lines, payments, pl.DataFrame(refunds, schema=REFUND_SCHEMA), settled)
+    suspense = pl.DataFrame([], schema=SUSPENSE_SCHEMA)
+    found = match(lines, payments, pl.DataFrame(refunds, schema=REFUND_SCHEMA), settled, suspense)
     effects = with_effects(found, settled).sort("line")
     assert set(effects["effect"]) <= {"REFUND", "TAKEN"}
     return effects["refund_id"].to_list()

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -251,10 +252,19 @@ def test_a_broken_page_says_what_is_broken(answer: httpx.Response) -> None:
 
 
 def test_the_report_looks_back_91_days_and_is_the_same_bytes_for_the_same_content() -> None:
-    one, asked = _run(PIX.reports(DAY), [_page([_pix(0), _pix(1)], 0, 1, 2)])
-    two, _ = _run(PIX.reports(DAY), [_page([_pix(1), _pix(0)], 0, 1, 2)])
+    one, asked = _run(PIX.reports(DAY), [_page([_pix(0), _pix(1)], 0, 1, 2)] * 4)
+    two, _ = _run(PIX.reports(DAY), [_page([_pix(1), _pix(0)], 0, 1, 2)] * 4)
     assert one == two
     assert asked[0].url.params["inicio"] == "2026-08-24T03:00:00.000Z"
+
+
+def test_a_long_period_is_asked_for_in_parts_without_a_gap_because_a_psp_may_bound_it() -> None:
+    (report,), asked = _run(PIX.reports(DAY), [_page([_pix(number)], 0, 1, 1) for number in range(4)])
+    periods = [[datetime.fromisoformat(request.url.params[name]) for name in ("inicio", "fim")] for request in asked]
+    assert all(end - start < timedelta(days=31) for start, end in periods)
+    assert all(later[0] - one[1] == timedelta(milliseconds=1) for one, later in pairwise(periods))
+    assert (periods[0][0], periods[-1][1]) == (DAY.start - timedelta(days=91), DAY.end - timedelta(milliseconds=1))
+    assert len(json.loads(report.content)["pix"]) == 4
 
 
 def _lines(*listed: dict[str, Any]) -> list[dict[str, Any]]:
@@ -354,3 +364,11 @@ def test_personal_data_and_secrets_are_scrubbed() -> None:
     for secret in ("12345678909", "Ana", "a@b", '"oi"', "t0k", "abc.def", "s3c", "path-secret"):
         assert secret not in scrubbed
     assert '"valor": "1.00"' in scrubbed
+
+
+def test_a_name_is_scrubbed_to_its_end_whatever_it_is_written_with_and_wherever_the_body_was_cut() -> None:
+    for name in ('Ana "Canary" Souza', "Ana \\ Canary", 'Ana \\" Canary'):
+        text = json.dumps({"nome": name, "valor": "1.00"})
+        assert "anary" not in PIX.scrub(text)
+        assert '"valor": "1.00"' in PIX.scrub(text)
+    assert "Canary" not in PIX.scrub('{"nome": "Ana Canary')
