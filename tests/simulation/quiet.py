@@ -17,6 +17,7 @@ _ROUNDS_MAX: Final = 400  # refunds of one payment may take turns every few seco
 _DUE: Final = """SELECT min(due_at) FROM (SELECT due_at FROM refunds WHERE due_at IS NOT NULL AND state <> $1
   UNION ALL SELECT due_at FROM notices WHERE due_at IS NOT NULL) AS waiting"""
 
+_WAITING: Final = "SELECT tries, due_at::text, result FROM notices WHERE due_at IS NOT NULL"
 _NEXT: Final = "SELECT min(due_at) FROM refunds WHERE due_at > $1"
 
 
@@ -83,7 +84,8 @@ async def _work_all(life: Life, waits_for_report: State | None = None) -> None:
         waits = [moment for moment in (due_at, life.pse.known_by()) if moment is not None]
         await pass_to(life, max((min(waits, default=life.clock.now) - life.clock.now).total_seconds(), 0.01))
     left = [f"{refund.reference} {refund.state} due {refund.due_at}" for refund in await life.refunds()]
-    raise Violation(f"After {_ROUNDS_MAX} rounds without a fault something is still open: {left}")
+    waiting = [dict(row) for row in await life.stage.hand.fetch(_WAITING)]
+    raise Violation(f"After {_ROUNDS_MAX} rounds without a fault something is still open: {left}, webhooks {waiting}")
 
 
 def _decide(life: Life) -> None:

@@ -164,7 +164,7 @@ def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
         moment = datetime.fromisoformat(line["booked_at"])
         place = f"{kind}-{line['payment_reference']}-{line['amount']}-{moment:%d%H%M%S%f}"
         name = f"{place}-{line['type'][0]}{line['state'][0]}{turn}"
-        return {**line, "by_amount": True, "reference": name, "pse_refund_reference": None}
+        return {**line, "by_amount": True, "reference": name, "pse_refund_reference": None, "kind": kind}
     return {**line, "reference": None} if form.has(Feature.PSE_NAMES) else line
 
 
@@ -182,7 +182,8 @@ def _placed(line: Line, captured: Sequence[Captured], form: Form) -> Line:
 def _status(held: Held) -> Line:
     line = _line("REFUND", _STATES[held.status], held.payment, held.amount, held.settled_at or held.asked_at)
     bank = held.by_bank and held.way is not Way.BACK_OFFICE
-    return {**line, "reference": held.reference, "pse_refund_reference": held.id, "by_bank": bank}
+    reference = None if held.by_bank else held.reference
+    return {**line, "reference": reference, "pse_refund_reference": held.id, "by_bank": bank}
 
 
 def _line(kind: str, state: str, payment: str, amount: int, at: datetime) -> Line:

@@ -86,7 +86,7 @@ class WidePse(SimulatedPse):
 
     def tell_of_strange(self, held: Held) -> None:
         """A webhook about money that left without us names the payment."""
-        self.news.append({**held.told(), "payment": held.payment})
+        self.news.append({**held.told(), "reference": None, "payment": held.payment})
 
     def seen(self, reference: str) -> Status | None:
         """What a person sees in the back office now, who cannot know what is still on its way."""
