@@ -12,8 +12,8 @@ MULTIPART: Final = "multipart/mixed"
 # In this order when the client does not care, so that curl and old clients keep getting plain JSON.
 _ANSWERS: Final = (JSON, GRAPHQL_RESPONSE, EVENT_STREAM, MULTIPART)
 _STREAMS: Final = frozenset({EVENT_STREAM, MULTIPART})
-_COMMA: Final = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 _RANGES_MAX: Final = 50
+_ENTRY_CHARACTERS_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def preferred(accept: str | None) -> str | None:
     """
     if not accept or not accept.strip():
         return JSON
-    ranges = [_parsed(part, position) for position, part in enumerate(_COMMA.split(accept)[:_RANGES_MAX])]
+    ranges = [_parsed(part, position) for position, part in enumerate(_parts(accept))]
     ranked = [
         (-chosen.weight, -specificity, chosen.position, index)
         for index, answer in enumerate(_ANSWERS)
@@ -51,6 +51,21 @@ def preferred(accept: str | None) -> str | None:
         if chosen is not None and chosen.weight > 0
     ]
     return _ANSWERS[min(ranked)[3]] if ranked else None
+
+
+def _parts(accept: str) -> list[str]:
+    """The first entries: parts between commas, put together again where a comma stood within quotes. One pass."""
+    parts: list[str] = []
+    quoted = False
+    for piece in accept.split(","):
+        if quoted:
+            parts[-1] = f"{parts[-1]},{piece}" if len(parts[-1]) < _ENTRY_CHARACTERS_MAX else parts[-1]
+        elif len(parts) == _RANGES_MAX:
+            break
+        else:
+            parts.append(piece)
+        quoted ^= piece.count('"') % 2 == 1
+    return parts
 
 
 def _closest(ranges: list[_Range], answer: str) -> tuple[int, _Range | None]:

@@ -1,4 +1,4 @@
-"""The application: routes, middleware and lifespan, as data. `uvicorn api.app:app`."""
+"""The application: routes, middleware and lifespan, as data. `python -m api.server` serves it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from api import health, pages, webhooks
 from api.access import authenticate
 from api.context import Context
+from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
 from api.http import middleware
 from api.schema import make
 from api.subscriptions import Waker
@@ -27,6 +28,7 @@ GRAPHQL_PATH = "/graphql"
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     waker = Waker(settings.redis_url)
+    rates = rates_of(settings)
 
     def make_context(principal: Principal, request_id: str) -> Context:
         return Context(principal, request_id, settings, waker)
@@ -36,6 +38,7 @@ def create(settings: Settings) -> Starlette:
         authenticate=authenticate,
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
+        gate=Gate.of(settings, rates),
     )
 
     @asynccontextmanager
@@ -44,6 +47,7 @@ def create(settings: Settings) -> Starlette:
         await bell.connect(settings.redis_url)
         async with waker:
             yield
+        await rates.close()
         await bell.close()
         await close_pool()
 
@@ -57,9 +61,16 @@ def create(settings: Settings) -> Starlette:
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
         ],
-        middleware=[*middleware(body_bytes_max=settings.body_limit_bytes), _foreign_pages(settings)],
+        middleware=[
+            *middleware(body_bytes_max=settings.body_limit_bytes),
+            Middleware(CrowdMiddleware, requests_max=settings.requests_max),
+            _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
+            Middleware(RateMiddleware, rates=rates),
+        ],
         lifespan=lifespan,
     )
+    # A redirect to the same path without its slash would lead to whatever host the client named.
+    application.router.redirect_slashes = False
     application.state.settings = settings
     return application
 
@@ -71,7 +82,7 @@ def _foreign_pages(settings: Settings) -> Middleware:
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-        expose_headers=["X-Request-ID"],
+        expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After"],
         max_age=600,
     )
 

@@ -47,6 +47,10 @@ class Limits:
     aliases: int = 30
     directives: int = 50  # in the text
     fragments: int = 50  # definitions in the text
+    operations: int = 10  # in the text: only one of them runs, and each costs a walk
+    literals: int = 300  # values in the text, in lists and objects too
+    values: int = 1_000  # in the variables
+    string: int = 4_000  # characters of one in the variables
     cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
     list_size: int = 10  # assumed for a list without `first`
     page_size: int = 100  # assumed for a `first` that nobody gave

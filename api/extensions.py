@@ -31,6 +31,7 @@ from strawberry.types.graphql import OperationType
 from api.http import COME_BACK, UNAVAILABLE, request_id
 from api.limits import Limits, check, check_cost
 from api.scalars import SCALARS
+from api.values import refused_variables
 from domain.database import unavailable
 from domain.problems import Problem
 
@@ -45,7 +46,7 @@ NOT_TAKEN_HERE: Final = {
     ),
 }
 _DOCUMENTS_KEPT: Final = 128
-_HINT = re.compile(r"\s*Did you mean [^?]{0,300}\?")
+_HINT = re.compile(r"\s{0,3}Did you mean [^?]{0,300}\?")
 _MESSAGE_MAX: Final = 1_000  # characters; graphql-core quotes the whole value that it refuses
 _log = structlog.get_logger()
 
@@ -84,6 +85,10 @@ class DocumentCache:
 
     def errors(self, schema: GraphQLSchema, known: _Known, name: str | None, variables: Any) -> list[GraphQLError]:
         """What is wrong with the operation `name`. Only the part that variables cannot change is remembered."""
+        given = variables if isinstance(variables, dict) else {}
+        refused = refused_variables(given, self.limits)
+        if refused is not None:
+            return [refused]
         if known.errors is None:
             verdict = check(schema, known.document, self.limits)
             known.cost_depends_on_variables = verdict.cost_depends_on_variables
@@ -91,7 +96,6 @@ class DocumentCache:
             known.errors = list(verdict.errors) or validate(schema, known.document, self._rules, hide_suggestions=True)
         if known.errors or not known.cost_depends_on_variables:
             return list(known.errors)
-        given = variables if isinstance(variables, dict) else {}
         return check_cost(schema, known.document, self.limits, name, given)
 
 

@@ -18,6 +18,7 @@ from domain.database import unavailable
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 REQUEST_ID_HEADER: Final = "x-request-id"
+CORRELATION_ID_HEADER: Final = "x-correlation-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # An over-long body is read to its end before we answer, up to here: closing on a client that is still sending resets
 # the connection, and the client never reads the 413.
@@ -68,15 +69,18 @@ def masked(path: str) -> str:
     return re.sub(r"(/refund-destination/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
 
 
-def _chosen_request_id(headers: Headers) -> str:
+def _correlation_id(headers: Headers) -> str | None:
+    """What the client calls its request, if it is well formed."""
     given = headers.get(REQUEST_ID_HEADER, "")
-    return given if _REQUEST_ID.fullmatch(given) else new_request_id()
+    return given if _REQUEST_ID.fullmatch(given) else None
 
 
 class RequestMiddleware:
-    """Gives the request its ID (the client's `X-Request-ID` if it is well formed), and answers for what nobody caught.
+    """Gives the request an ID of its own, and answers for what nobody caught.
 
     The ID is in `request_id()`, in every log line, and in the answer's `X-Request-ID`, also on a WebSocket handshake.
+    It is never the client's: one that a client used twice would find one refund and hide the other. The client's
+    `X-Request-ID` is kept beside it, as `correlation_id` in the log and `X-Correlation-ID` in the answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -86,22 +90,24 @@ class RequestMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        chosen = _chosen_request_id(Headers(scope=scope))
+        chosen, given = new_request_id(), _correlation_id(Headers(scope=scope))
+        names = {REQUEST_ID_HEADER: chosen, **({CORRELATION_ID_HEADER: given} if given else {})}
         token = _request_id.set(chosen)
         try:
-            with structlog.contextvars.bound_contextvars(request_id=chosen):
-                await self._serve(chosen, scope, receive, send)
+            bound = {"request_id": chosen, **({"correlation_id": given} if given else {})}
+            with structlog.contextvars.bound_contextvars(**bound):
+                await self._serve(names, scope, receive, send)
         finally:
             _request_id.reset(token)
 
-    async def _serve(self, chosen: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
                 started = True
-                _add_headers(MutableHeaders(scope=message), chosen, message["type"])
+                _add_headers(MutableHeaders(scope=message), names, message["type"])
             await send(message)
 
         try:
@@ -122,8 +128,8 @@ class RequestMiddleware:
             await failed(scope, receive, send_with_headers)
 
 
-def _add_headers(headers: MutableHeaders, chosen: str, message_type: str) -> None:
-    headers[REQUEST_ID_HEADER] = chosen
+def _add_headers(headers: MutableHeaders, names: Mapping[str, str], message_type: str) -> None:
+    headers.update(names)
     if message_type == "http.response.start":
         for name, value in _SECURITY_HEADERS.items():
             headers.setdefault(name, value)  # A page or a stream may need its own.

@@ -15,6 +15,7 @@ from graphql import (
 )
 
 from api.counting import Count, Counter, Limits
+from api.values import refused_literals
 
 __all__ = ["Limits", "Verdict", "check", "check_cost"]
 
@@ -75,12 +76,13 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
 
 def _refused_text(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     """The limits on the text itself, which bound the work of everything that follows."""
-    operations = sum(1 for _ in _operations(document))
-    if operations > limits.fragments or len(_fragments(document)) > limits.fragments:
-        return GraphQLError(f"The document has more than {limits.fragments} operations or fragments; split it.")
+    if sum(1 for _ in _operations(document)) > limits.operations:
+        return GraphQLError(f"The document has more than {limits.operations} operations; split it.")
+    if len(_fragments(document)) > limits.fragments:
+        return GraphQLError(f"The document has more than {limits.fragments} fragments; split it.")
     if _directives(document) > limits.directives:
         return GraphQLError(f"The document has more than {limits.directives} directives; leave some out.")
-    return None
+    return refused_literals(document, limits)
 
 
 def _directives(document: DocumentNode) -> int:

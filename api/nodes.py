@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
+from strawberry import relay
 from tortoise.models import Model
 
 from api.access import require
 from domain.access import Permission
+from domain.problems import InvalidInput
 
 
 class Scoped:
@@ -28,6 +30,17 @@ class Scoped:
         rows = await cls.model.filter(id__in=[one for one in wanted if one], merchant_id=merchant_id)
         found = {row.pk: cls.of(row) for row in rows}
         return [found.get(one) for one in wanted]
+
+
+async def resolve(info: Any, node_id: relay.GlobalID) -> relay.Node | None:
+    """The node of a global id. Raises InvalidInput when its type is none of those that have nodes."""
+    try:
+        is_node = issubclass(node_id.resolve_type(info), Scoped)
+    except (ValueError, TypeError):
+        is_node = False
+    if not is_node:
+        raise InvalidInput("This is not the id of an object; send one exactly as the API gave it.", path=["id"])
+    return await node_id.resolve_node(info)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -19,7 +19,7 @@ from domain.models import Payment as Row
 from domain.models import Store as StoreRow
 from domain.money import Money as Amount
 from domain.payments import NewPayment, Tax
-from domain.problems import InvalidInput, Problem
+from domain.problems import CurrencyMismatch, InvalidInput, Problem
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.refundable import deadline_of
@@ -48,6 +48,9 @@ class Payment(Scoped, relay.Node):
     reserved: Money = strawberry.field(description="Asked for by refunds that are under way.")
     refunded: Money
     taken_by_bank: Money = strawberry.field(description="Left without us: a Pix MED, or a refund made at the PSE.")
+    charged_back: Money = strawberry.field(
+        description="Taken back by the customer's bank, less what was won again: it is not refundable."
+    )
     refundable: Money
     tax: PaymentTax
     captured_at: DateTime
@@ -68,6 +71,7 @@ class Payment(Scoped, relay.Node):
             reserved=money(row.reserved),
             refunded=money(row.refunded),
             taken_by_bank=money(row.taken_by_bank),
+            charged_back=money(max(row.charged_back, 0)),
             refundable=Money.of(payments.refundable(row)),
             tax=PaymentTax(
                 amount=money(row.tax_amount), rate=row.tax_rate, document=row.tax_document, period=row.tax_period
@@ -144,6 +148,13 @@ def _new_payment(given: PaymentRegisterInput) -> NewPayment:
     tax = None
     if given.tax is not None:
         declared = given.tax.amount.parsed(["input", "tax", "amount"])
+        if declared.currency != amount.currency:
+            raise CurrencyMismatch(
+                "The tax is declared in the currency of the payment.",
+                path=["input", "tax", "amount"],
+                expected=amount.currency,
+                given=declared.currency,
+            )
         tax = Tax(declared.minor_units, given.tax.rate, given.tax.document, given.tax.period)
     return NewPayment(
         connection_id=ids.uuid_of(given.connection_id, ["input", "connectionId"]),

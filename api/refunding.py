@@ -65,6 +65,10 @@ class RefundResolveDoubtInput:
     refund_id: strawberry.ID
     verdict: Annotated[Verdict, DoubtVerdict]
     evidence: str = strawberry.field(description="Where you looked and what it said; 10-1000 characters.")
+    pse_reference: str | None = strawberry.field(
+        default=None,
+        description="PAID: what the PSE calls the refund, so that its report is known. Both name the same.",
+    )
 
 
 @strawberry.type(description="`refund` is null exactly when `errors` is not empty.")
@@ -172,7 +176,8 @@ async def refund_resolve_doubt(info: Info, input: RefundResolveDoubtInput) -> Re
     context = info.context
     try:
         refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause)
+        name = input.pse_reference
+        done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause, name)
     except Problem as problem:
         return RefundResolveDoubtPayload(
             refund=None, errors=errors_of(problem), request_id=context.request_id, confirmed=False

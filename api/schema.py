@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api import access, destinations, events, ledger, manual, payments, pses, reconciliation, refunding, refunds
+from api import access, destinations, events, ledger, manual, nodes, payments, pses, reconciliation, refunding, refunds
 from api.access import Viewer, require
 from api.context import Info
 from api.destinations import (
@@ -73,7 +73,7 @@ class Query:
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
-        return await id.resolve_node(info)
+        return await nodes.resolve(info, id)
 
     @strawberry.field(description="Whoever holds the token.")
     def viewer(self, info: Info) -> Viewer:

@@ -3,17 +3,15 @@
 Where the draft has moved past its audit (422 for validation errors, 294 for partial data) the audit's 400 and 200 stay.
 """
 
-import asyncio
-import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, cast
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import ExecutionResult as CoreExecutionResult
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -32,9 +30,12 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api import accept
+from api.doors import Gate, address_of, busy, deny, limited, open_gate
 from api.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
 from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
-from api.sockets import Authenticate, Principal, SocketHandler, authority_ended, bearer
+from api.places import EVERYBODY
+from api.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
+from api.streams import EventStream, HeldStream, until
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Principal)
@@ -63,14 +64,12 @@ class _Draft(Response):
         self.authority: tuple[str | None, Principal] | None = None
 
 
-class EventStream(SSETransport):
-    """Server-sent events with line feeds: the standard takes CRLF too, urql waits for two line feeds."""
+class _Refused(HTTPException):
+    """A refusal that is written already."""
 
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        return super().encode_event(event, data).replace("\r\n", "\n")
-
-    def encode_comment(self, comment: str) -> str:
-        return super().encode_comment(comment).replace("\r\n", "\n")
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code, "")
+        self.response = response
 
 
 class GraphQLView(GraphQL[C, None], Generic[C, P]):
@@ -82,6 +81,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
     """
 
     graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
     stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {
         GRAPHQL_SSE_PROTOCOL: EventStream,
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
@@ -97,6 +97,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         init_seconds: float = INIT_SECONDS,
         recheck_seconds: float = RECHECK_SECONDS,
         subscriptions_max: int = SUBSCRIPTIONS_MAX,
+        gate: Gate | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -111,6 +112,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         self.authenticate = authenticate
         self.make_context = make_context
         self.recheck_seconds = recheck_seconds
+        self.gate = gate or open_gate()
 
     def new_context(self, principal: P) -> C:
         return self.make_context(principal, request_id())
@@ -124,7 +126,17 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
                 response = _refusal(request, refused)
             await response(scope, receive, send)
         else:
-            await self.run(WebSocket(scope, receive, send))
+            await self._serve_socket(WebSocket(scope, receive, send))
+
+    async def _serve_socket(self, socket: WebSocket) -> None:
+        held = self.gate.sockets.take({"process": EVERYBODY, "address": address_of(socket)})
+        if held is None:
+            await deny(busy(), socket.scope, socket.receive, socket.send)
+            return
+        try:
+            await self.run(socket)
+        finally:
+            held.leave()
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         if request.scope["method"] not in _TAKEN:
@@ -142,6 +154,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         principal = await self.authenticate(token)
         if principal is None:
             raise HTTPException(401, "Send a valid token: `Authorization: Bearer <token>`.")
+        seconds = await self.gate.rates.seconds_to_wait("token", token or "")
+        if seconds:
+            raise _Refused(limited(seconds))
         cast("_Draft", response).authority = (token, principal)
         return self.new_context(principal)
 
@@ -225,30 +240,11 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         headers: Mapping[str, str],
     ) -> Response:
         token, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
+        held = self.gate.take_stream(address_of(request), token or "")
+        if held is None:
+            raise _Refused(busy())
         ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
-        return StreamingResponse(_until(ended, stream()), headers=headers)
-
-
-async def _until(end: Any, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:
-    """The stream, cut off when `end` comes back."""
-    ended = asyncio.ensure_future(end)
-    following: asyncio.Future[str] | None = None
-    try:
-        while True:
-            following = asyncio.ensure_future(anext(stream))
-            await asyncio.wait({ended, following}, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                return
-            try:
-                yield following.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        for task in filter(None, (ended, following)):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-                await task
-        await cast("AsyncGenerator[str, None]", stream).aclose()
+        return HeldStream(held, until(ended, stream()), headers)
 
 
 def _is_json(content_type: str | None) -> bool:
@@ -291,6 +287,8 @@ def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:
 
 
 def _refusal(request: Request, refused: HTTPException) -> Response:
+    if isinstance(refused, _Refused):
+        return refused.response
     headers = {405: {"allow": "GET, POST"}, 401: {"www-authenticate": "Bearer"}}.get(refused.status_code, {})
     response = problem(refused.status_code, refused.reason, headers=headers)
     if accept.preferred(request.headers.get("accept")) == accept.GRAPHQL_RESPONSE:

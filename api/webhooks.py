@@ -16,12 +16,15 @@ _log = structlog.get_logger()
 
 
 async def receive(request: Request) -> Response:
-    """200 stored (also when it was stored before, and when we cannot read it), 401 not authentic, 404 no connection."""
+    """200 stored (also when it was stored before, and when we cannot read it), 401 not authentic.
+
+    401 is the answer of an address that is nobody's too: a stranger does not learn which connections exist.
+    """
     settings: Settings = request.app.state.settings
     try:
         connection_id = UUID(request.path_params["connection_id"])
     except ValueError:
-        return problem(404, "No such webhook address.")
+        return _not_authentic()
     given = WebhookRequest(
         method=request.method,
         path=request.url.path,
@@ -34,5 +37,9 @@ async def receive(request: Request) -> Response:
     except BadSignature:
         # Nothing of the body is echoed or logged: it comes from nobody we know.
         _log.warning("webhook.refused", connection=str(connection_id))
-        return problem(401, "The webhook does not prove that it comes from the PSE.")
-    return problem(404, "No such webhook address.") if stored is None else Response(status_code=200)
+        return _not_authentic()
+    return _not_authentic() if stored is None else Response(status_code=200)
+
+
+def _not_authentic() -> Response:
+    return problem(401, "The webhook does not prove that it comes from the PSE.")

@@ -114,7 +114,7 @@ async def create_token(merchant_id: UUID, role: Role, holder: str, lifetime: tim
 
 async def authenticate(token: str | None) -> Principal | None:
     """The principal of a token that is known, in time and not revoked; else None."""
-    if token is None or not token.startswith(_PREFIX):
+    if token is None or not token.startswith(_PREFIX) or not token.isascii():
         return None
     found = await rows(
         "SELECT id, merchant_id, holder, role, expires_at FROM tokens "

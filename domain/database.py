@@ -27,14 +27,15 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "connections": _READ_ADD_CHANGE,
     "payments": (
         *_READ_ADD,
-        "UPDATE (reserved, refunded, taken_by_bank, tax_allocated, order_reference, tax_amount, tax_rate, "
-        "tax_document, tax_period, sealed_customer, customer_digest, source)",
+        "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
+        "tax_rate, tax_document, tax_period, sealed_customer, customer_digest, source)",
     ),
     # Whose it is, how much, of what and under which reference is for life.
     "refunds": (
         *_READ_ADD,
-        "UPDATE (state, sequence, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, reminded_at, "
-        "known_before, known_at, unknown_at, pse_refund_reference, failure_code, failure_message, succeeded_at, "
+        "UPDATE (state, sequence, tax_amount, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, "
+        "reminded_at, known_before, known_at, unknown_at, pse_refund_reference, failure_code, failure_message, "
+        "succeeded_at, "
         "paid_by_bank_transfer, updated_at)",
     ),
     "idempotency_keys": _READ_ADD,
@@ -54,7 +55,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "announced_reports": _READ_ADD,
     "report_news": _READ_ADD,
     "refused_webhooks": (*_READ_ADD, "UPDATE (times)"),
-    "reports": (*_READ_ADD, "UPDATE (superseded_at)"),
+    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
     "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),

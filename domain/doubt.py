@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Q
+
 from domain import bell, due, refunds
 from domain.access import Permission, Principal, person_of
 from domain.database import rows, transaction
@@ -19,6 +21,7 @@ from domain.pse.vocabulary import Declined, Outcome, Succeeded
 from domain.record import Door, Source, record_locked
 
 EVIDENCE_LENGTH = (10, 1000)
+NAME_LENGTH_MAX = 100
 
 
 class Verdict(StrEnum):
@@ -36,8 +39,17 @@ class Resolved:
     confirmed: bool
 
 
-async def resolve(principal: Principal, refund_id: UUID, verdict: Verdict, evidence: str, cause: Cause) -> Resolved:
+async def resolve(
+    principal: Principal,
+    refund_id: UUID,
+    verdict: Verdict,
+    evidence: str,
+    cause: Cause,
+    pse_reference: str | None = None,
+) -> Resolved:
     """Propose or confirm a verdict on a refund in doubt (four eyes).
+
+    `pse_reference`: what the PSE calls the refund that is PAID; both people name the same, or neither names any.
 
     NOT_PAID before the PSE's next report can prove it needs RESOLVE_DOUBT_EARLY.
     Raises Forbidden, NotFound, InvalidState, InvalidInput.
@@ -52,13 +64,41 @@ async def resolve(principal: Principal, refund_id: UUID, verdict: Verdict, evide
     async with transaction():
         refund = await lock(refund_id)
         attempt = await _checked_doubt(refund)
+        await _check_name(refund, verdict, pse_reference)
         if verdict is Verdict.NOT_PAID:
             await _check_grace(refund)
-        confirmed = await _propose_or_confirm(principal, refund, attempt, verdict, evidence.strip(), cause)
+        said = _Said(verdict, evidence.strip(), pse_reference)
+        confirmed = await _propose_or_confirm(principal, refund, attempt, said, cause)
         if confirmed:
-            await record_locked(refund, _outcome(verdict, evidence), Source(Door.PERSON), cause)
+            await record_locked(refund, _outcome(said), Source(Door.PERSON), cause)
     await bell.wake(bell.refund_channel(refund_id))
     return Resolved(await Refund.get(id=refund_id), confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a person says: the verdict, where it was seen, and the PSE's name of the refund."""
+
+    verdict: Verdict
+    evidence: str
+    pse_reference: str | None
+
+
+async def _check_name(refund: Refund, verdict: Verdict, name: str | None) -> None:
+    """Raises InvalidInput for a name that cannot be this refund's."""
+    if name is None:
+        return
+    path = ["input", "pseReference"]
+    if verdict is not Verdict.PAID:
+        raise InvalidInput("Only a refund that is PAID has a pseReference to name.", path=path)
+    if not (0 < len(name) <= NAME_LENGTH_MAX and name.isascii() and name.isprintable() and " " not in name):
+        said = f"pseReference takes 1 to {NAME_LENGTH_MAX} printable ASCII characters without spaces."
+        raise InvalidInput(said, path=path)
+    if refund.pse_refund_reference not in (None, name):
+        raise InvalidInput(f"The PSE has named this refund {refund.pse_refund_reference} itself.", path=path)
+    others = Refund.filter(connection_id=refund.connection_id).exclude(id=refund.id)
+    if await others.filter(Q(pse_refund_reference=name) | Q(reference=name)).exists():
+        raise InvalidInput("This is the name of another refund of the connection; look it up again.", path=path)
 
 
 async def _checked_doubt(refund: Refund) -> int:
@@ -94,21 +134,20 @@ async def _check_grace(refund: Refund) -> None:
         )
 
 
-async def _propose_or_confirm(
-    principal: Principal, refund: Refund, attempt: int, verdict: Verdict, evidence: str, cause: Cause
-) -> bool:
-    if verdict is Verdict.NOT_PAID and not await _reported_since(refund):
+async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int, said: _Said, cause: Cause) -> bool:
+    if said.verdict is Verdict.NOT_PAID and not await _reported_since(refund):
         principal.require(Permission.RESOLVE_DOUBT_EARLY)
     found = await rows(
         # A vote counts for the refund as it was: not after another send, nor after a move.
-        "SELECT id, verdict, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "
+        "SELECT id, verdict, pse_reference, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "
         "  WHERE e.refund_id = $1 AND e.previous_state <> e.state AND e.occurred_at > v.proposed_at) AS counts "
         "FROM doubt_verdicts v WHERE refund_id = $1 AND withdrawn_at IS NULL AND confirmed_at IS NULL",
         refund.id,
         attempt,
     )
-    if not found or found[0]["verdict"] != verdict or not found[0]["counts"]:
-        await _propose(principal, refund, attempt, verdict, evidence, found, cause)
+    same = found and (found[0]["verdict"], found[0]["pse_reference"]) == (said.verdict, said.pse_reference)
+    if not same or not found[0]["counts"]:
+        await _propose(principal, refund, attempt, said, found, cause)
         return False
     if person_of(found[0]["proposed_by"]) == principal.person:
         raise Forbidden(
@@ -119,7 +158,7 @@ async def _propose_or_confirm(
         found[0]["id"],
         principal.holder,
     )
-    await _event(refund, "DOUBT_CONFIRMED", verdict, evidence, cause)
+    await _event(refund, "DOUBT_CONFIRMED", said, cause)
     return True
 
 
@@ -127,25 +166,25 @@ async def _propose(
     principal: Principal,
     refund: Refund,
     attempt: int,
-    verdict: Verdict,
-    evidence: str,
+    said: _Said,
     replaced: list[dict[str, Any]],
     cause: Cause,
 ) -> None:
     for row in replaced:  # People who disagree start again: the older proposal no longer counts.
         await rows("UPDATE doubt_verdicts SET withdrawn_at = now() WHERE id = $1 RETURNING id", row["id"])
     await rows(
-        "INSERT INTO doubt_verdicts (id, merchant_id, refund_id, attempt, verdict, evidence, proposed_by, proposed_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, now()) RETURNING id",
+        "INSERT INTO doubt_verdicts (id, merchant_id, refund_id, attempt, verdict, evidence, pse_reference, "
+        "  proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now()) RETURNING id",
         uuid4(),
         refund.merchant_id,
         refund.id,
         attempt,
-        verdict.value,
-        evidence,
+        said.verdict.value,
+        said.evidence,
+        said.pse_reference,
         principal.holder,
     )
-    await _event(refund, "DOUBT_PROPOSED", verdict, evidence, cause)
+    await _event(refund, "DOUBT_PROPOSED", said, cause)
 
 
 async def _reported_since(refund: Refund) -> bool:
@@ -160,19 +199,20 @@ async def _reported_since(refund: Refund) -> bool:
     )
 
 
-async def _event(refund: Refund, kind: str, verdict: Verdict, evidence: str, cause: Cause) -> None:
+async def _event(refund: Refund, kind: str, said: _Said, cause: Cause) -> None:
     await append(
         {"id": refund.id, "merchant_id": refund.merchant_id},
         kind,
         refund.state,
         cause,
         previous=refund.state,
-        code=verdict,
-        message=evidence,
+        code=said.verdict,
+        message=said.evidence,
+        detail={"pse_reference": said.pse_reference} if said.pse_reference else None,
     )
 
 
-def _outcome(verdict: Verdict, evidence: str) -> Outcome:
-    if verdict is Verdict.PAID:
-        return Succeeded(code="RESOLVED_BY_PERSON")
-    return Declined("RESOLVED_BY_PERSON", evidence)
+def _outcome(said: _Said) -> Outcome:
+    if said.verdict is Verdict.PAID:
+        return Succeeded(said.pse_reference, code="RESOLVED_BY_PERSON")
+    return Declined("RESOLVED_BY_PERSON", said.evidence)

@@ -20,6 +20,7 @@ class FindingKind(StrEnum):
     MISSING_IN_LEDGER = "MISSING_IN_LEDGER"
     MISSING_IN_REPORT = "MISSING_IN_REPORT"
     VAT_REVERSAL_NEEDED = "VAT_REVERSAL_NEEDED"
+    CHARGEBACK = "CHARGEBACK"
     DOUBT_UNRESOLVED = "DOUBT_UNRESOLVED"
     PENDING_TOO_LONG = "PENDING_TOO_LONG"
     NOT_SENT = "NOT_SENT"
@@ -36,6 +37,7 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.MISSING_IN_LEDGER: "Money left without a refund of ours: find who took it and why; clear SUSPENSE.",
     FindingKind.MISSING_IN_REPORT: "Ask the PSE for proof of this refund, then refresh it or resolve it with evidence.",
     FindingKind.VAT_REVERSAL_NEEDED: "Issue the tax document that takes the VAT back, in the period the law allows.",
+    FindingKind.CHARGEBACK: "The customer's bank took the money: contest it or accept it; do not refund it, too.",
     FindingKind.DOUBT_UNRESOLVED: "Look at the PSE's back office; answer with refundResolveDoubt, two people decide.",
     FindingKind.PENDING_TOO_LONG: "Ask the PSE why it has not decided; the refund goes on being looked up daily.",
     FindingKind.NOT_SENT: "The PSE cannot be reached or refuses our access: check the connection's address and key.",
@@ -144,4 +146,16 @@ async def resolve(merchant_id: UUID, fingerprint: str, resolution: str) -> None:
         merchant_id,
         bounded(fingerprint),
         resolution[:500],
+    )
+
+
+async def close(merchant_id: UUID, fingerprint: str, said: str) -> None:
+    """Close the finding of that fingerprint; one that is closed keeps how, and gets this beside it."""
+    await rows(
+        "UPDATE findings SET resolved_at = coalesce(resolved_at, now()), "
+        "  resolution = left(concat_ws(' ', resolution, $3::text), 500) "
+        "WHERE merchant_id = $1 AND fingerprint = $2 RETURNING id",
+        merchant_id,
+        fingerprint,
+        said,
     )

@@ -19,6 +19,7 @@ A = Account
 LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.CAPTURE: ((A.PSE_CLEARING, A.SALES, "net"), (A.PSE_CLEARING, A.OUTPUT_VAT, "tax")),
     Entry.DECLARE_TAX: ((A.SALES, A.OUTPUT_VAT, "tax"),),
+    Entry.DECLARE_REFUND_TAX: ((A.VAT_REVERSAL_PENDING, A.SALES_RETURNS, "tax"),),
     Entry.RECOGNISE: ((A.SALES_RETURNS, A.REFUNDS_PAYABLE, "net"), (A.VAT_REVERSAL_PENDING, A.REFUNDS_PAYABLE, "tax")),
     Entry.UNRECOGNISE: (
         (A.REFUNDS_PAYABLE, A.SALES_RETURNS, "net"),
@@ -30,10 +31,13 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.RETURN_TO_BANK: ((A.BANK, A.REFUNDS_PAYABLE, "amount"),),
     Entry.TAKEN: ((A.SUSPENSE, A.PSE_CLEARING, "amount"),),
     Entry.TAKEN_BACK: ((A.PSE_CLEARING, A.SUSPENSE, "amount"),),
+    Entry.CHARGEBACK: ((A.CHARGEBACKS, A.PSE_CLEARING, "amount"),),
+    Entry.CHARGEBACK_REVERSED: ((A.PSE_CLEARING, A.CHARGEBACKS, "amount"),),
     Entry.PROVE_CAPTURES: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),
     Entry.PROVE_REFUNDS: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_RETURNS: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),
     Entry.PROVE_TAKEN: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_CHARGEBACKS: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
 }
 
 

@@ -23,6 +23,8 @@ class Effect(StrEnum):
     RETURN = "RETURN"  # proves that a proven refund came back
     TAKEN = "TAKEN"  # money left that no refund of ours accounts for
     TAKEN_BACK = "TAKEN_BACK"  # and came back
+    CHARGEBACK = "CHARGEBACK"  # proves that the customer's bank took the money back
+    CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"  # and gave it again
     NONE = "NONE"  # says nothing about money
 
 

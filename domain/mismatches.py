@@ -122,7 +122,8 @@ def _name(line: Line) -> str:
 
 def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Money that moved for a payment that is not registered."""
-    moved = pl.col("type").is_in(["CAPTURE", "REFUND"]) & (pl.col("state") == "SUCCEEDED")
+    moving = ["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+    moved = pl.col("type").is_in(moving) & (pl.col("state") == "SUCCEEDED")
     unknown = lines.filter(pl.col("payment_id").is_null() & moved)
     return [
         _found(
@@ -132,7 +133,7 @@ def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.D
             line,
             fingerprint=f"unknown/{connection.id}/{named}/{line['reference'] or line['pse_refund_reference'] or ''}",
             amount=line["amount"],
-            explanation=f"The report has a {line['type'].lower()} of {named}, unknown to us.",
+            explanation=f"The report has a {line['type'].lower().replace('_', ' ')} of {named}, unknown to us.",
             detail={"payment": named, "reference": line["reference"] or line["pse_refund_reference"]},
         )
         for line in unknown.iter_rows(named=True)
@@ -142,7 +143,8 @@ def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.D
 
 def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Refunds that are proven, and whose VAT has not been taken back."""
-    taxed = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_tax") > 0))
+    left = (pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_state") != "RETURNED")
+    taxed = lines.filter(left & (pl.col("refund_tax") > 0))
     return [
         _found(
             FindingKind.VAT_REVERSAL_NEEDED,

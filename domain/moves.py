@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from domain import events, ledger
+from domain import events, findings, ledger
 from domain.database import rows
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -59,6 +59,9 @@ async def move(
         zone = (await Merchant.get(id=refund.merchant_id)).zone
         await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
     await _store(refund, to, news, due_in, keep_rung)
+    if to is State.RETURNED:
+        said = "The refund came back: its VAT need not be taken back any more."
+        await findings.resolve(refund.merchant_id, f"vat/{refund.id}", said)
     refund.state = to
     refund.sequence = sequence
 

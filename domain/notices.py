@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain import bell, calls, due, findings, nights, reconciliation, schedules, taken
+from domain import bell, calls, chargebacks, due, findings, learned, nights, reconciliation, schedules, taken
 from domain.connections import credentials_of, nothing_at_stake, zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction
@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     Announced,
     BadNotice,
     BadSignature,
+    ChargedBack,
     Declined,
     InDoubt,
     KnownRefund,
@@ -245,7 +246,8 @@ async def try_later(claimed: Claimed, why: str) -> None:
 
 
 def _names_of(told: Sequence[Told]) -> list[str]:
-    named = [(one.payment_reference, one.payment_alias) for one in told if isinstance(one, TellsOfRefund)]
+    spoken = [one for one in told if isinstance(one, TellsOfRefund | ChargedBack)]
+    named = [(one.payment_reference, one.payment_alias) for one in spoken]
     return sorted({name for names in named for name in names if name is not None})
 
 
@@ -263,7 +265,18 @@ async def revive_for(connection_id: UUID, names: Sequence[str]) -> list[UUID]:
     return [row["id"] for row in revived]
 
 
-async def payment_of(connection: Connection, told: TellsOfRefund) -> Payment | None:
+async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
+    """Take in what a signed webhook tells of a chargeback. None when it is applied, else why not."""
+    payment = await payment_of(claimed.connection, told)
+    if payment is None:
+        return f"Payment {told.payment_reference} is not registered."
+    if told.amount is not None and told.amount.currency != payment.currency:
+        return f"{told.amount} was charged back of a payment in {payment.currency}."
+    await chargebacks.from_notice(payment, told, Cause(claimed.notice.request_id, ACTOR))
+    return None
+
+
+async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) -> Payment | None:
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):
         if name is not None:
@@ -281,7 +294,8 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
     found = [(known, await _ours(payment, known)) for known in listed]
     if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
         return False
-    await taken.from_listing(payment, [known for known, refund in found if refund is None], cause)
+    left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
+    await taken.from_listing(payment, left_over, cause)
     for known, refund in found:
         if refund is not None:
             await _take_in(refund, known, cause)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import bell, idempotency, ledger, notices, secrets
+from domain import bell, declared, idempotency, ledger, notices, secrets, told_before
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.ledger import Posting
@@ -17,6 +17,7 @@ from domain.payees import normal_tax_id
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import CapturedPayment, Method
+from domain.refundable import left_of
 
 MUTATION: Final = "paymentRegister"
 _SYSTEM: Final = "PSE listing"
@@ -57,9 +58,9 @@ class Registered:
 
 
 def refundable(payment: Payment) -> Money:
-    """What can still be refunded: captured less reserved, refunded and taken by the bank, never below zero."""
-    left = payment.captured - payment.reserved - payment.refunded - payment.taken_by_bank
-    return Money(max(left, 0), payment.currency)
+    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back."""
+    held = payment.reserved + payment.refunded + payment.taken_by_bank
+    return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
 
 
 async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
@@ -68,6 +69,14 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
     Raises InvalidInput, NotFound, IdempotencyConflict.
     """
     _check(new)
+    while True:
+        try:
+            return await _register(merchant_id, new, key, cause, secret)
+        except declared.Joined:
+            continue
+
+
+async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
     payment_id = uuid4()
     revived: list[UUID] = []
     async with transaction():
@@ -129,6 +138,8 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
     query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference)
+    tax = new.tax or Tax(0)
+    refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
     known = await query.select_for_update(no_key=True).get()
     same = (known.captured, known.currency, known.method) == (
         new.amount.minor_units,
@@ -140,7 +151,6 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
             "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
             path=["input", "pseReference"],
         )
-    tax = new.tax or Tax(0)
     await Payment.filter(id=known.id).update(
         order_reference=new.order_reference or known.order_reference,
         tax_amount=tax.amount,
@@ -152,6 +162,8 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
         source="MUTATION",
     )
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
+    if tax.amount:
+        await declared.give_shares(known, refunds, tax.amount, cause)
     return known.id
 
 
@@ -170,6 +182,22 @@ def _check(new: NewPayment) -> None:
         raise InvalidInput("orderReference takes 1 to 100 characters.", path=["input", "orderReference"])
     if new.tax is not None and not 0 <= new.tax.amount <= new.amount.minor_units:
         raise InvalidInput("The tax lies between zero and the amount.", path=["input", "tax", "amount"])
+    _check_lengths(new)
+
+
+def _check_lengths(new: NewPayment) -> None:
+    tax = new.tax or Tax(0)
+    for name, value, longest in (
+        ("customerReference", new.customer_reference, 100),
+        ("customerTaxId", new.customer_tax_id, 40),
+        ("tax.rate", tax.rate, 12),
+        ("tax.document", tax.document, 100),
+        ("tax.period", tax.period, 7),
+    ):
+        if value is not None and not (len(value) <= longest and value.isprintable()):
+            raise InvalidInput(
+                f"{name} takes at most {longest} printable characters.", path=["input", *name.split(".")]
+            )
 
 
 def _facts(new: NewPayment) -> dict[str, Any]:
@@ -237,6 +265,7 @@ async def _insert(
     if not made:
         return False
     await ledger.post([await _posting(payment_id, connection, store.id, new, Entry.CAPTURE, cause)])
+    await told_before.take_in(await Payment.get(id=payment_id), cause)
     return True
 
 

@@ -9,14 +9,27 @@ from uuid import UUID
 import polars as pl
 import structlog
 
-from domain import bell, due, findings, mismatches, nights, seals, settlements, taken
+from domain import (
+    bell,
+    chargebacks,
+    due,
+    findings,
+    learned,
+    mismatches,
+    nights,
+    revised,
+    seals,
+    settlements,
+    taken,
+    told_before,
+)
 from domain.connections import zone_of
 from domain.crash import crash_here
 from domain.database import rows, transaction, unavailable
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
 from domain.matching import Effect, match, with_effects
-from domain.models import Connection, Payment, ReconciliationRun
+from domain.models import Connection, Payment, ReconciliationRun, Report
 from domain.money import Money
 from domain.nights import Failed
 from domain.pse.registry import connector
@@ -109,23 +122,56 @@ async def _outcome_of(connection: Connection, run: ReconciliationRun, file: Repo
 async def _reconcile(
     connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, proof: str | None
 ) -> dict[str, Any]:
-    request_id = f"reconciliation-{run.id}"
-    cause = Cause(request_id, ACTOR)
-    await _enter(connection, run, file, await _match(connection, file, lines), cause)
+    cause = Cause(f"{taken.BY_REPORT}{run.id}", ACTOR)
+    entered = await _match(connection, file, lines)
+    await _enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
     async with transaction():
-        await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
-        # Matched again, because what was entered has moved states.
-        matched, settled = await _match_and_settled(connection, file, lines)
-        effects = with_effects(matched, settled)
-        report = await settlements.valid_report(connection, file.name)
-        if report is None or not await settlements.same_as_stored(report, file, effects):
-            await settlements.store(connection, run.business_date, file, effects, request_id)
+        effects = await _keep(connection, run, file, lines, entered, cause)
         crash_here("reconcile.before_commit")
+    if effects is None:
+        return await _reconcile(connection, run, file, lines, proof)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await _flag(connection, run, effects)
     return _manifest_of(file, effects, proof)
+
+
+async def _keep(
+    connection: Connection,
+    run: ReconciliationRun,
+    file: ReportFile,
+    lines: pl.DataFrame,
+    entered: pl.DataFrame,
+    cause: Cause,
+) -> pl.DataFrame | None:
+    """Store the lines with their effects. None: a payment was registered meanwhile, and its lines must be entered."""
+    await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+    old = await settlements.valid_report(connection, file.name)
+    # Matched again, because what was entered has moved states.
+    matched, settled = await _match_and_settled(connection, file, lines)
+    if matched["payment_id"].null_count() < entered["payment_id"].null_count():
+        return None
+    elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
+    effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
+    new = None
+    if old is None or not await settlements.same_as_stored(old, file, effects):
+        new = await settlements.store(connection, run.business_date, file, effects, cause.request_id)
+    if new is not None:  # last, because it locks payments
+        await _follow(old, new, cause)
+    elif old is not None and old.repeat_since is not None:
+        await told_before.repeated(connection.id, file.name, old.repeat_since)
+    return effects
+
+
+async def _follow(old: Report | None, new: Report, cause: Cause) -> None:
+    """What a report changes beyond its own lines, and what the one that it supersedes had said."""
+    concerned = await chargebacks.of_report(new.id)
+    if old is not None:
+        await revised.reopen_missing(old.id)
+        await revised.give_back(old.id, cause)
+        concerned += await chargebacks.of_report(old.id)
+    await chargebacks.agree(concerned, cause)
 
 
 async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> pl.DataFrame:
@@ -146,6 +192,7 @@ async def _enter(
 ) -> None:
     """What the books do not know goes through the one door, line by line: only what differs, not the report."""
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
+    await _learn_names(refund_lines, cause)
     unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
     for row in unknown.iter_rows(named=True):
         await taken.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
@@ -184,6 +231,14 @@ async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: C
     await due.ask(asked)
     for refund_id in asked:
         await bell.ring("refund", refund_id)
+
+
+async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
+    named = ~pl.col("by_amount") & pl.col("reference").is_null() & pl.col("refund_id").is_null()
+    told = refund_lines.filter(named & (pl.col("state") == "SUCCEEDED"))
+    for (payment_id,), lines in told.group_by("payment_id", maintain_order=True):
+        payment = await Payment.get(id=payment_id)
+        await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
 
 
 def _differs() -> pl.Expr:

@@ -1,6 +1,8 @@
 """What of a payment can still be refunded: window, amount, parts, and the VAT that goes with them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
 from typing import Any
 
 from domain.money import Money, cumulative_share
@@ -18,8 +20,8 @@ def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
     """
     able = capability(payment["pse"], Method(payment["method"]))
     _check_window(payment, able)
-    left = payment["captured"] - payment["reserved"] - payment["refunded"] - payment["taken_by_bank"]
-    refundable = Money(max(left, 0), payment["currency"])
+    held = payment["reserved"] + payment["refunded"] + payment["taken_by_bank"]
+    refundable = Money(left_of(payment["captured"], held, payment["charged_back"]), payment["currency"])
     if wanted is None and refundable.minor_units == 0:
         raise NotRefundable("Nothing is left to refund on this payment.", path=["input", "paymentId"])
     amount = wanted or refundable
@@ -41,6 +43,12 @@ def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
         )
     _check_parts(payment, able, amount)
     return amount
+
+
+def left_of(captured: int, held: int, charged_back: int) -> int:
+    """What can still be refunded (minor units), never below zero. `held`: reserved, refunded and taken by the bank."""
+    # A reversal may be told before its chargeback: what came back early is not more than was captured.
+    return max(captured - held - max(charged_back, 0), 0)
 
 
 def _check_window(payment: dict[str, Any], able: Capability) -> None:
@@ -88,3 +96,9 @@ def tax_of(payment: dict[str, Any], amount: int) -> int:
     allocated: int = payment["tax_allocated"]
     share = cumulative_share(whole, held, payment["captured"]) - allocated
     return min(max(share, 0), amount, whole - allocated)
+
+
+def shares(whole: int, captured: int, parts: Sequence[int]) -> list[int]:
+    """The share of each part of `captured` in `whole`, in their order (minor units): they close to the whole."""
+    grown = [cumulative_share(whole, part, captured) for part in accumulate(parts, initial=0)]
+    return [after - before for before, after in pairwise(grown)]

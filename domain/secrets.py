@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_VERSION: Final = b"\x01"
+# The second version's associated data has the version itself; the first one's had the place alone.
+_VERSION: Final = b"\x02"
+_PLACE_ALONE: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 
 
@@ -30,14 +32,23 @@ def seal(key: bytes, values: Mapping[str, str], place: str) -> bytes:
     """Encrypt `values` for one place, such as `connections/<id>`. `key` is the 32-byte secret key."""
     nonce = os.urandom(_NONCE_BYTES)
     plain = json.dumps(dict(values), sort_keys=True).encode()
-    return _VERSION + nonce + AESGCM(_derived(key, "seal")).encrypt(nonce, plain, place.encode())
+    return _VERSION + nonce + AESGCM(_derived(key, "seal")).encrypt(nonce, plain, _associated(_VERSION, place))
+
+
+def _associated(version: bytes, place: str) -> bytes:
+    """What a sealed value is bound to. Raises ValueError for a version that never was."""
+    if version == _PLACE_ALONE:
+        return place.encode()
+    if version != _VERSION:
+        raise ValueError("There is no such version of a sealed value.")
+    return version + place.encode()
 
 
 def unseal(key: bytes, sealed: bytes, place: str) -> dict[str, str]:
     """The values sealed for this place. Raises Unsealable."""
     nonce, cipher = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        plain = AESGCM(_derived(key, "seal")).decrypt(nonce, cipher, place.encode())
+        plain = AESGCM(_derived(key, "seal")).decrypt(nonce, cipher, _associated(sealed[:1], place))
     except (InvalidTag, ValueError) as error:
         raise Unsealable(f"The sealed value of {place} does not open with ESTORNO_SECRET_KEY.") from error
     opened: dict[str, str] = json.loads(plain)

@@ -151,6 +151,42 @@ class Settings:
         "ESTORNO_CRASH", crash.checked, "For tests only: NAME:N kills the process as it passes that point.", ""
     )
     nightly_at: tuple[int, int] = _setting("ESTORNO_NIGHTLY_AT", _clock, "When the night begins, UTC.", (2, 30))
+    head_seconds: float = _setting("ESTORNO_HEAD_SECONDS", _seconds, "How long a request's headers may take.", 10.0)
+    body_seconds: float = _setting("ESTORNO_BODY_SECONDS", _seconds, "How long a request's body may take.", 30.0)
+    connections_max: int = _setting(
+        "ESTORNO_CONNECTIONS_MAX", _integer(1, 100_000), "Connections of clients to one process of the API.", 500
+    )
+    requests_max: int = _setting(
+        "ESTORNO_REQUESTS_MAX", _integer(1, 100_000), "Requests worked on at once in one process of the API.", 200
+    )
+    sockets_max: int = _setting("ESTORNO_SOCKETS_MAX", _integer(1, 100_000), "Sockets and streams of a process.", 300)
+    sockets_per_address: int = _setting(
+        "ESTORNO_SOCKETS_PER_ADDRESS", _integer(1, 100_000), "Sockets and streams of an address, in a process.", 100
+    )
+    sockets_per_token: int = _setting(
+        "ESTORNO_SOCKETS_PER_TOKEN", _integer(1, 100_000), "Sockets and streams of a token, in a process.", 20
+    )
+    subscriptions_max: int = _setting(
+        "ESTORNO_SUBSCRIPTIONS_MAX", _integer(1, 100_000), "Subscriptions in one process.", 500
+    )
+    subscriptions_per_token: int = _setting(
+        "ESTORNO_SUBSCRIPTIONS_PER_TOKEN", _integer(1, 100_000), "Subscriptions of a token, in a process.", 60
+    )
+    rate_per_token: int = _setting(
+        "ESTORNO_RATE_PER_TOKEN", _integer(0, 1_000_000), "Requests of a token in a minute; 0: no limit.", 3_000
+    )
+    rate_per_address: int = _setting(
+        "ESTORNO_RATE_PER_ADDRESS", _integer(0, 1_000_000), "Requests of an address in a minute; 0: no limit.", 6_000
+    )
+    rate_per_link: int = _setting(
+        "ESTORNO_RATE_PER_LINK", _integer(0, 1_000_000), "Requests to a customer's page in a minute; 0: no limit.", 30
+    )
+    rate_per_webhook: int = _setting(
+        "ESTORNO_RATE_PER_WEBHOOK",
+        _integer(0, 1_000_000),
+        "Webhooks of an address to a connection in a minute; 0: no limit.",
+        3_000,
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":

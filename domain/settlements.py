@@ -33,6 +33,8 @@ ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
     Effect.RETURN: (Entry.PROVE_RETURNS, False),
     Effect.TAKEN: (Entry.PROVE_TAKEN, False),
     Effect.TAKEN_BACK: (Entry.PROVE_TAKEN, True),
+    Effect.CHARGEBACK: (Entry.PROVE_CHARGEBACKS, False),
+    Effect.CHARGEBACK_REVERSED: (Entry.PROVE_CHARGEBACKS, True),
 }
 _LINE_COLUMNS: Final = (
     "line",

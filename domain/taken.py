@@ -20,7 +20,9 @@ from domain.lifecycle import Entry
 from domain.models import Merchant, Payment, Refund
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Succeeded
 
+BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
+_AGAIN: Final = "/again-"
 
 
 async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
@@ -30,9 +32,9 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
     """
     if isinstance(known.outcome, Accepted):
         return False
-    name = _name(payment, known.reference)
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
+        name = await _current(_name(payment, known.reference))
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
         if name in booked if out else (name not in booked or len(booked) > 1):
@@ -40,7 +42,7 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
         if await _became_ours(payment, known.reference):
             return False
         amount = booked.get(name, known.amount.minor_units)
-        if not out and await _open(payment, amount) < 1:
+        if not out and await standing(payment, amount) < 1:
             return False  # a line that names no refund has told that it came back
         await _book(payment, amount, name if out else f"{name}/back", out, cause)
         if out:
@@ -57,7 +59,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     given = False
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
-        name = _name(payment, told)
+        name = await _current(_name(payment, told))
         booked = await _booked(name)
         if name in booked and len(booked) == 1:
             await _take_back_as_ours(payment, refund, name, booked[name], cause)
@@ -79,29 +81,15 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
         "  AND starts_with(t.cause, $3) AND t.booked_at >= (SELECT min(at) FROM ("
         "    SELECT sent_at AS at FROM attempts WHERE refund_id = $4 AND coalesce(outcome, '') <> 'UNSENT' "
         "    UNION ALL SELECT occurred_at FROM events WHERE refund_id = $4 AND state = 'MANUAL') sent) "
-        "  AND NOT EXISTS (SELECT 1 FROM ledger_entries b "
-        "    WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours'])) ORDER BY t.id LIMIT 1",
+        "  AND NOT EXISTS (SELECT 1 FROM ledger_entries b WHERE b.cause = ANY(ARRAY[t.cause || '/back', "
+        "    t.cause || '/ours', t.cause || '/void'])) ORDER BY t.id LIMIT 1",
         payment.id,
         refund.amount,
         prefix,
         refund.id,
     )
-    if found and await _open(payment, refund.amount, prefix) > 0:
+    if found and await standing(payment, refund.amount, prefix) > 0:
         await _take_back_as_ours(payment, refund, found[0]["cause"], refund.amount, cause)
-
-
-async def _open(payment: Payment, amount: int, prefix: str = "") -> int:
-    """How often so much is booked as taken, under names of that beginning, and neither came back nor became ours."""
-    (booked,) = await rows(
-        "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
-        "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2 "
-        "  AND starts_with(cause, $3)",
-        payment.id,
-        amount,
-        prefix,
-    )
-    times: int = booked["times"]
-    return times
 
 
 async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount: int, cause: Cause) -> None:
@@ -111,13 +99,22 @@ async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount
 
 
 async def told_of_ours(connection_id: UUID) -> set[date]:
-    """The business dates whose reports told of a refund of ours before we knew it: to be reconciled again.
+    """The business dates to be reconciled again: their reports told of a payment before it was registered, or of a
+    refund of ours before we knew it.
 
-    Its name was learned later, or its own news claimed a line without a name, or the report of its return was read
-    before that of its leaving.
+    The refund's name was learned later, or its own news claimed a line without a name, or the report of its return was
+    read before that of its leaving.
     """
     found = await rows(
-        "SELECT DISTINCT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "SELECT business_date FROM reports WHERE connection_id = $1 AND superseded_at IS NULL "
+        "  AND repeat_since IS NOT NULL "
+        # A payment that was registered while its report was stored saw no lines, and marked nothing.
+        "UNION SELECT r.business_date FROM reports r JOIN settlement_lines l ON l.report_id = r.id "
+        "JOIN payments p ON p.connection_id = r.connection_id AND p.currency = l.currency "
+        "  AND p.pse_reference = coalesce(l.payment_reference, l.payment_alias) "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.created_at > now() - interval '1 day' "
+        "  AND l.payment_id IS NULL AND l.voided_at IS NULL "
+        "UNION SELECT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "JOIN payments p ON p.id = l.payment_id JOIN refunds f ON f.payment_id = l.payment_id "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND ("
         "  (l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.refund_id IS NULL "
@@ -141,13 +138,63 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
     return {row["business_date"] for row in found}
 
 
+async def knows(payment: Payment, reference: str) -> bool:
+    """Whether money of the payment was booked under this name, whatever became of it."""
+    return bool(await _booked(_name(payment, reference)))
+
+
 def _name(payment: Payment, reference: str) -> str:
     return findings.bounded(f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}")
 
 
+async def _current(name: str) -> str:
+    """The name under which money is booked that was told, given back by a revised report and told again: each time
+    has a name of its own, so that it is booked once each time.
+    """
+    current, time = name, 1
+    while await rows("SELECT 1 AS one FROM ledger_entries WHERE cause = $1", f"{current}/void"):
+        time += 1
+        current = f"{name}{_AGAIN}{time}"
+    return current
+
+
+async def untell(payment: Payment, reference: str, said: str, cause: Cause) -> bool:
+    """Give back what only reports told of, and no valid one tells any more; gives whether anything was.
+
+    Inside the caller's transaction, which holds the payment's lock.
+    """
+    name = await _current(_name(payment, reference))
+    booked = await _booked(name)
+    by_report = await rows(
+        "SELECT 1 AS one FROM ledger_entries WHERE cause = $1 AND starts_with(request_id, $2)", name, BY_REPORT
+    )
+    if name not in booked or len(booked) > 1 or not by_report:
+        return False
+    await _book(payment, booked[name], f"{name}/void", False, cause)
+    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
+        await findings.close(payment.merchant_id, f"{kind}/{name}", said)
+    return True
+
+
+async def standing(payment: Payment, amount: int, prefix: str = "") -> int:
+    """How often so much (minor units) is booked as taken, under names that begin so, and neither came back nor became
+    ours.
+    """
+    (booked,) = await rows(
+        "SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (WHERE entry = 'TAKEN_BACK') AS times "
+        "FROM ledger_entries WHERE payment_id = $1 AND entry IN ('TAKEN', 'TAKEN_BACK') AND amount = $2 "
+        "  AND starts_with(cause, $3)",
+        payment.id,
+        amount,
+        prefix,
+    )
+    times: int = booked["times"]
+    return times
+
+
 async def _booked(name: str) -> dict[str, int]:
     """The causes under which it was booked, with the amounts: that it left, that it came back or turned out ours."""
-    names = [name, f"{name}/back", f"{name}/ours"]
+    names = [name, f"{name}/back", f"{name}/ours", f"{name}/void"]
     found = await rows("SELECT cause, amount FROM ledger_entries WHERE cause = ANY($1)", names)
     return {row["cause"]: row["amount"] for row in found}
 
@@ -179,7 +226,7 @@ async def from_line(payment: Payment, known: KnownRefund, told: Told, cause: Cau
     """Book the money of a line that was given to no refund, unless as much is booked already."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        if await _open(payment, known.amount.minor_units) >= told.wanted or await _turned_out_ours(
+        if await standing(payment, known.amount.minor_units) >= told.wanted or await _turned_out_ours(
             payment, known, told
         ):
             return
@@ -211,7 +258,7 @@ async def back_from_line(payment: Payment, known: KnownRefund, cause: Cause) -> 
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
         name, amount = f"{_name(payment, known.reference)}/back", known.amount.minor_units
-        if not await _booked(name) and await _open(payment, amount) > 0:
+        if not await _booked(name) and await standing(payment, amount) > 0:
             await _book(payment, amount, name, False, cause)
 
 
@@ -219,7 +266,7 @@ async def gone_from_line(payment: Payment, known: KnownRefund, wanted: int, caus
     """Book that what a line told came back, if more is taken than the lines want."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        if await _open(payment, known.amount.minor_units, _name(payment, BY_AMOUNT)) > wanted:
+        if await standing(payment, known.amount.minor_units, _name(payment, BY_AMOUNT)) > wanted:
             gone = replace(known, outcome=Declined("RETURNED", "The report says that the money came back."))
             await book(payment, gone, FindingKind.MISSING_IN_LEDGER, cause)
 
@@ -228,12 +275,12 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
     prefix = _name(payment, "")
     booked = await rows(
-        # What turned out to be a refund of ours is none of those.
+        # What turned out to be a refund of ours, or was given back by a revised report, is none of those.
         "SELECT cause, amount FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' "
-        "AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = t.cause || '/ours')",
+        "AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause IN (t.cause || '/ours', t.cause || '/void'))",
         payment.id,
     )
-    named = {row["cause"] for row in booked}
+    named = {row["cause"].partition(_AGAIN)[0] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
     for known in listed:
         amount = known.amount.minor_units

@@ -94,7 +94,9 @@ class Child:
         if self.log is None:
             return None
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        return self.log.open("ab")
+        descriptor = os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        os.fchmod(descriptor, 0o600)  # one that an earlier version left open to others
+        return os.fdopen(descriptor, "ab")
 
     def _last_words(self) -> str:
         if self.log is None or not self.log.exists():

@@ -56,8 +56,7 @@ def api() -> None:
     """Serve GraphQL and webhooks."""
     settings = commands.ready(Settings.read())
     commands.check_port(settings.host, settings.port)
-    _become("uvicorn", "api.app:app", "--host", settings.host, "--port", str(settings.port), "--no-access-log",
-            "--ws-ping-interval", "20", "--timeout-graceful-shutdown", "10")  # fmt: skip
+    _become("api.server")
 
 
 @app.command()

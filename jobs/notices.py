@@ -11,7 +11,7 @@ from domain.idempotency import Cause
 from domain.models import Payment
 from domain.notices import Claimed
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Announced, BadAnswer, InDoubt, NotUnderstood, Told, Unsent
+from domain.pse.vocabulary import Announced, BadAnswer, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
 from jobs.http import Sender
 
 _log = structlog.get_logger()
@@ -42,6 +42,8 @@ async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None
     if isinstance(told, Announced):
         await notices.announce(claimed.connection, told)
         return None
+    if isinstance(told, ChargedBack):
+        return await notices.charge_back(claimed, told)
     refund = await notices.match(claimed.connection, told)
     if refund is not None:
         await notices.apply_to(refund, told, claimed.notice)

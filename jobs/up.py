@@ -79,15 +79,13 @@ def as_running(settings: Settings) -> Settings:
 def workers(settings: Settings, *, quiet: bool) -> list[Child]:
     """The API, the workers and the timetable. `quiet`: their logs go to files."""
     environment = settings.environment()
-    host, port = settings.host, settings.port
+    health = f"http://{settings.host}:{settings.port}/readyz"
     return [
-        _python(settings, "api", quiet, environment, "uvicorn", "api.app:app", "--host", host, "--port", str(port),
-                "--ws-ping-interval", "20", "--no-access-log", "--timeout-graceful-shutdown", "10",
-                health=f"http://{host}:{port}/readyz"),
+        _python(settings, "api", quiet, environment, "api.server", health=health),
         _python(settings, "worker", quiet, environment, "jobs.worker", "refunds"),
         _python(settings, "batch", quiet, environment, "jobs.worker", "batch"),
         _python(settings, "timetable", quiet, environment, "jobs.timetable"),
-    ]  # fmt: skip
+    ]
 
 
 def sandbox(settings: Settings, port: int) -> Child:

@@ -75,7 +75,8 @@ async def _empty(url: str, name: str) -> bool:
         if await hand.fetchval(_FINGERPRINT) != _known[name]:
             return False
         filled = await hand.fetch(_FILLED, _LARGE_BYTES, _KEPT)
-        await hand.execute("; ".join(f"DELETE FROM {one['name']}" for one in filled if not one["large"]))  # noqa: S608
+        if small := [one["name"] for one in filled if not one["large"]]:
+            await hand.execute("; ".join(f"DELETE FROM {table}" for table in small))  # noqa: S608 - our tables
         if large := [one["name"] for one in filled if one["large"]]:
             await hand.execute(f"TRUNCATE {', '.join(large)}")
             _known[name] = await hand.fetchval(_FINGERPRINT)

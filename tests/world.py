@@ -35,9 +35,10 @@ _PAUSE_SECONDS = 0.03
 
 
 def quick_settings(**changed: Any) -> Settings:
-    """Settings of a test: short limits, and the tests' own key."""
+    """Settings of a test: short limits, the tests' own key, and no rates, for all of a test comes from one address."""
     quick = {"send_limit_seconds": 1.0, "job_timeout_seconds": 2.0, "lease_seconds": 4.0}
-    return Settings(secret_key=KEY, **{**quick, **changed})
+    rates = dict.fromkeys(("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook"), 0)
+    return Settings(secret_key=KEY, **{**quick, **rates, **changed})
 
 
 @asynccontextmanager
@@ -45,6 +46,13 @@ async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[s
     """The application behind a real socket of 127.0.0.1; its address. `more` goes to uvicorn."""
     port = free_port()
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1, **more)
+    async with running(config):
+        yield f"{scheme}://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def running(config: uvicorn.Config) -> AsyncIterator[None]:
+    """Serve until the block is left."""
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     try:
@@ -52,7 +60,7 @@ async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[s
             if serving.done():
                 serving.result()
             await asyncio.sleep(0.01)
-        yield f"{scheme}://127.0.0.1:{port}"
+        yield
     finally:
         server.should_exit = True
         await serving

@@ -17,4 +17,4 @@ _STEPS = (
 class Migration(migrations.Migration):
     dependencies = [("models", "0008_asked_before_sent")]
 
-    operations = [ops.RunSQL(step) for step in _STEPS]
+    operations = [ops.RunSQL(list(_STEPS))]

@@ -46,7 +46,7 @@ STATEMENTS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0007_taken_lines")]
+    dependencies = [("models", "0010_told")]
 
     initial = False
 
@@ -90,5 +90,5 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        *[ops.RunSQL(statement) for statement in STATEMENTS],
+        ops.RunSQL(list(STATEMENTS)),
     ]

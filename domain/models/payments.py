@@ -35,6 +35,7 @@ class Payment(Model):
     reserved = fields.BigIntField(default=0)  # asked for by refunds that are under way
     refunded = fields.BigIntField(default=0)  # left by refunds that we started
     taken_by_bank = fields.BigIntField(default=0)  # left without us; no upper bound, because the truth is recordable
+    charged_back = fields.BigIntField(default=0)  # taken back by the customer's bank, less what was won again
     tax_amount = fields.BigIntField(default=0)  # VAT declared on the whole payment
     tax_allocated = fields.BigIntField(default=0)  # VAT of the refunds counted in reserved + refunded
     tax_rate = fields.CharField(max_length=12, null=True)  # percent as declared, e.g. "19.00"

@@ -101,6 +101,7 @@ class DoubtVerdict(Model):
     attempt = fields.IntField()  # the doubt it speaks of: the number of the last attempt
     verdict = fields.CharField(max_length=8)  # PAID or NOT_PAID
     evidence = fields.CharField(max_length=1000)
+    pse_reference = fields.CharField(max_length=100, null=True)  # PAID: what the PSE calls the refund, if it is known
     proposed_by = fields.CharField(max_length=200)
     proposed_at = fields.DatetimeField(auto_now_add=True)
     confirmed_by = fields.CharField(max_length=200, null=True)

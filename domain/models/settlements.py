@@ -29,6 +29,7 @@ class Report(Model):
     totals = fields.JSONField[dict[str, Any]]()
     created_at = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)
+    repeat_since = fields.DatetimeField(null=True)  # what it says can be matched better now: its date is run again
 
     class Meta:
         table = "reports"
@@ -40,7 +41,7 @@ class SettlementLine(Model):
     id = fields.BigIntField(primary_key=True)
     report_id = fields.UUIDField(db_index=True)
     line = fields.BigIntField()
-    type = fields.CharField(max_length=16)
+    type = fields.CharField(max_length=24)
     state = fields.CharField(max_length=16)
     payment_reference: str | None = fields.TextField(null=True)
     payment_alias: str | None = fields.TextField(null=True)

@@ -62,6 +62,11 @@ _TYPES: Final[Mapping[str, _Type]] = {
     "PaidOutReversed": _Type("OTHER"),
 }
 _UNKNOWN: Final = _Type("OTHER")
+STAGES: Final = {
+    "Chargeback": "CHARGEBACK",
+    "SecondChargeback": "SECOND_CHARGEBACK",
+    "ChargebackReversed": "CHARGEBACK_REVERSED",
+}
 _PAYOUT: Final = "MerchantPayout"
 
 # Abbreviations that name one zone only, by their hours east of UTC. Of the others (CST is Mexico's and China's) only
@@ -250,7 +255,13 @@ def _lines(table: pl.LazyFrame, offsets: Mapping[str, int], zone: str) -> pl.Laz
             payment_alias=pl.lit(None),
             order_reference=_filled("Merchant Reference"),
             # A refund that the merchant made in Adyen's own pages may carry the order's reference, as others of it do.
-            reference=pl.when(is_refund & own.str.contains(_OUR_REFERENCE)).then(own),
+            # A stage of a dispute is named as its webhook names it.
+            reference=pl.when(is_refund & own.str.contains(_OUR_REFERENCE))
+            .then(own)
+            .when(
+                pl.col("type").is_in(["CHARGEBACK", "CHARGEBACK_REVERSED"]) & (pl.col("Modification Reference") != "")
+            )
+            .then(pl.format("{}/{}", "Modification Reference", pl.col("Type").replace_strict(STAGES, default=""))),
             pse_refund_reference=pl.when(is_refund).then(pl.col("Modification Reference")),
             by_amount=pl.lit(False),
             amount=(counted.abs() * scale).floor().cast(pl.Int64),

@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     Announced,
     BadNotice,
     BadSignature,
+    ChargedBack,
     Credentials,
     Declined,
     Notice,
@@ -39,6 +40,8 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _VALUE: Final = re.compile(r"-?[0-9]{1,19}")
 _KEYS: Final = ("hmac_key", "hmac_key_old")
 _REASON_CHARACTERS_MAX: Final = 300
+# Stages of a dispute that move money, and whether it comes back; others (a request for information) move none.
+_DISPUTES: Final = {"CHARGEBACK": False, "SECOND_CHARGEBACK": False, "CHARGEBACK_REVERSED": True}
 Item = Mapping[str, Any]
 
 
@@ -136,6 +139,8 @@ def _told(item: Item) -> Told:
     event, reference = str(item.get("eventCode")), item.get("pspReference")
     if event == "REPORT_AVAILABLE":
         return _announced(reference)
+    if event in _DISPUTES and item.get("success") == "true":
+        return _charged_back(event, item)
     outcome = _outcome(event, item) if isinstance(reference, str) and reference else None
     if outcome is None:
         return NotUnderstood(f"{event} success={item.get('success')} {reference}"[:200])
@@ -150,6 +155,17 @@ def _told(item: Item) -> Told:
         outcome=outcome,
         amount=amount,
     )
+
+
+def _charged_back(event: str, item: Item) -> Told:
+    reference, payment = _text(item, "pspReference"), _text(item, "originalReference")
+    try:
+        amount = adyen_amount.read(item.get("amount"))
+    except MoneyError as error:
+        return NotUnderstood(f"{event} {reference}: {error}"[:200])
+    if reference is None or payment is None:
+        return NotUnderstood(f"{event} {reference} of no payment"[:200])
+    return ChargedBack(payment, None, f"{reference}/{event}", amount, _DISPUTES[event])
 
 
 def _announced(name: object) -> Told:

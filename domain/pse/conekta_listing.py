@@ -189,14 +189,14 @@ def _line(file: ReportFile, number: int, one: dict[str, Any]) -> dict[str, Any]:
     kind, state = _TYPES.get(one["type"], ("OTHER", "SUCCEEDED"))
     # Whether money that goes out is told with its sign is not published, so the type decides.
     sign = -1 if one["type"] in _OUT and amount > 0 else 1
-    is_refund = kind == "REFUND"
+    is_refund, disputed = kind == "REFUND", kind in ("CHARGEBACK", "CHARGEBACK_REVERSED")
     return {
         "line": number,
         "type": kind,
         "state": _STATES.get(one["status"], state),
         "payment_reference": one["order"],
         "payment_alias": one["charge"],
-        "reference": one["id"] if is_refund and one["refund"] is None else None,
+        "reference": one["id"] if disputed or (is_refund and one["refund"] is None) else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": is_refund and one["refund"] is None,
         "amount": abs(amount),

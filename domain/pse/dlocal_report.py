@@ -155,7 +155,8 @@ def _lines(rows: pl.LazyFrame, header: Mapping[str, str], period: Period) -> pl.
         "payment_reference": pl.when(paid).then(own_id),
         "payment_alias": pl.lit(None, dtype=text),
         "order_reference": order,
-        "reference": pl.lit(None, dtype=text),
+        # A dispute can take the money more than once under one id, and not in one moment.
+        "reference": pl.when(kind == _CHARGEBACK).then(pl.format("{}/{}", own_id, booked)),
         "pse_refund_reference": pl.when(refund).then(own_id),
         "by_amount": refund,
         "amount": moved.fill_null(0).abs(),

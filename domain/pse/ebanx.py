@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     BadAnswer,
     BadNotice,
     CapturedPayment,
+    ChargedBack,
     Credentials,
     Declined,
     InDoubt,
@@ -46,6 +47,8 @@ _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
 _ACCESS: Final = "BP-SA-1"
 _WITHOUT_A_CODE: Final = {401: "ACCESS_REFUSED", 403: "ACCESS_REFUSED", 429: "TOO_MANY_REQUESTS"}
 _HASH: Final = re.compile(r"[0-9A-Za-z]{1,100}")
+# Notifications of a dispute, and whether its money comes back. How much is not told: what confirmed refunds have left.
+_DISPUTES: Final = {"chargeback": False, "chargeback_credit": True}
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "Estorno"}
 _METHODS: Final = {"boleto": Method.BOLETO, "oxxo": Method.OXXO, "pix": Method.PIX, "spei": Method.SPEI}
 _PERSONAL: Final = (
@@ -146,6 +149,8 @@ class Ebanx:
         if not all(_HASH.fullmatch(one) for one in hashes):
             raise BadNotice("The notification has no hash_codes that can be read.")
         kind = form.get("notification_type", [""])[0][:40]
+        if kind in _DISPUTES:
+            return [ChargedBack(one, None, f"{one}/{kind}", None, _DISPUTES[kind]) for one in hashes]
         if kind != "refund":
             return [NotUnderstood(f"{kind or 'nothing'} of payment {one}") for one in hashes]
         return [Notice(one, None, None, None) for one in hashes]

@@ -67,6 +67,7 @@ SETTLED: Final = pl.Decimal(28, 8)
 # A payment is named by `payment_reference` (the PSE's), `payment_alias` (another id of it at the PSE) or
 # `order_reference` (the merchant's own). A refund line has `pse_refund_reference` or `reference` (ours); where the PSE
 # gives neither, `by_amount` is true and `reference` is a name that the reader makes from the row, the same every time.
+# A chargeback's `reference` names its stage of the dispute, the same every time it is told; null: the PSE names none.
 # Where a report may spell the PSE's id in another way than its API does, `by_amount` is true beside the id.
 # `booked_at` is the PSE's time (UTC).
 REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {

@@ -198,7 +198,7 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "payment_reference": pl.coalesce(intent, charge),
         "payment_alias": pl.when(intent.is_not_null()).then(charge),
         "order_reference": pl.lit(None, pl.String),
-        "reference": pl.lit(None, pl.String),
+        "reference": pl.when(category.is_in(["dispute", "dispute_reversal"])).then(_or_null("source_id")),
         "pse_refund_reference": pl.when(is_refund).then(pl.col("source_id")),
         "by_amount": pl.lit(False),
         "amount": pl.when(told).then(_units("customer_facing_amount", facing)).otherwise(_units("gross", currency)),

@@ -11,6 +11,7 @@ from domain.pse.stripe_objects import BadObject
 from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
+    ChargedBack,
     Credentials,
     Notice,
     NotUnderstood,
@@ -21,6 +22,9 @@ from domain.pse.vocabulary import (
 TOLERANCE_SECONDS: Final = 300
 _SECRETS: Final = ("webhook_secret", "old_webhook_secret")
 _OF_REFUNDS: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
+
+# Events of a dispute that moved money, and whether it came back: others only tell how the dispute goes.
+_OF_DISPUTES: Final = {"charge.dispute.funds_withdrawn": False, "charge.dispute.funds_reinstated": True}
 
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
@@ -52,6 +56,8 @@ def told(body: bytes) -> list[Told]:
         kind, about = event["type"], event["data"]["object"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadNotice('The body is not an event {"type", "data": {"object"}} as Stripe publishes it.') from error
+    if kind in _OF_DISPUTES:
+        return [_charged_back(kind, about)]
     if kind not in _OF_REFUNDS:
         return [NotUnderstood(str(kind)[:100])]
     if not isinstance(about, dict) or about.get("object") != "refund":
@@ -60,6 +66,21 @@ def told(body: bytes) -> list[Told]:
         return [_notice(about)]
     except BadObject as error:
         raise BadNotice(f"The refund of the {kind} event: {error}.") from error
+
+
+def _charged_back(kind: str, dispute: Any) -> Told:
+    """A dispute takes the money once and gives it once: its id names both, as it does in the report."""
+    if not isinstance(dispute, dict) or dispute.get("object") != "dispute":
+        raise BadNotice(f"The {kind} event has no dispute in data.object.")
+    try:
+        charge, intent, name = (stripe_objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
+        amount = stripe_objects.money_of(dispute)
+    except BadObject as error:
+        raise BadNotice(f"The dispute of the {kind} event: {error}.") from error
+    payment = intent or charge
+    if payment is None or name is None:
+        raise BadNotice(f"The dispute of the {kind} event names no payment.")
+    return ChargedBack(payment, charge if intent else None, name, amount, _OF_DISPUTES[kind])
 
 
 def _notice(refund: dict[str, Any]) -> Notice:

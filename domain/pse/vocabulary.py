@@ -217,7 +217,21 @@ class NotUnderstood:
     what: str
 
 
-Told = Notice | Announced | NotUnderstood
+@dataclass(frozen=True, slots=True)
+class ChargedBack:
+    """A signed webhook tells that the customer's bank took money back or, `reversed`, gave it again.
+
+    `name`: of this stage of the dispute, the same as its line in a report has. `amount` None: the PSE does not say.
+    """
+
+    payment_reference: str
+    payment_alias: str | None
+    name: str
+    amount: Money | None
+    reversed: bool
+
+
+Told = Notice | Announced | NotUnderstood | ChargedBack
 
 
 # A request that an Auth flow makes for itself says so in `extensions[PURPOSE] = TOKEN`: it is not the order, and when

@@ -35,11 +35,15 @@ async def test_a_webhook_with_a_wrong_secret_is_refused_and_not_stored(enter: En
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/webhooks/x/y/pix", 404), ("/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/y/pix", 404), ("/webhooks", 404)],
+    [("/webhooks/x/y/pix", 401), ("/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/y/pix", 401), ("/webhooks", 404)],
 )
-async def test_an_unknown_address_is_404(enter: Enter, path: str, status: int) -> None:
+async def test_an_unknown_address_is_answered_like_a_wrong_signature(enter: Enter, path: str, status: int) -> None:
     asker = await enter()
-    assert (await asker.http.post(asker.url + path, json=BODY)).status_code == status
+    answer = await asker.http.post(asker.url + path, json=BODY)
+    assert answer.status_code == status
+    if status == 401:
+        known = await asker.http.post(_url(asker, "wrong"), json=BODY)
+        assert answer.json()["errors"] == known.json()["errors"]
 
 
 async def test_an_authentic_webhook_that_cannot_be_read_is_kept_and_answered(enter: Enter) -> None:

@@ -249,7 +249,7 @@ async def test_a_second_live_attempt_is_refused(attacker: Any, facts: dict[str, 
 
 @pytest.mark.parametrize(
     "column",
-    ["id", "merchant_id", "payment_id", "connection_id", "reference", "request_id", "amount", "currency", "tax_amount",
+    ["id", "merchant_id", "payment_id", "connection_id", "reference", "request_id", "amount", "currency",
      "reason", "note", "retry_of_id", "requested_by", "created_at"],
 )  # fmt: skip
 async def test_what_a_refund_is_does_not_change(attacker: Any, facts: dict[str, Any], column: str) -> None:

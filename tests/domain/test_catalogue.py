@@ -88,6 +88,8 @@ PARTIAL = {
     "settlement_lines_taken": "TAKEN",
     "settlement_lines_returned": "RETURNED",
     "settlement_lines_settle_once": "voided_at IS NULL",
+    "settlement_lines_unknown_alias": "payment_id IS NULL",
+    "settlement_lines_unknown_payment": "payment_id IS NULL",
 }
 APPEND_ONLY = {
     "announced_reports",
@@ -135,6 +137,9 @@ BELONGING = {
 }
 REFUSALS = {
     "events_stamp",
+    "ledger_entries_charged_back",
+    "payments_charged_back",
+    "payments_charged_back_new",
     "payments_counted",
     "payments_counted_new",
     "refunds_begin",
@@ -142,6 +147,8 @@ REFUSALS = {
     "refunds_counted_new",
     "refunds_move",
     "refunds_sequence",
+    "refunds_tax_counted",
+    "refunds_tax_once",
 }
 
 

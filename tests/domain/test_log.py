@@ -11,6 +11,7 @@ import structlog
 
 from domain import log
 from domain.settings import Settings
+from tests.work import LINEAR_MAX, growth
 
 
 @pytest.fixture
@@ -94,3 +95,35 @@ def test_an_exception_is_logged_without_its_local_variables(logged: io.StringIO)
 def test_a_reference_of_ours_is_not_taken_for_a_tax_number() -> None:
     assert log.redacted("refund 12345678901abcdefghi") == "refund 12345678901abcdefghi"
     assert log.redacted("E12345678202611231200abcdefghijk") == "E12345678202611231200abcdefghijk"
+
+
+@pytest.mark.parametrize(
+    "turn", ["a", "a:", "a@", "a.", "://", "w://x:", "1", "Bearer ", "est_", "/webhooks/", " ", "\\"]
+)
+def test_redacting_takes_time_in_proportion_to_the_text(turn: str) -> None:
+    patterns = log._PATTERNS
+
+    def run(size: int) -> None:
+        text = turn * (size // len(turn))
+        for pattern, replacement in patterns:
+            pattern.sub(replacement, text)
+
+    assert growth(run, 1_000) < LINEAR_MAX
+
+
+def test_a_long_value_is_cut_and_no_half_of_a_secret_stays(logged: io.StringIO) -> None:
+    for length in range(1_500, 2_100, 7):
+        structlog.get_logger().warning("it happened", said="x," * (length // 2) + " ana@example.com " + "y" * 60_000)
+    assert len(logged.getvalue()) < 90 * 2_500
+    assert "ana" not in logged.getvalue()
+
+
+def test_what_stands_under_a_secrets_name_within_a_value_is_not_logged(logged: io.StringIO) -> None:
+    structlog.get_logger().warning("it happened", deep={"list": [{"access_token": "canary", "other": ("kept", None)}]})
+    assert "canary" not in logged.getvalue()
+    assert "kept" in logged.getvalue()
+
+
+def test_the_link_of_a_customer_is_not_logged(logged: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning('"WebSocket %s" 403', "/refund-destination/canary-of-43-characters?x=1")
+    assert "canary" not in logged.getvalue()

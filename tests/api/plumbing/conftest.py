@@ -14,8 +14,11 @@ import uvicorn
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
+from api.server import configuration
+from domain.settings import Settings
 from tests.api.plumbing.shop import TOKEN, Desk, shop_app
 from tests.sandbox.server import TLS
+from tests.world import quick_settings
 
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
@@ -48,12 +51,13 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, desk: Desk) -> AsyncIterator[Server]:
-    """Serve an app until the block is left."""
+async def serving(app: ASGIApp, desk: Desk, settings: Settings | None = None) -> AsyncIterator[Server]:
+    """Serve an app as the product is served, until the block is left."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1)
+    settings = settings or quick_settings()
+    config = configuration(app, settings, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

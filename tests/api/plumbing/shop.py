@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from strawberry.relay import PageInfo
 from strawberry.types import Info as StrawberryInfo
 
+from api.doors import Gate
 from api.errors import InvalidInputError, RefundCreateError, errors_of
 from api.extensions import DocumentCache, Schema, build_schema
 from api.http import middleware, request_id
@@ -116,6 +117,10 @@ class Query:
         return colour.value
 
     @strawberry.field
+    def paint_all(self, colours: list[Colour]) -> int:
+        return len(colours)
+
+    @strawberry.field
     def echo_integer(self, value: BigInt) -> BigInt:
         return value
 
@@ -214,7 +219,9 @@ async def _swallow(request: Request) -> Response:
     return JSONResponse({"bytes": len(await request.body())})
 
 
-def shop_app(desk: Desk, *, init_seconds: float = 10.0, recheck_seconds: float = 4.0) -> Starlette:
+def shop_app(
+    desk: Desk, *, init_seconds: float = 10.0, recheck_seconds: float = 4.0, gate: Gate | None = None
+) -> Starlette:
     """The shop, assembled as the product assembles itself."""
 
     def make_context(clerk: Clerk, given_request_id: str) -> Context:
@@ -228,6 +235,7 @@ def shop_app(desk: Desk, *, init_seconds: float = 10.0, recheck_seconds: float =
         allowed_origins=["https://friend.example"],
         init_seconds=init_seconds,
         recheck_seconds=recheck_seconds,
+        gate=gate,
     )
     return Starlette(
         routes=[

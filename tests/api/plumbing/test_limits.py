@@ -62,8 +62,10 @@ async def test_the_standard_introspection_query_passes() -> None:
         ("query Q(" + "$a: Int @x " * 51 + ") { hello }", "50 directives"),
         (
             "{ hello } " + " ".join(f"fragment F{n} on Query {{ hello }}" for n in range(51)),
-            "50 operations or fragments",
+            "50 fragments",
         ),
+        (" ".join(f"query Q{n} {{ hello }}" for n in range(11)), "10 operations"),
+        ("{ hello(name: [" + "1 " * 301 + "]) }", "300 values"),
         ("{ items(first: 100) { edges { node { similar(first: 100) { edges { cursor } } } } } }", "objects"),
         ("{ items(first: 99999999999999999999) { edges { cursor } } }", "objects"),
         ("{ " + "hello " * 1001 + "}", "1001 fields"),
@@ -146,12 +148,17 @@ HOSTILE = {
     + " }"
     + "".join(f" fragment F{n} on Query {{ item {{ name same {{ name }} price {{ display }} }} }}" for n in range(40)),
     "unknown fields": "{ " + " ".join(f"helo{n}" for n in range(900)) + " }",
+    "equal keys of an input object": "mutation { buy(amount: {" + 'currency: "BRL" ' * 640 + "}) { __typename } }",
+    "equal keys within the limit": "mutation { buy(amount: {" + 'currency: "BRL" ' * 290 + "}) { __typename } }",
+    "fifty operations": " ".join(f"query Q{n} {{ hello item {{ same {{ name }} }} }}" for n in range(50)),
+    "ten operations": " ".join(f"query Q{n} {{ " + "item { name } " * 35 + "}" for n in range(10)),
+    "values in a list": "{ hello(name: [" + '"a" ' * 1_900 + "]) }",
     "many operations": " ".join(f"query Q{n} {{ hello }}" for n in range(300)),
     "deep introspection": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
 }
 
 
-HARMLESS = {"a chain of fragments", "overlapping fragments", "deep inline fragments"}
+HARMLESS = {"ten operations", "a chain of fragments", "overlapping fragments", "deep inline fragments"}
 
 
 @dataclass
@@ -182,6 +189,27 @@ async def test_a_hostile_document_is_answered_with_bounded_work(query: str) -> N
     with counted_calls() as calls:
         await schema.execute(query)
     assert calls.number < CALLS_MAX
+
+
+MANY: dict[str, tuple[str, dict[str, Any]]] = {
+    "invalid values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["GREEN"] * 60_000}),
+    "values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["RED"] * 60_000}),
+    "objects": (
+        "mutation($a: MoneyInput!) { buy(amount: $a) { __typename } }",
+        {"a": {f"k{n}": n for n in range(9_999)}},
+    ),
+    "nested lists": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[["RED"] * 40] * 40] * 40}),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+async def test_many_values_of_variables_are_refused_with_bounded_work(name: str) -> None:
+    query, variables = MANY[name]
+    schema = shop_schema()
+    with counted_calls() as calls:
+        result = await schema.execute(query, variables)
+    assert [str(error.extensions["code"]) for error in result.errors or () if error.extensions] == ["INVALID_INPUT"]
+    assert calls.number < CALLS_MAX / 10
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name not in HARMLESS])

@@ -27,10 +27,11 @@ async def test_every_message_carries_the_request_id_of_the_handshake(shop: Serve
     async with socket_to(shop, additional_headers={"x-request-id": "my-socket-1"}) as socket:
         response = socket.connection.response
         assert response is not None
-        assert response.headers["x-request-id"] == "my-socket-1"
+        assert response.headers["x-correlation-id"] == "my-socket-1"
+        own = response.headers["x-request-id"]
         await socket.init()
         await socket.subscribe("subscription { count(to: 1) }")
-        assert (await socket.receive())["payload"]["extensions"] == {"requestId": "my-socket-1"}
+        assert (await socket.receive())["payload"]["extensions"] == {"requestId": own}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from domain.pse.vocabulary import (
     Announced,
     BadNotice,
     BadSignature,
+    ChargedBack,
     Credentials,
     Declined,
     Notice,
@@ -230,9 +231,8 @@ def test_what_an_event_proves(event: str, success: str, outcome: object) -> None
         ("CANCEL_OR_REFUND", "true"),
         ("REFUND_WITH_DATA", "true"),
         ("VOID_PENDING_REFUND", "true"),
-        ("CHARGEBACK", "true"),
-        ("SECOND_CHARGEBACK", "true"),
-        ("CHARGEBACK_REVERSED", "true"),
+        ("CHARGEBACK", "false"),
+        ("NOTIFICATION_OF_CHARGEBACK", "true"),
         ("REFUND_FAILED", "false"),
         ("REFUNDED_REVERSED", "false"),
         ("POSTPONED_REFUND", "false"),
@@ -243,6 +243,13 @@ def test_other_events_are_kept_and_move_nothing(event: str, success: str) -> Non
     (told,) = ADYEN.read_webhook(a_hook(an_item(eventCode=event, success=success)))
     assert isinstance(told, NotUnderstood)
     assert event in told.what
+
+
+@pytest.mark.parametrize("event", ["CHARGEBACK", "SECOND_CHARGEBACK", "CHARGEBACK_REVERSED"])
+def test_each_stage_of_a_dispute_that_moves_money_has_its_own_name(event: str) -> None:
+    (told,) = ADYEN.read_webhook(a_hook(an_item(eventCode=event)))
+    name = f"REFUNDREFERENCE1/{event}"
+    assert told == ChargedBack("PAYMENTREFERENCE", None, name, Money(1_000, "BRL"), event.endswith("REVERSED"))
 
 
 def test_one_item_that_cannot_be_read_does_not_silence_the_others() -> None:

@@ -25,6 +25,7 @@ from domain.pse.vocabulary import (
     BadAnswer,
     BadNotice,
     BadSignature,
+    ChargedBack,
     Credentials,
     Declined,
     InDoubt,
@@ -370,9 +371,14 @@ def test_a_notification_makes_us_ask_about_each_of_its_payments() -> None:
     assert told == [Notice("a1", None, None, None), Notice("b2", None, None, None)]
 
 
-@pytest.mark.parametrize("kind", ["update", "chargeback", "chargeback_credit", "another"])
+@pytest.mark.parametrize("kind", ["update", "another"])
 def test_other_notifications_are_kept_and_move_nothing(kind: str) -> None:
     assert EBANX.read_webhook(_signed(kind, HASH)) == [NotUnderstood(f"{kind} of payment {HASH}")]
+
+
+@pytest.mark.parametrize(("kind", "back"), [("chargeback", False), ("chargeback_credit", True)])
+def test_a_chargeback_is_told_without_its_amount(kind: str, back: bool) -> None:
+    assert EBANX.read_webhook(_signed(kind, HASH)) == [ChargedBack(HASH, None, f"{HASH}/{kind}", None, back)]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"hash_codes=", b"operation=x", b"hash_codes=a,,b", b"hash_codes=\xff"])

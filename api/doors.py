@@ -1,0 +1,161 @@
+"""Who is let in just now: how many requests are worked on at once, and how often an address may ask."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from api.http import RETRY_AFTER, UNAVAILABLE, problem
+from api.places import EVERYBODY, Held, Places
+from api.rates import Rates
+from domain.settings import Settings
+
+RATE_LIMITED: Final = "RATE_LIMITED"
+BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."
+_PROBES: Final = frozenset({"/healthz", "/readyz"})
+_LINK: Final = "/refund-destination/"
+_WEBHOOK: Final = "/webhooks/"
+_STREAMS: Final = (b"text/event-stream", b"multipart/mixed")
+
+
+def too_often(seconds: float) -> str:
+    """What is said to one who asks too often."""
+    return f"You ask too often; nothing was executed. Send the same again in {math.ceil(seconds)} seconds."
+
+
+def limited(seconds: float) -> Response:
+    """429, typed, with the seconds to wait."""
+    waiting = {"retry-after": str(math.ceil(seconds))}
+    return problem(429, too_often(seconds), headers=waiting, code=RATE_LIMITED)
+
+
+def busy() -> Response:
+    """503, typed, with the seconds to wait."""
+    return problem(503, BUSY, headers=RETRY_AFTER, code=UNAVAILABLE)
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Whom an address stands for: itself, or its /64, because one subscriber line has all of those."""
+    host = connection.client.host if connection.client else ""
+    try:
+        known = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((known, 64), strict=False)) if isinstance(known, IPv6Address) else host
+
+
+async def deny(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer so, also instead of a WebSocket handshake."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a GraphQL client passes beside its token: how often it may ask, and what it may keep open."""
+
+    rates: Rates
+    sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
+    subscriptions: Places  # of a `token` and the `process`
+
+    @classmethod
+    def of(cls, settings: Settings, rates: Rates) -> "Gate":
+        """The gate that the settings describe."""
+        address, token = settings.sockets_per_address, settings.sockets_per_token
+        return cls(
+            rates,
+            Places({"address": address, "token": token, "process": settings.sockets_max}),
+            Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
+        )
+
+    def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
+        """The places of a stream over HTTP, which is a socket with one subscription; None where there is none left."""
+        socket = self.sockets.take({"process": EVERYBODY, "address": address, "token": token})
+        subscription = self.subscriptions.take({"process": EVERYBODY, "token": token}) if socket else None
+        if socket is None or subscription is None:
+            if socket:
+                socket.leave()
+            return None
+        return socket, subscription
+
+
+def rates_of(settings: Settings) -> Rates:
+    """The rates that the settings describe."""
+    limits = {
+        "token": settings.rate_per_token,
+        "address": settings.rate_per_address,
+        "link": settings.rate_per_link,
+        "webhook": settings.rate_per_webhook,
+    }
+    return Rates(settings.redis_url, limits)
+
+
+def open_gate() -> Gate:
+    """One that lets everybody in, for an application without settings."""
+    return Gate(Rates("", {}), Places({}), Places({}))
+
+
+class CrowdMiddleware:
+    """At most `requests_max` requests are worked on at once; a stream, once it has begun, counts among the sockets."""
+
+    def __init__(self, app: ASGIApp, *, requests_max: int) -> None:
+        self.app = app
+        self._places = Places({"process": requests_max})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await self.app(scope, receive, send)
+            return
+        held = self._places.take({"process": EVERYBODY})
+        if held is None:
+            await busy()(scope, receive, send)
+            return
+
+        async def send_watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_stream(message):
+                held.leave()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_watched)
+        finally:
+            held.leave()
+
+
+def _is_stream(message: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(_STREAMS) for name, value in message["headers"])
+
+
+class RateMiddleware:
+    """Counts requests and handshakes by address, and those to a customer's page or to a webhook's by its path too."""
+
+    def __init__(self, app: ASGIApp, *, rates: Rates) -> None:
+        self.app = app
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in _PROBES:
+            for kind, subject in _subjects(HTTPConnection(scope)):
+                seconds = await self._rates.seconds_to_wait(kind, subject)
+                if seconds:
+                    await deny(limited(seconds), scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
+
+
+def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
+    path, address = connection.scope["path"], address_of(connection)
+    yield "address", address
+    if path.startswith(_LINK):
+        yield "link", path.removeprefix(_LINK)
+    if path.startswith(_WEBHOOK):
+        # By the address too: whoever floods a path that is not theirs must not shut the PSE out of it.
+        yield "webhook", f"{path.removeprefix(_WEBHOOK).split('/')[0]} {address}"

@@ -1,0 +1,80 @@
+"""How often one may ask: so many times at once, filled up again evenly over a minute.
+
+All processes count together in Valkey. While Valkey is away each process counts for itself: limits become laxer by the
+number of processes, and nobody waits.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+WINDOW_SECONDS: Final = 60.0
+_ANSWER_SECONDS_MAX: Final = 0.2
+_AWAY_SECONDS: Final = 5.0  # before Valkey is asked again
+_KEPT_MAX: Final = 10_000
+# The generic cell rate algorithm: one number, the moment at which all that was taken is filled up again.
+_TAKE: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + ARGV[1]
+local wait = full - now - ARGV[2]
+if wait > 0.000001 then return tostring(wait) end
+redis.call('SET', KEYS[1], string.format('%.6f', full), 'PX', math.ceil((full - now) * 1000))
+return '0'
+"""
+_log = structlog.get_logger()
+
+
+class Rates:
+    """`limits`: how often a minute, by kind (`token`, `address`, `link`, `webhook`); 0 or missing: no limit."""
+
+    def __init__(self, redis_url: str, limits: Mapping[str, int]) -> None:
+        self._limits = limits
+        self._redis = Redis.from_url(redis_url, socket_timeout=_ANSWER_SECONDS_MAX) if redis_url else None
+        self._away_until = 0.0
+        self._own: dict[str, float] = {}
+
+    async def seconds_to_wait(self, kind: str, subject: str) -> float:
+        """Zero: it was counted, go on. Else nothing was counted; after so many seconds it would be."""
+        per_minute = self._limits.get(kind, 0)
+        if per_minute <= 0:
+            return 0.0
+        # A link's token opens a door: only its hash leaves the process.
+        key = f"estorno-rate:{kind}:{hashlib.sha256(subject.encode('utf-8', 'replace')).hexdigest()[:32]}"
+        shared = await self._shared(key, WINDOW_SECONDS / per_minute)
+        return self._alone(key, WINDOW_SECONDS / per_minute) if shared is None else shared
+
+    async def _shared(self, key: str, interval: float) -> float | None:
+        if self._redis is None or time.monotonic() < self._away_until:
+            return None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+                asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
+                return float(await asked)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
+            return None
+
+    def _alone(self, key: str, interval: float) -> float:
+        now = time.monotonic()
+        full = max(self._own.get(key, now), now) + interval
+        wait = full - now - WINDOW_SECONDS
+        if wait > 1e-6:
+            return wait
+        if len(self._own) >= _KEPT_MAX:
+            self._own = {one: moment for one, moment in self._own.items() if moment > now}
+            if len(self._own) >= _KEPT_MAX:
+                self._own.clear()  # Memory is bounded first.
+        self._own[key] = full
+        return 0.0
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            await self._redis.aclose()

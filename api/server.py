@@ -1,0 +1,266 @@
+"""The server in front of the application: what it reads of a client, how long it waits for it, and how many it holds.
+
+`python -m api.server`. uvicorn bounds none of this itself, and what is refused here was never parsed by anything else.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from api.app import GRAPHQL_PATH, create
+from api.http import RETRY_AFTER, UNAVAILABLE
+from api.sockets import MESSAGE_BYTES_MAX
+from domain.log import configure
+from domain.settings import Settings
+
+HEADERS_MAX: Final = 100
+HEADER_BYTES_MAX: Final = 8_000  # one of them, with its name; the address of the request too
+HEAD_BYTES_MAX: Final = 32_768
+_FRAMES_MAX: Final = 64  # of one message on a socket
+# After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
+# and the client never reads why.
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of a connection: seconds until its request has a head, and then a body; and how many connections there may be."""
+
+    head_seconds: float
+    body_seconds: float
+    connections_max: int
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol within bounds: 431 for a large head, 408 for half a request, 503 for one client too many."""
+
+    def __init__(self, *arguments: Any, bounds: Bounds, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._bounds = bounds
+        self._deadline: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._in_body = False
+        self._requests = 0
+        self._head_bytes = 0  # of headers that are whole
+        self._read_bytes = 0  # of reads that lay within the head
+        self._too_large = False
+        self._refused = False
+        self._discarded = 0
+        self._upgraded = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        if len(self.connections) > 2 * self._bounds.connections_max:
+            transport.abort()
+        elif len(self.connections) > self._bounds.connections_max:
+            self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
+        else:
+            self._expect(self._bounds.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._discard(len(data))
+            return
+        head = self._requests if self._in_head else None
+        super().data_received(data)
+        if self._refused or self._upgraded:
+            return
+        if self._in_head and head == self._requests:
+            self._read_bytes += len(data)
+            if self._read_bytes > HEAD_BYTES_MAX:
+                self._too_large = True
+                self.send_400_response("")
+        if self._deadline is None and self._idle():
+            self._expect(self._bounds.head_seconds)  # line feeds, or the rest of what was answered already
+
+    def _idle(self) -> bool:
+        return self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete)
+
+    def _discard(self, count: int) -> None:
+        self._discarded += count
+        if self._discarded > _LINGER_BYTES_MAX:
+            self.transport.abort()
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._requests += 1
+        self._in_head = True
+        self._head_bytes = self._read_bytes = 0
+        if self._deadline is None:
+            self._expect(self._bounds.head_seconds)
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(self.url) + len(url), len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value), len(name) + len(value))
+        if len(self.headers) >= HEADERS_MAX:
+            self._count(HEADER_BYTES_MAX + 1, 0)
+        super().on_header(name, value)
+
+    def _count(self, one: int, more: int) -> None:
+        self._head_bytes += more
+        if one > HEADER_BYTES_MAX or self._head_bytes > HEAD_BYTES_MAX:
+            self._too_large = True
+            raise ValueError("The head is too large.")  # The parser stops, and says that the request is invalid.
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._in_body = True
+        self._expect(self._bounds.body_seconds)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._expect(None)
+        super().on_message_complete()
+
+    # Upgrades.
+
+    def _should_upgrade(self) -> bool:
+        # Anywhere else an upgrade is a header like any other: the handshake of a socket logs its address.
+        return self.url.partition(b"?")[0] == GRAPHQL_PATH.encode() and super()._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        pass
+
+    def handle_websocket_upgrade(self) -> None:
+        self._upgraded = True
+        self._expect(None)
+        super().handle_websocket_upgrade()
+
+    # Time.
+
+    def _expect(self, seconds: float | None) -> None:
+        """Within so many seconds the next part is here; None: nothing is waited for."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        self._deadline = None
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering and not self._in_body:
+            self._expect(self._bounds.head_seconds)  # The next request waits for our answer to this one.
+        elif answering and self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._refuse(408, "The request did not come to its end in time; nothing was executed.")
+
+    # Refusals.
+
+    def send_400_response(self, msg: str) -> None:
+        if self._too_large:
+            each = f"{HEADER_BYTES_MAX} bytes each and {HEAD_BYTES_MAX} in all"
+            self._refuse(431, f"At most {HEADERS_MAX} headers are read, of {each}.")
+        else:
+            self._refuse(400, msg)
+
+    def _refuse(self, status: int, message: str, code: str | None = None, headers: Any = None) -> None:
+        """Answer, and read nothing more."""
+        self._refused = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # what the application still says goes nowhere
+            self.cycle.message_event.set()
+        if not self.transport.is_closing():
+            self.transport.write(_answer(status, message, code, headers or {}))
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.flow.resume_reading()
+        self._unset_keepalive_if_required()
+        self._expect(None)
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+
+def _answer(status: int, message: str, code: str | None, headers: dict[str, str]) -> bytes:
+    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
+    body = json.dumps({"errors": [error]}).encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n{more}"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    ).encode() + body
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message
+            self._fail(1009)
+        else:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
+            self._fail(1007)
+        else:
+            super().send_receive_event_to_app()
+
+    def _fail(self, code: int) -> None:
+        self.frames = []
+        if not self.close_sent:
+            self.conn.fail(code)
+            self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # The handshake itself cannot be read.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+            self.transport.close()
+        else:
+            super().handle_parser_exception()
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Config:
+    """uvicorn's configuration for the application; `more` goes to it too."""
+    bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections_max)
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds)),
+        ws=SocketProtocol,
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,  # a kilobyte of it can be a megabyte
+        ws_ping_interval=20.0,
+        log_config=None,
+        access_log=False,
+        **{"timeout_graceful_shutdown": 10, **more},
+    )
+
+
+def main(make: Callable[[Settings], ASGIApp] = create) -> None:
+    """Serve until a signal."""
+    settings = Settings.read()
+    configure(settings)
+    uvicorn.Server(configuration(make(settings), settings)).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Answers that go on: server-sent events and multipart, cut off when their authority ends."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, cast
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+from strawberry.http.streaming import SSETransport
+
+from api.places import Held
+
+
+class HeldStream(StreamingResponse):
+    """A stream that gives its places back however it ends, also before it began."""
+
+    def __init__(self, held: Sequence[Held], content: AsyncIterator[str], headers: Mapping[str, str]) -> None:
+        super().__init__(content, headers=headers)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for one in self._held:
+                one.leave()
+
+
+class EventStream(SSETransport):
+    """Server-sent events with line feeds: the standard takes CRLF too, urql waits for two line feeds."""
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return super().encode_event(event, data).replace("\r\n", "\n")
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", "\n")
+
+
+async def until(end: Any, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    """The stream, cut off when `end` comes back."""
+    ended = asyncio.ensure_future(end)
+    following: asyncio.Future[str] | None = None
+    try:
+        while True:
+            following = asyncio.ensure_future(anext(stream))
+            await asyncio.wait({ended, following}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return
+            try:
+                yield following.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        for task in filter(None, (ended, following)):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                await task
+        await cast("AsyncGenerator[str, None]", stream).aclose()

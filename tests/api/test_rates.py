@@ -1,0 +1,96 @@
+"""How often one may ask: by address, link and webhook path; together over all processes, and alone without Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from api.app import create
+from api.rates import Rates
+from tests.conftest import Database
+from tests.world import quick_settings, served
+
+
+async def test_processes_count_together_in_valkey(redis_url: str) -> None:
+    one, other = Rates(redis_url, {"token": 4}), Rates(redis_url, {"token": 4})
+    waits = [await rates.seconds_to_wait("token", "a") for rates in (one, other, one, other, one)]
+    assert waits[:4] == [0, 0, 0, 0]
+    assert 0 < waits[4] <= 15
+    assert await one.seconds_to_wait("token", "b") == 0
+    assert await one.seconds_to_wait("link", "a") == 0
+    for rates in (one, other):
+        await rates.close()
+
+
+async def test_many_at_once_are_counted_one_by_one(redis_url: str) -> None:
+    rates = Rates(redis_url, {"token": 10})
+    waits = await asyncio.gather(*(rates.seconds_to_wait("token", "a") for _ in range(30)))
+    assert sum(wait == 0 for wait in waits) == 10
+    await rates.close()
+
+
+@pytest.mark.parametrize("url", ["", "redis://127.0.0.1:1/0"])
+async def test_without_valkey_a_process_counts_alone(url: str) -> None:
+    rates = Rates(url, {"token": 2})
+    waits = [await rates.seconds_to_wait("token", "a") for _ in range(3)]
+    assert waits[:2] == [0, 0]
+    assert 0 < waits[2] <= 30
+    await rates.close()
+
+
+async def test_what_a_process_remembers_is_bounded() -> None:
+    rates = Rates("", {"address": 1})
+    for number in range(10_500):
+        await rates.seconds_to_wait("address", str(number))
+    assert len(rates._own) <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("rate_per_address", "/graphql"),
+        ("rate_per_link", "/refund-destination/some-token"),
+        ("rate_per_webhook", "/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/x"),
+    ],
+)
+async def test_too_many_requests_are_429_with_retry_after_and_a_code(
+    own_database: Database, redis_url: str, kind: str, path: str
+) -> None:
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, **{kind: 2})
+    async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
+        answers = [await http.post(url + path) for _ in range(3)]
+        assert (await http.get(f"{url}/healthz")).status_code == 200
+        other = await http.post(url + "/refund-destination/other")
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert 0 < int(answers[2].headers["retry-after"]) <= 30
+    assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert (other.status_code == 429) is (kind == "rate_per_address")
+
+
+async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database: Database, redis_url: str) -> None:
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, requests_max=1)
+    app = create(settings)
+    async with served(app) as url, httpx.AsyncClient(timeout=20) as http:
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> bytes:
+            async def body() -> AsyncIterator[bytes]:
+                yield b"{"
+                arrived.set()
+                await go_on.wait()
+                yield b"}"
+
+            return (await http.post(f"{url}/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/x", content=body())).content
+
+        first = asyncio.create_task(slow())
+        await arrived.wait()
+        answers: list[httpx.Response] = []
+        while len(answers) < 100 and not any(answer.status_code == 503 for answer in answers):
+            answers.append(await http.get(f"{url}/refund-destination/x"))
+        assert answers[-1].headers["retry-after"] == "2"
+        assert answers[-1].json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert (await http.get(f"{url}/healthz")).status_code == 200
+        go_on.set()
+        await first
+        assert (await http.get(f"{url}/refund-destination/x")).status_code == 410
