@@ -187,15 +187,19 @@ class Life:
             for kind in self.form.kinds
         }
 
-    def resolve(self, refund: Refund, person: int) -> Job | None:
-        """What an honest person says about a refund in doubt; None while the back office does not say."""
+    def resolve(self, refund: Refund, person: int, *, named: bool = False) -> Job | None:
+        """What an honest person says about a refund in doubt; None while the back office does not say.
+
+        `named`: with the PSE's name of it, where it was paid.
+        """
         truth = self.pse.verdict(refund.reference)
         if truth is None:
             return None
         verdict = Verdict.PAID if truth is Status.DONE else Verdict.NOT_PAID
-        return partial(
-            doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, self.cause(f"person-{person}")
-        )
+        ids = [one.id for one in self.pse.held if one.reference == refund.reference and one.status is Status.DONE]
+        name = ids[0] if named and ids and verdict is Verdict.PAID else None
+        cause = self.cause(f"person-{person}")
+        return partial(doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, cause, name)
 
     def _person(self, number: int) -> Principal:
         expires = self.clock.now + timedelta(hours=8)

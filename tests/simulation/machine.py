@@ -140,7 +140,7 @@ class RefundMachine(RaceRules, ReportRules):
     async def _resolve(self, pick: int, people: tuple[int, ...], kill: int | None) -> None:
         for person in people:
             if (refund := await self._refund(pick)) is not None:
-                await self._start(self.life.resolve(refund, person), kill)
+                await self._start(self.life.resolve(refund, person, named=pick % 2 == 1), kill)
 
     # What workers do.
 

@@ -40,7 +40,9 @@ class Outside:
 
     def _tell(self, held: Held) -> None:
         if self._news:
-            self._pse.news.append({**held.told(), "reference": None, "payment": held.payment})
+            chargeback = held.way is Way.CHARGEBACK
+            told = {**held.told(), "reference": None, "payment": held.payment, "chargeback": chargeback}
+            self._pse.news.append(told)
 
     def went(self) -> list[Held]:
         """What has left without us and has not come back."""

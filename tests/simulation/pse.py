@@ -188,10 +188,15 @@ class SimulatedPse:
         return Status.DONE if self.oracle.net(reference) > 0 else Status.REFUSED
 
     def bank_took(self, payment: str) -> int:
-        """What others took of a payment and did not give back, minor units."""
-        return sum(
-            one.amount for one in self.held if one.by_bank and one.payment == payment and one.status is Status.DONE
-        )
+        """What others took of a payment and did not give back, without chargebacks, minor units."""
+        return sum(one.amount for one in self._went(payment) if one.way is not Way.CHARGEBACK)
+
+    def charged_back(self, payment: str) -> int:
+        """What is charged back of a payment, minor units."""
+        return sum(one.amount for one in self._went(payment) if one.way is Way.CHARGEBACK)
+
+    def _went(self, payment: str) -> list[Held]:
+        return [one for one in self.held if one.by_bank and one.payment == payment and one.status is Status.DONE]
 
     def left(self, payment: str, captured: int) -> int:
         """What is left of a payment at the PSE, minor units."""
@@ -205,7 +210,7 @@ class SimulatedPse:
         refunds = [
             {**one.told(), "by_bank": one.by_bank, "reference": None if one.by_bank else one.reference}
             for one in self._visible()
-            if one.payment == payment
+            if one.payment == payment and one.way is not Way.CHARGEBACK
         ]
         return httpx.Response(200, json={"payment": payment, "refunds": refunds})
 

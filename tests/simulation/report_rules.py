@@ -243,7 +243,8 @@ class ReportRules(RuleBasedStateMachine):
         self._do(self._line_is_doubled(pick))
 
     async def _line_is_doubled(self, pick: int) -> None:
-        held = [one for one in self.life.pse.held if one.status is Status.DONE]
+        # A chargeback that is told twice under one name was taken in two parts.
+        held = [one for one in self.life.pse.held if one.status is Status.DONE and one.way is not Way.CHARGEBACK]
         outside = [one for one in held if one.by_bank] or held
         if outside:
             outside[pick % len(outside)].lines = 2

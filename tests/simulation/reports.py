@@ -20,7 +20,8 @@ from tests.simulation.outside import Mistake, Outside
 _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "FAILED", Status.RETURNED: "FAILED"}
 # The type and state of a line of money that comes back.
 _BACK: Final = ("REFUND", "RETURNED")
-_REVERSAL: Final = ("CHARGEBACK", "RETURNED")
+_REVERSAL: Final = ("CHARGEBACK_REVERSED", "SUCCEEDED")
+_CHARGEBACKS: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 _PARTS: Final = 2
 _RELEASED: Final = 2_500
 _FEE: Final = 39
@@ -66,6 +67,11 @@ class Form:
     def tells_doubles(self) -> bool:
         """Whether a doubled line can be told from two equal ones."""
         return not (self.has(Feature.NAMELESS) and self.nameless_outside)
+
+    @property
+    def names_chargebacks(self) -> bool:
+        """Whether a chargeback has a name: without one, what is told again in another way could not be told apart."""
+        return not self.has(Feature.NAMELESS) or self.has(Feature.OVERLAP) or self.has(Feature.NEWS)
 
 
 def report(
@@ -158,7 +164,10 @@ def _turns(lines: Sequence[Line]) -> Iterator[tuple[Line, int]]:
 
 def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
     """The line with the names that this form of report has."""
-    if line["type"] not in ("REFUND", "CHARGEBACK"):
+    if line["type"] in _CHARGEBACKS:
+        name = line["pse_refund_reference"] if form.names_chargebacks else None
+        return {**line, "reference": name, "pse_refund_reference": None, "kind": f"{kind} chargeback"}
+    if line["type"] != "REFUND":
         return line
     if form.has(Feature.NAMELESS) and (form.nameless_outside or not line["outside"]):
         moment = datetime.fromisoformat(line["booked_at"])

@@ -12,18 +12,19 @@ from tests.simulation.life import Life
 _AFTER_EACH_STEP: Final = {name: query for name, query in INVARIANTS.items() if not name.startswith("late")}
 # One statement: the same queries as invariants.check, on one snapshot.
 _BROKEN: Final = " UNION ALL ".join(
-    f"SELECT '{name.partition(':')[0]}' AS name, detail FROM ({query}) AS {name.partition(':')[0]}"  # noqa: S608 - ours
+    f"SELECT '{name.partition(':')[0]}' AS name, detail FROM ({query}) AS broken"  # noqa: S608 - our own
     for name, query in _AFTER_EACH_STEP.items()
 )
-_TAKEN: Final = """SELECT p.pse_reference AS payment, p.taken_by_bank, p.captured, (SELECT coalesce(sum(r.amount), 0)
-  FROM refunds r WHERE r.payment_id = p.id AND r.paid_by_bank_transfer AND r.state = 'SUCCEEDED') AS by_transfer,
+_TAKEN: Final = """SELECT p.pse_reference AS payment, p.taken_by_bank + p.charged_back AS taken, p.captured,
+  (SELECT coalesce(sum(r.amount), 0) FROM refunds r
+    WHERE r.payment_id = p.id AND r.paid_by_bank_transfer AND r.state = 'SUCCEEDED') AS by_transfer,
   (SELECT count(*) FROM findings f WHERE f.payment_id = p.id AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
     'MISSING_IN_REPORT', 'DOUBT_UNRESOLVED', 'PENDING_TOO_LONG', 'NOT_SENT')) AS findings FROM payments p"""
 _CLEARING: Final = """SELECT coalesce(sum(CASE WHEN debit = 'PSE_CLEARING' THEN amount ELSE -amount END), 0)
   FROM ledger_entries WHERE 'PSE_CLEARING' IN (debit, credit)"""
 _REFUNDS: Final = """SELECT r.reference, r.state, r.amount, r.needs_person_since, r.due_at,
   EXISTS (SELECT 1 FROM manual_settlements m WHERE m.refund_id = r.id) AS by_hand, p.pse_reference AS payment,
-  p.taken_by_bank, p.captured, p.reserved, p.refunded, p.reserved + p.refunded <= p.captured AS within
+  p.taken_by_bank, p.charged_back, p.captured, p.reserved, p.refunded, p.reserved + p.refunded <= p.captured AS within
 FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id"""
 
 EVENTS: Final = "SELECT previous_state, state FROM events"
@@ -70,7 +71,7 @@ def _taken_is_possible(life: Life, row: Row) -> None:
     """What the books call taken has at least left the payment, or a report still says so; and what a night was told by
     name is booked.
     """
-    payment, taken = row["payment"], row["taken_by_bank"]
+    payment, taken = row["payment"], row["taken"]
     left = sum(one.amount for one in life.pse.held if one.payment == payment and one.settled_at is not None)
     most = left + life.outside.mistaken.get(payment, 0)
     _must(taken <= most, f"{taken} of {payment} is booked as taken, only {most} ever left it.")
@@ -122,6 +123,11 @@ async def check_quiet(life: Life) -> None:
         _must(
             row["taken_by_bank"] == taken,
             f"Of {row['payment']} others took {taken}, the books say {row['taken_by_bank']}.",
+        )
+        charged = life.pse.charged_back(row["payment"])
+        _must(
+            row["charged_back"] == charged,
+            f"Of {row['payment']} {charged} is charged back, the books say {row['charged_back']}.",
         )
     await _balance_is_the_oracles(life)
     for row in await life.stage.hand.fetch(_TAKEN):

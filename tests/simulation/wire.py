@@ -19,6 +19,7 @@ from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
     CapturedPayment,
+    ChargedBack,
     Declined,
     InDoubt,
     KnownRefund,
@@ -96,6 +97,9 @@ def _other_amount(order: RefundOrder, response: httpx.Response) -> Outcome | Non
 
 
 def _heard(event: dict[str, Any]) -> Told:
+    if event.get("chargeback"):
+        back = event["status"] == Status.RETURNED
+        return ChargedBack(event["payment"], None, event["id"], Money(event["amount"], "BRL"), back)
     outcome = None if event["status"] == "look" else outcome_of(event)
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])
