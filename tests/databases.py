@@ -24,7 +24,7 @@ _FINGERPRINT: Final = """SELECT md5(string_agg(one, ',' ORDER BY one)) FROM (
   UNION ALL SELECT 'function' || oid || xmin FROM pg_proc WHERE oid > 16383
   UNION ALL SELECT 'setting' || setdatabase FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database
     WHERE datname = current_database())) AS catalogue"""
-_LARGE_BYTES: Final = 512 * 1024  # a table that has grown is truncated: emptied rows would be read over again and again
+_LARGE_BYTES: Final = 512 * 1024  # a table that has grown is cut short: emptied rows would be read over again and again
 _FILLED: Final = """SELECT c.relname AS name, pg_relation_size(c.oid) > $1 AS large FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> $2
   AND pg_relation_size(c.oid) > 0"""
@@ -75,11 +75,11 @@ async def _empty(url: str, name: str) -> bool:
         if await hand.fetchval(_FINGERPRINT) != _known[name]:
             return False
         filled = await hand.fetch(_FILLED, _LARGE_BYTES, _KEPT)
-        if small := [one["name"] for one in filled if not one["large"]]:
-            await hand.execute("; ".join(f"DELETE FROM {table}" for table in small))  # noqa: S608 - our tables
-        if large := [one["name"] for one in filled if one["large"]]:
-            await hand.execute(f"TRUNCATE {', '.join(large)}")
-            _known[name] = await hand.fetchval(_FINGERPRINT)
+        if filled:
+            await hand.execute("; ".join(f"DELETE FROM {one['name']}" for one in filled))  # noqa: S608 - our tables
+        for one in filled:
+            if one["large"]:
+                await hand.execute(f"VACUUM {one['name']}")
         return True
     finally:
         await hand.close()

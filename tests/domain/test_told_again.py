@@ -1,17 +1,20 @@
 """Money that one report tells twice, or that two reports tell: that it left and came back, and whose it was."""
 
+import json
+
 import pytest
 
-from domain import invariants
+from domain import invariants, notices, schedules
 from domain.access import Role
+from domain.database import rows
 from domain.doubt import Verdict, resolve
 from domain.lifecycle import Account, State
-from domain.models import Payment, Refund
+from domain.models import Notice, Payment, Refund
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
-from domain.pse.vocabulary import InDoubt
-from tests.factories import CAUSE, Shop, a_payment, a_person, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night, balance, effects
+from domain.pse.vocabulary import InDoubt, WebhookRequest
+from tests.factories import CAUSE, KEY, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.lines import Telling, a_line, a_night, balance, effects, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
@@ -70,3 +73,20 @@ async def test_what_two_reports_told_and_neither_tells_any_more_is_given_back() 
     assert (await Payment.get(id=payment.id)).taken_by_bank == 0
     assert [await balance(shop, one) for one in (Account.PSE_BALANCE, Account.SUSPENSE)] == [0, 0]
     assert await invariants.check() == []
+
+
+async def test_a_webhook_of_a_registered_payment_that_nobody_can_place_is_told_to_a_person_at_the_end() -> None:
+    registry.register(Telling(look_up=LookUp.NONE, signature=False))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop)
+    event = {"payment": payment.pse_reference, "reference": None, "id": LONG_NAME, "status": "done", "amount": 1}
+    body = json.dumps({"events": [event]}).encode()
+    notice = await notices.store(shop.connection.id, WebhookRequest("POST", "/", "", {}, body), "one", KEY)
+    assert notice is not None
+    for _ in range(len(schedules.NOTICE.delays) + 1):
+        await rows("UPDATE notices SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL RETURNING id", notice)
+        claimed = await notices.take(notice)
+        if claimed is not None:
+            await notices.try_later(claimed, "The PSE cannot be asked about the payment.")
+    assert (await Notice.get(id=notice)).due_at is None
+    assert await open_findings() == ["NOTICE_UNMATCHED"]

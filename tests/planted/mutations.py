@@ -1,8 +1,9 @@
-"""The eight bugs. Each says what goes wrong, and which constraint of the database would have stopped it."""
+"""The eight bugs of the gate: what goes wrong, and which constraint of the database would have stopped it."""
 
 from typing import Final
 
 from domain import attempts, lifecycle, moves, record, refunds
+from tests.planted.money import REPORTS, WIRE
 from tests.planted.plant import Edit, Mutation
 
 # The table of moves refuses what it does not have; these bugs need a table that lets everything through.
@@ -12,7 +13,7 @@ _ANY_MOVE: Final = Edit(
     "entries = MOVES.get((previous, to)) or MOVES.get((State.SUBMITTED, to), ())",
 )
 
-MUTATIONS: Final = (
+_EIGHT: Final = (
     # The same order under another key is another refund to a PSE: it is paid again.
     Mutation(
         "a fresh key on every send",
@@ -133,3 +134,5 @@ MUTATIONS: Final = (
         gate=True,
     ),
 )
+
+MUTATIONS: Final = (*_EIGHT, *WIRE, *REPORTS)

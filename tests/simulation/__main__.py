@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None, help="Run this seed alone, again.")
     parser.add_argument("--steps", type=int, default=STEPS, help="Steps of one example at most.")
-    parser.add_argument("--wide", action="store_true", help="Play all kinds of history.")
+    parser.add_argument("--wide", action="store_true", help="Play all kinds of history, as without --focus.")
     parser.add_argument("--focus", choices=FOCUS, default=None, help="Play this kind of history in every example.")
     parser.add_argument(
         "--planted", nargs="?", const="", help="Plant each bug whose name has this in it, or every one."

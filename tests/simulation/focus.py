@@ -28,7 +28,7 @@ class Playing:
 
 PLAIN: Final = Playing()
 WIDE: Final = Playing(frozenset(Feature), themes=tuple(THEMES))
-DEFAULT: Final = PLAIN
+DEFAULT: Final = WIDE
 
 # To get at one kind of history quickly, or past one that is found more often.
 FOCUS: Final[Mapping[str, Playing]] = {
@@ -45,6 +45,7 @@ FOCUS: Final[Mapping[str, Playing]] = {
             "shared-order": {F.ORDERS, F.SHARED_ORDER, F.BACK_OFFICE},
             "late-return": {F.NAMELESS, F.NAMELESS_RETURNS, F.BACK_OFFICE},
             "revised": {F.MISTAKES},
+            "revised-twice": {F.MISTAKES, F.TWO_KINDS},
             "parts": {F.PARTS},
             "two-kinds": {F.NAMELESS, F.TWO_KINDS, F.BACK_OFFICE},
             "two-kinds-ours": {F.NAMELESS, F.TWO_KINDS},

@@ -24,6 +24,7 @@ class Outside:
         self.mistakes: list[Mistake] = []
         self.last_first = False  # whether reports have their lines the other way round
         self.mistaken: dict[str, int] = {}  # what was told wrongly so far, per payment, minor units
+        self._mistaken_so_far = 0
         self._pse = pse
         self._news = news
 
@@ -50,7 +51,8 @@ class Outside:
 
     def mistake(self, payment: str, amount: int, now: datetime) -> None:
         """Today's report tells of money that never left."""
-        self.mistakes.append(Mistake(payment, amount, now, len(self.mistakes)))
+        self._mistaken_so_far += 1
+        self.mistakes.append(Mistake(payment, amount, now, self._mistaken_so_far))
         self.mistaken[payment] = self.mistaken.get(payment, 0) + amount
 
     def mistell(self, held: Held, amount: int) -> None:

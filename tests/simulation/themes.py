@@ -55,6 +55,15 @@ THEMES: Final = {
             (31, 31, 300, 4_000),
             quiets=1,
         ),
+        # Nothing is heard of an order until its key has lived its life.
+        _theme(
+            "old-keys",
+            ("key", "hour-key"),
+            (),
+            (M.LOST_ANSWER, M.APPLIED_THEN_500, M.OK),
+            (None, 4_000, 90_000),
+            quiets=1,
+        ),
         # Support looks into the back office right after a send.
         _theme(
             "votes",
