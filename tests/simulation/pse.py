@@ -18,8 +18,8 @@ from tests.simulation.clock import Clock
 from tests.simulation.held import Held, Mood, Oracle, Order, Status, Way
 
 BEYOND: Final = timedelta(hours=3)
-# What the PSE did not know so shortly before, no sender can know as it sends.
-FRESH: Final = timedelta(seconds=1)
+# What the PSE did not know so shortly before, a lease at most, no sender can know as it sends.
+FRESH: Final = timedelta(seconds=60)
 _CODES: Final = {Mood.DOWN: 503, Mood.TOO_MANY: 429, Mood.IN_PROGRESS: 409}
 _CODES_OF_TAKEN: Final = {Mood.APPLIED_THEN_500: 500, Mood.IN_PROCESS_400: 400}
 

@@ -50,7 +50,7 @@ THEMES: Final = {
         _theme(
             "resends",
             ("look-up", "hour-key", "key-and-look-up"),
-            ("late_after_all",),
+            ("late_after_all", "overtaken"),
             (M.VERY_LATE, M.TOO_MANY, M.VERY_LATE, M.TOO_MANY, M.OK, M.DOWN),
             (31, 31, 300, 4_000),
             quiets=1,

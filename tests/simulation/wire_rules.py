@@ -30,6 +30,9 @@ from tests.simulation.wire import KINDS
 # How often the PSE's broken word may cost a second payment of one refund: as many sends as there can be in one doubt.
 RISKS_MAX: Final = 4
 _DAYS_ROUNDS: Final = 14
+_ASKED_MAX: Final = 6
+_PAST_GRACE_SECONDS: Final = 31
+_LATER_SECONDS: Final = 300
 # An answer 0, a retry 3, a step 5, a person 6, a webhook 7, a report 8: any two, and retries more often.
 _RACES: Final = st.sampled_from(
     [*[(3, 0)] * 6, (0, 3), (3, 8), (8, 3), (5, 3), (3, 7), (0, 7), (0, 8), (7, 8), (6, 7), (6, 0), (5, 6), (5, 8)]
@@ -148,6 +151,20 @@ class WireRules(NewsRules):
     def late_after_all(self) -> None:
         """A request arrives of which the PSE had said, after its grace, that it does not know it."""
         self._do(self._call(partial(self.life.pse.arrive_late, self.life.pse.denied()[0])))
+
+    @rule()
+    def overtaken(self) -> None:
+        """The PSE knows nothing of a request after its grace; before anybody goes on, much later, it arrives."""
+        self._do(self._wide_work(0, (Mood.VERY_LATE, Status.DONE, False)))
+        for _ in range(_ASKED_MAX):
+            if not self.life.pse.denied():
+                self._do(self._wait(_PAST_GRACE_SECONDS))
+                self._do(self._wide_work(0, (Mood.TOO_MANY, Status.DONE, False)))
+        if denied := self.life.pse.denied():
+            self._do(self._wait(_LATER_SECONDS))
+            if denied[0] in self.life.pse.late:
+                self._do(self._call(partial(self.life.pse.arrive_late, denied[0])))
+            self._do(self._wide_work(0, (Mood.OK, Status.DONE, False)))
 
     # What the PSE does.
 
