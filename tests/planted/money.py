@@ -143,6 +143,12 @@ REPORTS: Final = (
                 'refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))',
                 'refunds.filter(~pl.col("refund_id").is_in(spoken_for))',
             ),
+            Edit(matching._effect, ' & ~pl.col("refund_by_bank")).fill_null', ").fill_null"),
+            Edit(
+                reconciliation._enter,
+                'refund_lines.filter(pl.col("refund_by_bank"))',
+                "refund_lines.filter(pl.lit(value=False))",
+            ),
         ),
         focus="bank-transfer",
     ),

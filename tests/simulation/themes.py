@@ -58,10 +58,11 @@ THEMES: Final = {
         # Nothing is heard of an order until its key has lived its life.
         _theme(
             "old-keys",
-            ("key", "hour-key"),
-            (),
-            (M.LOST_ANSWER, M.APPLIED_THEN_500, M.OK),
-            (None, 4_000, 90_000),
+            ("key", "key", "hour-key"),
+            ("request",),
+            (M.LOST_ANSWER, M.APPLIED_THEN_500),
+            (90_000, 4_000),
+            decisions=(Status.DONE,),
             quiets=1,
         ),
         # Support looks into the back office right after a send.
