@@ -87,7 +87,7 @@ def _run(stage: Stage, minutes: float, seed: int | None, how: _How) -> int:
     console.print(
         f"{seen.examples} examples, {seen.steps} steps, {seen.steps / seconds:.0f} steps per second: "
         + (
-            f"seed {failed} FAILS; make simulate SEED={failed} plays it again, as short as can be"
+            f"seed {failed} FAILS; --seed {failed}, with the same options, plays it again, as short as can be"
             if failed is not None
             else "nothing found"
         )

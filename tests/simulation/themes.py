@@ -69,7 +69,7 @@ THEMES: Final = {
         _theme(
             "votes",
             ("hour-key", "look-up", "key-and-look-up"),
-            ("late_request", "support_looks", "reconcile_past"),
+            ("late_request", "support_looks", "votes_apart", "reconcile_past"),
             (M.LATE_REQUEST, M.LOST_REQUEST),
             (31, 130_000),
             quiets=1,

@@ -50,6 +50,11 @@ class WideLife(Life):
         who = dataclasses.replace(self._person(person), role=Role.SUPPORT)
         return partial(doubt.resolve, who, refund.id, verdict, _EVIDENCE, self.cause(f"support-{person}"))
 
+    def says(self, refund: Refund, verdict: Verdict, person: int) -> Job:
+        """What somebody says who has looked before, and may say it early."""
+        cause = self.cause(f"person-{person}")
+        return partial(doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, cause)
+
     async def owe(self, told: dict[str, Any]) -> None:
         """Note what the product owes to a webhook that is delivered now."""
         about = next((one for one in self.pse.held if one.id == told["id"]), None)

@@ -10,6 +10,7 @@ import asyncpg
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from domain.doubt import Verdict
 from domain.lifecycle import State
 from domain.models import Payment, Refund
 from tests.simulation import promises, quiet
@@ -227,6 +228,24 @@ class WireRules(NewsRules):
         for person in (1, 2):
             if (refund := await self._refund(pick)) is not None:
                 await self._start(self.life.support_says(refund, person), None)
+
+    @precondition(lambda self: not self.life.pse.late)
+    @rule(pick=PICK)
+    def votes_apart(self, pick: int) -> None:
+        """Two people look before the order is sent again; one of them says what was there when it has been."""
+        self._do(self._votes_apart(pick))
+
+    async def _votes_apart(self, pick: int) -> None:
+        refund = await self._refund(pick)
+        await self._wide_work(0, (Mood.LOST_REQUEST, Status.DONE, False))
+        await self._wait(_PAST_GRACE_SECONDS)
+        if refund is None or self.life.pse.seen(refund.reference) is not Status.REFUSED:
+            return
+        await self._start(self.life.says(refund, Verdict.NOT_PAID, 1), None)
+        for _ in range(2):
+            await self._wide_work(0, (Mood.LOST_ANSWER, Status.DONE, False))
+        await self._wait(_PAST_GRACE_SECONDS)
+        await self._start(self.life.says(refund, Verdict.NOT_PAID, 2), None)
 
     @precondition(lambda self: len(self.life.days) > 1)
     @rule()
