@@ -7,7 +7,7 @@ MINUTES ?= 1
 export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
+.PHONY: attack crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
 
 chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); exit status 0 only if the books come out right
 	@$(BIN)/python -m tests.chaos
+
+attack: $(STAMP) ## attack a running instance in every known way; exit status 0 only if none succeeds
+	@$(BIN)/python -m tests.attack
 
 sweep: $(STAMP) ## what the sweep costs beside a million finished refunds
 	FINISHED_REFUNDS=1000000 $(BIN)/python -m pytest -q tests/jobs/test_sweep.py

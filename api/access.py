@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.paging import PAGE_MAX, bounded
 from api.scalars import DateTime
 from domain.access import PERMISSIONS, Permission, Principal, Role
 from domain.access import authenticate as authenticate_token
@@ -59,13 +60,14 @@ class Merchant:
     country: str
     zone: str = strawberry.field(description="IANA zone of the accounting date.")
 
-    @strawberry.field(description="At most 100.")
-    async def stores(self) -> list[Store]:
-        return [Store.of(row) for row in await StoreRow.filter(merchant_id=UUID(self.id)).order_by("code").limit(100)]
+    @strawberry.field(description="By code. `first` is 1-100.")
+    async def stores(self, first: int = PAGE_MAX) -> list[Store]:
+        query = StoreRow.filter(merchant_id=UUID(self.id)).order_by("code").limit(bounded(first))
+        return [Store.of(row) for row in await query]
 
-    @strawberry.field(description="At most 100.")
-    async def connections(self) -> list[PseConnection]:
-        query = ConnectionRow.filter(merchant_id=UUID(self.id)).order_by("name").limit(100)
+    @strawberry.field(description="By name. `first` is 1-100.")
+    async def connections(self, first: int = PAGE_MAX) -> list[PseConnection]:
+        query = ConnectionRow.filter(merchant_id=UUID(self.id)).order_by("name").limit(bounded(first))
         return [PseConnection.of(row) for row in await query]
 
 

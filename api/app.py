@@ -10,15 +10,17 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import health, pages, webhooks
 from api.access import authenticate
+from api.bounds import WAITING_MAX, Bounds
 from api.context import Context
 from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
 from api.http import middleware
 from api.schema import make
 from api.subscriptions import Waker
+from api.turns import Turns
 from api.view import GraphQLView
 from domain import bell
 from domain.access import Principal
-from domain.database import close_pool, open_pool
+from domain.database import Patience, close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
 
@@ -39,11 +41,14 @@ def create(settings: Settings) -> Starlette:
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
         gate=Gate.of(settings, rates),
+        bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
+        share_of=lambda principal: principal.merchant_id,
     )
+    patience = Patience(settings.operation_seconds, settings.lock_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await open_pool(settings.database_url, pool_max=settings.database_pool)
+        await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
         async with waker:
             yield
@@ -73,6 +78,11 @@ def create(settings: Settings) -> Starlette:
     application.router.redirect_slashes = False
     application.state.settings = settings
     return application
+
+
+def _at_once(settings: Settings) -> int:
+    """Of one merchant: never so many that they hold every connection of the pool."""
+    return max(1, min(settings.operations_per_merchant, settings.database_pool - 1))
 
 
 def _foreign_pages(settings: Settings) -> Middleware:

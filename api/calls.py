@@ -2,12 +2,15 @@
 
 import strawberry
 
+from api.paging import bounded
 from api.scalars import DateTime
 from domain.models import Answer as AnswerRow
 from domain.models import Call as CallRow
 from domain.models import Connection as ConnectionRow
 from domain.models import Notice as NoticeRow
 from domain.pse.registry import connector
+
+_HEADERS = 40  # more than any PSE sends
 
 
 @strawberry.type(description="A header of a call or an answer; secrets are redacted.")
@@ -16,15 +19,23 @@ class Header:
     value: str
 
 
+def _headers(values: dict[str, str], first: int) -> list[Header]:
+    return [Header(name=name, value=value) for name, value in sorted(values.items())[: bounded(first)]]
+
+
 @strawberry.type(description="What the PSE answered, or why there was no answer.")
 class Answer:
     status: int | None = strawberry.field(description="The HTTP status; null: there was no answer, see `error`.")
-    headers: list[Header]
+    sent_headers: strawberry.Private[dict[str, str]]
     body: str
     pse_request_id: str | None
     error: str | None
     duration_ms: int
     answered_at: DateTime
+
+    @strawberry.field(description="By name. `first` is 1-100.")
+    def headers(self, first: int = _HEADERS) -> list[Header]:
+        return _headers(self.sent_headers, first)
 
 
 @strawberry.type(description="One request to the PSE, written down before it left.")
@@ -35,10 +46,14 @@ class Call:
     request_id: str
     method: str
     url: str
-    headers: list[Header]
+    sent_headers: strawberry.Private[dict[str, str]]
     body: str
     sent_at: DateTime
     answer: Answer | None
+
+    @strawberry.field(description="By name. `first` is 1-100.")
+    def headers(self, first: int = _HEADERS) -> list[Header]:
+        return _headers(self.sent_headers, first)
 
     @classmethod
     def of(cls, row: CallRow, answer: AnswerRow | None) -> "Call":
@@ -49,7 +64,7 @@ class Call:
             request_id=row.request_id,
             method=row.method,
             url=row.url,
-            headers=_headers(row.headers),
+            sent_headers=row.headers,
             body=row.body,
             sent_at=DateTime(row.sent_at),
             answer=_answer(answer) if answer else None,
@@ -59,17 +74,13 @@ class Call:
 def _answer(row: AnswerRow) -> Answer:
     return Answer(
         status=row.status,
-        headers=_headers(row.headers),
+        sent_headers=row.headers,
         body=row.body,
         pse_request_id=row.pse_request_id,
         error=row.error,
         duration_ms=row.duration_ms,
         answered_at=DateTime(row.answered_at),
     )
-
-
-def _headers(values: dict[str, str]) -> list[Header]:
-    return [Header(name=name, value=value) for name, value in sorted(values.items())]
 
 
 @strawberry.type(description="A webhook that spoke of the refund, as it came in (personal data removed).")

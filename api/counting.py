@@ -5,7 +5,7 @@ adds numbers instead of walking it again: fifty fragments that each spread the n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -51,8 +51,11 @@ class Limits:
     literals: int = 300  # values in the text, in lists and objects too
     values: int = 1_000  # in the variables
     string: int = 4_000  # characters of one in the variables
+    file: int = 700_000  # characters of 512 KiB in base64, which is longer than any other text
+    files: frozenset[str] = frozenset({"fileContent"})  # the input fields and variables that take it
     cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
-    list_size: int = 10  # assumed for a list without `first`
+    list_size: int = 100  # what a list without `first` may hold
+    sizes: Mapping[str, int] = field(default_factory=dict)  # fields whose lists hold less, whatever is asked
     page_size: int = 100  # assumed for a `first` that nobody gave
     moving_money: frozenset[str] = frozenset()  # mutation fields of which a request may name one, once
 
@@ -165,9 +168,9 @@ class Counter:
     def _cost(self, field: FieldNode, definition: GraphQLField | None, inner: Cost, in_mutation: bool) -> Cost:
         if definition is None or is_leaf_type(get_named_type(definition.type)):
             return Cost()
-        own_page = self._page(field)
+        own_page = self._limits.sizes.get(field.name.value) or self._page(field)
         if own_page is None and _PAGE_ARGUMENTS & definition.args.keys():
-            own_page = self._limits.page_size
+            own_page = _default_page(definition) or self._limits.page_size
         is_list = _is_list(definition.type)
         # `first` bounds the list itself, or, on a connection, the lists directly within it.
         within = own_page if own_page is not None and not is_list else self._limits.list_size
@@ -193,6 +196,11 @@ class Counter:
             given = self._variables.get(value.name.value)
             return given if isinstance(given, int) and not isinstance(given, bool) else None
         return None
+
+
+def _default_page(definition: GraphQLField) -> int | None:
+    defaults = (definition.args[name].default_value for name in _PAGE_ARGUMENTS & definition.args.keys())
+    return max((given for given in defaults if isinstance(given, int)), default=None)
 
 
 def _is_list(type_: GraphQLOutputType) -> bool:

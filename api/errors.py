@@ -24,6 +24,7 @@ class ErrorCode(Enum):
     PAYMENT_NOT_REFUNDABLE = "PAYMENT_NOT_REFUNDABLE"
     REFUND_WINDOW_EXPIRED = "REFUND_WINDOW_EXPIRED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    RATE_LIMITED = "RATE_LIMITED"
 
 
 @strawberry.interface(description="Nothing was done. Branch on `code` or `__typename`; `message` is for developers.")
@@ -76,6 +77,11 @@ class IdempotencyConflictError(Error):
     original_request_id: str
 
 
+@strawberry.type(description="Too often; nothing was done.")
+class RateLimitedError(Error):
+    retry_after: int = strawberry.field(description="Seconds until it may be asked for again.")
+
+
 RefundCreateError = Annotated[
     InvalidInputError
     | NotFoundError
@@ -103,7 +109,7 @@ RefundCancelError = Annotated[
     strawberry.union(name="RefundCancelError"),
 ]
 RefundRefreshError = Annotated[
-    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | RateLimitedError,
     strawberry.union(name="RefundRefreshError"),
 ]
 RefundResolveDoubtError = Annotated[
@@ -121,6 +127,10 @@ DestinationLinkCreateError = Annotated[
 DecisionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DecisionError"),
+]
+PaymentWithdrawError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="PaymentWithdrawError"),
 ]
 PaymentRegisterError = Annotated[
     InvalidInputError
@@ -143,6 +153,10 @@ def _common(problem: Problem) -> dict[str, Any]:
 
 def _invalid_state(problem: problems.InvalidState) -> Error:
     return InvalidStateError(**_common(problem), current_state=problem.current_state)
+
+
+def _rate_limited(problem: problems.RateLimited) -> Error:
+    return RateLimitedError(**_common(problem), retry_after=problem.retry_after)
 
 
 def _amount_exceeds(problem: problems.AmountExceedsRefundable) -> Error:
@@ -174,6 +188,7 @@ _ERRORS: Final[dict[type[Problem], Callable[[Any], Error]]] = {
     problems.NotFound: _plain(NotFoundError),
     problems.Forbidden: _plain(ForbiddenError),
     problems.InvalidState: _invalid_state,
+    problems.RateLimited: _rate_limited,
     problems.AmountExceedsRefundable: _amount_exceeds,
     problems.CurrencyMismatch: _currency_mismatch,
     problems.NotRefundable: _not_refundable,

@@ -32,7 +32,7 @@ from api.http import COME_BACK, UNAVAILABLE, request_id
 from api.limits import Limits, check, check_cost
 from api.scalars import SCALARS
 from api.values import refused_variables
-from domain.database import unavailable
+from domain.database import overtime, unavailable
 from domain.problems import Problem
 
 UNEXPECTED: Final = "Unexpected error; quote the requestId to support."
@@ -182,7 +182,7 @@ def presented(error: GraphQLError) -> GraphQLError:
     if cause is None or isinstance(cause, CannotGetOperationTypeError):
         worded = _HINT.sub("", error.message[:_MESSAGE_MAX])
         return error if worded == error.message else _reworded(error, worded, error.extensions)
-    if unavailable(cause):
+    if unavailable(cause) or overtime(cause):
         _log.warning("graphql.unavailable", path=error.path, error=str(cause))
         return _reworded(error, COME_BACK, {"code": UNAVAILABLE, "requestId": request_id()})
     _log.error("graphql.failed", path=error.path, exc_info=cause)

@@ -33,7 +33,7 @@ _SECURITY_HEADERS: Final = {
 # For while the database is away. A mutation may have been done all the same: only its idempotencyKey makes it safe.
 UNAVAILABLE: Final = "UNAVAILABLE"
 COME_BACK: Final = (
-    "We cannot reach our database just now; send the same again, with the same idempotencyKey, in a moment."
+    "Our database cannot serve this just now; send the same again, with the same idempotencyKey, in a moment."
 )
 RETRY_AFTER: Final = {"retry-after": "2"}  # seconds
 _log = structlog.get_logger()

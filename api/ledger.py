@@ -15,6 +15,7 @@ from domain.access import Permission
 from domain.lifecycle import Account, Entry
 from domain.models import LedgerEntry as Row
 from domain.money import Money as Amount
+from domain.problems import InvalidInput
 
 AccountEnum = strawberry.enum(Account, name="LedgerAccount", description="The accounts of the ledger.")
 EntryEnum = strawberry.enum(Entry, name="LedgerEntryKind", description="What made an entry.")
@@ -55,22 +56,26 @@ class LedgerBalance:
     balance: BigInt
 
 
-async def balances(info: Info, connection_id: str | None, until: date | None) -> list[LedgerBalance]:
+async def balances(info: Info, connection_id: str | None, until: date | None, first: int) -> list[LedgerBalance]:
     principal = require(info, Permission.READ_LEDGER)
     chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
     found = await ledger.balances(principal.merchant_id, connection_id=chosen, until=until)
+    if len(found) > first:
+        raise InvalidInput(
+            f"The trial balance has more than {first} rows; ask for one connection at a time.", path=["connectionId"]
+        )
     return [
         LedgerBalance(
             connection_id=strawberry.ID(str(row.connection_id)) if row.connection_id else None,
             account=row.account,
             currency=CurrencyCode(row.currency),
-            debits=Money.of(Amount(row.debits, row.currency)),
-            credits=Money.of(Amount(row.credits, row.currency)),
+            debits=Money.of_sum(row.debits, row.currency),
+            credits=Money.of_sum(row.credits, row.currency),
             balance=BigInt(row.balance),
         )
         for row in found
     ]
 
 
-async def entries_of(refund_id: UUID) -> list[LedgerEntry]:
-    return [LedgerEntry.of(row) for row in await Row.filter(refund_id=refund_id).order_by("id").limit(100)]
+async def entries_of(refund_id: UUID, first: int) -> list[LedgerEntry]:
+    return [LedgerEntry.of(row) for row in await Row.filter(refund_id=refund_id).order_by("id").limit(first)]

@@ -76,6 +76,13 @@ def position_of(cursor: str, path: str = "after") -> Position:
     return found
 
 
+def bounded(first: int) -> int:
+    """A list's `first`, which lies between 1 and 100. Raises InvalidInput."""
+    if not 1 <= first <= PAGE_MAX:
+        raise InvalidInput(f"`first` lies between 1 and {PAGE_MAX}.", path=["first"])
+    return first
+
+
 async def page(
     query: QuerySet[R],
     first: int,
@@ -89,8 +96,7 @@ async def page(
 
     One row more than asked for is read, so `hasNextPage` is known without counting. Raises InvalidInput.
     """
-    if not 1 <= first <= PAGE_MAX:
-        raise InvalidInput(f"`first` lies between 1 and {PAGE_MAX}.", path=["first"])
+    bounded(first)
     if after is not None:
         query = query.filter(_behind(_checked(query, position_of(after)), moment, newest_first))
     sign = "-" if newest_first else ""

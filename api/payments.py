@@ -8,11 +8,12 @@ from strawberry import relay
 from api import ids
 from api.access import require
 from api.context import Info
-from api.errors import PaymentRegisterError, errors_of
+from api.errors import PaymentRegisterError, PaymentWithdrawError, errors_of
 from api.nodes import Scoped
+from api.paging import PAGE_MAX, bounded
 from api.refunds import Refund
 from api.scalars import DateTime, Money, MoneyInput
-from domain import payments, refunds
+from domain import payments, refunds, withdrawals
 from domain.access import Permission
 from domain.models import Connection as ConnectionRow
 from domain.models import Payment as Row
@@ -55,6 +56,9 @@ class Payment(Scoped, relay.Node):
     tax: PaymentTax
     captured_at: DateTime
     created_at: DateTime
+    withdrawn_at: DateTime | None = strawberry.field(description="It was registered in error; nothing is refundable.")
+    withdrawn_by: str | None
+    withdrawal_reason: str | None
     row: strawberry.Private[Row]
 
     @classmethod
@@ -78,6 +82,9 @@ class Payment(Scoped, relay.Node):
             ),
             captured_at=DateTime(row.captured_at),
             created_at=DateTime(row.created_at),
+            withdrawn_at=DateTime(row.withdrawn_at) if row.withdrawn_at else None,
+            withdrawn_by=row.withdrawn_by,
+            withdrawal_reason=row.withdrawal_reason,
             row=row,
         )
 
@@ -91,9 +98,9 @@ class Payment(Scoped, relay.Node):
         deadline = deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
         return DateTime(deadline) if deadline else None
 
-    @strawberry.field(description="Oldest first, at most 100.")
-    async def refunds(self) -> list[Annotated["Refund", strawberry.lazy("api.refunds")]]:
-        return [Refund.of(row) for row in (await refunds.of_payment(self.row))[:100]]
+    @strawberry.field(description="Oldest first. `first` is 1-100.")
+    async def refunds(self, first: int = PAGE_MAX) -> list[Annotated["Refund", strawberry.lazy("api.refunds")]]:
+        return [Refund.of(row) for row in await refunds.of_payment(self.row, limit=bounded(first))]
 
 
 @strawberry.input(description="VAT declared on the sale.")
@@ -119,6 +126,21 @@ class PaymentRegisterInput:
     idempotency_key: str = strawberry.field(description="16-255 printable characters; a UUID is a good key.")
 
 
+@strawberry.input
+class PaymentWithdrawInput:
+    payment_id: strawberry.ID
+    reason: str = strawberry.field(description="What was wrong; 5-500 characters.")
+    idempotency_key: str
+
+
+@strawberry.type
+class PaymentWithdrawPayload:
+    payment: Payment | None
+    errors: list[PaymentWithdrawError]
+    request_id: str
+    replayed: bool
+
+
 @strawberry.type
 class PaymentRegisterPayload:
     payment: Payment | None
@@ -139,6 +161,22 @@ async def payment_register(info: Info, input: PaymentRegisterInput) -> PaymentRe
             payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
         )
     return PaymentRegisterPayload(
+        payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def payment_withdraw(info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
+    context = info.context
+    try:
+        payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
+        done = await withdrawals.withdraw(
+            context.principal, payment_id, input.reason, input.idempotency_key, context.cause
+        )
+    except Problem as problem:
+        return PaymentWithdrawPayload(
+            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return PaymentWithdrawPayload(
         payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
     )
 
@@ -178,5 +216,6 @@ async def payment(info: Info, payment_id: str | None, pse_reference: str | None)
     if payment_id is not None:
         row = await Row.get_or_none(id=ids.decode(payment_id, "Payment", ["id"]), merchant_id=merchant)
     else:
-        row = await Row.filter(pse_reference=pse_reference, merchant_id=merchant).order_by("created_at").first()
+        named = Row.filter(pse_reference=pse_reference, merchant_id=merchant).order_by("created_at")
+        row = await named.filter(withdrawn_at=None).first() or await named.first()
     return Payment.of(row) if row else None

@@ -12,6 +12,7 @@ from api import ids
 from api.access import require
 from api.context import Info
 from api.nodes import Scoped
+from api.paging import PAGE_MAX, bounded
 from api.refunds import Refund
 from api.scalars import Date, DateTime, Money
 from domain.access import Permission
@@ -22,7 +23,6 @@ from domain.models import Refund as RefundRow
 from domain.money import Money as Amount
 
 FindingKindEnum = strawberry.enum(FindingKind, name="FindingKind", description="What is wrong. Members may be added.")
-_BOUND = 100
 
 
 @strawberry.type(description="Something a person must look at: what differs, and what to do.")
@@ -90,9 +90,9 @@ class ReconciliationRun(Scoped, relay.Node):
             row=row,
         )
 
-    @strawberry.field(description="What the run found, oldest first; at most 100. More are in `findings`.")
-    async def findings(self) -> list[Finding]:
-        query = FindingRow.filter(run_id=self.row.id).order_by("created_at", "id").limit(_BOUND)
+    @strawberry.field(description="What the run found, oldest first; `first` is 1-100. More are in `findings`.")
+    async def findings(self, first: int = PAGE_MAX) -> list[Finding]:
+        query = FindingRow.filter(run_id=self.row.id).order_by("created_at", "id").limit(bounded(first))
         return [Finding.of(row) for row in await query]
 
 

@@ -138,7 +138,14 @@ async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPay
         principal = require(info, Permission.REFUND)
         refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
         key = input.idempotency_key
-        done = await refunds.cancel(principal.merchant_id, refund_id, input.expected_sequence, key, context.cause)
+        done = await refunds.cancel(
+            principal.merchant_id,
+            refund_id,
+            input.expected_sequence,
+            key,
+            context.cause,
+            settles_manually=principal.may(Permission.SETTLE_MANUALLY),
+        )
     except Problem as problem:
         return RefundCancelPayload(
             refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
@@ -166,7 +173,7 @@ async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefresh
     try:
         principal = require(info, Permission.REFRESH)
         refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        row = await refunds.refresh(principal.merchant_id, refund_id)
+        row = await refunds.refresh(principal.merchant_id, refund_id, principal.token_id)
     except Problem as problem:
         return RefundRefreshPayload(refund=None, errors=errors_of(problem), request_id=context.request_id)
     return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)

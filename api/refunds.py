@@ -14,15 +14,15 @@ from api.context import Info
 from api.events import RefundEvent, RefundStatus, events_of
 from api.ledger import LedgerEntry, entries_of
 from api.nodes import Scoped
+from api.paging import PAGE_MAX, bounded
 from api.scalars import DateTime, Money
-from domain import calls, destinations, notices, refunds
+from domain import calls, destinations, manual, notices, refunds
 from domain.access import Permission
 from domain.lifecycle import Reason, State
 from domain.models import Connection as ConnectionRow
 from domain.models import Payment as PaymentRow
 from domain.models import Refund as Row
 from domain.money import Money as Amount
-from domain.problems import InvalidInput
 from domain.pse import explanations
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
-_BOUND = 100
 
 
 @strawberry.type(description="A refund. `status` SUBMITTED means that the PSE may or may not have it.")
@@ -97,19 +96,19 @@ class Refund(Scoped, relay.Node):
         return explanations.in_words(connection.pse, self.row.failure_code)
 
     @strawberry.field(description="What happened, in order; at most 100.")
-    async def events(self, first: int = _BOUND) -> list[RefundEvent]:
-        return await events_of(self.row.id, _bounded(first))
+    async def events(self, first: int = PAGE_MAX) -> list[RefundEvent]:
+        return await events_of(self.row.id, bounded(first))
 
     @strawberry.field(description="Requests to the PSE and its answers, oldest first. Needs READ_CALLS.")
-    async def calls(self, info: Info, first: int = _BOUND) -> list[Call]:
+    async def calls(self, info: Info, first: int = PAGE_MAX) -> list[Call]:
         require(info, Permission.READ_CALLS)
-        return [Call.of(call, answer) for call, answer in await calls.of_refund(self.row.id, limit=_bounded(first))]
+        return [Call.of(call, answer) for call, answer in await calls.of_refund(self.row.id, limit=bounded(first))]
 
     @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
-    async def webhooks(self, info: Info, first: int = _BOUND) -> list[Webhook]:
+    async def webhooks(self, info: Info, first: int = PAGE_MAX) -> list[Webhook]:
         require(info, Permission.READ_CALLS)
         connection = await ConnectionRow.get(id=self.row.connection_id)
-        found = await notices.of_refund(self.row.id, limit=_bounded(first))
+        found = await notices.of_refund(self.row.id, limit=bounded(first))
         return [Webhook.of(row, connection) for row in found]
 
     @strawberry.field(description="Where the money goes, where the method has no way back.")
@@ -120,19 +119,19 @@ class Refund(Scoped, relay.Node):
         return DestinationType.of(row) if row else None
 
     @strawberry.field(
-        description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; every "
-        "reading is logged."
+        description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; who "
+        "has read it is an event of the refund, which then cannot be canceled."
     )
     async def payment_instruction(
         self, info: Info
     ) -> list[Annotated["InstructionField", strawberry.lazy("api.destinations")]] | None:
         from api.destinations import InstructionField as FieldType
 
-        principal = require(info, Permission.SETTLE_MANUALLY)
-        opened = await destinations.opened(self.row.id, info.context.settings.secret_key)
-        if self.row.state is not State.MANUAL or opened is None:
+        context = info.context
+        opened = await manual.instruction(context.principal, self.row.id, context.settings.secret_key, context.cause)
+        if opened is None:
             return None
-        _log.info("destination.read", refund=self.id, holder=principal.holder)
+        _log.info("destination.read", refund=self.id, holder=context.principal.holder)
         return [FieldType(name=name, value=value) for name, value in sorted(opened.values.items())]
 
     @strawberry.field(description="Until when somebody must have decided; null where nobody need.")
@@ -140,15 +139,9 @@ class Refund(Scoped, relay.Node):
         return DateTime(self.row.expires_at) if self.row.expires_at else None
 
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
-    async def ledger_entries(self, info: Info) -> list[LedgerEntry]:
+    async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:
         require(info, Permission.READ_LEDGER)
-        return await entries_of(self.row.id)
-
-
-def _bounded(first: int) -> int:
-    if not 1 <= first <= _BOUND:
-        raise InvalidInput(f"`first` lies between 1 and {_BOUND}.", path=["first"])
-    return first
+        return await entries_of(self.row.id, bounded(first))
 
 
 @strawberry.input(one_of=True, description="Exactly one of these finds the refund.")

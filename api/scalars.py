@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from domain.money import Money as Amount
-from domain.money import MoneyError, exponent_of
+from domain.money import MoneyError, decimal_of, exponent_of
 from domain.problems import InvalidInput
 
 BigInt = NewType("BigInt", int)
@@ -69,8 +69,11 @@ def _serialize_date_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _serialize_big_int(value: int) -> str:
-    return str(parse_big_int(value))
+def _serialize_big_int(value: object) -> str:
+    """Sums may be longer than 64 bits: what a client was allowed to write, it can read added up."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise GraphQLError("BigInt is a whole number.")
+    return str(value)
 
 
 def _serialize_date(value: date) -> str:
@@ -80,7 +83,8 @@ def _serialize_date(value: date) -> str:
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="A signed 64-bit integer, written as a string because JavaScript's numbers stop at 2^53.",
+        description="A whole number, written as a string because JavaScript's numbers stop at 2^53. What you send lies "
+        "within 64 bits; sums that we send may be longer.",
         serialize=_serialize_big_int,
         parse_value=parse_big_int,
     ),
@@ -117,6 +121,17 @@ class Money:
             currency=CurrencyCode(amount.currency),
             exponent=exponent_of(amount.currency),
             display=str(amount),
+        )
+
+    @classmethod
+    def of_sum(cls, minor_units: int, currency: str) -> Self:
+        """A sum of amounts, which no bound holds. Never negative."""
+        exponent = exponent_of(currency)
+        return cls(
+            minor_units=BigInt(minor_units),
+            currency=CurrencyCode(currency),
+            exponent=exponent,
+            display=f"{currency} {decimal_of(minor_units, exponent)}",
         )
 
 

@@ -29,8 +29,15 @@ from api.manual import (
     RefundSettleManuallyInput,
     RefundTakeManualInput,
 )
-from api.paging import Connection, page
-from api.payments import Payment, PaymentMethod, PaymentRegisterInput, PaymentRegisterPayload
+from api.paging import PAGE_MAX, Connection, bounded, page
+from api.payments import (
+    Payment,
+    PaymentMethod,
+    PaymentRegisterInput,
+    PaymentRegisterPayload,
+    PaymentWithdrawInput,
+    PaymentWithdrawPayload,
+)
 from api.pses import PseCapability, PseErrorExplanation
 from api.reconciliation import Finding, FindingKindEnum, ReconciliationRun
 from api.refunding import (
@@ -55,9 +62,11 @@ from domain.pse.vocabulary import Method
 MOVING_MONEY = frozenset(
     {
         "destinationProvide",
+        "paymentWithdraw",
         "refundApprove",
         "refundCancel",
         "refundCreate",
+        "refundRefresh",
         "refundReject",
         "refundResolveDoubt",
         "refundRetry",
@@ -66,6 +75,8 @@ MOVING_MONEY = frozenset(
         "refundTakeManual",
     }
 )
+# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
+SIZES = {"errors": 1, "paymentInstruction": 10}
 
 
 @strawberry.type
@@ -148,11 +159,14 @@ class Query:
     def pse_error_explanation(self, info: Info, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
         return pses.pse_error_explanation(info, pse, code, locale)
 
-    @strawberry.field(description="The trial balance, up to and including `until`. Needs READ_LEDGER.")
+    @strawberry.field(
+        description="The trial balance, up to and including `until`. Never a part of it: where it has more rows than "
+        "`first` (1-100), name a connection. Needs READ_LEDGER."
+    )
     async def ledger_balances(
-        self, info: Info, connection_id: strawberry.ID | None = None, until: Date | None = None
+        self, info: Info, connection_id: strawberry.ID | None = None, until: Date | None = None, first: int = PAGE_MAX
     ) -> list[LedgerBalance]:
-        return await ledger.balances(info, connection_id, until)
+        return await ledger.balances(info, connection_id, until, bounded(first))
 
 
 @strawberry.type
@@ -160,6 +174,10 @@ class Mutation:
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
+
+    @strawberry.mutation(description="Take back a payment that was registered in error. Needs WITHDRAW_PAYMENT.")
+    async def payment_withdraw(self, info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
+        return await payments.payment_withdraw(info, input)
 
     @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
     async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:
@@ -237,7 +255,7 @@ class Subscription:
 
 def make(*, introspection: bool = True) -> Schema:
     """The product's schema."""
-    documents = DocumentCache(Limits(moving_money=MOVING_MONEY), introspection=introspection)
+    documents = DocumentCache(Limits(moving_money=MOVING_MONEY, sizes=SIZES), introspection=introspection)
     return build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
 
 

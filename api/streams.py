@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from strawberry.http.streaming import SSETransport
+from strawberry.types.graphql import OperationType
 
 from api.places import Held
 
@@ -29,6 +30,9 @@ class HeldStream(StreamingResponse):
 
 class EventStream(SSETransport):
     """Server-sent events with line feeds: the standard takes CRLF too, urql waits for two line feeds."""
+
+    def allowed_operation_types(self, allowed_operation_types: set[OperationType]) -> Iterable[OperationType]:
+        return (OperationType.SUBSCRIPTION,)  # Whatever ends by itself is bounded, and asked without a stream.
 
     def encode_event(self, event: str, data: str | None = None) -> str:
         return super().encode_event(event, data).replace("\r\n", "\n")

@@ -45,8 +45,8 @@ def refused_variables(variables: Mapping[str, Any] | None, limits: Limits) -> Gr
         inner = len(value) if isinstance(value, dict | list) else 0
         if count + len(stack) + inner > limits.values:
             return _refused(name, f"the variables have more than {limits.values} values")
-        if isinstance(value, str) and len(value) > limits.string:
-            return _refused(name, f"a text has more than {limits.string} characters")
+        if isinstance(value, str) and len(value) > (longest := _longest(name, limits)):
+            return _refused(name, f"a text has more than {longest} characters")
         if isinstance(value, str) and not storable(value):
             return _refused(name, "a text has a NUL or half a character (a lone surrogate)")
         if isinstance(value, dict):
@@ -54,6 +54,10 @@ def refused_variables(variables: Mapping[str, Any] | None, limits: Limits) -> Gr
         elif isinstance(value, list):
             stack.extend((name, one) for one in value)
     return None
+
+
+def _longest(name: str, limits: Limits) -> int:
+    return limits.file if name.rpartition(".")[2].removeprefix("$") in limits.files else limits.string
 
 
 def _refused(name: str, why: str) -> GraphQLError:

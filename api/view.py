@@ -4,7 +4,7 @@ Where the draft has moved past its audit (422 for validation errors, 294 for par
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -30,12 +30,14 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api import accept
+from api.bounds import AT_ONCE, DEADLINE_EXCEEDED, WAITING_MAX, Bounds, ClientGone
 from api.doors import Gate, address_of, busy, deny, limited, open_gate
 from api.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
 from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
 from api.places import EVERYBODY
 from api.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
 from api.streams import EventStream, HeldStream, until
+from api.turns import Turns
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Principal)
@@ -77,7 +79,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
 
     `authenticate` finds the principal of a bearer token; `make_context(principal, request_id)` makes the context of one
     operation (also on a socket, where Strawberry would keep one for the whole connection). A socket or stream ends at
-    most `recheck_seconds` after its token expired, was revoked or changed.
+    most `recheck_seconds` after its token expired, was revoked or changed. `bounds` hold every operation over HTTP;
+    those of principals with the same `share_of` take turns.
     """
 
     graphql_transport_ws_handler_class = SocketHandler
@@ -98,6 +101,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         recheck_seconds: float = RECHECK_SECONDS,
         subscriptions_max: int = SUBSCRIPTIONS_MAX,
         gate: Gate | None = None,
+        bounds: Bounds | None = None,
+        share_of: Callable[[P], Hashable] = lambda principal: None,
     ) -> None:
         super().__init__(
             schema,
@@ -113,6 +118,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         self.make_context = make_context
         self.recheck_seconds = recheck_seconds
         self.gate = gate or open_gate()
+        self.bounds = bounds or Bounds(Turns(AT_ONCE, WAITING_MAX))
+        self.share_of = share_of
 
     def new_context(self, principal: P) -> C:
         return self.make_context(principal, request_id())
@@ -195,7 +202,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         root_value: None,
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
-        try:
+        async def execute() -> ExecutionResult:
             return await self.schema.execute(
                 request_data.query,
                 variable_values=request_data.variables,
@@ -204,6 +211,12 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
                 allowed_operation_types=_TAKEN[request_adapter.method],
                 operation_extensions=request_data.extensions,
             )
+
+        _, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
+        try:
+            return await self.bounds.within(self.share_of(principal), request.receive, execute)
+        except ClientGone:
+            raise HTTPException(400, "The client has gone.") from None
         except CannotGetOperationTypeError as error:
             raise HTTPException(400, error.as_http_error_reason()) from None
         except InvalidOperationTypeError as error:
@@ -217,7 +230,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             result.errors = [presented(error) for error in result.errors]
         response = process_result(cast("CoreExecutionResult", result))
         failed_before_execution = result.data is None and not any(error.path for error in result.errors or ())
-        if failed_before_execution or UNAVAILABLE in _codes(response):
+        if failed_before_execution or _come_back(response):
             del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
         return response
 
@@ -227,7 +240,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         chosen = cast("_Draft", sub_response).chosen
         answer = cast("GraphQLHTTPResponse", response_data)
         strict = chosen == accept.GRAPHQL_RESPONSE
-        away = UNAVAILABLE in _codes(answer)  # 503 in every media type: clients and proxies know to come back
+        away = _come_back(answer)  # 503 in every media type: clients and proxies know to come back
         status = _failure_status(answer) if away or (strict and "data" not in answer) else 200
         media_type = f"{chosen}; charset=utf-8" if strict else accept.JSON
         return Response(self.encode_json(answer), status, RETRY_AFTER if away else None, media_type)
@@ -279,7 +292,12 @@ def _request_data(data: object, transport: HTTPStreamTransport | None) -> GraphQ
 def _failure_status(answer: GraphQLHTTPResponse) -> int:
     """400: the client's request could not be executed; 503: not just now; 500: that was our fault."""
     codes = _codes(answer)
-    return 503 if UNAVAILABLE in codes else 500 if INTERNAL_ERROR in codes else 400
+    return 503 if _come_back(answer) else 500 if INTERNAL_ERROR in codes else 400
+
+
+def _come_back(answer: GraphQLHTTPResponse) -> bool:
+    """The same again, later, may well succeed."""
+    return not {UNAVAILABLE, DEADLINE_EXCEEDED}.isdisjoint(_codes(answer))
 
 
 def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:

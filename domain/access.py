@@ -25,6 +25,7 @@ class Permission(StrEnum):
     READ_CALLS = "READ_CALLS"
     READ_LEDGER = "READ_LEDGER"
     REGISTER_PAYMENT = "REGISTER_PAYMENT"
+    WITHDRAW_PAYMENT = "WITHDRAW_PAYMENT"
     REFUND = "REFUND"
     REFRESH = "REFRESH"
     PROVIDE_DESTINATION = "PROVIDE_DESTINATION"
@@ -51,6 +52,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             _P.READ,
             _P.READ_CALLS,
             _P.READ_LEDGER,
+            _P.WITHDRAW_PAYMENT,
             _P.REFRESH,
             _P.APPROVE,
             _P.SETTLE_MANUALLY,

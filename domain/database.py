@@ -5,6 +5,7 @@ The owner migrates; the application's role owns nothing and holds exactly the gr
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,7 +29,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "payments": (
         *_READ_ADD,
         "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
-        "tax_rate, tax_document, tax_period, sealed_customer, customer_digest, source)",
+        "tax_rate, tax_document, tax_period, sealed_customer, customer_digest, source, withdrawn_at, withdrawn_by, "
+        "withdrawal_reason)",
     ),
     # Whose it is, how much, of what and under which reference is for life.
     "refunds": (
@@ -61,6 +63,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
     "tortoise_migrations": ("SELECT",),
     "demo_marks": _READ_ADD,
+    "paces": (*_READ_ADD, "UPDATE (until)"),
 }
 _MIGRATION_LOCK: Final = 0x657374  # any number will do, as long as every migrating process takes the same one
 
@@ -69,8 +72,30 @@ class DatabaseError(RuntimeError):
     """The database cannot be used as it is; the message says what to do."""
 
 
-def config(url: str, *, pool_max: int = 10) -> dict[str, Any]:
-    """Tortoise's configuration for a PostgreSQL URL."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds PostgreSQL gives a process: to one statement, to the wait for a row that another one holds, and
+    to a transaction in which nothing is asked (its process hangs, and must not hold up the others for ever)."""
+
+    statement: float
+    lock: float
+    idle: float = 60.0
+
+    def settings(self) -> dict[str, str]:
+        """As PostgreSQL wants them, in milliseconds."""
+        limits = {
+            "statement_timeout": self.statement,
+            "lock_timeout": self.lock,
+            "idle_in_transaction_session_timeout": self.idle,
+        }
+        return {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
+
+
+BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0)  # the night's work, the timetable
+
+
+def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) -> dict[str, Any]:
+    """Tortoise's configuration for a PostgreSQL URL; no `patience`: PostgreSQL waits as long as it is told itself."""
     parts = urlsplit(url)
     credentials = {
         "host": parts.hostname,
@@ -80,7 +105,7 @@ def config(url: str, *, pool_max: int = 10) -> dict[str, Any]:
         "database": parts.path.removeprefix("/"),
         "minsize": 1,
         "maxsize": pool_max,
-        "server_settings": {"timezone": "UTC"},
+        "server_settings": {"timezone": "UTC", **(patience.settings() if patience else {})},
     }
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
@@ -110,10 +135,10 @@ async def connected(url: str, *, pool_max: int = 10) -> AsyncIterator[None]:
         await close_pool()
 
 
-async def open_pool(url: str, *, pool_max: int = 10) -> None:
+async def open_pool(url: str, *, pool_max: int = 10, patience: Patience | None = None) -> None:
     """Raises DatabaseError when the database cannot be reached."""
     await _reachable(url)
-    await Tortoise.init(config=config(url, pool_max=pool_max), _enable_global_fallback=True)
+    await Tortoise.init(config=config(url, pool_max=pool_max, patience=patience), _enable_global_fallback=True)
 
 
 async def close_pool() -> None:
@@ -164,6 +189,7 @@ _AWAY: Final = (
     asyncpg.OperatorInterventionError,  # shut down, crashed, starting up
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago
+    asyncpg.LockNotAvailableError,  # others held the row for longer than our patience
 )
 _LOST_CONNECTION: Final = "connection is closed"
 
@@ -175,6 +201,11 @@ def unavailable(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return _LOST_CONNECTION in str(error)
     return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError)
+
+
+def overtime(error: BaseException) -> bool:
+    """Whether this says that a statement took longer than our patience."""
+    return isinstance(error, asyncpg.QueryCanceledError)
 
 
 async def _reachable(url: str) -> None:

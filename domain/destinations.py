@@ -17,11 +17,13 @@ from domain.lifecycle import State
 from domain.models import Destination as Row
 from domain.models import Payment, Refund
 from domain.moves import News, lock, move
-from domain.problems import InvalidState, NotFound
+from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Destination, DestinationKind
 from domain.schedules import REMINDER_SECONDS, WAITING_SECONDS
 
 MUTATION: Final = "destinationProvide"
+HOLDERS_MAX: Final = 5  # different tax IDs that may be compared with one payer's
+_NAMED_MAX: Final = 1_000  # destinations of one payment that are looked at
 WAITING: Final = frozenset({State.AWAITING_DESTINATION, State.AWAITING_APPROVAL})
 
 
@@ -71,9 +73,43 @@ async def provide(
                     path=["input", "refundId"],
                     current_state=refund.state,
                 )
+            payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+            await check_guess(payment.id, payment.customer_digest, destination, secret)
             await accept(refund, destination, cause, secret)
     await announce(refund_id)
     return await Refund.get(id=refund_id), stored is not None
+
+
+async def check_guess(payment_id: UUID, payment_digest: str | None, destination: Destination, secret: bytes) -> None:
+    """Refuse to compare one more tax ID with the payer's after five others were named for this (locked) payment.
+
+    The answer says whether it is the payer's, so whoever may ask without end can find it out. What was named before
+    tells nothing new and is taken. Raises InvalidInput.
+    """
+    tax_id = destination.values.get("holder_tax_id")
+    if payment_digest is None or tax_id is None:
+        return
+    seen = await _holders(payment_id, secret)
+    if payees.normal_tax_id(tax_id) not in seen and len(seen) >= HOLDERS_MAX:
+        raise InvalidInput(
+            f"{HOLDERS_MAX} holders were named for this payment already. Have the customer name the account by a link "
+            "(destinationLinkCreate), or a person who may approve decide on one that was named.",
+            path=["input", "destination", "holderTaxId"],
+        )
+
+
+async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
+    """The tax IDs of the holders that were named for a payment."""
+    named = await rows(
+        "SELECT d.merchant_id, d.refund_id, d.sealed FROM destinations d JOIN refunds r ON r.id = d.refund_id "
+        "WHERE r.payment_id = $1 ORDER BY d.provided_at LIMIT $2",
+        payment_id,
+        _NAMED_MAX,
+    )
+    opened = [
+        secrets.unseal(secret, bytes(row["sealed"]), _place(row["merchant_id"], row["refund_id"])) for row in named
+    ]
+    return {payees.normal_tax_id(values["holder_tax_id"]) for values in opened if "holder_tax_id" in values}
 
 
 async def accept(refund: Refund, destination: Destination, cause: Cause, secret: bytes) -> None:

@@ -31,11 +31,12 @@ INVARIANTS: Final[Mapping[str, str]] = {
                        'EXPIRED')), 0) AS tax
             FROM refunds WHERE payment_id = p.id) r ON true
         WHERE (p.reserved, p.refunded, p.tax_allocated) IS DISTINCT FROM (r.reserved, r.refunded, r.tax)""",
-    "captures: the ledger has each payment's capture, whole": """
+    "captures: the ledger has each payment's capture, whole, and none of a withdrawn one": """
         SELECT format('payment %s: captured %s, ledger %s', p.id, p.captured, coalesce(l.amount, 0)) AS detail
         FROM payments p LEFT JOIN (
-            SELECT payment_id, sum(amount) AS amount FROM ledger_entries WHERE entry = 'CAPTURE' GROUP BY 1
-        ) l ON l.payment_id = p.id WHERE p.captured IS DISTINCT FROM l.amount""",
+            SELECT payment_id, sum(CASE debit WHEN 'PSE_CLEARING' THEN amount ELSE -amount END) AS amount
+            FROM ledger_entries WHERE entry = 'CAPTURE' GROUP BY 1) l ON l.payment_id = p.id
+        WHERE CASE WHEN p.withdrawn_at IS NULL THEN p.captured ELSE 0 END IS DISTINCT FROM l.amount""",
     "payable: what is owed to customers is what refunds under way ask for": """
         SELECT format('refund %s in %s: owed %s, ledger %s', r.id, r.state, r.owed, coalesce(l.owed, 0)) AS detail
         FROM (SELECT id, state, CASE WHEN state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL')

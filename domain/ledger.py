@@ -133,7 +133,7 @@ class Balance:
 async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
     """The trial balance of a merchant: every account and currency per connection, up to and including `until`."""
     found = await rows(
-        "SELECT connection_id, account, currency, sum(debit)::bigint AS debits, sum(credit)::bigint AS credits FROM ("
+        "SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM ("
         "  SELECT connection_id, debit AS account, currency, amount AS debit, 0 AS credit FROM ledger_entries"
         "  WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)"
         "    AND ($3::date IS NULL OR accounting_date <= $3)"
@@ -147,6 +147,7 @@ async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, unti
         until,
     )
     return [
-        Balance(row["connection_id"], Account(row["account"]), row["currency"], row["debits"], row["credits"])
+        # Sums of 64-bit amounts are numeric: no number of rows can make them overflow.
+        Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))
         for row in found
     ]

@@ -8,15 +8,16 @@ from typing import Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from domain import destinations
+from domain import bell, destinations, events
 from domain.access import Permission, Principal
 from domain.database import rows, transaction
 from domain.idempotency import Cause
+from domain.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.lifecycle import State
 from domain.models import Merchant, Refund, Settlement
 from domain.moves import News, lock, move
 from domain.problems import InvalidInput, InvalidState
-from domain.pse.vocabulary import Succeeded
+from domain.pse.vocabulary import Destination, Succeeded
 from domain.record import Door, Source, holder_of_name, record_locked
 from domain.refunds import find, was_sent
 
@@ -72,6 +73,25 @@ async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Caus
         await move(refund, State.REQUESTED, cause, News("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
+
+
+async def instruction(principal: Principal, refund_id: UUID, secret: bytes, cause: Cause) -> Destination | None:
+    """The whole account that a person pays to; None unless the refund is MANUAL and has one.
+
+    Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
+    cancels it. Raises Forbidden, NotFound.
+    """
+    principal.require(Permission.SETTLE_MANUALLY)
+    await find(principal.merchant_id, refund_id)
+    async with transaction():
+        refund = await lock(refund_id)
+        opened = await destinations.opened(refund_id, secret) if refund.state is State.MANUAL else None
+        if opened is None:
+            return None
+        if await instruction_shown(refund_id, cause.actor) is None:
+            await events.note(refund, INSTRUCTION_SHOWN, cause)
+    await bell.wake(bell.refund_channel(refund_id))
+    return opened
 
 
 async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, cause: Cause) -> Refund:

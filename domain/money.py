@@ -25,6 +25,9 @@ EXPONENTS: Final[dict[str, int]] = {
     "UYU": 2,
 }
 MINOR_UNITS_MAX: Final = 2**63 - 1
+# What a client may register as one amount: a hundred billion of a currency with two decimals. 900,000 of these still
+# fit into the database's 64 bits; sums of more are numeric.
+AMOUNT_MAX: Final = 10**13
 _DECIMAL = re.compile(r"(?P<major>0|[1-9][0-9]{0,18})(?:\.(?P<minor>[0-9]+))?")
 
 
@@ -65,12 +68,16 @@ class Money:
 
     def decimal(self, *, exponent: int | None = None) -> str:
         """The amount as a plain decimal with all its decimals: `"10.50"`, `"1050"` where there are none."""
-        decimals = exponent_of(self.currency) if exponent is None else exponent
-        digits = str(self.minor_units).rjust(decimals + 1, "0")
-        return digits if decimals == 0 else f"{digits[:-decimals]}.{digits[-decimals:]}"
+        return decimal_of(self.minor_units, exponent_of(self.currency) if exponent is None else exponent)
 
     def __str__(self) -> str:
         return f"{self.currency} {self.decimal()}"
+
+
+def decimal_of(minor_units: int, decimals: int) -> str:
+    """A number of minor units, however large, as a plain decimal with all its decimals."""
+    digits = str(minor_units).rjust(decimals + 1, "0")
+    return digits if decimals == 0 else f"{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def exponent_of(currency: str) -> int:

@@ -127,12 +127,16 @@ def _fit(said: str) -> str:
 async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
     """Nights of one connection enter one after the other: two would book the same money that has no name.
 
-    The lock lives in a transaction of its own that writes nothing, so nobody else waits for it; it ends with the
-    process.
+    The lock belongs to a session that has no transaction, so the sealer does not wait for it; it ends with the process.
+    A night is waited for as long as it takes.
     """
-    async with current().acquire_connection() as raw, raw.transaction():
-        await raw.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", str(connection.id))
-        yield
+    async with current().acquire_connection() as raw:
+        await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # until the pool takes it back
+        await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
+        try:
+            yield
+        finally:
+            await raw.execute("SELECT pg_advisory_unlock(hashtextextended($1, 1))", str(connection.id))
 
 
 # Reports

@@ -224,7 +224,7 @@ async def try_later(claimed: Claimed, why: str) -> None:
     names = _names_of(claimed.told)
     # A payment that was registered in the meantime has not revived what was just being applied.
     registered = isinstance(why, NotRegistered) and await Payment.exists(
-        connection_id=connection.id, pse_reference__in=names
+        connection_id=connection.id, pse_reference__in=names, withdrawn_at=None
     )
     ended = schedules.NOTICE.ended(notice.tries) and not registered
     async with transaction():
@@ -288,7 +288,7 @@ async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) 
     """The payment that a notice speaks of, if it is registered."""
     for name in (told.payment_reference, told.payment_alias):
         if name is not None:
-            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name)
+            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name, withdrawn_at=None)
             if payment is not None:
                 return payment
     return None

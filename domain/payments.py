@@ -12,7 +12,7 @@ from domain.idempotency import Cause
 from domain.ledger import Posting
 from domain.lifecycle import Entry
 from domain.models import Connection, Merchant, Payment, Store
-from domain.money import Money
+from domain.money import AMOUNT_MAX, Money
 from domain.payees import normal_tax_id
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
@@ -59,6 +59,8 @@ class Registered:
 
 def refundable(payment: Payment) -> Money:
     """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back."""
+    if payment.withdrawn_at is not None:
+        return Money(0, payment.currency)
     held = payment.reserved + payment.refunded + payment.taken_by_bank
     return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
 
@@ -137,7 +139,7 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
 
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
-    query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference)
+    query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference, withdrawn_at=None)
     tax = new.tax or Tax(0)
     refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
     known = await query.select_for_update(no_key=True).get()
@@ -174,6 +176,8 @@ def _customer_digest(merchant_id: UUID, tax_id: str, secret: bytes) -> str:
 def _check(new: NewPayment) -> None:
     if new.amount.minor_units == 0:
         raise InvalidInput("A captured payment is above zero.", path=["input", "amount"])
+    if new.amount.minor_units > AMOUNT_MAX:
+        raise InvalidInput(f"A captured payment is at most {AMOUNT_MAX} minor units.", path=["input", "amount"])
     if new.captured_at.tzinfo is None or new.captured_at > datetime.now(UTC):
         raise InvalidInput("capturedAt is a past moment with its time zone.", path=["input", "capturedAt"])
     if not 0 < len(new.pse_reference) <= 100 or not new.pse_reference.isprintable():
@@ -243,7 +247,7 @@ async def _insert(
         "  currency, captured, reserved, refunded, taken_by_bank, tax_amount, tax_allocated, tax_rate, tax_document, "
         "  tax_period, captured_at, sealed_customer, customer_digest, source, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, 0, $11, $12, $13, $14, $15, $16, $17, now()) "
-        "ON CONFLICT (connection_id, pse_reference) DO NOTHING RETURNING id",
+        "ON CONFLICT (connection_id, pse_reference) WHERE withdrawn_at IS NULL DO NOTHING RETURNING id",
         payment_id,
         connection.merchant_id,
         store.id,

@@ -41,6 +41,14 @@ class InvalidState(Problem):
 
 
 @dataclass(eq=False)
+class RateLimited(Problem):
+    """Too often. `retry_after`: seconds until the next one may pass."""
+
+    retry_after: int = field(kw_only=True)
+    code = "RATE_LIMITED"
+
+
+@dataclass(eq=False)
 class AmountExceedsRefundable(Problem):
     requested: Money = field(kw_only=True)
     refundable: Money = field(kw_only=True)

@@ -306,8 +306,9 @@ async def _registered_twice(connection: Connection, run: ReconciliationRun, effe
     found = await rows(
         "SELECT DISTINCT b.id, a.pse_reference AS one, b.pse_reference AS other, b.captured, b.currency "
         "FROM unnest($2::text[], $3::text[]) AS t(one, other) "
-        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one "
-        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id",
+        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one AND a.withdrawn_at IS NULL "
+        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id "
+        "  AND b.withdrawn_at IS NULL",
         connection.id,
         named["payment_reference"].to_list(),
         named["payment_alias"].to_list(),

@@ -18,6 +18,8 @@ def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
     `payment` is its locked row with `pse` and `now`. Raises NotRefundable, WindowExpired, CurrencyMismatch,
     AmountExceedsRefundable, InvalidInput.
     """
+    if payment["withdrawn_at"] is not None:
+        raise NotRefundable("The payment was withdrawn: it was registered in error.", path=["input", "paymentId"])
     able = capability(payment["pse"], Method(payment["method"]))
     _check_window(payment, able)
     held = payment["reserved"] + payment["refunded"] + payment["taken_by_bank"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain import bell, destinations, idempotency, ledger, payees
+from domain import bell, destinations, idempotency, in_hand, ledger, pace, payees
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.destinations import Given
@@ -155,6 +155,7 @@ async def _place_to_go(
     assert secret is not None, "A destination is never kept in clear."
     merchant_id = payment["merchant_id"]
     destination = payees.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
+    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
     matches = destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
     return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
 
@@ -259,9 +260,18 @@ def new_reference() -> str:
 
 
 async def cancel(
-    merchant_id: UUID, refund_id: UUID, expected_sequence: int | None, key: str, cause: Cause
+    merchant_id: UUID,
+    refund_id: UUID,
+    expected_sequence: int | None,
+    key: str,
+    cause: Cause,
+    *,
+    settles_manually: bool = False,
 ) -> Requested:
-    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput."""
+    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
+
+    `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
+    """
     facts = {"refund": refund_id, "sequence": expected_sequence}
     async with transaction():
         stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
@@ -275,6 +285,8 @@ async def cancel(
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
+        if refund.state is State.MANUAL:
+            await in_hand.check_cancelable(refund, settles_manually)
         if expected_sequence is not None and expected_sequence != refund.sequence:
             raise InvalidState(
                 f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
@@ -296,16 +308,22 @@ async def was_sent(refund: Refund) -> bool:
     )
 
 
-async def refresh(merchant_id: UUID, refund_id: UUID) -> Refund:
-    """Have the PSE asked about the refund now. Raises NotFound, InvalidState when it has not been sent."""
+async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+    """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
+
+    Raises NotFound, InvalidState when it has not been sent, RateLimited.
+    """
     refund = await find(merchant_id, refund_id)
     if refund.state in destinations.WAITING or refund.state is State.MANUAL:
         raise InvalidState(
             "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
         )
-    await rows(
-        "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund_id
-    )
+    async with transaction():
+        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
+        await rows(
+            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id",
+            refund_id,
+        )
     await bell.ring(JOB, refund_id)
     return await Refund.get(id=refund_id)
 
@@ -337,6 +355,6 @@ async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
     return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
 
 
-async def of_payment(payment: Payment) -> list[Refund]:
-    """The payment's refunds, oldest first."""
-    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id")
+async def of_payment(payment: Payment, *, limit: int) -> list[Refund]:
+    """The payment's refunds, oldest first, at most `limit`."""
+    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id").limit(limit)

@@ -140,6 +140,18 @@ class Settings:
         "ESTORNO_WORKER_CONCURRENCY", _integer(1, 1000), "Jobs at once in one worker.", 50
     )
     database_pool: int = _setting("ESTORNO_DATABASE_POOL", _integer(1, 500), "Connections of one process.", 10)
+    operation_seconds: float = _setting(
+        "ESTORNO_OPERATION_SECONDS", _seconds, "The longest GraphQL operation, and statement of the API.", 10.0
+    )
+    lock_seconds: float = _setting(
+        "ESTORNO_LOCK_SECONDS", _seconds, "How long the API waits for a row that another request holds.", 2.0
+    )
+    operations_per_merchant: int = _setting(
+        "ESTORNO_OPERATIONS_PER_MERCHANT",
+        _integer(1, 500),
+        "Operations of one merchant at once in one API process; below the pool.",
+        5,
+    )
     body_limit_bytes: int = _setting(
         "ESTORNO_BODY_LIMIT_BYTES", _integer(1024, 64 * 1024 * 1024), "The largest body that is read.", 1024 * 1024
     )

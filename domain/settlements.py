@@ -78,7 +78,8 @@ async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.Dat
         "SELECT pse_reference AS known_reference, order_reference AS known_order, id::text AS payment_id, "
         "  store_id::text AS store_id, currency AS payment_currency, captured AS payment_captured, "
         "  taken_by_bank > 0 AS payment_taken "
-        "FROM payments WHERE connection_id = $1 AND (pse_reference = ANY($2) OR order_reference = ANY($3))",
+        "FROM payments WHERE connection_id = $1 AND (pse_reference = ANY($2) OR order_reference = ANY($3)) "
+        "  AND withdrawn_at IS NULL",
         connection.id,
         named,
         lines["order_reference"].drop_nulls().unique().to_list(),

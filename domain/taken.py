@@ -111,7 +111,7 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
         # A payment that was registered while its report was stored saw no lines, and marked nothing.
         "UNION SELECT r.business_date FROM reports r JOIN settlement_lines l ON l.report_id = r.id "
         "JOIN payments p ON p.connection_id = r.connection_id AND p.currency = l.currency "
-        "  AND p.pse_reference = coalesce(l.payment_reference, l.payment_alias) "
+        "  AND p.pse_reference = coalesce(l.payment_reference, l.payment_alias) AND p.withdrawn_at IS NULL "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.created_at > now() - interval '1 day' "
         "  AND l.payment_id IS NULL AND l.voided_at IS NULL "
         "UNION SELECT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "

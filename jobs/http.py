@@ -28,9 +28,11 @@ from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.vocabulary import PURPOSE, TOKEN, Credentials, InDoubt, TokenRefused, Unsent
 from jobs.breaker import Breaker, retry_after
+from jobs.decoding import ACCEPTED, decoded
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
+FILE_RATIO_MAX: Final = 100  # unpacked to packed, beyond the first megabytes: rows of text come to 5 to 20
 _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 _ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
@@ -134,10 +136,10 @@ async def _taken(response: httpx.Response, into: Path | None) -> bytes:
     size = 0
     try:
         with into.open("wb") as file:
-            async for chunk in response.aiter_bytes():
+            async for chunk in decoded(response):
                 size += len(chunk)
-                if size > FILE_BYTES_MAX:
-                    raise AnswerTooLarge(f"The file is larger than {FILE_BYTES_MAX} bytes.")
+                if size > min(FILE_BYTES_MAX, ANSWER_BYTES_MAX + FILE_RATIO_MAX * response.num_bytes_downloaded):
+                    raise AnswerTooLarge(f"The file is larger than {FILE_BYTES_MAX} bytes, or than it can be.")
                 file.write(chunk)
     finally:
         await response.aclose()
@@ -149,7 +151,7 @@ async def _bounded(response: httpx.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in decoded(response):
             size += len(chunk)
             if size > ANSWER_BYTES_MAX:
                 raise AnswerTooLarge(f"The answer is larger than {ANSWER_BYTES_MAX} bytes.")
@@ -286,6 +288,7 @@ def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:
         transport=_LoggedTransport(
             httpx.AsyncHTTPTransport(verify=_tls(credentials), limits=limits, retries=0, http2=True)
         ),
+        headers={"accept-encoding": ACCEPTED},
         timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
         follow_redirects=False,
     )

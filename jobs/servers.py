@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -186,6 +187,7 @@ class Postgres:
         return asked.returncode == 0
 
     def _ensure_roles(self) -> None:
+        # By standard input and the environment, because everybody can read the arguments of a process.
         words = self._passwords()
         for role in (OWNER, APPLICATION):
             # The names are ours and the passwords are URL-safe base64: nothing in them needs quoting.
@@ -198,14 +200,16 @@ class Postgres:
 
     def _sql(self, statement: str) -> str:
         return self._run(
-            "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(SUPERUSER, "postgres"),
-            "-c", statement,
+            "psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port),
+            "-U", SUPERUSER, "-d", "postgres", stdin=statement, env={"PGPASSWORD": self._passwords()[SUPERUSER]},
         )  # fmt: skip
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
         user = servant() if program == "initdb" else None
         done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own program
             [self._program(program), *arguments],
+            input=stdin,
+            env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
             check=False,

@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from domain import attempts, bell, invariants, seals
-from domain.database import close_pool, open_pool
+from domain.database import BATCH, close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
 from jobs import reconciliation
@@ -171,7 +171,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await open_pool(settings.database_url, pool_max=5)
+    await open_pool(settings.database_url, pool_max=5, patience=BATCH)
     await bell.connect(settings.redis_url)
     try:
         await lead(settings, stop)

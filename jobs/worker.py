@@ -15,7 +15,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from domain import bell, notices, reconciliation, refunds
-from domain.database import close_pool, open_pool
+from domain.database import BATCH, Patience, close_pool, open_pool
 from domain.log import configure
 from domain.settings import Settings
 from jobs import notices as notice_jobs
@@ -54,9 +54,10 @@ def worker(queue: str, settings: Settings) -> Worker:
     """The worker of a queue. Stopping waits for calls under way, longer than the longest call."""
     name, jobs = JOBS[queue]
     seconds = settings.job_timeout_seconds if queue == "refunds" else _BATCH_SECONDS_MAX
+    patience = Patience(seconds, seconds / 2) if queue == "refunds" else BATCH
 
     async def startup(ctx: Context) -> None:
-        await open_pool(settings.database_url, pool_max=settings.database_pool)
+        await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
         ctx["settings"] = settings
         ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)

@@ -48,8 +48,10 @@ class Payment(Model):
     )  # keyed hash of the tax ID, to find one customer's payments
     source = fields.CharField(max_length=16)  # MUTATION or LISTING
     created_at = fields.DatetimeField(auto_now_add=True)
+    withdrawn_at = fields.DatetimeField(null=True)  # registered in error: its capture is reversed in the ledger
+    withdrawn_by = fields.CharField(max_length=200, null=True)
+    withdrawal_reason = fields.CharField(max_length=500, null=True)
 
     class Meta:
         table = "payments"
-        unique_together = (("connection_id", "pse_reference"),)
         indexes = (("merchant_id", "created_at", "id"), ("merchant_id", "order_reference"))

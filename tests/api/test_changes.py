@@ -44,7 +44,7 @@ async def _seal_all() -> None:
 
 async def _one(shop: Shop) -> None:
     refund = await a_refund(shop, await a_payment(shop), 1_000)
-    await an_answer(refund, Succeeded("D1"))
+    await an_answer(refund, Succeeded(f"D-{refund.reference}"))
 
 
 async def test_what_was_sealed_is_replayed_then_news_come_live_and_a_cursor_resumes(enter: Enter) -> None:

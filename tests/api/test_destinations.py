@@ -1,6 +1,7 @@
 """Destinations through the public API, and the customer's page as a browser without JavaScript uses it."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from api.http import masked
 from api.page_texts import LOCALES, TEXTS
 from domain.access import Role
 from domain.lifecycle import State
+from domain.manual import FILE_BYTES_MAX
 from domain.models import Refund
 from domain.pse import registry
 from domain.pse.capabilities import Route
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_way_back")
 CPF = "390.533.447-05"
 ACCOUNT = {"kind": "PIX_KEY", "pixKey": "ana@example.com", "holderName": "Ana Souza", "holderTaxId": CPF}
 FORM = {"kind": "PIX_KEY", "pix_key": "ana@example.com", "holder_name": "Ana Souza", "holder_tax_id": CPF}
+PDF = b64encode(b"%PDF-1.7" + bytes(FILE_BYTES_MAX - 8)).decode()  # the largest evidence
 CREATE = """mutation M($input: RefundCreateInput!) { refundCreate(input: $input) { errors { ... on Error { code path } }
   refund { id status destination { masked fingerprint payerMatches } } } }"""
 LINK = """mutation M($input: DestinationLinkCreateInput!) { destinationLinkCreate(input: $input) {
@@ -76,7 +79,7 @@ async def test_provided_later_approved_by_another_person_and_paid_by_hand(enter:
     assert taken["refund"] == {"status": "MANUAL"}
     assert {"value": "ana@example.com"} in (await boss.ask(LOOK, by={"id": refund}))["paymentInstruction"]
     evidence = {"way": "BANK_TRANSFER", "reference": "TED 1", "paidOn": "2026-01-02", "fileName": "a.pdf"}
-    settled = await _do(boss, "refundSettleManually", refund, **evidence, fileContent="JVBERi0xLjc=")
+    settled = await _do(boss, "refundSettleManually", refund, **evidence, fileContent=PDF)
     assert settled == {"refund": {"status": "SUCCEEDED"}, "errors": []}
 
 

@@ -112,7 +112,7 @@ async def test_it_can_be_withdrawn_or_given_back_to_the_queue() -> None:
     back = await manual.give_back(a_person(shop, "ana", Role.ACCOUNTING), refund.id, "Not paid after all.", CAUSE)
     assert back.state is State.REQUESTED
     again = await manual.take(a_person(shop, "ana", Role.ACCOUNTING), refund.id, WHY, CAUSE)
-    ended = (await refunds.cancel(shop.id, again.id, None, a_key(), CAUSE)).refund
+    ended = (await refunds.cancel(shop.id, again.id, None, a_key(), CAUSE, settles_manually=True)).refund
     await payment.refresh_from_db()
     assert (ended.state, payment.reserved) == (State.CANCELED, 0)
     assert await invariants.check() == []

@@ -1,5 +1,6 @@
 """Servers from the wheels: as root and as a normal user, after a crash, and never longer than their parent."""
 
+import json
 import os
 import pwd
 import shutil
@@ -163,3 +164,23 @@ def test_the_guard_ends_its_program_when_the_pipe_closes(tmp_path: Path) -> None
     time.sleep(0.5)
     guard.stdin.close()
     assert guard.wait(10) != 0
+
+
+_WATCH = """
+import sys
+told = []
+sys.addaudithook(lambda event, given: told.append(repr(given[1])) if event == "subprocess.Popen" else None)
+"""
+
+
+def test_no_password_stands_in_the_arguments_of_a_process(home: Path) -> None:
+    """Everybody on the machine can read those, and the first start sets the passwords."""
+    script = _WATCH + _START + "\nprint(*told, sep='\\n')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(home), "0", "stop"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    assert "psql" in done.stdout
+    kept = json.loads((home / "postgres-passwords.json").read_text())
+    words = {*kept.values(), (home / "valkey-password").read_text()}
+    assert len(words) == 4
+    assert not [word for word in words if word in done.stdout]

@@ -1,0 +1,1 @@
+"""Attacks on the running product: what each costs it, and what it answers."""
