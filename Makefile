@@ -7,7 +7,7 @@ MINUTES ?= 1
 export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: attack crash help run demo test check fix bench chaos simulate sweep schema migrate lock
+.PHONY: attack crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ fix: $(STAMP) ## format and mend what can be mended
 
 simulate: $(STAMP) ## play simulated lives of refunds for MINUTES, or one SEED again; exit status 0 only if all held
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
+
+planted: $(STAMP) ## plant every bug and count the steps to its finding
+	@$(BIN)/python -m tests.simulation --planted
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
 	$(BIN)/python -m tests.bench

@@ -96,8 +96,10 @@ async def _check_name(refund: Refund, verdict: Verdict, name: str | None) -> Non
         raise InvalidInput(said, path=path)
     if refund.pse_refund_reference not in (None, name):
         raise InvalidInput(f"The PSE has named this refund {refund.pse_refund_reference} itself.", path=path)
-    others = Refund.filter(connection_id=refund.connection_id).exclude(id=refund.id)
-    if await others.filter(Q(pse_refund_reference=name) | Q(reference=name)).exists():
+    taken = Q(pse_refund_reference=name)
+    if len(name) <= refunds.REFERENCE_LENGTH:  # a longer one cannot be a reference of ours, and may not be asked for
+        taken |= Q(reference=name)
+    if await Refund.filter(taken, connection_id=refund.connection_id).exclude(id=refund.id).exists():
         raise InvalidInput("This is the name of another refund of the connection; look it up again.", path=path)
 
 

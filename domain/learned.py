@@ -9,6 +9,7 @@ from domain.idempotency import Cause
 from domain.models import Payment
 from domain.moves import lock
 from domain.pse.vocabulary import KnownRefund, Succeeded
+from domain.record import holder_of_name
 
 
 async def names(payment: Payment, told: Sequence[KnownRefund], cause: Cause) -> list[KnownRefund]:
@@ -27,6 +28,20 @@ async def names(payment: Payment, told: Sequence[KnownRefund], cause: Cause) -> 
                 await _give(refund_id, one, cause)
             given |= {one.reference for one in equal}
     return [one for one in told if one.reference not in given]
+
+
+async def own_name(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
+    """Give a refund that has left the PSE's name that stands beside ours in a report.
+
+    What was booked as taken under that name turns out to be the refund's. A name of another refund is left alone.
+    """
+    name = one.pse_refund_reference
+    async with transaction():
+        refund = await lock(refund_id)
+        if name is None or await holder_of_name(refund.connection_id, name, but=refund_id) is not None:
+            return
+        await _give(refund_id, one, cause)
+        await taken.give_to(refund, name, cause)
 
 
 def _by_its_id_alone(one: KnownRefund) -> bool:
@@ -58,5 +73,5 @@ async def _give(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
             one.pse_refund_reference,
         )
         if learned:
-            said = "The PSE tells of this refund, which people had ended as paid, under this name."
+            said = "The PSE tells of this refund, which had left without a name of the PSE's, under this name."
             await events.note(refund, "NAMED", cause, code=one.pse_refund_reference, message=said)

@@ -145,10 +145,13 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
-    made = joined.with_columns(here).with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
+    # The same of money that no refund of ours accounts for.
+    gone = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("payment_id", "name")
+    made = joined.with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
+    made = made.with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
-    return made.with_columns(once.alias("effect")).drop("_here", "name", *dropped)
+    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "name", *dropped)
 
 
 def _had_by(settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
@@ -190,6 +193,7 @@ def _effect() -> pl.Expr:
         (back & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
         (returned & ours & pl.col("_here") & ~_had(Effect.RETURN), Effect.RETURN),
         (back & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
+        (returned & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
     ]
     chosen: pl.Expr = pl.lit(Effect.NONE.value)
     for condition, effect in reversed(rows):

@@ -212,13 +212,21 @@ async def done(claimed: Claimed, result: str) -> None:
         await bell.ring(JOB, notice.id)
 
 
+class NotRegistered(str):
+    """Why a webhook waits: its payment is not registered."""
+
+    __slots__ = ()
+
+
 async def try_later(claimed: Claimed, why: str) -> None:
     """Not applicable yet; at the schedule's end a person is called and the notice stays as it is."""
     notice, connection = claimed.notice, claimed.connection
     names = _names_of(claimed.told)
-    ended = schedules.NOTICE.ended(notice.tries) and not await Payment.exists(
+    # A payment that was registered in the meantime has not revived what was just being applied.
+    registered = isinstance(why, NotRegistered) and await Payment.exists(
         connection_id=connection.id, pse_reference__in=names, withdrawn_at=None
     )
+    ended = schedules.NOTICE.ended(notice.tries) and not registered
     async with transaction():
         await rows(
             "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
@@ -269,7 +277,7 @@ async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
     """Take in what a signed webhook tells of a chargeback. None when it is applied, else why not."""
     payment = await payment_of(claimed.connection, told)
     if payment is None:
-        return f"Payment {told.payment_reference} is not registered."
+        return NotRegistered(f"Payment {told.payment_reference} is not registered.")
     if told.amount is not None and told.amount.currency != payment.currency:
         return f"{told.amount} was charged back of a payment in {payment.currency}."
     await chargebacks.from_notice(payment, told, Cause(claimed.notice.request_id, ACTOR))

@@ -44,7 +44,10 @@ async def give_back(superseded_id: UUID, cause: Cause) -> None:
     old = await rows(
         # The columns are ours; every value is bound.
         f"SELECT {_COLUMNS} FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id "  # noqa: S608
-        "WHERE l.report_id = $1 AND l.effect = 'TAKEN' ORDER BY l.payment_id, l.line",
+        # What another report had told before moved nothing here, but this may have been the last to tell of it.
+        "WHERE l.report_id = $1 AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
+        "  AND l.state = 'SUCCEEDED' AND l.refund_id IS NULL AND l.payment_id IS NOT NULL)) "
+        "ORDER BY l.payment_id, l.line",
         superseded_id,
     )
     for line in old:

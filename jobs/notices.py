@@ -51,7 +51,7 @@ async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None
         return None
     payment = await notices.payment_of(claimed.connection, told)
     if payment is None:
-        return f"Payment {told.payment_reference} is not registered."
+        return notices.NotRegistered(f"Payment {told.payment_reference} is not registered.")
     return await _ask_about_payment(claimed, payment, sender)
 
 

@@ -186,6 +186,7 @@ def _heard(event: dict[str, Any]) -> Told:
 
 
 def outcome_of(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned | InDoubt:
+    """What the laboratory's word for a status means."""
     match told["status"]:
         case "queued":
             return Accepted(told.get("id"))

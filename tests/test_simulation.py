@@ -2,6 +2,7 @@
 
 from domain.lifecycle import State
 from tests.conftest import Servers
+from tests.simulation.focus import PLAIN
 from tests.simulation.machine import Seen
 from tests.simulation.run import simulate
 from tests.simulation.stage import a_stage
@@ -23,6 +24,6 @@ _OFTEN = {
 def test_whatever_happens_nothing_is_paid_twice_and_nothing_is_lost(servers: Servers) -> None:
     seen = Seen()
     with a_stage(servers) as stage:
-        simulate(stage, _SEED, _EXAMPLES, seen)
+        simulate(stage, _SEED, _EXAMPLES, seen, playing=PLAIN)
     assert seen.examples >= _EXAMPLES
     assert set(seen.moves) >= _OFTEN, "The run no longer comes to what it is there for."

@@ -1,1 +1,1 @@
-"""Eight small bugs, planted on purpose: a simulation that does not find each of them proves nothing."""
+"""Small bugs, planted on purpose: a simulation that does not find each of them proves nothing."""

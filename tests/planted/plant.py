@@ -22,13 +22,16 @@ class Edit:
 class Mutation:
     """A bug. `without` drops what would refuse it in the database, so that the simulation itself must see it.
 
-    `focus`: the kind of history that leads to it, a name of tests/simulation/features.py.
+    It must be found within STEPS_MAX steps from `seed` in the histories of `focus`, a name of
+    tests/simulation/focus.py. The gate plants those marked `gate`; `python -m tests.simulation --planted` plants all.
     """
 
     name: str
     found: str  # a pattern of what the simulation says when it finds it
     edits: tuple[Edit, ...]
     without: tuple[str, ...] = ()
+    gate: bool = False
+    seed: int = 1
     focus: str = "plain"
 
 

@@ -1,4 +1,8 @@
-"""`make simulate`: seed after seed for MINUTES, or one SEED again. What fails is told."""
+"""`make simulate`: seed after seed for MINUTES, or one SEED again. What fails is told.
+
+`--focus NAME` plays one kind of history alone (tests/simulation/focus.py), `--wide` all of them, and `--planted` looks
+how soon each planted bug is found.
+"""
 
 import argparse
 import os
@@ -8,15 +12,17 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.console import Console
 
 from tests.conftest import servers_of_the_run, start_servers
-from tests.simulation.features import DEFAULT, FOCUS, Playing
+from tests.planted.find import steps_to_find
+from tests.planted.mutations import MUTATIONS
+from tests.simulation.focus import DEFAULT, FOCUS, WIDE, Playing
 from tests.simulation.machine import Seen
 from tests.simulation.moves import table
-from tests.simulation.run import simulate
+from tests.simulation.run import STEPS, simulate
 from tests.simulation.stage import Stage, a_stage
 
 _EXAMPLES: Final = 50  # of one seed
@@ -27,34 +33,61 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None, help="Run this seed alone, again.")
+    parser.add_argument("--steps", type=int, default=STEPS, help="Steps of one example at most.")
+    parser.add_argument("--wide", action="store_true", help="Play all kinds of history, as without --focus.")
     parser.add_argument("--focus", choices=FOCUS, default=None, help="Play this kind of history in every example.")
+    parser.add_argument(
+        "--planted", nargs="?", const="", help="Plant each bug whose name has this in it, or every one."
+    )
     asked = parser.parse_args()
-    playing = DEFAULT if asked.focus is None else FOCUS[asked.focus]
+    playing = FOCUS[asked.focus] if asked.focus else WIDE if asked.wide else DEFAULT
+    how = _How(playing, asked.steps)
     with tempfile.TemporaryDirectory(prefix="estorno-simulation-") as home:
         os.chmod(home, 0o711)  # noqa: S103 - the servers' user must come through, and see nothing
         children = start_servers(Path(home))
         try:
+            if asked.planted is not None:
+                return _plant_all(asked.planted)
             with a_stage(servers_of_the_run()) as stage:
-                return _run(stage, asked.minutes, asked.seed, playing)
+                return _run(stage, asked.minutes, asked.seed, how)
         finally:
             for child in reversed(children):
                 child.stop()
 
 
-def _run(stage: Stage, minutes: float, seed: int | None, playing: Playing) -> int:
+class _How(NamedTuple):
+    playing: Playing
+    steps: int
+
+
+def _plant_all(named: str) -> int:
+    console, missed = Console(), 0
+    for mutation in (one for one in MUTATIONS if named in one.name):
+        try:
+            steps = steps_to_find(servers_of_the_run(), mutation)
+            told = "NOT FOUND" if steps is None else f"found in {steps} steps"
+        except Exception as other:  # the others are looked for all the same
+            steps, told = None, f"SOMETHING ELSE: {type(other).__name__}: {other}"
+        missed += steps is None
+        console.print(f"{mutation.name}: {told}", markup=False)
+    return int(missed > 0)
+
+
+def _run(stage: Stage, minutes: float, seed: int | None, how: _How) -> int:
     console = Console()
     seen = Seen()
     started = time.monotonic()
-    if seed is not None:
-        failed = _one(stage, seed, seen, console, playing, shrink=True)
-    else:
-        failed = _many(stage, minutes, seen, console, playing)
+    failed = (
+        _many(stage, minutes, seen, console, how)
+        if seed is None
+        else _one(stage, seed, seen, console, how, shrink=True)
+    )
     seconds = time.monotonic() - started
     console.print(table(seen.moves))
     console.print(
         f"{seen.examples} examples, {seen.steps} steps, {seen.steps / seconds:.0f} steps per second: "
         + (
-            f"seed {failed} FAILS; make simulate SEED={failed} plays it again, as short as can be"
+            f"seed {failed} FAILS; --seed {failed}, with the same options, plays it again, as short as can be"
             if failed is not None
             else "nothing found"
         )
@@ -62,19 +95,19 @@ def _run(stage: Stage, minutes: float, seed: int | None, playing: Playing) -> in
     return int(failed is not None)
 
 
-def _many(stage: Stage, minutes: float, seen: Seen, console: Console, playing: Playing) -> int | None:
+def _many(stage: Stage, minutes: float, seen: Seen, console: Console, how: _How) -> int | None:
     end = time.monotonic() + minutes * 60
     seeds = random.SystemRandom()
     while time.monotonic() < end:
-        if (failed := _one(stage, seeds.randrange(2**32), seen, console, playing, shrink=False)) is not None:
+        if (failed := _one(stage, seeds.randrange(2**32), seen, console, how, shrink=False)) is not None:
             return failed
     return None
 
 
-def _one(stage: Stage, seed: int, seen: Seen, console: Console, playing: Playing, *, shrink: bool) -> int | None:
+def _one(stage: Stage, seed: int, seen: Seen, console: Console, how: _How, *, shrink: bool) -> int | None:
     """The seed, if it fails."""
     try:
-        simulate(stage, seed, _EXAMPLES, seen, shrink=shrink, playing=playing)
+        simulate(stage, seed, _EXAMPLES, seen, steps=how.steps, shrink=shrink, playing=how.playing)
     except Exception:  # whatever was found, it is told and can be played again
         console.print(traceback.format_exc(), markup=False, highlight=False)
         return seed

@@ -3,8 +3,6 @@
 Each example draws a few of them (swarm testing), so that what one of them leads to is not diluted by all the others.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -38,48 +36,6 @@ F = Feature
 # Under these, a report tells movements of money: what happened on its date, once, and for good.
 _MOVEMENTS: Final = frozenset(F) - {F.BANK, F.NEWS, F.TWINS, F.BY_HAND, F.BACK_OFFICE, F.ORDERS}
 _DRAWN_MAX: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Playing:
-    """What a run plays: some of `features` in each example, or `all_of_them` in every one, and few other rules then."""
-
-    features: frozenset[Feature]
-    all_of_them: bool = False
-
-    def drawn(self, some: set[Feature]) -> frozenset[Feature]:
-        """What an example plays that has drawn `some`."""
-        return self.features if self.all_of_them else self.features & some
-
-
-PLAIN: Final = Playing(frozenset())
-WIDE: Final = Playing(frozenset(Feature))
-DEFAULT: Final = PLAIN
-
-# To get at one kind of history quickly, or past one that is found more often.
-FOCUS: Final[Mapping[str, Playing]] = {
-    "plain": PLAIN,
-    "wide": WIDE,
-    **{
-        name: Playing(frozenset(features), all_of_them=True)
-        for name, features in {
-            "twins": {F.NAMELESS, F.TWINS},
-            "bank-transfer": {F.NAMELESS, F.BACK_OFFICE, F.BY_HAND},
-            "chargebacks": {F.CHARGEBACKS},
-            "later": {F.LATER, F.BACK_OFFICE},
-            "later-webhook": {F.LATER, F.BACK_OFFICE, F.NEWS},
-            "shared-order": {F.ORDERS, F.SHARED_ORDER, F.BACK_OFFICE},
-            "late-return": {F.NAMELESS, F.NAMELESS_RETURNS, F.BACK_OFFICE},
-            "revised": {F.MISTAKES},
-            "parts": {F.PARTS},
-            "two-kinds": {F.NAMELESS, F.TWO_KINDS, F.BACK_OFFICE},
-            "two-kinds-ours": {F.NAMELESS, F.TWO_KINDS},
-            "names": {F.PSE_NAMES, F.OVERLAP, F.ORDERS, F.TWINS, F.BY_HAND},
-            "back-office": {F.MOVEMENTS, F.BACK_OFFICE},
-            "doubled": {F.DOUBLED, F.BACK_OFFICE},
-        }.items()
-    },
-}
 DRAWS: Final = st.sets(st.sampled_from(list(Feature)), max_size=_DRAWN_MAX)
 
 

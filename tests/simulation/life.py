@@ -1,5 +1,6 @@
 """One example's world: two payments at one PSE, what our processes do about them, and what happens to them."""
 
+import json
 import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,9 +30,10 @@ from jobs.sweep import sweep
 from tests.factories import KEY, Shop
 from tests.simulation.bell import Rung
 from tests.simulation.features import Feature
+from tests.simulation.held import Status
 from tests.simulation.outside import Outside
 from tests.simulation.processes import Job, Processes
-from tests.simulation.pse import SimulatedPse, Status
+from tests.simulation.pse import SimulatedPse
 from tests.simulation.reports import Captured, Form, report
 from tests.simulation.stage import Stage
 from tests.simulation.wire import LEASE_SECONDS, SEND_SECONDS
@@ -52,11 +54,11 @@ class Asked:
 class Life:
     """What can be done and what can happen. Jobs are what a process of ours runs."""
 
-    def __init__(self, stage: Stage, shop: Shop, features: frozenset[Feature] = frozenset()) -> None:
+    def __init__(self, stage: Stage, shop: Shop, features: frozenset[Feature], pse: SimulatedPse | None = None) -> None:
         self.stage = stage
         self.shop = shop
         self.clock = stage.clock
-        self.pse = SimulatedPse(stage.clock, capability(shop.connection.pse, Method.PIX))
+        self.pse = pse or SimulatedPse(stage.clock, capability(shop.connection.pse, Method.PIX))
         self.processes = Processes(stage)
         self.payments: list[Payment] = []
         self.captured: list[Captured] = []
@@ -152,8 +154,11 @@ class Life:
 
     def deliver(self, told: dict[str, Any], copy: int) -> Job:
         """The PSE's webhook comes in, in its `copy`-th wording, and a worker applies it."""
-        body = b'{"events": [%s]}%s' % (str(told).replace("'", '"').encode(), b" " * copy)
-        return partial(self._deliver, body)
+        return partial(self._deliver, self.body(told, copy))
+
+    def body(self, told: dict[str, Any], copy: int) -> bytes:
+        """The bytes of a webhook in its `copy`-th wording."""
+        return b'{"events": [%s]}%s' % (json.dumps(told).encode(), b" " * copy)
 
     async def _deliver(self, body: bytes) -> None:
         connection = self.shop.connection
@@ -182,15 +187,19 @@ class Life:
             for kind in self.form.kinds
         }
 
-    def resolve(self, refund: Refund, person: int) -> Job | None:
-        """What an honest person says about a refund in doubt; None while the back office does not say."""
+    def resolve(self, refund: Refund, person: int, *, named: bool = False) -> Job | None:
+        """What an honest person says about a refund in doubt; None while the back office does not say.
+
+        `named`: with the PSE's name of it, where it was paid.
+        """
         truth = self.pse.verdict(refund.reference)
         if truth is None:
             return None
         verdict = Verdict.PAID if truth is Status.DONE else Verdict.NOT_PAID
-        return partial(
-            doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, self.cause(f"person-{person}")
-        )
+        ids = [one.id for one in self.pse.held if one.reference == refund.reference and one.status is Status.DONE]
+        name = ids[0] if named and ids and verdict is Verdict.PAID else None
+        cause = self.cause(f"person-{person}")
+        return partial(doubt.resolve, self._person(person), refund.id, verdict, _EVIDENCE, cause, name)
 
     def _person(self, number: int) -> Principal:
         expires = self.clock.now + timedelta(hours=8)

@@ -11,24 +11,20 @@ from hypothesis.stateful import initialize, precondition, rule
 from domain.lifecycle import State
 from domain.models import Refund
 from tests.simulation import quiet, truth
-from tests.simulation.features import DEFAULT, DRAWS, Feature, Playing
+from tests.simulation.features import DRAWS, Feature
+from tests.simulation.focus import DEFAULT, Playing
+from tests.simulation.held import Mood, Status
 from tests.simulation.life import Life
-from tests.simulation.processes import Job, Process, Start
-from tests.simulation.pse import Mood, Status
+from tests.simulation.processes import Job, Process
+from tests.simulation.races import AMOUNTS, DECISION, FATE, PICK, Fate, RaceRules
 from tests.simulation.report_rules import ReportRules
 from tests.simulation.stage import Stage
 
-_PICK: Final = st.integers(0, 11)
 _KILL: Final = st.sampled_from([*[None] * 48, *range(1, 17)])  # after how many statements, if at all
 _KILL_OFTEN: Final = st.sampled_from([*[None] * 6, *range(1, 7)])
-_DECISION: Final = st.sampled_from([Status.DONE, Status.DONE, Status.QUEUED, Status.REFUSED])
-_FATE: Final = st.tuples(st.sampled_from(list(Mood)), _DECISION, st.booleans())  # at last: whether the look-up lags
 _SECONDS: Final = st.sampled_from([None, None, 1, 5, 15, 29, 31, 45, 61, 300, 3_600, 82_000, 90_000])
 _WISHES: Final = ("again", "retry", "cancel", "refresh", "take_by_hand", "settle_by_hand", "give_back")
-_AMOUNTS: Final = st.sampled_from([None, 1, 2_500, 4_000, 6_000, 10_000])
 _TICK_SECONDS: Final = 0.01
-
-Fate = tuple[Mood, Status, bool]
 
 
 class Seen:
@@ -40,7 +36,7 @@ class Seen:
         self.moves: Counter[tuple[State | None, State]] = Counter()
 
 
-class RefundMachine(ReportRules):
+class RefundMachine(RaceRules, ReportRules):
     """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
 
     life: Life
@@ -56,7 +52,7 @@ class RefundMachine(ReportRules):
         kind=st.integers(0, 4),
         captured=st.sampled_from([10_000, 7_000, 1]),
         tax=st.sampled_from([0, 1, 1_800]),
-        amount=_AMOUNTS,
+        amount=AMOUNTS,
         kill=_KILL_OFTEN,
         drawn=DRAWS,
     )
@@ -72,12 +68,15 @@ class RefundMachine(ReportRules):
 
     async def _open(self, kind: int, amount: int, tax: int, features: frozenset[Feature]) -> None:
         await self.stage.clear()
-        self.life = Life(self.stage, self.stage.shops[kind], features)
+        self.life = self._new_life(kind, features)
         await self.life.capture(amount, tax)
         await self.life.capture(10_000, 0)
         if features & {Feature.LATER, Feature.SHARED_ORDER}:
             self.life.capture_unregistered(10_000)
         self._sound = True
+
+    def _new_life(self, kind: int, features: frozenset[Feature]) -> Life:
+        return Life(self.stage, self.stage.shops[kind], features)
 
     def _do(self, step: Awaitable[Any]) -> None:
         """Make one step, and look whether everything that must hold still does."""
@@ -111,7 +110,7 @@ class RefundMachine(ReportRules):
 
     # What clients do.
 
-    @rule(pick=_PICK, amount=_AMOUNTS, kill=_KILL_OFTEN)
+    @rule(pick=PICK, amount=AMOUNTS, kill=_KILL_OFTEN)
     def request(self, pick: int, amount: int | None, kill: int | None) -> None:
         payment = self.life.payments[pick % 2]
         self._do(self._start(self.life.request(payment, amount), kill))
@@ -124,7 +123,7 @@ class RefundMachine(ReportRules):
         assert once_more is not None
         truth.same_answer(again.result, once_more.result)
 
-    @rule(what=st.sampled_from(_WISHES), pick=_PICK, kill=_KILL)
+    @rule(what=st.sampled_from(_WISHES), pick=PICK, kill=_KILL)
     def ask(self, what: str, pick: int, kill: int | None) -> None:
         """A client wants something of a refund that is there, or a person pays it by hand."""
         self._do(self._request_again(pick) if what == "again" else self._ask(what, pick, kill))
@@ -134,27 +133,27 @@ class RefundMachine(ReportRules):
         if refund is not None:
             await self._start(getattr(self.life, what)(refund), kill)
 
-    @rule(pick=_PICK, people=st.sampled_from([(1, 2), (1, 2), (1,), (2,)]), kill=_KILL)
+    @rule(pick=PICK, people=st.sampled_from([(1, 2), (1, 2), (1,), (2,)]), kill=_KILL)
     def resolve(self, pick: int, people: tuple[int, ...], kill: int | None) -> None:
         self._do(self._resolve(pick, people, kill))
 
     async def _resolve(self, pick: int, people: tuple[int, ...], kill: int | None) -> None:
         for person in people:
             if (refund := await self._refund(pick)) is not None:
-                await self._start(self.life.resolve(refund, person), kill)
+                await self._start(self.life.resolve(refund, person, named=pick % 2 == 1), kill)
 
     # What workers do.
 
-    @rule(pick=_PICK, decision=_DECISION)
+    @rule(pick=PICK, decision=DECISION)
     def work(self, pick: int, decision: Status) -> None:
         """A worker hears the bell, else the sweep rings, else time passes until something is due; all goes well."""
         self._do(self._work(pick, (Mood.OK, decision, False), None, None, hold=False))
 
-    @rule(pick=_PICK, fate=_FATE, kill=_KILL, kill_late=_KILL)
+    @rule(pick=PICK, fate=FATE, kill=_KILL, kill_late=_KILL)
     def work_in_trouble(self, pick: int, fate: Fate, kill: int | None, kill_late: int | None) -> None:
         self._do(self._work(pick, fate, kill, kill_late, hold=False))
 
-    @rule(pick=_PICK)
+    @rule(pick=PICK)
     def work_slowly(self, pick: int) -> None:
         """The call has not left when something else happens, and the bell rings a second time."""
         self._do(self._work(pick, (Mood.OK, Status.DONE, False), None, None, hold=True))
@@ -175,7 +174,7 @@ class RefundMachine(ReportRules):
                 await self._through(process, fate, kill_late)
 
     @precondition(lambda self: self.life.processes.waiting)
-    @rule(what=st.sampled_from(["leave", "arrive", "arrive", "crash"]), pick=_PICK, fate=_FATE, kill=_KILL)
+    @rule(what=st.sampled_from(["leave", "arrive", "arrive", "crash"]), pick=PICK, fate=FATE, kill=_KILL)
     def go_on(self, what: str, pick: int, fate: Fate, kill: int | None) -> None:
         """A process that waits: its request leaves, or its answer arrives, or it is killed."""
         process = self._waiting(pick)
@@ -206,7 +205,7 @@ class RefundMachine(ReportRules):
         await quiet.pass_to(self.life, await quiet.seconds_to_next(self.life) if seconds is None else seconds)
 
     @precondition(lambda self: self.life.pse.news)
-    @rule(pick=_PICK, copy=st.integers(0, 1), keep=st.booleans(), kill=_KILL)
+    @rule(pick=PICK, copy=st.integers(0, 1), keep=st.booleans(), kill=_KILL)
     def webhook(self, pick: int, copy: int, keep: bool, kill: int | None) -> None:
         """One of the webhooks on their way comes in; `keep`: it will come again."""
         news = self.life.pse.news
@@ -214,7 +213,7 @@ class RefundMachine(ReportRules):
         self._do(self._start(self.life.deliver(told, copy), kill))
 
     @precondition(lambda self: self.life.pse.news or self.stage.bell.rung)
-    @rule(pick=_PICK)
+    @rule(pick=PICK)
     def lose(self, pick: int) -> None:
         """A webhook is lost, else the bell is flushed."""
         news = self.life.pse.news
@@ -222,7 +221,7 @@ class RefundMachine(ReportRules):
         self._do(self._call(lost))
 
     @precondition(lambda self: self.life.pse.late)
-    @rule(pick=_PICK)
+    @rule(pick=PICK)
     def late_request(self, pick: int) -> None:
         late = self.life.pse.late
         self._do(self._call(partial(self.life.pse.arrive_late, late[pick % len(late)])))
@@ -231,7 +230,7 @@ class RefundMachine(ReportRules):
         act()
 
     @precondition(lambda self: self.life.pse.turns())
-    @rule(pick=_PICK, refuse=st.booleans())
+    @rule(pick=PICK, refuse=st.booleans())
     def pse_turns(self, pick: int, refuse: bool) -> None:
         """The PSE decides about what it had accepted, or the money of a refund comes back."""
         turns = self.life.pse.turns()
@@ -249,65 +248,10 @@ class RefundMachine(ReportRules):
         self._do(self._call(partial(self.life.pse.take_back, self.life.captured[0].reference, amount)))
 
     @precondition(lambda self: self.life.pse.held)
-    @rule(pick=_PICK, kill=_KILL)
+    @rule(pick=PICK, kill=_KILL)
     def reconcile(self, pick: int, kill: int | None) -> None:
         days = sorted(self.life.days)
         self._do(self._start(self.life.reconcile(days[pick % len(days)]), kill))
-
-    # Two at once, interleaved at a statement.
-
-    @rule(pick=_PICK, pause=st.integers(1, 8), amounts=st.tuples(_AMOUNTS, _AMOUNTS))
-    def request_twice(self, pick: int, pause: int, amounts: tuple[int | None, int | None]) -> None:
-        """Two requests for one payment at the same moment."""
-        payment, processes = self.life.payments[pick % 2], self.life.processes
-        one, two = (self._begin(self.life.request(payment, amount)) for amount in amounts)
-        self._do(processes.race(one, two, pause))
-
-    def _begin(self, job: Job) -> Start:
-        return lambda pause: self.life.processes.begin(job, pause_after=pause)
-
-    @rule(first=st.integers(0, 8), second=st.integers(0, 8), pick=_PICK, pause=st.integers(1, 15), fate=_FATE)
-    def race(self, first: int, second: int, pick: int, pause: int, fate: Fate) -> None:
-        self._do(self._race(first, second, pick, pause, fate))
-
-    async def _race(self, first: int, second: int, pick: int, pause: int, fate: Fate) -> None:
-        one = await self._racer(first, pick, fate)
-        two = await self._racer(second if (first, second) != (0, 0) else 1, pick, fate)
-        if one is not None and two is not None:
-            await self.life.processes.race(one, two, pause)
-
-    async def _racer(self, what: int, pick: int, fate: Fate) -> Start | None:
-        waiting = self.life.processes.waiting
-        if what == 0 and waiting:
-            process = waiting[pick % len(waiting)]
-            call = process.call
-            assert call is not None
-            if not call.left:
-                call.leave(self.life.pse, *fate)
-            return lambda pause: self.life.processes.resume(process, pause_after=pause)
-        job = await self._job(what, pick)
-        return None if job is None else self._begin(job)
-
-    async def _job(self, what: int, pick: int) -> Job | None:
-        life, refund = self.life, await self._refund(pick)
-        if what <= 1 or refund is None:
-            return life.request(life.payments[pick % 2], (None, 4_000, 6_000)[pick % 3])
-        match what:
-            case 2:
-                return life.request_again(life.asked[pick % len(life.asked)])
-            case 3:
-                return life.retry(refund)
-            case 4:
-                return life.cancel(refund)
-            case 5:
-                return life.step(refund)
-            case 6:
-                return life.resolve(refund, 1 + pick % 2)
-            case 7 if life.pse.news:
-                return life.deliver(life.pse.news[pick % len(life.pse.news)], pick % 2)
-            case 8 if life.pse.held:
-                return life.reconcile(max(life.days))
-        return life.refresh(refund)
 
     def teardown(self) -> None:
         """All comes to quiet, and the books are compared with the oracle."""

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.simulation.pse import Held, SimulatedPse, Status, Way
+from tests.simulation.held import Held, Status, Way
+from tests.simulation.pse import SimulatedPse
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Outside:
         self.mistakes: list[Mistake] = []
         self.last_first = False  # whether reports have their lines the other way round
         self.mistaken: dict[str, int] = {}  # what was told wrongly so far, per payment, minor units
+        self._mistaken_so_far = 0
         self._pse = pse
         self._news = news
 
@@ -39,7 +41,9 @@ class Outside:
 
     def _tell(self, held: Held) -> None:
         if self._news:
-            self._pse.news.append({**held.told(), "reference": None, "payment": held.payment})
+            chargeback = held.way is Way.CHARGEBACK
+            told = {**held.told(), "reference": None, "payment": held.payment, "chargeback": chargeback}
+            self._pse.news.append(told)
 
     def went(self) -> list[Held]:
         """What has left without us and has not come back."""
@@ -47,7 +51,8 @@ class Outside:
 
     def mistake(self, payment: str, amount: int, now: datetime) -> None:
         """Today's report tells of money that never left."""
-        self.mistakes.append(Mistake(payment, amount, now, len(self.mistakes)))
+        self._mistaken_so_far += 1
+        self.mistakes.append(Mistake(payment, amount, now, self._mistaken_so_far))
         self.mistaken[payment] = self.mistaken.get(payment, 0) + amount
 
     def mistell(self, held: Held, amount: int) -> None:

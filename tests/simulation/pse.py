@@ -2,93 +2,26 @@
 
 It keeps its word and nothing more: a request may be lost, late or applied without an answer, a look-up may lag, and the
 same order without an idempotency key is paid again. A late or lagging request is known at the latest `look_up_grace`
-after it left, and a refusal is final.
+after it left, and a refusal is final. It breaks its word by at most `BEYOND`, only in the mood `VERY_LATE`.
 """
 
 import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import httpx
 
 from domain.pse.capabilities import Capability
 from tests.simulation.clock import Clock
+from tests.simulation.held import Held, Mood, Oracle, Order, Status, Way
 
-
-class Mood(StrEnum):
-    """What becomes of one request and its answer."""
-
-    OK = "OK"
-    LOST_REQUEST = "LOST_REQUEST"
-    LOST_ANSWER = "LOST_ANSWER"
-    APPLIED_THEN_500 = "APPLIED_THEN_500"
-    DOWN = "DOWN"
-    LATE_REQUEST = "LATE_REQUEST"
-    UNREACHABLE = "UNREACHABLE"
-
-
-class Status(StrEnum):
-    """The PSE's own word for where a refund is."""
-
-    QUEUED = "queued"
-    DONE = "done"
-    REFUSED = "refused"
-    RETURNED = "returned"
-
-
-class Way(StrEnum):
-    """Who made money leave without us."""
-
-    BANK = "MED"
-    BACK_OFFICE = "BACK_OFFICE"
-    CHARGEBACK = "CHARGEBACK"
-
-
-@dataclass(slots=True)
-class Held:
-    """A refund that the PSE has."""
-
-    id: str
-    reference: str
-    payment: str
-    amount: int
-    status: Status
-    asked_at: datetime
-    visible_from: datetime
-    settled_at: datetime | None = None
-    by_bank: bool = False  # nobody of ours asked for it
-    way: Way | None = None  # and who did
-    returned_at: datetime | None = None
-    told_as: int | None = None  # the amount that reports tell until they are revised
-    lines: int = 1  # how often a report has its line
-
-    def told(self) -> dict[str, Any]:
-        return {"reference": self.reference, "id": self.id, "amount": self.amount, "status": self.status.value}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A request for a refund as it leaves us, and what the PSE will make of it."""
-
-    body: bytes
-    key: str
-    decision: Status
-    left_at: datetime
-    lags: bool
-
-
-@dataclass(slots=True)
-class Oracle:
-    """Money that moved, per reference: minor units out, back, and how often it was paid."""
-
-    out: dict[str, int] = field(default_factory=dict)
-    back: dict[str, int] = field(default_factory=dict)
-    times: dict[str, int] = field(default_factory=dict)
-
-    def net(self, reference: str) -> int:
-        return self.out.get(reference, 0) - self.back.get(reference, 0)
+BEYOND: Final = timedelta(hours=3)
+# What the PSE did not know so shortly before, a lease at most, no sender can know as it sends.
+FRESH: Final = timedelta(seconds=60)
+_CODES: Final = {Mood.DOWN: 503, Mood.TOO_MANY: 429, Mood.IN_PROGRESS: 409}
+_CODES_OF_TAKEN: Final = {Mood.APPLIED_THEN_500: 500, Mood.IN_PROCESS_400: 400}
 
 
 class SimulatedPse:
@@ -100,21 +33,28 @@ class SimulatedPse:
         self.late: list[Order] = []
         self.news: list[dict[str, Any]] = []  # webhooks on their way
         self.oracle = Oracle()
+        # Where nothing could have helped, the second payment is counted instead of made.
+        self.risks: Counter[str] = Counter()
+        self.excused: set[str] = set()  # our references of which the PSE has unsaid a last word, or paid other money
+        self.told_at: dict[str, datetime] = {}  # when a question about a reference or a payment was last answered
         self._clock = clock
         self._replays: dict[str, tuple[datetime, int, dict[str, Any]]] = {}
         self.unique_amounts = False  # a second refund of equal amount on one payment is refused as a duplicate
 
     def take_order(self, order: Order, mood: Mood) -> httpx.Response | None:
         """The answer as it comes back to us; None: none comes."""
-        if mood is Mood.DOWN:
-            return httpx.Response(503)
-        if mood is Mood.LATE_REQUEST:
-            self.late.append(order)
-        if mood in (Mood.LATE_REQUEST, Mood.LOST_REQUEST):
+        if mood in _CODES:
+            return httpx.Response(_CODES[mood])
+        if mood in (Mood.LATE_REQUEST, Mood.VERY_LATE):
+            self.late.append(replace(order, beyond=BEYOND) if mood is Mood.VERY_LATE else order)
+        if mood in (Mood.LATE_REQUEST, Mood.VERY_LATE, Mood.LOST_REQUEST):
             return None
+        again = self._lives(order.key)
         status, answer = self._apply(order)
-        if mood is Mood.APPLIED_THEN_500:
-            return httpx.Response(500)
+        if mood in _CODES_OF_TAKEN:
+            return httpx.Response(_CODES_OF_TAKEN[mood])
+        if mood is Mood.REPLAY_ERROR and again:
+            return httpx.Response(422, json={"error": "returned already"})
         return None if mood is Mood.LOST_ANSWER else httpx.Response(status, json=answer)
 
     def arrive_late(self, order: Order) -> None:
@@ -130,14 +70,15 @@ class SimulatedPse:
         return min((self._known_at(order) for order in self.late), default=None)
 
     def _known_at(self, order: Order) -> datetime:
-        return order.left_at + self.able.look_up_grace
+        return order.left_at + self.able.look_up_grace + order.beyond
 
     def _apply(self, order: Order) -> tuple[int, dict[str, Any]]:
         asked = json.loads(order.body)
-        lifetime = self.able.key_lifetime
-        replay = self._replays.get(order.key)
-        if lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime:
-            return replay[1], replay[2]
+        if self._lives(order.key):
+            return self._replays[order.key][1:]
+        if (before := self._no_sender_knew_of(order, asked["reference"])) is not None:
+            self.risks[before.reference] += 1
+            return 200, before.told()
         twin = self.unique_amounts and self.has_amount(asked["payment"], asked["amount"])
         decision = Status.REFUSED if twin else order.decision
         held = self._hold(order, asked, decision)
@@ -151,6 +92,23 @@ class SimulatedPse:
             (one.payment, one.amount) == (payment, amount) and one.status is not Status.REFUSED for one in self.held
         )
 
+    def _lives(self, key: str) -> bool:
+        lifetime, replay = self.able.key_lifetime, self._replays.get(key)
+        return lifetime is not None and replay is not None and self._clock.now < replay[0] + lifetime
+
+    def _no_sender_knew_of(self, order: Order, reference: str) -> Held | None:
+        """The refund that this order pays again, where the PSE broke its word and a question before it told nothing."""
+        for held in self.held:
+            if held.reference == reference and (order.beyond or held.broke_word):
+                told_at = max(
+                    (self.told_at[name] for name in (reference, held.payment) if name in self.told_at),
+                    default=datetime.min.replace(tzinfo=UTC),
+                )
+                asked_just_before = order.left_at - FRESH <= told_at < held.visible_from
+                if held.visible_from > order.left_at or asked_just_before or held.status is Status.REFUSED:
+                    return held
+        return None
+
     def _hold(self, order: Order, asked: dict[str, Any], decision: Status) -> Held:
         visible = max(self._clock.now, self._known_at(order)) if order.lags else self._clock.now
         held = Held(
@@ -161,6 +119,7 @@ class SimulatedPse:
             status=Status.QUEUED,
             asked_at=self._clock.now,
             visible_from=visible,
+            broke_word=bool(order.beyond),
         )
         self.held.append(held)
         self.turn(held, decision)
@@ -177,21 +136,29 @@ class SimulatedPse:
             held.returned_at = self._clock.now
             self.oracle.back[held.reference] = self.oracle.back.get(held.reference, 0) + held.amount
         if not held.by_bank:
-            self.news.append(held.told())
+            self.news.append(self.webhook(held))
+
+    def webhook(self, held: Held) -> dict[str, Any]:
+        """What a webhook tells of a refund."""
+        return held.told()
 
     def look_up(self, reference: str, mood: Mood) -> httpx.Response | None:
         if mood in (Mood.DOWN, Mood.APPLIED_THEN_500):
             return httpx.Response(500)
         if mood is not Mood.OK:
             return None
-        known = [one for one in self._visible() if one.reference == reference]
+        self.told_at[reference] = self._clock.now
+        for held in [one for one in self.held if one.id == reference]:
+            self.told_at[held.reference] = self._clock.now
+        known = [one for one in self._visible() if reference in (one.reference, one.id)]
         return httpx.Response(200, json=known[-1].told()) if known else httpx.Response(404)
 
     def listing(self, payment: str, mood: Mood) -> httpx.Response | None:
         """The payment's refunds, without our references. What the bank took is no refund and is not listed."""
         if mood is not Mood.OK:
             return httpx.Response(500) if mood is Mood.DOWN else None
-        listed = [one.told() for one in self._visible() if one.payment == payment and not one.by_bank]
+        self.told_at[payment] = self._clock.now
+        listed = [one.told() for one in self._visible() if one.payment == payment and one.listed]
         return httpx.Response(200, json=[{**one, "reference": None} for one in listed])
 
     def _visible(self) -> list[Held]:
@@ -206,7 +173,7 @@ class SimulatedPse:
         number = len(self.held)
         now = self._clock.now
         held = Held(f"B{number:03}", f"bank{number}", payment, amount, Status.QUEUED, now, now, by_bank=True)
-        held.way = way
+        held.way, held.listed = way, False
         self.held.append(held)
         self.turn(held, Status.DONE)
         return held
@@ -221,10 +188,15 @@ class SimulatedPse:
         return Status.DONE if self.oracle.net(reference) > 0 else Status.REFUSED
 
     def bank_took(self, payment: str) -> int:
-        """What others took of a payment and did not give back, minor units."""
-        return sum(
-            one.amount for one in self.held if one.by_bank and one.payment == payment and one.status is Status.DONE
-        )
+        """What others took of a payment and did not give back, without chargebacks, minor units."""
+        return sum(one.amount for one in self._went(payment) if one.way is not Way.CHARGEBACK)
+
+    def charged_back(self, payment: str) -> int:
+        """What is charged back of a payment, minor units."""
+        return sum(one.amount for one in self._went(payment) if one.way is Way.CHARGEBACK)
+
+    def _went(self, payment: str) -> list[Held]:
+        return [one for one in self.held if one.by_bank and one.payment == payment and one.status is Status.DONE]
 
     def left(self, payment: str, captured: int) -> int:
         """What is left of a payment at the PSE, minor units."""
@@ -238,7 +210,7 @@ class SimulatedPse:
         refunds = [
             {**one.told(), "by_bank": one.by_bank, "reference": None if one.by_bank else one.reference}
             for one in self._visible()
-            if one.payment == payment
+            if one.payment == payment and one.way is not Way.CHARGEBACK
         ]
         return httpx.Response(200, json={"payment": payment, "refunds": refunds})
 

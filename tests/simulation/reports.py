@@ -14,13 +14,14 @@ from typing import Any, Final
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Period
 from tests.simulation.features import Feature, tells_movements
+from tests.simulation.held import Held, Status, Way
 from tests.simulation.outside import Mistake, Outside
-from tests.simulation.pse import Held, Status, Way
 
 _STATES = {Status.DONE: "SUCCEEDED", Status.QUEUED: "PENDING", Status.REFUSED: "FAILED", Status.RETURNED: "FAILED"}
 # The type and state of a line of money that comes back.
 _BACK: Final = ("REFUND", "RETURNED")
-_REVERSAL: Final = ("CHARGEBACK", "RETURNED")
+_REVERSAL: Final = ("CHARGEBACK_REVERSED", "SUCCEEDED")
+_CHARGEBACKS: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 _PARTS: Final = 2
 _RELEASED: Final = 2_500
 _FEE: Final = 39
@@ -66,6 +67,11 @@ class Form:
     def tells_doubles(self) -> bool:
         """Whether a doubled line can be told from two equal ones."""
         return not (self.has(Feature.NAMELESS) and self.nameless_outside)
+
+    @property
+    def names_chargebacks(self) -> bool:
+        """Whether a chargeback has a name: without one, what is told again in another way could not be told apart."""
+        return not self.has(Feature.NAMELESS) or self.has(Feature.OVERLAP) or self.has(Feature.NEWS)
 
 
 def report(
@@ -158,13 +164,16 @@ def _turns(lines: Sequence[Line]) -> Iterator[tuple[Line, int]]:
 
 def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
     """The line with the names that this form of report has."""
-    if line["type"] not in ("REFUND", "CHARGEBACK"):
+    if line["type"] in _CHARGEBACKS:
+        name = line["pse_refund_reference"] if form.names_chargebacks else None
+        return {**line, "reference": name, "pse_refund_reference": None, "kind": f"{kind} chargeback"}
+    if line["type"] != "REFUND":
         return line
     if form.has(Feature.NAMELESS) and (form.nameless_outside or not line["outside"]):
         moment = datetime.fromisoformat(line["booked_at"])
         place = f"{kind}-{line['payment_reference']}-{line['amount']}-{moment:%d%H%M%S%f}"
         name = f"{place}-{line['type'][0]}{line['state'][0]}{turn}"
-        return {**line, "by_amount": True, "reference": name, "pse_refund_reference": None}
+        return {**line, "by_amount": True, "reference": name, "pse_refund_reference": None, "kind": kind}
     return {**line, "reference": None} if form.has(Feature.PSE_NAMES) else line
 
 
@@ -182,7 +191,8 @@ def _placed(line: Line, captured: Sequence[Captured], form: Form) -> Line:
 def _status(held: Held) -> Line:
     line = _line("REFUND", _STATES[held.status], held.payment, held.amount, held.settled_at or held.asked_at)
     bank = held.by_bank and held.way is not Way.BACK_OFFICE
-    return {**line, "reference": held.reference, "pse_refund_reference": held.id, "by_bank": bank}
+    reference = None if held.by_bank else held.reference
+    return {**line, "reference": reference, "pse_refund_reference": held.id, "by_bank": bank}
 
 
 def _line(kind: str, state: str, payment: str, amount: int, at: datetime) -> Line:

@@ -1,14 +1,17 @@
-"""Running the machine: so many examples of so many steps, from one seed."""
+"""Running the machines: so many examples of so many steps, from one seed."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.simulation.features import DEFAULT, Playing
+from tests.simulation.focus import DEFAULT, Playing
 from tests.simulation.machine import RefundMachine, Seen
 from tests.simulation.stage import Stage
+from tests.simulation.wire_rules import WireRules
 
 STEPS: Final = 30
 # What a focus leaves out: it is about reports, and these make the wire and people difficult.
@@ -23,11 +26,7 @@ _ELSEWHERE: Final = (
     "resolve",
     "work_slowly",
 )
-
-
-def _focused() -> type[RefundMachine]:
-    # Hypothesis plays the rules that it finds as attributes of the class.
-    return type("FocusedMachine", (RefundMachine,), dict.fromkeys(_ELSEWHERE))
+_Machine = Callable[[Stage, Seen, Playing], RefundMachine]
 
 
 def simulate(
@@ -41,14 +40,9 @@ def simulate(
     playing: Playing = DEFAULT,
 ) -> None:
     """Raises what the simulation found, told as the shortest story that Hypothesis could make of it."""
-
-    kind = _focused() if playing.all_of_them else RefundMachine
-
-    def machine() -> RefundMachine:
-        return kind(stage, seen, playing)
-
+    machines = list(_machines(playing))
     settings = hypothesis.settings(
-        max_examples=examples,
+        max_examples=-(-examples // len(machines)),
         stateful_step_count=steps,
         deadline=None,
         derandomize=False,
@@ -57,5 +51,17 @@ def simulate(
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         report_multiple_bugs=False,
     )
-    factory: Any = hypothesis.seed(seed)(machine)  # Hypothesis takes any maker of machines
-    run_state_machine_as_test(factory, settings=settings)
+    for machine in machines:
+        factory: Any = hypothesis.seed(seed)(partial(machine, stage, seen, playing))  # Hypothesis takes any maker
+        run_state_machine_as_test(factory, settings=settings)
+
+
+def _machines(playing: Playing) -> Iterator[_Machine]:
+    """Who plays it: of reports and of the wire, each its own histories."""
+    if playing.all_of_them:
+        # Hypothesis plays the rules that it finds as attributes of the class.
+        yield type("FocusedMachine", (RefundMachine,), dict.fromkeys(_ELSEWHERE))
+    elif playing.features or not playing.themes:
+        yield RefundMachine
+    if playing.themes:
+        yield WireRules

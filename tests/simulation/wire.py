@@ -19,21 +19,29 @@ from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
     CapturedPayment,
+    ChargedBack,
     Declined,
     InDoubt,
     KnownRefund,
     Method,
+    Notice,
+    NotUnderstood,
+    Outcome,
     Period,
+    RefundOrder,
     Returned,
     Succeeded,
+    Told,
     Unsent,
+    WebhookRequest,
 )
 from jobs.http import Sender
 from tests.factories import KEY
 from tests.lab_connector import Lab, outcome_of
 from tests.simulation.clock import Clock
+from tests.simulation.held import Mood, Order, Status
 from tests.simulation.pace import pace
-from tests.simulation.pse import GRACE, Mood, Order, SimulatedPse, Status
+from tests.simulation.pse import GRACE, SimulatedPse
 
 KEY_LIFETIME = timedelta(days=1)
 WINDOW = timedelta(days=30)
@@ -44,9 +52,8 @@ SEND_SECONDS = 20.0
 class SimulatedWire(Lab):
     """The laboratory's wire, unsigned, with reports."""
 
-    def __init__(self, name: str, *, key: bool, look_up: LookUp) -> None:
-        lifetime = KEY_LIFETIME if key else None
-        super().__init__(signature=False, key_lifetime=lifetime, look_up=look_up, look_up_grace=GRACE)
+    def __init__(self, name: str, *, key: bool, look_up: LookUp, lifetime: timedelta = KEY_LIFETIME) -> None:
+        super().__init__(signature=False, key_lifetime=lifetime if key else None, look_up=look_up, look_up_grace=GRACE)
         self.name = name
         self.capabilities = {Method.PIX: replace(self.able, window=WINDOW)}
 
@@ -64,12 +71,40 @@ class SimulatedWire(Lab):
         # Nobody reads more of it than its refunds: the payment is registered already.
         return CapturedPayment(told["payment"], Method.PIX, Money(0, "BRL"), datetime.now(UTC), None, None, refunds)
 
+    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        return _other_amount(order, response) or super().read_refund(order, response)
+
+    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        return _other_amount(order, response) or super().read_look_up(order, response)
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
+        """As the laboratory tells, with the amount; some webhooks only say that there is news."""
+        return [_heard(event) for event in json.loads(request.body)["events"]]
+
     def read_report(self, file: ReportFile, period: Period) -> Report:
         lines = json.loads(file.path.read_bytes())
         for line in lines:
             line["booked_at"] = datetime.fromisoformat(line["booked_at"])
             line["business_date"] = date.fromisoformat(line["business_date"])
         return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
+
+
+def _other_amount(order: RefundOrder, response: httpx.Response) -> Outcome | None:
+    told = response.json() if response.status_code == 200 else None
+    if not isinstance(told, dict) or told["amount"] == order.amount.minor_units:
+        return None
+    return InDoubt("ECHO_MISMATCH", "The PSE tells of another amount.", needs_person=True)
+
+
+def _heard(event: dict[str, Any]) -> Told:
+    if event.get("chargeback"):
+        back = event["status"] == Status.RETURNED
+        return ChargedBack(event["payment"], None, event["id"], Money(event["amount"], "BRL"), back)
+    outcome = None if event["status"] == "look" else outcome_of(event)
+    if isinstance(outcome, InDoubt):
+        return NotUnderstood(event["status"])
+    amount = Money(event["amount"], "BRL") if "amount" in event else None
+    return Notice(event.get("payment"), event["reference"], event.get("id"), outcome, amount=amount)
 
 
 def _known(told: dict[str, Any], *, by_name: bool) -> KnownRefund:
@@ -94,6 +129,9 @@ KINDS = (
     SimulatedWire("sim-look-up", key=False, look_up=LookUp.BY_REFERENCE),
     SimulatedWire("sim-neither", key=False, look_up=LookUp.NONE),
     SimulatedWire("sim-listing", key=False, look_up=LookUp.BY_LISTING),
+    # The wide histories only:
+    SimulatedWire("sim-hour-key", key=True, look_up=LookUp.BY_REFERENCE, lifetime=timedelta(hours=1)),
+    SimulatedWire("sim-by-id", key=True, look_up=LookUp.BY_PSE_REFERENCE),
 )
 
 

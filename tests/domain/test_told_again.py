@@ -1,0 +1,92 @@
+"""Money that one report tells twice, or that two reports tell: that it left and came back, and whose it was."""
+
+import json
+
+import pytest
+
+from domain import invariants, notices, schedules
+from domain.access import Role
+from domain.database import rows
+from domain.doubt import Verdict, resolve
+from domain.lifecycle import Account, State
+from domain.models import Notice, Payment, Refund
+from domain.pse import registry
+from domain.pse.capabilities import LookUp
+from domain.pse.vocabulary import InDoubt, WebhookRequest
+from tests.factories import CAUSE, KEY, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.lines import Telling, a_line, a_night, balance, effects, open_findings
+
+pytestmark = pytest.mark.usefixtures("books")
+EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
+LONG_NAME = "re_3NirD82eZvKYlo2C0XVqBk5v"
+
+
+async def _shop() -> tuple[Shop, Payment]:
+    registry.register(Telling(look_up=LookUp.NONE))
+    shop = await a_shop(pse="lab")
+    return shop, await a_payment(shop, amount=20_000, days_ago=0)
+
+
+async def _ended_as_paid(shop: Shop, payment: Payment, name: str | None) -> Refund:
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, InDoubt("TIMEOUT", "no answer", needs_person=True))
+    for person in ("ana", "bia"):
+        await resolve(a_person(shop, person, Role.SUPPORT), refund.id, Verdict.PAID, EVIDENCE, CAUSE, name)
+    return await Refund.get(id=refund.id)
+
+
+async def test_money_that_left_and_came_back_in_one_report_is_proven_both_ways() -> None:
+    shop, payment = await _shop()
+    named = {"pse_refund_reference": LONG_NAME}
+    gone = a_line(payment, "REFUND", 3_000, **named)
+    await a_night(shop, gone, a_line(payment, "REFUND", 3_000, "RETURNED", **named))
+    assert await effects() == ["TAKEN", "TAKEN_BACK"]
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    assert [await balance(shop, one) for one in (Account.PSE_BALANCE, Account.SUSPENSE)] == [0, 0]
+    assert await invariants.check() == []
+
+
+async def test_people_may_name_a_refund_by_a_name_that_is_longer_than_ours() -> None:
+    shop, payment = await _shop()
+    refund = await _ended_as_paid(shop, payment, LONG_NAME)
+    assert (refund.state, refund.pse_refund_reference) == (State.SUCCEEDED, LONG_NAME)
+
+
+async def test_a_line_with_both_names_of_a_refund_that_people_ended_as_paid_teaches_the_pses() -> None:
+    shop, payment = await _shop()
+    refund = await _ended_as_paid(shop, payment, None)
+    line = a_line(payment, "REFUND", 4_000, reference=refund.reference, pse_refund_reference=LONG_NAME)
+    await a_night(shop, line)
+    await refund.refresh_from_db()
+    assert (refund.state, refund.pse_refund_reference, await effects()) == (State.SUCCEEDED, LONG_NAME, ["REFUND"])
+    assert await invariants.check() == []
+
+
+async def test_what_two_reports_told_and_neither_tells_any_more_is_given_back() -> None:
+    shop, payment = await _shop()
+    told = a_line(payment, "REFUND", 3_000, pse_refund_reference=LONG_NAME)
+    for name in ("one.json", "two.json"):
+        await a_night(shop, told, name=name)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 3_000
+    for name in ("one.json", "two.json"):
+        await a_night(shop, name=name)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    assert [await balance(shop, one) for one in (Account.PSE_BALANCE, Account.SUSPENSE)] == [0, 0]
+    assert await invariants.check() == []
+
+
+async def test_a_webhook_of_a_registered_payment_that_nobody_can_place_is_told_to_a_person_at_the_end() -> None:
+    registry.register(Telling(look_up=LookUp.NONE, signature=False))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop)
+    event = {"payment": payment.pse_reference, "reference": None, "id": LONG_NAME, "status": "done", "amount": 1}
+    body = json.dumps({"events": [event]}).encode()
+    notice = await notices.store(shop.connection.id, WebhookRequest("POST", "/", "", {}, body), "one", KEY)
+    assert notice is not None
+    for _ in range(len(schedules.NOTICE.delays) + 1):
+        await rows("UPDATE notices SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL RETURNING id", notice)
+        claimed = await notices.take(notice)
+        if claimed is not None:
+            await notices.try_later(claimed, "The PSE cannot be asked about the payment.")
+    assert (await Notice.get(id=notice)).due_at is None
+    assert await open_findings() == ["NOTICE_UNMATCHED"]
