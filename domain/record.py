@@ -188,7 +188,7 @@ async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Out
     sends = await due.sends_of(refund.id)
     if source.asked_at < sends.known_by(able):
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
-    if last["refusal"]:
+    if last["refusal"] and refund.state in AT_THE_PSE:
         return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
     why = sends.why_not_again(able, refund.pse_refund_reference)
     if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
@@ -229,11 +229,30 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await contradictions.book(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
             await contradictions.open_unasked(refund, outcome, cause)
+        case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
+            return await _ask_later(refund, outcome, cause)
         case Agrees():
             await contradictions.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
         await due.rest(refund.id)
     return Recorded(refund.state, None)
+
+
+async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:
+    """A refund that has ended was asked about, mostly because of news, and the PSE gave no clear answer: ask again.
+
+    At the schedule's end a person must look, and the next news begins it anew.
+    """
+    asks = refund.asks + 1
+    if schedules.IN_DOUBT.ended(asks):
+        await contradictions.open_unasked(refund, outcome, cause)
+        await rows("UPDATE refunds SET asks = 0 WHERE id = $1 RETURNING id", refund.id)
+        await due.rest(refund.id)
+        return Recorded(refund.state, None)
+    await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, asks)
+    due_in = schedules.IN_DOUBT.delay(asks - 1)
+    await due.postpone(refund.id, due_in, keep_rung=True)
+    return Recorded(refund.state, due_in)
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
