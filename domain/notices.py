@@ -248,7 +248,8 @@ async def try_later(claimed: Claimed, why: str) -> None:
 def _names_of(told: Sequence[Told]) -> list[str]:
     spoken = [one for one in told if isinstance(one, TellsOfRefund | ChargedBack)]
     named = [(one.payment_reference, one.payment_alias) for one in spoken]
-    return sorted({name for names in named for name in names if name is not None})
+    # What cannot be printed names nothing, and not everything of it can be stored.
+    return sorted({name for names in named for name in names if name is not None and name.isprintable()})
 
 
 async def revive_for(connection_id: UUID, names: Sequence[str]) -> list[UUID]:

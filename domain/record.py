@@ -3,7 +3,7 @@
 It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -78,10 +78,12 @@ _OUTCOME_NAMES: Final = {
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _UNSENT_TRIES_FINDING: Final = 9
 _CALL_SECONDS: Final = 0.0
+_NAME_LENGTH_MAX: Final = 100
 
 
 async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
+    outcome = _storable(outcome)
     async with transaction():
         refund = await lock(refund_id)
         if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
@@ -92,6 +94,22 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
     await bell.wake(bell.refund_channel(refund_id))
     crash_here("record.woken")
     return recorded
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome in words that the database can hold. A name that it cannot hold is no name: a person must look."""
+    name = getattr(outcome, "pse_refund_reference", None)
+    if name is not None and not (0 < len(name) <= _NAME_LENGTH_MAX and name == _clean(name)):
+        return InDoubt(
+            "UNREADABLE", f"The PSE gives the refund a name that cannot be: {_clean(name)[:100]!r}.", needs_person=True
+        )
+    code, message = _words(outcome)
+    words = {name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None}
+    return replace(outcome, **words)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
