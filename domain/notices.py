@@ -216,9 +216,9 @@ async def try_later(claimed: Claimed, why: str) -> None:
     """Not applicable yet; at the schedule's end a person is called and the notice stays as it is."""
     notice, connection = claimed.notice, claimed.connection
     names = _names_of(claimed.told)
-    ended = schedules.NOTICE.ended(notice.tries) and not await Payment.exists(
-        connection_id=connection.id, pse_reference__in=names, withdrawn_at=None
-    )
+    ended = schedules.NOTICE.ended(notice.tries)
+    # Of a payment that is registered by now it is tried on, but a person must know: it may tell of money that left.
+    known = await Payment.exists(connection_id=connection.id, pse_reference__in=names, withdrawn_at=None)
     async with transaction():
         await rows(
             "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
@@ -226,7 +226,7 @@ async def try_later(claimed: Claimed, why: str) -> None:
             "WHERE id = $1 AND applied_at IS NULL RETURNING id",
             notice.id,
             schedules.NOTICE.delay(notice.tries),
-            ended,
+            ended and not known,
             why[:500],
             json.dumps(names),
             notice.times_received,

@@ -104,7 +104,9 @@ def _storable(outcome: Outcome) -> Outcome:
             "UNREADABLE", f"The PSE gives the refund a name that cannot be: {_clean(name)[:100]!r}.", needs_person=True
         )
     code, message = _words(outcome)
-    words = {name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None}
+    words: dict[str, Any] = {
+        name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None
+    }
     return replace(outcome, **words)
 
 
