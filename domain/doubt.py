@@ -110,7 +110,7 @@ async def _checked_doubt(refund: Refund) -> int:
         refund.id,
     )
     in_doubt = refund.state in (State.SUBMITTED, State.PENDING, State.MANUAL)
-    if refund.state is State.REQUESTED:  # it was sent, is not known, and waits to be sent again
+    if refund.state in (State.REQUESTED, State.MANUAL):  # only one that was sent, is not known, and is sent again
         in_doubt = (await due.sends_of(refund.id)).count > 0
     if not in_doubt or not live or (live[0]["ended_at"] is None and live[0]["held"]):
         raise InvalidState(

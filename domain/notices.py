@@ -222,11 +222,10 @@ async def try_later(claimed: Claimed, why: str) -> None:
     """Not applicable yet; at the schedule's end a person is called and the notice stays as it is."""
     notice, connection = claimed.notice, claimed.connection
     names = _names_of(claimed.told)
+    known = await Payment.exists(connection_id=connection.id, pse_reference__in=names, withdrawn_at=None)
     # A payment that was registered in the meantime has not revived what was just being applied.
-    registered = isinstance(why, NotRegistered) and await Payment.exists(
-        connection_id=connection.id, pse_reference__in=names, withdrawn_at=None
-    )
-    ended = schedules.NOTICE.ended(notice.tries) and not registered
+    ended = schedules.NOTICE.ended(notice.tries) and not (known and isinstance(why, NotRegistered))
+    # Of a payment that is registered by now it is tried on, but a person must know: it may tell of money that left.
     async with transaction():
         await rows(
             "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
@@ -234,7 +233,7 @@ async def try_later(claimed: Claimed, why: str) -> None:
             "WHERE id = $1 AND applied_at IS NULL RETURNING id",
             notice.id,
             schedules.NOTICE.delay(notice.tries),
-            ended,
+            ended and not known,
             why[:500],
             json.dumps(names),
             notice.times_received,
@@ -256,7 +255,8 @@ async def try_later(claimed: Claimed, why: str) -> None:
 def _names_of(told: Sequence[Told]) -> list[str]:
     spoken = [one for one in told if isinstance(one, TellsOfRefund | ChargedBack)]
     named = [(one.payment_reference, one.payment_alias) for one in spoken]
-    return sorted({name for names in named for name in names if name is not None})
+    # What cannot be printed names nothing, and not everything of it can be stored.
+    return sorted({name for names in named for name in names if name is not None and name.isprintable()})
 
 
 async def revive_for(connection_id: UUID, names: Sequence[str]) -> list[UUID]:

@@ -3,7 +3,7 @@
 It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -78,10 +78,12 @@ _OUTCOME_NAMES: Final = {
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _UNSENT_TRIES_FINDING: Final = 9
 _CALL_SECONDS: Final = 0.0
+_NAME_LENGTH_MAX: Final = 100
 
 
 async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
+    outcome = _storable(outcome)
     async with transaction():
         refund = await lock(refund_id)
         if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
@@ -92,6 +94,24 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
     await bell.wake(bell.refund_channel(refund_id))
     crash_here("record.woken")
     return recorded
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome in words that the database can hold. A name that it cannot hold is no name: a person must look."""
+    name = getattr(outcome, "pse_refund_reference", None)
+    if name is not None and not (0 < len(name) <= _NAME_LENGTH_MAX and name == _clean(name)):
+        return InDoubt(
+            "UNREADABLE", f"The PSE gives the refund a name that cannot be: {_clean(name)[:100]!r}.", needs_person=True
+        )
+    code, message = _words(outcome)
+    words: dict[str, Any] = {
+        name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None
+    }
+    return replace(outcome, **words)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -188,7 +208,7 @@ async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Out
     sends = await due.sends_of(refund.id)
     if source.asked_at < sends.known_by(able):
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
-    if last["refusal"]:
+    if last["refusal"] and refund.state in AT_THE_PSE:
         return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
     why = sends.why_not_again(able, refund.pse_refund_reference)
     if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
@@ -229,11 +249,30 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await contradictions.book(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
             await contradictions.open_unasked(refund, outcome, cause)
+        case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
+            return await _ask_later(refund, outcome, cause)
         case Agrees():
             await contradictions.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
         await due.rest(refund.id)
     return Recorded(refund.state, None)
+
+
+async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:
+    """A refund that has ended was asked about, mostly because of news, and the PSE gave no clear answer: ask again.
+
+    At the schedule's end a person must look, and the next news begins it anew.
+    """
+    asks = refund.asks + 1
+    if schedules.IN_DOUBT.ended(asks):
+        await contradictions.open_unasked(refund, outcome, cause)
+        await rows("UPDATE refunds SET asks = 0 WHERE id = $1 RETURNING id", refund.id)
+        await due.rest(refund.id)
+        return Recorded(refund.state, None)
+    await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, asks)
+    due_in = schedules.IN_DOUBT.delay(asks - 1)
+    await due.postpone(refund.id, due_in, keep_rung=True)
+    return Recorded(refund.state, due_in)
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:

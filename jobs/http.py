@@ -27,6 +27,7 @@ from domain.pse import exact
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.vocabulary import PURPOSE, TOKEN, Credentials, InDoubt, TokenRefused, Unsent
+from domain.secrets import Unsealable
 from jobs.breaker import Breaker, retry_after
 from jobs.decoding import ACCEPTED, decoded
 
@@ -36,6 +37,7 @@ FILE_RATIO_MAX: Final = 100  # unpacked to packed, beyond the first megabytes: r
 _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 _ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
+_UNUSABLE: Final = (Unsealable, ssl.SSLError, KeyError, ValueError)  # sealed with another key, no PEM, one left out
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -243,7 +245,11 @@ class Sender:
     async def _send(
         self, connection: Connection, exchange: _Exchange, seconds: float
     ) -> httpx.Response | Unsent | InDoubt:
-        line = await self._line(connection)
+        try:
+            line = await self._line(connection)
+        except _UNUSABLE as error:
+            said = f"Never sent: the connection's credentials cannot be used ({type(error).__name__})."
+            return Unsent("CREDENTIALS_UNUSABLE", said)
         token = _exchange.set(exchange)
         try:
             if (wait := line.breaker.admit()) > 0:

@@ -23,7 +23,12 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     if claimed is None:
         return
     crash_here("notice.taken")
-    waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
+    try:
+        waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
+    except Exception as error:
+        # It would raise for ever, and nobody would be called: the schedule of what cannot be applied has an end.
+        await notices.try_later(claimed, f"Applying it raised {type(error).__name__}.")
+        raise
     if waiting:
         await notices.try_later(claimed, waiting[0])
         crash_here("notice.waits")

@@ -17,6 +17,7 @@ from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
 from domain.record import Door, Recorded, Source, not_sent, record
+from domain.secrets import Unsealable
 from domain.settings import Settings
 from jobs.http import Sender
 
@@ -100,7 +101,10 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     wire = connector(connection.pse)
     destination = None
     if work.able.route is not Route.ORIGINAL:
-        destination = await destinations.opened(work.refund_id, settings.secret_key)
+        try:
+            destination = await destinations.opened(work.refund_id, settings.secret_key)
+        except Unsealable:
+            return Unsent("DESTINATION_UNREADABLE", "Never sent: the account to pay to is sealed with another key.")
     crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")

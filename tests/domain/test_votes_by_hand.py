@@ -1,0 +1,26 @@
+"""A refund that a person has taken to pay by hand was never sent: there is no doubt to vote on."""
+
+import pytest
+
+from domain import manual
+from domain.access import Role
+from domain.doubt import Verdict, resolve
+from domain.lifecycle import State
+from domain.models import Refund
+from domain.problems import InvalidState
+from domain.pse.vocabulary import Unsent
+from tests.factories import CAUSE, a_payment, a_person, a_refund, a_shop, an_answer
+
+
+@pytest.mark.usefixtures("books")
+@pytest.mark.parametrize("verdict", Verdict)
+async def test_what_a_person_may_be_paying_is_not_ended_by_a_vote(verdict: Verdict) -> None:
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop))
+    await an_answer(refund, Unsent("TOO_MANY_REQUESTS", "The PSE wants us to slow down."))
+    await manual.take(a_person(shop, "eva", Role.ACCOUNTING), refund.id, "The PSE is down.", CAUSE)
+    with pytest.raises(InvalidState):
+        await resolve(
+            a_person(shop, "ana", Role.ADMINISTRATOR), refund.id, verdict, "The back office lists nothing.", CAUSE
+        )
+    assert (await Refund.get(id=refund.id)).state is State.MANUAL

@@ -1,0 +1,28 @@
+"""A webhook of a refund that is not ours, of a registered payment that the PSE cannot be asked about."""
+
+import json
+
+from domain import notices, schedules
+from domain.database import rows
+from domain.models import Finding, Notice
+from domain.pse.vocabulary import WebhookRequest
+from jobs import notices as jobs
+from tests.factories import KEY
+from tests.lab_connector import Lab
+from tests.sandbox.lab import signature
+from tests.world import Lay
+
+
+async def test_a_person_is_called_and_it_is_tried_on(lay: Lay) -> None:
+    world = await lay(Lab())
+    payment = await world.payment()
+    told = {"reference": "by-hand", "id": "L9", "status": "done", "payment": payment.pse_reference}
+    body = json.dumps({"events": [told]}).encode()
+    request = WebhookRequest("POST", "/", "", {"x-lab-signature": signature(body)}, body)
+    notice_id = await notices.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
+    assert notice_id is not None
+    for _ in range(len(schedules.NOTICE.delays) + 2):
+        await rows("UPDATE notices SET due_at = now() WHERE id = $1 RETURNING id", notice_id)
+        await jobs.apply(notice_id, world.sender)
+    assert await Finding.filter(kind="NOTICE_UNMATCHED").count() == 1
+    assert (await Notice.get(id=notice_id)).due_at is not None
