@@ -47,6 +47,8 @@ def address_of(connection: HTTPConnection) -> str:
         known = ip_address(host)
     except ValueError:
         return host
+    if isinstance(known, IPv6Address) and known.ipv4_mapped:
+        return str(known.ipv4_mapped)  # as a proxy on both families tells it: all of IPv4 has one /64 there
     return str(ip_network((known, 64), strict=False)) if isinstance(known, IPv6Address) else host
 
 
@@ -65,6 +67,7 @@ class Gate:
     rates: Rates
     sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
     subscriptions: Places  # of a `token` and the `process`
+    requests: Places  # of a `share`: nobody takes all that the process works on, by bodies that do not come, say
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates) -> "Gate":
@@ -74,6 +77,7 @@ class Gate:
             rates,
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
+            Places({"share": max(1, settings.requests_max // 2)}),
         )
 
     def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
@@ -100,7 +104,7 @@ def rates_of(settings: Settings) -> Rates:
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    return Gate(Rates("", {}), Places({}), Places({}))
+    return Gate(Rates("", {}), Places({}), Places({}), Places({}))
 
 
 class CrowdMiddleware:

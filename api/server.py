@@ -29,6 +29,7 @@ HEAD_BYTES_MAX: Final = 32_768
 _FRAMES_MAX: Final = 64  # of one message on a socket
 # After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
 # and the client never reads why.
+_READ_BYTES_MIN: Final = 65_536  # of an answer that waits, in each `unread_seconds`
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -42,12 +43,55 @@ class Bounds:
     connections_max: int
 
 
-class HttpProtocol(HttpToolsProtocol):
+class _Unread:
+    """Ends a connection whose client does not read what we have written: it would be held, with its memory, for ever.
+
+    A transport that is closed waits for its client too, and asks nobody how long.
+    """
+
+    transport: asyncio.Transport
+    unread_seconds = 30.0
+    _unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)  # type: ignore[misc]  # of the protocol that this is mixed into
+        transport.set_write_buffer_limits(high=0)  # what waits at all is watched
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch_no_more()
+        super().connection_lost(exc)  # type: ignore[misc]
+
+    def pause_writing(self) -> None:
+        super().pause_writing()  # type: ignore[misc]
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._watch_no_more()
+        super().resume_writing()  # type: ignore[misc]
+
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = asyncio.get_running_loop().call_later(self.unread_seconds, self._look, left)
+
+    def _look(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left > max(0, before - _READ_BYTES_MIN):
+            self.transport.abort()
+        elif left:
+            self._watch()
+
+    def _watch_no_more(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+
+
+class HttpProtocol(_Unread, HttpToolsProtocol):
     """uvicorn's protocol within bounds: 431 for a large head, 408 for half a request, 503 for one client too many."""
 
     def __init__(self, *arguments: Any, bounds: Bounds, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._bounds = bounds
+        self.unread_seconds = bounds.body_seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._in_head = False
         self._in_body = False
@@ -200,8 +244,15 @@ def _answer(status: int, message: str, code: str | None, headers: dict[str, str]
     ).encode() + body
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(_Unread, WebSocketsSansIOProtocol):
     """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # The whole head comes at once. If it made no handshake (it announces a body, say), nothing ever will.
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(_answer(400, "This is no handshake of a WebSocket.", None, {}))
+            self.transport.close()
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message

@@ -50,6 +50,7 @@ _STREAMS: Final = {
     accept.EVENT_STREAM: SSETransport.protocol,
     accept.MULTIPART: MultipartSubscriptionTransport.protocol,
 }
+_PLACE: Final = "estorno.place"  # in the scope: one of the requests that are worked on
 _TAKEN: Final = {
     "GET": {OperationType.QUERY},
     "POST": {OperationType.QUERY, OperationType.MUTATION},
@@ -131,6 +132,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
                 response = await self.run(request)
             except HTTPException as refused:
                 response = _refusal(request, refused)
+            finally:
+                if held := scope.pop(_PLACE, None):
+                    held.leave()
             await response(scope, receive, send)
         else:
             await self._serve_socket(WebSocket(scope, receive, send))
@@ -164,6 +168,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         seconds = await self.gate.rates.seconds_to_wait("token", token or "")
         if seconds:
             raise _Refused(limited(seconds))
+        request.scope[_PLACE] = self.gate.requests.take({"share": str(self.share_of(principal))})
+        if request.scope[_PLACE] is None:
+            raise _Refused(busy())
         cast("_Draft", response).authority = (token, principal)
         return self.new_context(principal)
 

@@ -1,5 +1,6 @@
 """What an attack is, and how its cost is measured."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,6 +12,7 @@ from tests.attack.stage import Target
 MEGABYTE: Final = 1024 * 1024
 _RATIO_MAX: Final = 3.5  # twice the size: linear work is twice the cost, quadratic four times
 _SEEN_SECONDS: Final = 0.5  # below this a process's clock, which ticks in hundredths, shows no ratio
+_PLAIN: Final = 40  # requests: a process's clock ticks in hundredths
 _MEMORY_MAX: Final = 256 * MEGABYTE
 _FOUL: Final = ("INTERNAL_ERROR", "Something went wrong on our side")
 
@@ -26,11 +28,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`send(target, size)` attacks once. It is made at half its size first, so that the growth is seen."""
+    """`send(target, size)` attacks once. It is made at half its size first, so that the growth is seen.
+
+    `wanted`: a pattern of what must be said at full size. `worth`: how many plain requests its CPU may pay for.
+    """
 
     name: str
     size: int
     send: Callable[[Target, int], Awaitable[Answer]]
+    wanted: str
+    worth: int = 100
 
 
 @dataclass(slots=True)
@@ -43,11 +50,16 @@ class Outcome:
     full: float
     grown: int
     served: bool
+    plain: float = 1.0  # CPU seconds of a plain request of the same run
     broken: list[str] = field(default_factory=list)
 
     def judged(self) -> "Outcome":
         if self.answer.foul:
             self.broken.append(self.answer.foul)
+        elif not re.match(self.attack.wanted, self.answer.said):
+            self.broken.append(f"must say {self.attack.wanted}")
+        if self.full > self.attack.worth * self.plain:
+            self.broken.append(f"costs what {self.full / self.plain:.0f} plain requests cost")
         if self.full > _SEEN_SECONDS and self.full > _RATIO_MAX * max(self.half, 0.02):
             self.broken.append("grows faster than its size")
         if self.grown > _MEMORY_MAX:
@@ -64,11 +76,11 @@ def foul(status: int, text: str) -> str:
     return ""
 
 
-async def make(attack: Attack, target: Target) -> Outcome:
-    """Attack at half and at full size, and look how the API and another merchant fare."""
-    costs = []
+async def make(attack: Attack, target: Target, plain: float, *, once: bool = False) -> Outcome:
+    """Attack at half (unless `once`) and at full size, and look how the API and another merchant fare."""
+    costs = [0.0]
     memory = target.process.memory_info().rss
-    for size in (attack.size // 2, attack.size):
+    for size in [attack.size] if once else [attack.size // 2, attack.size]:
         before = _cpu(target)
         try:
             answer = await attack.send(target, size)
@@ -77,7 +89,18 @@ async def make(attack: Attack, target: Target) -> Outcome:
         served = target.process.is_running() and await _served(target)
         costs.append(_cpu(target) - before if target.process.is_running() else 0.0)
     grown = target.process.memory_info().rss - memory
-    return Outcome(attack, answer, costs[0], costs[1], grown, served).judged()
+    half, full = (costs[-1], costs[-1]) if once else costs[-2:]
+    return Outcome(attack, answer, half, full, grown, served, plain).judged()
+
+
+async def plain_request(target: Target) -> float:
+    """CPU seconds that a plain request costs the API, at least a millisecond; the first ones warm it up."""
+    for _ in range(_PLAIN):
+        await target.bystander_served()
+    before = _cpu(target)
+    for _ in range(_PLAIN):
+        await target.bystander_served()
+    return max((_cpu(target) - before) / _PLAIN, 0.001)
 
 
 async def _served(target: Target) -> bool:

@@ -29,13 +29,13 @@ def _shown(answer: httpx.Response, sent: int) -> Answer:
     return Answer(f"{answer.status_code} {what}", sent, foul(answer.status_code, text))
 
 
-def _posted(name: str, size: int, document: Document) -> Attack:
+def _posted(name: str, size: int, document: Document, wanted: str) -> Attack:
     async def send(target: Target, size: int) -> Answer:
         body = document(target, size)
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return _shown(await target.post(content), len(content))
 
-    return Attack(name, size, send)
+    return Attack(name, size, send, wanted)
 
 
 def _query(text: Callable[[int], str]) -> Document:
@@ -170,37 +170,55 @@ _PERSISTED = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" 
 _DEEP = ("{ __schema { types { fields { type { ", "fields { type { ", "name", " } }", " } } } } }")
 _LITERAL = ("{ refunds(first: 1, filter: {statuses: ", "[", "", "]", "}) " + _PAGE)
 DOCUMENTS = [
-    _posted("lists within lists", 4, _nested),
-    _posted("aliases of one field", 1000, _query(_aliases)),
-    _posted("one field many times", 4000, _wrapped("{ viewer { ", "holder ", "} }")),
-    _posted("unknown directives", 900, _wrapped("{ viewer { holder ", "@a ", "} }")),
-    _posted("directives", 2000, _wrapped("{ viewer { holder ", "@skip(if: true) ", "} }")),
-    _posted("circular fragments", 2, _wrapped(_CIRCLE, " ")),
-    _posted("fragments that double", 50, _query(_doubling)),
-    _posted("deep introspection", 200, _mirrored(*_DEEP)),
-    _posted("wide introspection", 40, _wrapped("{ ", "__schema { types { fields { name args { name } } } } ", "}")),
-    _posted("fields in fields", 2000, _mirrored("{ viewer ", "{ a", " ", "}", "}")),
-    _posted("lists in a literal", 7000, _mirrored(*_LITERAL)),
-    _posted("a batch of operations", 1000, lambda _, size: [{"query": "{ viewer { holder } }"}] * size),
-    _posted("an unknown persisted query", 2, lambda *_: _PERSISTED),
+    _posted("lists within lists", 4, _nested, "200 The operation may r"),
+    _posted("aliases of one field", 1000, _query(_aliases), "200 Syntax Error"),
+    _posted("one field many times", 4000, _wrapped("{ viewer { ", "holder ", "} }"), "200 Syntax Error"),
+    _posted("unknown directives", 900, _wrapped("{ viewer { holder ", "@a ", "} }"), "200 The document has mo"),
+    _posted("directives", 2000, _wrapped("{ viewer { holder ", "@skip(if: true) ", "} }"), "200 Syntax Error"),
+    _posted("circular fragments", 2, _wrapped(_CIRCLE, " "), "200 Cannot spread fragm"),
+    _posted("fragments that double", 50, _query(_doubling), "200 The operation nests"),
+    _posted("deep introspection", 200, _mirrored(*_DEEP), "200 Syntax Error"),
     _posted(
-        "equal keys of an input", 640, _wrapped("{ refunds(first: 1, filter: {", "needsPerson: true ", "}) " + _PAGE)
+        "wide introspection",
+        40,
+        _wrapped("{ ", "__schema { types { fields { name args { name } } } } ", "}"),
+        "200 Validation aborted",
     ),
-    _posted("operations", 50, _query(_operations)),
-    _posted("invalid enum values", 1_000_000, _enums),
-    _posted("JSON in JSON", 400_000, lambda _, size: b"[" * size + b"]" * size),
-    _posted("digits of an amount", 900_000, _registered(amount=lambda n: {"minorUnits": "9" * n, "currency": "BRL"})),
-    _posted("a long pseReference", 60_000, _registered(pseReference=lambda n: "a" * n)),
-    _posted("a long pseReference like e-mail", 60_000, _registered(pseReference=lambda n: "a@" * (n // 2))),
-    _posted("refreshes of one refund", 150, _refreshes),
-    Attack("the largest amounts", 2, _largest),
-    Attack("refunds of one payment at once", 200, _storm),
-    Attack("clients that leave", 20, _leaves),
+    _posted("fields in fields", 2000, _mirrored("{ viewer ", "{ a", " ", "}", "}"), "200 Syntax Error"),
+    _posted("lists in a literal", 7000, _mirrored(*_LITERAL), "200 Syntax Error"),
+    _posted("a batch of operations", 1000, lambda _, size: [{"query": "{ viewer { holder } }"}] * size, "400 Batching"),
+    _posted("an unknown persisted query", 2, lambda *_: _PERSISTED, "400 The request has no"),
+    _posted(
+        "equal keys of an input",
+        640,
+        _wrapped("{ refunds(first: 1, filter: {", "needsPerson: true ", "}) " + _PAGE),
+        "200 The document has mo",
+    ),
+    _posted("operations", 50, _query(_operations), "200 The document has mo"),
+    _posted("invalid enum values", 1_000_000, _enums, "200 INVALID_INPUT"),
+    _posted("JSON in JSON", 400_000, lambda _, size: b"[" * size + b"]" * size, "400 Unable to parse"),
+    _posted(
+        "digits of an amount",
+        900_000,
+        _registered(amount=lambda n: {"minorUnits": "9" * n, "currency": "BRL"}),
+        "200 INVALID_INPUT",
+    ),
+    _posted("a long pseReference", 60_000, _registered(pseReference=lambda n: "a" * n), "200 INVALID_INPUT"),
+    _posted(
+        "a long pseReference like e-mail",
+        60_000,
+        _registered(pseReference=lambda n: "a@" * (n // 2)),
+        "200 INVALID_INPUT",
+    ),
+    _posted("refreshes of one refund", 150, _refreshes, "200 The operation has 1"),
+    Attack("the largest amounts", 2, _largest, "200 data$"),
+    Attack("refunds of one payment at once", 200, _storm, r"\d+ of 200 came first", worth=1000),
+    Attack("clients that leave", 20, _leaves, "left", worth=200),
 ]
 VALUES = [
-    _posted("values in a filter", 60_000, _filtered),
-    _posted("NUL", 2, _registered(pseReference=lambda n: "E\0" * n)),
-    _posted("lone surrogates", 2, _surrogates),
-    _posted("a long tax ID", 900_000, _registered(customerTaxId=lambda n: "1" * n)),
-    _posted("an id of another type", 2, _cut_id),
+    _posted("values in a filter", 60_000, _filtered, "200 INVALID_INPUT"),
+    _posted("NUL", 2, _registered(pseReference=lambda n: "E\0" * n), "200 INVALID_INPUT"),
+    _posted("lone surrogates", 2, _surrogates, "200 INVALID_INPUT"),
+    _posted("a long tax ID", 900_000, _registered(customerTaxId=lambda n: "1" * n), "200 INVALID_INPUT"),
+    _posted("an id of another type", 2, _cut_id, "200 data$"),
 ]

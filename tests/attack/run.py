@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
-from tests.attack.attacks import MEGABYTE, Attack, Outcome, make
+from tests.attack.attacks import MEGABYTE, Attack, Outcome, make, plain_request
 from tests.attack.stage import stage
 
 WIDTH = 80
@@ -11,11 +11,12 @@ _ROW = "{:<32} {:>6} {:>6} {:>7}  {:<23}"
 HEAD = _ROW.format("attack", "CPU s", "MB", "sent", "answer")
 
 
-async def run(attacks: Iterable[Attack], home: Path) -> AsyncIterator[Outcome]:
-    """Each attack's outcome, as it is there."""
+async def run(attacks: Iterable[Attack], home: Path, *, once: bool = False) -> AsyncIterator[Outcome]:
+    """Each attack's outcome, as it is there. `once`: at full size only."""
     async with stage(home) as target:
+        plain = await plain_request(target)
         for attack in attacks:
-            yield await make(attack, target)
+            yield await make(attack, target, plain, once=once)
 
 
 def lines(outcome: Outcome) -> Sequence[str]:

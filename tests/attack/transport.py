@@ -80,6 +80,8 @@ async def _handshake(target: Target, size: int) -> Answer:
     try:
         async with _socket(target, "/graphql?q=" + "a@" * (size // 2), compression=None):
             return Answer("accepted", size)
+    except websockets.InvalidStatus as error:
+        return Answer(f"refused {error.response.status_code}", size)
     except (OSError, websockets.WebSocketException) as error:
         return Answer(type(error).__name__, size)
 
@@ -133,17 +135,43 @@ async def _subscriptions(target: Target, size: int) -> Answer:
             except (OSError, TimeoutError, websockets.WebSocketException):
                 refused += 1
         served = await target.bystander_served()
-    return Answer(f"{refused} of {size} refused", size * 3000, "" if served else "others are not served")
+    return Answer(f"{size - refused} of {size} let in", size * 3000, "" if served else "others are not served")
 
 
+async def _half_sent_by_one(target: Target, size: int) -> Answer:
+    """As `_half_sent`, by one who holds a token: the application works on each and waits for its body."""
+    start = f"POST /graphql HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {target.token}\r\n"
+    request = (start + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{").encode()
+    opened = [await asyncio.open_connection("127.0.0.1", target.port) for _ in range(size)]
+    for _, writer in opened:
+        writer.write(request)
+    await asyncio.sleep(3)  # all of them are known by now, and half of the places are others'
+    served = await target.bystander_served()
+    for _, writer in opened:
+        writer.close()
+    return Answer(f"{size} open", size * len(request), "" if served else "others are not served")
+
+
+async def _no_handshake(target: Target, size: int) -> Answer:
+    return await _raw(target, _get("/graphql", *_UPGRADE, f"Content-Length: {size}"))
+
+
+_UPGRADE: Final = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+)
 TRANSPORT = [
-    Attack("commas in Accept", 32_000, _commas),
-    Attack("headers", 30 * MEGABYTE, _headers),
-    Attack("half-sent requests", 200, _half_sent),
-    Attack("a packed body", 16 * MEGABYTE, _packed),
-    Attack("a foreign Host", 2, _foreign_host),
-    Attack("WebSocket: a long address", 8_000, _handshake),
-    Attack("WebSocket: a message before init", 16 * MEGABYTE, _before_init),
-    Attack("WebSocket: a long subscription id", 3 * MEGABYTE, _long_id),
-    Attack("WebSocket: sockets x 20 streams", 60, _subscriptions),
+    Attack("commas in Accept", 32_000, _commas, "431"),
+    Attack("headers", 30 * MEGABYTE, _headers, "431"),
+    Attack("half-sent requests", 200, _half_sent, "200 open", worth=200),
+    Attack("half-sent requests, one token", 200, _half_sent_by_one, "200 open", worth=1000),
+    Attack("a packed body", 16 * MEGABYTE, _packed, "400"),
+    Attack("a foreign Host", 2, _foreign_host, "404"),
+    Attack("WebSocket: a long address", 8_000, _handshake, "refused 431"),
+    Attack("WebSocket: a body in the handshake", 10, _no_handshake, "400"),
+    Attack("WebSocket: a message before init", 16 * MEGABYTE, _before_init, "closed 1009"),
+    Attack("WebSocket: a long subscription id", 3 * MEGABYTE, _long_id, "closed 1009"),
+    Attack("WebSocket: sockets x 20 streams", 60, _subscriptions, "20 of 60 let in", worth=1500),
 ]
