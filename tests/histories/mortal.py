@@ -11,6 +11,7 @@ import pytest
 
 from domain import crash, due
 from domain.database import rows
+from domain.lifecycle import State
 from domain.models import Refund
 from jobs import notices, refunds
 from tests.factories import OwnerRows, sent_earlier
@@ -52,6 +53,11 @@ class MortalWorld(World):
             await due.postpone(refund.id, 0)
             await refunds.step(refund.id, self.sender, self.settings)
             return await Refund.get(id=refund.id)
+
+    async def finish(
+        self, refund: Refund, owner_rows: OwnerRows | None = None, *, wait_for: State | None = None
+    ) -> Refund:
+        return await World.finish(self, refund, owner_rows or self.owner_rows, wait_for=wait_for)
 
     async def apply_notices(self) -> None:
         found = await rows("SELECT id FROM notices WHERE due_at <= now() AND applied_at IS NULL ORDER BY received_at")

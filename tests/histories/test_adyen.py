@@ -1,4 +1,4 @@
-"""What happened to others at Adyen: `received` that is no success, success that is undone, and events of other names."""
+"""What happened to others at Adyen: `received` that is no success, success that is undone, events of other names."""
 
 import asyncio
 from datetime import UTC, datetime

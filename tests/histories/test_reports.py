@@ -38,7 +38,7 @@ async def test_rows_that_look_alike_are_each_a_row_also_on_the_next_date() -> No
 async def test_a_chargeback_that_is_taken_in_two_parts_counts_whole(parts: tuple[str, str]) -> None:
     shop = await a_shop(pse="stripe")
     payment = await a_payment(shop, reference="pi_1", method=Method.CARD)
-    rows = [stripe_line("dispute", part, "pi_1", "dp_1", balance_transaction_id=f"txn_{part}") for part in parts]
+    rows = [stripe_line("dispute", part, "pi_1", f"dp_{number}") for number, part in enumerate(parts)]
     for _ in range(2):
         await run_stripe(shop, rows)
     assert (await Payment.get(id=payment.id)).charged_back == 10_000
