@@ -3,6 +3,7 @@
 The point is armed as ESTORNO_CRASH arms it; only the last act, the SIGKILL of the process, is an exception here.
 """
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -84,7 +85,7 @@ class Deaths:
         `history` makes a payment of its own and checks the end itself. `only`: points whose names begin so.
         """
         mortal = MortalWorld(world.shop, world.sandbox, world.sender, world.settings, self.owner_rows)
-        self.monkeypatch.setattr(crash.os, "kill", _die)
+        self.monkeypatch.setattr(os, "kill", _die)
         await history(mortal)
         passed = set()
         for point in DEATHS:

@@ -81,7 +81,8 @@ async def _taken(world: World, payment: Payment, amount: int) -> int:
         if payment.taken_by_bank >= amount:
             break
         await asyncio.sleep(0.02)
-    return payment.taken_by_bank
+    taken: int = payment.taken_by_bank
+    return taken
 
 
 async def test_what_the_bank_takes_in_parts_counts_part_by_part_beside_a_refund_of_ours(at: At, deaths: Deaths) -> None:

@@ -77,9 +77,18 @@ async def test_whatever_shape_charge_refunded_has_it_moves_nothing_and_no_refund
     world = await at("stripe")
     payment = await world.payment("lost_answer", webhook_moods=[{"name": "missing"}])
     refund = await world.step(await a_refund(world.shop, payment, 4_000))
-    charge = {"id": "ch_1", "object": "charge", "payment_intent": payment.pse_reference, "amount_refunded": 4_000}
+    charge: dict[str, Any] = {
+        "id": "ch_1",
+        "object": "charge",
+        "payment_intent": payment.pse_reference,
+        "amount_refunded": 4_000,
+    }
     listed = {"object": "list", "has_more": False, "data": [{"id": "re_1", "object": "refund"}]}
-    shapes = [charge, {**charge, "refunds": listed}, {"id": "re_1", "object": "refund", "charge": "ch_1"}]
+    shapes: list[dict[str, Any]] = [
+        charge,
+        {**charge, "refunds": listed},
+        {"id": "re_1", "object": "refund", "charge": "ch_1"},
+    ]
     for shape in shapes:
         await _told(world, "charge.refunded", shape)
     await _told(world, "charge.refund.updated", charge)

@@ -298,7 +298,7 @@ class StripeServer(PseServer):
 
     def _release(self, payment: Payment, amount: int) -> dict[str, Any]:
         """What was authorised and not captured is told as a refund, which moved nothing on the balance."""
-        facts = {"metadata": {}, "reason": None, "email": None}
+        facts: dict[str, Any] = {"metadata": {}, "reason": None, "email": None}
         at = payment.captured_at
         made = Refund(f"re_release{payment.facts['charge'][3:]}", "", amount, "RELEASE", at, "DONE", facts=facts)
         return self._refund(payment, made)
