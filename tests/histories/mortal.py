@@ -79,7 +79,7 @@ class Deaths:
     monkeypatch: pytest.MonkeyPatch
     owner_rows: OwnerRows
 
-    async def at_every_point(self, world: World, history: History, only: str = "") -> set[str]:
+    async def at_every_point(self, world: World, history: History, only: str | tuple[str, ...] = "") -> set[str]:
         """Play the history without a death, then once for each point that a worker can die at; the points it passed.
 
         `history` makes a payment of its own and checks the end itself. `only`: points whose names begin so.
