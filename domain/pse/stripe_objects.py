@@ -146,8 +146,21 @@ def payment_of(raw: Any) -> CapturedPayment:
         captured_at=_moment(charge, "created"),
         payee_key=None,
         order_reference=None,
-        refunds=[known_refund(one) for one in refunds["data"]],
+        refunds=[known_refund(one) for one in refunds["data"] if not _is_release(charge, one)],
     )
+
+
+def _is_release(charge: Mapping[str, Any], refund: Any) -> bool:
+    """Whether this tells that what was authorised and never captured is released, which Stripe lists as a refund.
+
+    It gives back no money of the merchant's, so the balance does not know it.
+    """
+    authorised, captured = charge.get("amount"), charge.get("amount_captured")
+    if not isinstance(refund, dict) or not isinstance(authorised, int) or not isinstance(captured, int):
+        return False
+    never_captured = authorised - captured
+    moved_nothing = refund.get("status") == "succeeded" and refund.get("balance_transaction") is None
+    return moved_nothing and reference_of(refund) is None and refund.get("amount") == never_captured > 0
 
 
 def known_refund(raw: Any) -> KnownRefund:

@@ -8,6 +8,7 @@
     POST refuse         {"payment", "refund"}   a pending refund is refused
     POST give-back      {"payment", "refund"}   a paid refund comes back
     POST webhooks       {"key", "url", "times"?}  where notices of this payee key go, and how often each is sent
+    POST balance        {"amount"}              what the account has from now on: paid out, or topped up
     POST tamper         {}                      changes one number in the log
     GET  log            {"opening", "balance", "movements": [{"at", "kind", "payment", "refund", "amount", "currency"}]}
     GET  delivered      {"digests": [...]}      SHA-256 of each webhook body that was answered with 2xx
@@ -40,6 +41,7 @@ def routes(server: PseServer) -> list[BaseRoute]:
         "refuse": hand.refuse,
         "give-back": hand.give_back,
         "webhooks": hand.webhooks,
+        "balance": hand.balance,
         "tamper": hand.tamper,
         **server.admin(),
     }
@@ -101,6 +103,10 @@ class _Hand:
         body = await request.json()
         self._server.webhooks[body["key"]] = body["url"]
         self._server.webhook_times = body.get("times", 1)
+        return JSONResponse({})
+
+    async def balance(self, request: Request) -> Response:
+        self._server.books.balance = (await request.json())["amount"]
         return JSONResponse({})
 
     async def tamper(self, request: Request) -> Response:

@@ -53,6 +53,8 @@ _ERRORS: dict[str, tuple[int, int | str, str]] = {  # status, code (a number or 
     "REFUND": (404, 2032, "Refund not found"),
 }
 
+_BAD_REQUEST = {"message": "Pix is delayed", "error": "bad_request", "status": 400, "cause": []}
+
 
 def number(amount: int, currency: str) -> Decimal:
     """An amount in major units, exactly."""
@@ -190,14 +192,16 @@ class MercadoPagoServer(PseServer):
             return problem("PAYMENT")
         if key in self._keys:
             return Response(status_code=200)
-        if mood["name"] == "pending" and not in_process:
-            said = {"message": "Pix is delayed", "error": "bad_request", "status": 400, "cause": []}
-            return document(said, 400)
+        if mood["name"] == "inner_400" or (mood["name"] == "pending" and not in_process):
+            return document(_BAD_REQUEST, 201 if mood["name"] == "inner_400" else 400)
         try:
             refund = self._open(payment, key, _asked(payment, raw))
         except Refused as refused:
             return problem(refused.rule)
         self._keys.add(key)
+        if mood["name"] == "in_process_400":
+            self.play({**mood, "name": "pending"}, payment, refund)
+            return document(_BAD_REQUEST, 400)
         self.play(mood, payment, refund)
         return document(refund_json(payment, refund), 201)
 

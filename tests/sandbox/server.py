@@ -5,8 +5,9 @@ A PSE is a subclass that speaks its wire: it reads requests, writes answers, sig
 Moods of a refund request, used up one by one: ok, pending (paid after `seconds`, or by /settle), refused (by the PSE),
 returned (paid, and back after `seconds`), lost_request, late_request (arrives after `seconds`), lost_answer,
 half_response, applied_then_500, slow, hang, rate_limited, unavailable, bad_gateway (502 with an HTML page),
-look_up_lag (`seconds`). Moods of the webhook that tells of a payment's refund: ok, missing, late (`seconds`), duplicate
-(`times`), reordered (held until the next one has gone).
+look_up_lag (`seconds`); at Mercado Pago in_process_400 (400, although the order is in process), inner_400 (201, and
+inside it a 400: nothing was done). Moods of the webhook that tells of a payment's refund: ok, missing, late
+(`seconds`), duplicate (`times`), reordered (held until the next one has gone).
 """
 
 import asyncio
@@ -44,6 +45,8 @@ MOODS = frozenset(
         "unavailable",
         "bad_gateway",
         "look_up_lag",
+        "in_process_400",
+        "inner_400",
     ]
 )
 WEBHOOK_MOODS = frozenset(["ok", "missing", "late", "duplicate", "reordered"])

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,8 +76,33 @@ class StripeServer(PseServer):
             captured_at=captured_at,
             key=wanted.get("key", "stripe"),
             order=wanted.get("order"),
-            facts={"type": kind, "charge": charge, "payment_intent": reference if by_intent else None},
+            facts={
+                "type": kind,
+                "charge": charge,
+                "payment_intent": reference if by_intent else None,
+                "authorised": wanted.get("authorised", wanted["amount"]),
+            },
         )
+
+    def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
+        """panel-cancel {"payment", "refund"}: somebody cancels a pending refund in the Dashboard."""
+        return {"panel-cancel": self.panel_cancel}
+
+    async def panel_cancel(self, request: Request) -> Response:
+        body = await request.json()
+        payment = self.books.payments[body["payment"]]
+        refund = payment.refunds[body["refund"]]
+        assert refund.status == "PENDING", "Only a refund that has not left can be canceled."
+        refund.facts["canceled"] = True
+        self.refuse(payment, refund)
+        return JSONResponse({})
+
+    def play(self, mood: Mood, payment: Payment, refund: Refund) -> None:
+        """A card's refund waits for a balance that is too low; other methods' fail."""
+        if mood["name"] == "ok" and payment.facts["type"] == "card" and refund.amount > self.books.balance:
+            refund.facts["pending_reason"] = "insufficient_funds"
+            return
+        super().play(mood, payment, refund)
 
     def routes(self) -> list[BaseRoute]:
         v1 = PREFIX + "/v1"
@@ -246,11 +271,12 @@ class StripeServer(PseServer):
     # Payments
 
     def _charge(self, payment: Payment, expand: list[str]) -> dict[str, Any]:
-        back = sum(one.amount for one in payment.refunds.values() if one.status in ("DONE", "PENDING"))
+        released = payment.facts["authorised"] - payment.amount
+        back = released + sum(one.amount for one in payment.refunds.values() if one.status in ("DONE", "PENDING"))
         body = {
             "id": payment.facts["charge"],
             "object": "charge",
-            "amount": payment.amount,
+            "amount": payment.facts["authorised"],
             "amount_captured": payment.amount,
             "amount_refunded": back,
             "captured": True,
@@ -260,14 +286,22 @@ class StripeServer(PseServer):
             "paid": True,
             "payment_intent": payment.facts["payment_intent"],
             "payment_method_details": {"type": payment.facts["type"], payment.facts["type"]: {}},
-            "refunded": back == payment.amount,
+            "refunded": back == payment.facts["authorised"],
             "status": "succeeded",
         }
         if "refunds" in expand:
             newest = sorted(payment.refunds.values(), key=lambda one: one.requested_at, reverse=True)
             shown = [self._refund(payment, one) for one in newest[:10]]
+            shown += [self._release(payment, released)] if released else []
             body["refunds"] = _list(shown, f"/v1/charges/{body['id']}/refunds", has_more=len(newest) > 10)
         return body
+
+    def _release(self, payment: Payment, amount: int) -> dict[str, Any]:
+        """What was authorised and not captured is told as a refund, which moved nothing on the balance."""
+        facts: dict[str, Any] = {"metadata": {}, "reason": None, "email": None}
+        at = payment.captured_at
+        made = Refund(f"re_release{payment.facts['charge'][3:]}", "", amount, "RELEASE", at, "DONE", facts=facts)
+        return self._refund(payment, made)
 
     async def charge(self, request: Request) -> Response:
         payment = self._payment_of(httpx.QueryParams({"charge": request.path_params["id"]}))
@@ -405,7 +439,7 @@ def _status(payment: Payment, refund: Refund) -> str:
 def _why(refund: Refund, status: str) -> dict[str, Any]:
     """What comes with a status."""
     if status == "pending":
-        return {"pending_reason": "processing"}
+        return {"pending_reason": refund.facts.get("pending_reason", "processing")}
     if status == "requires_action":
         sent = {"email_sent_at": _unix(refund.requested_at), "email_sent_to": refund.facts["email"]}
         expires = _unix(refund.requested_at) + 45 * 86400
