@@ -122,7 +122,7 @@ THEMES: Final = {
         _theme(
             "panel",
             ("listing",),
-            ("refund_by_hand", "webhook", "reconcile"),
+            ("refund_by_hand", "panel_is_used_while_an_order_waits", "webhook", "reconcile"),
             (M.TOO_MANY, M.LOST_REQUEST),
             (61, 300),
             quiets=1,
