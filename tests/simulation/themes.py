@@ -87,7 +87,7 @@ THEMES: Final = {
         _theme(
             "second-thoughts",
             ("neither", "key", "look-up", "key-and-look-up"),
-            ("news_comes", "pse_recalls", "pse_tells_other_amount"),
+            ("news_comes", "pse_recalls", "recall_is_heard", "pse_tells_other_amount"),
             quiets=1,
         ),
         # "There is news", while we ask about the news before it.

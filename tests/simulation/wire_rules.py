@@ -176,6 +176,13 @@ class WireRules(NewsRules):
     def pse_recalls(self, pick: int) -> None:
         self._do(self._call(partial(self.life.pse.recall, self._held(pick, Status.DONE))))
 
+    @precondition(lambda self: self.life.pse.held_in(Status.DONE))
+    @rule(pick=PICK)
+    def recall_is_heard(self, pick: int) -> None:
+        """What was done fails after all, and its webhook comes at once."""
+        self._do(self._call(partial(self.life.pse.recall, self._held(pick, Status.DONE))))
+        self._do(self._news_comes(self.life.pse.news.pop()))
+
     @precondition(lambda self: self.life.pse.held_in(Status.REFUSED))
     @rule(pick=PICK)
     def pse_unsays(self, pick: int) -> None:
