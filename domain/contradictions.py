@@ -26,6 +26,14 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
         )
 
 
+async def stands(refund: Refund, outcome: Outcome) -> bool:
+    """Whether `outcome` would give back what is booked as taken for the refund."""
+    if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:
+        return False
+    payment = await Payment.get(id=refund.payment_id)
+    return payment.taken_by_bank > 0 and await taken.knows(payment, refund.reference)
+
+
 async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """Money of a contradiction that came back is given back to the payment."""
     if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:

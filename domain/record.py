@@ -251,6 +251,8 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await contradictions.open_unasked(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
             return await _ask_later(refund, outcome, cause)
+        case Agrees() if source.door is Door.NOTICE and await _asked_before_it_is_given_back(refund, outcome):
+            return Recorded(refund.state, _CALL_SECONDS)
         case Agrees():
             await contradictions.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
@@ -273,6 +275,14 @@ async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded
     due_in = schedules.IN_DOUBT.delay(asks - 1)
     await due.postpone(refund.id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
+
+
+async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bool:
+    """Whether the PSE is asked first: a refusal may be older than the news, which is booked, that it was paid."""
+    if not await contradictions.stands(refund, outcome) or not await _can_be_asked(refund):
+        return False
+    await due.postpone(refund.id, _CALL_SECONDS)
+    return True
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:

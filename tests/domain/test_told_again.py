@@ -12,8 +12,9 @@ from domain.lifecycle import Account, State
 from domain.models import Notice, Payment, Refund
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
-from domain.pse.vocabulary import InDoubt, WebhookRequest
-from tests.factories import CAUSE, KEY, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from domain.pse.vocabulary import Declined, InDoubt, Succeeded, WebhookRequest
+from domain.record import Door, Source, record
+from tests.factories import CAUSE, KEY, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.lines import Telling, a_line, a_night, balance, effects, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -90,3 +91,20 @@ async def test_a_webhook_of_a_registered_payment_that_nobody_can_place_is_told_t
             await notices.try_later(claimed, "The PSE cannot be asked about the payment.")
     assert (await Notice.get(id=notice)).due_at is None
     assert await open_findings() == ["NOTICE_UNMATCHED"]
+
+
+async def test_an_old_refusal_does_not_take_back_what_was_paid_after_it() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop)
+    refund = await a_refund(shop, payment, 4_000)
+    refused = Declined("REFUSED", "No.", LONG_NAME)
+    await an_answer(refund, refused)
+    await a_look_up(refund, Succeeded(LONG_NAME))
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
+    await record(refund.id, refused, Source(Door.NOTICE), CAUSE)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
+    assert (await Refund.get(id=refund.id)).due_at is not None
+    await a_look_up(refund, refused)
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    assert await invariants.check() == []

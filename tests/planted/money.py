@@ -30,6 +30,7 @@ WIRE: Final = (
         _PAID_TWICE,
         (Edit(attempts._send, "if sends.count and not _unknown_just_now(taken, able, sends):", "if False:"),),
         focus="resends",
+        gate=True,
     ),
     # To the PSE an order with a key that has lived its life is another order.
     Mutation(
@@ -99,6 +100,7 @@ WIRE: Final = (
         r"and nothing was paid|others took",
         (Edit(attempts._send, "not _is_fresh(taken, refund.known_at)", "refund.known_at is None"),),
         focus="panel",
+        gate=True,
     ),
     Mutation(
         "a failure after success is forgotten where nobody can be asked",
@@ -215,6 +217,7 @@ REPORTS: Final = (
             ),
         ),
         focus="parts",
+        gate=True,
     ),
     Mutation(
         "each kind of report taken for itself",

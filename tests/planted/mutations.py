@@ -131,7 +131,6 @@ _EIGHT: Final = (
             Edit(attempts.take, "started + lease_seconds - send_seconds", "started + 86_400"),
             Edit(attempts._doubt, 'if live and last["claimed_until"] <= taken.now:', "if live:"),
         ),
-        gate=True,
     ),
 )
 

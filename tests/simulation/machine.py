@@ -19,6 +19,7 @@ from tests.simulation.processes import Job, Process
 from tests.simulation.races import AMOUNTS, DECISION, FATE, PICK, Fate, RaceRules
 from tests.simulation.report_rules import ReportRules
 from tests.simulation.stage import Stage
+from tests.simulation.wire import Call
 
 _KILL: Final = st.sampled_from([*[None] * 48, *range(1, 17)])  # after how many statements, if at all
 _KILL_OFTEN: Final = st.sampled_from([*[None] * 6, *range(1, 7)])
@@ -96,8 +97,11 @@ class RefundMachine(RaceRules, ReportRules):
             call = process.call
             assert call is not None
             if not call.left:
-                call.leave(self.life.pse, *fate)
+                call.leave(self.life.pse, *self._fate_of(call, fate))
             await self.life.processes.rest(self.life.processes.resume(process, kill_after=kill))
+
+    def _fate_of(self, call: Call, fate: Fate) -> Fate:
+        return fate
 
     async def _start(self, job: Job | None, kill: int | None) -> Process | None:
         if job is None:

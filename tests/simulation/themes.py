@@ -87,7 +87,7 @@ THEMES: Final = {
         _theme(
             "second-thoughts",
             ("neither", "key", "look-up", "key-and-look-up"),
-            ("news_comes", "pse_recalls", "pse_tells_other_amount"),
+            ("news_comes", "pse_recalls", "recall_is_heard", "pse_tells_other_amount"),
             quiets=1,
         ),
         # "There is news", while we ask about the news before it.
@@ -122,7 +122,7 @@ THEMES: Final = {
         _theme(
             "panel",
             ("listing",),
-            ("refund_by_hand", "webhook", "reconcile"),
+            ("refund_by_hand", "panel_is_used_while_an_order_waits", "webhook", "reconcile"),
             (M.TOO_MANY, M.LOST_REQUEST),
             (61, 300),
             quiets=1,

@@ -20,13 +20,13 @@ from tests.simulation.held import Held, Mood, Status
 from tests.simulation.life import Life
 from tests.simulation.machine import Seen
 from tests.simulation.news_rules import NewsRules
-from tests.simulation.processes import Process, Start
+from tests.simulation.processes import Start
 from tests.simulation.races import DECISION, PICK, Fate
 from tests.simulation.stage import Stage
 from tests.simulation.themes import THEMES, Theme
 from tests.simulation.truth import Violation
 from tests.simulation.wide_life import WideLife
-from tests.simulation.wire import KINDS
+from tests.simulation.wire import KINDS, Call
 
 # How often the PSE's broken word may cost a second payment of one refund: as many sends as there can be in one doubt.
 RISKS_MAX: Final = 4
@@ -108,11 +108,9 @@ class WireRules(NewsRules):
         fate = (moods[mood % len(moods)], decisions[decide % len(decisions)], False)
         self._do(self._wide_work(pick, fate))
 
-    async def _through(self, process: Process, fate: Fate, kill: int | None) -> None:
-        call = process.call
-        if call is not None and not call.is_order and not self.theme.questions_fail:
-            fate = (Mood.OK, *fate[1:])
-        await super()._through(process, fate, kill)
+    def _fate_of(self, call: Call, fate: Fate) -> Fate:
+        # A question and the order that it was asked for are calls of one process.
+        return fate if call.is_order or self.theme.questions_fail else (Mood.OK, *fate[1:])
 
     @rule(pick=PICK)
     def wide_work_slowly(self, pick: int) -> None:
@@ -178,6 +176,13 @@ class WireRules(NewsRules):
     def pse_recalls(self, pick: int) -> None:
         self._do(self._call(partial(self.life.pse.recall, self._held(pick, Status.DONE))))
 
+    @precondition(lambda self: self.life.pse.held_in(Status.DONE))
+    @rule(pick=PICK)
+    def recall_is_heard(self, pick: int) -> None:
+        """What was done fails after all, and its webhook comes at once."""
+        self._do(self._call(partial(self.life.pse.recall, self._held(pick, Status.DONE))))
+        self._do(self._news_comes(self.life.pse.news.pop()))
+
     @precondition(lambda self: self.life.pse.held_in(Status.REFUSED))
     @rule(pick=PICK)
     def pse_unsays(self, pick: int) -> None:
@@ -216,6 +221,17 @@ class WireRules(NewsRules):
         fresh = self.life.pse.listed_lately(payment.pse_reference)
         if not (in_doubt or fresh or self.life.pse.bank_took(payment.pse_reference)):
             self.life.pse.refund_by_hand(payment.pse_reference, amount)
+
+    @precondition(lambda self: not self.life.pse.late)
+    @rule()
+    def panel_is_used_while_an_order_waits(self) -> None:
+        """The PSE turns the order away, somebody refunds as much by hand, and the next order is lost."""
+        self._do(self._wide_work(0, (Mood.TOO_MANY, Status.DONE, False)))
+        self._do(self._wait(_LATER_SECONDS))
+        self._do(self._refund_by_hand(self.life.payments[0], None))
+        for mood in (Mood.LOST_REQUEST, Mood.OK):
+            self._do(self._wide_work(0, (mood, Status.DONE, False)))
+            self._do(self._wait(_PAST_GRACE_SECONDS))
 
     # People, nights, and two at once.
 
