@@ -4,10 +4,11 @@ BIN := .venv/bin
 STAMP := .venv/installed
 WORKERS ?= auto
 MINUTES ?= 1
+HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
 export SECONDS SEED
 
 .DEFAULT_GOAL := help
-.PHONY: attack crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
+.PHONY: attack schemathesis crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +55,20 @@ crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
 
 chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); exit status 0 only if the books come out right
 	@$(BIN)/python -m tests.chaos
+
+.venv/schemathesis/installed: tests/attack/requirements.lock $(STAMP)
+	$(PYTHON) -m venv .venv/schemathesis
+	.venv/schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+schemathesis: .venv/schemathesis/installed ## a stranger's documents against what `make run` serves
+	@.venv/schemathesis/bin/python -c 'import json, sys; demo = json.load(open(sys.argv[1])); \
+		print("base-url", demo["graphql"]); print("token", demo["tokens"]["ADMINISTRATOR"])' $(HOME_OF_THE_RUN)/demo.json \
+		> .venv/schemathesis/run
+	@SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=tests/attack .venv/schemathesis/bin/schemathesis run schema.graphql \
+		--url "$$(sed -n 's/^base-url //p' .venv/schemathesis/run)" \
+		-H "Authorization: Bearer $$(sed -n 's/^token //p' .venv/schemathesis/run)" \
+		--max-examples 30 --checks nothing_unexpected --generation-deterministic
 
 attack: $(STAMP) ## attack a running instance in every known way; exit status 0 only if none succeeds
 	@$(BIN)/python -m tests.attack

@@ -225,7 +225,6 @@ async def try_later(claimed: Claimed, why: str) -> None:
     known = await Payment.exists(connection_id=connection.id, pse_reference__in=names, withdrawn_at=None)
     # A payment that was registered in the meantime has not revived what was just being applied.
     ended = schedules.NOTICE.ended(notice.tries) and not (known and isinstance(why, NotRegistered))
-    # Of a payment that is registered by now it is tried on, but a person must know: it may tell of money that left.
     async with transaction():
         await rows(
             "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
@@ -233,7 +232,7 @@ async def try_later(claimed: Claimed, why: str) -> None:
             "WHERE id = $1 AND applied_at IS NULL RETURNING id",
             notice.id,
             schedules.NOTICE.delay(notice.tries),
-            ended and not known,
+            ended,
             why[:500],
             json.dumps(names),
             notice.times_received,

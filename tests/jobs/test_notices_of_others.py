@@ -13,7 +13,7 @@ from tests.sandbox.lab import signature
 from tests.world import Lay
 
 
-async def test_a_person_is_called_and_it_is_tried_on(lay: Lay) -> None:
+async def test_a_person_is_called_at_the_end_of_the_schedule(lay: Lay) -> None:
     world = await lay(Lab())
     payment = await world.payment()
     told = {"reference": "by-hand", "id": "L9", "status": "done", "payment": payment.pse_reference}
@@ -21,8 +21,8 @@ async def test_a_person_is_called_and_it_is_tried_on(lay: Lay) -> None:
     request = WebhookRequest("POST", "/", "", {"x-lab-signature": signature(body)}, body)
     notice_id = await notices.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
     assert notice_id is not None
-    for _ in range(len(schedules.NOTICE.delays) + 2):
+    for _ in range(len(schedules.NOTICE.delays) + 1):
         await rows("UPDATE notices SET due_at = now() WHERE id = $1 RETURNING id", notice_id)
         await jobs.apply(notice_id, world.sender)
     assert await Finding.filter(kind="NOTICE_UNMATCHED").count() == 1
-    assert (await Notice.get(id=notice_id)).due_at is not None
+    assert (await Notice.get(id=notice_id)).due_at is None
