@@ -14,7 +14,7 @@ from uuid import UUID
 
 import polars as pl
 
-from domain import findings, ledger
+from domain import findings, ledger, orders
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -98,11 +98,12 @@ async def _locked(payment_id: UUID) -> Payment:
 async def _told(payment: Payment) -> dict[_Fact, int]:
     """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units."""
     lines = await rows(
-        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount FROM settlement_lines l "
-        "JOIN reports r ON r.id = l.report_id "
+        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount FROM settlement_lines l "  # noqa: S608
+        "JOIN reports r ON r.id = l.report_id JOIN payments p ON p.id = $4 "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND l.type = ANY($2) "
         "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND l.amount > 0 AND (l.payment_id = $4 "
-        "    OR (l.payment_id IS NULL AND (l.payment_reference = $5 OR l.payment_alias = $5))) ORDER BY l.id",
+        "    OR (l.payment_id IS NULL AND (l.payment_reference = $5 OR l.payment_alias = $5)) "
+        f"    OR ({orders.LINE_OF_ORDER})) ORDER BY l.id",
         payment.connection_id,
         list(TYPES),
         payment.currency,

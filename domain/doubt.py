@@ -202,6 +202,9 @@ async def _reported_since(refund: Refund) -> bool:
 
 
 async def _event(refund: Refund, kind: str, said: _Said, cause: Cause) -> None:
+    detail = {"pse_reference": said.pse_reference} if said.pse_reference else {}
+    if said.pse_reference is not None and said.pse_reference == refund.pse_refund_reference:
+        detail["named_by"] = "PSE"  # nothing corrects it later (domain/corrected)
     await append(
         {"id": refund.id, "merchant_id": refund.merchant_id},
         kind,
@@ -210,7 +213,7 @@ async def _event(refund: Refund, kind: str, said: _Said, cause: Cause) -> None:
         previous=refund.state,
         code=said.verdict,
         message=said.evidence,
-        detail={"pse_reference": said.pse_reference} if said.pse_reference else None,
+        detail=detail or None,
     )
 
 

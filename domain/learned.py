@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain import events, taken
+from domain import corrected, events, taken
 from domain.database import rows, transaction
 from domain.idempotency import Cause
 from domain.models import Payment
@@ -31,7 +31,7 @@ async def names(payment: Payment, told: Sequence[KnownRefund], cause: Cause) -> 
 
 
 async def own_name(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
-    """Give a refund that has left the PSE's name that stands beside ours in a report.
+    """Give a refund that has left the PSE's name that stands beside ours in a report, unless the PSE has named it.
 
     What was booked as taken under that name turns out to be the refund's. A name of another refund is left alone.
     """
@@ -40,7 +40,10 @@ async def own_name(refund_id: UUID, one: KnownRefund, cause: Cause) -> None:
         refund = await lock(refund_id)
         if name is None or await holder_of_name(refund.connection_id, name, but=refund_id) is not None:
             return
-        await _give(refund_id, one, cause)
+        if refund.pse_refund_reference is None:
+            await _give(refund_id, one, cause)
+        elif not await corrected.name(refund, name, cause):
+            return
         await taken.give_to(refund, name, cause)
 
 

@@ -135,7 +135,8 @@ def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
 def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The matched lines with `effect`, given what other valid reports have settled already.
 
-    `again`: the report has told the same before, so the line does nothing.
+    `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
+    has told the same before, so the line does nothing.
     """
     by_name = matched.with_columns(name=nameless.name_of_line()).join(
         _had_by(settled, "name", ["payment_id", "name"]), on=["payment_id", "name"], how="left", nulls_equal=True
@@ -149,9 +150,30 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     gone = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("payment_id", "name")
     made = joined.with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
     made = made.with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
+    made = made.join(_taken_of(settled), on=["payment_id", "name"], how="left").sort("line").with_columns(_came_of())
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
-    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "name", *dropped)
+    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "_taken", "name", *dropped)
+
+
+def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
+    """How much other reports say was taken, per name."""
+    taken = settled.drop_nulls(["payment_id", "name"]).filter(pl.col("effect") == Effect.TAKEN.value)
+    return taken.group_by("payment_id", "name").agg(pl.col("amount").first().alias("_taken"))
+
+
+def _came_of() -> pl.Expr:
+    effect = pl.col("effect")
+    here = pl.col("amount").filter(effect == Effect.TAKEN.value).first().over("payment_id", "name")
+    return (
+        pl.when(pl.col("by_amount"))
+        .then(None)
+        .when(effect == Effect.RETURN.value)
+        .then(pl.col("refund_amount"))
+        .when(effect == Effect.TAKEN_BACK.value)
+        .then(pl.coalesce("_taken", here))
+        .alias("came_of")
+    )
 
 
 def _had_by(settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:

@@ -30,12 +30,16 @@ def of_status(connection: Connection, run: ReconciliationRun, line: Line) -> Fou
 
 
 def of_amounts(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
-    """Refunds that the report has with another amount, and payments of which reports tell another sum of captures."""
+    """Refunds that the report has with another amount, payments of which reports tell another sum of captures, and
+    what came back with another amount than had left.
+    """
     refunds = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") != pl.col("refund_amount")))
     payments = lines.filter(pl.col("capture_told") != pl.col("payment_captured")).unique("payment_id", keep="first")
+    back = lines.filter(~pl.col("again") & (pl.col("amount") != pl.col("came_of")))
     return [
         *(_amount(connection, run, line, "payment") for line in payments.sort("line").iter_rows(named=True)),
         *(_amount(connection, run, line, "refund") for line in refunds.iter_rows(named=True)),
+        *(_came_back(connection, run, line) for line in back.iter_rows(named=True)),
     ]
 
 
@@ -54,6 +58,26 @@ def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: st
         explanation=f"The report says {said} for {noun} {name}, our books say {ours}.",
         detail={"report": told, "ledger": known},
     )
+
+
+def _came_back(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
+    said, ours = (Money(amount, line["currency"]) for amount in (line["amount"], line["came_of"]))
+    what = f"refund {line['refund_reference']}" if line["refund_id"] else f"{_name(line)}, which was no refund of ours,"
+    return _found(
+        FindingKind.AMOUNT_MISMATCH,
+        connection,
+        run,
+        line,
+        fingerprint=_of_return(line),
+        amount=abs(line["amount"] - line["came_of"]),
+        explanation=f"The report says that {said} of {what} came back; our books had {ours} leave and come back.",
+        detail={"report": line["amount"], "ledger": line["came_of"]},
+    )
+
+
+def _of_return(line: Line) -> str:
+    of_payment = f"{line['payment_id']}/{_name(line)}"
+    return f"amount/back/{line['refund_id'] or of_payment}"
 
 
 def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
@@ -103,8 +127,10 @@ def agreed(lines: pl.DataFrame) -> Sequence[str]:
     back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
     clear = {_of_unclear({**line, "unclear": one}) for line in back.iter_rows(named=True) for one in _UNCLEAR}
     still = {_of_unclear(line) for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)}
+    whole_back = lines.filter(~pl.col("again") & (pl.col("amount") == pl.col("came_of")))
+    returns = (_of_return(line) for line in whole_back.iter_rows(named=True))
     amounts = (f"amount/{one}" for one in (*whole, *settled["refund_id"]))
-    return [*amounts, *sorted(clear - still)]
+    return [*amounts, *returns, *sorted(clear - still)]
 
 
 _UNCLEAR: Final = {"SEVERAL": "several refunds can be it", "NOTHING": "nothing is known that had left"}

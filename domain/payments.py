@@ -142,6 +142,8 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference, withdrawn_at=None)
     tax = new.tax or Tax(0)
     refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
+    if new.order_reference is not None:
+        await told_before.repeat_order(connection.id, new.order_reference)
     known = await query.select_for_update(no_key=True).get()
     same = (known.captured, known.currency, known.method) == (
         new.amount.minor_units,
@@ -166,6 +168,8 @@ async def _complete(connection: Connection, new: NewPayment, secret: bytes, dige
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
     if tax.amount:
         await declared.give_shares(known, refunds, tax.amount, cause)
+    if new.order_reference not in (None, known.order_reference):
+        await told_before.take_in_order(await Payment.get(id=known.id), cause)
     return known.id
 
 

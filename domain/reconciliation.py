@@ -248,7 +248,12 @@ async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
         payment = await Payment.get(id=payment_id)
         await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
     ours = (pl.col("state") == "SUCCEEDED") & (pl.col("refund_state") == "SUCCEEDED") & ~pl.col("refund_by_bank")
-    unnamed = pl.col("pse_refund_reference").is_not_null() & pl.col("refund_pse_reference").is_null()
+    # Beside our reference: what people called it may be mistyped.
+    other = pl.col("refund_pse_reference").is_null() | (
+        (pl.col("refund_pse_reference") != pl.col("pse_refund_reference"))
+        & (pl.col("refund_reference") == pl.col("reference"))
+    )
+    unnamed = pl.col("pse_refund_reference").is_not_null() & other
     for row in refund_lines.filter(ours & unnamed & ~pl.col("by_amount")).iter_rows(named=True):
         await learned.own_name(UUID(row["refund_id"]), _known(row), cause)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain import bell, contradictions, due, escalations, events, schedules, taken
+from domain import bell, contradictions, corrected, due, escalations, events, schedules, taken
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.idempotency import Cause
@@ -116,7 +116,7 @@ def _clean(text: str) -> str:
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
-    before = refund.state
+    before, name = refund.state, refund.pse_refund_reference
     outcome = await _weighed(refund, await _named(refund, outcome), source)
     if isinstance(outcome, Unsent) and source.asked_at is not None:
         await rows(
@@ -124,10 +124,11 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
             refund.id,
             source.asked_at,
         )
+    await _correct_name(refund, outcome, source, cause)
     recorded = await _take_in(refund, outcome, source, cause)
     reference = getattr(outcome, "pse_refund_reference", None)
     given = False
-    if reference is not None and reference != refund.pse_refund_reference:
+    if reference is not None and reference != name:
         given = await taken.give_to(refund, reference, cause)
     left = before in AT_THE_PSE and recorded.state in (State.SUCCEEDED, State.RETURNED)
     # A report gives its own line; what a person paid from the bank is no line's.
@@ -145,6 +146,19 @@ async def holder_of_name(connection_id: UUID, pse_refund_reference: str, *, but:
         but,
     )
     return found[0]["reference"] if found else None
+
+
+async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> None:
+    """What is told under another name than the refund's was found by our reference: only so may it correct people.
+
+    A report's lines do it themselves (learned.own_name), and a listing is compared by what it had before.
+    """
+    told = outcome.pse_refund_reference if isinstance(outcome, Succeeded | Returned) else None
+    if told is None or told == refund.pse_refund_reference or source.door in (Door.REPORT, Door.PERSON):
+        return
+    if source.door is Door.LOOK_UP and (await _capability(refund)).look_up is not LookUp.BY_REFERENCE:
+        return
+    await corrected.name(refund, told, cause)
 
 
 async def _named(refund: Refund, outcome: Outcome) -> Outcome:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
-from domain import findings, ledger
+from domain import findings, ledger, orders
 from domain.database import rows, transaction
 from domain.findings import FindingKind, Found
 from domain.idempotency import Cause
@@ -106,7 +106,7 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
     read before that of its leaving.
     """
     found = await rows(
-        "SELECT business_date FROM reports WHERE connection_id = $1 AND superseded_at IS NULL "
+        "SELECT business_date FROM reports WHERE connection_id = $1 AND superseded_at IS NULL "  # noqa: S608
         "  AND repeat_since IS NOT NULL "
         # A payment that was registered while its report was stored saw no lines, and marked nothing.
         "UNION SELECT r.business_date FROM reports r JOIN settlement_lines l ON l.report_id = r.id "
@@ -114,6 +114,11 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
         "  AND p.pse_reference = coalesce(l.payment_reference, l.payment_alias) AND p.withdrawn_at IS NULL "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.created_at > now() - interval '1 day' "
         "  AND l.payment_id IS NULL AND l.voided_at IS NULL "
+        "UNION SELECT r.business_date FROM reports r JOIN settlement_lines l ON l.report_id = r.id "
+        "JOIN payments p ON p.merchant_id = r.merchant_id AND p.connection_id = r.connection_id "
+        "  AND p.currency = l.currency "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.created_at > now() - interval '1 day' "
+        f"  AND {orders.LINE_OF_ORDER} "
         "UNION SELECT r.business_date FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "JOIN payments p ON p.id = l.payment_id JOIN refunds f ON f.payment_id = l.payment_id "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND ("

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import chargebacks, taken
+from domain import chargebacks, orders, taken
 from domain.database import rows
 from domain.findings import FindingKind
 from domain.idempotency import Cause
@@ -20,10 +20,23 @@ from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
 
 async def take_in(payment: Payment, cause: Cause) -> None:
     """Book what was told of a payment that is new. Inside the transaction that registers it."""
+    await orders.one_at_a_time(payment)
     lines = await _lines(payment)
-    if not lines:
-        return
-    await _repeat({line["report_id"] for line in lines})
+    if lines:
+        await _repeat({line["report_id"] for line in lines})
+        await _book(payment, lines, cause)
+
+
+async def take_in_order(payment: Payment, cause: Cause) -> None:
+    """Book what was told of the order that a known payment has now, as `take_in`.
+
+    What may be of a refund of ours is left to the night, which is repeated (`repeat_order`).
+    """
+    await orders.one_at_a_time(payment)
+    await _book(payment, [line for line in await _lines(payment) if not line["may_be_ours"]], cause)
+
+
+async def _book(payment: Payment, lines: Sequence[Mapping[str, Any]], cause: Cause) -> None:
     told = Cause(f"{taken.BY_REPORT}{payment.id}", cause.actor)  # a revised report may take it back
     refunds = [line for line in lines if line["type"] == "REFUND"]
     nameless = _unpaired([line for line in refunds if line["by_amount"]])
@@ -38,17 +51,37 @@ async def take_in(payment: Payment, cause: Cause) -> None:
 
 
 async def _lines(payment: Payment) -> Sequence[Mapping[str, Any]]:
-    # Two questions, so that each has its index.
+    # Three questions, so that each has its index.
     return await rows(
-        "SELECT l.* FROM ("
+        "SELECT l.*, EXISTS (SELECT 1 FROM refunds f WHERE f.payment_id = $4 AND (f.reference = l.reference "  # noqa: S608
+        "    OR f.pse_refund_reference = l.pse_refund_reference "
+        "    OR (f.amount = l.amount AND (l.by_amount OR f.pse_refund_reference IS NULL)))) "
+        "  AND l.type = 'REFUND' AS may_be_ours FROM ("
         "  SELECT * FROM settlement_lines WHERE payment_reference = $2 AND payment_id IS NULL AND voided_at IS NULL "
-        "  UNION SELECT * FROM settlement_lines WHERE payment_alias = $2 AND payment_id IS NULL AND voided_at IS NULL"
+        "  UNION SELECT * FROM settlement_lines WHERE payment_alias = $2 AND payment_id IS NULL AND voided_at IS NULL "
+        f"  UNION SELECT l.* FROM settlement_lines l JOIN payments p ON p.id = $4 WHERE {orders.LINE_OF_ORDER}"
         ") l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 AND r.superseded_at IS NULL "
         "  AND l.currency = $3 AND l.amount > 0 ORDER BY l.booked_at, l.id",
         payment.connection_id,
         payment.pse_reference,
         payment.currency,
+        payment.id,
     )
+
+
+async def repeat_order(connection_id: UUID, order: str) -> None:
+    """Have the dates run again that told of the order alone. Before the payment's lock: a night takes both in this way.
+
+    Inside the caller's transaction.
+    """
+    found = await rows(
+        "SELECT DISTINCT r.id FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 "
+        "  AND r.superseded_at IS NULL AND l.order_reference = $2 AND l.payment_id IS NULL AND l.voided_at IS NULL "
+        "  AND l.payment_reference IS NULL AND l.payment_alias IS NULL",
+        connection_id,
+        order,
+    )
+    await _repeat({row["id"] for row in found})
 
 
 async def _repeat(reports: set[UUID]) -> None:

@@ -92,6 +92,7 @@ PARTIAL = {
     "settlement_lines_returned": "RETURNED",
     "settlement_lines_settle_once": "voided_at IS NULL",
     "settlement_lines_unknown_alias": "payment_id IS NULL",
+    "settlement_lines_unknown_order": "payment_reference IS NULL",
     "settlement_lines_unknown_payment": "payment_id IS NULL",
 }
 APPEND_ONLY = {
