@@ -9,7 +9,7 @@ from domain.idempotency import Cause
 from domain.models import Payment
 from domain.moves import lock
 from domain.pse.vocabulary import KnownRefund, Succeeded
-from domain.record import holder_of_name
+from domain.pse_names import holder_of_name
 
 
 async def names(payment: Payment, told: Sequence[KnownRefund], cause: Cause) -> list[KnownRefund]:

@@ -18,7 +18,8 @@ from domain.models import Merchant, Refund, Settlement
 from domain.moves import News, lock, move
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import Destination, Succeeded
-from domain.record import Door, Source, holder_of_name, record_locked
+from domain.pse_names import holder_of_name
+from domain.record import Door, Source, record_locked
 from domain.refunds import find, was_sent
 
 FILE_BYTES_MAX: Final = 512 * 1024

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain import bell, contradictions, corrected, due, escalations, events, schedules, taken
+from domain import bell, contradictions, corrected, due, escalations, events, pse_names, schedules, taken
 from domain.crash import crash_here
 from domain.database import rows, transaction
 from domain.idempotency import Cause
@@ -117,7 +117,7 @@ def _clean(text: str) -> str:
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
     before, name = refund.state, refund.pse_refund_reference
-    outcome = await _weighed(refund, await _named(refund, outcome), source)
+    outcome = await _weighed(refund, await pse_names.unless_anothers(refund, outcome), source)
     if isinstance(outcome, Unsent) and source.asked_at is not None:
         await rows(
             "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1 RETURNING id",
@@ -137,17 +137,6 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
     return recorded
 
 
-async def holder_of_name(connection_id: UUID, pse_refund_reference: str, *, but: UUID) -> str | None:
-    """Our reference of the refund that has this name of the PSE already, if it is another one than `but`."""
-    found = await rows(
-        "SELECT reference FROM refunds WHERE connection_id = $1 AND pse_refund_reference = $2 AND id <> $3",
-        connection_id,
-        pse_refund_reference,
-        but,
-    )
-    return found[0]["reference"] if found else None
-
-
 async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> None:
     """What is told under another name than the refund's was found by our reference: only so may it correct people.
 
@@ -159,18 +148,6 @@ async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause:
     if source.door is Door.LOOK_UP and (await _capability(refund)).look_up is not LookUp.BY_REFERENCE:
         return
     await corrected.name(refund, told, cause)
-
-
-async def _named(refund: Refund, outcome: Outcome) -> Outcome:
-    """The outcome, unless it comes under a name that another refund of ours has: whose it is, a person must say."""
-    name = getattr(outcome, "pse_refund_reference", None)
-    if name is None or name == refund.pse_refund_reference:
-        return outcome
-    holder = await holder_of_name(refund.connection_id, name, but=refund.id)
-    if holder is None:
-        return outcome
-    said = f"The PSE calls it {name}, which is the name of our refund {holder} already."
-    return InDoubt("NAME_OF_ANOTHER", said[:500], needs_person=True)
 
 
 async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:

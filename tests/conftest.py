@@ -19,6 +19,7 @@ import structlog
 from redis.asyncio import Redis
 
 from domain import bell, database
+from domain.pse import registry
 from jobs.children import Child
 from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 from tests import databases
@@ -105,6 +106,15 @@ def servers_of_the_run() -> Servers:
 @pytest.fixture(scope="session")
 def servers() -> Servers:
     return servers_of_the_run()
+
+
+@pytest.fixture(autouse=True)
+def connectors_of_the_product() -> Iterator[None]:
+    """What a test adds to the registry is gone after it: others read the registry whole."""
+    before = dict(registry._CONNECTORS)
+    yield
+    registry._CONNECTORS.clear()
+    registry._CONNECTORS.update(before)
 
 
 @dataclass(frozen=True, slots=True)
