@@ -113,7 +113,7 @@ async def test_finished_refunds_cost_the_sweep_a_few_pages_and_a_step_no_scan(
             assert pages <= _BUFFERS_MAX
         assert await sweep.sweep() == DUE + 1
         before = await _scans(root)
-        await an_answer(due[0], Succeeded("D1"))
+        await an_answer(due[0], Succeeded("a name of its own"))
         assert (await Refund.get(id=due[0].id)).state == "SUCCEEDED"
         await a_refund(shop, payment, 100)
         assert await _scans(root) == before

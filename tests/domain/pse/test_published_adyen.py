@@ -22,6 +22,7 @@ from domain.pse.vocabulary import (
     Accepted,
     Announced,
     BadSignature,
+    ChargedBack,
     Credentials,
     Declined,
     InDoubt,
@@ -212,12 +213,18 @@ MEANT = {
 }
 
 
+CHARGEBACKS = ("CHARGEBACK", "CHARGEBACK_REVERSED", "SECOND_CHARGEBACK")
+
+
 def test_the_published_examples_of_every_event_are_read() -> None:
     for name, example in _load("webhook-examples.json").items():
         (told,) = ADYEN.read_webhook(WebhookRequest("POST", "/", "", {}, json.dumps(example).encode()))
         if name in MEANT:
             assert isinstance(told, Notice), name
             assert isinstance(told.outcome, MEANT[name])
+            assert (told.payment_reference, told.amount) == ("9913140798220028", Money(1_000, "EUR"))
+        elif name.split("-")[1] in CHARGEBACKS:
+            assert isinstance(told, ChargedBack), name
             assert (told.payment_reference, told.amount) == ("9913140798220028", Money(1_000, "EUR"))
         else:
             assert isinstance(told, NotUnderstood), name
