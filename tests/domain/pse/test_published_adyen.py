@@ -223,7 +223,7 @@ def test_the_published_examples_of_every_event_are_read() -> None:
             assert isinstance(told, Notice), name
             assert isinstance(told.outcome, MEANT[name])
             assert (told.payment_reference, told.amount) == ("9913140798220028", Money(1_000, "EUR"))
-        elif name.split("-")[1] in CHARGEBACKS:
+        elif name.split("-")[1] in CHARGEBACKS and "originalReference" in json.dumps(example):
             assert isinstance(told, ChargedBack), name
             assert (told.payment_reference, told.amount) == ("9913140798220028", Money(1_000, "EUR"))
         else:
