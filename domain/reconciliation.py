@@ -24,6 +24,7 @@ from domain import (
     settlements,
     taken,
     told_before,
+    unreturned,
 )
 from domain.connections import zone_of
 from domain.crash import crash_here
@@ -135,6 +136,7 @@ async def _reconcile(
         return await _reconcile(connection, run, file, lines, proof)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
+    await unreturned.agree(connection, file.name, cause)
     await night_findings.flag(connection, run, effects)
     return _manifest_of(file, effects, proof)
 
