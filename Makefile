@@ -28,7 +28,7 @@ demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything ca
 	@$(BIN)/estorno up --demo --once
 
 test: check ## every check and every test
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 check: $(STAMP) ## format, lint, types, import rules, schema drift
 	$(BIN)/ruff format --check --quiet .

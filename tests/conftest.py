@@ -35,6 +35,8 @@ structlog.configure(
     processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
 )
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
+# What takes longest and mostly waits begins first, so that no worker is left alone with it at the end.
+_LONGEST = ("crash", "chaos", "test_simulation.py", "test_up.py", "test_crashes.py", "attack", "planted")
 _VALKEY_DATABASES = 16
 
 
@@ -64,6 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(_ADDRESSES, None)
 
     config.add_cleanup(end)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; the others stay in their order."""
+    places = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: min((places[part] for part in item.path.parts if part in places), default=len(places)))
 
 
 def start_servers(home: Path) -> list[Child]:

@@ -8,7 +8,7 @@ from tests.simulation.run import simulate
 from tests.simulation.stage import a_stage
 
 _SEED = 20_260_301
-_EXAMPLES = 150
+_EXAMPLES = 60
 _OFTEN = {
     (State.REQUESTED, State.SUBMITTED),
     (State.REQUESTED, State.CANCELED),

@@ -213,7 +213,7 @@ DOCUMENTS = [
     _posted("refreshes of one refund", 150, _refreshes, "200 The operation has 1"),
     Attack("the largest amounts", 2, _largest, "200 data$"),
     Attack("refunds of one payment at once", 200, _storm, r"\d+ of 200 came first", worth=1000),
-    Attack("clients that leave", 20, _leaves, "left", worth=200),
+    Attack("clients that leave", 20, _leaves, "left", worth=1000),
 ]
 VALUES = [
     _posted("values in a filter", 60_000, _filtered, "200 INVALID_INPUT"),

@@ -72,6 +72,8 @@ async def _foreign_host(target: Target, size: int) -> Answer:
 
 
 def _socket(target: Target, path: str = "/graphql", **more: Any) -> Any:
+    # Nobody here reads what streams say, so a server's goodbye is not read either: it is not waited for.
+    more.setdefault("close_timeout", 0.2)
     address = f"ws://127.0.0.1:{target.port}{path}"
     return connect(address, subprotocols=[_PROTOCOL], max_size=None, open_timeout=60, **more)
 

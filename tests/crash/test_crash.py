@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def test_killed_at_every_point_nothing_is_lost_or_paid_twice(home: Path) -> None:
-    seed = int(os.environ.get("SEED") or random.randrange(2**32))
+    seed = int(os.environ.get("SEED") or 20_260_101)
     print(f"SEED={seed}")
     home.mkdir(mode=0o711)
     kills = plan(random.Random(seed), rounds=1, at_random=2)

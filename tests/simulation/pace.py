@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import asyncpg
 
+_DONE_FOR_THE_DEAD: Final = ("ROLLBACK", "SELECT pg_advisory_unlock(")
+
 
 class Killed(BaseException):
     """The process is gone: SIGKILL at a statement. Nobody may catch it and go on."""
@@ -22,6 +24,7 @@ class Pace:
         self._pause_after = pause_after
         self._statements = 0
         self._dead = False
+        self.backend: int | None = None  # the process id of the database's, that does its statements
         self.still = asyncio.Event()
         self.may_go = asyncio.Event()
         self.may_go.set()
@@ -37,8 +40,8 @@ class Pace:
         self.may_go.set()
 
     def before(self, statement: str) -> None:
-        # The database itself rolls back for a process that is gone; nothing else is done in its name.
-        if self._dead and not statement.startswith("ROLLBACK"):
+        # The database itself rolls back and unlocks for a process that is gone; nothing else is done in its name.
+        if self._dead and not statement.startswith(_DONE_FOR_THE_DEAD):
             raise Killed
 
     async def after(self, statement: str) -> None:
@@ -67,24 +70,25 @@ class PacedConnection(asyncpg.Connection):  # type: ignore[misc]
         return ""  # nothing here leaves state in a session, and half the round trips are saved
 
     async def execute(self, query: str, *args: Any, **more: Any) -> Any:
-        return await _paced(query, super().execute(query, *args, **more))
+        return await _paced(self, query, super().execute(query, *args, **more))
 
     async def fetch(self, query: str, *args: Any, **more: Any) -> Any:
-        return await _paced(query, super().fetch(query, *args, **more))
+        return await _paced(self, query, super().fetch(query, *args, **more))
 
     async def fetchrow(self, query: str, *args: Any, **more: Any) -> Any:
-        return await _paced(query, super().fetchrow(query, *args, **more))
+        return await _paced(self, query, super().fetchrow(query, *args, **more))
 
     async def copy_records_to_table(self, table_name: str, **more: Any) -> Any:
-        return await _paced(f"COPY {table_name}", super().copy_records_to_table(table_name, **more))
+        return await _paced(self, f"COPY {table_name}", super().copy_records_to_table(table_name, **more))
 
 
-async def _paced(query: str, running: Any) -> Any:
+async def _paced(connection: asyncpg.Connection, query: str, running: Any) -> Any:
     process = pace.get()
     if process is None:
         return await running
     try:
         process.before(query)
+        process.backend = connection.get_server_pid()
     except Killed:
         running.close()
         raise

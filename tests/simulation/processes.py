@@ -111,7 +111,7 @@ class Processes:
         """False: it waits for a lock that another process holds."""
         async with asyncio.timeout(_STUCK_SECONDS):
             while not process.pace.still.is_set():
-                if await self._stage.locks_waited_for():
+                if await self._stage.waits_for_a_lock(process.pace.backend):
                     return False
                 await asyncio.sleep(_LOOK_SECONDS)
         return True

@@ -16,8 +16,9 @@ from domain.pse import registry
 from jobs.servers import APPLICATION, OWNER
 from tests.conftest import Servers
 from tests.factories import Shop, a_shop
-from tests.simulation import bell
+from tests.simulation import bell, chance
 from tests.simulation.bell import SimulatedBell
+from tests.simulation.chance import Chance
 from tests.simulation.clock import SEARCH_PATH, START, Clock, install
 from tests.simulation.pace import PacedConnection
 from tests.simulation.wire import KINDS
@@ -31,11 +32,12 @@ _POOL_MAX: Final = 40
 class Stage:
     """The run's own; each example plays on it after `clear`."""
 
-    def __init__(self, runner: asyncio.Runner, hand: asyncpg.Connection, bell: SimulatedBell) -> None:
+    def __init__(self, runner: asyncio.Runner, hand: asyncpg.Connection, bell: SimulatedBell, chance: Chance) -> None:
         self.hand = hand  # the superuser's connection: the simulation's, never the product's
         self.bell = bell
         self.clock = Clock(hand)
         self.shops: list[Shop] = []
+        self._chance = chance
         self._runner = runner
         self._cleared = 0
 
@@ -51,12 +53,13 @@ class Stage:
         else:
             await self.hand.execute("; ".join(f"DELETE FROM {table}" for table in _EMPTIED))  # noqa: S608 - our tables
         self.bell.rung.clear()
+        self._chance.again()
         await self.clock.set(START)
 
-    async def locks_waited_for(self) -> bool:
-        """Whether some process waits for another's lock."""
-        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return await self.hand.fetchval(waits) is not None
+    async def waits_for_a_lock(self, backend: int | None) -> bool:
+        """Whether that backend of the database waits for a lock that another holds."""
+        waits = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'"
+        return backend is not None and await self.hand.fetchval(waits, backend) is not None
 
 
 @contextmanager
@@ -68,9 +71,10 @@ def a_stage(servers: Servers) -> Iterator[Stage]:
         runner.run(_create(servers, name))
         try:
             hand = runner.run(_open(servers, name))
-            stage = Stage(runner, hand, hung)
-            stage.shops = runner.run(_shops())
-            yield stage
+            with chance.ours() as drawn:
+                stage = Stage(runner, hand, hung, drawn)
+                stage.shops = runner.run(_shops())
+                yield stage
         finally:
             runner.run(_close(servers, name))
 
