@@ -42,21 +42,21 @@ fix: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff format --quiet .
 
 simulate: $(STAMP) ## play simulated lives of refunds for MINUTES, or one SEED again; exit status 0 only if all held
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
+	@$(BIN)/python -m tests.trials.simulation $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 planted: $(STAMP) ## plant every bug and count the steps to its finding
-	@$(BIN)/python -m tests.simulation --planted
+	@$(BIN)/python -m tests.trials.simulation --planted
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.trials.bench
 
 crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
-	@$(BIN)/python -m tests.crash
+	@$(BIN)/python -m tests.trials.crash
 
 chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); exit status 0 only if the books come out right
-	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.trials.chaos
 
-.venv/schemathesis/installed: tests/attack/requirements.lock $(STAMP)
+.venv/schemathesis/installed: tests/trials/attack/requirements.lock $(STAMP)
 	$(PYTHON) -m venv .venv/schemathesis
 	.venv/schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
@@ -65,13 +65,13 @@ schemathesis: .venv/schemathesis/installed ## a stranger's documents against wha
 	@.venv/schemathesis/bin/python -c 'import json, sys; demo = json.load(open(sys.argv[1])); \
 		print("base-url", demo["graphql"]); print("token", demo["tokens"]["ADMINISTRATOR"])' $(HOME_OF_THE_RUN)/demo.json \
 		> .venv/schemathesis/run
-	@SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=tests/attack .venv/schemathesis/bin/schemathesis run schema.graphql \
+	@SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=tests/trials/attack .venv/schemathesis/bin/schemathesis run schema.graphql \
 		--url "$$(sed -n 's/^base-url //p' .venv/schemathesis/run)" \
 		-H "Authorization: Bearer $$(sed -n 's/^token //p' .venv/schemathesis/run)" \
 		--max-examples 30 --checks nothing_unexpected --generation-deterministic
 
 attack: $(STAMP) ## attack a running instance in every known way; exit status 0 only if none succeeds
-	@$(BIN)/python -m tests.attack
+	@$(BIN)/python -m tests.trials.attack
 
 sweep: $(STAMP) ## what the sweep costs beside a million finished refunds
 	FINISHED_REFUNDS=1000000 $(BIN)/python -m pytest -q tests/jobs/test_sweep.py

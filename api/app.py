@@ -8,21 +8,23 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from api import health, pages, webhooks
-from api.access import authenticate
-from api.bounds import WAITING_MAX, Bounds
-from api.context import Context
+from api import health
+from api.customer import pages
 from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
+from api.graphql.access import authenticate
+from api.graphql.context import Context
+from api.graphql.schema import make
+from api.graphql.transport.bounds import WAITING_MAX, Bounds
+from api.graphql.transport.endpoint import GraphQLView
+from api.graphql.transport.follow import Waker
+from api.graphql.transport.turns import Turns
 from api.http import middleware
-from api.schema import make
-from api.subscriptions import Waker
-from api.turns import Turns
-from api.view import GraphQLView
-from domain import bell
-from domain.access import Principal
-from domain.database import Patience, close_pool, open_pool
-from domain.log import configure
-from domain.settings import Settings
+from api.webhooks import endpoint
+from domain.access.tokens import Principal
+from domain.platform import bell
+from domain.platform.database import Patience, close_pool, open_pool
+from domain.platform.log import configure
+from domain.platform.settings import Settings
 
 GRAPHQL_PATH = "/graphql"
 
@@ -60,7 +62,7 @@ def create(settings: Settings) -> Starlette:
         routes=[
             Route(GRAPHQL_PATH, view),
             WebSocketRoute(GRAPHQL_PATH, view),
-            *(Route(path, webhooks.receive, methods=["POST"]) for path in webhooks.PATHS),
+            *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
             Route(pages.PATH, pages.show, methods=["GET"]),
             Route(pages.PATH, pages.receive, methods=["POST"]),
             Route("/healthz", health.alive),

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
 from api.places import EVERYBODY, Held, Places
 from api.rates import Rates
-from domain.settings import Settings
+from domain.platform.settings import Settings
 
 RATE_LIMITED: Final = "RATE_LIMITED"
 BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from domain.database import rows, unavailable
+from domain.platform.database import rows, unavailable
 
 _SECONDS_MAX: Final = 2.0
 

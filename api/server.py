@@ -18,10 +18,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from api.app import GRAPHQL_PATH, create
+from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
 from api.http import RETRY_AFTER, UNAVAILABLE
-from api.sockets import MESSAGE_BYTES_MAX
-from domain.log import configure
-from domain.settings import Settings
+from domain.platform.log import configure
+from domain.platform.settings import Settings
 
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8_000  # one of them, with its name; the address of the request too

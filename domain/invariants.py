@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from domain.database import rows
+from domain.platform.database import rows
 
 _SHOWN_MAX: Final = 20
 

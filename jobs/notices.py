@@ -4,22 +4,23 @@ from uuid import UUID
 
 import structlog
 
-from domain import bell, notices, refunds
-from domain.calls import About
-from domain.crash import crash_here
-from domain.idempotency import Cause
+from domain.cause import Cause
+from domain.connections.calls import About
 from domain.models import Payment
-from domain.notices import Claimed
+from domain.notices import inbox
+from domain.notices.inbox import Claimed
+from domain.platform import bell
+from domain.platform.crash import crash_here
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Announced, BadAnswer, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
-from jobs.http import Sender
+from jobs.wire.sender import Sender
 
 _log = structlog.get_logger()
 
 
 async def apply(notice_id: UUID, sender: Sender) -> None:
     """Apply one stored webhook, once; what cannot be applied yet is tried later."""
-    claimed = await notices.take(notice_id)
+    claimed = await inbox.take(notice_id)
     if claimed is None:
         return
     crash_here("notice.taken")
@@ -27,15 +28,15 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
         waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
     except Exception as error:
         # It would raise for ever, and nobody would be called: the schedule of what cannot be applied has an end.
-        await notices.try_later(claimed, f"Applying it raised {type(error).__name__}.")
+        await inbox.try_later(claimed, f"Applying it raised {type(error).__name__}.")
         raise
     if waiting:
-        await notices.try_later(claimed, waiting[0])
+        await inbox.try_later(claimed, waiting[0])
         crash_here("notice.waits")
         return
     crash_here("notice.applied")
     strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]
-    await notices.done(claimed, "; ".join(strange) or f"{len(claimed.told)} told")
+    await inbox.done(claimed, "; ".join(strange) or f"{len(claimed.told)} told")
     crash_here("notice.done")
     _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
 
@@ -45,24 +46,24 @@ async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None
     if isinstance(told, NotUnderstood):
         return None
     if isinstance(told, Announced):
-        await notices.announce(claimed.connection, told)
+        await inbox.announce(claimed.connection, told)
         return None
     if isinstance(told, ChargedBack):
-        return await notices.charge_back(claimed, told)
-    refund = await notices.match(claimed.connection, told)
+        return await inbox.charge_back(claimed, told)
+    refund = await inbox.match(claimed.connection, told)
     if refund is not None:
-        await notices.apply_to(refund, told, claimed.notice)
-        await bell.ring(refunds.JOB, refund.id)
+        await inbox.apply_to(refund, told, claimed.notice)
+        await bell.ring(bell.REFUND, refund.id)
         return None
-    payment = await notices.payment_of(claimed.connection, told)
+    payment = await inbox.payment_of(claimed.connection, told)
     if payment is None:
-        return notices.NotRegistered(f"Payment {told.payment_reference} is not registered.")
+        return inbox.NotRegistered(f"Payment {told.payment_reference} is not registered.")
     return await _ask_about_payment(claimed, payment, sender)
 
 
 async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender) -> str | None:
     """A refund that is not ours is believed only when the PSE lists it under the payment."""
-    connection, cause = claimed.connection, Cause(claimed.notice.request_id, notices.ACTOR)
+    connection, cause = claimed.connection, Cause(claimed.notice.request_id, inbox.ACTOR)
     wire = connector(connection.pse)
     request = wire.look_up_payment(connection.base_url, payment.pse_reference)
     if request is None:
@@ -77,6 +78,6 @@ async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender)
         return str(error)
     if listed is None:
         return f"The PSE does not know payment {payment.pse_reference}."
-    if not await notices.take_in_all(payment, listed.refunds, cause):
+    if not await inbox.take_in_all(payment, listed.refunds, cause):
         return "A refund of the payment is in doubt; what became of it is asked first."
     return None

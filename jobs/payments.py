@@ -3,18 +3,19 @@
 from datetime import date
 from uuid import UUID
 
-from domain import payments, reconciliation
-from domain.calls import About
+from domain.connections.calls import About
 from domain.models import Connection
+from domain.payments import register
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Period
-from jobs.http import Sender
-from jobs.listings import drive
+from domain.reconciliation import reconcile
+from jobs.wire.drive import drive
+from jobs.wire.sender import Sender
 
 
 async def import_date(connection: Connection, business_date: date, request_id: str, sender: Sender) -> list[UUID]:
     """Register the payments captured on a business date that are not known yet; the ids of the new ones."""
-    period = await reconciliation.period_of(connection, business_date)
+    period = await reconcile.period_of(connection, business_date)
     return await import_period(connection, period, request_id, sender)
 
 
@@ -22,4 +23,4 @@ async def import_period(connection: Connection, period: Period, request_id: str,
     """As `import_date`, for any period. Raises ListingFailed, BadAnswer."""
     about = About(connection.merchant_id, connection.id, request_id, "LISTING")
     listed = await drive(connector(connection.pse).payments(period), connection, about, sender)
-    return await payments.register_listed(connection, list(listed), request_id)
+    return await register.register_listed(connection, list(listed), request_id)

@@ -10,18 +10,20 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from domain import bell, nights, reconciliation, taken
-from domain.calls import About
-from domain.crash import crash_here
-from domain.database import rows, unavailable
+from domain.connections.calls import About
 from domain.models import Connection, Merchant, ReconciliationRun
-from domain.nights import Failed
+from domain.payments import external
+from domain.platform import bell
+from domain.platform.crash import crash_here
+from domain.platform.database import rows, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import BadAnswer
+from domain.reconciliation import nights, reconcile
+from domain.reconciliation.nights import Failed
 from jobs import payments
-from jobs.http import Sender
-from jobs.listings import ListingFailed, drive, fetch
+from jobs.wire.drive import ListingFailed, drive, fetch
+from jobs.wire.sender import Sender
 
 _AT_ONCE_MAX: Final = 14  # dates of a connection, in one round
 _SEEN_AFTER_DAYS: Final = 2
@@ -36,17 +38,17 @@ async def run(
     `handed_in`: the report as a person downloaded it, where the PSE publishes no way to fetch it.
     """
     connection = await Connection.get(id=connection_id)
-    started = await reconciliation.begin(connection, business_date)
+    started = await reconcile.begin(connection, business_date)
     crash_here("reconcile.begun")
     try:
         await _night(connection, started, sender, handed_in)
     except (ListingFailed, BadAnswer) as error:
-        await reconciliation.fail(started, str(error))
+        await reconcile.fail(started, str(error))
     except Exception as error:
         if unavailable(error):
             raise  # nothing can be written down; the run is due again when its lease is over
         _log.exception("reconciliation.failed", connection=connection.name, date=str(business_date))
-        await reconciliation.fail(started, nights.unexpected(error))
+        await reconcile.fail(started, nights.unexpected(error))
     finished = await ReconciliationRun.get(id=started.id)
     _log.info("reconciliation.run", connection=connection.name, date=str(business_date), state=finished.state)
     return finished
@@ -57,7 +59,7 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
     await payments.import_date(connection, run.business_date, request_id, sender)
     crash_here("reconcile.imported")
     fetched_at = datetime.now(UTC)
-    period = await reconciliation.period_of(connection, run.business_date, run)
+    period = await reconcile.period_of(connection, run.business_date, run)
     about = About(connection.merchant_id, connection.id, request_id, "REPORT")
     failed: list[Failed] = []
     with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
@@ -69,7 +71,7 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
             files = [one for one in fetched if isinstance(one, ReportFile)]
             failed = [one for one in fetched if isinstance(one, Failed)]
         crash_here("reconcile.fetched")
-        await reconciliation.reconcile(connection, run, files, fetched_at, failed)
+        await reconcile.reconcile(connection, run, files, fetched_at, failed)
         crash_here("reconcile.completed")
 
 
@@ -101,9 +103,9 @@ async def ring_the_night(now: datetime) -> int:
         await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
         due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
         if connector(connection.pse).report_lag_days is not None:  # what a person hands in is not fetched again
-            due |= await taken.told_of_ours(connection.id)
+            due |= await external.told_of_ours(connection.id)
         for day in sorted(due):
-            await bell.ring(reconciliation.JOB, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
+            await bell.ring(bell.RECONCILE, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(due)
     return rung
 

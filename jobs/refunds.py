@@ -7,19 +7,21 @@ from uuid import UUID
 
 import structlog
 
-from domain import attempts, bell, destinations, due, refunds
-from domain.attempts import Ask, Send, Snapshot, Work
-from domain.calls import About
-from domain.crash import crash_here
-from domain.lifecycle import State
+from domain.connections.calls import About
 from domain.models import Connection, Refund
+from domain.models.refunds import State
+from domain.platform import bell
+from domain.platform.crash import crash_here
+from domain.platform.secrets import Unsealable
+from domain.platform.settings import Settings
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.record import Door, Recorded, Source, not_sent, record
-from domain.secrets import Unsealable
-from domain.settings import Settings
-from jobs.http import Sender
+from domain.refunds import next_step, schedule
+from domain.refunds.destination import destinations
+from domain.refunds.next_step import Ask, Send, Snapshot, Work
+from domain.refunds.record import Door, Recorded, Source, not_sent, record
+from jobs.wire.sender import Sender
 
 _log = structlog.get_logger()
 
@@ -41,9 +43,9 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     if refund is None or refund.due_at is None:
         return False
     if (wait := sender.wait(refund.connection_id)) > 0:
-        await attempts.put_off_resting(refund_id, _spread(wait))
+        await next_step.put_off_resting(refund_id, _spread(wait))
         return False
-    work = await attempts.take(
+    work = await next_step.take(
         refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
     )
     if work is None:
@@ -85,7 +87,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
         known = wire.read_snapshot(work.order, answer)
     except BadAnswer as error:
         return await not_sent(work.refund_id, "UNREADABLE", str(error))
-    await attempts.keep_snapshot(work.refund_id, known, work.asked_at)
+    await next_step.keep_snapshot(work.refund_id, known, work.asked_at)
     crash_here("snapshot.kept")
     return Recorded(State.REQUESTED, 0)
 
@@ -144,9 +146,9 @@ async def _ring_again(work: Work, recorded: Recorded, rest: float) -> None:
         return
     if rest > due_in:
         # On the row, because other workers do not know that this PSE wants to be left alone.
-        await due.put_off(work.refund_id, _spread(rest))
+        await schedule.put_off(work.refund_id, _spread(rest))
     if max(due_in, rest) < bell.DEFER_SECONDS_MAX:
-        await bell.ring(refunds.JOB, work.refund_id, seconds=max(due_in, rest))
+        await bell.ring(bell.REFUND, work.refund_id, seconds=max(due_in, rest))
 
 
 def _spread(seconds: float) -> float:

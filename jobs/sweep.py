@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from domain import bell, notices, refunds
-from domain.database import rows
+from domain.platform import bell
+from domain.platform.database import rows
 
 AT_ONCE_MAX: Final = 500
 # What is due stays due until a worker takes it. Ringing for it at every sweep would bury a worker that is behind.
 _ONCE_IN_SECONDS: Final = 10.0
 # Each is answered by the partial index on `due_at`, however many rows have long been done.
 DUE: Final[Mapping[str, str]] = {
-    refunds.JOB: "SELECT id FROM refunds WHERE due_at <= now() ORDER BY due_at LIMIT $1",
-    notices.JOB: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.REFUND: "SELECT id FROM refunds WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
 }
 
 

@@ -17,10 +17,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from domain import attempts, bell, invariants, seals
-from domain.database import BATCH, close_pool, open_pool
-from domain.log import configure
-from domain.settings import Settings
+from domain import invariants
+from domain.history import seals
+from domain.platform import bell
+from domain.platform.database import BATCH, close_pool, open_pool
+from domain.platform.log import configure
+from domain.platform.settings import Settings
+from domain.refunds import next_step
 from jobs import reconciliation
 from jobs.sweep import sweep
 
@@ -34,7 +37,7 @@ _log = structlog.get_logger()
 
 
 async def _check() -> None:
-    await attempts.end_lost()
+    await next_step.end_lost()
     for broken in await invariants.check():
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 

@@ -14,14 +14,14 @@ from arq.connections import RedisSettings
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
-from domain import bell, notices, reconciliation, refunds
-from domain.database import BATCH, Patience, close_pool, open_pool
-from domain.log import configure
-from domain.settings import Settings
+from domain.platform import bell
+from domain.platform.database import BATCH, Patience, close_pool, open_pool
+from domain.platform.log import configure
+from domain.platform.settings import Settings
 from jobs import notices as notice_jobs
 from jobs import reconciliation as reconciliation_jobs
 from jobs import refunds as refund_jobs
-from jobs.http import Sender
+from jobs.wire.sender import Sender
 
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
@@ -45,8 +45,8 @@ async def reconcile(ctx: Context, subject: str) -> None:
 
 
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "refunds": (bell.REFUNDS_QUEUE, {refunds.JOB: refund, notices.JOB: notice}),
-    "batch": (bell.BATCH_QUEUE, {reconciliation.JOB: reconcile}),
+    "refunds": (bell.REFUNDS_QUEUE, {bell.REFUND: refund, bell.NOTICE: notice}),
+    "batch": (bell.BATCH_QUEUE, {bell.RECONCILE: reconcile}),
 }
 
 

@@ -1,6 +1,6 @@
 """Real servers for the tests: one throw-away PostgreSQL and Valkey per run, shared by the xdist workers.
 
-Each test that asks for `books` finds an empty database (tests/databases).
+Each test that asks for `books` finds an empty database (tests/kit/databases).
 """
 
 import asyncio
@@ -18,12 +18,12 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
-from domain import bell, database
+from domain.platform import bell, database
 from domain.pse import registry
-from jobs.children import Child
-from jobs.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
-from tests import databases
-from tests.databases import with_name
+from jobs.machine.children import Child
+from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
+from tests.kit import databases
+from tests.kit.databases import with_name
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.

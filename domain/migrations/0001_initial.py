@@ -1,13 +1,100 @@
+from enum import StrEnum
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 import functools
-from domain.lifecycle import Account, Entry, Reason, State
-from domain.pse.vocabulary import Method
 from json import dumps, loads
 from tortoise.fields.base import OnDelete
 from uuid import uuid4
 from tortoise import fields
 from tortoise.indexes import Index
+
+# The words, kept here: a migration does not change with the code.
+Account = StrEnum(
+    "Account",
+    [
+        (word, word)
+        for word in [
+            "PSE_CLEARING",
+            "PSE_BALANCE",
+            "BANK",
+            "SALES",
+            "SALES_RETURNS",
+            "OUTPUT_VAT",
+            "VAT_REVERSAL_PENDING",
+            "VAT_LOST",
+            "REFUNDS_PAYABLE",
+            "FEES",
+            "CHARGEBACKS",
+            "FX_CLEARING",
+            "ROUNDING",
+            "SUSPENSE",
+        ]
+    ],
+)
+Entry = StrEnum(
+    "Entry",
+    [
+        (word, word)
+        for word in [
+            "CAPTURE",
+            "DECLARE_TAX",
+            "DECLARE_REFUND_TAX",
+            "RECOGNISE",
+            "UNRECOGNISE",
+            "PAY",
+            "PAY_BY_BANK",
+            "RETURN",
+            "RETURN_TO_BANK",
+            "TAKEN",
+            "TAKEN_BACK",
+            "CHARGEBACK",
+            "CHARGEBACK_REVERSED",
+            "PROVE_CAPTURES",
+            "PROVE_REFUNDS",
+            "PROVE_RETURNS",
+            "PROVE_TAKEN",
+            "PROVE_CHARGEBACKS",
+        ]
+    ],
+)
+Reason = StrEnum(
+    "Reason",
+    [
+        (word, word)
+        for word in [
+            "CUSTOMER_REQUEST",
+            "DUPLICATE_PAYMENT",
+            "FRAUD",
+            "NOT_DELIVERED",
+            "DEFECTIVE",
+            "PRICE_ADJUSTMENT",
+            "OTHER",
+        ]
+    ],
+)
+State = StrEnum(
+    "State",
+    [
+        (word, word)
+        for word in [
+            "AWAITING_DESTINATION",
+            "AWAITING_APPROVAL",
+            "REQUESTED",
+            "SUBMITTED",
+            "PENDING",
+            "MANUAL",
+            "SUCCEEDED",
+            "RETURNED",
+            "FAILED",
+            "REJECTED",
+            "CANCELED",
+            "EXPIRED",
+        ]
+    ],
+)
+Method = StrEnum(
+    "Method", [(word, word) for word in ["PIX", "BOLETO", "OXXO", "SPEI", "PSE_COLOMBIA", "CARD", "BANK_TRANSFER"]]
+)
 
 
 class Migration(migrations.Migration):

@@ -1,12 +1,17 @@
 """What connectors of more PSEs need: snapshots, announced reports, settled amounts, refused webhooks."""
 
+from enum import StrEnum
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 import functools
-from domain.pse.vocabulary import Method
 from json import dumps, loads
 from tortoise.fields.base import OnDelete
 from tortoise import fields
+
+# The words, kept here: a migration does not change with the code.
+Method = StrEnum(
+    "Method", [(word, word) for word in ["PIX", "BOLETO", "OXXO", "SPEI", "PSE_COLOMBIA", "CARD", "BANK_TRANSFER"]]
+)
 
 STATEMENTS = [
     # The same report has the same name: a revised file supersedes the one before; a date may have several reports.

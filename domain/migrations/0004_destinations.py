@@ -1,12 +1,42 @@
 """Destinations, the customer's links, approvals and what was paid by hand."""
 
+from enum import StrEnum
 from tortoise import migrations
 from tortoise.migrations import operations as ops
-from domain.pse.vocabulary import DestinationKind
 from tortoise.fields.base import OnDelete
 from uuid import uuid4
-from domain.lifecycle import Entry
 from tortoise import fields
+
+# The words, kept here: a migration does not change with the code.
+DestinationKind = StrEnum(
+    "DestinationKind", [(word, word) for word in ["PIX_KEY", "BR_BANK_ACCOUNT", "MX_CLABE", "CO_BANK_ACCOUNT", "EMAIL"]]
+)
+Entry = StrEnum(
+    "Entry",
+    [
+        (word, word)
+        for word in [
+            "CAPTURE",
+            "DECLARE_TAX",
+            "DECLARE_REFUND_TAX",
+            "RECOGNISE",
+            "UNRECOGNISE",
+            "PAY",
+            "PAY_BY_BANK",
+            "RETURN",
+            "RETURN_TO_BANK",
+            "TAKEN",
+            "TAKEN_BACK",
+            "CHARGEBACK",
+            "CHARGEBACK_REVERSED",
+            "PROVE_CAPTURES",
+            "PROVE_REFUNDS",
+            "PROVE_RETURNS",
+            "PROVE_TAKEN",
+            "PROVE_CHARGEBACKS",
+        ]
+    ],
+)
 
 CHECKS = {
     "destination_links": {"destination_links_tries_bounded": "wrong_answers BETWEEN 0 AND 5"},

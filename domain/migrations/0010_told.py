@@ -1,9 +1,38 @@
 """What was told before or after: chargebacks, lines of payments registered later, VAT declared after a refund."""
 
+from enum import StrEnum
+
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
-from domain.lifecycle import Entry
+# The words, kept here: a migration does not change with the code.
+Entry = StrEnum(
+    "Entry",
+    [
+        (word, word)
+        for word in [
+            "CAPTURE",
+            "DECLARE_TAX",
+            "DECLARE_REFUND_TAX",
+            "RECOGNISE",
+            "UNRECOGNISE",
+            "PAY",
+            "PAY_BY_BANK",
+            "RETURN",
+            "RETURN_TO_BANK",
+            "TAKEN",
+            "TAKEN_BACK",
+            "CHARGEBACK",
+            "CHARGEBACK_REVERSED",
+            "PROVE_CAPTURES",
+            "PROVE_REFUNDS",
+            "PROVE_RETURNS",
+            "PROVE_TAKEN",
+            "PROVE_CHARGEBACKS",
+        ]
+    ],
+)
+
 
 # What the customer's bank took back is what its entries say, at every commit. Both sides ask: the counter that is
 # changed, and the entry that is added.

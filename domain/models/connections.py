@@ -22,7 +22,7 @@ class Connection(Model):
     token_url = fields.CharField(max_length=500, null=True)
     report_url = fields.CharField(max_length=500, null=True)  # where reports are fetched, where that is another host
     client_id = fields.CharField(max_length=200)
-    sealed_secrets = fields.BinaryField()  # AES-GCM, bound to this row (domain/secrets)
+    sealed_secrets = fields.BinaryField()  # AES-GCM, bound to this row (domain/platform/secrets)
     default_store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
         "models.Store", on_delete=fields.RESTRICT
     )

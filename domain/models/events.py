@@ -6,7 +6,7 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.lifecycle import State
+from domain.models.refunds import State
 
 if TYPE_CHECKING:
     from domain.models.access import Merchant

@@ -1,18 +1,59 @@
 """The double-entry ledger. A row moves one amount from one account to another, so it cannot be unbalanced."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.lifecycle import Account, Entry
-
 if TYPE_CHECKING:
     from domain.models.access import Merchant, Store
     from domain.models.connections import Connection
     from domain.models.payments import Payment
     from domain.models.refunds import Refund
+
+
+class Account(StrEnum):
+    """The accounts of the ledger, per merchant, connection and currency. `NORMAL_DEBIT` says which side is natural."""
+
+    PSE_CLEARING = "PSE_CLEARING"
+    PSE_BALANCE = "PSE_BALANCE"
+    BANK = "BANK"
+    SALES = "SALES"
+    SALES_RETURNS = "SALES_RETURNS"
+    OUTPUT_VAT = "OUTPUT_VAT"
+    VAT_REVERSAL_PENDING = "VAT_REVERSAL_PENDING"
+    VAT_LOST = "VAT_LOST"
+    REFUNDS_PAYABLE = "REFUNDS_PAYABLE"
+    FEES = "FEES"
+    CHARGEBACKS = "CHARGEBACKS"
+    FX_CLEARING = "FX_CLEARING"
+    ROUNDING = "ROUNDING"
+    SUSPENSE = "SUSPENSE"
+
+
+class Entry(StrEnum):
+    """The kinds of ledger entry."""
+
+    CAPTURE = "CAPTURE"
+    DECLARE_TAX = "DECLARE_TAX"
+    DECLARE_REFUND_TAX = "DECLARE_REFUND_TAX"
+    RECOGNISE = "RECOGNISE"
+    UNRECOGNISE = "UNRECOGNISE"
+    PAY = "PAY"
+    PAY_BY_BANK = "PAY_BY_BANK"
+    RETURN = "RETURN"
+    RETURN_TO_BANK = "RETURN_TO_BANK"
+    TAKEN = "TAKEN"
+    TAKEN_BACK = "TAKEN_BACK"
+    CHARGEBACK = "CHARGEBACK"
+    CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"
+    PROVE_CAPTURES = "PROVE_CAPTURES"
+    PROVE_REFUNDS = "PROVE_REFUNDS"
+    PROVE_RETURNS = "PROVE_RETURNS"
+    PROVE_TAKEN = "PROVE_TAKEN"
+    PROVE_CHARGEBACKS = "PROVE_CHARGEBACKS"
 
 
 class LedgerEntry(Model):

@@ -1,17 +1,73 @@
 """Refunds, the input they were asked for with, and what two people decide when nobody can be asked."""
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.lifecycle import Reason, State
-
 if TYPE_CHECKING:
     from domain.models.access import Merchant
     from domain.models.connections import Connection
     from domain.models.payments import Payment
+
+
+class State(StrEnum):
+    """Where a refund is (DESIGN section 4)."""
+
+    AWAITING_DESTINATION = "AWAITING_DESTINATION"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    REQUESTED = "REQUESTED"
+    SUBMITTED = "SUBMITTED"
+    PENDING = "PENDING"
+    MANUAL = "MANUAL"
+    SUCCEEDED = "SUCCEEDED"
+    RETURNED = "RETURNED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+
+class Holding(StrEnum):
+    """What a state does with the payment's money."""
+
+    RESERVED = "RESERVED"
+    REFUNDED = "REFUNDED"
+    RELEASED = "RELEASED"
+
+
+_RESERVED: Final = frozenset(
+    {
+        State.AWAITING_DESTINATION,
+        State.AWAITING_APPROVAL,
+        State.REQUESTED,
+        State.SUBMITTED,
+        State.PENDING,
+        State.MANUAL,
+    }
+)
+RELEASED: Final = frozenset({State.RETURNED, State.FAILED, State.REJECTED, State.CANCELED, State.EXPIRED})
+
+
+def holding_of(state: State | None) -> Holding:
+    """What the state does with the amount."""
+    if state in _RESERVED:
+        return Holding.RESERVED
+    return Holding.REFUNDED if state is State.SUCCEEDED else Holding.RELEASED
+
+
+class Reason(StrEnum):
+    """Why the merchant gives the money back."""
+
+    CUSTOMER_REQUEST = "CUSTOMER_REQUEST"
+    DUPLICATE_PAYMENT = "DUPLICATE_PAYMENT"
+    FRAUD = "FRAUD"
+    NOT_DELIVERED = "NOT_DELIVERED"
+    DEFECTIVE = "DEFECTIVE"
+    PRICE_ADJUSTMENT = "PRICE_ADJUSTMENT"
+    OTHER = "OTHER"
 
 
 class Refund(Model):

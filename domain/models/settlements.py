@@ -1,5 +1,6 @@
 """Reports of the PSEs and their lines. Amounts in minor units."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,6 +10,19 @@ from tortoise.models import Model
 if TYPE_CHECKING:
     from domain.models.access import Merchant
     from domain.models.connections import Connection
+
+
+class Effect(StrEnum):
+    """What a line does to the books."""
+
+    CAPTURE = "CAPTURE"  # proves a capture
+    REFUND = "REFUND"  # proves that a refund of ours left
+    RETURN = "RETURN"  # proves that a proven refund came back
+    TAKEN = "TAKEN"  # money left that no refund of ours accounts for
+    TAKEN_BACK = "TAKEN_BACK"  # and came back
+    CHARGEBACK = "CHARGEBACK"  # proves that the customer's bank took the money back
+    CHARGEBACK_REVERSED = "CHARGEBACK_REVERSED"  # and gave it again
+    NONE = "NONE"  # says nothing about money
 
 
 class Report(Model):

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.capabilities import Capability
-from domain.pse.conekta import Conekta
+from domain.pse.conekta.connector import Conekta
 from domain.pse.connector import Connector
-from domain.pse.dlocal import DLocal
-from domain.pse.ebanx import Ebanx
-from domain.pse.mercadopago import MercadoPago
-from domain.pse.pix import Pix
-from domain.pse.stripe import Stripe
+from domain.pse.dlocal.connector import DLocal
+from domain.pse.ebanx.connector import Ebanx
+from domain.pse.mercadopago.connector import MercadoPago
+from domain.pse.pix.connector import Pix
+from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import Method
 
 

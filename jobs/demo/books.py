@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from domain import ledger
-from domain.lifecycle import Account
+from domain.books import ledger
 from domain.models import Payment
+from domain.models.ledger import Account
 from domain.money import Money
 
 if TYPE_CHECKING:

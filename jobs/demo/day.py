@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from domain import invariants
-from domain.access import Role
+from domain.access.tokens import Role
 from domain.models import ReconciliationRun
-from domain.settings import Settings
+from domain.platform.settings import Settings
 from jobs import reconciliation
 from jobs.demo import books, others
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.stage import PAYMENTS, Stage, register_listed
-from jobs.http import Sender
+from jobs.wire.sender import Sender
 
 _FOLLOW_SECONDS_MAX: Final = 40.0
 _VAT_PERCENT: Final = 18

@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from domain import connections, ledger
-from domain.access import Role
-from domain.connections import NewConnection
-from domain.lifecycle import Account
+from domain.access.tokens import Role
+from domain.books import ledger
+from domain.connections import connections
+from domain.connections.connections import NewConnection
 from domain.models import Connection, Payment, ReconciliationRun
+from domain.models.ledger import Account
 from domain.pse import registry
 from jobs import reconciliation
 from jobs.demo.client import REGISTER, Client
-from jobs.http import Sender
+from jobs.wire.sender import Sender
 
 if TYPE_CHECKING:
     from jobs.demo.day import Day

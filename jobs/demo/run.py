@@ -5,10 +5,10 @@ import sys
 import httpx
 from rich.console import Console
 
-from domain import bell
-from domain.access import Role
-from domain.database import connected
-from domain.settings import Settings
+from domain.access.tokens import Role
+from domain.platform import bell
+from domain.platform.database import connected
+from domain.platform.settings import Settings
 from jobs.demo.day import Day, play
 from jobs.demo.stage import Addresses, Stage, prepare, write_card
 

@@ -12,16 +12,16 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from domain import connections
-from domain.access import Role, create_token
-from domain.connections import NewConnection
-from domain.database import rows
+from domain.access.tokens import Role, create_token
+from domain.connections import connections
+from domain.connections.connections import NewConnection
 from domain.models import Connection, Merchant, Store
 from domain.money import Money
+from domain.platform.database import rows
+from domain.platform.settings import Settings
 from domain.pse.vocabulary import Period
-from domain.settings import Settings
 from jobs import payments
-from jobs.http import Sender
+from jobs.wire.sender import Sender
 
 PAYMENTS: Final = 60
 _AGES_DAYS: Final = (0, 1, 30, 89)

@@ -11,12 +11,12 @@ from strawberry.relay import to_base64
 from tortoise.models import Model
 
 from api.app import create
-from domain import database
-from domain.access import Role, create_token
+from domain.access.tokens import Role, create_token
+from domain.platform import database
 from tests.conftest import Database
-from tests.factories import Shop, a_shop
+from tests.kit.factories import Shop, a_shop
+from tests.kit.world import quick_settings, served
 from tests.sandbox.server import TLS
-from tests.world import quick_settings, served
 
 
 @dataclass(frozen=True, slots=True)

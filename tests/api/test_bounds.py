@@ -12,17 +12,17 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_list_type, is_non_null_type
 
 from api.app import create
-from api.schema import SIZES, make
-from domain import database
-from domain.access import Role, create_token
-from domain.database import Patience, rows
+from api.graphql.schema import SIZES, make
+from domain.access.tokens import Role, create_token
 from domain.models import Payment, Refund
+from domain.platform import database
+from domain.platform.database import Patience, rows
 from tests.api.conftest import Asker, Enter, global_id
 from tests.api.test_refunds import CREATE, wanted
 from tests.conftest import Database
-from tests.factories import a_payment, a_refund, a_shop
-from tests.family import until
-from tests.world import quick_settings, served
+from tests.kit.factories import a_payment, a_refund, a_shop
+from tests.kit.family import until
+from tests.kit.world import quick_settings, served
 
 Serve = Callable[..., Any]
 

@@ -13,21 +13,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import structlog
 
-from domain import log
-from domain.access import Role
-from domain.lifecycle import State
+from domain.access.tokens import Role
 from domain.models import Destination, Payment, Refund
+from domain.models.refunds import State
+from domain.platform import log
+from domain.platform.settings import Settings
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import Method
-from domain.settings import Settings
 from jobs import reconciliation
-from jobs.http import sender
-from tests.accounts import ACCOUNTS
+from jobs.wire.sender import sender
 from tests.api.conftest import Asker, Enter, global_id
-from tests.factories import KEY, OwnerRows, a_payment
+from tests.kit.accounts import ACCOUNTS
+from tests.kit.factories import KEY, OwnerRows, a_payment
+from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
 from tests.sandbox import mercadopago
-from tests.world import World, a_sandbox, a_shop_at, quick_settings
 
 PAYER = "390.533.447-05"
 RFC = "GODE561231GR8"  # the payer's in Mexico

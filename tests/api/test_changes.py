@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from domain import seals
+from domain.history import seals
 from domain.models import Event, EventSeal
 from domain.pse.vocabulary import Succeeded
 from tests.api.conftest import Asker, Enter, global_id
 from tests.api.test_events import _socket
-from tests.factories import Shop, a_payment, a_refund, an_answer
+from tests.kit.factories import Shop, a_payment, a_refund, an_answer
 
 QUERY = """subscription S($after: String) { refundsChanged(after: $after) { __typename
   ... on RefundEventMessage { replayed event { id status cursor } } ... on CaughtUpMessage { cursor } } }"""

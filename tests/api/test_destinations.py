@@ -10,18 +10,18 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from api.customer.texts import LOCALES, TEXTS
 from api.http import masked
-from api.page_texts import LOCALES, TEXTS
-from domain.access import Role
-from domain.lifecycle import State
-from domain.manual import FILE_BYTES_MAX
+from domain.access.tokens import Role
 from domain.models import Refund
+from domain.models.refunds import State
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
+from domain.refunds.by_hand import FILE_BYTES_MAX
 from tests.api.conftest import Asker, Enter, global_id
-from tests.factories import a_payment, a_shop
-from tests.lab_connector import Lab
+from tests.kit.factories import a_payment, a_shop
+from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("no_way_back")
 CPF = "390.533.447-05"

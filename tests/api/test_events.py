@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import websockets
 
-from domain import bell
 from domain.models import Refund
+from domain.platform import bell
 from domain.pse.vocabulary import Accepted, Returned, Succeeded
-from domain.record import Door, Source, record
+from domain.refunds.record import Door, Source, record
 from tests.api.conftest import Asker, Enter, global_id
-from tests.factories import CAUSE, a_payment, a_refund, an_answer
+from tests.kit.factories import CAUSE, a_payment, a_refund, an_answer
 
 QUERY = """subscription S($refundId: ID!, $after: String) {
   refundEvents(refundId: $refundId, after: $after) { __typename

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from strawberry.relay import to_base64
 
-from domain.access import Role
+from domain.access.tokens import Role
 from domain.models import Payment
 from tests.api.conftest import Asker, Enter, global_id
-from tests.factories import a_key, a_payment, an_e2eid
+from tests.kit.factories import a_key, a_payment, an_e2eid
 
 REGISTER = (
     "mutation($input: PaymentRegisterInput!) { paymentRegister(input: $input) { payment { id } "

@@ -15,15 +15,15 @@ import pytest
 import websockets
 
 from api.app import create
-from domain import database
-from domain.access import Role, create_token
+from domain.access.tokens import Role, create_token
+from domain.platform import database
 from domain.pse.vocabulary import Succeeded
-from jobs.servers import APPLICATION, OWNER
+from jobs.machine.servers import APPLICATION, OWNER
 from tests.api.conftest import Asker, global_id
-from tests.factories import a_payment, a_refund, a_shop, an_answer
-from tests.family import Machine, end, machine, until
+from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
+from tests.kit.family import Machine, end, machine, until
+from tests.kit.world import quick_settings, served
 from tests.sandbox.server import TLS
-from tests.world import quick_settings, served
 
 CREATE = """mutation ($input: RefundCreateInput!) { refundCreate(input: $input) {
   refund { id status } replayed errors { ... on Error { code } } } }"""

@@ -5,8 +5,8 @@ import pytest
 from domain.pse import capabilities, explanations, registry
 from domain.pse.capabilities import Route
 from domain.pse.explanations import LOCALES
-from jobs import facts
-from jobs.commands import CommandError
+from jobs.cli import facts
+from jobs.cli.commands import CommandError
 from tests.api.conftest import Enter
 
 CAPABILITIES = """query Q($pse: String) { pseCapabilities(pse: $pse) { pse connected method route partial windowDays

@@ -9,7 +9,7 @@ import pytest
 from api.app import create
 from api.rates import Rates
 from tests.conftest import Database
-from tests.world import quick_settings, served
+from tests.kit.world import quick_settings, served
 
 
 async def test_processes_count_together_in_valkey(redis_url: str) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain import reconciliation
 from domain.models import Payment, ReconciliationRun, Refund
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Succeeded
-from tests.factories import Shop, a_payment, a_refund, an_answer
+from domain.reconciliation import reconcile
+from tests.kit.factories import Shop, a_payment, a_refund, an_answer
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
@@ -86,11 +86,11 @@ async def run_stripe(shop: Shop, lines: Sequence[Mapping[str, str]], days: int =
 
 
 async def _run(shop: Shop, day: date, name: str, content_type: str, content: bytes) -> ReconciliationRun:
-    run = await reconciliation.begin(shop.connection, day)
+    run = await reconcile.begin(shop.connection, day)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        await reconciliation.reconcile(shop.connection, run, [ReportFile(name, content_type, path)])
+        await reconcile.reconcile(shop.connection, run, [ReportFile(name, content_type, path)])
     return await ReconciliationRun.get(id=run.id)
 
 

@@ -6,14 +6,16 @@ from uuid import uuid4
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from domain import access, connections, secrets
-from domain.access import PERMISSIONS, Permission, Role, authenticate, create_token
+from domain.access import tokens
+from domain.access.tokens import PERMISSIONS, Permission, Role, authenticate, create_token
+from domain.connections import connections
 from domain.models import Connection, Token
+from domain.platform import secrets
+from domain.platform.secrets import Unsealable
 from domain.problems import Forbidden, InvalidInput
 from domain.pse.registry import UnknownMethod, UnknownPse, capability, connector
 from domain.pse.vocabulary import Method
-from domain.secrets import Unsealable
-from tests.factories import KEY, OwnerRows, a_shop
+from tests.kit.factories import KEY, OwnerRows, a_shop
 
 HOUR = timedelta(hours=1)
 
@@ -68,7 +70,7 @@ class TestTokens:
 
 
 def test_what_a_role_lacks_is_refused_with_who_has_it() -> None:
-    principal = access.Principal(uuid4(), uuid4(), "ana", Role.FRONTEND, None)  # type: ignore[arg-type]  # not asked for
+    principal = tokens.Principal(uuid4(), uuid4(), "ana", Role.FRONTEND, None)  # type: ignore[arg-type]  # not asked for
     principal.require(Permission.REFUND)
     with pytest.raises(Forbidden, match="ACCOUNTING"):
         principal.require(Permission.READ_LEDGER)

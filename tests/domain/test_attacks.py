@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from domain.lifecycle import MOVES, State
 from domain.models import Refund
+from domain.models.refunds import State
 from domain.problems import AmountExceedsRefundable
 from domain.pse.vocabulary import Accepted, Succeeded
+from domain.refunds.states import MOVES
 from tests.conftest import Database, Servers
-from tests.factories import a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
 
 CHECK = "23514"
 FOREIGN_KEY = "23503"

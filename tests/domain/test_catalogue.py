@@ -3,9 +3,9 @@
 import asyncpg
 import pytest
 
-from domain import database
-from domain.database import GRANTS, rows
-from tests.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
+from domain.platform import database
+from domain.platform.database import GRANTS, rows
+from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 

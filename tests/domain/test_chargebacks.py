@@ -7,16 +7,18 @@ from uuid import UUID, uuid4
 import polars as pl
 import pytest
 
-from domain import chargebacks, invariants, ledger
-from domain.database import rows
-from domain.findings import FindingKind
-from domain.lifecycle import Account
+from domain import invariants
+from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, SettlementLine
+from domain.models.ledger import Account
 from domain.money import Money
+from domain.payments import chargebacks
+from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable, NotRefundable
 from domain.pse.vocabulary import ChargedBack, Method, Succeeded
 from tests.domain.nights import run_stripe, stripe_line
-from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 OUT = stripe_line("dispute", "-100.00", "pi_1", "dp_1")

@@ -4,18 +4,20 @@ from typing import Any
 
 import pytest
 
-from domain import invariants, manual, taken
-from domain.access import Role
-from domain.doubt import Verdict, resolve
-from domain.lifecycle import State
-from domain.manual import Evidence, Way
+from domain import invariants
+from domain.access.tokens import Role
 from domain.models import Event, Finding, Payment, Refund
+from domain.models.refunds import State
+from domain.payments import external
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night, today
+from domain.refunds import by_hand
+from domain.refunds.by_hand import Evidence, Way
+from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, today
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
@@ -69,10 +71,10 @@ async def test_what_was_taken_under_the_true_name_is_the_refunds() -> None:
     assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
     await record(refund.id, Succeeded("L-true"), NOTICE, CAUSE)
     assert (await Payment.get(id=payment.id)).taken_by_bank == 0
-    assert await taken.told_of_ours(shop.connection.id) == {today()}
+    assert await external.told_of_ours(shop.connection.id) == {today()}
     await a_night(shop, line)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
-    assert await taken.told_of_ours(shop.connection.id) == set()
+    assert await external.told_of_ours(shop.connection.id) == set()
 
 
 async def test_a_report_line_of_our_reference_corrects_it_and_so_does_a_later_one_that_has_only_the_name() -> None:
@@ -97,8 +99,8 @@ async def test_a_name_typed_for_a_payment_in_the_back_office_is_corrected_too() 
     refund = await a_refund(shop, payment, 4_000)
     await an_answer(refund, Unsent("DOWN", "refused"))
     person = a_person(shop, "ana", Role.ACCOUNTING)
-    await manual.take(person, refund.id, "The PSE has been down since noon.", CAUSE)
-    await manual.settle(person, refund.id, Evidence(Way.PSE_BACK_OFFICE, "L-mistyped", today()), CAUSE)
+    await by_hand.take(person, refund.id, "The PSE has been down since noon.", CAUSE)
+    await by_hand.settle(person, refund.id, Evidence(Way.PSE_BACK_OFFICE, "L-mistyped", today()), CAUSE)
     await record(refund.id, Succeeded("L-true"), NOTICE, CAUSE)
     assert (await _name(refund), await invariants.check()) == ("L-true", [])
 

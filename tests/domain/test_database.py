@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from domain import database
+from domain.platform import database
 from tests.conftest import Database, Servers
-from tests.databases import with_name
+from tests.kit.databases import with_name
 
 _CUT_ALL = """
 import asyncio, asyncpg, sys

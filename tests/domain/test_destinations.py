@@ -6,20 +6,22 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from domain import approvals, attempts, destinations, invariants, links, refunds
-from domain.access import Role
-from domain.attempts import Send
-from domain.destinations import Given
-from domain.idempotency import Cause
-from domain.lifecycle import State
-from domain.links import WrongDigits
+from domain import invariants
+from domain.access.tokens import Role
+from domain.cause import Cause
 from domain.models import Approval, Destination, DestinationLink, Event, Payment, Refund
+from domain.models.refunds import State
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from tests.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
-from tests.lab_connector import Lab
+from domain.refunds import approvals, next_step, request
+from domain.refunds.destination import destinations, links
+from domain.refunds.destination.destinations import Given
+from domain.refunds.destination.links import WrongDigits
+from domain.refunds.next_step import Send
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
+from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books", "no_way_back")
 CPF, OTHER = "390.533.447-05", "111.444.777-35"
@@ -42,7 +44,7 @@ async def paid(tax_id: str | None = CPF) -> tuple[Shop, Payment]:
 
 
 async def take(refund: Refund) -> Send | None:
-    work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert work is None or isinstance(work, Send)
     return work
 
@@ -242,7 +244,7 @@ async def test_a_link_works_for_seven_days_is_kept_as_a_hash_and_a_new_one_close
 
 async def test_any_change_of_the_state_closes_the_link() -> None:
     shop, refund, token = await _link()
-    await refunds.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+    await request.cancel(shop.id, refund.id, None, a_key(), CAUSE)
     assert await links.look(token) is None
     assert (await DestinationLink.get()).revoked_at is not None
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from domain import findings, invariants
+from domain import invariants
+from domain.findings import findings
 from domain.models import Finding, Payment
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
-from tests.factories import Shop, a_payment, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night, open_findings
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
 

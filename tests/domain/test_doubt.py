@@ -7,15 +7,15 @@ import asyncpg
 import pytest
 
 from domain import invariants
-from domain.access import Principal, Role
-from domain.database import rows
-from domain.doubt import Verdict, resolve
-from domain.lifecycle import State
+from domain.access.tokens import Principal, Role
 from domain.models import Finding, Payment, Refund
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import InDoubt, Succeeded
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: refund D1 is listed as paid."

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain import invariants, notices
-from domain.access import Role
-from domain.doubt import Verdict, resolve
-from domain.findings import FindingKind
-from domain.lifecycle import State
+from domain import invariants
+from domain.access.tokens import Role
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, Refund, SettlementLine
+from domain.models.refunds import State
 from domain.money import Money
+from domain.notices import inbox
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import InDoubt, KnownRefund, Method, Succeeded
+from domain.refunds.doubt import Verdict, resolve
 from tests.domain.nights import run_stripe, stripe_line
-from tests.factories import CAUSE, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, Shop, a_payment, a_person, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
@@ -92,7 +93,7 @@ async def test_a_listing_that_names_the_refund_by_the_pses_id_alone_books_nothin
     shop, payment = await _stripe()
     refund = await _ended_as_paid(shop, payment)
     listed = KnownRefund("re_1", "re_1", Money(4_000, "BRL"), Succeeded("re_1"), False, "refund", None, None)
-    await notices.take_in_all(payment, [listed], CAUSE)
+    await inbox.take_in_all(payment, [listed], CAUSE)
     await payment.refresh_from_db()
     await refund.refresh_from_db()
     assert (payment.taken_by_bank, refund.pse_refund_reference) == (0, "re_1")

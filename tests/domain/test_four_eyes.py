@@ -5,19 +5,20 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from domain import approvals, destinations, links
-from domain.access import Role, person_of
-from domain.destinations import Given
-from domain.idempotency import Cause
-from domain.lifecycle import State
-from domain.links import WrongDigits
+from domain.access.tokens import Role, person_of
+from domain.cause import Cause
 from domain.models import Refund
+from domain.models.refunds import State
 from domain.problems import Forbidden, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from tests.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
-from tests.lab_connector import Lab
+from domain.refunds import approvals
+from domain.refunds.destination import destinations, links
+from domain.refunds.destination.destinations import Given
+from domain.refunds.destination.links import WrongDigits
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
+from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
 CPF, OTHER = "390.533.447-05", "111.444.777-35"

@@ -4,23 +4,11 @@ import itertools
 
 import pytest
 
-from domain.ledger import LEGS
-from domain.lifecycle import (
-    MOVES,
-    RELEASED,
-    Account,
-    Agrees,
-    AskAgain,
-    Contradiction,
-    Entry,
-    Holding,
-    Move,
-    State,
-    Stay,
-    decide,
-    holding_of,
-)
+from domain.books.ledger import LEGS
+from domain.models.ledger import Account, Entry
+from domain.models.refunds import RELEASED, Holding, State, holding_of
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+from domain.refunds.states import MOVES, Agrees, AskAgain, Contradiction, Move, Stay, decide
 
 OUTCOMES: list[Outcome] = [
     Accepted(),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from domain import log
-from domain.settings import Settings
-from tests.work import LINEAR_MAX, growth
+from domain.platform import log
+from domain.platform.settings import Settings
+from tests.kit.work import LINEAR_MAX, growth
 
 
 @pytest.fixture

@@ -8,15 +8,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from domain import findings, reconciliation, seals
-from domain.database import rows
-from domain.findings import FindingKind, Found
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.history import seals
 from domain.money import Money
+from domain.platform.database import rows
 from domain.pse import registry
 from domain.pse.reporting import ReportFile
+from domain.reconciliation import reconcile
 from tests.conftest import Database
-from tests.factories import Shop, a_payment, a_refund, a_shop
 from tests.jobs.test_nights import Nightly, _line, _today
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -92,5 +94,5 @@ async def _file(pse: Nightly) -> ReportFile:
 
 
 async def _night(shop: Shop, file: ReportFile) -> None:
-    run = await reconciliation.begin(shop.connection, _today())
-    await reconciliation.reconcile(shop.connection, run, [file])
+    run = await reconcile.begin(shop.connection, _today())
+    await reconcile.reconcile(shop.connection, run, [file])

@@ -2,14 +2,15 @@
 
 import pytest
 
-from domain import invariants, payments
+from domain import invariants
 from domain.models import Event, Finding, Payment, Refund
 from domain.money import Money
+from domain.payments import register
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -25,7 +26,7 @@ async def _left() -> tuple[Shop, Payment, Refund]:
 
 
 async def _refundable(payment: Payment) -> Money:
-    return payments.refundable(await Payment.get(id=payment.id))
+    return register.refundable(await Payment.get(id=payment.id))
 
 
 async def test_what_a_revised_report_says_did_not_come_back_cannot_be_refunded_again() -> None:

@@ -5,15 +5,17 @@ from uuid import uuid4
 
 import pytest
 
-from domain import destinations, pace, refunds
-from domain.database import rows
 from domain.models import Refund
-from domain.pace import Pace
+from domain.platform import pace
+from domain.platform.database import rows
+from domain.platform.pace import Pace
 from domain.problems import InvalidInput, RateLimited
 from domain.pse.vocabulary import InDoubt
-from domain.refunds import refresh
+from domain.refunds import request
+from domain.refunds.destination import destinations
+from domain.refunds.request import refresh
 from tests.domain.test_destinations import OTHER, given, no_way_back, paid
-from tests.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books", "ringing")
 __all__ = ["no_way_back"]  # a fixture
@@ -77,6 +79,6 @@ async def test_a_payers_tax_id_cannot_be_guessed_without_end() -> None:
         await destinations.provide(shop.id, refund.id, given(), a_key(), CAUSE, KEY)
     # What was named before tells nothing new: a person may correct the key of that account.
     known, _ = await destinations.provide(shop.id, refund.id, given(OTHER, "new@example.com"), a_key(), CAUSE, KEY)
-    await refunds.cancel(shop.id, known.id, None, a_key(), CAUSE)
+    await request.cancel(shop.id, known.id, None, a_key(), CAUSE)
     with pytest.raises(InvalidInput, match="holders"):  # nor by a new refund for each guess
         await a_refund(shop, payment, 4_000, given=given())

@@ -2,9 +2,10 @@
 
 import pytest
 
-from domain.payees import KINDS_OF_CURRENCY, checked, masked, normal_tax_id
+from domain.payments.customers import normal_tax_id
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import DestinationKind as Kind
+from domain.refunds.destination.accounts import KINDS_OF_CURRENCY, checked, masked
 
 CPF = "390.533.447-05"
 HOLDER = {"holder_name": "Ana Souza", "holder_tax_id": CPF}

@@ -2,14 +2,15 @@
 
 import pytest
 
-from domain import findings, invariants
-from domain.findings import FindingKind
-from domain.lifecycle import State
+from domain import invariants
+from domain.findings import findings
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Refund
+from domain.models.refunds import State
 from domain.pse.vocabulary import Returned
-from domain.record import Door, Source, record
+from domain.refunds.record import Door, Source, record
 from tests.domain.nights import paid, pix_of, pix_refund, run_pix
-from tests.factories import CAUSE, a_shop
+from tests.kit.factories import CAUSE, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
 

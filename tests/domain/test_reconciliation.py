@@ -11,15 +11,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import database, invariants, ledger, reconciliation
-from domain.findings import FindingKind
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
+from domain.models.ledger import Account
+from domain.models.refunds import State
+from domain.platform import database
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded
-from domain.record import Door, Source, record
+from domain.reconciliation import reconcile
+from domain.refunds.record import Door, Source, record
 from tests.conftest import Database
-from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -57,12 +61,12 @@ async def _run(
     """Reconcile the date `days` from today with this listing."""
     content = json.dumps({"pix": sorted(listed, key=lambda raw: str(raw["endToEndId"]))}, sort_keys=True).encode()
     day = TODAY + timedelta(days=days)
-    run = await reconciliation.begin(shop.connection, day)
+    run = await reconcile.begin(shop.connection, day)
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         report = ReportFile(f"pix-{day}.json", "application/json", Path(file.name))
-        await reconciliation.reconcile(shop.connection, run, [report], fetched_at)
+        await reconcile.reconcile(shop.connection, run, [report], fetched_at)
     return await ReconciliationRun.get(id=run.id)
 
 

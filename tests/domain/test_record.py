@@ -7,15 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain import attempts, due, invariants, taken
-from domain.attempts import Ask, Send
-from domain.findings import FindingKind
-from domain.lifecycle import State
+from domain import invariants
+from domain.findings.findings import FindingKind
 from domain.models import Attempt, Event, Finding, Payment, Refund
+from domain.models.refunds import State
 from domain.money import Money
+from domain.payments import external
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
+from domain.refunds import next_step, schedule
+from domain.refunds.next_step import Ask, Send
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
 
 pytestmark = pytest.mark.usefixtures("books")
 UNKNOWN = Unsent("PixDevolucaoNaoEncontrada", "unknown")
@@ -57,8 +59,8 @@ async def test_an_answer_moves_the_refund_and_the_money(
 async def test_a_lost_answer_is_asked_for_and_never_sent_again_while_it_is_in_doubt() -> None:
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
-    await due.postpone(refund.id, 0)
-    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+    await schedule.postpone(refund.id, 0)
+    assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
 
 
 async def test_unknown_is_not_believed_within_the_grace() -> None:
@@ -72,7 +74,7 @@ async def test_unknown_after_the_grace_means_send_again_with_the_same_reference(
     await an_answer(refund, LOST)
     await sent_earlier(owner_rows, "1 hour")
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
-    again = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    again = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(again, Send)
     assert (again.attempt, again.order.reference) == (2, refund.reference)
 
@@ -96,8 +98,8 @@ async def test_a_look_up_of_an_older_attempt_can_not_cause_another_send(owner_ro
     _, _, refund = await _refund()
     await an_answer(refund, LOST)
     await sent_earlier(owner_rows, "1 hour")
-    await due.postpone(refund.id, 0)
-    slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    await schedule.postpone(refund.id, 0)
+    slow = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, Ask)
     await a_look_up(refund, UNKNOWN)
     await an_answer(refund, LOST)  # the second send is now in doubt
@@ -107,11 +109,11 @@ async def test_a_look_up_of_an_older_attempt_can_not_cause_another_send(owner_ro
 
 async def test_a_worker_that_lost_its_lease_is_refused_and_the_pse_is_asked(owner_rows: OwnerRows) -> None:
     _, _, refund = await _refund()
-    slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    slow = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, Send)
     await owner_rows("UPDATE attempts SET claimed_until = now() - interval '1 second'")
-    await due.postpone(refund.id, 0)
-    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+    await schedule.postpone(refund.id, 0)
+    assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
     late = await record(refund.id, Declined("NO", "no"), Source(Door.ANSWER, attempt=slow.attempt), slow.cause)
     assert late.stale
     fresh = await _fresh(refund)
@@ -123,13 +125,13 @@ async def test_an_attempt_whose_worker_died_while_a_webhook_ended_the_refund_is_
     owner_rows: OwnerRows,
 ) -> None:
     _, _, refund = await _refund()
-    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Send)
+    assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Send)
     await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
-    assert await attempts.end_lost() == 0, "its worker may still bring the answer"
+    assert await next_step.end_lost() == 0, "its worker may still bring the answer"
     await owner_rows(
         "UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = claimed_until - interval '1 hour'"
     )
-    assert [await attempts.end_lost(), await attempts.end_lost()] == [1, 0]
+    assert [await next_step.end_lost(), await next_step.end_lost()] == [1, 0]
     ended = await Attempt.get(refund_id=refund.id, number=1)
     assert (ended.outcome, ended.code) == ("IN_DOUBT", "WORKER_LOST")
     late = await record(refund.id, Succeeded("D1"), Source(Door.ANSWER, attempt=1), CAUSE)
@@ -138,15 +140,15 @@ async def test_an_attempt_whose_worker_died_while_a_webhook_ended_the_refund_is_
 
 async def test_an_attempt_in_doubt_is_not_ended_by_the_clock_alone(owner_rows: OwnerRows) -> None:
     _, _, refund = await _refund()
-    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Send)
+    assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Send)
     await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = now()")
-    assert await attempts.end_lost() == 0
+    assert await next_step.end_lost() == 0
 
 
 async def test_two_workers_never_hold_the_same_refund() -> None:
     _, _, refund = await _refund()
-    first = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-    second = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    first = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    second = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(first, Send)
     assert second is None
 
@@ -154,7 +156,7 @@ async def test_two_workers_never_hold_the_same_refund() -> None:
 async def test_never_sent_waits_longer_each_time_and_calls_a_person_in_the_end() -> None:
     _, _, refund = await _refund()
     for _ in range(9):
-        await due.postpone(refund.id, 0)
+        await schedule.postpone(refund.id, 0)
         await an_answer(refund, Unsent("CONNECTERROR", "connection refused"))
     fresh = await _fresh(refund)
     assert (fresh.state, fresh.unsent) == (State.REQUESTED, 9)
@@ -165,7 +167,7 @@ async def test_a_refund_that_never_left_is_expired_when_its_window_has_closed(ow
     _, payment, refund = await _refund()
     await owner_rows("ALTER TABLE payments DISABLE TRIGGER USER")
     await owner_rows("UPDATE payments SET captured_at = captured_at - interval '91 days'")
-    assert await attempts.take(refund.id, lease_seconds=60, send_seconds=20) is None
+    assert await next_step.take(refund.id, lease_seconds=60, send_seconds=20) is None
     assert (await _fresh(refund)).state is State.EXPIRED
     await payment.refresh_from_db()
     assert (payment.reserved, await invariants.check()) == (0, [])
@@ -208,37 +210,37 @@ async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_
     shop, payment, refund = await _refund()
     await an_answer(refund, Declined("NO", "no"))
     named = KnownRefund(
-        f"{taken.BY_AMOUNT}line-1", None, Money(refund.amount, "BRL"), Succeeded(), False, "x", None, None
+        f"{external.BY_AMOUNT}line-1", None, Money(refund.amount, "BRL"), Succeeded(), False, "x", None, None
     )
-    await taken.from_line(payment, named, taken.Told("night.csv", 1, 0), CAUSE)
+    await external.from_line(payment, named, external.Told("night.csv", 1, 0), CAUSE)
     for _ in range(2):
         await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
-        await taken.from_line(payment, named, taken.Told("night.csv", 1, 0), CAUSE)
+        await external.from_line(payment, named, external.Told("night.csv", 1, 0), CAUSE)
         await payment.refresh_from_db()
         assert payment.taken_by_bank == refund.amount
     assert [row.kind for row in await Finding.filter(resolved_at=None)] == ["CONTRADICTION"]
     assert await invariants.check() == []
     # Another line of the same amount is other money.
-    await taken.from_line(
-        payment, replace(named, reference=f"{taken.BY_AMOUNT}line-2"), taken.Told("night.csv", 2, 0), CAUSE
+    await external.from_line(
+        payment, replace(named, reference=f"{external.BY_AMOUNT}line-2"), external.Told("night.csv", 2, 0), CAUSE
     )
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 2 * refund.amount
 
 
-@pytest.mark.parametrize("prefix", ["", taken.BY_AMOUNT])
+@pytest.mark.parametrize("prefix", ["", external.BY_AMOUNT])
 @pytest.mark.parametrize("heard", [Accepted("D1"), Succeeded("D1"), Returned("BACK", "back", "D1")])
 async def test_what_was_booked_under_the_psps_name_is_the_refunds_when_its_name_is_heard(
     prefix: str, heard: Outcome
 ) -> None:
     shop, payment, refund = await _refund()
     told = KnownRefund(f"{prefix}D1", "D1", Money(6_000, "BRL"), Succeeded("D1"), False, "x", None, None)
-    assert await taken.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE)
+    assert await external.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE)
     await an_answer(refund, heard)
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 0
     assert (await Finding.filter(resolved_at=None).count(), await invariants.check()) == (0, [])
-    assert not await taken.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE), "it is told again"
+    assert not await external.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE), "it is told again"
 
 
 async def test_a_webhook_that_contradicts_an_end_is_asked_about_before_it_is_booked() -> None:
@@ -303,12 +305,12 @@ async def test_a_webhook_during_a_call_is_looked_into_after_it(told: Outcome) ->
     """What the call says may be older than what the webhook was about."""
     _, _, refund = await _refund()
     await an_answer(refund, Succeeded("D1"))
-    await due.postpone(refund.id, 0)
-    asking = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    await schedule.postpone(refund.id, 0)
+    asking = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(asking, Ask)
-    await due.postpone(refund.id, 0)  # the webhook of a return rings here
+    await schedule.postpone(refund.id, 0)  # the webhook of a return rings here
     source = Source(Door.LOOK_UP, attempt=asking.attempt, asked_at=asking.asked_at)
     await record(refund.id, told, source, asking.cause)
-    assert isinstance(await attempts.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
+    assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Ask)
     await record(refund.id, Succeeded("D1"), source, asking.cause)
     assert (await _fresh(refund)).due_at is None

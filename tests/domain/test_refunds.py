@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain import attempts, invariants, payments, refunds
-from domain.lifecycle import Reason, State
+from domain import invariants
 from domain.models import Event, IdempotencyKey, LedgerEntry, Payment, Refund
+from domain.models.refunds import Reason, State
 from domain.money import Money
+from domain.payments import register
 from domain.problems import (
     AmountExceedsRefundable,
     CurrencyMismatch,
@@ -21,16 +22,17 @@ from domain.problems import (
     WindowExpired,
 )
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded
-from domain.record import Door, Source, record
-from domain.refunds import NewRefund
-from tests.factories import CAUSE, Shop, a_key, a_payment, a_refund, a_shop, an_answer
+from domain.refunds import next_step, request
+from domain.refunds.record import Door, Source, record
+from domain.refunds.request import NewRefund
+from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 
 
-async def _ask(shop: Shop, payment: Payment, amount: Money | None, key: str | None = None) -> refunds.Requested:
+async def _ask(shop: Shop, payment: Payment, amount: Money | None, key: str | None = None) -> request.Requested:
     new = NewRefund(payment.id, amount, Reason.CUSTOMER_REQUEST)
-    return await refunds.request(shop.id, new, key or a_key(), CAUSE)
+    return await request.request(shop.id, new, key or a_key(), CAUSE)
 
 
 async def test_a_refund_reserves_its_amount_and_is_due_at_once() -> None:
@@ -39,7 +41,7 @@ async def test_a_refund_reserves_its_amount_and_is_due_at_once() -> None:
     refund = await a_refund(shop, payment, 4_000)
     await payment.refresh_from_db()
     assert (refund.state, refund.amount, refund.sequence) == (State.REQUESTED, 4_000, 1)
-    assert (payment.reserved, payments.refundable(payment).minor_units) == (4_000, 6_000)
+    assert (payment.reserved, register.refundable(payment).minor_units) == (4_000, 6_000)
     assert refund.due_at is not None
     assert len(refund.reference) == 20
     assert await invariants.check() == []
@@ -78,7 +80,7 @@ async def test_fifty_at_once_of_sixty_on_a_captured_hundred_give_exactly_one() -
     results = await asyncio.gather(
         *(_ask(shop, payment, Money(6_000, "BRL")) for _ in range(50)), return_exceptions=True
     )
-    assert sum(isinstance(result, refunds.Requested) for result in results) == 1
+    assert sum(isinstance(result, request.Requested) for result in results) == 1
     assert sum(isinstance(result, AmountExceedsRefundable) for result in results) == 49
     await payment.refresh_from_db()
     assert payment.reserved == 6_000
@@ -174,8 +176,8 @@ async def test_a_refund_that_was_never_sent_can_be_canceled_once() -> None:
     payment = await a_payment(shop)
     refund = await a_refund(shop, payment)
     key = a_key()
-    done = await refunds.cancel(shop.id, refund.id, None, key, CAUSE)
-    again = await refunds.cancel(shop.id, refund.id, None, key, CAUSE)
+    done = await request.cancel(shop.id, refund.id, None, key, CAUSE)
+    again = await request.cancel(shop.id, refund.id, None, key, CAUSE)
     await payment.refresh_from_db()
     assert (done.refund.state, done.replayed, again.replayed) == (State.CANCELED, False, True)
     assert (payment.reserved, await invariants.check()) == (0, [])
@@ -186,7 +188,7 @@ async def test_a_refund_in_doubt_can_not_be_canceled() -> None:
     refund = await a_refund(shop, await a_payment(shop))
     await an_answer(refund, InDoubt("TIMEOUT", "no answer"))
     with pytest.raises(InvalidState) as refused:
-        await refunds.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+        await request.cancel(shop.id, refund.id, None, a_key(), CAUSE)
     assert refused.value.current_state == State.SUBMITTED
 
 
@@ -194,7 +196,7 @@ async def test_cancel_refuses_when_the_refund_has_moved_on() -> None:
     shop = await a_shop()
     refund = await a_refund(shop, await a_payment(shop))
     with pytest.raises(InvalidState, match="moved on"):
-        await refunds.cancel(shop.id, refund.id, 7, a_key(), CAUSE)
+        await request.cancel(shop.id, refund.id, 7, a_key(), CAUSE)
 
 
 async def test_a_failed_refund_is_tried_again_as_a_new_refund_and_only_once() -> None:
@@ -203,9 +205,9 @@ async def test_a_failed_refund_is_tried_again_as_a_new_refund_and_only_once() ->
     failed = await a_refund(shop, payment, 2_000)
     await an_answer(failed, Declined("NAO_REALIZADO", "no balance"))
     results = await asyncio.gather(
-        *(refunds.retry(shop.id, failed.id, a_key(), CAUSE) for _ in range(5)), return_exceptions=True
+        *(request.retry(shop.id, failed.id, a_key(), CAUSE) for _ in range(5)), return_exceptions=True
     )
-    made = [result for result in results if isinstance(result, refunds.Requested)]
+    made = [result for result in results if isinstance(result, request.Requested)]
     assert len(made) == 1
     assert made[0].refund.retry_of_id == failed.id
     assert made[0].refund.reference != failed.reference
@@ -217,7 +219,7 @@ async def test_a_refund_that_succeeded_is_not_tried_again() -> None:
     refund = await a_refund(shop, await a_payment(shop))
     await an_answer(refund, Succeeded("D1"))
     with pytest.raises(InvalidState):
-        await refunds.retry(shop.id, refund.id, a_key(), CAUSE)
+        await request.retry(shop.id, refund.id, a_key(), CAUSE)
 
 
 async def test_a_refund_is_found_by_each_of_its_handles_within_its_merchant_only() -> None:
@@ -225,11 +227,11 @@ async def test_a_refund_is_found_by_each_of_its_handles_within_its_merchant_only
     key = a_key()
     refund = await a_refund(shop, await a_payment(shop), key=key)
     await record(refund.id, Succeeded("D123"), Source(Door.NOTICE), CAUSE)
-    assert (await refunds.by_request_id(shop.id, CAUSE.request_id) or refund).id == refund.id
+    assert (await request.by_request_id(shop.id, CAUSE.request_id) or refund).id == refund.id
     for find, handle in (
-        (refunds.by_idempotency_key, key),
-        (refunds.by_pse_reference, "D123"),
-        (refunds.by_pse_reference, refund.reference),
+        (request.by_idempotency_key, key),
+        (request.by_pse_reference, "D123"),
+        (request.by_pse_reference, refund.reference),
     ):
         found = await find(shop.id, handle)
         assert found is not None
@@ -241,8 +243,8 @@ async def test_refresh_makes_a_refund_due_now() -> None:
     shop = await a_shop()
     refund = await a_refund(shop, await a_payment(shop))
     await an_answer(refund, Succeeded("D1"))
-    assert (await refunds.refresh(shop.id, refund.id)).due_at is not None
-    assert await attempts.take(refund.id, lease_seconds=60, send_seconds=20) is not None
+    assert (await request.refresh(shop.id, refund.id)).due_at is not None
+    assert await next_step.take(refund.id, lease_seconds=60, send_seconds=20) is not None
 
 
 async def test_every_event_carries_the_request_that_caused_it() -> None:

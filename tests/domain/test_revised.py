@@ -2,14 +2,16 @@
 
 import pytest
 
-from domain import invariants, ledger, taken
-from domain.findings import FindingKind
-from domain.lifecycle import Account
+from domain import invariants
+from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment
+from domain.models.ledger import Account
 from domain.money import Money
+from domain.payments import external
 from domain.pse.vocabulary import KnownRefund, Method, Succeeded
 from tests.domain.nights import pix_of, pix_refund, run_pix, run_stripe, stripe_line
-from tests.factories import CAUSE, Shop, a_payment, a_shop
+from tests.kit.factories import CAUSE, Shop, a_payment, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -62,7 +64,7 @@ async def test_what_the_pse_listed_itself_stays_when_a_revised_report_has_it_no_
     shop = await a_shop()
     payment = await a_payment(shop, days_ago=0)
     listed = KnownRefund("med1", "D1", Money(3_000, "BRL"), Succeeded("D1"), True, "MED_FRAUDE", None, None)
-    await taken.from_listing(payment, [listed], CAUSE)
+    await external.from_listing(payment, [listed], CAUSE)
     await run_pix(shop, pix_of(payment, pix_refund("med1", 3_000, kind="MED_FRAUDE")))
     await run_pix(shop, pix_of(payment))
     assert (await Payment.get(id=payment.id)).taken_by_bank == 3_000

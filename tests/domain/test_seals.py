@@ -9,16 +9,18 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain import database, events, reconciliation, seals
-from domain.database import rows, transaction
-from domain.lifecycle import State
+from domain.history import events, seals
+from domain.history.seals import Head
 from domain.models import Event, EventSeal, ReconciliationRun
-from domain.moves import lock
+from domain.models.refunds import State
+from domain.platform import database
+from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import Declined, Succeeded
-from domain.seals import Head
+from domain.reconciliation import reconcile
+from domain.refunds.moves import lock
 from tests.conftest import Database, Servers
 from tests.domain.test_reconciliation import TODAY
-from tests.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 TAMPERS = 1_000
@@ -267,8 +269,8 @@ async def test_a_thousand_random_tampers_are_a_thousand_found(books: Database, s
     chance = random.Random(seed)
     shop = await _history(3)
     await _seal_all()
-    run = await reconciliation.begin(shop.connection, TODAY)
-    await reconciliation.reconcile(shop.connection, run, [])
+    run = await reconcile.begin(shop.connection, TODAY)
+    await reconcile.reconcile(shop.connection, run, [])
     assert (await ReconciliationRun.get(id=run.id)).manifest["chain"]["position"] > 0
     await database.close_pool()
     root = servers.superuser_url.rpartition("/")[0]

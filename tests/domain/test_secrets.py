@@ -5,7 +5,7 @@ import os
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain import secrets
+from domain.platform import secrets
 
 KEY = b"k" * 32
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.settings import Settings, SettingsError
+from domain.platform.settings import Settings, SettingsError
 
 KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 

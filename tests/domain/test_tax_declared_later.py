@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import invariants, ledger, payments
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import Payment, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import NewPayment, Tax
+from domain.payments import register
+from domain.payments.refundable import shares
+from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Declined, Method, Succeeded
-from domain.refundable import shares
-from tests.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_refund, a_shop, an_answer, an_e2eid
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_refund, a_shop, an_answer, an_e2eid
 
 books = pytest.mark.usefixtures("books")
 CAPTURED, TAX = 10_000, 1_525
@@ -22,7 +25,7 @@ CAPTURED, TAX = 10_000, 1_525
 
 async def _listed(shop: Shop) -> Payment:
     found = CapturedPayment(an_e2eid(), Method.PIX, Money(CAPTURED, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await payments.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
     return await Payment.get(id=payment_id)
 
 
@@ -36,7 +39,7 @@ async def _declare(shop: Shop, payment: Payment) -> Payment:
         captured_at=datetime.now(UTC) - timedelta(minutes=1),
         tax=Tax(TAX, "18.00"),
     )
-    return (await payments.register(shop.id, new, a_key(), CAUSE, KEY)).payment
+    return (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
 
 
 async def _taxes() -> list[int]:

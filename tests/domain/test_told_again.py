@@ -4,18 +4,21 @@ import json
 
 import pytest
 
-from domain import invariants, notices, schedules
-from domain.access import Role
-from domain.database import rows
-from domain.doubt import Verdict, resolve
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.access.tokens import Role
 from domain.models import Notice, Payment, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
+from domain.notices import inbox
+from domain.platform.database import rows
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded, WebhookRequest
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, KEY, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night, balance, effects, open_findings
+from domain.refunds import intervals
+from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, KEY, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: the refund is listed as paid."
@@ -82,13 +85,13 @@ async def test_a_webhook_of_a_registered_payment_that_nobody_can_place_is_told_t
     payment = await a_payment(shop)
     event = {"payment": payment.pse_reference, "reference": None, "id": LONG_NAME, "status": "done", "amount": 1}
     body = json.dumps({"events": [event]}).encode()
-    notice = await notices.store(shop.connection.id, WebhookRequest("POST", "/", "", {}, body), "one", KEY)
+    notice = await inbox.store(shop.connection.id, WebhookRequest("POST", "/", "", {}, body), "one", KEY)
     assert notice is not None
-    for _ in range(len(schedules.NOTICE.delays) + 1):
+    for _ in range(len(intervals.NOTICE.delays) + 1):
         await rows("UPDATE notices SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL RETURNING id", notice)
-        claimed = await notices.take(notice)
+        claimed = await inbox.take(notice)
         if claimed is not None:
-            await notices.try_later(claimed, "The PSE cannot be asked about the payment.")
+            await inbox.try_later(claimed, "The PSE cannot be asked about the payment.")
     assert (await Notice.get(id=notice)).due_at is None
     assert await open_findings() == ["NOTICE_UNMATCHED"]
 

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import invariants, payments, taken
-from domain.findings import FindingKind
+from domain import invariants
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, SettlementLine
 from domain.money import Money
+from domain.payments import external, register
 from domain.problems import NotRefundable
 from domain.pse.vocabulary import CapturedPayment, Method
 from tests.domain.nights import pix_of, pix_refund, run_pix, run_stripe, stripe_line, today
-from tests.factories import Shop, a_payment, a_refund, a_shop, an_e2eid
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_e2eid
 
 pytestmark = pytest.mark.usefixtures("books")
 CAPTURE = stripe_line("charge", "100.00", "pi_1", "ch_1", charge_id="ch_1")
@@ -40,11 +41,11 @@ async def test_the_night_repeats_the_date_so_that_what_was_told_is_proven() -> N
     shop = await a_shop(pse="stripe")
     lines = [CAPTURE, OUT]
     await run_stripe(shop, lines)
-    assert await taken.told_of_ours(shop.connection.id) == set()
+    assert await external.told_of_ours(shop.connection.id) == set()
     payment = await _registered(shop)
-    assert await taken.told_of_ours(shop.connection.id) == {today()}
+    assert await external.told_of_ours(shop.connection.id) == {today()}
     await run_stripe(shop, lines)
-    assert await taken.told_of_ours(shop.connection.id) == set()
+    assert await external.told_of_ours(shop.connection.id) == set()
     valid = await SettlementLine.filter(voided_at=None).order_by("line")
     assert [line.effect for line in valid] == ["CAPTURE", "TAKEN"]
     assert {line.payment_id for line in valid} == {payment.id}
@@ -79,7 +80,7 @@ async def test_a_payment_that_the_listing_registers_finds_what_was_told() -> Non
     listed = pix_of(reference, pix_refund("med1", 10_000, kind="MED_FRAUDE"))
     await run_pix(shop, listed)
     found = CapturedPayment(reference, Method.PIX, Money(10_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await payments.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
     assert (await Payment.get(id=payment_id)).taken_by_bank == 10_000
     for _ in range(2):
         await run_pix(shop, listed)
@@ -89,7 +90,7 @@ async def test_a_payment_that_the_listing_registers_finds_what_was_told() -> Non
 async def test_a_report_that_is_stored_while_the_payment_is_registered_is_repeated() -> None:
     shop = await a_shop(pse="stripe")
     await asyncio.gather(run_stripe(shop, [CAPTURE, OUT]), _registered(shop))
-    for day in await taken.told_of_ours(shop.connection.id):
+    for day in await external.told_of_ours(shop.connection.id):
         assert day == today()
         await run_stripe(shop, [CAPTURE, OUT])
     payment = await Payment.get(pse_reference="pi_1")

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from domain import invariants, taken
-from domain.lifecycle import Account
+from domain import invariants
 from domain.models import Payment
+from domain.models.ledger import Account
+from domain.payments import external
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
-from tests.factories import Shop, a_payment, a_refund, a_shop, an_answer
-from tests.lines import Telling, a_line, a_night, balance, today
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, balance, today
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -37,10 +38,13 @@ async def test_what_left_again_after_it_had_come_back_stays_taken_through_the_ni
     payment = await a_payment(shop, reference="later", days_ago=0)
     for _ in range(2):
         assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (4_000, [])
-        for day in sorted(await taken.told_of_ours(shop.connection.id)):
+        for day in sorted(await external.told_of_ours(shop.connection.id)):
             days = (day - today()).days
             await a_night(shop, *told[days], days=days)
-    assert (await balance(shop, Account.PSE_BALANCE), await taken.told_of_ours(shop.connection.id)) == (-4_000, set())
+    assert (await balance(shop, Account.PSE_BALANCE), await external.told_of_ours(shop.connection.id)) == (
+        -4_000,
+        set(),
+    )
 
 
 async def test_the_line_of_a_refund_of_ours_does_not_keep_what_a_revised_report_has_no_longer() -> None:

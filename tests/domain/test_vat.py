@@ -4,17 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import invariants, manual, payments
-from domain.access import Role
-from domain.findings import FindingKind
-from domain.manual import Evidence, Way
+from domain import invariants
+from domain.access.tokens import Role
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment
 from domain.money import Money
-from domain.payments import NewPayment, Tax
+from domain.payments import register
+from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Method, Returned, Succeeded
-from domain.record import Door, Source, record
+from domain.refunds import by_hand
+from domain.refunds.by_hand import Evidence, Way
+from domain.refunds.record import Door, Source, record
 from tests.domain.nights import pix_of, pix_refund, run_pix, today
-from tests.factories import CAUSE, KEY, a_key, a_payment, a_person, a_refund, a_shop, an_answer, an_e2eid
+from tests.kit.factories import CAUSE, KEY, a_key, a_payment, a_person, a_refund, a_shop, an_answer, an_e2eid
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -26,7 +28,7 @@ async def _flagged() -> list[int]:
 async def test_vat_that_is_declared_after_a_refund_was_proven_is_to_be_taken_back() -> None:
     shop = await a_shop()
     found = CapturedPayment(an_e2eid(), Method.PIX, Money(10_000, "BRL"), datetime.now(UTC), None, None)
-    (payment_id,) = await payments.register_listed(shop.connection, [found], "listing")
+    (payment_id,) = await register.register_listed(shop.connection, [found], "listing")
     payment = await Payment.get(id=payment_id)
     proven, unproven = await a_refund(shop, payment, 4_000), await a_refund(shop, payment, 1_000)
     for refund in (proven, unproven):
@@ -41,7 +43,7 @@ async def test_vat_that_is_declared_after_a_refund_was_proven_is_to_be_taken_bac
         captured_at=datetime.now(UTC),
         tax=Tax(1_000, "10.00"),
     )
-    await payments.register(shop.id, new, a_key(), CAUSE, KEY)
+    await register.register(shop.id, new, a_key(), CAUSE, KEY)
     assert await _flagged() == [400]
     both = [pix_refund(refund.reference, amount) for refund, amount in ((proven, 4_000), (unproven, 1_000))]
     await run_pix(shop, pix_of(payment, *both))
@@ -52,8 +54,8 @@ async def test_vat_of_a_refund_that_a_person_paid_from_the_bank_is_to_be_taken_b
     shop = await a_shop()
     refund = await a_refund(shop, await a_payment(shop, tax=1_000), 4_000)
     person = a_person(shop, "ana", Role.ACCOUNTING)
-    await manual.take(person, refund.id, "The PSE has been down since noon.", CAUSE)
-    await manual.settle(person, refund.id, Evidence(Way.BANK_TRANSFER, "TED 123", today()), CAUSE)
+    await by_hand.take(person, refund.id, "The PSE has been down since noon.", CAUSE)
+    await by_hand.settle(person, refund.id, Evidence(Way.BANK_TRANSFER, "TED 123", today()), CAUSE)
     assert await _flagged() == [400]
 
 

@@ -5,17 +5,18 @@ from uuid import uuid4
 
 import pytest
 
-from domain import invariants, manual
-from domain.access import Principal, Role
-from domain.database import rows
-from domain.doubt import Verdict, resolve
-from domain.lifecycle import State
-from domain.manual import Evidence, Way
+from domain import invariants
+from domain.access.tokens import Principal, Role
 from domain.models import Refund
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import Accepted, InDoubt, Succeeded, Unsent
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
+from domain.refunds import by_hand
+from domain.refunds.by_hand import Evidence, Way
+from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "The PSE's back office lists nothing."
@@ -77,11 +78,11 @@ async def test_a_report_from_before_the_last_send_proves_nothing_about_it(owner_
 async def test_a_typed_reference_that_another_refund_has_is_refused() -> None:
     shop = await a_shop()
     payment = await a_payment(shop)
-    paid, by_hand = await a_refund(shop, payment, 1_000), await a_refund(shop, payment, 1_000)
+    paid, other = await a_refund(shop, payment, 1_000), await a_refund(shop, payment, 1_000)
     await an_answer(paid, Succeeded("D1"))
     ana = _person(shop, "ana", Role.ACCOUNTING)
-    await manual.take(ana, by_hand.id, "The PSE is down.", CAUSE)
+    await by_hand.take(ana, other.id, "The PSE is down.", CAUSE)
     evidence = Evidence(Way.PSE_BACK_OFFICE, "D1", datetime.now(UTC).date() - timedelta(days=1))
     with pytest.raises(InvalidInput, match=paid.reference):
-        await manual.settle(ana, by_hand.id, evidence, CAUSE)
-    assert (await Refund.get(id=by_hand.id)).state is State.MANUAL
+        await by_hand.settle(ana, other.id, evidence, CAUSE)
+    assert (await Refund.get(id=other.id)).state is State.MANUAL

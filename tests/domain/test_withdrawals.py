@@ -5,27 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import invariants, ledger, payments, withdrawals
-from domain.access import Principal, Role
-from domain.lifecycle import Account
+from domain import invariants
+from domain.access.tokens import Principal, Role
+from domain.books import ledger
 from domain.models import LedgerEntry, Payment, Refund
+from domain.models.ledger import Account
 from domain.money import AMOUNT_MAX, MINOR_UNITS_MAX, Money
-from domain.payments import NewPayment
+from domain.payments import register, withdrawals
+from domain.payments.register import NewPayment
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound, NotRefundable
 from domain.pse.vocabulary import Declined, Method
-from domain.refunds import cancel
-from tests.factories import (
-    CAUSE,
-    KEY,
-    OwnerRows,
-    Shop,
-    a_key,
-    a_payment,
-    a_person,
-    a_refund,
-    a_shop,
-    an_answer,
-)
+from domain.refunds.request import cancel
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 WHY = "The amount has a digit too many."
@@ -68,7 +59,7 @@ async def test_a_withdrawn_payment_leaves_no_trace_in_the_sums_and_every_trace_i
     assert {row.balance for row in await ledger.balances(shop.id)} == {0}
     assert await LedgerEntry.filter(payment_id=payment.id).count() == 4
     assert (gone.withdrawn_by, gone.withdrawal_reason) == ("tester", WHY)
-    assert payments.refundable(gone) == Money(0, "BRL")
+    assert register.refundable(gone) == Money(0, "BRL")
     with pytest.raises(NotRefundable, match="withdrawn"):
         await a_refund(shop, payment)
     assert await invariants.check() == []
@@ -139,5 +130,5 @@ async def test_the_largest_number_that_fits_is_refused_before_it_is_written() ->
         shop.connection.id, "sp", "E1", Method.PIX, Money(MINOR_UNITS_MAX, "BRL"), datetime(2026, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(InvalidInput):
-        await payments.register(shop.id, new, a_key(), CAUSE, KEY)
+        await register.register(shop.id, new, a_key(), CAUSE, KEY)
     assert await Payment.all().count() == 0

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.conftest import Database
-from tests.factories import OwnerRows
 from tests.histories.mortal import Deaths
-from tests.world import World, a_sandbox, a_world
+from tests.kit.factories import OwnerRows
+from tests.kit.world import World, a_sandbox, a_world
 
 
 @pytest.fixture

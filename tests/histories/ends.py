@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 
-from domain import invariants, payments
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import Finding, LedgerEntry, Notice, Payment, Refund
-from tests.accounts import ACCOUNTS
-from tests.world import World
+from domain.models.refunds import State
+from domain.payments import register
+from tests.kit.accounts import ACCOUNTS
+from tests.kit.world import World
 
 
 async def ended(world: World, refund: Refund, state: State, *, left: int) -> Refund:
@@ -17,7 +18,7 @@ async def ended(world: World, refund: Refund, state: State, *, left: int) -> Ref
     payment = await Payment.get(id=refund.payment_id)
     assert await world.sandbox.paid(payment.pse_reference) == left
     assert (payment.refunded, payment.reserved) == (left, 0)
-    assert payments.refundable(payment).minor_units == payment.captured - left - payment.taken_by_bank
+    assert register.refundable(payment).minor_units == payment.captured - left - payment.taken_by_bank
     paid = await LedgerEntry.filter(refund_id=refund.id, entry="PAY").count()
     assert paid == (state in (State.SUCCEEDED, State.RETURNED))
     assert await invariants.check() == []

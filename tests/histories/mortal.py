@@ -10,13 +10,14 @@ from typing import Final, NoReturn
 
 import pytest
 
-from domain import crash, due
-from domain.database import rows
-from domain.lifecycle import State
 from domain.models import Refund
+from domain.models.refunds import State
+from domain.platform import crash
+from domain.platform.database import rows
+from domain.refunds import schedule
 from jobs import notices, refunds
-from tests.factories import OwnerRows, sent_earlier
-from tests.world import World
+from tests.kit.factories import OwnerRows, sent_earlier
+from tests.kit.world import World
 
 # The moments of a worker's life that differ for a history; the crash harness kills real processes at every point.
 DEATHS: Final = (
@@ -51,7 +52,7 @@ class MortalWorld(World):
             return await World.step(self, refund)
         except Died:
             await sent_earlier(self.owner_rows, "1 minute")
-            await due.postpone(refund.id, 0)
+            await schedule.postpone(refund.id, 0)
             await refunds.step(refund.id, self.sender, self.settings)
             return await Refund.get(id=refund.id)
 

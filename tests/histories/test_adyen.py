@@ -7,18 +7,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger
-from domain.database import rows
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import Payment, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable, NotRefundable
 from jobs import reconciliation
-from tests.factories import a_payment, a_refund
 from tests.histories.conftest import At
 from tests.histories.ends import ended, findings, heard, tell
 from tests.histories.mortal import Deaths
+from tests.kit.factories import a_payment, a_refund
+from tests.kit.world import World
 from tests.sandbox.adyen import ACCOUNT, API_KEY, posted
-from tests.world import World
 
 
 async def _told(world: World, payment: Payment, event: str, amount: int, **more: str) -> None:

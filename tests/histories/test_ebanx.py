@@ -1,12 +1,12 @@
 """What EBANX itself says can happen: a refund is requested, pending, then confirmed or cancelled, and told twice."""
 
-from domain.lifecycle import State
-from tests.factories import a_refund
+from domain.models.refunds import State
 from tests.histories.conftest import At
 from tests.histories.ends import ended, tell
 from tests.histories.mortal import Deaths
+from tests.kit.factories import a_refund
+from tests.kit.world import World
 from tests.sandbox.ebanx import INTEGRATION_KEY, notification
-from tests.world import World
 
 
 async def test_a_cancelled_refund_frees_its_amount_and_two_notices_are_one_refund(at: At, deaths: Deaths) -> None:

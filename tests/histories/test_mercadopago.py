@@ -1,12 +1,12 @@
 """What happened to others at Mercado Pago: errors that are none, and answers without a refund in them."""
 
-from domain.lifecycle import State
 from domain.models import Attempt
-from tests.factories import OwnerRows, a_refund
+from domain.models.refunds import State
 from tests.histories.conftest import At
 from tests.histories.ends import ended, findings
 from tests.histories.mortal import DEATHS, Deaths
-from tests.world import World
+from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.world import World
 
 
 async def test_a_pix_refund_that_is_answered_400_although_it_is_in_process_is_paid_once(at: At, deaths: Deaths) -> None:

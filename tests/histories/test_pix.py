@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.lifecycle import State
 from domain.models import Finding, Payment, Refund
+from domain.models.refunds import State
 from domain.problems import AmountExceedsRefundable, NotRefundable
-from tests.factories import a_payment, a_refund
 from tests.histories.conftest import At
 from tests.histories.ends import ended, findings
 from tests.histories.mortal import Deaths
-from tests.world import World
+from tests.kit.factories import a_payment, a_refund
+from tests.kit.world import World
 
 
 async def test_equal_partial_refunds_have_ids_of_their_own_and_the_last_one_leaves_too(at: At) -> None:

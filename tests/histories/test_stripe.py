@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from domain.lifecycle import State
 from domain.models import LedgerEntry, Notice, Payment, Refund
+from domain.models.refunds import State
 from domain.pse.vocabulary import Method
-from tests.factories import a_payment, a_refund
 from tests.histories.conftest import At
 from tests.histories.ends import ended, findings, heard, tell
 from tests.histories.mortal import Deaths
+from tests.kit.factories import a_payment, a_refund
+from tests.kit.world import World
 from tests.sandbox.stripe import signed
-from tests.world import World
 
 
 def _event(kind: str, about: dict[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.work import LINEAR_MAX, growth
+from tests.kit.work import LINEAR_MAX, growth
 
 ROOT = Path(__file__).resolve().parents[2]
 _CALLS = {"compile", "fullmatch", "match", "search", "sub", "subn", "split", "findall", "finditer"}
@@ -168,7 +168,13 @@ EVERY = list(patterns())
 
 def test_the_patterns_are_found() -> None:
     places = {found.place.split(":")[0] for found in EVERY}
-    assert {"domain.log", "api.scalars", "domain.money", "domain.pse.adyen", "domain.settings"} <= places
+    assert {
+        "domain.platform.log",
+        "api.graphql.transport.scalars",
+        "domain.money",
+        "domain.pse.adyen.connector",
+        "domain.platform.settings",
+    } <= places
     assert len(EVERY) > 60
 
 

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from domain.pse import registry
-from jobs.http import sender
+from jobs.wire.sender import sender
 from tests.conftest import Database
-from tests.lab_connector import Lab
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World, a_sandbox, a_shop_at, quick_settings, set_abilities
 from tests.sandbox.client import SandboxClient
-from tests.world import Lay, World, a_sandbox, a_shop_at, quick_settings, set_abilities
 
 
 @pytest.fixture

@@ -2,17 +2,18 @@
 
 import pytest
 
-from domain import invariants, schedules
-from domain.access import Role
-from domain.doubt import Verdict, resolve
-from domain.findings import FindingKind
-from domain.lifecycle import State
+from domain import invariants
+from domain.access.tokens import Role
+from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, Refund
+from domain.models.refunds import State
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
-from domain.record import Door, Source, record
-from tests.factories import CAUSE, a_look_up, a_person, a_refund, an_answer
-from tests.lab_connector import Lab
-from tests.world import Lay, World
+from domain.refunds import intervals
+from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, a_look_up, a_person, a_refund, an_answer
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 
 TROUBLE = InDoubt("HTTP_503", "trouble")
 
@@ -48,7 +49,7 @@ async def test_a_question_that_fails_is_asked_again(
 async def test_when_no_question_is_answered_for_a_day_a_person_must_look(lay: Lay) -> None:
     refund = await _ended(await lay(Lab()), "ok")
     await record(refund.id, Declined("REFUSED", "no"), Source(Door.NOTICE), CAUSE)
-    for _ in schedules.IN_DOUBT.delays:
+    for _ in intervals.IN_DOUBT.delays:
         recorded = await a_look_up(refund, TROUBLE)
     refund = await Refund.get(id=refund.id)
     assert (recorded.due_in, refund.state, refund.due_at) == (None, State.SUCCEEDED, None)

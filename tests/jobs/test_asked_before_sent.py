@@ -4,18 +4,29 @@ from datetime import timedelta
 
 import pytest
 
-from domain import attempts, due, invariants
-from domain.access import Role
-from domain.database import rows
-from domain.doubt import Verdict, resolve
-from domain.lifecycle import State
+from domain import invariants
+from domain.access.tokens import Role
 from domain.models import Attempt, Payment, Refund
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
 from domain.pse.vocabulary import InDoubt, Unsent
-from tests.factories import CAUSE, OwnerRows, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer, sent_earlier
-from tests.lab_connector import Lab
-from tests.world import Lay, World
+from domain.refunds import next_step, schedule
+from domain.refunds.doubt import Verdict, resolve
+from tests.kit.factories import (
+    CAUSE,
+    OwnerRows,
+    a_look_up,
+    a_payment,
+    a_person,
+    a_refund,
+    a_shop,
+    an_answer,
+    sent_earlier,
+)
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 
 DAY = timedelta(days=1)
 LOST = InDoubt("TIMEOUT", "no answer")
@@ -81,7 +92,7 @@ async def test_where_each_send_would_be_paid_a_person_is_called_after_three_that
     payment = await world.payment(*["lost_request"] * 8)
     refund = await world.finish(await a_refund(world.shop, payment, 3_000))
     assert refund.needs_person_since is not None
-    assert await _sends(world, refund) == due.SENDS_MAX
+    assert await _sends(world, refund) == schedule.SENDS_MAX
 
 
 async def test_sends_that_never_left_are_not_counted(lay: Lay) -> None:
@@ -115,7 +126,7 @@ class TestAtARealPse:
         await rows("UPDATE attempts SET ended_at = ended_at - interval '1 minute' RETURNING id")
         assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
         await an_answer(refund, SLOW_DOWN)
-        await due.postpone(refund.id, 0)
+        await schedule.postpone(refund.id, 0)
         return refund
 
     async def test_no_clear_answer_to_the_question_means_no_send_and_a_longer_wait(self) -> None:
@@ -131,14 +142,14 @@ class TestAtARealPse:
         refund = await self._requested()
         await a_look_up(refund, UNKNOWN)
         await rows("UPDATE refunds SET unknown_at = unknown_at - interval '2 minutes' RETURNING id")
-        work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-        assert isinstance(work, attempts.Ask)
+        work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+        assert isinstance(work, next_step.Ask)
 
     async def test_a_window_that_closes_releases_nothing_that_may_have_arrived(self, owner_rows: OwnerRows) -> None:
         refund = await self._requested(days_ago=89)
         await owner_rows("UPDATE payments SET captured_at = captured_at - interval '2 days'")
-        work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-        assert isinstance(work, attempts.Ask)
+        work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+        assert isinstance(work, next_step.Ask)
         assert (await Refund.get(id=refund.id)).state is State.REQUESTED
 
 
@@ -167,12 +178,12 @@ async def test_a_refund_of_the_back_office_during_the_wait_is_not_taken_for_ours
 async def test_a_listing_that_comes_after_a_send_is_not_kept(lay: Lay) -> None:
     world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_LISTING))
     refund = await a_refund(world.shop, await world.payment(), 3_000)
-    slow = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(slow, attempts.Snapshot)
-    await attempts.keep_snapshot(refund.id, frozenset(), slow.asked_at)
+    slow = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(slow, next_step.Snapshot)
+    await next_step.keep_snapshot(refund.id, frozenset(), slow.asked_at)
     await an_answer(refund, LOST)
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
-    await attempts.keep_snapshot(refund.id, frozenset({"ours"}), slow.asked_at + timedelta(seconds=1))
+    await next_step.keep_snapshot(refund.id, frozenset({"ours"}), slow.asked_at + timedelta(seconds=1))
     assert (await Refund.get(id=refund.id)).known_before == []
 
 

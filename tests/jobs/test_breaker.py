@@ -9,18 +9,19 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from domain.calls import About
-from domain.database import rows
-from domain.lifecycle import State
+from domain.connections.calls import About
 from domain.models import Attempt, Connection, Refund
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.pse.vocabulary import InDoubt, Unsent
-from jobs import breaker, refunds
-from jobs.breaker import FAILURES_MAX, retry_after
-from jobs.http import sender
-from tests.factories import KEY, Shop, a_refund
-from tests.family import until
+from jobs import refunds
+from jobs.wire import breaker
+from jobs.wire.breaker import FAILURES_MAX, retry_after
+from jobs.wire.sender import sender
+from tests.kit.factories import KEY, Shop, a_refund
+from tests.kit.family import until
+from tests.kit.world import World, a_shop_at
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_shop_at
 
 
 async def _requests(sandbox: SandboxClient) -> int:
@@ -164,8 +165,8 @@ async def test_others_of_the_same_connection_wait_too_and_it_is_no_failure(world
 
 
 async def test_new_credentials_do_not_forget_that_the_psp_is_in_trouble(world: World) -> None:
-    from domain import secrets
-    from domain.connections import credentials_of, place_of
+    from domain.connections.connections import credentials_of, place_of
+    from domain.platform import secrets
 
     await _break(world)
     connection = await Connection.get(id=world.shop.connection.id)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from jobs.children import Child
+from jobs.machine.children import Child
 
 
 def test_a_log_file_is_readable_by_us_alone_also_one_that_was_not(tmp_path: Path) -> None:

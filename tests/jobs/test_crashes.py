@@ -13,14 +13,15 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from domain import bell, invariants, refunds
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import Attempt, Call, Payment, Refund
-from jobs.children import Child
+from domain.models.refunds import State
+from domain.platform import bell
+from jobs.machine.children import Child
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_payment, a_refund, a_shop, sent_earlier
+from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, sent_earlier
+from tests.kit.world import World, quick_settings
 from tests.sandbox.client import SandboxClient
-from tests.world import World, quick_settings
 
 _WAIT_SECONDS_MAX = 60
 
@@ -222,7 +223,7 @@ def test_a_job_in_the_queue_is_json_and_pickle_is_not_read() -> None:
     with pytest.raises(ValueError, match=r"."):
         bell.deserialize(pickle.dumps(Attack()))
     assert not Path("pwned").exists()
-    assert bell.deserialize(bell.serialize({"f": refunds.JOB, "a": ("id",)})) == {"f": "refund", "a": ["id"]}
+    assert bell.deserialize(bell.serialize({"f": bell.REFUND, "a": ("id",)})) == {"f": "refund", "a": ["id"]}
 
 
 async def test_a_second_timetable_waits_until_the_leader_is_gone(

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain import destinations, invariants
-from domain.destinations import Given
-from domain.lifecycle import State
+from domain import invariants
+from domain.models.refunds import State
 from domain.pse.vocabulary import DestinationKind, Method
+from domain.refunds.destination import destinations
+from domain.refunds.destination.destinations import Given
 from tests.conftest import Database
-from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_refund
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_refund
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
 from tests.schemas import dlocal as schemas
-from tests.world import World, a_world
 
 CPF = "390.533.447-05"
 ACCOUNT = {

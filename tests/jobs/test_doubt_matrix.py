@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from domain import invariants
-from domain.lifecycle import State
 from domain.models import Attempt, Event, Finding, Refund
+from domain.models.refunds import State
 from domain.pse.capabilities import LookUp
-from tests.factories import OwnerRows, a_refund, sent_earlier
-from tests.lab_connector import Lab
-from tests.world import Lay, World
+from tests.kit.factories import OwnerRows, a_refund, sent_earlier
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 
 DAY = timedelta(days=1)
 LABS: dict[str, Callable[[], Lab]] = {

@@ -5,16 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import attempts, due, invariants, notices, refunds
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import Attempt, Finding, Payment, Refund
+from domain.models.refunds import State
+from domain.notices import inbox
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import BadSignature, WebhookRequest
+from domain.refunds import next_step, request, schedule
 from jobs import notices as notice_jobs
-from tests.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
-from tests.lab_connector import Lab
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 from tests.sandbox.lab import signature
-from tests.world import Lay, World
 
 
 async def _sent(world: World) -> list[dict[str, str]]:
@@ -122,7 +124,7 @@ async def test_a_signed_webhook_is_believed_and_moves_the_refund(lay: Lay) -> No
         body = json.dumps({"events": [{"reference": refund.reference, "status": status}]}).encode()
         headers = {"x-lab-signature": signature(body)}
         request = WebhookRequest("POST", "/x", "", headers, body)
-        notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
+        notice_id = await inbox.store(world.shop.connection.id, request, "request", KEY)
         assert notice_id is not None
         await notice_jobs.apply(notice_id, world.sender)
         assert (await Refund.get(id=refund.id)).state is state
@@ -137,7 +139,7 @@ async def test_a_webhook_with_a_wrong_or_old_signature_is_refused(lay: Lay, wron
     header = {"old": signature(body, old), "other body": signature(b"{}")}.get(wrong, wrong)
     request = WebhookRequest("POST", "/x", "", {"x-lab-signature": header}, body)
     with pytest.raises(BadSignature):
-        await notices.store(world.shop.connection.id, request, "request", KEY)
+        await inbox.store(world.shop.connection.id, request, "request", KEY)
 
 
 async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_person_in_the_end(lay: Lay) -> None:
@@ -146,7 +148,7 @@ async def test_a_pending_refund_that_can_not_be_asked_about_waits_and_calls_a_pe
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
     assert refund.state is State.PENDING
     for _ in range(20):
-        await due.postpone(refund.id, 0)
+        await schedule.postpone(refund.id, 0)
         refund = await world.step(refund)
     assert await Finding.filter(kind="PENDING_TOO_LONG", refund_id=refund.id).count() == 1
     assert refund.due_at is not None
@@ -157,12 +159,12 @@ async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amou
     world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_LISTING))
     payment = await world.payment()
     withdrawn = await a_refund(world.shop, payment, 3_000)
-    await refunds.cancel(world.shop.id, withdrawn.id, None, a_key(), CAUSE)
+    await request.cancel(world.shop.id, withdrawn.id, None, a_key(), CAUSE)
     sent = await a_refund(world.shop, payment, 3_000)
     while (await Refund.get(id=sent.id)).state is not State.SUBMITTED:
-        work = await attempts.take(sent.id, lease_seconds=60, send_seconds=20)
-        if isinstance(work, attempts.Snapshot):
-            await attempts.keep_snapshot(sent.id, frozenset(), work.asked_at)
-    await due.postpone(withdrawn.id, 0)
-    assert await attempts.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
+        work = await next_step.take(sent.id, lease_seconds=60, send_seconds=20)
+        if isinstance(work, next_step.Snapshot):
+            await next_step.keep_snapshot(sent.id, frozenset(), work.asked_at)
+    await schedule.postpone(withdrawn.id, 0)
+    assert await next_step.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
     assert (await Refund.get(id=withdrawn.id)).due_at is None

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from domain import bell
-from jobs.children import Child
+from domain.platform import bell
+from jobs.machine.children import Child
 from tests.conftest import Database, Servers
-from tests.databases import with_name
-from tests.factories import OwnerRows, a_payment, a_refund, a_shop
-from tests.family import program, running, send, until
-from tests.world import quick_settings
+from tests.kit.databases import with_name
+from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop
+from tests.kit.family import program, running, send, until
+from tests.kit.world import quick_settings
 
 _TAKEOVER_SECONDS_MAX = 15
 

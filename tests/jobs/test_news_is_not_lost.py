@@ -6,28 +6,30 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import attempts, due, invariants, notices, refunds, schedules
-from domain.database import rows, transaction
-from domain.findings import FindingKind
-from domain.lifecycle import State
+from domain import invariants
+from domain.findings.findings import FindingKind
 from domain.models import Event, Finding, Notice, Payment, Refund
+from domain.models.refunds import State
 from domain.money import Money
-from domain.moves import lock
+from domain.notices import inbox
+from domain.platform.database import rows, transaction
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Succeeded, WebhookRequest
-from domain.record import Door, Source, record
+from domain.refunds import intervals, next_step, request, schedule
+from domain.refunds.moves import lock
+from domain.refunds.record import Door, Source, record
 from jobs import notices as jobs
-from tests.factories import CAUSE, KEY, a_payment, a_refund, a_shop, an_answer
-from tests.family import until
-from tests.lab_connector import Lab
-from tests.world import Lay, World
+from tests.kit.factories import CAUSE, KEY, a_payment, a_refund, a_shop, an_answer
+from tests.kit.family import until
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 
 
 async def _store(world: World, payment: str, refund: str) -> Notice:
     body = json.dumps({"pix": [{"endToEndId": payment, "devolucoes": [{"id": refund}]}]}).encode()
     path = f"/webhooks/{world.shop.connection.id}/hook-secret-of-the-test/pix"
     request = WebhookRequest("POST", path, "", {}, body)
-    notice_id = await notices.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
+    notice_id = await inbox.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
     assert notice_id is not None
     return await Notice.get(id=notice_id)
 
@@ -40,7 +42,7 @@ async def _is_due(table: str, row_id: object) -> bool:
 async def _ended(world: World, payment: str) -> Notice:
     """A webhook of a payment that nobody has registered, and whose schedule has ended."""
     notice = await _store(world, payment, "x")
-    for _ in range(len(schedules.NOTICE.delays)):
+    for _ in range(len(intervals.NOTICE.delays)):
         await rows("UPDATE notices SET due_at = now() WHERE id = $1 RETURNING id", notice.id)
         await jobs.apply(notice.id, world.sender)
     notice = await Notice.get(id=notice.id)
@@ -53,10 +55,10 @@ async def _ended(world: World, payment: str) -> Notice:
 )
 async def test_a_refund_that_falls_due_during_its_look_up_stays_due(world: World, answer: Outcome | None) -> None:
     refund = await world.step(await a_refund(world.shop, await world.payment("pending")))
-    await due.postpone(refund.id, 0)
-    work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, attempts.Ask)
-    await refunds.refresh(world.shop.id, refund.id)  # as a webhook does
+    await schedule.postpone(refund.id, 0)
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(work, next_step.Ask)
+    await request.refresh(world.shop.id, refund.id)  # as a webhook does
     outcome = answer or Accepted(None)
     await record(refund.id, outcome, Source(Door.LOOK_UP, work.attempt, work.asked_at), work.cause)
     assert await _is_due("refunds", refund.id)
@@ -121,7 +123,7 @@ async def test_a_listing_that_names_our_reference_with_another_amount_is_not_bel
         requested_at=None,
         settled_at=None,
     )
-    await notices.take_in_all(payment, [listed], CAUSE)
+    await inbox.take_in_all(payment, [listed], CAUSE)
     refund = await Refund.get(id=refund.id)
     assert (refund.state, refund.needs_person_since is not None) == (State.SUBMITTED, True)
     assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id).exists()

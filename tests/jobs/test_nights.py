@@ -10,15 +10,16 @@ import polars as pl
 import pytest
 from structlog.testing import capture_logs
 
-from domain import invariants, nights
-from domain.database import rows
+from domain import invariants
 from domain.models import Finding, ReconciliationRun
+from domain.platform.database import rows
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.reconciliation import nights
 from jobs import reconciliation
-from tests.factories import OwnerRows, a_payment
-from tests.lab_connector import Lab
-from tests.world import Lay, World
+from tests.kit.factories import OwnerRows, a_payment
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay, World
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 

@@ -1,15 +1,16 @@
 """Adyen's announced reports that are not there, or that are announced once more."""
 
-from domain import nights, notices
-from domain.database import rows
 from domain.models import Finding
+from domain.notices import inbox
+from domain.platform.database import rows
 from domain.pse.vocabulary import Announced
+from domain.reconciliation import nights
 from jobs import reconciliation
-from tests.factories import OwnerRows, a_refund
 from tests.jobs.test_nights import _night, _today
 from tests.jobs.test_reconciliation_adyen import _closed
 from tests.jobs.test_reconciliation_adyen import world as world
-from tests.world import World
+from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.world import World
 
 _MISSING = "settlement_detail_report_batch_2.csv"
 
@@ -25,7 +26,7 @@ async def test_an_announced_report_that_is_not_there_fails_one_date_is_tried_a_f
 ) -> None:
     await world.finish(await a_refund(world.shop, await world.payment(), 4_000))
     there = await _closed(world, announced=1)
-    await notices.announce(world.shop.connection, Announced(_MISSING))
+    await inbox.announce(world.shop.connection, Announced(_MISSING))
     failed = await _night(world, 1)
     assert (failed.state, [file["name"] for file in failed.manifest["files"]]) == ("FAILED", [_MISSING, there])
     assert "404" in str(failed.error)
@@ -48,7 +49,7 @@ async def test_an_announced_report_that_is_not_there_fails_one_date_is_tried_a_f
     )
     assert (await _night(world, 1)).state == "COMPLETED"
     assert await _asked_for(_MISSING) == 1
-    await notices.announce(world.shop.connection, Announced(_MISSING))  # announced again: tried again
+    await inbox.announce(world.shop.connection, Announced(_MISSING))  # announced again: tried again
     await world.sandbox.post("close-batch", announce=False)
     assert (await _night(world, 1)).state == "COMPLETED"
     assert await _asked_for(_MISSING) == 2
@@ -57,7 +58,7 @@ async def test_an_announced_report_that_is_not_there_fails_one_date_is_tried_a_f
 async def test_a_report_that_is_stepped_around_has_called_a_person_until_it_is_fetched(
     world: World, owner_rows: OwnerRows
 ) -> None:
-    await notices.announce(world.shop.connection, Announced(_MISSING))
+    await inbox.announce(world.shop.connection, Announced(_MISSING))
     run = await nights.begin(world.shop.connection, _today())
     for hours in range(4):
         await owner_rows(
@@ -73,7 +74,7 @@ async def test_a_report_that_is_stepped_around_has_called_a_person_until_it_is_f
     assert sorted("Report" in one.explanation for one in found if one.fingerprint.startswith("report/")) == [True]
     for _ in range(2):
         await world.sandbox.post("close-batch", announce=False)
-    await notices.announce(world.shop.connection, Announced(_MISSING))
+    await inbox.announce(world.shop.connection, Announced(_MISSING))
     assert (await _night(world)).state == "COMPLETED"
     assert not await Finding.exists(resolved_at=None, kind="NIGHT_FAILED")
 
@@ -83,8 +84,8 @@ async def test_a_report_of_the_same_name_that_is_announced_again_is_fetched_agai
     name = await _closed(world, announced=1)
     await _night(world)
     assert await _asked_for(name) == 1
-    await notices.announce(world.shop.connection, Announced(name))
-    await notices.announce(world.shop.connection, Announced(name))
+    await inbox.announce(world.shop.connection, Announced(name))
+    await inbox.announce(world.shop.connection, Announced(name))
     for _ in range(2):
         assert (await reconciliation.run(world.shop.connection.id, _today(), world.sender)).state == "COMPLETED"
     assert await _asked_for(name) == 2

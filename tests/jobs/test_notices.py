@@ -3,20 +3,22 @@
 import json
 from typing import Any
 
-from domain import invariants, notices, schedules
-from domain.database import rows
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import Finding, Notice, NoticeRefund, Payment, Refund
+from domain.models.refunds import State
+from domain.notices import inbox
+from domain.platform.database import rows
 from domain.pse.vocabulary import WebhookRequest
+from domain.refunds import intervals
 from jobs import notices as jobs
-from tests.factories import KEY, OwnerRows, a_payment, a_refund
-from tests.world import World
+from tests.kit.factories import KEY, OwnerRows, a_payment, a_refund
+from tests.kit.world import World
 
 
 async def _told(world: World, payment: str, *refunds: dict[str, Any]) -> Notice:
     body = json.dumps({"pix": [{"endToEndId": payment, "devolucoes": list(refunds)}]}).encode()
     path = f"/webhooks/{world.shop.connection.id}/hook-secret-of-the-test/pix"
-    notice_id = await notices.store(
+    notice_id = await inbox.store(
         world.shop.connection.id, WebhookRequest("POST", path, "", {}, body), "request-of-the-webhook", KEY
     )
     assert notice_id is not None
@@ -101,7 +103,7 @@ async def test_a_notice_that_can_never_be_applied_calls_a_person_in_the_end(
 ) -> None:
     await owner_rows("UPDATE merchants SET country = 'MX'")
     notice = await _told(world, "E" + "0" * 31, {"id": "x"})
-    for _ in range(len(schedules.NOTICE.delays)):
+    for _ in range(len(intervals.NOTICE.delays)):
         notice = await _apply(world, notice)
     assert (notice.due_at, notice.applied_at) == (None, None)
     (finding,) = await Finding.filter(kind="NOTICE_UNMATCHED")

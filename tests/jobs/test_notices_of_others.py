@@ -2,15 +2,16 @@
 
 import json
 
-from domain import notices, schedules
-from domain.database import rows
 from domain.models import Finding, Notice
+from domain.notices import inbox
+from domain.platform.database import rows
 from domain.pse.vocabulary import WebhookRequest
+from domain.refunds import intervals
 from jobs import notices as jobs
-from tests.factories import KEY
-from tests.lab_connector import Lab
+from tests.kit.factories import KEY
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay
 from tests.sandbox.lab import signature
-from tests.world import Lay
 
 
 async def test_a_person_is_called_at_the_end_of_the_schedule(lay: Lay) -> None:
@@ -19,9 +20,9 @@ async def test_a_person_is_called_at_the_end_of_the_schedule(lay: Lay) -> None:
     told = {"reference": "by-hand", "id": "L9", "status": "done", "payment": payment.pse_reference}
     body = json.dumps({"events": [told]}).encode()
     request = WebhookRequest("POST", "/", "", {"x-lab-signature": signature(body)}, body)
-    notice_id = await notices.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
+    notice_id = await inbox.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
     assert notice_id is not None
-    for _ in range(len(schedules.NOTICE.delays) + 1):
+    for _ in range(len(intervals.NOTICE.delays) + 1):
         await rows("UPDATE notices SET due_at = now() WHERE id = $1 RETURNING id", notice_id)
         await jobs.apply(notice_id, world.sender)
     assert await Finding.filter(kind="NOTICE_UNMATCHED").count() == 1

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis.asyncio import Redis
 
-from domain import bell, invariants, ledger
-from domain import reconciliation as domain_reconciliation
-from domain.lifecycle import Account
+from domain import invariants
+from domain.books import ledger
 from domain.models import Connection, Finding, Payment, ReconciliationRun
+from domain.models.ledger import Account
+from domain.platform import bell
+from domain.reconciliation import reconcile as domain_reconciliation
 from jobs import reconciliation
-from tests.factories import OwnerRows, a_refund, a_shop
-from tests.world import World
+from tests.kit.factories import OwnerRows, a_refund, a_shop
+from tests.kit.world import World
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 

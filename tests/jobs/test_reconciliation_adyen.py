@@ -10,16 +10,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger
-from domain.database import rows
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import Finding, Notice, ReconciliationRun, Refund, Report
+from domain.models.ledger import Account
+from domain.models.refunds import State
+from domain.platform.database import rows
 from domain.pse.vocabulary import Method
 from jobs import reconciliation
 from tests.conftest import Database
-from tests.factories import a_payment, a_refund
+from tests.kit.factories import a_payment, a_refund
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_world
 
 _WAITS_MAX = 200
 

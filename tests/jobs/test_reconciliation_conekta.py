@@ -7,14 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import Call, Finding, LedgerEntry, Payment, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
 from jobs import reconciliation
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_refund
+from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_world
 
 
 @pytest.fixture

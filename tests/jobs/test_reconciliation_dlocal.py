@@ -7,15 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger, reconciliation
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import Connection, Finding, ReconciliationRun, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
 from domain.pse.reporting import ReportFile
+from domain.reconciliation import reconcile
 from jobs import reconciliation as night
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_refund
+from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.world import World, a_world
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
@@ -32,9 +35,9 @@ async def _handed_in(world: World, folder: Path, separator: str = ",") -> Reconc
     path = folder / told["name"]
     path.write_text(told["content"])
     connection = await Connection.get(id=world.shop.connection.id)
-    run = await reconciliation.begin(connection, datetime.now(UTC).astimezone(ZONE).date())
+    run = await reconcile.begin(connection, datetime.now(UTC).astimezone(ZONE).date())
     # One name for the settlement, however often it is printed while the test goes on.
-    await reconciliation.reconcile(connection, run, [ReportFile("settlement.csv", "text/csv", path)])
+    await reconcile.reconcile(connection, run, [ReportFile("settlement.csv", "text/csv", path)])
     return await ReconciliationRun.get(id=run.id)
 
 

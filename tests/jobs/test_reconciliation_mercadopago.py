@@ -7,16 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger
-from domain.findings import FindingKind
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Finding, LedgerEntry, Payment, ReconciliationRun, Refund, Report, SettlementLine
+from domain.models.ledger import Account
+from domain.models.refunds import State
 from jobs import reconciliation
 from tests.conftest import Database
-from tests.factories import OwnerRows, a_refund, sent_earlier
+from tests.kit.factories import OwnerRows, a_refund, sent_earlier
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.mercadopago import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
-from tests.world import World, a_world
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
 TOMORROW = TODAY + timedelta(days=1)

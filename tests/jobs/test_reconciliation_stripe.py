@@ -9,20 +9,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import approvals, invariants, ledger, taken
-from domain.access import Role
-from domain.destinations import Given
-from domain.findings import FindingKind
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.access.tokens import Role
+from domain.books import ledger
+from domain.findings.findings import FindingKind
 from domain.models import Answer, Call, Destination, Finding, LedgerEntry, Payment, Refund, SettlementLine
+from domain.models.ledger import Account
+from domain.models.refunds import State
 from domain.money import Money
+from domain.payments import external
 from domain.pse.vocabulary import DestinationKind, KnownRefund, Method, Succeeded
+from domain.refunds import approvals
+from domain.refunds.destination.destinations import Given
 from jobs import reconciliation
 from tests.conftest import Database
-from tests.factories import CAUSE, a_payment, a_person, a_refund
+from tests.kit.factories import CAUSE, a_payment, a_person, a_refund
+from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.stripe import signed
-from tests.world import World, a_world
 
 
 @pytest.fixture
@@ -230,6 +234,6 @@ async def test_a_refund_that_was_ours_is_not_booked_as_taken_when_its_report_is_
         requested_at=None,
         settled_at=None,
     )
-    assert not await taken.book(payment, known, FindingKind.MISSING_IN_LEDGER, CAUSE)
+    assert not await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, CAUSE)
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 0

@@ -2,11 +2,12 @@
 
 import pytest
 
-from domain import due, invariants
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import Answer, Attempt, Call, Event, Refund
-from tests.factories import OwnerRows, a_refund, sent_earlier
-from tests.world import World
+from domain.models.refunds import State
+from domain.refunds import schedule
+from tests.kit.factories import OwnerRows, a_refund, sent_earlier
+from tests.kit.world import World
 
 _END = [
     ("ok", State.SUCCEEDED, 1),
@@ -139,7 +140,7 @@ async def test_a_refund_that_is_not_due_is_left_alone(world: World) -> None:
 
     payment = await world.payment()
     refund = await a_refund(world.shop, payment)
-    await due.postpone(refund.id, 3600)
+    await schedule.postpone(refund.id, 3600)
     await refunds.step(refund.id, world.sender, world.settings)
     assert not await Attempt.filter(refund_id=refund.id).exists()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.children import Child, ChildError
-from jobs.servers import Postgres, Valkey, free_port, place_for
+from jobs.machine.children import Child, ChildError
+from jobs.machine.servers import Postgres, Valkey, free_port, place_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become somebody else.")
@@ -156,7 +156,7 @@ def test_a_child_that_ignores_the_request_is_made_to_end() -> None:
 
 def test_the_guard_ends_its_program_when_the_pipe_closes(tmp_path: Path) -> None:
     guard = subprocess.Popen(
-        [sys.executable, "-m", "jobs.guard", sys.executable, "-c", "import time; time.sleep(60)"],
+        [sys.executable, "-m", "jobs.machine.guard", sys.executable, "-c", "import time; time.sleep(60)"],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
     )

@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import invariants, ledger, payments
-from domain.lifecycle import Account, State
+from domain import invariants
+from domain.books import ledger
 from domain.models import LedgerEntry, Payment, Refund
+from domain.models.ledger import Account
+from domain.models.refunds import State
+from domain.payments import register
 from jobs import reconciliation
-from tests.factories import a_refund
-from tests.world import World, listening
+from tests.kit.factories import a_refund
+from tests.kit.world import World, listening
 
 Way = Callable[[World, Refund], Awaitable[None]]
 
@@ -47,7 +50,7 @@ async def test_however_it_is_told_and_however_often_it_comes_back_once(world: Wo
             await WAYS[way](heard, refund)
             assert (await Refund.get(id=refund.id)).state is State.RETURNED
     payment = await Payment.get(id=payment.id)
-    assert (payment.refunded, payment.reserved, payments.refundable(payment).minor_units) == (0, 0, 10_000)
+    assert (payment.refunded, payment.reserved, register.refundable(payment).minor_units) == (0, 0, 10_000)
     entries = [row.entry.value for row in await LedgerEntry.filter(refund_id=refund.id).order_by("id")]
     assert entries == ["RECOGNISE", "PAY", "RETURN", "UNRECOGNISE"]
     balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}

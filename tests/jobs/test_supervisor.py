@@ -4,9 +4,9 @@ import signal
 import sys
 from pathlib import Path
 
-from jobs.children import Child
-from jobs.supervisor import Supervisor
-from tests.family import send, until
+from jobs.machine.children import Child
+from jobs.machine.supervisor import Supervisor
+from tests.kit.family import send, until
 
 _SLEEP = "import time; time.sleep(60)"
 

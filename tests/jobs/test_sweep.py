@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from domain import bell, database
 from domain.models import Refund
+from domain.platform import bell, database
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
 from tests.conftest import Database, Servers
-from tests.databases import with_name
-from tests.factories import a_payment, a_refund, a_shop, an_answer
+from tests.kit.databases import with_name
+from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
 
 FINISHED = int(os.environ.get("FINISHED_REFUNDS", "200000"))
 DUE = 40

@@ -6,10 +6,10 @@ import pytest
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from domain import bell
+from domain.platform import bell
 from jobs.timetable import timetable
 from jobs.worker import JOBS, worker
-from tests.world import quick_settings
+from tests.kit.world import quick_settings
 
 SETTINGS = quick_settings(database_url="postgres://a@127.0.0.1/x", redis_url="redis://127.0.0.1:1/0")
 

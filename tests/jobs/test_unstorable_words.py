@@ -4,17 +4,18 @@ import json
 
 import pytest
 
-from domain import attempts, notices, schedules
-from domain.database import rows
-from domain.lifecycle import State
 from domain.models import Finding, Notice, Refund
+from domain.models.refunds import State
+from domain.notices import inbox
+from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Succeeded, WebhookRequest
-from domain.record import Door, Source, record
+from domain.refunds import intervals, next_step
+from domain.refunds.record import Door, Source, record
 from jobs import notices as jobs
-from tests.factories import KEY, a_refund
-from tests.lab_connector import Lab
+from tests.kit.factories import KEY, a_refund
+from tests.kit.lab_connector import Lab
+from tests.kit.world import Lay
 from tests.sandbox.lab import signature
-from tests.world import Lay
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ from tests.world import Lay
 async def test_every_answer_can_be_recorded(lay: Lay, outcome: Outcome, state: State, person: bool) -> None:
     world = await lay(Lab())
     refund = await a_refund(world.shop, await world.payment(), 3_000)
-    work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert work is not None
     await record(refund.id, outcome, Source(Door.ANSWER, attempt=work.attempt), work.cause)
     refund = await Refund.get(id=refund.id)
@@ -41,9 +42,9 @@ async def test_a_webhook_that_raises_whenever_it_is_applied_calls_a_person_in_th
     world = await lay(Lab())
     body = json.dumps({"events": [{"reference": "a\x00", "id": [1], "status": "done", "payment": "b\x00"}]}).encode()
     request = WebhookRequest("POST", "/", "", {"x-lab-signature": signature(body)}, body)
-    notice_id = await notices.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
+    notice_id = await inbox.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
     assert notice_id is not None
-    for _ in schedules.NOTICE.delays:
+    for _ in intervals.NOTICE.delays:
         await rows("UPDATE notices SET due_at = now() WHERE id = $1 RETURNING id", notice_id)
         with pytest.raises(Exception, match=r"0x00|expected str"):
             await jobs.apply(notice_id, world.sender)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from domain import connections, secrets
-from domain.database import rows
-from domain.lifecycle import State
+from domain.connections import connections
 from domain.models import Finding
-from tests.factories import KEY, SECRETS, a_refund
-from tests.world import World
+from domain.models.refunds import State
+from domain.platform import secrets
+from domain.platform.database import rows
+from tests.kit.factories import KEY, SECRETS, a_refund
+from tests.kit.world import World
 
 NO_PEM = {**SECRETS, "client_certificate": "no certificate", "client_key": "no key"}
 

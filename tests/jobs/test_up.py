@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.servers import free_port
+from jobs.machine.servers import free_port
 from tests.conftest import Servers
 
 _SECONDS_MAX = 90
@@ -29,7 +29,7 @@ def _environment(home: Path, **more: str) -> dict[str, str]:
 
 def _run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "jobs.cli", *arguments],
+        [sys.executable, "-m", "jobs.cli.app", *arguments],
         env=_environment(home, **more),
         cwd=CHECKOUT,
         capture_output=True,
@@ -51,7 +51,7 @@ def _gone(processes: Sequence[psutil.Process]) -> bool:
 @contextmanager
 def _started(home: Path, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli", "up", *arguments],
+        [sys.executable, "-m", "jobs.cli.app", "up", *arguments],
         env=_environment(home, **more),
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,

@@ -7,21 +7,23 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from domain import attempts, invariants, notices
-from domain.lifecycle import State
+from domain import invariants
 from domain.models import LedgerEntry, Notice, Payment, Refund
+from domain.models.refunds import State
+from domain.notices import inbox
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, InDoubt, Outcome, Succeeded, WebhookRequest
-from domain.record import Door, Source, record
+from domain.refunds import next_step
+from domain.refunds.record import Door, Source, record
 from jobs import notices as jobs
-from jobs.http import sender
+from jobs.wire.sender import sender
 from tests.conftest import Database
-from tests.factories import CAUSE, KEY, a_payment, a_refund, a_shop
-from tests.lab_connector import Lab
+from tests.kit.factories import CAUSE, KEY, a_payment, a_refund, a_shop
+from tests.kit.lab_connector import Lab
+from tests.kit.world import World, a_shop_at, quick_settings
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.lab import signature
-from tests.world import World, a_shop_at, quick_settings
 
 EVENTS = ("queued", "done", "returned", "unheard of")
 ORDERS = [order for length in (1, 2, 3, 4) for order in itertools.permutations(EVENTS, length)]
@@ -49,14 +51,14 @@ async def _hear(world: World, refund: Refund, status: str) -> None:
     event = {"reference": refund.reference, "id": f"L{refund.reference}", "status": status}
     body = json.dumps({"events": [event]}).encode()
     request = WebhookRequest("POST", "/x", "", {"x-lab-signature": signature(body)}, body)
-    notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
+    notice_id = await inbox.store(world.shop.connection.id, request, "request", KEY)
     assert notice_id is not None
     await jobs.apply(notice_id, world.sender)
 
 
 async def _answer(refund: Refund, outcome: Outcome) -> None:
-    work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, attempts.Send)
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(work, next_step.Send)
     await record(refund.id, outcome, Source(Door.ANSWER, attempt=work.attempt), CAUSE)
 
 
@@ -71,11 +73,11 @@ async def test_every_order_of_events_ends_in_the_same_state_and_the_same_books(
         told = [status for status in order for _ in range(1 + doubled)]
         if when == "after":
             await _answer(refund, Accepted(f"L{refund.reference}"))
-        work = await attempts.take(refund.id, lease_seconds=60, send_seconds=20) if when == "during" else None
+        work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20) if when == "during" else None
         for status in told:
             await _hear(world, refund, status)
         if work is not None:
-            assert isinstance(work, attempts.Send)
+            assert isinstance(work, next_step.Send)
             await record(refund.id, Accepted(f"L{refund.reference}"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
         await _check(order, refund, payment, when)
     assert await invariants.check() == []
@@ -109,7 +111,7 @@ async def test_an_event_kind_that_nobody_knows_is_kept_and_shown(world: World) -
     body = b'{"events": [{"reference": "none", "status": "exploded"}]}'
     body = body.replace(b"[{", b"{").replace(b"}]", b"}")  # not even a list
     request = WebhookRequest("POST", "/x", "", {"x-lab-signature": signature(body)}, body)
-    notice_id = await notices.store(world.shop.connection.id, request, "request", KEY)
+    notice_id = await inbox.store(world.shop.connection.id, request, "request", KEY)
     assert notice_id is not None
     await jobs.apply(notice_id, world.sender)
     kept = await Notice.get(id=notice_id)

@@ -9,17 +9,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from domain import schedules
-from domain.database import rows
-from domain.lifecycle import State
 from domain.models import Answer, Event, Finding, Refund
+from domain.models.refunds import State
 from domain.money import Money
+from domain.platform.database import rows
 from domain.pse.registry import connector
 from domain.pse.vocabulary import InDoubt, Method, RefundOrder
-from jobs import breaker, refunds
-from jobs.breaker import FAILURES_MAX
-from tests.factories import OwnerRows, a_refund
-from tests.world import World, served
+from domain.refunds import intervals
+from jobs import refunds
+from jobs.wire import breaker
+from jobs.wire.breaker import FAILURES_MAX
+from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.world import World, served
 
 PAGE = b"<html><body>Not Found</body></html>"
 PSES = {
@@ -64,7 +65,7 @@ async def test_a_wrong_address_fails_nothing_opens_the_breaker_and_calls_a_perso
         waiting = await a_refund(world.shop, await world.payment())
         await _wait(world, waiting)
         assert not await Finding.filter(kind="NOT_SENT").exists()
-        monkeypatch.setattr(schedules, "RESTING_FINDING", timedelta(0))
+        monkeypatch.setattr(intervals, "RESTING_FINDING", timedelta(0))
         await _wait(world, waiting)
     assert await Event.filter(refund_id=waiting.id, kind="RESTING", code="PSE_RESTING").count() == 1
     assert await Finding.filter(kind="NOT_SENT", refund_id=waiting.id).count() == 1

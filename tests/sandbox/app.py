@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.accounts import ACCOUNTS
+from tests.kit.accounts import ACCOUNTS
 from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, mercadopago, pix, stripe
 from tests.sandbox.books import Books
 from tests.sandbox.server import PseServer

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
 from api.server import configuration
-from domain.settings import Settings
+from domain.platform.settings import Settings
 from tests.api.plumbing.shop import TOKEN, Desk, shop_app
+from tests.kit.world import quick_settings
 from tests.sandbox.server import TLS
-from tests.world import quick_settings
 
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 

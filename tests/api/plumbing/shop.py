@@ -16,13 +16,13 @@ from strawberry.relay import PageInfo
 from strawberry.types import Info as StrawberryInfo
 
 from api.doors import Gate
-from api.errors import InvalidInputError, RefundCreateError, errors_of
-from api.extensions import DocumentCache, Schema, build_schema
+from api.graphql.transport.endpoint import GraphQLView
+from api.graphql.transport.errors import InvalidInputError, RefundCreateError, errors_of
+from api.graphql.transport.extensions import DocumentCache, Schema, build_schema
+from api.graphql.transport.limits import Limits
+from api.graphql.transport.paging import Connection, Edge
+from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, Money, MoneyInput
 from api.http import middleware, request_id
-from api.limits import Limits
-from api.paging import Connection, Edge
-from api.scalars import BigInt, CurrencyCode, Date, DateTime, Money, MoneyInput
-from api.view import GraphQLView
 from domain.money import Money as Amount
 from domain.problems import Forbidden, Problem
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.accept import GRAPHQL_RESPONSE, JSON, MULTIPART, preferred
-from tests.work import LINEAR_MAX, growth
+from api.graphql.transport.accept import GRAPHQL_RESPONSE, JSON, MULTIPART, preferred
+from tests.kit.work import LINEAR_MAX, growth
 
 
 @pytest.mark.parametrize("turn", [",", '",', '"', 'a/b;p="x,y",', "*/*;q=0.1,", ";", ";=,"])

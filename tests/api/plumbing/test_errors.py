@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 import pytest
 
-from api import errors
-from api.errors import ErrorCode, errors_of
-from api.schema_print import print_sorted
+from api.graphql.schema_print import print_sorted
+from api.graphql.transport import errors
+from api.graphql.transport.errors import ErrorCode, errors_of
 from domain import problems
 from domain.money import Money
 from domain.problems import Problem

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from api.subscriptions import CaughtUp, Change, Heartbeat, Item, Wakes, follow
+from api.graphql.transport.follow import CaughtUp, Change, Heartbeat, Item, Wakes, follow
 
 SECONDS_MAX = 10
 

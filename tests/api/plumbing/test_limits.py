@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from api.extensions import DocumentCache
-from api.limits import Limits
+from api.graphql.transport.extensions import DocumentCache
+from api.graphql.transport.limits import Limits
 from tests.api.plumbing.shop import TOKEN, Context, Desk, shop_schema
 
 DEEP = "{ item " + "{ same " * 10 + "{ name }" + " }" * 11

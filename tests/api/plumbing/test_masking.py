@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from api.extensions import UNEXPECTED
+from api.graphql.transport.extensions import UNEXPECTED
 from tests.api.plumbing.conftest import Server
 from tests.api.plumbing.shop import SECRET
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tortoise.queryset import QuerySet
 
-from api.paging import Connection, Position, page, position_of
+from api.graphql.transport.paging import Connection, Position, page, position_of
 from domain.models import Merchant
 from domain.problems import InvalidInput
 

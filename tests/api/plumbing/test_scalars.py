@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.scalars import SCALARS, DateTime, Money, MoneyInput
+from api.graphql.transport.scalars import SCALARS, DateTime, Money, MoneyInput
 from domain.money import Money as Amount
 from domain.problems import InvalidInput
 from tests.api.plumbing.shop import TOKEN, Context, Desk, shop_schema

@@ -10,7 +10,7 @@ import pytest
 from api.doors import Gate, rates_of
 from tests.api.plumbing.conftest import Server, Socket, eventually, serving, socket_to
 from tests.api.plumbing.shop import TOKEN, Desk, shop_app
-from tests.world import quick_settings
+from tests.kit.world import quick_settings
 
 GET = b"GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
 POST = b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n0123456789"

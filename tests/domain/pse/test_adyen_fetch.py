@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.reporting import Download
 from domain.pse.vocabulary import BadAnswer
 from tests.domain.pse.test_adyen_report import REPORTS, a_period

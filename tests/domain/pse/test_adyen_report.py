@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 

@@ -16,12 +16,12 @@ from Adyen.exceptions import AdyenAPIAuthenticationError, AdyenAPIUnprocessableE
 from Adyen.util import is_valid_hmac_notification
 
 from domain.money import Money
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.vocabulary import Accepted, Credentials, Declined, Notice, Succeeded, Unsent, WebhookRequest
 from tests.domain.pse.test_adyen import ORDER
+from tests.kit.world import a_sandbox, heard
 from tests.sandbox.adyen import ACCOUNT, API_KEY, HMAC_KEY, PREFIX
 from tests.sandbox.client import SandboxClient
-from tests.world import a_sandbox, heard
 
 ADYEN = Adyen()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.vocabulary import (
     Accepted,
     Announced,

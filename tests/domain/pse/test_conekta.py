@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
-from domain.pse.conekta import Conekta
+from domain.pse.conekta.connector import Conekta
 from domain.pse.explanations import LOCALES
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReportFile
 from domain.pse.vocabulary import (

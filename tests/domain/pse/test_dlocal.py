@@ -17,8 +17,8 @@ from jsonschema import ValidationError
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
-from domain.pse.dlocal import DLocal
-from domain.pse.dlocal_signature import V2Hmac, given_signature, signature
+from domain.pse.dlocal.auth import V2Hmac, given_signature, signature
+from domain.pse.dlocal.connector import DLocal
 from domain.pse.vocabulary import (
     Accepted,
     BadNotice,
@@ -39,9 +39,9 @@ from domain.pse.vocabulary import (
     WebhookRequest,
 )
 from tests.domain.pse.fuzz import JSON, check_reading
+from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.schemas import dlocal as schemas
-from tests.world import a_sandbox
 
 DLOCAL = DLocal()
 ORDER = RefundOrder(

@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from domain.matching import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
-from domain.nameless import SUSPENSE_SCHEMA
-from domain.pse.dlocal import DLocal
+from domain.pse.dlocal.connector import DLocal
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
+from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
+from domain.reconciliation.nameless import SUSPENSE_SCHEMA
 
 PERIOD = Period(
     "https://x", datetime(2026, 2, 3, 3, tzinfo=UTC), datetime(2026, 2, 4, 3, tzinfo=UTC), "America/Sao_Paulo"

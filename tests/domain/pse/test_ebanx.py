@@ -17,8 +17,8 @@ from jsonschema import ValidationError
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import LookUp, Route
-from domain.pse.ebanx import Ebanx
-from domain.pse.integration_key import IntegrationKey
+from domain.pse.ebanx.auth import IntegrationKey
+from domain.pse.ebanx.connector import Ebanx
 from domain.pse.reporting import BadReport, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -42,10 +42,10 @@ from domain.pse.vocabulary import (
     WebhookRequest,
 )
 from tests.domain.pse.fuzz import JSON, check_reading
+from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.ebanx import CERTIFICATE, INTEGRATION_KEY, notification
 from tests.schemas import ebanx as schemas
-from tests.world import a_sandbox
 
 EBANX = Ebanx()
 HASH = "59386e0a5f258ffed3bee6fecc9150f916d1e19aa50ec68c"

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.pse import explanations, mercadopago, mercadopago_webhooks
+from domain.pse import explanations
 from domain.pse.capabilities import Route
-from domain.pse.mercadopago import MercadoPago
+from domain.pse.mercadopago import connector, webhooks
+from domain.pse.mercadopago.connector import MercadoPago
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -340,7 +341,7 @@ def _hook(
     request_id: str = "r-1",
 ) -> WebhookRequest:
     told = {"action": "payment.updated", "type": "payment", "data": {"id": named}} if body is None else body
-    mac = mercadopago_webhooks.digest(SECRET, mercadopago_webhooks.manifest(signed or named, request_id, str(at)))
+    mac = webhooks.digest(SECRET, webhooks.manifest(signed or named, request_id, str(at)))
     headers = {"x-signature": f"ts={at},v1={mac}", **({"x-request-id": request_id} if request_id else {})}
     given_query = f"data.id={named}&type=payment" if query is None else query
     return WebhookRequest("POST", "/webhooks/1", given_query, headers, json.dumps(told).encode())
@@ -421,7 +422,7 @@ def test_nothing_in_a_body_breaks_the_reading_of_a_webhook(body: bytes) -> None:
 
 
 def test_every_code_that_the_connector_gives_is_explained() -> None:
-    produced = mercadopago._KNOWN_CODES | {
+    produced = connector._KNOWN_CODES | {
         "TOO_MANY_REQUESTS", "ACCESS_REFUSED", "SERVER_ERROR", "UNKNOWN_ANSWER", "REPLAYED", "UNREADABLE",
         "ECHO_MISMATCH", "NOT_LISTED", "SEVERAL_LISTED", "LISTED_NO_MORE", "approved", "in_process", "rejected",
         "UNKNOWN_STATUS",

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.mercadopago import MercadoPago
+from domain.pse.mercadopago.connector import MercadoPago
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Download, Report, ReportFile
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 from tests.schemas import mercadopago as schemas

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.pse.pix import Pix
+from domain.pse.pix.connector import Pix
 from domain.pse.reporting import REPORT_SCHEMA, ReportFile
 from domain.pse.vocabulary import (
     Accepted,

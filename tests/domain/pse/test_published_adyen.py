@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from domain.money import Money
-from domain.pse.adyen import Adyen
+from domain.pse.adyen.connector import Adyen
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -37,10 +37,10 @@ from domain.pse.vocabulary import (
 from tests.conftest import SHARED
 from tests.domain.pse.test_adyen import ORDER
 from tests.domain.pse.test_adyen_report import a_period
+from tests.kit.world import a_sandbox, heard
 from tests.sandbox.adyen import ACCOUNT, API_KEY, PREFIX
 from tests.sandbox.client import SandboxClient
 from tests.schemas import adyen as own
-from tests.world import a_sandbox, heard
 
 DATA = SHARED / "pse" / "data"
 FACTS = DATA / "adyen"

@@ -16,11 +16,11 @@ from domain.money import Money
 from domain.pse.vocabulary import Method, Notice, Succeeded, Unsent
 from tests.conftest import SHARED
 from tests.domain.pse.test_conekta import CONEKTA, NOW, ORDER, answer, event, hook
+from tests.kit.world import a_sandbox
 from tests.sandbox.books import Books
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.conekta import ConektaServer
 from tests.schemas import conekta as own
-from tests.world import a_sandbox
 
 FACTS = SHARED / "pse" / "data" / "conekta"
 PUBLISHED = pytest.mark.skipif(not FACTS.is_dir(), reason="The specification is not beside the checkout.")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.pse.dlocal import DLocal
-from domain.pse.dlocal_signature import given_signature, signature
+from domain.pse.dlocal.auth import given_signature, signature
+from domain.pse.dlocal.connector import DLocal
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Credentials, Period, WebhookRequest
 from tests.conftest import SHARED

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from domain.money import Money
-from domain.pse.ebanx import Ebanx
+from domain.pse.ebanx.connector import Ebanx
 from domain.pse.vocabulary import Accepted, InDoubt
 from tests.conftest import SHARED
 from tests.domain.pse.test_ebanx import ORDER

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from domain.money import Money
-from domain.pse.mercadopago import MercadoPago
-from domain.pse.mercadopago_webhooks import digest, manifest
+from domain.pse.mercadopago.connector import MercadoPago
+from domain.pse.mercadopago.webhooks import digest, manifest
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import BadSignature, Credentials, Period, Succeeded, WebhookRequest
 from tests.conftest import SHARED

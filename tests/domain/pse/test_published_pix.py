@@ -12,12 +12,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from domain.pse.pix import Pix
+from domain.pse.pix.connector import Pix
 from domain.pse.vocabulary import Notice
 from tests.domain.pse.test_pix import ORDER, hook
+from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.schemas import pix as own
-from tests.world import a_sandbox
 
 FACTS = Path(__file__).resolve().parents[4] / "shared" / "facts" / "pse" / "data" / "pix"
 PUBLISHED = pytest.mark.skipif(not FACTS.is_dir(), reason="The specification is not beside the checkout.")

@@ -20,9 +20,9 @@ from domain.pse.vocabulary import BadSignature, Credentials, Notice, NotUndersto
 from tests.conftest import SHARED
 from tests.domain.pse.test_stripe import KNOWN, STRIPE, a_refund, answer, event, hook
 from tests.domain.pse.test_stripe_report import DAY
+from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
 from tests.schemas import stripe as own
-from tests.world import a_sandbox
 
 FACTS = SHARED / "pse" / "data"
 PUBLISHED = pytest.mark.skipif(not FACTS.is_dir(), reason="The published files are not beside the checkout.")

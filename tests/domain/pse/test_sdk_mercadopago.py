@@ -15,15 +15,15 @@ from mercadopago.http import HttpClient
 from mercadopago.webhook import InvalidWebhookSignatureError, WebhookSignatureValidator
 
 from domain.money import Money
-from domain.pse.mercadopago import MercadoPago
+from domain.pse.mercadopago.connector import MercadoPago
 from domain.pse.vocabulary import Credentials, Succeeded, WebhookRequest
-from tests.accounts import ACCOUNTS
 from tests.domain.pse.test_mercadopago import ORDER
+from tests.kit.accounts import ACCOUNTS
+from tests.kit.world import a_sandbox
 from tests.sandbox.books import Books, Payment, Refund
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.mercadopago import PREFIX, MercadoPagoServer
 from tests.schemas import mercadopago as own
-from tests.world import a_sandbox
 
 PSE = MercadoPago()
 SECRETS = ACCOUNTS["mercadopago"].secrets

@@ -17,7 +17,7 @@ from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
 from domain.pse.explanations import LOCALES
-from domain.pse.stripe import Stripe
+from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,

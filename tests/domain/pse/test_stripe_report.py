@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Download, Report, ReportFile
-from domain.pse.stripe import Stripe
+from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 from tests.schemas import stripe as schemas
 

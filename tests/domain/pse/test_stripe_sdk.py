@@ -10,15 +10,15 @@ import pytest
 import stripe
 
 from domain.money import Money
-from domain.pse.stripe import Stripe
+from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import Credentials, Declined, Outcome, RefundOrder, Succeeded
 from tests.domain.pse.test_stripe import ORDER
 from tests.domain.pse.test_stripe_report import DAY
+from tests.kit.world import served
 from tests.sandbox.app import create
 from tests.sandbox.books import Books
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.stripe import API_KEY, WEBHOOK_SECRET, StripeServer, signed
-from tests.world import served
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # by the client, of httpx
 CREDENTIALS = Credentials("", "acct_sandbox", {"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET})

@@ -1,0 +1,152 @@
+"""The customer's page: where the money is to go. Plain HTML, works without JavaScript, and tells as little as it can.
+
+Looking uses nothing up; sending the form does, once. Nothing of the page is cached, framed or told to other sites.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from html import escape
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.customer.texts import LOCALES, OF_CURRENCY, text
+from api.http import request_id
+from domain.platform.settings import Settings
+from domain.problems import InvalidInput
+from domain.pse.vocabulary import DestinationKind
+from domain.refunds.destination import links
+from domain.refunds.destination.accounts import ACCOUNT_TYPES, FIELDS
+from domain.refunds.destination.destinations import Given
+from domain.refunds.destination.links import Asked, WrongDigits
+
+PATH: Final = "/refund-destination/{token}"
+_FIELDS_MAX: Final = 20
+_CHARACTERS_MAX: Final = 300
+_STYLE: Final = (
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}"
+    "fieldset{border:1px solid #bbb;border-radius:.5rem;margin:1rem 0;padding:1rem}legend{font-weight:600}"
+    "label{display:block;margin:.75rem 0 .25rem}"
+    "input,select{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}"
+    "button{font:inherit;margin-top:1rem;padding:.6rem 1.4rem;border:0;border-radius:.4rem;background:#063;color:#fff}"
+    ".bad{background:#fde8e8;padding:.75rem;border-radius:.4rem}nav a{margin-right:.75rem}"
+)
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS: Final = {
+    "content-security-policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "x-robots-tag": "noindex, nofollow",
+}
+
+
+async def show(request: Request) -> Response:
+    """GET: the form (200), or that the link does not work (410). Uses nothing up."""
+    asked = await links.look(request.path_params["token"])
+    locale = _locale(request, asked.amount.currency if asked else None)
+    return _closed(locale) if asked is None else _page(locale, _form(asked, locale, {}, None))
+
+
+async def receive(request: Request) -> Response:
+    """POST: name the account. 200 done, 403 wrong second factor, 410 closed, 422 a field is wrong."""
+    settings: Settings = request.app.state.settings
+    token = request.path_params["token"]
+    asked = await links.look(token)
+    locale = _locale(request, asked.amount.currency if asked else None)
+    if asked is None:
+        return _closed(locale)
+    typed = _typed(await request.body())
+    try:
+        given = Given(_kind(typed, asked), typed)
+        done = await links.use(token, typed.get("digits", ""), given, request_id(), settings.secret_key)
+    except InvalidInput as error:
+        said = text("check", locale, field=text(_snake(error.path[-1]), locale))
+        return _page(locale, _form(asked, locale, typed, said), 422)
+    if done is None or (isinstance(done, WrongDigits) and done.left == 0):
+        return _closed(locale)
+    if isinstance(done, WrongDigits):
+        return _page(locale, _form(asked, locale, typed, text("wrong", locale, left=str(done.left))), 403)
+    return _page(locale, f"<p>{escape(text('done', locale))}</p>")
+
+
+def _typed(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(body.decode(), max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        return {}
+    return {name: value for name, value in pairs if len(value) <= _CHARACTERS_MAX}
+
+
+def _kind(typed: Mapping[str, str], asked: Asked) -> DestinationKind:
+    """The form that was sent. Raises InvalidInput."""
+    for kind in asked.kinds:
+        if kind == typed.get("kind"):
+            return kind
+    raise InvalidInput("The kind is none of those asked for.", path=["account_type"])
+
+
+def _locale(request: Request, currency: str | None) -> str:
+    """The one asked for, else the browser's, else the currency's."""
+    wanted = [request.query_params.get("lang", "")]
+    wanted += [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    for one in wanted:
+        for locale in LOCALES:
+            if one and one.split("-")[0].lower() == locale.split("-")[0].lower():
+                return locale
+    return OF_CURRENCY.get(currency or "", "en")
+
+
+def _closed(locale: str) -> Response:
+    # The same answer for a link that never was: nobody learns which links exist.
+    return _page(locale, f"<p>{escape(text('closed', locale))}</p>", 410)
+
+
+def _page(locale: str, body: str, status: int = 200) -> Response:
+    title = escape(text("title", locale))
+    switch = " ".join(f'<a href="?lang={one}" lang="{one}">{escape(name)}</a>' for one, name in LOCALES.items())
+    whole = (
+        f'<!doctype html><html lang="{locale}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body><nav>{switch}</nav><h1>{title}</h1>{body}</body></html>"
+    )
+    return HTMLResponse(whole, status, dict(_HEADERS))
+
+
+def _form(asked: Asked, locale: str, typed: Mapping[str, str], problem: str | None) -> str:
+    intro = escape(text("intro", locale, shop=asked.shop, amount=str(asked.amount)))
+    said = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
+    forms = "".join(_kind_form(kind, locale, typed if kind == typed.get("kind") else {}) for kind in asked.kinds)
+    return f"<p>{intro}</p>{said}{forms}"
+
+
+def _kind_form(kind: DestinationKind, locale: str, typed: Mapping[str, str]) -> str:
+    inputs = "".join(_input(kind, name, locale, typed.get(name, "")) for name in (*FIELDS[kind], "digits"))
+    return (
+        f'<form method="post" action="?lang={locale}" autocomplete="off"><fieldset>'
+        f'<legend>{escape(text(kind, locale))}</legend><input type="hidden" name="kind" value="{kind}">{inputs}'
+        f"<button>{escape(text('send', locale))}</button></fieldset></form>"
+    )
+
+
+def _input(kind: DestinationKind, name: str, locale: str, value: str) -> str:
+    key, label = f"{kind}-{name}", escape(text(name, locale))
+    if name == "account_type":
+        options = "".join(
+            f'<option value="{one}"{" selected" if one == value else ""}>{escape(text(one, locale))}</option>'
+            for one in ACCOUNT_TYPES
+        )
+        return f'<label for="{key}">{label}</label><select id="{key}" name="{name}">{options}</select>'
+    shown = "" if name == "digits" else escape(value)
+    return (
+        f'<label for="{key}">{label}</label><input id="{key}" name="{name}" value="{shown}" maxlength="100" required>'
+    )
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -1,0 +1,94 @@
+"""Who is asking: the principal of a request, the permission it needs, and the viewer that clients read."""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import DateTime
+from domain.access.tokens import PERMISSIONS, Permission, Principal, Role
+from domain.access.tokens import authenticate as authenticate_token
+from domain.models import Connection as ConnectionRow
+from domain.models import Merchant as MerchantRow
+from domain.models import Store as StoreRow
+
+RoleEnum = strawberry.enum(Role, name="Role", description="A named set of permissions.")
+PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done.")
+
+
+async def authenticate(token: str | None) -> Principal | None:
+    """The principal of a bearer token, None when it is unknown, expired or revoked."""
+    return await authenticate_token(token)
+
+
+def require(info: Info, permission: Permission) -> Principal:
+    """The principal, if it may. Raises domain.problems.Forbidden."""
+    principal = info.context.principal
+    principal.require(permission)
+    return principal
+
+
+@strawberry.type(description="A store of the merchant.")
+class Store:
+    code: str
+    name: str
+    payee_key: str | None
+
+    @classmethod
+    def of(cls, row: StoreRow) -> "Store":
+        return cls(code=row.code, name=row.name, payee_key=row.payee_key)
+
+
+@strawberry.type(description="The merchant's account at a PSE.")
+class PseConnection:
+    id: strawberry.ID
+    pse: str
+    name: str
+    enabled: bool
+
+    @classmethod
+    def of(cls, row: ConnectionRow) -> "PseConnection":
+        return cls(id=strawberry.ID(str(row.id)), pse=row.pse, name=row.name, enabled=row.enabled)
+
+
+@strawberry.type(description="The merchant that the token speaks for.")
+class Merchant:
+    id: strawberry.ID
+    name: str
+    country: str
+    zone: str = strawberry.field(description="IANA zone of the accounting date.")
+
+    @strawberry.field(description="By code. `first` is 1-100.")
+    async def stores(self, first: int = PAGE_MAX) -> list[Store]:
+        query = StoreRow.filter(merchant_id=UUID(self.id)).order_by("code").limit(bounded(first))
+        return [Store.of(row) for row in await query]
+
+    @strawberry.field(description="By name. `first` is 1-100.")
+    async def connections(self, first: int = PAGE_MAX) -> list[PseConnection]:
+        query = ConnectionRow.filter(merchant_id=UUID(self.id)).order_by("name").limit(bounded(first))
+        return [PseConnection.of(row) for row in await query]
+
+
+@strawberry.type(description="Whoever holds the token of this request.")
+class Viewer:
+    holder: str
+    role: Annotated[Role, RoleEnum]
+    permissions: list[Permission]
+    expires_at: DateTime
+
+    @strawberry.field
+    async def merchant(self, info: Info) -> Merchant:
+        row = await MerchantRow.get(id=info.context.principal.merchant_id)
+        return Merchant(id=strawberry.ID(str(row.id)), name=row.name, country=row.country, zone=row.zone)
+
+
+def viewer(info: Info) -> Viewer:
+    principal = info.context.principal
+    return Viewer(
+        holder=principal.holder,
+        role=principal.role,
+        permissions=sorted(PERMISSIONS[principal.role]),
+        expires_at=DateTime(principal.expires_at),
+    )

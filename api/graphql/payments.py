@@ -1,0 +1,224 @@
+"""How a captured payment is registered and read."""
+
+from typing import Annotated
+
+import strawberry
+from strawberry import relay
+
+from api.graphql.access import require
+from api.graphql.context import Info
+from api.graphql.nodes import Scoped
+from api.graphql.refunds.types import Refund
+from api.graphql.transport import ids
+from api.graphql.transport.errors import PaymentRegisterError, PaymentWithdrawError, errors_of
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import DateTime, Money, MoneyInput
+from domain.access.tokens import Permission
+from domain.models import Connection as ConnectionRow
+from domain.models import Payment as Row
+from domain.models import Store as StoreRow
+from domain.money import Money as Amount
+from domain.payments import register, withdrawals
+from domain.payments.refundable import deadline_of
+from domain.payments.register import NewPayment, Tax
+from domain.problems import CurrencyMismatch, InvalidInput, Problem
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Method
+from domain.refunds import request
+
+PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
+
+
+@strawberry.type(description="VAT declared on the sale.")
+class PaymentTax:
+    amount: Money
+    rate: str | None = strawberry.field(description="Percent as declared.")
+    document: str | None
+    period: str | None = strawberry.field(description="YYYY-MM.")
+
+
+@strawberry.type(description="A captured payment, and what of it can still be refunded.")
+class Payment(Scoped, relay.Node):
+    model = Row
+    permission = Permission.READ
+
+    id: relay.NodeID[str]
+    pse_reference: str
+    order_reference: str | None
+    method: Annotated[Method, PaymentMethod]
+    captured: Money
+    reserved: Money = strawberry.field(description="Asked for by refunds that are under way.")
+    refunded: Money
+    taken_by_bank: Money = strawberry.field(description="Left without us: a Pix MED, or a refund made at the PSE.")
+    charged_back: Money = strawberry.field(
+        description="Taken back by the customer's bank, less what was won again: it is not refundable."
+    )
+    refundable: Money
+    tax: PaymentTax
+    captured_at: DateTime
+    created_at: DateTime
+    withdrawn_at: DateTime | None = strawberry.field(description="It was registered in error; nothing is refundable.")
+    withdrawn_by: str | None
+    withdrawal_reason: str | None
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "Payment":
+        def money(amount: int) -> Money:
+            return Money.of(Amount(amount, row.currency))
+
+        return cls(
+            id=str(row.id),
+            pse_reference=row.pse_reference,
+            order_reference=row.order_reference,
+            method=row.method,
+            captured=money(row.captured),
+            reserved=money(row.reserved),
+            refunded=money(row.refunded),
+            taken_by_bank=money(row.taken_by_bank),
+            charged_back=money(max(row.charged_back, 0)),
+            refundable=Money.of(register.refundable(row)),
+            tax=PaymentTax(
+                amount=money(row.tax_amount), rate=row.tax_rate, document=row.tax_document, period=row.tax_period
+            ),
+            captured_at=DateTime(row.captured_at),
+            created_at=DateTime(row.created_at),
+            withdrawn_at=DateTime(row.withdrawn_at) if row.withdrawn_at else None,
+            withdrawn_by=row.withdrawn_by,
+            withdrawal_reason=row.withdrawal_reason,
+            row=row,
+        )
+
+    @strawberry.field
+    async def store_code(self) -> str:
+        return (await StoreRow.get(id=self.row.store_id)).code
+
+    @strawberry.field(description="Until when it can be refunded; null: no limit.")
+    async def refundable_until(self) -> DateTime | None:
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        deadline = deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
+        return DateTime(deadline) if deadline else None
+
+    @strawberry.field(description="Oldest first. `first` is 1-100.")
+    async def refunds(
+        self, first: int = PAGE_MAX
+    ) -> list[Annotated["Refund", strawberry.lazy("api.graphql.refunds.types")]]:
+        return [Refund.of(row) for row in await request.of_payment(self.row, limit=bounded(first))]
+
+
+@strawberry.input(description="VAT declared on the sale.")
+class PaymentTaxInput:
+    amount: MoneyInput
+    rate: str | None = None
+    document: str | None = None
+    period: str | None = strawberry.field(default=None, description="YYYY-MM.")
+
+
+@strawberry.input
+class PaymentRegisterInput:
+    connection_id: strawberry.ID
+    store_code: str
+    pse_reference: str = strawberry.field(description="The PSE's reference of the capture; for Pix the endToEndId.")
+    method: Annotated[Method, PaymentMethod]
+    amount: MoneyInput
+    captured_at: DateTime
+    order_reference: str | None = None
+    customer_reference: str | None = None
+    customer_tax_id: str | None = strawberry.field(default=None, description="Kept encrypted.")
+    tax: PaymentTaxInput | None = None
+    idempotency_key: str = strawberry.field(description="16-255 printable characters; a UUID is a good key.")
+
+
+@strawberry.input
+class PaymentWithdrawInput:
+    payment_id: strawberry.ID
+    reason: str = strawberry.field(description="What was wrong; 5-500 characters.")
+    idempotency_key: str
+
+
+@strawberry.type
+class PaymentWithdrawPayload:
+    payment: Payment | None
+    errors: list[PaymentWithdrawError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type
+class PaymentRegisterPayload:
+    payment: Payment | None
+    errors: list[PaymentRegisterError]
+    request_id: str
+    replayed: bool
+
+
+async def payment_register(info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REGISTER_PAYMENT)
+        new = _new_payment(input)
+        key = context.settings.secret_key
+        done = await register.register(principal.merchant_id, new, input.idempotency_key, context.cause, key)
+    except Problem as problem:
+        return PaymentRegisterPayload(
+            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return PaymentRegisterPayload(
+        payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def payment_withdraw(info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
+    context = info.context
+    try:
+        payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
+        done = await withdrawals.withdraw(
+            context.principal, payment_id, input.reason, input.idempotency_key, context.cause
+        )
+    except Problem as problem:
+        return PaymentWithdrawPayload(
+            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return PaymentWithdrawPayload(
+        payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+def _new_payment(given: PaymentRegisterInput) -> NewPayment:
+    amount = given.amount.parsed(["input", "amount"])
+    tax = None
+    if given.tax is not None:
+        declared = given.tax.amount.parsed(["input", "tax", "amount"])
+        if declared.currency != amount.currency:
+            raise CurrencyMismatch(
+                "The tax is declared in the currency of the payment.",
+                path=["input", "tax", "amount"],
+                expected=amount.currency,
+                given=declared.currency,
+            )
+        tax = Tax(declared.minor_units, given.tax.rate, given.tax.document, given.tax.period)
+    return NewPayment(
+        connection_id=ids.uuid_of(given.connection_id, ["input", "connectionId"]),
+        store_code=given.store_code,
+        pse_reference=given.pse_reference,
+        method=given.method,
+        amount=amount,
+        captured_at=given.captured_at,
+        order_reference=given.order_reference,
+        customer_reference=given.customer_reference,
+        customer_tax_id=given.customer_tax_id,
+        tax=tax,
+    )
+
+
+async def payment(info: Info, payment_id: str | None, pse_reference: str | None) -> Payment | None:
+    """One of the caller's payments. Raises InvalidInput unless exactly one handle is given."""
+    merchant = require(info, Permission.READ).merchant_id
+    if (payment_id is None) == (pse_reference is None):
+        raise InvalidInput("Give either `id` or `pseReference`.", path=["id"])
+    if payment_id is not None:
+        row = await Row.get_or_none(id=ids.decode(payment_id, "Payment", ["id"]), merchant_id=merchant)
+    else:
+        named = Row.filter(pse_reference=pse_reference, merchant_id=merchant).order_by("created_at")
+        row = await named.filter(withdrawn_at=None).first() or await named.first()
+    return Payment.of(row) if row else None

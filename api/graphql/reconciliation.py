@@ -1,0 +1,119 @@
+"""Reconciliation as accounting reads it: runs, and the findings to work off."""
+
+import json
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry import relay
+
+from api.graphql.access import require
+from api.graphql.context import Info
+from api.graphql.nodes import Scoped
+from api.graphql.refunds.types import Refund
+from api.graphql.transport import ids
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import Date, DateTime, Money
+from domain.access.tokens import Permission
+from domain.findings.findings import FindingKind
+from domain.models import Finding as FindingRow
+from domain.models import ReconciliationRun as Row
+from domain.models import Refund as RefundRow
+from domain.money import Money as Amount
+
+FindingKindEnum = strawberry.enum(FindingKind, name="FindingKind", description="What is wrong. Members may be added.")
+
+
+@strawberry.type(description="Something a person must look at: what differs, and what to do.")
+class Finding(Scoped, relay.Node):
+    model = FindingRow
+    permission = Permission.READ_LEDGER
+
+    id: relay.NodeID[str]
+    kind: Annotated[FindingKind, FindingKindEnum]
+    amount: Money = strawberry.field(description="What is at stake.")
+    explanation: str
+    action: str
+    created_at: DateTime
+    resolved_at: DateTime | None
+    resolution: str | None
+    row: strawberry.Private[FindingRow]
+
+    @classmethod
+    def of(cls, row: FindingRow) -> "Finding":
+        return cls(
+            id=str(row.id),
+            kind=FindingKind(row.kind),
+            amount=Money.of(Amount(row.amount, row.currency)),
+            explanation=row.explanation,
+            action=row.action,
+            created_at=DateTime(row.created_at),
+            resolved_at=DateTime(row.resolved_at) if row.resolved_at else None,
+            resolution=row.resolution,
+            row=row,
+        )
+
+    @strawberry.field
+    async def refund(self) -> Refund | None:
+        return Refund.of(await RefundRow.get(id=self.row.refund_id)) if self.row.refund_id else None
+
+
+@strawberry.type(description="One connection's business date against the ledger. Repeating a run is safe.")
+class ReconciliationRun(Scoped, relay.Node):
+    model = Row
+    permission = Permission.READ_LEDGER
+
+    id: relay.NodeID[str]
+    connection_id: strawberry.ID
+    business_date: Date
+    state: str = strawberry.field(description="RUNNING, COMPLETED or FAILED.")
+    times: int = strawberry.field(description="How often it was run.")
+    error: str | None
+    manifest: str = strawberry.field(description="JSON: the file's hash and size, control totals, rules.")
+    created_at: DateTime
+    finished_at: DateTime | None
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "ReconciliationRun":
+        return cls(
+            id=str(row.id),
+            connection_id=strawberry.ID(str(row.connection_id)),
+            business_date=Date(row.business_date),
+            state=row.state,
+            times=row.times,
+            error=row.error,
+            manifest=json.dumps(row.manifest, sort_keys=True),
+            created_at=DateTime(row.created_at),
+            finished_at=DateTime(row.finished_at) if row.finished_at else None,
+            row=row,
+        )
+
+    @strawberry.field(description="What the run found, oldest first; `first` is 1-100. More are in `findings`.")
+    async def findings(self, first: int = PAGE_MAX) -> list[Finding]:
+        query = FindingRow.filter(run_id=self.row.id).order_by("created_at", "id").limit(bounded(first))
+        return [Finding.of(row) for row in await query]
+
+
+async def reconciliation_run(info: Info, connection_id: str, business_date: date) -> ReconciliationRun | None:
+    principal = require(info, Permission.READ_LEDGER)
+    row = await Row.get_or_none(
+        merchant_id=principal.merchant_id,
+        connection_id=ids.uuid_of(connection_id, ["connectionId"]),
+        business_date=business_date,
+    )
+    return ReconciliationRun.of(row) if row else None
+
+
+def runs_query(merchant: UUID) -> Any:
+    return Row.filter(merchant_id=merchant)
+
+
+def findings_query(merchant: UUID, kinds: list[FindingKind] | None, unresolved: bool | None) -> Any:
+    query = FindingRow.filter(merchant_id=merchant)
+    if kinds:
+        query = query.filter(kind__in=[kind.value for kind in kinds])
+    if unresolved is not None:
+        query = query.filter(resolved_at__isnull=unresolved)
+    return query

@@ -1,0 +1,164 @@
+"""A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from strawberry.relay import to_base64
+
+from api.graphql.access import require
+from api.graphql.context import Info
+from api.graphql.transport import ids
+from api.graphql.transport.follow import CaughtUp, Heartbeat, Item, follow
+from api.graphql.transport.scalars import DateTime
+from domain.access.tokens import Permission
+from domain.history import events, seals
+from domain.models import Event as Row
+from domain.models.refunds import State
+from domain.platform import bell
+from domain.problems import InvalidInput
+from domain.refunds import request
+from domain.refunds.states import SETTLED_FOR_NOW
+
+RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a refund is. Members may be added.")
+_POLL_SECONDS = 2.0
+_HEARTBEAT_SECONDS = 15.0
+
+
+@strawberry.type(description="Something that happened to a refund. `sequence` is gapless per refund.")
+class RefundEvent:
+    id: strawberry.ID
+    refund_id: strawberry.ID
+    sequence: int
+    kind: str
+    status: State
+    previous_status: State | None
+    occurred_at: DateTime
+    request_id: str
+    actor: str
+    code: str | None = strawberry.field(description="The PSE's or our code, verbatim.")
+    message: str | None
+    cursor: str = strawberry.field(description="Pass it as `after` of the same stream to go on behind this event.")
+
+    @classmethod
+    def of(cls, row: Row) -> "RefundEvent":
+        return cls(
+            id=strawberry.ID(f"{row.refund_id}/{row.sequence}"),
+            refund_id=strawberry.ID(to_base64("Refund", str(row.refund_id))),
+            sequence=row.sequence,
+            kind=row.kind,
+            status=row.state,
+            previous_status=row.previous_state,
+            occurred_at=DateTime(row.occurred_at),
+            request_id=row.request_id,
+            actor=row.actor,
+            code=row.code,
+            message=row.message,
+            cursor=str(row.sequence),
+        )
+
+
+@strawberry.type(description="An event of a refund; `replayed`: it happened before the subscription caught up.")
+class RefundEventMessage:
+    event: RefundEvent
+    replayed: bool
+
+
+@strawberry.type(description="Everything that had happened was sent; what follows is live.")
+class CaughtUpMessage:
+    cursor: str
+
+
+@strawberry.type(description="Nothing happened; the stream is alive.")
+class HeartbeatMessage:
+    cursor: str
+
+
+RefundStreamMessage = Annotated[
+    RefundEventMessage | CaughtUpMessage | HeartbeatMessage, strawberry.union(name="RefundStreamMessage")
+]
+
+
+def _after(cursor: str | None) -> int:
+    if cursor is None or cursor == "":
+        return 0
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise InvalidInput("`after` is a cursor of this very stream, sent exactly as it was given.", path=["after"])
+    return int(cursor)
+
+
+async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
+    """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
+    principal = require(info, Permission.READ)
+    refund = await request.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
+    start = _after(after)
+
+    async def read(sequence: int) -> list[Row]:
+        return await events.after(refund.id, sequence)
+
+    stream = follow(
+        read,
+        start,
+        position=lambda row: row.sequence,
+        wakes=info.context.waker.listen(bell.refund_channel(refund.id)),
+        poll_seconds=_POLL_SECONDS,
+        heartbeat_seconds=_HEARTBEAT_SECONDS,
+        is_terminal=lambda row: row.state in SETTLED_FOR_NOW,
+    )
+    async with aclosing(stream):
+        async for item in stream:
+            yield _message(item)
+
+
+def _message(item: Item[Row]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp):
+        return CaughtUpMessage(cursor=str(item.position))
+    if isinstance(item, Heartbeat):
+        return HeartbeatMessage(cursor=str(item.position))
+    return RefundEventMessage(event=RefundEvent.of(item.row), replayed=item.replayed)
+
+
+async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
+    """The stream of `refundsChanged`: every sealed event of the merchant, in order. It never ends by itself."""
+    merchant_id = require(info, Permission.READ).merchant_id
+    start = _after(after)
+    end = (await seals.head(merchant_id)).position
+    if start > end:
+        # It would wait in silence until other events had got those positions, and leave them out.
+        raise InvalidInput(
+            f"`after` lies ahead of the feed, which ends at {end}; it is a cursor of another merchant or server.",
+            path=["after"],
+        )
+
+    async def read(position: int) -> list[tuple[int, Row]]:
+        return await seals.after(merchant_id, position)
+
+    stream = follow(
+        read,
+        start,
+        position=lambda sealed: sealed[0],
+        wakes=info.context.waker.listen(bell.merchant_channel(merchant_id)),
+        poll_seconds=_POLL_SECONDS,
+        heartbeat_seconds=_HEARTBEAT_SECONDS,
+        is_terminal=lambda sealed: False,
+    )
+    async with aclosing(stream):
+        async for item in stream:
+            yield _sealed_message(item)
+
+
+def _sealed_message(item: Item[tuple[int, Row]]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp):
+        return CaughtUpMessage(cursor=str(item.position))
+    if isinstance(item, Heartbeat):
+        return HeartbeatMessage(cursor=str(item.position))
+    position, row = item.row
+    event = RefundEvent.of(row)
+    event.cursor = str(position)
+    return RefundEventMessage(event=event, replayed=item.replayed)
+
+
+async def events_of(refund_id: UUID, first: int) -> list[RefundEvent]:
+    return [RefundEvent.of(row) for row in await events.after(refund_id, 0, limit=first)]

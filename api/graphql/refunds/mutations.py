@@ -1,0 +1,194 @@
+"""How a refund is asked for, withdrawn, tried again, refreshed and resolved."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.graphql.access import require
+from api.graphql.context import Info
+from api.graphql.refunds.destinations import DestinationInput
+from api.graphql.refunds.types import Refund, RefundReason
+from api.graphql.transport import ids
+from api.graphql.transport.errors import (
+    RefundCancelError,
+    RefundCreateError,
+    RefundRefreshError,
+    RefundResolveDoubtError,
+    RefundRetryError,
+    errors_of,
+)
+from api.graphql.transport.scalars import MoneyInput
+from domain.access.tokens import Permission
+from domain.models.refunds import Reason
+from domain.problems import Problem
+from domain.refunds import doubt, request
+from domain.refunds.doubt import Verdict
+from domain.refunds.request import NewRefund
+
+DoubtVerdict = strawberry.enum(Verdict, name="DoubtVerdict", description="What happened to a refund in doubt.")
+
+
+@strawberry.input
+class RefundCreateInput:
+    payment_id: strawberry.ID
+    amount: MoneyInput | None = strawberry.field(default=None, description="Left out: everything still refundable.")
+    reason: Annotated[Reason, RefundReason]
+    destination: DestinationInput | None = strawberry.field(
+        default=None, description="Where the method has no way back; left out: the refund waits for it."
+    )
+    note: str | None = strawberry.field(default=None, description="At most 140 characters; the payer may see it.")
+    idempotency_key: str = strawberry.field(
+        description="16-255 printable characters; make it once per click and keep it over retries."
+    )
+
+
+@strawberry.input
+class RefundCancelInput:
+    refund_id: strawberry.ID
+    expected_sequence: int | None = strawberry.field(default=None, description="Refuse if the refund has moved on.")
+    idempotency_key: str
+
+
+@strawberry.input
+class RefundRetryInput:
+    refund_id: strawberry.ID
+    idempotency_key: str
+
+
+@strawberry.input
+class RefundRefreshInput:
+    refund_id: strawberry.ID
+
+
+@strawberry.input
+class RefundResolveDoubtInput:
+    refund_id: strawberry.ID
+    verdict: Annotated[Verdict, DoubtVerdict]
+    evidence: str = strawberry.field(description="Where you looked and what it said; 10-1000 characters.")
+    pse_reference: str | None = strawberry.field(
+        default=None,
+        description="PAID: what the PSE calls the refund, so that its report is known. Both name the same.",
+    )
+
+
+@strawberry.type(description="`refund` is null exactly when `errors` is not empty.")
+class RefundCreatePayload:
+    refund: Refund | None
+    errors: list[RefundCreateError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type
+class RefundCancelPayload:
+    refund: Refund | None
+    errors: list[RefundCancelError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type
+class RefundRetryPayload:
+    refund: Refund | None
+    errors: list[RefundRetryError]
+    request_id: str
+    replayed: bool
+
+
+@strawberry.type(description="The PSE is being asked; follow the refund to hear its answer.")
+class RefundRefreshPayload:
+    refund: Refund | None
+    errors: list[RefundRefreshError]
+    request_id: str
+
+
+@strawberry.type
+class RefundResolveDoubtPayload:
+    refund: Refund | None
+    errors: list[RefundResolveDoubtError]
+    request_id: str
+    confirmed: bool = strawberry.field(description="False: another person must still say the same.")
+
+
+async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        new = NewRefund(
+            payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
+            amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
+            reason=input.reason,
+            note=input.note,
+            destination=input.destination.given() if input.destination else None,
+        )
+        secret = context.settings.secret_key
+        done = await request.request(principal.merchant_id, new, input.idempotency_key, context.cause, secret)
+    except Problem as problem:
+        return RefundCreatePayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return RefundCreatePayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        key = input.idempotency_key
+        done = await request.cancel(
+            principal.merchant_id,
+            refund_id,
+            input.expected_sequence,
+            key,
+            context.cause,
+            settles_manually=principal.may(Permission.SETTLE_MANUALLY),
+        )
+    except Problem as problem:
+        return RefundCancelPayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
+        )
+    return RefundCancelPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFUND)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        done = await request.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
+    except Problem as problem:
+        return RefundRetryPayload(refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False)
+    return RefundRetryPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
+    )
+
+
+async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
+    context = info.context
+    try:
+        principal = require(info, Permission.REFRESH)
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        row = await request.refresh(principal.merchant_id, refund_id, principal.token_id)
+    except Problem as problem:
+        return RefundRefreshPayload(refund=None, errors=errors_of(problem), request_id=context.request_id)
+    return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
+
+
+async def refund_resolve_doubt(info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
+    context = info.context
+    try:
+        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+        name = input.pse_reference
+        done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause, name)
+    except Problem as problem:
+        return RefundResolveDoubtPayload(
+            refund=None, errors=errors_of(problem), request_id=context.request_id, confirmed=False
+        )
+    return RefundResolveDoubtPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, confirmed=done.confirmed
+    )

@@ -1,0 +1,197 @@
+"""How a refund is asked for and read."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import strawberry
+import structlog
+from strawberry import relay
+
+from api.graphql.access import require
+from api.graphql.calls import Call, Webhook
+from api.graphql.context import Info
+from api.graphql.ledger import LedgerEntry, entries_of
+from api.graphql.nodes import Scoped
+from api.graphql.refunds.events import RefundEvent, RefundStatus, events_of
+from api.graphql.transport import ids
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import DateTime, Money
+from domain.access.tokens import Permission
+from domain.connections import calls
+from domain.models import Connection as ConnectionRow
+from domain.models import Payment as PaymentRow
+from domain.models import Refund as Row
+from domain.models.refunds import Reason, State
+from domain.money import Money as Amount
+from domain.notices import inbox
+from domain.pse import explanations
+from domain.refunds import by_hand, request
+from domain.refunds.destination import destinations
+
+if TYPE_CHECKING:
+    from api.graphql.payments import Payment
+    from api.graphql.refunds.destinations import Destination, InstructionField
+
+_log = structlog.get_logger()
+RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
+
+
+@strawberry.type(description="A refund. `status` SUBMITTED means that the PSE may or may not have it.")
+class Refund(Scoped, relay.Node):
+    model = Row
+    permission = Permission.READ
+
+    id: relay.NodeID[str]
+    request_id: str = strawberry.field(description="Of the request that created it; support asks for it.")
+    status: Annotated[State, RefundStatus]
+    amount: Money
+    tax_amount: Money = strawberry.field(description="The VAT within the amount.")
+    reason: Annotated[Reason, RefundReason]
+    note: str | None
+    reference: str = strawberry.field(description="Our reference, and the idempotency key at the PSE.")
+    pse_reference: str | None
+    failure_code: str | None
+    failure_message: str | None
+    sequence: int = strawberry.field(description="Of its last event.")
+    created_at: DateTime
+    updated_at: DateTime
+    succeeded_at: DateTime | None
+    needs_person_since: DateTime | None = strawberry.field(description="Since when only a person can end the doubt.")
+    row: strawberry.Private[Row]
+
+    @classmethod
+    def of(cls, row: Row) -> "Refund":
+        return cls(
+            id=str(row.id),
+            request_id=row.request_id,
+            status=row.state,
+            amount=Money.of(Amount(row.amount, row.currency)),
+            tax_amount=Money.of(Amount(row.tax_amount, row.currency)),
+            reason=row.reason,
+            note=row.note,
+            reference=row.reference,
+            pse_reference=row.pse_refund_reference,
+            failure_code=row.failure_code,
+            failure_message=row.failure_message,
+            sequence=row.sequence,
+            created_at=DateTime(row.created_at),
+            updated_at=DateTime(row.updated_at),
+            succeeded_at=DateTime(row.succeeded_at) if row.succeeded_at else None,
+            needs_person_since=DateTime(row.needs_person_since) if row.needs_person_since else None,
+            row=row,
+        )
+
+    @strawberry.field
+    async def payment(self) -> Annotated["Payment", strawberry.lazy("api.graphql.payments")]:
+        from api.graphql.payments import Payment as PaymentType  # the two types name each other
+
+        return PaymentType.of(await PaymentRow.get(id=self.row.payment_id))
+
+    @strawberry.field(description="The failed refund that this one tries again.")
+    async def retry_of(self) -> "Refund | None":
+        return Refund.of(await Row.get(id=self.row.retry_of_id)) if self.row.retry_of_id else None
+
+    @strawberry.field(description="What the PSE's failure code means and what to do about it.")
+    async def failure_explanation(self) -> str | None:
+        if self.row.failure_code is None:
+            return None
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        return explanations.in_words(connection.pse, self.row.failure_code)
+
+    @strawberry.field(description="What happened, in order; at most 100.")
+    async def events(self, first: int = PAGE_MAX) -> list[RefundEvent]:
+        return await events_of(self.row.id, bounded(first))
+
+    @strawberry.field(description="Requests to the PSE and its answers, oldest first. Needs READ_CALLS.")
+    async def calls(self, info: Info, first: int = PAGE_MAX) -> list[Call]:
+        require(info, Permission.READ_CALLS)
+        return [Call.of(call, answer) for call, answer in await calls.of_refund(self.row.id, limit=bounded(first))]
+
+    @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
+    async def webhooks(self, info: Info, first: int = PAGE_MAX) -> list[Webhook]:
+        require(info, Permission.READ_CALLS)
+        connection = await ConnectionRow.get(id=self.row.connection_id)
+        found = await inbox.of_refund(self.row.id, limit=bounded(first))
+        return [Webhook.of(row, connection) for row in found]
+
+    @strawberry.field(description="Where the money goes, where the method has no way back.")
+    async def destination(self) -> Annotated["Destination", strawberry.lazy("api.graphql.refunds.destinations")] | None:
+        from api.graphql.refunds.destinations import Destination as DestinationType  # the two types name each other
+
+        row = await destinations.current(self.row.id)
+        return DestinationType.of(row) if row else None
+
+    @strawberry.field(
+        description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; who "
+        "has read it is an event of the refund, which then cannot be canceled."
+    )
+    async def payment_instruction(
+        self, info: Info
+    ) -> list[Annotated["InstructionField", strawberry.lazy("api.graphql.refunds.destinations")]] | None:
+        from api.graphql.refunds.destinations import InstructionField as FieldType
+
+        context = info.context
+        opened = await by_hand.instruction(context.principal, self.row.id, context.settings.secret_key, context.cause)
+        if opened is None:
+            return None
+        _log.info("destination.read", refund=self.id, holder=context.principal.holder)
+        return [FieldType(name=name, value=value) for name, value in sorted(opened.values.items())]
+
+    @strawberry.field(description="Until when somebody must have decided; null where nobody need.")
+    def expires_at(self) -> DateTime | None:
+        return DateTime(self.row.expires_at) if self.row.expires_at else None
+
+    @strawberry.field(description="Its postings. Needs READ_LEDGER.")
+    async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:
+        require(info, Permission.READ_LEDGER)
+        return await entries_of(self.row.id, bounded(first))
+
+
+@strawberry.input(one_of=True, description="Exactly one of these finds the refund.")
+class RefundBy:
+    id: strawberry.Maybe[strawberry.ID]
+    request_id: strawberry.Maybe[str]
+    idempotency_key: strawberry.Maybe[str]
+    pse_reference: strawberry.Maybe[str]
+
+
+async def refund(info: Info, by: RefundBy) -> Refund | None:
+    """One refund of the caller's merchant by any of its handles; null when there is none."""
+    merchant = require(info, Permission.READ).merchant_id
+    row: Row | None = None
+    if by.id is not None:
+        row = await Row.get_or_none(id=ids.decode(by.id.value, "Refund", ["by", "id"]), merchant_id=merchant)
+    elif by.request_id is not None:
+        row = await request.by_request_id(merchant, by.request_id.value)
+    elif by.idempotency_key is not None:
+        row = await request.by_idempotency_key(merchant, by.idempotency_key.value)
+    elif by.pse_reference is not None:
+        row = await request.by_pse_reference(merchant, by.pse_reference.value)
+    return Refund.of(row) if row else None
+
+
+@strawberry.input(description="All given conditions hold at once.")
+class RefundFilter:
+    statuses: list[Annotated[State, RefundStatus]] | None = None
+    payment_id: strawberry.ID | None = None
+    created_from: DateTime | None = None
+    created_until: DateTime | None = strawberry.field(default=None, description="Excluded.")
+    needs_person: bool | None = None
+
+
+def refunds_query(merchant: UUID, given: RefundFilter | None) -> Any:
+    """The filtered rows of a merchant, to be paged."""
+    query = Row.filter(merchant_id=merchant)
+    if given is None:
+        return query
+    if given.statuses:
+        query = query.filter(state__in=given.statuses)
+    if given.payment_id is not None:
+        query = query.filter(payment_id=ids.decode(given.payment_id, "Payment", ["filter", "paymentId"]))
+    if given.created_from is not None:
+        query = query.filter(created_at__gte=given.created_from)
+    if given.created_until is not None:
+        query = query.filter(created_at__lt=given.created_until)
+    if given.needs_person is not None:
+        query = query.filter(needs_person_since__isnull=not given.needs_person)
+    return query

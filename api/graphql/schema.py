@@ -1,0 +1,270 @@
+"""The schema: every field on one screen. `python -m api.graphql.schema` prints it, sorted in print only."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+
+import strawberry
+from strawberry import relay
+
+from api.graphql import access, ledger, nodes, payments, pses, reconciliation
+from api.graphql.access import Viewer, require
+from api.graphql.context import Info
+from api.graphql.ledger import LedgerBalance
+from api.graphql.payments import (
+    Payment,
+    PaymentMethod,
+    PaymentRegisterInput,
+    PaymentRegisterPayload,
+    PaymentWithdrawInput,
+    PaymentWithdrawPayload,
+)
+from api.graphql.pses import PseCapability, PseErrorExplanation
+from api.graphql.reconciliation import Finding, FindingKindEnum, ReconciliationRun
+from api.graphql.refunds import by_hand, destinations, events, mutations, types
+from api.graphql.refunds.by_hand import (
+    RefundManualPayload,
+    RefundReturnToQueueInput,
+    RefundSettleManuallyInput,
+    RefundTakeManualInput,
+)
+from api.graphql.refunds.destinations import (
+    DestinationLinkCreateInput,
+    DestinationLinkCreatePayload,
+    DestinationProvideInput,
+    DestinationProvidePayload,
+    RefundApproveInput,
+    RefundDecisionPayload,
+    RefundRejectInput,
+)
+from api.graphql.refunds.events import RefundStreamMessage
+from api.graphql.refunds.mutations import (
+    RefundCancelInput,
+    RefundCancelPayload,
+    RefundCreateInput,
+    RefundCreatePayload,
+    RefundRefreshInput,
+    RefundRefreshPayload,
+    RefundResolveDoubtInput,
+    RefundResolveDoubtPayload,
+    RefundRetryInput,
+    RefundRetryPayload,
+)
+from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
+from api.graphql.transport.extensions import DocumentCache, Schema, build_schema
+from api.graphql.transport.limits import Limits
+from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
+from api.graphql.transport.scalars import Date
+from domain.access.tokens import Permission
+from domain.findings.findings import FindingKind
+from domain.models import Payment as PaymentRow
+from domain.pse.vocabulary import Method
+
+MOVING_MONEY = frozenset(
+    {
+        "destinationProvide",
+        "paymentWithdraw",
+        "refundApprove",
+        "refundCancel",
+        "refundCreate",
+        "refundRefresh",
+        "refundReject",
+        "refundResolveDoubt",
+        "refundRetry",
+        "refundReturnToQueue",
+        "refundSettleManually",
+        "refundTakeManual",
+    }
+)
+# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
+SIZES = {"errors": 1, "paymentInstruction": 10}
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(description="Any object of yours by its id; null when there is none.")
+    async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
+        # Strawberry's own node field can be built into one schema only.
+        return await nodes.resolve(info, id)
+
+    @strawberry.field(description="Whoever holds the token.")
+    def viewer(self, info: Info) -> Viewer:
+        return access.viewer(info)
+
+    @strawberry.field(description="One payment by its id or, on one of your connections, by the PSE's reference.")
+    async def payment(
+        self, info: Info, id: strawberry.ID | None = None, pse_reference: str | None = None
+    ) -> Payment | None:
+        return await payments.payment(info, id, pse_reference)
+
+    @strawberry.field(description="Newest first. `first` is 1-100.")
+    async def payments(
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        pse_reference: str | None = None,
+        order_reference: str | None = None,
+    ) -> Connection[Payment]:
+        merchant = require(info, Permission.READ).merchant_id
+        query = PaymentRow.filter(merchant_id=merchant)
+        if pse_reference is not None:
+            query = query.filter(pse_reference=pse_reference)
+        if order_reference is not None:
+            query = query.filter(order_reference=order_reference)
+        return await page(query, first, after, Payment.of)
+
+    @strawberry.field(description="One refund by any of its handles: support starts here.")
+    async def refund(self, info: Info, by: RefundBy) -> Refund | None:
+        return await types.refund(info, by)
+
+    @strawberry.field(description="Newest first. `first` is 1-100.")
+    async def refunds(
+        self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
+    ) -> Connection[Refund]:
+        merchant = require(info, Permission.READ).merchant_id
+        return await page(types.refunds_query(merchant, filter), first, after, Refund.of)
+
+    @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
+    async def reconciliation_run(
+        self, info: Info, connection_id: strawberry.ID, business_date: Date
+    ) -> ReconciliationRun | None:
+        return await reconciliation.reconciliation_run(info, connection_id, business_date)
+
+    @strawberry.field(description="Newest first. `first` is 1-100. Needs READ_LEDGER.")
+    async def reconciliation_runs(
+        self, info: Info, first: int, after: str | None = None
+    ) -> Connection[ReconciliationRun]:
+        merchant = require(info, Permission.READ_LEDGER).merchant_id
+        return await page(reconciliation.runs_query(merchant), first, after, ReconciliationRun.of)
+
+    @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
+    async def findings(
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
+        unresolved: bool | None = True,
+    ) -> Connection[Finding]:
+        merchant = require(info, Permission.READ_LEDGER).merchant_id
+        return await page(reconciliation.findings_query(merchant, kinds, unresolved), first, after, Finding.of)
+
+    @strawberry.field(description="What each PSE can do for each method, with source and date.")
+    def pse_capabilities(
+        self, info: Info, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
+    ) -> list[PseCapability]:
+        return pses.pse_capabilities(info, pse, method)
+
+    @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
+    def pse_error_explanation(self, info: Info, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
+        return pses.pse_error_explanation(info, pse, code, locale)
+
+    @strawberry.field(
+        description="The trial balance, up to and including `until`. Never a part of it: where it has more rows than "
+        "`first` (1-100), name a connection. Needs READ_LEDGER."
+    )
+    async def ledger_balances(
+        self, info: Info, connection_id: strawberry.ID | None = None, until: Date | None = None, first: int = PAGE_MAX
+    ) -> list[LedgerBalance]:
+        return await ledger.balances(info, connection_id, until, bounded(first))
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
+    async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
+        return await payments.payment_register(info, input)
+
+    @strawberry.mutation(description="Take back a payment that was registered in error. Needs WITHDRAW_PAYMENT.")
+    async def payment_withdraw(self, info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
+        return await payments.payment_withdraw(info, input)
+
+    @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
+    async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:
+        return await mutations.refund_create(info, input)
+
+    @strawberry.mutation(description="Withdraw a refund that was never sent.")
+    async def refund_cancel(self, info: Info, input: RefundCancelInput) -> RefundCancelPayload:
+        return await mutations.refund_cancel(info, input)
+
+    @strawberry.mutation(description="Ask again for what a refund that ended unpaid asked for, as a new refund.")
+    async def refund_retry(self, info: Info, input: RefundRetryInput) -> RefundRetryPayload:
+        return await mutations.refund_retry(info, input)
+
+    @strawberry.mutation(description="Have the PSE asked about the refund now.")
+    async def refund_refresh(self, info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
+        return await mutations.refund_refresh(info, input)
+
+    @strawberry.mutation(description="Say what happened to a refund in doubt; another person must say the same.")
+    async def refund_resolve_doubt(self, info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
+        return await mutations.refund_resolve_doubt(info, input)
+
+    @strawberry.mutation(description="Name the account of a refund whose method has no way back.")
+    async def destination_provide(self, info: Info, input: DestinationProvideInput) -> DestinationProvidePayload:
+        return await destinations.destination_provide(info, input)
+
+    @strawberry.mutation(description="A page on which the customer names the account; it works for 7 days.")
+    async def destination_link_create(
+        self, info: Info, input: DestinationLinkCreateInput
+    ) -> DestinationLinkCreatePayload:
+        return await destinations.destination_link_create(info, input)
+
+    @strawberry.mutation(description="A second person's yes to a refund and to its destination. Needs APPROVE.")
+    async def refund_approve(self, info: Info, input: RefundApproveInput) -> RefundDecisionPayload:
+        return await destinations.refund_approve(info, input)
+
+    @strawberry.mutation(description="A second person's no: the refund ends. Needs APPROVE.")
+    async def refund_reject(self, info: Info, input: RefundRejectInput) -> RefundDecisionPayload:
+        return await destinations.refund_reject(info, input)
+
+    @strawberry.mutation(description="Take a refund that never reached the PSE off the wire. Needs SETTLE_MANUALLY.")
+    async def refund_take_manual(self, info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
+        return await by_hand.refund_take_manual(info, input)
+
+    @strawberry.mutation(description="Say with evidence that it was paid by hand. Needs SETTLE_MANUALLY.")
+    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
+        return await by_hand.refund_settle_manually(info, input)
+
+    @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
+    async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
+        return await by_hand.refund_return_to_queue(info, input)
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(
+        description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "
+        "drop a sequence that you have. It completes when nothing more is expected."
+    )
+    async def refund_events(
+        self, info: Info, refund_id: strawberry.ID, after: str | None = None
+    ) -> AsyncGenerator[RefundStreamMessage, None]:
+        async with aclosing(events.follow_refund(info, refund_id, after)) as messages:
+            async for message in messages:
+                yield message
+
+    @strawberry.subscription(
+        description="Every event of every refund of the merchant behind `after`, then CaughtUpMessage, then live, "
+        "about a second behind. At least once, in order, without a gap; it does not complete."
+    )
+    async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
+        async with aclosing(events.follow_merchant(info, after)) as messages:
+            async for message in messages:
+                yield message
+
+
+def make(*, introspection: bool = True) -> Schema:
+    """The product's schema."""
+    documents = DocumentCache(Limits(moving_money=MOVING_MONEY, sizes=SIZES), introspection=introspection)
+    return build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
+
+
+def main() -> None:
+    from api.graphql.schema_print import print_sorted
+
+    print(print_sorted(make()), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+"""GraphQL over HTTP and WebSocket: Strawberry's view, kept to the GraphQL-over-HTTP draft and to our own rules.
+
+Where the draft has moved past its audit (422 for validation errors, 294 for partial data) the audit's 400 and 200 stay.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar, cast
+
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import ExecutionResult as CoreExecutionResult
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import MissingQueryError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.streaming import HTTPStreamTransport, MultipartSubscriptionTransport, SSETransport
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import (
+    GRAPHQL_SSE_PROTOCOL,
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    MULTIPART_SUBSCRIPTION_PROTOCOL,
+)
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api.doors import Gate, address_of, busy, deny, limited, open_gate
+from api.graphql.transport import accept
+from api.graphql.transport.bounds import AT_ONCE, DEADLINE_EXCEEDED, WAITING_MAX, Bounds, ClientGone
+from api.graphql.transport.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
+from api.graphql.transport.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
+from api.graphql.transport.streams import EventStream, HeldStream, until
+from api.graphql.transport.turns import Turns
+from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
+from api.places import EVERYBODY
+
+C = TypeVar("C")
+P = TypeVar("P", bound=Principal)
+
+INIT_SECONDS: Final = 10.0
+RECHECK_SECONDS: Final = 4.0
+SUBSCRIPTIONS_MAX: Final = 20
+_PROTOCOLS: Final = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL, MULTIPART_SUBSCRIPTION_PROTOCOL)
+_STREAMS: Final = {
+    accept.EVENT_STREAM: SSETransport.protocol,
+    accept.MULTIPART: MultipartSubscriptionTransport.protocol,
+}
+_PLACE: Final = "estorno.place"  # in the scope: one of the requests that are worked on
+_TAKEN: Final = {
+    "GET": {OperationType.QUERY},
+    "POST": {OperationType.QUERY, OperationType.MUTATION},
+}
+
+
+class _Draft(Response):
+    """The answer in the making: its media type, and whose stream it will be."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self.chosen = media_type
+        self.authority: tuple[str | None, Principal] | None = None
+
+
+class _Refused(HTTPException):
+    """A refusal that is written already."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code, "")
+        self.response = response
+
+
+class GraphQLView(GraphQL[C, None], Generic[C, P]):
+    """An ASGI app for one path, HTTP and WebSocket.
+
+    `authenticate` finds the principal of a bearer token; `make_context(principal, request_id)` makes the context of one
+    operation (also on a socket, where Strawberry would keep one for the whole connection). A socket or stream ends at
+    most `recheck_seconds` after its token expired, was revoked or changed. `bounds` hold every operation over HTTP;
+    those of principals with the same `share_of` take turns.
+    """
+
+    graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
+    stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {
+        GRAPHQL_SSE_PROTOCOL: EventStream,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
+    }
+
+    def __init__(
+        self,
+        schema: BaseSchema,
+        *,
+        authenticate: Authenticate[P],
+        make_context: Callable[[P, str], C],
+        allowed_origins: Sequence[str] = (),
+        init_seconds: float = INIT_SECONDS,
+        recheck_seconds: float = RECHECK_SECONDS,
+        subscriptions_max: int = SUBSCRIPTIONS_MAX,
+        gate: Gate | None = None,
+        bounds: Bounds | None = None,
+        share_of: Callable[[P], Hashable] = lambda principal: None,
+    ) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            allow_queries_via_get=True,
+            subscription_protocols=_PROTOCOLS,
+            connection_init_wait_timeout=timedelta(seconds=init_seconds),
+            multipart_uploads_enabled=False,
+            max_subscriptions_per_connection=subscriptions_max,
+            allowed_origins=allowed_origins,
+        )
+        self.authenticate = authenticate
+        self.make_context = make_context
+        self.recheck_seconds = recheck_seconds
+        self.gate = gate or open_gate()
+        self.bounds = bounds or Bounds(Turns(AT_ONCE, WAITING_MAX))
+        self.share_of = share_of
+
+    def new_context(self, principal: P) -> C:
+        return self.make_context(principal, request_id())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            try:
+                response = await self.run(request)
+            except HTTPException as refused:
+                response = _refusal(request, refused)
+            finally:
+                if held := scope.pop(_PLACE, None):
+                    held.leave()
+            await response(scope, receive, send)
+        else:
+            await self._serve_socket(WebSocket(scope, receive, send))
+
+    async def _serve_socket(self, socket: WebSocket) -> None:
+        held = self.gate.sockets.take({"process": EVERYBODY, "address": address_of(socket)})
+        if held is None:
+            await deny(busy(), socket.scope, socket.receive, socket.send)
+            return
+        try:
+            await self.run(socket)
+        finally:
+            held.leave()
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        if request.scope["method"] not in _TAKEN:
+            raise HTTPException(405, "GraphQL is asked by GET (queries) or POST.")
+        media_type = accept.preferred(", ".join(request.headers.getlist("accept")))
+        if media_type is None:
+            raise HTTPException(406, f"We answer in {accept.GRAPHQL_RESPONSE} or {accept.JSON}; accept one of them.")
+        return _Draft(media_type)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> C:
+        if isinstance(request, WebSocket):
+            # The token may come after the handshake: the handler makes a context for each operation.
+            return cast("C", None)
+        token = bearer(request.headers.get("authorization"))
+        principal = await self.authenticate(token)
+        if principal is None:
+            raise HTTPException(401, "Send a valid token: `Authorization: Bearer <token>`.")
+        seconds = await self.gate.rates.seconds_to_wait("token", token or "")
+        if seconds:
+            raise _Refused(limited(seconds))
+        request.scope[_PLACE] = self.gate.requests.take({"share": str(self.share_of(principal))})
+        if request.scope[_PLACE] is None:
+            raise _Refused(busy())
+        cast("_Draft", response).authority = (token, principal)
+        return self.new_context(principal)
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        return False
+
+    def decode_json(self, data: str | bytes) -> object:
+        """JSON, or JSONDecodeError: also for bad UTF-8, numbers of thousands of digits and endless nesting."""
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
+    def _get_stream_transport_from_headers(self, headers: Mapping[str, str]) -> HTTPStreamTransport | None:
+        """A stream only for a client that likes it best: urql lists text/event-stream, last, on every plain query."""
+        protocol = _STREAMS.get(accept.preferred(headers.get("accept")) or "")
+        return self._get_stream_transport(protocol) if protocol else None
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        if request.method == "GET":
+            given = self.parse_query_params(request.query_params)
+            data: object = {name: value for name, value in given.items() if value != ""}
+        elif _is_json(request.content_type):
+            data = self.parse_json(await request.get_body())
+        else:
+            raise HTTPException(415, "Send the request as `Content-Type: application/json`.")
+        transport = self._get_stream_transport_from_headers(request.headers)
+        return _request_data(data, transport)
+
+    async def execute_single(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: C,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        async def execute() -> ExecutionResult:
+            return await self.schema.execute(
+                request_data.query,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=_TAKEN[request_adapter.method],
+                operation_extensions=request_data.extensions,
+            )
+
+        _, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
+        try:
+            return await self.bounds.within(self.share_of(principal), request.receive, execute)
+        except ClientGone:
+            raise HTTPException(400, "The client has gone.") from None
+        except CannotGetOperationTypeError as error:
+            raise HTTPException(400, error.as_http_error_reason()) from None
+        except InvalidOperationTypeError as error:
+            raise HTTPException(400, NOT_TAKEN_HERE[error.operation_type]) from None
+        except MissingQueryError:
+            raise HTTPException(400, "The request has no `query`.") from None
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        if result.errors:
+            # Errors of extensions pass by the one that masks.
+            result.errors = [presented(error) for error in result.errors]
+        response = process_result(cast("CoreExecutionResult", result))
+        failed_before_execution = result.data is None and not any(error.path for error in result.errors or ())
+        if failed_before_execution or _come_back(response):
+            del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
+        return response
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        chosen = cast("_Draft", sub_response).chosen
+        answer = cast("GraphQLHTTPResponse", response_data)
+        strict = chosen == accept.GRAPHQL_RESPONSE
+        away = _come_back(answer)  # 503 in every media type: clients and proxies know to come back
+        status = _failure_status(answer) if away or (strict and "data" not in answer) else 200
+        media_type = f"{chosen}; charset=utf-8" if strict else accept.JSON
+        return Response(self.encode_json(answer), status, RETRY_AFTER if away else None, media_type)
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        token, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
+        held = self.gate.take_stream(address_of(request), token or "")
+        if held is None:
+            raise _Refused(busy())
+        ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
+        return HeldStream(held, until(ended, stream()), headers)
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type, _, parameters = (content_type or "").lower().partition(";")
+    charset = next((p.split("=")[-1].strip(" \"'") for p in parameters.split(";") if "charset" in p), "utf-8")
+    return media_type.strip() == accept.JSON and charset in ("utf-8", "utf8")
+
+
+def _request_data(data: object, transport: HTTPStreamTransport | None) -> GraphQLRequestData:
+    """The parameters of a request, each of the type it must be. Raises HTTPException 400 that names the wrong one."""
+    if isinstance(data, list):
+        raise HTTPException(400, "Batching is not enabled; send one operation per request.")
+    if not isinstance(data, dict):
+        raise HTTPException(400, 'The body is JSON but not an object; send {"query": "...", "variables": {...}}.')
+    for name, type_, wanted in (
+        ("query", str, "a string"),
+        ("operationName", str, "a string"),
+        ("variables", dict, "an object"),
+        ("extensions", dict, "an object"),
+    ):
+        if not isinstance(data.get(name), type_ | None):
+            raise HTTPException(400, f"`{name}` must be {wanted}, or be left out.")
+    return GraphQLRequestData(
+        query=data.get("query"),
+        variables=data.get("variables"),
+        operation_name=data.get("operationName") or None,
+        extensions=data.get("extensions"),
+        protocol=transport.protocol if transport else "http",
+    )
+
+
+def _failure_status(answer: GraphQLHTTPResponse) -> int:
+    """400: the client's request could not be executed; 503: not just now; 500: that was our fault."""
+    codes = _codes(answer)
+    return 503 if _come_back(answer) else 500 if INTERNAL_ERROR in codes else 400
+
+
+def _come_back(answer: GraphQLHTTPResponse) -> bool:
+    """The same again, later, may well succeed."""
+    return not {UNAVAILABLE, DEADLINE_EXCEEDED}.isdisjoint(_codes(answer))
+
+
+def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:
+    return [cast("dict[str, Any]", error).get("extensions", {}).get("code") for error in answer.get("errors") or ()]
+
+
+def _refusal(request: Request, refused: HTTPException) -> Response:
+    if isinstance(refused, _Refused):
+        return refused.response
+    headers = {405: {"allow": "GET, POST"}, 401: {"www-authenticate": "Bearer"}}.get(refused.status_code, {})
+    response = problem(refused.status_code, refused.reason, headers=headers)
+    if accept.preferred(request.headers.get("accept")) == accept.GRAPHQL_RESPONSE:
+        response.headers["content-type"] = f"{accept.GRAPHQL_RESPONSE}; charset=utf-8"
+    return response

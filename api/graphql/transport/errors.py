@@ -1,0 +1,209 @@
+"""Why a mutation did nothing, as types: every one implements `Error`, and a union per mutation names which can come."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Annotated, Any, Final, TypeVar
+
+import strawberry
+
+from api.graphql.transport.scalars import CurrencyCode, DateTime, Money
+from domain import problems
+from domain.problems import Problem
+
+_P = TypeVar("_P", bound=Problem)
+
+
+@strawberry.enum(description="What went wrong. Members may be added.")
+class ErrorCode(Enum):
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    INVALID_STATE = "INVALID_STATE"
+    AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    PAYMENT_NOT_REFUNDABLE = "PAYMENT_NOT_REFUNDABLE"
+    REFUND_WINDOW_EXPIRED = "REFUND_WINDOW_EXPIRED"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    RATE_LIMITED = "RATE_LIMITED"
+
+
+@strawberry.interface(description="Nothing was done. Branch on `code` or `__typename`; `message` is for developers.")
+class Error:
+    code: ErrorCode
+    message: str = strawberry.field(description="What to do about it; neither localised nor stable.")
+    path: list[str] = strawberry.field(description="The input field that it is about; empty: the whole.")
+
+
+@strawberry.type(description="The input cannot be used as it is.")
+class InvalidInputError(Error):
+    pass
+
+
+@strawberry.type(description="It does not exist, or it is not yours.")
+class NotFoundError(Error):
+    pass
+
+
+@strawberry.type(description="The token's role does not include it.")
+class ForbiddenError(Error):
+    pass
+
+
+@strawberry.type(description="The state does not allow it (any more).")
+class InvalidStateError(Error):
+    current_state: str
+
+
+@strawberry.type(description="More was asked for than can still be refunded; amounts are never lowered for you.")
+class AmountExceedsRefundableError(Error):
+    requested: Money
+    refundable: Money
+
+
+@strawberry.type(description="A refund is made in the currency of its payment.")
+class CurrencyMismatchError(Error):
+    expected: CurrencyCode
+    given: CurrencyCode
+
+
+@strawberry.type(description="The payment cannot be refunded: not any more, not yet, or not at all.")
+class NotRefundableError(Error):
+    deadline_at: DateTime | None = strawberry.field(description="Until when it could have been.")
+    earliest_at: DateTime | None = strawberry.field(description="From when it can be.")
+
+
+@strawberry.type(description="The key was used before with another input.")
+class IdempotencyConflictError(Error):
+    original_request_id: str
+
+
+@strawberry.type(description="Too often; nothing was done.")
+class RateLimitedError(Error):
+    retry_after: int = strawberry.field(description="Seconds until it may be asked for again.")
+
+
+RefundCreateError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | AmountExceedsRefundableError
+    | CurrencyMismatchError
+    | NotRefundableError
+    | IdempotencyConflictError,
+    strawberry.union(name="RefundCreateError"),
+]
+RefundRetryError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | AmountExceedsRefundableError
+    | CurrencyMismatchError
+    | NotRefundableError
+    | IdempotencyConflictError,
+    strawberry.union(name="RefundRetryError"),
+]
+RefundCancelError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="RefundCancelError"),
+]
+RefundRefreshError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | RateLimitedError,
+    strawberry.union(name="RefundRefreshError"),
+]
+RefundResolveDoubtError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="RefundResolveDoubtError"),
+]
+DestinationProvideError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="DestinationProvideError"),
+]
+DestinationLinkCreateError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="DestinationLinkCreateError"),
+]
+DecisionError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="DecisionError"),
+]
+PaymentWithdrawError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="PaymentWithdrawError"),
+]
+PaymentRegisterError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | CurrencyMismatchError
+    | IdempotencyConflictError,
+    strawberry.union(name="PaymentRegisterError"),
+]
+
+
+def _plain(type_: Callable[..., Error]) -> Callable[[Any], Error]:
+    return lambda problem: type_(**_common(problem))
+
+
+def _common(problem: Problem) -> dict[str, Any]:
+    return {"code": ErrorCode(problem.code), "message": problem.message, "path": list(problem.path)}
+
+
+def _invalid_state(problem: problems.InvalidState) -> Error:
+    return InvalidStateError(**_common(problem), current_state=problem.current_state)
+
+
+def _rate_limited(problem: problems.RateLimited) -> Error:
+    return RateLimitedError(**_common(problem), retry_after=problem.retry_after)
+
+
+def _amount_exceeds(problem: problems.AmountExceedsRefundable) -> Error:
+    return AmountExceedsRefundableError(
+        **_common(problem), requested=Money.of(problem.requested), refundable=Money.of(problem.refundable)
+    )
+
+
+def _currency_mismatch(problem: problems.CurrencyMismatch) -> Error:
+    return CurrencyMismatchError(
+        **_common(problem), expected=CurrencyCode(problem.expected), given=CurrencyCode(problem.given)
+    )
+
+
+def _not_refundable(problem: problems.NotRefundable) -> Error:
+    return NotRefundableError(
+        **_common(problem),
+        deadline_at=DateTime(problem.deadline_at) if problem.deadline_at else None,
+        earliest_at=DateTime(problem.earliest_at) if problem.earliest_at else None,
+    )
+
+
+def _idempotency_conflict(problem: problems.IdempotencyConflict) -> Error:
+    return IdempotencyConflictError(**_common(problem), original_request_id=problem.original_request_id)
+
+
+_ERRORS: Final[dict[type[Problem], Callable[[Any], Error]]] = {
+    problems.InvalidInput: _plain(InvalidInputError),
+    problems.NotFound: _plain(NotFoundError),
+    problems.Forbidden: _plain(ForbiddenError),
+    problems.InvalidState: _invalid_state,
+    problems.RateLimited: _rate_limited,
+    problems.AmountExceedsRefundable: _amount_exceeds,
+    problems.CurrencyMismatch: _currency_mismatch,
+    problems.NotRefundable: _not_refundable,
+    problems.WindowExpired: _not_refundable,
+    problems.IdempotencyConflict: _idempotency_conflict,
+}
+
+
+def errors_of(problem: Problem) -> list[Any]:
+    """The typed error of a domain problem, as the `errors` of a payload.
+
+    The list is `Any` because each payload declares its own union; a test walks the table and the unions.
+    A problem without a row here is a bug: it is raised again, masked and logged.
+    """
+    make = _ERRORS.get(type(problem))
+    if make is None:
+        raise problem
+    return [make(problem)]

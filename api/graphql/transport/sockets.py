@@ -1,0 +1,248 @@
+"""GraphQL over WebSocket (graphql-transport-ws): who may connect, what may be sent, and when the socket must close."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
+
+import structlog
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
+from strawberry.schema import BaseSchema
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.types.execution import PreExecutionError
+
+from api.doors import RATE_LIMITED, Gate, too_often
+from api.places import EVERYBODY, Held
+from domain.platform.database import unavailable
+
+if TYPE_CHECKING:
+    from strawberry.schema.schema import SubscriptionResult
+
+    from api.graphql.transport.endpoint import GraphQLView
+
+# graphql-ws stops for good on 4401 and comes back after 1012. (It also comes back after 4403, so that is not used.)
+UNAUTHORIZED: Final = 4401
+TRY_AGAIN: Final = 1012
+TOO_LARGE: Final = 1009
+TOO_MANY: Final = 4429
+# A document, its variables and some room; nobody unknown needs more than a token.
+MESSAGE_BYTES_MAX: Final = 65_536
+INIT_CHARACTERS_MAX: Final = 4_096
+ID_CHARACTERS_MAX: Final = 64
+_REASON_BYTES_MAX: Final = 123  # of a close frame (RFC 6455, section 5.5)
+_log = structlog.get_logger()
+
+
+class Principal(Protocol):
+    """Whoever holds a token, as far as the transport cares."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends (UTC); None: never."""
+
+
+P = TypeVar("P", bound=Principal)
+C = TypeVar("C")
+Authenticate = Callable[[str | None], Awaitable[P | None]]
+
+
+def bearer(header: str | None) -> str | None:
+    """The token of an `Authorization: Bearer ...`; None when there is none."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def authority_ended(
+    authenticate: Authenticate[P], token: str | None, principal: P, recheck_seconds: float
+) -> int:
+    """Wait until the token has expired, was revoked, or stands for something else; the close code to end with.
+
+    A look-up that fails (a database that restarts) ends nothing before the token's own time is over.
+    """
+    while True:
+        left = _seconds_left(principal)
+        if left <= 0:
+            return UNAUTHORIZED
+        await asyncio.sleep(min(recheck_seconds, left))
+        try:
+            now = await authenticate(token)
+        except Exception:
+            _log.exception("socket.recheck_failed")
+            continue
+        if now is None:
+            return UNAUTHORIZED
+        if now != principal:
+            return TRY_AGAIN
+
+
+def _seconds_left(principal: Principal) -> float:
+    return float("inf") if principal.expires_at is None else (principal.expires_at - datetime.now(UTC)).total_seconds()
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """The messages of a socket, small ones until its client is known, and close frames that can be sent."""
+
+    characters_max = INIT_CHARACTERS_MAX
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        while self.ws.application_state != WebSocketState.DISCONNECTED:
+            message = await self.ws.receive()
+            if message["type"] != "websocket.receive":
+                return
+            text = message.get("text")
+            if text is None:
+                raise NonTextMessageReceived
+            if len(text) > self.characters_max:
+                await self.close(TOO_LARGE, f"A message has at most {self.characters_max} characters")
+                return
+            yield self._decoded(text)
+
+    def _decoded(self, text: str) -> object:
+        try:
+            return self.view.decode_json(text)
+        except json.JSONDecodeError as error:
+            raise NonJsonMessageReceived from error
+
+    async def close(self, code: int, reason: str) -> None:
+        # Reasons quote the client, and a longer one would be an error of ours.
+        cut = reason.encode("utf-8", "replace")[:_REASON_BYTES_MAX].decode("utf-8", "ignore")
+        await super().close(code, cut)
+
+
+class _SubscriptionsOnly(Generic[C]):
+    """A schema that runs subscriptions, each with a context of its own, and refuses queries and mutations.
+
+    What guards a mutation over HTTP would have to be kept twice otherwise, and a context that lives as long as its
+    socket would let a loader answer with what it read an hour ago.
+    """
+
+    def __init__(self, schema: BaseSchema, new_context: Callable[[], C], gate: Gate, token: str) -> None:
+        self._schema = schema
+        self._new_context = new_context
+        self._gate = gate
+        self._token = token
+
+    async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
+        seconds = await self._gate.rates.seconds_to_wait("token", self._token)
+        held = None if seconds else self._gate.subscriptions.take({"process": EVERYBODY, "token": self._token})
+        if held is None:
+            return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
+        try:
+            arguments["context_value"] = self._new_context()
+            return _held(held, await self._schema.subscribe(query, **arguments))
+        except BaseException:
+            held.leave()
+            raise
+
+
+async def _refused(said: str) -> AsyncGenerator[Any, None]:
+    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": RATE_LIMITED})])
+
+
+async def _held(held: Held, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
+    try:
+        async with contextlib.aclosing(cast("AsyncGenerator[Any, None]", results)) as given:
+            async for one in given:
+                yield one
+    finally:
+        held.leave()
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    """One connection. The token comes in the connection-init payload, or as the handshake's Authorization header."""
+
+    _watch: asyncio.Task[None] | None = None
+    _place: Held | None = None
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        """None: a document with a typing mistake gets its error, and the socket's other operations go on."""
+        return None
+
+    async def handle_message(self, message: Message) -> None:
+        if _well_formed(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Failed to parse message")
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        if not self.connection_init_received and not self.connection_timed_out and not await self._admitted(message):
+            return
+        await super().handle_connection_init(message)
+
+    async def _admitted(self, message: ConnectionInitMessage) -> bool:
+        view = cast("GraphQLView[Any, Any]", self.view)
+        token = _token(message.get("payload"), cast("Any", self.websocket).ws.headers)
+        try:
+            principal = await view.authenticate(token)
+        except Exception as error:
+            if not unavailable(error):
+                raise
+            await self.websocket.close(code=TRY_AGAIN, reason="Connect again")
+            return False
+        if principal is None or self.connection_timed_out:
+            await self.websocket.close(code=UNAUTHORIZED, reason="Unauthorized")
+            return False
+        self._place = view.gate.sockets.take({"token": token or ""})
+        if self._place is None:
+            await self.websocket.close(code=TOO_MANY, reason="Too many sockets of this token are open")
+            return False
+        cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
+        subscriptions = _SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, token or "")
+        self.schema = cast("BaseSchema", subscriptions)
+        self._watch = asyncio.create_task(self._close_when_authority_ends(token, principal), name="socket-authority")
+        return True
+
+    async def _close_when_authority_ends(self, token: str | None, principal: Principal) -> None:
+        view = cast("GraphQLView[Any, Any]", self.view)
+        code = await authority_ended(view.authenticate, token, principal, view.recheck_seconds)
+        # First the operations: one that sends after the close would fail.
+        for operation_id in list(self.operations):
+            await self.cleanup_operation(operation_id)
+        with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected, RuntimeError):
+            await self.websocket.close(code=code, reason="Unauthorized" if code == UNAUTHORIZED else "Connect again")
+
+    async def shutdown(self) -> None:
+        if self._place is not None:
+            self._place.leave()
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await super().shutdown()
+
+
+def _token(payload: object, headers: Mapping[str, str]) -> str | None:
+    """Browsers cannot set headers on a WebSocket, so the payload comes first."""
+    if isinstance(payload, dict):
+        for name, value in payload.items():
+            if isinstance(value, str) and str(name).lower() in ("authorization", "token"):
+                return bearer(value) or value
+    return bearer(headers.get("authorization"))
+
+
+def _well_formed(message: object) -> bool:
+    """Strawberry takes the shape of a message for granted; a client need not keep to it."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return False
+    if message["type"] in ("subscribe", "complete") and not _is_id(message.get("id")):
+        return False
+    if message["type"] != "subscribe":
+        return True
+    payload = message.get("payload")
+    return (
+        isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str) and len(given) <= ID_CHARACTERS_MAX

@@ -1,0 +1,153 @@
+"""Posting to the ledger and reading it: which accounts each entry moves, balances, trial balance.
+
+Every row moves one amount (minor units) from one account to another, so the books cannot be unbalanced. `cause` and
+`leg` are unique: the same thing posted twice is refused by the database.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.models.ledger import Account, Entry
+from domain.platform.database import connection, rows
+
+A = Account
+# (debit, credit, which part of the amount). "net" is the amount without its VAT.
+LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
+    Entry.CAPTURE: ((A.PSE_CLEARING, A.SALES, "net"), (A.PSE_CLEARING, A.OUTPUT_VAT, "tax")),
+    Entry.DECLARE_TAX: ((A.SALES, A.OUTPUT_VAT, "tax"),),
+    Entry.DECLARE_REFUND_TAX: ((A.VAT_REVERSAL_PENDING, A.SALES_RETURNS, "tax"),),
+    Entry.RECOGNISE: ((A.SALES_RETURNS, A.REFUNDS_PAYABLE, "net"), (A.VAT_REVERSAL_PENDING, A.REFUNDS_PAYABLE, "tax")),
+    Entry.UNRECOGNISE: (
+        (A.REFUNDS_PAYABLE, A.SALES_RETURNS, "net"),
+        (A.REFUNDS_PAYABLE, A.VAT_REVERSAL_PENDING, "tax"),
+    ),
+    Entry.PAY: ((A.REFUNDS_PAYABLE, A.PSE_CLEARING, "amount"),),
+    Entry.RETURN: ((A.PSE_CLEARING, A.REFUNDS_PAYABLE, "amount"),),
+    Entry.PAY_BY_BANK: ((A.REFUNDS_PAYABLE, A.BANK, "amount"),),
+    Entry.RETURN_TO_BANK: ((A.BANK, A.REFUNDS_PAYABLE, "amount"),),
+    Entry.TAKEN: ((A.SUSPENSE, A.PSE_CLEARING, "amount"),),
+    Entry.TAKEN_BACK: ((A.PSE_CLEARING, A.SUSPENSE, "amount"),),
+    Entry.CHARGEBACK: ((A.CHARGEBACKS, A.PSE_CLEARING, "amount"),),
+    Entry.CHARGEBACK_REVERSED: ((A.PSE_CLEARING, A.CHARGEBACKS, "amount"),),
+    Entry.PROVE_CAPTURES: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),
+    Entry.PROVE_REFUNDS: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_RETURNS: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),
+    Entry.PROVE_TAKEN: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_CHARGEBACKS: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One entry to post. Amounts in minor units; `tax` is the VAT within `amount`."""
+
+    merchant_id: UUID
+    store_id: UUID
+    connection_id: UUID
+    entry: Entry
+    amount: int
+    currency: str
+    accounting_date: date
+    cause: str
+    request_id: str
+    tax: int = 0
+    payment_id: UUID | None = None
+    refund_id: UUID | None = None
+    reverse: bool = False  # the same legs the other way round: corrections are added, never edited
+
+
+_COLUMNS: Final = (
+    "merchant_id, store_id, connection_id, payment_id, refund_id, entry, debit, credit, amount, currency, "
+    "accounting_date, cause, leg, request_id, booked_at"
+)
+
+
+def accounting_date_of(moment: datetime, zone: str) -> date:
+    """The date of a moment in the merchant's zone."""
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def legs_of(posting: Posting) -> list[tuple[Account, Account, int]]:
+    """Debit, credit and amount of each row; rows of nothing are left out."""
+    parts = {"amount": posting.amount, "tax": posting.tax, "net": posting.amount - posting.tax}
+    legs = [(debit, credit, parts[part]) for debit, credit, part in LEGS[posting.entry] if parts[part] > 0]
+    return [(credit, debit, amount) for debit, credit, amount in legs] if posting.reverse else legs
+
+
+async def post(postings: Sequence[Posting]) -> None:
+    """Insert the rows of all postings in one statement, inside the caller's transaction."""
+    values: list[object] = []
+    places: list[str] = []
+    for posting in postings:
+        for leg, (debit, credit, amount) in enumerate(legs_of(posting), start=1):
+            row = _row(posting, leg, debit, credit, amount)
+            start = len(values) + 1
+            places.append("(" + ", ".join(f"${start + n}" for n in range(len(row))) + ", now())")
+            values += row
+    if places:
+        # The columns and the placeholders are ours; every value is bound.
+        await connection().execute_query(
+            f"INSERT INTO ledger_entries ({_COLUMNS}) VALUES {', '.join(places)}",  # noqa: S608
+            values,
+        )
+
+
+def _row(posting: Posting, leg: int, debit: Account, credit: Account, amount: int) -> list[object]:
+    return [
+        posting.merchant_id,
+        posting.store_id,
+        posting.connection_id,
+        posting.payment_id,
+        posting.refund_id,
+        posting.entry.value,
+        debit.value,
+        credit.value,
+        amount,
+        posting.currency,
+        posting.accounting_date,
+        posting.cause,
+        leg,
+        posting.request_id,
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Debits and credits of one account, minor units; `balance` is debits less credits."""
+
+    connection_id: UUID | None
+    account: Account
+    currency: str
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        return self.debits - self.credits
+
+
+async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
+    """The trial balance of a merchant: every account and currency per connection, up to and including `until`."""
+    found = await rows(
+        "SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM ("
+        "  SELECT connection_id, debit AS account, currency, amount AS debit, 0 AS credit FROM ledger_entries"
+        "  WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)"
+        "    AND ($3::date IS NULL OR accounting_date <= $3)"
+        "  UNION ALL"
+        "  SELECT connection_id, credit, currency, 0, amount FROM ledger_entries"
+        "  WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)"
+        "    AND ($3::date IS NULL OR accounting_date <= $3)"
+        ") AS sides GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account",
+        merchant_id,
+        connection_id,
+        until,
+    )
+    return [
+        # Sums of 64-bit amounts are numeric: no number of rows can make them overflow.
+        Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))
+        for row in found
+    ]

@@ -1,0 +1,11 @@
+"""Who wants something, and in which request: it goes along with every deed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who wants something, and the request that says so: it goes on every event and entry that follows."""
+
+    request_id: str
+    actor: str

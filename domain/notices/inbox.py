@@ -1,0 +1,341 @@
+"""Webhooks: stored raw once, answered, and applied once at our own pace."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.cause import Cause
+from domain.connections import calls
+from domain.connections.connections import credentials_of, nothing_at_stake, zone_of
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, Notice, Payment, Refund
+from domain.models.refunds import State
+from domain.money import Money
+from domain.payments import chargebacks, external
+from domain.platform import bell
+from domain.platform.crash import crash_here
+from domain.platform.database import rows, transaction
+from domain.pse.capabilities import LookUp
+from domain.pse.registry import capability, connector
+from domain.pse.vocabulary import (
+    Announced,
+    BadNotice,
+    BadSignature,
+    ChargedBack,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    NotUnderstood,
+    Outcome,
+    Returned,
+    Succeeded,
+    Told,
+    WebhookRequest,
+)
+from domain.pse.vocabulary import Notice as TellsOfRefund
+from domain.reconciliation import nights
+from domain.refunds import intervals, learned, schedule
+from domain.refunds.record import Door, Source, record
+from domain.refunds.request import REFERENCE_LENGTH
+
+ACTOR: Final = "PSE webhook"
+_LEASE_SECONDS: Final = 60.0
+
+
+async def store(connection_id: UUID, request: WebhookRequest, request_id: str, key: bytes) -> UUID | None:
+    """Verify and store a webhook; its id, None when there is no such connection.
+
+    The same body again is counted, not stored. Of one that is not authentic only the number is kept.
+    Raises BadSignature.
+    """
+    connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
+    if connection is None:
+        return None
+    try:
+        connector(connection.pse).verify_webhook(credentials_of(connection, key), request, datetime.now(UTC))
+    except BadSignature:
+        await _count_refused(connection)
+        raise
+    crash_here("notice.verified")
+    (row,) = await rows(
+        # A notice that proves nothing by itself may be the same bytes for other news: it is applied each time it comes
+        # (`done` sees what came while it was applied). One whose schedule has ended has another chance.
+        "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
+        "  due_at, tries) VALUES ($1, $2, $3, $4, $5::jsonb, $6, now(), 1, now(), 0) "
+        "ON CONFLICT (connection_id, digest) DO UPDATE SET times_received = notices.times_received + 1, "
+        "  due_at = CASE WHEN notices.due_at IS NULL AND ($7 OR notices.applied_at IS NULL) THEN now() "
+        "    ELSE notices.due_at END, "
+        "  tries = CASE WHEN notices.due_at IS NULL AND ($7 OR notices.applied_at IS NULL) THEN 0 "
+        "    ELSE notices.tries END, "
+        "  applied_at = CASE WHEN $7 THEN NULL ELSE notices.applied_at END RETURNING id",
+        uuid4(),
+        connection.id,
+        hashlib.sha256(request.body).hexdigest(),
+        request.body,
+        json.dumps(calls.redacted(request.headers)),
+        request_id,
+        _only_makes_us_ask(connection, request),
+    )
+    notice_id: UUID = row["id"]
+    crash_here("notice.stored")
+    await bell.ring(bell.NOTICE, notice_id)
+    crash_here("notice.rung")
+    return notice_id
+
+
+def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:
+    try:
+        told = connector(connection.pse).read_webhook(request)
+    except BadNotice:
+        return False
+    return _proves_nothing(told)
+
+
+def _proves_nothing(told: Sequence[Told]) -> bool:
+    return any(isinstance(one, TellsOfRefund) and one.outcome is None for one in told)
+
+
+async def _count_refused(connection: Connection) -> None:
+    await rows(
+        "INSERT INTO refused_webhooks (connection_id, day, times) VALUES ($1, (now() AT TIME ZONE 'UTC')::date, 1) "
+        "ON CONFLICT (connection_id, day) DO UPDATE SET times = refused_webhooks.times + 1 RETURNING id",
+        connection.id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notice to apply, and what it tells."""
+
+    notice: Notice
+    connection: Connection
+    told: list[Told]
+
+
+async def take(notice_id: UUID) -> Claimed | None:
+    """Claim a due notice; None when it is not due."""
+    claimed = await rows(
+        "UPDATE notices SET due_at = now() + make_interval(secs => $2::float8), tries = tries + 1 "
+        "WHERE id = $1 AND due_at <= now() AND applied_at IS NULL RETURNING id",
+        notice_id,
+        _LEASE_SECONDS,
+    )
+    if not claimed:
+        return None
+    notice = await Notice.get(id=notice_id)
+    connection = await Connection.get(id=notice.connection_id)
+    return Claimed(notice, connection, _told(notice, connection))
+
+
+def _told(notice: Notice, connection: Connection) -> list[Told]:
+    # The signature was checked at the door; what cannot be read is kept and shown, and moves nothing.
+    headers: Mapping[str, str] = notice.headers
+    request = WebhookRequest("POST", f"/webhooks/{connection.id}", "", headers, bytes(notice.body))
+    try:
+        return connector(connection.pse).read_webhook(request)
+    except BadNotice as error:
+        return [NotUnderstood(str(error))]
+
+
+async def announce(connection: Connection, told: Announced) -> None:
+    """Remember that a report can be fetched, and ring for the run that fetches it."""
+    made = await rows(
+        "INSERT INTO announced_reports (connection_id, name, announced_at) VALUES ($1, $2, now()) "
+        "ON CONFLICT DO NOTHING RETURNING id",
+        connection.id,
+        told.report[:200],
+    )
+    if not made:
+        await nights.announced_again(connection.id, told.report)
+    today = datetime.now(UTC).astimezone(await zone_of(connection)).date()
+    await bell.ring(bell.RECONCILE, f"{connection.id}/{today}", queue=bell.BATCH_QUEUE)
+
+
+async def match(connection: Connection, told: TellsOfRefund) -> Refund | None:
+    """Our refund that a notice speaks of: by our reference, then by the PSE's."""
+    if may_be_ours(told.reference):
+        refund = await Refund.get_or_none(reference=told.reference, connection_id=connection.id)
+        if refund is not None:
+            return refund
+    if told.pse_refund_reference is None:
+        return None
+    return await Refund.filter(connection_id=connection.id, pse_refund_reference=told.pse_refund_reference).first()
+
+
+def may_be_ours(reference: str | None) -> bool:
+    """Whether we could have made it: the database is asked for nothing that its column cannot hold."""
+    return reference is not None and len(reference) <= REFERENCE_LENGTH
+
+
+async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
+    """Take in what a signed notice proves; one that proves nothing makes the refund due, so that the PSE is asked.
+
+    One that names another amount than ours is not about our order as we know it: a person must look.
+    """
+    await rows(
+        "INSERT INTO notice_refunds (notice_id, refund_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id",
+        notice.id,
+        refund.id,
+    )
+    if told.outcome is not None:
+        outcome = _checked(refund, told.outcome, told.amount, "The webhook tells of")
+        await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
+        return
+    await rows(
+        "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund.id
+    )
+
+
+def _checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
+    ours = Money(refund.amount, refund.currency)
+    if amount is None or amount == ours:
+        return outcome
+    said = f"{what} {amount} for a refund of {ours}."
+    return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+
+
+async def done(claimed: Claimed, result: str) -> None:
+    """The notice is applied: it will not be looked at again, unless it came again while it was applied."""
+    notice = claimed.notice
+    (row,) = await rows(
+        "UPDATE notices SET applied_at = CASE WHEN $4 AND times_received > $3 THEN NULL ELSE now() END, "
+        "  due_at = CASE WHEN $4 AND times_received > $3 THEN now() END, "
+        "  tries = CASE WHEN $4 AND times_received > $3 THEN 0 ELSE tries END, "
+        "  result = $2, waits_for = NULL WHERE id = $1 RETURNING due_at IS NOT NULL AS again",
+        notice.id,
+        result[:500],
+        notice.times_received,
+        _proves_nothing(claimed.told),
+    )
+    if row["again"]:
+        await bell.ring(bell.NOTICE, notice.id)
+
+
+class NotRegistered(str):
+    """Why a webhook waits: its payment is not registered."""
+
+    __slots__ = ()
+
+
+async def try_later(claimed: Claimed, why: str) -> None:
+    """Not applicable yet; at the schedule's end a person is called and the notice stays as it is."""
+    notice, connection = claimed.notice, claimed.connection
+    names = _names_of(claimed.told)
+    known = await Payment.exists(connection_id=connection.id, pse_reference__in=names, withdrawn_at=None)
+    # A payment that was registered in the meantime has not revived what was just being applied.
+    ended = intervals.NOTICE.ended(notice.tries) and not (known and isinstance(why, NotRegistered))
+    async with transaction():
+        await rows(
+            "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
+            "  WHEN $3 THEN NULL ELSE now() + make_interval(secs => $2::float8) END "
+            "WHERE id = $1 AND applied_at IS NULL RETURNING id",
+            notice.id,
+            intervals.NOTICE.delay(notice.tries),
+            ended,
+            why[:500],
+            json.dumps(names),
+            notice.times_received,
+        )
+        if ended:
+            await findings.open_finding(
+                Found(
+                    kind=FindingKind.NOTICE_UNMATCHED,
+                    merchant_id=connection.merchant_id,
+                    connection_id=connection.id,
+                    fingerprint=f"notice/{notice.id}",
+                    amount=await nothing_at_stake(connection),
+                    explanation=f"A webhook of {notice.received_at:%Y-%m-%d %H:%M} UTC could not be applied: {why}",
+                    detail={"notice": str(notice.id)},
+                )
+            )
+
+
+def _names_of(told: Sequence[Told]) -> list[str]:
+    spoken = [one for one in told if isinstance(one, TellsOfRefund | ChargedBack)]
+    named = [(one.payment_reference, one.payment_alias) for one in spoken]
+    # What cannot be printed names nothing, and not everything of it can be stored.
+    return sorted({name for names in named for name in names if name is not None and name.isprintable()})
+
+
+async def charge_back(claimed: Claimed, told: ChargedBack) -> str | None:
+    """Take in what a signed webhook tells of a chargeback. None when it is applied, else why not."""
+    payment = await payment_of(claimed.connection, told)
+    if payment is None:
+        return NotRegistered(f"Payment {told.payment_reference} is not registered.")
+    if told.amount is not None and told.amount.currency != payment.currency:
+        return f"{told.amount} was charged back of a payment in {payment.currency}."
+    await chargebacks.from_notice(payment, told, Cause(claimed.notice.request_id, ACTOR))
+    return None
+
+
+async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) -> Payment | None:
+    """The payment that a notice speaks of, if it is registered."""
+    for name in (told.payment_reference, told.payment_alias):
+        if name is not None:
+            payment = await Payment.get_or_none(connection_id=connection.id, pse_reference=name, withdrawn_at=None)
+            if payment is not None:
+                return payment
+    return None
+
+
+async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> bool:
+    """Take in a payment's refunds as the PSE lists them: ours by our reference or the PSE's, else taken without us.
+
+    False: where a listing alone tells ours from others, one of ours that is in doubt must be looked up first.
+    """
+    found = [(known, await _ours(payment, known)) for known in listed]
+    if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
+        return False
+    left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
+    await external.from_listing(payment, left_over, cause)
+    for known, refund in found:
+        if refund is not None:
+            await _take_in(refund, known, cause)
+    return True
+
+
+async def _ours(payment: Payment, known: KnownRefund) -> Refund | None:
+    refund = None
+    if may_be_ours(known.reference):
+        refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
+    if refund is None and known.pse_refund_reference is not None:
+        query = Refund.filter(payment_id=payment.id, pse_refund_reference=known.pse_refund_reference)
+        refund = await query.first()
+    return refund
+
+
+async def _make_doubtful_due(payment: Payment) -> bool:
+    connection = await Connection.get(id=payment.connection_id)
+    if capability(connection.pse, payment.method).look_up is not LookUp.BY_LISTING:
+        return False
+    which = f"payment_id = $1 AND {schedule.MAY_ARRIVE}"
+    doubtful = await rows(
+        f"UPDATE refunds r SET due_at = least(due_at, now()) WHERE {which} RETURNING id",  # noqa: S608 - ours
+        payment.id,
+    )
+    for row in doubtful:
+        await bell.ring(bell.REFUND, row["id"])
+    return bool(doubtful)
+
+
+async def _take_in(refund: Refund, known: KnownRefund, cause: Cause) -> None:
+    outcome: Outcome = known.outcome
+    if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
+        outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
+    if isinstance(outcome, Succeeded) and known.settled_at is not None:
+        outcome = replace(outcome, at=known.settled_at)
+    outcome = _checked(refund, outcome, known.amount, "The PSE lists")
+    await record(refund.id, outcome, Source(Door.NOTICE), cause)
+
+
+async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[Notice]:
+    """The webhooks that spoke of a refund, oldest first, at most `limit`."""
+    found = await rows(
+        "SELECT notice_id FROM notice_refunds WHERE refund_id = $1 ORDER BY id DESC LIMIT $2", refund_id, limit
+    )
+    return await Notice.filter(id__in=[row["notice_id"] for row in found]).order_by("received_at", "id")

@@ -1,0 +1,320 @@
+"""Chargebacks: money that the customer's bank took back, and gave again when the dispute was won.
+
+Each movement is a fact with a name: the PSE's, where it has one for every stage of a dispute, so that a webhook and a
+report, or two reports, tell of one; else (Mercado Pago) its amount, of which as many are booked as the kind of report
+that has most of them tells. The books follow what is told now: what a revised report tells no longer is given back.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import polars as pl
+
+from domain.books import ledger
+from domain.books.ledger import Posting
+from domain.cause import Cause
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, Merchant, Payment
+from domain.models.ledger import Entry
+from domain.models.settlements import Effect
+from domain.money import Money
+from domain.payments import orders
+from domain.payments.refundable import left_of
+from domain.platform.database import rows, transaction
+from domain.pse.registry import connector
+from domain.pse.vocabulary import BadNotice, ChargedBack, WebhookRequest
+
+TYPES: Final = (Effect.CHARGEBACK.value, Effect.CHARGEBACK_REVERSED.value)
+_PROVEN_SCHEMA: Final = {
+    **dict.fromkeys(("payment_id", "type", "reference"), pl.String),
+    "amount": pl.Int64,
+    **dict.fromkeys(("kind", "effect"), pl.String),
+}
+_BY_AMOUNT: Final = "by-amount"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Fact:
+    """A movement: money that left, or came back, under a name. With its amount (minor units) it is booked once."""
+
+    back: bool
+    name: str
+
+
+async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None:
+    """Book what a signed webhook tells, unless it was told before.
+
+    Where the PSE does not say how much (EBANX), it is what was left of the payment, or what had been charged back.
+    """
+    async with transaction():
+        payment = await _locked(payment.id)
+        fact = _Fact(told.reversed, told.name)
+        if (await _booked(payment.id)).get(fact, 0) > 0:
+            return
+        await _book(payment, fact, told.amount.minor_units if told.amount else _whole(payment, fact), cause)
+
+
+def _whole(payment: Payment, fact: _Fact) -> int:
+    if fact.back:
+        back: int = max(payment.charged_back, 0)
+        return back
+    return left_of(payment.captured, payment.refunded + payment.taken_by_bank, payment.charged_back)
+
+
+async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
+    """Make the books of these payments agree with the valid lines of all reports. Inside the caller's transaction."""
+    for payment_id in sorted(set(payment_ids)):
+        payment = await _locked(payment_id)
+        told = await _told(payment)
+        booked = await _booked(payment.id)
+        for fact in sorted(booked.keys() | told.keys()):
+            had, has = booked.get(fact, 0), told.get(fact, 0)
+            if had == has or (has == 0 and await _told_by_notice(payment, fact)):
+                continue
+            if had > 0:
+                await _give_back(payment, fact, had, cause)
+            if has > 0:
+                await _book(payment, fact, has, cause)
+
+
+async def of_report(report_id: UUID) -> list[UUID]:
+    """The payments whose chargebacks a report tells of, or told of."""
+    found = await rows(
+        "SELECT DISTINCT payment_id FROM settlement_lines WHERE report_id = $1 AND payment_id IS NOT NULL "
+        "AND type = ANY($2)",
+        report_id,
+        list(TYPES),
+    )
+    return [row["payment_id"] for row in found]
+
+
+async def _locked(payment_id: UUID) -> Payment:
+    return await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
+
+
+async def _told(payment: Payment) -> dict[_Fact, int]:
+    """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units."""
+    lines = await rows(
+        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount FROM settlement_lines l "  # noqa: S608
+        "JOIN reports r ON r.id = l.report_id JOIN payments p ON p.id = $4 "
+        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND l.type = ANY($2) "
+        "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND l.amount > 0 AND (l.payment_id = $4 "
+        "    OR (l.payment_id IS NULL AND (l.payment_reference = $5 OR l.payment_alias = $5)) "
+        f"    OR ({orders.LINE_OF_ORDER})) ORDER BY l.id",
+        payment.connection_id,
+        list(TYPES),
+        payment.currency,
+        payment.id,
+        payment.pse_reference,
+    )
+    return {**_named(line for line in lines if line["reference"]), **_unnamed([x for x in lines if not x["reference"]])}
+
+
+def _named(lines: Iterable[Mapping[str, Any]]) -> dict[_Fact, int]:
+    """A report may take one chargeback in parts; another that tells of it tells the same again."""
+    parts: defaultdict[_Fact, Counter[UUID]] = defaultdict(Counter)
+    for line in lines:
+        parts[_Fact(_is_back(line), line["reference"])][line["report_id"]] += line["amount"]
+    return {fact: max(by_report.values()) for fact, by_report in parts.items()}
+
+
+def _unnamed(lines: Sequence[Mapping[str, Any]]) -> dict[_Fact, int]:
+    times = Counter((_is_back(line), line["amount"], line["kind"]) for line in lines)
+    most: Counter[tuple[bool, int]] = Counter()
+    for (back, amount, _), count in times.items():
+        most[back, amount] = max(most[back, amount], count)
+    return {
+        _Fact(back, f"{_BY_AMOUNT}/{amount}/{turn}"): amount
+        for (back, amount), count in most.items()
+        for turn in range(1, count + 1)
+    }
+
+
+def _is_back(line: Mapping[str, Any]) -> bool:
+    return bool(line["type"] == Effect.CHARGEBACK_REVERSED.value)
+
+
+async def _booked(payment_id: UUID) -> dict[_Fact, int]:
+    """What stands in the books; a fact that was given back with 0."""
+    found = await rows(
+        "SELECT cause, entry, debit, amount FROM ledger_entries WHERE payment_id = $1 AND entry = ANY($2) ORDER BY id",
+        payment_id,
+        list(TYPES),
+    )
+    standing: Counter[_Fact] = Counter()
+    for row in found:
+        # "chargeback/<payment>/<out or back>/<name>/<turn>"; a name may have slashes.
+        _, _, way, rest = row["cause"].split("/", 3)
+        fact = _Fact(way == "back", rest.rpartition("/")[0])
+        plain = (row["debit"] == "CHARGEBACKS") is not fact.back
+        standing[fact] += row["amount"] if plain else -row["amount"]
+    return dict(standing)
+
+
+async def _told_by_notice(payment: Payment, fact: _Fact) -> bool:
+    """Whether a webhook that was applied tells of it: asked only where a revised report tells of it no longer."""
+    connection = await Connection.get(id=payment.connection_id)
+    case = fact.name.partition("/")[0]
+    found = await rows(
+        "SELECT headers, body FROM notices WHERE connection_id = $1 AND applied_at IS NOT NULL "
+        "AND position(convert_to($2, 'UTF8') IN body) > 0",
+        connection.id,
+        case,
+    )
+    return any(
+        isinstance(told, ChargedBack) and (told.reversed, told.name) == (fact.back, fact.name)
+        for row in found
+        for told in _read(connection, bytes(row["body"]))
+    )
+
+
+def _read(connection: Connection, body: bytes) -> Sequence[object]:
+    try:
+        return connector(connection.pse).read_webhook(WebhookRequest("POST", "/", "", {}, body))
+    except BadNotice:
+        return []
+
+
+async def _book(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> None:
+    turn = await _post(payment, fact, amount, cause, reverse=False) if amount > 0 else 1
+    if not fact.back and payment.charged_back > 0:
+        await findings.open_finding(_finding(payment, fact, amount, turn))
+        return
+    await _close(payment, amount)
+    if payment.charged_back < 0:
+        said = (
+            f"{_money(payment, amount)} of payment {payment.pse_reference} came back of a chargeback that nobody told."
+        )
+        await findings.open_finding(_found(payment, f"{fact.name}/early/{turn}", amount, said))
+
+
+async def _give_back(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> None:
+    turn = await _post(payment, fact, amount, cause, reverse=True)
+    gone = "A revised report tells of it no longer"
+    if fact.back:
+        said = f"{gone}: {_money(payment, amount)} of payment {payment.pse_reference} did not come back ({fact.name})."
+        await findings.open_finding(_found(payment, f"{fact.name}/lost/{turn}", amount, said))
+        return
+    name = _fingerprint(payment, f"{fact.name}/{turn - 1}")
+    await findings.close(payment.merchant_id, name, f"{gone}: it was taken out of the books.")
+
+
+async def _post(payment: Payment, fact: _Fact, amount: int, cause: Cause, *, reverse: bool) -> int:
+    """Gives how often the fact was booked and given back, this time included: it makes the cause unique."""
+    name = f"chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}"
+    (counted,) = await rows(
+        "UPDATE payments SET charged_back = charged_back + $2 WHERE id = $1 RETURNING charged_back, "
+        "  (SELECT count(*) FROM ledger_entries WHERE payment_id = $1 AND regexp_replace(cause, '/[0-9]+$', '') = $3) "
+        "  AS times",
+        payment.id,
+        amount if fact.back is reverse else -amount,
+        name,
+    )
+    payment.charged_back = counted["charged_back"]
+    turn: int = counted["times"] + 1
+    zone = (await Merchant.get(id=payment.merchant_id)).zone
+    posting = Posting(
+        merchant_id=payment.merchant_id,
+        store_id=payment.store_id,
+        connection_id=payment.connection_id,
+        entry=Entry.CHARGEBACK_REVERSED if fact.back else Entry.CHARGEBACK,
+        amount=amount,
+        currency=payment.currency,
+        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        cause=f"{name}/{turn}",
+        request_id=cause.request_id,
+        payment_id=payment.id,
+        reverse=reverse,
+    )
+    await ledger.post([posting])
+    return turn
+
+
+async def _close(payment: Payment, amount: int) -> None:
+    """What came back closes the oldest finding of its amount; where nothing is charged back any more, all of them."""
+    await rows(
+        "UPDATE findings SET resolved_at = now(), resolution = 'The money came back.' WHERE id IN ("
+        "  SELECT id FROM findings WHERE merchant_id = $1 AND payment_id = $2 AND kind = 'CHARGEBACK' "
+        "    AND resolved_at IS NULL AND ($3::bool OR amount = $4) "
+        "  ORDER BY created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END) RETURNING id",
+        payment.merchant_id,
+        payment.id,
+        payment.charged_back == 0,
+        amount,
+    )
+
+
+def _finding(payment: Payment, fact: _Fact, amount: int, turn: int) -> Found:
+    """What left, and what else of the payment has left or may leave."""
+    said = f"{_money(payment, amount)} of payment {payment.pse_reference} was charged back ({fact.name})."
+    if payment.reserved > 0:
+        under_way = _money(payment, payment.reserved)
+        said += f" Refunds of {under_way} are under way: both may leave; cancel what was not sent."
+    if payment.refunded + payment.taken_by_bank + payment.charged_back > payment.captured:
+        said += f" {_money(payment, payment.refunded + payment.taken_by_bank)} had left before: more than was captured."
+    return _found(payment, f"{fact.name}/{turn}", amount, said)
+
+
+def _found(payment: Payment, name: str, amount: int, said: str) -> Found:
+    return Found(
+        kind=FindingKind.CHARGEBACK,
+        merchant_id=payment.merchant_id,
+        connection_id=payment.connection_id,
+        fingerprint=_fingerprint(payment, name),
+        amount=_money(payment, amount),
+        explanation=said,
+        payment_id=payment.id,
+    )
+
+
+def _fingerprint(payment: Payment, name: str) -> str:
+    return f"chargeback/{payment.id}/{name}"
+
+
+def _money(payment: Payment, amount: int) -> Money:
+    return Money(amount, payment.currency)
+
+
+async def proven_elsewhere(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """The chargebacks of these payments in the other valid reports, with what each line of them has proven."""
+    concerned = lines.filter(pl.col("type").is_in(TYPES))["payment_id"].drop_nulls().unique().to_list()
+    found = await rows(
+        "SELECT l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, l.effect "
+        "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
+        "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
+        "  AND l.payment_id = ANY($3::uuid[]) AND l.type = ANY($4) AND l.state = 'SUCCEEDED'",
+        connection.id,
+        name,
+        concerned,
+        list(TYPES),
+    )
+    return pl.DataFrame(found, schema=_PROVEN_SCHEMA)
+
+
+def with_effects(lines: pl.DataFrame, elsewhere: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the effect of their chargebacks: what another report has proven is not proven again."""
+    moved = pl.col("type").is_in(TYPES) & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
+    if lines.filter(moved).is_empty():
+        return lines
+    proven = elsewhere.filter(pl.col("effect") != Effect.NONE.value)
+    named = proven.filter(pl.col("reference").is_not_null()).select("payment_id", "type", "reference").unique()
+    same = ["payment_id", "type", "amount"]
+    nameless = elsewhere.filter(pl.col("reference").is_null())
+    of_kind = nameless.group_by(*same, "kind").agg(pl.len().alias("_told"))
+    in_all = nameless.filter(pl.col("effect") != Effect.NONE.value).group_by(same).agg(pl.len().alias("_proven"))
+    turn = pl.int_range(1, pl.len() + 1).over("payment_id", "type", "amount", "kind", "reference")
+    fresh = pl.col("_told").fill_null(0) + turn > pl.col("_proven").fill_null(0)
+    proves = pl.when(pl.col("reference").is_null()).then(fresh).otherwise(~pl.col("_named").fill_null(value=False))
+    return (
+        lines.join(named.with_columns(_named=pl.lit(value=True)), on=["payment_id", "type", "reference"], how="left")
+        .join(of_kind, on=[*same, "kind"], how="left")
+        .join(in_all, on=same, how="left")
+        .sort("line")
+        .with_columns(effect=pl.when(moved & proves).then(pl.col("type")).otherwise(pl.col("effect")))
+        .drop("_named", "_told", "_proven")
+    )

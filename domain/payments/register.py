@@ -1,0 +1,293 @@
+"""Payments: registering what was captured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.books import ledger
+from domain.books.ledger import Posting
+from domain.cause import Cause
+from domain.models import Connection, Merchant, Payment, Store
+from domain.models.ledger import Entry
+from domain.money import AMOUNT_MAX, Money
+from domain.payments import customers, declared, told_before
+from domain.payments.refundable import left_of
+from domain.platform import bell, idempotency, secrets
+from domain.platform.database import rows, transaction
+from domain.problems import InvalidInput, NotFound
+from domain.pse.registry import UnknownMethod, capability
+from domain.pse.vocabulary import CapturedPayment, Method
+
+MUTATION: Final = "paymentRegister"
+_SYSTEM: Final = "PSE listing"
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """VAT declared on a sale: amount in minor units, rate in percent as text, document number, period YYYY-MM."""
+
+    amount: int
+    rate: str | None = None
+    document: str | None = None
+    period: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A captured payment as a merchant registers it."""
+
+    connection_id: UUID
+    store_code: str
+    pse_reference: str
+    method: Method
+    amount: Money
+    captured_at: datetime
+    order_reference: str | None = None
+    customer_reference: str | None = None
+    customer_tax_id: str | None = None
+    tax: Tax | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registered payment; `replayed` says that it was there before."""
+
+    payment: Payment
+    replayed: bool
+
+
+def refundable(payment: Payment) -> Money:
+    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back."""
+    if payment.withdrawn_at is not None:
+        return Money(0, payment.currency)
+    held = payment.reserved + payment.refunded + payment.taken_by_bank
+    return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
+
+
+async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+    """Register a captured payment once. The same PSE reference with the same facts gives the payment that is there.
+
+    Raises InvalidInput, NotFound, IdempotencyConflict.
+    """
+    _check(new)
+    while True:
+        try:
+            return await _register(merchant_id, new, key, cause, secret)
+        except declared.Joined:
+            continue
+
+
+async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+    payment_id = uuid4()
+    revived: list[UUID] = []
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
+        if stored is not None:
+            return Registered(await Payment.get(id=stored), replayed=True)
+        connection, store = await _places(merchant_id, new)
+        tax_id = new.customer_tax_id
+        values = {
+            "sealed_customer": _sealed_customer(new, payment_id, secret),
+            "customer_digest": customers.digest(merchant_id, tax_id, secret) if tax_id else None,
+            "source": "MUTATION",
+        }
+        if not await _insert(payment_id, connection, store, new, values, cause):
+            payment_id = await _complete(connection, new, secret, values["customer_digest"], cause)
+        revived = await told_before.revive_notices(connection.id, [new.pse_reference])
+    await _ring(revived)
+    return Registered(await Payment.get(id=payment_id), replayed=False)
+
+
+async def register_listed(connection: Connection, listed: Sequence[CapturedPayment], request_id: str) -> list[UUID]:
+    """Register the payments of a PSE's listing that are not known yet; the ids of the new ones.
+
+    The store is the one whose payee key received the payment, else the connection's default store.
+    """
+    stores = await Store.filter(merchant_id=connection.merchant_id)
+    by_key = {store.payee_key: store for store in stores if store.payee_key}
+    default = next(store for store in stores if store.id == connection.default_store_id)
+    made: list[UUID] = []
+    revived: list[UUID] = []
+    for payment in listed:
+        store = by_key.get(payment.payee_key or "", default)
+        new = NewPayment(
+            connection_id=connection.id,
+            store_code=store.code,
+            pse_reference=payment.reference,
+            method=payment.method,
+            amount=payment.amount,
+            captured_at=payment.captured_at,
+            order_reference=payment.order_reference,
+        )
+        payment_id = uuid4()
+        async with transaction():
+            if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
+                made.append(payment_id)
+                revived += await told_before.revive_notices(connection.id, [new.pse_reference])
+    await _ring(revived)
+    return made
+
+
+async def _ring(revived: Sequence[UUID]) -> None:
+    for notice_id in revived:
+        await bell.ring(bell.NOTICE, notice_id)
+
+
+async def _complete(connection: Connection, new: NewPayment, secret: bytes, digest: Any, cause: Cause) -> UUID:
+    """Add what only the merchant knows (order, customer, tax) to a payment that the PSE's listing had registered.
+
+    Raises InvalidInput when the merchant registered it before, or when the facts differ.
+    """
+    query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference, withdrawn_at=None)
+    tax = new.tax or Tax(0)
+    refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
+    if new.order_reference is not None:
+        await told_before.repeat_order(connection.id, new.order_reference)
+    known = await query.select_for_update(no_key=True).get()
+    same = (known.captured, known.currency, known.method) == (
+        new.amount.minor_units,
+        new.amount.currency,
+        new.method,
+    )
+    if known.source != "LISTING" or not same:
+        raise InvalidInput(
+            "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
+            path=["input", "pseReference"],
+        )
+    await Payment.filter(id=known.id).update(
+        order_reference=new.order_reference or known.order_reference,
+        tax_amount=tax.amount,
+        tax_rate=tax.rate,
+        tax_document=tax.document,
+        tax_period=tax.period,
+        sealed_customer=_sealed_customer(new, known.id, secret),
+        customer_digest=digest,
+        source="MUTATION",
+    )
+    await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
+    if tax.amount:
+        await declared.give_shares(known, refunds, tax.amount, cause)
+    if new.order_reference not in (None, known.order_reference):
+        await told_before.take_in_order(await Payment.get(id=known.id), cause)
+    return known.id
+
+
+def _check(new: NewPayment) -> None:
+    if new.amount.minor_units == 0:
+        raise InvalidInput("A captured payment is above zero.", path=["input", "amount"])
+    if new.amount.minor_units > AMOUNT_MAX:
+        raise InvalidInput(f"A captured payment is at most {AMOUNT_MAX} minor units.", path=["input", "amount"])
+    if new.captured_at.tzinfo is None or new.captured_at > datetime.now(UTC):
+        raise InvalidInput("capturedAt is a past moment with its time zone.", path=["input", "capturedAt"])
+    if not 0 < len(new.pse_reference) <= 100 or not new.pse_reference.isprintable():
+        raise InvalidInput("pseReference takes 1 to 100 printable characters.", path=["input", "pseReference"])
+    if new.order_reference is not None and not 0 < len(new.order_reference) <= 100:
+        raise InvalidInput("orderReference takes 1 to 100 characters.", path=["input", "orderReference"])
+    if new.tax is not None and not 0 <= new.tax.amount <= new.amount.minor_units:
+        raise InvalidInput("The tax lies between zero and the amount.", path=["input", "tax", "amount"])
+    _check_lengths(new)
+
+
+def _check_lengths(new: NewPayment) -> None:
+    tax = new.tax or Tax(0)
+    for name, value, longest in (
+        ("customerReference", new.customer_reference, 100),
+        ("customerTaxId", new.customer_tax_id, 40),
+        ("tax.rate", tax.rate, 12),
+        ("tax.document", tax.document, 100),
+        ("tax.period", tax.period, 7),
+    ):
+        if value is not None and not (len(value) <= longest and value.isprintable()):
+            raise InvalidInput(
+                f"{name} takes at most {longest} printable characters.", path=["input", *name.split(".")]
+            )
+
+
+def _facts(new: NewPayment) -> dict[str, Any]:
+    return {
+        "connection": new.connection_id,
+        "store": new.store_code,
+        "reference": new.pse_reference,
+        "method": new.method,
+        "amount": [new.amount.minor_units, new.amount.currency],
+        "captured_at": new.captured_at.astimezone(UTC).isoformat(),
+        "order": new.order_reference,
+        "customer": [new.customer_reference, new.customer_tax_id],
+        "tax": [new.tax.amount, new.tax.rate, new.tax.document, new.tax.period] if new.tax else None,
+    }
+
+
+async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store]:
+    connection = await Connection.get_or_none(id=new.connection_id, merchant_id=merchant_id)
+    if connection is None:
+        raise NotFound("No such connection; viewer.connections lists yours.", path=["input", "connectionId"])
+    store = await Store.get_or_none(merchant_id=merchant_id, code=new.store_code)
+    if store is None:
+        raise NotFound("No such store; viewer.stores lists yours.", path=["input", "storeCode"])
+    try:
+        capability(connection.pse, new.method)
+    except UnknownMethod as error:
+        raise InvalidInput(str(error), path=["input", "method"]) from error
+    return connection, store
+
+
+def _sealed_customer(new: NewPayment, payment_id: UUID, secret: bytes) -> bytes | None:
+    known = {"reference": new.customer_reference, "tax_id": new.customer_tax_id}
+    values = {name: value for name, value in known.items() if value}
+    return secrets.seal(secret, values, f"payments/{payment_id}") if values else None
+
+
+async def _insert(
+    payment_id: UUID, connection: Connection, store: Store, new: NewPayment, more: dict[str, Any], cause: Cause
+) -> bool:
+    tax = new.tax or Tax(0)
+    made = await rows(
+        "INSERT INTO payments (id, merchant_id, store_id, connection_id, pse_reference, order_reference, method, "
+        "  currency, captured, reserved, refunded, taken_by_bank, tax_amount, tax_allocated, tax_rate, tax_document, "
+        "  tax_period, captured_at, sealed_customer, customer_digest, source, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, 0, $11, $12, $13, $14, $15, $16, $17, now()) "
+        "ON CONFLICT (connection_id, pse_reference) WHERE withdrawn_at IS NULL DO NOTHING RETURNING id",
+        payment_id,
+        connection.merchant_id,
+        store.id,
+        connection.id,
+        new.pse_reference,
+        new.order_reference,
+        new.method.value,
+        new.amount.currency,
+        new.amount.minor_units,
+        tax.amount,
+        tax.rate,
+        tax.document,
+        tax.period,
+        new.captured_at,
+        more.get("sealed_customer"),
+        more.get("customer_digest"),
+        more["source"],
+    )
+    if not made:
+        return False
+    await ledger.post([await _posting(payment_id, connection, store.id, new, Entry.CAPTURE, cause)])
+    await told_before.take_in(await Payment.get(id=payment_id), cause)
+    return True
+
+
+async def _posting(
+    payment_id: UUID, connection: Connection, store_id: UUID, new: NewPayment, entry: Entry, cause: Cause
+) -> Posting:
+    zone = (await Merchant.get(id=connection.merchant_id)).zone
+    return Posting(
+        merchant_id=connection.merchant_id,
+        store_id=store_id,
+        connection_id=connection.id,
+        entry=entry,
+        amount=new.amount.minor_units,
+        tax=new.tax.amount if new.tax else 0,
+        currency=new.amount.currency,
+        accounting_date=ledger.accounting_date_of(new.captured_at, zone),
+        cause=f"payment/{payment_id}/{entry}",
+        request_id=cause.request_id,
+        payment_id=payment_id,
+    )

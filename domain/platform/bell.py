@@ -1,0 +1,94 @@
+"""The bell: arq jobs and live wake-ups over Valkey. It makes things quick; the due rows make them sure.
+
+A job carries a name and an id, in JSON. Losing Valkey loses nothing but time, so nothing here ever raises.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.exceptions import RedisError
+
+REFUNDS_QUEUE: Final = "estorno:refunds"
+BATCH_QUEUE: Final = "estorno:batch"
+# The jobs by name; what each does is in jobs/worker.
+REFUND: Final = "refund"
+NOTICE: Final = "notice"
+RECONCILE: Final = "reconcile"
+DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
+_RING_SECONDS_MAX: Final = 1.0
+
+_log = structlog.get_logger()
+_pool: ArqRedis | None = None
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    return json.dumps(job, default=str).encode()
+
+
+def deserialize(raw: bytes) -> dict[str, Any]:
+    """What arq reads back. JSON only: a write to Valkey must not become code in a worker."""
+    job: dict[str, Any] = json.loads(raw)
+    return job
+
+
+class BellError(RuntimeError):
+    """Valkey cannot be reached at the start."""
+
+
+async def connect(redis_url: str) -> ArqRedis:
+    """Open the process's pool. Raises BellError with what to do."""
+    global _pool
+    settings = RedisSettings.from_dsn(redis_url)
+    settings.conn_retries = 3
+    settings.retry_on_timeout = True
+    try:
+        _pool = await create_pool(settings, job_serializer=serialize, job_deserializer=deserialize)
+    except (TimeoutError, RedisError, OSError) as error:
+        place = f"{settings.host}:{settings.port}"
+        raise BellError(f"Valkey at {place} cannot be reached ({error}); start it or correct REDIS_URL.") from error
+    return _pool
+
+
+async def close() -> None:
+    global _pool
+    pool, _pool = _pool, None
+    if pool is not None:
+        await pool.aclose(close_connection_pool=True)
+
+
+async def ring(
+    job: str, subject: UUID | str, *, queue: str = REFUNDS_QUEUE, seconds: float = 0, once_in: float | None = None
+) -> None:
+    """Ask a worker to look at `subject` in so many seconds. `once_in`: not again within about so many seconds."""
+    job_id = None if once_in is None else f"{job}:{subject}:{int(time.time() / once_in)}"
+    if _pool is None:
+        return
+    try:
+        async with asyncio.timeout(_RING_SECONDS_MAX):
+            await _pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None, _job_id=job_id)
+    except (RedisError, OSError, TimeoutError) as error:
+        _log.warning("bell.lost", job=job, subject=str(subject), error=str(error))
+
+
+async def wake(channel: str) -> None:
+    """Tell live readers of `channel` to read their table again."""
+    if _pool is None:
+        return
+    try:
+        async with asyncio.timeout(_RING_SECONDS_MAX):
+            await _pool.publish(channel, b"1")
+    except (RedisError, OSError, TimeoutError) as error:
+        _log.warning("bell.lost", channel=channel, error=str(error))
+
+
+def merchant_channel(merchant_id: UUID | str) -> str:
+    return f"estorno:merchant:{merchant_id}"
+
+
+def refund_channel(refund_id: UUID | str) -> str:
+    return f"estorno:refund:{refund_id}"

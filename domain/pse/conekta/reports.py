@@ -1,0 +1,216 @@
+"""Conekta in lists: orders and transactions page by page, and the transactions of a day as its report.
+
+A transaction names its charge alone: the orders changed since the day began tell which order that is, and which refund.
+A line's date is the day of the transaction's `created_at` in the period's zone.
+"""
+
+import json
+from collections.abc import Generator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import httpx
+import polars as pl
+
+from domain.money import EXPONENTS, MINOR_UNITS_MAX, exponent_of
+from domain.pse.conekta import objects
+from domain.pse.conekta.objects import HEADERS, BadOrder
+from domain.pse.kit import exact
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReportFile
+from domain.pse.vocabulary import BadAnswer, Period, Wait
+
+PAGE_SIZE: Final = 250  # the largest that is published
+_PAGES_MAX: Final = 9_000
+_TEXTS: Final = ("id", "type", "status", "currency", "charge")
+_NUMBERS: Final = ("amount", "fee", "net", "created_at")
+# A transaction's type -> the line's type, and its state unless the status says otherwise.
+_TYPES: Final = {
+    "capture": ("CAPTURE", "SUCCEEDED"),
+    "payment": ("CAPTURE", "SUCCEEDED"),
+    "refund": ("REFUND", "SUCCEEDED"),
+    "refund_reversal": ("REFUND", "RETURNED"),
+    "chargeback": ("CHARGEBACK", "SUCCEEDED"),
+    "chargeback_reversal": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
+    "won_chargeback": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
+    "payout": ("PAYOUT", "SUCCEEDED"),
+    "transferred": ("PAYOUT", "SUCCEEDED"),
+}
+_OUT: Final = ("refund", "chargeback", "payout", "transferred", "capture_reversal", "liquidation_reversal")
+_STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
+Page = Generator[httpx.Request | Wait, httpx.Response, list[dict[str, Any]]]
+
+
+def orders(period: Period) -> Page:
+    """Every order made before the period's end and changed since its start: all that were paid or refunded in it.
+
+    Raises BadAnswer.
+    """
+    asked = {
+        "updated_at.gte": str(int(period.start.timestamp())),
+        "created_at.lte": str(int(period.end.timestamp())),
+    }
+    return (yield from _pages(f"{period.base_url}/orders", asked))
+
+
+def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Page:
+    """All entries, once each. `since` (Unix time): stop where a newest-first listing has come to older ones."""
+    found: dict[str, dict[str, Any]] = {}
+    times = _Times()
+    parameters = {"limit": str(PAGE_SIZE), **asked}
+    for number in range(_PAGES_MAX):
+        response = yield httpx.Request("GET", url, params=parameters, headers=HEADERS)
+        listed, following = _read_page(response, number)
+        before = len(found)
+        found.update({str(one.get("id")): one for one in listed})
+        times.see(listed)
+        if following is None or (since is not None and times.are_past(since)):
+            return list(found.values())
+        if len(found) == before:
+            raise BadAnswer(f"Page {number} of {url} shows nothing new and yet has a next one.")
+        parameters["next"] = following
+    raise BadAnswer(f"{url} has more than {_PAGES_MAX} pages.")
+
+
+class _Times:
+    """The order of a listing is not published: newest first is trusted only while every entry so far has kept it."""
+
+    def __init__(self) -> None:
+        self._kept = True
+        self._last: int | None = None
+
+    def see(self, listed: list[dict[str, Any]]) -> None:
+        for one in listed:
+            at = one.get("created_at")
+            self._kept = self._kept and isinstance(at, int) and (self._last is None or at <= self._last)
+            self._last = at if isinstance(at, int) else None
+
+    def are_past(self, since: int) -> bool:
+        return self._kept and self._last is not None and self._last < since
+
+
+def _read_page(response: httpx.Response, number: int) -> tuple[list[dict[str, Any]], str | None]:
+    """The entries, and the cursor of the next page, if there is one."""
+    answer = exact.document(response.content)
+    listed = answer.get("data") if isinstance(answer, dict) else None
+    if response.status_code != 200 or not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")
+    if answer.get("has_more") is False:
+        return listed, None
+    try:
+        # The cursor alone is taken: the key goes to no address that an answer names.
+        following = httpx.URL(str(answer.get("next_page_url"))).params.get("next")
+    except httpx.InvalidURL:
+        following = None
+    if answer.get("has_more") is not True or not following:
+        raise BadAnswer(f"Page {number} of the listing has no has_more, or no next_page_url.")
+    return listed, following
+
+
+def report(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Built]:
+    """The transactions of the day with their orders and refunds: the same content gives the same bytes."""
+    start, end = int(period.start.timestamp()), int(period.end.timestamp())
+    listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
+    day = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
+    charges = _charges((yield from orders(period)))
+    kept = sorted(day, key=lambda one: str(one["id"]))
+    for one in kept:
+        one |= _named(one, kept, charges, (start, end))
+    content = json.dumps({"transactions": kept}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return Built(f"conekta-transactions-{period.business_date}.json", "application/json", content)
+
+
+def _checked(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a transaction that count, all of which Conekta publishes as required. Raises BadAnswer."""
+    for names, kind in ((_TEXTS, str), (_NUMBERS, int)):
+        for name in names:
+            if not isinstance(raw.get(name), kind) or isinstance(raw[name], bool):
+                raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
+    return {name: raw[name] for name in (*_TEXTS, *_NUMBERS)}
+
+
+def _charges(listed: list[dict[str, Any]]) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    """By charge: the order and the charge's refunds."""
+    found = {}
+    for order in listed:
+        try:
+            for charge in objects.charges_of(order):
+                refunds = objects.refunds_of_charge(charge)
+                found[objects.id_of(charge)] = (objects.id_of(order), refunds)
+        except BadOrder as error:
+            raise BadAnswer(f"Order {order.get('id')}: {error}") from error
+    return found
+
+
+def _named(
+    one: dict[str, Any],
+    day: list[dict[str, Any]],
+    charges: Mapping[str, tuple[str, list[dict[str, Any]]]],
+    within: tuple[int, int],
+) -> dict[str, str | None]:
+    """The order of a transaction, and its refund where the charge's amounts and times leave no choice."""
+    order, refunds = charges.get(one["charge"], (None, []))
+    if one["type"] not in ("refund", "refund_reversal"):
+        return {"order": order, "refund": None}
+    same = [refund for refund in refunds if refund.get("amount") in (one["amount"], -one["amount"])]
+    if len(same) > 1 and one["type"] == "refund":
+        # Several of one amount: as many of the day as transactions, each with its own place in time.
+        same = sorted((raw for raw in same if within[0] <= _when(raw)[0] < within[1]), key=_when)
+        twins = sorted((raw for raw in day if _same(raw, one)), key=_when)
+        same = [same[twins.index(one)]] if len(same) == len(twins) else []
+    return {"order": order, "refund": str(same[0].get("id")) if len(same) == 1 else None}
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in ("charge", "type", "amount"))
+
+
+def _when(raw: dict[str, Any]) -> tuple[int, str]:
+    made = raw.get("created_at")
+    return (made if isinstance(made, int) else 0), str(raw.get("id"))
+
+
+def lines(file: ReportFile, period: Period) -> pl.LazyFrame:
+    """The lines of a report that was built from listings. Raises BadReport."""
+    made = []
+    for number, one in enumerate(json.loads(file.path.read_bytes())["transactions"], start=1):
+        made.append(_line(file, number, one) | {"business_date": period.business_date})
+    return pl.LazyFrame(made, schema=dict(REPORT_SCHEMA))
+
+
+def _line(file: ReportFile, number: int, one: dict[str, Any]) -> dict[str, Any]:
+    amount, fee, net = one["amount"], one["fee"], one["net"]
+    if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
+        raise BadReport(file.name, f"transaction {one['id']} is larger than any amount of money.", line=number)
+    if amount - fee != net:
+        said = f"transaction {one['id']}: amount {amount} less fee {fee} is {amount - fee}, and net is {net}."
+        raise BadReport(file.name, said, line=number, column="net")
+    if one["currency"] not in EXPONENTS:
+        said = f"{one['currency'][:10]!r} is not a currency that we settle in."
+        raise BadReport(file.name, said, line=number, column="currency")
+    kind, state = _TYPES.get(one["type"], ("OTHER", "SUCCEEDED"))
+    # Whether money that goes out is told with its sign is not published, so the type decides.
+    sign = -1 if one["type"] in _OUT and amount > 0 else 1
+    is_refund, disputed = kind == "REFUND", kind in ("CHARGEBACK", "CHARGEBACK_REVERSED")
+    return {
+        "line": number,
+        "type": kind,
+        "state": _STATES.get(one["status"], state),
+        "payment_reference": one["order"],
+        "payment_alias": one["charge"],
+        "reference": one["id"] if disputed or (is_refund and one["refund"] is None) else None,
+        "pse_refund_reference": one["refund"] if is_refund else None,
+        "by_amount": is_refund and one["refund"] is None,
+        "amount": abs(amount),
+        "currency": one["currency"],
+        "settled_gross": _major(sign * amount, one["currency"]),
+        "settled_fee": _major(-sign * fee, one["currency"]),
+        "settled_net": _major(sign * net, one["currency"]),
+        "settled_currency": one["currency"],
+        "by_bank": False,
+        "kind": one["type"],
+        "booked_at": objects.time_of(one, "created_at"),
+    }
+
+
+def _major(units: int, currency: str) -> Decimal:
+    return Decimal(units).scaleb(-exponent_of(currency))

@@ -1,0 +1,111 @@
+"""Mercado Pago's reports: asked for, waited for, fetched and read.
+
+The release report is the source of reconciliation: it opens and closes with the account's balance and its last rows sum
+up all others, so that it proves itself to be whole; the settlement report has nothing of the kind. Both can be read.
+Which columns a report has is configured at Mercado Pago (`/config`): the needed ones are those of the two layouts, with
+the headers as documented (`report_translation` not set) and as CSV.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from domain.pse.kit import exact
+from domain.pse.mercadopago import objects, release, settlement
+from domain.pse.mercadopago.cells import headings, mended
+from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile
+from domain.pse.vocabulary import BadAnswer, Period, Wait
+
+_KIND: Final = "release_report"
+_ZIP: Final = b"PK\x03\x04"  # how an XLSX file begins
+# How long to wait before each look at the list: half an hour in all.
+_WAITS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, *[60.0] * 29)
+
+Steps = Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]
+Entry = Mapping[str, Any]
+
+
+def fetch(period: Period) -> Steps:
+    """The release report of the period. Raises BadAnswer.
+
+    One that was made after the period had ended is final and is taken as it is; else one is made.
+    """
+    known = yield from _listed(period)
+    final = [one for one in known if _is_final(one, period)]
+    made = final[-1] if final else (yield from _make(period, known))
+    name = str(made["file_name"])
+    if not name.lower().endswith(".csv"):
+        raise BadAnswer(f"Report {name} is not CSV; set the format of the release report to CSV at Mercado Pago.")
+    url = f"{_url(period)}/{quote(name, safe='')}"
+    # Its name at Mercado Pago says when it was made: ours says what it is about, so that a newer one replaces it.
+    return [Download(f"release-{period.business_date}.csv", "text/csv", httpx.Request("GET", url))]
+
+
+def _url(period: Period) -> str:
+    return f"{period.report_url or period.base_url}/v1/account/{_KIND}"
+
+
+def _last_second(period: Period) -> datetime:
+    return period.end - timedelta(seconds=1)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _make(period: Period, known: Sequence[Entry]) -> Generator[httpx.Request | Wait, httpx.Response, Entry]:
+    body = {"begin_date": _text(period.start), "end_date": _text(_last_second(period))}
+    response = yield httpx.Request("POST", _url(period), json=body, headers={"Accept": "application/json"})
+    if response.status_code not in (200, 201, 202, 203):
+        said = response.text[:200]
+        raise BadAnswer(f"Mercado Pago did not begin the release report ({response.status_code}): {said}")
+    old = {objects.id_of(one) for one in known}
+    for seconds in _WAITS:
+        if seconds:
+            yield Wait(seconds)
+        listed = yield from _listed(period)
+        fresh = [one for one in listed if objects.id_of(one) not in old]
+        if fresh:
+            return fresh[-1]
+    raise BadAnswer("Mercado Pago has not made the release report within half an hour; run this date again later.")
+
+
+def _listed(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[Entry]]:
+    """The finished reports of exactly this period, the oldest first."""
+    response = yield httpx.Request("GET", f"{_url(period)}/list", headers={"Accept": "application/json"})
+    listed = exact.document(response.content)
+    if response.status_code != 200 or not isinstance(listed, list):
+        raise BadAnswer(f"Mercado Pago's list of reports was answered with {response.status_code} and is no list.")
+    finished = [one for one in listed if objects.is_named(one) and isinstance(one.get("file_name"), str)]
+    wanted = (period.start, _last_second(period))
+    same = [one for one in finished if (_moment(one, "begin_date"), _moment(one, "end_date")) == wanted]
+    return sorted(same, key=lambda one: (_moment(one, "date_created") or period.start, objects.id_of(one)))
+
+
+def _is_final(entry: Entry, period: Period) -> bool:
+    created_at = _moment(entry, "date_created")
+    return created_at is not None and created_at >= period.end
+
+
+def _moment(entry: Entry, name: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(entry[name])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def read(file: ReportFile, period: Period) -> Report:
+    """A release or settlement report, recognised by its headings. Raises BadReport."""
+    with file.path.open("rb") as raw:
+        if raw.read(4) == _ZIP:
+            raise BadReport(file.name, "the file is XLSX; set the report's format to CSV at Mercado Pago.")
+    separator, found = headings(file)
+    whole = replace(file, path=mended(file, separator, len(found)))
+    if "TRANSACTION_TYPE" in found and "RECORD_TYPE" not in found:
+        return settlement.read(whole, period)
+    return release.read(whole, period)

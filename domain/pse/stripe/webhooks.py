@@ -1,0 +1,95 @@
+"""Stripe's webhooks: the Stripe-Signature scheme v1, and what its events tell."""
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from domain.pse.stripe import objects
+from domain.pse.stripe.objects import BadObject
+from domain.pse.vocabulary import (
+    BadNotice,
+    BadSignature,
+    ChargedBack,
+    Credentials,
+    Notice,
+    NotUnderstood,
+    Told,
+    WebhookRequest,
+)
+
+TOLERANCE_SECONDS: Final = 300
+_SECRETS: Final = ("webhook_secret", "old_webhook_secret")
+_OF_REFUNDS: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
+
+# Events of a dispute that moved money, and whether it came back: others only tell how the dispute goes.
+_OF_DISPUTES: Final = {"charge.dispute.funds_withdrawn": False, "charge.dispute.funds_reinstated": True}
+
+
+def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+    """`t=<unix>,v1=<hex>[,v1=…]`: any v1 may be HMAC-SHA256 of `t.body` by any of our secrets. Raises BadSignature."""
+    parts = [part.strip().partition("=")[::2] for part in request.headers.get("stripe-signature", "").split(",")]
+    at = next((value for name, value in parts if name == "t"), "")
+    given = [value.encode() for name, value in parts if name == "v1"]
+    if not at.isascii() or not at.isdigit() or len(at) > 12 or not given:
+        raise BadSignature("The header Stripe-Signature is missing, or has no t or no v1.")
+    secrets = [found for name in _SECRETS if (found := credentials.secrets.get(name))]
+    wanted = [
+        hmac.new(secret.encode(), f"{at}.".encode() + request.body, hashlib.sha256).hexdigest().encode()
+        for secret in secrets
+    ]
+    if not any(hmac.compare_digest(one, other) for one in given for other in wanted):
+        raise BadSignature("No v1 signature fits the body and the connection's webhook_secret.")
+    if abs(now.timestamp() - int(at)) > TOLERANCE_SECONDS:
+        raise BadSignature(f"The webhook was signed more than {TOLERANCE_SECONDS} seconds from now.")
+
+
+def told(body: bytes) -> list[Told]:
+    """The refund in an event is signed, so its status counts, in whatever order events come. Raises BadNotice.
+
+    `charge.refunded` comes beside the refund's own event, and `reporting.report_run.succeeded` tells of a run that the
+    night itself has started and waits for: neither says more.
+    """
+    try:
+        event = json.loads(body)
+        kind, about = event["type"], event["data"]["object"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadNotice('The body is not an event {"type", "data": {"object"}} as Stripe publishes it.') from error
+    if kind in _OF_DISPUTES:
+        return [_charged_back(kind, about)]
+    if kind not in _OF_REFUNDS:
+        return [NotUnderstood(str(kind)[:100])]
+    if not isinstance(about, dict) or about.get("object") != "refund":
+        raise BadNotice(f"The {kind} event has no refund in data.object.")
+    try:
+        return [_notice(about)]
+    except BadObject as error:
+        raise BadNotice(f"The refund of the {kind} event: {error}.") from error
+
+
+def _charged_back(kind: str, dispute: Any) -> Told:
+    """A dispute takes the money once and gives it once: its id names both, as it does in the report."""
+    if not isinstance(dispute, dict) or dispute.get("object") != "dispute":
+        raise BadNotice(f"The {kind} event has no dispute in data.object.")
+    try:
+        charge, intent, name = (objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
+        amount = objects.money_of(dispute)
+    except BadObject as error:
+        raise BadNotice(f"The dispute of the {kind} event: {error}.") from error
+    payment = intent or charge
+    if payment is None or name is None:
+        raise BadNotice(f"The dispute of the {kind} event names no payment.")
+    return ChargedBack(payment, charge if intent else None, name, amount, _OF_DISPUTES[kind])
+
+
+def _notice(refund: dict[str, Any]) -> Notice:
+    charge, intent = (objects.text_of(refund, name) for name in ("charge", "payment_intent"))
+    return Notice(
+        payment_reference=intent or charge,
+        payment_alias=charge if intent else None,
+        reference=objects.reference_of(refund),
+        pse_refund_reference=objects.text_of(refund, "id"),
+        outcome=objects.outcome_of(refund, succeeded=False),
+        amount=objects.money_of(refund),
+    )

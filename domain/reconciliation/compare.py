@@ -1,0 +1,215 @@
+"""What the lines of a report say that the books do not, as findings. Pure: it reads lines and writes nothing."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import polars as pl
+
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, ReconciliationRun
+from domain.models.settlements import Effect
+from domain.money import Money
+
+Line = dict[str, Any]  # a line with the columns of domain/reconciliation/match
+
+
+def of_status(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
+    """The report and the books disagree about what became of a refund."""
+    said, known = line["state"], line["refund_state"]
+    return _found(
+        FindingKind.STATUS_MISMATCH,
+        connection,
+        run,
+        line,
+        fingerprint=f"status/{line['refund_id']}/{said}",
+        amount=line["amount"],
+        explanation=f"The report says {said} for refund {line['refund_reference']}, our books said {known}.",
+        detail={"report": said, "ledger": known},
+    )
+
+
+def of_amounts(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Refunds that the report has with another amount, payments of which reports tell another sum of captures, and
+    what came back with another amount than had left.
+    """
+    refunds = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") != pl.col("refund_amount")))
+    payments = lines.filter(pl.col("capture_told") != pl.col("payment_captured")).unique("payment_id", keep="first")
+    back = lines.filter(~pl.col("again") & (pl.col("amount") != pl.col("came_of")))
+    return [
+        *(_amount(connection, run, line, "payment") for line in payments.sort("line").iter_rows(named=True)),
+        *(_amount(connection, run, line, "refund") for line in refunds.iter_rows(named=True)),
+        *(_came_back(connection, run, line) for line in back.iter_rows(named=True)),
+    ]
+
+
+def _amount(connection: Connection, run: ReconciliationRun, line: Line, noun: str) -> Found:
+    known = line["payment_captured"] if noun == "payment" else line["refund_amount"]
+    told = line["capture_told"] if noun == "payment" else line["amount"]
+    name = line["payment_reference"] if noun == "payment" else line["refund_reference"]
+    said, ours = Money(told, line["currency"]), Money(known, line["currency"])
+    return _found(
+        FindingKind.AMOUNT_MISMATCH,
+        connection,
+        run,
+        line,
+        fingerprint=f"amount/{line[f'{noun}_id']}",
+        amount=abs(told - known),
+        explanation=f"The report says {said} for {noun} {name}, our books say {ours}.",
+        detail={"report": told, "ledger": known},
+    )
+
+
+def _came_back(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
+    said, ours = (Money(amount, line["currency"]) for amount in (line["amount"], line["came_of"]))
+    what = f"refund {line['refund_reference']}" if line["refund_id"] else f"{_name(line)}, which was no refund of ours,"
+    return _found(
+        FindingKind.AMOUNT_MISMATCH,
+        connection,
+        run,
+        line,
+        fingerprint=_of_return(line),
+        amount=abs(line["amount"] - line["came_of"]),
+        explanation=f"The report says that {said} of {what} came back; our books had {ours} leave and come back.",
+        detail={"report": line["amount"], "ledger": line["came_of"]},
+    )
+
+
+def _of_return(line: Line) -> str:
+    of_payment = f"{line['payment_id']}/{_name(line)}"
+    return f"amount/back/{line['refund_id'] or of_payment}"
+
+
+def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Lines that tell once more what the same report has told before."""
+    return [
+        _found(
+            FindingKind.DUPLICATE_LINE,
+            connection,
+            run,
+            line,
+            fingerprint=f"duplicate/{line['payment_id']}/{line['type']}/{line['state']}/{_name(line)}",
+            amount=line["amount"],
+            explanation=(
+                f"The report tells of {Money(line['amount'], line['currency'])}, a {line['type'].lower()} "
+                f"({_name(line)}), more than once; it was counted once."
+            ),
+            detail={"line": line["line"], "reference": _name(line)},
+        )
+        for line in lines.filter("again").iter_rows(named=True)
+    ]
+
+
+def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Money that came back, and of which it is not known what it was."""
+    return [
+        _found(
+            FindingKind.UNCLEAR_LINE,
+            connection,
+            run,
+            line,
+            fingerprint=_of_unclear(line),
+            amount=line["amount"],
+            explanation=(
+                f"{Money(line['amount'], line['currency'])} of payment {line['payment_reference'] or _name(line)} came "
+                f"back without a name, and {_UNCLEAR[line['unclear']]}."
+            ),
+            detail={"reference": _name(line)},
+        )
+        for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)
+    ]
+
+
+def agreed(lines: pl.DataFrame) -> Sequence[str]:
+    """Fingerprints of amounts that agree now, and of money that came back and is clear now."""
+    settled = lines.filter((pl.col("effect") == Effect.REFUND.value) & (pl.col("amount") == pl.col("refund_amount")))
+    whole = lines.filter(pl.col("capture_told") == pl.col("payment_captured"))["payment_id"].unique()
+    back = lines.filter(pl.col("by_amount") & (pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
+    clear = {_of_unclear({**line, "unclear": one}) for line in back.iter_rows(named=True) for one in _UNCLEAR}
+    still = {_of_unclear(line) for line in lines.filter(pl.col("unclear").is_not_null()).iter_rows(named=True)}
+    whole_back = lines.filter(~pl.col("again") & (pl.col("amount") == pl.col("came_of")))
+    returns = (_of_return(line) for line in whole_back.iter_rows(named=True))
+    amounts = (f"amount/{one}" for one in (*whole, *settled["refund_id"]))
+    return [*amounts, *returns, *sorted(clear - still)]
+
+
+_UNCLEAR: Final = {"SEVERAL": "several refunds can be it", "NOTHING": "nothing is known that had left"}
+
+
+def _of_unclear(line: Line) -> str:
+    # What waits for the report of its leaving is one of its amount; what several can have is this very line.
+    return f"unclear/{line['payment_id']}/{line['amount'] if line['unclear'] == 'NOTHING' else _name(line)}"
+
+
+def _name(line: Line) -> str:
+    name: str = (
+        line["reference"] or line["pse_refund_reference"] or f"{line['amount']}/{line['booked_at']:%Y%m%d%H%M%S}"
+    )
+    return name
+
+
+def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Money that moved for a payment that is not registered."""
+    moving = ["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+    moved = pl.col("type").is_in(moving) & (pl.col("state") == "SUCCEEDED")
+    unknown = lines.filter(pl.col("payment_id").is_null() & moved)
+    return [
+        _found(
+            FindingKind.MISSING_IN_LEDGER,
+            connection,
+            run,
+            line,
+            fingerprint=f"unknown/{connection.id}/{named}/{line['reference'] or line['pse_refund_reference'] or ''}",
+            amount=line["amount"],
+            explanation=f"The report has a {line['type'].lower().replace('_', ' ')} of {named}, unknown to us.",
+            detail={"payment": named, "reference": line["reference"] or line["pse_refund_reference"]},
+        )
+        for line in unknown.iter_rows(named=True)
+        for named in [line["payment_reference"] or line["payment_alias"] or line["order_reference"]]
+    ]
+
+
+def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
+    """Refunds that are proven, and whose VAT has not been taken back."""
+    left = (pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_state") != "RETURNED")
+    taxed = lines.filter(left & (pl.col("refund_tax") > 0))
+    return [
+        _found(
+            FindingKind.VAT_REVERSAL_NEEDED,
+            connection,
+            run,
+            line,
+            fingerprint=f"vat/{line['refund_id']}",
+            amount=line["refund_tax"],
+            explanation=(
+                f"Refund {line['refund_reference']} is proven; {Money(line['refund_tax'], line['currency'])} of VAT "
+                "was paid on the sale and has not been taken back."
+            ),
+        )
+        for line in taxed.iter_rows(named=True)
+    ]
+
+
+def _found(
+    kind: FindingKind,
+    connection: Connection,
+    run: ReconciliationRun,
+    line: Line,
+    *,
+    fingerprint: str,
+    amount: int,
+    explanation: str,
+    detail: Line | None = None,
+) -> Found:
+    return Found(
+        kind=kind,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        run_id=run.id,
+        fingerprint=fingerprint,
+        amount=Money(amount, line["currency"]),
+        explanation=explanation,
+        refund_id=UUID(line["refund_id"]) if line["refund_id"] else None,
+        payment_id=UUID(line["payment_id"]) if line["payment_id"] else None,
+        detail=detail or {},
+    )

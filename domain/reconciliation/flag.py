@@ -1,0 +1,126 @@
+"""What a night opens and closes: what its lines say that the books do not, and what no line says that should."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, ReconciliationRun
+from domain.models.settlements import Effect
+from domain.money import Money
+from domain.platform.database import rows
+from domain.pse.registry import connector
+from domain.reconciliation import compare
+
+
+async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> None:
+    """Open what the lines of a report say that the books do not, and close what they agree about."""
+    found = [
+        *compare.of_amounts(connection, run, effects),
+        *compare.unknown_payments(connection, run, effects),
+        *compare.vat_reversals(connection, run, effects),
+        *await _registered_twice(connection, run, effects),
+        *compare.duplicates(connection, run, effects),
+        *compare.unclear(connection, run, effects),
+    ]
+    await findings.open_findings(found)
+    await findings.open_again_what_agreed(found)
+    await _resolve_found_again(connection, effects)
+    await _resolve(connection, compare.agreed(effects), findings.AGREED)
+
+
+async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
+    """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
+    named = effects.select("payment_reference", "payment_alias").drop_nulls().unique()
+    found = await rows(
+        "SELECT DISTINCT b.id, a.pse_reference AS one, b.pse_reference AS other, b.captured, b.currency "
+        "FROM unnest($2::text[], $3::text[]) AS t(one, other) "
+        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one AND a.withdrawn_at IS NULL "
+        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id "
+        "  AND b.withdrawn_at IS NULL",
+        connection.id,
+        named["payment_reference"].to_list(),
+        named["payment_alias"].to_list(),
+    )
+    return [
+        Found(
+            kind=FindingKind.AMOUNT_MISMATCH,
+            merchant_id=connection.merchant_id,
+            connection_id=connection.id,
+            run_id=run.id,
+            fingerprint=f"twice/{row['id']}",
+            amount=Money(row["captured"], row["currency"]),
+            explanation=f"{row['one']} and {row['other']} are one payment at the PSE, and both are registered.",
+            payment_id=row["id"],
+        )
+        for row in found
+    ]
+
+
+async def flag_missing(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> None:
+    """Open what no report proves that should, by `fetched_at` (UTC); the night's findings get their run."""
+    lag = connector(connection.pse).report_lag_days
+    if lag is not None:
+        await findings.open_findings(await _missing_in_report(connection, run, fetched_at, lag))
+    await rows(
+        "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3 RETURNING id",
+        run.id,
+        connection.id,
+        run.created_at,
+    )
+
+
+async def _missing_in_report(
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, lag: int
+) -> Sequence[Found]:
+    """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves.
+
+    `lag`: in how many days after it a refund's line may come.
+    """
+    missing = await rows(
+        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
+        "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
+        "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
+        "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
+        "  AND NOT r.paid_by_bank_transfer "
+        "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
+        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
+        "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
+        "    AND l.voided_at IS NULL) ORDER BY r.created_at, r.id",
+        connection.id,
+        run.business_date,
+        run.id,
+        fetched_at,
+        lag,
+    )
+    return [
+        Found(
+            kind=FindingKind.MISSING_IN_REPORT,
+            merchant_id=connection.merchant_id,
+            connection_id=connection.id,
+            run_id=run.id,
+            fingerprint=f"missing/{row['id']}",
+            amount=Money(row["amount"], row["currency"]),
+            explanation=f"Refund {row['reference']} succeeded on {row['day']}; no report of that date has it.",
+            refund_id=row["id"],
+            payment_id=row["payment_id"],
+        )
+        for row in missing
+    ]
+
+
+async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:
+    proven = effects.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
+    await _resolve(connection, [f"missing/{refund_id}" for refund_id in proven], "A report proves the refund.")
+
+
+async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
+    await rows(
+        "UPDATE findings SET resolved_at = now(), resolution = $3 "
+        "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL RETURNING id",
+        connection.merchant_id,
+        list(fingerprints),
+        resolution,
+    )

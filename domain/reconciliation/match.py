@@ -1,0 +1,211 @@
+"""Matching a report with the books, set-wise and pure: which line settles what.
+
+A payment is found by the PSE's reference of it, or by another one; by the merchant's order only where the line names no
+payment and one payment has it. Keys of a refund, in order: the PSE's refund reference, our reference, always within the
+same payment and currency; a line that names no refund is placed by reconciliation/nameless, never by the amount alone.
+Every line gets one effect; what a line does not settle becomes a finding (reconciliation/flag).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from domain.models.settlements import Effect
+from domain.reconciliation import captures, nameless
+
+PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    "known_reference": pl.String,
+    "known_order": pl.String,
+    "payment_id": pl.String,
+    "store_id": pl.String,
+    "payment_currency": pl.String,
+    "payment_captured": pl.Int64,
+    "payment_taken": pl.Boolean,  # something of it is in SUSPENSE
+}
+REFUND_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    "refund_id": pl.String,
+    "refund_payment_id": pl.String,
+    "refund_reference": pl.String,
+    "refund_pse_reference": pl.String,
+    "refund_state": pl.String,
+    "refund_amount": pl.Int64,
+    "refund_tax": pl.Int64,
+    "refund_at": pl.Datetime("us", "UTC"),
+    "refund_made": pl.Datetime("us", "UTC"),  # when it was asked for
+    "refund_sent": pl.Boolean,  # an order that may have arrived was sent
+    "refund_by_bank": pl.Boolean,  # a person paid it from the bank
+    "refund_askable": pl.Boolean,  # the PSE can be asked about it now
+}
+# What the other valid reports have of the same payments: what moved money, and every capture and nameless refund.
+SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    "payment_id": pl.String,
+    "name": pl.String,
+    "type": pl.String,
+    "state": pl.String,
+    "by_amount": pl.Boolean,
+    "amount": pl.Int64,
+    "kind": pl.String,
+    "booked_at": pl.Datetime("us", "UTC"),
+    "effect": pl.String,
+    "refund_id": pl.String,
+}
+
+
+def match(
+    lines: pl.DataFrame, payments: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
+) -> pl.DataFrame:
+    """The lines with their payment and refund (the columns of both schemas, null where nothing matches), and with what
+    domain/reconciliation/captures and domain/reconciliation/nameless say of them.
+
+    `settled`: what other valid reports have. `suspense`: what is booked as taken (nameless.SUSPENSE_SCHEMA).
+    """
+    placed = captures.place(_with_payment(lines, payments), settled)
+    by_pse = refunds.filter(pl.col("refund_pse_reference").is_not_null()).select(
+        pl.col("refund_payment_id").alias("payment_id"),
+        pl.col("refund_pse_reference").alias("pse_refund_reference"),
+        pl.col("refund_id").alias("_by_pse"),
+    )
+    by_ours = refunds.select(
+        pl.col("refund_payment_id").alias("payment_id"),
+        pl.col("refund_reference").alias("reference"),
+        pl.col("refund_id").alias("_by_ours"),
+    )
+    is_refund = pl.col("type") == "REFUND"
+    named = (
+        placed.join(
+            by_pse.unique(["payment_id", "pse_refund_reference"]), on=["payment_id", "pse_refund_reference"], how="left"
+        )
+        .join(by_ours, on=["payment_id", "reference"], how="left")
+        .with_columns(pl.when(is_refund).then(pl.coalesce("_by_pse", "_by_ours")).alias("refund_id"))
+        .drop("_by_pse", "_by_ours")
+    )
+    return (
+        nameless.place(named, refunds, settled, suspense)
+        .join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
+        .sort("line")
+    )
+
+
+def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
+    known = payments.select("known_reference", "payment_id").unique("known_reference")
+    placed = lines
+    for number, column in enumerate(("payment_reference", "payment_alias")):
+        one = known.select(pl.col("known_reference").alias(column), pl.col("payment_id").alias(f"_{number}"))
+        placed = placed.join(one, on=column, how="left")
+    by_name = placed.with_columns(payment_id=pl.coalesce("_0", "_1")).drop("_0", "_1")
+    by_order = by_name.join(_orders(by_name, payments), on="order_reference", how="left")
+    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+    found = by_order.with_columns(
+        payment_id=pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id"))
+    ).drop("_of_order")
+    return found.join(payments.drop("known_order").unique("payment_id"), on="payment_id", how="left").with_columns(
+        pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
+    )
+
+
+def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """Orders that one payment alone has, as far as the books and the report's own lines tell."""
+    books = payments.select(pl.col("known_order").alias("order_reference"), pl.col("payment_id").alias("_of_order"))
+    name = pl.coalesce("payment_id", "payment_reference", "payment_alias")
+    told = lines.select("order_reference", name.alias("_of_order"))
+    every = pl.concat([books, told]).drop_nulls().unique()
+    return every.join(books.unique(), on=["order_reference", "_of_order"], how="semi").join(
+        every.group_by("order_reference").agg(pl.len().alias("_payments")).filter(pl.col("_payments") == 1),
+        on="order_reference",
+        how="semi",
+    )
+
+
+def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """The matched lines with `effect`, given what other valid reports have settled already.
+
+    `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
+    has told the same before, so the line does nothing.
+    """
+    by_name = matched.with_columns(name=nameless.name_of_line()).join(
+        _had_by(settled, "name", ["payment_id", "name"]), on=["payment_id", "name"], how="left", nulls_equal=True
+    )
+    # A refund may have another name in another report.
+    joined = by_name.join(_had_by(settled, "refund", ["refund_id"]), on="refund_id", how="left").sort("line")
+    # A report may tell of a refund and of its return: the return is proven by the line before it.
+    left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
+    here = (left & pl.col("refund_id").is_not_null()).alias("_here")
+    # The same of money that no refund of ours accounts for.
+    gone = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("payment_id", "name")
+    made = joined.with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
+    made = made.with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
+    made = made.join(_taken_of(settled), on=["payment_id", "name"], how="left").sort("line").with_columns(_came_of())
+    once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
+    dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
+    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "_taken", "name", *dropped)
+
+
+def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
+    """How much other reports say was taken, per name."""
+    taken = settled.drop_nulls(["payment_id", "name"]).filter(pl.col("effect") == Effect.TAKEN.value)
+    return taken.group_by("payment_id", "name").agg(pl.col("amount").first().alias("_taken"))
+
+
+def _came_of() -> pl.Expr:
+    effect = pl.col("effect")
+    here = pl.col("amount").filter(effect == Effect.TAKEN.value).first().over("payment_id", "name")
+    return (
+        pl.when(pl.col("by_amount"))
+        .then(None)
+        .when(effect == Effect.RETURN.value)
+        .then(pl.col("refund_amount"))
+        .when(effect == Effect.TAKEN_BACK.value)
+        .then(pl.coalesce("_taken", here))
+        .alias("came_of")
+    )
+
+
+def _had_by(settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
+    """Which effects other reports have, per key: a column for each."""
+    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
+    return settled.drop_nulls(index).group_by(index).agg(had)
+
+
+def _again() -> pl.Expr:
+    """Whether the report has a line of the same refund, or under the same name, with the same effect before."""
+    effect, number = pl.col("effect"), pl.int_range(pl.len())
+    settles = effect.is_in([one.value for one in Effect if one not in (Effect.NONE, Effect.CAPTURE)])
+    ours = pl.col("refund_id").is_not_null() & (number.over("refund_id", "effect") > 0)
+    named = pl.col("name").is_not_null() & (number.over("payment_id", "name", "effect") > 0)
+    nobodys = pl.col("nameless") == Effect.NONE.value
+    repeated = nobodys & (number.over("type", "payment_id", "name", "state") > 0)
+    return (settles & (ours | named)) | repeated | pl.col("capture_again").fill_null(value=False)
+
+
+def _had(effect: Effect) -> pl.Expr:
+    return pl.col(f"_name_{effect}").fill_null(value=False) | pl.col(f"_refund_{effect}").fill_null(value=False)
+
+
+def _effect() -> pl.Expr:
+    """A table, read from the top: the first condition that holds names the effect."""
+    known = pl.col("payment_id").is_not_null()
+    left = pl.col("state") == "SUCCEEDED"
+    back = pl.col("state").is_in(["FAILED", "RETURNED"])
+    returned = pl.col("state") == "RETURNED"
+    refund = pl.col("type") == "REFUND"
+    # What a person paid from the bank never left the PSE: if a line says so, other money did.
+    ours = (pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"]) & ~pl.col("refund_by_bank")).fill_null(value=False)
+    rows: list[tuple[pl.Expr, Effect | pl.Expr]] = [
+        (pl.col("capture").is_not_null(), pl.col("capture")),
+        (~refund | ~known, Effect.NONE),
+        (pl.col("nameless").is_not_null(), pl.col("nameless")),
+        (left & ours & ~_had(Effect.REFUND), Effect.REFUND),
+        (left & ~ours & ~_had(Effect.TAKEN) & ~_had(Effect.REFUND), Effect.TAKEN),
+        (back & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
+        (returned & ours & pl.col("_here") & ~_had(Effect.RETURN), Effect.RETURN),
+        (back & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
+        (returned & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
+    ]
+    chosen: pl.Expr = pl.lit(Effect.NONE.value)
+    for condition, effect in reversed(rows):
+        chosen = (
+            pl.when(condition).then(effect if isinstance(effect, pl.Expr) else pl.lit(effect.value)).otherwise(chosen)
+        )
+    return chosen

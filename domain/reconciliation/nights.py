@@ -1,0 +1,245 @@
+"""A night's run as a row: begun, completed or failed; when it is due again; which reports are still to be fetched.
+
+A run that fails says why, calls a person and stays due, ever more rarely. One whose process died is due again when its
+lease is over. A report that cannot be fetched or used is tried a bounded number of times, and then stepped around.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.connections.connections import nothing_at_stake
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, ReconciliationRun
+from domain.platform.database import connection as current
+from domain.platform.database import rows, transaction
+from domain.refunds.intervals import NIGHT
+
+_LEASE_SECONDS: Final = 3600.0  # a run that takes longer than that and lives is waited for by the one after it
+_KNOWN_MAX: Final = 100
+_TRIES_MAX: Final = 5  # in as many hours: then a report is stepped around until it is announced again
+_SAID_CHARACTERS_MAX: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A report that could not be fetched or used, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Reports to fetch, oldest announcement first; and those known to be there that are not to be fetched now."""
+
+    announced: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+async def begin(connection: Connection, business_date: date) -> ReconciliationRun:
+    """The run of that date, marked as running; its row is there even if nothing else comes of it."""
+    await rows(
+        "INSERT INTO reconciliation_runs (id, merchant_id, connection_id, business_date, state, manifest, times, "
+        "  failures, due_at, created_at) "
+        "VALUES ($1, $2, $3, $4, 'RUNNING', '{}'::jsonb, 1, 0, now() + make_interval(secs => $5::float8), now()) "
+        "ON CONFLICT (connection_id, business_date) DO UPDATE SET state = 'RUNNING', error = NULL, "
+        "  finished_at = NULL, times = reconciliation_runs.times + 1, due_at = excluded.due_at RETURNING id",
+        uuid4(),
+        connection.merchant_id,
+        connection.id,
+        business_date,
+        _LEASE_SECONDS,
+    )
+    return await ReconciliationRun.get(connection_id=connection.id, business_date=business_date)
+
+
+async def complete(run: ReconciliationRun, manifest: Mapping[str, Any]) -> None:
+    """The run has done all that there was to do."""
+    run.state, run.manifest, run.finished_at = "COMPLETED", dict(manifest), datetime.now(UTC)
+    run.failures, run.due_at = 0, None
+    await run.save(update_fields=["state", "manifest", "finished_at", "failures", "due_at"])
+    await findings.resolve(run.merchant_id, name_of(run.connection_id, run.business_date), "A run was completed.")
+
+
+async def fail(run: ReconciliationRun, error: str, manifest: Mapping[str, Any] | None = None) -> None:
+    """The run could not be done; it says why, calls a person and is due again."""
+    run.state, run.error, run.finished_at = "FAILED", _fit(error), datetime.now(UTC)
+    run.failures += 1
+    if manifest is not None:
+        run.manifest = dict(manifest)
+    connection = await Connection.get(id=run.connection_id)
+    async with transaction():
+        await run.save(update_fields=["state", "error", "finished_at", "failures", "manifest"])
+        await rows(
+            "UPDATE reconciliation_runs SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 "
+            "RETURNING id",
+            run.id,
+            NIGHT.delay(run.failures - 1),
+        )
+        said = f"The night of {run.business_date} of {connection.name} failed: {run.error}"
+        await findings.open_finding(await _night_failed(connection, run.business_date, said, run.id))
+
+
+async def open_missing(connection: Connection, missing: Sequence[date]) -> None:
+    """Call a person about dates that ended long ago and that no run has completed."""
+    found = [
+        await _night_failed(connection, day, f"No run of {day} of {connection.name} was completed yet.", None)
+        for day in missing
+    ]
+    await findings.open_findings(found)
+
+
+def name_of(connection_id: UUID, business_date: date) -> str:
+    """What the finding of a night that failed is called."""
+    return f"night/{connection_id}/{business_date}"
+
+
+async def _night_failed(connection: Connection, day: date, said: str, run_id: UUID | None) -> Found:
+    return Found(
+        kind=FindingKind.NIGHT_FAILED,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        fingerprint=name_of(connection.id, day),
+        amount=await nothing_at_stake(connection),
+        explanation=said,
+        run_id=run_id,
+        detail={"date": str(day)},
+        again=True,
+    )
+
+
+def unexpected(error: Exception) -> str:
+    """An error that nobody foresaw, in words for the run; the log has its traceback."""
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+def _fit(said: str) -> str:
+    # What PostgreSQL cannot store must not keep the run from saying that it failed.
+    return said.encode("utf-8", "replace").decode().replace("\x00", "")[:_SAID_CHARACTERS_MAX]
+
+
+@asynccontextmanager
+async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
+    """Nights of one connection enter one after the other: two would book the same money that has no name.
+
+    The lock belongs to a session that has no transaction, so the sealer does not wait for it; it ends with the process.
+    A night is waited for as long as it takes.
+    """
+    async with current().acquire_connection() as raw:
+        await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # until the pool takes it back
+        await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
+        try:
+            yield
+        finally:
+            await raw.execute("SELECT pg_advisory_unlock(hashtextextended($1, 1))", str(connection.id))
+
+
+# Reports
+
+
+async def report_fetched(run: ReconciliationRun, name: str, at: datetime) -> None:
+    """A report was fetched and entered; it is from `at` or later (UTC)."""
+    await _note(run, name, "FETCHED", at)
+    await findings.resolve(run.merchant_id, _report_name(run.connection_id, name), "The report was fetched.")
+
+
+async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime) -> dict[str, Any]:
+    """A report could not be fetched or used: the manifest's entry. After so many tries a person is called."""
+    why = _fit(failed.why)
+    await _note(run, failed.name, "FAILED", at, why)
+    tries = {row["name"]: row["tries"] for row in await _failing(run.connection_id, None)}
+    announced = await rows(
+        "SELECT id FROM announced_reports WHERE connection_id = $1 AND name = $2", run.connection_id, failed.name[:200]
+    )
+    if announced and tries.get(failed.name[:200], 0) >= _TRIES_MAX:
+        connection = await Connection.get(id=run.connection_id)
+        said = f"Report {failed.name} of {connection.name} could not be fetched in {_TRIES_MAX} tries: {why}"
+        await findings.open_finding(
+            Found(
+                kind=FindingKind.NIGHT_FAILED,
+                merchant_id=connection.merchant_id,
+                connection_id=connection.id,
+                fingerprint=_report_name(connection.id, failed.name),
+                amount=await nothing_at_stake(connection),
+                explanation=said,
+                run_id=run.id,
+                detail={"report": failed.name},
+                again=True,
+            )
+        )
+    return {"name": failed.name, "failed": why}
+
+
+def _report_name(connection_id: UUID, name: str) -> str:
+    return f"report/{connection_id}/{name}"
+
+
+async def announced_again(connection_id: UUID, name: str) -> None:
+    """A report that was announced before is announced once more: it is fetched once more."""
+    await rows(
+        "INSERT INTO report_news (connection_id, name, what, at) VALUES ($1, $2, 'ANNOUNCED', now()) RETURNING id",
+        connection_id,
+        name[:200],
+    )
+
+
+async def _note(run: ReconciliationRun, name: str, what: str, at: datetime, said: str | None = None) -> None:
+    await rows(
+        "INSERT INTO report_news (connection_id, name, what, said, run_id, at) VALUES ($1, $2, $3, $4, $5, $6) "
+        "RETURNING id",
+        run.connection_id,
+        name[:200],
+        what,
+        said,
+        run.id,
+        at,
+    )
+
+
+async def wanted_reports(connection_id: UUID, run: ReconciliationRun | None) -> Wanted:
+    """The announced reports that are to be fetched by `run`, and others whose names are known."""
+    fetched = await rows(
+        "SELECT name FROM reports WHERE connection_id = $1 AND superseded_at IS NULL ORDER BY created_at DESC LIMIT $2",
+        connection_id,
+        _KNOWN_MAX,
+    )
+    announced = await rows(
+        "WITH told AS (SELECT a.id, a.name, greatest(a.announced_at, (SELECT max(n.at) FROM report_news n "
+        "    WHERE n.connection_id = $1 AND n.name = a.name AND n.what = 'ANNOUNCED')) AS at "
+        "  FROM announced_reports a WHERE a.connection_id = $1) "
+        "SELECT t.name FROM told t WHERE NOT EXISTS (SELECT 1 FROM reports r "
+        "    WHERE r.connection_id = $1 AND r.name = t.name AND r.created_at >= t.at AND NOT EXISTS (SELECT 1 "
+        "      FROM report_news n WHERE n.connection_id = $1 AND n.name = t.name AND n.what = 'FETCHED')) "
+        "  AND NOT EXISTS (SELECT 1 FROM report_news n "
+        "    WHERE n.connection_id = $1 AND n.name = t.name AND n.what = 'FETCHED' AND n.at >= t.at) ORDER BY t.id",
+        connection_id,
+    )
+    around = {
+        row["name"] for row in await _failing(connection_id, run) if row["tries"] >= _TRIES_MAX or row["elsewhere"]
+    }
+    names = [row["name"] for row in announced]
+    return Wanted(
+        tuple(name for name in names if name not in around),
+        (*(row["name"] for row in fetched), *sorted(around)),
+    )
+
+
+async def _failing(connection_id: UUID, run: ReconciliationRun | None) -> list[dict[str, Any]]:
+    """Reports that failed since they were announced or fetched: in how many hours, and whether just now in another run.
+
+    So a report that Adyen announced and does not have fails one date at a time, not all of them.
+    """
+    return await rows(
+        "SELECT f.name, count(DISTINCT date_trunc('hour', f.at)) AS tries, "
+        "  bool_or(f.run_id <> $2::uuid AND f.at > now() - interval '1 hour') IS TRUE AS elsewhere "
+        "FROM report_news f WHERE f.connection_id = $1 AND f.what = 'FAILED' AND NOT EXISTS (SELECT 1 FROM "
+        "    report_news o WHERE o.connection_id = $1 AND o.name = f.name AND o.what <> 'FAILED' AND o.id > f.id) "
+        "GROUP BY f.name",
+        connection_id,
+        run.id if run is not None else None,
+    )

@@ -1,0 +1,177 @@
+"""The manual way: a refund taken off the wire is paid by a person, who brings evidence. It is never sent meanwhile."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from domain.access.tokens import Permission, Principal
+from domain.cause import Cause
+from domain.history import events
+from domain.models import Merchant, Refund, Settlement
+from domain.models.refunds import State
+from domain.platform import bell
+from domain.platform.database import rows, transaction
+from domain.problems import InvalidInput, InvalidState
+from domain.pse.vocabulary import Destination, Succeeded
+from domain.refunds.destination import destinations
+from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
+from domain.refunds.moves import News, lock, move
+from domain.refunds.pse_names import holder_of_name
+from domain.refunds.record import Door, Source, record_locked
+from domain.refunds.request import find, was_sent
+
+FILE_BYTES_MAX: Final = 512 * 1024
+_WHY: Final = (5, 500)
+_TYPES: Final = ((b"%PDF-", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+
+
+class Way(StrEnum):
+    """How a person paid."""
+
+    BANK_TRANSFER = "BANK_TRANSFER"  # from the merchant's bank: no report line of the PSE comes
+    PSE_BACK_OFFICE = "PSE_BACK_OFFICE"  # at the PSE, whose report will prove it
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What proves that it was paid. `paid_on` in the merchant's zone; the file is a PDF, PNG or JPEG."""
+
+    way: Way
+    reference: str
+    paid_on: date
+    file_name: str | None = None
+    file_content: bytes | None = field(default=None, repr=False)
+
+
+async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
+    """Take a refund that never reached the PSE off the wire. Raises Forbidden, NotFound, InvalidState, InvalidInput."""
+    principal.require(Permission.SETTLE_MANUALLY)
+    _check_why(why)
+    await find(principal.merchant_id, refund_id)
+    async with transaction():
+        refund = await lock(refund_id)
+        if refund.state is not State.REQUESTED or await was_sent(refund):
+            raise InvalidState(
+                "Only a refund that certainly never reached the PSE can be paid by hand; while it may be there, have "
+                "it looked up (refundRefresh) or its doubt ended (refundResolveDoubt) first.",
+                path=["input", "refundId"],
+                current_state=refund.state,
+            )
+        await move(refund, State.MANUAL, cause, News("MANUAL", message=why.strip()), due_in=None)
+    await destinations.announce(refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
+    """Return a refund that was not paid by hand to the queue. Raises as `take`."""
+    principal.require(Permission.SETTLE_MANUALLY)
+    _check_why(why)
+    await find(principal.merchant_id, refund_id)
+    async with transaction():
+        refund = await _locked(refund_id)
+        await move(refund, State.REQUESTED, cause, News("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
+    await destinations.announce(refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def instruction(principal: Principal, refund_id: UUID, secret: bytes, cause: Cause) -> Destination | None:
+    """The whole account that a person pays to; None unless the refund is MANUAL and has one.
+
+    Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
+    cancels it. Raises Forbidden, NotFound.
+    """
+    principal.require(Permission.SETTLE_MANUALLY)
+    await find(principal.merchant_id, refund_id)
+    async with transaction():
+        refund = await lock(refund_id)
+        opened = await destinations.opened(refund_id, secret) if refund.state is State.MANUAL else None
+        if opened is None:
+            return None
+        if await instruction_shown(refund_id, cause.actor) is None:
+            await events.note(refund, INSTRUCTION_SHOWN, cause)
+    await bell.wake(bell.refund_channel(refund_id))
+    return opened
+
+
+async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, cause: Cause) -> Refund:
+    """Say with evidence that a refund was paid by hand; it enters by the one door. Raises as `take`."""
+    principal.require(Permission.SETTLE_MANUALLY)
+    await find(principal.merchant_id, refund_id)
+    kind = await _checked(evidence, principal.merchant_id)
+    by_bank = evidence.way is Way.BANK_TRANSFER
+    async with transaction():
+        refund = await _locked(refund_id)
+        if not by_bank:
+            await _check_name(refund, evidence.reference)
+        await _keep(refund, evidence, kind, principal)
+        await rows("UPDATE refunds SET paid_by_bank_transfer = $2 WHERE id = $1 RETURNING id", refund.id, by_bank)
+        refund.paid_by_bank_transfer = by_bank
+        outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
+        await record_locked(refund, outcome, Source(Door.PERSON), cause)
+    await destinations.announce(refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def _check_name(refund: Refund, reference: str) -> None:
+    holder = await holder_of_name(refund.connection_id, reference, but=refund.id)
+    if holder is not None:
+        raise InvalidInput(
+            f"The PSE calls your refund {holder} so already; look the reference up again.", path=["input", "reference"]
+        )
+
+
+async def _locked(refund_id: UUID) -> Refund:
+    refund = await lock(refund_id)
+    if refund.state is not State.MANUAL:
+        raise InvalidState(
+            "Only a refund that was taken off the wire (refundTakeManual) can be settled by hand or given back.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
+    return refund
+
+
+def _check_why(why: str) -> None:
+    low, high = _WHY
+    if not low <= len(why.strip()) <= high:
+        raise InvalidInput(f"reason takes {low} to {high} characters.", path=["input", "reason"])
+
+
+async def _checked(evidence: Evidence, merchant_id: UUID) -> str | None:
+    """The file's type by its content, None without a file. Raises InvalidInput."""
+    if not (0 < len(evidence.reference) <= 100 and evidence.reference.isprintable()):
+        raise InvalidInput("reference takes 1 to 100 printable characters.", path=["input", "reference"])
+    zone = ZoneInfo((await Merchant.get(id=merchant_id)).zone)
+    if evidence.paid_on > datetime.now(UTC).astimezone(zone).date():
+        raise InvalidInput("paidOn lies in the future.", path=["input", "paidOn"])
+    if evidence.file_content is None:
+        return None
+    if not evidence.file_name or len(evidence.file_name) > 200:
+        raise InvalidInput("A file has a name of at most 200 characters.", path=["input", "fileName"])
+    if len(evidence.file_content) > FILE_BYTES_MAX:
+        raise InvalidInput(f"The file is larger than {FILE_BYTES_MAX} bytes.", path=["input", "fileContent"])
+    for start, kind in _TYPES:
+        if evidence.file_content.startswith(start):
+            return kind
+    raise InvalidInput("The file is no PDF, PNG or JPEG.", path=["input", "fileContent"])
+
+
+async def _keep(refund: Refund, evidence: Evidence, kind: str | None, principal: Principal) -> None:
+    content = evidence.file_content
+    await Settlement.create(
+        id=uuid4(),
+        merchant_id=refund.merchant_id,
+        refund_id=refund.id,
+        way=evidence.way,
+        reference=evidence.reference,
+        paid_on=evidence.paid_on,
+        file_name=evidence.file_name,
+        file_type=kind,
+        file_digest=hashlib.sha256(content).hexdigest() if content is not None else None,
+        file_content=content,
+        settled_by=principal.holder,
+    )

@@ -1,0 +1,195 @@
+"""Where a refund goes when there is no way back: given with it, later, or by the customer. Sealed, shown masked.
+
+Destination first, then approval: a holder who is not known to be the payer needs a second person's yes.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.cause import Cause
+from domain.history import events
+from domain.models import Destination as Row
+from domain.models import Payment, Refund
+from domain.models.refunds import State
+from domain.payments import customers
+from domain.platform import bell, idempotency, secrets
+from domain.platform.database import rows, transaction
+from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.pse.vocabulary import Destination, DestinationKind
+from domain.refunds.destination import accounts
+from domain.refunds.intervals import REMINDER_SECONDS, WAITING_SECONDS
+from domain.refunds.moves import News, lock, move
+
+MUTATION: Final = "destinationProvide"
+HOLDERS_MAX: Final = 5  # different tax IDs that may be compared with one payer's
+_NAMED_MAX: Final = 1_000  # destinations of one payment that are looked at
+WAITING: Final = frozenset({State.AWAITING_DESTINATION, State.AWAITING_APPROVAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A destination as somebody typed it in. Never in a repr."""
+
+    kind: DestinationKind
+    values: Mapping[str, str] = field(repr=False)
+
+
+def fingerprint_of(secret: bytes, destination: Destination) -> str:
+    """A keyed hash that names these very values: what an approval is bound to."""
+    text = json.dumps([destination.kind, dict(destination.values)], sort_keys=True)
+    return secrets.keyed_digest(secret, f"destination/{text}")
+
+
+def is_the_payers(payment_digest: str | None, merchant_id: UUID, destination: Destination, secret: bytes) -> bool:
+    """Whether the account's holder is known to be the one who paid, by tax ID."""
+    tax_id = destination.values.get("holder_tax_id")
+    if payment_digest is None or tax_id is None:
+        return False
+    wanted = customers.digest(merchant_id, tax_id, secret)
+    return hmac.compare_digest(wanted, payment_digest)
+
+
+async def provide(
+    merchant_id: UUID, refund_id: UUID, given: Given, key: str, cause: Cause, secret: bytes
+) -> tuple[Refund, bool]:
+    """Name the account of a refund that waits for it, or another one while it waits for approval.
+
+    Gives the refund and whether the same key had done it before. Raises InvalidInput, NotFound, InvalidState,
+    IdempotencyConflict.
+    """
+    known = await Refund.get_or_none(id=refund_id, merchant_id=merchant_id)
+    if known is None:
+        raise NotFound("No such refund.", path=["input", "refundId"])
+    destination = accounts.checked(given.kind, given.values, known.currency, ["input", "destination"])
+    facts = {"refund": refund_id, "destination": fingerprint_of(secret, destination)}
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, MUTATION, key, facts, refund_id, cause)
+        if stored is None:
+            refund = await lock(refund_id)
+            if refund.state not in WAITING:
+                raise InvalidState(
+                    "Only a refund that waits for its destination, or for its approval, takes one.",
+                    path=["input", "refundId"],
+                    current_state=refund.state,
+                )
+            payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+            await check_guess(payment.id, payment.customer_digest, destination, secret)
+            await accept(refund, destination, cause, secret)
+    await announce(refund_id)
+    return await Refund.get(id=refund_id), stored is not None
+
+
+async def check_guess(payment_id: UUID, payment_digest: str | None, destination: Destination, secret: bytes) -> None:
+    """Refuse to compare one more tax ID with the payer's after five others were named for this (locked) payment.
+
+    The answer says whether it is the payer's, so whoever may ask without end can find it out. What was named before
+    tells nothing new and is taken. Raises InvalidInput.
+    """
+    tax_id = destination.values.get("holder_tax_id")
+    if payment_digest is None or tax_id is None:
+        return
+    seen = await _holders(payment_id, secret)
+    if customers.normal_tax_id(tax_id) not in seen and len(seen) >= HOLDERS_MAX:
+        raise InvalidInput(
+            f"{HOLDERS_MAX} holders were named for this payment already. Have the customer name the account by a link "
+            "(destinationLinkCreate), or a person who may approve decide on one that was named.",
+            path=["input", "destination", "holderTaxId"],
+        )
+
+
+async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
+    """The tax IDs of the holders that were named for a payment."""
+    named = await rows(
+        "SELECT d.merchant_id, d.refund_id, d.sealed FROM destinations d JOIN refunds r ON r.id = d.refund_id "
+        "WHERE r.payment_id = $1 ORDER BY d.provided_at LIMIT $2",
+        payment_id,
+        _NAMED_MAX,
+    )
+    opened = [
+        secrets.unseal(secret, bytes(row["sealed"]), _place(row["merchant_id"], row["refund_id"])) for row in named
+    ]
+    return {customers.normal_tax_id(values["holder_tax_id"]) for values in opened if "holder_tax_id" in values}
+
+
+async def accept(refund: Refund, destination: Destination, cause: Cause, secret: bytes) -> None:
+    """Keep the destination of a locked refund that waits, and let it go on. The caller announces it afterwards."""
+    payment = await Payment.get(id=refund.payment_id)
+    matches = is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
+    row = await keep(refund.merchant_id, refund.id, destination, matches, cause, secret)
+    await events.note(
+        refund,
+        "DESTINATION_PROVIDED",
+        cause,
+        message=row.masked,
+        detail={"fingerprint": row.fingerprint, "payer_matches": matches},
+    )
+    if matches:
+        await move(refund, State.REQUESTED, cause, News("REQUESTED"), due_in=0)
+        return
+    if refund.state is State.AWAITING_DESTINATION:
+        await move(refund, State.AWAITING_APPROVAL, cause, News("AWAITING_APPROVAL"), due_in=None)
+    await wait(refund.id)
+
+
+async def keep(
+    merchant_id: UUID, refund_id: UUID, destination: Destination, matches: bool, cause: Cause, secret: bytes
+) -> Row:
+    """Store a destination in place of the one before, inside the caller's transaction."""
+    await rows(
+        "UPDATE destinations SET superseded_at = now() WHERE refund_id = $1 AND superseded_at IS NULL RETURNING id",
+        refund_id,
+    )
+    return await Row.create(
+        id=uuid4(),
+        merchant_id=merchant_id,
+        refund_id=refund_id,
+        kind=destination.kind,
+        sealed=secrets.seal(secret, destination.values, _place(merchant_id, refund_id)),
+        masked=accounts.masked(destination),
+        fingerprint=fingerprint_of(secret, destination),
+        payer_matches=matches,
+        provided_by=cause.actor[:200],
+    )
+
+
+async def wait(refund_id: UUID) -> None:
+    """Somebody must decide: until then it waits, and is reminded of in time."""
+    await rows(
+        "UPDATE refunds SET expires_at = now() + make_interval(secs => $2::float8), reminded_at = NULL, "
+        "  due_at = now() + make_interval(secs => $3::float8) WHERE id = $1 RETURNING id",
+        refund_id,
+        WAITING_SECONDS,
+        WAITING_SECONDS - REMINDER_SECONDS,
+    )
+
+
+async def announce(refund_id: UUID) -> None:
+    """Wake readers and the worker, after the commit."""
+    await bell.wake(bell.refund_channel(refund_id))
+    await bell.ring(bell.REFUND, refund_id)
+
+
+async def current(refund_id: UUID) -> Row | None:
+    """The destination that counts."""
+    return await Row.get_or_none(refund_id=refund_id, superseded_at=None)
+
+
+async def opened(refund_id: UUID, secret: bytes) -> Destination | None:
+    """The destination in clear, for the wire or for the person who pays it by hand. Raises secrets.Unsealable."""
+    row = await current(refund_id)
+    if row is None:
+        return None
+    return Destination(row.kind, secrets.unseal(secret, bytes(row.sealed), _place(row.merchant_id, row.refund_id)))
+
+
+def _place(merchant_id: UUID, refund_id: UUID) -> str:
+    return f"{merchant_id}|{refund_id}|destination"
+
+
+def kinds_of(currency: str) -> Sequence[DestinationKind]:
+    """What a customer can be asked for in this currency."""
+    return accounts.KINDS_OF_CURRENCY.get(currency, ())

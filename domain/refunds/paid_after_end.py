@@ -1,0 +1,86 @@
+"""Money that left for a refund that had ended: the truth is booked in SUSPENSE, and given back if it comes back."""
+
+from domain.cause import Cause
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.history import events
+from domain.models import Payment, Refund
+from domain.models.refunds import State
+from domain.money import Money
+from domain.payments import external
+from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
+from domain.refunds.states import SETTLED_FOR_NOW
+
+_LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
+
+
+async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
+    assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
+    payment = await Payment.get(id=refund.payment_id)
+    if await external.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+        await external.give_unnamed_to(refund, cause)
+        await events.note(
+            refund,
+            "CONTRADICTION",
+            cause,
+            code="PAID_AFTER_END",
+            message="The PSE says the money left although the refund had ended; it is booked in SUSPENSE.",
+        )
+
+
+async def stands(refund: Refund, outcome: Outcome) -> bool:
+    """Whether `outcome` would give back what is booked as taken for the refund."""
+    if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:
+        return False
+    payment = await Payment.get(id=refund.payment_id)
+    return payment.taken_by_bank > 0 and await external.knows(payment, refund.reference)
+
+
+async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """Money of a contradiction that came back is given back to the payment."""
+    if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:
+        return
+    payment = await Payment.get(id=refund.payment_id)
+    if isinstance(outcome, Returned):
+        # What came back had left: both are booked, or the news that it left would be believed when it comes late.
+        gone = Succeeded(outcome.pse_refund_reference)
+        await external.book(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
+    known = _as_known(refund, Declined("RETURNED", "It came back.", outcome.pse_refund_reference))
+    await external.book(payment, known, FindingKind.CONTRADICTION, cause)
+
+
+async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """News that does not fit a refund's end, of which the PSE cannot be asked: nothing is booked, a person must look.
+
+    Once per kind of news, however often it is told.
+    """
+    assert isinstance(outcome, Declined | InDoubt), "Other news is booked, asked about, or agrees."
+    said = f"Refund {refund.reference} is {refund.state}, and the PSE says {outcome.code}: {outcome.message}"
+    new = await findings.open_finding(
+        Found(
+            kind=FindingKind.STATUS_MISMATCH,
+            merchant_id=refund.merchant_id,
+            connection_id=refund.connection_id,
+            fingerprint=f"after-end/{refund.id}/{outcome.code}",
+            amount=Money(refund.amount, refund.currency),
+            explanation=f"{said} Nothing was booked: look at the PSE's back office.",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+        )
+    )
+    if new is not None:
+        await events.note(refund, "CONTRADICTION", cause, code=outcome.code, message=said)
+
+
+def _as_known(refund: Refund, outcome: Succeeded | Declined) -> KnownRefund:
+    return KnownRefund(
+        reference=refund.reference,
+        pse_refund_reference=outcome.pse_refund_reference or refund.pse_refund_reference,
+        amount=Money(refund.amount, refund.currency),
+        outcome=outcome,
+        by_bank=False,
+        kind=f"after {refund.state}",
+        requested_at=None,
+        settled_at=outcome.at if isinstance(outcome, Succeeded) else None,
+    )

@@ -1,0 +1,378 @@
+"""The one door for what a PSE says: an answer, a look-up, a webhook, a report line and a person's word come in here.
+
+It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from domain.cause import Cause
+from domain.history import events
+from domain.models import Connection, Payment, Refund
+from domain.models.refunds import State
+from domain.payments import external
+from domain.platform import bell
+from domain.platform.crash import crash_here
+from domain.platform.database import rows, transaction
+from domain.pse.capabilities import Capability, LookUp
+from domain.pse.registry import capability
+from domain.pse.vocabulary import (
+    Accepted,
+    Declined,
+    InDoubt,
+    Outcome,
+    Returned,
+    Succeeded,
+    Unsent,
+)
+from domain.refunds import call_person, corrected, intervals, paid_after_end, pse_names, schedule
+from domain.refunds.moves import News, lock, move
+from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
+
+
+class Door(StrEnum):
+    """How the news came."""
+
+    ANSWER = "ANSWER"
+    LOOK_UP = "LOOK_UP"
+    NOTICE = "NOTICE"
+    REPORT = "REPORT"
+    PERSON = "PERSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the news comes from. `attempt` fences answers and look-ups; `asked_at` (database clock) fences look-ups."""
+
+    door: Door
+    attempt: int | None = None
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The state afterwards, and in how many seconds the refund wants to be looked at (None: not by itself)."""
+
+    state: State
+    due_in: float | None
+    stale: bool = False
+
+
+_OUTCOME_NAMES: Final = {
+    Accepted: "ACCEPTED",
+    Succeeded: "SUCCEEDED",
+    Declined: "DECLINED",
+    Returned: "RETURNED",
+    Unsent: "UNSENT",
+    InDoubt: "IN_DOUBT",
+}
+_EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
+_UNSENT_TRIES_FINDING: Final = 9
+_CALL_SECONDS: Final = 0.0
+_NAME_LENGTH_MAX: Final = 100
+
+
+async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
+    outcome = _storable(outcome)
+    async with transaction():
+        refund = await lock(refund_id)
+        if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
+            return await _refuse_stale(refund)
+        recorded = await record_locked(refund, outcome, source, cause)
+        crash_here("record.before_commit")
+    crash_here("record.committed")
+    await bell.wake(bell.refund_channel(refund_id))
+    crash_here("record.woken")
+    return recorded
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome in words that the database can hold. A name that it cannot hold is no name: a person must look."""
+    name = getattr(outcome, "pse_refund_reference", None)
+    if name is not None and not (0 < len(name) <= _NAME_LENGTH_MAX and name == _clean(name)):
+        return InDoubt(
+            "UNREADABLE", f"The PSE gives the refund a name that cannot be: {_clean(name)[:100]!r}.", needs_person=True
+        )
+    code, message = _words(outcome)
+    words: dict[str, Any] = {
+        name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None
+    }
+    return replace(outcome, **words)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
+    before, name = refund.state, refund.pse_refund_reference
+    outcome = await _weighed(refund, await pse_names.unless_anothers(refund, outcome), source)
+    if isinstance(outcome, Unsent) and source.asked_at is not None:
+        await rows(
+            "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1 RETURNING id",
+            refund.id,
+            source.asked_at,
+        )
+    await _correct_name(refund, outcome, source, cause)
+    recorded = await _take_in(refund, outcome, source, cause)
+    reference = getattr(outcome, "pse_refund_reference", None)
+    given = False
+    if reference is not None and reference != name:
+        given = await external.give_to(refund, reference, cause)
+    left = before in AT_THE_PSE and recorded.state in (State.SUCCEEDED, State.RETURNED)
+    # A report gives its own line; what a person paid from the bank is no line's.
+    if left and not given and source.door is not Door.REPORT and not refund.paid_by_bank_transfer:
+        await external.give_unnamed_to(refund, cause)
+    return recorded
+
+
+async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> None:
+    """What is told under another name than the refund's was found by our reference: only so may it correct people.
+
+    A report's lines do it themselves (learned.own_name), and a listing is compared by what it had before.
+    """
+    told = outcome.pse_refund_reference if isinstance(outcome, Succeeded | Returned) else None
+    if told is None or told == refund.pse_refund_reference or source.door in (Door.REPORT, Door.PERSON):
+        return
+    if source.door is Door.LOOK_UP and (await _capability(refund)).look_up is not LookUp.BY_REFERENCE:
+        return
+    await corrected.name(refund, told, cause)
+
+
+async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:
+    code, message = _words(outcome)
+    ended = await rows(
+        "UPDATE attempts SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 "
+        "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
+        refund.id,
+        source.attempt,
+        _OUTCOME_NAMES[type(outcome)],
+        code[:100] if code else None,
+        message[:500] if message else None,
+        isinstance(outcome, InDoubt) and outcome.refusal,
+    )
+    return bool(ended)
+
+
+async def _refuse_stale(refund: Refund) -> Recorded:
+    # The lease had passed and somebody else went on. What this worker heard is asked for again, not believed.
+    await schedule.postpone(refund.id, _CALL_SECONDS)
+    return Recorded(refund.state, _CALL_SECONDS, stale=True)
+
+
+async def _weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
+    """The outcome after the table of doubt: what "never sent" and "unknown" may be believed to mean."""
+    if not isinstance(outcome, Unsent):
+        return outcome
+    if source.door is Door.ANSWER:
+        # This send never left, but an earlier one may have: the doubt stays.
+        return InDoubt(outcome.code, outcome.message) if refund.doubt_since is not None else outcome
+    if source.door is not Door.LOOK_UP:
+        return outcome
+    return await _weigh_unknown(refund, outcome, source)
+
+
+async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:
+    found = await rows(
+        "SELECT number, ended_at, refusal, code, message FROM attempts WHERE refund_id = $1 "
+        "ORDER BY number DESC LIMIT 1",
+        refund.id,
+    )
+    if not found or source.asked_at is None:
+        return outcome
+    (last,) = found
+    able = await _capability(refund)
+    # The bytes left some time between the claim (sent_at) and the end of the attempt: the grace counts from its end.
+    if last["number"] != source.attempt or last["ended_at"] is None:
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet, and the send has not ended.")
+    sends = await schedule.sends_of(refund.id)
+    if source.asked_at < sends.known_by(able):
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
+    if last["refusal"] and refund.state in AT_THE_PSE:
+        return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
+    why = sends.why_not_again(able, refund.pse_refund_reference)
+    if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
+        return InDoubt("UNKNOWN_AGAIN", f"The PSE does not know it. {why}", needs_person=True)
+    return outcome
+
+
+async def _capability(refund: Refund) -> Capability:
+    payment = await Payment.get(id=refund.payment_id)
+    connection = await Connection.get(id=refund.connection_id)
+    return capability(connection.pse, payment.method)
+
+
+async def _can_be_asked(refund: Refund) -> bool:
+    """Whether the PSE can be asked about a refund that has ended: a listing without names tells only of doubt."""
+    able = await _capability(refund)
+    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    return able.can_ask(refund.pse_refund_reference) and not nameless
+
+
+async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    decision = decide(refund.state, outcome)
+    match decision:
+        case Move(state):
+            return await _move(refund, state, outcome, source, cause)
+        case Stay():
+            return await _stay(refund, outcome, source, cause)
+        case AskAgain() if await _can_be_asked(refund):
+            await schedule.postpone(refund.id, _CALL_SECONDS)
+            return Recorded(refund.state, _CALL_SECONDS)
+        case AskAgain():
+            await paid_after_end.open_unasked(refund, outcome, cause)
+        case Contradiction() if source.door is Door.NOTICE and await _can_be_asked(refund):
+            # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
+            await schedule.postpone(refund.id, _CALL_SECONDS)
+            return Recorded(refund.state, _CALL_SECONDS)
+        case Contradiction():
+            await paid_after_end.book(refund, outcome, cause)
+        case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
+            await paid_after_end.open_unasked(refund, outcome, cause)
+        case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
+            return await _ask_later(refund, outcome, cause)
+        case Agrees() if source.door is Door.NOTICE and await _asked_before_it_is_given_back(refund, outcome):
+            return Recorded(refund.state, _CALL_SECONDS)
+        case Agrees():
+            await paid_after_end.give_back(refund, outcome, cause)
+    if refund.state in SETTLED_FOR_NOW:
+        await schedule.rest(refund.id)
+    return Recorded(refund.state, None)
+
+
+async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:
+    """A refund that has ended was asked about, mostly because of news, and the PSE gave no clear answer: ask again.
+
+    At the schedule's end a person must look, and the next news begins it anew.
+    """
+    asks = refund.asks + 1
+    if intervals.IN_DOUBT.ended(asks):
+        await paid_after_end.open_unasked(refund, outcome, cause)
+        await rows("UPDATE refunds SET asks = 0 WHERE id = $1 RETURNING id", refund.id)
+        await schedule.rest(refund.id)
+        return Recorded(refund.state, None)
+    await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, asks)
+    due_in = intervals.IN_DOUBT.delay(asks - 1)
+    await schedule.postpone(refund.id, due_in, keep_rung=True)
+    return Recorded(refund.state, due_in)
+
+
+async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bool:
+    """Whether the PSE is asked first: a refusal may be older than the news, which is booked, that it was paid."""
+    if not await paid_after_end.stands(refund, outcome) or not await _can_be_asked(refund):
+        return False
+    await schedule.postpone(refund.id, _CALL_SECONDS)
+    return True
+
+
+async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    code, message = _words(outcome)
+    news = News(
+        kind=_EVENT_KINDS.get(to, to.value),
+        code=code,
+        message=message,
+        pse_refund_reference=getattr(outcome, "pse_refund_reference", None),
+        succeeded_at=outcome.at if isinstance(outcome, Succeeded) else None,
+        detail={"door": source.door.value, "attempt": source.attempt},
+    )
+    due_in = _due_in(refund, to, source)
+    await move(refund, to, cause, news, due_in=due_in, keep_rung=True)
+    if to is State.REQUESTED:
+        await _count_unsent(refund, code, message)
+    else:
+        await call_person.close(refund, to)
+    if to in SETTLED_FOR_NOW:
+        await call_person.close_overdue(refund, to)
+    return Recorded(to, due_in)
+
+
+def _due_in(refund: Refund, to: State, source: Source) -> float | None:
+    if to is State.PENDING:
+        return intervals.PENDING.delay(0)
+    if to is State.REQUESTED:
+        # Asked and unknown for the first time: send again now. Else the PSE is in trouble: wait longer each time.
+        first = source.door is Door.LOOK_UP and refund.unsent == 0
+        return _CALL_SECONDS if first else intervals.UNSENT.delay(refund.unsent)
+    return None
+
+
+async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
+    """What must come before the first send failed, so nothing was sent: try again by the schedule."""
+    async with transaction():
+        refund = await lock(refund_id)
+        if refund.state is not State.REQUESTED:
+            return Recorded(refund.state, None)
+        await _count_unsent(refund, code, message)
+        due_in = intervals.UNSENT.delay(refund.unsent)
+        await schedule.postpone(refund_id, due_in, keep_rung=True)
+    return Recorded(refund.state, due_in)
+
+
+async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
+    await rows("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1 RETURNING id", refund.id)
+    if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
+        await call_person.open_not_sent(refund, refund.unsent + 1, f"{code} {message}")
+
+
+async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    """Nothing is decided: remember the PSE's reference, note fresh doubt, and ask again by the schedule."""
+    reference = getattr(outcome, "pse_refund_reference", None)
+    if reference is not None and refund.pse_refund_reference is None:
+        await rows("UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1 RETURNING id", refund.id, reference)
+    if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
+        await _note_doubt(refund, outcome, cause)
+    if isinstance(outcome, InDoubt) and outcome.needs_person:
+        await call_person.call_person(refund, cause, outcome.message, keep_rung=True)
+        return Recorded(refund.state, intervals.ESCALATION_SECONDS)
+    in_doubt = source.door is Door.LOOK_UP and isinstance(outcome, InDoubt)
+    if refund.state is State.MANUAL or (refund.state is State.REQUESTED and not in_doubt):
+        # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
+        due_in = _CALL_SECONDS if refund.state is State.REQUESTED else None
+        await schedule.postpone(refund.id, due_in)
+        return Recorded(refund.state, due_in)
+    return await _reschedule(refund, source, cause)
+
+
+async def _note_doubt(refund: Refund, outcome: InDoubt, cause: Cause) -> None:
+    await rows(
+        "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1 RETURNING id", refund.id
+    )
+    refund.asks = 0
+    await events.note(refund, "IN_DOUBT", cause, code=outcome.code, message=outcome.message)
+
+
+async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
+    interval = intervals.PENDING if refund.state is State.PENDING else intervals.IN_DOUBT
+    if source.door is Door.LOOK_UP:
+        refund.asks += 1
+        await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, refund.asks)
+    tries = await _tries(refund, source)
+    if interval.ended(tries):
+        if refund.state is State.PENDING:
+            await call_person.open_overdue(refund)
+        else:
+            said = "The PSE was asked for a day and gave no clear answer."
+            await call_person.call_person(refund, cause, said, keep_rung=True)
+    due_in = interval.delay(tries)
+    await schedule.postpone(refund.id, due_in, keep_rung=True)
+    return Recorded(refund.state, due_in)
+
+
+async def _tries(refund: Refund, source: Source) -> int:
+    """How often the schedule was used: look-ups, or sends of the same bytes where the PSE cannot be asked."""
+    if source.attempt is None or refund.state is State.PENDING:
+        return refund.asks
+    if (await _capability(refund)).can_ask(refund.pse_refund_reference):
+        return refund.asks
+    return source.attempt - 1
+
+
+def _words(outcome: Outcome) -> tuple[str | None, str | None]:
+    code: Any = getattr(outcome, "code", None)
+    message: Any = getattr(outcome, "message", None)
+    return code, message

@@ -1,0 +1,363 @@
+"""Refunds as a client asks for them: request, retry, cancel, refresh. What a PSE says comes in at domain/record."""
+
+import secrets
+import string
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.books import ledger
+from domain.books.ledger import Posting
+from domain.cause import Cause
+from domain.models import Event, Payment, Refund
+from domain.models.refunds import Reason, State
+from domain.money import Money
+from domain.payments.refundable import checked_amount, tax_of
+from domain.platform import bell, idempotency, pace
+from domain.platform.crash import crash_here
+from domain.platform.database import rows, transaction
+from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.pse.capabilities import Route
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Destination, Method
+from domain.refunds import in_hand
+from domain.refunds.destination import accounts, destinations
+from domain.refunds.destination.destinations import Given
+from domain.refunds.moves import News, lock, move
+from domain.refunds.states import CANCELABLE, MOVES
+
+CREATE: Final = "refundCreate"
+RETRY: Final = "refundRetry"
+CANCEL: Final = "refundCancel"
+NOTE_LENGTH_MAX: Final = 140
+_ALPHABET: Final = string.digits + string.ascii_lowercase
+REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """What a client asks for. `amount` None: everything that is still refundable."""
+
+    payment_id: UUID
+    amount: Money | None
+    reason: Reason
+    note: str | None = None
+    destination: Given | None = None  # where the method has no way back; left out: the customer is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The stored refund; `replayed`: the same key had asked for it before."""
+
+    refund: Refund
+    replayed: bool
+
+
+async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
+    """Reserve the amount, record the refund and ring the bell, all or nothing. `secret` seals a destination.
+
+    Without a way back it waits for a destination, or for an approval where the holder is not known to be the payer.
+    Raises InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
+    IdempotencyConflict.
+    """
+    facts: dict[str, Any] = {
+        "payment": new.payment_id,
+        "amount": [new.amount.minor_units, new.amount.currency] if new.amount else None,
+        "reason": new.reason,
+        "note": new.note,
+    }
+    if new.destination is not None:
+        facts["destination"] = _fingerprint(new.destination, secret)
+    return await _request(merchant_id, CREATE, facts, new, key, cause, secret, retry_of=None)
+
+
+def _fingerprint(given: Given, secret: bytes | None) -> str:
+    assert secret is not None, "A destination is never kept in clear."
+    return destinations.fingerprint_of(secret, Destination(given.kind, given.values))
+
+
+async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
+    """Ask again for what a FAILED (or returned, expired, canceled) refund asked for: a new refund with `retryOf`.
+
+    Raises what `request` raises, and InvalidState while the old one has not ended or when it was retried before.
+    """
+    old = await find(merchant_id, refund_id)
+    new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
+    return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
+
+
+async def find(merchant_id: UUID, refund_id: UUID) -> Refund:
+    """The merchant's refund. Raises NotFound."""
+    refund = await Refund.get_or_none(id=refund_id, merchant_id=merchant_id)
+    if refund is None:
+        raise NotFound("No such refund.", path=["input", "refundId"])
+    return refund
+
+
+async def _request(
+    merchant_id: UUID,
+    mutation: str,
+    facts: dict[str, Any],
+    new: NewRefund,
+    key: str,
+    cause: Cause,
+    secret: bytes | None,
+    *,
+    retry_of: Refund | None,
+) -> Requested:
+    if new.note is not None and not (len(new.note) <= NOTE_LENGTH_MAX and new.note.isprintable()):
+        raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
+    refund_id = uuid4()
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, mutation, key, facts, refund_id, cause)
+        if stored is not None:
+            return Requested(await Refund.get(id=stored), replayed=True)
+        crash_here("request.claimed")
+        if retry_of is not None:
+            await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
+        payment = await _locked_payment(merchant_id, new.payment_id)
+        amount = checked_amount(payment, new.amount)
+        target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
+        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)
+        await _after_insert(refund_id, target, cause, secret)
+        crash_here("request.before_commit")
+    crash_here("request.committed")
+    await bell.ring(bell.NOTICE, refund_id)
+    crash_here("request.rung")
+    return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a new refund begins, and the destination that came with it."""
+
+    state: State
+    destination: Destination | None = None
+    matches: bool = False
+    merchant_id: UUID | None = None
+
+
+async def _place_to_go(
+    refund_id: UUID, payment: dict[str, Any], given: Given | None, cause: Cause, secret: bytes | None
+) -> _Target:
+    able = capability(payment["pse"], Method(payment["method"]))
+    if given is None:
+        waits = able.route is Route.PAYOUT_WITH_DESTINATION
+        return _Target(State.AWAITING_DESTINATION if waits else State.REQUESTED)
+    if able.route is Route.ORIGINAL:
+        raise InvalidInput(
+            f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
+            path=["input", "destination"],
+        )
+    if able.route is Route.PSE_COLLECTS and given.kind not in able.destinations:
+        raise InvalidInput(
+            f"{payment['pse']} asks the customer for the account of a {payment['method']} refund itself: leave "
+            "destination out.",
+            path=["input", "destination"],
+        )
+    assert secret is not None, "A destination is never kept in clear."
+    merchant_id = payment["merchant_id"]
+    destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
+    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
+    matches = destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
+    return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
+
+
+async def _after_insert(refund_id: UUID, target: _Target, cause: Cause, secret: bytes | None) -> None:
+    if target.destination is not None:
+        assert target.merchant_id is not None, "It came with the destination."
+        assert secret is not None, "It was needed to compare the destination."
+        await destinations.keep(target.merchant_id, refund_id, target.destination, target.matches, cause, secret)
+    if target.state in destinations.WAITING:
+        await destinations.wait(refund_id)
+
+
+async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
+    found = await rows(
+        "SELECT p.*, c.pse, m.zone, now() AS now FROM payments p JOIN connections c ON c.id = p.connection_id "
+        "JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1 AND p.merchant_id = $2 "
+        "FOR NO KEY UPDATE OF p",
+        payment_id,
+        merchant_id,
+    )
+    if not found:
+        raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
+    return found[0]
+
+
+async def _check_retry(old: Refund) -> None:
+    # Under the old refund's lock: two retries of it cannot both pass.
+    state = old.state
+    if state not in (State.FAILED, State.RETURNED, State.EXPIRED, State.CANCELED, State.REJECTED):
+        raise InvalidState(
+            "Only a refund that has ended without the money leaving can be retried; refresh it to learn where it is.",
+            path=["input", "refundId"],
+            current_state=state,
+        )
+    if await Refund.exists(retry_of_id=old.id):
+        raise InvalidState(
+            "This refund was retried already; retry the newest one.", path=["input", "refundId"], current_state=state
+        )
+
+
+async def _insert(
+    refund_id: UUID,
+    payment: dict[str, Any],
+    amount: Money,
+    new: NewRefund,
+    cause: Cause,
+    retry_of: Refund | None,
+    state: State,
+) -> None:
+    tax = tax_of(payment, amount.minor_units)
+    # One statement reserves, records and writes the first event: the hot path makes few round trips.
+    await rows(
+        "WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7 "
+        "    WHERE id = $3 RETURNING id), "
+        "  made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, "
+        "    amount, currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by, "
+        "    created_at, updated_at) "
+        "    VALUES ($1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now())"
+        "    RETURNING id) "
+        "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at) "
+        "SELECT $2, made.id, 1, $14::varchar, $14::varchar, $9, $13, '{}'::jsonb, now() FROM made, reserved",
+        refund_id,
+        payment["merchant_id"],
+        payment["id"],
+        payment["connection_id"],
+        amount.minor_units,
+        amount.currency,
+        tax,
+        new_reference(),
+        cause.request_id,
+        new.reason.value,
+        new.note,
+        retry_of.id if retry_of else None,
+        cause.actor[:200],
+        state.value,
+    )
+    await ledger.post(
+        [
+            Posting(
+                merchant_id=payment["merchant_id"],
+                store_id=payment["store_id"],
+                connection_id=payment["connection_id"],
+                entry=entry,
+                amount=amount.minor_units,
+                tax=tax,
+                currency=amount.currency,
+                accounting_date=ledger.accounting_date_of(payment["now"], payment["zone"]),
+                cause=f"refund/{refund_id}/1/{entry}",
+                request_id=cause.request_id,
+                payment_id=payment["id"],
+                refund_id=refund_id,
+            )
+            for entry in MOVES[(None, state)]
+        ]
+    )
+
+
+def new_reference() -> str:
+    """Our reference and idempotency key at every PSE, for life: 20 random characters [0-9a-z]."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(REFERENCE_LENGTH))
+
+
+async def cancel(
+    merchant_id: UUID,
+    refund_id: UUID,
+    expected_sequence: int | None,
+    key: str,
+    cause: Cause,
+    *,
+    settles_manually: bool = False,
+) -> Requested:
+    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
+
+    `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
+    """
+    facts = {"refund": refund_id, "sequence": expected_sequence}
+    async with transaction():
+        stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
+        if stored is not None:
+            return Requested(await find(merchant_id, stored), replayed=True)
+        await find(merchant_id, refund_id)
+        refund = await lock(refund_id)
+        if refund.state not in CANCELABLE or await was_sent(refund):
+            raise InvalidState(
+                "Only a refund that was never sent to the PSE can be canceled.",
+                path=["input", "refundId"],
+                current_state=refund.state,
+            )
+        if refund.state is State.MANUAL:
+            await in_hand.check_cancelable(refund, settles_manually)
+        if expected_sequence is not None and expected_sequence != refund.sequence:
+            raise InvalidState(
+                f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
+                path=["input", "expectedSequence"],
+                current_state=refund.state,
+            )
+        await move(refund, State.CANCELED, cause, News("CANCELED"), due_in=None)
+    await bell.wake(bell.refund_channel(refund_id))
+    return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+async def was_sent(refund: Refund) -> bool:
+    # A request that was taken for lost can arrive late: after a doubt the money may still leave.
+    return bool(
+        await rows(
+            "SELECT 1 AS one FROM attempts WHERE refund_id = $1 AND outcome IS DISTINCT FROM 'UNSENT' LIMIT 1",
+            refund.id,
+        )
+    )
+
+
+async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+    """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
+
+    Raises NotFound, InvalidState when it has not been sent, RateLimited.
+    """
+    refund = await find(merchant_id, refund_id)
+    if refund.state in destinations.WAITING or refund.state is State.MANUAL:
+        raise InvalidState(
+            "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
+        )
+    async with transaction():
+        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
+        await rows(
+            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id",
+            refund_id,
+        )
+    await bell.ring(bell.NOTICE, refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def by_request_id(merchant_id: UUID, request_id: str) -> Refund | None:
+    """The refund that a request ID created, else the one whose history names it."""
+    refund = await Refund.filter(merchant_id=merchant_id, request_id=request_id).order_by("created_at").first()
+    if refund is not None:
+        return refund
+    event = await Event.filter(merchant_id=merchant_id, request_id=request_id).order_by("id").first()
+    return await Refund.get(id=event.refund_id) if event else None
+
+
+async def by_idempotency_key(merchant_id: UUID, key: str) -> Refund | None:
+    """The refund that was asked for (or retried) with this key."""
+    found = await rows(
+        "SELECT subject_id FROM idempotency_keys WHERE merchant_id = $1 AND key = $2 AND mutation = ANY($3) "
+        "ORDER BY id LIMIT 1",
+        merchant_id,
+        key,
+        [CREATE, RETRY],
+    )
+    return await Refund.get_or_none(id=found[0]["subject_id"]) if found else None
+
+
+async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
+    """The refund with this reference at its PSE: the PSE's own, or the one we gave it."""
+    query = Refund.filter(merchant_id=merchant_id)
+    return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
+
+
+async def of_payment(payment: Payment, *, limit: int) -> list[Refund]:
+    """The payment's refunds, oldest first, at most `limit`."""
+    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id").limit(limit)

@@ -1,0 +1,227 @@
+"""Reports and their lines in the database: stored once, superseded by adding, one ledger entry per batch.
+
+A batch is the lines of one report with one effect in one store. PSE_BALANCE follows what the report says.
+"""
+
+import gzip
+import hashlib
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import polars as pl
+
+from domain.books import ledger
+from domain.books.ledger import Posting
+from domain.models import Connection, Report
+from domain.models.ledger import Entry
+from domain.models.settlements import Effect
+from domain.platform.database import connection as current
+from domain.platform.database import rows
+from domain.pse.reporting import ReportFile
+from domain.settlements import repeats
+
+ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
+    Effect.CAPTURE: (Entry.PROVE_CAPTURES, False),
+    Effect.REFUND: (Entry.PROVE_REFUNDS, False),
+    Effect.RETURN: (Entry.PROVE_RETURNS, False),
+    Effect.TAKEN: (Entry.PROVE_TAKEN, False),
+    Effect.TAKEN_BACK: (Entry.PROVE_TAKEN, True),
+    Effect.CHARGEBACK: (Entry.PROVE_CHARGEBACKS, False),
+    Effect.CHARGEBACK_REVERSED: (Entry.PROVE_CHARGEBACKS, True),
+}
+_LINE_COLUMNS: Final = (
+    "line",
+    "type",
+    "state",
+    "payment_reference",
+    "payment_alias",
+    "order_reference",
+    "reference",
+    "pse_refund_reference",
+    "by_amount",
+    "amount",
+    "currency",
+    "settled_gross",
+    "settled_fee",
+    "settled_net",
+    "settled_currency",
+    "payout_reference",
+    "by_bank",
+    "kind",
+    "booked_at",
+    "business_date",
+    "effect",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines of one effect in one store. `amount` in minor units."""
+
+    store_id: UUID
+    effect: Effect
+    currency: str
+    amount: int
+
+
+async def valid_report(connection: Connection, name: str) -> Report | None:
+    return await Report.get_or_none(connection_id=connection.id, name=name, superseded_at=None)
+
+
+async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) -> bool:
+    """Whether the stored report has these bytes and its lines settle the very same things."""
+    if report.digest != digest_of(file):
+        return False
+    stored = await rows(
+        "SELECT line, effect, payment_id::text AS payment_id, refund_id::text AS refund_id FROM settlement_lines "
+        "WHERE report_id = $1 AND voided_at IS NULL ORDER BY line",
+        report.id,
+    )
+    fresh = lines.sort("line").select("line", "effect", "payment_id", "refund_id").to_dicts()
+    return stored == fresh
+
+
+def digest_of(file: ReportFile) -> str:
+    with file.path.open("rb") as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def _packed(file: ReportFile) -> bytes:
+    packed = io.BytesIO()
+    with file.path.open("rb") as raw, gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as into:
+        shutil.copyfileobj(raw, into)
+    return packed.getvalue()
+
+
+async def store(
+    connection: Connection, business_date: date, file: ReportFile, lines: pl.DataFrame, request_id: str
+) -> Report:
+    """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction."""
+    old = await valid_report(connection, file.name)
+    report_id = uuid4()
+    postings: list[Posting] = []
+    # Before the first row is written: from then on the sealer waits for this transaction.
+    content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
+    if old is not None:
+        await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
+        voided = _voided(await _void("report_id = $1", [old.id]))
+        postings += _postings(connection, business_date, f"report/{report_id}/void", voided, request_id, reverse=True)
+    report = await Report.create(
+        id=report_id,
+        merchant_id=connection.merchant_id,
+        connection_id=connection.id,
+        business_date=business_date,
+        name=file.name,
+        digest=digest,
+        content_type=file.content_type,
+        content=content,
+        totals=totals,
+    )
+    await _copy(report, lines)
+    postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
+    orphans = await _void_orphaned_returns(connection)
+    await repeats.mark({one for row in orphans for one in row["reports"]} - {report_id})
+    postings += _postings(
+        connection, business_date, f"report/{report_id}/orphans", _voided(orphans), request_id, reverse=True
+    )
+    await ledger.post(postings)
+    return report
+
+
+def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
+    """Control totals: rows and minor units per effect and currency."""
+    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), pl.col("amount").sum()).sort("effect")
+    return {"rows": lines.height, "effects": grouped.to_dicts()}
+
+
+async def _copy(report: Report, lines: pl.DataFrame) -> None:
+    records = [
+        (report.id, *row[:-2], UUID(row[-2]) if row[-2] else None, UUID(row[-1]) if row[-1] else None)
+        for row in lines.select(*_LINE_COLUMNS, "payment_id", "refund_id").iter_rows()
+    ]
+    async with current().acquire_connection() as raw:
+        await raw.copy_records_to_table(
+            "settlement_lines",
+            records=records,
+            columns=["report_id", *_LINE_COLUMNS, "payment_id", "refund_id"],
+        )
+
+
+def batches_of(lines: pl.DataFrame) -> list[Batch]:
+    """One batch per store, effect and currency."""
+    moving = lines.filter(pl.col("effect") != Effect.NONE.value)
+    grouped = moving.group_by("store_id", "effect", "currency").agg(pl.col("amount").sum())
+    return [
+        Batch(UUID(row["store_id"]), Effect(row["effect"]), row["currency"], row["amount"])
+        for row in grouped.sort("store_id", "effect", "currency").iter_rows(named=True)
+    ]
+
+
+async def _void(condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    # `condition` is one of the two constants in this file; every value is bound.
+    return await rows(
+        "WITH gone AS (UPDATE settlement_lines SET voided_at = now() "  # noqa: S608
+        f"  WHERE voided_at IS NULL AND {condition} RETURNING report_id, effect, currency, amount, payment_id) "
+        "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount, "
+        "  array_agg(DISTINCT g.report_id) AS reports FROM gone g "
+        "JOIN payments p ON p.id = g.payment_id WHERE g.effect <> 'NONE' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        *values,
+    )
+
+
+def _voided(found: Sequence[dict[str, Any]]) -> list[Batch]:
+    return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in found]
+
+
+async def _void_orphaned_returns(connection: Connection) -> list[dict[str, Any]]:
+    """A return is proven only while what came back is: a revised report can take that away.
+
+    Money that names no refund is one of many of its amount: of it no more can have come back than left.
+    """
+    return await _void(
+        "report_id IN (SELECT id FROM reports WHERE connection_id = $1) AND ("
+        "(effect IN ('RETURN', 'TAKEN_BACK') AND NOT (by_amount AND refund_id IS NULL) "
+        "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
+        "  AND (out.refund_id = settlement_lines.refund_id OR coalesce(out.reference, out.pse_refund_reference) = "
+        "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference)) AND out.voided_at IS NULL "
+        "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)) "
+        "OR id IN (SELECT b.id FROM (SELECT l.id, l.payment_id, l.amount, "
+        "      row_number() OVER (PARTITION BY l.payment_id, l.amount ORDER BY l.id) AS number "
+        "    FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 "
+        "      AND l.effect = 'TAKEN_BACK' AND l.by_amount AND l.refund_id IS NULL AND l.voided_at IS NULL) b "
+        "  WHERE b.number > (SELECT count(*) FROM settlement_lines out WHERE out.payment_id = b.payment_id "
+        "    AND out.amount = b.amount AND out.effect = 'TAKEN' AND out.by_amount AND out.refund_id IS NULL "
+        "    AND out.voided_at IS NULL)))",
+        [connection.id],
+    )
+
+
+def _postings(
+    connection: Connection,
+    business_date: date,
+    name: str,
+    batches: Sequence[Batch],
+    request_id: str,
+    *,
+    reverse: bool = False,
+) -> list[Posting]:
+    return [
+        Posting(
+            merchant_id=connection.merchant_id,
+            store_id=batch.store_id,
+            connection_id=connection.id,
+            entry=ENTRIES[batch.effect][0],
+            amount=batch.amount,
+            currency=batch.currency,
+            accounting_date=business_date,
+            cause=f"{name}/{batch.store_id}/{batch.effect}/{batch.currency}",
+            request_id=request_id,
+            reverse=ENTRIES[batch.effect][1] is not reverse,
+        )
+        for batch in batches
+    ]

@@ -1,0 +1,200 @@
+"""The command line. Rooms that it may not import are started as programs of their own, by module name."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from domain.platform.settings import Settings, SettingsError
+from jobs.cli import commands, facts
+from jobs.cli.commands import CommandError
+from jobs.machine.children import ChildError
+
+app = typer.Typer(
+    help="Estorno: refunds through the payment institutions of Latin America.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+token = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
+app.add_typer(token, name="token")
+pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
+app.add_typer(pse, name="pse")
+
+
+def main() -> None:
+    """The program. What a person can mend is one sentence and exit status 1."""
+    try:
+        app()
+    except (SettingsError, ChildError, *commands.ERRORS) as error:
+        Console(stderr=True, soft_wrap=True).print(f"estorno: {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option(help="Play one demo day against the sandbox.")] = False,
+    once: Annotated[bool, typer.Option(help="End after the demo day.")] = False,
+    tamper: Annotated[
+        bool, typer.Option(help="Change one number in the sandbox's log: the demo must then fail.")
+    ] = False,
+) -> None:
+    """Start everything on this machine and serve until Ctrl-C."""
+    if (once or tamper) and not demo:
+        raise CommandError("--once and --tamper go with --demo.")
+    from jobs.machine import serve
+
+    raise typer.Exit(0 if serve.run(Settings.read(), demo=demo, once=once, tamper=tamper) else 1)
+
+
+@app.command()
+def api() -> None:
+    """Serve GraphQL and webhooks."""
+    settings = commands.ready(Settings.read())
+    commands.check_port(settings.host, settings.port)
+    _become("api.server")
+
+
+@app.command()
+def worker(
+    queue: Annotated[str, typer.Option(help="refunds: PSE calls and webhooks; batch: reconciliation.")] = "refunds",
+) -> None:
+    """Work off one queue."""
+    if queue not in ("refunds", "batch"):
+        raise CommandError(f"There is no queue {queue!r}; there are refunds and batch.")
+    commands.ready(Settings.read())
+    _become("jobs.worker", queue)
+
+
+@app.command()
+def timetable() -> None:
+    """Run what happens by the clock; of several, one leads."""
+    commands.ready(Settings.read())
+    _become("jobs.timetable")
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.")] = 8900,
+    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+) -> None:
+    """Play the PSEs' side of the wire."""
+    commands.need_checkout("sandbox")
+    commands.check_port(host, port)
+    _become("tests.sandbox", "--port", str(port), "--host", host)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date as its owner, and grant the application its rights."""
+    for name in commands.migrate(Settings.read()) or ["Nothing to do: the database is up to date."]:
+        typer.echo(name)
+
+
+@app.command()
+def schema(
+    check: Annotated[bool, typer.Option(help="Compare only; exit 1 when schema.graphql is out of date.")] = False,
+) -> None:
+    """Print the GraphQL schema to schema.graphql."""
+    typer.echo(commands.schema(check=check))
+
+
+@app.command()
+def settings() -> None:
+    """Show every setting, secrets hidden."""
+    table = Table("Variable", "Value", "What it does")
+    for row in Settings.read().shown():
+        table.add_row(*row)
+    Console(soft_wrap=False).print(table)
+
+
+@app.command()
+def reconcile(
+    connection: Annotated[str, typer.Option(help="The connection's id, or its name where that is unique.")],
+    date: Annotated[str, typer.Option(help="The business date, YYYY-MM-DD.")],
+    file: Annotated[
+        Path | None, typer.Option(help="The report as you downloaded it, where the PSE gives it to no program.")
+    ] = None,
+) -> None:
+    """Reconcile one business date of one connection now; repeating it is safe."""
+    table = Table("Finding", "Amount", "What differs", "What to do")
+    run, found = commands.reconcile(commands.ready(Settings.read()), connection, date, file)
+    for row in found:
+        table.add_row(*row)
+    console = Console(soft_wrap=False)
+    console.print(table if found else "Nothing to look at.")
+    console.print(f"{run.business_date} {run.state} {run.error or ''}".strip())
+    raise typer.Exit(0 if run.state == "COMPLETED" else 1)
+
+
+@app.command()
+def check(
+    chain: Annotated[bool, typer.Option(help="Recompute the chain of events too.")] = False,
+    head: Annotated[
+        list[str] | None, typer.Option(help="A head kept elsewhere, MERCHANT:POSITION:HASH; may be given often.")
+    ] = None,
+) -> None:
+    """See whether the books are in order; exit 1 and a list when they are not."""
+    settings = commands.ready(Settings.read(), need_redis=False)
+    broken, warnings = commands.check(settings, chain=chain or bool(head), heads=head or [])
+    for warning in warnings:
+        typer.echo(f"Warning: {warning}", err=True)
+    for one in broken:
+        typer.echo(f"{one.name}\n    {one.detail}")
+    typer.echo("The books are in order." if not broken else f"{len(broken)} violations.")
+    raise typer.Exit(1 if broken else 0)
+
+
+@token.command()
+def create(
+    merchant: Annotated[str, typer.Option(help="The merchant's id, or its name where that is unique.")],
+    role: Annotated[str, typer.Option(help="FRONTEND, ACCOUNTING, SUPPORT or ADMINISTRATOR.")],
+    holder: Annotated[str, typer.Option(help="The person or program it is for; four eyes compare holders.")],
+    hours: Annotated[int, typer.Option(help="How long it works.", min=1, max=24 * 366)] = 24,
+) -> None:
+    """Make a bearer token. It is shown once."""
+    typer.echo(commands.create_token(commands.ready(Settings.read(), need_redis=False), merchant, role, holder, hours))
+
+
+@pse.command("list")
+def list_pses() -> None:
+    """The PSEs that Estorno speaks to."""
+    table = Table("PSE", "Methods", "Report")
+    for row in facts.pses():
+        table.add_row(*row)
+    Console(soft_wrap=False).print(table)
+
+
+@pse.command("capabilities")
+def show_capabilities(
+    name: Annotated[str | None, typer.Argument(help="One PSE; left out: all, and what is published of others.")] = None,
+) -> None:
+    """What each PSE can do for each method, with source and date."""
+    for who, method, able in facts.capabilities_of(name):
+        typer.secho(f"{who} {method}: {able.route}", bold=True)
+        for line in facts.told(able):
+            typer.echo(f"    {line}")
+
+
+@pse.command("explain")
+def explain_code(
+    code: Annotated[str, typer.Argument(help="The code as the PSE or Estorno wrote it.")],
+    name: Annotated[str | None, typer.Option("--pse", help="Whose code it is; left out: everybody's.")] = None,
+    locale: Annotated[str, typer.Option(help="en, zh-CN, es or pt-BR.")] = "en",
+) -> None:
+    """What a code means, whether asking again helps, and what to do."""
+    for line in facts.explained(code, name, locale):
+        typer.echo(line)
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """This process becomes the program: signals reach it directly."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own programs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""What the commands do. Each raises an error whose message is one sentence that says what to do."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from domain import invariants
+from domain.access import tokens
+from domain.access.tokens import Role
+from domain.history import seals
+from domain.history.seals import Head, Tampered
+from domain.invariants import Broken
+from domain.models import Connection, Finding, Merchant, ReconciliationRun
+from domain.money import Money
+from domain.platform import bell, database
+from domain.platform.bell import BellError
+from domain.platform.database import DatabaseError, connected
+from domain.platform.settings import Settings
+from jobs import reconciliation
+from jobs.demo.client import DemoError
+from jobs.demo.stage import StageError
+from jobs.machine.up import CHECKOUT, as_running
+from jobs.wire.sender import Sender
+
+_SCHEMA: Final = CHECKOUT / "schema.graphql"
+
+
+class CommandError(RuntimeError):
+    """The command cannot be done as it was given."""
+
+
+ERRORS: Final = (CommandError, DatabaseError, BellError, StageError, DemoError)
+
+
+def ready(settings: Settings, *, need_redis: bool = True) -> Settings:
+    """The settings, if database and Valkey are there and the database is up to date. Raises one of ERRORS."""
+    settings = as_running(settings)
+    if not settings.database_url or (need_redis and not settings.redis_url):
+        raise CommandError("Set DATABASE_URL and REDIS_URL, or start `estorno up`, which brings servers of its own.")
+    lacking = asyncio.run(database.pending(settings.database_url))
+    if lacking:
+        raise CommandError(f"The database lacks {', '.join(lacking)}; run `estorno migrate` first.")
+    if need_redis:
+        asyncio.run(_ring(settings.redis_url))
+    return settings
+
+
+async def _ring(redis_url: str) -> None:
+    await bell.connect(redis_url)
+    await bell.close()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises CommandError when somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} of {host} cannot be used ({error.strerror}); set ESTORNO_PORT to a free one."
+            ) from None
+
+
+def need_checkout(command: str) -> None:
+    """Raises CommandError where only the packages are installed."""
+    if not (CHECKOUT / "tests" / "sandbox").is_dir():
+        raise CommandError(f"`estorno {command}` needs the checkout, which is not here: clone the repository.")
+
+
+def migrate(settings: Settings) -> list[str]:
+    """The names of the migrations that were applied."""
+    if not settings.database_url:
+        raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
+    return asyncio.run(database.migrate(settings.owner_url, urlsplit(settings.database_url).username or ""))
+
+
+def schema(*, check: bool) -> str:
+    """Print the schema to its file, or say whether the file is up to date."""
+    need_checkout("schema")
+    done = subprocess.run(
+        [sys.executable, "-m", "api.graphql.schema"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise CommandError(f"The schema cannot be printed: {done.stderr.strip()[-500:]}")
+    if check and (not _SCHEMA.exists() or _SCHEMA.read_text() != done.stdout):
+        raise CommandError("schema.graphql is out of date; run `make schema` and commit it.")
+    if not check:
+        _SCHEMA.write_text(done.stdout)
+    return f"{_SCHEMA.name} is up to date."
+
+
+def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Sequence[Broken], Sequence[str]]:
+    """What is broken, and what should not stay so."""
+    known = [_head(text) for text in heads]
+
+    async def look() -> tuple[Sequence[Broken], Sequence[str]]:
+        async with connected(settings.database_url, pool_max=2):
+            broken = list(await invariants.check())
+            if chain:
+                broken += [_as_broken(one) for one in await seals.verify(known)]
+            return broken, await invariants.warnings()
+
+    return asyncio.run(look())
+
+
+def _as_broken(one: Tampered) -> Broken:
+    return Broken("chain: events are as they were sealed", f"merchant {one.merchant_id} at {one.position}: {one.what}")
+
+
+def _head(text: str) -> Head:
+    merchant, _, rest = text.partition(":")
+    position, _, digest = rest.partition(":")
+    try:
+        return Head(UUID(merchant), int(position), digest.lower())
+    except ValueError:
+        raise CommandError(f"--head takes MERCHANT:POSITION:HASH, not {text[:80]!r}.") from None
+
+
+def reconcile(
+    settings: Settings, connection: str, day: str, handed_in: Path | None = None
+) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
+    """The run, and its findings as rows of text. `handed_in`: the report, where no PSE gives it to a program."""
+    if handed_in is not None and not handed_in.is_file():
+        raise CommandError(f"There is no file {handed_in}.")
+    try:
+        business_date = date.fromisoformat(day)
+    except ValueError:
+        raise CommandError(f"{day!r} is no date; write YYYY-MM-DD.") from None
+    return asyncio.run(_reconcile(settings, connection, business_date, handed_in))
+
+
+async def _reconcile(
+    settings: Settings, connection: str, business_date: date, handed_in: Path | None
+) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
+    sender = Sender(settings.secret_key, settings.send_limit_seconds)
+    async with connected(settings.database_url, pool_max=5):
+        await bell.connect(settings.redis_url)
+        try:
+            found: Connection = await _one(Connection, connection, "connection")
+            run = await reconciliation.run(found.id, business_date, sender, handed_in)
+            findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
+        finally:
+            await sender.close()
+            await bell.close()
+    return run, [(row.kind, str(Money(row.amount, row.currency)), row.explanation, row.action) for row in findings]
+
+
+def create_token(settings: Settings, merchant: str, role: str, holder: str, hours: int) -> str:
+    """The token in clear."""
+    if role not in Role.__members__:
+        raise CommandError(f"There is no role {role!r}; there are {', '.join(Role)}.")
+    if not 0 < len(holder.strip()) <= 200:
+        raise CommandError("--holder takes the name of the person or program, 1 to 200 characters.")
+
+    async def make() -> str:
+        async with connected(settings.database_url, pool_max=2):
+            found: Merchant = await _one(Merchant, merchant, "merchant")
+            return await tokens.create_token(found.id, Role[role], holder.strip(), timedelta(hours=hours))
+
+    return asyncio.run(make())
+
+
+async def _one(model: Any, given: str, noun: str) -> Any:
+    """The row of that id, or of that name where it is the only one. Raises CommandError."""
+    try:
+        found = await model.filter(id=UUID(given))
+    except ValueError:
+        found = await model.filter(name=given).limit(2)
+    if len(found) != 1:
+        many = "more than one" if found else "no"
+        raise CommandError(f"There is {many} {noun} {given!r}; name it by its id.")
+    return found[0]

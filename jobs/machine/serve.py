@@ -1,0 +1,72 @@
+"""`estorno up` from the first server to the last: servers, migrations, processes, and the demo day if wanted."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from domain.platform import database
+from domain.platform.log import configure
+from domain.platform.settings import Settings
+from jobs.cli import commands
+from jobs.demo import run as demo_run
+from jobs.demo import stage
+from jobs.machine import up
+from jobs.machine.servers import free_port
+from jobs.machine.supervisor import Supervisor
+
+
+def run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
+    """Serve until a signal (or, with `once`, until the demo day is over); False when the demo day failed."""
+    if demo:
+        settings = settings.with_(
+            host="127.0.0.1", port=_demo_port(settings), log_format="console", introspection=True, sweep_seconds=1.0
+        )
+        settings = settings.with_(public_url=settings.public_url or f"http://{settings.host}:{settings.port}")
+    configure(settings)
+    commands.check_port(settings.host, settings.port)
+    with up.only_one(settings.home):
+        return asyncio.run(_run(settings, demo=demo, once=once, tamper=tamper))
+
+
+def _demo_port(settings: Settings) -> int:
+    """The port of the settings, else a free one: a demo should not fail because something else listens on 8000."""
+    try:
+        commands.check_port("127.0.0.1", settings.port)
+    except commands.CommandError:
+        return free_port()
+    return settings.port
+
+
+async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
+    # Children are started in the main thread, which lives as long as we do: their lives are tied to it.
+    family = up.family(settings)
+    supervisor = Supervisor()
+    results: list[bool] = []
+    try:
+        supervisor.start(family.servers)
+        settings = family.settings
+        if demo:
+            await stage.clear(settings.owner_url)
+        await database.migrate(settings.owner_url, urlsplit(settings.database_url).username or "")
+        with up.card_of(settings):
+            await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
+    finally:
+        supervisor.stop_all()
+    return all(results) and (bool(results) or not once)
+
+
+async def _serve(
+    supervisor: Supervisor, settings: Settings, results: list[bool], *, demo: bool, once: bool, tamper: bool
+) -> None:
+    supervisor.start(up.workers(settings, quiet=demo))
+    port = free_port()
+    if demo:
+        supervisor.start([up.sandbox(settings, port)])
+    else:
+        print(f"Estorno serves at http://{settings.host}:{settings.port}/graphql; Ctrl-C ends it.", flush=True)
+
+    async def play() -> None:
+        results.append(await demo_run.run(settings, port, tamper=tamper))
+        if not once:
+            await asyncio.Event().wait()
+
+    await supervisor.run(play if demo else None)

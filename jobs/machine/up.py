@@ -1,0 +1,119 @@
+"""`estorno up`: everything on one machine, with servers of our own where none are given."""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+
+from domain.platform.settings import Settings
+from jobs.machine.children import Child, ChildError
+from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_CARD: Final = "running.json"
+_HEALTH_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The servers of our own (none where they are given), and how the others find them."""
+
+    servers: list[Child]
+    settings: Settings
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold ESTORNO_HOME for this process. Raises ChildError when another one runs there."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ChildError(f"Another `estorno up` runs in {home}; stop it or set ESTORNO_HOME.") from None
+        yield
+
+
+def family(settings: Settings) -> Family:
+    """Our own servers for what the settings leave open."""
+    logs = settings.home / "logs"
+    servers: list[Child] = []
+    if not settings.database_url:
+        postgres = Postgres(settings.home, logs / "postgres.log", free_port())
+        servers.append(postgres.child())
+        settings = settings.with_(database_url=postgres.url(APPLICATION), owner_database_url=postgres.url(OWNER))
+    if not settings.redis_url:
+        valkey = Valkey(settings.home, logs / "valkey.log", free_port())
+        servers.append(valkey.child())
+        settings = settings.with_(redis_url=valkey.url)
+    return Family(servers, settings)
+
+
+@contextmanager
+def card_of(settings: Settings) -> Iterator[None]:
+    """While we run, say in ESTORNO_HOME (readable by us alone) where our servers are: other commands find them."""
+    path = settings.home / _CARD
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(settings.environment(), file)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does."""
+    path = settings.home / _CARD
+    if settings.database_url or not path.exists():
+        return settings
+    return Settings.read({**json.loads(path.read_text()), "ESTORNO_HOME": str(settings.home)})
+
+
+def workers(settings: Settings, *, quiet: bool) -> list[Child]:
+    """The API, the workers and the timetable. `quiet`: their logs go to files."""
+    environment = settings.environment()
+    health = f"http://{settings.host}:{settings.port}/readyz"
+    return [
+        _python(settings, "api", quiet, environment, "api.server", health=health),
+        _python(settings, "worker", quiet, environment, "jobs.worker", "refunds"),
+        _python(settings, "batch", quiet, environment, "jobs.worker", "batch"),
+        _python(settings, "timetable", quiet, environment, "jobs.timetable"),
+    ]
+
+
+def sandbox(settings: Settings, port: int) -> Child:
+    """The PSEs' side of the wire. Raises ChildError when this is not a checkout."""
+    if not (CHECKOUT / "tests" / "sandbox").is_dir():
+        raise ChildError("The sandbox is part of the checkout, which is not here: clone the repository.")
+    health = f"http://127.0.0.1:{port}/healthz"
+    return _python(settings, "sandbox", True, {}, "tests.sandbox", "--port", str(port), health=health)
+
+
+def _python(
+    settings: Settings, name: str, quiet: bool, env: Mapping[str, str], module: str, *arguments: str, health: str = ""
+) -> Child:
+    return Child(
+        name=name,
+        argv=[sys.executable, "-m", module, *arguments],
+        env={
+            **env,
+            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        },
+        log=settings.home / "logs" / f"{name}.log" if quiet else None,
+        ready=(lambda: _healthy(health)) if health else (lambda: True),
+    )
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=_HEALTH_SECONDS) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except OSError:
+        return False

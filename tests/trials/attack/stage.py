@@ -1,0 +1,95 @@
+"""What is attacked: the API as `estorno up` starts it, on servers of its own, on 127.0.0.1 only."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from strawberry.relay import to_base64
+
+from domain.access.tokens import Role, create_token
+from domain.platform import database
+from domain.pse.vocabulary import Declined
+from jobs.machine.servers import APPLICATION, OWNER, free_port
+from jobs.machine.up import workers
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.family import machine, running, until
+from tests.kit.world import quick_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The running API, and a merchant's ways in. `bystander` is another merchant, who must not notice."""
+
+    url: str
+    http: httpx.AsyncClient
+    process: psutil.Process
+    shop: Shop
+    token: str
+    bystander: str
+    payment: str
+    refund: str
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def post(self, content: bytes, token: str | None = None, **headers: str) -> httpx.Response:
+        """A GraphQL request as bytes, so that nothing is mended on the way."""
+        given = {"content-type": "application/json", "authorization": f"Bearer {token or self.token}", **headers}
+        return await self.http.post(f"{self.url}/graphql", content=content, headers=given)
+
+    async def bystander_served(self, seconds: float = 60.0) -> bool:
+        """Whether another merchant gets an answer at all."""
+        async with asyncio.timeout(seconds):
+            answer = await self.post(b'{"query": "{ viewer { holder } }"}', self.bystander)
+        return answer.status_code == 200 and "errors" not in answer.json()
+
+
+def room(home: Path) -> Path:
+    """The folder, made so that the servers' user comes through and sees nothing."""
+    home.mkdir(mode=0o711, exist_ok=True)
+    return home
+
+
+@asynccontextmanager
+async def stage(home: Path) -> AsyncIterator[Target]:
+    """The API and its servers in `home`, with a payment of many refunds."""
+    async with machine(room(home)) as servers:
+        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        settings = quick_settings(
+            home=home,
+            database_url=servers.postgres.url(APPLICATION),
+            redis_url=servers.valkey.url,
+            port=free_port(),
+            introspection=True,
+        )
+        async with database.connected(settings.database_url):
+            facts = await _facts()
+        api = workers(settings, quiet=True)[0]
+        limits = httpx.Limits(max_connections=600, max_keepalive_connections=0)  # the server closes idle ones
+        async with running([api]), httpx.AsyncClient(timeout=120, limits=limits) as http:
+            await until(lambda: asyncio.to_thread(api.ready), "the API answers")
+            assert api.process is not None
+            yield Target(f"http://127.0.0.1:{settings.port}", http, psutil.Process(api.process.pid), **facts)
+
+
+async def _facts() -> dict[str, Any]:
+    shop, other = await a_shop(), await a_shop(name="Bystander")
+    payment = await a_payment(shop, amount=1_000_000)
+    for _ in range(10):
+        await an_answer(await a_refund(shop, payment, 100), Declined("NO", "refused"))
+    waiting = await a_refund(shop, payment, 100)
+    hour = timedelta(hours=1)
+    return {
+        "shop": shop,
+        "token": await create_token(shop.id, Role.ADMINISTRATOR, "attacker", hour),
+        "bystander": await create_token(other.id, Role.ADMINISTRATOR, "bystander", hour),
+        "payment": to_base64("Payment", str(payment.id)),
+        "refund": to_base64("Refund", str(waiting.id)),
+    }

@@ -1,0 +1,92 @@
+"""What the crashes play on: durable servers, the sandbox, one merchant at each PSE, and a front door for clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+
+from domain.access.tokens import Role, create_token
+from domain.platform import bell, database
+from domain.platform.settings import Settings
+from jobs.machine.servers import APPLICATION, OWNER, free_port
+from tests.kit.accounts import ACCOUNTS
+from tests.kit.factories import Shop
+from tests.kit.family import machine, program, running, until
+from tests.kit.world import a_shop_at, quick_settings
+from tests.sandbox.client import SandboxClient
+from tests.trials.crash.front import Front, front
+
+PSES = ("pix", "stripe", "mercadopago", "conekta", "dlocal", "adyen", "ebanx")
+KEY_OF_STORE = "sp@loja"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A merchant with its connection to one PSE, and a token for the API."""
+
+    shop: Shop
+    hand: SandboxClient  # at its PSE
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that is played with."""
+
+    home: Path
+    settings: Settings
+    front: Front
+    http: httpx.AsyncClient  # a new connection for each request, so that the front door chooses anew
+    accounts: dict[str, Account]
+
+
+@asynccontextmanager
+async def stage(home: Path) -> AsyncIterator[Stage]:
+    """Set it up in `home`, with the books and the bell open for the test itself. What is committed is durable."""
+    port = free_port()
+    sandbox = program("sandbox", Settings(), "tests.sandbox", "--port", str(port), log=home / "sandbox.log")
+    no_keeping = httpx.Limits(max_keepalive_connections=0)
+    async with (
+        machine(home) as servers,
+        running([sandbox]),
+        httpx.AsyncClient(timeout=20) as admin,
+        httpx.AsyncClient(timeout=10, limits=no_keeping) as http,
+        front(free_port()) as door,
+    ):
+        hand = SandboxClient(f"http://127.0.0.1:{port}", admin)
+        await until(lambda: _answers(hand), "the sandbox answers")
+        await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        settings = quick_settings(
+            database_url=servers.postgres.url(APPLICATION),
+            redis_url=servers.valkey.url,
+            public_url=door.url,
+            send_limit_seconds=2.0,
+            job_timeout_seconds=3.0,
+            lease_seconds=4.0,
+            sweep_seconds=1.0,
+            worker_concurrency=20,
+            database_pool=5,
+        )
+        async with database.connected(settings.database_url):
+            await bell.connect(settings.redis_url)
+            accounts = {pse: await _account(hand.at(pse), settings) for pse in PSES}
+            yield Stage(home, settings, door, http, accounts)
+            await bell.close()
+
+
+async def _account(hand: SandboxClient, settings: Settings) -> Account:
+    shop = await a_shop_at(hand)
+    token = await create_token(shop.id, Role.ADMINISTRATOR, "crash", timedelta(hours=6))
+    hook = f"{settings.webhook_url(shop.connection.id)}{ACCOUNTS[hand.pse].hook}"
+    await hand.post("webhooks", key=KEY_OF_STORE, url=hook)
+    return Account(shop, hand, token)
+
+
+async def _answers(hand: SandboxClient) -> bool:
+    try:
+        return (await hand.http.get(f"{hand.url}/healthz")).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,234 @@
+"""Bugs of money. The name of each says what goes wrong; `focus` is the kind of history that leads to it."""
+
+from typing import Final
+
+from domain.notices import inbox
+from domain.payments import external, register
+from domain.reconciliation import captures, match, nameless, reconcile, revised
+from domain.refunds import doubt, learned, next_step, record, request, schedule
+from tests.trials.planted.plant import Edit, Mutation
+
+_PAID_TWICE: Final = r"was paid \d times|paid it\.|of \d+ was paid for"
+_FORGOTTEN: Final = r"webhook was forgotten"
+
+WIRE: Final = (
+    # What the PSE said of an earlier send is believed of one that has arrived since.
+    Mutation(
+        "sent again without a fresh question",
+        _PAID_TWICE,
+        (Edit(next_step._send, "if sends.count and not _unknown_just_now(taken, able, sends):", "if False:"),),
+        focus="resends",
+        gate=True,
+    ),
+    # To the PSE an order with a key that has lived its life is another order.
+    Mutation(
+        "sent again with a key past its life",
+        _PAID_TWICE,
+        (
+            Edit(
+                schedule.Sends.why_not_again,
+                "if self.now < self.first_sent_at + lifetime - min(_KEY_MARGIN, lifetime / 10):",
+                "if True:",
+            ),
+        ),
+        focus="old-keys",
+    ),
+    # Two people said what they had seen of two different sends.
+    Mutation(
+        "votes about different attempts counted together",
+        _PAID_TWICE,
+        (Edit(doubt._propose_or_confirm, 'if not same or not found[0]["counts"]:', "if not same:"),),
+        focus="votes",
+    ),
+    Mutation(
+        "a retry locks the payment before the refund",
+        r"deadlock",
+        (
+            Edit(
+                request._request,
+                "        if retry_of is not None:\n"
+                "            await _check_retry(await lock(retry_of.id))"
+                "  # a refund is locked before its payment, everywhere\n"
+                "        payment = await _locked_payment(merchant_id, new.payment_id)\n",
+                "        payment = await _locked_payment(merchant_id, new.payment_id)\n"
+                "        if retry_of is not None:\n"
+                "            await _check_retry(await lock(retry_of.id))\n",
+            ),
+        ),
+        focus="contradictions",
+    ),
+    # The answer to the question before the news puts the refund off.
+    Mutation(
+        "a webhook during a look-up is lost",
+        _FORGOTTEN,
+        (Edit(schedule.postpone, "CASE WHEN $3::bool AND due_at <= now() THEN", "CASE WHEN $3::bool AND false THEN"),),
+        focus="hints",
+    ),
+    Mutation(
+        "the same bytes while they are applied are lost",
+        _FORGOTTEN,
+        (Edit(inbox.done, "        _proves_nothing(claimed.told),\n", "        False,\n"),),
+        focus="same-bytes",
+    ),
+    Mutation(
+        "a listing with another amount is believed",
+        r"was paid with",
+        (
+            Edit(
+                inbox._take_in,
+                '    outcome = _checked(refund, outcome, known.amount, "The PSE lists")\n',
+                "",
+            ),
+        ),
+        focus="other-amounts",
+    ),
+    # What somebody refunded in the panel since then is taken for ours.
+    Mutation(
+        "a snapshot of long before the send is kept",
+        r"and nothing was paid|others took",
+        (Edit(next_step._send, "not _is_fresh(taken, refund.known_at)", "refund.known_at is None"),),
+        focus="panel",
+        gate=True,
+    ),
+    Mutation(
+        "a failure after success is forgotten where nobody can be asked",
+        _FORGOTTEN,
+        (
+            Edit(
+                record._take_in,
+                "case AskAgain():\n            await contradictions.open_unasked(refund, outcome, cause)",
+                "case AskAgain():\n            pass",
+            ),
+        ),
+        focus="second-thoughts",
+    ),
+    # The report's line of a refund that people ended as paid is taken for somebody else's money.
+    Mutation(
+        "a refund that people ended as paid has no name of the PSE's",
+        r"others took \d+, the books say",
+        (Edit(learned.names, "    given: set[str] = set()\n", "    return list(told)\n    given: set[str] = set()\n"),),
+        focus="people",
+    ),
+)
+
+REPORTS: Final = (
+    Mutation(
+        "a nameless line given to the oldest refund",
+        r"and nothing was paid",
+        (
+            Edit(
+                nameless._given_as_left,
+                'known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))',
+                'known = _paired(fresh, open_ones.filter(pl.col("refund_sent")))',
+            ),
+        ),
+        focus="twins",
+    ),
+    Mutation(
+        "a bank transfer settled by a line of the PSE",
+        r"others took \d+, the books say|settle",
+        (
+            Edit(
+                nameless._given_as_left,
+                'refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))',
+                'refunds.filter(~pl.col("refund_id").is_in(spoken_for))',
+            ),
+            Edit(match._effect, ' & ~pl.col("refund_by_bank")).fill_null', ").fill_null"),
+            Edit(
+                reconcile._enter,
+                'refund_lines.filter(pl.col("refund_by_bank"))',
+                "refund_lines.filter(pl.lit(value=False))",
+            ),
+        ),
+        focus="bank-transfer",
+    ),
+    Mutation(
+        "a chargeback that moves nothing",
+        r"charged back",
+        (Edit(reconcile._follow, "    await chargebacks.agree(concerned, cause)\n", ""),),
+        focus="chargebacks",
+    ),
+    Mutation(
+        "a payment registered later hears of nothing",
+        r"others took \d+, the books say|PSE_BALANCE is",
+        (
+            Edit(register._insert, "    await told_before.take_in(await Payment.get(id=payment_id), cause)\n", ""),
+            Edit(external.told_of_ours, "AND l.payment_id IS NULL AND", "AND l.payment_id IS NULL AND false AND"),
+        ),
+        focus="later",
+    ),
+    Mutation(
+        "an order's reference before a payment's",
+        r"is booked as taken, only|PSE_BALANCE is|others took",
+        (
+            Edit(
+                match._with_payment,
+                'pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id"))',
+                'pl.coalesce("_of_order", "payment_id")',
+            ),
+            Edit(match._orders, "pl.concat([books, told])", "pl.concat([books])"),
+        ),
+        focus="shared-order",
+    ),
+    Mutation(
+        "a nameless return only beside its leaving",
+        r"others took \d+, the books say|PSE_",
+        (
+            Edit(
+                nameless._accounted,
+                ".when(back & (number_back <= -more))",
+                '.when(back & (number_back <= -more) & (pl.col("_stay") == 0))',
+            ),
+        ),
+        focus="late-return",
+    ),
+    Mutation(
+        "a revised report gives nothing back",
+        r"others took \d+, the books say",
+        (Edit(reconcile._follow, "        await revised.give_back(old.id, cause)\n", ""),),
+        focus="revised",
+    ),
+    Mutation(
+        "what the last of two reports tells no longer stays",
+        r"others took \d+, the books say",
+        (Edit(revised.give_back, "AND l.refund_id IS NULL AND l.payment_id", "AND false AND l.payment_id"),),
+        focus="revised-twice",
+    ),
+    Mutation(
+        "only the first part of a capture is proven",
+        r"PSE_BALANCE is",
+        (
+            Edit(
+                captures._fitting,
+                'fits = pl.col("_adds") & ((together <= pl.col("payment_captured")) | first)',
+                'fits = pl.col("_adds") & first',
+            ),
+        ),
+        focus="parts",
+        gate=True,
+    ),
+    Mutation(
+        "each kind of report taken for itself",
+        r"is booked as taken, only|others took \d+, the books say",
+        (Edit(nameless._sums, 'pl.col("_outs").max()', 'pl.col("_outs").sum()'),),
+        focus="two-kinds",
+    ),
+    Mutation(
+        "a doubled line proven twice",
+        r"PSE_BALANCE is|PSE_CLEARING is|told: ",
+        (Edit(match._again, "(settles & (ours | named))", "(settles & ours)"),),
+        focus="doubled",
+    ),
+    Mutation(
+        "what left and came back in one report is proven one way",
+        r"PSE_BALANCE is|PSE_CLEARING is",
+        (
+            Edit(
+                match._effect,
+                '(returned & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK),',
+                "(returned & pl.lit(value=False),",
+            ),
+        ),
+        focus="back-office",
+    ),
+)
