@@ -17,7 +17,7 @@ from domain.platform.settings import Settings
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import next_step, schedule
+from domain.refunds import listing, next_step, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.next_step import Ask, Send, Snapshot, Work
 from domain.refunds.record import Door, Recorded, Source, not_sent, record
@@ -87,7 +87,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
         known = wire.read_snapshot(work.order, answer)
     except BadAnswer as error:
         return await not_sent(work.refund_id, "UNREADABLE", str(error))
-    await next_step.keep_snapshot(work.refund_id, known, work.asked_at)
+    await listing.keep_snapshot(work.refund_id, known, work.asked_at)
     crash_here("snapshot.kept")
     return Recorded(State.REQUESTED, 0)
 

@@ -23,7 +23,7 @@ from domain.platform import bell
 from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
-from domain.refunds import next_step
+from domain.refunds import attempts
 from jobs import reconciliation
 from jobs.sweep import sweep
 
@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 
 async def _check() -> None:
-    await next_step.end_lost()
+    await attempts.end_lost()
     for broken in await invariants.check():
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.models import Answer, Call
-from domain.platform.database import rows
+from domain.platform.database import execute
 
 BODY_CHARACTERS_MAX: Final = 16_384
 _SECRET_HEADERS: Final = frozenset(
@@ -52,9 +52,9 @@ class Received:
 async def log_request(about: About, sent: Sent) -> UUID:
     """Write the request down; its id."""
     call_id = uuid4()
-    await rows(
+    await execute(
         "INSERT INTO calls (id, merchant_id, connection_id, refund_id, attempt, request_id, purpose, method, url, "
-        "  headers, body, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, now()) RETURNING id",
+        "  headers, body, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, now())",
         call_id,
         about.merchant_id,
         about.connection_id,
@@ -72,9 +72,9 @@ async def log_request(about: About, sent: Sent) -> UUID:
 
 async def log_answer(call_id: UUID, received: Received) -> None:
     """Write the answer down, once."""
-    await rows(
+    await execute(
         "INSERT INTO answers (call_id, status, headers, body, pse_request_id, error, duration_ms, answered_at) "
-        "VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, now()) ON CONFLICT DO NOTHING RETURNING call_id",
+        "VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, now()) ON CONFLICT DO NOTHING",
         call_id,
         received.status,
         json.dumps(redacted(received.headers)),

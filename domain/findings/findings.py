@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.money import Money
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 
 
 class FindingKind(StrEnum):
@@ -130,7 +130,7 @@ def _row(found: Found) -> dict[str, Any]:
 
 async def _open_again(found: Sequence[Found]) -> None:
     if found:
-        await rows(
+        await execute(
             "UPDATE findings SET resolved_at = NULL, resolution = NULL FROM "
             "  unnest($1::uuid[], $2::text[]) AS t(merchant_id, fingerprint) WHERE findings.resolved_at IS NOT NULL "
             "  AND findings.merchant_id = t.merchant_id AND findings.fingerprint = t.fingerprint RETURNING findings.id",
@@ -146,7 +146,7 @@ async def open_again_what_agreed(found: Sequence[Found]) -> None:
     """
     if not found:
         return
-    await rows(
+    await execute(
         "UPDATE findings f SET resolved_at = NULL, resolution = left('Open again: ' || t.explanation, 500) "
         "FROM unnest($1::uuid[], $2::text[], $3::text[]) AS t(merchant_id, fingerprint, explanation) "
         "WHERE f.merchant_id = t.merchant_id AND f.fingerprint = t.fingerprint AND f.resolved_at IS NOT NULL "
@@ -160,9 +160,9 @@ async def open_again_what_agreed(found: Sequence[Found]) -> None:
 
 async def resolve(merchant_id: UUID, fingerprint: str, resolution: str) -> None:
     """Close the finding of that fingerprint, if it is open."""
-    await rows(
+    await execute(
         "UPDATE findings SET resolved_at = now(), resolution = $3 "
-        "WHERE merchant_id = $1 AND fingerprint = $2 AND resolved_at IS NULL RETURNING id",
+        "WHERE merchant_id = $1 AND fingerprint = $2 AND resolved_at IS NULL",
         merchant_id,
         bounded(fingerprint),
         resolution[:500],
@@ -171,10 +171,10 @@ async def resolve(merchant_id: UUID, fingerprint: str, resolution: str) -> None:
 
 async def close(merchant_id: UUID, fingerprint: str, said: str) -> None:
     """Close the finding of that fingerprint; one that is closed keeps how, and gets this beside it."""
-    await rows(
+    await execute(
         "UPDATE findings SET resolved_at = coalesce(resolved_at, now()), "
         "  resolution = left(concat_ws(' ', resolution, $3::text), 500) "
-        "WHERE merchant_id = $1 AND fingerprint = $2 RETURNING id",
+        "WHERE merchant_id = $1 AND fingerprint = $2",
         merchant_id,
         fingerprint,
         said,

@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.models import Event
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 
 ORIGIN: Final = "0" * 64  # what the first event of a merchant is hashed with
 _AT_ONCE_MAX: Final = 2_000
@@ -97,9 +97,9 @@ async def _store(made: Sequence[tuple[UUID, int, int, str]]) -> None:
     if not made:
         return
     merchants, positions, events, hashes = zip(*made, strict=True)
-    await rows(
+    await execute(
         "INSERT INTO event_seals (merchant_id, position, event_id, hash) "
-        "SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::varchar[]) RETURNING id",
+        "SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::varchar[])",
         list(merchants),
         list(positions),
         list(events),

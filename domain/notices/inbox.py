@@ -19,7 +19,7 @@ from domain.money import Money
 from domain.payments import chargebacks, external
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import capability, connector
 from domain.pse.vocabulary import (
@@ -101,9 +101,9 @@ def _proves_nothing(told: Sequence[Told]) -> bool:
 
 
 async def _count_refused(connection: Connection) -> None:
-    await rows(
+    await execute(
         "INSERT INTO refused_webhooks (connection_id, day, times) VALUES ($1, (now() AT TIME ZONE 'UTC')::date, 1) "
-        "ON CONFLICT (connection_id, day) DO UPDATE SET times = refused_webhooks.times + 1 RETURNING id",
+        "ON CONFLICT (connection_id, day) DO UPDATE SET times = refused_webhooks.times + 1",
         connection.id,
     )
 
@@ -177,8 +177,8 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
 
     One that names another amount than ours is not about our order as we know it: a person must look.
     """
-    await rows(
-        "INSERT INTO notice_refunds (notice_id, refund_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id",
+    await execute(
+        "INSERT INTO notice_refunds (notice_id, refund_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         notice.id,
         refund.id,
     )
@@ -186,9 +186,7 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
         outcome = _checked(refund, told.outcome, told.amount, "The webhook tells of")
         await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
-    await rows(
-        "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id", refund.id
-    )
+    await execute("UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())", refund.id)
 
 
 def _checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
@@ -230,10 +228,10 @@ async def try_later(claimed: Claimed, why: str) -> None:
     # A payment that was registered in the meantime has not revived what was just being applied.
     ended = intervals.NOTICE.ended(notice.tries) and not (known and isinstance(why, NotRegistered))
     async with transaction():
-        await rows(
+        await execute(
             "UPDATE notices SET waits_for = $5::jsonb, result = $4, due_at = CASE WHEN times_received > $6 THEN now() "
             "  WHEN $3 THEN NULL ELSE now() + make_interval(secs => $2::float8) END "
-            "WHERE id = $1 AND applied_at IS NULL RETURNING id",
+            "WHERE id = $1 AND applied_at IS NULL",
             notice.id,
             intervals.NOTICE.delay(notice.tries),
             ended,

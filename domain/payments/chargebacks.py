@@ -25,7 +25,7 @@ from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments import orders
 from domain.payments.refundable import left_of
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadNotice, ChargedBack, WebhookRequest
 
@@ -237,11 +237,11 @@ async def _post(payment: Payment, fact: _Fact, amount: int, cause: Cause, *, rev
 
 async def _close(payment: Payment, amount: int) -> None:
     """What came back closes the oldest finding of its amount; where nothing is charged back any more, all of them."""
-    await rows(
+    await execute(
         "UPDATE findings SET resolved_at = now(), resolution = 'The money came back.' WHERE id IN ("
         "  SELECT id FROM findings WHERE merchant_id = $1 AND payment_id = $2 AND kind = 'CHARGEBACK' "
         "    AND resolved_at IS NULL AND ($3::bool OR amount = $4) "
-        "  ORDER BY created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END) RETURNING id",
+        "  ORDER BY created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END)",
         payment.merchant_id,
         payment.id,
         payment.charged_back == 0,

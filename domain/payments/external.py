@@ -19,7 +19,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
 from domain.payments import orders
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Succeeded
 
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
@@ -319,8 +319,8 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
 
 
 async def _book(payment: Payment, amount: int, name: str, out: bool, cause: Cause) -> None:
-    await rows(
-        "UPDATE payments SET taken_by_bank = taken_by_bank + $2 WHERE id = $1 RETURNING id",
+    await execute(
+        "UPDATE payments SET taken_by_bank = taken_by_bank + $2 WHERE id = $1",
         payment.id,
         amount if out else -amount,
     )

@@ -14,7 +14,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Payment
 from domain.money import Money
 from domain.payments import chargebacks, external, orders
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
 
 
@@ -85,8 +85,8 @@ async def repeat_order(connection_id: UUID, order: str) -> None:
 
 
 async def _repeat(reports: set[UUID]) -> None:
-    await rows(
-        "UPDATE reports SET repeat_since = clock_timestamp() WHERE id = ANY($1) AND superseded_at IS NULL RETURNING id",
+    await execute(
+        "UPDATE reports SET repeat_since = clock_timestamp() WHERE id = ANY($1) AND superseded_at IS NULL",
         sorted(reports),
     )
 
@@ -138,9 +138,9 @@ def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
 
 async def repeated(connection_id: UUID, name: str, marked: datetime | None) -> None:
     """The date of a report was run again, with what was registered until `marked`: what came after it stays to do."""
-    await rows(
+    await execute(
         "UPDATE reports SET repeat_since = NULL WHERE connection_id = $1 AND name = $2 AND superseded_at IS NULL "
-        "AND repeat_since = $3 RETURNING id",
+        "AND repeat_since = $3",
         connection_id,
         name,
         marked,

@@ -15,7 +15,7 @@ from domain.cause import Cause
 from domain.models import Merchant, Payment
 from domain.payments.register import Registered
 from domain.platform import idempotency
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 
 MUTATION: Final = "paymentWithdraw"
@@ -41,9 +41,8 @@ async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, c
             raise NotFound("No such payment.", path=["input", "paymentId"])
         await _check(payment)
         await _reverse(payment, cause)
-        await rows(
-            "UPDATE payments SET withdrawn_at = now(), withdrawn_by = $2, withdrawal_reason = $3 WHERE id = $1 "
-            "RETURNING id",
+        await execute(
+            "UPDATE payments SET withdrawn_at = now(), withdrawn_by = $2, withdrawal_reason = $3 WHERE id = $1 ",
             payment.id,
             cause.actor[:200],
             why.strip(),
@@ -78,12 +77,12 @@ async def _reverse(payment: Payment, cause: Cause) -> None:
     """The mirror image of what its registration posted, dated today."""
     merchant = await Merchant.get(id=payment.merchant_id)
     (moment,) = await rows("SELECT now() AS now")
-    await rows(
+    await execute(
         "INSERT INTO ledger_entries (merchant_id, store_id, connection_id, payment_id, entry, debit, credit, amount, "
         "  currency, accounting_date, cause, leg, request_id, booked_at) "
         "SELECT merchant_id, store_id, connection_id, payment_id, entry, credit, debit, amount, currency, $2::date, "
         "  'withdrawal/' || cause, leg, $3, now() FROM ledger_entries "
-        "WHERE payment_id = $1 AND refund_id IS NULL AND entry = ANY($4) RETURNING id",
+        "WHERE payment_id = $1 AND refund_id IS NULL AND entry = ANY($4)",
         payment.id,
         ledger.accounting_date_of(moment["now"], merchant.zone),
         cause.request_id,

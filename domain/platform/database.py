@@ -156,6 +156,12 @@ async def rows(sql: str, *values: Any) -> list[dict[str, Any]]:
     return found
 
 
+async def execute(sql: str, *values: Any) -> int:
+    """Run one statement that gives no rows, on the current connection; how many rows it changed."""
+    changed, _ = await connection().execute_query(sql, list(values))
+    return changed
+
+
 @asynccontextmanager
 async def transaction() -> AsyncIterator[None]:
     """A transaction on a connection of the pool; inside another one, a savepoint of it."""

@@ -10,7 +10,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
 from domain.money import Money
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.registry import connector
 from domain.reconciliation import compare
 
@@ -64,8 +64,8 @@ async def flag_missing(connection: Connection, run: ReconciliationRun, fetched_a
     lag = connector(connection.pse).report_lag_days
     if lag is not None:
         await findings.open_findings(await _missing_in_report(connection, run, fetched_at, lag))
-    await rows(
-        "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3 RETURNING id",
+    await execute(
+        "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3",
         run.id,
         connection.id,
         run.created_at,
@@ -117,9 +117,9 @@ async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) ->
 
 
 async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
-    await rows(
+    await execute(
         "UPDATE findings SET resolved_at = now(), resolution = $3 "
-        "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL RETURNING id",
+        "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL",
         connection.merchant_id,
         list(fingerprints),
         resolution,

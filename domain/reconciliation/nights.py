@@ -16,7 +16,7 @@ from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.platform.database import connection as current
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.refunds.intervals import NIGHT
 
 _LEASE_SECONDS: Final = 3600.0  # a run that takes longer than that and lives is waited for by the one after it
@@ -43,12 +43,12 @@ class Wanted:
 
 async def begin(connection: Connection, business_date: date) -> ReconciliationRun:
     """The run of that date, marked as running; its row is there even if nothing else comes of it."""
-    await rows(
+    await execute(
         "INSERT INTO reconciliation_runs (id, merchant_id, connection_id, business_date, state, manifest, times, "
         "  failures, due_at, created_at) "
         "VALUES ($1, $2, $3, $4, 'RUNNING', '{}'::jsonb, 1, 0, now() + make_interval(secs => $5::float8), now()) "
         "ON CONFLICT (connection_id, business_date) DO UPDATE SET state = 'RUNNING', error = NULL, "
-        "  finished_at = NULL, times = reconciliation_runs.times + 1, due_at = excluded.due_at RETURNING id",
+        "  finished_at = NULL, times = reconciliation_runs.times + 1, due_at = excluded.due_at",
         uuid4(),
         connection.merchant_id,
         connection.id,
@@ -75,9 +75,8 @@ async def fail(run: ReconciliationRun, error: str, manifest: Mapping[str, Any] |
     connection = await Connection.get(id=run.connection_id)
     async with transaction():
         await run.save(update_fields=["state", "error", "finished_at", "failures", "manifest"])
-        await rows(
-            "UPDATE reconciliation_runs SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 "
-            "RETURNING id",
+        await execute(
+            "UPDATE reconciliation_runs SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 ",
             run.id,
             NIGHT.delay(run.failures - 1),
         )
@@ -181,17 +180,16 @@ def _report_name(connection_id: UUID, name: str) -> str:
 
 async def announced_again(connection_id: UUID, name: str) -> None:
     """A report that was announced before is announced once more: it is fetched once more."""
-    await rows(
-        "INSERT INTO report_news (connection_id, name, what, at) VALUES ($1, $2, 'ANNOUNCED', now()) RETURNING id",
+    await execute(
+        "INSERT INTO report_news (connection_id, name, what, at) VALUES ($1, $2, 'ANNOUNCED', now())",
         connection_id,
         name[:200],
     )
 
 
 async def _note(run: ReconciliationRun, name: str, what: str, at: datetime, said: str | None = None) -> None:
-    await rows(
-        "INSERT INTO report_news (connection_id, name, what, said, run_id, at) VALUES ($1, $2, $3, $4, $5, $6) "
-        "RETURNING id",
+    await execute(
+        "INSERT INTO report_news (connection_id, name, what, said, run_id, at) VALUES ($1, $2, $3, $4, $5, $6) ",
         run.connection_id,
         name[:200],
         what,

@@ -20,7 +20,7 @@ from domain.money import Money
 from domain.payments import chargebacks, external, told_before
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction, unavailable
+from domain.platform.database import execute, transaction, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
@@ -141,7 +141,7 @@ async def _keep(
     cause: Cause,
 ) -> pl.DataFrame | None:
     """Store the lines with their effects. None: a payment was registered meanwhile, and its lines must be entered."""
-    await rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     old = await reports.valid_report(connection, file.name)
     # Matched again, because what was entered has moved states.
     matched, settled = await _match_and_settled(connection, file, lines)

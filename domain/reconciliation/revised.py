@@ -10,7 +10,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Payment
 from domain.money import Money
 from domain.payments import external
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.vocabulary import KnownRefund, Succeeded
 
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
@@ -24,7 +24,7 @@ async def reopen_missing(superseded_id: UUID) -> None:
     """Refunds that the superseded report proved and no valid one proves now are missing again, whoever had said that
     they are not: the proof is gone. Inside the caller's transaction, after the new lines are stored.
     """
-    await rows(
+    await execute(
         "UPDATE findings f SET resolved_at = NULL, "
         "  resolution = 'Open again: a revised report has the refund no longer.' "
         "FROM settlement_lines l JOIN refunds r ON r.id = l.refund_id "

@@ -8,7 +8,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.history import events
 from domain.models import Refund
 from domain.money import Money
-from domain.platform.database import rows
+from domain.platform.database import execute
 from domain.refunds import intervals, schedule
 
 
@@ -17,8 +17,8 @@ async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool
 
     `keep_rung`: as of `due.postpone`.
     """
-    await rows(
-        "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1 RETURNING id",
+    await execute(
+        "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1",
         refund.id,
     )
     await schedule.postpone(refund.id, intervals.ESCALATION_SECONDS, keep_rung=keep_rung)

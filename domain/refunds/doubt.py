@@ -13,7 +13,7 @@ from domain.history.events import append
 from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
 from domain.platform import bell
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Declined, Outcome, Succeeded
@@ -156,8 +156,8 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )
-    await rows(
-        "UPDATE doubt_verdicts SET confirmed_by = $2, confirmed_at = now() WHERE id = $1 RETURNING id",
+    await execute(
+        "UPDATE doubt_verdicts SET confirmed_by = $2, confirmed_at = now() WHERE id = $1",
         found[0]["id"],
         principal.holder,
     )
@@ -174,10 +174,10 @@ async def _propose(
     cause: Cause,
 ) -> None:
     for row in replaced:  # People who disagree start again: the older proposal no longer counts.
-        await rows("UPDATE doubt_verdicts SET withdrawn_at = now() WHERE id = $1 RETURNING id", row["id"])
-    await rows(
+        await execute("UPDATE doubt_verdicts SET withdrawn_at = now() WHERE id = $1", row["id"])
+    await execute(
         "INSERT INTO doubt_verdicts (id, merchant_id, refund_id, attempt, verdict, evidence, pse_reference, "
-        "  proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now()) RETURNING id",
+        "  proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())",
         uuid4(),
         refund.merchant_id,
         refund.id,

@@ -15,7 +15,7 @@ from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
-from domain.platform.database import rows
+from domain.platform.database import execute
 from domain.refunds.states import BY_BANK, MOVES
 
 
@@ -75,9 +75,9 @@ async def move(
 
 async def close_links(refund_id: UUID) -> None:
     # A link speaks of the refund as it was: any move closes it.
-    await rows(
+    await execute(
         "UPDATE destination_links SET revoked_at = now() WHERE refund_id = $1 AND used_at IS NULL "
-        "AND revoked_at IS NULL RETURNING id",
+        "AND revoked_at IS NULL",
         refund_id,
     )
 
@@ -89,9 +89,9 @@ async def shift(payment_id: UUID, amount: int, tax: int, before: Holding, after:
     reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED))
     refunded = amount * ((after is Holding.REFUNDED) - (before is Holding.REFUNDED))
     held = tax * ((after is not Holding.RELEASED) - (before is not Holding.RELEASED))
-    await rows(
+    await execute(
         "UPDATE payments SET reserved = reserved + $2, refunded = refunded + $3, tax_allocated = tax_allocated + $4 "
-        "WHERE id = $1 RETURNING id",
+        "WHERE id = $1",
         payment_id,
         reserved,
         refunded,
@@ -125,7 +125,7 @@ def postings_of(
 
 async def _store(refund: Refund, to: State, news: News, due_in: float | None, keep_rung: bool) -> None:
     failed = to in (State.FAILED, State.RETURNED)
-    await rows(
+    await execute(
         "UPDATE refunds SET state = $2::varchar, asks = 0, "
         "  due_at = CASE WHEN $8::bool AND due_at <= now() THEN due_at "
         "    ELSE now() + make_interval(secs => $3::float8) END, "
@@ -134,7 +134,7 @@ async def _store(refund: Refund, to: State, news: News, due_in: float | None, ke
         "  pse_refund_reference = coalesce($4, pse_refund_reference), "
         "  failure_code = coalesce($5, failure_code), failure_message = coalesce($6, failure_message), "
         "  succeeded_at = CASE WHEN $2::varchar = 'SUCCEEDED' THEN coalesce($7, now()) ELSE succeeded_at END, "
-        "  updated_at = now() WHERE id = $1 RETURNING id",
+        "  updated_at = now() WHERE id = $1",
         refund.id,
         to.value,
         due_in,

@@ -3,7 +3,6 @@
 `take` is the claim: it marks what will be done and commits before anything is sent.
 """
 
-import json
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,13 +15,13 @@ from domain.models import Approval, Connection, Destination, Event, Payment, Ref
 from domain.models.refunds import State
 from domain.money import Money
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import RefundOrder
-from domain.refunds import call_person, intervals, schedule
+from domain.refunds import attempts, call_person, intervals, listing, schedule
 from domain.refunds.destination import destinations
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import News, move
 from domain.refunds.schedule import Sends
 from domain.refunds.states import SETTLED_FOR_NOW
 
@@ -74,34 +73,53 @@ async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) ->
         if refund is None:
             return None
         crash_here("take.claimed")
-        taken = _Taken(refund, now, lease_seconds, started + lease_seconds - send_seconds)
-        payment = await Payment.get(id=refund.payment_id)
-        connection = await Connection.get(id=refund.connection_id)
-        able = capability(connection.pse, payment.method)
-        last = await _last_attempt(refund.id)
+        case = await _case(refund, now, lease_seconds, started + lease_seconds - send_seconds)
         if refund.state is State.REQUESTED:
-            return await _send(taken, payment, connection, able, last)
+            return await _send(case)
         if refund.state is State.SUBMITTED:
-            return await _doubt(taken, payment, connection, able, last)
+            return await _doubt(case)
         if refund.state in destinations.WAITING:
-            await _remind_or_expire(taken)
+            await _remind_or_expire(case)
             return None
         if refund.state is State.MANUAL:
             await schedule.postpone(refund.id, None)  # a person has it: the PSE is neither sent nor asked anything
             return None
-        return await _ask(taken, payment, connection, able, last)
+        return await _ask(case)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _Case:
+    """A refund that was claimed, and all that is decided by."""
+
     refund: Refund
-    now: datetime
+    payment: Payment
+    connection: Connection
+    able: Capability
+    last: dict[str, Any] | None  # the newest attempt
+    now: datetime  # by the database's clock
     lease_seconds: float
-    send_before: float
+    send_before: float  # of time.monotonic()
 
     @property
     def cause(self) -> Cause:
         return Cause(self.refund.request_id, WORKER)
+
+    @property
+    def number(self) -> int:
+        """Of the newest attempt; 0: there is none."""
+        return self.last["number"] if self.last else 0
+
+    @property
+    def can_ask(self) -> bool:
+        return self.able.can_ask(self.refund.pse_refund_reference)
+
+
+async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before: float) -> _Case:
+    payment = await Payment.get(id=refund.payment_id)
+    connection = await Connection.get(id=refund.connection_id)
+    able = capability(connection.pse, payment.method)
+    last = await attempts.last_of(refund.id)
+    return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
 
 
 async def put_off_resting(refund_id: UUID, seconds: float) -> None:
@@ -131,11 +149,6 @@ async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
     return await Refund.get(id=refund_id), found[0]["now"]
 
 
-async def _last_attempt(refund_id: UUID) -> dict[str, Any] | None:
-    found = await rows("SELECT * FROM attempts WHERE refund_id = $1 ORDER BY number DESC LIMIT 1", refund_id)
-    return found[0] if found else None
-
-
 def order_of(
     refund: Refund, payment: Payment, connection: Connection, attempt: int, *, succeeded: bool | None = None
 ) -> RefundOrder:
@@ -155,61 +168,63 @@ def order_of(
     )
 
 
-async def _send(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Send | Ask | Snapshot | None:
-    refund = taken.refund
+async def _send(case: _Case) -> Send | Ask | Snapshot | None:
+    refund, able = case.refund, case.able
     sends = await schedule.sends_of(refund.id)
-    if sends.count and not _unknown_just_now(taken, able, sends):
-        if able.can_ask(refund.pse_refund_reference):
-            return await _question(taken, payment, connection, able, last)
+    if sends.count and not _unknown_just_now(case, sends):
+        if case.can_ask:
+            return await _question(case)
         if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
-            await call_person.call_person(refund, taken.cause, why)
+            await call_person.call_person(refund, case.cause, why)
             return None
-    if able.window is not None and taken.now > payment.captured_at + able.window:
+    if able.window is not None and case.now > case.payment.captured_at + able.window:
         news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
-        await move(refund, State.EXPIRED, taken.cause, news, due_in=None)
+        await move(refund, State.EXPIRED, case.cause, news, due_in=None)
         return None
-    if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(taken, able):
+    if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
         return None
     if able.look_up is LookUp.BY_LISTING:
-        if await _another_in_doubt(refund, sends):
+        if await listing.another_in_doubt(refund, sends):
             await schedule.postpone(refund.id, intervals.TURN_SECONDS)
             return None
-        if not sends.count and not _is_fresh(taken, refund.known_at):
-            await schedule.postpone(refund.id, taken.lease_seconds)
-            return Snapshot(**await _work(taken, payment, connection, able, 0), asked_at=taken.now)
-    number = (last["number"] if last else 0) + 1
-    await _open(taken, number)
+        if not sends.count and not _is_fresh(case, refund.known_at):
+            await schedule.postpone(refund.id, case.lease_seconds)
+            return Snapshot(**await _work(case, 0), asked_at=case.now)
+    return await _first_send(case)
+
+
+async def _first_send(case: _Case) -> Send:
+    number = case.number + 1
+    await attempts.begin(case.refund, number, case.lease_seconds)
     news = News("SUBMITTED", detail={"attempt": number})
-    await move(refund, State.SUBMITTED, taken.cause, news, due_in=taken.lease_seconds)
+    await move(case.refund, State.SUBMITTED, case.cause, news, due_in=case.lease_seconds)
     crash_here("take.before_commit")
-    return await _sending(taken, payment, connection, able, number)
+    return await _sending(case, number)
 
 
-def _is_fresh(taken: _Taken, asked_at: datetime | None) -> bool:
+def _is_fresh(case: _Case, asked_at: datetime | None) -> bool:
     # A question and the send that it was asked for are one lease apart at most: what came later, it does not know.
-    return asked_at is not None and (taken.now - asked_at).total_seconds() <= taken.lease_seconds
+    return asked_at is not None and (case.now - asked_at).total_seconds() <= case.lease_seconds
 
 
-def _unknown_just_now(taken: _Taken, able: Capability, sends: Sends) -> bool:
+def _unknown_just_now(case: _Case, sends: Sends) -> bool:
     """Whether the PSE has just said, after the grace of every earlier send, that it knows none of them."""
-    refund = taken.refund
-    if not _is_fresh(taken, refund.unknown_at) or sends.why_not_again(able, refund.pse_refund_reference) is not None:
+    refund, able = case.refund, case.able
+    if not _is_fresh(case, refund.unknown_at) or sends.why_not_again(able, refund.pse_refund_reference) is not None:
         return False
     return refund.unknown_at is not None and refund.unknown_at >= sends.known_by(able)
 
 
-async def _wire_pays(taken: _Taken, able: Capability) -> bool:
+async def _wire_pays(case: _Case) -> bool:
     """Whether the PSE's own wire can pay to the destination; where not, a person pays by the payment instruction."""
-    refund = taken.refund
+    refund = case.refund
     destination = await destinations.current(refund.id)
     assert destination is not None, "A refund without a way back is cleared to go with its destination."
     assert destination.payer_matches or await _approved(destination), "Somebody else's account needs a second person."
-    if destination.kind in able.destinations:
+    if destination.kind in case.able.destinations:
         return True
     said = f"This PSE does not pay to a {destination.kind}: pay it by the payment instruction, and bring evidence."
-    await move(refund, State.MANUAL, taken.cause, News("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
+    await move(refund, State.MANUAL, case.cause, News("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
     return False
 
 
@@ -217,186 +232,92 @@ async def _approved(destination: Destination) -> bool:
     return await Approval.exists(refund_id=destination.refund_id, fingerprint=destination.fingerprint, decision="YES")
 
 
-async def _remind_or_expire(taken: _Taken) -> None:
-    refund = taken.refund
+async def _remind_or_expire(case: _Case) -> None:
+    refund = case.refund
     if refund.expires_at is None:
         await schedule.postpone(refund.id, None)
-    elif taken.now >= refund.expires_at:
+    elif case.now >= refund.expires_at:
         said = "Nobody decided in time; the amount is refundable again."
-        await move(refund, State.EXPIRED, taken.cause, News("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
+        await move(refund, State.EXPIRED, case.cause, News("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
     else:
         said = f"It expires at {refund.expires_at.isoformat()}."
-        await events.note(refund, "REMINDER", taken.cause, code="EXPIRES_SOON", message=said)
-        await rows("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1 RETURNING id", refund.id)
+        await events.note(refund, "REMINDER", case.cause, code="EXPIRES_SOON", message=said)
+        await execute("UPDATE refunds SET reminded_at = now(), due_at = expires_at WHERE id = $1", refund.id)
 
 
-async def _another_in_doubt(refund: Refund, sends: Sends) -> bool:
-    """Whether another refund of the payment may be at the PSE unnamed: two such could not be told apart in a listing.
-
-    The payment's lock makes two workers take turns. Of two that were sent and wait to be sent again, one goes first.
-    """
-    await rows("SELECT id FROM payments WHERE id = $1 FOR NO KEY UPDATE", refund.payment_id)
-    others = await rows(
-        f"SELECT id, state FROM refunds r WHERE payment_id = $1 AND id <> $2 AND {schedule.MAY_ARRIVE}",  # noqa: S608 - ours
-        refund.payment_id,
-        refund.id,
-    )
-    return any(row["state"] == State.SUBMITTED or not sends.count or row["id"] < refund.id for row in others)
-
-
-async def keep_snapshot(refund_id: UUID, known: frozenset[str], asked_at: datetime) -> None:
-    """The PSE's ids of the payment's refunds before the first send that may arrive; the refund is due again at once.
-
-    Once such a send was made, a listing may hold our own: one that comes so late is not kept.
-    """
-    async with transaction():
-        refund = await lock(refund_id)
-        if refund.state is not State.REQUESTED or (await schedule.sends_of(refund_id)).count:
-            return
-        await rows(
-            "UPDATE refunds SET known_before = $2::jsonb, known_at = greatest(known_at, $3), due_at = now() "
-            "WHERE id = $1 AND (known_at IS NULL OR known_at < $3) RETURNING id",
-            refund_id,
-            json.dumps(sorted(known)),
-            asked_at,
-        )
-
-
-async def _not_ours(refund: Refund) -> frozenset[str]:
-    others = await rows(
-        "SELECT pse_refund_reference AS id FROM refunds WHERE payment_id = $1 AND id <> $2 "
-        "AND pse_refund_reference IS NOT NULL",
-        refund.payment_id,
-        refund.id,
-    )
-    return frozenset(refund.known_before or ()) | {row["id"] for row in others}
-
-
-async def _work(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
-) -> dict[str, Any]:
-    order = order_of(taken.refund, payment, connection, number)
-    if able.look_up is LookUp.BY_LISTING:
-        order = replace(order, not_ours=await _not_ours(taken.refund))
+async def _work(case: _Case, number: int) -> dict[str, Any]:
+    order = order_of(case.refund, case.payment, case.connection, number)
+    if case.able.look_up is LookUp.BY_LISTING:
+        order = replace(order, not_ours=await listing.not_ours(case.refund))
     return {
         "order": order,
-        "connection_id": connection.id,
-        "merchant_id": connection.merchant_id,
-        "refund_id": taken.refund.id,
+        "connection_id": case.connection.id,
+        "merchant_id": case.connection.merchant_id,
+        "refund_id": case.refund.id,
         "attempt": number,
-        "cause": taken.cause,
-        "able": able,
+        "cause": case.cause,
+        "able": case.able,
     }
 
 
-async def _sending(taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int) -> Send:
-    work = await _work(taken, payment, connection, able, number)
-    return Send(**work, send_before=taken.send_before)
+async def _sending(case: _Case, number: int) -> Send:
+    work = await _work(case, number)
+    return Send(**work, send_before=case.send_before)
 
 
-async def _open(taken: _Taken, number: int) -> None:
-    await rows(
-        "INSERT INTO attempts (refund_id, number, claimed_until, sent_at, refusal) "
-        "VALUES ($1, $2, now() + make_interval(secs => $3::float8), now(), false) RETURNING id",
-        taken.refund.id,
-        number,
-        taken.lease_seconds,
-    )
-    # Each send has a question of its own.
-    await rows("UPDATE refunds SET unknown_at = NULL WHERE id = $1 RETURNING id", taken.refund.id)
-
-
-async def _doubt(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Send | Ask | None:
+async def _doubt(case: _Case) -> Send | Ask | None:
+    refund, last = case.refund, case.last
     assert last is not None, "A refund is SUBMITTED by opening an attempt."
     live = last["ended_at"] is None
-    if live and last["claimed_until"] <= taken.now:
-        await _lose(taken, last["number"])
+    if live and last["claimed_until"] <= case.now:
+        await attempts.lose(refund, last["number"], case.cause)
         live = False
-    if able.can_ask(taken.refund.pse_refund_reference):
-        return await _ask(taken, payment, connection, able, last)
+    if case.can_ask:
+        return await _ask(case)
     if live:
-        await schedule.postpone(taken.refund.id, (last["claimed_until"] - taken.now).total_seconds())
+        await schedule.postpone(refund.id, (last["claimed_until"] - case.now).total_seconds())
         return None
-    sends = await schedule.sends_of(taken.refund.id)
-    if (why := sends.why_not_again(able, taken.refund.pse_refund_reference)) is None:
-        return await _resend(taken, payment, connection, able, last["number"] + 1)
-    await call_person.call_person(taken.refund, taken.cause, why)
+    sends = await schedule.sends_of(refund.id)
+    if (why := sends.why_not_again(case.able, refund.pse_refund_reference)) is None:
+        return await _resend(case, case.number + 1)
+    await call_person.call_person(refund, case.cause, why)
     return None
 
 
-async def _lose(taken: _Taken, number: int) -> None:
-    await rows(
-        "UPDATE attempts SET ended_at = now(), outcome = 'IN_DOUBT', code = 'WORKER_LOST', "
-        "  message = 'The worker that sent this ended before it could record the answer.' "
-        "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
-        taken.refund.id,
-        number,
-    )
-    await rows(
-        "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()) WHERE id = $1 RETURNING id", taken.refund.id
-    )
-    said = "The worker ended in the middle of the call."
-    await events.note(taken.refund, "IN_DOUBT", taken.cause, code="WORKER_LOST", message=said)
-
-
-async def end_lost() -> int:
-    """End the attempts that nobody will end: the worker is gone, and the refund came to its end without it. How many.
-
-    A lease's length of patience is added, for a worker that is only slow.
-    """
-    ended = await rows(
-        "UPDATE attempts a SET ended_at = now(), outcome = 'IN_DOUBT', code = 'WORKER_LOST', "
-        "  message = 'The worker ended in the middle of the call; the end came another way.' "
-        "FROM refunds r WHERE r.id = a.refund_id AND a.ended_at IS NULL "
-        "  AND a.claimed_until + (a.claimed_until - a.sent_at) < now() AND r.state = ANY($1) RETURNING a.id",
-        [state.value for state in SETTLED_FOR_NOW],
-    )
-    return len(ended)
-
-
-async def _resend(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, number: int
-) -> Send | None:
-    if taken.refund.needs_person_since is not None:
-        await schedule.postpone(taken.refund.id, intervals.ESCALATION_SECONDS)
+async def _resend(case: _Case, number: int) -> Send | None:
+    if case.refund.needs_person_since is not None:
+        await schedule.postpone(case.refund.id, intervals.ESCALATION_SECONDS)
         return None
-    await _open(taken, number)
-    await events.note(taken.refund, "SUBMITTED", taken.cause, detail={"attempt": number})
-    await schedule.postpone(taken.refund.id, taken.lease_seconds)
+    await attempts.begin(case.refund, number, case.lease_seconds)
+    await events.note(case.refund, "SUBMITTED", case.cause, detail={"attempt": number})
+    await schedule.postpone(case.refund.id, case.lease_seconds)
     crash_here("resend.before_commit")
-    return await _sending(taken, payment, connection, able, number)
+    return await _sending(case, number)
 
 
-async def _ask(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Ask | None:
-    refund = taken.refund
+async def _ask(case: _Case) -> Ask | None:
+    refund = case.refund
     # A listing that names no reference tells only of what is in doubt: anything else could be another refund's.
-    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
-    if not able.can_ask(refund.pse_refund_reference) or (nameless and refund.state is not State.SUBMITTED):
-        await _wait_for_the_pse(taken)
+    nameless = case.able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    if not case.can_ask or (nameless and refund.state is not State.SUBMITTED):
+        await _wait_for_the_pse(case)
         return None
-    return await _question(taken, payment, connection, able, last)
+    return await _question(case)
 
 
-async def _question(
-    taken: _Taken, payment: Payment, connection: Connection, able: Capability, last: dict[str, Any] | None
-) -> Ask:
-    await schedule.postpone(taken.refund.id, taken.lease_seconds)
+async def _question(case: _Case) -> Ask:
+    await schedule.postpone(case.refund.id, case.lease_seconds)
     crash_here("ask.before_commit")
-    number = last["number"] if last else 0
-    return Ask(**await _work(taken, payment, connection, able, number), asked_at=taken.now)
+    return Ask(**await _work(case, case.number), asked_at=case.now)
 
 
-async def _wait_for_the_pse(taken: _Taken) -> None:
+async def _wait_for_the_pse(case: _Case) -> None:
     """Without a look-up only a webhook, a report or a person can go on; a schedule decides when a person is called."""
-    refund = taken.refund
+    refund = case.refund
     if refund.state is not State.PENDING:
         await schedule.postpone(refund.id, None)
         return
     if intervals.PENDING.ended(refund.asks):
         await call_person.open_overdue(refund)
-    await rows("UPDATE refunds SET asks = asks + 1 WHERE id = $1 RETURNING id", refund.id)
+    await execute("UPDATE refunds SET asks = asks + 1 WHERE id = $1", refund.id)
     await schedule.postpone(refund.id, intervals.PENDING.delay(refund.asks))

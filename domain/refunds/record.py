@@ -16,7 +16,7 @@ from domain.models.refunds import State
 from domain.payments import external
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp
 from domain.pse.registry import capability
 from domain.pse.vocabulary import (
@@ -113,8 +113,8 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
     before, name = refund.state, refund.pse_refund_reference
     outcome = await _weighed(refund, await pse_names.unless_anothers(refund, outcome), source)
     if isinstance(outcome, Unsent) and source.asked_at is not None:
-        await rows(
-            "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1 RETURNING id",
+        await execute(
+            "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1",
             refund.id,
             source.asked_at,
         )
@@ -253,10 +253,10 @@ async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded
     asks = refund.asks + 1
     if intervals.IN_DOUBT.ended(asks):
         await paid_after_end.open_unasked(refund, outcome, cause)
-        await rows("UPDATE refunds SET asks = 0 WHERE id = $1 RETURNING id", refund.id)
+        await execute("UPDATE refunds SET asks = 0 WHERE id = $1", refund.id)
         await schedule.rest(refund.id)
         return Recorded(refund.state, None)
-    await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, asks)
+    await execute("UPDATE refunds SET asks = $2 WHERE id = $1", refund.id, asks)
     due_in = intervals.IN_DOUBT.delay(asks - 1)
     await schedule.postpone(refund.id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
@@ -314,7 +314,7 @@ async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
 
 
 async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
-    await rows("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1 RETURNING id", refund.id)
+    await execute("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1", refund.id)
     if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
         await call_person.open_not_sent(refund, refund.unsent + 1, f"{code} {message}")
 
@@ -323,7 +323,7 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
     """Nothing is decided: remember the PSE's reference, note fresh doubt, and ask again by the schedule."""
     reference = getattr(outcome, "pse_refund_reference", None)
     if reference is not None and refund.pse_refund_reference is None:
-        await rows("UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1 RETURNING id", refund.id, reference)
+        await execute("UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1", refund.id, reference)
     if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
         await _note_doubt(refund, outcome, cause)
     if isinstance(outcome, InDoubt) and outcome.needs_person:
@@ -339,9 +339,7 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
 
 
 async def _note_doubt(refund: Refund, outcome: InDoubt, cause: Cause) -> None:
-    await rows(
-        "UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1 RETURNING id", refund.id
-    )
+    await execute("UPDATE refunds SET doubt_since = coalesce(doubt_since, now()), asks = 0 WHERE id = $1", refund.id)
     refund.asks = 0
     await events.note(refund, "IN_DOUBT", cause, code=outcome.code, message=outcome.message)
 
@@ -350,7 +348,7 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
     interval = intervals.PENDING if refund.state is State.PENDING else intervals.IN_DOUBT
     if source.door is Door.LOOK_UP:
         refund.asks += 1
-        await rows("UPDATE refunds SET asks = $2 WHERE id = $1 RETURNING id", refund.id, refund.asks)
+        await execute("UPDATE refunds SET asks = $2 WHERE id = $1", refund.id, refund.asks)
     tries = await _tries(refund, source)
     if interval.ended(tries):
         if refund.state is State.PENDING:

@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.payments.refundable import checked_amount, tax_of
 from domain.platform import bell, idempotency, pace
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
@@ -211,7 +211,7 @@ async def _insert(
 ) -> None:
     tax = tax_of(payment, amount.minor_units)
     # One statement reserves, records and writes the first event: the hot path makes few round trips.
-    await rows(
+    await execute(
         "WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7 "
         "    WHERE id = $3 RETURNING id), "
         "  made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, "
@@ -323,8 +323,8 @@ async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = No
         )
     async with transaction():
         await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
-        await rows(
-            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now()) RETURNING id",
+        await execute(
+            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
             refund_id,
         )
     await bell.ring(bell.NOTICE, refund_id)

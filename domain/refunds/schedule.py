@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.capabilities import Capability
 
 # Of refunds r: it may be at the PSE, or arrive there yet, and the PSE has not said so.
@@ -27,9 +27,9 @@ async def postpone(refund_id: UUID, seconds: float | None, *, keep_rung: bool = 
 
     `keep_rung`: if it fell due meanwhile (a webhook came during the call), it stays due, so that no news is lost.
     """
-    await rows(
+    await execute(
         "UPDATE refunds SET due_at = CASE WHEN $3::bool AND due_at <= now() THEN due_at "
-        "  ELSE now() + make_interval(secs => $2::float8) END WHERE id = $1 RETURNING id",
+        "  ELSE now() + make_interval(secs => $2::float8) END WHERE id = $1",
         refund_id,
         seconds,
         keep_rung,
@@ -38,16 +38,14 @@ async def postpone(refund_id: UUID, seconds: float | None, *, keep_rung: bool = 
 
 async def ask(refund_ids: Sequence[str]) -> None:
     """Look at these refunds now, whatever their turn."""
-    await rows(
-        "UPDATE refunds SET due_at = least(due_at, now()) WHERE id = ANY($1::uuid[]) RETURNING id", list(refund_ids)
-    )
+    await execute("UPDATE refunds SET due_at = least(due_at, now()) WHERE id = ANY($1::uuid[])", list(refund_ids))
 
 
 async def put_off(refund_id: UUID, seconds: float) -> None:
     """Look at the refund no sooner than in so many seconds, if it is to be looked at again at all."""
-    await rows(
+    await execute(
         "UPDATE refunds SET due_at = greatest(due_at, now() + make_interval(secs => $2::float8)) "
-        "WHERE id = $1 AND due_at IS NOT NULL RETURNING id",
+        "WHERE id = $1 AND due_at IS NOT NULL",
         refund_id,
         seconds,
     )
@@ -55,7 +53,7 @@ async def put_off(refund_id: UUID, seconds: float) -> None:
 
 async def rest(refund_id: UUID) -> None:
     """Nothing more is expected of the refund, unless it fell due while it was asked about: then it stays due."""
-    await rows("UPDATE refunds SET due_at = NULL WHERE id = $1 AND due_at > now() RETURNING id", refund_id)
+    await execute("UPDATE refunds SET due_at = NULL WHERE id = $1 AND due_at > now()", refund_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ rest of it are read again. The mark is the one of domain/payments/told_before: t
 from collections.abc import Iterable
 from uuid import UUID
 
-from domain.platform.database import rows
+from domain.platform.database import execute
 
 _MOVED = (
     "SELECT payment_id, type, effect, count(*) AS times, sum(amount) AS amount FROM settlement_lines "
@@ -32,9 +32,9 @@ _QUERY = (
 
 async def mark(reports: Iterable[UUID]) -> None:
     """These are read again: lines of theirs are proven no longer. Inside the caller's transaction."""
-    await rows(
+    await execute(
         "UPDATE reports SET repeat_since = clock_timestamp() WHERE id IN (SELECT id FROM reports "
-        "  WHERE id = ANY($1) AND superseded_at IS NULL FOR NO KEY UPDATE SKIP LOCKED) RETURNING id",
+        "  WHERE id = ANY($1) AND superseded_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)",
         sorted(reports),
     )
 
@@ -44,4 +44,4 @@ async def mark_others(connection_id: UUID, old_id: UUID | None, new_id: UUID) ->
 
     `old_id`: the one that it supersedes. Inside the caller's transaction, after the new lines are stored.
     """
-    await rows(_QUERY, connection_id, old_id, new_id)
+    await execute(_QUERY, connection_id, old_id, new_id)

@@ -21,7 +21,7 @@ from domain.models import Connection, Report
 from domain.models.ledger import Entry
 from domain.models.settlements import Effect
 from domain.platform.database import connection as current
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.reporting import ReportFile
 from domain.settlements import repeats
 
@@ -108,7 +108,7 @@ async def store(
     # Before the first row is written: from then on the sealer waits for this transaction.
     content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
     if old is not None:
-        await rows("UPDATE reports SET superseded_at = now() WHERE id = $1 RETURNING id", old.id)
+        await execute("UPDATE reports SET superseded_at = now() WHERE id = $1", old.id)
         voided = _voided(await _void("report_id = $1", [old.id]))
         postings += _postings(connection, business_date, f"report/{report_id}/void", voided, request_id, reverse=True)
     report = await Report.create(

@@ -14,7 +14,7 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
-from domain.refunds import next_step, schedule
+from domain.refunds import attempts, next_step, schedule
 from domain.refunds.next_step import Ask, Send
 from domain.refunds.record import Door, Source, record
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
@@ -127,11 +127,11 @@ async def test_an_attempt_whose_worker_died_while_a_webhook_ended_the_refund_is_
     _, _, refund = await _refund()
     assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Send)
     await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
-    assert await next_step.end_lost() == 0, "its worker may still bring the answer"
+    assert await attempts.end_lost() == 0, "its worker may still bring the answer"
     await owner_rows(
         "UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = claimed_until - interval '1 hour'"
     )
-    assert [await next_step.end_lost(), await next_step.end_lost()] == [1, 0]
+    assert [await attempts.end_lost(), await attempts.end_lost()] == [1, 0]
     ended = await Attempt.get(refund_id=refund.id, number=1)
     assert (ended.outcome, ended.code) == ("IN_DOUBT", "WORKER_LOST")
     late = await record(refund.id, Succeeded("D1"), Source(Door.ANSWER, attempt=1), CAUSE)
@@ -142,7 +142,7 @@ async def test_an_attempt_in_doubt_is_not_ended_by_the_clock_alone(owner_rows: O
     _, _, refund = await _refund()
     assert isinstance(await next_step.take(refund.id, lease_seconds=60, send_seconds=20), Send)
     await owner_rows("UPDATE attempts SET sent_at = sent_at - interval '1 hour', claimed_until = now()")
-    assert await next_step.end_lost() == 0
+    assert await attempts.end_lost() == 0
 
 
 async def test_two_workers_never_hold_the_same_refund() -> None:

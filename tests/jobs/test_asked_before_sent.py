@@ -12,7 +12,7 @@ from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
 from domain.pse.vocabulary import InDoubt, Unsent
-from domain.refunds import next_step, schedule
+from domain.refunds import listing, next_step, schedule
 from domain.refunds.doubt import Verdict, resolve
 from tests.kit.factories import (
     CAUSE,
@@ -180,10 +180,10 @@ async def test_a_listing_that_comes_after_a_send_is_not_kept(lay: Lay) -> None:
     refund = await a_refund(world.shop, await world.payment(), 3_000)
     slow = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
     assert isinstance(slow, next_step.Snapshot)
-    await next_step.keep_snapshot(refund.id, frozenset(), slow.asked_at)
+    await listing.keep_snapshot(refund.id, frozenset(), slow.asked_at)
     await an_answer(refund, LOST)
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED
-    await next_step.keep_snapshot(refund.id, frozenset({"ours"}), slow.asked_at + timedelta(seconds=1))
+    await listing.keep_snapshot(refund.id, frozenset({"ours"}), slow.asked_at + timedelta(seconds=1))
     assert (await Refund.get(id=refund.id)).known_before == []
 
 

@@ -11,7 +11,7 @@ from domain.models.refunds import State
 from domain.notices import inbox
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import BadSignature, WebhookRequest
-from domain.refunds import next_step, request, schedule
+from domain.refunds import listing, next_step, request, schedule
 from jobs import notices as notice_jobs
 from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
 from tests.kit.lab_connector import Lab
@@ -164,7 +164,7 @@ async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amou
     while (await Refund.get(id=sent.id)).state is not State.SUBMITTED:
         work = await next_step.take(sent.id, lease_seconds=60, send_seconds=20)
         if isinstance(work, next_step.Snapshot):
-            await next_step.keep_snapshot(sent.id, frozenset(), work.asked_at)
+            await listing.keep_snapshot(sent.id, frozenset(), work.asked_at)
     await schedule.postpone(withdrawn.id, 0)
     assert await next_step.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None
     assert (await Refund.get(id=withdrawn.id)).due_at is None

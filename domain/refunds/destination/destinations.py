@@ -17,7 +17,7 @@ from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.payments import customers
 from domain.platform import bell, idempotency, secrets
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Destination, DestinationKind
 from domain.refunds.destination import accounts
@@ -139,8 +139,8 @@ async def keep(
     merchant_id: UUID, refund_id: UUID, destination: Destination, matches: bool, cause: Cause, secret: bytes
 ) -> Row:
     """Store a destination in place of the one before, inside the caller's transaction."""
-    await rows(
-        "UPDATE destinations SET superseded_at = now() WHERE refund_id = $1 AND superseded_at IS NULL RETURNING id",
+    await execute(
+        "UPDATE destinations SET superseded_at = now() WHERE refund_id = $1 AND superseded_at IS NULL",
         refund_id,
     )
     return await Row.create(
@@ -158,9 +158,9 @@ async def keep(
 
 async def wait(refund_id: UUID) -> None:
     """Somebody must decide: until then it waits, and is reminded of in time."""
-    await rows(
+    await execute(
         "UPDATE refunds SET expires_at = now() + make_interval(secs => $2::float8), reminded_at = NULL, "
-        "  due_at = now() + make_interval(secs => $3::float8) WHERE id = $1 RETURNING id",
+        "  due_at = now() + make_interval(secs => $3::float8) WHERE id = $1",
         refund_id,
         WAITING_SECONDS,
         WAITING_SECONDS - REMINDER_SECONDS,

@@ -21,7 +21,7 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import customers
 from domain.platform import secrets
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
 from domain.refunds.destination import accounts, destinations
@@ -141,14 +141,14 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
         if not await _is_the_payer(refund.payment_id, digits, secret):
             return await _wrong(link)
         destination = accounts.checked(given.kind, given.values, refund.currency, [])
-        await rows("UPDATE destination_links SET used_at = now() WHERE id = $1 RETURNING id", link.id)
+        await execute("UPDATE destination_links SET used_at = now() WHERE id = $1", link.id)
         await destinations.accept(refund, destination, Cause(request_id, ACTOR), secret)
     await destinations.announce(asked.refund_id)
     return asked
 
 
 async def _wrong(link: DestinationLink) -> WrongDigits:
-    await rows("UPDATE destination_links SET wrong_answers = wrong_answers + 1 WHERE id = $1 RETURNING id", link.id)
+    await execute("UPDATE destination_links SET wrong_answers = wrong_answers + 1 WHERE id = $1", link.id)
     return WrongDigits(max(WRONG_ANSWERS_MAX - await _wrong_answers(link.refund_id), 0))
 
 

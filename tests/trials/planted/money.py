@@ -16,7 +16,7 @@ WIRE: Final = (
     Mutation(
         "sent again without a fresh question",
         _PAID_TWICE,
-        (Edit(next_step._send, "if sends.count and not _unknown_just_now(taken, able, sends):", "if False:"),),
+        (Edit(next_step._send, "if sends.count and not _unknown_just_now(case, sends):", "if False:"),),
         focus="resends",
         gate=True,
     ),
@@ -86,7 +86,7 @@ WIRE: Final = (
     Mutation(
         "a snapshot of long before the send is kept",
         r"and nothing was paid|others took",
-        (Edit(next_step._send, "not _is_fresh(taken, refund.known_at)", "refund.known_at is None"),),
+        (Edit(next_step._send, "not _is_fresh(case, refund.known_at)", "refund.known_at is None"),),
         focus="panel",
         gate=True,
     ),

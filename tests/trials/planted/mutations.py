@@ -129,7 +129,7 @@ _EIGHT: Final = (
         (
             Edit(next_step._due, " AND due_at <= now()", ""),
             Edit(next_step.take, "started + lease_seconds - send_seconds", "started + 86_400"),
-            Edit(next_step._doubt, 'if live and last["claimed_until"] <= taken.now:', "if live:"),
+            Edit(next_step._doubt, 'if live and last["claimed_until"] <= case.now:', "if live:"),
         ),
     ),
 )
