@@ -20,7 +20,7 @@ from tests.histories.ends import ended, findings, heard, tell
 from tests.histories.mortal import Deaths
 from tests.kit.factories import a_payment, a_refund
 from tests.kit.world import World
-from tests.sandbox.adyen import ACCOUNT, API_KEY, posted
+from tests.sandbox.adyen.server import ACCOUNT, API_KEY, posted
 
 
 async def _told(world: World, payment: Payment, event: str, amount: int, **more: str) -> None:

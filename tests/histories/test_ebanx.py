@@ -6,7 +6,7 @@ from tests.histories.ends import ended, tell
 from tests.histories.mortal import Deaths
 from tests.kit.factories import a_refund
 from tests.kit.world import World
-from tests.sandbox.ebanx import INTEGRATION_KEY, notification
+from tests.sandbox.ebanx.server import INTEGRATION_KEY, notification
 
 
 async def test_a_cancelled_refund_frees_its_amount_and_two_notices_are_one_refund(at: At, deaths: Deaths) -> None:

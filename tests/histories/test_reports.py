@@ -6,9 +6,9 @@ from domain import invariants
 from domain.models import Payment, SettlementLine
 from domain.pse import registry
 from domain.pse.vocabulary import Method
-from tests.domain.nights import run_stripe, stripe_line
 from tests.kit.factories import a_payment, a_shop
 from tests.kit.lines import Telling, a_line, a_night, effects
+from tests.kit.nights import run_stripe, stripe_line
 
 pytestmark = pytest.mark.usefixtures("books")
 

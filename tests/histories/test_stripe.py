@@ -14,7 +14,7 @@ from tests.histories.ends import ended, findings, heard, tell
 from tests.histories.mortal import Deaths
 from tests.kit.factories import a_payment, a_refund
 from tests.kit.world import World
-from tests.sandbox.stripe import signed
+from tests.sandbox.stripe.server import signed
 
 
 def _event(kind: str, about: dict[str, Any]) -> bytes:

@@ -32,7 +32,7 @@ FORBIDDEN = [
     ("api/health.py", "import httpx", HTTP),
     ("domain/connections/calls.py", "import httpx", HTTP),
     ("jobs/sweep.py", "import httpx", HTTP),
-    ("tests/sandbox/pix.py", "import domain.money", "the sandbox is the other side of the wire"),
+    ("tests/sandbox/pix/server.py", "import domain.money", "the sandbox is the other side of the wire"),
 ]
 
 

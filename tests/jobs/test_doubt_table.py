@@ -16,7 +16,7 @@ from jobs import notices as notice_jobs
 from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay, World
-from tests.sandbox.lab import signature
+from tests.sandbox.lab.server import signature
 
 
 async def _sent(world: World) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from jobs import notices as jobs
 from tests.kit.factories import KEY
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay
-from tests.sandbox.lab import signature
+from tests.sandbox.lab.server import signature
 
 
 async def test_a_person_is_called_at_the_end_of_the_schedule(lay: Lay) -> None:

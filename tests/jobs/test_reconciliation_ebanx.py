@@ -17,7 +17,7 @@ from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_refund
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.sandbox.ebanx import INTEGRATION_KEY
+from tests.sandbox.ebanx.server import INTEGRATION_KEY
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 

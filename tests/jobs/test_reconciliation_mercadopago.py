@@ -18,7 +18,7 @@ from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_refund, sent_earlier
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.sandbox.mercadopago import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
+from tests.sandbox.mercadopago.server import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
 
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
 TOMORROW = TODAY + timedelta(days=1)

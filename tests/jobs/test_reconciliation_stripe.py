@@ -26,7 +26,7 @@ from tests.conftest import Database
 from tests.kit.factories import CAUSE, a_payment, a_person, a_refund
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
-from tests.sandbox.stripe import signed
+from tests.sandbox.stripe.server import signed
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from jobs import notices as jobs
 from tests.kit.factories import KEY, a_refund
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay
-from tests.sandbox.lab import signature
+from tests.sandbox.lab.server import signature
 
 
 @pytest.mark.parametrize(

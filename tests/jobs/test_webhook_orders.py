@@ -23,7 +23,7 @@ from tests.kit.factories import CAUSE, KEY, a_payment, a_refund, a_shop
 from tests.kit.lab_connector import Lab
 from tests.kit.world import World, a_shop_at, quick_settings
 from tests.sandbox.client import SandboxClient
-from tests.sandbox.lab import signature
+from tests.sandbox.lab.server import signature
 
 EVENTS = ("queued", "done", "returned", "unheard of")
 ORDERS = [order for length in (1, 2, 3, 4) for order in itertools.permutations(EVENTS, length)]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.sandbox import adyen, ebanx
-from tests.sandbox.conekta_key import PUBLIC_KEY
+from tests.sandbox.adyen import server as adyen
+from tests.sandbox.conekta.key import PUBLIC_KEY
+from tests.sandbox.ebanx.server import CERTIFICATE, INTEGRATION_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ ACCOUNTS: Mapping[str, Account] = {
         path="/ebanx",
         method="CARD",
         currency="BRL",
-        secrets={"integration_key": ebanx.INTEGRATION_KEY, "webhook_certificate": ebanx.CERTIFICATE},
+        secrets={"integration_key": INTEGRATION_KEY, "webhook_certificate": CERTIFICATE},
     ),
     "stripe": Account(
         path="/stripe/v1",

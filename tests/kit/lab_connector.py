@@ -58,7 +58,7 @@ class Lab:
         self._signature = signature
         able = Capability(
             route=route,
-            source="tests/sandbox/lab.py",
+            source="tests/sandbox/lab/server.py",
             as_of=date(2026, 1, 1),
             partial=True,
             several=True,

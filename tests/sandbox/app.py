@@ -10,20 +10,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.kit.accounts import ACCOUNTS
-from tests.sandbox import admin, adyen, conekta, dlocal, ebanx, lab, mercadopago, pix, stripe
+from tests.sandbox import admin
+from tests.sandbox.adyen.server import AdyenServer
 from tests.sandbox.books import Books
+from tests.sandbox.conekta.server import ConektaServer
+from tests.sandbox.dlocal.server import DLocalServer
+from tests.sandbox.ebanx.server import EbanxServer
+from tests.sandbox.lab.server import LabServer
+from tests.sandbox.mercadopago.server import WINDOW_DAYS as MERCADOPAGO_DAYS
+from tests.sandbox.mercadopago.server import MercadoPagoServer
+from tests.sandbox.pix.server import WINDOW_DAYS as PIX_DAYS
+from tests.sandbox.pix.server import PixServer
 from tests.sandbox.server import PseServer
+from tests.sandbox.stripe.server import StripeServer
 
 # Each PSE's server, and how long after its capture it lets a payment be refunded (None: no limit is published).
 PSES: list[tuple[Callable[[Books], PseServer], str, int | None]] = [
-    (adyen.AdyenServer, "adyen", None),
-    (pix.PixServer, "pix", pix.WINDOW_DAYS),
-    (dlocal.DLocalServer, "dlocal", None),
-    (ebanx.EbanxServer, "ebanx", None),
-    (stripe.StripeServer, "stripe", None),
-    (conekta.ConektaServer, "conekta", None),
-    (lab.LabServer, "lab", None),
-    (mercadopago.MercadoPagoServer, "mercadopago", mercadopago.WINDOW_DAYS),
+    (AdyenServer, "adyen", None),
+    (PixServer, "pix", PIX_DAYS),
+    (DLocalServer, "dlocal", None),
+    (EbanxServer, "ebanx", None),
+    (StripeServer, "stripe", None),
+    (ConektaServer, "conekta", None),
+    (LabServer, "lab", None),
+    (MercadoPagoServer, "mercadopago", MERCADOPAGO_DAYS),
 ]
 
 

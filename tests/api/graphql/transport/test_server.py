@@ -1,0 +1,216 @@
+"""What the server takes of a client before anybody knows who it is: over raw sockets."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from api.doors import Gate, rates_of
+from tests.api.graphql.transport.conftest import Server, Socket, eventually, serving, socket_to
+from tests.api.graphql.transport.shop import TOKEN, Desk, shop_app
+from tests.kit.world import quick_settings
+
+GET = b"GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+POST = b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n0123456789"
+HURRIED = {"head_seconds": 0.2, "body_seconds": 0.2}
+
+
+class Wire:
+    """One raw connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def heard(self) -> bytes:
+        """All until the server closes."""
+        async with asyncio.timeout(20):
+            return await self.reader.read()
+
+    async def flood(self, turn: bytes, size: int) -> int:
+        """Send until so much is sent or the server has answered; how much was sent."""
+        sent = 0
+        while sent < size and not self.reader.at_eof() and not self.reader._buffer:  # type: ignore[attr-defined]
+            self.writer.write(turn)
+            sent += len(turn)
+            await self.writer.drain()
+        return sent
+
+
+@asynccontextmanager
+async def wire_to(server: Server) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**26)
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def a_server(**settings: float) -> AsyncIterator[Server]:
+    desk = Desk()
+    chosen = quick_settings(**settings)
+    async with serving(shop_app(desk, gate=Gate.of(chosen, rates_of(chosen))), desk, chosen) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET + b"".join(b"x%d: 1\r\n" % number for number in range(200)) + b"\r\n",
+        GET + b"x: " + b"y" * 9_000 + b"\r\n\r\n",
+        GET + b"".join(b"x%d: %s\r\n" % (number, b"y" * 7_000) for number in range(6)) + b"\r\n",
+        b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["many", "one", "sum", "address"],
+)
+async def test_a_large_head_is_431_and_the_connection_is_closed(head: bytes) -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(head)
+        assert (await wire.heard()).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("turn", [b"x: " + b"y" * 65_536, b"x: y\r\n" * 10_000])
+async def test_thirty_megabytes_of_headers_are_refused_early(turn: bytes) -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(GET)
+        sent = await wire.flood(turn, 30 * 1024 * 1024)
+        assert (await wire.heard()).startswith(b"HTTP/1.1 431 ")
+    assert sent < 16 * 1024 * 1024
+
+
+async def test_ordinary_headers_and_one_connection_for_many_requests_are_served() -> None:
+    async with a_server(**HURRIED) as server, wire_to(server) as wire:
+        for _ in range(3):
+            wire.send(GET + b"".join(b"x%d: %s\r\n" % (number, b"y" * 300) for number in range(90)) + b"\r\n")
+            assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert b'"hello world"' in await wire.reader.readuntil(b'"}}')
+
+
+@pytest.mark.parametrize("half", [b"", b"GET /gra", GET, b"\r\n\r\n", POST, GET + b"\r\n" + POST])
+async def test_half_a_request_is_not_kept(half: bytes) -> None:
+    async with a_server(**HURRIED) as server, wire_to(server) as wire:
+        wire.send(half)
+        assert b"HTTP/1.1 408 " in await wire.heard()
+        await eventually(lambda: not server.uvicorn.server_state.tasks)
+
+
+async def test_one_connection_too_many_is_503_with_retry_after() -> None:
+    async with a_server(connections_max=3) as server:
+        async with wire_to(server), wire_to(server), wire_to(server):
+            await eventually(lambda: len(server.uvicorn.server_state.connections) == 3)
+            async with wire_to(server) as wire:
+                heard = await wire.heard()
+        assert heard.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 2\r\n" in heard
+        assert b'"UNAVAILABLE"' in heard
+
+
+async def test_an_upgrade_elsewhere_is_an_ordinary_request() -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n")
+        assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404 ")
+
+
+async def test_no_socket_is_offered_compression(shop_server: Server) -> None:
+    async with socket_to(shop_server) as socket:
+        assert socket.connection.protocol.extensions == []
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ('{"type": "' + "é" * 200 + '"}', 4400),
+        ('{"type": "complete", "id": "' + "x" * 65 + '"}', 4400),
+        ('{"type": "connection_init", "payload": {"token": "est_\\ud800"}}', 4401),
+        ('{"type": "connection_init", "payload": {"token": "' + "x" * 5_000 + '"}}', 1009),
+        ("x" * 70_000, 1009),
+        (b"\xff", 4400),
+        ("[" * 3_000, 4400),
+    ],
+    ids=["type", "id", "surrogate", "before init", "size", "bytes", "nesting"],
+)
+async def test_a_bad_message_closes_the_socket_without_a_traceback(
+    shop_server: Server, caplog: pytest.LogCaptureFixture, message: str | bytes, code: int
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with socket_to(shop_server) as socket:
+            await socket.send(message)
+            assert await socket.close_code() == code
+        await eventually(lambda: not server_tasks(shop_server))
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_an_id_of_64_characters_is_taken(shop_server: Server) -> None:
+    async with socket_to(shop_server) as socket:
+        await socket.init()
+        await socket.subscribe("subscription { count(to: 1) }", "x" * 64)
+        assert (await socket.receive())["id"] == "x" * 64
+
+
+def server_tasks(server: Server) -> set[asyncio.Task[None]]:
+    return server.uvicorn.server_state.tasks
+
+
+@pytest.fixture
+async def shop_server() -> AsyncIterator[Server]:
+    async with a_server() as server:
+        yield server
+
+
+async def test_sockets_of_an_address_and_of_a_token_are_bounded_and_given_back() -> None:
+    from websockets.exceptions import InvalidStatus
+
+    async with a_server(sockets_per_address=3, sockets_per_token=2) as server:
+        async with socket_to(server) as first, socket_to(server) as second, socket_to(server) as third:
+            for socket in (first, second):
+                assert (await socket.init())["type"] == "connection_ack"
+            await third.send({"type": "connection_init", "payload": {"token": TOKEN}})
+            assert await third.close_code() == 4429
+            async with socket_to(server) as fourth:
+                with pytest.raises(InvalidStatus) as refused:
+                    async with socket_to(server):
+                        pass
+                assert refused.value.response.status_code == 503
+                assert refused.value.response.headers["retry-after"] == "2"
+                assert isinstance(fourth, Socket)
+        await eventually(lambda: not server_tasks(server))
+        async with socket_to(server) as again:
+            assert (await again.init())["type"] == "connection_ack"
+
+
+async def test_subscriptions_of_a_token_are_bounded_over_all_its_sockets_and_given_back() -> None:
+    async with a_server(subscriptions_per_token=2) as server, socket_to(server) as one, socket_to(server) as other:
+        await one.init()
+        await other.init()
+        for socket, name in ((one, "1"), (other, "2")):
+            await socket.subscribe("subscription { forever }", name)
+            assert (await socket.receive())["type"] == "next"
+        await other.subscribe("subscription { forever }", "3")
+        refused = await other.receive()
+        assert (refused["type"], refused["id"]) == ("error", "3")
+        assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+        headers = {"accept": "text/event-stream", "content-type": "application/json"}
+        streamed = await server.client.post("/graphql", json={"query": "subscription { forever }"}, headers=headers)
+        assert (streamed.status_code, streamed.headers["retry-after"]) == (503, "2")
+        await one.send({"type": "complete", "id": "1"})
+        await eventually(lambda: server.desk.following == 1)
+        await other.subscribe("subscription { forever }", "4")
+        assert (await other.receive())["type"] == "next"
+
+
+async def test_a_token_that_asks_too_often_is_told_how_long_to_wait() -> None:
+    async with a_server(rate_per_token=3) as server:
+        answers = [await server.post({"query": "{ hello }"}) for _ in range(4)]
+        async with socket_to(server) as socket:
+            await socket.init()
+            await socket.subscribe("subscription { count(to: 1) }")
+            refused = await socket.receive()
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 0 < int(answers[3].headers["retry-after"]) <= 20
+    assert answers[3].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"

@@ -1,0 +1,236 @@
+"""`estorno` as people start it: the demo day, the signals that end it, and the sentences when it cannot start."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.machine.servers import free_port
+from tests.conftest import Servers
+
+_SECONDS_MAX = 90
+_CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("ESTORNO_", "DATABASE_", "REDIS_"))}
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    return {**_CLEAN, "ESTORNO_HOME": str(home), "ESTORNO_PORT": str(free_port()), "COLUMNS": "160", **more}
+
+
+def _run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.cli.app", *arguments],
+        env=_environment(home, **more),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS_MAX,
+        check=False,
+    )
+
+
+def _family(parent: int) -> Sequence[psutil.Process]:
+    return psutil.Process(parent).children(recursive=True)
+
+
+def _gone(processes: Sequence[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    return not alive
+
+
+@contextmanager
+def _started(home: Path, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jobs.cli.app", "up", *arguments],
+        env=_environment(home, **more),
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _wait_for(path: Path) -> None:
+    give_up = time.monotonic() + _SECONDS_MAX
+    while not path.exists():
+        assert time.monotonic() < give_up, f"{path.name} was not written"
+        time.sleep(0.1)
+
+
+def test_the_demo_day_comes_out_as_it_must_and_leaves_nothing_running(home: Path) -> None:
+    done = _run(home, "up", "--demo", "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "our books and the sandbox's log are equal" in done.stdout
+    assert "✗" not in done.stdout
+    card = home / "demo.json"
+    assert stat.S_IMODE(card.stat().st_mode) == 0o600
+    assert set(json.loads(card.read_text())["tokens"]) == {"FRONTEND", "ACCOUNTING", "SUPPORT", "ADMINISTRATOR"}
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
+
+
+def test_one_changed_number_in_the_sandboxs_log_makes_the_demo_day_fail(home: Path) -> None:
+    done = _run(home, "up", "--demo", "--once", "--tamper")
+    assert done.returncode == 1
+    assert "✗ all 60 payments agree" in done.stdout
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_running_however_it_ends(home: Path, ending: signal.Signals) -> None:
+    with _started(home) as process:
+        assert process.stdout is not None
+        assert "serves at" in process.stdout.readline()
+        family = _family(process.pid)
+        assert len(family) >= 6  # two servers, api, two workers, timetable
+        process.send_signal(ending)
+        assert process.wait(30) == (-9 if ending is signal.SIGKILL else 0)
+        assert _gone(family)
+
+
+def test_a_child_that_dies_is_started_again_and_the_data_is_still_there(home: Path) -> None:
+    with _started(home) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for name in ("valkey-server", "jobs.worker", "postgres"):
+            victim = next(one for one in _family(process.pid) if _is(one, process.pid, name))
+            victim.kill()
+            victim.wait(10)
+            _wait_until_back(process.pid, name, victim.pid)
+        done = _run_until_good(home, "check")
+        assert "The books are in order." in done.stdout
+
+
+def _is(process: psutil.Process, parent: int, name: str) -> bool:
+    """Whether it is the living child of that name."""
+    try:
+        return process.ppid() == parent and name in " ".join(process.cmdline())
+    except psutil.Error:  # it ended while we looked
+        return False
+
+
+def _wait_until_back(parent: int, name: str, old: int) -> None:
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        for process in _family(parent):
+            if _is(process, parent, name) and process.pid != old:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"{name} was not started again")
+
+
+def _run_until_good(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = _run(home, *arguments)
+    for _ in range(20):
+        if done.returncode == 0:
+            break
+        time.sleep(0.5)
+        done = _run(home, *arguments)
+    return done
+
+
+def test_a_second_one_in_the_same_home_is_refused(home: Path) -> None:
+    with _started(home) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        done = _run(home, "up")
+        assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
+
+
+def _one_sentence(done: subprocess.CompletedProcess[str], words: str) -> None:
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert words in " ".join(done.stderr.split())
+
+
+KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+
+
+def test_a_port_in_use_is_one_sentence(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        _one_sentence(_run(home, "up", ESTORNO_PORT=str(taken.getsockname()[1])), "set ESTORNO_PORT to a free one")
+
+
+def test_a_database_that_is_not_there_is_one_sentence(home: Path) -> None:
+    more = {"DATABASE_URL": "postgres://a@127.0.0.1:1/b", "REDIS_URL": "redis://127.0.0.1:1", "ESTORNO_SECRET_KEY": KEY}
+    _one_sentence(_run(home, "worker", **more), "start it or correct DATABASE_URL")
+
+
+def test_a_valkey_that_is_not_there_is_one_sentence(home: Path, servers: Servers) -> None:
+    more = {"DATABASE_URL": servers.application_url, "REDIS_URL": "redis://127.0.0.1:1", "ESTORNO_SECRET_KEY": KEY}
+    _one_sentence(_run(home, "worker", **more), "start it or correct REDIS_URL")
+
+
+def test_an_old_database_is_one_sentence(home: Path, servers: Servers) -> None:
+    more = {"DATABASE_URL": servers.superuser_url, "REDIS_URL": servers.redis_url, "ESTORNO_SECRET_KEY": KEY}
+    _one_sentence(_run(home, "worker", **more), "run `estorno migrate` first")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check",), "Set DATABASE_URL"),
+        (("up", "--once"), "--once and --tamper go with --demo"),
+        (("worker", "--queue", "x"), "there are refunds and batch"),
+    ],
+)
+def test_what_is_missing_is_said(home: Path, arguments: tuple[str, ...], words: str) -> None:
+    _one_sentence(_run(home, *arguments), words)
+
+
+def test_a_demo_refuses_a_database_that_is_somebody_elses(home: Path, servers: Servers, own_database: object) -> None:
+    from tests.conftest import Database
+
+    assert isinstance(own_database, Database)
+    made = subprocess.run(
+        [sys.executable, "-c", _MERCHANT, own_database.application_url], cwd=CHECKOUT, check=False, capture_output=True
+    )
+    assert made.returncode == 0, made.stderr
+    more = {
+        "DATABASE_URL": own_database.application_url,
+        "ESTORNO_OWNER_DATABASE_URL": own_database.owner_url,
+        "REDIS_URL": servers.redis_url,
+        "ESTORNO_SECRET_KEY": KEY,
+    }
+    _one_sentence(_run(home, "up", "--demo", "--once", **more), "use an empty one for `--demo`")
+
+
+_MERCHANT = """
+import asyncio, sys
+from domain import database
+from tests.factories import a_shop
+async def main():
+    async with database.connected(sys.argv[1]):
+        await a_shop()
+asyncio.run(main())
+"""
+
+
+def test_settings_are_shown_without_secrets(home: Path) -> None:
+    more = {
+        "DATABASE_URL": "postgres://app:hunter2@db/estorno",
+        "REDIS_URL": "redis://:s3cret@r",
+        "ESTORNO_SECRET_KEY": KEY,
+    }
+    done = _run(home, "settings", **more)
+    assert done.returncode == 0
+    assert not {"hunter2", "s3cret", KEY} & set(done.stdout.replace("│", " ").split())
+    assert "hunter2" not in done.stdout
+    assert "ESTORNO_LEASE_SECONDS" in done.stdout

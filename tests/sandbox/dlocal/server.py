@@ -1,0 +1,247 @@
+"""dLocal's payins API as docs.dlocal.com has it: refunds signed by V2-HMAC-SHA256, their query, their notification.
+
+Its settlement file is no API: `report` of the admin side prints it as it would come by SFTP.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tests.sandbox.books import Books, Payment, Refund, Refused
+from tests.sandbox.dlocal import report
+from tests.sandbox.server import Hook, Mood, PseServer
+
+PREFIX = "/dlocal"
+LOGIN = "sandboxlogin"
+TRANS_KEY = "sandboxtranskey"
+SECRET_KEY = "sandbox-secret-key"
+_STATUSES = {
+    "PENDING": ("PENDING", 100, "The refund is pending."),
+    "DONE": ("SUCCESS", 200, "The refund was paid."),
+    "REFUSED": ("REJECTED", 300, "The refund was rejected."),
+    "RETURNED": ("REJECTED", 300, "The refund was rejected: the account is closed."),
+}
+_ERRORS = {
+    "3001": (403, "Invalid Credentials."),
+    "4000": (404, "Payment not found."),
+    "4001": (404, "Refund not found."),
+    "5000": (400, "Invalid request."),
+    "5001": (400, "Invalid parameter."),
+    "5007": (400, "Amount exceeded."),
+    "5011": (400, "order_refund_id duplicated."),
+    "6000": (429, "Too many requests to the API."),
+    "7000": (500, "Internal error."),
+}
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_DECIMALS = {"CLP": 0, "PYG": 0}
+_LENGTHS = {"payment_id": 50, "notification_url": 500, "description": 200, "order_refund_id": 125}
+
+
+class DLocalServer(PseServer):
+    """One merchant's account. An X-Idempotency-Key that was answered is answered again with the same."""
+
+    name = "dlocal"
+
+    def __init__(self, books: Books) -> None:
+        super().__init__(books)
+        self._replays: dict[str, tuple[int, Any]] = {}
+        self._refunds: dict[str, tuple[Payment, Refund]] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(PREFIX + "/refunds", self.post_refund, methods=["POST"]),
+            Route(PREFIX + "/refunds/{id}", self.get_refund, methods=["GET"]),
+            Route(PREFIX + "/refunds/{id}/status", self.get_refund, methods=["GET"]),
+        ]
+
+    def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
+        """report {"separator"?}: the cross-border file of all that happened, {"name", "content"}.
+
+        forget-keys {}: no X-Idempotency-Key is answered again, as after its life.
+        """
+        return {"report": self.report, "forget-keys": self.forget_keys}
+
+    async def report(self, request: Request) -> Response:
+        mark = (await request.json()).get("separator", ",")
+        now = datetime.now(UTC)
+        name = f"sandbox_cross_border_report_{now:%Y%m%d_%H%M%S}.csv"
+        return JSONResponse({"name": name, "content": report.printed(self.books, now, mark)})
+
+    async def forget_keys(self, request: Request) -> Response:
+        self._replays.clear()
+        return JSONResponse({})
+
+    def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
+        return Payment(
+            reference=wanted.get("reference") or f"D-4-{secrets.token_hex(16)}",
+            amount=wanted["amount"],
+            currency=wanted.get("currency", "BRL"),
+            method=wanted.get("method", "CARD"),
+            captured_at=captured_at,
+            key=wanted.get("key", "dlocal"),
+            order=wanted.get("order"),
+        )
+
+    def unavailable(self) -> Response:
+        return JSONResponse({"message": "Service Unavailable"}, 503)
+
+    def rate_limited(self) -> Response:
+        return _error("6000")
+
+    def internal(self) -> Response:
+        return _error("7000")
+
+    # Access
+
+    def _refused(self, request: Request, raw: bytes) -> Response | None:
+        login, date = request.headers.get("x-login", ""), request.headers.get("x-date", "")
+        if (login, request.headers.get("x-trans-key")) != (LOGIN, TRANS_KEY):
+            return _error("3001")
+        if request.headers.get("x-version") != "2.1" or not request.headers.get("user-agent"):
+            return _error("5000")
+        signed = f"V2-HMAC-SHA256, Signature: {signature(date, raw)}"
+        fits = hmac.compare_digest(request.headers.get("authorization", ""), signed)
+        return None if fits and _DATE.fullmatch(date) else _error("5000")
+
+    # Refunds
+
+    async def post_refund(self, request: Request) -> Response:
+        raw = await request.body()
+        refused = self._refused(request, raw)
+        if refused is not None:
+            return refused
+        asked = _asked(raw)
+        if isinstance(asked, str):
+            return _error("5001", asked)
+        self.note("POST", asked["payment_id"], asked.get("order_refund_id"), raw)
+        payment = self.books.payments.get(asked["payment_id"])
+        mood, key = self.mood_of(payment), request.headers.get("x-idempotency-key")
+        return await self.by_mood(mood, lambda: self._answer(mood, payment, asked, key))
+
+    def _answer(self, mood: Mood, payment: Payment | None, asked: dict[str, Any], key: str | None) -> Response:
+        if key is not None and key in self._replays:
+            status, body = self._replays[key]
+            return _numbers(body, status)
+        answer = self._pay(mood, payment, asked)
+        if key is not None and answer.status_code == 200:
+            self._replays[key] = (200, json.loads(bytes(answer.body), parse_float=Decimal))
+        return answer
+
+    def _pay(self, mood: Mood, payment: Payment | None, asked: dict[str, Any]) -> Response:
+        if payment is None:
+            return _error("4000", "payment_id")
+        if asked.get("currency", payment.currency) != payment.currency:
+            return _error("5001", "currency")
+        reference = asked.get("order_refund_id") or secrets.token_hex(8)
+        facts = {"notification_url": asked.get("notification_url"), "beneficiary": asked.get("beneficiary_name")}
+        try:
+            refund = self.books.open_refund(
+                payment,
+                reference,
+                _minor_units(asked.get("amount"), payment),
+                lambda _: f"REF{secrets.randbelow(10**9)}",
+                description=asked.get("description"),
+                facts=facts,
+            )
+        except Refused as refused:
+            return _error({"REUSED": "5011", "AMOUNT": "5007"}[refused.rule])
+        self._refunds[refund.id] = (payment, refund)
+        if facts["notification_url"]:
+            self.webhooks.setdefault(payment.key, facts["notification_url"])
+        self.play(mood, payment, refund)
+        return _numbers(refund_json(payment, refund))
+
+    async def get_refund(self, request: Request) -> Response:
+        refused = self._refused(request, b"")
+        if refused is not None:
+            return refused
+        refund_id = request.path_params["id"]
+        payment, refund = self._refunds.get(refund_id, (None, None))
+        self.note("GET", payment.reference if payment else "", refund_id)
+        if payment is None or refund is None or self.hidden(refund):
+            return _error("4001")
+        return _numbers(refund_json(payment, refund))
+
+    def hooks(self, url: str, payment: Payment, refund: Refund) -> list[Hook]:
+        """To the address that came with the order, or nowhere."""
+        address = refund.facts["notification_url"]
+        if address is None:
+            return []
+        body = bytes(_numbers(refund_json(payment, refund)).body)
+        date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        signed = f"V2-HMAC-SHA256, Signature: {signature(date, body)}"
+        headers = {"content-type": "application/json", "x-login": LOGIN, "x-date": date, "authorization": signed}
+        return [Hook(address, body, headers)]
+
+
+def signature(date: str, body: bytes) -> str:
+    return hmac.new(SECRET_KEY.encode(), (LOGIN + date).encode() + body, hashlib.sha256).hexdigest()
+
+
+def refund_json(payment: Payment, refund: Refund) -> dict[str, Any]:
+    """The refund object. A number and a text are both published as status code: here it goes by the method."""
+    status, code, detail = _STATUSES[refund.status]
+    amount = Decimal(refund.amount).scaleb(-_DECIMALS.get(payment.currency, 2))
+    body = {
+        "id": refund.id,
+        "payment_id": payment.reference,
+        "amount": amount,
+        "amount_refunded": amount,
+        "currency": payment.currency,
+        "status": status,
+        "status_code": code if payment.method == "CARD" else str(code),
+        "status_detail": refund.reason or detail,
+        "created_date": f"{refund.requested_at:%Y-%m-%dT%H:%M:%S.000+0000}",
+        "order_id": payment.order,
+        "notification_url": refund.facts["notification_url"],
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _numbers(body: Mapping[str, Any], status: int = 200) -> Response:
+    """JSON with decimals as numbers; the marks tell them from texts until the quotes are taken away."""
+    marked = json.dumps(body, default=lambda number: f"\x00{number:f}\x00")
+    return Response(marked.replace('"\\u0000', "").replace('\\u0000"', ""), status, media_type="application/json")
+
+
+def _error(code: str, parameter: str | None = None) -> Response:
+    status, message = _ERRORS[code]
+    return JSONResponse({"code": int(code), "message": message, **({"param": parameter} if parameter else {})}, status)
+
+
+def _asked(raw: bytes) -> dict[str, Any] | str:
+    """The body, or the name of the parameter that is wrong."""
+    try:
+        body = json.loads(raw, parse_float=Decimal)
+    except ValueError:
+        return "body"
+    if not isinstance(body, dict):
+        return "body"
+    for name, length in _LENGTHS.items():
+        value = body.get(name, "")
+        if not isinstance(value, str) or len(value) > length:
+            return name
+    amount = body.get("amount")
+    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int | Decimal)):
+        return "amount"
+    if (amount is None) is not (body.get("currency") is None):
+        return "currency"
+    return body if body.get("payment_id") else "payment_id"
+
+
+def _minor_units(amount: int | Decimal | None, payment: Payment) -> int:
+    """Without an amount all that is left; one with too many decimals is none."""
+    if amount is None:
+        return payment.amount - payment.spoken_for
+    units = Decimal(amount).scaleb(_DECIMALS.get(payment.currency, 2))
+    return int(units) if units == units.to_integral_value() else 0
