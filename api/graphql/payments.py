@@ -10,7 +10,8 @@ from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
-from api.graphql.transport.errors import PaymentRegisterError, PaymentWithdrawError, errors_of
+from api.graphql.transport.answering import answering
+from api.graphql.transport.errors import PaymentRegisterError, PaymentWithdrawError
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money, MoneyInput
 from domain.access.tokens import Permission
@@ -21,7 +22,7 @@ from domain.money import Money as Amount
 from domain.payments import register, withdrawals
 from domain.payments.refundable import deadline_of
 from domain.payments.register import NewPayment, Tax
-from domain.problems import CurrencyMismatch, InvalidInput, Problem
+from domain.problems import CurrencyMismatch, InvalidInput
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.refunds import request
@@ -152,33 +153,23 @@ class PaymentRegisterPayload:
     replayed: bool
 
 
+@answering(PaymentRegisterPayload)
 async def payment_register(info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
     context = info.context
-    try:
-        principal = require(info, Permission.REGISTER_PAYMENT)
-        new = _new_payment(input)
-        key = context.settings.secret_key
-        done = await register.register(principal.merchant_id, new, input.idempotency_key, context.cause, key)
-    except Problem as problem:
-        return PaymentRegisterPayload(
-            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
-        )
+    principal = require(info, Permission.REGISTER_PAYMENT)
+    new = _new_payment(input)
+    key = context.settings.secret_key
+    done = await register.register(principal.merchant_id, new, input.idempotency_key, context.cause, key)
     return PaymentRegisterPayload(
         payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
     )
 
 
+@answering(PaymentWithdrawPayload)
 async def payment_withdraw(info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
     context = info.context
-    try:
-        payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
-        done = await withdrawals.withdraw(
-            context.principal, payment_id, input.reason, input.idempotency_key, context.cause
-        )
-    except Problem as problem:
-        return PaymentWithdrawPayload(
-            payment=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
-        )
+    payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
+    done = await withdrawals.withdraw(context.principal, payment_id, input.reason, input.idempotency_key, context.cause)
     return PaymentWithdrawPayload(
         payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
     )

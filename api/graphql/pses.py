@@ -7,7 +7,7 @@ import strawberry
 from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.payments import PaymentMethod
-from api.graphql.refunds.destinations import DestinationKindEnum
+from api.graphql.refunds.destination import DestinationKindEnum
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
 from domain.problems import InvalidInput

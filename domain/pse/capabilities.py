@@ -1,4 +1,4 @@
-"""What each PSE can do for each method: a table of facts with source and date (facts/capabilities/*.toml)."""
+"""What each PSE can do for each method: a table of facts with source and date (<name>/capabilities.toml)."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domain.pse.vocabulary import DestinationKind, Method
 
-_TABLES: Final = Path(__file__).parent / "facts" / "capabilities"
+_HERE: Final = Path(__file__).parent
 
 
 class Route(StrEnum):
@@ -43,7 +43,7 @@ class News(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What one PSE can do for one method, with the document that says so (facts/capabilities/*.toml)."""
+    """What one PSE can do for one method, with the document that says so (<name>/capabilities.toml)."""
 
     route: Route
     source: str
@@ -82,7 +82,7 @@ class Capability:
 
 def load(pse: str) -> Mapping[Method, Capability]:
     """The table of one PSE. A row that cannot be read is a bug of the table and raises."""
-    with (_TABLES / f"{pse}.toml").open("rb") as file:
+    with (_HERE / pse / "capabilities.toml").open("rb") as file:
         return {Method(method): read(row) for method, row in tomllib.load(file).items()}
 
 
@@ -96,8 +96,8 @@ class Unconnected:
 
 
 def unconnected() -> Sequence[Unconnected]:
-    """The rows of facts/unconnected.toml, in their order."""
-    with (_TABLES.parent / "unconnected.toml").open("rb") as file:
+    """The rows of unconnected.toml, in their order."""
+    with (_HERE / "unconnected.toml").open("rb") as file:
         listed = tomllib.load(file)["row"]
     return [Unconnected(row.pop("pse"), Method(row.pop("method")), read(row)) for row in listed]
 

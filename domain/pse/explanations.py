@@ -1,6 +1,6 @@
-"""What a PSE's codes mean, whether asking again helps, and what support should do (facts/explanations/*.toml).
+"""What a PSE's codes mean, whether asking again helps, and what support should do (<name>/codes.toml).
 
-Codes that come from the network or from us, the same at every PSE, are in `common.toml`.
+Codes that come from the network or from us, the same at every PSE, are in `codes.toml` beside this file.
 """
 
 import tomllib
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 LOCALES: Final = ("en", "zh-CN", "es", "pt-BR")
-_TABLES: Final = Path(__file__).parent / "facts" / "explanations"
-_COMMON: Final = "common"
+_HERE: Final = Path(__file__).parent
+_COMMON: Final = ""
 
 
 class Retry(StrEnum):
@@ -56,8 +56,8 @@ def in_words(pse: str, code: str, locale: str = "en") -> str | None:
 
 @lru_cache(maxsize=64)
 def _table(name: str) -> Mapping[str, Explanation]:
-    path = _TABLES / f"{name}.toml"
-    if not path.is_file():
+    path = _HERE / name / "codes.toml"
+    if name != _COMMON and not name.isidentifier() or not path.is_file():  # a name may be anybody's word
         return {}
     with path.open("rb") as file:
         table = tomllib.load(file)

@@ -1,7 +1,7 @@
 """Our books against the sandbox's own log, payment by payment and in sum: equal to the cent, or the day has failed."""
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
@@ -9,14 +9,12 @@ from domain.books import ledger
 from domain.models import Payment
 from domain.models.ledger import Account
 from domain.money import Money
-
-if TYPE_CHECKING:
-    from jobs.demo.day import Day
+from jobs.demo.course import Day
 
 _SIGNS = {"CAPTURE": 1, "REFUND": -1, "RETURN": 1, "MED": -1}
 
 
-async def oracle(day: "Day") -> dict[str, Any]:
+async def oracle(day: Day) -> dict[str, Any]:
     """The log that the sandbox keeps at its own layer."""
     answer = await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/pix/log")
     answer.raise_for_status()
@@ -24,7 +22,7 @@ async def oracle(day: "Day") -> dict[str, Any]:
     return told
 
 
-async def compare(day: "Day") -> None:
+async def compare(day: Day) -> None:
     """Compare and print; what differs is a broken promise."""
     movements = (await oracle(day))["movements"]
     theirs = _by_payment(movements)
@@ -58,6 +56,6 @@ def _by_payment(movements: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     return dict(found)
 
 
-async def _held(day: "Day") -> int:
+async def _held(day: Day) -> int:
     balances = await ledger.balances(day.stage.merchant.id, connection_id=day.stage.connection.id)
     return sum(row.balance for row in balances if row.account in (Account.PSE_CLEARING, Account.PSE_BALANCE))

@@ -2,56 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-import httpx
-from rich.console import Console
 from rich.table import Table
 
 from domain import invariants
 from domain.access.tokens import Role
 from domain.models import ReconciliationRun
-from domain.platform.settings import Settings
 from jobs import reconciliation
 from jobs.demo import books, others
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
-from jobs.demo.stage import PAYMENTS, Stage, register_listed
+from jobs.demo.course import Day
+from jobs.demo.stage import PAYMENTS, register_listed
 from jobs.wire.sender import Sender
 
 _FOLLOW_SECONDS_MAX: Final = 40.0
 _VAT_PERCENT: Final = 18
 EXPECTED_FINDINGS: Final = {"MISSING_IN_LEDGER", "VAT_REVERSAL_NEEDED"}
-
-
-@dataclass(slots=True)
-class Day:
-    """The day as it goes: what was promised and did not happen is in `broken`."""
-
-    stage: Stage
-    settings: Settings
-    http: httpx.AsyncClient
-    console: Console
-    broken: list[str] = field(default_factory=list)
-    followers: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def client(self, role: Role) -> Client:
-        addresses = self.stage.addresses
-        return Client(self.http, addresses.graphql_url, addresses.websocket_url, self.stage.tokens[role])
-
-    def expect(self, holds: bool, promise: str) -> None:
-        self.console.print(f"  [green]✓[/] {promise}" if holds else f"  [bold red]✗ {promise}[/]")
-        if not holds:
-            self.broken.append(promise)
-
-    async def sandbox(self, path: str, body: dict[str, Any], *, pse: str = "pix") -> dict[str, Any]:
-        answer = await self.http.post(f"{self.stage.addresses.sandbox_url}/_admin/{pse}/{path}", json=body)
-        answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
 
 
 async def play(day: Day, *, tamper: bool) -> bool:

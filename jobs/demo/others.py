@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,8 @@ from domain.models.ledger import Account
 from domain.pse import registry
 from jobs import reconciliation
 from jobs.demo.client import REGISTER, Client
+from jobs.demo.course import Day
 from jobs.wire.sender import Sender
-
-if TYPE_CHECKING:
-    from jobs.demo.day import Day
 
 _KEY: Final = "demo"
 _AMOUNT, _PART = 10_000, 4_000  # minor units
@@ -50,7 +48,7 @@ class Place:
     endings: list[tuple[str, str]] = field(default_factory=list)  # mood, and the state it ended in
 
 
-async def play(day: "Day") -> list[Place]:
+async def play(day: Day) -> list[Place]:
     """Connect to every PSE but Pix, refund through the public API, and see how each refund ends."""
     accounts = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/accounts")).json()
     names = [name for name in registry.connectors() if name != "pix"]
@@ -67,7 +65,7 @@ async def play(day: "Day") -> list[Place]:
     return places
 
 
-async def _connect(day: "Day", pse: str, account: dict[str, Any]) -> Place:
+async def _connect(day: Day, pse: str, account: dict[str, Any]) -> Place:
     sandbox = day.stage.addresses.sandbox_url
     new = NewConnection(
         pse=pse,
@@ -85,7 +83,7 @@ async def _connect(day: "Day", pse: str, account: dict[str, Any]) -> Place:
     return Place(pse, account, connection)
 
 
-async def _refund_all(day: "Day", place: Place) -> None:
+async def _refund_all(day: Day, place: Place) -> None:
     now = datetime.now(UTC)
     wanted = [
         {
@@ -106,7 +104,7 @@ async def _refund_all(day: "Day", place: Place) -> None:
 
 
 async def _refund(
-    day: "Day", client: Client, place: Place, reference: str, facts: dict[str, Any], step: tuple[str, float | None, str]
+    day: Day, client: Client, place: Place, reference: str, facts: dict[str, Any], step: tuple[str, float | None, str]
 ) -> None:
     mood, _, ends = step
     registered = await client.ask(
@@ -147,7 +145,7 @@ async def _ending(client: Client, refund: str, wanted: str) -> str:
     return status
 
 
-async def night(day: "Day", places: list[Place]) -> None:
+async def night(day: Day, places: list[Place]) -> None:
     """Reconcile today at each PSE."""
     today = datetime.now(UTC).astimezone(ZoneInfo(day.stage.merchant.zone)).date()
     sender = Sender(day.settings.secret_key, day.settings.send_limit_seconds)
@@ -160,7 +158,7 @@ async def night(day: "Day", places: list[Place]) -> None:
         await sender.close()
 
 
-async def compare(day: "Day", places: list[Place]) -> None:
+async def compare(day: Day, places: list[Place]) -> None:
     """Our books against each PSE's own log."""
     for place in places:
         log = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/{place.pse}/log")).json()

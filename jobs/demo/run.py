@@ -9,7 +9,8 @@ from domain.access.tokens import Role
 from domain.platform import bell
 from domain.platform.database import connected
 from domain.platform.settings import Settings
-from jobs.demo.day import Day, play
+from jobs.demo.course import Day
+from jobs.demo.day import play
 from jobs.demo.stage import Addresses, Stage, prepare, write_card
 
 

@@ -165,10 +165,10 @@ async def test_two_workers_stopped_and_continued_pay_once(paying: World, books: 
 _STEP = """
 import asyncio, sys
 from uuid import UUID
-from domain.database import connected
-from domain.log import configure
-from domain.settings import Settings
-from jobs.http import sender
+from domain.platform.database import connected
+from domain.platform.log import configure
+from domain.platform.settings import Settings
+from jobs.wire.sender import sender
 from jobs.refunds import step
 
 async def main():

@@ -9,10 +9,11 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
-from api.graphql.transport.errors import DecisionError, errors_of
+from api.graphql.transport.answering import answering
+from api.graphql.transport.errors import DecisionError
 from api.graphql.transport.scalars import Date
 from domain.models import Refund as Row
-from domain.problems import InvalidInput, Problem
+from domain.problems import InvalidInput
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 
@@ -50,32 +51,26 @@ class RefundManualPayload:
     request_id: str
 
 
+@answering(RefundManualPayload)
 async def refund_take_manual(info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
     context = info.context
-    try:
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        return _done(info, await by_hand.take(context.principal, refund_id, input.reason, context.cause))
-    except Problem as problem:
-        return _refused(info, problem)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    return _done(info, await by_hand.take(context.principal, refund_id, input.reason, context.cause))
 
 
+@answering(RefundManualPayload)
 async def refund_return_to_queue(info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
     context = info.context
-    try:
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        return _done(info, await by_hand.give_back(context.principal, refund_id, input.reason, context.cause))
-    except Problem as problem:
-        return _refused(info, problem)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    return _done(info, await by_hand.give_back(context.principal, refund_id, input.reason, context.cause))
 
 
+@answering(RefundManualPayload)
 async def refund_settle_manually(info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
     context = info.context
-    try:
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        evidence = Evidence(input.way, input.reference, input.paid_on, input.file_name, _content(input.file_content))
-        return _done(info, await by_hand.settle(context.principal, refund_id, evidence, context.cause))
-    except Problem as problem:
-        return _refused(info, problem)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    evidence = Evidence(input.way, input.reference, input.paid_on, input.file_name, _content(input.file_content))
+    return _done(info, await by_hand.settle(context.principal, refund_id, evidence, context.cause))
 
 
 def _content(text: str | None) -> bytes | None:
@@ -89,7 +84,3 @@ def _content(text: str | None) -> bytes | None:
 
 def _done(info: Info, row: Row) -> RefundManualPayload:
     return RefundManualPayload(refund=Refund.of(row), errors=[], request_id=info.context.request_id)
-
-
-def _refused(info: Info, problem: Problem) -> RefundManualPayload:
-    return RefundManualPayload(refund=None, errors=errors_of(problem), request_id=info.context.request_id)

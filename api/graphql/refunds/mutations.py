@@ -6,21 +6,20 @@ import strawberry
 
 from api.graphql.access import require
 from api.graphql.context import Info
-from api.graphql.refunds.destinations import DestinationInput
+from api.graphql.refunds.destination import DestinationInput
 from api.graphql.refunds.types import Refund, RefundReason
 from api.graphql.transport import ids
+from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import (
     RefundCancelError,
     RefundCreateError,
     RefundRefreshError,
     RefundResolveDoubtError,
     RefundRetryError,
-    errors_of,
 )
 from api.graphql.transport.scalars import MoneyInput
 from domain.access.tokens import Permission
 from domain.models.refunds import Reason
-from domain.problems import Problem
 from domain.refunds import doubt, request
 from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund
@@ -110,85 +109,69 @@ class RefundResolveDoubtPayload:
     confirmed: bool = strawberry.field(description="False: another person must still say the same.")
 
 
+@answering(RefundCreatePayload)
 async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePayload:
     context = info.context
-    try:
-        principal = require(info, Permission.REFUND)
-        new = NewRefund(
-            payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
-            amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
-            reason=input.reason,
-            note=input.note,
-            destination=input.destination.given() if input.destination else None,
-        )
-        secret = context.settings.secret_key
-        done = await request.request(principal.merchant_id, new, input.idempotency_key, context.cause, secret)
-    except Problem as problem:
-        return RefundCreatePayload(
-            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
-        )
+    principal = require(info, Permission.REFUND)
+    new = NewRefund(
+        payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
+        amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
+        reason=input.reason,
+        note=input.note,
+        destination=input.destination.given() if input.destination else None,
+    )
+    secret = context.settings.secret_key
+    done = await request.request(principal.merchant_id, new, input.idempotency_key, context.cause, secret)
     return RefundCreatePayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )
 
 
+@answering(RefundCancelPayload)
 async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPayload:
     context = info.context
-    try:
-        principal = require(info, Permission.REFUND)
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        key = input.idempotency_key
-        done = await request.cancel(
-            principal.merchant_id,
-            refund_id,
-            input.expected_sequence,
-            key,
-            context.cause,
-            settles_manually=principal.may(Permission.SETTLE_MANUALLY),
-        )
-    except Problem as problem:
-        return RefundCancelPayload(
-            refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False
-        )
+    principal = require(info, Permission.REFUND)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    key = input.idempotency_key
+    done = await request.cancel(
+        principal.merchant_id,
+        refund_id,
+        input.expected_sequence,
+        key,
+        context.cause,
+        settles_manually=principal.may(Permission.SETTLE_MANUALLY),
+    )
     return RefundCancelPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )
 
 
+@answering(RefundRetryPayload)
 async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayload:
     context = info.context
-    try:
-        principal = require(info, Permission.REFUND)
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        done = await request.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
-    except Problem as problem:
-        return RefundRetryPayload(refund=None, errors=errors_of(problem), request_id=context.request_id, replayed=False)
+    principal = require(info, Permission.REFUND)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    done = await request.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
     return RefundRetryPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )
 
 
+@answering(RefundRefreshPayload)
 async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
     context = info.context
-    try:
-        principal = require(info, Permission.REFRESH)
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        row = await request.refresh(principal.merchant_id, refund_id, principal.token_id)
-    except Problem as problem:
-        return RefundRefreshPayload(refund=None, errors=errors_of(problem), request_id=context.request_id)
+    principal = require(info, Permission.REFRESH)
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    row = await request.refresh(principal.merchant_id, refund_id, principal.token_id)
     return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
 
 
+@answering(RefundResolveDoubtPayload)
 async def refund_resolve_doubt(info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
     context = info.context
-    try:
-        refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-        name = input.pse_reference
-        done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause, name)
-    except Problem as problem:
-        return RefundResolveDoubtPayload(
-            refund=None, errors=errors_of(problem), request_id=context.request_id, confirmed=False
-        )
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    name = input.pse_reference
+    done = await doubt.resolve(context.principal, refund_id, input.verdict, input.evidence, context.cause, name)
     return RefundResolveDoubtPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, confirmed=done.confirmed
     )

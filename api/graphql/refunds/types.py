@@ -12,6 +12,7 @@ from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry, entries_of
 from api.graphql.nodes import Scoped
+from api.graphql.refunds.destination import Destination, InstructionField
 from api.graphql.refunds.events import RefundEvent, RefundStatus, events_of
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
@@ -30,7 +31,6 @@ from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
     from api.graphql.payments import Payment
-    from api.graphql.refunds.destinations import Destination, InstructionField
 
 _log = structlog.get_logger()
 RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
@@ -115,27 +115,21 @@ class Refund(Scoped, relay.Node):
         return [Webhook.of(row, connection) for row in found]
 
     @strawberry.field(description="Where the money goes, where the method has no way back.")
-    async def destination(self) -> Annotated["Destination", strawberry.lazy("api.graphql.refunds.destinations")] | None:
-        from api.graphql.refunds.destinations import Destination as DestinationType  # the two types name each other
-
+    async def destination(self) -> Destination | None:
         row = await destinations.current(self.row.id)
-        return DestinationType.of(row) if row else None
+        return Destination.of(row) if row else None
 
     @strawberry.field(
         description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; who "
         "has read it is an event of the refund, which then cannot be canceled."
     )
-    async def payment_instruction(
-        self, info: Info
-    ) -> list[Annotated["InstructionField", strawberry.lazy("api.graphql.refunds.destinations")]] | None:
-        from api.graphql.refunds.destinations import InstructionField as FieldType
-
+    async def payment_instruction(self, info: Info) -> list[InstructionField] | None:
         context = info.context
         opened = await by_hand.instruction(context.principal, self.row.id, context.settings.secret_key, context.cause)
         if opened is None:
             return None
         _log.info("destination.read", refund=self.id, holder=context.principal.holder)
-        return [FieldType(name=name, value=value) for name, value in sorted(opened.values.items())]
+        return [InstructionField(name=name, value=value) for name, value in sorted(opened.values.items())]
 
     @strawberry.field(description="Until when somebody must have decided; null where nobody need.")
     def expires_at(self) -> DateTime | None:

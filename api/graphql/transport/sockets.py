@@ -24,7 +24,6 @@ from domain.platform.database import unavailable
 if TYPE_CHECKING:
     from strawberry.schema.schema import SubscriptionResult
 
-    from api.graphql.transport.endpoint import GraphQLView
 
 # graphql-ws stops for good on 4401 and comes back after 1012. (It also comes back after 4403, so that is not used.)
 UNAUTHORIZED: Final = 4401
@@ -45,6 +44,18 @@ class Principal(Protocol):
     @property
     def expires_at(self) -> datetime | None:
         """When the token ends (UTC); None: never."""
+
+
+class View(Protocol):
+    """What a socket needs of the endpoint that it belongs to."""
+
+    authenticate: "Authenticate[Any]"
+    schema: BaseSchema
+    gate: Gate
+    recheck_seconds: float
+
+    def new_context(self, principal: Any) -> Any:
+        """What the resolvers of one operation are given."""
 
 
 P = TypeVar("P", bound=Principal)
@@ -177,7 +188,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await super().handle_connection_init(message)
 
     async def _admitted(self, message: ConnectionInitMessage) -> bool:
-        view = cast("GraphQLView[Any, Any]", self.view)
+        view = cast("View", self.view)
         token = _token(message.get("payload"), cast("Any", self.websocket).ws.headers)
         try:
             principal = await view.authenticate(token)
@@ -200,7 +211,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         return True
 
     async def _close_when_authority_ends(self, token: str | None, principal: Principal) -> None:
-        view = cast("GraphQLView[Any, Any]", self.view)
+        view = cast("View", self.view)
         code = await authority_ended(view.authenticate, token, principal, view.recheck_seconds)
         # First the operations: one that sends after the close would fail.
         for operation_id in list(self.operations):

@@ -5,7 +5,7 @@ settlement details report (adyen_settlement.py). What got no answer is sent agai
 """
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,10 +17,10 @@ from domain.pse import capabilities
 from domain.pse.adyen import amounts, lines, reports, webhooks
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
+from domain.pse.kit.base import Base
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
-    CapturedPayment,
     Credentials,
     Declined,
     InDoubt,
@@ -55,7 +55,7 @@ _SCRUB: Final = (
 )
 
 
-class Adyen:
+class Adyen(Base):
     """The connector. Stateless: all it needs is in its arguments.
 
     A connection's `client_id` is the merchant account, its `base_url` ends in `/v72`, its `report_url` is
@@ -68,16 +68,11 @@ class Adyen:
     capabilities: Mapping[Method, Capability] = capabilities.load("adyen")
     # How long a refund may wait for its batch is not published: a week of a weekly payout, and the days until booked.
     report_lag_days: int | None = 10
+    scrubbed = _SCRUB
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """X-API-Key; basic authentication for reports, if the connection has a report user."""
         return _Keys(credentials)
-
-    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        return None
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /payments/{paymentPspReference}/refunds`, our reference as reference and as Idempotency-Key."""
@@ -104,18 +99,8 @@ class Adyen:
             return InDoubt(code, said, refusal=True)
         return Declined(code, said)
 
-    def look_up(self, order: RefundOrder) -> httpx.Request | None:
-        """Adyen publishes no way to ask about a refund."""
-        return None
-
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         return InDoubt("UNREADABLE", "Adyen cannot be asked about a refund.")
-
-    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
-        return None
-
-    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        return None
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         """The HMAC of each item. No time is signed; an old webhook told again moves nothing that is known already."""
@@ -123,11 +108,6 @@ class Adyen:
 
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         return webhooks.told(request.body)
-
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """Adyen publishes no listing: the merchant registers its payments."""
-        yield from ()
-        return []
 
     def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         return (yield from reports.fetch(period))
@@ -141,11 +121,6 @@ class Adyen:
             answer = exact.document(response.content)
             found = answer.get("pspReference") if isinstance(answer, dict) else None
         return found if isinstance(found, str) else None
-
-    def scrub(self, text: str) -> str:
-        for pattern, replacement in _SCRUB:
-            text = pattern.sub(replacement, text)
-        return text
 
 
 class _Keys(httpx.Auth):

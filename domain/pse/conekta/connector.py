@@ -24,6 +24,7 @@ from domain.pse.capabilities import Capability
 from domain.pse.conekta import objects, reports
 from domain.pse.conekta.objects import HEADERS, BadOrder
 from domain.pse.kit import exact
+from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
@@ -60,7 +61,7 @@ _BY_STATUS: Final = {
 _KEYS: Final = ("webhook_public_key", "old_webhook_public_key")
 
 
-class Conekta:
+class Conekta(Base):
     """The connector. Stateless.
 
     Secrets: `api_key` (private); `webhook_public_key` (PEM, of `POST /webhook_keys`), and `old_webhook_public_key`

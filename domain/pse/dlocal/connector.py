@@ -7,7 +7,7 @@ ended by the same bytes with the same key: dLocal answers with the refund that i
 import hmac
 import json
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,12 +19,12 @@ from domain.pse.capabilities import Capability
 from domain.pse.dlocal import auth, lines
 from domain.pse.dlocal.beneficiary import beneficiary
 from domain.pse.kit import exact
-from domain.pse.reporting import Built, Download, Report, ReportFile
+from domain.pse.kit.base import Base
+from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadNotice,
     BadSignature,
-    CapturedPayment,
     Credentials,
     Declined,
     InDoubt,
@@ -38,7 +38,6 @@ from domain.pse.vocabulary import (
     Succeeded,
     Told,
     Unsent,
-    Wait,
     WebhookRequest,
 )
 
@@ -69,23 +68,17 @@ _SCRUB: Final = (
 )
 
 
-class DLocal:
+class DLocal(Base):
     """The connector. Stateless. `client_id` is X-Login; secrets: `x_trans_key`, `secret_key`."""
 
     name = "dlocal"
     capabilities: Mapping[Method, Capability] = capabilities.load("dlocal")
     # Reports come by SFTP, by e-mail or from the dashboard: no way to fetch them over HTTP is published.
-    report_lag_days: int | None = None
+    scrubbed = _SCRUB
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         secrets = credentials.secrets
         return auth.V2Hmac(credentials.client_id, secrets["x_trans_key"], secrets["secret_key"])
-
-    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        return None
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /refunds`, with the beneficiary where the order has a destination."""
@@ -133,13 +126,6 @@ class DLocal:
             return _read_state(order, response)
         return InDoubt(*_problem(response))
 
-    def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
-        """None: a payment is not published to list its refunds."""
-        return None
-
-    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        return None
-
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         """The same V2-HMAC as on requests, with our X-Login, over the raw body."""
         date = request.headers.get("x-date", "")
@@ -166,28 +152,9 @@ class DLocal:
         ours = exact.text(told, "order_refund_id") or exact.text(told, "idempotency_key")
         return [Notice(payment, ours, reference, outcome, amount=amount)]
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """None: dLocal publishes no listing of payments."""
-        yield from ()
-        return []
-
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
-        """None: see `report_lag_days`. `read_report` reads a file that a person hands in."""
-        yield from ()
-        return []
-
     def read_report(self, file: ReportFile, period: Period) -> Report:
         """The "Cross-border Payins" file."""
         return lines.read(file, period)
-
-    def request_id(self, response: httpx.Response) -> str | None:
-        found: str | None = response.headers.get("x-request-id")
-        return found
-
-    def scrub(self, text: str) -> str:
-        for pattern, replacement in _SCRUB:
-            text = pattern.sub(replacement, text)
-        return text
 
 
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "Estorno"}

@@ -7,7 +7,7 @@ The API's times have no zone, so they decide nothing: what succeeded is dated by
 """
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -19,7 +19,8 @@ from domain.pse.capabilities import Capability
 from domain.pse.ebanx import webhooks
 from domain.pse.ebanx.auth import IntegrationKey
 from domain.pse.kit import exact
-from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile
+from domain.pse.kit.base import Base
+from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -40,7 +41,6 @@ from domain.pse.vocabulary import (
     Succeeded,
     Told,
     Unsent,
-    Wait,
     WebhookRequest,
 )
 
@@ -64,21 +64,16 @@ _SCRUB: Final = (
 )
 
 
-class Ebanx:
+class Ebanx(Base):
     """The connector. Stateless. Secrets: `integration_key`, and `webhook_certificate` (EBANX's, in PEM)."""
 
     name = "ebanx"
     capabilities: Mapping[Method, Capability] = capabilities.load("ebanx")
-    report_lag_days: int | None = None  # of its reports a few columns are published, and no whole sample
+    # Of its reports a few columns are published, and no whole sample.
+    scrubbed = _SCRUB
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return IntegrationKey(credentials.secrets["integration_key"])
-
-    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        return None
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`ws/refund`, operation request. EBANX wants a description."""
@@ -157,26 +152,11 @@ class Ebanx:
             return [NotUnderstood(f"{kind or 'nothing'} of payment {one}") for one in hashes]
         return [Notice(one, None, None, None) for one in hashes]
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """None: EBANX publishes no listing of payments."""
-        yield from ()
-        return []
-
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
-        """None: see `report_lag_days`."""
-        yield from ()
-        return []
-
     def read_report(self, file: ReportFile, period: Period) -> Report:
         raise BadReport(file.name, "no report of EBANX can be read: its columns are not published.")
 
     def request_id(self, response: httpx.Response) -> str | None:
         return None
-
-    def scrub(self, text: str) -> str:
-        for pattern, replacement in _SCRUB:
-            text = pattern.sub(replacement, text)
-        return text
 
 
 def _status(answer: Any) -> str | None:

@@ -5,7 +5,7 @@ A refund is named by Mercado Pago alone: it never echoes our reference, and a re
 """
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from domain.money import Money
 from domain.pse import capabilities
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
+from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.mercadopago import objects, reports, webhooks
 from domain.pse.mercadopago.objects import BadRefund
@@ -63,7 +64,7 @@ _SCRUB: Final = (
 )
 
 
-class MercadoPago:
+class MercadoPago(Base):
     """The connector. Stateless: all it needs is in its arguments.
 
     Secrets: `access_token` (of the account), `webhook_secret` (of the application's notifications).
@@ -73,6 +74,7 @@ class MercadoPago:
     name = "mercadopago"
     capabilities: Mapping[Method, Capability] = capabilities.load("mercadopago")
     report_lag_days: int | None = 1  # a refund made at the end of a day may touch the balance on the next
+    scrubbed = _SCRUB
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["access_token"])
@@ -150,25 +152,11 @@ class MercadoPago:
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         return webhooks.told(request.body)
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """No listing whose paging and filters we know from its documents: the merchant registers payments."""
-        yield from ()
-        return []
-
     def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         return (yield from reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         return reports.read(file, period)
-
-    def request_id(self, response: httpx.Response) -> str | None:
-        found: str | None = response.headers.get("x-request-id")
-        return found
-
-    def scrub(self, text: str) -> str:
-        for pattern, replacement in _SCRUB:
-            text = pattern.sub(replacement, text)
-        return text
 
 
 def _refunds_url(order: RefundOrder) -> str:

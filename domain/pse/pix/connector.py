@@ -17,6 +17,7 @@ from domain.money import Money, MoneyError
 from domain.pse import capabilities
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
+from domain.pse.kit.base import Base
 from domain.pse.kit.oauth import ClientCredentials
 from domain.pse.pix import reports
 from domain.pse.pix.reports import BadPix
@@ -61,23 +62,18 @@ _SCRUB: Final = (
 )
 
 
-class Pix:
+class Pix(Base):
     """The connector. Stateless: all it needs is in its arguments."""
 
     name = "pix"
     capabilities: Mapping[Method, Capability] = capabilities.load("pix")
     report_lag_days: int | None = 0
+    scrubbed = _SCRUB
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """OAuth2 client credentials; the token URL is the PSP's own."""
         token_url = credentials.token_url or f"{credentials.base_url}/oauth/token"
         return ClientCredentials(token_url, credentials.client_id, credentials.secrets["client_secret"], SCOPE)
-
-    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        return None
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`PUT /pix/{e2eid}/devolucao/{id}` with our reference as id."""
@@ -167,11 +163,6 @@ class Pix:
             problem = exact.document(response.content)
             found = problem.get("correlationId") if isinstance(problem, dict) else None
         return found if isinstance(found, str) else None
-
-    def scrub(self, text: str) -> str:
-        for pattern, replacement in _SCRUB:
-            text = pattern.sub(replacement, text)
-        return text
 
 
 def _refund_url(order: RefundOrder) -> str:

@@ -16,6 +16,7 @@ import httpx
 from domain.pse import capabilities
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
+from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.stripe import objects, reports, webhooks
@@ -50,7 +51,7 @@ _BY_STATUS: Final = {
 _TO_BE_LOOKED_UP: Final = ("charge_already_refunded", "idempotency_error")
 
 
-class Stripe:
+class Stripe(Base):
     """The connector. Stateless.
 
     Secrets: `api_key`; `webhook_secret` (of the endpoint), and `old_webhook_secret` while it is rotated.
@@ -64,12 +65,6 @@ class Stripe:
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["api_key"])
-
-    def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        return None
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        return frozenset()
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /v1/refunds`. A destination of kind EMAIL is where Stripe asks for the customer's bank data."""

@@ -22,7 +22,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become som
 _START = """
 import encodings.idna, os, sys, time  # what is imported late could not be read as somebody else
 from pathlib import Path
-from jobs.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
+from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
 home, user, after = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if user:
     os.setgroups([]); os.setgid(user); os.setuid(user)

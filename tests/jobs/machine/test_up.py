@@ -214,8 +214,8 @@ def test_a_demo_refuses_a_database_that_is_somebody_elses(home: Path, servers: S
 
 _MERCHANT = """
 import asyncio, sys
-from domain import database
-from tests.factories import a_shop
+from domain.platform import database
+from tests.kit.factories import a_shop
 async def main():
     async with database.connected(sys.argv[1]):
         await a_shop()

@@ -358,7 +358,7 @@ def test_a_report_that_is_not_to_be_had_says_why(answers: tuple[object, ...]) ->
 _MILLION = """
 import resource, sys
 from pathlib import Path
-from tests.domain.pse.test_mercadopago_reports import DAY, PSE
+from tests.domain.pse.mercadopago.test_reports import DAY, PSE
 from domain.pse.reporting import ReportFile
 import polars as pl
 

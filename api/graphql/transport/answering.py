@@ -1,0 +1,38 @@
+"""The one place where a mutation that was refused becomes a payload: its errors, and nothing else in it."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from api.graphql.context import Info
+from api.graphql.transport.errors import errors_of
+from domain.problems import Problem
+
+Input = TypeVar("Input")
+Payload = TypeVar("Payload")
+Mutation = Callable[[Info, Input], Awaitable[Payload]]
+
+
+def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mutation[Input, Payload]]:
+    """A mutation whose Problem is answered with `payload`: `errors`, `request_id`, and each other field null or false.
+
+    A problem that has no typed error is a bug: it is raised again, masked and logged.
+    """
+    told = ("errors", "request_id")
+    make: Any = payload  # Strawberry's types are dataclasses, which a type variable does not say
+    nothing = {one.name: False if one.type is bool else None for one in dataclasses.fields(make)}
+    empty = {name: value for name, value in nothing.items() if name not in told}
+
+    def decorate(mutation: Mutation[Input, Payload]) -> Mutation[Input, Payload]:
+        @wraps(mutation)
+        async def answered(info: Info, input: Input) -> Payload:
+            try:
+                return await mutation(info, input)
+            except Problem as problem:
+                refused: Payload = make(**empty, errors=errors_of(problem), request_id=info.context.request_id)
+                return refused
+
+        return answered
+
+    return decorate
