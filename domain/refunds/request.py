@@ -122,7 +122,7 @@ async def _request(
         await _after_insert(refund_id, target, cause, secret)
         crash_here("request.before_commit")
     crash_here("request.committed")
-    await bell.ring(bell.NOTICE, refund_id)
+    await bell.ring(bell.REFUND, refund_id)
     crash_here("request.rung")
     return Requested(await Refund.get(id=refund_id), replayed=False)
 
@@ -327,7 +327,7 @@ async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = No
             "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
             refund_id,
         )
-    await bell.ring(bell.NOTICE, refund_id)
+    await bell.ring(bell.REFUND, refund_id)
     return await Refund.get(id=refund_id)
 
 

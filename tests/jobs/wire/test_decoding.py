@@ -17,6 +17,7 @@ from domain.connections import connections
 from domain.connections.calls import About
 from domain.connections.connections import NewConnection
 from domain.pse.vocabulary import InDoubt, Unsent
+from jobs.wire import sender as wire
 from jobs.wire.sender import sender
 from tests.kit.factories import KEY, a_shop
 from tests.kit.world import served
@@ -70,7 +71,7 @@ async def test_what_was_packed_once_is_read(pack: Callable[[bytes], bytes], codi
 
 
 async def test_a_bomb_is_counted_while_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "ANSWER_BYTES_MAX", MEGABYTE)
+    monkeypatch.setattr(wire, "ANSWER_BYTES_MAX", MEGABYTE)
     bomb = gzip.compress(b"0" * (16 * MEGABYTE))
     answer, peak = await _answer(bomb, "gzip")
     assert isinstance(answer, InDoubt)
@@ -99,7 +100,7 @@ async def test_what_cannot_be_unpacked_whole_is_no_answer(body: bytes, coding: s
 async def test_a_report_that_is_larger_than_it_can_be_does_not_fill_the_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sender, "ANSWER_BYTES_MAX", MEGABYTE)
+    monkeypatch.setattr(wire, "ANSWER_BYTES_MAX", MEGABYTE)
     file = tmp_path / "report.csv"
     answer, peak = await _answer(gzip.compress(b"0" * (16 * MEGABYTE)), "gzip", file)
     assert isinstance(answer, InDoubt)

@@ -26,6 +26,7 @@ from domain.connections.connections import NewConnection
 from domain.models import Answer, Call, Connection
 from domain.pse.vocabulary import InDoubt, Unsent
 from jobs.machine.servers import free_port
+from jobs.wire import sender as wire
 from jobs.wire.sender import Sender, sender
 from tests.kit.factories import KEY, Shop, a_shop
 from tests.kit.family import until
@@ -213,7 +214,7 @@ async def test_an_answer_that_drips_is_cut_off_by_the_limit_on_the_whole_send() 
 async def test_an_answer_larger_than_anything_a_pse_has_to_say_is_not_swallowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sender, "ANSWER_BYTES_MAX", 10_000)
+    monkeypatch.setattr(wire, "ANSWER_BYTES_MAX", 10_000)
     large = b"HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20_000
     async with _raw(large, 0) as url, sender(KEY, 5.0) as sending:
         connection = await _connection(await a_shop(), url)
