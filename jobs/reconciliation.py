@@ -21,6 +21,7 @@ from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import BadAnswer
 from domain.reconciliation import nights, reconcile
 from domain.reconciliation.nights import Failed
+from domain.settlements import repeats
 from jobs import payments
 from jobs.wire.drive import ListingFailed, drive, fetch
 from jobs.wire.sender import Sender
@@ -70,9 +71,17 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
             fetched = [await _fetched(report, connection, about, sender, Path(folder)) for report in listed]
             files = [one for one in fetched if isinstance(one, ReportFile)]
             failed = [one for one in fetched if isinstance(one, Failed)]
+        kept = await _kept(connection, run, {*(one.name for one in files), *(one.name for one in failed)}, Path(folder))
         crash_here("reconcile.fetched")
-        await reconcile.reconcile(connection, run, files, fetched_at, failed)
+        await reconcile.reconcile(connection, run, files, fetched_at, failed, kept)
         crash_here("reconcile.completed")
+
+
+async def _kept(connection: Connection, run: ReconciliationRun, names: set[str], folder: Path) -> list[ReportFile]:
+    """The date's reports of before, if they are wanted again: those that were not fetched now (`names`)."""
+    if run.business_date not in await external.told_of_ours(connection.id):
+        return []
+    return await repeats.kept(connection, run.business_date, names, folder)
 
 
 async def _fetched(
@@ -102,8 +111,7 @@ async def ring_the_night(now: datetime) -> int:
         undone = ended - await _completed(connection, zone)
         await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
         due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
-        if connector(connection.pse).report_lag_days is not None:  # what a person hands in is not fetched again
-            due |= await external.told_of_ours(connection.id)
+        due |= await external.told_of_ours(connection.id)
         for day in sorted(due):
             await bell.ring(bell.RECONCILE, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(due)

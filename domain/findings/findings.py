@@ -67,6 +67,7 @@ class Found:
     run_id: UUID | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False  # opened again if it was resolved: it is about what can happen again
+    action: str | None = None  # what to do, where it is not what its kind wants
 
 
 def bounded(name: str) -> str:
@@ -123,7 +124,7 @@ def _row(found: Found) -> dict[str, Any]:
         "amount": found.amount.minor_units,
         "currency": found.amount.currency,
         "explanation": found.explanation,
-        "action": ACTIONS[found.kind],
+        "action": found.action or ACTIONS[found.kind],
         "detail": dict(found.detail),
     }
 

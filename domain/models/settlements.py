@@ -108,7 +108,7 @@ class ReportNews(Model):
     )
     connection_id: UUID
     name = fields.CharField(max_length=200)
-    what = fields.CharField(max_length=16)  # ANNOUNCED, FETCHED or FAILED
+    what = fields.CharField(max_length=16)  # ANNOUNCED, BEGUN (to be entered), FETCHED (and entered) or FAILED
     said: str | None = fields.TextField(null=True)  # why it failed
     run_id = fields.UUIDField(null=True)
     at = fields.DatetimeField()

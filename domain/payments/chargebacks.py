@@ -47,14 +47,17 @@ class _Fact:
 
 
 async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None:
-    """Book what a signed webhook tells, unless it was told before.
+    """Book what a signed webhook tells, unless it was told before: then another amount is a finding.
 
     Where the PSE does not say how much (EBANX), it is what was left of the payment, or what had been charged back.
     """
     async with transaction():
         payment = await _locked(payment.id)
         fact = _Fact(told.reversed, told.name)
-        if (await _booked(payment.id)).get(fact, 0) > 0:
+        had = (await _booked(payment.id)).get(fact, 0)
+        if had > 0:
+            if told.amount is not None and told.amount.minor_units != had:
+                await findings.open_finding(_differs(payment, fact, told.amount.minor_units, had))
             return
         await _book(payment, fact, told.amount.minor_units if told.amount else _whole(payment, fact), cause)
 
@@ -182,6 +185,7 @@ def _read(connection: Connection, body: bytes) -> Sequence[object]:
 
 async def _book(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> None:
     turn = await _post(payment, fact, amount, cause, reverse=False) if amount > 0 else 1
+    await findings.resolve(payment.merchant_id, _of_amount(payment, fact, amount), findings.AGREED)
     if not fact.back and payment.charged_back > 0:
         await findings.open_finding(_finding(payment, fact, amount, turn))
         return
@@ -270,6 +274,27 @@ def _found(payment: Payment, name: str, amount: int, said: str) -> Found:
         explanation=said,
         payment_id=payment.id,
     )
+
+
+def _differs(payment: Payment, fact: _Fact, told: int, booked: int) -> Found:
+    what = "came back of a chargeback" if fact.back else "was charged back"
+    return Found(
+        kind=FindingKind.AMOUNT_MISMATCH,
+        merchant_id=payment.merchant_id,
+        connection_id=payment.connection_id,
+        fingerprint=_of_amount(payment, fact, told),
+        amount=_money(payment, abs(told - booked)),
+        explanation=(
+            f"A webhook says that {_money(payment, told)} of payment {payment.pse_reference} {what} ({fact.name}); it "
+            f"had been told as {_money(payment, booked)}, which is booked."
+        ),
+        payment_id=payment.id,
+        detail={"reference": fact.name, "webhook": told, "ledger": booked},
+    )
+
+
+def _of_amount(payment: Payment, fact: _Fact, amount: int) -> str:
+    return f"amount/chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}/{amount}"
 
 
 def _fingerprint(payment: Payment, name: str) -> str:

@@ -24,7 +24,7 @@ from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Succeeded
 
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
-_AGAIN: Final = "/again-"
+AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back
 
 
 async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
@@ -36,7 +36,7 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
         return False
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        name = await _current(_name(payment, known.reference))
+        name = await _current(name_of(payment, known.reference))
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
         if name in booked if out else (name not in booked or len(booked) > 1):
@@ -61,7 +61,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     given = False
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
-        name = await _current(_name(payment, told))
+        name = await _current(name_of(payment, told))
         booked = await _booked(name)
         if name in booked and len(booked) == 1:
             await _take_back_as_ours(payment, refund, name, booked[name], cause)
@@ -77,7 +77,7 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
     line's date (`told_of_ours`).
     """
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
-    prefix = _name(payment, BY_AMOUNT)
+    prefix = name_of(payment, BY_AMOUNT)
     found = await rows(
         "SELECT t.cause FROM ledger_entries t WHERE t.payment_id = $1 AND t.entry = 'TAKEN' AND t.amount = $2 "
         "  AND starts_with(t.cause, $3) AND t.booked_at >= (SELECT min(at) FROM ("
@@ -147,10 +147,11 @@ async def told_of_ours(connection_id: UUID) -> set[date]:
 
 async def knows(payment: Payment, reference: str) -> bool:
     """Whether money of the payment was booked under this name, whatever became of it."""
-    return bool(await _booked(_name(payment, reference)))
+    return bool(await _booked(name_of(payment, reference)))
 
 
-def _name(payment: Payment, reference: str) -> str:
+def name_of(payment: Payment, reference: str) -> str:
+    """The cause under which money of the payment is booked that a PSE calls so."""
     return findings.bounded(f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}")
 
 
@@ -161,16 +162,16 @@ async def _current(name: str) -> str:
     current, time = name, 1
     while await rows("SELECT 1 AS one FROM ledger_entries WHERE cause = $1", f"{current}/void"):
         time += 1
-        current = f"{name}{_AGAIN}{time}"
+        current = f"{name}{AGAIN}{time}"
     return current
 
 
-async def untell(payment: Payment, reference: str, said: str, cause: Cause) -> bool:
+async def untell(payment: Payment, told: str, said: str, cause: Cause) -> bool:
     """Give back what only reports told of, and no valid one tells any more; gives whether anything was.
 
-    Inside the caller's transaction, which holds the payment's lock.
+    `told`: its name (`name_of`). Inside the caller's transaction, which holds the payment's lock.
     """
-    name = await _current(_name(payment, reference))
+    name = await _current(told)
     booked = await _booked(name)
     by_report = await rows(
         "SELECT 1 AS one FROM ledger_entries WHERE cause = $1 AND starts_with(request_id, $2)", name, BY_REPORT
@@ -234,13 +235,13 @@ async def from_line(payment: Payment, known: KnownRefund, told: Told, cause: Cau
     """Book the money of a line that was given to no refund, unless as much is booked already."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        wanted = told.wanted + await _told_by_name(payment, known.amount.minor_units, told.named)
+        wanted = told.wanted + await told_by_name(payment, known.amount.minor_units, told.named)
         if await standing(payment, known.amount.minor_units) >= wanted or await _turned_out_ours(payment, known, told):
             return
         await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
 
-async def _told_by_name(payment: Payment, amount: int, named: Sequence[str]) -> int:
+async def told_by_name(payment: Payment, amount: int, named: Sequence[str]) -> int:
     """How often so much stays taken that lines tell under a name, these and those that are stored: none is nameless."""
     stored = await rows(
         "SELECT coalesce(reference, pse_refund_reference) AS name FROM settlement_lines WHERE payment_id = $1 "
@@ -253,8 +254,8 @@ async def _told_by_name(payment: Payment, amount: int, named: Sequence[str]) -> 
         "    WHERE b.cause IN (t.cause || '/back', t.cause || '/ours', t.cause || '/void'))",
         payment.id,
         amount,
-        [_name(payment, name) for name in {*named, *(row["name"] for row in stored)}],
-        _AGAIN,
+        [name_of(payment, name) for name in {*named, *(row["name"] for row in stored)}],
+        AGAIN,
     )
     times: int = booked["times"]
     return times
@@ -284,7 +285,7 @@ async def back_from_line(payment: Payment, known: KnownRefund, cause: Cause) -> 
     """Book that so much came back, as a line without a refund's id tells, once for each line."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        name, amount = f"{_name(payment, known.reference)}/back", known.amount.minor_units
+        name, amount = f"{name_of(payment, known.reference)}/back", known.amount.minor_units
         if not await _booked(name) and await standing(payment, amount) > 0:
             await _book(payment, amount, name, False, cause)
 
@@ -293,25 +294,25 @@ async def gone_from_line(payment: Payment, known: KnownRefund, wanted: int, caus
     """Book that what a line told came back, if more is taken than the lines want."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        if await standing(payment, known.amount.minor_units, _name(payment, BY_AMOUNT)) > wanted:
+        if await standing(payment, known.amount.minor_units, name_of(payment, BY_AMOUNT)) > wanted:
             gone = replace(known, outcome=Declined("RETURNED", "The report says that the money came back."))
             await book(payment, gone, FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> None:
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
-    prefix = _name(payment, "")
+    prefix = name_of(payment, "")
     booked = await rows(
         # What turned out to be a refund of ours, or was given back by a revised report, is none of those.
         "SELECT cause, amount FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' "
         "AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause IN (t.cause || '/ours', t.cause || '/void'))",
         payment.id,
     )
-    named = {row["cause"].partition(_AGAIN)[0] for row in booked}
+    named = {row["cause"].partition(AGAIN)[0] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
     for known in listed:
         amount = known.amount.minor_units
-        fresh = isinstance(known.outcome, Succeeded) and _name(payment, known.reference) not in named
+        fresh = isinstance(known.outcome, Succeeded) and name_of(payment, known.reference) not in named
         if fresh and told[amount] > 0:
             told[amount] -= 1
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 
@@ -10,9 +11,20 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
 from domain.money import Money
+from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
 from domain.reconciliation import compare
+
+_LET_IT_BE_TOLD: Final = (
+    "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
+    "has; then repeat that night, or resolve this with evidence."
+)
+# Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
+_LEFT: Final = (
+    "EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' AND l.voided_at IS NULL)"
+)
+_BACK: Final = _LEFT.replace("'REFUND'", "'RETURN'")
 
 
 async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> None:
@@ -24,11 +36,14 @@ async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataF
         *await _registered_twice(connection, run, effects),
         *compare.duplicates(connection, run, effects),
         *compare.unclear(connection, run, effects),
+        *await taken_otherwise.of_lines(connection, run, effects),
     ]
     await findings.open_findings(found)
     await findings.open_again_what_agreed(found)
     await _resolve_found_again(connection, effects)
     await _resolve(connection, compare.agreed(effects), findings.AGREED)
+    await taken_otherwise.agreed(connection)
+    await _resolve_returns(connection)
 
 
 async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
@@ -64,6 +79,9 @@ async def flag_missing(connection: Connection, run: ReconciliationRun, fetched_a
     lag = connector(connection.pse).report_lag_days
     if lag is not None:
         await findings.open_findings(await _missing_in_report(connection, run, fetched_at, lag))
+        returns = await _missing_returns(connection, run, fetched_at, lag)
+        await findings.open_findings(returns)
+        await findings.open_again_what_agreed(returns)
     await execute(
         "UPDATE findings SET run_id = $1 WHERE connection_id = $2 AND run_id IS NULL AND created_at >= $3",
         run.id,
@@ -109,6 +127,62 @@ async def _missing_in_report(
         )
         for row in missing
     ]
+
+
+async def _missing_returns(
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, lag: int
+) -> Sequence[Found]:
+    """Refunds that the PSE itself said came back, as long ago as in `_missing_in_report`: a report proves that they
+    left, and none that they came back.
+
+    What only reports told of (unreturned) has left after all where they tell it no longer.
+    """
+    missing = await rows(
+        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "  # noqa: S608 - the conditions are ours
+        "  (e.occurred_at AT TIME ZONE m.zone)::date AS day "
+        "FROM refunds r JOIN merchants m ON m.id = r.merchant_id JOIN events e ON e.refund_id = r.id "
+        "WHERE r.connection_id = $1 AND r.state = 'RETURNED' AND NOT r.paid_by_bank_transfer "
+        "  AND e.state = 'RETURNED' AND e.previous_state <> e.state AND e.occurred_at < $4 "
+        "  AND e.detail ->> 'door' IS DISTINCT FROM 'REPORT' "
+        "  AND (e.occurred_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
+        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
+        f"  AND {_LEFT} AND NOT {_BACK} ORDER BY r.created_at, r.id",
+        connection.id,
+        run.business_date,
+        run.id,
+        fetched_at,
+        lag,
+    )
+    return [
+        Found(
+            kind=FindingKind.MISSING_IN_REPORT,
+            merchant_id=connection.merchant_id,
+            connection_id=connection.id,
+            run_id=run.id,
+            fingerprint=f"missing-return/{row['id']}",
+            amount=Money(row["amount"], row["currency"]),
+            explanation=(
+                f"Refund {row['reference']} came back on {row['day']}; a report tells that it left, and none that it "
+                "came back."
+            ),
+            refund_id=row["id"],
+            payment_id=row["payment_id"],
+            action=_LET_IT_BE_TOLD,
+        )
+        for row in missing
+    ]
+
+
+async def _resolve_returns(connection: Connection) -> None:
+    """Close the returns that are missing no longer: a report tells them, or none tells any more that they left."""
+    await execute(
+        "UPDATE findings f SET resolved_at = now(), resolution = $2 FROM refunds r "  # noqa: S608
+        "WHERE f.merchant_id = $3 AND f.connection_id = $1 AND f.resolved_at IS NULL AND r.id = f.refund_id "
+        f"  AND f.fingerprint = 'missing-return/' || r.id AND ({_BACK} OR NOT {_LEFT}) RETURNING f.id",
+        connection.id,
+        findings.AGREED,
+        connection.merchant_id,
+    )
 
 
 async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:

@@ -141,15 +141,37 @@ async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
 # Reports
 
 
+async def report_begun(run: ReconciliationRun, name: str, at: datetime) -> None:
+    """A report was read, and is about to be entered."""
+    await _note(run, name, "BEGUN", at)
+
+
+async def half_entered(run: ReconciliationRun) -> bool:
+    """Whether the run has begun to enter a report that nobody has entered to its end since."""
+    found = await rows(
+        "SELECT 1 AS one FROM report_news b WHERE b.connection_id = $1 AND b.run_id = $2 AND b.what = 'BEGUN' "
+        "  AND NOT EXISTS (SELECT 1 FROM report_news f WHERE f.connection_id = $1 AND f.name = b.name "
+        "    AND f.what = 'FETCHED' AND f.id > b.id) LIMIT 1",
+        run.connection_id,
+        run.id,
+    )
+    return bool(found)
+
+
 async def report_fetched(run: ReconciliationRun, name: str, at: datetime) -> None:
     """A report was fetched and entered; it is from `at` or later (UTC)."""
     await _note(run, name, "FETCHED", at)
     await findings.resolve(run.merchant_id, _report_name(run.connection_id, name), "The report was fetched.")
 
 
-async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime) -> dict[str, Any]:
-    """A report could not be fetched or used: the manifest's entry. After so many tries a person is called."""
+async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime | None) -> dict[str, Any]:
+    """A report could not be fetched or used: the manifest's entry. After so many tries a person is called.
+
+    `at` (UTC): when it was tried; None: it is a kept one, which nobody tries to fetch.
+    """
     why = _fit(failed.why)
+    if at is None:
+        return {"name": failed.name, "failed": why}
     await _note(run, failed.name, "FAILED", at, why)
     tries = {row["name"]: row["tries"] for row in await _failing(run.connection_id, None)}
     announced = await rows(
@@ -236,7 +258,8 @@ async def _failing(connection_id: UUID, run: ReconciliationRun | None) -> list[d
         "SELECT f.name, count(DISTINCT date_trunc('hour', f.at)) AS tries, "
         "  bool_or(f.run_id <> $2::uuid AND f.at > now() - interval '1 hour') IS TRUE AS elsewhere "
         "FROM report_news f WHERE f.connection_id = $1 AND f.what = 'FAILED' AND NOT EXISTS (SELECT 1 FROM "
-        "    report_news o WHERE o.connection_id = $1 AND o.name = f.name AND o.what <> 'FAILED' AND o.id > f.id) "
+        "    report_news o WHERE o.connection_id = $1 AND o.name = f.name AND o.what IN ('ANNOUNCED', 'FETCHED') "
+        "      AND o.id > f.id) "
         "GROUP BY f.name",
         connection_id,
         run.id if run is not None else None,

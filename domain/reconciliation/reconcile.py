@@ -75,18 +75,22 @@ async def reconcile(
     files: Sequence[ReportFile],
     fetched_at: datetime | None = None,
     failed: Sequence[Failed] = (),
+    kept: Sequence[ReportFile] = (),
 ) -> None:
     """Match a date's reports with the books. Safe to repeat: the same report changes nothing the second time.
 
     Each report is entered whole or not at all, and one that cannot be used holds up no other: then the run ends as
-    FAILED and says why, and is repeated. `failed`: those that could not be fetched. `fetched_at` (UTC): from when the
-    reports are; what succeeded after it cannot be in them.
+    FAILED and says why, and is repeated. `failed`: those that could not be fetched. `kept`: those of before that are
+    read again (repeats). `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them.
     """
     at = fetched_at or datetime.now(UTC)
     outcomes = [await nights.report_failed(run, one, at) for one in failed]
     async with nights.one_at_a_time(connection):
         outcomes += [await _outcome_of(connection, run, file, at) for file in files]
-    wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
+        outcomes += [await _outcome_of(connection, run, file, None) for file in kept]
+        wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
+        if not wrong:
+            await revised.give_back_unstored(run, _cause(run))
     manifest = await _manifest(connection, outcomes)
     if wrong:
         await nights.fail(run, "; ".join(wrong), manifest)
@@ -97,11 +101,20 @@ async def reconcile(
         crash_here("reconcile.before_completed")
 
 
-async def _outcome_of(connection: Connection, run: ReconciliationRun, file: ReportFile, at: datetime) -> dict[str, Any]:
-    """What became of one report, as the manifest has it."""
+def _cause(run: ReconciliationRun) -> Cause:
+    return Cause(f"{external.BY_REPORT}{run.id}", ACTOR)
+
+
+async def _outcome_of(
+    connection: Connection, run: ReconciliationRun, file: ReportFile, at: datetime | None
+) -> dict[str, Any]:
+    """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
         report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
-        entered = await _reconcile(connection, run, file, report.lines.collect(), report.completeness)
+        lines = report.lines.collect()
+        if at is not None:
+            await nights.report_begun(run, file.name, at)
+        entered = await _reconcile(connection, run, file, lines, report.completeness)
     except BadAnswer as error:
         return await nights.report_failed(run, Failed(file.name, str(error)), at)
     except Exception as error:
@@ -109,14 +122,15 @@ async def _outcome_of(connection: Connection, run: ReconciliationRun, file: Repo
             raise
         _log.exception("reconciliation.report_failed", connection=connection.name, report=file.name)
         return await nights.report_failed(run, Failed(file.name, nights.unexpected(error)), at)
-    await nights.report_fetched(run, file.name, at)
+    if at is not None:
+        await nights.report_fetched(run, file.name, at)
     return entered
 
 
 async def _reconcile(
     connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, proof: str | None
 ) -> dict[str, Any]:
-    cause = Cause(f"{external.BY_REPORT}{run.id}", ACTOR)
+    cause = _cause(run)
     entered = await _match(connection, file, lines)
     await _enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")

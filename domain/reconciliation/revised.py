@@ -2,22 +2,70 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
 from domain.findings.findings import FindingKind
-from domain.models import Payment
+from domain.models import Payment, ReconciliationRun
 from domain.money import Money
 from domain.payments import external
-from domain.platform.database import execute, rows
+from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
+from domain.reconciliation import nights
 
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
 _COLUMNS: Final = (
     "l.payment_id, l.refund_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.pse_refund_reference, "
     "l.booked_at, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name"
 )
+# What stands of the money that a run has booked, and that no valid line tells under its name with its amount.
+_UNSTORED: Final = """SELECT t.payment_id, t.amount, split_part(t.cause, $3, 1) AS name,
+    starts_with(t.cause, n.prefix || $2) AS by_amount
+  FROM ledger_entries t JOIN payments p ON p.id = t.payment_id
+  CROSS JOIN LATERAL (SELECT format('taken/%s/%s/', p.connection_id, p.pse_reference) AS prefix) n
+  WHERE t.request_id = ANY($1) AND t.entry = 'TAKEN'
+    AND NOT EXISTS (SELECT 1 FROM ledger_entries b
+      WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void']))
+    AND NOT EXISTS (SELECT 1 FROM refunds f WHERE f.payment_id = p.id AND f.state = 'RETURNED'
+      AND NOT f.paid_by_bank_transfer AND n.prefix || f.reference = split_part(t.cause, $3, 1))
+    AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+      WHERE l.payment_id = p.id AND l.voided_at IS NULL AND r.superseded_at IS NULL AND l.type = 'REFUND'
+        AND l.state = 'SUCCEEDED' AND l.amount = t.amount AND split_part(t.cause, $3, 1) = concat(n.prefix,
+          CASE WHEN l.by_amount THEN $2 END, coalesce(l.reference, l.pse_refund_reference)))
+  ORDER BY t.payment_id, t.id"""
+
+# Payments that were registered after the report had told of them (told_before), and of which no line waits any more to
+# be matched: from then on the lines that have them say all that is told.
+_LATER: Final = """WITH told AS (
+    SELECT o.merchant_id, o.connection_id, l.payment_reference, l.payment_alias, l.order_reference
+    FROM settlement_lines l JOIN reports o ON o.id = l.report_id
+    WHERE o.id = $1 AND l.payment_id IS NULL AND l.type = 'REFUND' AND l.state = 'SUCCEEDED'),
+  later AS (
+    SELECT p.* FROM told l JOIN payments p ON p.connection_id = l.connection_id
+      AND p.pse_reference = l.payment_reference
+    UNION SELECT p.* FROM told l JOIN payments p ON p.connection_id = l.connection_id
+      AND p.pse_reference = l.payment_alias
+    UNION SELECT p.* FROM told l JOIN payments p ON p.merchant_id = l.merchant_id
+      AND p.connection_id = l.connection_id AND p.order_reference = l.order_reference
+      WHERE coalesce(l.payment_reference, l.payment_alias) IS NULL)
+  SELECT p.id FROM later p WHERE p.taken_by_bank > 0 AND p.withdrawn_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+      WHERE r.connection_id = p.connection_id AND r.superseded_at IS NULL AND l.voided_at IS NULL
+        AND l.payment_id IS NULL AND l.type = 'REFUND' AND (l.payment_reference = p.pse_reference
+          OR l.payment_alias = p.pse_reference OR (l.payment_reference IS NULL AND l.payment_alias IS NULL
+            AND l.order_reference = p.order_reference)))
+  ORDER BY p.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """Money that is booked as taken under a name (`taken.name_of`). `amount` in minor units."""
+
+    name: str
+    amount: int
+    by_amount: bool
 
 
 async def reopen_missing(superseded_id: UUID) -> None:
@@ -51,15 +99,49 @@ async def give_back(superseded_id: UUID, cause: Cause) -> None:
         superseded_id,
     )
     for line in old:
-        payment = await Payment.filter(id=line["payment_id"]).select_for_update(no_key=True).get()
-        told = await _told(payment)
-        now = next((one for one in told if _name(one) == _name(line)), None)
-        if now is None and line["by_amount"] and await external.standing(payment, line["amount"]) <= _most(told, line):
-            continue
-        if now is not None and now["amount"] == line["amount"]:
-            continue
-        if await external.untell(payment, _name(line), _GONE, cause) and now is not None:
-            await external.book(payment, _known(payment, now), FindingKind.MISSING_IN_LEDGER, cause)
+        payment = await _locked(line["payment_id"])
+        name = external.name_of(payment, _name(line))
+        await _agree(payment, _Booked(name, line["amount"], line["by_amount"]), cause)
+    later = [f"{external.BY_REPORT}{row['id']}" for row in await rows(_LATER, superseded_id)]
+    for payment_id, booked in await _unstored(later) if later else []:
+        await _agree(await _locked(payment_id), booked, cause)
+
+
+async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:
+    """As `give_back`, what the run had booked and died before it stored the lines: no report is superseded by the one
+    that the repeated run reads. After the run has read all its reports; safe to repeat. `cause`: the run's.
+
+    Not before the report that told of it is read again. A refund that is RETURNED is left to unreturned.
+    """
+    found = await _unstored([cause.request_id])
+    if not found or await nights.half_entered(run):
+        return
+    for payment_id, booked in found:
+        async with transaction():
+            await _agree(await _locked(payment_id), booked, cause)
+
+
+async def _unstored(request_ids: Sequence[str]) -> list[tuple[UUID, _Booked]]:
+    found = await rows(_UNSTORED, list(request_ids), external.BY_AMOUNT, external.AGAIN)
+    return [(row["payment_id"], _Booked(row["name"], row["amount"], row["by_amount"])) for row in found]
+
+
+async def _locked(payment_id: UUID) -> Payment:
+    return await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
+
+
+async def _agree(payment: Payment, booked: _Booked, cause: Cause) -> None:
+    """Give back what no valid report tells of, and book with its amount what they tell with another one."""
+    told = await _told(payment)
+    now = [one for one in told if external.name_of(payment, _name(one)) == booked.name]
+    if any(one["amount"] == booked.amount for one in now):
+        return
+    if not now and booked.by_amount:
+        wanted = _nobodys(told, booked.amount) + await external.told_by_name(payment, booked.amount, ())
+        if await external.standing(payment, booked.amount) <= wanted:
+            return
+    if await external.untell(payment, booked.name, _GONE, cause) and now:
+        await external.book(payment, _known(payment, now[0]), FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def _told(payment: Payment) -> Sequence[Mapping[str, Any]]:
@@ -78,11 +160,14 @@ def _name(line: Mapping[str, Any]) -> str:
     return name
 
 
-def _most(told: Sequence[Mapping[str, Any]], line: Mapping[str, Any]) -> int:
-    """How many nameless refunds of the line's amount, none of ours, the kind of report tells of that tells of most."""
-    nobodys = [one for one in told if one["by_amount"] and one["refund_id"] is None]
-    by_kind = Counter(one["kind"] for one in nobodys if one["amount"] == line["amount"])
-    return max(by_kind.values(), default=0)
+def _nobodys(told: Sequence[Mapping[str, Any]], amount: int) -> int:
+    """How many refunds of so much, none of ours and none that has a name, the kind of report tells of that tells of
+    most (as nameless._sums).
+    """
+    lines = [one for one in told if one["amount"] == amount]
+    by_kind = Counter(kind for kind, _ in {(one["kind"], _name(one)) for one in lines})
+    owners = {one["refund_id"] or _name(one) for one in lines if one["refund_id"] or not one["by_amount"]}
+    return max(0, max(by_kind.values(), default=0) - len(owners))
 
 
 def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:

@@ -59,7 +59,7 @@ async def _came_back(refund_id: UUID, cause: Cause) -> None:
     async with transaction():
         refund = await lock(refund_id)
         payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
-        await external.untell(payment, refund.reference, _AGAIN, cause)
+        await external.untell(payment, external.name_of(payment, refund.reference), _AGAIN, cause)
 
 
 def _known(refund: Refund) -> KnownRefund:

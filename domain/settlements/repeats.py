@@ -2,13 +2,22 @@
 
 A fact that two reports tell is proven by the line that was read first, and what came back by a line only while a line
 says that it left. So when a report takes such a proof away, or tells at last what had left, the reports that have the
-rest of it are read again. The mark is the one of domain/payments/told_before: the timetable repeats the date, once.
+rest of it are read again. The mark is the one of payments/told_before: the timetable repeats the date, once. What a
+person has handed in, or a PSE lists once, cannot be fetched again: it is read as it is kept.
 """
 
-from collections.abc import Iterable
+import gzip
+import hashlib
+import io
+import shutil
+from collections.abc import Collection, Iterable
+from datetime import date
+from pathlib import Path
 from uuid import UUID
 
+from domain.models import Connection, Report
 from domain.platform.database import execute
+from domain.pse.reporting import ReportFile
 
 _MOVED = (
     "SELECT payment_id, type, effect, count(*) AS times, sum(amount) AS amount FROM settlement_lines "
@@ -45,3 +54,18 @@ async def mark_others(connection_id: UUID, old_id: UUID | None, new_id: UUID) ->
     `old_id`: the one that it supersedes. Inside the caller's transaction, after the new lines are stored.
     """
     await execute(_QUERY, connection_id, old_id, new_id)
+
+
+async def kept(connection: Connection, business_date: date, fetched: Collection[str], folder: Path) -> list[ReportFile]:
+    """The reports in force of that date, as they are kept, in files of `folder`; without those of `fetched` names."""
+    valid = Report.filter(connection_id=connection.id, business_date=business_date, superseded_at=None)
+    names = await valid.order_by("created_at", "id").values_list("id", "name")
+    return [await _unpacked(report_id, folder) for report_id, name in names if name not in fetched]
+
+
+async def _unpacked(report_id: UUID, folder: Path) -> ReportFile:
+    report = await Report.get(id=report_id)
+    path = folder / f"kept-{hashlib.sha256(report.name.encode()).hexdigest()}"
+    with gzip.GzipFile(fileobj=io.BytesIO(report.content)) as packed, path.open("wb") as into:
+        shutil.copyfileobj(packed, into)
+    return ReportFile(report.name, report.content_type, path)

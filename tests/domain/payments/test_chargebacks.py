@@ -82,6 +82,39 @@ async def test_a_webhook_and_two_reports_tell_of_one_chargeback() -> None:
     assert await SettlementLine.filter(effect="CHARGEBACK", voided_at=None).count() == 1
 
 
+async def _mismatches() -> list[Finding]:
+    return await Finding.filter(kind=FindingKind.AMOUNT_MISMATCH, resolved_at=None)
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_webhook_that_tells_another_amount_of_one_chargeback_is_found_and_the_same_again_is_not(
+    back: bool,
+) -> None:
+    shop, payment = await _stripe()
+    if back:
+        await chargebacks.from_notice(payment, _told("dp_0"), CAUSE)
+    for _ in range(3):
+        await chargebacks.from_notice(payment, _told(amount=6_000, back=back), CAUSE)
+    assert await _mismatches() == []
+    for _ in range(2):
+        await chargebacks.from_notice(payment, _told(amount=7_000, back=back), CAUSE)
+    (finding,) = await _mismatches()
+    assert (finding.amount, finding.payment_id) == (1_000, payment.id)
+    assert all(one in finding.explanation for one in ("dp_1", "BRL 60.00", "BRL 70.00", "pi_1"))
+    assert await _charged(payment) == (4_000 if back else 6_000)
+    await chargebacks.from_notice(payment, _told(amount=None, back=back), CAUSE)
+    assert len(await _mismatches()) == 1, "who says no amount says no other one"
+
+
+async def test_a_report_that_tells_the_amount_of_the_second_webhook_has_the_last_word() -> None:
+    shop, payment = await _stripe()
+    for amount in (10_000, 7_000):
+        await chargebacks.from_notice(payment, _told(amount=amount), CAUSE)
+    assert len(await _mismatches()) == 1
+    await run_stripe(shop, [{**OUT, "customer_facing_amount": "-70.00"}])
+    assert (await _charged(payment), await _mismatches()) == (7_000, [])
+
+
 async def test_what_is_won_again_is_refundable_again_and_a_second_chargeback_takes_it_again() -> None:
     shop, payment = await _stripe()
     stages = [("D/CHARGEBACK", False), ("D/CHARGEBACK_REVERSED", True), ("D/SECOND_CHARGEBACK", False)]

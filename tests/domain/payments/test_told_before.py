@@ -11,8 +11,10 @@ from domain.models import Finding, Payment, SettlementLine
 from domain.money import Money
 from domain.payments import external, register
 from domain.problems import NotRefundable
+from domain.pse import registry
 from domain.pse.vocabulary import CapturedPayment, Method
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_e2eid
+from tests.kit.lines import Telling, a_line, a_night
 from tests.kit.nights import pix_of, pix_refund, run_pix, run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -95,3 +97,47 @@ async def test_a_report_that_is_stored_while_the_payment_is_registered_is_repeat
         await run_stripe(shop, [CAPTURE, OUT])
     payment = await Payment.get(pse_reference="pi_1")
     assert (payment.taken_by_bank, await invariants.check()) == (4_000, [])
+
+
+BEFORE: list[dict[str, str | None]] = [
+    {"reference": "theirs"},
+    {},
+    {"payment_reference": None, "order_reference": "o-1"},
+]
+
+
+@pytest.mark.parametrize("told", BEFORE)
+async def test_what_was_told_before_and_is_told_no_longer_is_given_back_when_all_that_told_it_was_read(
+    told: dict[str, str | None],
+) -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    other = await a_payment(shop, days_ago=0)
+    line = a_line(other, "REFUND", 3_000, **{"payment_reference": "later", **told})
+    for days in (0, 1):
+        await a_night(shop, line, days=days)
+    payment = await a_payment(shop, reference="later", order="o-1", days_ago=0)
+    seen = []
+    for days, lines in ((2, []), (0, []), (1, [line]), (1, []), (1, [])):
+        await a_night(shop, *lines, days=days)
+        assert await invariants.check() == []
+        seen.append((await Payment.get(id=payment.id)).taken_by_bank)
+    assert seen == [3_000, 3_000, 3_000, 0, 0]
+
+
+@pytest.mark.parametrize("told", BEFORE)
+async def test_what_was_told_before_in_two_reports_is_given_back_when_both_tell_it_no_longer(
+    told: dict[str, str | None],
+) -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    other = await a_payment(shop, days_ago=0)
+    line = a_line(other, "REFUND", 3_000, **{"payment_reference": "later", **told})
+    for days in (0, 1):
+        await a_night(shop, line, days=days)
+    payment = await a_payment(shop, reference="later", order="o-1", days_ago=0)
+    seen = []
+    for days in (0, 1):
+        await a_night(shop, days=days)
+        seen.append((await Payment.get(id=payment.id)).taken_by_bank)
+    assert (seen, await invariants.check()) == ([3_000, 0], [])

@@ -75,6 +75,7 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "ledger_entries_taken": "TAKEN",
     "destination_links_open": "revoked_at IS NULL",
     "destinations_current": "superseded_at IS NULL",
     "attempts_one_live": "ended_at IS NULL",

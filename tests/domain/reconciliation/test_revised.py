@@ -9,8 +9,10 @@ from domain.models import Finding, Payment
 from domain.models.ledger import Account
 from domain.money import Money
 from domain.payments import external
+from domain.pse import registry
 from domain.pse.vocabulary import KnownRefund, Method, Succeeded
 from tests.kit.factories import CAUSE, Shop, a_payment, a_shop
+from tests.kit.lines import Telling, a_line, a_night
 from tests.kit.nights import pix_of, pix_refund, run_pix, run_stripe, stripe_line
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -67,4 +69,16 @@ async def test_what_the_pse_listed_itself_stays_when_a_revised_report_has_it_no_
     await external.from_listing(payment, [listed], CAUSE)
     await run_pix(shop, pix_of(payment, pix_refund("med1", 3_000, kind="MED_FRAUDE")))
     await run_pix(shop, pix_of(payment))
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 3_000
+
+
+async def test_a_nameless_line_that_is_called_otherwise_now_is_the_same_money_beside_other_that_has_a_name() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, days_ago=0)
+    await a_night(shop, a_line(payment, "REFUND", 3_000, reference="named"))
+    for _ in range(2):
+        await a_night(shop, a_line(payment, "REFUND", 3_000), days=1)
+        assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (6_000, [])
+    await a_night(shop, days=1)
     assert (await Payment.get(id=payment.id)).taken_by_bank == 3_000
