@@ -10,6 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from api import health
 from api.customer import pages
+from api.customer.refusals import PageMiddleware
 from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
 from api.graphql.access import authenticate
 from api.graphql.context import Context
@@ -32,7 +33,7 @@ GRAPHQL_PATH = "/graphql"
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     waker = Waker(settings.redis_url)
-    rates = rates_of(settings)
+    gate = Gate.of(settings, rates_of(settings))
 
     def make_context(principal: Principal, request_id: str) -> Context:
         return Context(principal, request_id, settings, waker)
@@ -42,7 +43,7 @@ def create(settings: Settings) -> Starlette:
         authenticate=authenticate,
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
-        gate=Gate.of(settings, rates),
+        gate=gate,
         bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
         share_of=lambda principal: principal.merchant_id,
     )
@@ -54,7 +55,7 @@ def create(settings: Settings) -> Starlette:
         await bell.connect(settings.redis_url)
         async with waker:
             yield
-        await rates.close()
+        await gate.rates.close()
         await bell.close()
         await close_pool()
 
@@ -69,10 +70,11 @@ def create(settings: Settings) -> Starlette:
             Route("/readyz", health.ready),
         ],
         middleware=[
+            Middleware(PageMiddleware),
             *middleware(body_bytes_max=settings.body_limit_bytes),
-            Middleware(CrowdMiddleware, requests_max=settings.requests_max),
+            Middleware(CrowdMiddleware, requests=gate.requests, known_at=GRAPHQL_PATH),
             _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
-            Middleware(RateMiddleware, rates=rates),
+            Middleware(RateMiddleware, rates=gate.rates),
         ],
         lifespan=lifespan,
     )

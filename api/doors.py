@@ -1,6 +1,7 @@
 """Who is let in just now: how many requests are worked on at once, and how often an address may ask."""
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -8,20 +9,19 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
-from api.places import EVERYBODY, Held, Places
+from api.places import EVERYBODY, Held, Places, Shares
 from api.rates import Rates
 from domain.platform.settings import Settings
 
 RATE_LIMITED: Final = "RATE_LIMITED"
 BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
-_LINK: Final = "/refund-destination/"
 _WEBHOOK: Final = "/webhooks/"
-_STREAMS: Final = (b"text/event-stream", b"multipart/mixed")
 
 
 def too_often(seconds: float) -> str:
@@ -42,7 +42,11 @@ def busy() -> Response:
 
 def address_of(connection: HTTPConnection) -> str:
     """Whom an address stands for: itself, or its /64, because one subscriber line has all of those."""
-    host = connection.client.host if connection.client else ""
+    return network_of(connection.client.host if connection.client else "")
+
+
+def network_of(host: str) -> str:
+    """As `address_of`, of an address as text."""
     try:
         known = ip_address(host)
     except ValueError:
@@ -67,7 +71,7 @@ class Gate:
     rates: Rates
     sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
     subscriptions: Places  # of a `token` and the `process`
-    requests: Places  # of a `share`: nobody takes all that the process works on, by bodies that do not come, say
+    requests: Shares  # nobody takes all that the process works on, by bodies that do not come, say
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates) -> "Gate":
@@ -77,7 +81,7 @@ class Gate:
             rates,
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
-            Places({"share": max(1, settings.requests_max // 2)}),
+            Shares(settings.requests_max),
         )
 
     def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
@@ -104,38 +108,32 @@ def rates_of(settings: Settings) -> Rates:
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    return Gate(Rates("", {}), Places({}), Places({}), Places({}))
+    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize))
 
 
 class CrowdMiddleware:
-    """At most `requests_max` requests are worked on at once; a stream, once it has begun, counts among the sockets."""
+    """Requests that nobody's token comes with take places of their address. A merchant's are taken by the view.
 
-    def __init__(self, app: ASGIApp, *, requests_max: int) -> None:
+    Until it is known whose it is a request takes none: those of two merchants could fill them, whoever comes third.
+    """
+
+    def __init__(self, app: ASGIApp, *, requests: Shares, known_at: str) -> None:
         self.app = app
-        self._places = Places({"process": requests_max})
+        self._requests = requests
+        self._free = {*_PROBES, known_at}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _PROBES:
+        if scope["type"] != "http" or scope["path"] in self._free:
             await self.app(scope, receive, send)
             return
-        held = self._places.take({"process": EVERYBODY})
+        held = self._requests.take(address_of(HTTPConnection(scope)))
         if held is None:
             await busy()(scope, receive, send)
             return
-
-        async def send_watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_stream(message):
-                held.leave()
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_watched)
+            await self.app(scope, receive, send)
         finally:
             held.leave()
-
-
-def _is_stream(message: Message) -> bool:
-    return any(name == b"content-type" and value.startswith(_STREAMS) for name, value in message["headers"])
 
 
 class RateMiddleware:
@@ -158,8 +156,8 @@ class RateMiddleware:
 def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
     path, address = connection.scope["path"], address_of(connection)
     yield "address", address
-    if path.startswith(_LINK):
-        yield "link", path.removeprefix(_LINK)
+    if path.startswith(PREFIX):
+        yield "link", path.removeprefix(PREFIX)
     if path.startswith(_WEBHOOK):
         # By the address too: whoever floods a path that is not theirs must not shut the PSE out of it.
         yield "webhook", f"{path.removeprefix(_WEBHOOK).split('/')[0]} {address}"

@@ -36,3 +36,24 @@ class Places:
             return None
         self._taken.update(keys)
         return Held(self._taken, keys)
+
+
+class Shares:
+    """`places` for all holders together; one who holds as many as are free, or more, gets no more.
+
+    Alone one takes half of them, two take a third each. However k holders come and go, of n places n / 2^k - 1 stay
+    free: each of them stopped at what the others had left. So one who holds nothing is let in.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._taken: Counter[tuple[str, str]] = Counter()
+
+    def take(self, holder: str) -> Held | None:
+        """A place for the holder, or None."""
+        keys = [("share", holder), ("process", EVERYBODY)]
+        mine, all_ = (self._taken[key] for key in keys)
+        if mine >= self._places - all_:
+            return None
+        self._taken.update(keys)
+        return Held(self._taken, keys)

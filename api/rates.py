@@ -1,7 +1,7 @@
 """How often one may ask: so many times at once, filled up again evenly over a minute.
 
-All processes count together in Valkey. While Valkey is away each process counts for itself: limits become laxer by the
-number of processes, and nobody waits.
+All processes count together in Valkey, and each one what it lets through itself. While Valkey is away, or a storm keeps
+the process from hearing it in time, that alone holds: limits become laxer by the number of processes, and nobody waits.
 """
 
 import asyncio
@@ -47,12 +47,19 @@ class Rates:
             return 0.0
         # A link's token opens a door: only its hash leaves the process.
         key = f"estorno-rate:{kind}:{hashlib.sha256(subject.encode('utf-8', 'replace')).hexdigest()[:32]}"
-        shared = await self._shared(key, WINDOW_SECONDS / per_minute)
-        return self._alone(key, WINDOW_SECONDS / per_minute) if shared is None else shared
+        interval = WINDOW_SECONDS / per_minute
+        own = self._alone(key, interval)
+        if own:
+            return own
+        shared = await self._shared(key, interval)
+        if shared:
+            self._give_back(key, interval)
+        return shared
 
-    async def _shared(self, key: str, interval: float) -> float | None:
+    async def _shared(self, key: str, interval: float) -> float:
+        """As all processes count; zero while nobody can tell."""
         if self._redis is None or time.monotonic() < self._away_until:
-            return None
+            return 0.0
         try:
             async with asyncio.timeout(_ANSWER_SECONDS_MAX):
                 asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
@@ -60,7 +67,7 @@ class Rates:
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _AWAY_SECONDS
             _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
-            return None
+            return 0.0
 
     def _alone(self, key: str, interval: float) -> float:
         now = time.monotonic()
@@ -74,6 +81,11 @@ class Rates:
                 self._own.clear()  # Memory is bounded first.
         self._own[key] = full
         return 0.0
+
+    def _give_back(self, key: str, interval: float) -> None:
+        full = self._own.pop(key, 0.0) - interval
+        if full > time.monotonic():
+            self._own[key] = full
 
     async def close(self) -> None:
         if self._redis is not None:

@@ -12,14 +12,19 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 
 import uvicorn
+from httptools import HttpRequestParser
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from api.app import GRAPHQL_PATH, create
+from api.doors import network_of
 from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
 from api.http import RETRY_AFTER, UNAVAILABLE
+from api.idle import Idle, Waiter
+from api.parsing import RequestParser, without_upgrade
+from api.unread import Unread
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 
@@ -29,7 +34,6 @@ HEAD_BYTES_MAX: Final = 32_768
 _FRAMES_MAX: Final = 64  # of one message on a socket
 # After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
 # and the client never reads why.
-_READ_BYTES_MIN: Final = 65_536  # of an answer that waits, in each `unread_seconds`
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -43,54 +47,16 @@ class Bounds:
     connections_max: int
 
 
-class _Unread:
-    """Ends a connection whose client does not read what we have written: it would be held, with its memory, for ever.
-
-    A transport that is closed waits for its client too, and asks nobody how long.
-    """
-
-    transport: asyncio.Transport
-    unread_seconds = 30.0
-    _unread: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)  # type: ignore[misc]  # of the protocol that this is mixed into
-        transport.set_write_buffer_limits(high=0)  # what waits at all is watched
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watch_no_more()
-        super().connection_lost(exc)  # type: ignore[misc]
-
-    def pause_writing(self) -> None:
-        super().pause_writing()  # type: ignore[misc]
-        self._watch()
-
-    def resume_writing(self) -> None:
-        self._watch_no_more()
-        super().resume_writing()  # type: ignore[misc]
-
-    def _watch(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        self._unread = asyncio.get_running_loop().call_later(self.unread_seconds, self._look, left)
-
-    def _look(self, before: int) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left > max(0, before - _READ_BYTES_MIN):
-            self.transport.abort()
-        elif left:
-            self._watch()
-
-    def _watch_no_more(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-
-
-class HttpProtocol(_Unread, HttpToolsProtocol):
+class HttpProtocol(Unread, HttpToolsProtocol):
     """uvicorn's protocol within bounds: 431 for a large head, 408 for half a request, 503 for one client too many."""
 
-    def __init__(self, *arguments: Any, bounds: Bounds, **more: Any) -> None:
+    def __init__(self, *arguments: Any, bounds: Bounds, idle: Idle, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self._parser = RequestParser(self, self._should_upgrade, self._head_without_upgrade)
+        self.parser = cast("HttpRequestParser", self._parser)
         self._bounds = bounds
+        self._idle_ones = idle
+        self._waiter: Waiter
         self.unread_seconds = bounds.body_seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._in_head = False
@@ -105,15 +71,18 @@ class HttpProtocol(_Unread, HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._waiter = Waiter(self._idle_ones, transport, network_of(self.client[0] if self.client else ""))
         if len(self.connections) > 2 * self._bounds.connections_max:
             transport.abort()
-        elif len(self.connections) > self._bounds.connections_max:
+        elif len(self.connections) > self._bounds.connections_max and not self._idle_ones.drop_one():
             self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
         else:
             self._expect(self._bounds.head_seconds)
+            self._waiter.waits()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
+        self._waiter.works()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -167,15 +136,25 @@ class HttpProtocol(_Unread, HttpToolsProtocol):
             raise ValueError("The head is too large.")  # The parser stops, and says that the request is invalid.
 
     def on_headers_complete(self) -> None:
+        if self._parser.ignores_upgrade():
+            return
+        self._waiter.works()
         self._in_head = False
         self._in_body = True
         self._expect(self._bounds.body_seconds)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._in_head:
+            return  # of a head that is read once more
         self._in_body = False
         self._expect(None)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:  # else the next request came meanwhile
+            self._waiter.waits()
 
     # Upgrades.
 
@@ -183,12 +162,17 @@ class HttpProtocol(_Unread, HttpToolsProtocol):
         # Anywhere else an upgrade is a header like any other: the handshake of a socket logs its address.
         return self.url.partition(b"?")[0] == GRAPHQL_PATH.encode() and super()._should_upgrade()
 
+    def _head_without_upgrade(self) -> bytes:
+        line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        return without_upgrade(line, self.headers)
+
     def _unsupported_upgrade_warning(self) -> None:
         pass
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True
         self._expect(None)
+        self._waiter.works()
         super().handle_websocket_upgrade()
 
     # Time.
@@ -244,7 +228,7 @@ def _answer(status: int, message: str, code: str | None, headers: dict[str, str]
     ).encode() + body
 
 
-class SocketProtocol(_Unread, WebSocketsSansIOProtocol):
+class SocketProtocol(Unread, WebSocketsSansIOProtocol):
     """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
 
     def data_received(self, data: bytes) -> None:
@@ -291,11 +275,12 @@ def _is_text(frames: list[bytes]) -> bool:
 def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Config:
     """uvicorn's configuration for the application; `more` goes to it too."""
     bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections_max)
+    idle = Idle(settings.idle_per_address)
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds)),
+        http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds, idle=idle)),
         ws=SocketProtocol,
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # a kilobyte of it can be a megabyte

@@ -10,7 +10,7 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 
 from api.customer.texts import LOCALES, OF_CURRENCY, text
@@ -23,7 +23,8 @@ from domain.refunds.destination.accounts import ACCOUNT_TYPES, FIELDS
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import Asked, WrongDigits
 
-PATH: Final = "/refund-destination/{token}"
+PREFIX: Final = "/refund-destination/"
+PATH: Final = PREFIX + "{token}"
 _FIELDS_MAX: Final = 20
 _CHARACTERS_MAX: Final = 300
 _STYLE: Final = (
@@ -49,8 +50,8 @@ _HEADERS: Final = {
 async def show(request: Request) -> Response:
     """GET: the form (200), or that the link does not work (410). Uses nothing up."""
     asked = await links.look(request.path_params["token"])
-    locale = _locale(request, asked.amount.currency if asked else None)
-    return _closed(locale) if asked is None else _page(locale, _form(asked, locale, {}, None))
+    locale = locale_of(request, asked.amount.currency if asked else None)
+    return _closed(locale) if asked is None else page(locale, _form(asked, locale, {}, None))
 
 
 async def receive(request: Request) -> Response:
@@ -58,7 +59,7 @@ async def receive(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     token = request.path_params["token"]
     asked = await links.look(token)
-    locale = _locale(request, asked.amount.currency if asked else None)
+    locale = locale_of(request, asked.amount.currency if asked else None)
     if asked is None:
         return _closed(locale)
     typed = _typed(await request.body())
@@ -67,12 +68,12 @@ async def receive(request: Request) -> Response:
         done = await links.use(token, typed.get("digits", ""), given, request_id(), settings.secret_key)
     except InvalidInput as error:
         said = text("check", locale, field=text(_snake(error.path[-1]), locale))
-        return _page(locale, _form(asked, locale, typed, said), 422)
+        return page(locale, _form(asked, locale, typed, said), 422)
     if done is None or (isinstance(done, WrongDigits) and done.left == 0):
         return _closed(locale)
     if isinstance(done, WrongDigits):
-        return _page(locale, _form(asked, locale, typed, text("wrong", locale, left=str(done.left))), 403)
-    return _page(locale, f"<p>{escape(text('done', locale))}</p>")
+        return page(locale, _form(asked, locale, typed, text("wrong", locale, left=str(done.left))), 403)
+    return page(locale, f"<p>{escape(text('done', locale))}</p>")
 
 
 def _typed(body: bytes) -> dict[str, str]:
@@ -91,8 +92,8 @@ def _kind(typed: Mapping[str, str], asked: Asked) -> DestinationKind:
     raise InvalidInput("The kind is none of those asked for.", path=["account_type"])
 
 
-def _locale(request: Request, currency: str | None) -> str:
-    """The one asked for, else the browser's, else the currency's."""
+def locale_of(request: HTTPConnection, currency: str | None) -> str:
+    """The language asked for, else the browser's, else the currency's."""
     wanted = [request.query_params.get("lang", "")]
     wanted += [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
     for one in wanted:
@@ -104,10 +105,11 @@ def _locale(request: Request, currency: str | None) -> str:
 
 def _closed(locale: str) -> Response:
     # The same answer for a link that never was: nobody learns which links exist.
-    return _page(locale, f"<p>{escape(text('closed', locale))}</p>", 410)
+    return page(locale, f"<p>{escape(text('closed', locale))}</p>", 410)
 
 
-def _page(locale: str, body: str, status: int = 200) -> Response:
+def page(locale: str, body: str, status: int = 200) -> Response:
+    """A whole page around a body that is HTML already."""
     title = escape(text("title", locale))
     switch = " ".join(f'<a href="?lang={one}" lang="{one}">{escape(name)}</a>' for one, name in LOCALES.items())
     whole = (

@@ -34,6 +34,24 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         "This link does not work any more. Ask the shop for a new one.",
         "该链接已失效，请向商家索取新链接。",
     ),
+    "often": (
+        "Muitas tentativas. Tente de novo em {seconds} segundos.",
+        "Demasiados intentos. Intente de nuevo en {seconds} segundos.",
+        "Too many attempts. Please try again in {seconds} seconds.",
+        "操作过于频繁，请在 {seconds} 秒后重试。",
+    ),
+    "away": (
+        "Não conseguimos atender agora. Tente de novo em instantes.",
+        "No podemos atenderle en este momento. Intente de nuevo en unos instantes.",
+        "We cannot serve this page just now. Please try again in a moment.",
+        "暂时无法提供服务，请稍后重试。",
+    ),
+    "failed": (
+        "Algo deu errado. Abra o link de novo; se o erro continuar, fale com a loja.",
+        "Algo salió mal. Abra el enlace de nuevo; si el error continúa, hable con la tienda.",
+        "Something went wrong. Open the link again; if it fails once more, talk to the shop.",
+        "出现错误。请重新打开链接；如仍然失败，请联系商家。",
+    ),
     "wrong": (
         "Os dígitos não conferem. Tentativas restantes: {left}.",
         "Los caracteres no coinciden. Intentos restantes: {left}.",

@@ -168,6 +168,12 @@ class Settings:
     connections_max: int = _setting(
         "ESTORNO_CONNECTIONS_MAX", _integer(1, 100_000), "Connections of clients to one process of the API.", 500
     )
+    idle_per_address: int = _setting(
+        "ESTORNO_IDLE_PER_ADDRESS",
+        _integer(0, 100_000),
+        "Idle connections of an address, in a process; 0: no limit, as behind a proxy, whose they all are.",
+        100,
+    )
     requests_max: int = _setting(
         "ESTORNO_REQUESTS_MAX", _integer(1, 100_000), "Requests worked on at once in one process of the API.", 200
     )

@@ -11,7 +11,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Payment, ReconciliationRun
 from domain.money import Money
 from domain.payments import external
-from domain.platform.database import rows, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from domain.reconciliation import nights
 

@@ -59,7 +59,7 @@ class Child:
         argv = list(self.argv) if _LINUX else [sys.executable, "-m", "jobs.machine.guard", *self.argv]
         self.process = subprocess.Popen(  # noqa: S603 - our own programs
             argv,
-            env={**os.environ, **self.env},
+            env={**environment_of(self.user), **self.env},
             stdin=subprocess.PIPE if self.stdin is not None or not _LINUX else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output is not None else None,
@@ -107,6 +107,12 @@ class Child:
 def as_user(user: str | None) -> dict[str, Any]:
     """The arguments that make a subprocess run as `user`, with that user's own group only; none for None."""
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+
+
+def environment_of(user: str | None) -> dict[str, str]:
+    """Our environment, for another user only what tells a program where it is: others of that user can read it."""
+    kept = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+    return {name: value for name, value in os.environ.items() if user is None or name in kept}
 
 
 def _death_wish(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Final
 
-from jobs.machine.children import Child, ChildError, as_user
+from jobs.machine.children import Child, ChildError, as_user, environment_of
 
 OWNER: Final = "estorno_owner"
 APPLICATION: Final = "estorno_app"
@@ -209,7 +209,7 @@ class Postgres:
         done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - our own program
             [self._program(program), *arguments],
             input=stdin,
-            env={**os.environ, **(env or {})},
+            env={**environment_of(user), **(env or {})},
             capture_output=True,
             text=True,
             check=False,

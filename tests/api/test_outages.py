@@ -15,6 +15,7 @@ import pytest
 import websockets
 
 from api.app import create
+from api.customer.texts import TEXTS
 from domain.access.tokens import Role, create_token
 from domain.platform import database
 from domain.pse.vocabulary import Succeeded
@@ -55,6 +56,15 @@ async def outage(home: Path) -> AsyncIterator[Outage]:
             shop = await a_shop()
             token = await create_token(shop.id, Role.ADMINISTRATOR, "tester", timedelta(hours=1))
             yield Outage(Asker(http, url, token, shop), servers)
+
+
+async def test_the_customers_page_asks_to_come_again(outage: Outage) -> None:
+    await outage.begin()
+    url = f"{outage.asker.url}/refund-destination/some-token"
+    answer = await outage.asker.http.get(url, headers={"accept-language": "es"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert TEXTS["away"]["es"] in answer.text
 
 
 async def test_every_question_is_answered_with_503_and_none_with_a_part(outage: Outage) -> None:

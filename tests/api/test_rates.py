@@ -1,6 +1,7 @@
 """How often one may ask: by address, link and webhook path; together over all processes, and alone without Valkey."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -39,6 +40,26 @@ async def test_without_valkey_a_process_counts_alone(url: str) -> None:
     await rates.close()
 
 
+@pytest.mark.parametrize("away_first", [False, True])
+async def test_one_process_lets_no_more_through_while_valkey_comes_and_goes(redis_url: str, away_first: bool) -> None:
+    rates, away = Rates(redis_url, {"token": 4}), time.monotonic() + 3600
+    waits = []
+    for turn in range(2):
+        rates._away_until = away if (turn == 0) is away_first else 0.0
+        waits += [await rates.seconds_to_wait("token", "comes and goes") for _ in range(4)]
+    assert [wait > 0 for wait in waits] == [False] * 4 + [True] * 4
+    await rates.close()
+
+
+async def test_what_the_others_have_taken_is_not_counted_in_a_process_too(redis_url: str) -> None:
+    one, other = Rates(redis_url, {"token": 4}), Rates(redis_url, {"token": 4})
+    for rates in (one, one, one, one, other, other):
+        await rates.seconds_to_wait("token", "of others")
+    assert other._own == {}
+    for rates in (one, other):
+        await rates.close()
+
+
 async def test_what_a_process_remembers_is_bounded() -> None:
     rates = Rates("", {"address": 1})
     for number in range(10_500):
@@ -64,8 +85,21 @@ async def test_too_many_requests_are_429_with_retry_after_and_a_code(
         other = await http.post(url + "/refund-destination/other")
     assert [answer.status_code == 429 for answer in answers] == [False, False, True]
     assert 0 < int(answers[2].headers["retry-after"]) <= 30
-    assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    if kind != "rate_per_link":  # that is a page, for people
+        assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert (other.status_code == 429) is (kind == "rate_per_address")
+
+
+async def test_who_floods_a_webhook_path_that_is_not_theirs_shuts_nobody_out(
+    own_database: Database, redis_url: str
+) -> None:
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, rate_per_webhook=2)
+    stranger = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+    path = "/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55861/"
+    async with served(create(settings)) as url, httpx.AsyncClient() as pse, httpx.AsyncClient(transport=stranger) as it:
+        answers = [await it.post(f"{url}{path}{number}") for number in range(3)]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
+        assert (await pse.post(f"{url}{path}x")).status_code == 401
 
 
 async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database: Database, redis_url: str) -> None:
@@ -87,10 +121,10 @@ async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database
         await arrived.wait()
         answers: list[httpx.Response] = []
         while len(answers) < 100 and not any(answer.status_code == 503 for answer in answers):
-            answers.append(await http.get(f"{url}/refund-destination/x"))
+            answers.append(await http.get(f"{url}/nowhere"))
         assert answers[-1].headers["retry-after"] == "2"
         assert answers[-1].json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
         assert (await http.get(f"{url}/healthz")).status_code == 200
         go_on.set()
         await first
-        assert (await http.get(f"{url}/refund-destination/x")).status_code == 410
+        assert (await http.get(f"{url}/nowhere")).status_code == 404

@@ -127,17 +127,21 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            request = Request(scope, receive)
             try:
-                response = await self.run(request)
-            except HTTPException as refused:
-                response = _refusal(request, refused)
+                response = await self._answer(Request(scope, receive))
+                if isinstance(response, HeldStream):
+                    _leave(scope)  # It counts among the sockets.
+                await response(scope, receive, send)
             finally:
-                if held := scope.pop(_PLACE, None):
-                    held.leave()
-            await response(scope, receive, send)
+                _leave(scope)
         else:
             await self._serve_socket(WebSocket(scope, receive, send))
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self.run(request)
+        except HTTPException as refused:
+            return _refusal(request, refused)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
         held = self.gate.sockets.take({"process": EVERYBODY, "address": address_of(socket)})
@@ -168,7 +172,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         seconds = await self.gate.rates.seconds_to_wait("token", token or "")
         if seconds:
             raise _Refused(limited(seconds))
-        request.scope[_PLACE] = self.gate.requests.take({"share": str(self.share_of(principal))})
+        request.scope[_PLACE] = self.gate.requests.take(str(self.share_of(principal)))
         if request.scope[_PLACE] is None:
             raise _Refused(busy())
         cast("_Draft", response).authority = (token, principal)
@@ -265,6 +269,11 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             raise _Refused(busy())
         ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
         return HeldStream(held, until(ended, stream()), headers)
+
+
+def _leave(scope: Scope) -> None:
+    if held := scope.pop(_PLACE, None):
+        held.leave()
 
 
 def _is_json(content_type: str | None) -> bool:

@@ -69,6 +69,13 @@ async def test_a_text_that_cannot_be_kept_is_refused_where_it_stands(enter: Ente
     assert error["extensions"]["code"] == "INVALID_INPUT"
 
 
+async def test_a_file_that_is_too_long_is_refused_where_it_stands(enter: Enter) -> None:
+    settle = "mutation($input: RefundSettleManuallyInput!) { refundSettleManually(input: $input) { requestId } }"
+    for length, refused in ((700_000, False), (700_001, True)):
+        errors = await _errors(await enter(), settle, input={"fileContent": "A" * length})
+        assert ("more than 700000 characters" in errors[0]["message"]) is refused
+
+
 async def _errors(asker: Asker, query: str, **variables: Any) -> Any:
     """Sent in ASCII, for half a character has no other encoding."""
     body = json.dumps({"query": query, "variables": variables})

@@ -169,18 +169,41 @@ def test_the_guard_ends_its_program_when_the_pipe_closes(tmp_path: Path) -> None
 _WATCH = """
 import sys
 told = []
-sys.addaudithook(lambda event, given: told.append(repr(given[1])) if event == "subprocess.Popen" else None)
+def tell(event, given):
+    if event == "subprocess.Popen":
+        told.append(repr(given[1]))
+        ours = "psql" in given[1][0] or "pg_isready" in given[1][0]
+        if WITH_ENVIRONMENT and not ours:
+            told.append(repr(given[3]))
+sys.addaudithook(tell)
 """
 
 
 def test_no_password_stands_in_the_arguments_of_a_process(home: Path) -> None:
     """Everybody on the machine can read those, and the first start sets the passwords."""
-    script = _WATCH + _START + "\nprint(*told, sep='\\n')\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(home), "0", "stop"], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
-    assert "psql" in done.stdout
+    told = _told(home, with_environment=False)
+    assert "psql" in told
+    assert not [word for word in _passwords(home) if word in told]
+
+
+@AS_ROOT
+def test_the_servers_user_is_given_no_password_and_no_key_in_the_environment(home: Path) -> None:
+    """Whoever else runs as that user can read it."""
+    told = _told(home, with_environment=True, ESTORNO_SECRET_KEY="our-own-key", DATABASE_URL="postgres://a:b@c/d")
+    assert "initdb" in told
+    assert "PATH" in told
+    assert not [word for word in (*_passwords(home), "our-own-key", "postgres://a:b@c/d") if word in told]
+
+
+def _told(home: Path, *, with_environment: bool, **more: str) -> str:
+    """What a first start tells of the processes that it starts."""
+    script = f"WITH_ENVIRONMENT = {with_environment}\n{_WATCH}{_START}\nprint(*told, sep='\\n')\n"
+    argv, given = [sys.executable, "-c", script, str(home), "0", "stop"], {**os.environ, **more}
+    return subprocess.run(argv, cwd=CHECKOUT, env=given, capture_output=True, text=True, check=True).stdout
+
+
+def _passwords(home: Path) -> set[str]:
     kept = json.loads((home / "postgres-passwords.json").read_text())
     words = {*kept.values(), (home / "valkey-password").read_text()}
     assert len(words) == 4
-    assert not [word for word in words if word in done.stdout]
+    return words

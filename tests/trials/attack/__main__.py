@@ -10,16 +10,18 @@ from domain.platform.log import configure
 from domain.platform.settings import Settings
 from tests.trials.attack.documents import DOCUMENTS, VALUES
 from tests.trials.attack.run import HEAD, lines, run
+from tests.trials.attack.storms import rates, storms
 from tests.trials.attack.transport import TRANSPORT
 
 
 async def _show(home: Path) -> int:
     broken = 0
     print(HEAD, flush=True)
-    async for outcome in run([*DOCUMENTS, *VALUES, *TRANSPORT], home):
+    attacks = [*DOCUMENTS, *VALUES, *TRANSPORT, *storms()]
+    async for outcome in run(attacks, home, rates()):
         print("\n".join(lines(outcome)), flush=True)
         broken += bool(outcome.broken)
-    print(f"{broken} of {len([*DOCUMENTS, *VALUES, *TRANSPORT])} attacks succeeded.")
+    print(f"{broken} of {len(attacks)} attacks succeeded.")
     return broken
 
 

@@ -31,6 +31,7 @@ class Attack:
     """`send(target, size)` attacks once. It is made at half its size first, so that the growth is seen.
 
     `wanted`: a pattern of what must be said at full size. `worth`: how many plain requests its CPU may pay for.
+    `rated`: at the API whose rates are on.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Attack:
     send: Callable[[Target, int], Awaitable[Answer]]
     wanted: str
     worth: int = 100
+    rated: bool = False
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Making the attacks one after the other, and the table of what came of them."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tests.trials.attack.attacks import MEGABYTE, Attack, Outcome, make, plain_request
@@ -11,12 +11,14 @@ _ROW = "{:<32} {:>6} {:>6} {:>7}  {:<23}"
 HEAD = _ROW.format("attack", "CPU s", "MB", "sent", "answer")
 
 
-async def run(attacks: Iterable[Attack], home: Path, *, once: bool = False) -> AsyncIterator[Outcome]:
+async def run(
+    attacks: Iterable[Attack], home: Path, rates: Mapping[str, int], *, once: bool = False
+) -> AsyncIterator[Outcome]:
     """Each attack's outcome, as it is there. `once`: at full size only."""
-    async with stage(home) as target:
-        plain = await plain_request(target)
+    async with stage(home, rates) as both:
+        plain = await plain_request(both.plain)
         for attack in attacks:
-            yield await make(attack, target, plain, once=once)
+            yield await make(attack, both.rated if attack.rated else both.plain, plain, once=once)
 
 
 def lines(outcome: Outcome) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """What is attacked: the API as `estorno up` starts it, on servers of its own, on 127.0.0.1 only."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +15,7 @@ from strawberry.relay import to_base64
 from domain.access.tokens import Role, create_token
 from domain.platform import database
 from domain.pse.vocabulary import Declined
+from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, free_port
 from jobs.machine.up import workers
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
@@ -32,6 +33,7 @@ class Target:
     shop: Shop
     token: str
     bystander: str
+    third: str  # a third merchant's token
     payment: str
     refund: str
 
@@ -57,9 +59,17 @@ def room(home: Path) -> Path:
     return home
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The same API twice, on the same servers: most attacks are many requests of one, so their API counts none."""
+
+    plain: Target
+    rated: Target
+
+
 @asynccontextmanager
-async def stage(home: Path) -> AsyncIterator[Target]:
-    """The API and its servers in `home`, with a payment of many refunds."""
+async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
+    """The APIs and their servers in `home`, with a payment of many refunds; one has these rates."""
     async with machine(room(home)) as servers:
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
         settings = quick_settings(
@@ -71,16 +81,21 @@ async def stage(home: Path) -> AsyncIterator[Target]:
         )
         async with database.connected(settings.database_url):
             facts = await _facts()
-        api = workers(settings, quiet=True)[0]
+        both = [settings, settings.with_(port=free_port(), **rates)]
+        apis = [workers(one, quiet=True)[0] for one in both]
         limits = httpx.Limits(max_connections=600, max_keepalive_connections=0)  # the server closes idle ones
-        async with running([api]), httpx.AsyncClient(timeout=120, limits=limits) as http:
-            await until(lambda: asyncio.to_thread(api.ready), "the API answers")
-            assert api.process is not None
-            yield Target(f"http://127.0.0.1:{settings.port}", http, psutil.Process(api.process.pid), **facts)
+        async with running(apis), httpx.AsyncClient(timeout=120, limits=limits) as http:
+            yield Stage(*[await _target(api, one.port, http, facts) for api, one in zip(apis, both, strict=True)])
+
+
+async def _target(api: Child, port: int, http: httpx.AsyncClient, facts: Mapping[str, Any]) -> Target:
+    await until(lambda: asyncio.to_thread(api.ready), "the API answers")
+    assert api.process is not None
+    return Target(f"http://127.0.0.1:{port}", http, psutil.Process(api.process.pid), **facts)
 
 
 async def _facts() -> dict[str, Any]:
-    shop, other = await a_shop(), await a_shop(name="Bystander")
+    shop, other, third = await a_shop(), await a_shop(name="Bystander"), await a_shop(name="Third")
     payment = await a_payment(shop, amount=1_000_000)
     for _ in range(10):
         await an_answer(await a_refund(shop, payment, 100), Declined("NO", "refused"))
@@ -90,6 +105,7 @@ async def _facts() -> dict[str, Any]:
         "shop": shop,
         "token": await create_token(shop.id, Role.ADMINISTRATOR, "attacker", hour),
         "bystander": await create_token(other.id, Role.ADMINISTRATOR, "bystander", hour),
+        "third": await create_token(third.id, Role.ADMINISTRATOR, "third", hour),
         "payment": to_base64("Payment", str(payment.id)),
         "refund": to_base64("Refund", str(waiting.id)),
     }

@@ -60,6 +60,19 @@ async def _half_sent(target: Target, size: int) -> Answer:
     return Answer(f"{size} open", size * 70, "" if served else "others are not served")
 
 
+async def _half_heads(target: Target, size: int) -> Answer:
+    """Connections of which nothing but half a head comes."""
+    opened = [await asyncio.open_connection("127.0.0.1", target.port) for _ in range(size)]
+    for _, writer in opened:
+        writer.write(b"GET /graphql HTTP/1.1\r\nHost: a\r\n")
+    await asyncio.sleep(0.5)
+    probed = (await target.http.get(f"{target.url}/healthz")).status_code
+    served = probed == 200 and await target.bystander_served()
+    for _, writer in opened:
+        writer.close()
+    return Answer(f"{size} open", size * 33, "" if served else "others are not served")
+
+
 async def _packed(target: Target, size: int) -> Answer:
     answer = await target.post(gzip.compress(b" " * size), **{"content-encoding": "gzip"})
     return Answer(str(answer.status_code), size // 1000, foul(answer.status_code, answer.text))
@@ -140,24 +153,43 @@ async def _subscriptions(target: Target, size: int) -> Answer:
     return Answer(f"{size - refused} of {size} let in", size * 3000, "" if served else "others are not served")
 
 
-async def _half_sent_by_one(target: Target, size: int) -> Answer:
-    """As `_half_sent`, by one who holds a token: the application works on each and waits for its body."""
-    start = f"POST /graphql HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {target.token}\r\n"
-    request = (start + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{").encode()
+async def _half_sent_by(target: Target, size: int, *whose: str) -> Answer:
+    """As `_half_sent`, by some who are known: the application works on each and waits for its body."""
+    rest = "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    requests = [f"{one}\r\nHost: a\r\n{rest}".encode() for one in whose]
     opened = [await asyncio.open_connection("127.0.0.1", target.port) for _ in range(size)]
-    for _, writer in opened:
-        writer.write(request)
-    await asyncio.sleep(3)  # all of them are known by now, and half of the places are others'
-    served = await target.bystander_served()
+    for number, (_, writer) in enumerate(opened):
+        writer.write(requests[number % len(requests)])
+    await asyncio.sleep(1)  # all of them are known by now
+    served = all([await target.bystander_served() for _ in range(5)])
     for _, writer in opened:
         writer.close()
-    return Answer(f"{size} open", size * len(request), "" if served else "others are not served")
+    return Answer(f"{size} open", size * len(requests[0]), "" if served else "others are not served")
+
+
+async def _half_sent_by_one(target: Target, size: int) -> Answer:
+    return await _half_sent_by(target, size, _POSTED + target.token)
+
+
+async def _half_sent_by_two(target: Target, size: int) -> Answer:
+    return await _half_sent_by(target, size, _POSTED + target.token, _POSTED + target.third)
+
+
+async def _half_webhooks(target: Target, size: int) -> Answer:
+    return await _half_sent_by(target, size, f"POST /webhooks/{target.shop.connection.id}/pix HTTP/1.1")
+
+
+async def _other_protocol(target: Target, size: int) -> Answer:
+    """Many requests at once on one connection, each offering h2c: each head is read twice."""
+    one = _get("/healthz", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAA")
+    return await _raw(target, one * size + _get("/healthz", "Connection: close"))
 
 
 async def _no_handshake(target: Target, size: int) -> Answer:
     return await _raw(target, _get("/graphql", *_UPGRADE, f"Content-Length: {size}"))
 
 
+_POSTED: Final = "POST /graphql HTTP/1.1\r\nAuthorization: Bearer "
 _UPGRADE: Final = (
     "Connection: Upgrade",
     "Upgrade: websocket",
@@ -167,8 +199,12 @@ _UPGRADE: Final = (
 TRANSPORT = [
     Attack("commas in Accept", 32_000, _commas, "431"),
     Attack("headers", 30 * MEGABYTE, _headers, "431"),
+    Attack("half-sent heads", 600, _half_heads, "600 open", worth=400),
     Attack("half-sent requests", 200, _half_sent, "200 open", worth=200),
     Attack("half-sent requests, one token", 200, _half_sent_by_one, "200 open", worth=1000),
+    Attack("half-sent requests, two tokens", 500, _half_sent_by_two, "500 open", worth=2000),
+    Attack("half-sent webhooks", 300, _half_webhooks, "300 open", worth=1000),
+    Attack("offers of h2c on one connection", 400, _other_protocol, "200", worth=400),
     Attack("a packed body", 16 * MEGABYTE, _packed, "400"),
     Attack("a foreign Host", 2, _foreign_host, "404"),
     Attack("WebSocket: a long address", 8_000, _handshake, "refused 431"),

@@ -8,10 +8,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from graphql import build_schema as graphql_schema
 from graphql import parse
 
 from api.graphql.transport.extensions import DocumentCache
-from api.graphql.transport.limits import Limits
+from api.graphql.transport.limits import Limits, check
 from tests.api.graphql.transport.shop import TOKEN, Context, Desk, shop_schema
 
 DEEP = "{ item " + "{ same " * 10 + "{ name }" + " }" * 11
@@ -69,6 +70,7 @@ async def test_the_standard_introspection_query_passes() -> None:
         ("{ items(first: 100) { edges { node { similar(first: 100) { edges { cursor } } } } } }", "objects"),
         ("{ items(first: 99999999999999999999) { edges { cursor } } }", "objects"),
         ("{ " + "hello " * 1001 + "}", "1001 fields"),
+        ("{ ... " * 60 + "{ hello }" + " }" * 60, "deeper than 10"),
         ("mutation { sell b: sell }", "moves money once"),
         (
             'mutation { sell buy(amount: {minorUnits: "1", currency: "BRL"}) { errors { __typename } } }',
@@ -80,6 +82,12 @@ async def test_the_standard_introspection_query_passes() -> None:
 )
 async def test_a_document_over_a_limit_is_refused_with_the_limit(query: str, said: str) -> None:
     assert said in " ".join(await errors_of(query))
+
+
+@pytest.mark.parametrize(("query", "errors"), [("{ all { name } }", 0), ("{ all { all { name } } }", 1)])
+def test_a_list_without_first_counts_as_a_hundred(query: str, errors: int) -> None:
+    schema = graphql_schema("type Query { all: [Item!]! } type Item { name: String, all: [Item!]! }")
+    assert len(check(schema, parse(query), Limits()).errors) == errors
 
 
 async def test_pages_of_a_fragment_count_where_it_is_spread() -> None:

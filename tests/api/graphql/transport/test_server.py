@@ -3,59 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from api.doors import Gate, rates_of
-from tests.api.graphql.transport.conftest import Server, Socket, eventually, serving, socket_to
-from tests.api.graphql.transport.shop import TOKEN, Desk, shop_app
-from tests.kit.world import quick_settings
-
-GET = b"GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
-POST = b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n0123456789"
-HURRIED = {"head_seconds": 0.2, "body_seconds": 0.2}
-
-
-class Wire:
-    """One raw connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def heard(self) -> bytes:
-        """All until the server closes."""
-        async with asyncio.timeout(20):
-            return await self.reader.read()
-
-    async def flood(self, turn: bytes, size: int) -> int:
-        """Send until so much is sent or the server has answered; how much was sent."""
-        sent = 0
-        while sent < size and not self.reader.at_eof() and not self.reader._buffer:  # type: ignore[attr-defined]
-            self.writer.write(turn)
-            sent += len(turn)
-            await self.writer.drain()
-        return sent
-
-
-@asynccontextmanager
-async def wire_to(server: Server) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**26)
-    try:
-        yield Wire(reader, writer)
-    finally:
-        writer.transport.abort()
-
-
-@asynccontextmanager
-async def a_server(**settings: float) -> AsyncIterator[Server]:
-    desk = Desk()
-    chosen = quick_settings(**settings)
-    async with serving(shop_app(desk, gate=Gate.of(chosen, rates_of(chosen))), desk, chosen) as server:
-        yield server
+from tests.api.graphql.transport.conftest import Server, Socket, eventually, socket_to
+from tests.api.graphql.transport.shop import TOKEN
+from tests.api.graphql.transport.wires import GET, HURRIED, POST, a_server, wire_to
 
 
 @pytest.mark.parametrize(
@@ -99,21 +52,17 @@ async def test_half_a_request_is_not_kept(half: bytes) -> None:
         await eventually(lambda: not server.uvicorn.server_state.tasks)
 
 
-async def test_one_connection_too_many_is_503_with_retry_after() -> None:
+async def test_one_connection_more_than_can_be_worked_on_is_503_with_retry_after() -> None:
     async with a_server(connections_max=3) as server:
-        async with wire_to(server), wire_to(server), wire_to(server):
-            await eventually(lambda: len(server.uvicorn.server_state.connections) == 3)
+        async with wire_to(server) as one, wire_to(server) as two, wire_to(server) as three:
+            for working in (one, two, three):
+                working.send(POST)
+            await eventually(lambda: len(server.uvicorn.server_state.tasks) == 3)
             async with wire_to(server) as wire:
                 heard = await wire.heard()
         assert heard.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 2\r\n" in heard
         assert b'"UNAVAILABLE"' in heard
-
-
-async def test_an_upgrade_elsewhere_is_an_ordinary_request() -> None:
-    async with a_server() as server, wire_to(server) as wire:
-        wire.send(b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n")
-        assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404 ")
 
 
 async def test_no_socket_is_offered_compression(shop_server: Server) -> None:

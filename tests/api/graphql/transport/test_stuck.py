@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from api.doors import address_of
 from tests.api.graphql.transport.conftest import eventually
 from tests.api.graphql.transport.shop import TOKEN
-from tests.api.graphql.transport.test_server import GET, a_server, wire_to
+from tests.api.graphql.transport.wires import GET, a_server, wire_to
 
 UPGRADE = (
     b"GET /graphql HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
