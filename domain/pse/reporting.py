@@ -1,6 +1,6 @@
 """What a report is made of: how it is fetched, its file, its lines in canonical columns, and what proves it whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,11 +50,26 @@ class ReportFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """Words of rows that nothing here understands: `rows` of them have the words, the first in `line`."""
+
+    words: str  # as they stand in the file, shortened
+    rows: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing."""
+    """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing.
+
+    Every row of a file that can be trusted is a line. `contradicted`: a sentence that names what in the file does not
+    agree with itself, though its rows can be used. `unknown`: what was kept as OTHER because nobody knows what it means.
+    """
 
     lines: pl.LazyFrame
     completeness: str | None  # a sentence naming the control totals or counts that were checked; None: unproven
+    contradicted: str | None = None
+    unknown: Sequence[Unknown] = ()
 
 
 # Settled amounts may have more decimals than their currency: they stay decimals in major units (DESIGN 3.10).
@@ -69,6 +84,8 @@ SETTLED: Final = pl.Decimal(28, 8)
 # gives neither, `by_amount` is true and `reference` is a name that the reader makes from the row, the same every time.
 # A chargeback's `reference` names its stage of the dispute, the same every time it is told; null: the PSE names none.
 # Where a report may spell the PSE's id in another way than its API does, `by_amount` is true beside the id.
+# `kind` of a refund says what the PSE calls its kind; of an OTHER line it is the row's own words, and where its currency
+# is none that we refund in, `amount` is 0 in `settled_currency` and `settled_*` carry the money.
 # `booked_at` is the PSE's time (UTC).
 REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {
     "line": pl.Int64(),
