@@ -63,7 +63,7 @@ class Report:
     """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing.
 
     Every row of a file that can be trusted is a line. `contradicted`: a sentence that names what in the file does not
-    agree with itself, though its rows can be used. `unknown`: what was kept as OTHER because nobody knows what it means.
+    agree with itself, though its rows can be used. `unknown`: what was kept as OTHER because nobody knows its meaning.
     """
 
     lines: pl.LazyFrame
@@ -84,8 +84,8 @@ SETTLED: Final = pl.Decimal(28, 8)
 # gives neither, `by_amount` is true and `reference` is a name that the reader makes from the row, the same every time.
 # A chargeback's `reference` names its stage of the dispute, the same every time it is told; null: the PSE names none.
 # Where a report may spell the PSE's id in another way than its API does, `by_amount` is true beside the id.
-# `kind` of a refund says what the PSE calls its kind; of an OTHER line it is the row's own words, and where its currency
-# is none that we refund in, `amount` is 0 in `settled_currency` and `settled_*` carry the money.
+# `kind` of a refund says what the PSE calls its kind; of an OTHER line it is the row's own words, and where its
+# currency is none that we refund in, `amount` is 0 in `settled_currency` and `settled_*` carry the money.
 # `booked_at` is the PSE's time (UTC).
 REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {
     "line": pl.Int64(),
