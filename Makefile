@@ -5,13 +5,13 @@ STAMP := .venv/installed
 WORKERS ?= auto
 MINUTES ?= 1
 HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
-export SECONDS SEED
+export SECONDS SEED MINUTES
 
 .DEFAULT_GOAL := help
-.PHONY: attack schemathesis crash help run demo test check fix bench chaos simulate planted sweep schema migrate lock
+.PHONY: attack schemathesis crash help run demo test test-quick check fix bench chaos fuzz simulate planted sweep schema migrate lock
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -30,6 +30,11 @@ demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything ca
 test: check ## every check and every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
+# What needs no database: connectors, money, states, the house's rules. The whole is `make test`.
+test-quick: check ## every check, and the tests that need no server
+	$(BIN)/python -m pytest -n $(WORKERS) -q -p no:cacheprovider --no-servers tests/domain/pse tests/domain/test_money.py \
+		tests/domain/refunds/test_states.py --ignore tests/domain/pse/test_contract.py -k 'not million_rows'
+
 check: $(STAMP) ## format, lint, types, import rules, schema drift
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -40,6 +45,9 @@ check: $(STAMP) ## format, lint, types, import rules, schema drift
 fix: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
+
+fuzz: $(STAMP) ## tests of any input, with new inputs for MINUTES=1, or one SEED again
+	@$(BIN)/python -m tests.trials.fuzz
 
 simulate: $(STAMP) ## play simulated lives of refunds for MINUTES, or one SEED again; exit status 0 only if all held
 	@$(BIN)/python -m tests.trials.simulation $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))

@@ -28,7 +28,7 @@ from tests.kit.databases import with_name
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("search", deadline=None, max_examples=5_000)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
 hypothesis.settings.load_profile(os.environ.get("ESTORNO_HYPOTHESIS", "house"))
 # Rich tracebacks, structlog's default at a terminal, cost seconds each.
 structlog.configure(
@@ -50,10 +50,15 @@ class Servers:
     redis_url: str
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-servers", action="store_true", help="Start none: for tests that need no database.")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers come from: they end with it, however it ends."""
     config.pluginmanager.register(PublishedSpecifications())
-    if hasattr(config, "workerinput") or _ADDRESSES in os.environ or config.option.collectonly:
+    none = config.option.collectonly or config.getoption("--no-servers")
+    if none or hasattr(config, "workerinput") or _ADDRESSES in os.environ:
         return
     home = tempfile.TemporaryDirectory(prefix="estorno-tests-")
     os.chmod(home.name, 0o711)  # noqa: S103 - the servers' user must come through, and see nothing
