@@ -277,8 +277,8 @@ async def _failing(connection_id: UUID, run: ReconciliationRun | None) -> list[d
         "  bool_or(f.run_id <> $2::uuid AND (f.what = 'UNREADABLE' OR f.at > now() - interval '1 hour')) IS TRUE "
         "    AS elsewhere "
         "FROM report_news f WHERE f.connection_id = $1 AND f.what IN ('FAILED', 'UNREADABLE') "
-        "  AND NOT EXISTS (SELECT 1 FROM report_news o WHERE o.connection_id = $1 AND o.name = f.name AND o.what IN ('ANNOUNCED', 'FETCHED') "
-        "      AND o.id > f.id) "
+        "  AND NOT EXISTS (SELECT 1 FROM report_news o WHERE o.connection_id = $1 AND o.name = f.name "
+        "    AND o.what IN ('ANNOUNCED', 'FETCHED') AND o.id > f.id) "
         "GROUP BY f.name",
         connection_id,
         run.id if run is not None else None,
