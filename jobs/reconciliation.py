@@ -34,11 +34,13 @@ _log = structlog.get_logger()
 async def run(
     connection_id: UUID, business_date: date, sender: Sender, handed_in: Path | None = None
 ) -> ReconciliationRun:
-    """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED or FAILED and why.
+    """Reconcile one business date of one connection; repeating it is safe. The run says COMPLETED, NO_REPORT or
+    FAILED and why; of a date that has begun and not ended, its manifest says so. Raises FutureDate.
 
     `handed_in`: the report as a person downloaded it, where the PSE publishes no way to fetch it.
     """
     connection = await Connection.get(id=connection_id)
+    await nights.refuse_future(connection, business_date)
     started = await reconcile.begin(connection, business_date)
     crash_here("reconcile.begun")
     try:
@@ -99,8 +101,8 @@ def _copied(handed_in: Path, folder: Path) -> ReportFile:
 
 
 async def ring_the_night(now: datetime) -> int:
-    """Ring for every connection's dates that have ended without a completed run and are due, the newest first, so many
-    at once; and for those whose reports told of refunds that turned out to be ours. How many.
+    """Ring for every connection's dates that have ended, are due and have no run that is done, the newest first, so
+    many at once; and for those whose reports told of refunds that turned out to be ours. How many.
     """
     rung = 0
     for connection in await Connection.filter(enabled=True):
@@ -108,7 +110,7 @@ async def ring_the_night(now: datetime) -> int:
         today = now.astimezone(ZoneInfo(zone)).date()
         first = connection.created_at.astimezone(ZoneInfo(zone)).date()
         ended = {first + timedelta(days=days) for days in range((today - first).days)}
-        undone = ended - await _completed(connection, zone)
+        undone = ended - await _done(connection, zone)
         await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
         due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
         due |= await external.told_of_ours(connection.id)
@@ -118,13 +120,14 @@ async def ring_the_night(now: datetime) -> int:
     return rung
 
 
-async def _completed(connection: Connection, zone: str) -> set[date]:
+async def _done(connection: Connection, zone: str) -> set[date]:
     """The dates that were reconciled after they had ended: a run during the day has not seen all of it."""
     found = await rows(
-        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = 'COMPLETED' "
+        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state = ANY($3) "
         "AND (finished_at AT TIME ZONE $2)::date > business_date",
         connection.id,
         zone,
+        list(nights.DONE),
     )
     return {row["business_date"] for row in found}
 
@@ -132,8 +135,9 @@ async def _completed(connection: Connection, zone: str) -> set[date]:
 async def _not_yet(connection: Connection) -> set[date]:
     """The dates whose run failed a while ago, or is under way."""
     found = await rows(
-        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state <> 'COMPLETED' "
+        "SELECT business_date FROM reconciliation_runs WHERE connection_id = $1 AND state <> ALL($2) "
         "AND due_at > now()",
         connection.id,
+        list(nights.DONE),
     )
     return {row["business_date"] for row in found}

@@ -18,6 +18,7 @@ from domain.platform import bell
 from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
+from domain.reconciliation.nights import FutureDate
 from jobs import notices as notice_jobs
 from jobs import reconciliation as reconciliation_jobs
 from jobs import refunds as refund_jobs
@@ -41,7 +42,10 @@ async def notice(ctx: Context, subject: str) -> None:
 
 async def reconcile(ctx: Context, subject: str) -> None:
     connection, _, day = subject.partition("/")
-    await reconciliation_jobs.run(UUID(connection), date.fromisoformat(day), ctx["sender"])
+    try:
+        await reconciliation_jobs.run(UUID(connection), date.fromisoformat(day), ctx["sender"])
+    except FutureDate as error:
+        _log.warning("reconciliation.refused", connection=connection, error=str(error))
 
 
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {

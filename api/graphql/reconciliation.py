@@ -67,10 +67,16 @@ class ReconciliationRun(Scoped, relay.Node):
     id: relay.NodeID[str]
     connection_id: strawberry.ID
     business_date: Date
-    state: str = strawberry.field(description="RUNNING, COMPLETED or FAILED.")
+    state: str = strawberry.field(
+        description="RUNNING, COMPLETED, NO_REPORT (done, and no report proves it: the PSE publishes none, or none was "
+        "announced or handed in) or FAILED. States may be added."
+    )
     times: int = strawberry.field(description="How often it was run.")
     error: str | None
-    manifest: str = strawberry.field(description="JSON: the file's hash and size, control totals, rules.")
+    manifest: str = strawberry.field(
+        description="JSON: each file of the date with the number of the run that read it, its hash, size and control "
+        "totals, its `proof` (COMPLETE, UNPROVEN or CONTRADICTED) and by what; whether the date had not ended; rules."
+    )
     created_at: DateTime
     finished_at: DateTime | None
     row: strawberry.Private[Row]

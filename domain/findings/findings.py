@@ -29,6 +29,9 @@ class FindingKind(StrEnum):
     NIGHT_FAILED = "NIGHT_FAILED"
     DUPLICATE_LINE = "DUPLICATE_LINE"
     UNCLEAR_LINE = "UNCLEAR_LINE"
+    UNREADABLE_FILE = "UNREADABLE_FILE"
+    UNKNOWN_LINE = "UNKNOWN_LINE"
+    CONTRADICTORY_FILE = "CONTRADICTORY_FILE"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -46,6 +49,9 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.NIGHT_FAILED: "Mend what the run says: it is repeated by itself. Or hand the report in (reconcile).",
     FindingKind.DUPLICATE_LINE: "The line was counted once: ask the PSE whether the money moved twice, and claim it.",
     FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
+    FindingKind.UNREADABLE_FILE: "Have the PSE make it anew: it is fetched again, or handed in by its name (--file).",
+    FindingKind.UNKNOWN_LINE: "Ask the PSE what the word means and whether it moved money; then have it taught to us.",
+    FindingKind.CONTRADICTORY_FILE: "Ask the PSE which is right, the rows or the totals, and have it make a new file.",
 }
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer
 _NAME_CHARACTERS_MAX: Final = 600  # an index must hold it
@@ -141,7 +147,12 @@ async def _open_again(found: Sequence[Found]) -> None:
 
 
 async def open_again_what_agreed(found: Sequence[Found]) -> None:
-    """Open what the night itself had closed, because all agreed, and what differs after all; it says how.
+    """Open what the night itself had closed, because all agreed, and what differs after all; it says how."""
+    await open_again(found, AGREED)
+
+
+async def open_again(found: Sequence[Found], closed_by: str) -> None:
+    """Open what was closed in these words, which are the program's own, and is so once more; it says how.
 
     What a person has closed stays closed.
     """
@@ -155,7 +166,7 @@ async def open_again_what_agreed(found: Sequence[Found]) -> None:
         [one.merchant_id for one in found],
         [bounded(one.fingerprint) for one in found],
         [one.explanation for one in found],
-        AGREED,
+        closed_by,
     )
 
 

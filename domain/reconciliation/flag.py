@@ -104,7 +104,8 @@ async def _missing_in_report(
         "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
         "  AND NOT r.paid_by_bank_transfer "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
-        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
+        "    WHERE connection_id = $1 AND (id = $3 OR state IN ('COMPLETED', 'NO_REPORT')) "
+        "      AND business_date <= $2::date - $5::int) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
         "    AND l.voided_at IS NULL) ORDER BY r.created_at, r.id",
         connection.id,
@@ -145,7 +146,8 @@ async def _missing_returns(
         "  AND e.state = 'RETURNED' AND e.previous_state <> e.state AND e.occurred_at < $4 "
         "  AND e.detail ->> 'door' IS DISTINCT FROM 'REPORT' "
         "  AND (e.occurred_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
-        "    WHERE connection_id = $1 AND (id = $3 OR state = 'COMPLETED') AND business_date <= $2::date - $5::int) "
+        "    WHERE connection_id = $1 AND (id = $3 OR state IN ('COMPLETED', 'NO_REPORT')) "
+        "      AND business_date <= $2::date - $5::int) "
         f"  AND {_LEFT} AND NOT {_BACK} ORDER BY r.created_at, r.id",
         connection.id,
         run.business_date,

@@ -1,4 +1,4 @@
-"""A night's run as a row: begun, completed or failed; when it is due again; which reports are still to be fetched.
+"""A night's run as a row: begun, done or failed; when it is due again; which reports are still to be fetched.
 
 A run that fails says why, calls a person and stays due, ever more rarely. One whose process died is due again when its
 lease is over. A report that cannot be fetched or used is tried a bounded number of times, and then stepped around.
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.connections.connections import nothing_at_stake
+from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
@@ -19,6 +19,7 @@ from domain.platform.database import connection as current
 from domain.platform.database import execute, rows, transaction
 from domain.refunds.intervals import NIGHT
 
+DONE: Final = ("COMPLETED", "NO_REPORT")  # the states of a run that is not repeated by itself
 _LEASE_SECONDS: Final = 3600.0  # a run that takes longer than that and lives is waited for by the one after it
 _KNOWN_MAX: Final = 100
 _TRIES_MAX: Final = 5  # in as many hours: then a report is stepped around until it is announced again
@@ -27,10 +28,11 @@ _SAID_CHARACTERS_MAX: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A report that could not be fetched or used, and why."""
+    """A report that could not be fetched or used, and why. `unreadable`: it was fetched, and a finding says so."""
 
     name: str
     why: str
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,17 @@ class Wanted:
 
     announced: tuple[str, ...]
     known: tuple[str, ...]
+
+
+class FutureDate(ValueError):
+    """A business date that has not begun where the merchant is; the message is a sentence."""
+
+
+async def refuse_future(connection: Connection, business_date: date) -> None:
+    """Raises FutureDate. Of a date that has not begun nothing can be known, and its run would be taken for done."""
+    zone = await zone_of(connection)
+    if business_date > datetime.now(zone).date():
+        raise FutureDate(f"{business_date} has not begun in {zone.key}: reconcile it when it has ended.")
 
 
 async def begin(connection: Connection, business_date: date) -> ReconciliationRun:
@@ -58,17 +71,19 @@ async def begin(connection: Connection, business_date: date) -> ReconciliationRu
     return await ReconciliationRun.get(connection_id=connection.id, business_date=business_date)
 
 
-async def complete(run: ReconciliationRun, manifest: Mapping[str, Any]) -> None:
-    """The run has done all that there was to do."""
-    run.state, run.manifest, run.finished_at = "COMPLETED", dict(manifest), datetime.now(UTC)
+async def complete(run: ReconciliationRun, manifest: Mapping[str, Any], *, report: bool) -> None:
+    """The run has done all that there was to do. `report`: the date has one that was entered, be it an empty one."""
+    run.state, run.manifest, run.finished_at = "COMPLETED" if report else "NO_REPORT", dict(manifest), datetime.now(UTC)
     run.failures, run.due_at = 0, None
     await run.save(update_fields=["state", "manifest", "finished_at", "failures", "due_at"])
     await findings.resolve(run.merchant_id, name_of(run.connection_id, run.business_date), "A run was completed.")
 
 
-async def fail(run: ReconciliationRun, error: str, manifest: Mapping[str, Any] | None = None) -> None:
-    """The run could not be done; it says why, calls a person and is due again."""
-    run.state, run.error, run.finished_at = "FAILED", _fit(error), datetime.now(UTC)
+async def fail(
+    run: ReconciliationRun, error: str, manifest: Mapping[str, Any] | None = None, *, called: bool = False
+) -> None:
+    """The run could not be done; it says why, is due again, and calls a person unless one was `called` already."""
+    run.state, run.error, run.finished_at = "FAILED", fit(error), datetime.now(UTC)
     run.failures += 1
     if manifest is not None:
         run.manifest = dict(manifest)
@@ -80,8 +95,9 @@ async def fail(run: ReconciliationRun, error: str, manifest: Mapping[str, Any] |
             run.id,
             NIGHT.delay(run.failures - 1),
         )
-        said = f"The night of {run.business_date} of {connection.name} failed: {run.error}"
-        await findings.open_finding(await _night_failed(connection, run.business_date, said, run.id))
+        if not called:
+            said = f"The night of {run.business_date} of {connection.name} failed: {run.error}"
+            await findings.open_finding(await _night_failed(connection, run.business_date, said, run.id))
 
 
 async def open_missing(connection: Connection, missing: Sequence[date]) -> None:
@@ -117,8 +133,8 @@ def unexpected(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
-def _fit(said: str) -> str:
-    # What PostgreSQL cannot store must not keep the run from saying that it failed.
+def fit(said: str) -> str:
+    """Words that are not ours, without what PostgreSQL cannot store: that must not keep anybody from being told."""
     return said.encode("utf-8", "replace").decode().replace("\x00", "")[:_SAID_CHARACTERS_MAX]
 
 
@@ -169,15 +185,16 @@ async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime | N
 
     `at` (UTC): when it was tried; None: it is a kept one, which nobody tries to fetch.
     """
-    why = _fit(failed.why)
+    why = fit(failed.why)
+    entry = {"name": failed.name, "failed": why, "unreadable": failed.unreadable}
     if at is None:
-        return {"name": failed.name, "failed": why}
-    await _note(run, failed.name, "FAILED", at, why)
+        return entry
+    await _note(run, failed.name, "UNREADABLE" if failed.unreadable else "FAILED", at, why)
     tries = {row["name"]: row["tries"] for row in await _failing(run.connection_id, None)}
     announced = await rows(
         "SELECT id FROM announced_reports WHERE connection_id = $1 AND name = $2", run.connection_id, failed.name[:200]
     )
-    if announced and tries.get(failed.name[:200], 0) >= _TRIES_MAX:
+    if announced and not failed.unreadable and tries.get(failed.name[:200], 0) >= _TRIES_MAX:
         connection = await Connection.get(id=run.connection_id)
         said = f"Report {failed.name} of {connection.name} could not be fetched in {_TRIES_MAX} tries: {why}"
         await findings.open_finding(
@@ -193,7 +210,7 @@ async def report_failed(run: ReconciliationRun, failed: Failed, at: datetime | N
                 again=True,
             )
         )
-    return {"name": failed.name, "failed": why}
+    return entry
 
 
 def _report_name(connection_id: UUID, name: str) -> str:
@@ -250,16 +267,18 @@ async def wanted_reports(connection_id: UUID, run: ReconciliationRun | None) -> 
 
 
 async def _failing(connection_id: UUID, run: ReconciliationRun | None) -> list[dict[str, Any]]:
-    """Reports that failed since they were announced or fetched: in how many hours, and whether just now in another run.
+    """Reports that failed since they were announced or fetched: in how many hours, and whether it was another run's.
 
-    So a report that Adyen announced and does not have fails one date at a time, not all of them.
+    So a report that Adyen announced and does not have fails one date at a time, not all of them; and one that cannot be
+    read fails only the date that had it first, which goes on trying.
     """
     return await rows(
         "SELECT f.name, count(DISTINCT date_trunc('hour', f.at)) AS tries, "
-        "  bool_or(f.run_id <> $2::uuid AND f.at > now() - interval '1 hour') IS TRUE AS elsewhere "
-        "FROM report_news f WHERE f.connection_id = $1 AND f.what = 'FAILED' AND NOT EXISTS (SELECT 1 FROM "
-        "    report_news o WHERE o.connection_id = $1 AND o.name = f.name AND o.what IN ('ANNOUNCED', 'FETCHED') "
-        "      AND o.id > f.id) "
+        "  bool_or(f.run_id <> $2::uuid AND (f.what = 'UNREADABLE' OR f.at > now() - interval '1 hour')) IS TRUE "
+        "    AS elsewhere "
+        "FROM report_news f WHERE f.connection_id = $1 AND f.what IN ('FAILED', 'UNREADABLE') "
+        "  AND NOT EXISTS (SELECT 1 FROM report_news o WHERE o.connection_id = $1 AND o.name = f.name "
+        "    AND o.what IN ('ANNOUNCED', 'FETCHED') AND o.id > f.id) "
         "GROUP BY f.name",
         connection_id,
         run.id if run is not None else None,

@@ -13,7 +13,6 @@ from domain.cause import Cause
 from domain.connections.connections import zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind
-from domain.history import seals
 from domain.models import Connection, Payment, ReconciliationRun, Report
 from domain.models.settlements import Effect
 from domain.money import Money
@@ -33,7 +32,7 @@ from domain.pse.vocabulary import (
     Returned,
     Succeeded,
 )
-from domain.reconciliation import compare, flag, nights, revised, unreturned
+from domain.reconciliation import compare, flag, manifest, nights, readings, revised, unreturned
 from domain.reconciliation.known import books_for, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
@@ -80,8 +79,9 @@ async def reconcile(
     """Match a date's reports with the books. Safe to repeat: the same report changes nothing the second time.
 
     Each report is entered whole or not at all, and one that cannot be used holds up no other: then the run ends as
-    FAILED and says why, and is repeated. `failed`: those that could not be fetched. `kept`: those of before that are
-    read again (repeats). `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them.
+    FAILED and says why, and is repeated. That of a date which has no report ends as NO_REPORT.
+    `failed`: those that could not be fetched. `kept`: those of before that are read again (repeats).
+    `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them.
     """
     at = fetched_at or datetime.now(UTC)
     outcomes = [await nights.report_failed(run, one, at) for one in failed]
@@ -91,13 +91,14 @@ async def reconcile(
         wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
         if not wrong:
             await revised.give_back_unstored(run, _cause(run))
-    manifest = await _manifest(connection, outcomes)
+    told = await manifest.of_run(connection, run, outcomes, await period_of(connection, run.business_date, run), at)
     if wrong:
-        await nights.fail(run, "; ".join(wrong), manifest)
+        called = all(one["unreadable"] for one in outcomes if "failed" in one)
+        await nights.fail(run, "; ".join(wrong), told, called=called)
         return
     await flag.flag_missing(connection, run, at)
     async with transaction():
-        await nights.complete(run, manifest)
+        await nights.complete(run, told, report=manifest.has_report(told))
         crash_here("reconcile.before_completed")
 
 
@@ -112,24 +113,35 @@ async def _outcome_of(
     try:
         report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
         lines = report.lines.collect()
+    except Exception as error:
+        failed = _failed(connection, file, error, unreadable=True)
+        await readings.unreadable(connection, run, file, error)
+        return await nights.report_failed(run, failed, at)
+    try:
+        await readings.told(connection, run, file, report)
         if at is not None:
             await nights.report_begun(run, file.name, at)
-        entered = await _reconcile(connection, run, file, lines, report.completeness)
-    except BadAnswer as error:
-        return await nights.report_failed(run, Failed(file.name, str(error)), at)
+        effects = await _reconcile(connection, run, file, lines)
     except Exception as error:
-        if unavailable(error):
-            raise
-        _log.exception("reconciliation.report_failed", connection=connection.name, report=file.name)
-        return await nights.report_failed(run, Failed(file.name, nights.unexpected(error)), at)
+        return await nights.report_failed(run, _failed(connection, file, error), at)
     if at is not None:
         await nights.report_fetched(run, file.name, at)
-    return entered
+    return manifest.of_file(file, effects, report)
+
+
+def _failed(connection: Connection, file: ReportFile, error: Exception, *, unreadable: bool = False) -> Failed:
+    """Why the file could not be used. Raises `error` again where nothing can be written down at all."""
+    if unavailable(error):
+        raise error
+    if isinstance(error, BadAnswer):
+        return Failed(file.name, str(error), unreadable)
+    _log.exception("reconciliation.report_failed", connection=connection.name, report=file.name)
+    return Failed(file.name, nights.unexpected(error), unreadable)
 
 
 async def _reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, proof: str | None
-) -> dict[str, Any]:
+    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame
+) -> pl.DataFrame:
     cause = _cause(run)
     entered = await _match(connection, file, lines)
     await _enter(connection, run, file, entered, cause)
@@ -138,12 +150,12 @@ async def _reconcile(
         effects = await _keep(connection, run, file, lines, entered, cause)
         crash_here("reconcile.before_commit")
     if effects is None:
-        return await _reconcile(connection, run, file, lines, proof)
+        return await _reconcile(connection, run, file, lines)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await flag.flag(connection, run, effects)
-    return _manifest_of(file, effects, proof)
+    return effects
 
 
 async def _keep(
@@ -305,31 +317,3 @@ def _known(row: dict[str, Any]) -> KnownRefund:
         requested_at=None,
         settled_at=row["booked_at"],
     )
-
-
-def _manifest_of(file: ReportFile, effects: pl.DataFrame, proof: str | None) -> dict[str, Any]:
-    refund_lines = effects.filter(pl.col("type") == "REFUND")
-    return {
-        "name": file.name,
-        "sha256": reports.digest_of(file),
-        "bytes": file.path.stat().st_size,
-        "completeness": proof or "completeness unproven",
-        "totals": reports.totals_of(effects),
-        "matched_refunds": refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height,
-        "unmatched_refunds": refund_lines.filter(pl.col("refund_id").is_null()).height,
-    }
-
-
-async def _manifest(connection: Connection, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    wire = connector(connection.pse)
-    nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
-    entered = [file for file in files if "failed" not in file]
-    return {
-        "files": list(files),
-        "completeness": nothing if not files else "; ".join(sorted({file["completeness"] for file in entered})),
-        "matched_refunds": sum(file["matched_refunds"] for file in entered),
-        "unmatched_refunds": sum(file["unmatched_refunds"] for file in entered),
-        # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
-        "chain": (await seals.head(connection.merchant_id)).told(),
-        "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
-    }

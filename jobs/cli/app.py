@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
+from domain.reconciliation.nights import DONE
 from jobs.cli import commands, facts
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
@@ -127,8 +128,10 @@ def reconcile(
         table.add_row(*row)
     console = Console(soft_wrap=False)
     console.print(table if found else "Nothing to look at.")
-    console.print(f"{run.business_date} {run.state} {run.error or ''}".strip())
-    raise typer.Exit(0 if run.state == "COMPLETED" else 1)
+    console.print(f"{run.business_date} {run.state} {run.error or run.manifest['completeness']}", markup=False)
+    if run.manifest.get("not_ended"):
+        console.print(f"{run.manifest['not_ended']}: the night reconciles it again.", markup=False)
+    raise typer.Exit(0 if run.state in DONE else 1)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from domain.platform import bell, database
 from domain.platform.bell import BellError
 from domain.platform.database import DatabaseError, connected
 from domain.platform.settings import Settings
+from domain.reconciliation.nights import FutureDate
 from jobs import reconciliation
 from jobs.demo.client import DemoError
 from jobs.demo.stage import StageError
@@ -36,7 +37,7 @@ class CommandError(RuntimeError):
     """The command cannot be done as it was given."""
 
 
-ERRORS: Final = (CommandError, DatabaseError, BellError, StageError, DemoError)
+ERRORS: Final = (CommandError, FutureDate, DatabaseError, BellError, StageError, DemoError)
 
 
 def ready(settings: Settings, *, need_redis: bool = True) -> Settings:

@@ -16,6 +16,7 @@ from domain.connections.connections import NewConnection
 from domain.models import Connection, Payment, ReconciliationRun
 from domain.models.ledger import Account
 from domain.pse import registry
+from domain.reconciliation.nights import DONE
 from jobs import reconciliation
 from jobs.demo.client import REGISTER, Client
 from jobs.demo.course import Day
@@ -153,7 +154,7 @@ async def night(day: Day, places: list[Place]) -> None:
         for place in places:
             run: ReconciliationRun = await reconciliation.run(place.connection.id, today, sender)
             said = run.error or run.manifest["completeness"]
-            day.expect(run.state == "COMPLETED", f"{place.pse}: business date {today} is reconciled ({said})")
+            day.expect(run.state in DONE, f"{place.pse}: business date {today} is reconciled ({said})")
     finally:
         await sender.close()
 

@@ -30,7 +30,7 @@ async def test_an_announced_report_that_is_not_there_fails_one_date_is_tried_a_f
     failed = await _night(world, 1)
     assert (failed.state, [file["name"] for file in failed.manifest["files"]]) == ("FAILED", [_MISSING, there])
     assert "404" in str(failed.error)
-    assert (await _night(world)).state == "COMPLETED"  # another date is not held up
+    assert (await _night(world)).state == "NO_REPORT"  # another date is not held up
     for hours in (2, 3, 4):
         await owner_rows(
             "INSERT INTO report_news (connection_id, name, what, said, run_id, at) "

@@ -106,7 +106,7 @@ async def test_the_same_night_again_changes_nothing(world: World) -> None:
     await _night(world)
     before = await _effects(), await _balances(world), await Report.all().count()
     run = await _night(world)
-    assert (run.state, run.times, run.manifest["files"]) == ("COMPLETED", 2, [])
+    assert (run.state, run.times, [file["run"] for file in run.manifest["files"]]) == ("COMPLETED", 2, [1])
     assert (await _effects(), await _balances(world), await Report.all().count()) == before
     assert await _open_findings() == 0
 

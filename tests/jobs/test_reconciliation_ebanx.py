@@ -28,13 +28,13 @@ async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]
         yield made
 
 
-async def test_the_night_completes_and_says_that_there_is_no_report(world: World) -> None:
+async def test_the_night_is_done_and_says_that_there_is_no_report(world: World) -> None:
     payment = await world.payment()
     await world.finish(await a_refund(world.shop, payment, 4_000))
     day = datetime.now(UTC).astimezone(ZONE).date()
     for times in (1, 2):
         run = await reconciliation.run(world.shop.connection.id, day, world.sender)
-        assert (run.state, run.error, run.times) == ("COMPLETED", None, times)
+        assert (run.state, run.error, run.times) == ("NO_REPORT", None, times)
         assert run.manifest["completeness"] == "the PSE publishes no report"
     balances = {row.account: row.balance for row in await ledger.balances(world.shop.id)}
     assert balances[Account.PSE_CLEARING] == 6_000  # claimed, and proven by nothing

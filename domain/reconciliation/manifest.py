@@ -1,0 +1,89 @@
+"""What a night leaves behind: each file of its date, what proves it, what it had in it, and what was known then.
+
+A date's files are read by several runs where one is handed in, or announced, later than another: the manifest keeps
+them all, each with the number of the run that read it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from domain.history import seals
+from domain.models import Connection, ReconciliationRun
+from domain.models.settlements import Effect
+from domain.pse.registry import connector
+from domain.pse.reporting import Report, ReportFile
+from domain.pse.vocabulary import Period
+from domain.settlements import reports
+
+Entry = dict[str, Any]
+UNPROVEN: Final = "completeness unproven"
+
+
+def of_file(file: ReportFile, effects: pl.DataFrame, report: Report) -> Entry:
+    """A file that was entered. `proof`: COMPLETE, UNPROVEN or CONTRADICTED; `completeness`: by what, in words."""
+    refund_lines = effects.filter(pl.col("type") == "REFUND")
+    proof, words = _proof(report)
+    return {
+        "name": file.name,
+        "sha256": reports.digest_of(file),
+        "bytes": file.path.stat().st_size,
+        "proof": proof,
+        "completeness": words,
+        "unknown": {"words": len(report.unknown), "rows": sum(one.rows for one in report.unknown)},
+        "totals": reports.totals_of(effects),
+        "matched_refunds": refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height,
+        "unmatched_refunds": refund_lines.filter(pl.col("refund_id").is_null()).height,
+    }
+
+
+def _proof(report: Report) -> tuple[str, str]:
+    if report.contradicted is not None:
+        said = f"contradicted: {report.contradicted}"
+        return "CONTRADICTED", said if report.completeness is None else f"{said} Yet: {report.completeness}"
+    return ("UNPROVEN", UNPROVEN) if report.completeness is None else ("COMPLETE", report.completeness)
+
+
+async def of_run(
+    connection: Connection, run: ReconciliationRun, read: Sequence[Entry], period: Period, at: datetime
+) -> Entry:
+    """The manifest of a run that has `read` these at `at` (UTC), beside what earlier runs of its date have."""
+    wire = connector(connection.pse)
+    files = [*(await _earlier(run, read)), *({**one, "run": run.times} for one in read)]
+    entered = entered_of(files)
+    nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
+    return {
+        "files": files,
+        "completeness": "; ".join(sorted({file["completeness"] for file in entered})) if files else nothing,
+        "not_ended": _not_ended(run, period, at),
+        "matched_refunds": sum(file["matched_refunds"] for file in entered),
+        "unmatched_refunds": sum(file["unmatched_refunds"] for file in entered),
+        # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
+        "chain": (await seals.head(connection.merchant_id)).told(),
+        "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
+    }
+
+
+def entered_of(files: Sequence[Entry]) -> list[Entry]:
+    """The files of a manifest that were entered; the others failed, and say why."""
+    return [file for file in files if "failed" not in file]
+
+
+def has_report(manifest: Mapping[str, Any]) -> bool:
+    """Whether a file was entered, be it an empty one."""
+    return bool(entered_of(manifest["files"]))
+
+
+async def _earlier(run: ReconciliationRun, read: Sequence[Entry]) -> list[Entry]:
+    names = {file["name"] for file in read}
+    # As it stands now: another run of the date may have ended while this one was reading.
+    files = (await ReconciliationRun.get(id=run.id)).manifest.get("files", ())
+    return [file for file in files if file["name"] not in names]
+
+
+def _not_ended(run: ReconciliationRun, period: Period, at: datetime) -> str | None:
+    if at >= period.end:
+        return None
+    return f"{run.business_date} had not ended in {period.zone} when this was read, at {at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,142 @@
+"""What the reading of a file says of the file itself, as findings; the night closes each when it is so no longer.
+
+An unreadable file is known by its name. An unknown word is one finding of its connection, for it comes again every
+night; only a reading of the very bytes it was found in can prove that it is known now.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from domain.connections.connections import nothing_at_stake
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, ReconciliationRun
+from domain.money import Money
+from domain.platform.database import execute
+from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
+from domain.pse.vocabulary import BadAnswer
+from domain.reconciliation.nights import fit, unexpected
+from domain.settlements import reports
+
+READ: Final = "The file was read."
+KNOWN: Final = "The file was read again, and the word is known now."
+AGREES: Final = "The file was read again, and agrees with itself."
+_WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One file, read by a run."""
+
+    connection: Connection
+    run: ReconciliationRun
+    name: str
+    nothing: Money
+
+    def found(self, kind: FindingKind, fingerprint: str, explanation: str, **detail: str | int | None) -> Found:
+        told = {"report": self.name, "date": str(self.run.business_date), **detail}
+        return Found(
+            kind=kind,
+            merchant_id=self.connection.merchant_id,
+            connection_id=self.connection.id,
+            fingerprint=fingerprint,
+            amount=self.nothing,
+            explanation=fit(explanation),
+            run_id=self.run.id,
+            detail={name: fit(value) if isinstance(value, str) else value for name, value in told.items()},
+        )
+
+    def called(self, noun: str, name: str) -> str:
+        """The fingerprint of a finding of the connection."""
+        return fit(f"{noun}/{self.connection.id}/{name}")
+
+
+async def _reading(connection: Connection, run: ReconciliationRun, file: ReportFile) -> _Reading:
+    return _Reading(connection, run, file.name, await nothing_at_stake(connection))
+
+
+async def unreadable(connection: Connection, run: ReconciliationRun, file: ReportFile, error: Exception) -> None:
+    """Call a person to a file that cannot be read; where in it, if `error` knows."""
+    reading = await _reading(connection, run, file)
+    why = str(error) if isinstance(error, BadAnswer) else unexpected(error)
+    named = why if isinstance(error, BadReport) else f"{file.name}: {why}"
+    found = reading.found(
+        FindingKind.UNREADABLE_FILE,
+        reading.called("unreadable", file.name),
+        f"A report of {connection.name} cannot be read, in the night of {run.business_date}: {named}",
+        line=error.line if isinstance(error, BadReport) else None,
+        column=error.column if isinstance(error, BadReport) else None,
+    )
+    await findings.open_finding(found)
+    await findings.open_again([found], READ)
+
+
+async def told(connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report) -> None:
+    """The file was read: close and open what it says of itself."""
+    reading = await _reading(connection, run, file)
+    await findings.resolve(connection.merchant_id, reading.called("unreadable", file.name), READ)
+    await _contradicted(reading, report.contradicted)
+    await _unknown(reading, report.unknown, reports.digest_of(file))
+
+
+async def _contradicted(reading: _Reading, said: str | None) -> None:
+    fingerprint = reading.called("contradictory", reading.name)
+    if said is None:
+        await findings.resolve(reading.connection.merchant_id, fingerprint, AGREES)
+        return
+    explanation = f"Report {reading.name} of {reading.connection.name} was used and contradicts itself: {said}"
+    found = reading.found(FindingKind.CONTRADICTORY_FILE, fingerprint, explanation)
+    await findings.open_finding(found)
+    await findings.open_again([found], AGREES)
+
+
+async def _unknown(reading: _Reading, unknown: Sequence[Unknown], digest: str) -> None:
+    found = [_word(reading, one, digest) for one in unknown[:_WORDS_MAX]]
+    if len(unknown) > _WORDS_MAX:
+        found.append(_more_words(reading, unknown[_WORDS_MAX:], digest))
+    await findings.open_findings(found)
+    await findings.open_again(found, KNOWN)
+    still = {reading.called("word", one.words) for one in unknown} | {one.fingerprint for one in found}
+    await _close_known(reading.connection, digest, still)
+
+
+def _word(reading: _Reading, unknown: Unknown, digest: str) -> Found:
+    rows = f"{unknown.rows} {'row' if unknown.rows == 1 else 'rows'}"
+    return reading.found(
+        FindingKind.UNKNOWN_LINE,
+        reading.called("word", unknown.words),
+        f"Report {reading.name} of {reading.connection.name} has {rows} of '{unknown.words}', the first in line "
+        f"{unknown.line}: nobody here knows what that is. They are kept as they are and move nothing in the books.",
+        sha256=digest,
+        words=unknown.words,
+        rows=unknown.rows,
+        line=unknown.line,
+    )
+
+
+def _more_words(reading: _Reading, unknown: Sequence[Unknown], digest: str) -> Found:
+    rows = sum(one.rows for one in unknown)
+    return reading.found(
+        FindingKind.UNKNOWN_LINE,
+        reading.called("words", reading.name),
+        f"Report {reading.name} of {reading.connection.name} has {len(unknown)} more words that nobody here knows, in "
+        f"{rows} rows, the first in line {unknown[0].line}: is it another kind of file?",
+        sha256=digest,
+        rows=rows,
+        line=unknown[0].line,
+    )
+
+
+async def _close_known(connection: Connection, digest: str, still: Collection[str]) -> None:
+    """Close the words that these bytes have, and that a reading of them knows now."""
+    await execute(
+        "UPDATE findings SET resolved_at = now(), resolution = $4 WHERE merchant_id = $1 AND connection_id = $2 "
+        "  AND kind = 'UNKNOWN_LINE' AND resolved_at IS NULL AND detail ->> 'sha256' = $3 "
+        "  AND NOT fingerprint = ANY($5)",
+        connection.merchant_id,
+        connection.id,
+        digest,
+        KNOWN,
+        [findings.bounded(name) for name in still],
+    )
