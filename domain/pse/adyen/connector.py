@@ -1,7 +1,7 @@
 """Adyen: refunds by Checkout API v72, webhooks v1, settlement details reports.
 
-There is no GET of a refund: 201 says "received" and the outcome comes by webhook (adyen_webhook.py), else by the
-settlement details report (adyen_settlement.py). What got no answer is sent again with the same Idempotency-Key.
+There is no GET of a refund: 201 says "received" and the outcome comes by webhook (webhooks.py), else by the
+settlement details report (lines.py). What got no answer is sent again with the same Idempotency-Key.
 """
 
 import re
@@ -87,8 +87,8 @@ class Adyen(Base):
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total. A 4xx that Adyen's own error document explains refuses for good, on the first send alone."""
         if response.status_code in (200, 201):
-            return _read_received(order, response)
-        code, said, explained = _error(response)
+            return outcome_of(order, response)
+        code, said, explained = error_of(response)
         if response.status_code in _ACCESS:
             return Unsent(code, said)
         if response.status_code == 429:
@@ -140,7 +140,7 @@ class _Keys(httpx.Auth):
         yield request
 
 
-def _error(response: httpx.Response) -> tuple[str, str, bool]:
+def error_of(response: httpx.Response) -> tuple[str, str, bool]:
     """The errorCode (else a name of the status), its words, and whether it is Adyen's own ServiceError that says so."""
     answer = exact.document(response.content)
     code, status = answer.get("errorCode") if isinstance(answer, dict) else None, response.status_code
@@ -160,7 +160,7 @@ def _transient(response: httpx.Response) -> bool:
     return marked.lower() == "true"
 
 
-def _read_received(order: RefundOrder, response: httpx.Response) -> Outcome:
+def outcome_of(order: RefundOrder, response: httpx.Response) -> Outcome:
     answer = exact.document(response.content)
     if not isinstance(answer, dict) or not isinstance(answer.get("pspReference"), str) or not answer["pspReference"]:
         return InDoubt("UNREADABLE", "Adyen answered with something that is not a refund.")
