@@ -19,7 +19,7 @@ from domain.pse.kit import exact
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.mercadopago import objects, reports, webhooks
+from domain.pse.mercadopago import lines, objects, reports, webhooks
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -58,6 +58,8 @@ _SCRUB: Final = (
         ),
         r'\1"[redacted]"',
     ),
+    # A report's configuration: who is sent it, and the way into a server of the merchant's.
+    (re.compile(r'("(?:notification_email_list|sftp_info)"\s*:\s*)(?:\[[^\]]*\]|\{[^}]*\})'), r'\1"[redacted]"'),
     (re.compile(r"\b(?:APP_USR|TEST)-[A-Za-z0-9_-]+"), "[redacted]"),
     (re.compile(r"((?:access_token|client_secret)=)[^&\s]+"), r"\1[redacted]"),
     (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
@@ -68,7 +70,7 @@ class MercadoPago(Base):
     """The connector. Stateless: all it needs is in its arguments.
 
     Secrets: `access_token` (of the account), `webhook_secret` (of the application's notifications).
-    Reports come with the columns that the account has configured; which ones are needed: reports.py.
+    Reports come with the columns that the account has configured; what is changed of that: setup.py.
     """
 
     name = "mercadopago"
@@ -156,7 +158,7 @@ class MercadoPago(Base):
         return (yield from reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        return reports.read(file, period)
+        return lines.lines(file, period)
 
 
 def _refunds_url(order: RefundOrder) -> str:
