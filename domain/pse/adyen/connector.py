@@ -113,7 +113,7 @@ class Adyen(Base):
         return (yield from reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        return lines.read(file, period)
+        return lines.lines(file, period)
 
     def request_id(self, response: httpx.Response) -> str | None:
         found = response.headers.get("pspreference")
