@@ -15,6 +15,7 @@ import httpx
 from domain.money import MoneyError
 from domain.pse import capabilities
 from domain.pse.adyen import amounts, lines, reports, webhooks
+from domain.pse.adyen.auth import Keys
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
 from domain.pse.kit.base import Base
@@ -72,7 +73,7 @@ class Adyen(Base):
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """X-API-Key; basic authentication for reports, if the connection has a report user."""
-        return _Keys(credentials)
+        return Keys(credentials)
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /payments/{paymentPspReference}/refunds`, our reference as reference and as Idempotency-Key."""
@@ -121,23 +122,6 @@ class Adyen(Base):
             answer = exact.document(response.content)
             found = answer.get("pspReference") if isinstance(answer, dict) else None
         return found if isinstance(found, str) else None
-
-
-class _Keys(httpx.Auth):
-    """The API key for the Checkout API; for reports the report user's name and password, where there is one."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._base_url = credentials.base_url
-        self._api_key = credentials.secrets["api_key"]
-        user = credentials.secrets.get("report_user")
-        self._reports = httpx.BasicAuth(user, credentials.secrets.get("report_password", "")) if user else None
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self._reports is not None and not str(request.url).startswith(f"{self._base_url}/"):
-            yield from self._reports.auth_flow(request)
-            return
-        request.headers["X-API-Key"] = self._api_key
-        yield request
 
 
 def error_of(response: httpx.Response) -> tuple[str, str, bool]:

@@ -9,6 +9,7 @@ import pytest
 from domain.pse.mercadopago.setup import NEEDED, Setup, setup
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
 from tests.domain.pse.mercadopago.test_reports import CONFIGURED, _entry
+from tests.schemas import mercadopago as schemas
 
 # As a Brazilian account has it before anybody has changed it.
 DEFAULT = (
@@ -55,6 +56,7 @@ def test_an_account_without_a_configuration_gets_one() -> None:
     found, (_, asked) = _run(httpx.Response(404), httpx.Response(201, json=CONFIGURED))
     assert found == Setup(detailed=True, changed=True)
     body = _body(asked)
+    schemas.check(schemas.REPORT_CONFIG, body)
     assert asked.method == "POST"
     assert [column["key"] for column in body["columns"]] == list(NEEDED)
     assert (body["refund_detailed"], body["include_withdrawal_at_end"]) == (True, False)
@@ -65,6 +67,7 @@ def test_a_configuration_that_lacks_columns_keeps_all_that_the_account_has() -> 
     found, (_, asked) = _run(httpx.Response(200, json=FOUND), httpx.Response(200, json=CONFIGURED))
     assert found == Setup(detailed=True, changed=True)
     body = _body(asked)
+    schemas.check(schemas.REPORT_CONFIG, body)
     assert asked.method == "PUT"
     keys = [column["key"] for column in body["columns"]]
     assert keys[: len(DEFAULT)] == list(DEFAULT)
