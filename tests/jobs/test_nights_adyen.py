@@ -1,5 +1,12 @@
-"""Adyen's announced reports that are not there, or that are announced once more."""
+"""Adyen's announced reports that are not there, that are announced once more, or that are written as real ones are."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain import invariants
 from domain.models import Finding
 from domain.notices import inbox
 from domain.platform.database import rows
@@ -7,7 +14,7 @@ from domain.pse.vocabulary import Announced
 from domain.reconciliation import nights
 from jobs import reconciliation
 from tests.jobs.test_nights import _night, _today
-from tests.jobs.test_reconciliation_adyen import _closed
+from tests.jobs.test_reconciliation_adyen import _closed, _open_findings
 from tests.jobs.test_reconciliation_adyen import world as world
 from tests.kit.factories import OwnerRows, a_refund
 from tests.kit.world import World
@@ -89,3 +96,59 @@ async def test_a_report_of_the_same_name_that_is_announced_again_is_fetched_agai
     for _ in range(2):
         assert (await reconciliation.run(world.shop.connection.id, _today(), world.sender)).state == "COMPLETED"
     assert await _asked_for(name) == 2
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {"lower": True},
+        {"shuffled": True, "broken_off": True},
+        *[{"zone": zone} for zone in ("PST", "MXT", "SGT", "UTC-3", "America/Bogota")],
+    ],
+)
+async def test_however_a_batch_is_written_its_refunds_are_proven(world: World, style: dict[str, Any]) -> None:
+    await world.sandbox.post("report-style", **style)
+    await world.finish(await a_refund(world.shop, await world.payment(), 4_000))
+    await _closed(world, announced=1)
+    run = await _night(world)
+    assert (run.state, run.error, run.manifest["matched_refunds"]) == ("COMPLETED", None, 1)
+    assert "MerchantPayout" in run.manifest["files"][0]["completeness"]
+    (line,) = await rows("SELECT booked_at FROM settlement_lines WHERE effect = 'REFUND'")
+    assert abs((line["booked_at"] - datetime.now(UTC)).total_seconds()) < 600
+    assert (await _open_findings(), await invariants.check()) == (0, [])
+
+
+async def test_a_batch_that_is_still_open_proves_its_refunds_and_not_itself(world: World) -> None:
+    await world.sandbox.post("report-style", open=True)
+    await world.finish(await a_refund(world.shop, await world.payment(), 4_000))
+    await _closed(world, announced=1)
+    run = await _night(world)
+    assert (run.state, run.manifest["matched_refunds"]) == ("COMPLETED", 1)
+    assert run.manifest["files"][0]["completeness"] == "completeness unproven"
+    assert await invariants.check() == []
+
+
+async def test_other_currencies_types_and_corrections_hold_up_no_batch_and_no_later_night(world: World) -> None:
+    foreign = {"type": "Settled", "net": "350.25", "gross": "10800", "currency": "JPY", "payment": "YENPAYMENT000001"}
+    taken = {"type": "Refunded", "net": "-175.00", "gross": "-5400", "currency": "INR", "payment": "RUPEEPAYMENT0001"}
+    corrected = {"type": "DepositCorrection", "net": "-1.00", "gross": "-3.00"}
+    new = {"type": "TypeOfTomorrow", "net": "-0.50"}
+    await world.sandbox.post("report-rows", rows=[foreign, {**taken, "modification": "X"}, corrected, new])
+    await world.finish(await a_refund(world.shop, await world.payment(), 4_000))
+    await _closed(world, announced=1)
+    run = await _night(world)
+    assert (run.state, run.error, run.manifest["matched_refunds"]) == ("COMPLETED", None, 1)
+    assert "MerchantPayout" in run.manifest["files"][0]["completeness"]
+    told = await rows(
+        "SELECT kind, amount, currency, settled_net FROM settlement_lines WHERE type = 'OTHER' ORDER BY line"
+    )
+    assert [(row["kind"], row["amount"], row["currency"], row["settled_net"]) for row in told] == [
+        ("Settled JPY", 0, "BRL", Decimal("350.25")),
+        ("Refunded INR", 0, "BRL", Decimal(-175)),
+        ("DepositCorrection", 300, "BRL", Decimal(-1)),
+        ("TypeOfTomorrow", 50, "BRL", Decimal("-0.50")),
+    ]
+    await world.finish(await a_refund(world.shop, await world.payment(), 1_000))
+    await _closed(world, announced=2)
+    assert (await _night(world)).manifest["matched_refunds"] == 1
+    assert await invariants.check() == []

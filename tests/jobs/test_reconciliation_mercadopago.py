@@ -64,7 +64,7 @@ async def test_a_night_proves_what_left_and_a_repeated_one_changes_nothing(world
         await world.finish(await a_refund(world.shop, payment, amount))
     run = await _night(world)
     assert run.manifest["matched_refunds"] == 3
-    assert "available_balance" in run.manifest["completeness"]
+    assert "closing balance" in run.manifest["completeness"]
     await _balances_agree(world)
     before = await _counts()
     assert (await _night(world)).times == 2
@@ -76,6 +76,36 @@ async def test_a_report_that_takes_its_time_is_waited_for(world: World) -> None:
     payment = await world.payment(amount=10_000)
     await world.finish(await a_refund(world.shop, payment, 2_500))
     assert (await _night(world)).manifest["matched_refunds"] == 1
+
+
+@pytest.mark.parametrize("config", [{"refuses": True}, {"missing": True}, {}])
+async def test_what_else_happens_in_the_account_and_how_it_is_configured_hold_up_no_night(
+    world: World, config: dict[str, bool]
+) -> None:
+    await world.sandbox.post("report-config", **config)
+    payment = await world.payment(amount=10_000)
+    await world.finish(await a_refund(world.shop, payment, 2_500))
+    pairs = [{"description": "reserve_for_payout", "net": net, "source": "5001"} for net in (-4_000, 4_000)]
+    purchase = [{"description": "payment", "net": -3_000, "source": "5002"}]
+    back = [{"description": "refund", "net": 3_000, "source": "5002"}]
+    payout = [{"description": "payouts_cash", "net": -5_015, "gross": -5_000}]
+    new = [{"description": "word_of_tomorrow", "net": 100}]
+    await world.sandbox.post("report-rows", rows=[*pairs, *purchase, *back, *payout, *new])
+    run = await _night(world)
+    assert run.manifest["matched_refunds"] == 1
+    assert "closing balance" in run.manifest["completeness"]
+    kinds = sorted((row.type, str(row.kind)) for row in await SettlementLine.all())
+    assert kinds == [
+        ("CAPTURE", "payment"),
+        ("OTHER", "payment"),
+        ("OTHER", "refund"),
+        ("OTHER", "reserve_for_payout"),
+        ("OTHER", "reserve_for_payout"),
+        ("OTHER", "word_of_tomorrow"),
+        ("PAYOUT", "payouts_cash"),
+        ("REFUND", "refund"),
+    ]
+    await _balances_agree(world)
 
 
 async def test_a_refund_in_doubt_that_a_report_may_tell_of_is_asked_about_and_then_proven(world: World) -> None:

@@ -83,7 +83,29 @@ REPORT_REQUEST: Final[Schema] = {
     "type": "object",
     "required": ["begin_date", "end_date"],
     "additionalProperties": False,
-    "properties": {"begin_date": _MOMENT, "end_date": _MOMENT},
+    # Milliseconds are refused, with words that say something else.
+    "properties": {name: {**_MOMENT, "pattern": r"^[0-9T:-]{19}Z$"} for name in ("begin_date", "end_date")},
+}
+REPORT_CONFIG: Final[Schema] = {
+    "type": "object",
+    "required": ["columns", "file_name_prefix", "frequency"],
+    "properties": {
+        "columns": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}},
+        },
+        "file_name_prefix": {"type": "string"},
+        "frequency": {
+            "type": "object",
+            "required": ["hour", "type", "value"],
+            "properties": {"type": {"enum": ["daily", "weekly", "monthly"]}},
+        },
+        **{name: {"type": "boolean"} for name in ("refund_detailed", "include_withdrawal_at_end", "scheduled")},
+        "report_translation": {"enum": ["en", "es", "pt"]},
+        "separator": {"enum": [",", ";"]},
+    },
 }
 REPORT_LIST: Final[Schema] = {
     "type": "array",
@@ -96,6 +118,7 @@ REPORT_LIST: Final[Schema] = {
             "end_date": _MOMENT,
             "file_name": {"type": "string"},
             "date_created": _MOMENT,
+            "status": {"enum": ["enabled", "pending"]},
         },
     },
 }

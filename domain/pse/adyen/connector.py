@@ -1,7 +1,7 @@
 """Adyen: refunds by Checkout API v72, webhooks v1, settlement details reports.
 
-There is no GET of a refund: 201 says "received" and the outcome comes by webhook (adyen_webhook.py), else by the
-settlement details report (adyen_settlement.py). What got no answer is sent again with the same Idempotency-Key.
+There is no GET of a refund: 201 says "received" and the outcome comes by webhook (webhooks.py), else by the
+settlement details report (lines.py). What got no answer is sent again with the same Idempotency-Key.
 """
 
 import re
@@ -15,6 +15,7 @@ import httpx
 from domain.money import MoneyError
 from domain.pse import capabilities
 from domain.pse.adyen import amounts, lines, reports, webhooks
+from domain.pse.adyen.auth import Keys
 from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
 from domain.pse.kit.base import Base
@@ -72,7 +73,7 @@ class Adyen(Base):
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """X-API-Key; basic authentication for reports, if the connection has a report user."""
-        return _Keys(credentials)
+        return Keys(credentials)
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /payments/{paymentPspReference}/refunds`, our reference as reference and as Idempotency-Key."""
@@ -87,8 +88,8 @@ class Adyen(Base):
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total. A 4xx that Adyen's own error document explains refuses for good, on the first send alone."""
         if response.status_code in (200, 201):
-            return _read_received(order, response)
-        code, said, explained = _error(response)
+            return outcome_of(order, response)
+        code, said, explained = error_of(response)
         if response.status_code in _ACCESS:
             return Unsent(code, said)
         if response.status_code == 429:
@@ -113,7 +114,7 @@ class Adyen(Base):
         return (yield from reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        return lines.read(file, period)
+        return lines.lines(file, period)
 
     def request_id(self, response: httpx.Response) -> str | None:
         found = response.headers.get("pspreference")
@@ -123,24 +124,7 @@ class Adyen(Base):
         return found if isinstance(found, str) else None
 
 
-class _Keys(httpx.Auth):
-    """The API key for the Checkout API; for reports the report user's name and password, where there is one."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._base_url = credentials.base_url
-        self._api_key = credentials.secrets["api_key"]
-        user = credentials.secrets.get("report_user")
-        self._reports = httpx.BasicAuth(user, credentials.secrets.get("report_password", "")) if user else None
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self._reports is not None and not str(request.url).startswith(f"{self._base_url}/"):
-            yield from self._reports.auth_flow(request)
-            return
-        request.headers["X-API-Key"] = self._api_key
-        yield request
-
-
-def _error(response: httpx.Response) -> tuple[str, str, bool]:
+def error_of(response: httpx.Response) -> tuple[str, str, bool]:
     """The errorCode (else a name of the status), its words, and whether it is Adyen's own ServiceError that says so."""
     answer = exact.document(response.content)
     code, status = answer.get("errorCode") if isinstance(answer, dict) else None, response.status_code
@@ -160,7 +144,7 @@ def _transient(response: httpx.Response) -> bool:
     return marked.lower() == "true"
 
 
-def _read_received(order: RefundOrder, response: httpx.Response) -> Outcome:
+def outcome_of(order: RefundOrder, response: httpx.Response) -> Outcome:
     answer = exact.document(response.content)
     if not isinstance(answer, dict) or not isinstance(answer.get("pspReference"), str) or not answer["pspReference"]:
         return InDoubt("UNREADABLE", "Adyen answered with something that is not a refund.")

@@ -1,4 +1,4 @@
-"""Which of Adyen's settlement details reports to fetch, and from where (how they are read: adyen_settlement.py)."""
+"""Which of Adyen's settlement details reports to fetch, and from where (how they are read: lines.py)."""
 
 import re
 from collections import defaultdict

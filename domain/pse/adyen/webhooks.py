@@ -141,7 +141,7 @@ def _told(item: Item) -> Told:
         return _announced(reference)
     if event in _DISPUTES and item.get("success") == "true":
         return _charged_back(event, item)
-    outcome = _outcome(event, item) if isinstance(reference, str) and reference else None
+    outcome = outcome_of(event, item) if isinstance(reference, str) and reference else None
     if outcome is None:
         return NotUnderstood(f"{event} success={item.get('success')} {reference}"[:200])
     try:
@@ -174,7 +174,7 @@ def _announced(name: object) -> Told:
     return NotUnderstood(f"REPORT_AVAILABLE {name}: not a settlement details report in CSV"[:200])
 
 
-def _outcome(event: str, item: Item) -> Outcome | None:
+def outcome_of(event: str, item: Item) -> Outcome | None:
     """What a signed event proves about a refund; None for an event that is not known to speak of one.
 
     Everything that Adyen sends after the money left is a return: it had answered REFUND true before.

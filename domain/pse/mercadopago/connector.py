@@ -18,8 +18,8 @@ from domain.pse.capabilities import Capability
 from domain.pse.kit import exact
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
-from domain.pse.mercadopago import objects, reports, webhooks
-from domain.pse.mercadopago.objects import BadRefund
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.mercadopago import lines, objects, reports, webhooks
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -58,6 +58,8 @@ _SCRUB: Final = (
         ),
         r'\1"[redacted]"',
     ),
+    # A report's configuration: who is sent it, and the way into a server of the merchant's.
+    (re.compile(r'("(?:notification_email_list|sftp_info)"\s*:\s*)(?:\[[^\]]*\]|\{[^}]*\})'), r'\1"[redacted]"'),
     (re.compile(r"\b(?:APP_USR|TEST)-[A-Za-z0-9_-]+"), "[redacted]"),
     (re.compile(r"((?:access_token|client_secret)=)[^&\s]+"), r"\1[redacted]"),
     (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
@@ -68,7 +70,7 @@ class MercadoPago(Base):
     """The connector. Stateless: all it needs is in its arguments.
 
     Secrets: `access_token` (of the account), `webhook_secret` (of the application's notifications).
-    Reports come with the columns that the account has configured; which ones are needed: `mercadopago_reports`.
+    Reports come with the columns that the account has configured; what is changed of that: setup.py.
     """
 
     name = "mercadopago"
@@ -109,8 +111,8 @@ class MercadoPago(Base):
         if response.status_code in (200, 201):
             if response.content.strip() == b"":
                 return InDoubt("REPLAYED", "Mercado Pago had this request before; its refund must be looked up.")
-            return _read_state(order, exact.document(response.content))
-        code, message = problem_of(response)
+            return outcome_of(order, exact.document(response.content))
+        code, message = error_of(response)
         if not exact.explained(response.content) and response.status_code not in (401, 403, 429):
             return InDoubt(code, message)
         return _refused(order, response.status_code, code, message)
@@ -122,7 +124,7 @@ class MercadoPago(Base):
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Ours is the one whose id we know, else the one of our amount that is nobody else's."""
         if response.status_code != 200:
-            return InDoubt(*problem_of(response))
+            return InDoubt(*error_of(response))
         try:
             listed = _listed(response)
         except BadAnswer as error:
@@ -130,7 +132,7 @@ class MercadoPago(Base):
         if order.pse_refund_reference is not None:
             named = [raw for raw in listed if objects.id_of(raw) == order.pse_refund_reference]
             if named:
-                return _read_state(order, named[0])
+                return outcome_of(order, named[0])
             return InDoubt("LISTED_NO_MORE", f"Refund {order.pse_refund_reference} is not in the payment's list.")
         return _read_unnamed(order, listed)
 
@@ -156,7 +158,7 @@ class MercadoPago(Base):
         return (yield from reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        return reports.read(file, period)
+        return lines.lines(file, period)
 
 
 def _refunds_url(order: RefundOrder) -> str:
@@ -173,7 +175,7 @@ def _listed(response: httpx.Response) -> list[dict[str, Any]]:
     return listed
 
 
-def problem_of(response: httpx.Response) -> tuple[str, str]:
+def error_of(response: httpx.Response) -> tuple[str, str]:
     """Code and words of an error: `cause[0].code`, which comes as a number or as text, if it is one we know."""
     status = response.status_code
     problem = exact.document(response.content)
@@ -218,14 +220,14 @@ def _read_unnamed(order: RefundOrder, listed: Sequence[Mapping[str, Any]]) -> Ou
         return InDoubt("SEVERAL_LISTED", said[:500], needs_person=True)
     if not same:
         return Unsent("NOT_LISTED", "The payment's list has no refund that could be this one.")
-    return _read_state(order, same[0])
+    return outcome_of(order, same[0])
 
 
-def _read_state(order: RefundOrder, raw: object) -> Outcome:
+def outcome_of(order: RefundOrder, raw: object) -> Outcome:
     """A refund as Mercado Pago writes it. A status that its documents do not name is not decided yet."""
     try:
         known = objects.refund_of(raw, order.amount.currency)
-    except BadRefund as error:
+    except Unreadable as error:
         return InDoubt("UNREADABLE", f"Mercado Pago answered with something that is not a refund: {error}.")
     if (known.payment, known.amount) != (order.payment_reference, order.amount):
         return _mismatch(order, known.reference, known.payment, known.amount)

@@ -1,75 +1,23 @@
-"""What the two reports of Mercado Pago have in common: moments, names of refunds, and canonical lines."""
+"""Reading Mercado Pago's reports into canonical lines, whichever of the two it is."""
 
-import re
-from datetime import datetime
+from dataclasses import replace
 from typing import Final
 
-import polars as pl
-
-from domain.pse.kit.tables import BadCell, Row
-from domain.pse.reporting import REPORT_SCHEMA
+from domain.pse.mercadopago import release, settlement
+from domain.pse.mercadopago.cells import headings, mended
+from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-# yyyy-MM-dd'T'HH:mm:ss.SSSZ: the offset comes with a colon, without one, or as Z.
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
-)
-_LENGTHS: Final = {"SOURCE_ID": 100, "EXTERNAL_REFERENCE": 300}
+_ZIP: Final = b"PK\x03\x04"  # how an XLSX file begins
 
 
-def check_moment(row: Row, column: str) -> None:
-    """Raises BadCell unless the cell is a moment with its offset."""
-    text = row[column]
-    try:
-        if not _MOMENT.fullmatch(text) or not 2000 <= datetime.fromisoformat(text).year < 2200:
-            raise ValueError
-    except ValueError as error:
-        raise BadCell(
-            column, f"{text[:40]!r} is no moment with its offset, as 2026-03-02T09:10:11.000-04:00."
-        ) from error
-
-
-def check_names(row: Row) -> None:
-    """Raises BadCell for an id that no id can be."""
-    for column, longest in _LENGTHS.items():
-        if len(row[column]) > longest:
-            raise BadCell(column, f"the cell has {len(row[column])} characters, and {longest} at most are an id.")
-
-
-def moment(column: str) -> pl.Expr:
-    """A checked column of moments, in UTC."""
-    text = pl.col(column).str.replace("Z$", "+00:00")
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC")
-
-
-def business_date(period: Period) -> pl.Expr:
-    """The date of `booked_at` where the merchant is."""
-    return pl.col("booked_at").dt.convert_time_zone(period.zone).dt.date()
-
-
-def filled(name: str, condition: pl.Expr | None = None) -> pl.Expr:
-    """A text column, null where it is empty or the condition does not hold."""
-    given = pl.col(name) != ""
-    return pl.when(given if condition is None else given & condition).then(pl.col(name))
-
-
-def made_reference() -> pl.Expr:
-    """A name for a refund that the report does not name: its moment, its amount and its turn among equals.
-
-    Equal rows are of the same moment, so they are always in the same file, and the names are the same every time.
-    """
-    turn = pl.int_range(pl.len()).over("type", "state", "payment_reference", "booked_at", "amount") + 1
-    return pl.format(
-        "{}/{}/{}", pl.col("booked_at").dt.strftime("%Y%m%dT%H%M%S%.6fZ"), pl.col("amount"), turn.cast(pl.String)
-    )
-
-
-def canonical(lines: pl.LazyFrame, period: Period) -> pl.LazyFrame:
-    """Lines with all the columns that the layout could fill, completed to the canonical ones."""
-    nameless = pl.col("type") == "REFUND"
-    return (
-        lines.with_columns(business_date=business_date(period), by_bank=pl.lit(False), by_amount=nameless)
-        .with_columns(reference=pl.when(nameless).then(made_reference()))
-        .with_columns(payment_alias=pl.lit(None), order_reference=pl.lit(None), pse_refund_reference=pl.lit(None))
-        .select(pl.col(name).cast(kind) for name, kind in REPORT_SCHEMA.items())
-    )
+def lines(file: ReportFile, period: Period) -> Report:
+    """A release or settlement report, recognised by its headings. Raises BadReport."""
+    with file.path.open("rb") as raw:
+        if raw.read(4) == _ZIP:
+            raise BadReport(file.name, "the file is XLSX; set the report's format to CSV at Mercado Pago.")
+    separator, found = headings(file)
+    whole = replace(file, path=mended(file, separator, len(found)))
+    if "TRANSACTION_TYPE" in found and "NET_CREDIT_AMOUNT" not in found:
+        return settlement.lines(whole, period)
+    return release.lines(whole, period)

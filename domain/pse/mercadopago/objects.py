@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from domain.money import Money
 from domain.pse.kit import exact
+from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import Accepted, BadAnswer, CapturedPayment, Declined, KnownRefund, Method, Succeeded
 
 _ID_MAX: Final = 40
@@ -23,10 +24,6 @@ _METHODS: Final[Mapping[str, Method]] = {
     "debit_card": Method.CARD,
     "prepaid_card": Method.CARD,
 }
-
-
-class BadRefund(Exception):
-    """A document that is not a refund or payment as Mercado Pago writes it; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,12 @@ def _id(value: object) -> str | None:
 
 
 def money_of(value: object, currency: str) -> Money:
-    """A JSON number in major units, exactly. Raises BadRefund."""
+    """A JSON number in major units, exactly. Raises Unreadable."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise BadRefund(f"amount {str(value)[:40]!r} is not a number")
+        raise Unreadable(f"amount {str(value)[:40]!r} is not a number")
     found = exact.money(value, currency)
     if found is None:
-        raise BadRefund(f"amount {str(value)[:40]} is not an amount of {currency}")
+        raise Unreadable(f"amount {str(value)[:40]} is not an amount of {currency}")
     return found
 
 
@@ -73,17 +70,17 @@ def amount_of(raw: Mapping[str, Any], currency: str) -> Money | None:
     """The amount of a refund, None where it cannot be read."""
     try:
         return money_of(raw.get("amount"), currency)
-    except BadRefund:
+    except Unreadable:
         return None
 
 
 def refund_of(raw: object, currency: str) -> WrittenRefund:
-    """A refund; its currency is the payment's, because it names none. Raises BadRefund."""
+    """A refund; its currency is the payment's, because it names none. Raises Unreadable."""
     if not isinstance(raw, dict):
-        raise BadRefund("it is no object")
+        raise Unreadable("it is no object")
     reference, payment, status = _id(raw.get("id")), _id(raw.get("payment_id")), raw.get("status")
     if reference is None or payment is None or not isinstance(status, str):
-        raise BadRefund("id, payment_id or status is missing")
+        raise Unreadable("id, payment_id or status is missing")
     return WrittenRefund(reference, payment, money_of(raw.get("amount"), currency), status, _moment(raw))
 
 
@@ -102,22 +99,22 @@ def payment_of(raw: object) -> CapturedPayment:
     """
     try:
         if not isinstance(raw, dict) or not isinstance(raw.get("refunds"), list) or not is_named(raw):
-            raise BadRefund("id or refunds is missing")
+            raise Unreadable("id or refunds is missing")
         currency = str(raw.get("currency_id"))
         refunds = [_known(refund_of(one, currency), id_of(raw)) for one in raw["refunds"]]
         gone = money_of(raw.get("transaction_amount_refunded", 0), currency)
         listed = sum(one.amount.minor_units for one in refunds if not isinstance(one.outcome, Declined))
         if listed < gone.minor_units:
-            raise BadRefund(f"refunds sum up to {listed} minor units, transaction_amount_refunded is {gone}")
+            raise Unreadable(f"refunds sum up to {listed} minor units, transaction_amount_refunded is {gone}")
         return _payment(raw, money_of(raw.get("transaction_amount"), currency), refunds)
-    except BadRefund as error:
+    except Unreadable as error:
         raise BadAnswer(f"The payment cannot be read: {error}.") from error
 
 
 def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) -> CapturedPayment:
     captured_at = _moment(raw, "date_approved") or _moment(raw)
     if captured_at is None:
-        raise BadRefund("date_approved is missing")
+        raise Unreadable("date_approved is missing")
     order = raw.get("external_reference")
     return CapturedPayment(
         reference=id_of(raw),
@@ -138,7 +135,7 @@ def _method(raw: Mapping[str, Any]) -> Method:
 
 def _known(written: WrittenRefund, payment: str) -> KnownRefund:
     if written.payment != payment:
-        raise BadRefund(f"refund {written.reference} is of payment {written.payment}")
+        raise Unreadable(f"refund {written.reference} is of payment {written.payment}")
     outcome: Accepted | Succeeded | Declined
     match written.status:
         case "approved":

@@ -3,161 +3,155 @@
 It is one account's, so it is in one currency. A line's business date is that of DATE, when it touched the balance.
 """
 
-from decimal import Decimal
+import csv
 from typing import Final
 
 import polars as pl
 
-from domain.money import exponent_of
+from domain.money import EXPONENTS
 from domain.pse.kit import tables
-from domain.pse.kit.tables import BadCell, Layout, Row
-from domain.pse.mercadopago.cells import plain_amounts, units, units_of
-from domain.pse.mercadopago.lines import canonical, check_moment, check_names, filled, moment
+from domain.pse.kit.tables import Layout
+from domain.pse.kit.unknown import unknown
+from domain.pse.mercadopago.account import currency_of, is_detailed
+from domain.pse.mercadopago.canonical import ID_MAX, canonical, filled, moment, own_reference, whole_rows
+from domain.pse.mercadopago.cells import headings, plain_amounts, units
+from domain.pse.mercadopago.control import AMOUNTS, MOVEMENT, Control
 from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
 _LAYOUT: Final = Layout(
-    needed=(
-        "DATE",
-        "SOURCE_ID",
-        "EXTERNAL_REFERENCE",
-        "RECORD_TYPE",
-        "DESCRIPTION",
-        "NET_CREDIT_AMOUNT",
-        "NET_DEBIT_AMOUNT",
-        "GROSS_AMOUNT",
-        "CURRENCY",
-    ),
-    optional=("BALANCE_AMOUNT",),
+    needed=("DATE", "SOURCE_ID", "DESCRIPTION", *AMOUNTS),
+    optional=("EXTERNAL_REFERENCE", "RECORD_TYPE", "CURRENCY", "BALANCE_AMOUNT"),
 )
-_OPENING, _MOVEMENT, _TOTAL, _CLOSING = "initial_available_balance", "release", "total", "available_balance"
-_RECORDS: Final = (_OPENING, _MOVEMENT, _TOTAL, _CLOSING)
-_PROVEN: Final = {
-    _TOTAL: "The row total is the sum of all credits and debits",
-    _CLOSING: "initial_available_balance and all credits and debits give available_balance",
-}
+_NAMED: Final = ("payment", "refund", "chargeback")
+_PAYOUTS: Final = ("payout", "payouts_cash", "withdrawal")
+# They hold money and give it back, or are the account's own: known, and nothing that a refund or a fee is.
+_OTHERS: Final = ("dispute", "mediation", "asset_management")
+_FEES: Final = ("tax", "fee", "shipping")
+_ROWS_LOOKED_AT: Final = 10_000
 
 
-class _Control:
-    """What the rows say of themselves, added up as they are read. Amounts in minor units."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self.currency = ""
-        self._opened = False
-        self._balance = self._credits = self._debits = 0
-        self._proofs: set[str] = set()
-
-    def check(self, line: int, row: Row) -> None:
-        """Raises BadCell, BadReport."""
-        record = row["RECORD_TYPE"]
-        if record not in _RECORDS:
-            raise BadCell("RECORD_TYPE", f"{record[:40]!r} is none of {', '.join(_RECORDS)}.")
-        check_moment(row, "DATE")
-        check_names(row)
-        self._check_currency(row)
-        credit, debit = (self._units(row, name) or 0 for name in ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT"))
-        if credit < 0 or debit < 0:
-            raise BadCell("NET_CREDIT_AMOUNT" if credit < 0 else "NET_DEBIT_AMOUNT", "the amount is below zero.")
-        match record:
-            case "initial_available_balance":
-                self._open(credit - debit)
-            case "release":
-                self._move(row, credit, debit)
-            case "total":
-                self._compare(line, _TOTAL, "NET_CREDIT_AMOUNT", self._credits, credit)
-                self._compare(line, _TOTAL, "NET_DEBIT_AMOUNT", self._debits, debit)
-            case "available_balance" if self._opened:
-                self._compare(line, _CLOSING, "NET_CREDIT_AMOUNT", self._balance, credit - debit)
-        balance = self._units(row, "BALANCE_AMOUNT")
-        if self._opened and balance is not None:
-            self._compare(line, "", "BALANCE_AMOUNT", self._balance, balance)
-
-    def _open(self, balance: int) -> None:
-        if self._opened:
-            raise BadCell("RECORD_TYPE", "the file opens twice: it is two files.")
-        self._opened, self._balance = True, balance
-
-    def _move(self, row: Row, credit: int, debit: int) -> None:
-        if row["DESCRIPTION"] == "":
-            raise BadCell("DESCRIPTION", "the cell is empty.")
-        gross = self._units(row, "GROSS_AMOUNT")
-        if row["DESCRIPTION"] in ("payment", "refund") and (gross is None or row["SOURCE_ID"] == ""):
-            raise BadCell("GROSS_AMOUNT" if gross is None else "SOURCE_ID", "the cell of a payment or refund is empty.")
-        self._balance += credit - debit
-        self._credits, self._debits = self._credits + credit, self._debits + debit
-        self._proofs.clear()  # what was proven above does not cover this row
-
-    def _check_currency(self, row: Row) -> None:
-        if self.currency and row["CURRENCY"] != self.currency:
-            said = f"{row['CURRENCY'][:10]!r} in a file of {self.currency}: a release report is of one account."
-            raise BadCell("CURRENCY", said)
-        self.currency = row["CURRENCY"]
-
-    def _units(self, row: Row, column: str) -> int | None:
-        return units_of(row, column, row["CURRENCY"]) if column in row else None
-
-    def _compare(self, line: int, record: str, column: str, counted: int, said: int) -> None:
-        if counted != said:
-            what = f"{record or 'the balance'} says {self._written(said)}, the rows give {self._written(counted)}"
-            raise BadReport(self._name, f"{what}; fetch the file again.", line=line, column=column)
-        if record:
-            self._proofs.add(record)
-
-    def _written(self, amount: int) -> str:
-        return f"{self.currency} {Decimal(amount).scaleb(-exponent_of(self.currency)):f}"
-
-    def completeness(self) -> str | None:
-        """What proves the file to be whole. Raises BadReport for a file that opens and does not close."""
-        if self._opened and not self._proofs:
-            raise BadReport(self._name, "the file opens with a balance, but no total closes it: it was cut.")
-        if _TOTAL not in self._proofs:  # available_balance is also written before a withdrawal: it proves no end
-            return None
-        return "; ".join(_PROVEN[record] for record in (_TOTAL, _CLOSING) if record in self._proofs) + "."
-
-
-def read(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
-    control = _Control(file.name)
-    rows = tables.read(file, _LAYOUT, control.check)
-    return Report(_lines(rows, period), control.completeness())
+    currency = _currency(file, period)
+    control = Control(file.name, currency)
+    rows = tables.read(file, _LAYOUT, whole_rows(_LAYOUT, control.check))
+    completeness = control.completeness()
+    read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
+    made = canonical(read, period)
+    return Report(made, completeness, control.contradicted, unknown(read, pl.col("_unclear")))
 
 
-def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
-    columns = dict.fromkeys(("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT", "GROSS_AMOUNT"), "CURRENCY")
-    amounts = rows.filter(pl.col("RECORD_TYPE") == _MOVEMENT).with_columns(plain_amounts(columns))
+def _currency(file: ReportFile, period: Period) -> str:
+    """The file's own, else the account's. Raises BadReport.
+
+    The cell is empty on the opening row and on the total, and the column is not there in every layout.
+    """
+    separator, found = headings(file)
+    told = currency_of(file, period)
+    if "CURRENCY" in found:
+        with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            place, rows = found.index("CURRENCY"), csv.reader(text, delimiter=separator)
+            next(rows)
+            seen = (row[place] for row, _ in zip(rows, range(_ROWS_LOOKED_AT), strict=False) if len(row) > place)
+            told = next((cell for cell in seen if cell in EXPONENTS), told)
+    if told is None:
+        said = "no row says its currency, nor does the account: add the column CURRENCY to the report at Mercado Pago."
+        raise BadReport(file.name, said, line=1, column="CURRENCY")
+    return told
+
+
+def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> pl.LazyFrame:
+    """The movements with what the canonical columns need, and `_unclear`: whether nobody knows what the row means."""
+    moved = rows.filter(~pl.col("line").is_in(control.lines)).with_columns(
+        _currency=pl.lit(currency), _foreign=~pl.col("CURRENCY").is_in(["", currency])
+    )
+    amounts = moved.with_columns(plain_amounts(dict.fromkeys(AMOUNTS, "_currency")))
+    credit, debit, gross = (units(name, "_currency").fill_null(0) for name in AMOUNTS)
     net = tables.decimals("NET_CREDIT_AMOUNT").fill_null(0) - tables.decimals("NET_DEBIT_AMOUNT").fill_null(0)
-    gross_units, credit, debit = (
-        units(name, "CURRENCY").fill_null(0) for name in ("GROSS_AMOUNT", "NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT")
+    known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
+        _missing=_missing(), settled_gross=pl.coalesce(tables.decimals("GROSS_AMOUNT"), pl.col("_net"))
     )
-    lines = amounts.with_columns(
-        _net=net.cast(SETTLED), _units=credit - debit, _gross=gross_units, booked_at=moment("DATE")
-    ).with_columns(type=_type(), settled_gross=pl.coalesce(tables.decimals("GROSS_AMOUNT"), pl.col("_net")))
-    named = pl.col("type").is_in(["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"])
-    of_gross = pl.col("type").is_in(["CAPTURE", "REFUND"])
-    return canonical(
-        lines.with_columns(
-            state=pl.when((pl.col("type") == "REFUND") & (pl.col("_units") > 0))
-            .then(pl.lit("RETURNED"))
-            .otherwise(pl.lit("SUCCEEDED")),
-            payment_reference=filled("SOURCE_ID", named),
-            payout_reference=filled("SOURCE_ID", pl.col("type") == "PAYOUT"),
-            amount=pl.when(of_gross).then(pl.col("_gross")).otherwise(pl.col("_units")).abs(),
-            currency=pl.col("CURRENCY"),
-            settled_fee=pl.col("_net") - pl.col("settled_gross"),
-            settled_net=pl.col("_net"),
-            settled_currency=pl.col("CURRENCY"),
-            kind=pl.col("DESCRIPTION").str.slice(0, 32),
+    typed = known.with_columns(_unclear=_unclear()).with_columns(
+        type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))
+    )
+    return typed.with_columns(**_columns(own))
+
+
+def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
+    kind = pl.col("type")
+    of_gross = kind.is_in(["CAPTURE", "REFUND", "PAYOUT"]) & (pl.col("_gross") != 0)
+    amount = pl.when(of_gross).then(pl.col("_gross")).otherwise(pl.col("_units")).abs()
+    back = (kind == "REFUND") & (pl.col("_units") > 0)
+    return {
+        "state": pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
+        "payment_reference": filled(
+            "SOURCE_ID", kind.is_in(["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"])
         ),
-        period,
+        "payout_reference": filled("SOURCE_ID", kind == "PAYOUT"),
+        "amount": pl.when("_foreign").then(0).otherwise(amount),
+        "currency": pl.col("_currency"),
+        "settled_fee": pl.col("_net") - pl.col("settled_gross"),
+        "settled_net": pl.col("_net"),
+        "settled_currency": pl.when("_foreign").then("CURRENCY").otherwise("_currency"),
+        "kind": _words(),
+        "booked_at": moment("DATE"),
+        "own_reference": own,
+    }
+
+
+def _missing() -> pl.Expr:
+    """The column without which the row cannot be what its DESCRIPTION says; null where none is missing."""
+    said, source = pl.col("DESCRIPTION"), pl.col("SOURCE_ID")
+    nameless = (source == "") | (source.str.len_chars() > ID_MAX)
+    return (
+        pl.when(pl.col("DATE") == "")
+        .then(pl.lit("DATE"))
+        .when(said.is_in(_NAMED) & nameless)
+        .then(pl.lit("SOURCE_ID"))
+        .when(said.is_in(["payment", "refund"]) & (pl.col("_gross") == 0))
+        .then(pl.lit("GROSS_AMOUNT"))
     )
 
 
-def _type() -> pl.Expr:
-    """Disputes, mediations, reserves and what has no name of its own are OTHER: they hold money and do not end it."""
+def _unclear() -> pl.Expr:
+    said = pl.col("DESCRIPTION")
+    understood = (
+        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS])
+        | said.str.starts_with("reserve_for_")
+        | pl.any_horizontal(said.str.starts_with(word) for word in _FEES)
+    )
+    documented = pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
+    return pl.col("_foreign") | pl.col("_missing").is_not_null() | ~documented | ~understood
+
+
+def _words() -> pl.Expr:
+    """What the row calls itself, and why it is not that."""
+    named = pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
+    parts = (
+        pl.when(~named).then(pl.col("RECORD_TYPE").str.slice(0, 40)),
+        pl.when(pl.col("DESCRIPTION") != "").then(pl.col("DESCRIPTION").str.slice(0, 60)),
+        pl.when("_foreign").then(pl.col("CURRENCY")),
+        pl.when(pl.col("_missing").is_not_null()).then(pl.format("without {}", "_missing")),
+    )
+    said = pl.concat_str(parts, separator=" ", ignore_nulls=True)
+    return pl.when(said != "").then(said).otherwise(pl.lit("a row without words"))
+
+
+def _type(purchases: list[str]) -> pl.Expr:
+    """Disputes, mediations, reserves and the account's own purchases are OTHER.
+
+    A `payment` that takes money is a purchase that the account made. A `refund` that gives money is either a refund of
+    such a purchase, or one of ours that came back: where the purchase is not in the file, only the books can tell, by
+    the payment. One that they do not know moves nothing there.
+    """
     said, credit = pl.col("DESCRIPTION"), pl.col("_units") > 0
+    bought = (said == "payment") & (pl.col("_gross") < 0)
+    given_back = (said == "refund") & credit & pl.col("SOURCE_ID").is_in(purchases)
     return (
-        pl.when(said == "payment")
+        pl.when(bought | given_back)
+        .then(pl.lit("OTHER"))
+        .when(said == "payment")
         .then(pl.lit("CAPTURE"))
         .when(said == "refund")
         .then(pl.lit("REFUND"))
@@ -165,9 +159,9 @@ def _type() -> pl.Expr:
         .then(pl.lit("CHARGEBACK_REVERSED"))
         .when(said == "chargeback")
         .then(pl.lit("CHARGEBACK"))
-        .when(said.is_in(["payout", "withdrawal"]))
+        .when(said.is_in(_PAYOUTS))
         .then(pl.lit("PAYOUT"))
-        .when(said.str.starts_with("tax") | said.str.starts_with("fee") | (said == "shipping"))
+        .when(pl.any_horizontal(said.str.starts_with(word) for word in _FEES))
         .then(pl.lit("FEE"))
         .otherwise(pl.lit("OTHER"))
     )

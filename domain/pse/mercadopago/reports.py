@@ -1,13 +1,10 @@
-"""Mercado Pago's reports: asked for, waited for, fetched and read.
+"""Which of Mercado Pago's reports are fetched: configured, asked for and waited for (how they are read: lines.py).
 
 The release report is the source of reconciliation: it opens and closes with the account's balance and its last rows sum
-up all others, so that it proves itself to be whole; the settlement report has nothing of the kind. Both can be read.
-Which columns a report has is configured at Mercado Pago (`/config`): the needed ones are those of the two layouts, with
-the headers as documented (`report_translation` not set) and as CSV.
+up all others, so that it proves itself to be whole; the settlement report has nothing of the kind.
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,13 +12,13 @@ from urllib.parse import quote
 import httpx
 
 from domain.pse.kit import exact
-from domain.pse.mercadopago import objects, release, settlement
-from domain.pse.mercadopago.cells import headings, mended
-from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile
+from domain.pse.mercadopago import objects
+from domain.pse.mercadopago.account import content_type
+from domain.pse.mercadopago.setup import setup
+from domain.pse.reporting import Built, Download
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
 _KIND: Final = "release_report"
-_ZIP: Final = b"PK\x03\x04"  # how an XLSX file begins
 # How long to wait before each look at the list: half an hour in all.
 _WAITS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, *[60.0] * 29)
 
@@ -32,17 +29,20 @@ Entry = Mapping[str, Any]
 def fetch(period: Period) -> Steps:
     """The release report of the period. Raises BadAnswer.
 
-    One that was made after the period had ended is final and is taken as it is; else one is made.
+    One that was made after the period had ended is final and is taken as it is, unless the account's reports have what
+    we need only from now on; else one is made.
     """
+    configured = yield from setup(period)
     known = yield from _listed(period)
-    final = [one for one in known if _is_final(one, period)]
+    final = [] if configured.changed else [one for one in known if _is_final(one, period)]
     made = final[-1] if final else (yield from _make(period, known))
     name = str(made["file_name"])
     if not name.lower().endswith(".csv"):
         raise BadAnswer(f"Report {name} is not CSV; set the format of the release report to CSV at Mercado Pago.")
     url = f"{_url(period)}/{quote(name, safe='')}"
     # Its name at Mercado Pago says when it was made: ours says what it is about, so that a newer one replaces it.
-    return [Download(f"release-{period.business_date}.csv", "text/csv", httpx.Request("GET", url))]
+    kind = content_type(made.get("currency_id"), detailed=configured.detailed)
+    return [Download(f"release-{period.business_date}.csv", kind, httpx.Request("GET", url))]
 
 
 def _url(period: Period) -> str:
@@ -54,6 +54,7 @@ def _last_second(period: Period) -> datetime:
 
 
 def _text(moment: datetime) -> str:
+    """Without milliseconds: with them, Mercado Pago answers that there is no begin_date."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -80,7 +81,8 @@ def _listed(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, l
     listed = exact.document(response.content)
     if response.status_code != 200 or not isinstance(listed, list):
         raise BadAnswer(f"Mercado Pago's list of reports was answered with {response.status_code} and is no list.")
-    finished = [one for one in listed if objects.is_named(one) and isinstance(one.get("file_name"), str)]
+    named = [one for one in listed if objects.is_named(one) and isinstance(one.get("file_name"), str)]
+    finished = [one for one in named if one.get("status") != "pending"]
     wanted = (period.start, _last_second(period))
     same = [one for one in finished if (_moment(one, "begin_date"), _moment(one, "end_date")) == wanted]
     return sorted(same, key=lambda one: (_moment(one, "date_created") or period.start, objects.id_of(one)))
@@ -97,15 +99,3 @@ def _moment(entry: Entry, name: str) -> datetime | None:
     except (KeyError, TypeError, ValueError):
         return None
     return moment if moment.tzinfo is not None else None
-
-
-def read(file: ReportFile, period: Period) -> Report:
-    """A release or settlement report, recognised by its headings. Raises BadReport."""
-    with file.path.open("rb") as raw:
-        if raw.read(4) == _ZIP:
-            raise BadReport(file.name, "the file is XLSX; set the report's format to CSV at Mercado Pago.")
-    separator, found = headings(file)
-    whole = replace(file, path=mended(file, separator, len(found)))
-    if "TRANSACTION_TYPE" in found and "RECORD_TYPE" not in found:
-        return settlement.read(whole, period)
-    return release.read(whole, period)

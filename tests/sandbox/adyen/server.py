@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox.adyen.report import Batches
+from tests.sandbox.adyen.report import Batches, Style
 from tests.sandbox.books import Books, Payment, Refund, Refused
 from tests.sandbox.server import Hook, Mood, PseServer
 
@@ -89,8 +89,16 @@ class AdyenServer(PseServer):
 
         announce {"reports": [names]}: one POST with an item for each.
         lose-row {"report", "lost"}: the file loses a refund, or is whole again.
+        report-style {Style's}: how the next batches are written.
+        report-rows {"rows": [{"type", "net", "gross"?, "currency"?, "payment"?, "modification"?}]}: in the next batch.
         """
-        return {"close-batch": self.close_batch, "announce": self.announce, "lose-row": self.lose_row}
+        return {
+            "close-batch": self.close_batch,
+            "announce": self.announce,
+            "lose-row": self.lose_row,
+            "report-style": self.report_style,
+            "report-rows": self.report_rows,
+        }
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
         """`return_event`: which event tells that a refund came back. `parts`: in how many it was captured."""
@@ -221,6 +229,14 @@ class AdyenServer(PseServer):
     async def lose_row(self, request: Request) -> Response:
         body = await request.json()
         self.batches.lose_row(body["report"], lost=body["lost"])
+        return JSONResponse({})
+
+    async def report_style(self, request: Request) -> Response:
+        self.batches.style = Style(**await request.json())
+        return JSONResponse({})
+
+    async def report_rows(self, request: Request) -> Response:
+        self.batches.extra += (await request.json())["rows"]
         return JSONResponse({})
 
     def _announce(self, names: list[str]) -> None:

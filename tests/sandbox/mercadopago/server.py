@@ -129,8 +129,15 @@ class MercadoPagoServer(PseServer):
         """panel-refund {"payment", "amount"}: somebody refunds at Mercado Pago itself; gives {"refund": id}.
 
         report-polls {"polls"}: how often the list is read before a report is there.
+        report-config {"refuses"?, "missing"?}: the configuration cannot be changed; there is none.
+        report-rows {"rows": [{"description", "net", "gross"?, "source"?}]}: what else touches the balance now.
         """
-        return {"panel-refund": self.panel_refund, "report-polls": self.report_polls}
+        return {
+            "panel-refund": self.panel_refund,
+            "report-polls": self.reports.set_polls,
+            "report-config": self.reports.set_configuration,
+            "report-rows": self.reports.add_rows,
+        }
 
     async def panel_refund(self, request: Request) -> Response:
         body = await request.json()
@@ -138,10 +145,6 @@ class MercadoPagoServer(PseServer):
         refund = self._open(payment, f"panel-{secrets.token_hex(8)}", body["amount"])
         self.play({"name": "ok"}, payment, refund)
         return JSONResponse({"refund": refund.id})
-
-    async def report_polls(self, request: Request) -> Response:
-        self.reports.polls = (await request.json())["polls"]
-        return JSONResponse({})
 
     def unavailable(self) -> Response:
         return document({"message": "Service unavailable", "error": "service_unavailable", "status": 503}, 503)

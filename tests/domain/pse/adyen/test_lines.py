@@ -162,8 +162,6 @@ def test_a_payment_in_another_currency_than_the_payout_keeps_both() -> None:
 def test_pesos_of_chile_are_written_with_two_decimals_and_counted_without() -> None:
     line = line_of(debit("Refunded", "5990.00", **{"Gross Currency": "CLP", "Net Currency": "CLP"}))
     assert (line["amount"], line["currency"], line["settled_net"]) == (5_990, "CLP", Decimal(-5_990))
-    with pytest.raises(BadReport, match="more than 0 decimals"):
-        line_of(debit("Refunded", "5990.50", **{"Gross Currency": "CLP", "Net Currency": "CLP"}))
 
 
 def test_centavos_of_chile_that_adyen_books_itself_stay_in_what_was_settled() -> None:
@@ -171,8 +169,6 @@ def test_centavos_of_chile_that_adyen_books_itself_stay_in_what_was_settled() ->
     for text, amount in (("0.10", 0), ("15830.90", 15_830), ("15830.00", 15_830)):
         line = line_of(booked("Fee", text, **pesos))
         assert (line["amount"], line["settled_net"]) == (amount, -Decimal(text))
-    with pytest.raises(BadReport, match="more than 2 decimals"):
-        line_of(booked("Fee", "0.105", **pesos))
 
 
 def test_the_largest_amount_is_exact() -> None:
@@ -216,7 +212,8 @@ def test_every_type_is_kept(kind: str, type_: str) -> None:
 def test_money_that_went_the_other_way_than_its_type_says_proves_nothing(row: dict[str, str]) -> None:
     line = line_of(row)
     sign = 1 if row.get("Gross Credit (GC)") else -1
-    assert (line["type"], line["kind"], line["settled_net"]) == ("OTHER", row["Type"], Decimal(5 * sign))
+    words = f"{row['Type']} with a gross {'credit' if sign > 0 else 'debit'}"
+    assert (line["type"], line["kind"], line["settled_net"]) == ("OTHER", words, Decimal(5 * sign))
     assert line["pse_refund_reference"] is None
 
 
@@ -303,7 +300,8 @@ WHOLE = written(BATCH)
     ("content", "line", "said"),
     [
         (b"", None, "empty"),
-        (WHOLE[:-20], None, "cut"),
+        (WHOLE[:-5], 6, "21 fields"),
+        (written(BATCH[:2])[:-1], None, "cut"),
         (WHOLE.replace(b"order-1,", b"", 1), 2, "22 fields"),
         (WHOLE.replace(b"order-1,", b"order-1,,", 1), 2, "24 fields"),
         (WHOLE.replace(b"order-1", "pedido-é".encode("latin-1"), 1), 2, "not UTF-8"),
@@ -319,16 +317,11 @@ def test_a_broken_file_says_where(content: bytes, line: int | None, said: str) -
 @pytest.mark.parametrize(
     ("column", "cell", "said"),
     [
-        ("Gross Debit (GC)", "40.001", "more than 2 decimals"),
         ("Gross Debit (GC)", "40,00", "not a decimal"),
-        ("Gross Debit (GC)", "-40.00", "negative"),
-        ("Gross Debit (GC)", "", "neither a gross debit"),
-        ("Gross Debit (GC)", "0.00", "neither a gross debit"),
-        ("Gross Credit (GC)", "1.00", "both a debit"),
-        ("Gross Currency", "XTS", "not a currency"),
+        ("Gross Debit (GC)", "9" * 20, "larger than any"),
+        ("Gross Currency", "reais", "not a currency"),
         ("Net Debit (NC)", "1e3", "not a decimal"),
         ("Net Debit (NC)", "1.000.000,00", "not a decimal"),
-        ("Net Credit (NC)", "1.00", "both a debit"),
         ("Net Currency", "", "not a currency"),
         ("Markup (NC)", "x", "not a decimal"),
         ("Creation Date", "2026-02-30 10:00:00", "not a time"),
@@ -338,8 +331,6 @@ def test_a_broken_file_says_where(content: bytes, line: int | None, said: str) -
         ("TimeZone", "XYZ", "time zone"),
         ("Batch Number", "", "not a number"),
         ("Merchant Account", "OtherAccount", "OtherAccount"),
-        ("Psp Reference", "", "does not name its payment"),
-        ("Modification Reference", "", "does not name its refund"),
     ],
 )
 def test_a_cell_that_cannot_be_used_is_named_with_its_line(column: str, cell: str, said: str) -> None:

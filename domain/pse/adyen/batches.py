@@ -1,0 +1,116 @@
+"""What a settlement details report says of itself: each batch added up in each currency, each row in itself.
+
+A batch is closed by its payout, so all that it moved, the payout included, adds up to nothing in each currency: that is
+the proof that no row is missing. A batch that is still open has no payout, and proves nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from domain.money import EXPONENTS, MINOR_UNITS_MAX
+from domain.pse.adyen.zones import Zones
+from domain.pse.kit.tables import BadCell, Row, decimal_of
+from domain.pse.reporting import BadReport, ReportFile
+
+GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")
+NET: Final = ("Net Debit (NC)", "Net Credit (NC)")
+FEES: Final = ("Commission (NC)", "Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
+MORE_FEES: Final = ("Payment Fees (NC)", "DCC Markup (NC)")
+_PAYOUT: Final = "merchantpayout"
+_PLACES: Final = 8  # decimals that a settled amount may have
+_CENT: Final = Decimal("0.01")  # fees may have more decimals than a net: within it, rounding explains a difference
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+_BATCH: Final = re.compile("[0-9]{1,19}")
+
+
+@dataclass(slots=True)
+class _Totals:
+    """What a batch moved in one currency, in major units."""
+
+    credit: Decimal = Decimal(0)
+    debit: Decimal = Decimal(0)
+    paid_out: bool = False
+
+
+@dataclass(slots=True)
+class Batches:
+    """Looks at each row of an account's file, and adds up each batch in each currency."""
+
+    account: str
+    zones: Zones
+    totals: dict[tuple[str, str], _Totals] = field(default_factory=dict)
+    odd: int = 0  # rows whose net is not their gross less their fees
+    first_odd: str = ""
+
+    def check(self, line: int, row: Row) -> None:
+        """Raises BadCell for what cannot be added up, dated or trusted to be of this account."""
+        if row["Merchant Account"] != self.account:
+            said = f"the row is of account {row['Merchant Account'][:40]!r}; the connection's is {self.account!r}."
+            raise BadCell("Merchant Account", said)
+        if not _BATCH.fullmatch(row["Batch Number"]):
+            raise BadCell("Batch Number", f"{row['Batch Number'][:40]!r} is not a number.")
+        self.zones.check(row)
+        gross, net = _sides(row, GROSS), _sides(row, NET)
+        _check_currencies(row, gross)
+        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
+        totals.debit += net[0]
+        totals.credit += net[1]
+        totals.paid_out = totals.paid_out or row["Type"].lower() == _PAYOUT
+        self._compare(line, row, gross[1] - gross[0], net[1] - net[0])
+
+    def _compare(self, line: int, row: Row, gross: Decimal, net: Decimal) -> None:
+        fees = sum((_fee(row, name) for name in (*FEES, *MORE_FEES)), Decimal(0))
+        if gross == 0 or row["Gross Currency"] != row["Net Currency"] or abs(gross - fees - net) <= _CENT:
+            return
+        self.odd += 1
+        if self.odd == 1:
+            currency = row["Net Currency"]
+            self.first_odd = f"line {line} has a net of {currency} {net}, its gross less its fees is {gross - fees}"
+
+    def contradicted(self) -> str | None:
+        """A correction of Adyen's may make a net of its own: it is what was paid, and a person should know."""
+        if not self.odd:
+            return None
+        return f"The net of {self.odd} rows is not their gross less their fees: {self.first_odd}. The net is taken."
+
+    def completeness(self, file: ReportFile) -> str | None:
+        """The sentence that names the control totals; None where a batch has no payout yet. Raises BadReport."""
+        for (batch, currency), totals in self.totals.items():
+            if totals.paid_out and totals.credit != totals.debit:
+                said = f"batch {batch} has {currency} {totals.credit} of net credit and {totals.debit} of net debit"
+                raise BadReport(file.name, f"{said}, which must be equal: rows are missing or changed; fetch it again.")
+        if self.totals and all(totals.paid_out for totals in self.totals.values()):
+            return "Net credit equals net debit in each currency of the closed batch, MerchantPayout included."
+        if not _ends_with_newline(file):
+            said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
+            raise BadReport(file.name, said)
+        return None
+
+
+def _sides(row: Row, columns: Sequence[str]) -> tuple[Decimal, Decimal]:
+    """Debit and credit. Raises BadCell."""
+    debit, credit = (decimal_of(row, column, _PLACES) or Decimal(0) for column in columns)
+    for column, amount in zip(columns, (debit, credit), strict=True):
+        if abs(amount).scaleb(2) > MINOR_UNITS_MAX:
+            raise BadCell(column, f"{row[column]!r} is larger than any amount of money.")
+    return debit, credit
+
+
+def _fee(row: Row, column: str) -> Decimal:
+    return (decimal_of(row, column, _PLACES) if column in row else None) or Decimal(0)
+
+
+def _check_currencies(row: Row, gross: tuple[Decimal, Decimal]) -> None:
+    """Shoppers pay in any currency there is; what is settled has one, too. Raises BadCell."""
+    for column in ("Gross Currency", "Net Currency") if any(gross) else ("Net Currency",):
+        if row[column] not in EXPONENTS and not _CURRENCY.fullmatch(row[column]):
+            raise BadCell(column, f"{row[column][:10]!r} is not a currency.")
+
+
+def _ends_with_newline(file: ReportFile) -> bool:
+    with file.path.open("rb") as raw:
+        raw.seek(-1, 2)
+        return raw.read(1) == b"\n"

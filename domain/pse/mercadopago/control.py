@@ -1,0 +1,138 @@
+"""What a release report says of itself: its opening, its balances and its total, compared with its rows.
+
+Real files differ from the documents. RECORD_TYPE, CURRENCY and the total's date may be missing; the total may be the
+closing balance, the difference of both sides, or both sums: any of them proves the file, and which one did is said.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from domain.money import exponent_of
+from domain.pse.kit.tables import BadCell, Row
+from domain.pse.mercadopago.canonical import check_foreign, check_moment
+from domain.pse.mercadopago.cells import units_of
+from domain.pse.reporting import BadReport
+
+OPENING, MOVEMENT, TOTAL, CLOSING = "initial_available_balance", "release", "total", "available_balance"
+AMOUNTS: Final = ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT", "GROSS_AMOUNT")
+_RECORDS: Final = (OPENING, MOVEMENT, TOTAL, CLOSING)
+
+
+class Control:
+    """The rows added up as they are read, in minor units of `currency`.
+
+    `lines`: of the rows that are no movements. `purchases`: ids of payments that the account itself made.
+    """
+
+    def __init__(self, name: str, currency: str) -> None:
+        self.lines: list[int] = []
+        self.purchases: set[str] = set()
+        self.contradicted: str | None = None
+        self._name, self._currency = name, currency
+        self._began = self._opened = False
+        self._opening = self._credits = self._debits = 0
+        # Rows of a RECORD_TYPE that no document names: whether the balance counts them, only the total can tell.
+        self._unclear = (0, 0)
+        self._total: str | None = None
+        self._closing: str | None = None
+
+    def check(self, line: int, row: Row) -> None:
+        """Raises BadCell for what cannot be added up, BadReport for a total that the rows contradict."""
+        if row["DATE"]:
+            check_moment(row, "DATE")
+        if row["CURRENCY"] not in ("", self._currency):
+            check_foreign(row, "CURRENCY", AMOUNTS)
+            return  # of another currency: kept as it is, and no part of this account's balance
+        credit, debit = (units_of(row, name, self._currency) or 0 for name in ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT"))
+        gross = units_of(row, "GROSS_AMOUNT", self._currency) or 0
+        if credit < 0 or debit < 0:
+            raise BadCell("NET_CREDIT_AMOUNT" if credit < 0 else "NET_DEBIT_AMOUNT", "the amount is below zero.")
+        record = self._record(row, credit - debit)
+        self._began = True
+        if record != MOVEMENT:
+            self.lines.append(line)
+        elif row["DESCRIPTION"] == "payment" and gross < 0:
+            self.purchases.add(row["SOURCE_ID"])
+        self._take(record, line, row, credit, debit)
+        if record != TOTAL:  # there, the column is nothing
+            self._compare_balance(line, row)
+
+    def _record(self, row: Row, net: int) -> str:
+        """The row's RECORD_TYPE; without one, a row that names nothing is the opening, a balance, or the total."""
+        told = row["RECORD_TYPE"]
+        if told in _RECORDS:
+            return told
+        if told or row["SOURCE_ID"] or row["DESCRIPTION"]:
+            return MOVEMENT
+        if not row["DATE"]:
+            return TOTAL
+        if not self._began:
+            return OPENING
+        return CLOSING if self._opened and net == self._balance else MOVEMENT
+
+    def _take(self, record: str, line: int, row: Row, credit: int, debit: int) -> None:
+        if record == OPENING:
+            if self._opened:
+                raise BadCell("RECORD_TYPE", "the file opens twice: it is two files.")
+            self._opened, self._opening = True, credit - debit
+        elif record == TOTAL:
+            self._total = self._proof(line, credit, debit)
+        elif record == CLOSING:
+            self._close(line, credit - debit)
+        elif row["RECORD_TYPE"] in ("", MOVEMENT):
+            self._credits, self._debits = self._credits + credit, self._debits + debit
+            self._total = self._closing = None  # what was proven above does not cover this row
+        else:
+            self._unclear = self._unclear[0] + credit, self._unclear[1] + debit
+
+    @property
+    def _balance(self) -> int:
+        return self._opening + self._credits - self._debits
+
+    def _proof(self, line: int, credit: int, debit: int) -> str:
+        """Which of the ways to write a total this one is. Raises BadReport if it is none."""
+        more, less = self._unclear
+        for credits, debits in ((self._credits, self._debits), (self._credits + more, self._debits + less)):
+            if (credit, debit) == (credits, debits):
+                return "The row total is the sum of all credits and debits"
+            if credit and debit:
+                continue
+            if self._opened and credit - debit == self._opening + credits - debits:
+                return "The row total is the closing balance: the opening one and all credits and debits"
+            if credit - debit == credits - debits:
+                return "The row total is the difference of all credits and debits"
+        said = f"total says {self._written(credit)} of credit and {self._written(debit)} of debit, the rows give"
+        sums = f"{self._written(self._credits)} and {self._written(self._debits)}"
+        ends = f", or a closing balance of {self._written(self._balance)}" if self._opened else ""
+        words = f"{said} {sums}{ends}; fetch the file again."
+        raise BadReport(self._name, words, line=line, column="NET_CREDIT_AMOUNT")
+
+    def _close(self, line: int, said: int) -> None:
+        """A balance is told before each withdrawal too, and only for information: alone it proves no end."""
+        if not self._opened:
+            return
+        if said == self._balance:
+            self._closing = "initial_available_balance and all credits and debits give available_balance"
+        else:
+            self._contradict(line, "available_balance", said)
+
+    def _compare_balance(self, line: int, row: Row) -> None:
+        said = units_of(row, "BALANCE_AMOUNT", self._currency)
+        if self._opened and said is not None and said != self._balance and self._unclear == (0, 0):
+            self._contradict(line, "BALANCE_AMOUNT", said)
+
+    def _contradict(self, line: int, what: str, said: int) -> None:
+        if self.contradicted is None:
+            given = self._written(self._balance)
+            self.contradicted = f"In line {line}, {what} says {self._written(said)}, and the rows above give {given}."
+
+    def _written(self, amount: int) -> str:
+        return f"{self._currency} {Decimal(amount).scaleb(-exponent_of(self._currency)):f}"
+
+    def completeness(self) -> str | None:
+        """What proves the file to be whole. Raises BadReport for a file that opens and does not close."""
+        if self._total is None:
+            if self._opened and self._closing is None:
+                raise BadReport(self._name, "the file opens with a balance, but no total closes it: it was cut.")
+            return None
+        return "; ".join(proof for proof in (self._total, self._closing) if proof is not None) + "."
