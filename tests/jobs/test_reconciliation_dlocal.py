@@ -63,7 +63,7 @@ async def test_a_file_that_is_handed_in_proves_captures_refunds_and_what_came_ba
     assert (await world.finish(back, wait_for=State.RETURNED)).state is State.RETURNED
 
     run = await _handed_in(world, tmp_path, separator)
-    assert "NUMBER_OF_ITEMS (6)" in run.manifest["completeness"]
+    assert "NUMBER_OF_ITEMS (7)" in run.manifest["completeness"]
     assert (run.manifest["matched_refunds"], run.manifest["unmatched_refunds"]) == (3, 0)
     log = await world.sandbox.get("log")
     balances = await _balances(world)
