@@ -34,11 +34,10 @@ from domain.pse.vocabulary import (
 
 _DESCRIPTION_MAX: Final = 200
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "Estorno"}
-_ACCESS: Final = ("3001", "3002", "3003")
+_UNHEARD: Final = ("3001", "3002", "3003", "6000")  # our access, and too many requests
 _REFUSALS: Final = ("4", "5")  # 4xxx: not found; 5xxx: the request or the business refused
 _TIMEOUT: Final = "5010"
 _DUPLICATE: Final = "5011"
-_TOO_MANY: Final = "6000"
 # A replay that comes while dLocal still works on the first send may be called a duplicate; the fourth is not that.
 _DUPLICATES_MAX: Final = 4
 
@@ -78,8 +77,7 @@ class DLocal(Base):
         if response.is_success:
             return objects.echoed(order, response)
         code, said = objects.error_of(response)
-        if response.status_code in (401, 403, 429) or (response.status_code < 500 and code in (*_ACCESS, _TOO_MANY)):
-            # It is about our access or our pace: dLocal refused before it looked at the order.
+        if response.status_code in outcomes.UNHEARD or (response.status_code < 500 and code in _UNHEARD):
             return Unsent(code, said)
         if code == _DUPLICATE:
             # dLocal has a refund under our reference and does not say its id.

@@ -1,6 +1,11 @@
 """What several PSEs' answers mean alike."""
 
+from typing import Final
+
 from domain.pse.vocabulary import Declined, InDoubt, RefundOrder, Returned
+
+# Statuses about our access or our pace: the PSE refused before it looked at the order.
+UNHEARD: Final = (401, 403, 429)
 
 
 def refused(order: RefundOrder, code: str, said: str) -> Declined | InDoubt:

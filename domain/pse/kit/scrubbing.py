@@ -16,4 +16,4 @@ def in_json(names: str) -> Scrubbed:
 
 def in_form(names: str) -> Scrubbed:
     """The values of these names in a form or a query, parted by `|`."""
-    return re.compile(rf'\b((?:{names})=)[^&\s"]+', re.IGNORECASE), r"\1[redacted]"
+    return re.compile(rf'((?:{names})=)[^&\s"]+', re.IGNORECASE), r"\1[redacted]"

@@ -15,15 +15,13 @@ import httpx
 
 from domain.pse import capabilities
 from domain.pse.capabilities import Capability
-from domain.pse.kit import exact, outcomes
+from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
-from domain.pse.kit.unreadable import Unreadable
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.stripe import objects, reports, webhooks
 from domain.pse.stripe.lines import lines
 from domain.pse.vocabulary import (
-    BadAnswer,
     CapturedPayment,
     Credentials,
     DestinationKind,
@@ -77,8 +75,7 @@ class Stripe(Base):
         if response.status_code == 200:
             return objects.echoed(order, exact.document(response.content))
         code, said = objects.error_of(response)
-        if response.status_code in objects.ACCESS or response.status_code == 429:
-            # It is about our access, not about the refund, and Stripe refused before it looked at the order.
+        if response.status_code in outcomes.UNHEARD:
             return Unsent(code, said)
         wants_another_try = response.headers.get("stripe-should-retry")
         if response.status_code == 409:
@@ -114,14 +111,7 @@ class Stripe(Base):
         return httpx.Request("GET", url, params={"expand[]": expand}, headers=objects.HEADERS)
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        if response.status_code == 404:
-            return None
-        if response.status_code != 200:
-            raise BadAnswer(f"The look-up of the payment was answered with {response.status_code}.")
-        try:
-            return objects.payment_of(exact.document(response.content))
-        except Unreadable as error:
-            raise BadAnswer(f"The look-up of the payment cannot be read: {error}") from error
+        return answers.payment_in(response, objects.payment_of)
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         webhooks.verify(credentials, request, now)

@@ -32,9 +32,9 @@ _METHODS: Final = {
     "oxxo": Method.OXXO,
     "customer_balance": Method.BANK_TRANSFER,
 }
-ACCESS: Final = {401: "INVALID_KEY", 403: "NOT_PERMITTED"}
 _BY_STATUS: Final = {
-    **ACCESS,
+    401: "INVALID_KEY",
+    403: "NOT_PERMITTED",
     404: "resource_missing",
     409: "idempotency_key_in_use",
     429: "rate_limit",

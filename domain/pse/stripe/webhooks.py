@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
-import json
 from datetime import datetime
 from typing import Any, Final
 
+from domain.pse.kit import answers
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.stripe import objects
 from domain.pse.vocabulary import (
@@ -51,15 +51,11 @@ def told(body: bytes) -> list[Told]:
     `charge.refunded` comes beside the refund's own event, and `reporting.report_run.succeeded` tells of a run that the
     night itself has started and waits for: neither says more.
     """
-    try:
-        event = json.loads(body)
-        kind, about = event["type"], event["data"]["object"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadNotice('The body is not an event {"type", "data": {"object"}} as Stripe publishes it.') from error
+    kind, about = answers.event_of(body, "Stripe")
     if kind in _OF_DISPUTES:
         return [_charged_back(kind, about)]
     if kind not in _OF_REFUNDS:
-        return [NotUnderstood(str(kind)[:100])]
+        return [NotUnderstood(kind)]
     if not isinstance(about, dict) or about.get("object") != "refund":
         raise BadNotice(f"The {kind} event has no refund in data.object.")
     try:
