@@ -40,13 +40,14 @@ _BY_STATUS: Final = {
     422: "parameter_validation_error",
     429: "TOO_MANY_REQUESTS",
 }
+_PERSONAL: Final = (
+    "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|"
+    "reference|barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|"
+    "issuing_account_holder_name|issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|"
+    "receiving_account_tax_id|tax_id|tracking_code|reference_number|customer_custom_reference"
+)
 SCRUBBED: Final = (
-    scrubbing.in_json(
-        "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|"
-        "reference|barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|"
-        "issuing_account_holder_name|issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|"
-        "receiving_account_tax_id|tax_id|tracking_code|reference_number|customer_custom_reference"
-    ),
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
     (re.compile(r"\bkey_\w+"), "key_[redacted]"),
     scrubbing.ACCESS,
 )

@@ -26,7 +26,7 @@ from domain.money import EXPONENTS
 from domain.pse.dlocal.header import TOTALS, Header, read_header
 from domain.pse.kit import canonical, exact, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.tables import UNCLEAR, BadCell, Layout, Row
+from domain.pse.kit.tables import BadCell, Layout, Row
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -111,9 +111,10 @@ def lines(file: ReportFile, period: Period) -> Report:
 def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell for an amount that is none."""
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
+    amount = tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS)
     if kind not in _TYPES:
         return kind or "no ROW_TYPE"
-    if tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS) and currency not in EXPONENTS:
+    if amount and currency not in EXPONENTS:
         if not exact.is_code(currency):
             raise BadCell("LOCAL_CURRENCY", f"{currency[:10]!r} is not the code of a currency.")
         return f"{kind} in {currency}"
@@ -151,10 +152,10 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
     kind, order, own_id = pl.col("ROW_TYPE"), filled("TRANSACTION_ID"), filled("DLOCAL_TRANSACTION_ID")
     settlement = header.values["SETTLEMENT_CURRENCY"]
     currency = filled("LOCAL_CURRENCY").fill_null(pl.lit(settlement))
-    refund, clear = kind == _REFUND, pl.col(UNCLEAR) == ""
+    refund = kind == _REFUND
     time = pl.coalesce(filled("APPROVED_DATE"), filled("CREATION_DATE"), pl.lit(header.transferred))
     # A row without a local amount is of the settlement alone: what it did to the balance is in settled_*.
-    moved = pl.when(clear & (tables.decimals("LOCAL_AMOUNT") != 0)).then(canonical.units("LOCAL_AMOUNT", currency))
+    moved = pl.when(tables.decimals("LOCAL_AMOUNT") != 0).then(canonical.units("LOCAL_AMOUNT", currency))
     day = pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date())
     values: Mapping[str, pl.Expr | str | bool | None] = {
         "type": _type(kind),

@@ -13,11 +13,13 @@ _STATUS_CODES: Final = {"PENDING": "100", "SUCCESS": "200", "REJECTED": "300", "
 _CODE: Final = re.compile(r"[0-9]{4}")
 _WITHOUT_A_CODE: Final = {401: "ACCESS_REFUSED", 403: "ACCESS_REFUSED", 429: "TOO_MANY_REQUESTS"}
 _NO_REASON: Final = "dLocal gave no reason."
+_PERSONAL: Final = (
+    "beneficiary_name|beneficiary_lastname|document|document_type|user_document|bank|bank_code|bank_account|"
+    "bank_account_type|bank_branch|bank_branch_name|email|user_email|name|phone|birth_date|secret_key|"
+    "x_trans_key"
+)
 SCRUBBED: Final = (
-    scrubbing.in_json(
-        "beneficiary_name|beneficiary_lastname|document|document_type|user_document|bank|bank_code|bank_account|"
-        "bank_account_type|bank_branch|bank_branch_name|email|user_email|name|phone|birth_date|secret_key|x_trans_key"
-    ),
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
     (re.compile(r"(Signature:\s*)[0-9a-fA-F]+"), r"\1[redacted]"),
     (re.compile(r"(X-(?:Trans-Key|Login):\s*)[^\s,;]+", re.IGNORECASE), r"\1[redacted]"),
 )

@@ -29,7 +29,10 @@ _PERSONAL: Final = (
     "integration_key|document|email|name|birth_date|phone_number|address|street_number|street_complement|zipcode|"
     "city|state|bank|bank_code|bank_agency|bank_account|account|pix_key"
 )
-SCRUBBED: Final = (scrubbing.in_json(_PERSONAL), scrubbing.in_form(_PERSONAL))
+SCRUBBED: Final = (
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form(_PERSONAL)), scrubbing.FORM),
+)
 
 
 def status_of(answer: Any) -> str | None:

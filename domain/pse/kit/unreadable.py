@@ -1,4 +1,4 @@
-"""The one error of reading a PSE's objects; a connector tells it on as the answer, notice or report that was bad."""
+"""What every connector raises for an object of its PSE that it cannot read."""
 
 
 class Unreadable(Exception):

@@ -26,8 +26,8 @@ from domain.pse.vocabulary import (
 _STATUSES: Final = ("DEVOLVIDO", "EM_PROCESSAMENTO", "NAO_REALIZADO")
 _BACKSTAGE_NAMES: Final = {404: "NaoEncontrado", 410: "PermanentementeRemovido", 429: "TOO_MANY_REQUESTS"}
 SCRUBBED: Final = (
-    scrubbing.in_json("cpf|cnpj|nome|chave|infoPagador|access_token|client_secret"),
-    scrubbing.in_form("cpf|cnpj|client_secret|access_token"),
+    (re.compile(scrubbing.in_json("cpf|cnpj|nome|chave|infoPagador|access_token|client_secret")), scrubbing.JSON),
+    (re.compile(scrubbing.in_form("cpf|cnpj|client_secret|access_token")), scrubbing.FORM),
     scrubbing.ACCESS,
     (re.compile(r"(/webhooks/[^/\s\"]+/)[^/\s\"]+"), r"\1[redacted]"),
 )

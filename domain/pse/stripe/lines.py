@@ -48,6 +48,13 @@ _LAYOUT: Final = Layout(
 )
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _UNKNOWN_DECIMALS: Final = 8  # of a currency that we do not know: as many as a settled amount may have
+# Categories that are published and move no money of a payment of ours.
+_OF_NO_PAYMENT: Final = (
+    "advance advance_funding anticipation_repayment charge_failure connect_collection_transfer "
+    "connect_reserved_funds contribution issuing_authorization_hold issuing_authorization_release "
+    "issuing_transaction other_adjustment partial_capture_reversal payout_reversal platform_earning "
+    "platform_earning_refund risk_reserved_funds topup topup_reversal transfer transfer_reversal"
+)
 # reporting_category -> type and state of the line, and the sign that its gross must have (0: either).
 _CATEGORIES: Final = {
     "charge": ("CAPTURE", "SUCCEEDED", 1),
@@ -59,32 +66,7 @@ _CATEGORIES: Final = {
     "network_cost": ("FEE", "SUCCEEDED", 0),
     "tax": ("FEE", "SUCCEEDED", 0),
     "payout": ("PAYOUT", "SUCCEEDED", 0),
-    **dict.fromkeys(
-        # Published, and none of them moves the money of a payment of ours.
-        (
-            "advance",
-            "advance_funding",
-            "anticipation_repayment",
-            "charge_failure",
-            "connect_collection_transfer",
-            "connect_reserved_funds",
-            "contribution",
-            "issuing_authorization_hold",
-            "issuing_authorization_release",
-            "issuing_transaction",
-            "other_adjustment",
-            "partial_capture_reversal",
-            "payout_reversal",
-            "platform_earning",
-            "platform_earning_refund",
-            "risk_reserved_funds",
-            "topup",
-            "topup_reversal",
-            "transfer",
-            "transfer_reversal",
-        ),
-        ("OTHER", "SUCCEEDED", 0),
-    ),
+    **dict.fromkeys(_OF_NO_PAYMENT.split(), ("OTHER", "SUCCEEDED", 0)),
 }
 _REFUNDS: Final = ("refund", "refund_failure")
 _DISPUTES: Final = ("dispute", "dispute_reversal")
@@ -160,6 +142,7 @@ def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell."""
     category, currency = row["reporting_category"], _currency(row, "currency")
     paid_in = _paid_in(row)
+    tables.decimal_of(row, "customer_facing_amount", _UNKNOWN_DECIMALS)
     if category not in _CATEGORIES:
         return category or "no reporting_category"
     for unknown in (paid_in, currency):

@@ -39,12 +39,13 @@ _BY_STATUS: Final = {
     409: "idempotency_key_in_use",
     429: "rate_limit",
 }
+_PERSONAL: Final = (
+    "name|email|phone|tax_id|receipt_email|instructions_email|email_sent_to|customer_email_address|line1|line2|"
+    "postal_code|city|state|receipt_url|client_secret|fingerprint|last4"
+)
 SCRUBBED: Final = (
-    scrubbing.in_json(
-        "name|email|phone|tax_id|receipt_email|instructions_email|email_sent_to|customer_email_address|line1|line2|"
-        "postal_code|city|state|receipt_url|client_secret|fingerprint|last4"
-    ),
-    scrubbing.in_form("instructions_email"),
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form("instructions_email")), scrubbing.FORM),
     (re.compile(r"\b(sk|rk|pk)_(live|test)_\w+"), r"\1_\2_[redacted]"),
     (re.compile(r"\bwhsec_\w+"), "whsec_[redacted]"),
     scrubbing.ACCESS,

@@ -149,3 +149,14 @@ def test_an_adjustment_is_other_and_known(tmp_path: Path) -> None:
 def test_a_settlement_in_a_currency_that_is_no_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadReport, match="SETTLEMENT_CURRENCY"):
         read(a_file(tmp_path, ROWS, header={"SETTLEMENT_CURRENCY": "Dollars"}))
+
+
+@pytest.mark.parametrize("amount", ["abc", "9" * 17, "1.1234567890"])
+def test_an_amount_that_is_none_is_named_also_where_the_row_is_not_understood(tmp_path: Path, amount: str) -> None:
+    with pytest.raises(BadReport, match="LOCAL_AMOUNT"):
+        read(a_file(tmp_path, [REFUND | {"ROW_TYPE": "REVERSAL", "LOCAL_AMOUNT": amount}]))
+
+
+def test_the_largest_amount_of_a_row_that_is_not_understood_is_kept(tmp_path: Path) -> None:
+    (line,), _ = read(a_file(tmp_path, [REFUND | {"ROW_TYPE": "REVERSAL", "LOCAL_AMOUNT": "9" * 16}]))
+    assert line["amount"] == int("9" * 16 + "00")

@@ -117,3 +117,9 @@ def test_a_number_larger_than_any_amount_of_money_is_named_whatever_its_currency
     long = CHARGE | {"gross": "9" * 25, "net": "9" * 25, "fee": "0", "currency": "inr"}
     with pytest.raises(BadReport, match="larger than any amount"):
         read(tmp_path, text(long))
+
+
+@pytest.mark.parametrize("amount", ["abc", "9" * 17, "1.1234567890"])
+def test_an_amount_that_is_none_is_named_also_where_the_row_is_not_understood(tmp_path: Path, amount: str) -> None:
+    with pytest.raises(BadReport, match="customer_facing_amount"):
+        read(tmp_path, text(row("cashback", "5.00", customer_facing_amount=amount)))
