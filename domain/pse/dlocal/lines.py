@@ -55,13 +55,8 @@ _UNKNOWN_DECIMALS: Final = 8  # of a currency that we do not know: as many as a 
 _PAYMENTS: Final = ("PAYMENT", "CAPTURE")
 _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"
-_OF_THE_SETTLEMENT: Final = {"SETTLEMENT_FEE": "FEE", "ADJUSTMENT": "OTHER"}
-_TYPES: Final = {
-    **dict.fromkeys(_PAYMENTS, "CAPTURE"),
-    _REFUND: "REFUND",
-    _CHARGEBACK: "CHARGEBACK",
-    **_OF_THE_SETTLEMENT,
-}
+_OF_A_PAYMENT: Final = {**dict.fromkeys(_PAYMENTS, "CAPTURE"), _REFUND: "REFUND", _CHARGEBACK: "CHARGEBACK"}
+_TYPES: Final = {**_OF_A_PAYMENT, "SETTLEMENT_FEE": "FEE", "ADJUSTMENT": "OTHER"}
 _REFUND_STATES: Final = {
     "SUCCESS": "SUCCEEDED",
     "PENDING": "PENDING",
@@ -135,9 +130,9 @@ def _check_amount(row: Row) -> None:
 
 
 def _has_time(row: Row) -> bool:
-    """Whether the row has a time; one of the settlement itself need not. Raises BadCell."""
+    """Whether the row has a time; only one of a payment needs it. Raises BadCell."""
     column = "APPROVED_DATE" if row["APPROVED_DATE"] else "CREATION_DATE"
-    if row[column] == "" and row["ROW_TYPE"] in _OF_THE_SETTLEMENT:
+    if row[column] == "" and row["ROW_TYPE"] not in _OF_A_PAYMENT:
         return False
     try:
         if not _TIME_FORM.fullmatch(row[column]):

@@ -112,6 +112,7 @@ def test_the_layout_of_2015_is_named_and_so_is_the_one_that_is_wanted(tmp_path: 
     ("changed", "words"),
     [
         ({"ROW_TYPE": "REVERSAL"}, "REVERSAL"),
+        ({"ROW_TYPE": "REVERSAL", "APPROVED_DATE": "", "CREATION_DATE": ""}, "REVERSAL"),
         ({"STATUS": "ON_HOLD"}, "REFUND with STATUS ON_HOLD"),
         ({"LOCAL_CURRENCY": "INR"}, "REFUND in INR"),
         ({"LOCAL_CURRENCY": "KWD", "LOCAL_AMOUNT": "-1.234"}, "REFUND in KWD"),
