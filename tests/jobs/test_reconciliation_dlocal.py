@@ -29,11 +29,13 @@ async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]
         yield made
 
 
-async def _handed_in(world: World, folder: Path, separator: str = ",") -> ReconciliationRun:
+async def _handed_in(
+    world: World, folder: Path, separator: str = ",", changed: tuple[str, str] = ("", "")
+) -> ReconciliationRun:
     """What comes of the file that dLocal has put on its SFTP, given to the reconciliation by a person."""
     told = await world.sandbox.post("report", separator=separator)
     path = folder / told["name"]
-    path.write_text(told["content"])
+    path.write_text(told["content"].replace(*changed))
     connection = await Connection.get(id=world.shop.connection.id)
     run = await reconcile.begin(connection, datetime.now(UTC).astimezone(ZONE).date())
     # One name for the settlement, however often it is printed while the test goes on.
@@ -63,7 +65,7 @@ async def test_a_file_that_is_handed_in_proves_captures_refunds_and_what_came_ba
     assert (await world.finish(back, wait_for=State.RETURNED)).state is State.RETURNED
 
     run = await _handed_in(world, tmp_path, separator)
-    assert "NUMBER_OF_ITEMS (6)" in run.manifest["completeness"]
+    assert "NUMBER_OF_ITEMS (7)" in run.manifest["completeness"]
     assert (run.manifest["matched_refunds"], run.manifest["unmatched_refunds"]) == (3, 0)
     log = await world.sandbox.get("log")
     balances = await _balances(world)
@@ -77,6 +79,21 @@ async def test_a_file_that_is_handed_in_proves_captures_refunds_and_what_came_ba
     assert again.manifest["files"][0]["totals"] == run.manifest["files"][0]["totals"]
     assert await _balances(world) == balances
     assert await Finding.all().count() == 0
+
+
+@pytest.mark.parametrize("words", ["REVERSAL,,,,,,o-9,D-9,-5.125,KWD", "ADJUSTMENT,,,,,,,,-5,INR"])
+async def test_a_row_that_nobody_understands_does_not_hold_up_the_proof_of_the_others(
+    world: World, tmp_path: Path, owner_rows: OwnerRows, words: str
+) -> None:
+    payment = await world.payment(order="order-1")
+    await world.finish(await a_refund(world.shop, payment, 2_000))
+    run = await _handed_in(world, tmp_path, changed=("SETTLEMENT_FEE,,,,,,,,,", words))
+    assert "NUMBER_OF_ITEMS (3)" in run.manifest["completeness"]
+    assert (run.manifest["matched_refunds"], run.manifest["unmatched_refunds"]) == (1, 0)
+    (line,) = await owner_rows("SELECT * FROM settlement_lines WHERE type = 'OTHER'")
+    assert (line["amount"], line["currency"], line["settled_currency"]) == (0, "USD", "USD")
+    assert line["kind"].startswith(words.partition(",")[0])
+    assert await invariants.check() == []
 
 
 async def test_a_refund_whose_id_nobody_knows_is_repeated_then_a_persons_and_proven_by_the_file(

@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from domain.money import Money, MoneyError
+import httpx
+
+from domain.money import EXPONENTS, Money, MoneyError
+from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import (
     Accepted,
     CapturedPayment,
@@ -14,7 +18,6 @@ from domain.pse.vocabulary import (
     KnownRefund,
     Method,
     Outcome,
-    Returned,
     Succeeded,
 )
 
@@ -29,35 +32,52 @@ _METHODS: Final = {
     "cash_payment": Method.OXXO,
     "bank_transfer_payment": Method.SPEI,
 }
+_BY_STATUS: Final = {
+    401: "authentication_error",
+    403: "authentication_error",
+    402: "processing_error",
+    404: "resource_not_found_error",
+    422: "parameter_validation_error",
+    429: "TOO_MANY_REQUESTS",
+}
 _PERSONAL: Final = (
-    "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|reference|"
-    "barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|issuing_account_holder_name|"
-    "issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|receiving_account_tax_id|tax_id|"
-    "tracking_code|reference_number|customer_custom_reference"
+    "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|"
+    "reference|barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|"
+    "issuing_account_holder_name|issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|"
+    "receiving_account_tax_id|tax_id|tracking_code|reference_number|customer_custom_reference"
 )
-_SCRUB: Final = (
-    (re.compile(rf'("(?:{_PERSONAL})"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|\d+)'), r'\1"[redacted]"'),
+SCRUBBED: Final = (
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
     (re.compile(r"\bkey_\w+"), "key_[redacted]"),
-    (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
+    scrubbing.ACCESS,
 )
 
 
-class BadOrder(Exception):
-    """An order that is not as Conekta publishes it; the message names the field."""
+def error_of(response: httpx.Response) -> tuple[str, str]:
+    """The error's type (else a name of the status), and the words and fine codes of its details."""
+    status = response.status_code
+    answer: Any = exact.document(response.content)
+    fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
+    kind = answer.get("type") if isinstance(answer, dict) else None
+    code = kind[:100] if isinstance(kind, str) and kind and status != 429 else fallback
+    details = answer.get("details") if isinstance(answer, dict) else None
+    listed = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in listed)
+    return code, (said or f"Conekta answered {status} without an error object.")[:500]
 
 
 def charges_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Raises BadOrder, also where the order does not show all of its charges."""
+    """Raises Unreadable, also where the order does not show all of its charges."""
     return _whole(order.get("charges"), "charges")
 
 
 def refunds_of_charge(charge: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Raises BadOrder, also where the charge does not show all of its refunds."""
+    """Raises Unreadable, also where the charge does not show all of its refunds."""
     return _whole(charge.get("refunds"), "refunds")
 
 
 def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The refunds of all charges of an order. Raises BadOrder."""
+    """The refunds of all charges of an order. Raises Unreadable."""
     return [refund for charge in charges_of(order) for refund in refunds_of_charge(charge)]
 
 
@@ -66,71 +86,65 @@ def _whole(listed: Any, name: str) -> list[dict[str, Any]]:
         return []
     found = listed.get("data", []) if isinstance(listed, Mapping) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise BadOrder(f"{name} is not a list")
+        raise Unreadable(f"{name} is not a list")
     if listed.get("has_more") is not False:
-        raise BadOrder(f"{name}.has_more: there are more than Conekta shows")
+        raise Unreadable(f"{name}.has_more: there are more than Conekta shows")
     return found
 
 
 def id_of(raw: Mapping[str, Any]) -> str:
-    """Raises BadOrder."""
+    """Raises Unreadable."""
     value = raw.get("id")
     if not isinstance(value, str) or not 0 < len(value) <= 100:
-        raise BadOrder("id is missing or no text")
+        raise Unreadable("id is missing or no text")
     return value
 
 
 def amount_of(refund: Mapping[str, Any]) -> int:
-    """A refund's amount in minor units without its (negative) sign. Raises BadOrder."""
+    """A refund's amount in minor units without its (negative) sign. Raises Unreadable."""
     value = refund.get("amount")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BadOrder("amount is no whole number")
+        raise Unreadable("amount is no whole number")
     return abs(value)
 
 
 def time_of(raw: Mapping[str, Any], name: str) -> datetime:
-    """A Unix time in UTC. Raises BadOrder."""
-    value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadOrder(f"{name} is no Unix time")
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadOrder(f"{name} {value} is no Unix time") from error
+    """A Unix time in UTC. Raises Unreadable."""
+    return moments.unix(raw.get(name), name)
 
 
 def outcome_of(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
-    """What a refund's status means. Raises BadOrder where it has no id."""
+    """What a refund's status means. Raises Unreadable where it has no id."""
     name, status = id_of(refund), refund.get("status")
     if status in _DONE:
         return Succeeded(name, _done_at(refund), status or "refunded")
     if status in _WAITING:
         return Accepted(name, status)
     if status in _FAILED:
-        known = Returned if succeeded else Declined
-        return known(str(status), f"Conekta says that the refund is {status}.", name)
+        return outcomes.not_paid(str(status), f"Conekta says that the refund is {status}.", name, succeeded=succeeded)
     return InDoubt("UNREADABLE", f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish.")
 
 
 def _done_at(refund: Mapping[str, Any]) -> datetime | None:
     try:
         return time_of(refund, "created_at")
-    except BadOrder:
+    except Unreadable:
         return None
 
 
 def payment_of(order: Any) -> CapturedPayment | None:
-    """An order that was paid, with all its refunds; None where it was not, or by a method that we do not take.
+    """An order that was paid, with all its refunds; None where it was not, or by a method or in a currency that we do
+    not know.
 
-    Raises BadOrder.
+    Raises Unreadable.
     """
     if not isinstance(order, dict) or order.get("object") != "order":
-        raise BadOrder("it is not an order")
+        raise Unreadable("it is not an order")
     paid = [charge for charge in charges_of(order) if charge.get("paid_at") is not None]
     methods = {_method(charge) for charge in paid}
-    if not paid or len(methods) != 1 or None in methods:
-        return None
     currency = str(order.get("currency"))
+    if not paid or len(methods) != 1 or None in methods or (exact.is_code(currency) and currency not in EXPONENTS):
+        return None
     references = [one["reference_id"] for one in paid if isinstance(one.get("reference_id"), str)]
     try:
         return CapturedPayment(
@@ -140,10 +154,10 @@ def payment_of(order: Any) -> CapturedPayment | None:
             captured_at=max(time_of(charge, "paid_at") for charge in paid),
             payee_key=None,
             order_reference=references[0] if references else None,
-            refunds=[_known(refund, currency) for charge in paid for refund in refunds_of_charge(charge)],
+            refunds=[refund_of(refund, currency) for charge in paid for refund in refunds_of_charge(charge)],
         )
     except MoneyError as error:
-        raise BadOrder(f"amount and currency: {error}") from error
+        raise Unreadable(f"amount and currency: {error}") from error
 
 
 def _method(charge: Mapping[str, Any]) -> Method | None:
@@ -151,11 +165,12 @@ def _method(charge: Mapping[str, Any]) -> Method | None:
     return _METHODS.get(str(by.get("object"))) if isinstance(by, Mapping) else None
 
 
-def _known(refund: Mapping[str, Any], currency: str) -> KnownRefund:
+def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
+    """A refund as it is listed. Raises Unreadable, MoneyError."""
     name = id_of(refund)
     outcome = outcome_of(refund, succeeded=False)
     if not isinstance(outcome, Accepted | Succeeded | Declined):
-        raise BadOrder(f"refund {name} has the status {refund.get('status')!r}, which is not published")
+        raise Unreadable(f"refund {name} has the status {refund.get('status')!r}, which is not published")
     return KnownRefund(
         reference=name,
         pse_refund_reference=name,
@@ -166,10 +181,3 @@ def _known(refund: Mapping[str, Any], currency: str) -> KnownRefund:
         requested_at=time_of(refund, "created_at"),
         settled_at=time_of(refund, "created_at") if isinstance(outcome, Succeeded) else None,
     )
-
-
-def scrub(text: str) -> str:
-    """`text` without keys and personal data."""
-    for pattern, replacement in _SCRUB:
-        text = pattern.sub(replacement, text)
-    return text

@@ -1,42 +1,25 @@
 """Conekta in lists: orders and transactions page by page, and the transactions of a day as its report.
 
 A transaction names its charge alone: the orders changed since the day began tell which order that is, and which refund.
-A line's date is the day of the transaction's `created_at` in the period's zone.
 """
 
 import json
 from collections.abc import Generator, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 import httpx
-import polars as pl
 
-from domain.money import EXPONENTS, MINOR_UNITS_MAX, exponent_of
 from domain.pse.conekta import objects
-from domain.pse.conekta.objects import HEADERS, BadOrder
+from domain.pse.conekta.objects import HEADERS
 from domain.pse.kit import exact
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReportFile
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.reporting import Built
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
 PAGE_SIZE: Final = 250  # the largest that is published
 _PAGES_MAX: Final = 9_000
 _TEXTS: Final = ("id", "type", "status", "currency", "charge")
 _NUMBERS: Final = ("amount", "fee", "net", "created_at")
-# A transaction's type -> the line's type, and its state unless the status says otherwise.
-_TYPES: Final = {
-    "capture": ("CAPTURE", "SUCCEEDED"),
-    "payment": ("CAPTURE", "SUCCEEDED"),
-    "refund": ("REFUND", "SUCCEEDED"),
-    "refund_reversal": ("REFUND", "RETURNED"),
-    "chargeback": ("CHARGEBACK", "SUCCEEDED"),
-    "chargeback_reversal": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "won_chargeback": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "payout": ("PAYOUT", "SUCCEEDED"),
-    "transferred": ("PAYOUT", "SUCCEEDED"),
-}
-_OUT: Final = ("refund", "chargeback", "payout", "transferred", "capture_reversal", "liquidation_reversal")
-_STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
 Page = Generator[httpx.Request | Wait, httpx.Response, list[dict[str, Any]]]
 
 
@@ -136,7 +119,7 @@ def _charges(listed: list[dict[str, Any]]) -> dict[str, tuple[str, list[dict[str
             for charge in objects.charges_of(order):
                 refunds = objects.refunds_of_charge(charge)
                 found[objects.id_of(charge)] = (objects.id_of(order), refunds)
-        except BadOrder as error:
+        except Unreadable as error:
             raise BadAnswer(f"Order {order.get('id')}: {error}") from error
     return found
 
@@ -167,50 +150,3 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def _when(raw: dict[str, Any]) -> tuple[int, str]:
     made = raw.get("created_at")
     return (made if isinstance(made, int) else 0), str(raw.get("id"))
-
-
-def lines(file: ReportFile, period: Period) -> pl.LazyFrame:
-    """The lines of a report that was built from listings. Raises BadReport."""
-    made = []
-    for number, one in enumerate(json.loads(file.path.read_bytes())["transactions"], start=1):
-        made.append(_line(file, number, one) | {"business_date": period.business_date})
-    return pl.LazyFrame(made, schema=dict(REPORT_SCHEMA))
-
-
-def _line(file: ReportFile, number: int, one: dict[str, Any]) -> dict[str, Any]:
-    amount, fee, net = one["amount"], one["fee"], one["net"]
-    if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
-        raise BadReport(file.name, f"transaction {one['id']} is larger than any amount of money.", line=number)
-    if amount - fee != net:
-        said = f"transaction {one['id']}: amount {amount} less fee {fee} is {amount - fee}, and net is {net}."
-        raise BadReport(file.name, said, line=number, column="net")
-    if one["currency"] not in EXPONENTS:
-        said = f"{one['currency'][:10]!r} is not a currency that we settle in."
-        raise BadReport(file.name, said, line=number, column="currency")
-    kind, state = _TYPES.get(one["type"], ("OTHER", "SUCCEEDED"))
-    # Whether money that goes out is told with its sign is not published, so the type decides.
-    sign = -1 if one["type"] in _OUT and amount > 0 else 1
-    is_refund, disputed = kind == "REFUND", kind in ("CHARGEBACK", "CHARGEBACK_REVERSED")
-    return {
-        "line": number,
-        "type": kind,
-        "state": _STATES.get(one["status"], state),
-        "payment_reference": one["order"],
-        "payment_alias": one["charge"],
-        "reference": one["id"] if disputed or (is_refund and one["refund"] is None) else None,
-        "pse_refund_reference": one["refund"] if is_refund else None,
-        "by_amount": is_refund and one["refund"] is None,
-        "amount": abs(amount),
-        "currency": one["currency"],
-        "settled_gross": _major(sign * amount, one["currency"]),
-        "settled_fee": _major(-sign * fee, one["currency"]),
-        "settled_net": _major(sign * net, one["currency"]),
-        "settled_currency": one["currency"],
-        "by_bank": False,
-        "kind": one["type"],
-        "booked_at": objects.time_of(one, "created_at"),
-    }
-
-
-def _major(units: int, currency: str) -> Decimal:
-    return Decimal(units).scaleb(-exponent_of(currency))

@@ -1,4 +1,4 @@
-"""The signature of EBANX's notifications: RSA-SHA1 over the raw body, by a certificate that its fingerprint names.
+"""EBANX's notifications, which only make us ask: RSA-SHA1 over the raw body, by a certificate of a named fingerprint.
 
 Headers X-SignatureType (`rsa,sha1`), X-SignatureFingerprint (the certificate's SHA-1) and X-SignatureContent (base64).
 Source: docs.ebanx.com, payment notifications.
@@ -7,6 +7,9 @@ Source: docs.ebanx.com, payment notifications.
 import base64
 import binascii
 import hmac
+import re
+from typing import Final
+from urllib.parse import parse_qs
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -14,13 +17,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from domain.pse.vocabulary import BadSignature, WebhookRequest
+from domain.pse.vocabulary import BadNotice, BadSignature, ChargedBack, Notice, NotUnderstood, Told, WebhookRequest
 
-_TYPE = "rsa,sha1"
+_TYPE: Final = "rsa,sha1"
+_HASH: Final = re.compile(r"[0-9A-Za-z]{1,100}")
+# Notifications of a dispute, and whether its money comes back. How much is not told: what confirmed refunds have left.
+_DISPUTES: Final = {"chargeback": False, "chargeback_credit": True}
 
 
 def verify(certificate_pem: str, request: WebhookRequest) -> None:
-    """Raises BadSignature. The connection's certificate is the one that is trusted, whatever its dates."""
+    """No time is signed, and the connection's certificate is trusted whatever its dates. Raises BadSignature."""
     if request.headers.get("x-signaturetype", "").replace(" ", "").lower() != _TYPE:
         raise BadSignature("X-SignatureType is not rsa,sha1.")
     certificate = _certificate(certificate_pem)
@@ -44,3 +50,20 @@ def _certificate(pem: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:
         raise BadSignature("The connection's webhook_certificate is not a certificate in PEM.") from error
+
+
+def told(body: bytes) -> list[Told]:
+    """One notice per hash, without an outcome: what became of the refund is asked for. Raises BadNotice."""
+    try:
+        form = parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=20)
+    except ValueError as error:
+        raise BadNotice("The body is not a form of EBANX's notification.") from error
+    payments = [part.strip() for part in ",".join(form.get("hash_codes", [])).split(",")]
+    if not all(_HASH.fullmatch(one) for one in payments):
+        raise BadNotice("The notification has no hash_codes that can be read.")
+    kind = form.get("notification_type", [""])[0][:40]
+    if kind in _DISPUTES:
+        return [ChargedBack(one, None, f"{one}/{kind}", None, _DISPUTES[kind]) for one in payments]
+    if kind != "refund":
+        return [NotUnderstood(f"{kind or 'nothing'} of payment {one}") for one in payments]
+    return [Notice(one, None, None, None) for one in payments]

@@ -1,6 +1,7 @@
 """A PSE's JSON read without floats, so that nothing is rounded on the way, and amounts that it writes as decimals."""
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from domain.money import Money, MoneyError
 
 _MAGNITUDE_MAX: Final = 20  # powers of ten, either way: no amount of money is beyond
 _CHARACTERS_MAX: Final = 100
+_CODE: Final = re.compile(r"[A-Z]{3}")
 
 
 def document(content: bytes) -> Any:
@@ -31,6 +33,11 @@ def text(found: Any, name: str) -> str | None:
     """The text of that name in an object; None where there is none, or none of a sensible length."""
     value = found.get(name) if isinstance(found, dict) else None
     return value if isinstance(value, str) and 0 < len(value) <= _CHARACTERS_MAX else None
+
+
+def is_code(currency: str) -> bool:
+    """Whether it has the form of ISO 4217's codes, known to us or not."""
+    return _CODE.fullmatch(currency) is not None
 
 
 def money(amount: object, currency: object) -> Money | None:

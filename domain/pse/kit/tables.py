@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 Row = Mapping[str, str]
+# The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
+UNCLEAR: Final = "unclear"
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
+_DIGITS_MAX: Final = 16  # before the point: no amount of money has more, and 64 bits hold its minor units
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
 
@@ -45,13 +48,15 @@ class Layout:
     header_line: int = 1  # the line of the column names, from 1
     ends_with_newline: bool = True  # False where control totals prove that the file was not cut
     strict: bool = True  # False where the PSE is known to write quotes that CSV does not allow
+    title: str = ""  # what the PSE calls the report
+    others: Mapping[str, str] = field(default_factory=dict)  # a name in the first line of another report -> its title
 
 
-def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], None]) -> pl.LazyFrame:
+def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | None]) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
-    `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals.
-    Raises BadReport.
+    `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals. The
+    text that it gives is kept in the column UNCLEAR. Raises BadReport.
     """
     _whole(file, layout)
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
@@ -59,11 +64,16 @@ def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], None]) ->
         places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
         text.seek(0)
         records = _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout)
-        pieces = list(_pieces(file, layout, _checked(file, records, header, places, check), places))
+        checked = _checked(file, records, header, places, check)
+        pieces = list(_pieces(file, layout, checked, {**places, UNCLEAR: len(header)}))
     if not pieces:
-        schema = {"line": pl.Int64(), **{name: pl.String() for name in (*layout.needed, *layout.optional)}}
+        schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(pieces)
+
+
+def _columns(layout: Layout) -> Sequence[str]:
+    return (*layout.needed, *layout.optional, UNCLEAR)
 
 
 def _whole(file: ReportFile, layout: Layout) -> None:
@@ -85,10 +95,19 @@ def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str,
     separator, header = max(split.items(), key=lambda one: sum(name in one[1] for name in layout.needed))
     for name in layout.needed:
         if name not in header:
-            raise BadReport(file.name, "the column is missing.", line=layout.header_line, column=name)
+            raise _another_layout(file, layout, lines[0], name)
         if header.count(name) > 1:
             raise BadReport(file.name, "the column is there twice.", line=layout.header_line, column=name)
     return separator, header
+
+
+def _another_layout(file: ReportFile, layout: Layout, first: str, missing: str) -> BadReport:
+    wanted = f" The wanted one is {layout.title}." if layout.title else ""
+    names = [name.strip('" \r\n\ufeff') for name in re.split("[,;]", first)]
+    for name, title in layout.others.items():
+        if name in names:
+            return BadReport(file.name, f"it is another report, {title}.{wanted}", line=1)
+    return BadReport(file.name, f"the column is missing.{wanted}", line=layout.header_line, column=missing)
 
 
 def _not_utf8(file: ReportFile) -> BadReport:
@@ -120,17 +139,17 @@ def _checked(
     records: Iterator[tuple[int, list[str]]],
     header: Sequence[str],
     places: Mapping[str, int],
-    check: Callable[[int, Row], None],
+    check: Callable[[int, Row], str | None],
 ) -> Iterator[tuple[int, list[str]]]:
     for line, record in records:
         if len(record) != len(header):
             said = f"the row has {len(record)} fields, the header {len(header)}; fetch the file again."
             raise BadReport(file.name, said, line=line)
         try:
-            check(line, {name: record[place] for name, place in places.items()})
+            unclear = check(line, {name: record[place] for name, place in places.items()})
         except BadCell as error:
             raise BadReport(file.name, str(error), line=line, column=error.column) from error
-        yield line, record
+        yield line, [*record, unclear or ""]
 
 
 def _pieces(
@@ -138,7 +157,7 @@ def _pieces(
 ) -> Iterator[str]:
     """Column files beside the report, a bounded number of rows in each: their paths."""
     lines: list[int] = []
-    columns: dict[str, list[str]] = {name: [] for name in (*layout.needed, *layout.optional)}
+    columns: dict[str, list[str]] = {name: [] for name in _columns(layout)}
     number = 0
     for line, record in rows:
         lines.append(line)
@@ -167,6 +186,8 @@ def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
         raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
     if len(text.partition(".")[2].rstrip("0")) > places:
         raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
+    if len(text.lstrip("-").partition(".")[0]) > _DIGITS_MAX:
+        raise BadCell(column, f"{text[:40]!r} is larger than any amount of money.")
     return Decimal(text)
 
 

@@ -6,7 +6,7 @@ currencies that we know, CLP and PYG, are so in ISO 4217 too. Payments are not l
 (charge and payment intent), and a merchant may have registered it under either.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,17 +15,15 @@ import httpx
 
 from domain.pse import capabilities
 from domain.pse.capabilities import Capability
-from domain.pse.kit import exact
+from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.reporting import Built, Download, Report, ReportFile
 from domain.pse.stripe import objects, reports, webhooks
-from domain.pse.stripe.objects import BadObject
+from domain.pse.stripe.lines import lines
 from domain.pse.vocabulary import (
-    BadAnswer,
     CapturedPayment,
     Credentials,
-    Declined,
     DestinationKind,
     InDoubt,
     Method,
@@ -40,13 +38,6 @@ from domain.pse.vocabulary import (
 
 _PAGE_SIZE: Final = 100  # the largest that a list gives
 _REFUSED: Final = (400, 402, 404, 422)
-_ACCESS: Final = {401: "INVALID_KEY", 403: "NOT_PERMITTED"}
-_BY_STATUS: Final = {
-    **_ACCESS,
-    404: "resource_missing",
-    409: "idempotency_key_in_use",
-    429: "rate_limit",
-}
 # The charge is refunded already (by this very order, perhaps), or the key was used before with other parameters.
 _TO_BE_LOOKED_UP: Final = ("charge_already_refunded", "idempotency_error")
 
@@ -62,6 +53,7 @@ class Stripe(Base):
     capabilities: Mapping[Method, Capability] = capabilities.load("stripe")
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
+    scrubbed = objects.SCRUBBED
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["api_key"])
@@ -82,18 +74,15 @@ class Stripe(Base):
         """Total. A refusal is final only where the key has no earlier attempt and Stripe does not ask for another."""
         if response.status_code == 200:
             return objects.echoed(order, exact.document(response.content))
-        code, said = _error(response)
-        if response.status_code in _ACCESS or response.status_code == 429:
-            # It is about our access, not about the refund, and Stripe refused before it looked at the order.
+        code, said = objects.error_of(response)
+        if response.status_code in outcomes.UNHEARD:
             return Unsent(code, said)
         wants_another_try = response.headers.get("stripe-should-retry")
         if response.status_code == 409:
             return InDoubt(code, said, refusal=wants_another_try == "false")
         if response.status_code not in _REFUSED or wants_another_try == "true" or not _explained(response):
             return InDoubt(code, said)
-        if order.attempt > 1 or code in _TO_BE_LOOKED_UP:
-            return InDoubt(code, said, refusal=True)
-        return Declined(code, said)
+        return InDoubt(code, said, refusal=True) if code in _TO_BE_LOOKED_UP else outcomes.refused(order, code, said)
 
     def look_up(self, order: RefundOrder) -> httpx.Request:
         """By Stripe's id once it is known, else the payment's newest hundred refunds: our metadata names ours."""
@@ -108,7 +97,7 @@ class Stripe(Base):
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Unsent only when the whole list of the payment's refunds has none with our reference."""
         if response.status_code != 200:
-            return InDoubt(*_error(response))
+            return InDoubt(*objects.error_of(response))
         answer = exact.document(response.content)
         if order.pse_refund_reference is None:
             return objects.among(order, answer)
@@ -122,14 +111,7 @@ class Stripe(Base):
         return httpx.Request("GET", url, params={"expand[]": expand}, headers=objects.HEADERS)
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        if response.status_code == 404:
-            return None
-        if response.status_code != 200:
-            raise BadAnswer(f"The look-up of the payment was answered with {response.status_code}.")
-        try:
-            return objects.payment_of(exact.document(response.content))
-        except BadObject as error:
-            raise BadAnswer(f"The look-up of the payment cannot be read: {error}") from error
+        return answers.payment_in(response, objects.payment_of)
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         webhooks.verify(credentials, request, now)
@@ -137,24 +119,16 @@ class Stripe(Base):
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         return webhooks.told(request.body)
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
-        """None: see the head of this file."""
-        yield from ()
-        return ()
-
     def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         """The itemized reconciliation of the payouts that were effective on the business date."""
-        return [(yield from reports.run(period))]
+        return [(yield from reports.report(period))]
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        return reports.read(file, period)
+        return lines(file, period)
 
     def request_id(self, response: httpx.Response) -> str | None:
         found: str | None = response.headers.get("request-id")
         return found
-
-    def scrub(self, text: str) -> str:
-        return objects.scrub(text)
 
 
 def _payment_name(reference: str) -> str:
@@ -164,16 +138,3 @@ def _payment_name(reference: str) -> str:
 def _explained(response: httpx.Response) -> bool:
     answer: Any = exact.document(response.content)
     return isinstance(answer, dict) and isinstance(answer.get("error"), dict)
-
-
-def _error(response: httpx.Response) -> tuple[str, str]:
-    """The error's code (else its type, else a name of the status) and its words."""
-    status = response.status_code
-    fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
-    answer: Any = exact.document(response.content)
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if not isinstance(error, dict):
-        return fallback, f"Stripe answered {status} without an error object."
-    known = [error.get("code"), None if status in _BY_STATUS else error.get("type"), fallback]
-    code = next(one for one in known if isinstance(one, str) and one)
-    return code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500]

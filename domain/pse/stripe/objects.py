@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from domain.money import Money, MoneyError
+import httpx
+
+from domain.money import EXPONENTS, Money, MoneyError
+from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import (
     Accepted,
     CapturedPayment,
@@ -29,21 +32,37 @@ _METHODS: Final = {
     "oxxo": Method.OXXO,
     "customer_balance": Method.BANK_TRANSFER,
 }
+_BY_STATUS: Final = {
+    401: "INVALID_KEY",
+    403: "NOT_PERMITTED",
+    404: "resource_missing",
+    409: "idempotency_key_in_use",
+    429: "rate_limit",
+}
 _PERSONAL: Final = (
     "name|email|phone|tax_id|receipt_email|instructions_email|email_sent_to|customer_email_address|line1|line2|"
     "postal_code|city|state|receipt_url|client_secret|fingerprint|last4"
 )
-_SCRUB: Final = (
-    (re.compile(rf'("(?:{_PERSONAL})"\s*:\s*)"(?:[^"\\]|\\.)*"'), r'\1"[redacted]"'),
-    (re.compile(r"(instructions_email=)[^&\s]+"), r"\1[redacted]"),
+SCRUBBED: Final = (
+    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form("instructions_email")), scrubbing.FORM),
     (re.compile(r"\b(sk|rk|pk)_(live|test)_\w+"), r"\1_\2_[redacted]"),
     (re.compile(r"\bwhsec_\w+"), "whsec_[redacted]"),
-    (re.compile(r"(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [redacted]"),
+    scrubbing.ACCESS,
 )
 
 
-class BadObject(Exception):
-    """An object that is not as Stripe publishes it; the message names the field."""
+def error_of(response: httpx.Response) -> tuple[str, str]:
+    """The error's code (else its type, else a name of the status) and its words."""
+    status = response.status_code
+    fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
+    answer: Any = exact.document(response.content)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict):
+        return fallback, f"Stripe answered {status} without an error object."
+    known = [error.get("code"), None if status in _BY_STATUS else error.get("type"), fallback]
+    code = next(one for one in known if isinstance(one, str) and one)
+    return code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500]
 
 
 def text_of(raw: Mapping[str, Any], name: str) -> str | None:
@@ -61,11 +80,17 @@ def reference_of(raw: Mapping[str, Any]) -> str | None:
 
 
 def money_of(raw: Mapping[str, Any], name: str = "amount") -> Money:
-    """An amount in minor units of the object's (lower-case) currency. Raises BadObject."""
+    """An amount in minor units of the object's (lower-case) currency. Raises Unreadable."""
     try:
         return Money(raw[name], str(raw.get("currency")).upper())
     except (KeyError, MoneyError) as error:
-        raise BadObject(f"{name} and currency: {error}") from error
+        raise Unreadable(f"{name} and currency: {error}") from error
+
+
+def currency_of(raw: Mapping[str, Any]) -> str | None:
+    """The code of the object's currency where it is none that we know; None for one that `money_of` reads."""
+    currency = str(raw.get("currency")).upper()
+    return currency if exact.is_code(currency) and currency not in EXPONENTS else None
 
 
 def outcome_of(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
@@ -85,10 +110,11 @@ def outcome_of(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
         case "failed":
             code = text_of(raw, "failure_reason") or "failed"
             left = succeeded or text_of(raw, "failure_balance_transaction") is not None
-            return (Returned if left else Declined)(code[:100], f"Stripe says that the refund failed: {code}.", name)
+            said = f"Stripe says that the refund failed: {code}."
+            return outcomes.not_paid(code[:100], said, name, succeeded=left)
         case "canceled":
-            known = Returned if succeeded else Declined
-            return known("canceled", "The refund was canceled before it was paid.", name)
+            said = "The refund was canceled before it was paid."
+            return outcomes.not_paid("canceled", said, name, succeeded=succeeded)
     return None
 
 
@@ -100,11 +126,10 @@ def echoed(order: RefundOrder, raw: Any) -> Outcome:
     held = f"{raw.get('amount')} {raw.get('currency')} of {payments} as {reference_of(raw)}"
     try:
         same = money_of(raw) == order.amount
-    except BadObject:
+    except Unreadable:
         same = False
     if not same or order.payment_reference not in payments or reference_of(raw) != order.reference:
-        said = f"asked for {order.amount} of {order.payment_reference} as {order.reference}, Stripe holds {held}"
-        return InDoubt("ECHO_MISMATCH", f"Stripe holds another refund: {said}."[:500], needs_person=True)
+        return outcomes.another("Stripe", order, held)
     outcome = outcome_of(raw, succeeded=order.succeeded)
     return outcome or InDoubt("UNREADABLE", "Stripe answered with a status that it does not publish.")
 
@@ -126,27 +151,27 @@ def among(order: RefundOrder, listed: Any) -> Outcome:
 
 
 def payment_of(raw: Any) -> CapturedPayment:
-    """A charge, or a payment intent with its charge, with all its refunds expanded. Raises BadObject."""
+    """A charge, or a payment intent with its charge, with all its refunds expanded. Raises Unreadable."""
     charge = raw.get("latest_charge") if isinstance(raw, dict) and raw.get("object") == "payment_intent" else raw
     if not isinstance(charge, dict) or charge.get("object") != "charge":
-        raise BadObject("it is no charge, and no payment intent with one")
+        raise Unreadable("it is no charge, and no payment intent with one")
     refunds = charge.get("refunds")
     if not isinstance(refunds, dict) or not isinstance(refunds.get("data"), list):
-        raise BadObject("refunds is missing")
+        raise Unreadable("refunds is missing")
     if refunds.get("has_more") is not False:
-        raise BadObject("refunds.has_more: the payment has more refunds than Stripe tells with it")
+        raise Unreadable("refunds.has_more: the payment has more refunds than Stripe tells with it")
     details = charge.get("payment_method_details")
     kind = details.get("type") if isinstance(details, dict) else None
     if kind not in _METHODS:
-        raise BadObject(f"payment_method_details.type {kind!r} is none of {', '.join(_METHODS)}")
+        raise Unreadable(f"payment_method_details.type {kind!r} is none of {', '.join(_METHODS)}")
     return CapturedPayment(
         reference=_needed(raw, "id"),
         method=_METHODS[kind],
         amount=money_of(charge, "amount_captured"),
-        captured_at=_moment(charge, "created"),
+        captured_at=moments.unix(charge.get("created"), "created"),
         payee_key=None,
         order_reference=None,
-        refunds=[known_refund(one) for one in refunds["data"] if not _is_release(charge, one)],
+        refunds=[refund_of(one) for one in refunds["data"] if not _is_release(charge, one)],
     )
 
 
@@ -163,16 +188,16 @@ def _is_release(charge: Mapping[str, Any], refund: Any) -> bool:
     return moved_nothing and reference_of(refund) is None and refund.get("amount") == never_captured > 0
 
 
-def known_refund(raw: Any) -> KnownRefund:
-    """A refund as it is listed. Raises BadObject."""
+def refund_of(raw: Any) -> KnownRefund:
+    """A refund as it is listed. Raises Unreadable."""
     if not isinstance(raw, dict):
-        raise BadObject("refunds has an entry that is not a refund")
+        raise Unreadable("refunds has an entry that is not a refund")
     name = _needed(raw, "id")
     outcome = outcome_of(raw, succeeded=False)
     if isinstance(outcome, Returned):
         outcome = Declined(outcome.code, outcome.message, name)
     if not isinstance(outcome, Accepted | Succeeded | Declined):
-        raise BadObject(f"status {raw.get('status')!r} is not published")
+        raise Unreadable(f"status {raw.get('status')!r} is not published")
     return KnownRefund(
         reference=reference_of(raw) or name,
         pse_refund_reference=name,
@@ -180,7 +205,7 @@ def known_refund(raw: Any) -> KnownRefund:
         outcome=outcome,
         by_bank=False,
         kind=text_of(raw, "reason") or "refund",
-        requested_at=_moment(raw, "created"),
+        requested_at=moments.unix(raw.get("created"), "created"),
         settled_at=None,
     )
 
@@ -188,22 +213,5 @@ def known_refund(raw: Any) -> KnownRefund:
 def _needed(raw: Mapping[str, Any], name: str) -> str:
     found = text_of(raw, name)
     if found is None:
-        raise BadObject(f"{name} is missing or no text")
+        raise Unreadable(f"{name} is missing or no text")
     return found
-
-
-def _moment(raw: Mapping[str, Any], name: str) -> datetime:
-    value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadObject(f"{name} is no Unix time")
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadObject(f"{name} {value!r} is no Unix time") from error
-
-
-def scrub(text: str) -> str:
-    """`text` without keys, secrets and personal data."""
-    for pattern, replacement in _SCRUB:
-        text = pattern.sub(replacement, text)
-    return text

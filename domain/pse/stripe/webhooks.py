@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
-import json
 from datetime import datetime
 from typing import Any, Final
 
+from domain.pse.kit import answers
+from domain.pse.kit.unreadable import Unreadable
 from domain.pse.stripe import objects
-from domain.pse.stripe.objects import BadObject
 from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
@@ -51,20 +51,16 @@ def told(body: bytes) -> list[Told]:
     `charge.refunded` comes beside the refund's own event, and `reporting.report_run.succeeded` tells of a run that the
     night itself has started and waits for: neither says more.
     """
-    try:
-        event = json.loads(body)
-        kind, about = event["type"], event["data"]["object"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadNotice('The body is not an event {"type", "data": {"object"}} as Stripe publishes it.') from error
+    kind, about = answers.event_of(body, "Stripe")
     if kind in _OF_DISPUTES:
         return [_charged_back(kind, about)]
     if kind not in _OF_REFUNDS:
-        return [NotUnderstood(str(kind)[:100])]
+        return [NotUnderstood(kind)]
     if not isinstance(about, dict) or about.get("object") != "refund":
         raise BadNotice(f"The {kind} event has no refund in data.object.")
     try:
         return [_notice(about)]
-    except BadObject as error:
+    except Unreadable as error:
         raise BadNotice(f"The refund of the {kind} event: {error}.") from error
 
 
@@ -74,22 +70,27 @@ def _charged_back(kind: str, dispute: Any) -> Told:
         raise BadNotice(f"The {kind} event has no dispute in data.object.")
     try:
         charge, intent, name = (objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
-        amount = objects.money_of(dispute)
-    except BadObject as error:
+        unknown = objects.currency_of(dispute)
+        amount = None if unknown else objects.money_of(dispute)
+    except Unreadable as error:
         raise BadNotice(f"The dispute of the {kind} event: {error}.") from error
     payment = intent or charge
     if payment is None or name is None:
         raise BadNotice(f"The dispute of the {kind} event names no payment.")
+    if amount is None:  # to a charge-back without an amount the whole payment would be lost
+        return NotUnderstood(f"{kind} of {payment}: {dispute.get('amount')!s:.20} in {unknown}")
     return ChargedBack(payment, charge if intent else None, name, amount, _OF_DISPUTES[kind])
 
 
 def _notice(refund: dict[str, Any]) -> Notice:
+    """What the refund's event tells. Of a currency that we do not know it only makes us ask. Raises Unreadable."""
     charge, intent = (objects.text_of(refund, name) for name in ("charge", "payment_intent"))
+    known = objects.currency_of(refund) is None
     return Notice(
         payment_reference=intent or charge,
         payment_alias=charge if intent else None,
         reference=objects.reference_of(refund),
         pse_refund_reference=objects.text_of(refund, "id"),
-        outcome=objects.outcome_of(refund, succeeded=False),
-        amount=objects.money_of(refund),
+        outcome=objects.outcome_of(refund, succeeded=False) if known else None,
+        amount=objects.money_of(refund) if known else None,
     )

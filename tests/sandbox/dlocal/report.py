@@ -1,6 +1,7 @@
 """dLocal's "Cross-border Payins" file, printed from the sandbox's books: three header lines, 25 fields a line.
 
-A refund has another id here than at the API, as in the published files; the settlement is in USD.
+As in files of real accounts a refund has another id here than at the API and is approved at midnight, the fee of the
+settlement has no dates, and the HEADER's totals are rounded to cents. The settlement is in USD.
 """
 
 from datetime import datetime
@@ -50,14 +51,16 @@ _COUNTRIES = {"BRL": "Brazil", "MXN": "Mexico", "COP": "Colombia", "CLP": "Chile
 _BRAZIL = Decimal("0.965")  # published Brazilian rows come to less than LOCAL / FX
 _FEE_RATE = Decimal("0.02")
 _REFUND_FEE = Decimal("-0.5")
+_SETTLEMENT_FEE = Decimal("-2.000001")
 _MICRO = Decimal("0.000001")
+_CENT = Decimal("0.01")
 
 
 def printed(books: Books, now: datetime, separator: str = ",") -> str:
-    """The whole file; every total adds up."""
-    rows = [_row(books, movement) for movement in books.log]
+    """The whole file; every total adds up to its rounding."""
+    rows = [*(_row(books, movement) for movement in books.log), _settlement_fee()]
     places = [COLUMNS.index(name) for name in ("GROSS_AMOUNT", "FEE_AMOUNT", "NET_AMOUNT")]
-    sums = [_plain(sum((Decimal(row[place]) for row in rows), Decimal(0))) for place in places]
+    sums = [f"{sum((Decimal(row[place]) for row in rows), Decimal(0)).quantize(_CENT)}" for place in places]
     header = ["HEADER", "USD", str(len(rows)), *sums, f"{now:%Y-%m-%d}", f"{now:%y%m%d%H%M}"]
     lines = [TOTALS, header, COLUMNS, *rows]
     return "".join(separator.join([*line, *[""] * (len(COLUMNS) - len(line))]) + "\n" for line in lines)
@@ -66,7 +69,7 @@ def printed(books: Books, now: datetime, separator: str = ",") -> str:
 def _row(books: Books, movement: Movement) -> list[str]:
     payment = books.payments[movement.payment]
     capture = movement.kind == "CAPTURE"
-    at = f"{payment.captured_at if capture else datetime.fromisoformat(movement.at):%Y-%m-%d %H:%M:%S}"
+    at = payment.captured_at if capture else datetime.fromisoformat(movement.at)
     local = Decimal(movement.amount).scaleb(0 if payment.currency == "CLP" else -2)
     local = -local if movement.kind == "REFUND" else local
     gross = _gross(local, payment)
@@ -76,8 +79,8 @@ def _row(books: Books, movement: Movement) -> list[str]:
         "MID": "900",
         "LOGIN": "sandboxlogin",
         "COUNTRY": _COUNTRIES[payment.currency],
-        "CREATION_DATE": at,
-        "APPROVED_DATE": at,
+        "CREATION_DATE": f"{at:%Y-%m-%d %H:%M:%S}",
+        "APPROVED_DATE": f"{at:%Y-%m-%d %H:%M:%S}" if capture else f"{at:%Y-%m-%d} 00:00:00",
         "TRANSACTION_ID": payment.order or "",
         "DLOCAL_TRANSACTION_ID": payment.reference if capture else f"REF-900-{movement.refund}",
         "LOCAL_AMOUNT": _plain(local),
@@ -93,6 +96,12 @@ def _row(books: Books, movement: Movement) -> list[str]:
         "DESCRIPTION": "sandbox",
     }
     return [values.get(name, "") for name in COLUMNS]
+
+
+def _settlement_fee() -> list[str]:
+    """It is of the settlement, so it has no dates and no payment."""
+    values = {"ROW_TYPE": "SETTLEMENT_FEE", "GROSS_AMOUNT": "0", "FEE_AMOUNT": _plain(_SETTLEMENT_FEE)}
+    return [{**values, "NET_AMOUNT": _plain(_SETTLEMENT_FEE)}.get(name, "") for name in COLUMNS]
 
 
 def _gross(local: Decimal, payment: Payment) -> Decimal:

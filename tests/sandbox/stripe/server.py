@@ -32,6 +32,7 @@ _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 _CREATE_FIELDS = re.compile(
     r"(charge|payment_intent|amount|reason|instructions_email|metadata\[\w{1,40}\]|expand\[.*\])"
 )
+_EXPAND = re.compile(r"expand\[[0-9]*\]")
 
 
 def new_id(prefix: str) -> str:
@@ -307,13 +308,13 @@ class StripeServer(PseServer):
         payment = self._payment_of(httpx.QueryParams({"charge": request.path_params["id"]}))
         if payment is None:
             return _missing("charge", request.path_params["id"])
-        return JSONResponse(self._charge(payment, request.query_params.getlist("expand[]")))
+        return JSONResponse(self._charge(payment, _expanded(request)))
 
     async def payment_intent(self, request: Request) -> Response:
         payment = self._payment_of(httpx.QueryParams({"payment_intent": request.path_params["id"]}))
         if payment is None:
             return _missing("payment_intent", request.path_params["id"])
-        expand = [one.removeprefix("latest_charge.") for one in request.query_params.getlist("expand[]")]
+        expand = [one.removeprefix("latest_charge.") for one in _expanded(request)]
         charge: object = self._charge(payment, expand) if expand else payment.facts["charge"]
         body = {"id": payment.reference, "object": "payment_intent", "amount": payment.amount, "status": "succeeded"}
         return JSONResponse({**body, "currency": payment.currency.lower(), "latest_charge": charge})
@@ -389,6 +390,11 @@ class StripeServer(PseServer):
             "type": kind,
         }
         return json.dumps(event, indent=2).encode()
+
+
+def _expanded(request: Request) -> list[str]:
+    """`expand[]=…` of the Python client, `expand[0]=…` of the one for Node."""
+    return [value for name, value in request.query_params.multi_items() if _EXPAND.fullmatch(name)]
 
 
 def signed(body: bytes, *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> dict[str, str]:

@@ -23,7 +23,7 @@ from domain.pse import explanations
 from domain.pse.capabilities import Route
 from domain.pse.conekta.connector import Conekta
 from domain.pse.explanations import LOCALES
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, Report, ReportFile, Unknown
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -316,12 +316,17 @@ def test_the_orders_that_were_paid_in_the_period_are_listed_with_their_refunds()
         answer(200, a_list(has_more=True, next_page_url="https://[")),
         a_page(an_order(charges=a_list(has_more=True))),
         a_page(an_order(a_refund(status="another"))),
-        a_page(an_order(currency="XXX")),
+        a_page(an_order(currency="pesos")),
     ],
 )
 def test_a_broken_page_says_so(said: httpx.Response) -> None:
     with pytest.raises(BadAnswer):
         play(CONEKTA.payments(DAY), [said])
+
+
+def test_an_order_in_a_currency_that_we_do_not_know_does_not_hold_up_the_others() -> None:
+    listed, _ = play(CONEKTA.payments(DAY), [a_page(an_order(currency="INR"), an_order(id="ord_3"))])
+    assert [payment.reference for payment in listed] == ["ord_3"]
 
 
 def test_a_listing_that_goes_round_in_a_circle_ends() -> None:
@@ -360,12 +365,16 @@ def a_transaction(name: str, kind: str, amount: int, fee: int = 0, **more: Any) 
     }
 
 
-def the_lines(tmp_path: Path, transactions: list[dict[str, Any]], *orders: dict[str, Any]) -> list[dict[str, Any]]:
+def the_report(tmp_path: Path, transactions: list[dict[str, Any]], *orders: dict[str, Any]) -> Report:
     (built,), _ = play(CONEKTA.reports(DAY), [a_page(*transactions), a_page(*orders)])
     assert isinstance(built, Built)
     path = tmp_path / "report"
     path.write_bytes(built.content)
-    report = CONEKTA.read_report(ReportFile(built.name, built.content_type, path), DAY)
+    return CONEKTA.read_report(ReportFile(built.name, built.content_type, path), DAY)
+
+
+def the_lines(tmp_path: Path, transactions: list[dict[str, Any]], *orders: dict[str, Any]) -> list[dict[str, Any]]:
+    report = the_report(tmp_path, transactions, *orders)
     assert report.completeness is None
     frame = report.lines.collect()
     assert frame.schema == dict(REPORT_SCHEMA)
@@ -451,7 +460,7 @@ def test_a_transaction_that_cannot_be_read_says_so(wrong: dict[str, Any]) -> Non
     ("wrong", "said"),
     [
         ({"net": 1}, "amount 10000 less fee 630 is 9370, and net is 1"),
-        ({"currency": "XXX"}, "line 1, column currency"),
+        ({"currency": "pesos"}, "line 1, column currency"),
         ({"amount": 2**70, "net": 2**70 - 630}, "larger than any amount"),
     ],
 )
@@ -459,6 +468,31 @@ def test_a_transaction_that_does_not_add_up_says_the_numbers(tmp_path: Path, wro
     with pytest.raises(BadReport) as caught:
         the_lines(tmp_path, [a_transaction("t1", "capture", 10_000, 630) | wrong])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words", "amount", "settled"),
+    [
+        ({"currency": "XXX"}, "refund in XXX", 0, None),
+        ({"status": "frozen"}, "refund with status frozen", 789, Decimal("-7.89")),
+        ({"type": "cashback"}, "cashback", 789, Decimal("-7.89")),
+    ],
+)
+def test_a_transaction_that_nobody_understands_is_kept_as_other_with_its_words(
+    tmp_path: Path, wrong: dict[str, Any], words: str, amount: int, settled: Decimal | None
+) -> None:
+    day = [a_transaction("t1", "capture", 10_000), a_transaction("t2", "refund", -789) | wrong]
+    report = the_report(tmp_path, day, an_order(a_refund()))
+    capture, other = report.lines.collect().to_dicts()
+    assert capture["type"] == "CAPTURE"
+    assert (other["type"], other["state"], other["kind"]) == ("OTHER", "SUCCEEDED", words)
+    assert (other["amount"], other["settled_net"], other["currency"]) == (amount, settled, wrong.get("currency", "MXN"))
+    assert (other["pse_refund_reference"], other["reference"], other["by_amount"]) == (None, None, False)
+    assert list(report.unknown) == [Unknown(words, rows=1, line=2)]
+
+
+def test_what_conekta_publishes_and_we_do_not_settle_by_is_other_and_known(tmp_path: Path) -> None:
+    assert list(the_report(tmp_path, [a_transaction("t1", "rounding_adjustment", 1)]).unknown) == []
 
 
 def test_a_day_without_transactions_has_no_lines(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.pse.pix.connector import Pix
-from domain.pse.reporting import REPORT_SCHEMA, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile, Unknown
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -267,11 +267,15 @@ def test_a_long_period_is_asked_for_in_parts_without_a_gap_because_a_psp_may_bou
     assert len(json.loads(report.content)["pix"]) == 4
 
 
-def _lines(*listed: dict[str, Any]) -> list[dict[str, Any]]:
+def _report(*listed: dict[str, Any]) -> Report:
     with tempfile.NamedTemporaryFile("w") as file:
         json.dump({"pix": list(listed)}, file)
         file.flush()
-        frame = PIX.read_report(ReportFile("r", "application/json", Path(file.name)), DAY).lines.collect()
+        return PIX.read_report(ReportFile("r", "application/json", Path(file.name)), DAY)
+
+
+def _lines(*listed: dict[str, Any]) -> list[dict[str, Any]]:
+    frame = _report(*listed).lines.collect()
     assert frame.schema == dict(REPORT_SCHEMA)
     return frame.to_dicts()
 
@@ -304,6 +308,26 @@ def test_a_med_is_marked_as_the_banks() -> None:
         "liquidacao": NOON.isoformat()
     })]))[0]  # fmt: skip
     assert (line["by_bank"], line["kind"]) == (True, "MED_FRAUDE")
+
+
+def test_a_refund_of_a_status_that_nobody_knows_is_kept_as_other_with_its_words() -> None:
+    new = _refund("EM_ANALISE")
+    report = _report(_pix(0, devolucoes=[new, _refund(id="b")]), _pix(1, devolucoes=[new]))
+    lines = report.lines.collect().to_dicts()
+    others = [line for line in lines if line["type"] == "OTHER"]
+    assert len(lines) == 4 + 1
+    assert {(line["kind"], line["amount"], line["currency"]) for line in others} == {
+        ("devolucao with status EM_ANALISE", 789, "BRL")
+    }
+    assert {(line["reference"], line["pse_refund_reference"]) for line in others} == {(None, None)}
+    assert list(report.unknown) == [Unknown("devolucao with status EM_ANALISE", rows=2, line=others[0]["line"])]
+
+
+def test_a_refund_of_a_status_that_nobody_knows_does_not_hold_up_the_listing() -> None:
+    listed, _ = _run(
+        PIX.payments(DAY), [_page([_pix(0, devolucoes=[_refund("EM_ANALISE"), _refund(id="b")])], 0, 1, 1)]
+    )
+    assert [refund.reference for payment in listed for refund in payment.refunds] == ["b"]
 
 
 def test_an_empty_day_has_no_lines() -> None:

@@ -463,7 +463,7 @@ def test_other_events_move_nothing(kind: str) -> None:
         event("refund.updated", None),
         event("refund.updated", {"object": "charge"}),
         event("refund.updated", a_refund(amount="1")),
-        event("refund.updated", a_refund(currency="zzz")),
+        event("refund.updated", a_refund(currency="z")),
     ],
 )
 def test_an_unreadable_webhook_says_what_is_wrong(body: bytes) -> None:

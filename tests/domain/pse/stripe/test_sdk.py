@@ -181,3 +181,13 @@ async def test_the_client_fetches_the_report_that_we_fetch(shop: Shop) -> None:
     assert done.result is not None
     content = await shop.ours(httpx.Request("GET", str(done.result.url)))
     assert content.text.lstrip("\ufeff").startswith("net,source_id\r\n")
+
+
+@pytest.mark.parametrize("name", ["expand[]", "expand[0]"])
+async def test_what_is_to_be_expanded_is_named_as_the_clients_for_python_and_for_node_do(shop: Shop, name: str) -> None:
+    payment = await shop.sandbox.capture(method="CARD", currency="MXN")
+    url = f"{shop.sandbox.url}/stripe/v1/payment_intents/{payment}"
+    answer = await shop.ours(httpx.Request("GET", url, params={name: "latest_charge.refunds"}))
+    known = CONNECTOR.read_payment(answer)
+    assert known is not None
+    assert known.refunds == []

@@ -1,0 +1,90 @@
+"""The HEADER of dLocal's "Cross-border Payins" file: what it says of the settlement, and whether the rows agree."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from domain.pse.kit import exact, tables
+from domain.pse.kit.tables import BadCell
+from domain.pse.reporting import BadReport, ReportFile
+
+TOTALS: Final = {
+    "GROSS_TOTAL_AMOUNT": "GROSS_AMOUNT",
+    "FEE_TOTAL_AMOUNT": "FEE_AMOUNT",
+    "NET_TOTAL_AMOUNT": "NET_AMOUNT",
+}
+_NEEDED: Final = ("SETTLEMENT_CURRENCY", "NUMBER_OF_ITEMS", *TOTALS, "TRANSFER_ID")
+_NAMES: Final = (*_NEEDED, "TRANSFER_DATE")
+_DECIMALS: Final = 6
+_ROUNDED_DECIMALS: Final = 2  # the fewest that a HEADER rounds to
+_ROW_ROUNDING: Final = Decimal("0.000001")  # per row: dLocal rounds each row, and its totals before that
+_DATE_FORM: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`values` by name; a name that the file does not have is ""."""
+
+    file: ReportFile
+    values: Mapping[str, str]
+
+    @property
+    def transferred(self) -> str | None:
+        """The day of the transfer, as a time at midnight; None where there is none that can be read."""
+        said = self.values["TRANSFER_DATE"]
+        try:
+            day: date = datetime.fromisoformat(said if _DATE_FORM.fullmatch(said) else "")
+        except ValueError:
+            return None
+        return f"{day:%Y-%m-%d} 00:00:00"
+
+    def compare_count(self, rows: int) -> None:
+        """Raises BadReport where the file has other rows than were written."""
+        said = self.values["NUMBER_OF_ITEMS"]
+        if said != str(rows):
+            words = f"the HEADER tells of {said[:20]!r} rows, the file has {rows}; fetch it again."
+            raise BadReport(self.file.name, words, line=2, column="NUMBER_OF_ITEMS")
+
+    def contradiction(self, sums: Mapping[str, Decimal], rows: int) -> str | None:
+        """Which totals are not the sums of their columns, by more than rounding makes; None: they are."""
+        allowed = Decimal(5).scaleb(-self._decimals() - 1) + _ROW_ROUNDING * rows
+        wrong = []
+        for name, column in TOTALS.items():
+            said = self._total(name)
+            if said is None or abs(said - sums[column]) > allowed:
+                wrong.append(f"{name} {self.values[name][:40]} (the rows' {column} add up to {sums[column]})")
+        return f"The HEADER does not agree with its rows: {'; '.join(wrong)}." if wrong else None
+
+    def _decimals(self) -> int:
+        """Zeros at the end are left out, so the total with the most decimals tells how all are rounded."""
+        found = [len(self.values[name].partition(".")[2]) for name in TOTALS if self._total(name) is not None]
+        return max([_ROUNDED_DECIMALS, *found])
+
+    def _total(self, name: str) -> Decimal | None:
+        try:
+            return tables.decimal_of(self.values, name, _DECIMALS)
+        except BadCell:
+            return None
+
+
+def read_header(file: ReportFile, separators: str) -> Header:
+    """Lines 1 and 2, by the separator that finds most names. Raises BadReport."""
+    with file.path.open(encoding="utf-8-sig", newline="") as text:
+        lines = [text.readline(), text.readline()]
+    split = [list(csv.reader(lines, delimiter=mark)) for mark in separators]
+    names, values = max(split, key=lambda one: sum(name in one[0] for name in _NAMES))[:2]
+    for name in _NEEDED:
+        if name not in names:
+            raise BadReport(file.name, "the column is missing.", line=1, column=name)
+    if len(names) != len(values):
+        said = f"the row has {len(values)} fields, the header {len(names)}; fetch the file again."
+        raise BadReport(file.name, said, line=2)
+    found = {name: values[names.index(name)] if name in names else "" for name in _NAMES}
+    if not exact.is_code(found["SETTLEMENT_CURRENCY"]):
+        said = f"{found['SETTLEMENT_CURRENCY'][:10]!r} is not the code of a currency."
+        raise BadReport(file.name, said, line=2, column="SETTLEMENT_CURRENCY")
+    return Header(file, found)

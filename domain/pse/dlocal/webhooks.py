@@ -1,0 +1,61 @@
+"""dLocal's notifications: signed as requests are, and what a refund's tells."""
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from domain.pse.dlocal import auth, objects
+from domain.pse.kit import exact
+from domain.pse.vocabulary import (
+    BadNotice,
+    BadSignature,
+    Credentials,
+    Notice,
+    NotUnderstood,
+    Told,
+    WebhookRequest,
+)
+
+_FUTURE_MAX: Final = timedelta(minutes=5)
+# dLocal repeats a notification for up to seven days, and whether it signs a repeat anew is not published. An old one
+# tells nothing new: the same body is applied once, and a refund's states only go forward.
+_PAST_MAX: Final = timedelta(days=8)
+
+
+def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+    """The same V2-HMAC as on requests, with our X-Login, over the raw body. Raises BadSignature."""
+    date = request.headers.get("x-date", "")
+    login = request.headers.get("x-login", credentials.client_id)
+    signed = auth.given_signature(request.headers.get("authorization", ""))
+    wanted = auth.signature(credentials.client_id, date, request.body, credentials.secrets["secret_key"])
+    if signed is None or login != credentials.client_id or not hmac.compare_digest(signed, wanted):
+        raise BadSignature("The signature does not fit X-Login, X-Date and the body.")
+    if not now - _PAST_MAX <= _moment(date) <= now + _FUTURE_MAX:
+        raise BadSignature(f"X-Date {date} is too far from now.")
+
+
+def _moment(date: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise BadSignature(f"X-Date {date[:40]!r} is no ISO 8601 time.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def told(body: bytes) -> list[Told]:
+    """The refund object. A payment's notification has no payment_id of its own and is not understood.
+
+    Raises BadNotice.
+    """
+    refund = exact.document(body)
+    if not isinstance(refund, dict):
+        raise BadNotice("The body is not a refund object of dLocal.")
+    reference, payment = exact.text(refund, "id"), exact.text(refund, "payment_id")
+    if reference is None or payment is None:
+        return [NotUnderstood(f"dLocal told of {refund.get('id')!r:.60}, which is not a refund.")]
+    amount = exact.money(refund.get("amount"), refund.get("currency"))
+    unreadable = amount is None and refund.get("amount") is not None
+    outcome = None if unreadable else objects.outcome_of(refund, reference, succeeded=False)
+    # Our reference is both; a notification leaves out one or the other.
+    ours = exact.text(refund, "order_refund_id") or exact.text(refund, "idempotency_key")
+    return [Notice(payment, ours, reference, outcome, amount=amount)]

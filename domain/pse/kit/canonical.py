@@ -1,0 +1,58 @@
+"""Filling the canonical columns from the columns of a report."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from domain.money import EXPONENTS
+from domain.pse.kit.tables import UNCLEAR, minor_units
+from domain.pse.reporting import REPORT_SCHEMA
+
+Values = Mapping[str, pl.Expr | str | bool | None]
+# What a line is whose row nobody understands: it proves no refund, so it names none.
+_OTHER: Final[Values] = {
+    "type": "OTHER",
+    "state": "SUCCEEDED",
+    "reference": None,
+    "pse_refund_reference": None,
+    "by_amount": False,
+}
+
+
+def filled(column: str) -> pl.Expr:
+    """A text column with null where the cell is empty."""
+    return pl.when(pl.col(column) != "").then(pl.col(column))
+
+
+def units(column: str, currency: pl.Expr) -> pl.Expr:
+    """A checked text column in major units as minor units without its sign; null where the cell is empty."""
+    return minor_units(column, currency.replace_strict(EXPONENTS, default=0, return_dtype=pl.Int64)).abs()
+
+
+def columns(rows: pl.LazyFrame, zone: str, values: Values) -> pl.LazyFrame:
+    """The lines: `values` by canonical column, null where they have none; a text is that text in every line.
+
+    `business_date` is that of `booked_at` in the `zone` unless it is given. A row that `tables.read` was told is
+    unclear is OTHER, and the amount of a currency that we do not know is 0 of the settlement's.
+    """
+    plain = {"by_amount": False, "by_bank": False, **values}
+    unclear = pl.col(UNCLEAR) != ""
+    for name, instead in {**_OTHER, "kind": pl.col(UNCLEAR)}.items():
+        plain[name] = pl.when(unclear).then(_expression(instead)).otherwise(_expression(plain.get(name)))
+    known = pl.col("currency").is_in(list(EXPONENTS))
+    day = pl.col("booked_at").dt.convert_time_zone(zone).dt.date()
+    made = rows.select("line", **{name: _expression(plain.get(name)) for name in REPORT_SCHEMA if name != "line"})
+    return (
+        made.with_columns(pl.col(name).cast(dtype) for name, dtype in REPORT_SCHEMA.items())
+        .with_columns(
+            amount=pl.when(known).then("amount").otherwise(0),
+            currency=pl.when(known).then("currency").otherwise("settled_currency"),
+            business_date=pl.coalesce("business_date", day),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in REPORT_SCHEMA.items())
+    )
+
+
+def _expression(value: pl.Expr | str | bool | None) -> pl.Expr:
+    return value if isinstance(value, pl.Expr) else pl.lit(value)

@@ -1,0 +1,83 @@
+"""Reading the report that was built from the listing of Pix."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from domain.money import Money
+from domain.pse.kit.unclear import Unclear
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.pix import objects
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.vocabulary import Accepted, CapturedPayment, Declined, KnownRefund, Period, Succeeded
+
+_STATES: Final = {Accepted: "PENDING", Succeeded: "SUCCEEDED", Declined: "FAILED"}
+Line = dict[str, Any]
+
+
+def lines(file: ReportFile, period: Period) -> Report:
+    """The lines of business date D: captures received on D; refunds that settled on D; and every refund that is not
+    (or no longer) DEVOLVIDO, whatever its day, so that a changed status is seen.
+
+    Its paging is its proof: `quantidadeTotalDeItens` was compared with what the pages held. Raises BadReport.
+    """
+    unclear = Unclear()
+    found: list[Line] = []
+    for raw in json.loads(file.path.read_bytes())["pix"]:
+        try:
+            found += list(_lines(raw, period))
+        except Unreadable as error:
+            raise BadReport(file.name, f"Pix {raw.get('endToEndId')}: {error}") from error
+    for number, line in enumerate(found, start=1):
+        line |= {"line": number, "business_date": period.business_date, "by_amount": False}
+        if line["type"] == "OTHER":
+            line["kind"] = unclear.add(number, line["kind"])
+    proof = "quantidadeTotalDeItens equals the Pix listed on all pages."
+    return Report(pl.LazyFrame(found, schema=dict(REPORT_SCHEMA)), proof, unknown=unclear.told())
+
+
+def _lines(raw: Mapping[str, Any], period: Period) -> Iterator[Line]:
+    """The lines of one Pix. Raises Unreadable."""
+    known, unknown = objects.understood(raw)
+    payment = objects.payment_of(known)
+    zone = ZoneInfo(period.zone)
+
+    def is_today(moment: datetime) -> bool:
+        return moment.astimezone(zone).date() == period.business_date
+
+    if is_today(payment.captured_at):
+        yield _line(payment, payment.amount, payment.captured_at) | {"type": "CAPTURE"}
+    for refund in payment.refunds:
+        booked = refund.settled_at or refund.requested_at or payment.captured_at
+        if not isinstance(refund.outcome, Succeeded) or is_today(booked):
+            yield _line(payment, refund.amount, booked) | _refund(refund)
+    for other in unknown:
+        words = f"devolucao with status {other['status']}"
+        booked = objects.settled_at(other) or payment.captured_at
+        yield _line(payment, objects.amount_of(other), booked) | {"type": "OTHER", "kind": words}
+
+
+def _line(payment: CapturedPayment, amount: Money, booked: datetime) -> Line:
+    return {
+        "state": "SUCCEEDED",
+        "payment_reference": payment.reference,
+        "amount": amount.minor_units,
+        "currency": amount.currency,
+        "by_bank": False,
+        "booked_at": booked,
+    }
+
+
+def _refund(refund: KnownRefund) -> Line:
+    return {
+        "type": "REFUND",
+        "state": _STATES[type(refund.outcome)],
+        "reference": refund.reference,
+        "pse_refund_reference": refund.pse_refund_reference,
+        "by_bank": refund.by_bank,
+        "kind": refund.kind,
+    }

@@ -1,0 +1,28 @@
+"""Moments as PSEs write them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.pse.kit import moments
+from domain.pse.kit.unreadable import Unreadable
+
+
+def test_a_moment_is_read_into_utc_and_written_as_it_was() -> None:
+    assert moments.rfc3339("2026-02-03T01:00:00.5-03:00", "horario") == datetime(
+        2026, 2, 3, 4, 0, 0, 500_000, tzinfo=UTC
+    )
+    assert moments.written(datetime(2026, 2, 3, 4, tzinfo=UTC)) == "2026-02-03T04:00:00.000Z"
+    assert moments.unix(1_770_000_000, "created") == datetime.fromtimestamp(1_770_000_000, UTC)
+
+
+@pytest.mark.parametrize("value", [None, 7, "", "yesterday", "2026-02-03T01:00:00", "2026-02-30T00:00:00Z"])
+def test_a_text_that_is_no_moment_is_named(value: object) -> None:
+    with pytest.raises(Unreadable, match="horario"):
+        moments.rfc3339(value, "horario")
+
+
+@pytest.mark.parametrize("value", [None, True, "1", 1.5, 10**30, -(10**30)])
+def test_a_number_that_is_no_unix_time_is_named(value: object) -> None:
+    with pytest.raises(Unreadable, match="created"):
+        moments.unix(value, "created")
