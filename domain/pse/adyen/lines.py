@@ -16,7 +16,7 @@ from domain.pse.adyen.batches import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit.tables import Layout, decimals
 from domain.pse.kit.tables import read as read_table
-from domain.pse.kit.unknown import unknown
+from domain.pse.kit.unclear import counted
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
@@ -94,7 +94,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     rows = _read(read_table(file, _LAYOUT, batches.check))
     completeness = batches.completeness(file)
     made = _canonical(rows, batches.zones.moment(), period.zone)
-    return Report(made, completeness, batches.contradicted(), unknown(rows, pl.col("_unclear")))
+    return Report(made, completeness, batches.contradicted(), counted(rows, pl.col("_unclear")))
 
 
 def _check_kind(file: ReportFile) -> None:

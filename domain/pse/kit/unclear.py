@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+import polars as pl
+
 from domain.pse.reporting import Unknown
 
 _CHARACTERS_MAX: Final = 80
@@ -27,3 +29,10 @@ class Unclear:
     def told(self) -> Sequence[Unknown]:
         """In the order in which the words were first met."""
         return tuple(self._found.values())
+
+
+def counted(lines: pl.LazyFrame, unclear: pl.Expr) -> Sequence[Unknown]:
+    """The `kind`s of those canonical lines that are `unclear`, the commonest first: for what the whole file tells."""
+    found = lines.filter(unclear).group_by("kind").agg(pl.len().alias("rows"), pl.col("line").min())
+    most = found.sort("rows", "line", descending=[True, False]).head(_WORDS_MAX).collect(engine="streaming")
+    return [Unknown(row["kind"], row["rows"], row["line"]) for row in most.iter_rows(named=True)]

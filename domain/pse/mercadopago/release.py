@@ -11,7 +11,7 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.tables import Layout
-from domain.pse.kit.unknown import unknown
+from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import ID_MAX, canonical, filled, moment, own_reference, whole_rows
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
@@ -39,7 +39,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     completeness = control.completeness()
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
-    return Report(made, completeness, control.contradicted, unknown(read, pl.col("_unclear")))
+    return Report(made, completeness, control.contradicted, counted(read, pl.col("_unclear")))
 
 
 def _currency(file: ReportFile, period: Period) -> str:

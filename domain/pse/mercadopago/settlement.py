@@ -11,7 +11,7 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.tables import BadCell, Layout, Row
-from domain.pse.kit.unknown import unknown
+from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
     ID_MAX,
@@ -53,7 +53,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     account = currency_of(file, period)
     rows = tables.read(file, _LAYOUT, whole_rows(_LAYOUT, _check(account)))
     read = _read(rows, account, own_reference(detailed=is_detailed(file)))
-    return Report(canonical(read, period), None, None, unknown(read, pl.col("_unclear")))
+    return Report(canonical(read, period), None, None, counted(read, pl.col("_unclear")))
 
 
 def _check(account: str | None) -> Callable[[int, Row], None]:
