@@ -22,6 +22,11 @@ class BadReport(BadAnswer):
         self.name, self.line, self.column = name, line, column
 
 
+# An extension of a request that a night can do without: whatever the PSE answers is given to the connector, and no
+# answer at all as a 503. Without it, a refusal or failure ends the listing.
+CAN_DO_WITHOUT: Final = "estorno_can_do_without"
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A report that a connector has put together from listings. The same content always gives the same bytes."""

@@ -78,7 +78,7 @@ async def test_a_report_that_takes_its_time_is_waited_for(world: World) -> None:
     assert (await _night(world)).manifest["matched_refunds"] == 1
 
 
-@pytest.mark.parametrize("config", [{"refuses": True}, {"missing": True}, {}])
+@pytest.mark.parametrize("config", [{"refuses": True}, {"closed": True}, {"missing": True}, {}])
 async def test_what_else_happens_in_the_account_and_how_it_is_configured_hold_up_no_night(
     world: World, config: dict[str, bool]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 
+from domain.pse.reporting import CAN_DO_WITHOUT
 from domain.pse.vocabulary import Period, Wait
 
 NEEDED: Final = (
@@ -47,16 +48,21 @@ class Setup:
 def setup(period: Period) -> Steps:
     """Create or change the account's configuration if it lacks what we need. What is refused stays as it is."""
     url = f"{period.report_url or period.base_url}/v1/account/release_report/config"
-    answer = yield httpx.Request("GET", url, headers={"Accept": "application/json"})
+    answer = yield _wish("GET", url)
     found = _configuration(answer)
     if found is None and answer.status_code != 404:
         return Setup()
     if found is not None and not _lack(found):
         return Setup(detailed=True)
     method, old = ("POST", {}) if found is None else ("PUT", found)
-    answer = yield httpx.Request(method, url, json=_completed(old or _NEW), headers={"Accept": "application/json"})
+    answer = yield _wish(method, url, _completed(old or _NEW))
     made = _configuration(answer) or old
     return Setup(made.get("refund_detailed") is True, changed=_lack(made) != _lack(old))
+
+
+def _wish(method: str, url: str, configuration: Configuration | None = None) -> httpx.Request:
+    wanted, headers = {CAN_DO_WITHOUT: True}, {"Accept": "application/json"}
+    return httpx.Request(method, url, json=configuration, headers=headers, extensions=wanted)
 
 
 def _configuration(answer: httpx.Response) -> Configuration | None:

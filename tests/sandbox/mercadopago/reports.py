@@ -86,12 +86,12 @@ def _moment(at: datetime) -> str:
 class Reports:
     """The reports of one account. `polls`: how often the list is read before a new one is made.
 
-    `refuses`: its configuration cannot be changed. `extra`: what else touched the balance.
+    `refuses`: its configuration cannot be changed; `closed`: nor read. `extra`: what else touched the balance.
     """
 
     def __init__(self, books: Books) -> None:
         self.polls = 0
-        self.refuses = False
+        self.refuses = self.closed = False
         self.extra: list[Moved] = []
         self._books = books
         self._made: dict[str, list[_Made]] = {kind: [] for kind in KINDS}
@@ -110,6 +110,8 @@ class Reports:
 
     async def config(self, request: Request) -> Response:
         kind = request.path_params["kind"]
+        if self.closed:
+            return _refused(403, "At least one policy returned UNAUTHORIZED.")
         if request.method == "GET":
             found = self._configs.get(kind)
             return _refused(404, "config_not_found_for_user") if found is None else JSONResponse(found)
@@ -126,7 +128,7 @@ class Reports:
 
     async def set_configuration(self, request: Request) -> Response:
         body = await request.json()
-        self.refuses = body.get("refuses", False)
+        self.refuses, self.closed = body.get("refuses", False), body.get("closed", False)
         if body.get("missing"):
             self._configs.pop("release_report", None)
         return JSONResponse({})

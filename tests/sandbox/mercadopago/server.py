@@ -129,7 +129,7 @@ class MercadoPagoServer(PseServer):
         """panel-refund {"payment", "amount"}: somebody refunds at Mercado Pago itself; gives {"refund": id}.
 
         report-polls {"polls"}: how often the list is read before a report is there.
-        report-config {"refuses"?, "missing"?}: the configuration cannot be changed; there is none.
+        report-config {"refuses"?, "closed"?, "missing"?}: the configuration cannot be changed; nor read; there is none.
         report-rows {"rows": [{"description", "net", "gross"?, "source"?}]}: what else touches the balance now.
         """
         return {
