@@ -34,10 +34,10 @@ from domain.pse.vocabulary import (
     Outcome,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Told,
     WebhookRequest,
 )
-from domain.pse.vocabulary import Notice as TellsOfRefund
 from domain.reconciliation import nights
 from domain.refunds import intervals, learned, schedule
 from domain.refunds.record import Door, Source, record

@@ -33,7 +33,7 @@ class DestinationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class AccountDetails:
     """Where the money goes when there is no way back. `values` by kind; never in a repr, a log or a call.
 
     All but EMAIL: holder_name, holder_tax_id. PIX_KEY: pix_key. BR_BANK_ACCOUNT: bank_code, branch, account,
@@ -72,7 +72,7 @@ class RefundOrder:
     client_id: str = ""  # the merchant's account at the PSE
     # The PSE's ids of the payment's refunds that are not this one: listed before the first send, or our other refunds'.
     not_ours: frozenset[str] = frozenset()
-    destination: Destination | None = None
+    destination: AccountDetails | None = None
     webhook_url: str | None = None  # where the PSE is to tell, where it wants to know it with each order
 
 
@@ -191,7 +191,7 @@ class WebhookRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class TellsOfRefund:
     """One thing a webhook tells. `outcome` None: it proves nothing by itself, so the PSE must be asked."""
 
     payment_reference: str | None
@@ -231,7 +231,7 @@ class ChargedBack:
     reversed: bool
 
 
-Told = Notice | Announced | NotUnderstood | ChargedBack
+Told = TellsOfRefund | Announced | NotUnderstood | ChargedBack
 
 
 # A request that an Auth flow makes for itself says so in `extensions[PURPOSE] = TOKEN`: it is not the order, and when

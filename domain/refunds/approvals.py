@@ -10,7 +10,7 @@ from domain.models.refunds import State
 from domain.platform.database import rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.refunds.destination import destinations
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import Note, lock, move
 from domain.refunds.request import find
 
 NOTE_LENGTH_MAX = 500
@@ -53,7 +53,7 @@ async def _decide(
             note=note,
         )
         to = State.REQUESTED if yes else State.REJECTED
-        news = News("APPROVED" if yes else "REJECTED", message=note)
+        news = Note("APPROVED" if yes else "REJECTED", message=note)
         await move(refund, to, cause, news, due_in=0 if yes else None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)

@@ -16,10 +16,10 @@ from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState
-from domain.pse.vocabulary import Destination, Succeeded
+from domain.pse.vocabulary import AccountDetails, Succeeded
 from domain.refunds.destination import destinations
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import Note, lock, move
 from domain.refunds.pse_names import holder_of_name
 from domain.refunds.record import Door, Source, record_locked
 from domain.refunds.request import find, was_sent
@@ -61,7 +61,7 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
-        await move(refund, State.MANUAL, cause, News("MANUAL", message=why.strip()), due_in=None)
+        await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
 
@@ -73,12 +73,12 @@ async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Caus
     await find(principal.merchant_id, refund_id)
     async with transaction():
         refund = await _locked(refund_id)
-        await move(refund, State.REQUESTED, cause, News("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
+        await move(refund, State.REQUESTED, cause, Note("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
 
 
-async def instruction(principal: Principal, refund_id: UUID, secret: bytes, cause: Cause) -> Destination | None:
+async def instruction(principal: Principal, refund_id: UUID, secret: bytes, cause: Cause) -> AccountDetails | None:
     """The whole account that a person pays to; None unless the refund is MANUAL and has one.
 
     Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody

@@ -20,7 +20,7 @@ from domain.refunds.states import BY_BANK, MOVES
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Note:
     """What comes with a move: why, and what the PSE said."""
 
     kind: str
@@ -37,7 +37,7 @@ async def lock(refund_id: UUID) -> Refund:
 
 
 async def move(
-    refund: Refund, to: State, cause: Cause, news: News, *, due_in: float | None, keep_rung: bool = False
+    refund: Refund, to: State, cause: Cause, news: Note, *, due_in: float | None, keep_rung: bool = False
 ) -> None:
     """Take a locked refund to `to`. `due_in`: seconds until it is looked at again; None: it waits for nobody.
 
@@ -123,7 +123,7 @@ def postings_of(
     ]
 
 
-async def _store(refund: Refund, to: State, news: News, due_in: float | None, keep_rung: bool) -> None:
+async def _store(refund: Refund, to: State, news: Note, due_in: float | None, keep_rung: bool) -> None:
     failed = to in (State.FAILED, State.RETURNED)
     await execute(
         "UPDATE refunds SET state = $2::varchar, asks = 0, "

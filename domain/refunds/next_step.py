@@ -21,7 +21,7 @@ from domain.pse.registry import capability
 from domain.pse.vocabulary import RefundOrder
 from domain.refunds import attempts, call_person, intervals, listing, schedule
 from domain.refunds.destination import destinations
-from domain.refunds.moves import News, move
+from domain.refunds.moves import Note, move
 from domain.refunds.schedule import Sends
 from domain.refunds.states import SETTLED_FOR_NOW
 
@@ -178,7 +178,7 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
             await call_person.call_person(refund, case.cause, why)
             return None
     if able.window is not None and case.now > case.payment.captured_at + able.window:
-        news = News("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
+        news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, case.cause, news, due_in=None)
         return None
     if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
@@ -196,7 +196,7 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
 async def _first_send(case: _Case) -> Send:
     number = case.number + 1
     await attempts.begin(case.refund, number, case.lease_seconds)
-    news = News("SUBMITTED", detail={"attempt": number})
+    news = Note("SUBMITTED", detail={"attempt": number})
     await move(case.refund, State.SUBMITTED, case.cause, news, due_in=case.lease_seconds)
     crash_here("take.before_commit")
     return await _sending(case, number)
@@ -224,7 +224,7 @@ async def _wire_pays(case: _Case) -> bool:
     if destination.kind in case.able.destinations:
         return True
     said = f"This PSE does not pay to a {destination.kind}: pay it by the payment instruction, and bring evidence."
-    await move(refund, State.MANUAL, case.cause, News("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
+    await move(refund, State.MANUAL, case.cause, Note("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
     return False
 
 
@@ -238,7 +238,7 @@ async def _remind_or_expire(case: _Case) -> None:
         await schedule.postpone(refund.id, None)
     elif case.now >= refund.expires_at:
         said = "Nobody decided in time; the amount is refundable again."
-        await move(refund, State.EXPIRED, case.cause, News("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
+        await move(refund, State.EXPIRED, case.cause, Note("EXPIRED", "NOBODY_DECIDED", said), due_in=None)
     else:
         said = f"It expires at {refund.expires_at.isoformat()}."
         await events.note(refund, "REMINDER", case.cause, code="EXPIRES_SOON", message=said)

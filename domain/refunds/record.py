@@ -29,7 +29,7 @@ from domain.pse.vocabulary import (
     Unsent,
 )
 from domain.refunds import call_person, corrected, intervals, paid_after_end, pse_names, schedule
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import Note, lock, move
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
 
 
@@ -272,7 +272,7 @@ async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bo
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     code, message = _words(outcome)
-    news = News(
+    news = Note(
         kind=_EVENT_KINDS.get(to, to.value),
         code=code,
         message=message,

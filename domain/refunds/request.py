@@ -19,11 +19,11 @@ from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
-from domain.pse.vocabulary import Destination, Method
+from domain.pse.vocabulary import AccountDetails, Method
 from domain.refunds import in_hand
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import Note, lock, move
 from domain.refunds.states import CANCELABLE, MOVES
 
 CREATE: Final = "refundCreate"
@@ -73,7 +73,7 @@ async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, sec
 
 def _fingerprint(given: Given, secret: bytes | None) -> str:
     assert secret is not None, "A destination is never kept in clear."
-    return destinations.fingerprint_of(secret, Destination(given.kind, given.values))
+    return destinations.fingerprint_of(secret, AccountDetails(given.kind, given.values))
 
 
 async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
@@ -132,7 +132,7 @@ class _Target:
     """Where a new refund begins, and the destination that came with it."""
 
     state: State
-    destination: Destination | None = None
+    destination: AccountDetails | None = None
     matches: bool = False
     merchant_id: UUID | None = None
 
@@ -296,7 +296,7 @@ async def cancel(
                 path=["input", "expectedSequence"],
                 current_state=refund.state,
             )
-        await move(refund, State.CANCELED, cause, News("CANCELED"), due_in=None)
+        await move(refund, State.CANCELED, cause, Note("CANCELED"), due_in=None)
     await bell.wake(bell.refund_channel(refund_id))
     return Requested(await Refund.get(id=refund_id), replayed=False)
 

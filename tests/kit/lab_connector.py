@@ -23,13 +23,13 @@ from domain.pse.vocabulary import (
     DestinationKind,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Told,
     Unsent,
     Wait,
@@ -182,7 +182,7 @@ def _heard(event: dict[str, Any]) -> Told:
     outcome = outcome_of(event)
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])
-    return Notice(event.get("payment"), event["reference"], event.get("id"), outcome)
+    return TellsOfRefund(event.get("payment"), event["reference"], event.get("id"), outcome)
 
 
 def outcome_of(told: dict[str, Any]) -> Accepted | Succeeded | Declined | Returned | InDoubt:

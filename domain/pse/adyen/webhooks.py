@@ -26,11 +26,11 @@ from domain.pse.vocabulary import (
     ChargedBack,
     Credentials,
     Declined,
-    Notice,
     NotUnderstood,
     Outcome,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Told,
     WebhookRequest,
 )
@@ -148,7 +148,7 @@ def _told(item: Item) -> Told:
         amount = amounts.read(item.get("amount"))
     except MoneyError as error:
         return NotUnderstood(f"{event} {reference}: {error}"[:200])
-    return Notice(
+    return TellsOfRefund(
         payment_reference=_text(item, "originalReference"),
         reference=_text(item, "merchantReference"),
         pse_refund_reference=reference,

@@ -13,7 +13,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from domain.pse.conekta import objects
 from domain.pse.kit import answers
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import BadNotice, BadSignature, Credentials, Notice, NotUnderstood, Told, WebhookRequest
+from domain.pse.vocabulary import (
+    BadNotice,
+    BadSignature,
+    Credentials,
+    NotUnderstood,
+    TellsOfRefund,
+    Told,
+    WebhookRequest,
+)
 
 _KEYS: Final = ("webhook_public_key", "old_webhook_public_key")
 
@@ -66,4 +74,4 @@ def _notices(about: dict[str, Any]) -> list[Told]:
     listed = objects.refunds_of(about) if kind == "order" else objects.refunds_of_charge(about)
     if not isinstance(name, str):
         raise Unreadable("it does not name its order")
-    return [Notice(name, None, objects.id_of(refund), None) for refund in listed]
+    return [TellsOfRefund(name, None, objects.id_of(refund), None) for refund in listed]

@@ -8,7 +8,7 @@ from typing import Final
 
 import clabe
 
-from domain.pse.vocabulary import Destination, DestinationKind
+from domain.pse.vocabulary import AccountDetails, DestinationKind
 
 _NAME_MAX: Final = 50
 _BANK_MAX: Final = 40
@@ -17,7 +17,7 @@ _ACCOUNT_TYPES: Final = {"CHECKING": "C", "SAVINGS": "S"}
 _CLABE_BANK_DIGITS: Final = 3
 
 
-def beneficiary(destination: Destination) -> dict[str, str]:
+def beneficiary(destination: AccountDetails) -> dict[str, str]:
     """The beneficiary's fields. `destination` is of a kind that the capability table names."""
     values = destination.values
     first, _, last = values["holder_name"].strip().partition(" ")
@@ -30,7 +30,7 @@ def beneficiary(destination: Destination) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _account(destination: Destination) -> dict[str, str]:
+def _account(destination: AccountDetails) -> dict[str, str]:
     values = destination.values
     match destination.kind:
         case DestinationKind.MX_CLABE:

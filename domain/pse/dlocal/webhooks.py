@@ -10,8 +10,8 @@ from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
     Credentials,
-    Notice,
     NotUnderstood,
+    TellsOfRefund,
     Told,
     WebhookRequest,
 )
@@ -58,4 +58,4 @@ def told(body: bytes) -> list[Told]:
     outcome = None if unreadable else objects.outcome_of(refund, reference, succeeded=False)
     # Our reference is both; a notification leaves out one or the other.
     ours = exact.text(refund, "order_refund_id") or exact.text(refund, "idempotency_key")
-    return [Notice(payment, ours, reference, outcome, amount=amount)]
+    return [TellsOfRefund(payment, ours, reference, outcome, amount=amount)]

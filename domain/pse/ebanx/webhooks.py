@@ -17,7 +17,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from domain.pse.vocabulary import BadNotice, BadSignature, ChargedBack, Notice, NotUnderstood, Told, WebhookRequest
+from domain.pse.vocabulary import (
+    BadNotice,
+    BadSignature,
+    ChargedBack,
+    NotUnderstood,
+    TellsOfRefund,
+    Told,
+    WebhookRequest,
+)
 
 _TYPE: Final = "rsa,sha1"
 _HASH: Final = re.compile(r"[0-9A-Za-z]{1,100}")
@@ -66,4 +74,4 @@ def told(body: bytes) -> list[Told]:
         return [ChargedBack(one, None, f"{one}/{kind}", None, _DISPUTES[kind]) for one in payments]
     if kind != "refund":
         return [NotUnderstood(f"{kind or 'nothing'} of payment {one}") for one in payments]
-    return [Notice(one, None, None, None) for one in payments]
+    return [TellsOfRefund(one, None, None, None) for one in payments]

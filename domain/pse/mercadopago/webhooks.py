@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs
 
-from domain.pse.vocabulary import BadNotice, BadSignature, Notice, NotUnderstood, Told, WebhookRequest
+from domain.pse.vocabulary import BadNotice, BadSignature, NotUnderstood, TellsOfRefund, Told, WebhookRequest
 
 # Every delivery was seen to be signed anew, but no document promises it for those that are repeated every 15 minutes.
 # An old one only makes us ask once more, so an hour costs nothing and loses no repetition.
@@ -90,4 +90,4 @@ def told(body: bytes) -> list[Told]:
     payment = _named(body)
     if payment is None or not _PAYMENT_ID.fullmatch(payment):
         raise BadNotice("The body has no data.id as a payment's.")
-    return [Notice(payment, None, None, None)]
+    return [TellsOfRefund(payment, None, None, None)]

@@ -7,7 +7,15 @@ from typing import Any
 
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.pix import objects
-from domain.pse.vocabulary import BadNotice, BadSignature, Credentials, Notice, NotUnderstood, Told, WebhookRequest
+from domain.pse.vocabulary import (
+    BadNotice,
+    BadSignature,
+    Credentials,
+    NotUnderstood,
+    TellsOfRefund,
+    Told,
+    WebhookRequest,
+)
 
 
 def verify(credentials: Credentials, request: WebhookRequest) -> None:
@@ -35,9 +43,9 @@ def told(body: bytes) -> list[Told]:
     return found or [NotUnderstood("Pix received, without a refund")]
 
 
-def _notices(raw: Mapping[str, Any]) -> list[Notice]:
+def _notices(raw: Mapping[str, Any]) -> list[TellsOfRefund]:
     return [
-        Notice(
+        TellsOfRefund(
             payment_reference=str(raw["endToEndId"]),
             reference=str(refund["id"]) if refund.get("id") is not None else None,
             pse_refund_reference=str(refund["rtrId"]) if refund.get("rtrId") is not None else None,

@@ -13,8 +13,8 @@ from domain.pse.vocabulary import (
     BadSignature,
     ChargedBack,
     Credentials,
-    Notice,
     NotUnderstood,
+    TellsOfRefund,
     Told,
     WebhookRequest,
 )
@@ -82,11 +82,11 @@ def _charged_back(kind: str, dispute: Any) -> Told:
     return ChargedBack(payment, charge if intent else None, name, amount, _OF_DISPUTES[kind])
 
 
-def _notice(refund: dict[str, Any]) -> Notice:
+def _notice(refund: dict[str, Any]) -> TellsOfRefund:
     """What the refund's event tells. Of a currency that we do not know it only makes us ask. Raises Unreadable."""
     charge, intent = (objects.text_of(refund, name) for name in ("charge", "payment_intent"))
     known = objects.currency_of(refund) is None
-    return Notice(
+    return TellsOfRefund(
         payment_reference=intent or charge,
         payment_alias=charge if intent else None,
         reference=objects.reference_of(refund),

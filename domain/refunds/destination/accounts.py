@@ -11,7 +11,7 @@ from stdnum.mx import curp, rfc
 
 from domain.payments import customers
 from domain.problems import InvalidInput
-from domain.pse.vocabulary import Destination, DestinationKind
+from domain.pse.vocabulary import AccountDetails, DestinationKind
 
 Kind = DestinationKind
 _HOLDER: Final = ("holder_name", "holder_tax_id")
@@ -41,7 +41,7 @@ _FORMS: Final[Mapping[tuple[Kind, str], tuple[re.Pattern[str], str]]] = {
 }
 
 
-def checked(kind: Kind, given: Mapping[str, str], currency: str, path: Sequence[str]) -> Destination:
+def checked(kind: Kind, given: Mapping[str, str], currency: str, path: Sequence[str]) -> AccountDetails:
     """The destination with its values trimmed and in one spelling. Raises InvalidInput naming the field."""
     allowed = KINDS_OF_CURRENCY.get(currency, ())
     if kind not in allowed and kind is not Kind.EMAIL:
@@ -52,7 +52,7 @@ def checked(kind: Kind, given: Mapping[str, str], currency: str, path: Sequence[
         if not value:
             raise InvalidInput(f"{kind} needs {_camel(name)}.", path=[*path, _camel(name)])
         values[name] = _checked_field(kind, name, value, currency, [*path, _camel(name)])
-    return Destination(kind, values)
+    return AccountDetails(kind, values)
 
 
 def _checked_field(kind: Kind, name: str, value: str, currency: str, path: list[str]) -> str:
@@ -138,7 +138,7 @@ def _email(value: str, currency: str, path: list[str]) -> str:
     return value
 
 
-def masked(destination: Destination) -> str:
+def masked(destination: AccountDetails) -> str:
     """What may be shown: enough to recognise it, too little to use it, such as `MX_CLABE ••••1234`."""
     values = destination.values
     shown = values.get("pix_key") or values.get("clabe") or values.get("account") or values.get("email", "")

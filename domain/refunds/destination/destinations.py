@@ -19,10 +19,10 @@ from domain.payments import customers
 from domain.platform import bell, idempotency, secrets
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.pse.vocabulary import Destination, DestinationKind
+from domain.pse.vocabulary import AccountDetails, DestinationKind
 from domain.refunds.destination import accounts
 from domain.refunds.intervals import REMINDER_SECONDS, WAITING_SECONDS
-from domain.refunds.moves import News, lock, move
+from domain.refunds.moves import Note, lock, move
 
 MUTATION: Final = "destinationProvide"
 HOLDERS_MAX: Final = 5  # different tax IDs that may be compared with one payer's
@@ -38,13 +38,13 @@ class Given:
     values: Mapping[str, str] = field(repr=False)
 
 
-def fingerprint_of(secret: bytes, destination: Destination) -> str:
+def fingerprint_of(secret: bytes, destination: AccountDetails) -> str:
     """A keyed hash that names these very values: what an approval is bound to."""
     text = json.dumps([destination.kind, dict(destination.values)], sort_keys=True)
     return secrets.keyed_digest(secret, f"destination/{text}")
 
 
-def is_the_payers(payment_digest: str | None, merchant_id: UUID, destination: Destination, secret: bytes) -> bool:
+def is_the_payers(payment_digest: str | None, merchant_id: UUID, destination: AccountDetails, secret: bytes) -> bool:
     """Whether the account's holder is known to be the one who paid, by tax ID."""
     tax_id = destination.values.get("holder_tax_id")
     if payment_digest is None or tax_id is None:
@@ -83,7 +83,7 @@ async def provide(
     return await Refund.get(id=refund_id), stored is not None
 
 
-async def check_guess(payment_id: UUID, payment_digest: str | None, destination: Destination, secret: bytes) -> None:
+async def check_guess(payment_id: UUID, payment_digest: str | None, destination: AccountDetails, secret: bytes) -> None:
     """Refuse to compare one more tax ID with the payer's after five others were named for this (locked) payment.
 
     The answer says whether it is the payer's, so whoever may ask without end can find it out. What was named before
@@ -115,7 +115,7 @@ async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
     return {customers.normal_tax_id(values["holder_tax_id"]) for values in opened if "holder_tax_id" in values}
 
 
-async def accept(refund: Refund, destination: Destination, cause: Cause, secret: bytes) -> None:
+async def accept(refund: Refund, destination: AccountDetails, cause: Cause, secret: bytes) -> None:
     """Keep the destination of a locked refund that waits, and let it go on. The caller announces it afterwards."""
     payment = await Payment.get(id=refund.payment_id)
     matches = is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
@@ -128,15 +128,15 @@ async def accept(refund: Refund, destination: Destination, cause: Cause, secret:
         detail={"fingerprint": row.fingerprint, "payer_matches": matches},
     )
     if matches:
-        await move(refund, State.REQUESTED, cause, News("REQUESTED"), due_in=0)
+        await move(refund, State.REQUESTED, cause, Note("REQUESTED"), due_in=0)
         return
     if refund.state is State.AWAITING_DESTINATION:
-        await move(refund, State.AWAITING_APPROVAL, cause, News("AWAITING_APPROVAL"), due_in=None)
+        await move(refund, State.AWAITING_APPROVAL, cause, Note("AWAITING_APPROVAL"), due_in=None)
     await wait(refund.id)
 
 
 async def keep(
-    merchant_id: UUID, refund_id: UUID, destination: Destination, matches: bool, cause: Cause, secret: bytes
+    merchant_id: UUID, refund_id: UUID, destination: AccountDetails, matches: bool, cause: Cause, secret: bytes
 ) -> Row:
     """Store a destination in place of the one before, inside the caller's transaction."""
     await execute(
@@ -178,12 +178,12 @@ async def current(refund_id: UUID) -> Row | None:
     return await Row.get_or_none(refund_id=refund_id, superseded_at=None)
 
 
-async def opened(refund_id: UUID, secret: bytes) -> Destination | None:
+async def opened(refund_id: UUID, secret: bytes) -> AccountDetails | None:
     """The destination in clear, for the wire or for the person who pays it by hand. Raises secrets.Unsealable."""
     row = await current(refund_id)
     if row is None:
         return None
-    return Destination(row.kind, secrets.unseal(secret, bytes(row.sealed), _place(row.merchant_id, row.refund_id)))
+    return AccountDetails(row.kind, secrets.unseal(secret, bytes(row.sealed), _place(row.merchant_id, row.refund_id)))
 
 
 def _place(merchant_id: UUID, refund_id: UUID) -> str:

@@ -24,13 +24,13 @@ from domain.pse.vocabulary import (
     InDoubt,
     KnownRefund,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Told,
     Unsent,
     WebhookRequest,
@@ -104,7 +104,7 @@ def _heard(event: dict[str, Any]) -> Told:
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])
     amount = Money(event["amount"], "BRL") if "amount" in event else None
-    return Notice(event.get("payment"), event["reference"], event.get("id"), outcome, amount=amount)
+    return TellsOfRefund(event.get("payment"), event["reference"], event.get("id"), outcome, amount=amount)
 
 
 def _known(told: dict[str, Any], *, by_name: bool) -> KnownRefund:

@@ -26,11 +26,11 @@ from domain.pse.vocabulary import (
     Credentials,
     Declined,
     InDoubt,
-    Notice,
     NotUnderstood,
     Outcome,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -220,7 +220,7 @@ def test_the_published_examples_of_every_event_are_read() -> None:
     for name, example in _load("webhook-examples.json").items():
         (told,) = ADYEN.read_webhook(WebhookRequest("POST", "/", "", {}, json.dumps(example).encode()))
         if name in MEANT:
-            assert isinstance(told, Notice), name
+            assert isinstance(told, TellsOfRefund), name
             assert isinstance(told.outcome, MEANT[name])
             assert (told.payment_reference, told.amount) == ("9913140798220028", Money(1_000, "EUR"))
         elif name.split("-")[1] in CHARGEBACKS and "originalReference" in json.dumps(example):
@@ -233,7 +233,7 @@ def test_the_published_examples_of_every_event_are_read() -> None:
 @pytest.mark.parametrize(("name", "meaning"), [("refundTrue", Succeeded), ("refundFalse", Declined)])
 def test_the_sdks_mock_of_a_refund_is_read(name: str, meaning: type[Outcome]) -> None:
     (told,) = ADYEN.read_webhook(WebhookRequest("POST", "/", "", {}, (FACTS / f"webhook_{name}.json").read_bytes()))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert isinstance(told.outcome, meaning)
     assert (told.reference, told.pse_refund_reference) == ("payment-2017-1-17-11-refund", "PSP_REFERENCE")
 

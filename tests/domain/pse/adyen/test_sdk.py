@@ -17,7 +17,7 @@ from Adyen.util import is_valid_hmac_notification
 
 from domain.money import Money
 from domain.pse.adyen.connector import Adyen
-from domain.pse.vocabulary import Accepted, Credentials, Declined, Notice, Succeeded, Unsent, WebhookRequest
+from domain.pse.vocabulary import Accepted, Credentials, Declined, Succeeded, TellsOfRefund, Unsent, WebhookRequest
 from tests.domain.pse.adyen.test_connector import ORDER
 from tests.kit.world import a_sandbox, heard
 from tests.sandbox.adyen.server import ACCOUNT, API_KEY, HMAC_KEY, PREFIX
@@ -77,7 +77,7 @@ async def test_several_partial_refunds_of_the_library_end_at_the_payments_amount
         await posts.until(3)
         assert await sandbox.paid(payment) == 10_000
         told = [notice for body in posts.bodies for notice in ADYEN.read_webhook(_posted(body))]
-        outcomes = {one.pse_refund_reference: type(one.outcome) for one in told if isinstance(one, Notice)}
+        outcomes = {one.pse_refund_reference: type(one.outcome) for one in told if isinstance(one, TellsOfRefund)}
     assert outcomes == {seen[0].psp: Succeeded, seen[1].psp: Succeeded, seen[2].psp: Declined}
 
 
@@ -113,7 +113,7 @@ async def test_the_library_believes_our_sandboxs_webhooks_and_so_do_we() -> None
             assert is_valid_hmac_notification(json.loads(body), "AB" * 32) is False
             ADYEN.verify_webhook(credentials, _posted(body), datetime.now(UTC))
             told += ADYEN.read_webhook(_posted(body))
-    assert any(isinstance(one, Notice) and one.outcome == Succeeded(seen.psp, None, "REFUND") for one in told)
+    assert any(isinstance(one, TellsOfRefund) and one.outcome == Succeeded(seen.psp, None, "REFUND") for one in told)
 
 
 def _posted(body: bytes) -> WebhookRequest:

@@ -19,10 +19,11 @@ from domain.pse.vocabulary import (
     ChargedBack,
     Credentials,
     Declined,
-    Notice,
     NotUnderstood,
+    Outcome,
     Returned,
     Succeeded,
+    TellsOfRefund,
     WebhookRequest,
 )
 from tests.domain.pse.fuzz import JSON
@@ -113,7 +114,7 @@ def test_what_is_not_signed_may_change_and_decides_nothing() -> None:
     request = _raw(changed)
     ADYEN.verify_webhook(CREDENTIALS, request, NOW)
     (notice,) = ADYEN.read_webhook(request)
-    assert isinstance(notice, Notice)
+    assert isinstance(notice, TellsOfRefund)
     assert notice.outcome == Succeeded("REFUNDREFERENCE1", None, "REFUND")
 
 
@@ -196,7 +197,7 @@ def test_no_item_breaks_the_reading_and_none_is_believed_unsigned(changed: dict[
     with pytest.raises(BadSignature):
         ADYEN.verify_webhook(CREDENTIALS, request, NOW)
     (told,) = ADYEN.read_webhook(request)
-    assert isinstance(told, Notice | Announced | NotUnderstood)
+    assert isinstance(told, TellsOfRefund | Announced | NotUnderstood)
 
 
 # What they tell
@@ -216,10 +217,12 @@ def test_no_item_breaks_the_reading_and_none_is_believed_unsigned(changed: dict[
         ("POSTPONED_REFUND", "true", Accepted("REFUNDREFERENCE1", "POSTPONED_REFUND")),
     ],
 )
-def test_what_an_event_proves(event: str, success: str, outcome: object) -> None:
+def test_what_an_event_proves(event: str, success: str, outcome: Outcome) -> None:
     item = an_item(eventCode=event, success=success, reason="Insufficient balance on payment")
     assert ADYEN.read_webhook(a_hook(item)) == [
-        Notice("PAYMENTREFERENCE", "abcdefghij0123456789", "REFUNDREFERENCE1", outcome, False, Money(1_000, "BRL"))  # type: ignore[arg-type]  # each is an Outcome
+        TellsOfRefund(
+            "PAYMENTREFERENCE", "abcdefghij0123456789", "REFUNDREFERENCE1", outcome, False, Money(1_000, "BRL")
+        )
     ]
 
 
@@ -256,12 +259,12 @@ def test_one_item_that_cannot_be_read_does_not_silence_the_others() -> None:
     strange = an_item(amount={"currency": "JPY", "value": 1_000})
     odd = an_item(amount={"currency": "CLP", "value": 1_050})
     told = ADYEN.read_webhook(a_hook(strange, an_item(), odd))
-    assert [type(one) for one in told] == [NotUnderstood, Notice, NotUnderstood]
+    assert [type(one) for one in told] == [NotUnderstood, TellsOfRefund, NotUnderstood]
 
 
 def test_the_amount_of_a_refund_in_chile_is_in_pesos() -> None:
     (told,) = ADYEN.read_webhook(a_hook(an_item(amount={"currency": "CLP", "value": 199_000})))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert told.amount == Money(1_990, "CLP")
 
 

@@ -33,13 +33,13 @@ from domain.pse.vocabulary import (
     Declined,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -571,7 +571,7 @@ def test_without_a_key_of_ours_no_webhook_is_authentic(key: str) -> None:
 def test_an_event_only_makes_us_ask_about_each_refund_of_its_order() -> None:
     order = an_order(a_refund("a"), a_refund("b", status="pending"))
     for body in (event("order.partially_refunded", order), event("charge.refunded", order["charges"]["data"][0])):
-        assert CONEKTA.read_webhook(hook(body)) == [Notice("ord_2Ab", None, name, None) for name in ("a", "b")]
+        assert CONEKTA.read_webhook(hook(body)) == [TellsOfRefund("ord_2Ab", None, name, None) for name in ("a", "b")]
 
 
 @pytest.mark.parametrize(

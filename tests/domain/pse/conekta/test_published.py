@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from domain.money import Money
-from domain.pse.vocabulary import Method, Notice, Succeeded, Unsent
+from domain.pse.vocabulary import Method, Succeeded, TellsOfRefund, Unsent
 from tests.conftest import SHARED
 from tests.domain.pse.conekta.test_connector import CONEKTA, NOW, ORDER, answer, event, hook
 from tests.kit.world import a_sandbox
@@ -144,7 +144,7 @@ def test_the_published_order_is_read_as_a_payment_and_in_an_event(refunded: dict
     assert (payment.reference, payment.method, payment.amount) == (refunded["id"], Method.CARD, Money(40_000, "MXN"))
     assert [one.amount for one in payment.refunds] == [Money(refunded["amount_refunded"], "MXN")]
     (told,) = CONEKTA.read_webhook(hook(event("order.partially_refunded", refunded)))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert told.payment_reference == refunded["id"]
 
 

@@ -21,20 +21,20 @@ from domain.pse.dlocal.auth import V2Hmac, given_signature, signature
 from domain.pse.dlocal.connector import DLocal
 from domain.pse.vocabulary import (
     Accepted,
+    AccountDetails,
     BadNotice,
     BadSignature,
     Credentials,
     Declined,
-    Destination,
     DestinationKind,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -153,7 +153,7 @@ BR = {
 def test_the_beneficiary_is_told_in_dlocals_fields(
     kind: DestinationKind, values: dict[str, str], wanted: dict[str, str]
 ) -> None:
-    order = replace(ORDER, method=Method.BOLETO, destination=Destination(kind, values))
+    order = replace(ORDER, method=Method.BOLETO, destination=AccountDetails(kind, values))
     body = _body(order)
     schemas.check(schemas.REFUND_REQUEST, json.loads(DLOCAL.refund(order).content))
     told = {"beneficiary_name": "Ana", "beneficiary_lastname": "Maria da Silva", "document": BR["holder_tax_id"]}
@@ -164,7 +164,7 @@ def test_the_beneficiary_is_told_in_dlocals_fields(
 
 
 def test_a_holder_with_one_name_has_no_last_name() -> None:
-    order = replace(ORDER, destination=Destination(DestinationKind.BR_BANK_ACCOUNT, {**BR, "holder_name": "Loja"}))
+    order = replace(ORDER, destination=AccountDetails(DestinationKind.BR_BANK_ACCOUNT, {**BR, "holder_name": "Loja"}))
     assert "beneficiary_lastname" not in _body(order)
 
 
@@ -401,28 +401,28 @@ def test_a_signed_date_that_is_no_time_is_refused() -> None:
 def test_a_notification_tells_of_the_refund_with_its_amount() -> None:
     (told,) = DLOCAL.read_webhook(_hook(_refund()))
     outcome = Succeeded("REF42342", code="SUCCESS")
-    assert told == Notice(ORDER.payment_reference, None, "REF42342", outcome, amount=Money(789, "BRL"))
+    assert told == TellsOfRefund(ORDER.payment_reference, None, "REF42342", outcome, amount=Money(789, "BRL"))
 
 
 def test_a_notification_that_leaves_things_out_is_read_as_far_as_it_goes() -> None:
     told = {"id": "REF1", "payment_id": "D-1", "status": "REJECTED", "status_code": "300", "order_refund_id": "ours"}
     (notice,) = DLOCAL.read_webhook(_hook(told))
     outcome = Declined("REJECTED", "dLocal gave no reason.", "REF1")
-    assert notice == Notice("D-1", "ours", "REF1", outcome)
+    assert notice == TellsOfRefund("D-1", "ours", "REF1", outcome)
 
 
 def test_a_notification_without_order_refund_id_names_our_refund_by_its_idempotency_key() -> None:
     (one,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="ours")))
     (other,) = DLOCAL.read_webhook(_hook(_refund(idempotency_key="key", order_refund_id="ours")))
-    assert isinstance(one, Notice)
-    assert isinstance(other, Notice)
+    assert isinstance(one, TellsOfRefund)
+    assert isinstance(other, TellsOfRefund)
     assert (one.reference, other.reference) == ("ours", "ours")
 
 
 @pytest.mark.parametrize("strange", [{"status": "PAID"}, {"status_code": 300}, {"amount": "7,89"}, {"currency": "XXX"}])
 def test_a_notification_that_is_not_clear_only_makes_us_ask(strange: dict[str, Any]) -> None:
     (notice,) = DLOCAL.read_webhook(_hook(_refund(**strange)))
-    assert isinstance(notice, Notice)
+    assert isinstance(notice, TellsOfRefund)
     assert notice.outcome is None
 
 
@@ -444,7 +444,7 @@ def test_no_signed_body_breaks_the_reading(body: bytes) -> None:
         told = DLOCAL.read_webhook(_hook(body))
     except BadNotice:
         return
-    assert all(isinstance(one, Notice | NotUnderstood) for one in told)
+    assert all(isinstance(one, TellsOfRefund | NotUnderstood) for one in told)
 
 
 # Words and tables
@@ -472,7 +472,7 @@ def test_personal_data_and_secrets_are_scrubbed_even_from_a_body_that_was_cut() 
 
 
 def test_the_order_itself_is_scrubbed_of_its_beneficiary() -> None:
-    order = replace(ORDER, destination=Destination(DestinationKind.BR_BANK_ACCOUNT, BR))
+    order = replace(ORDER, destination=AccountDetails(DestinationKind.BR_BANK_ACCOUNT, BR))
     scrubbed = DLOCAL.scrub(DLOCAL.refund(order).content.decode())
     for personal in ("Ana", "Silva", BR["holder_tax_id"], BR["account"], "0001"):
         assert personal not in scrubbed

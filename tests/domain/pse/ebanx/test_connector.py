@@ -31,13 +31,13 @@ from domain.pse.vocabulary import (
     InDoubt,
     KnownRefund,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -368,7 +368,7 @@ def test_a_connection_without_a_readable_certificate_believes_nothing() -> None:
 
 def test_a_notification_makes_us_ask_about_each_of_its_payments() -> None:
     told = EBANX.read_webhook(_signed("refund", "a1", "b2"))
-    assert told == [Notice("a1", None, None, None), Notice("b2", None, None, None)]
+    assert told == [TellsOfRefund("a1", None, None, None), TellsOfRefund("b2", None, None, None)]
 
 
 @pytest.mark.parametrize("kind", ["update", "another"])

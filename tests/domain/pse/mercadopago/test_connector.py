@@ -26,13 +26,13 @@ from domain.pse.vocabulary import (
     Declined,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -391,7 +391,7 @@ def test_a_webhook_that_is_not_signed_for_this_resource_is_nobodys(request_: Web
 
 
 def test_a_notice_names_the_payment_and_proves_nothing() -> None:
-    assert PSE.read_webhook(_hook()) == [Notice("17014025134", None, None, None)]
+    assert PSE.read_webhook(_hook()) == [TellsOfRefund("17014025134", None, None, None)]
 
 
 @pytest.mark.parametrize(

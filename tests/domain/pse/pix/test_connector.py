@@ -26,13 +26,13 @@ from domain.pse.vocabulary import (
     Declined,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     Period,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -350,7 +350,7 @@ def test_a_webhook_with_the_secret_in_its_path_is_read(path: str) -> None:
     )
     request = hook(path, body.encode())
     PIX.verify_webhook(CREDENTIALS, request, NOON)
-    told = [notice for notice in PIX.read_webhook(request) if isinstance(notice, Notice)]
+    told = [notice for notice in PIX.read_webhook(request) if isinstance(notice, TellsOfRefund)]
     assert [(notice.reference, notice.by_bank, notice.outcome) for notice in told] == [
         (ORDER.reference, False, None),
         ("b", True, None),

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from domain.pse.pix.connector import Pix
-from domain.pse.vocabulary import Notice
+from domain.pse.vocabulary import TellsOfRefund
 from tests.domain.pse.pix.test_connector import ORDER, hook
 from tests.kit.world import a_sandbox
 from tests.sandbox.client import SandboxClient
@@ -83,7 +83,7 @@ def test_the_published_examples_of_refunds_are_read() -> None:
     told = {"pix": [examples["pixWebhook1"], examples["pixWebhook2"]]}
     body = json.dumps(told).encode()
     (notice,) = Pix().read_webhook(hook("/w/s3cret-of-the-path/pix", body))
-    assert isinstance(notice, Notice)
+    assert isinstance(notice, TellsOfRefund)
     assert notice.reference == "123ABC"
 
 

@@ -20,21 +20,21 @@ from domain.pse.explanations import LOCALES
 from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import (
     Accepted,
+    AccountDetails,
     BadAnswer,
     BadNotice,
     BadSignature,
     Credentials,
     Declined,
-    Destination,
     DestinationKind,
     InDoubt,
     Method,
-    Notice,
     NotUnderstood,
     Outcome,
     RefundOrder,
     Returned,
     Succeeded,
+    TellsOfRefund,
     Unsent,
     WebhookRequest,
 )
@@ -130,7 +130,7 @@ def test_amounts_are_minor_units_and_so_whole_pesos_where_there_is_no_cent(curre
 
 
 def test_a_bank_transfer_tells_stripe_where_to_ask_the_customer() -> None:
-    destination = Destination(DestinationKind.EMAIL, {"email": "ana@example.com"})
+    destination = AccountDetails(DestinationKind.EMAIL, {"email": "ana@example.com"})
     order = replace(ORDER, method=Method.BANK_TRANSFER, destination=destination)
     form = schemas.form_of(STRIPE.refund(order))
     schemas.check(schemas.REFUND_REQUEST, form)
@@ -424,7 +424,7 @@ def test_a_webhook_that_is_not_proven_is_nobodys(header: str | None) -> None:
 @pytest.mark.parametrize("kind", ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"])
 def test_the_refund_in_an_event_counts(kind: str) -> None:
     (told,) = STRIPE.read_webhook(hook(event(kind, a_refund())))
-    assert told == Notice(
+    assert told == TellsOfRefund(
         payment_reference="pi_3Ab",
         reference=ORDER.reference,
         pse_refund_reference="re_1Ab",
@@ -436,13 +436,13 @@ def test_the_refund_in_an_event_counts(kind: str) -> None:
 
 def test_a_refund_without_an_intent_names_its_charge() -> None:
     (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund(payment_intent=None, metadata={}))))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert (told.payment_reference, told.payment_alias, told.reference) == ("ch_3Ab", None, None)
 
 
 def test_a_status_that_is_not_published_only_makes_us_ask() -> None:
     (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund("new"))))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert told.outcome is None
 
 

@@ -16,7 +16,7 @@ from jsonschema import ValidationError
 
 from domain.money import Money
 from domain.pse.reporting import ReportFile
-from domain.pse.vocabulary import BadSignature, Credentials, Notice, NotUnderstood, Succeeded
+from domain.pse.vocabulary import BadSignature, Credentials, NotUnderstood, Succeeded, TellsOfRefund
 from tests.conftest import SHARED
 from tests.domain.pse.stripe.test_connector import KNOWN, STRIPE, a_refund, answer, event, hook
 from tests.domain.pse.stripe.test_reports import DAY
@@ -84,7 +84,7 @@ def test_the_published_event_with_the_published_refund_is_read(resources: dict[s
     told = {**resources["event"], "type": "refund.updated", "data": {"object": refund}}
     own.check(own.EVENT, told)
     (notice,) = STRIPE.read_webhook(hook(json.dumps(told).encode()))
-    assert isinstance(notice, Notice)
+    assert isinstance(notice, TellsOfRefund)
     assert (notice.payment_reference, notice.reference) == (refund["charge"], None)
     assert notice.outcome == Succeeded(refund["id"], code="succeeded")
     assert notice.amount == Money(refund["amount"], "USD")

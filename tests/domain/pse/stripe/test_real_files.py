@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.pse.reporting import BadReport, Unknown
-from domain.pse.vocabulary import Notice, NotUnderstood
+from domain.pse.vocabulary import NotUnderstood, TellsOfRefund
 from tests.domain.pse.stripe.test_connector import ORDER, STRIPE, a_refund, event, hook
 from tests.domain.pse.stripe.test_reports import CHARGE, REFUND, read, row, text
 
@@ -100,7 +100,7 @@ def test_another_csv_of_stripe_is_named_together_with_the_one_that_is_wanted(
 
 def test_an_event_in_a_currency_that_we_do_not_know_makes_us_ask() -> None:
     (told,) = STRIPE.read_webhook(hook(event("refund.updated", a_refund(currency="inr"))))
-    assert isinstance(told, Notice)
+    assert isinstance(told, TellsOfRefund)
     assert (told.payment_reference, told.payment_alias, told.reference) == ("pi_3Ab", "ch_3Ab", ORDER.reference)
     assert (told.pse_refund_reference, told.outcome, told.amount) == ("re_1Ab", None, None)
 
