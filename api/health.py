@@ -12,6 +12,7 @@ _SECONDS_MAX: Final = 2.0
 
 
 async def alive(request: Request) -> Response:
+    """200 as long as the process answers at all."""
     return JSONResponse({"status": "alive"})
 
 

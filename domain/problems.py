@@ -19,6 +19,8 @@ class Problem(Exception):
 
 
 class InvalidInput(Problem):
+    """The input cannot be used; `path` says where."""
+
     code = "INVALID_INPUT"
 
 
@@ -29,6 +31,8 @@ class NotFound(Problem):
 
 
 class Forbidden(Problem):
+    """The caller's role may not do this."""
+
     code = "FORBIDDEN"
 
 
@@ -50,6 +54,8 @@ class RateLimited(Problem):
 
 @dataclass(eq=False)
 class AmountExceedsRefundable(Problem):
+    """More is asked for than is left of the payment."""
+
     requested: Money = field(kw_only=True)
     refundable: Money = field(kw_only=True)
     code = "AMOUNT_EXCEEDS_REFUNDABLE"
@@ -57,6 +63,8 @@ class AmountExceedsRefundable(Problem):
 
 @dataclass(eq=False)
 class CurrencyMismatch(Problem):
+    """The amount is in another currency than the payment."""
+
     expected: str = field(kw_only=True)
     given: str = field(kw_only=True)
     code = "CURRENCY_MISMATCH"
@@ -72,6 +80,8 @@ class NotRefundable(Problem):
 
 
 class WindowExpired(NotRefundable):
+    """The PSE takes no refund of so old a payment."""
+
     code = "REFUND_WINDOW_EXPIRED"
 
 

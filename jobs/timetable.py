@@ -169,6 +169,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def main() -> None:
+    """Serve until told to stop: wait to lead, then ring at the appointed times."""
     settings = Settings.read()
     configure(settings)
     stop = asyncio.Event()

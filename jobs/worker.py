@@ -32,15 +32,18 @@ Context = dict[str, Any]
 
 
 async def refund(ctx: Context, subject: str) -> None:
+    """One step of a refund, by its id."""
     with structlog.contextvars.bound_contextvars(refund=subject):
         await refund_jobs.step(UUID(subject), ctx["sender"], ctx["settings"])
 
 
 async def notice(ctx: Context, subject: str) -> None:
+    """Apply a stored webhook, by its id."""
     await notice_jobs.apply(UUID(subject), ctx["sender"])
 
 
 async def reconcile(ctx: Context, subject: str) -> None:
+    """The night of a connection's business date, by `connection/date`."""
     connection, _, day = subject.partition("/")
     try:
         await reconciliation_jobs.run(UUID(connection), date.fromisoformat(day), ctx["sender"])

@@ -85,6 +85,7 @@ class Viewer:
 
 
 def viewer(info: Info) -> Viewer:
+    """Who is asking."""
     principal = info.context.principal
     return Viewer(
         holder=principal.holder,

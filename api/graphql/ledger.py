@@ -57,6 +57,7 @@ class LedgerBalance:
 
 
 async def balances(info: Info, connection_id: str | None, until: date | None, first: int) -> list[LedgerBalance]:
+    """The balances of the caller's merchant, at most `first`, up to and with the date `until`."""
     principal = require(info, Permission.READ_LEDGER)
     chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
     found = await ledger.balances(principal.merchant_id, connection_id=chosen, until=until)
@@ -78,4 +79,5 @@ async def balances(info: Info, connection_id: str | None, until: date | None, fi
 
 
 async def entries_of(refund_id: UUID, first: int) -> list[LedgerEntry]:
+    """The ledger entries of a refund in their order, at most `first`."""
     return [LedgerEntry.of(row) for row in await Row.filter(refund_id=refund_id).order_by("id").limit(first)]

@@ -81,6 +81,7 @@ class PseErrorExplanation:
 
 
 def pse_capabilities(info: Info, pse: str | None, method: Method | None) -> list[PseCapability]:
+    """What each PSE can do for each method, by name; null: every PSE, every method."""
     require(info, Permission.READ)
     found = [
         PseCapability.of(name, one, able, connected=True)
@@ -96,6 +97,7 @@ def pse_capabilities(info: Info, pse: str | None, method: Method | None) -> list
 
 
 def pse_error_explanation(info: Info, pse: str, code: str, locale: str) -> PseErrorExplanation | None:
+    """What a code of a PSE means, in `locale` or in English; null for a code that nobody knows."""
     require(info, Permission.READ)
     if locale not in LOCALES:
         raise InvalidInput(f"locale is one of {', '.join(LOCALES)}.", path=["locale"])

@@ -103,6 +103,7 @@ class ReconciliationRun(Scoped, relay.Node):
 
 
 async def reconciliation_run(info: Info, connection_id: str, business_date: date) -> ReconciliationRun | None:
+    """The run of a business date (in the merchant's zone); null: there was none."""
     principal = require(info, Permission.READ_LEDGER)
     row = await Row.get_or_none(
         merchant_id=principal.merchant_id,
@@ -113,10 +114,12 @@ async def reconciliation_run(info: Info, connection_id: str, business_date: date
 
 
 def runs_query(merchant: UUID) -> Any:
+    """The merchant's runs, to be paged."""
     return Row.filter(merchant_id=merchant)
 
 
 def findings_query(merchant: UUID, kinds: list[FindingKind] | None, unresolved: bool | None) -> Any:
+    """The merchant's findings, to be paged; null filters nothing."""
     query = FindingRow.filter(merchant_id=merchant)
     if kinds:
         query = query.filter(kind__in=[kind.value for kind in kinds])

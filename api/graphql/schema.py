@@ -261,6 +261,7 @@ def make(*, introspection: bool = True) -> Schema:
 
 
 def main() -> None:
+    """Print the schema."""
     from api.graphql.schema_print import print_sorted
 
     print(print_sorted(make()), end="")

@@ -98,4 +98,5 @@ async def nothing_at_stake(connection: Connection) -> Money:
 
 
 def place_of(connection_id: UUID) -> str:
+    """What the credentials of a connection are sealed for: they open nowhere else."""
     return f"connections/{connection_id}"

@@ -27,6 +27,7 @@ _pool: ArqRedis | None = None
 
 
 def serialize(job: dict[str, Any]) -> bytes:
+    """A job as JSON, as `deserialize` reads it."""
     return json.dumps(job, default=str).encode()
 
 
@@ -55,6 +56,7 @@ async def connect(redis_url: str) -> ArqRedis:
 
 
 async def close() -> None:
+    """Close the process's pool; ringing does nothing afterwards."""
     global _pool
     pool, _pool = _pool, None
     if pool is not None:
@@ -87,8 +89,10 @@ async def wake(channel: str) -> None:
 
 
 def merchant_channel(merchant_id: UUID | str) -> str:
+    """Where it is told that something of a merchant has changed."""
     return f"estorno:merchant:{merchant_id}"
 
 
 def refund_channel(refund_id: UUID | str) -> str:
+    """Where it is told that a refund has an event more."""
     return f"estorno:refund:{refund_id}"

@@ -142,6 +142,7 @@ async def open_pool(url: str, *, pool_max: int = 10, patience: Patience | None =
 
 
 async def close_pool() -> None:
+    """Close every connection of the process."""
     await Tortoise.close_connections()
 
 

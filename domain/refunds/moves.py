@@ -74,6 +74,7 @@ async def move(
 
 
 async def close_links(refund_id: UUID) -> None:
+    """Close the customer's links of a refund. Inside the caller's transaction."""
     # A link speaks of the refund as it was: any move closes it.
     await execute(
         "UPDATE destination_links SET revoked_at = now() WHERE refund_id = $1 AND used_at IS NULL "

@@ -302,6 +302,7 @@ async def cancel(
 
 
 async def was_sent(refund: Refund) -> bool:
+    """Whether any attempt of the refund may have reached its PSE."""
     # A request that was taken for lost can arrive late: after a doubt the money may still leave.
     return bool(
         await rows(

@@ -70,6 +70,7 @@ class Batch:
 
 
 async def valid_report(connection: Connection, name: str) -> Report | None:
+    """The report of that name that nothing has superseded; None: there is none."""
     return await Report.get_or_none(connection_id=connection.id, name=name, superseded_at=None)
 
 
@@ -87,6 +88,7 @@ async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) 
 
 
 def digest_of(file: ReportFile) -> str:
+    """SHA-256 of the file's bytes, hex."""
     with file.path.open("rb") as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 

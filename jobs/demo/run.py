@@ -15,6 +15,7 @@ from jobs.demo.stage import Addresses, Stage, prepare, write_card
 
 
 def addresses(settings: Settings, sandbox_port: int) -> Addresses:
+    """Where the demo finds the API and the sandbox."""
     place = f"{settings.host}:{settings.port}"
     return Addresses(
         graphql_url=f"http://{place}/graphql",

@@ -11,6 +11,7 @@ import threading
 
 
 def main(argv: list[str]) -> int:
+    """Run the program until it or our standard input ends; its exit status."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)  # noqa: S603 - our own programs
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, _: process.send_signal(number))

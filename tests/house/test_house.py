@@ -1,5 +1,6 @@
 """The house's own rules: who may import whom, a lock that names no index, no path of a machine, one schema."""
 
+import ast
 import json
 import re
 import shutil
@@ -123,3 +124,22 @@ def test_the_compose_file_has_the_whole_family_from_one_image() -> None:
     }
     assert len(ours) == 1
     assert services["sandbox"]["profiles"] == ["sandbox"]
+
+
+def _undescribed(path: Path) -> list[str]:
+    """Public functions and classes of a room that say nothing of themselves, here or in their GraphQL description."""
+    described = ("strawberry", "command", "answering")
+    return [
+        f"{path.relative_to(CHECKOUT)}: {one.name}"
+        for one in ast.parse(path.read_text()).body
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not one.name.startswith("_")
+        and not ast.get_docstring(one)
+        and not any(word in ast.unparse(mark) for mark in one.decorator_list for word in described)
+    ]
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    rooms = [path for name in ("api", "domain", "jobs") for path in (CHECKOUT / name).rglob("*.py")]
+    quiet = [path for path in rooms if not {"migrations", "models"} & set(path.parts)]
+    assert [name for path in quiet for name in _undescribed(path)] == []

@@ -161,4 +161,5 @@ def _sealed_message(item: Item[tuple[int, Row]]) -> RefundStreamMessage:
 
 
 async def events_of(refund_id: UUID, first: int) -> list[RefundEvent]:
+    """What happened to a refund, in order, at most `first`."""
     return [RefundEvent.of(row) for row in await events.after(refund_id, 0, limit=first)]

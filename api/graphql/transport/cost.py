@@ -68,6 +68,8 @@ class Cost(NamedTuple):
 
 
 class Count(NamedTuple):
+    """What a part of a document asks for."""
+
     depth: int = 0
     fields: int = 0
     aliases: int = 0

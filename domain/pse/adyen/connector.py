@@ -145,6 +145,7 @@ def _transient(response: httpx.Response) -> bool:
 
 
 def outcome_of(order: RefundOrder, response: httpx.Response) -> Outcome:
+    """What the answer to a modification says: received, or why not."""
     answer = exact.document(response.content)
     if not isinstance(answer, dict) or not isinstance(answer.get("pspReference"), str) or not answer["pspReference"]:
         return InDoubt("UNREADABLE", "Adyen answered with something that is not a refund.")

@@ -43,6 +43,7 @@ def is_named(raw: object) -> bool:
 
 
 def id_of(raw: Mapping[str, Any]) -> str:
+    """The id of an object, which is a number there, as text. Raises Unreadable."""
     found = _id(raw.get("id"))
     assert found is not None, "Only documents with an id get here."
     return found

@@ -54,6 +54,7 @@ def manifest(signed_id: str, request_id: str, at: str) -> str:
 
 
 def digest(secret: str, signed: str) -> str:
+    """The signature of a manifest: HMAC-SHA256, hex."""
     return hmac.new(secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
 
 
