@@ -43,7 +43,7 @@ def is_named(raw: object) -> bool:
 
 
 def id_of(raw: Mapping[str, Any]) -> str:
-    """The id of an object, which is a number there, as text. Raises Unreadable."""
+    """The id of an object that has one: a number there, text here."""
     found = _id(raw.get("id"))
     assert found is not None, "Only documents with an id get here."
     return found
