@@ -91,6 +91,7 @@ async def reconcile(
         wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
         if not wrong:
             await revised.give_back_unstored(run, _cause(run))
+            await unreturned.agree_unstored(run, _cause(run))
     told = await manifest.of_run(connection, run, outcomes, await period_of(connection, run.business_date, run), at)
     if wrong:
         called = all(one["unreadable"] for one in outcomes if "failed" in one)

@@ -1,8 +1,9 @@
-"""Refunds that a report told to have come back, and that its revised form tells no longer: they have left after all.
+"""Refunds that a report alone told to have come back, and that no report in force tells so any more.
 
-A refund that is RETURNED stays so, and its amount is free again. So what has left is booked as taken under our own
-reference, which keeps it from being refunded twice, and given back if a report tells of the return again. What the PSE
-itself said came back (an answer, a look-up, a webhook) has come back, whatever a report drops.
+A refund that is RETURNED stays so, and its amount is free again. So what has left, or may have, is booked as taken
+under our own reference, which keeps it from being refunded twice. It is given back when a report tells of the return
+again, or when the PSE itself (an answer, a look-up, a webhook) says that it came back: then it has, whatever a report
+drops. Where neither a line nor the PSE's own news says that it left, the PSE is asked, too.
 """
 
 from typing import Final
@@ -11,48 +12,78 @@ from uuid import UUID
 from domain.cause import Cause
 from domain.findings.findings import FindingKind
 from domain.history import events
-from domain.models import Connection, Payment, Refund
+from domain.models import Connection, Payment, ReconciliationRun, Refund
 from domain.money import Money
 from domain.payments import external
+from domain.platform import bell
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
+from domain.reconciliation import nights
+from domain.refunds import schedule
 from domain.refunds.moves import lock
+from domain.refunds.paid_after_end import RETURN_CONFIRMED
 
 _AGAIN: Final = "A report tells of its return again: it was given back in the books."
-# Of the refunds that some form of this report told to have come back: whether one in force still tells so (`back`), by
-# a line that counts or waits to count, and whether one proves that it left (`left`).
-_TOLD: Final = """SELECT r.id,
+# Refunds that only a report has told to have come back. `back`: one in force still tells so, by a line that counts or
+# waits to count. `left`: one proves that it left, or the PSE's own news had said so.
+_RETURNED: Final = """SELECT r.id,
     EXISTS (SELECT 1 FROM settlement_lines v JOIN reports n ON n.id = v.report_id WHERE v.refund_id = r.id
       AND v.type = 'REFUND' AND v.state IN ('FAILED', 'RETURNED') AND n.superseded_at IS NULL) AS back,
     EXISTS (SELECT 1 FROM settlement_lines v WHERE v.refund_id = r.id AND v.effect = 'REFUND'
-      AND v.voided_at IS NULL) AS left
+      AND v.voided_at IS NULL)
+    OR EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id AND e.state = 'SUCCEEDED'
+      AND e.detail ->> 'door' <> 'REPORT') AS left
   FROM refunds r WHERE r.state = 'RETURNED' AND NOT r.paid_by_bank_transfer
-    AND r.id IN (SELECT l.refund_id FROM settlement_lines l JOIN reports o ON o.id = l.report_id
-      WHERE o.connection_id = $1 AND o.name = $2 AND l.type = 'REFUND' AND l.state IN ('FAILED', 'RETURNED'))
     AND EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id AND e.state = 'RETURNED'
       AND e.previous_state <> e.state AND e.detail ->> 'door' = 'REPORT')
+    AND NOT EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id AND e.kind = $1)"""
+# Of the payments that any form of this report speaks of: its line may be the one that is missing, or that proves.
+_OF_REPORT: Final = """ AND r.payment_id IN (SELECT l.payment_id FROM settlement_lines l
+    JOIN reports o ON o.id = l.report_id WHERE o.connection_id = $2 AND o.name = $3 AND l.type = 'REFUND')
   ORDER BY r.id"""
+# A night that died before it stored the lines: no report is superseded by the one that the repeated night reads.
+_OF_NIGHT: Final = """ AND r.merchant_id = $2 AND r.id IN (SELECT e.refund_id FROM events e
+    WHERE e.merchant_id = $2 AND e.request_id = $3 AND e.state = 'RETURNED') ORDER BY r.id"""
 
 
 async def agree(connection: Connection, report: str, cause: Cause) -> None:
-    """Make the books say what the reports in force say of the returns that a report of this name has told.
+    """Make the books say what the reports in force say of the returns of the payments that this report speaks of.
 
     After the report is stored; safe to repeat. `cause` names the night, so that a later one may take it back.
     """
-    for row in await rows(_TOLD, connection.id, report):
+    await _agree(_OF_REPORT, connection.id, report, cause)
+
+
+async def agree_unstored(run: ReconciliationRun, cause: Cause) -> None:
+    """As `agree`, of the returns that the run had entered and died before it stored them. `cause`: the run's.
+
+    After the run has read all its reports, and not before the one that told of it is read again.
+    """
+    if not await nights.half_entered(run):
+        await _agree(_OF_NIGHT, run.merchant_id, cause.request_id, cause)
+
+
+async def _agree(which: str, whose: UUID, name: str, cause: Cause) -> None:
+    for row in await rows(_RETURNED + which, RETURN_CONFIRMED, whose, name):
         if row["back"]:
             await _came_back(row["id"], cause)
-        elif row["left"]:
-            await _left(row["id"], cause)
+        else:
+            await _not_back(row["id"], left=row["left"], cause=cause)
 
 
-async def _left(refund_id: UUID, cause: Cause) -> None:
+async def _not_back(refund_id: UUID, *, left: bool, cause: Cause) -> None:
     async with transaction():
         refund = await lock(refund_id)
         payment = await Payment.get(id=refund.payment_id)
-        if await external.book(payment, _known(refund), FindingKind.CONTRADICTION, cause):
-            said = "The report tells of its return no longer: the money has left; it is booked in SUSPENSE."
-            await events.note(refund, "CONTRADICTION", cause, code="PAID_AFTER_END", message=said)
+        if not await external.book(payment, _known(refund), FindingKind.CONTRADICTION, cause):
+            return
+        why = "the money has left" if left else "whether the money has left is not told"
+        said = f"No report tells of its return any longer: {why}; it is booked in SUSPENSE."
+        await events.note(refund, "CONTRADICTION", cause, code="PAID_AFTER_END", message=said)
+        if not left:
+            await schedule.postpone(refund_id, 0)
+    if not left:
+        await bell.ring(bell.REFUND, refund_id)
 
 
 async def _came_back(refund_id: UUID, cause: Cause) -> None:

@@ -1,5 +1,7 @@
 """Money that left for a refund that had ended: the truth is booked in SUSPENSE, and given back if it comes back."""
 
+from typing import Final
+
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
@@ -8,10 +10,13 @@ from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
+from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
 from domain.refunds.states import SETTLED_FOR_NOW
 
+RETURN_CONFIRMED: Final = "RETURN_CONFIRMED"  # the event of a return that the PSE itself has told as well
 _LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
+_CONFIRMED: Final = "The PSE itself says that it came back."
 
 
 async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
@@ -48,6 +53,26 @@ async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
         await external.book(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
     known = _as_known(refund, Declined("RETURNED", "It came back.", outcome.pse_refund_reference))
     await external.book(payment, known, FindingKind.CONTRADICTION, cause)
+
+
+async def confirm_return(refund: Refund, cause: Cause) -> None:
+    """The PSE itself says of a refund that only a report had returned that it came back: that no report can take away.
+
+    What was booked as taken because no report told of the return any longer is given back. Inside the caller's
+    transaction, which holds the refund's lock.
+    """
+    (known,) = await rows(
+        "SELECT coalesce(bool_or(kind = $2), false) AS confirmed, coalesce(bool_or(state = 'RETURNED' "
+        "  AND previous_state <> state AND detail ->> 'door' = 'REPORT'), false) AS by_report "
+        "FROM events WHERE refund_id = $1",
+        refund.id,
+        RETURN_CONFIRMED,
+    )
+    if known["confirmed"] or not known["by_report"]:
+        return
+    payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+    await external.untell(payment, external.name_of(payment, refund.reference), _CONFIRMED, cause)
+    await events.note(refund, RETURN_CONFIRMED, cause, message=_CONFIRMED)
 
 
 async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:

@@ -61,6 +61,7 @@ class Recorded:
     stale: bool = False
 
 
+_NOT_THERE: Final = (Returned, Declined)  # the customer does not have the money, the PSE says
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",
     Succeeded: "SUCCEEDED",
@@ -240,6 +241,8 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             return Recorded(refund.state, _CALL_SECONDS)
         case Agrees():
             await paid_after_end.give_back(refund, outcome, cause)
+            if source.door is not Door.REPORT and refund.state is State.RETURNED and isinstance(outcome, _NOT_THERE):
+                await paid_after_end.confirm_return(refund, cause)
     if refund.state in SETTLED_FOR_NOW:
         await schedule.rest(refund.id)
     return Recorded(refund.state, None)
