@@ -4,7 +4,9 @@
 """
 
 import asyncio
+import gc
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +34,7 @@ HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8_000  # one of them, with its name; the address of the request too
 HEAD_BYTES_MAX: Final = 32_768
 _FRAMES_MAX: Final = 64  # of one message on a socket
+_PIPELINED_MAX: Final = 10  # requests that wait on one connection: each costs a hundred times its bytes
 # After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
 # and the client never reads why.
 _LINGER_SECONDS: Final = 2.0
@@ -112,6 +115,8 @@ class HttpProtocol(Unread, HttpToolsProtocol):
     # What the parser says.
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= _PIPELINED_MAX:
+            raise ValueError("Too many requests wait.")  # The parser stops, and says that the request is invalid.
         super().on_message_begin()
         self._requests += 1
         self._in_head = True
@@ -127,7 +132,8 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         self._count(len(name) + len(value), len(name) + len(value))
         if len(self.headers) >= HEADERS_MAX:
             self._count(HEADER_BYTES_MAX + 1, 0)
-        super().on_header(name, value)
+        if self._in_head:  # a trailer is no header (RFC 9110, section 6.5.1): it names no token and no address
+            super().on_header(name, value)
 
     def _count(self, one: int, more: int) -> None:
         self._head_bytes += more
@@ -205,6 +211,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
     def _refuse(self, status: int, message: str, code: str | None = None, headers: Any = None) -> None:
         """Answer, and read nothing more."""
         self._refused = True
+        self.pipeline.clear()
         if self.cycle is not None:
             self.cycle.disconnected = True  # what the application still says goes nowhere
             self.cycle.message_event.set()
@@ -230,6 +237,12 @@ def _answer(status: int, message: str, code: str | None, headers: dict[str, str]
 
 class SocketProtocol(Unread, WebSocketsSansIOProtocol):
     """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
+        self.logger = logging.getLogger("uvicorn.error.sockets")
+        self.logger.setLevel(logging.WARNING)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -295,7 +308,10 @@ def main(make: Callable[[Settings], ASGIApp] = create) -> None:
     """Serve until a signal."""
     settings = Settings.read()
     configure(settings)
-    uvicorn.Server(configuration(make(settings), settings)).run()
+    server = uvicorn.Server(configuration(make(settings), settings))
+    gc.collect()
+    gc.freeze()  # the schema and all modules: else each large input has the collector walk through them again and again
+    server.run()
 
 
 if __name__ == "__main__":

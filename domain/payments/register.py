@@ -22,6 +22,7 @@ from domain.pse.vocabulary import CapturedPayment, Method
 
 MUTATION: Final = "paymentRegister"
 _SYSTEM: Final = "PSE listing"
+_CAPTURED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)  # older than any of these PSEs' methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,8 @@ def _check(new: NewPayment) -> None:
         raise InvalidInput("capturedAt is a past moment with its time zone.", path=["input", "capturedAt"])
     if not 0 < len(new.pse_reference) <= 100 or not new.pse_reference.isprintable():
         raise InvalidInput("pseReference takes 1 to 100 printable characters.", path=["input", "pseReference"])
+    if new.captured_at < _CAPTURED_FROM:
+        raise InvalidInput("capturedAt lies before the year 2000.", path=["input", "capturedAt"])
     if new.order_reference is not None and not 0 < len(new.order_reference) <= 100:
         raise InvalidInput("orderReference takes 1 to 100 characters.", path=["input", "orderReference"])
     if new.tax is not None and not 0 <= new.tax.amount <= new.amount.minor_units:
