@@ -20,6 +20,7 @@ from domain.platform.settings import Settings
 
 RATE_LIMITED: Final = "RATE_LIMITED"
 BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."
+_STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 _WEBHOOK: Final = "/webhooks/"
 
@@ -71,7 +72,8 @@ class Gate:
     rates: Rates
     sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
     subscriptions: Places  # of a `token` and the `process`
-    requests: Shares  # nobody takes all that the process works on, by bodies that do not come, say
+    requests: Shares  # of merchants: nobody takes all that the process works on, by bodies that do not come, say
+    strangers: Shares  # of addresses whose requests come without a token: however many they are, merchants keep theirs
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates) -> "Gate":
@@ -82,6 +84,7 @@ class Gate:
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
             Shares(settings.requests_max),
+            Shares(max(1, settings.requests_max // _STRANGERS)),
         )
 
     def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
@@ -108,11 +111,13 @@ def rates_of(settings: Settings) -> Rates:
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize))
+    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize), Shares(sys.maxsize))
 
 
 class CrowdMiddleware:
-    """Requests that nobody's token comes with take places of their address. A merchant's are taken by the view.
+    """Requests that nobody's token comes with take places of their address, which are no merchant's.
+
+    A merchant's are taken by the view.
 
     Until it is known whose it is a request takes none: those of two merchants could fill them, whoever comes third.
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -67,10 +68,11 @@ async def a_token(name: str) -> str:
 
 
 @asynccontextmanager
-async def half_sent(settings: Settings, head: str, count: int) -> AsyncIterator[None]:
-    """So many requests whose body does not come: each is worked on until its time is over."""
+async def half_sent(settings: Settings, head: str, count: int, *, addresses: int = 1) -> AsyncIterator[None]:
+    """So many requests whose body does not come, of each address: each is worked on until its time is over."""
     request = f"{head}\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode()
-    opened = [await asyncio.open_connection("127.0.0.1", settings.port) for _ in range(count)]
+    places = [(f"127.0.0.{1 + number}", 0) for number in range(addresses) for _ in range(count)]
+    opened = [await asyncio.open_connection("127.0.0.1", settings.port, local_addr=place) for place in places]
     for _, writer in opened:
         writer.write(request)
     await asyncio.sleep(0.5)
@@ -106,6 +108,16 @@ async def test_bodies_that_do_not_come_to_a_webhook_leave_the_merchants_their_pl
 ) -> None:
     head = "POST /webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860 HTTP/1.1"
     async with the_api(own_database, redis_url, "one") as (settings, (token,)), half_sent(settings, head, STORM):
+        assert await asked(settings, token, 20) == {200}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has all of 127.0.0.0/8.")
+async def test_strangers_of_many_addresses_take_no_place_of_a_merchant(own_database: Database, redis_url: str) -> None:
+    head = "POST /webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860 HTTP/1.1"
+    async with (
+        the_api(own_database, redis_url, "one") as (settings, (token,)),
+        half_sent(settings, head, 30, addresses=12),
+    ):
         assert await asked(settings, token, 20) == {200}
 
 

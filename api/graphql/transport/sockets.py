@@ -33,6 +33,7 @@ TOO_MANY: Final = 4429
 # A document, its variables and some room; nobody unknown needs more than a token.
 MESSAGE_BYTES_MAX: Final = 65_536
 INIT_CHARACTERS_MAX: Final = 4_096
+INIT_MESSAGES_MAX: Final = 10
 ID_CHARACTERS_MAX: Final = 64
 _REASON_BYTES_MAX: Final = 123  # of a close frame (RFC 6455, section 5.5)
 _log = structlog.get_logger()
@@ -100,6 +101,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
     """The messages of a socket, small ones until its client is known, and close frames that can be sent."""
 
     characters_max = INIT_CHARACTERS_MAX
+    _messages = 0  # before the client is known
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
         while self.ws.application_state != WebSocketState.DISCONNECTED:
@@ -112,7 +114,12 @@ class SocketAdapter(ASGIWebSocketAdapter):
             if len(text) > self.characters_max:
                 await self.close(TOO_LARGE, f"A message has at most {self.characters_max} characters")
                 return
+            self._messages += self.characters_max == INIT_CHARACTERS_MAX
+            if self._messages > INIT_MESSAGES_MAX:
+                await self.close(TOO_MANY, "Say who you are first")
+                return
             yield self._decoded(text)
+            await asyncio.sleep(0)  # many messages that came in one read are many turns of the loop, not one
 
     def _decoded(self, text: str) -> object:
         try:

@@ -94,6 +94,18 @@ async def test_a_bad_message_closes_the_socket_without_a_traceback(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_nobody_unknown_sends_more_than_ten_messages(shop_server: Server) -> None:
+    async with socket_to(shop_server) as socket:
+        for _ in range(11):
+            await socket.send('{"type": "ping"}')
+        assert await socket.close_code() == 4429
+    async with socket_to(shop_server) as socket:
+        await socket.init()
+        for _ in range(20):
+            await socket.send('{"type": "ping"}')
+        await socket.subscribe("subscription { count(to: 1) }", "one")
+
+
 async def test_an_id_of_64_characters_is_taken(shop_server: Server) -> None:
     async with socket_to(shop_server) as socket:
         await socket.init()
