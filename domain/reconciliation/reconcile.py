@@ -32,7 +32,7 @@ from domain.pse.vocabulary import (
     Returned,
     Succeeded,
 )
-from domain.reconciliation import compare, flag, manifest, nights, readings, revised, unreturned
+from domain.reconciliation import compare, flag, manifest, nights, readings, revised, shortfall, unreturned
 from domain.reconciliation.known import books_for, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
@@ -155,6 +155,7 @@ async def _reconcile(
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
+    await shortfall.book(connection, file.name, cause)
     await flag.flag(connection, run, effects)
     return effects
 

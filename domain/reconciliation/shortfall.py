@@ -1,0 +1,66 @@
+"""Money that the lines in force say has left, and of which less is booked: it is booked now.
+
+Each line was compared with what stood when it was read. A night that died before it stored its lines, or money that
+stands under our own reference, can have stood in for a line that was about other money. So after a report is stored
+the sums are compared: per payment and amount, what the lines of all reports say is taken, with what stands as taken.
+What is short is booked under the names of lines that were never booked. It blocks money and pays none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from domain.cause import Cause
+from domain.findings.findings import FindingKind
+from domain.models import Connection, Payment
+from domain.money import Money
+from domain.payments import external
+from domain.platform.database import rows, transaction
+from domain.pse.vocabulary import KnownRefund, Succeeded
+
+# What came back by the PSE's own word waits for its line: until then it counts as standing.
+_SHORT: Final = """SELECT t.payment_id, t.amount FROM (
+    SELECT l.payment_id, l.amount, count(*) FILTER (WHERE l.effect = 'TAKEN') - count(*) FILTER (
+        WHERE l.effect = 'TAKEN_BACK') AS told
+      FROM settlement_lines l WHERE l.effect IN ('TAKEN', 'TAKEN_BACK') AND l.voided_at IS NULL
+        AND l.payment_id IN (SELECT n.payment_id FROM settlement_lines n JOIN reports r ON r.id = n.report_id
+          WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND n.effect = 'TAKEN')
+      GROUP BY 1, 2) t
+  WHERE t.told > (SELECT count(*) FILTER (WHERE e.entry = 'TAKEN') - count(*) FILTER (WHERE e.entry = 'TAKEN_BACK'
+      AND (starts_with(e.request_id, $3) OR e.cause LIKE '%/ours'))
+    FROM ledger_entries e WHERE e.payment_id = t.payment_id AND e.amount = t.amount
+      AND e.entry IN ('TAKEN', 'TAKEN_BACK'))
+  ORDER BY t.payment_id, t.amount"""
+_LINES: Final = """SELECT l.*, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name
+  FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id
+  WHERE l.payment_id = $1 AND l.amount = $2 AND l.effect = 'TAKEN' AND l.voided_at IS NULL ORDER BY l.id"""
+
+
+async def book(connection: Connection, report: str, cause: Cause) -> None:
+    """Book what is short of the payments that this report tells of. After it is stored; safe to repeat."""
+    for row in await rows(_SHORT, connection.id, report, external.BY_REPORT):
+        await _book(row["payment_id"], row["amount"], cause)
+
+
+async def _book(payment_id: UUID, amount: int, cause: Cause) -> None:
+    async with transaction():
+        payment = await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
+        lines: Sequence[Mapping[str, Any]] = await rows(_LINES, payment_id, amount)
+        short = len(lines) - await external.standing(payment, amount)
+        for line in lines:
+            known = _known(payment, line)
+            if short > 0 and not await external.knows(payment, known.reference):
+                short -= await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
+    return KnownRefund(
+        reference=(external.BY_AMOUNT if line["by_amount"] else "") + line["name"],
+        pse_refund_reference=line["pse_refund_reference"],
+        amount=Money(line["amount"], payment.currency),
+        outcome=Succeeded(line["pse_refund_reference"]),
+        by_bank=line["by_bank"],
+        kind=line["kind"] or "",
+        requested_at=None,
+        settled_at=line["booked_at"],
+    )
