@@ -93,3 +93,20 @@ class LedgerEntry(Model):
         table = "ledger_entries"
         unique_together = (("cause", "leg"),)
         indexes = (("merchant_id", "currency", "accounting_date"), ("payment_id",))
+
+
+class ListedMoney(Model):
+    """What a PSE itself said to have left, or come back, without a refund of ours, whoever told of it first."""
+
+    id = fields.BigIntField(primary_key=True)
+    payment: "fields.ForeignKeyRelation[Payment]" = fields.ForeignKeyField(
+        "models.Payment", on_delete=fields.RESTRICT, db_index=True
+    )
+    payment_id: UUID
+    name = fields.TextField()  # as the ledger's cause has it; once (listed_money_name)
+    amount = fields.BigIntField()  # minor units, as the PSE said
+    request_id = fields.CharField(max_length=64)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "listed_money"

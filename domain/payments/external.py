@@ -18,13 +18,14 @@ from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
-from domain.payments import orders
+from domain.payments import orders, witnessed
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Succeeded
 
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
-AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back
+AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back or is back no longer
+KEPT: Final = "kept-"  # begins the request ID of what is taken again, because no report tells of its return any more
 
 
 async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: Cause) -> bool:
@@ -36,9 +37,11 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
         return False
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        name = await _current(name_of(payment, known.reference))
+        name = await current(name_of(payment, known.reference))
         booked = await _booked(name)
         out = isinstance(known.outcome, Succeeded)
+        if not cause.request_id.startswith(BY_REPORT):
+            await _note(payment, known, bool(booked), cause)
         if name in booked if out else (name not in booked or len(booked) > 1):
             return False
         if await _became_ours(payment, known.reference):
@@ -52,6 +55,15 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
     return True
 
 
+async def _note(payment: Payment, known: KnownRefund, is_booked: bool, cause: Cause) -> None:
+    """The PSE itself says so: no revised report takes it away. Of what never left nothing is written down."""
+    name, amount = name_of(payment, known.reference), known.amount.minor_units
+    if isinstance(known.outcome, Succeeded):
+        await witnessed.note(payment, name, amount, cause.request_id)
+    elif is_booked or await witnessed.has(name):
+        await witnessed.note(payment, f"{name}/back", amount, cause.request_id)
+
+
 async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bool:
     """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`; whether any was.
 
@@ -61,7 +73,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     given = False
     for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
-        name = await _current(name_of(payment, told))
+        name = await current(name_of(payment, told))
         booked = await _booked(name)
         if name in booked and len(booked) == 1:
             await _take_back_as_ours(payment, refund, name, booked[name], cause)
@@ -155,33 +167,44 @@ def name_of(payment: Payment, reference: str) -> str:
     return findings.bounded(f"taken/{payment.connection_id}/{payment.pse_reference}/{reference}")
 
 
-async def _current(name: str) -> str:
-    """The name under which money is booked that was told, given back by a revised report and told again: each time
-    has a name of its own, so that it is booked once each time.
+async def current(name: str) -> str:
+    """The name under which money is booked now that was given back by a revised report and told again, or that is back
+    no longer: each time has a name of its own, so that it is booked once each time.
     """
-    current, time = name, 1
-    while await rows("SELECT 1 AS one FROM ledger_entries WHERE cause = $1", f"{current}/void"):
+    now, time = name, 1
+    while await rows(
+        "SELECT 1 AS one FROM ledger_entries WHERE cause = ANY($1)", [f"{now}/void", f"{name}{AGAIN}{time + 1}"]
+    ):
         time += 1
-        current = f"{name}{AGAIN}{time}"
-    return current
+        now = f"{name}{AGAIN}{time}"
+    return now
 
 
-async def untell(payment: Payment, told: str, said: str, cause: Cause) -> bool:
+async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replaced: bool = False) -> bool:
     """Give back what only reports told of, and no valid one tells any more; gives whether anything was.
 
-    `told`: its name (`name_of`). Inside the caller's transaction, which holds the payment's lock.
+    `told`: its name (`name_of`). `replaced`: it is booked with another amount at once, which the PSE's own word hinders
+    only if that is about the amount that is booked. Inside the caller's transaction, which holds the payment's lock.
     """
-    name = await _current(told)
+    name = await current(told)
     booked = await _booked(name)
-    by_report = await rows(
-        "SELECT 1 AS one FROM ledger_entries WHERE cause = $1 AND starts_with(request_id, $2)", name, BY_REPORT
-    )
-    if name not in booked or len(booked) > 1 or not by_report:
+    if name not in booked or len(booked) > 1 or await witnessed.has(told, booked[name] if replaced else None):
         return False
     await _book(payment, booked[name], f"{name}/void", False, cause)
     for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
-        await findings.close(payment.merchant_id, f"{kind}/{name}", said)
+        for each in {told, name}:
+            await findings.close(payment.merchant_id, f"{kind}/{each}", said)
     return True
+
+
+async def take_again(payment: Payment, told: str, amount: int, cause: Cause) -> None:
+    """Book as taken again what only reports told to have come back, and no valid one tells so any more.
+
+    `told`: the name that came back (`name_of`); `amount` in minor units. Inside the caller's transaction, which holds
+    the payment's lock. The finding of what had left is left as it is.
+    """
+    time = int((await current(told))[len(told) + len(AGAIN) :] or 1) + 1
+    await _book(payment, amount, f"{told}{AGAIN}{time}", True, Cause(f"{KEPT}{cause.request_id}", cause.actor))
 
 
 async def standing(payment: Payment, amount: int, prefix: str = "") -> int:
@@ -285,9 +308,9 @@ async def back_from_line(payment: Payment, known: KnownRefund, cause: Cause) -> 
     """Book that so much came back, as a line without a refund's id tells, once for each line."""
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
-        name, amount = f"{name_of(payment, known.reference)}/back", known.amount.minor_units
-        if not await _booked(name) and await standing(payment, amount) > 0:
-            await _book(payment, amount, name, False, cause)
+        name, amount = await current(name_of(payment, known.reference)), known.amount.minor_units
+        if f"{name}/back" not in await _booked(name) and await standing(payment, amount) > 0:
+            await _book(payment, amount, f"{name}/back", False, cause)
 
 
 async def gone_from_line(payment: Payment, known: KnownRefund, wanted: int, cause: Cause) -> None:
@@ -303,10 +326,15 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
     """Book the payment's refunds that are not ours, as the PSE lists them, unless lines have told of them already."""
     prefix = name_of(payment, "")
     booked = await rows(
-        # What turned out to be a refund of ours, or was given back by a revised report, is none of those.
+        # What turned out to be a refund of ours, or was given back by a revised report, is none of those; what was
+        # taken again is told already by what had left.
         "SELECT cause, amount FROM ledger_entries t WHERE payment_id = $1 AND entry = 'TAKEN' "
-        "AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause IN (t.cause || '/ours', t.cause || '/void'))",
+        "AND NOT starts_with(request_id, $2) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
+        "  WHERE o.cause IN (t.cause || '/ours', t.cause || '/void') OR (o.payment_id = t.payment_id AND o.id > t.id "
+        "    AND right(o.cause, 5) = '/void' AND split_part(o.cause, $3, 1) = split_part(t.cause, $3, 1)))",
         payment.id,
+        KEPT,
+        AGAIN,
     )
     named = {row["cause"].partition(AGAIN)[0] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + BY_AMOUNT))
@@ -315,6 +343,7 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
         fresh = isinstance(known.outcome, Succeeded) and name_of(payment, known.reference) not in named
         if fresh and told[amount] > 0:
             told[amount] -= 1
+            await witnessed.note(payment, name_of(payment, known.reference), amount, cause.request_id)
         else:
             await book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 

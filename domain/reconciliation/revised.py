@@ -1,7 +1,6 @@
 """What a revised report takes away: lines of the one before that it has no longer."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -13,13 +12,9 @@ from domain.money import Money
 from domain.payments import external
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
-from domain.reconciliation import nights
+from domain.reconciliation import back_no_longer, nights, told_lines
 
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
-_COLUMNS: Final = (
-    "l.payment_id, l.refund_id, l.by_amount, l.by_bank, l.kind, l.amount, l.state, l.pse_refund_reference, "
-    "l.booked_at, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name"
-)
 # What stands of the money that a run has booked, and that no valid line tells under its name with its amount.
 _UNSTORED: Final = """SELECT t.payment_id, t.amount, split_part(t.cause, $3, 1) AS name,
     starts_with(t.cause, n.prefix || $2) AS by_amount
@@ -50,7 +45,7 @@ _LATER: Final = """WITH told AS (
     UNION SELECT p.* FROM told l JOIN payments p ON p.merchant_id = l.merchant_id
       AND p.connection_id = l.connection_id AND p.order_reference = l.order_reference
       WHERE coalesce(l.payment_reference, l.payment_alias) IS NULL)
-  SELECT p.id FROM later p WHERE p.taken_by_bank > 0 AND p.withdrawn_at IS NULL
+  SELECT p.id FROM later p WHERE p.withdrawn_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
       WHERE r.connection_id = p.connection_id AND r.superseded_at IS NULL AND l.voided_at IS NULL
         AND l.payment_id IS NULL AND l.type = 'REFUND' AND (l.payment_reference = p.pse_reference
@@ -87,11 +82,16 @@ async def reopen_missing(superseded_id: UUID) -> None:
 async def give_back(superseded_id: UUID, cause: Cause) -> None:
     """Money that the superseded report told to have left without us, and that no valid report tells of now, is given
     back; of which another amount is told now, it is booked with that. Inside the caller's transaction, after the new
-    lines are stored. What the PSE told in another way stays.
+    lines are stored. What the PSE told in another way stays. What it alone told to have come back is taken again first.
     """
+    later = [f"{external.BY_REPORT}{row['id']}" for row in await rows(_LATER, superseded_id)]
+    backs = await back_no_longer.of_report(superseded_id)
+    if later:
+        backs |= await back_no_longer.booked_by(later)
+    await _take_again(backs, cause)
     old = await rows(
         # The columns are ours; every value is bound.
-        f"SELECT {_COLUMNS} FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id "  # noqa: S608
+        f"SELECT {told_lines.COLUMNS} FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id "  # noqa: S608
         # What another report had told before moved nothing here, but this may have been the last to tell of it.
         "WHERE l.report_id = $1 AND (l.effect = 'TAKEN' OR (l.effect = 'NONE' AND l.type = 'REFUND' "
         "  AND l.state = 'SUCCEEDED' AND l.refund_id IS NULL AND l.payment_id IS NOT NULL)) "
@@ -100,9 +100,8 @@ async def give_back(superseded_id: UUID, cause: Cause) -> None:
     )
     for line in old:
         payment = await _locked(line["payment_id"])
-        name = external.name_of(payment, _name(line))
+        name = external.name_of(payment, told_lines.name(line))
         await _agree(payment, _Booked(name, line["amount"], line["by_amount"]), cause)
-    later = [f"{external.BY_REPORT}{row['id']}" for row in await rows(_LATER, superseded_id)]
     for payment_id, booked in await _unstored(later) if later else []:
         await _agree(await _locked(payment_id), booked, cause)
 
@@ -113,12 +112,22 @@ async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:
 
     Not before the report that told of it is read again. A refund that is RETURNED is left to unreturned.
     """
-    found = await _unstored([cause.request_id])
-    if not found or await nights.half_entered(run):
+    found, backs = await _unstored([cause.request_id]), await back_no_longer.booked_by([cause.request_id])
+    if not (found or backs) or await nights.half_entered(run):
         return
+    for payment_id in sorted(backs):
+        async with transaction():
+            await _take_again({payment_id}, cause)
     for payment_id, booked in found:
         async with transaction():
             await _agree(await _locked(payment_id), booked, cause)
+
+
+async def _take_again(payment_ids: Set[UUID], cause: Cause) -> None:
+    for payment_id in sorted(payment_ids):
+        payment = await _locked(payment_id)
+        for name, amount, by_amount in await back_no_longer.take_again(payment, cause):
+            await _agree(payment, _Booked(name, amount, by_amount), cause)
 
 
 async def _unstored(request_ids: Sequence[str]) -> list[tuple[UUID, _Booked]]:
@@ -132,47 +141,21 @@ async def _locked(payment_id: UUID) -> Payment:
 
 async def _agree(payment: Payment, booked: _Booked, cause: Cause) -> None:
     """Give back what no valid report tells of, and book with its amount what they tell with another one."""
-    told = await _told(payment)
-    now = [one for one in told if external.name_of(payment, _name(one)) == booked.name]
+    told = await told_lines.told(payment)
+    now = [one for one in told if external.name_of(payment, told_lines.name(one)) == booked.name]
     if any(one["amount"] == booked.amount for one in now):
         return
     if not now and booked.by_amount:
-        wanted = _nobodys(told, booked.amount) + await external.told_by_name(payment, booked.amount, ())
+        wanted = await told_lines.wanted(payment, told, booked.amount)
         if await external.standing(payment, booked.amount) <= wanted:
             return
-    if await external.untell(payment, booked.name, _GONE, cause) and now:
+    if await external.untell(payment, booked.name, _GONE, cause, replaced=bool(now)) and now:
         await external.book(payment, _known(payment, now[0]), FindingKind.MISSING_IN_LEDGER, cause)
-
-
-async def _told(payment: Payment) -> Sequence[Mapping[str, Any]]:
-    """The valid lines of all reports that say that money of the payment left."""
-    return await rows(
-        f"SELECT {_COLUMNS} FROM settlement_lines l JOIN reports r ON r.id = l.report_id "  # noqa: S608
-        "LEFT JOIN refunds f ON f.id = l.refund_id WHERE l.payment_id = $1 AND r.superseded_at IS NULL "
-        "  AND l.voided_at IS NULL AND l.type = 'REFUND' AND l.state = 'SUCCEEDED' ORDER BY l.id",
-        payment.id,
-    )
-
-
-def _name(line: Mapping[str, Any]) -> str:
-    """The name under which such a line is booked as taken."""
-    name: str = (external.BY_AMOUNT if line["by_amount"] else "") + line["name"]
-    return name
-
-
-def _nobodys(told: Sequence[Mapping[str, Any]], amount: int) -> int:
-    """How many refunds of so much, none of ours and none that has a name, the kind of report tells of that tells of
-    most (as nameless._sums).
-    """
-    lines = [one for one in told if one["amount"] == amount]
-    by_kind = Counter(kind for kind, _ in {(one["kind"], _name(one)) for one in lines})
-    owners = {one["refund_id"] or _name(one) for one in lines if one["refund_id"] or not one["by_amount"]}
-    return max(0, max(by_kind.values(), default=0) - len(owners))
 
 
 def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:
     return KnownRefund(
-        reference=_name(line),
+        reference=told_lines.name(line),
         pse_refund_reference=line["pse_refund_reference"],
         amount=Money(line["amount"], payment.currency),
         outcome=Succeeded(line["pse_refund_reference"]),

@@ -54,6 +54,7 @@ UNIQUE = {
     "findings": {("merchant_id", "fingerprint")},
     "idempotency_keys": {("merchant_id", "mutation", "key")},
     "ledger_entries": {("cause", "leg")},
+    "listed_money": {("name",)},
     "notice_refunds": {("notice_id", "refund_id")},
     "notices": {("connection_id", "digest")},
     "payments": {("connection_id", "pse_reference"), ("id", "merchant_id", "connection_id", "currency")},
@@ -76,6 +77,7 @@ UNIQUE = {
 }
 PARTIAL = {
     "ledger_entries_taken": "TAKEN",
+    "ledger_entries_taken_back": "TAKEN_BACK",
     "destination_links_open": "revoked_at IS NULL",
     "destinations_current": "superseded_at IS NULL",
     "attempts_one_live": "ended_at IS NULL",
@@ -105,6 +107,7 @@ APPEND_ONLY = {
     "events",
     "idempotency_keys",
     "ledger_entries",
+    "listed_money",
     "manual_settlements",
     "notice_refunds",
     "report_news",
