@@ -70,13 +70,13 @@ async def test_a_payment_that_is_registered_after_its_file_was_handed_in_has_its
     path = tmp_path / told["name"]
     path.write_text(told["content"])
     await reconciliation.run(world.shop.connection.id, _today(), world.sender, path)
-    assert await SettlementLine.filter(payment_id=None).count() == 1
+    assert await SettlementLine.filter(payment_id=None, type="CAPTURE").count() == 1
     assert await reconciliation.ring_the_night(datetime.now(UTC)) == 0
     payment = await a_payment(world.shop, reference=reference, method=Method.PIX, order="order-1")
     assert await reconciliation.ring_the_night(datetime.now(UTC)) == 1
     run = await reconciliation.run(world.shop.connection.id, _today(), world.sender)
     assert (run.state, [file["name"] for file in run.manifest["files"]]) == ("COMPLETED", [told["name"]])
-    (line,) = await SettlementLine.filter(voided_at=None)
+    (line,) = await SettlementLine.filter(voided_at=None, type="CAPTURE")
     assert (line.payment_id, line.effect) == (payment.id, "CAPTURE")
     assert (await reconciliation.ring_the_night(datetime.now(UTC)), await invariants.check()) == (0, [])
     (again,) = await Report.filter(superseded_at=None)

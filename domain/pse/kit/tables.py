@@ -25,7 +25,7 @@ Row = Mapping[str, str]
 UNCLEAR: Final = "unclear"
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
-_DIGITS_MAX: Final = 16  # before the point: no amount of money has more, and 64 bits hold its minor units
+_DIGITS_MAX: Final = 17  # before the point: no amount of money has more, and 64 bits hold its minor units
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
 

@@ -78,6 +78,7 @@ async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
             redis_url=servers.valkey.url,
             port=free_port(),
             introspection=True,
+            idle_per_address=300,  # a burst of 200 from here is no attack on idle connections
         )
         async with database.connected(settings.database_url):
             facts = await _facts()

@@ -204,7 +204,7 @@ TRANSPORT = [
     Attack("half-sent requests, one token", 200, _half_sent_by_one, "200 open", worth=1000),
     Attack("half-sent requests, two tokens", 500, _half_sent_by_two, "500 open", worth=2000),
     Attack("half-sent webhooks", 300, _half_webhooks, "300 open", worth=1000),
-    Attack("offers of h2c on one connection", 400, _other_protocol, "200", worth=400),
+    Attack("offers of h2c on one connection", 400, _other_protocol, "200|400", worth=400),
     Attack("a packed body", 16 * MEGABYTE, _packed, "400"),
     Attack("a foreign Host", 2, _foreign_host, "404"),
     Attack("WebSocket: a long address", 8_000, _handshake, "refused 431"),
