@@ -35,6 +35,7 @@ async def test_a_client_that_does_not_read_its_answers_is_let_go() -> None:
         with narrow:
             await loop.sock_connect(narrow, ("127.0.0.1", server.port))
             await loop.sock_sendall(narrow, (GET + b"\r\n") * 100)
+            await asyncio.sleep(0.2)  # it is known by now
             await eventually(lambda: not server.uvicorn.server_state.connections)
 
 
