@@ -329,6 +329,7 @@ async def test_a_payment_is_registered_once_with_its_tax_and_its_customer_sealed
         {"connectionId": "x"},
         {"method": "OXXO"},
         {"capturedAt": "2999-01-01T00:00:00Z"},
+        {"capturedAt": "0001-01-01T00:00:00Z"},
         {"pseReference": ""},
         {"amount": {"minorUnits": "0", "currency": "BRL"}},
     ):
