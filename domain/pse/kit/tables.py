@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from domain.money import MINOR_UNITS_MAX, MoneyError, exponent_of
+from domain.money import EXPONENTS, MINOR_UNITS_MAX, MoneyError, exponent_of
 from domain.pse.reporting import BadReport, ReportFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Row = Mapping[str, str]
 UNCLEAR: Final = "unclear"
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
-_DIGITS_MAX: Final = 17  # before the point: no amount of money has more, and 64 bits hold its minor units
+_EXPONENT_MAX: Final = max(EXPONENTS.values())
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
 
@@ -178,7 +178,10 @@ def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str
 
 
 def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
-    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell."""
+    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell.
+
+    Whatever its currency, its minor units fit into 64 bits: a row that nobody understands is kept with them.
+    """
     text = row[column]
     if text == "":
         return None
@@ -186,9 +189,10 @@ def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
         raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
     if len(text.partition(".")[2].rstrip("0")) > places:
         raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
-    if len(text.lstrip("-").partition(".")[0]) > _DIGITS_MAX:
-        raise BadCell(column, f"{text[:40]!r} is larger than any amount of money.")
-    return Decimal(text)
+    amount = Decimal(text)
+    if abs(amount.scaleb(min(places, _EXPONENT_MAX))) > MINOR_UNITS_MAX:
+        raise BadCell(column, f"{text!r} is larger than any amount of money.")
+    return amount
 
 
 def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = None) -> int | None:
@@ -201,12 +205,7 @@ def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = 
     except MoneyError as error:
         raise BadCell(column, str(error)) from error
     amount = decimal_of(row, column, places)
-    if amount is None:
-        return None
-    units = int(amount.scaleb(places))
-    if abs(units) > MINOR_UNITS_MAX:
-        raise BadCell(column, f"{row[column]!r} is larger than any amount of money.")
-    return units
+    return None if amount is None else int(amount.scaleb(places))
 
 
 def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
