@@ -12,14 +12,13 @@ import structlog
 
 from domain.connections.calls import About
 from domain.models import Connection, Merchant, ReconciliationRun
-from domain.payments import external
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import rows, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import BadAnswer
-from domain.reconciliation import nights, reconcile
+from domain.reconciliation import nights, reconcile, to_repeat
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats
 from jobs import payments
@@ -81,7 +80,7 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
 
 async def _kept(connection: Connection, run: ReconciliationRun, names: set[str], folder: Path) -> list[ReportFile]:
     """The date's reports of before, if they are wanted again: those that were not fetched now (`names`)."""
-    if run.business_date not in await external.told_of_ours(connection.id):
+    if run.business_date not in await to_repeat.dates(connection.id):
         return []
     return await repeats.kept(connection, run.business_date, names, folder)
 
@@ -113,7 +112,7 @@ async def ring_the_night(now: datetime) -> int:
         undone = ended - await _done(connection, zone)
         await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
         due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
-        due |= await external.told_of_ours(connection.id)
+        due |= await to_repeat.dates(connection.id)
         for day in sorted(due):
             await bell.ring(bell.RECONCILE, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(due)

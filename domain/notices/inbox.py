@@ -16,7 +16,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Notice, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import chargebacks, external, taken_otherwise
+from domain.payments import chargebacks, taken_otherwise, unnamed
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
@@ -290,7 +290,7 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
     if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
         return False
     left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
-    await external.from_listing(payment, left_over, cause)
+    await unnamed.from_listing(payment, left_over, cause)
     await taken_otherwise.of_listing(payment, left_over)
     for known, refund in found:
         if refund is not None:

@@ -3,6 +3,7 @@
 import polars as pl
 
 from domain.models import Connection
+from domain.payments import external
 from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
@@ -69,13 +70,14 @@ async def suspense_of(connection: Connection, payments: pl.DataFrame) -> pl.Data
     found = await rows(
         "SELECT e.payment_id::text AS payment_id, e.amount, "
         "  sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)::bigint AS suspense_open, "
-        "  coalesce(array_agg(substr(e.cause, length(t.prefix) + 1)) FILTER (WHERE e.entry = 'TAKEN' "
-        "    AND starts_with(e.cause, t.prefix) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
+        "  coalesce(array_agg(split_part(substr(e.cause, length(t.prefix) + 1), $3, 1)) FILTER ( "
+        "    WHERE e.entry = 'TAKEN' AND starts_with(e.cause, t.prefix) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
         "      WHERE o.cause = e.cause || '/ours')), '{}') AS suspense_names "
         "FROM ledger_entries e JOIN payments p ON p.id = e.payment_id "
         "CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t "
         "WHERE p.connection_id = $1 AND p.id = ANY($2::uuid[]) AND e.entry IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1, 2",
         connection.id,
         payments["payment_id"].to_list(),
+        external.AGAIN,
     )
     return pl.DataFrame(found, schema=SUSPENSE_SCHEMA)

@@ -16,7 +16,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Connection, Payment, ReconciliationRun, Report
 from domain.models.settlements import Effect
 from domain.money import Money
-from domain.payments import chargebacks, external, told_before
+from domain.payments import chargebacks, external, told_before, unnamed
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
@@ -251,12 +251,12 @@ async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: C
     for row in counted.filter(out | back | gone).iter_rows(named=True):
         payment, known = await Payment.get(id=row["payment_id"]), _known(row)
         if row["nameless"] == Effect.TAKEN.value:
-            told = external.Told(file.name, row["turn"], row["given"], tuple(row["named"]))
-            await external.from_line(payment, known, told, cause)
+            told = unnamed.Told(file.name, row["turn"], row["given"], tuple(row["named"]))
+            await unnamed.from_line(payment, known, told, cause)
         elif row["nameless"] == Effect.TAKEN_BACK.value:
-            await external.back_from_line(payment, known, cause)
+            await unnamed.back_from_line(payment, known, cause)
         else:
-            await external.gone_from_line(payment, known, row["rest"], cause)
+            await unnamed.gone_from_line(payment, known, row["rest"], cause)
     asked = counted.filter(out | (pl.col("unclear") == "SEVERAL"))["asked"].explode().drop_nulls().unique().to_list()
     await schedule.ask(asked)
     for refund_id in asked:

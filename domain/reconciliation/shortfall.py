@@ -3,7 +3,8 @@
 Each line was compared with what stood when it was read. A night that died before it stored its lines, or money that
 stands under our own reference, can have stood in for a line that was about other money. So after a report is stored
 the sums are compared: per payment and amount, what the lines of all reports say is taken, with what stands as taken.
-What is short is booked under the names of lines that were never booked. It blocks money and pays none.
+What is short is booked under the names of lines that were never booked, then of nameless ones that were taken for a
+refund of ours whose own line has come since. It blocks money and pays none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from domain.money import Money
 from domain.payments import external
 from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
+from domain.reconciliation import told_lines
 
 # What came back by the PSE's own word waits for its line: until then it counts as standing.
 _SHORT: Final = """SELECT t.payment_id, t.amount FROM (
@@ -51,6 +53,22 @@ async def _book(payment_id: UUID, amount: int, cause: Cause) -> None:
             known = _known(payment, line)
             if short > 0 and not await external.knows(payment, known.reference):
                 short -= await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+        others = min(short, await _nameless_short(payment, amount))
+        for line in lines:
+            if others > 0 and line["by_amount"]:
+                known = _known(payment, line)
+                others -= await external.book_other(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _nameless_short(payment: Payment, amount: int) -> int:
+    """How many more nameless ones of so much left than are booked under names of nameless lines.
+
+    Two kinds of report tell of the same money: the line that a refund's own line explains is not short.
+    """
+    left = told_lines.nobodys(await told_lines.told(payment), amount)
+    back = told_lines.nobodys(await told_lines.told(payment, ("RETURNED",)), amount)
+    prefix = external.name_of(payment, external.BY_AMOUNT)
+    return left - back - await external.standing(payment, amount, prefix)
 
 
 def _known(payment: Payment, line: Mapping[str, Any]) -> KnownRefund:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from domain.models import Payment
-from domain.payments import external, witnessed
+from domain.payments import external, unnamed, witnessed
 from domain.platform.database import rows
 
 LEFT: Final = ("SUCCEEDED",)
@@ -37,7 +37,7 @@ async def wanted(payment: Payment, left: Sequence[Mapping[str, Any]], amount: in
     """How often so much (minor units) left by what these lines tell, and by what the PSE itself says, if that is more:
     both tell of the same money.
     """
-    by_lines = nobodys(left, amount) + await external.told_by_name(payment, amount, ())
+    by_lines = nobodys(left, amount) + await unnamed.told_by_name(payment, amount, ())
     return max(by_lines, await witnessed.standing(payment, amount))
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from domain import invariants
 from domain.models import Payment, Report, SettlementLine
-from domain.payments import external
 from domain.platform.database import rows
 from domain.pse.reporting import Built, Download
 from domain.pse.vocabulary import BadAnswer, Method, Period, Wait
+from domain.reconciliation import to_repeat
 from jobs import reconciliation
 from tests.conftest import Database
 from tests.jobs.test_nights import Nightly, _line, _night
@@ -58,7 +58,7 @@ def _today() -> date:
 
 
 async def _wanted(world: World) -> set[date]:
-    return await external.told_of_ours(world.shop.connection.id)
+    return await to_repeat.dates(world.shop.connection.id)
 
 
 async def test_a_payment_that_is_registered_after_its_file_was_handed_in_has_its_lines_from_the_timetables_night(

@@ -9,10 +9,11 @@ from domain import invariants
 from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, SettlementLine
 from domain.money import Money
-from domain.payments import external, register
+from domain.payments import register
 from domain.problems import NotRefundable
 from domain.pse import registry
 from domain.pse.vocabulary import CapturedPayment, Method
+from domain.reconciliation import to_repeat
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_e2eid
 from tests.kit.lines import Telling, a_line, a_night
 from tests.kit.nights import pix_of, pix_refund, run_pix, run_stripe, stripe_line, today
@@ -43,11 +44,11 @@ async def test_the_night_repeats_the_date_so_that_what_was_told_is_proven() -> N
     shop = await a_shop(pse="stripe")
     lines = [CAPTURE, OUT]
     await run_stripe(shop, lines)
-    assert await external.told_of_ours(shop.connection.id) == set()
+    assert await to_repeat.dates(shop.connection.id) == set()
     payment = await _registered(shop)
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     await run_stripe(shop, lines)
-    assert await external.told_of_ours(shop.connection.id) == set()
+    assert await to_repeat.dates(shop.connection.id) == set()
     valid = await SettlementLine.filter(voided_at=None).order_by("line")
     assert [line.effect for line in valid] == ["CAPTURE", "TAKEN"]
     assert {line.payment_id for line in valid} == {payment.id}
@@ -92,7 +93,7 @@ async def test_a_payment_that_the_listing_registers_finds_what_was_told() -> Non
 async def test_a_report_that_is_stored_while_the_payment_is_registered_is_repeated() -> None:
     shop = await a_shop(pse="stripe")
     await asyncio.gather(run_stripe(shop, [CAPTURE, OUT]), _registered(shop))
-    for day in await external.told_of_ours(shop.connection.id):
+    for day in await to_repeat.dates(shop.connection.id):
         assert day == today()
         await run_stripe(shop, [CAPTURE, OUT])
     payment = await Payment.get(pse_reference="pi_1")

@@ -9,9 +9,10 @@ import pytest
 from domain import invariants
 from domain.models import Payment, SettlementLine
 from domain.money import Money
-from domain.payments import external, register
+from domain.payments import register
 from domain.pse import registry
 from domain.pse.vocabulary import CapturedPayment, Method
+from domain.reconciliation import to_repeat
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop
 from tests.kit.lines import Telling, a_line, a_night, effects, today
 
@@ -42,9 +43,9 @@ async def test_what_left_of_the_order_is_booked_when_its_payment_is_registered_a
     await a_night(shop, line)
     payment = await _registered(shop)
     assert payment.taken_by_bank == 4_000
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     await a_night(shop, line)
-    assert await external.told_of_ours(shop.connection.id) == set()
+    assert await to_repeat.dates(shop.connection.id) == set()
     assert (await effects(), (await SettlementLine.get(voided_at=None)).payment_id) == (["TAKEN"], payment.id)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (4_000, [])
 
@@ -68,7 +69,7 @@ async def test_a_listed_payment_takes_it_in_when_the_merchant_tells_its_order(ki
     assert (await Payment.get(id=payment_id)).taken_by_bank == 0
     payment = await _registered(shop, reference="P-1")
     assert (payment.id, payment.taken_by_bank + payment.charged_back) == (payment_id, 4_000)
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     assert await invariants.check() == []
 
 
@@ -80,7 +81,7 @@ async def test_a_line_that_may_be_of_a_refund_of_ours_is_left_to_the_night() -> 
     line = {**_of_order(other, reference=refund.reference), "amount": 3_000}
     await a_night(shop, line)
     assert (await _registered(shop, reference="P-1")).taken_by_bank == 0
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     await a_night(shop, line)
     payment = await Payment.get(id=payment_id)
     assert (payment.refunded, payment.taken_by_bank, await invariants.check()) == (3_000, 0, [])
@@ -98,7 +99,7 @@ async def test_where_two_payments_have_the_order_nothing_is_taken_in() -> None:
     await a_night(shop, _of_order(other))
     await a_payment(shop, order=ORDER, currency="USD", days_ago=0)  # not its money, and no proof of whose it is
     second = await _registered(shop)
-    assert (second.taken_by_bank, await external.told_of_ours(shop.connection.id)) == (0, set())
+    assert (second.taken_by_bank, await to_repeat.dates(shop.connection.id)) == (0, set())
 
 
 async def test_the_same_report_may_tell_of_another_payment_of_the_order() -> None:
@@ -119,7 +120,7 @@ async def test_a_report_that_is_stored_while_the_payment_is_registered_is_repeat
     shop, other = await _shop()
     line = _of_order(other)
     await asyncio.gather(a_night(shop, line), _registered(shop))
-    for _ in await external.told_of_ours(shop.connection.id):
+    for _ in await to_repeat.dates(shop.connection.id):
         await a_night(shop, line)
     payment = await Payment.get(order_reference=ORDER)
     assert (payment.taken_by_bank, await invariants.check()) == (4_000, [])

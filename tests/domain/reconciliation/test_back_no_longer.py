@@ -7,7 +7,7 @@ import pytest
 from domain import invariants
 from domain.models import Payment
 from domain.money import Money
-from domain.payments import external
+from domain.payments import unnamed
 from domain.pse import registry
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
 from domain.refunds.record import Door, Source, record
@@ -117,7 +117,7 @@ async def test_what_the_pse_listed_and_a_report_told_to_have_come_back_stays_tak
     left: dict[str, Any], back: dict[str, Any]
 ) -> None:
     shop, payment = await _shop()
-    await external.from_listing(payment, [_listed("theirs")], CAUSE)
+    await unnamed.from_listing(payment, [_listed("theirs")], CAUSE)
     await a_night(shop, _left(payment, left))
     await a_night(shop, _back(payment, back), days=1)
     assert await _taken(payment) == 0
@@ -149,7 +149,7 @@ async def test_what_the_pse_itself_listed_as_returned_has_come_back_whatever_a_r
     shop, payment = await _shop()
     await a_night(shop, _left(payment, NAMED))
     await a_night(shop, _back(payment, NAMED), days=1)
-    await external.from_listing(payment, [_listed("theirs", Declined("RETURNED", "It came back."))], CAUSE)
+    await unnamed.from_listing(payment, [_listed("theirs", Declined("RETURNED", "It came back."))], CAUSE)
     await a_night(shop, days=1)
     assert await _taken(payment) == 0
 
@@ -164,7 +164,7 @@ async def test_what_the_pse_listed_after_a_report_had_told_of_it_stays_taken_whe
         await _dies(monkeypatch, shop, _left(payment, named))
     else:
         await a_night(shop, _left(payment, named))
-    await external.from_listing(payment, [_listed(listed)], CAUSE)
+    await unnamed.from_listing(payment, [_listed(listed)], CAUSE)
     for _ in range(2):
         await a_night(shop)
         assert await _taken(payment) == 3_000
@@ -173,7 +173,7 @@ async def test_what_the_pse_listed_after_a_report_had_told_of_it_stays_taken_whe
 async def test_of_two_nameless_refunds_of_which_the_pse_lists_one_the_other_is_given_back() -> None:
     shop, payment = await _shop()
     await a_night(shop, _left(payment, NAMELESS), _left(payment, OTHER))
-    await external.from_listing(payment, [_listed("listed")], CAUSE)
+    await unnamed.from_listing(payment, [_listed("listed")], CAUSE)
     await a_night(shop)
     assert (await _taken(payment), await invariants.check()) == (3_000, [])
 
@@ -183,5 +183,5 @@ async def test_what_is_listed_after_a_nameless_return_was_dropped_is_other_money
     await a_night(shop, _left(payment, NAMELESS))
     await a_night(shop, _back(payment, BACK), days=1)
     await a_night(shop, days=1)
-    await external.from_listing(payment, [_listed("one"), _listed("two")], CAUSE)
+    await unnamed.from_listing(payment, [_listed("one"), _listed("two")], CAUSE)
     assert await _taken(payment) == 6_000

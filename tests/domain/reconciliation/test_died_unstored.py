@@ -9,7 +9,7 @@ from domain import invariants
 from domain.models import Payment, ReconciliationRun
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.payments import external
+from domain.payments import unnamed
 from domain.platform import crash
 from domain.pse import registry
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
@@ -108,7 +108,7 @@ async def test_a_line_without_a_name_that_is_called_otherwise_now_is_the_same_mo
 async def test_what_another_report_tells_of_or_the_pse_itself_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     shop, payment = await _shop()
     listed = KnownRefund("listed", None, Money(1_000, "BRL"), Succeeded(None), True, "MED", None, None)
-    await external.from_listing(payment, [listed], CAUSE)
+    await unnamed.from_listing(payment, [listed], CAUSE)
     line = a_line(payment, "REFUND", 3_000, **NAMED)
     await _dies(monkeypatch, shop, line, a_line(payment, "REFUND", 1_000, reference="listed"))
     await a_night(shop, line, days=1)

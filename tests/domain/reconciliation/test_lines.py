@@ -12,10 +12,11 @@ from domain.models import Finding, Payment, Refund, SettlementLine
 from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import external
+from domain.payments import external, unnamed
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
+from domain.reconciliation import to_repeat
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.record import Door, Source, record
@@ -106,14 +107,14 @@ async def test_a_doubtful_refund_is_asked_about_and_has_the_line_when_its_own_ne
     assert (await _state(refund), await _taken(payment)) == (State.SUBMITTED, 8_000)
     await a_look_up(refund, Returned("BACK", "it came back", "two") if came_back else Succeeded("two"))
     assert await _taken(payment) == 4_000
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     await a_night(shop, first, second)
     assert await effects() == ["TAKEN", "REFUND", "REFUND"]
     assert {line.refund_id for line in await SettlementLine.filter(voided_at=None, effect="REFUND")} == {
         paid.id,
         refund.id,
     }
-    assert (await external.told_of_ours(shop.connection.id), await invariants.check()) == (set(), [])
+    assert (await to_repeat.dates(shop.connection.id), await invariants.check()) == (set(), [])
     assert await open_findings() == ["MISSING_IN_LEDGER"]
 
 
@@ -132,7 +133,7 @@ async def test_where_nobody_can_be_asked_lines_are_given_only_as_many_as_refunds
 async def test_money_that_was_told_without_a_line_explains_the_line_before_a_refund_in_doubt_does() -> None:
     shop, payment = await _shop(LookUp.NONE)
     told = KnownRefund("panel", "panel", Money(4_000, "BRL"), Succeeded("panel"), False, "x", None, None)
-    await external.from_listing(payment, [told], CAUSE)
+    await unnamed.from_listing(payment, [told], CAUSE)
     refund = await _refund(shop, payment, DOUBT)
     await a_night(shop, _out(payment))
     assert (await _state(refund), await _taken(payment), await effects()) == (State.SUBMITTED, 4_000, ["TAKEN"])
@@ -215,10 +216,10 @@ async def test_a_refund_of_ours_comes_back_by_a_nameless_line_of_another_day(pro
         await record(refund.id, Returned("BACK", "it came back", "one"), Source(Door.LOOK_UP), CAUSE)
         await a_night(shop, back, days=1)
         await a_night(shop, out)
-        assert await external.told_of_ours(shop.connection.id) == {today(1)}
+        assert await to_repeat.dates(shop.connection.id) == {today(1)}
         await a_night(shop, back, days=1)
     assert (await _state(refund), sorted(await effects())) == (State.RETURNED, ["REFUND", "RETURN"])
-    assert (await balance(shop, Account.PSE_BALANCE), await external.told_of_ours(shop.connection.id)) == (0, set())
+    assert (await balance(shop, Account.PSE_BALANCE), await to_repeat.dates(shop.connection.id)) == (0, set())
     assert await invariants.check() == []
 
 
@@ -230,13 +231,13 @@ async def test_a_return_that_two_refunds_can_have_is_a_finding_until_one_of_them
     await a_night(shop, back, days=1)
     assert [await _state(refund) for refund in twins] == [State.SUCCEEDED, State.SUCCEEDED]
     assert {(await Refund.get(id=refund.id)).due_at is None for refund in twins} == {False}
-    assert (await open_findings(), await external.told_of_ours(shop.connection.id)) == (["UNCLEAR_LINE"], set())
+    assert (await open_findings(), await to_repeat.dates(shop.connection.id)) == (["UNCLEAR_LINE"], set())
     await record(twins[1].id, Returned("BACK", "it came back", "two"), Source(Door.LOOK_UP), CAUSE)
-    assert await external.told_of_ours(shop.connection.id) == {today(1)}
+    assert await to_repeat.dates(shop.connection.id) == {today(1)}
     await a_night(shop, back, days=1)
     (line,) = await SettlementLine.filter(effect="RETURN", voided_at=None)
     assert (line.refund_id, await balance(shop, Account.PSE_BALANCE)) == (twins[1].id, -4_000)
-    assert (await open_findings(), await external.told_of_ours(shop.connection.id)) == ([], set())
+    assert (await open_findings(), await to_repeat.dates(shop.connection.id)) == ([], set())
     assert await invariants.check() == []
 
 
@@ -317,7 +318,7 @@ async def test_what_was_given_back_to_a_refund_hides_no_other_refund_of_a_listin
     await a_look_up(refund, Succeeded("ours"))
     assert await _taken(payment) == 0
     told = KnownRefund("panel", "panel", Money(4_000, "BRL"), Succeeded("panel"), False, "x", None, None)
-    await external.from_listing(payment, [told], CAUSE)
+    await unnamed.from_listing(payment, [told], CAUSE)
     assert await _taken(payment) == 4_000
 
 
@@ -351,7 +352,7 @@ async def test_the_success_of_a_refund_that_was_sent_later_does_not_give_it_what
     shop, payment = await _shop()
     await a_night(shop, _out(payment))
     await _refund(shop, payment, Succeeded("one"))
-    assert (await _taken(payment), await external.told_of_ours(shop.connection.id)) == (4_000, set())
+    assert (await _taken(payment), await to_repeat.dates(shop.connection.id)) == (4_000, set())
     await a_night(shop, _out(payment), days=1)
     assert (await _taken(payment), await effects(), await invariants.check()) == (4_000, ["TAKEN", "REFUND"], [])
 
@@ -362,7 +363,7 @@ async def test_a_refund_that_succeeded_while_its_line_was_read_is_not_booked_as_
     known = KnownRefund(
         f"{external.BY_AMOUNT}row", None, Money(4_000, "BRL"), Succeeded(), False, "x", None, datetime.now(UTC)
     )
-    await external.from_line(
-        payment, known, external.Told("lab.json", wanted=1, given=0), Cause("night", "reconciliation")
+    await unnamed.from_line(
+        payment, known, unnamed.Told("lab.json", wanted=1, given=0), Cause("night", "reconciliation")
     )
     assert await _taken(payment) == 0

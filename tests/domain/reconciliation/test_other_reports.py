@@ -8,9 +8,9 @@ from domain import invariants
 from domain.models import Payment, Refund
 from domain.models.ledger import Account
 from domain.models.refunds import State
-from domain.payments import external
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
+from domain.reconciliation import to_repeat
 from domain.refunds.record import Door, Source, record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, effects, today
@@ -32,11 +32,11 @@ async def _repeat(shop: Shop, *reports: list[dict[str, Any]]) -> int:
     """The dates that are due, by the timetable's own question, with the reports of those days; how many nights."""
     told, nights = dict(zip(_DAYS, reports, strict=False)), 0
     for _ in range(3):
-        for day in sorted(await external.told_of_ours(shop.connection.id)):
+        for day in sorted(await to_repeat.dates(shop.connection.id)):
             days = (day - today()).days
             await a_night(shop, *told[days], days=days)
             nights += 1
-    assert await external.told_of_ours(shop.connection.id) == set()
+    assert await to_repeat.dates(shop.connection.id) == set()
     return nights
 
 

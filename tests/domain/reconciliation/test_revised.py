@@ -8,7 +8,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.payments import external
+from domain.payments import unnamed
 from domain.pse import registry
 from domain.pse.vocabulary import KnownRefund, Method, Succeeded
 from tests.kit.factories import CAUSE, Shop, a_payment, a_shop
@@ -66,7 +66,7 @@ async def test_what_the_pse_listed_itself_stays_when_a_revised_report_has_it_no_
     shop = await a_shop()
     payment = await a_payment(shop, days_ago=0)
     listed = KnownRefund("med1", "D1", Money(3_000, "BRL"), Succeeded("D1"), True, "MED_FRAUDE", None, None)
-    await external.from_listing(payment, [listed], CAUSE)
+    await unnamed.from_listing(payment, [listed], CAUSE)
     await run_pix(shop, pix_of(payment, pix_refund("med1", 3_000, kind="MED_FRAUDE")))
     await run_pix(shop, pix_of(payment))
     assert (await Payment.get(id=payment.id)).taken_by_bank == 3_000

@@ -7,9 +7,9 @@ import pytest
 from domain import invariants
 from domain.models import Payment
 from domain.models.ledger import Account
-from domain.payments import external
 from domain.pse import registry
 from domain.pse.vocabulary import Succeeded
+from domain.reconciliation import to_repeat
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, today
 
@@ -38,10 +38,10 @@ async def test_what_left_again_after_it_had_come_back_stays_taken_through_the_ni
     payment = await a_payment(shop, reference="later", days_ago=0)
     for _ in range(2):
         assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (4_000, [])
-        for day in sorted(await external.told_of_ours(shop.connection.id)):
+        for day in sorted(await to_repeat.dates(shop.connection.id)):
             days = (day - today()).days
             await a_night(shop, *told[days], days=days)
-    assert (await balance(shop, Account.PSE_BALANCE), await external.told_of_ours(shop.connection.id)) == (
+    assert (await balance(shop, Account.PSE_BALANCE), await to_repeat.dates(shop.connection.id)) == (
         -4_000,
         set(),
     )

@@ -8,10 +8,10 @@ from domain import invariants
 from domain.access.tokens import Role
 from domain.models import Event, Finding, Payment, Refund
 from domain.models.refunds import State
-from domain.payments import external
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
+from domain.reconciliation import to_repeat
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.doubt import Verdict, resolve
@@ -71,10 +71,10 @@ async def test_what_was_taken_under_the_true_name_is_the_refunds() -> None:
     assert (await Payment.get(id=payment.id)).taken_by_bank == 4_000
     await record(refund.id, Succeeded("L-true"), NOTICE, CAUSE)
     assert (await Payment.get(id=payment.id)).taken_by_bank == 0
-    assert await external.told_of_ours(shop.connection.id) == {today()}
+    assert await to_repeat.dates(shop.connection.id) == {today()}
     await a_night(shop, line)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (0, [])
-    assert await external.told_of_ours(shop.connection.id) == set()
+    assert await to_repeat.dates(shop.connection.id) == set()
 
 
 async def test_a_report_line_of_our_reference_corrects_it_and_so_does_a_later_one_that_has_only_the_name() -> None:

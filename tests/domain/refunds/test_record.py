@@ -12,7 +12,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Attempt, Event, Finding, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import external
+from domain.payments import external, unnamed
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
 from domain.refunds import attempts, next_step, schedule
 from domain.refunds.next_step import Ask, Send
@@ -212,17 +212,17 @@ async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_
     named = KnownRefund(
         f"{external.BY_AMOUNT}line-1", None, Money(refund.amount, "BRL"), Succeeded(), False, "x", None, None
     )
-    await external.from_line(payment, named, external.Told("night.csv", 1, 0), CAUSE)
+    await unnamed.from_line(payment, named, unnamed.Told("night.csv", 1, 0), CAUSE)
     for _ in range(2):
         await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
-        await external.from_line(payment, named, external.Told("night.csv", 1, 0), CAUSE)
+        await unnamed.from_line(payment, named, unnamed.Told("night.csv", 1, 0), CAUSE)
         await payment.refresh_from_db()
         assert payment.taken_by_bank == refund.amount
     assert [row.kind for row in await Finding.filter(resolved_at=None)] == ["CONTRADICTION"]
     assert await invariants.check() == []
     # Another line of the same amount is other money.
-    await external.from_line(
-        payment, replace(named, reference=f"{external.BY_AMOUNT}line-2"), external.Told("night.csv", 2, 0), CAUSE
+    await unnamed.from_line(
+        payment, replace(named, reference=f"{external.BY_AMOUNT}line-2"), unnamed.Told("night.csv", 2, 0), CAUSE
     )
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 2 * refund.amount

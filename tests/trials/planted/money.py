@@ -3,8 +3,8 @@
 from typing import Final
 
 from domain.notices import inbox
-from domain.payments import external, register
-from domain.reconciliation import captures, match, nameless, reconcile, revised
+from domain.payments import register
+from domain.reconciliation import captures, match, nameless, reconcile, revised, to_repeat
 from domain.refunds import doubt, learned, next_step, record, request, schedule
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -153,7 +153,7 @@ REPORTS: Final = (
         r"others took \d+, the books say|PSE_BALANCE is",
         (
             Edit(register._insert, "    await told_before.take_in(await Payment.get(id=payment_id), cause)\n", ""),
-            Edit(external.told_of_ours, "AND l.payment_id IS NULL AND", "AND l.payment_id IS NULL AND false AND"),
+            Edit(to_repeat.dates, "AND l.payment_id IS NULL AND", "AND l.payment_id IS NULL AND false AND"),
         ),
         focus="later",
     ),

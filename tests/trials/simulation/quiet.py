@@ -5,8 +5,8 @@ from typing import Final
 
 from domain.models import Refund
 from domain.models.refunds import State
-from domain.payments import external
 from domain.pse.capabilities import LookUp
+from domain.reconciliation import to_repeat
 from domain.refunds.states import SETTLED_FOR_NOW
 from tests.trials.simulation.held import Mood, Status
 from tests.trials.simulation.life import Life
@@ -62,7 +62,7 @@ async def _all_nights(life: Life) -> None:
     """Every date whose reports tell something new, and every date that the product itself wants again."""
     for _ in range(_NIGHTS_MAX):
         changed = {day for day in life.days if b"".join((await life.reported(day)).values()) != life.told.get(day)}
-        wanted = changed | await external.told_of_ours(life.shop.connection.id)
+        wanted = changed | await to_repeat.dates(life.shop.connection.id)
         for day in sorted(wanted):
             await _done(life, await life.processes.rest(life.processes.begin(life.reconcile(day))))
         await _work_all(life)
