@@ -4,7 +4,7 @@ from typing import Final
 
 from domain.notices import inbox
 from domain.payments import register
-from domain.reconciliation import captures, match, nameless, reconcile, revised, to_repeat
+from domain.reconciliation import captures, match, nameless, reconcile, revised, shortfall, to_repeat
 from domain.refunds import doubt, learned, next_step, record, request, schedule
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -141,6 +141,13 @@ REPORTS: Final = (
             ),
         ),
         focus="bank-transfer",
+    ),
+    # A failed refund that was paid after all took the place of somebody else's money of equal amount.
+    Mutation(
+        "one money stands in for another of equal amount",
+        r"others took \d+, the books say|PSE_",
+        (Edit(shortfall._book, "min(short, await _nameless_short(payment, amount))", "0"),),
+        focus="ours-named",
     ),
     Mutation(
         "a chargeback that moves nothing",

@@ -15,6 +15,9 @@ class Feature(StrEnum):
     MOVEMENTS = "MOVEMENTS"  # a line when money left, and another on the day when it came back
     PSE_NAMES = "PSE_NAMES"  # lines name a refund by the PSE's id alone
     NAMELESS = "NAMELESS"  # lines name the payment and the amount alone
+    OURS_NAMED = (
+        "OURS_NAMED"  # but for those of our refunds, which have their names; what was refused is paid after all
+    )
     NAMELESS_RETURNS = "NAMELESS_RETURNS"  # so do the lines of what came back; the PSE refuses equal amounts
     TWO_KINDS = "TWO_KINDS"  # each night has two reports that tell the same
     OVERLAP = "OVERLAP"  # each report tells the lines of the day before again

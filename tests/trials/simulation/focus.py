@@ -38,6 +38,7 @@ FOCUS: Final[Mapping[str, Playing]] = {
         name: Playing(frozenset(features), all_of_them=True)
         for name, features in {
             "twins": {F.NAMELESS, F.TWINS},
+            "ours-named": {F.NAMELESS, F.OURS_NAMED, F.BACK_OFFICE},
             "bank-transfer": {F.NAMELESS, F.BACK_OFFICE, F.BY_HAND},
             "chargebacks": {F.CHARGEBACKS},
             "later": {F.LATER, F.BACK_OFFICE},

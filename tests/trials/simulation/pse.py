@@ -138,6 +138,15 @@ class SimulatedPse:
         if not held.by_bank:
             self.news.append(self.webhook(held))
 
+    def held_in(self, status: Status) -> list[Held]:
+        """Our refunds that are there now."""
+        return [one for one in self.held if one.status is status and not one.by_bank]
+
+    def unsay(self, held: Held) -> None:
+        """A refund that was refused for good is paid after all."""
+        self.excused.add(held.reference)
+        self.turn(held, Status.DONE)
+
     def webhook(self, held: Held) -> dict[str, Any]:
         """What a webhook tells of a refund."""
         return held.told()

@@ -77,6 +77,9 @@ class ReportRules(RuleBasedStateMachine):
                 assert process is not None
                 await self._through(process, (*fate, False), None)
 
+    async def _refused_is_paid(self, refused: Sequence[Held], pick: int) -> None:
+        self.life.pse.unsay(refused[pick % len(refused)])
+
     @precondition(lambda self: self.plays(Feature.BY_HAND))
     @rule(pick=_PICK)
     def pay_by_bank_transfer(self, pick: int) -> None:
@@ -161,13 +164,15 @@ class ReportRules(RuleBasedStateMachine):
 
     def _playable(self, pick: int) -> list[Callable[[], Awaitable[None]]]:
         """What can happen in this example now; `pick` says to whom."""
-        life, went = self.life, self.life.outside.went()
+        life, went, refused = self.life, self.life.outside.went(), self.life.pse.held_in(Status.REFUSED)
         fates = ((Mood.OK, Status.QUEUED), (Mood.OK, Status.DONE), None)
         part = [*_PARTS, None, None][pick % (len(_PARTS) + 2)]
         all_of_them = [
             (self.plays(*_WAYS), partial(self._others_take, pick, part)),
             (self.plays(*_WAYS), partial(self._others_take, pick, None)),
             (self.plays(Feature.TWINS), partial(self._twins, pick % 2, 2_500, fates)),
+            (self.plays(Feature.OURS_NAMED), partial(self._twins, pick % 2, 2_500, ((Mood.OK, Status.REFUSED),))),
+            (bool(refused) and self.plays(Feature.OURS_NAMED), partial(self._refused_is_paid, refused, pick)),
             (self.plays(Feature.BY_HAND), partial(self._pay_by_bank_transfer, pick)),
             (self.plays(Feature.MISTAKES), partial(self._report_errs, pick, 700, pick % 3 == 0)),
             (self.plays(Feature.MISTAKES), partial(self._report_is_revised, pick % 3 == 0)),

@@ -53,6 +53,11 @@ class Form:
     def has(self, feature: Feature) -> bool:
         return feature in self.features
 
+    def is_nameless(self, *, outside: bool) -> bool:
+        """Whether a refund's line names the payment and the amount alone; `outside`: it is no refund of ours."""
+        told = self.nameless_outside if outside else not self.has(Feature.OURS_NAMED)
+        return self.has(Feature.NAMELESS) and told
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The reports of a night."""
@@ -169,7 +174,7 @@ def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
         return {**line, "reference": name, "pse_refund_reference": None, "kind": f"{kind} chargeback"}
     if line["type"] != "REFUND":
         return line
-    if form.has(Feature.NAMELESS) and (form.nameless_outside or not line["outside"]):
+    if form.is_nameless(outside=line["outside"]):
         moment = datetime.fromisoformat(line["booked_at"])
         place = f"{kind}-{line['payment_reference']}-{line['amount']}-{moment:%d%H%M%S%f}"
         name = f"{place}-{line['type'][0]}{line['state'][0]}{turn}"

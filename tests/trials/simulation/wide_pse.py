@@ -44,10 +44,6 @@ class WidePse(SimulatedPse):
         told = {**held.told(), "payment": held.payment}
         return {**told, "reference": None} if self.manner.webhooks is Webhooks.ID_ONLY else told
 
-    def held_in(self, status: Status) -> list[Held]:
-        """Our refunds that are there now."""
-        return [one for one in self.held if one.status is status and not one.by_bank]
-
     def denied(self) -> list[Order]:
         """Late requests of which it has said after its grace that it does not know them."""
         grace = self.able.look_up_grace
@@ -58,11 +54,6 @@ class WidePse(SimulatedPse):
         """A refund that was done fails after all: the money is back, and the word is that of a failure."""
         held.says = Status.REFUSED
         self.turn(held, Status.RETURNED)
-
-    def unsay(self, held: Held) -> None:
-        """A refund that was refused for good is paid after all."""
-        self.excused.add(held.reference)
-        self.turn(held, Status.DONE)
 
     def tell_other_amount(self, held: Held) -> dict[str, Any]:
         """A webhook about a refund tells of another amount than it has."""
