@@ -13,6 +13,7 @@ import polars as pl
 
 from domain.models.settlements import Effect
 from domain.reconciliation import captures, nameless
+from domain.settlements import own_lines
 
 PAYMENT_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "known_reference": pl.String,
@@ -124,6 +125,7 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
     has told the same before, so the line does nothing.
     """
+    settled = own_lines.without_given(settled, matched)
     by_name = matched.with_columns(name=nameless.name_of_line()).join(
         _had_by(settled, "name", ["payment_id", "name"]), on=["payment_id", "name"], how="left", nulls_equal=True
     )

@@ -60,8 +60,12 @@ def name_of_line() -> pl.Expr:
 
 def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """Lines that another valid report has, too: they are about the same refund as there."""
-    known = settled.filter(pl.col("refund_id").is_not_null() & pl.col("by_amount")).select(
-        "payment_id", "name", "state", pl.col("refund_id").alias("_seen")
+    # A refund that has its own line here is not what another line of that kind is about.
+    own = named.filter(pl.col("refund_id").is_not_null()).select("refund_id", "state", "kind").unique()
+    known = (
+        settled.filter(pl.col("refund_id").is_not_null() & pl.col("by_amount"))
+        .join(own, on=["refund_id", "state", "kind"], how="anti", nulls_equal=True)
+        .select("payment_id", "name", "state", pl.col("refund_id").alias("_seen"))
     )
     seen = pl.when(pl.col("by_amount")).then(pl.coalesce("refund_id", "_seen")).otherwise(pl.col("refund_id"))
     return named.join(known.unique(_LINE), on=_LINE, how="left").with_columns(refund_id=seen).drop("_seen")

@@ -33,6 +33,14 @@ _SHORT: Final = """SELECT t.payment_id, t.amount FROM (
     FROM ledger_entries e WHERE e.payment_id = t.payment_id AND e.amount = t.amount
       AND e.entry IN ('TAKEN', 'TAKEN_BACK'))
   ORDER BY t.payment_id, t.amount"""
+# Nameless lines that a refund had been given before its own line came: until they are read again nobody has them.
+_GIVEN_UP: Final = """SELECT v.*, coalesce(v.reference, v.pse_refund_reference) AS name FROM settlement_lines v
+    JOIN reports o ON o.id = v.report_id
+  WHERE o.connection_id = $1 AND o.superseded_at IS NULL AND o.repeat_since IS NOT NULL AND v.voided_at IS NOT NULL
+    AND v.by_amount AND v.effect = 'REFUND' AND EXISTS (SELECT 1 FROM settlement_lines n
+      JOIN reports r ON r.id = n.report_id WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL
+        AND n.voided_at IS NULL AND n.refund_id = v.refund_id AND n.effect = 'REFUND' AND n.report_id <> v.report_id)
+  ORDER BY v.id"""
 _LINES: Final = """SELECT l.*, coalesce(f.reference, l.reference, l.pse_refund_reference) AS name
   FROM settlement_lines l LEFT JOIN refunds f ON f.id = l.refund_id
   WHERE l.payment_id = $1 AND l.amount = $2 AND l.effect = 'TAKEN' AND l.voided_at IS NULL ORDER BY l.id"""
@@ -40,6 +48,8 @@ _LINES: Final = """SELECT l.*, coalesce(f.reference, l.reference, l.pse_refund_r
 
 async def book(connection: Connection, report: str, cause: Cause) -> None:
     """Book what is short of the payments that this report tells of. After it is stored; safe to repeat."""
+    for row in await rows(_GIVEN_UP, connection.id, report):
+        await _book_given_up(row, cause)
     for row in await rows(_SHORT, connection.id, report, external.BY_REPORT):
         await _book(row["payment_id"], row["amount"], cause)
 
@@ -58,6 +68,14 @@ async def _book(payment_id: UUID, amount: int, cause: Cause) -> None:
             if others > 0 and line["by_amount"]:
                 known = _known(payment, line)
                 others -= await external.book_other(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _book_given_up(line: Mapping[str, Any], cause: Cause) -> None:
+    async with transaction():
+        payment = await Payment.filter(id=line["payment_id"]).select_for_update(no_key=True).get()
+        known = _known(payment, line)
+        if not await external.knows(payment, known.reference):
+            await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
 
 
 async def _nameless_short(payment: Payment, amount: int) -> int:

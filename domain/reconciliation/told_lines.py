@@ -17,11 +17,15 @@ COLUMNS: Final = (
 
 
 async def told(payment: Payment, states: Sequence[str] = LEFT) -> Sequence[Mapping[str, Any]]:
-    """The valid lines of all reports that say that money of the payment left, or came back (`BACK`)."""
+    """The valid lines of all reports that say that money of the payment left, or came back (`BACK`).
+
+    A nameless line that a refund has given up (settlements/own_lines) tells of nobody's money until it is read again.
+    """
     return await rows(
         f"SELECT {COLUMNS} FROM settlement_lines l JOIN reports r ON r.id = l.report_id "  # noqa: S608
-        "LEFT JOIN refunds f ON f.id = l.refund_id WHERE l.payment_id = $1 AND r.superseded_at IS NULL "
-        "  AND l.voided_at IS NULL AND l.type = 'REFUND' AND l.state = ANY($2) ORDER BY l.id",
+        "LEFT JOIN refunds f ON f.id = l.refund_id AND l.voided_at IS NULL "
+        "WHERE l.payment_id = $1 AND r.superseded_at IS NULL AND l.type = 'REFUND' AND l.state = ANY($2) "
+        "  AND (l.voided_at IS NULL OR (l.by_amount AND l.state = 'SUCCEEDED' AND l.effect <> 'TAKEN')) ORDER BY l.id",
         payment.id,
         list(states),
     )

@@ -23,7 +23,7 @@ from domain.models.settlements import Effect
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows
 from domain.pse.reporting import ReportFile
-from domain.settlements import repeats
+from domain.settlements import own_lines, repeats
 
 ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
     Effect.CAPTURE: (Entry.PROVE_CAPTURES, False),
@@ -124,10 +124,14 @@ async def store(
         content=content,
         totals=totals,
     )
+    given = await _void_given(connection, report_id, lines)
+    postings += _postings(
+        connection, business_date, f"report/{report_id}/given", _voided(given), request_id, reverse=True
+    )
     await _copy(report, lines)
     postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
     orphans = await _void_orphaned_returns(connection)
-    await repeats.mark({one for row in orphans for one in row["reports"]} - {report_id})
+    await repeats.mark({one for row in [*given, *orphans] for one in row["reports"]} - {report_id})
     postings += _postings(
         connection, business_date, f"report/{report_id}/orphans", _voided(orphans), request_id, reverse=True
     )
@@ -165,19 +169,26 @@ def batches_of(lines: pl.DataFrame) -> list[Batch]:
 
 
 async def _void(condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-    # `condition` is one of the two constants in this file; every value is bound.
+    # `condition` is a constant of this package; every value is bound.
     return await rows(
         "WITH gone AS (UPDATE settlement_lines SET voided_at = now() "  # noqa: S608
         f"  WHERE voided_at IS NULL AND {condition} RETURNING report_id, effect, currency, amount, payment_id) "
         "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount, "
         "  array_agg(DISTINCT g.report_id) AS reports FROM gone g "
-        "JOIN payments p ON p.id = g.payment_id WHERE g.effect <> 'NONE' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        "JOIN payments p ON p.id = g.payment_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         *values,
     )
 
 
 def _voided(found: Sequence[dict[str, Any]]) -> list[Batch]:
-    return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in found]
+    moved = [row for row in found if row["effect"] != Effect.NONE.value]
+    return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in moved]
+
+
+async def _void_given(connection: Connection, report_id: UUID, lines: pl.DataFrame) -> list[dict[str, Any]]:
+    own = own_lines.of(lines).filter(pl.col("effect") == Effect.REFUND.value)
+    values = [connection.id, own["refund_id"].to_list(), own["kind"].to_list(), report_id]
+    return await _void(own_lines.GIVEN, values)
 
 
 async def _void_orphaned_returns(connection: Connection) -> list[dict[str, Any]]:

@@ -179,6 +179,8 @@ def _named(line: Line, form: Form, kind: str, turn: int) -> Line:
         place = f"{kind}-{line['payment_reference']}-{line['amount']}-{moment:%d%H%M%S%f}"
         name = f"{place}-{line['type'][0]}{line['state'][0]}{turn}"
         return {**line, "by_amount": True, "reference": name, "pse_refund_reference": None, "kind": kind}
+    if form.has(Feature.OURS_NAMED):
+        line = {**line, "kind": kind}  # one word for all that this kind of report tells to have been refunded
     return {**line, "reference": None} if form.has(Feature.PSE_NAMES) else line
 
 
