@@ -239,6 +239,8 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             return await _ask_later(refund, outcome, cause)
         case Agrees() if source.door is Door.NOTICE and await _asked_before_it_is_given_back(refund, outcome):
             return Recorded(refund.state, _CALL_SECONDS)
+        case Agrees() if await _may_be_older(refund, outcome, source):
+            await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees():
             await paid_after_end.give_back(refund, outcome, cause)
             if source.door is not Door.REPORT and refund.state is State.RETURNED and isinstance(outcome, _NOT_THERE):
@@ -271,6 +273,12 @@ async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bo
         return False
     await schedule.postpone(refund.id, _CALL_SECONDS)
     return True
+
+
+async def _may_be_older(refund: Refund, outcome: Outcome, source: Source) -> bool:
+    """Whether a refusal may be the one that had ended the refund, before it was paid after all: nobody can be asked."""
+    told = source.door in (Door.NOTICE, Door.ANSWER) and isinstance(outcome, Declined)
+    return told and await paid_after_end.stands(refund, outcome)
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:

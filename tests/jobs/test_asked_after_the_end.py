@@ -7,6 +7,7 @@ from domain.access.tokens import Role
 from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, Refund
 from domain.models.refunds import State
+from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
 from domain.refunds import intervals
 from domain.refunds.doubt import Verdict, resolve
@@ -43,6 +44,22 @@ async def test_a_question_that_fails_is_asked_again(
     assert (recorded.state, recorded.due_in, (await Refund.get(id=refund.id)).due_at) == (ends, None, None)
     payment = await Payment.get(id=refund.payment_id)
     assert (payment.refunded, payment.taken_by_bank) == (0, 3_000 if ends is State.FAILED else 0)
+    assert await invariants.check() == []
+
+
+async def test_a_refusal_that_may_be_older_than_the_money_gives_nothing_back_where_nobody_can_be_asked(
+    lay: Lay,
+) -> None:
+    world = await lay(Lab(look_up=LookUp.NONE))
+    refund = await _ended(world, "refused")
+    for news, taken in (
+        (Succeeded("L9"), 3_000),
+        (Declined("REFUSED", "no"), 3_000),
+        (Returned("BACK", "It came."), 0),
+    ):
+        await record(refund.id, news, Source(Door.NOTICE), CAUSE)
+        assert (await Payment.get(id=refund.payment_id)).taken_by_bank == taken
+    assert await Finding.filter(refund_id=refund.id, kind=FindingKind.STATUS_MISMATCH).count() == 1
     assert await invariants.check() == []
 
 
