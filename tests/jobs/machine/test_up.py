@@ -91,8 +91,12 @@ def test_one_changed_number_in_the_sandboxs_log_makes_the_demo_day_fail(home: Pa
     assert "✗ all 60 payments agree" in done.stdout
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_running_however_it_ends(home: Path, ending: signal.Signals) -> None:
+def test_nothing_is_left_running_however_it_ends_and_it_starts_again(home: Path) -> None:
+    for ending in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        _ends(home, ending)
+
+
+def _ends(home: Path, ending: signal.Signals) -> None:
     with _started(home) as process:
         assert process.stdout is not None
         assert "serves at" in process.stdout.readline()
@@ -103,10 +107,12 @@ def test_nothing_is_left_running_however_it_ends(home: Path, ending: signal.Sign
         assert _gone(family)
 
 
-def test_a_child_that_dies_is_started_again_and_the_data_is_still_there(home: Path) -> None:
+def test_a_second_one_is_refused_and_a_child_that_dies_is_started_again_with_its_data(home: Path) -> None:
     with _started(home) as process:
         assert process.stdout is not None
         process.stdout.readline()
+        done = _run(home, "up")
+        assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
         for name in ("valkey-server", "jobs.worker", "postgres"):
             victim = next(one for one in _family(process.pid) if _is(one, process.pid, name))
             victim.kill()
@@ -142,14 +148,6 @@ def _run_until_good(home: Path, *arguments: str) -> subprocess.CompletedProcess[
         time.sleep(0.5)
         done = _run(home, *arguments)
     return done
-
-
-def test_a_second_one_in_the_same_home_is_refused(home: Path) -> None:
-    with _started(home) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        done = _run(home, "up")
-        assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
 
 
 def _one_sentence(done: subprocess.CompletedProcess[str], words: str) -> None:
