@@ -130,7 +130,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
     async def close(self, code: int, reason: str) -> None:
         # Reasons quote the client, and a longer one would be an error of ours.
         cut = reason.encode("utf-8", "replace")[:_REASON_BYTES_MAX].decode("utf-8", "ignore")
-        await super().close(code, cut)
+        with contextlib.suppress(WebSocketDisconnect):  # It has gone by itself.
+            await super().close(code, cut)
 
 
 class _SubscriptionsOnly(Generic[C]):
@@ -182,6 +183,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         """None: a document with a typing mistake gets its error, and the socket's other operations go on."""
         return None
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):  # Nobody is there to be told, and nothing of ours has failed.
+            await super().handle_task_exception(error)
 
     async def handle_message(self, message: Message) -> None:
         if _well_formed(message):
