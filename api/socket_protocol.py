@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from api.http import raw_problem
 from api.unread import Unread
 
+ABORTING: Final = "estorno.abort"  # an extension of the scope: its `abort` ends the connection without a word
 _FRAMES_MAX: Final = 64  # of one message
 # Pings and pongs in a minute: a library sends three, and each is answered, at a cost far above its bytes.
 _CONTROL_FRAMES_MAX: Final = 120
@@ -27,6 +29,11 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
         self.logger = logging.getLogger("uvicorn.error.sockets")
         self.logger.setLevel(logging.WARNING)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.conn.handshake_exc is None:
+            self.scope["extensions"][ABORTING] = {"abort": self.transport.abort}
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _READ_BYTES):

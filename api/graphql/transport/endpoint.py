@@ -42,7 +42,7 @@ from api.places import EVERYBODY
 C = TypeVar("C")
 P = TypeVar("P", bound=Principal)
 
-INIT_SECONDS: Final = 10.0
+INIT_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 4.0
 SUBSCRIPTIONS_MAX: Final = 20
 _PROTOCOLS: Final = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL, MULTIPART_SUBSCRIPTION_PROTOCOL)
@@ -144,7 +144,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             return _refusal(request, refused)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
-        held = self.gate.sockets.take({"process": EVERYBODY, "address": address_of(socket)})
+        # The process's own place is taken when the token has come: without one nobody takes it from those who have one.
+        full = self.gate.sockets.full("process", EVERYBODY)
+        held = None if full else self.gate.sockets.take({"address": address_of(socket)})
         if held is None:
             await deny(busy(), socket.scope, socket.receive, socket.send)
             return
