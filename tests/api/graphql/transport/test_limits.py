@@ -227,6 +227,8 @@ MANY: dict[str, tuple[str, dict[str, Any]]] = {
         "mutation($a: MoneyInput!) { buy(amount: $a) { __typename } }",
         {"a": {f"k{n}": n for n in range(9_999)}},
     ),
+    "empty lists": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[]] * 1_000}),
+    "empty objects": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[{}] * 25] * 40}),
     "nested lists": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[["RED"] * 40] * 40] * 40}),
 }
 
