@@ -35,6 +35,7 @@ _PIECES_FREE: Final = 1_000
 _PIECE_BYTES_MIN: Final = 64
 # After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
 # and the client never reads why.
+_REFUSED_MAX: Final = 100  # connections beside those that there may be, to which it is said so
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -76,13 +77,14 @@ class HttpProtocol(Unread, HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._waiter = Waiter(self._idle_ones, transport, network_of(self.client[0] if self.client else ""))
-        if len(self.connections) > 2 * self._bounds.connections_max:
-            transport.abort()
-        elif len(self.connections) > self._bounds.connections_max and not self._idle_ones.drop_one():
-            self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
-        else:
+        most = self._bounds.connections_max
+        if len(self.connections) <= most or self._idle_ones.drop_one(self._waiter.address):
             self._expect(self._bounds.head_seconds)
             self._waiter.waits()
+        elif len(self.connections) > most + min(most, _REFUSED_MAX):
+            transport.abort()
+        else:
+            self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
@@ -247,6 +249,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._expect(None)
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        self._waiter.is_done()
 
 
 def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Config:
