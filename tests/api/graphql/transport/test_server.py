@@ -44,9 +44,16 @@ async def test_ordinary_headers_and_one_connection_for_many_requests_are_served(
             assert b'"hello world"' in await wire.reader.readuntil(b'"}}')
 
 
-@pytest.mark.parametrize("half", [b"", b"GET /gra", GET, b"\r\n\r\n", POST, GET + b"\r\n" + POST])
-async def test_half_a_request_is_not_kept(half: bytes) -> None:
-    async with a_server(**HURRIED) as server, wire_to(server) as wire:
+@pytest.mark.parametrize(
+    ("half", "hurried"),
+    [
+        *((half, "head_seconds") for half in (b"", b"GET /gra", GET, b"\r\n\r\n")),
+        *((half, "body_seconds") for half in (POST, GET + b"\r\n" + POST)),
+    ],
+)
+async def test_half_a_request_is_not_kept(half: bytes, hurried: str) -> None:
+    seconds = {**dict.fromkeys(HURRIED, 600.0), hurried: 0.2}
+    async with a_server(**seconds) as server, wire_to(server) as wire:
         wire.send(half)
         assert b"HTTP/1.1 408 " in await wire.heard()
         await eventually(lambda: not server.uvicorn.server_state.tasks)
