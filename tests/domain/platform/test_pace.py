@@ -49,9 +49,9 @@ async def test_refunds_of_one_connection_and_of_one_token_are_asked_about_so_oft
     token: UUID | None, most: int
 ) -> None:
     shop = await a_shop()
-    refunds = [await _in_doubt(shop) for _ in range(18)]
+    refunds = [await _in_doubt(shop) for _ in range(24)]
     asked = [asyncio.ensure_future(refresh(shop.id, one.id, token)) for one in refunds for _ in range(3)]
-    assert most <= await _passed(*asked) < len(asked) - 5  # some more while they fill up again
+    assert most <= await _passed(*asked) <= most + 6  # some more while they fill up again
 
 
 async def test_what_was_refused_for_one_reason_is_not_counted_for_another() -> None:
