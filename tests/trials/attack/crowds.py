@@ -1,7 +1,6 @@
 """Attacks by number: connections and sockets of several addresses that say nothing, and pieces that cost no bytes."""
 
 import asyncio
-import json
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -93,20 +92,9 @@ async def _probes(target: Target, size: int) -> Answer:
     return Answer(str(worst.status_code), size * 100, foul(worst.status_code, worst.text))
 
 
-async def _packed_messages(target: Target, size: int) -> Answer:
-    """One socket of a merchant and so many small messages in one write, none of which has an answer."""
-    async with socket_of(target) as client:
-        await init(client, target)
-        with suppress(websockets.ConnectionClosed):
-            for _ in range(size):
-                await client.send(json.dumps({"type": "pong"}))
-    return Answer("sent", size * 16)
-
-
 CROWDS = [
     Attack("WebSocket: pings, never a pong read", 32 * MEGABYTE, _pings, "let go"),
     Attack("WebSocket: 300 that never say who", 300, _silent_sockets, "3 of 3 let in", worth=1000),
-    Attack("WebSocket: small messages", 2_000, _packed_messages, "sent", worth=1000),
     Attack("a body in chunks of one byte", 600_000, _one_byte_chunks, "400"),
     Attack("connections that say nothing", 600, _silent_connections, "600 open", worth=400),
     Attack("probes of readiness", 200, _probes, "200", worth=400),
