@@ -67,7 +67,7 @@ def create(settings: Settings) -> Starlette:
             Route(pages.PATH, pages.show, methods=["GET"]),
             Route(pages.PATH, pages.receive, methods=["POST"]),
             Route("/healthz", health.alive),
-            Route("/readyz", health.ready),
+            Route("/readyz", health.Readiness().answer),
         ],
         middleware=[
             Middleware(PageMiddleware),

@@ -14,13 +14,14 @@ from starlette.websockets import WebSocket
 
 from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
-from api.places import EVERYBODY, Held, Places, Shares
+from api.places import EVERYBODY, Held, Newcomers, Places, Shares
 from api.rates import Rates
 from domain.platform.settings import Settings
 
 RATE_LIMITED: Final = "RATE_LIMITED"
 BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."
 _STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
+_KNOWN: Final = 3  # so many places of sockets make one more for those whose token has not come yet
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 _WEBHOOK: Final = "/webhooks/"
 
@@ -73,6 +74,7 @@ class Gate:
     sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
     subscriptions: Places  # of a `token` and the `process`
     requests: Shares  # of merchants: nobody takes all that the process works on, by bodies that do not come, say
+    newcomers: Newcomers  # sockets before their token has come
     strangers: Shares  # of addresses whose requests come without a token: however many they are, merchants keep theirs
 
     @classmethod
@@ -84,6 +86,7 @@ class Gate:
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
             Shares(settings.requests_max),
+            Newcomers(max(1, settings.sockets_max // _KNOWN)),
             Shares(max(1, settings.requests_max // _STRANGERS)),
         )
 
@@ -111,7 +114,7 @@ def rates_of(settings: Settings) -> Rates:
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize), Shares(sys.maxsize))
+    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize), Newcomers(sys.maxsize), Shares(sys.maxsize))
 
 
 class CrowdMiddleware:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -57,6 +58,17 @@ def problem(
     error = {"message": message, **({"extensions": {"code": code}} if code else {})}
     body = {"errors": [error], "extensions": {"requestId": request_id()}}
     return Response(json.dumps(body), status, headers, "application/json")
+
+
+def raw_problem(status: int, message: str, code: str | None, headers: Mapping[str, str]) -> bytes:
+    """As `problem`, for who writes to the connection itself, which ends after it."""
+    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
+    body = json.dumps({"errors": [error]}).encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n{more}"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    ).encode() + body
 
 
 def middleware(*, body_bytes_max: int = BODY_BYTES_MAX) -> Sequence[Middleware]:

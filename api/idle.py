@@ -16,30 +16,48 @@ class Idle:
 
     def __init__(self, per_address: int) -> None:
         self._per_address = per_address
-        self._waiting: dict[Waiter, None] = {}  # the longest first
-        self._of_address: dict[str, dict[Waiter, None]] = {}
+        self._waiting: dict[str, dict[Waiter, None]] = {}  # by address, the longest first
+        self._young: dict[str, dict[Waiter, None]] = {}
 
-    def drop_one(self) -> bool:
-        """End the connection that waits longest; False: none does."""
-        longest = next(iter(self._waiting), None)
-        if longest is not None:
-            longest.drop()
-        return longest is not None
+    def drop_one(self, address: str) -> bool:
+        """End one to make room for one of `address`; False: there is none that should go for it.
+
+        It is the one that waits longest of the address that has the most: who keeps one is not the first to lose it.
+        Young ones go only where one address has more of them than the one that comes: it opens faster than they age.
+        """
+        if self._waiting:
+            _first(_most(self._waiting)).drop()
+            return True
+        most = _most(self._young) if self._young else {}
+        if len(most) > 1 + len(self._young.get(address, ())):
+            _first(most).drop()
+            return True
+        return False
+
+    def is_young(self, waiter: "Waiter") -> None:
+        self._young.setdefault(waiter.address, {})[waiter] = None
 
     def add(self, waiter: "Waiter") -> None:
-        self._waiting[waiter] = None
-        if self._per_address and waiter.address:
-            neighbours = self._of_address.setdefault(waiter.address, {})
-            neighbours[waiter] = None
-            if len(neighbours) > self._per_address:
-                next(iter(neighbours)).drop()
+        self.discard(waiter)
+        neighbours = self._waiting.setdefault(waiter.address, {})
+        neighbours[waiter] = None
+        if self._per_address and waiter.address and len(neighbours) > self._per_address:
+            _first(neighbours).drop()
 
     def discard(self, waiter: "Waiter") -> None:
-        self._waiting.pop(waiter, None)
-        neighbours = self._of_address.get(waiter.address, {})
-        neighbours.pop(waiter, None)
-        if not neighbours:
-            self._of_address.pop(waiter.address, None)  # An address that has left takes no memory.
+        for those in (self._waiting, self._young):
+            neighbours = those.get(waiter.address, {})
+            neighbours.pop(waiter, None)
+            if not neighbours:
+                those.pop(waiter.address, None)  # An address that has left takes no memory.
+
+
+def _most(by_address: dict[str, dict["Waiter", None]]) -> dict["Waiter", None]:
+    return max(by_address.values(), key=lambda those: len(those))
+
+
+def _first(those: dict["Waiter", None]) -> "Waiter":
+    return next(iter(those))
 
 
 class Waiter:
@@ -54,7 +72,13 @@ class Waiter:
     def waits(self) -> None:
         """It waits for a request from now on."""
         self.works()
+        self._idle.is_young(self)
         self._young = asyncio.get_running_loop().call_later(YOUNG_SECONDS, self._idle.add, self)
+
+    def is_done(self) -> None:
+        """Its client has been told to go: it makes room at once."""
+        self.works()
+        self._idle.add(self)
 
     def works(self) -> None:
         """A request is under way, or the connection has ended."""

@@ -1,7 +1,7 @@
 """How many may be there at once: requests, sockets and streams, subscriptions. Counted in this process."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 EVERYBODY: Final = ""  # the holder of the process's own limit
@@ -28,6 +28,10 @@ class Places:
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
         self._taken: Counter[tuple[str, str]] = Counter()
+
+    def full(self, kind: str, holder: str) -> bool:
+        """Whether the holder has all its places."""
+        return kind in self._limits and self._taken[kind, holder] >= self._limits[kind]
 
     def take(self, holders: Mapping[str, str]) -> Held | None:
         """One place of each holder, or None and none of them."""
@@ -57,3 +61,49 @@ class Shares:
             return None
         self._taken.update(keys)
         return Held(self._taken, keys)
+
+
+class Newcomer:
+    """One who has not said yet who it is; `drop` ends it."""
+
+    def __init__(self, among: "Newcomers", address: str, drop: Callable[[], None]) -> None:
+        self._among = among
+        self.address = address
+        self.drop = drop
+
+    def leave(self) -> None:
+        """It is known by now, or has gone."""
+        self._among.discard(self)
+
+
+class Newcomers:
+    """`places` for them. One more makes the oldest go of the address that has the most of them.
+
+    So whoever says at once who it is is let in, however many others say nothing, as long as those are of fewer
+    addresses than there are places.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._count = 0
+        self._of_address: dict[str, dict[Newcomer, None]] = {}  # the oldest first
+
+    def enter(self, address: str, drop: Callable[[], None]) -> Newcomer:
+        """A place of the address. Another may be dropped for it."""
+        newcomer = Newcomer(self, address, drop)
+        self._of_address.setdefault(address, {})[newcomer] = None
+        self._count += 1
+        if self._count > self._places:
+            most = max(self._of_address.values(), key=len)
+            oldest = next(iter(most))
+            oldest.leave()
+            oldest.drop()
+        return newcomer
+
+    def discard(self, newcomer: Newcomer) -> None:
+        neighbours = self._of_address.get(newcomer.address, {})
+        if newcomer in neighbours:
+            del neighbours[newcomer]
+            self._count -= 1
+        if not neighbours:
+            self._of_address.pop(newcomer.address, None)  # An address that has left takes no memory.

@@ -5,27 +5,23 @@
 
 import asyncio
 import gc
-import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import uvicorn
 from httptools import HttpRequestParser
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.app import GRAPHQL_PATH, create
 from api.doors import network_of
 from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
-from api.http import RETRY_AFTER, UNAVAILABLE
+from api.http import RETRY_AFTER, UNAVAILABLE, raw_problem
 from api.idle import Idle, Waiter
 from api.parsing import RequestParser, without_upgrade
+from api.socket_protocol import SocketProtocol
 from api.unread import Unread
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -33,10 +29,13 @@ from domain.platform.settings import Settings
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8_000  # one of them, with its name; the address of the request too
 HEAD_BYTES_MAX: Final = 32_768
-_FRAMES_MAX: Final = 64  # of one message on a socket
 _PIPELINED_MAX: Final = 10  # requests that wait on one connection: each costs a hundred times its bytes
+# Of a body: each costs as much as some hundred bytes. Beyond the first ones they have to be as long as this on average.
+_PIECES_FREE: Final = 1_000
+_PIECE_BYTES_MIN: Final = 64
 # After a refusal we go on reading, and throw away: closing on a client that is still sending resets the connection,
 # and the client never reads why.
+_REFUSED_MAX: Final = 100  # connections beside those that there may be, to which it is said so
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -68,25 +67,40 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         self._head_bytes = 0  # of headers that are whole
         self._read_bytes = 0  # of reads that lay within the head
         self._too_large = False
+        self._pieces = 0  # of the body
+        self._pieces_bytes = 0
         self._refused = False
         self._discarded = 0
         self._upgraded = False
+        self._answering: RequestResponseCycle | None = None  # older than the newest where requests wait
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._waiter = Waiter(self._idle_ones, transport, network_of(self.client[0] if self.client else ""))
-        if len(self.connections) > 2 * self._bounds.connections_max:
-            transport.abort()
-        elif len(self.connections) > self._bounds.connections_max and not self._idle_ones.drop_one():
-            self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
-        else:
+        most = self._bounds.connections_max
+        if len(self.connections) <= most or self._idle_ones.drop_one(self._waiter.address):
             self._expect(self._bounds.head_seconds)
             self._waiter.waits()
+        elif len(self.connections) > most + min(most, _REFUSED_MAX):
+            transport.abort()
+        else:
+            self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
         self._waiter.works()
+        self._hear_no_more()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _hear_no_more(self) -> None:
+        """What the application still says goes nowhere: of the request that it works on, and of the newest one."""
+        for cycle in filter(None, (self._answering, self.cycle)):
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -147,8 +161,19 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         self._waiter.works()
         self._in_head = False
         self._in_body = True
+        self._pieces = self._pieces_bytes = 0
         self._expect(self._bounds.body_seconds)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces += 1
+        self._pieces_bytes += len(body)
+        if self._in_small_pieces():
+            raise ValueError("The pieces are too small.")  # The parser stops, and says that the request is invalid.
+        super().on_body(body)
+
+    def _in_small_pieces(self) -> bool:
+        return self._pieces > _PIECES_FREE + self._pieces_bytes // _PIECE_BYTES_MIN
 
     def on_message_complete(self) -> None:
         if self._in_head:
@@ -195,6 +220,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         if answering and not self._in_body:
             self._expect(self._bounds.head_seconds)  # The next request waits for our answer to this one.
         elif answering and self.cycle.response_started:
+            self._hear_no_more()
             self.transport.abort()
         else:
             self._refuse(408, "The request did not come to its end in time; nothing was executed.")
@@ -205,6 +231,8 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         if self._too_large:
             each = f"{HEADER_BYTES_MAX} bytes each and {HEAD_BYTES_MAX} in all"
             self._refuse(431, f"At most {HEADERS_MAX} headers are read, of {each}.")
+        elif self._in_small_pieces():
+            self._refuse(400, "The body comes in too many small pieces; send larger ones. Nothing was executed.")
         else:
             self._refuse(400, msg)
 
@@ -212,77 +240,16 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         """Answer, and read nothing more."""
         self._refused = True
         self.pipeline.clear()
-        if self.cycle is not None:
-            self.cycle.disconnected = True  # what the application still says goes nowhere
-            self.cycle.message_event.set()
+        self._hear_no_more()
         if not self.transport.is_closing():
-            self.transport.write(_answer(status, message, code, headers or {}))
+            self.transport.write(raw_problem(status, message, code, headers or {}))
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             self.flow.resume_reading()
         self._unset_keepalive_if_required()
         self._expect(None)
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
-
-
-def _answer(status: int, message: str, code: str | None, headers: dict[str, str]) -> bytes:
-    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
-    body = json.dumps({"errors": [error]}).encode()
-    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n{more}"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    ).encode() + body
-
-
-class SocketProtocol(Unread, WebSocketsSansIOProtocol):
-    """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
-        self.logger = logging.getLogger("uvicorn.error.sockets")
-        self.logger.setLevel(logging.WARNING)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        # The whole head comes at once. If it made no handshake (it announces a body, say), nothing ever will.
-        if not self.handshake_initiated and not self.transport.is_closing():
-            self.transport.write(_answer(400, "This is no handshake of a WebSocket.", None, {}))
-            self.transport.close()
-
-    def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message
-            self._fail(1009)
-        else:
-            super().handle_cont(event)
-
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
-            self._fail(1007)
-        else:
-            super().send_receive_event_to_app()
-
-    def _fail(self, code: int) -> None:
-        self.frames = []
-        if not self.close_sent:
-            self.conn.fail(code)
-            self.handle_parser_exception()
-
-    def handle_parser_exception(self) -> None:
-        if self.conn.close_sent is None:  # The handshake itself cannot be read.
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
-            self.transport.close()
-        else:
-            super().handle_parser_exception()
-
-
-def _is_text(frames: list[bytes]) -> bool:
-    try:
-        b"".join(frames).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        self._waiter.is_done()
 
 
 def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Config:
@@ -294,7 +261,7 @@ def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Conf
         host=settings.host,
         port=settings.port,
         http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds, idle=idle)),
-        ws=SocketProtocol,
+        ws=cast("type[asyncio.Protocol]", partial(SocketProtocol, unread_seconds=settings.body_seconds)),
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # a kilobyte of it can be a megabyte
         ws_ping_interval=20.0,

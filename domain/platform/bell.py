@@ -6,12 +6,14 @@ A job carries a name and an id, in JSON. Losing Valkey loses nothing but time, s
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 REFUNDS_QUEUE: Final = "estorno:refunds"
 BATCH_QUEUE: Final = "estorno:batch"
@@ -21,9 +23,12 @@ NOTICE: Final = "notice"
 RECONCILE: Final = "reconcile"
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _RING_SECONDS_MAX: Final = 1.0
+_REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else each who rings would wait for it
+
 
 _log = structlog.get_logger()
 _pool: ArqRedis | None = None
+_resting_until = 0.0  # zero: it answered the last time
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -43,7 +48,8 @@ class BellError(RuntimeError):
 
 async def connect(redis_url: str) -> ArqRedis:
     """Open the process's pool. Raises BellError with what to do."""
-    global _pool
+    global _pool, _resting_until
+    _resting_until = 0.0
     settings = RedisSettings.from_dsn(redis_url)
     settings.conn_retries = 3
     settings.retry_on_timeout = True
@@ -68,24 +74,38 @@ async def ring(
 ) -> None:
     """Ask a worker to look at `subject` in so many seconds. `once_in`: not again within about so many seconds."""
     job_id = None if once_in is None else f"{job}:{subject}:{int(time.time() / once_in)}"
-    if _pool is None:
-        return
-    try:
-        async with asyncio.timeout(_RING_SECONDS_MAX):
-            await _pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None, _job_id=job_id)
-    except (RedisError, OSError, TimeoutError) as error:
-        _log.warning("bell.lost", job=job, subject=str(subject), error=str(error))
+
+    async def enqueue(pool: ArqRedis) -> None:
+        await pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None, _job_id=job_id)
+
+    await _told(enqueue, job=job, subject=str(subject))
 
 
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
-    if _pool is None:
+
+    async def publish(pool: ArqRedis) -> None:
+        await pool.publish(channel, b"1")
+
+    await _told(publish, channel=channel)
+
+
+async def _told(say: Callable[[ArqRedis], Awaitable[None]], **what: str) -> None:
+    """Say it to Valkey, unless it hung a moment ago. After the rest one tries for all."""
+    global _resting_until
+    now = time.monotonic()
+    if _pool is None or now < _resting_until:
         return
+    if _resting_until:
+        _resting_until = now + _REST_SECONDS
     try:
         async with asyncio.timeout(_RING_SECONDS_MAX):
-            await _pool.publish(channel, b"1")
+            await say(_pool)
+        _resting_until = 0.0
     except (RedisError, OSError, TimeoutError) as error:
-        _log.warning("bell.lost", channel=channel, error=str(error))
+        hung = isinstance(error, TimeoutError | RedisTimeoutError)  # who is refused at once has waited for nothing
+        _resting_until = now + _REST_SECONDS if hung else 0.0
+        _log.warning("bell.lost", **what, error=str(error))
 
 
 def merchant_channel(merchant_id: UUID | str) -> str:

@@ -47,6 +47,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50  # in the text
     fragments: int = 50  # definitions in the text
+    spreads: int = 10  # fragments within fragments: each rule of validation walks a chain once for each of its members
     operations: int = 10  # in the text: only one of them runs, and each costs a walk
     literals: int = 300  # values in the text, in lists and objects too
     values: int = 1_000  # in the variables
@@ -75,6 +76,7 @@ class Count(NamedTuple):
     aliases: int = 0
     cost: Cost = Cost()
     moving_money: int = 0
+    spreads: int = 0  # how deep fragments lie within fragments
 
     def plus(self, other: "Count") -> "Count":
         return Count(
@@ -83,11 +85,12 @@ class Count(NamedTuple):
             self.aliases + other.aliases,
             Cost(self.cost.fixed + other.cost.fixed, self.cost.per_item + other.cost.per_item),
             self.moving_money + other.moving_money,
+            max(self.spreads, other.spreads),
         )
 
 
 class Counter:
-    """The counts of one operation. Fragments are counted once and remembered."""
+    """The counts of operations with the same variables. Fragments are counted once for all of them."""
 
     def __init__(
         self,
@@ -141,7 +144,8 @@ class Counter:
         self._open.add(name)
         parent = self._composite(fragment.type_condition.name.value)
         # A fragment on the mutation type can only be spread at the root of a mutation.
-        counted = self._selections(fragment.selection_set, parent, parent is self._schema.mutation_type)
+        inner = self._selections(fragment.selection_set, parent, parent is self._schema.mutation_type)
+        counted = inner._replace(spreads=inner.spreads + 1)
         self._open.discard(name)
         self._counted[name] = counted
         return counted
@@ -165,6 +169,7 @@ class Counter:
             aliases=(1 if field.alias else 0) + inner.aliases,
             cost=Cost() if introspection else self._cost(field, definition, inner.cost, in_mutation),
             moving_money=1 if in_mutation and name in self._limits.moving_money else 0,
+            spreads=inner.spreads,
         )
 
     def _cost(self, field: FieldNode, definition: GraphQLField | None, inner: Cost, in_mutation: bool) -> Cost:

@@ -36,13 +36,14 @@ from api.graphql.transport.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, pre
 from api.graphql.transport.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
 from api.graphql.transport.streams import EventStream, HeldStream, until
 from api.graphql.transport.turns import Turns
+from api.graphql.transport.values import INVALID_INPUT, refused_extensions, refused_json
 from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
 from api.places import EVERYBODY
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Principal)
 
-INIT_SECONDS: Final = 10.0
+INIT_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 4.0
 SUBSCRIPTIONS_MAX: Final = 20
 _PROTOCOLS: Final = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL, MULTIPART_SUBSCRIPTION_PROTOCOL)
@@ -144,7 +145,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             return _refusal(request, refused)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
-        held = self.gate.sockets.take({"process": EVERYBODY, "address": address_of(socket)})
+        # The process's own place is taken when the token has come: without one nobody takes it from those who have one.
+        full = self.gate.sockets.full("process", EVERYBODY)
+        held = None if full else self.gate.sockets.take({"address": address_of(socket)})
         if held is None:
             await deny(busy(), socket.scope, socket.receive, socket.send)
             return
@@ -198,7 +201,9 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             given = self.parse_query_params(request.query_params)
             data: object = {name: value for name, value in given.items() if value != ""}
         elif _is_json(request.content_type):
-            data = self.parse_json(await request.get_body())
+            body = await request.get_body()
+            _refuse_input(refused_json(body))
+            data = self.parse_json(body)
         else:
             raise HTTPException(415, "Send the request as `Content-Type: application/json`.")
         transport = self._get_stream_transport_from_headers(request.headers)
@@ -276,6 +281,11 @@ def _leave(scope: Scope) -> None:
         held.leave()
 
 
+def _refuse_input(why: str) -> None:
+    if why:
+        raise _Refused(problem(400, why, code=INVALID_INPUT))
+
+
 def _is_json(content_type: str | None) -> bool:
     media_type, _, parameters = (content_type or "").lower().partition(";")
     charset = next((p.split("=")[-1].strip(" \"'") for p in parameters.split(";") if "charset" in p), "utf-8")
@@ -296,6 +306,7 @@ def _request_data(data: object, transport: HTTPStreamTransport | None) -> GraphQ
     ):
         if not isinstance(data.get(name), type_ | None):
             raise HTTPException(400, f"`{name}` must be {wanted}, or be left out.")
+    _refuse_input(refused_extensions(data.get("extensions")))
     return GraphQLRequestData(
         query=data.get("query"),
         variables=data.get("variables"),
@@ -322,9 +333,10 @@ def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:
 
 def _refusal(request: Request, refused: HTTPException) -> Response:
     if isinstance(refused, _Refused):
-        return refused.response
-    headers = {405: {"allow": "GET, POST"}, 401: {"www-authenticate": "Bearer"}}.get(refused.status_code, {})
-    response = problem(refused.status_code, refused.reason, headers=headers)
+        response = refused.response
+    else:
+        headers = {405: {"allow": "GET, POST"}, 401: {"www-authenticate": "Bearer"}}.get(refused.status_code, {})
+        response = problem(refused.status_code, refused.reason, headers=headers)
     if accept.preferred(request.headers.get("accept")) == accept.GRAPHQL_RESPONSE:
         response.headers["content-type"] = f"{accept.GRAPHQL_RESPONSE}; charset=utf-8"
     return response

@@ -37,13 +37,12 @@ def check(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Verd
     if refused is not None:
         return Verdict((refused,), cost_depends_on_variables=False)
     errors: list[GraphQLError] = []
-    depends = False
+    counter = Counter(schema, _fragments(document), limits, {})
     for operation in _operations(document):
-        counter = Counter(schema, _fragments(document), limits, {})
         count = counter.operation(operation)
+        # A variable in one of them leaves the cost of the later ones to `check_cost` too, which counts what runs.
         errors.extend(_exceeded(operation, count, limits, with_cost=not counter.met_variable))
-        depends = depends or counter.met_variable
-    return Verdict(tuple(errors), depends)
+    return Verdict(tuple(errors), counter.met_variable)
 
 
 def check_cost(
@@ -104,6 +103,7 @@ def _exceeded(
     cost = count.cost.fixed if with_cost else 0
     verdicts = (
         (count.depth > limits.depth, f"The operation nests deeper than {limits.depth} fields; ask in two steps."),
+        (count.spreads > limits.spreads, f"Fragments lie deeper than {limits.spreads} within fragments; nest fewer."),
         (
             count.fields > limits.fields,
             f"The operation has {_shown(count.fields)} fields; {limits.fields} are allowed.",

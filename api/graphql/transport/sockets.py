@@ -17,8 +17,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.execution import PreExecutionError
 
-from api.doors import RATE_LIMITED, Gate, too_often
-from api.places import EVERYBODY, Held
+from api.doors import RATE_LIMITED, Gate, address_of, too_often
+from api.places import EVERYBODY, Held, Newcomer
+from api.socket_protocol import ABORTING
 from domain.platform.database import unavailable
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
     async def close(self, code: int, reason: str) -> None:
         # Reasons quote the client, and a longer one would be an error of ours.
         cut = reason.encode("utf-8", "replace")[:_REASON_BYTES_MAX].decode("utf-8", "ignore")
-        await super().close(code, cut)
+        with contextlib.suppress(WebSocketDisconnect):  # It has gone by itself.
+            await super().close(code, cut)
 
 
 class _SubscriptionsOnly(Generic[C]):
@@ -177,11 +179,30 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     _watch: asyncio.Task[None] | None = None
     _place: Held | None = None
+    _newcomer: Newcomer | None = None
+    _dropping: asyncio.Task[None] | None = None
+
+    def on_request_accepted(self) -> None:
+        super().on_request_accepted()
+        address = address_of(cast("Any", self.websocket).ws)
+        self._newcomer = cast("View", self.view).gate.newcomers.enter(address, self._drop)
+
+    def _drop(self) -> None:
+        """Another takes the place of this one, whose client has not said who it is."""
+        aborting = cast("Any", self.websocket).ws.scope.get("extensions", {}).get(ABORTING)
+        if aborting is not None:
+            aborting["abort"]()  # A closing handshake would wait for the client, and so would the connection.
+        else:
+            self._dropping = asyncio.create_task(self.websocket.close(code=TRY_AGAIN, reason="Connect again"))
 
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         """None: a document with a typing mistake gets its error, and the socket's other operations go on."""
         return None
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):  # Nobody is there to be told, and nothing of ours has failed.
+            await super().handle_task_exception(error)
 
     async def handle_message(self, message: Message) -> None:
         if _well_formed(message):
@@ -207,10 +228,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if principal is None or self.connection_timed_out:
             await self.websocket.close(code=UNAUTHORIZED, reason="Unauthorized")
             return False
-        self._place = view.gate.sockets.take({"token": token or ""})
-        if self._place is None:
+        self._place = view.gate.sockets.take({"process": EVERYBODY, "token": token or ""})
+        if self._place is None and view.gate.sockets.full("token", token or ""):
             await self.websocket.close(code=TOO_MANY, reason="Too many sockets of this token are open")
             return False
+        if self._place is None:
+            await self.websocket.close(code=TRY_AGAIN, reason="Connect again")
+            return False
+        self._no_newcomer()
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
         subscriptions = _SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, token or "")
         self.schema = cast("BaseSchema", subscriptions)
@@ -226,7 +251,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected, RuntimeError):
             await self.websocket.close(code=code, reason="Unauthorized" if code == UNAUTHORIZED else "Connect again")
 
+    def _no_newcomer(self) -> None:
+        if self._newcomer is not None:
+            self._newcomer.leave()
+
     async def shutdown(self) -> None:
+        self._no_newcomer()
         if self._place is not None:
             self._place.leave()
         if self._watch is not None:

@@ -1,13 +1,42 @@
 """What the values of a request may be, in its text and in its variables: said before anything looks at one of them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLError, Node, StringValueNode, ValueNode
 
 from api.graphql.transport.cost import Limits
 
-_INVALID_INPUT = {"code": "INVALID_INPUT"}
+INVALID_INPUT: Final = "INVALID_INPUT"
+_INVALID_INPUT = {"code": INVALID_INPUT}
+
+
+# Of a body: as many as a document has characters, and more. Larger ones cost tens of plain requests to be parsed.
+_MARKS_MAX: Final = 20_000
+_EXTENSIONS_VALUES_MAX: Final = 100
+_EXTENSIONS_CHARACTERS_MAX: Final = 4_000
+
+
+def refused_json(body: bytes) -> str:
+    """Why a body is not even parsed: each value stands before a comma or is the first within its bracket."""
+    counted = sum(body.count(mark) for mark in (b",", b"[", b"{"))
+    return f"The request has more than {_MARKS_MAX} values; nothing was executed." if counted > _MARKS_MAX else ""
+
+
+def refused_extensions(extensions: Mapping[str, Any] | None) -> str:
+    """Why the extensions of a request are not taken. Nothing of ours reads them."""
+    count = 0
+    stack: list[Any] = [extensions or {}]
+    while stack:
+        value = stack.pop()
+        count += 1
+        inner = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if count + len(stack) + len(inner) > _EXTENSIONS_VALUES_MAX:
+            return f"`extensions` has more than {_EXTENSIONS_VALUES_MAX} values."
+        if isinstance(value, str) and len(value) > _EXTENSIONS_CHARACTERS_MAX:
+            return f"A text in `extensions` has more than {_EXTENSIONS_CHARACTERS_MAX} characters."
+        stack.extend(inner)
+    return ""
 
 
 def refused_literals(document: DocumentNode, limits: Limits) -> GraphQLError | None:

@@ -104,7 +104,7 @@ async def test_an_id_of_no_object_is_invalid_input(enter: Enter, type_name: str)
 async def test_thousands_of_values_in_a_filter_are_refused_before_the_database_sees_them(enter: Enter) -> None:
     asker = await enter()
     query = "query($kinds: [FindingKind!]) { findings(first: 1, kinds: $kinds) { edges { cursor } } }"
-    (error,) = (await asker.told(query, kinds=["NOTICE_UNMATCHED"] * 20_000))["errors"]
+    (error,) = (await asker.told(query, kinds=["NOTICE_UNMATCHED"] * 19_000))["errors"]
     assert error["extensions"]["code"] == "INVALID_INPUT"
 
 

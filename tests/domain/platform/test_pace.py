@@ -1,7 +1,7 @@
 """Asking a PSE now and again: at a pace per refund, per connection and per token, also for many at once."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -42,6 +42,16 @@ async def test_one_refund_is_asked_about_a_few_times_and_then_at_its_pace() -> N
     with pytest.raises(RateLimited) as refused:
         await refresh(shop.id, refund.id)
     assert 0 < refused.value.retry_after <= pace.REFRESHES_OF_REFUND.seconds
+
+
+@pytest.mark.parametrize(("token", "most"), [(None, 40), (uuid4(), 20)], ids=["of a connection", "of a token"])
+async def test_refunds_of_one_connection_and_of_one_token_are_asked_about_so_often_together(
+    token: UUID | None, most: int
+) -> None:
+    shop = await a_shop()
+    refunds = [await _in_doubt(shop) for _ in range(24)]
+    asked = [asyncio.ensure_future(refresh(shop.id, one.id, token)) for one in refunds for _ in range(3)]
+    assert most <= await _passed(*asked) <= most + 6  # some more while they fill up again
 
 
 async def test_what_was_refused_for_one_reason_is_not_counted_for_another() -> None:

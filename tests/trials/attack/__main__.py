@@ -8,6 +8,7 @@ from pathlib import Path
 
 from domain.platform.log import configure
 from domain.platform.settings import Settings
+from tests.trials.attack.crowds import CROWDS
 from tests.trials.attack.documents import DOCUMENTS, VALUES
 from tests.trials.attack.run import HEAD, lines, run
 from tests.trials.attack.storms import rates, storms
@@ -17,7 +18,7 @@ from tests.trials.attack.transport import TRANSPORT
 async def _show(home: Path) -> int:
     broken = 0
     print(HEAD, flush=True)
-    attacks = [*DOCUMENTS, *VALUES, *TRANSPORT, *storms()]
+    attacks = [*DOCUMENTS, *VALUES, *TRANSPORT, *CROWDS, *storms()]
     async for outcome in run(attacks, home, rates()):
         print("\n".join(lines(outcome)), flush=True)
         broken += bool(outcome.broken)

@@ -1,6 +1,7 @@
 """What an attack is, and how its cost is measured."""
 
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -76,6 +77,16 @@ def foul(status: int, text: str) -> str:
     if status == 500 or any(words in text for words in _FOUL):
         return f"answered {status} and gave itself away"
     return ""
+
+
+def bindable(address: str) -> bool:
+    """Whether one may come from there: Linux has all of 127.0.0.0/8, others 127.0.0.1 alone."""
+    with socket.socket() as tried:
+        try:
+            tried.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 async def make(attack: Attack, target: Target, plain: float, *, once: bool = False) -> Outcome:

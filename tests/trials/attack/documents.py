@@ -29,13 +29,13 @@ def _shown(answer: httpx.Response, sent: int) -> Answer:
     return Answer(f"{answer.status_code} {what}", sent, foul(answer.status_code, text))
 
 
-def _posted(name: str, size: int, document: Document, wanted: str) -> Attack:
+def _posted(name: str, size: int, document: Document, wanted: str, worth: int = 100) -> Attack:
     async def send(target: Target, size: int) -> Answer:
         body = document(target, size)
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return _shown(await target.post(content), len(content))
 
-    return Attack(name, size, send, wanted)
+    return Attack(name, size, send, wanted, worth)
 
 
 def _query(text: Callable[[int], str]) -> Document:
@@ -64,6 +64,16 @@ def _cut_id(target: Target, size: int) -> Mapping[str, Any]:
 def _doubling(size: int) -> str:
     spread = "".join(f" fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(size - 1))
     return "{ ...F0 }" + spread + f" fragment F{size - 1} on Query {{ viewer {{ holder }} }}"
+
+
+def _chained(size: int, *, operations: int = 1) -> str:
+    begun = " ".join(f"query Q{n} {{ {' '.join(f'...F{k}' for k in range(size))} }}" for n in range(operations))
+    fragments = "".join(f" fragment F{n} on Query {{ viewer {{ holder }} ...F{n + 1} }}" for n in range(size - 1))
+    return begun + fragments + f" fragment F{size - 1} on Query {{ viewer {{ holder }} }}"
+
+
+def _chained_often(size: int) -> str:
+    return _chained(size, operations=10)
 
 
 def _refreshes(target: Target, size: int) -> Mapping[str, Any]:
@@ -99,6 +109,10 @@ def _filtered(_: Target, size: int) -> Mapping[str, Any]:
         "query": "query Q($f: RefundFilter) { refunds(first: 1, filter: $f) { edges { cursor } } }",
         "variables": {"f": {"statuses": ["REQUESTED"] * size}},
     }
+
+
+def _listed(member: str) -> Document:
+    return lambda _, size: {"query": "{ viewer { holder } }", member: {"f": [[]] * size}}
 
 
 def _enums(_: Target, size: int) -> Mapping[str, Any]:
@@ -177,6 +191,8 @@ DOCUMENTS = [
     _posted("directives", 2000, _wrapped("{ viewer { holder ", "@skip(if: true) ", "} }"), "200 Syntax Error"),
     _posted("circular fragments", 2, _wrapped(_CIRCLE, " "), "200 Cannot spread fragm"),
     _posted("fragments that double", 50, _query(_doubling), "200 The operation nests"),
+    _posted("a chain of fragments", 45, _query(_chained), "200 Fragments lie deeper", worth=40),
+    _posted("ten of a chain of fragments", 24, _query(_chained_often), "200 Fragments lie deeper", worth=40),
     _posted("deep introspection", 200, _mirrored(*_DEEP), "200 Syntax Error"),
     _posted(
         "wide introspection",
@@ -195,8 +211,8 @@ DOCUMENTS = [
         "200 The document has mo",
     ),
     _posted("operations", 50, _query(_operations), "200 The document has mo"),
-    _posted("invalid enum values", 1_000_000, _enums, "200 INVALID_INPUT"),
-    _posted("JSON in JSON", 400_000, lambda _, size: b"[" * size + b"]" * size, "400 Unable to parse"),
+    _posted("invalid enum values", 1_000_000, _enums, "400 INVALID_INPUT"),
+    _posted("JSON in JSON", 400_000, lambda _, size: b"[" * size + b"]" * size, "400 INVALID_INPUT"),
     _posted(
         "digits of an amount",
         900_000,
@@ -216,7 +232,10 @@ DOCUMENTS = [
     Attack("clients that leave", 20, _leaves, "left", worth=1000),
 ]
 VALUES = [
-    _posted("values in a filter", 60_000, _filtered, "200 INVALID_INPUT"),
+    _posted("values in a filter", 60_000, _filtered, "400 INVALID_INPUT"),
+    _posted("a thousand values in a filter", 1_000, _filtered, "200 INVALID_INPUT"),
+    _posted("empty lists", 200_000, _listed("variables"), "400 INVALID_INPUT"),
+    _posted("empty lists in extensions", 200_000, _listed("extensions"), "400 INVALID_INPUT"),
     _posted("NUL", 2, _registered(pseReference=lambda n: "E\0" * n), "200 INVALID_INPUT"),
     _posted("lone surrogates", 2, _surrogates, "200 INVALID_INPUT"),
     _posted("a long tax ID", 900_000, _registered(customerTaxId=lambda n: "1" * n), "200 INVALID_INPUT"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.trials.attack.attacks import Answer, Attack, Outcome, foul
+from tests.trials.attack.crowds import CROWDS
 from tests.trials.attack.documents import DOCUMENTS, VALUES
 from tests.trials.attack.run import HEAD, WIDTH, lines, run
 from tests.trials.attack.stage import Target
@@ -13,7 +14,7 @@ PART = 40  # of the rates, for a storm at all of them takes a minute
 
 
 async def test_every_attack_is_answered_as_it_must_be(home: Path) -> None:
-    attacks = [*DOCUMENTS, *VALUES, *TRANSPORT, *storms(PART)]
+    attacks = [*DOCUMENTS, *VALUES, *TRANSPORT, *CROWDS, *storms(PART)]
     outcomes = [outcome async for outcome in run(attacks, home, rates(PART), once=True)]
     assert [(outcome.attack.name, outcome.answer.said, outcome.broken) for outcome in outcomes if outcome.broken] == []
     assert len(outcomes) == len(attacks)

@@ -17,7 +17,7 @@ _SECONDS: Final = 5.0
 _PROTOCOL: Final = websockets.Subprotocol("graphql-transport-ws")
 
 
-async def _raw(target: Target, *pieces: bytes, then_wait: bool = True) -> Answer:
+async def raw(target: Target, *pieces: bytes, then_wait: bool = True) -> Answer:
     """Send these bytes as they are; what was said before the connection ended."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     sent = 0
@@ -35,18 +35,18 @@ async def _raw(target: Target, *pieces: bytes, then_wait: bool = True) -> Answer
     return Answer(said, sent, foul(int(said), heard.decode("utf-8", "replace")) if said.isdigit() else "")
 
 
-def _get(path: str = "/graphql?query=%7B__typename%7D", *headers: str) -> bytes:
+def get(path: str = "/graphql?query=%7B__typename%7D", *headers: str) -> bytes:
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]).encode()
 
 
 async def _commas(target: Target, size: int) -> Answer:
-    return await _raw(target, _get("/graphql", 'Accept: "' + "," * size))
+    return await raw(target, get("/graphql", 'Accept: "' + "," * size))
 
 
 async def _headers(target: Target, size: int) -> Answer:
     first = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     lines = (f"X-{number}: {'a' * 8000}\r\n".encode() for number in range(size // 8000))
-    return await _raw(target, first, *lines, b"\r\n")
+    return await raw(target, first, *lines, b"\r\n")
 
 
 async def _half_sent(target: Target, size: int) -> Answer:
@@ -84,7 +84,7 @@ async def _foreign_host(target: Target, size: int) -> Answer:
     return Answer(str(answer.status_code), 100, away)
 
 
-def _socket(target: Target, path: str = "/graphql", **more: Any) -> Any:
+def socket_of(target: Target, path: str = "/graphql", **more: Any) -> Any:
     # Nobody here reads what streams say, so a server's goodbye is not read either: it is not waited for.
     more.setdefault("close_timeout", 0.2)
     address = f"ws://127.0.0.1:{target.port}{path}"
@@ -93,7 +93,7 @@ def _socket(target: Target, path: str = "/graphql", **more: Any) -> Any:
 
 async def _handshake(target: Target, size: int) -> Answer:
     try:
-        async with _socket(target, "/graphql?q=" + "a@" * (size // 2), compression=None):
+        async with socket_of(target, "/graphql?q=" + "a@" * (size // 2), compression=None):
             return Answer("accepted", size)
     except websockets.InvalidStatus as error:
         return Answer(f"refused {error.response.status_code}", size)
@@ -103,18 +103,18 @@ async def _handshake(target: Target, size: int) -> Answer:
 
 async def _before_init(target: Target, size: int) -> Answer:
     """One message of so many bytes from nobody, packed: it costs the sender little."""
-    async with _socket(target) as socket:
+    async with socket_of(target) as socket:
         return await _ended(socket, "x" * size, size)
 
 
 async def _long_id(target: Target, size: int) -> Answer:
-    async with _socket(target) as socket:
-        await _init(socket, target)
+    async with socket_of(target) as socket:
+        await init(socket, target)
         subscribe = {"id": "i" * size, "type": "subscribe", "payload": {"query": "subscription { nothing }"}}
         return await _ended(socket, json.dumps(subscribe), size)
 
 
-async def _init(socket: ClientConnection, target: Target) -> None:
+async def init(socket: ClientConnection, target: Target) -> None:
     payload = {"authorization": f"Bearer {target.token}", "Authorization": f"Bearer {target.token}"}
     await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
     async with asyncio.timeout(30):
@@ -142,8 +142,8 @@ async def _subscriptions(target: Target, size: int) -> Answer:
     async with AsyncExitStack() as stack:
         for _ in range(size):
             try:
-                socket = await stack.enter_async_context(_socket(target))
-                await _init(socket, target)
+                socket = await stack.enter_async_context(socket_of(target))
+                await init(socket, target)
                 for number in range(20):
                     message = {"id": str(number), "type": "subscribe", "payload": {"query": query}}
                     await socket.send(json.dumps(message))
@@ -181,16 +181,16 @@ async def _half_webhooks(target: Target, size: int) -> Answer:
 
 async def _other_protocol(target: Target, size: int) -> Answer:
     """Many requests at once on one connection, each offering h2c: each head is read twice."""
-    one = _get("/healthz", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAA")
-    return await _raw(target, one * size + _get("/healthz", "Connection: close"))
+    one = get("/healthz", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAA")
+    return await raw(target, one * size + get("/healthz", "Connection: close"))
 
 
 async def _no_handshake(target: Target, size: int) -> Answer:
-    return await _raw(target, _get("/graphql", *_UPGRADE, f"Content-Length: {size}"))
+    return await raw(target, get("/graphql", *UPGRADE, f"Content-Length: {size}"))
 
 
 _POSTED: Final = "POST /graphql HTTP/1.1\r\nAuthorization: Bearer "
-_UPGRADE: Final = (
+UPGRADE: Final = (
     "Connection: Upgrade",
     "Upgrade: websocket",
     "Sec-WebSocket-Version: 13",

@@ -1,6 +1,7 @@
 """The points of the GraphQL-over-HTTP audit, and what our clients send, against a real server."""
 
 import json
+import sys
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ URQL = (
 )
 APOLLO = "application/graphql-response+json,application/json;q=0.9"
 
+DECODE = json.JSONDecoder.decode.__code__
 HELLO = {"query": "{ hello }"}
 INVALID = {"query": "{ notAField }"}
 UNPARSABLE = {"query": "{"}
@@ -243,3 +245,41 @@ async def test_every_answer_carries_a_request_id_of_ours(shop: Server) -> None:
 async def test_a_context_is_made_for_the_principal_and_the_request(shop: Server) -> None:
     response = await shop.post({"query": "{ who }"})
     assert response.json()["data"] == {"who": "ana True"}
+
+
+@pytest.mark.parametrize("piece", ["[]", "{}", "1", '"a"', "[[[]]]"])
+@pytest.mark.parametrize("member", ["variables", "extensions"])
+async def test_a_body_of_endlessly_many_values_is_not_even_parsed(shop: Server, piece: str, member: str) -> None:
+    body = f'{{"query": "{{ hello }}", "{member}": {{"a": [{",".join([piece] * (900_000 // len(piece) // 2))}]}}}}'
+    decoded: list[str] = []
+    sys.setprofile(lambda frame, event, _: decoded.append(event) if frame.f_code is DECODE else None)
+    try:
+        answer = await shop.post(body)
+    finally:
+        sys.setprofile(None)
+    assert (answer.status_code, decoded) == (400, [])
+    assert answer.json()["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
+    assert "values" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("extensions", "status"),
+    [
+        ({"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}, 200),
+        ({"trace": [1] * 90}, 200),
+        ({"trace": [[]] * 100}, 400),
+        ({"trace": {f"k{n}": {} for n in range(100)}}, 400),
+        ({"trace": "x" * 4_001}, 400),
+        ({"x" * 4_001: 1}, 400),
+    ],
+)
+async def test_extensions_that_nobody_reads_are_bounded(shop: Server, extensions: Any, status: int) -> None:
+    answer = await shop.post({"query": "{ hello }", "extensions": extensions})
+    assert answer.status_code == status
+    assert status == 200 or "extensions" in answer.json()["errors"][0]["message"]
+
+
+async def test_a_long_text_full_of_commas_is_read(shop: Server) -> None:
+    query = "query($n: String!) { hello(name: $n) }" + "," * 10_000
+    answer = await shop.post({"query": query, "variables": {"n": "[{,}]" * 800}})
+    assert answer.json()["data"]["hello"].startswith("hello [{,}]")

@@ -1,11 +1,14 @@
 """Connections that say nothing, or half of it: they make room for those that ask."""
 
 import asyncio
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from api.app import create
 from api.idle import YOUNG_SECONDS, Idle, Waiter
@@ -70,6 +73,34 @@ async def test_the_connection_that_waited_longest_goes_first() -> None:
                 assert (await busy.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
+def _silent(server: Server) -> socket.socket:
+    """A connection of another address, on which nothing is said."""
+    return socket.create_connection(("127.0.0.1", server.port), source_address=("127.0.0.2", 0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has all of 127.0.0.0/8.")
+async def test_an_address_that_connects_faster_than_it_can_be_judged_shuts_nobody_out() -> None:
+    async with a_server(connections_max=20) as server, AsyncExitStack() as stack:
+        for _ in range(5):
+            for _ in range(30):  # of which none is old enough to be called idle
+                stack.enter_context(_silent(server))
+            async with wire_to(server) as wire:
+                wire.send(GET + b"Connection: close\r\n\r\n")
+                assert (await wire.heard()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has all of 127.0.0.0/8.")
+async def test_the_one_who_keeps_a_connection_keeps_it_while_another_opens_many() -> None:
+    async with a_server(connections_max=10) as server, wire_to(server) as kept, AsyncExitStack() as stack:
+        await asyncio.sleep(YOUNG_SECONDS)
+        for count in (9, 3):  # three more than there may be
+            for _ in range(count):
+                stack.enter_context(_silent(server))
+            await asyncio.sleep(2 * YOUNG_SECONDS)
+        kept.send(GET + b"\r\n")
+        assert (await kept.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_one_that_was_answered_waits_again() -> None:
     async with a_server(connections_max=1) as server, wire_to(server) as kept:
         kept.send(GET + b"\r\n")
@@ -88,12 +119,12 @@ async def test_nothing_is_remembered_of_those_that_have_gone() -> None:
         waiter.waits()
     await asyncio.sleep(2 * YOUNG_SECONDS)
     assert transport.aborted == 1
-    assert waiters[0] not in idle._waiting
+    assert waiters[0] not in idle._waiting["a"]
     for waiter in waiters:
         waiter.works()
     assert not idle._waiting
-    assert not idle._of_address
-    assert not idle.drop_one()
+    assert not idle._young
+    assert not idle.drop_one("b")
 
 
 class _Line(asyncio.Transport):

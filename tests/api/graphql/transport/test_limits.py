@@ -19,6 +19,13 @@ DEEP = "{ item " + "{ same " * 10 + "{ name }" + " }" * 11
 CALLS_MAX = 200_000  # of Python functions, because seconds depend on the machine: less than 0.1 s of one core
 
 
+def chained(count: int, begun: str = "{ ...F0 }", *, operations: int = 1) -> str:
+    """Fragments of which each spreads the next one."""
+    texts = [begun] if operations == 1 else [f"query Q{n} {begun}" for n in range(operations)]
+    fragments = "".join(f" fragment F{n} on Query {{ hello ...F{n + 1} }}" for n in range(count - 1))
+    return " ".join(texts) + fragments + f" fragment F{count - 1} on Query {{ hello }}"
+
+
 async def errors_of(query: str, variables: dict[str, Any] | None = None, operation: str | None = None) -> list[str]:
     desk = Desk()
     context = Context(desk.tokens[TOKEN], "", desk)
@@ -35,6 +42,8 @@ async def errors_of(query: str, variables: dict[str, Any] | None = None, operati
         "{ items(first: 100) { edges { node { similar(first: 10) { edges { cursor } } } } } }",
         "mutation { sell tidy again: tidy }",
         "query A { hello } mutation B { sell } mutation C { sell }",
+        chained(10),
+        chained(10, operations=10).replace("query Q0", "query A"),
     ],
 )
 async def test_an_ordinary_document_passes(query: str) -> None:
@@ -66,6 +75,8 @@ async def test_the_standard_introspection_query_passes() -> None:
             "50 fragments",
         ),
         (" ".join(f"query Q{n} {{ hello }}" for n in range(11)), "10 operations"),
+        (chained(11), "deeper than 10 within fragments"),
+        ("{ item { ...F0 } }" + chained(11)[10:].replace("Query", "Item").replace("hello", "name"), "within fragments"),
         ("{ hello(name: [" + "1 " * 301 + "]) }", "300 values"),
         ("{ items(first: 100) { edges { node { similar(first: 100) { edges { cursor } } } } } }", "objects"),
         ("{ items(first: 99999999999999999999) { edges { cursor } } }", "objects"),
@@ -145,9 +156,9 @@ HOSTILE = {
     "900 unknown directives": "{ hello " + "@a " * 900 + "}",
     "fragments that spread themselves": "{ ...A } fragment A on Query { ...B ...B } "
     "fragment B on Query { ...A ...A hello }",
-    "a chain of fragments": "{ ...F0 }"
-    + "".join(f" fragment F{n} on Query {{ hello ...F{n + 1} }}" for n in range(49))
-    + " fragment F49 on Query { hello }",
+    "a chain of fragments": chained(50),
+    "a chain of fragments in ten operations": chained(50, operations=10),
+    "a chain of fragments, each spread": chained(45, "{ " + " ".join(f"...F{n}" for n in range(45)) + " }"),
     "deep inline fragments": "{ " + "... { " * 190 + "hello" + " }" * 191,
     "deep fields": "{ item { " + "same { " * 180 + "name" + " }" * 182,
     "deep lists": "{ hello(name: " + "[" * 190 + "]" * 190 + ") }",
@@ -166,7 +177,7 @@ HOSTILE = {
 }
 
 
-HARMLESS = {"ten operations", "a chain of fragments", "overlapping fragments", "deep inline fragments"}
+HARMLESS = {"ten operations", "overlapping fragments", "deep inline fragments"}
 
 
 @dataclass
@@ -199,6 +210,16 @@ async def test_a_hostile_document_is_answered_with_bounded_work(query: str) -> N
     assert calls.number < CALLS_MAX
 
 
+@pytest.mark.parametrize("begun", ["{ ...F0 }", "{ " + " ".join(f"...F{n}" for n in range(40)) + " }"])
+@pytest.mark.parametrize("operations", [1, 10])
+async def test_a_chain_of_fragments_costs_what_its_characters_cost(begun: str, operations: int) -> None:
+    query = chained(40, begun, operations=operations)
+    schema = shop_schema()
+    with counted_calls() as calls:
+        await schema.execute(query, operation_name="Q0" if operations > 1 else None)
+    assert calls.number < 15 * len(query)
+
+
 MANY: dict[str, tuple[str, dict[str, Any]]] = {
     "invalid values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["GREEN"] * 60_000}),
     "values of an enum": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": ["RED"] * 60_000}),
@@ -206,6 +227,8 @@ MANY: dict[str, tuple[str, dict[str, Any]]] = {
         "mutation($a: MoneyInput!) { buy(amount: $a) { __typename } }",
         {"a": {f"k{n}": n for n in range(9_999)}},
     ),
+    "empty lists": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[]] * 1_000}),
+    "empty objects": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[{}] * 25] * 40}),
     "nested lists": ("query($c: [Colour!]!) { paintAll(colours: $c) }", {"c": [[["RED"] * 40] * 40] * 40}),
 }
 

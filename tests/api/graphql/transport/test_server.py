@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.graphql.transport.conftest import Server, Socket, eventually, socket_to
 from tests.api.graphql.transport.shop import TOKEN
-from tests.api.graphql.transport.wires import GET, HURRIED, POST, a_server, wire_to
+from tests.api.graphql.transport.wires import GET, HURRIED, POST, Wire, a_server, wire_to
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,16 @@ async def test_ordinary_headers_and_one_connection_for_many_requests_are_served(
             assert b'"hello world"' in await wire.reader.readuntil(b'"}}')
 
 
-@pytest.mark.parametrize("half", [b"", b"GET /gra", GET, b"\r\n\r\n", POST, GET + b"\r\n" + POST])
-async def test_half_a_request_is_not_kept(half: bytes) -> None:
-    async with a_server(**HURRIED) as server, wire_to(server) as wire:
+@pytest.mark.parametrize(
+    ("half", "hurried"),
+    [
+        *((half, "head_seconds") for half in (b"", b"GET /gra", GET, b"\r\n\r\n")),
+        *((half, "body_seconds") for half in (POST, GET + b"\r\n" + POST)),
+    ],
+)
+async def test_half_a_request_is_not_kept(half: bytes, hurried: str) -> None:
+    seconds = {**dict.fromkeys(HURRIED, 600.0), hurried: 0.2}
+    async with a_server(**seconds) as server, wire_to(server) as wire:
         wire.send(half)
         assert b"HTTP/1.1 408 " in await wire.heard()
         await eventually(lambda: not server.uvicorn.server_state.tasks)
@@ -175,3 +182,34 @@ async def test_a_token_that_asks_too_often_is_told_how_long_to_wait() -> None:
     assert 0 < int(answers[3].headers["retry-after"]) <= 20
     assert answers[3].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize("head", [b"Transfer-Encoding: chunked", b"Content-Length: 20000"], ids=["chunks", "reads"])
+async def test_a_body_in_endlessly_many_small_pieces_is_refused(head: bytes) -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(b"POST /swallow HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n\r\n")
+        for _ in range(20):
+            if head.startswith(b"Transfer"):
+                wire.send(b"1\r\na\r\n" * 1_000)
+            else:
+                await _one_by_one(wire, b"a" * 1_000)
+        wire.send(b"0\r\n\r\n" if head.startswith(b"Transfer") else b"")
+        heard = await wire.reader.readuntil(b"}")
+        assert heard.startswith(b"HTTP/1.1 400 ")
+        assert b"small pieces" in heard
+
+
+async def _one_by_one(wire: Wire, data: bytes) -> None:
+    for number in range(len(data)):
+        wire.send(data[number : number + 1])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("piece", "count"), [(b"1\r\na\r\n", 1_000), (b"40\r\n" + b"a" * 64 + b"\r\n", 10_000)])
+async def test_a_body_in_a_thousand_small_pieces_or_many_larger_ones_is_read(piece: bytes, count: int) -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        for _ in range(2):  # each request has its own
+            wire.send(b"POST /swallow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            wire.send(piece * count + b"0\r\n\r\n")
+            assert (await wire.reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")

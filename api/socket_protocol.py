@@ -1,0 +1,96 @@
+"""The server's side of a WebSocket below the application: frames, and what a client may do with them."""
+
+import logging
+from typing import Any, Final
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+from api.http import raw_problem
+from api.unread import Unread
+
+ABORTING: Final = "estorno.abort"  # an extension of the scope: its `abort` ends the connection without a word
+_FRAMES_MAX: Final = 64  # of one message
+# Pings and pongs in a minute: a library sends three, and each is answered, at a cost far above its bytes.
+_CONTROL_FRAMES_MAX: Final = 120
+_MINUTE: Final = 60.0
+_READ_BYTES: Final = 4_096  # are taken apart at once, so that what ends the socket ends the work
+
+
+class SocketProtocol(Unread, WebSocketsSansIOProtocol):
+    """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
+
+    def __init__(self, *arguments: Any, unread_seconds: float, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.unread_seconds = unread_seconds
+        self._control_frames = 0  # since the minute began
+        self._minute = self.loop.time()
+        # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
+        self.logger = logging.getLogger("uvicorn.error.sockets")
+        self.logger.setLevel(logging.WARNING)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.conn.handshake_exc is None:
+            self.scope["extensions"][ABORTING] = {"abort": self.transport.abort}
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _READ_BYTES):
+            if self.close_sent and self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _READ_BYTES])
+        # The whole head comes at once. If it made no handshake (it announces a body, say), nothing ever will.
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(raw_problem(400, "This is no handshake of a WebSocket.", None, {}))
+            self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message
+            self._fail(1009)
+        else:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self._within_pace():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._within_pace():
+            super().handle_pong(event)
+
+    def _within_pace(self) -> bool:
+        """Count a control frame; False: the socket ends, because of this one or already."""
+        if self.loop.time() >= self._minute + _MINUTE:
+            self._minute, self._control_frames = self.loop.time(), 0
+        self._control_frames += 1
+        if self._control_frames > _CONTROL_FRAMES_MAX:
+            self._fail(1008)
+        return not self.transport.is_closing()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
+            self._fail(1007)
+        else:
+            super().send_receive_event_to_app()
+
+    def _fail(self, code: int) -> None:
+        self.frames = []
+        if not self.close_sent:
+            self.conn.fail(code)
+            self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # The handshake itself cannot be read.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+            self.transport.close()
+        else:
+            super().handle_parser_exception()
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

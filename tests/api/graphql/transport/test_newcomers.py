@@ -1,0 +1,48 @@
+"""Sockets of which nobody knows yet whose they are: they take no place of those that are known."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from api.places import Newcomers
+from tests.api.graphql.transport.conftest import socket_to
+from tests.api.graphql.transport.wires import a_server
+
+
+async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> None:
+    async with a_server(sockets_max=3) as server, AsyncExitStack() as stack:
+        for _ in range(3):
+            silent = [await stack.enter_async_context(socket_to(server)) for _ in range(3)]
+            socket = await stack.enter_async_context(socket_to(server))
+            assert (await socket.init())["type"] == "connection_ack"
+            for one in silent:
+                with pytest.raises(ConnectionClosed):
+                    await one.receive()
+        with pytest.raises(InvalidStatus) as refused:  # by now the places are taken by those that are known
+            await stack.enter_async_context(socket_to(server))
+        assert refused.value.response.status_code == 503
+
+
+async def test_one_that_was_there_before_the_last_place_was_taken_is_asked_to_come_again() -> None:
+    async with a_server(sockets_max=6) as server, AsyncExitStack() as stack:
+        waiting = await stack.enter_async_context(socket_to(server))
+        for _ in range(6):
+            await (await stack.enter_async_context(socket_to(server))).init()
+        await waiting.send({"type": "connection_init", "payload": {"token": "a-good-token"}})
+        assert await waiting.close_code() == 1012
+
+
+def test_the_oldest_of_the_address_that_has_the_most_makes_room() -> None:
+    newcomers, gone = Newcomers(3), list[str]()
+    places = [newcomers.enter(name[0], partial(gone.append, name)) for name in ("b1", "a1", "a2")]
+    newcomers.enter("c", lambda: gone.append("c"))
+    assert gone == ["a1"]
+    newcomers.enter("a", lambda: gone.append("a3"))
+    assert gone == ["a1", "a2"]
+    for place in places:
+        place.leave()
+        place.leave()
+    newcomers.enter("d", lambda: gone.append("d"))
+    assert gone == ["a1", "a2"]
