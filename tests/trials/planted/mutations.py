@@ -41,6 +41,7 @@ _EIGHT: Final = (
             ),
         ),
         gate=True,
+        seed=3,
     ),
     # Two requests read the same refundable amount. The CHECKs on the payment's counters and
     # on its VAT would refuse the second.
@@ -121,6 +122,7 @@ _EIGHT: Final = (
             ),
         ),
         gate=True,
+        seed=2,
     ),
     # A claim that is no lease: nobody waits for its end, and the worker that holds it does not stop there either.
     Mutation(
