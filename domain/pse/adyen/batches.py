@@ -12,7 +12,7 @@ from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.pse.adyen.zones import Zones
-from domain.pse.kit.tables import BadCell, Row, decimal_of
+from domain.pse.kit.cells import BadCell, Row, decimal_of
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")

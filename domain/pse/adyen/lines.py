@@ -14,7 +14,8 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.adyen.batches import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
-from domain.pse.kit.tables import Layout, decimals
+from domain.pse.kit.canonical import decimals
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import counted
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED, BadReport, Report, ReportFile

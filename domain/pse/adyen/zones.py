@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
-from domain.pse.kit.tables import BadCell, Row
+from domain.pse.kit.cells import BadCell, Row
 from domain.pse.vocabulary import Period
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")

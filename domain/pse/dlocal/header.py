@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from domain.pse.kit import exact, tables
-from domain.pse.kit.tables import BadCell
+from domain.pse.kit import cells, exact
+from domain.pse.kit.cells import BadCell
 from domain.pse.reporting import BadReport, ReportFile
 
 TOTALS: Final = {
@@ -66,7 +66,7 @@ class Header:
 
     def _total(self, name: str) -> Decimal | None:
         try:
-            return tables.decimal_of(self.values, name, _DECIMALS)
+            return cells.decimal_of(self.values, name, _DECIMALS)
         except BadCell:
             return None
 

@@ -24,9 +24,10 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.dlocal.header import TOTALS, Header, read_header
-from domain.pse.kit import canonical, exact, tables
+from domain.pse.kit import canonical, cells, exact, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.tables import BadCell, Layout, Row
+from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -81,7 +82,7 @@ class _Check:
         self.undated = self.undated or not _has_time(row)
         self.rows += 1
         for column in self.sums:
-            self.sums[column] += tables.decimal_of(row, column, _DECIMALS) or 0
+            self.sums[column] += cells.decimal_of(row, column, _DECIMALS) or 0
         words = _unclear(row)
         if words is not None:
             return self.unclear.add(line, words)
@@ -106,7 +107,7 @@ def lines(file: ReportFile, period: Period) -> Report:
 def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell for an amount that is none."""
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
-    amount = tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS)
+    amount = cells.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS)
     if kind not in _TYPES:
         return kind or "no ROW_TYPE"
     if amount and currency not in EXPONENTS:
@@ -122,9 +123,9 @@ def _unclear(row: Row) -> str | None:
 
 
 def _check_amount(row: Row) -> None:
-    kind, amount = row["ROW_TYPE"], tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS) or Decimal(0)
+    kind, amount = row["ROW_TYPE"], cells.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS) or Decimal(0)
     if amount or kind in (*_PAYMENTS, _REFUND):
-        tables.minor_units_of(row, "LOCAL_AMOUNT", row["LOCAL_CURRENCY"])
+        cells.minor_units_of(row, "LOCAL_AMOUNT", row["LOCAL_CURRENCY"])
     if kind in _PAYMENTS and amount < 0:
         raise BadCell("LOCAL_AMOUNT", f"a {kind} of {amount} would take money away.")
 
@@ -150,7 +151,7 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
     refund = kind == _REFUND
     time = pl.coalesce(filled("APPROVED_DATE"), filled("CREATION_DATE"), pl.lit(header.transferred))
     # A row without a local amount is of the settlement alone: what it did to the balance is in settled_*.
-    moved = pl.when(tables.decimals("LOCAL_AMOUNT") != 0).then(canonical.units("LOCAL_AMOUNT", currency))
+    moved = pl.when(canonical.decimals("LOCAL_AMOUNT") != 0).then(canonical.units("LOCAL_AMOUNT", currency))
     day = pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date())
     values: Mapping[str, pl.Expr | str | bool | None] = {
         "type": _type(kind),
@@ -163,9 +164,9 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
         "by_amount": refund,
         "amount": moved.fill_null(0),
         "currency": currency,
-        "settled_gross": tables.decimals("GROSS_AMOUNT"),
-        "settled_fee": tables.decimals("FEE_AMOUNT"),
-        "settled_net": tables.decimals("NET_AMOUNT"),
+        "settled_gross": canonical.decimals("GROSS_AMOUNT"),
+        "settled_fee": canonical.decimals("FEE_AMOUNT"),
+        "settled_net": canonical.decimals("NET_AMOUNT"),
         "settled_currency": settlement,
         "payout_reference": header.values["TRANSFER_ID"],
         "kind": kind,
@@ -191,12 +192,12 @@ def _booked(time: pl.Expr, zone: str) -> pl.Expr:
 
 
 def _type(kind: pl.Expr) -> pl.Expr:
-    back = (kind == _CHARGEBACK) & (tables.decimals("LOCAL_AMOUNT") > 0)
+    back = (kind == _CHARGEBACK) & (canonical.decimals("LOCAL_AMOUNT") > 0)
     return pl.when(back).then(pl.lit("CHARGEBACK_REVERSED")).otherwise(kind.replace_strict(_TYPES, default="OTHER"))
 
 
 def _state() -> pl.Expr:
     """A refund row that gives money back to the merchant is a refund that came back."""
-    refund, back = pl.col("ROW_TYPE") == _REFUND, tables.decimals("LOCAL_AMOUNT") > 0
+    refund, back = pl.col("ROW_TYPE") == _REFUND, canonical.decimals("LOCAL_AMOUNT") > 0
     said = pl.col("STATUS").replace_strict(_REFUND_STATES, default=None, return_dtype=pl.String)
     return pl.when(refund & back).then(pl.lit("RETURNED")).when(refund).then(said).otherwise(pl.lit("SUCCEEDED"))

@@ -1,21 +1,79 @@
 """What several PSEs' answers mean alike."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from domain.pse.vocabulary import Declined, InDoubt, RefundOrder, Returned
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, RefundOrder, Returned, Succeeded, Unsent
 
 # Statuses about our access or our pace: the PSE refused before it looked at the order.
 UNHEARD: Final = (401, 403, 429)
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An answer that holds no refund. `explained`: by the PSE's own error document; a page of HTML is somebody else's.
+
+    `code` is the PSE's, or a word of ours where it gave none (codes.toml); `said` are its words, shortened.
+    """
+
+    code: str
+    said: str
+    explained: bool
+
+    def unsent(self) -> Unsent:
+        """The order never reached the PSE's books."""
+        return Unsent(self.code, self.said)
+
+    def in_doubt(self, *, refusal: bool = False, needs_person: bool = False) -> InDoubt:
+        """Nobody knows; `refusal`: a "no" that a look-up must confirm."""
+        return InDoubt(self.code, self.said, refusal=refusal, needs_person=needs_person)
+
+    def refused(self, order: RefundOrder) -> Declined | InDoubt:
+        """A clear "no". It is believed only on the first send: after it, an earlier send may be at the PSE."""
+        return self.in_doubt(refusal=True) if order.attempt > 1 else Declined(self.code, self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The words that a PSE has for a refund's status, by what they mean."""
+
+    waiting: Collection[str]
+    done: Collection[str]
+    failed: Collection[str]
+
+    def outcome(
+        self, status: object, reference: str | None, said: str, *, succeeded: bool, at: datetime | None = None
+    ) -> Accepted | Succeeded | Declined | Returned | None:
+        """What the status means; None for one that the PSE does not publish.
+
+        `said`: why, of one that failed. `at`: when the money left (UTC), of one that is done.
+        """
+        if not isinstance(status, str):
+            return None
+        if status in self.waiting:
+            return Accepted(reference, status)
+        if status in self.done:
+            return Succeeded(reference, at, status)
+        return not_paid(status, said, reference, succeeded=succeeded) if status in self.failed else None
+
+
 def refused(order: RefundOrder, code: str, said: str) -> Declined | InDoubt:
-    """A clear "no". It is believed only on the first send: after it, an earlier send may be at the PSE."""
     return InDoubt(code, said, refusal=True) if order.attempt > 1 else Declined(code, said)
 
 
 def not_paid(code: str, said: str, reference: str | None, *, succeeded: bool) -> Declined | Returned:
     """The PSE says that the refund did not succeed: where it had, the money came back."""
     return (Returned if succeeded else Declined)(code, said, reference)
+
+
+def listed(outcome: Outcome | None, otherwise: str) -> Accepted | Succeeded | Declined:
+    """The outcome of a refund in its payment's list. Raises Unreadable with the words `otherwise` for any other."""
+    if not isinstance(outcome, Accepted | Succeeded | Declined):
+        raise Unreadable(otherwise)
+    return outcome
 
 
 def another(pse: str, order: RefundOrder, held: str) -> InDoubt:

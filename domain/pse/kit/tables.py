@@ -9,33 +9,21 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from domain.money import EXPONENTS, MINOR_UNITS_MAX, MoneyError, exponent_of
+from domain.pse.kit.cells import BadCell, Row
 from domain.pse.reporting import BadReport, ReportFile
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-Row = Mapping[str, str]
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
-_EXPONENT_MAX: Final = max(EXPONENTS.values())
-_DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
-
-
-class BadCell(ValueError):
-    """What a row check says about a column; `read` adds file and line."""
-
-    def __init__(self, column: str, said: str) -> None:
-        super().__init__(said)
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,47 +163,3 @@ def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str
     schema = {"line": pl.Int64(), **{name: pl.String() for name in columns}}
     pl.DataFrame({"line": lines, **columns}, schema=schema).write_parquet(path)
     return str(path)
-
-
-def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
-    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell.
-
-    Whatever its currency, its minor units fit into 64 bits: a row that nobody understands is kept with them.
-    """
-    text = row[column]
-    if text == "":
-        return None
-    if not _DECIMAL.fullmatch(text) or len(text) > 30:
-        raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
-    if len(text.partition(".")[2].rstrip("0")) > places:
-        raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
-    amount = Decimal(text)
-    if abs(amount.scaleb(min(places, _EXPONENT_MAX))) > MINOR_UNITS_MAX:
-        raise BadCell(column, f"{text!r} is larger than any amount of money.")
-    return amount
-
-
-def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = None) -> int | None:
-    """An amount in major units as signed minor units, None where the cell is empty. Raises BadCell.
-
-    `exponent` is the number of decimals where a PSE differs from ISO 4217.
-    """
-    try:
-        places = exponent_of(currency) if exponent is None else exponent
-    except MoneyError as error:
-        raise BadCell(column, str(error)) from error
-    amount = decimal_of(row, column, places)
-    return None if amount is None else int(amount.scaleb(places))
-
-
-def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
-    """A checked text column in major units as signed minor units; null where the cell is empty."""
-    text = pl.col(column)
-    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8))
-    power = pl.lit(10, dtype=pl.Int64).pow(exponent)
-    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64)
-
-
-def decimals(column: str) -> pl.Expr:
-    """A checked text column as a decimal of eight places; null where the cell is empty."""
-    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8))

@@ -7,7 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from domain.pse.kit.tables import BadCell, Layout, Row, decimal_of
+from domain.pse.kit.cells import BadCell, Row, decimal_of
+from domain.pse.kit.tables import Layout
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Period
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
+from domain.pse.kit.canonical import decimals
 from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
@@ -68,9 +69,9 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     )
     amounts = moved.with_columns(plain_amounts(dict.fromkeys(AMOUNTS, "_currency")))
     credit, debit, gross = (units(name, "_currency").fill_null(0) for name in AMOUNTS)
-    net = tables.decimals("NET_CREDIT_AMOUNT").fill_null(0) - tables.decimals("NET_DEBIT_AMOUNT").fill_null(0)
+    net = decimals("NET_CREDIT_AMOUNT").fill_null(0) - decimals("NET_DEBIT_AMOUNT").fill_null(0)
     known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
-        _missing=_missing(), settled_gross=pl.coalesce(tables.decimals("GROSS_AMOUNT"), pl.col("_net"))
+        _missing=_missing(), settled_gross=pl.coalesce(decimals("GROSS_AMOUNT"), pl.col("_net"))
     )
     typed = known.with_columns(_unclear=_unclear()).with_columns(
         type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))

@@ -10,7 +10,9 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
-from domain.pse.kit.tables import BadCell, Layout, Row
+from domain.pse.kit.canonical import decimals
+from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
@@ -97,7 +99,7 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
 
 def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
     kind = pl.col("type")
-    gross, net = (tables.decimals(name).fill_null(0) for name in _AMOUNTS)
+    gross, net = (decimals(name).fill_null(0) for name in _AMOUNTS)
     back = (kind == "REFUND") & (pl.col("_units") > 0)
     return {
         "booked_at": moment("TRANSACTION_DATE"),

@@ -13,9 +13,10 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit import canonical, exact, tables
+from domain.pse.kit import canonical, cells, exact, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.tables import BadCell, Layout, Row
+from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -97,7 +98,7 @@ class _Check:
         if words is not None:
             return self.unclear.add(line, words)
         facing = "customer_facing_amount" if row["customer_facing_amount"] else "gross"
-        tables.minor_units_of(row, facing, _paid_in(row))
+        cells.minor_units_of(row, facing, _paid_in(row))
         return None
 
 
@@ -142,14 +143,14 @@ def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell."""
     category, currency = row["reporting_category"], _currency(row, "currency")
     paid_in = _paid_in(row)
-    tables.decimal_of(row, "customer_facing_amount", _UNKNOWN_DECIMALS)
+    cells.decimal_of(row, "customer_facing_amount", _UNKNOWN_DECIMALS)
     if category not in _CATEGORIES:
         return category or "no reporting_category"
     for unknown in (paid_in, currency):
         if unknown not in EXPONENTS:
             return f"{category} in {unknown}"
     sign = _CATEGORIES[category][2]
-    if (tables.decimal_of(row, "gross", _UNKNOWN_DECIMALS) or 0) * sign < 0:
+    if (cells.decimal_of(row, "gross", _UNKNOWN_DECIMALS) or 0) * sign < 0:
         raise BadCell("gross", f"{row['gross']} has the wrong sign for a {category}.")
     return f"{category} without source_id" if category in _REFUNDS and not row["source_id"] else None
 
@@ -176,7 +177,7 @@ def _currency(row: Row, column: str) -> str:
 
 
 def _amount(row: Row, column: str, places: int) -> Decimal:
-    found = tables.decimal_of(row, column, places)
+    found = cells.decimal_of(row, column, places)
     if found is None:
         raise BadCell(column, "the amount is missing.")
     return found
@@ -207,9 +208,9 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "pse_refund_reference": pl.when(category.is_in(_REFUNDS)).then(pl.col("source_id")),
         "amount": pl.when(told).then(paid).otherwise(moved),
         "currency": pl.when(told).then(facing).otherwise(currency),
-        "settled_gross": tables.decimals("gross"),
-        "settled_fee": -tables.decimals("fee"),
-        "settled_net": tables.decimals("net"),
+        "settled_gross": canonical.decimals("gross"),
+        "settled_fee": -canonical.decimals("fee"),
+        "settled_net": canonical.decimals("net"),
         "settled_currency": currency,
         "payout_reference": filled("automatic_payout_id"),
         "kind": category,
