@@ -136,7 +136,7 @@ class Base(Connector):
     def request_id(self, response: httpx.Response) -> str | None:
         """From a header, else from the body of an error, where it is there."""
         for name in self.request_id_headers:
-            if name in response.headers:
+            if response.headers.get(name):
                 return str(response.headers[name])
         if self.request_id_field is None or response.status_code < 400:
             return None

@@ -16,8 +16,8 @@ Line = dict[str, Any]  # by canonical column
 
 def built(name: str, period: Period, key: str, entries: Sequence[Entry]) -> Built:
     """The entries under `key`, in a file named after the business date: the same content gives the same bytes."""
-    content = json.dumps({key: entries}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return Built(f"{name}-{period.business_date}.json", "application/json", content)
+    text = json.dumps({key: entries}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=float)
+    return Built(f"{name}-{period.business_date}.json", "application/json", text.encode())
 
 
 def entries_of(file: ReportFile, key: str) -> list[Entry]:
