@@ -3,16 +3,13 @@
 A line's date is the day of the transaction's `created_at` in the period's zone.
 """
 
-import json
 from decimal import Decimal
-from typing import Any, Final
-
-import polars as pl
+from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
-from domain.pse.kit import exact, moments
-from domain.pse.kit.unclear import Unclear
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.kit import exact, listings, moments
+from domain.pse.kit.listings import Entry, Line
+from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
 # A transaction's type -> the line's type, and its state unless the status says otherwise.
@@ -41,17 +38,17 @@ _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines; nothing in the listings counts them, so completeness is unproven. Raises BadReport."""
-    unclear = Unclear()
-    made = []
-    for number, one in enumerate(json.loads(file.path.read_bytes())["transactions"], start=1):
-        _check(file, number, one)
-        words = _unclear(one)
-        what = _other(unclear.add(number, words)) if words is not None else _named(one)
-        made.append(_line(number, one, period) | what)
-    return Report(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), None, unknown=unclear.told())
+    transactions = enumerate(listings.entries_of(file, "transactions"), start=1)
+    return listings.report((_line(file, number, one) for number, one in transactions), period, None)
 
 
-def _check(file: ReportFile, number: int, one: dict[str, Any]) -> None:
+def _line(file: ReportFile, number: int, one: Entry) -> Line:
+    _check(file, number, one)
+    words = _unclear(one)
+    return _moved(one) | (_named(one) if words is None else listings.other(words))
+
+
+def _check(file: ReportFile, number: int, one: Entry) -> None:
     amount, fee, net = one["amount"], one["fee"], one["net"]
     if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
         raise BadReport(file.name, f"transaction {one['id']} is larger than any amount of money.", line=number)
@@ -63,7 +60,7 @@ def _check(file: ReportFile, number: int, one: dict[str, Any]) -> None:
         raise BadReport(file.name, said, line=number, column="currency")
 
 
-def _unclear(one: dict[str, Any]) -> str | None:
+def _unclear(one: Entry) -> str | None:
     """What nobody understands in the transaction, in its words."""
     if one["type"] not in _TYPES:
         return one["type"] or "no type"
@@ -72,11 +69,7 @@ def _unclear(one: dict[str, Any]) -> str | None:
     return None if one["status"] in _STATUSES else f"{one['type']} with status {one['status']}"
 
 
-def _other(words: str) -> dict[str, Any]:
-    return {"type": "OTHER", "state": "SUCCEEDED", "by_amount": False, "kind": words}
-
-
-def _named(one: dict[str, Any]) -> dict[str, Any]:
+def _named(one: Entry) -> Line:
     """What the transaction is, and what names it."""
     kind, state = _TYPES[one["type"]]
     is_refund = kind == "REFUND"
@@ -91,11 +84,11 @@ def _named(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(number: int, one: dict[str, Any], period: Period) -> dict[str, Any]:
+def _moved(one: Entry) -> Line:
+    """Which money the transaction moved, and when."""
     # Whether money that goes out is told with its sign is not published, so the type decides.
     sign = -1 if one["type"] in _OUT and one["amount"] > 0 else 1
     return {
-        "line": number,
         "payment_reference": one["order"],
         "payment_alias": one["charge"],
         "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
@@ -104,9 +97,7 @@ def _line(number: int, one: dict[str, Any], period: Period) -> dict[str, Any]:
         "settled_fee": _major(-sign * one["fee"], one["currency"]),
         "settled_net": _major(sign * one["net"], one["currency"]),
         "settled_currency": one["currency"],
-        "by_bank": False,
         "booked_at": moments.unix(one["created_at"], "created_at"),
-        "business_date": period.business_date,
     }
 
 
