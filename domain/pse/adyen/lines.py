@@ -1,7 +1,7 @@
 """Reading Adyen's settlement details report: CSV by column names, the sign from the filled column.
 
 The business date of a line is the date of its Creation Date in the merchant's zone. What proves the file whole, and
-what in it contradicts itself: batches.py.
+what in it contradicts itself: proof.py.
 """
 
 import csv
@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.adyen.batches import FEES, GROSS, MORE_FEES, NET, Batches
+from domain.pse.adyen.proof import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit.canonical import decimals
 from domain.pse.kit.tables import Layout

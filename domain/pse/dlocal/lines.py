@@ -23,7 +23,7 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.dlocal.header import TOTALS, Header, read_header
+from domain.pse.dlocal.proof import TOTALS, Header, read_header
 from domain.pse.kit import canonical, cells, exact, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import BadCell, Row

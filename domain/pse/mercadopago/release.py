@@ -16,7 +16,7 @@ from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import ID_MAX, canonical, filled, moment, own_reference, whole_rows
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
-from domain.pse.mercadopago.control import AMOUNTS, MOVEMENT, Control
+from domain.pse.mercadopago.proof import AMOUNTS, MOVEMENT, Control
 from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
