@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from domain.pse.kit import cells, exact
+from domain.pse.kit import cells
 from domain.pse.kit.cells import BadCell
 from domain.pse.reporting import BadReport, ReportFile
 
@@ -84,7 +84,8 @@ def read_header(file: ReportFile, separators: str) -> Header:
         said = f"the row has {len(values)} fields, the header {len(names)}; fetch the file again."
         raise BadReport(file.name, said, line=2)
     found = {name: values[names.index(name)] if name in names else "" for name in _NAMES}
-    if not exact.is_code(found["SETTLEMENT_CURRENCY"]):
-        said = f"{found['SETTLEMENT_CURRENCY'][:10]!r} is not the code of a currency."
-        raise BadReport(file.name, said, line=2, column="SETTLEMENT_CURRENCY")
+    try:
+        cells.currency_of(found, "SETTLEMENT_CURRENCY")
+    except BadCell as error:
+        raise BadReport(file.name, str(error), line=2, column=error.column) from error
     return Header(file, found)

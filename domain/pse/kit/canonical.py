@@ -7,6 +7,7 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit.tables import UNCLEAR
+from domain.pse.kit.words import Kind
 from domain.pse.reporting import REPORT_SCHEMA
 
 Values = Mapping[str, pl.Expr | str | bool | None]
@@ -28,6 +29,18 @@ def filled(column: str) -> pl.Expr:
 def units(column: str, currency: pl.Expr) -> pl.Expr:
     """A checked text column in major units as minor units without its sign; null where the cell is empty."""
     return minor_units(column, currency.replace_strict(EXPONENTS, default=0, return_dtype=pl.Int64)).abs()
+
+
+def type_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+    """The type of a line by what its row calls itself; null for a kind that nobody knows."""
+    types = {name: kind.type for name, kind in kinds.items()}
+    return told.replace_strict(types, default=None, return_dtype=pl.String)
+
+
+def state_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+    """The state of a line by what its row calls itself."""
+    states = {name: kind.state for name, kind in kinds.items()}
+    return told.replace_strict(states, default="SUCCEEDED", return_dtype=pl.String)
 
 
 def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:

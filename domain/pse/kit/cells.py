@@ -59,11 +59,10 @@ def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = 
 
 
 def currency_of(row: Row, column: str) -> str:
-    """The code of a currency in upper case, known to us or not. Raises BadCell."""
-    currency = row[column].upper()
-    if not exact.is_code(currency):
-        raise BadCell(column, f"{row[column][:10]!r} is not the code of a currency.")
-    return currency
+    """The code of a currency, known to us or not. Raises BadCell."""
+    if not exact.is_code(row[column]):
+        raise BadCell(column, f"{row[column][:10]!r} is not a currency.")
+    return row[column]
 
 
 def check_time(row: Row, column: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, ReportFile
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ class Layout:
     others: Mapping[str, str] = field(default_factory=dict)  # a name in the first line of another report -> its title
 
 
-def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | None]) -> pl.LazyFrame:
+Check = Callable[[int, Row], str | None]
+
+
+def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
     `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals. The
-    text that it gives is kept in the column UNCLEAR. Raises BadReport.
+    text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises BadReport.
     """
     _whole(file, layout)
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
@@ -52,12 +56,20 @@ def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | Non
         places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
         text.seek(0)
         records = _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout)
-        checked = _checked(file, records, header, places, check)
+        checked = _checked(file, records, header, places, _counted(check, unclear or Unclear()))
         pieces = list(_pieces(file, layout, checked, {**places, UNCLEAR: len(header)}))
     if not pieces:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(pieces)
+
+
+def _counted(check: Check, unclear: Unclear) -> Check:
+    def counted(line: int, row: Row) -> str | None:
+        words = check(line, row)
+        return unclear.add(line, words) if words else None
+
+    return counted
 
 
 def _columns(layout: Layout) -> Sequence[str]:
@@ -127,7 +139,7 @@ def _checked(
     records: Iterator[tuple[int, list[str]]],
     header: Sequence[str],
     places: Mapping[str, int],
-    check: Callable[[int, Row], str | None],
+    check: Check,
 ) -> Iterator[tuple[int, list[str]]]:
     for line, record in records:
         if len(record) != len(header):
