@@ -7,32 +7,15 @@ from decimal import Decimal
 from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
+from domain.pse.conekta.objects import WORDS
 from domain.pse.kit import exact, listings, moments
 from domain.pse.kit.listings import Entry, Line
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-# A transaction's type -> the line's type, and its state unless the status says otherwise.
-_TYPES: Final = {
-    "capture": ("CAPTURE", "SUCCEEDED"),
-    "payment": ("CAPTURE", "SUCCEEDED"),
-    "refund": ("REFUND", "SUCCEEDED"),
-    "refund_reversal": ("REFUND", "RETURNED"),
-    "chargeback": ("CHARGEBACK", "SUCCEEDED"),
-    "chargeback_reversal": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "won_chargeback": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "payout": ("PAYOUT", "SUCCEEDED"),
-    "transferred": ("PAYOUT", "SUCCEEDED"),
-    **dict.fromkeys(
-        # Published, and none of them moves the money of a payment of ours.
-        ("capture_reversal", "liquidation", "liquidation_reversal", "payout_reversal", "rounding_adjustment"),
-        ("OTHER", "SUCCEEDED"),
-    ),
-}
-_OUT: Final = ("refund", "chargeback", "payout", "transferred", "capture_reversal", "liquidation_reversal")
 _STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
 # The statuses are published in one list with the types, "owen" among them; "paid" is a charge's.
-_STATUSES: Final = (*_STATES, *_TYPES, "pending", "available", "owed", "owen", "paid", "paid_out")
+_STATUSES: Final = (*_STATES, *WORDS.kinds, "pending", "available", "owed", "owen", "paid", "paid_out")
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
@@ -62,7 +45,7 @@ def _check(file: ReportFile, number: int, one: Entry) -> None:
 
 def _unclear(one: Entry) -> str | None:
     """What nobody understands in the transaction, in its words."""
-    if one["type"] not in _TYPES:
+    if one["type"] not in WORDS.kinds:
         return one["type"] or "no type"
     if one["currency"] not in EXPONENTS:
         return f"{one['type']} in {one['currency']}"
@@ -71,13 +54,13 @@ def _unclear(one: Entry) -> str | None:
 
 def _named(one: Entry) -> Line:
     """What the transaction is, and what names it."""
-    kind, state = _TYPES[one["type"]]
-    is_refund = kind == "REFUND"
+    kind = WORDS.kinds[one["type"]]
+    is_refund = kind.type == "REFUND"
     by_amount = is_refund and one["refund"] is None
     return {
-        "type": kind,
-        "state": _STATES.get(one["status"], state),
-        "reference": one["id"] if by_amount or kind in _DISPUTES else None,
+        "type": kind.type,
+        "state": _STATES.get(one["status"], kind.state),
+        "reference": one["id"] if by_amount or kind.type in _DISPUTES else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": by_amount,
         "kind": one["type"],
@@ -86,8 +69,8 @@ def _named(one: Entry) -> Line:
 
 def _moved(one: Entry) -> Line:
     """Which money the transaction moved, and when."""
-    # Whether money that goes out is told with its sign is not published, so the type decides.
-    sign = -1 if one["type"] in _OUT and one["amount"] > 0 else 1
+    kind = WORDS.kinds.get(one["type"])
+    sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
     return {
         "payment_reference": one["order"],
         "payment_alias": one["charge"],

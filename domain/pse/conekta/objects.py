@@ -9,8 +9,9 @@ import httpx
 
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes, scrubbing
-from domain.pse.kit.outcomes import ErrorAnswer, Statuses
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import (
     CapturedPayment,
     InDoubt,
@@ -23,35 +24,10 @@ from domain.pse.vocabulary import (
 )
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
-# Of a refund's status one value is published, pending; a refund without one is published as done. The other words are
-# those of Conekta's charges and transactions. Whatever else may come is in doubt.
-_DONE: Final = "refunded"
-_STATUSES: Final = Statuses(
-    waiting=("pending", "unprocessed"),
-    done=(_DONE, "paid", "available", "paid_out"),
-    failed=("declined", "voided", "canceled", "expired", "reversed"),
-)
-_METHODS: Final = {
-    "card_payment": Method.CARD,
-    "cash_payment": Method.OXXO,
-    "bank_transfer_payment": Method.SPEI,
-}
-_BY_STATUS: Final = {
-    401: "authentication_error",
-    403: "authentication_error",
-    402: "processing_error",
-    404: "resource_not_found_error",
-    422: "parameter_validation_error",
-    429: "TOO_MANY_REQUESTS",
-}
-_PERSONAL: Final = (
-    "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|"
-    "reference|barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|"
-    "issuing_account_holder_name|issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|"
-    "receiving_account_tax_id|tax_id|tracking_code|reference_number|customer_custom_reference"
-)
+WORDS: Final = words_of("conekta")
+_DONE: Final = "refunded"  # what a refund without a status is
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
     (re.compile(r"\bkey_\w+"), "key_[redacted]"),
     scrubbing.ACCESS,
 )
@@ -62,7 +38,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     status, answer = response.status_code, exact.document(response.content)
     kind, details = exact.text(answer, "type"), exact.objects(exact.inner(answer, "details")) or []
     code = kind if status != 429 else None
-    code = code or _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
+    code = code or WORDS.errors.get(status, "api_error" if status >= 500 else "UNREADABLE")
     said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in details)
     explained = isinstance(answer, dict) and ("type" in answer or "details" in answer)
     return ErrorAnswer(code, (said or f"Conekta answered {status} without an error object.")[:500], explained)
@@ -170,7 +146,7 @@ def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
     except Unreadable:
         at = None
     told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
-    outcome = _STATUSES.outcome(told, name, said, succeeded=succeeded, at=at)
+    outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
     unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
     return outcome or InDoubt("UNREADABLE", unknown)
 
@@ -204,7 +180,7 @@ def payment_of(order: Any) -> CapturedPayment | None:
 
 def _method(charge: Mapping[str, Any]) -> Method | None:
     by = charge.get("payment_method")
-    return _METHODS.get(str(by.get("object"))) if isinstance(by, Mapping) else None
+    return WORDS.methods.get(str(by.get("object"))) if isinstance(by, Mapping) else None
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

@@ -8,22 +8,17 @@ from typing import Any, Final
 import httpx
 
 from domain.pse.kit import exact, outcomes, scrubbing
-from domain.pse.kit.outcomes import ErrorAnswer, Statuses
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Unsent
 
 _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
-_WITHOUT_A_CODE: Final = {401: "ACCESS_REFUSED", 403: "ACCESS_REFUSED", 429: "TOO_MANY_REQUESTS"}
-_STATUSES: Final = Statuses(waiting=("RE", "PE"), done=("CO",), failed=("CA",))
+WORDS: Final = words_of("ebanx")
 _CANCELLED: Final = "The refund was cancelled at EBANX."
-_METHODS: Final = {"boleto": Method.BOLETO, "oxxo": Method.OXXO, "pix": Method.PIX, "spei": Method.SPEI}
-_PERSONAL: Final = (
-    "integration_key|document|email|name|birth_date|phone_number|address|street_number|street_complement|zipcode|"
-    "city|state|bank|bank_code|bank_agency|bank_account|account|pix_key"
-)
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
-    (re.compile(scrubbing.in_form(_PERSONAL)), scrubbing.FORM),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
 )
 
 
@@ -38,7 +33,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     code, said = exact.text(answer, "status_code") or "", exact.inner(answer, "status_message")
     explained = exact.text(answer, "status") == "ERROR"
     if not _CODE.fullmatch(code):
-        code = _WITHOUT_A_CODE.get(response.status_code, "ERROR" if explained else "UNREADABLE")
+        code = WORDS.errors.get(response.status_code, "ERROR" if explained else "UNREADABLE")
     return ErrorAnswer(code, str(said or f"EBANX answered {response.status_code} without a reason.")[:500], explained)
 
 
@@ -57,7 +52,7 @@ def echoed(order: RefundOrder, answer: Any) -> Outcome:
     held = (payment.get("hash"), refund.get("merchant_refund_code"), amount)
     if held != (order.payment_reference, order.reference, order.amount):
         return outcomes.another("EBANX", order, f"{amount} of {held[0]!s:.60} as {held[1]!s:.40}")
-    outcome = _STATUSES.outcome(refund.get("status"), reference, _CANCELLED, succeeded=order.succeeded)
+    outcome = WORDS.statuses.outcome(refund.get("status"), reference, _CANCELLED, succeeded=order.succeeded)
     return outcome or InDoubt("UNREADABLE", f"EBANX answered with the status {refund.get('status')!s:.40}.")
 
 
@@ -87,7 +82,7 @@ def payment_of(raw: Any) -> CapturedPayment:
     codes = [refund.get("merchant_refund_code") for refund in listed if refund.get("status") != "CA"]
     return CapturedPayment(
         reference=reference,
-        method=_METHODS.get(str(raw.get("payment_type_code")), Method.CARD),
+        method=WORDS.methods.get(str(raw.get("payment_type_code")), Method.CARD),
         amount=amount,
         captured_at=_moment(reference, raw),
         order_reference=exact.text(raw, "merchant_payment_code"),
@@ -112,7 +107,7 @@ def refund_of(refund: Mapping[str, Any], currency: object, codes: Sequence[objec
     otherwise = f"refund {own_id} has an id, amount_ext or status that cannot be read"
     if own_id is None or amount is None:
         raise Unreadable(otherwise)
-    outcome = _STATUSES.outcome(refund.get("status"), own_id, _CANCELLED, succeeded=False)
+    outcome = WORDS.statuses.outcome(refund.get("status"), own_id, _CANCELLED, succeeded=False)
     alone = code is not None and codes.count(code) <= 1
     return KnownRefund(
         reference=code if code is not None and alone else f"ebanx-{own_id}",

@@ -9,15 +9,15 @@ import httpx
 
 from domain.money import Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes, scrubbing
-from domain.pse.kit.outcomes import ErrorAnswer, Statuses
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder
 
-_STATUSES: Final = Statuses(waiting=("EM_PROCESSAMENTO",), done=("DEVOLVIDO",), failed=("NAO_REALIZADO",))
-_BACKSTAGE_NAMES: Final = {404: "NaoEncontrado", 410: "PermanentementeRemovido", 429: "TOO_MANY_REQUESTS"}
+WORDS: Final = words_of("pix")
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json("cpf|cnpj|nome|chave|infoPagador|access_token|client_secret")), scrubbing.JSON),
-    (re.compile(scrubbing.in_form("cpf|cnpj|client_secret|access_token")), scrubbing.FORM),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
     scrubbing.ACCESS,
     (re.compile(r"(/webhooks/[^/\s\"]+/)[^/\s\"]+"), r"\1[redacted]"),
 )
@@ -26,7 +26,7 @@ SCRUBBED: Final = (
 def error_of(response: httpx.Response) -> ErrorAnswer:
     """The name is the last part of the RFC 7807 type, else that of the status."""
     problem, status = exact.document(response.content), response.status_code
-    name = _BACKSTAGE_NAMES.get(status, f"HTTP_{status}")
+    name = WORDS.errors.get(status, f"HTTP_{status}")
     if not isinstance(problem, dict):
         return ErrorAnswer(name, f"The PSP answered {status} without a problem document.", explained=False)
     kind = problem.get("type")
@@ -61,7 +61,7 @@ def _outcome(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
     """What a Devolucao's status means; None where the Pix API has no such status."""
     said = exact.text(raw, "motivo") or "The PSP could not return the money."
     reference = exact.text(raw, "rtrId")
-    return _STATUSES.outcome(raw.get("status"), reference, said, succeeded=succeeded, at=settled_at(raw))
+    return WORDS.statuses.outcome(raw.get("status"), reference, said, succeeded=succeeded, at=settled_at(raw))
 
 
 def payment_of(raw: Any) -> CapturedPayment:
