@@ -45,32 +45,37 @@ class Statuses:
     failed: Collection[str]
 
     def outcome(
-        self, status: object, reference: str | None, said: str, *, succeeded: bool, at: datetime | None = None
+        self,
+        status: object,
+        reference: str | None,
+        said: str,
+        *,
+        succeeded: bool,
+        at: datetime | None = None,
+        code: str | None = None,
     ) -> Accepted | Succeeded | Declined | Returned | None:
         """What the status means; None for one that the PSE does not publish.
 
-        `said`: why, of one that failed. `at`: when the money left (UTC), of one that is done.
+        `said`: why, of one that failed: where it had `succeeded`, the money came back. `at`: when the money left (UTC),
+        of one that is done. `code`: a finer one than the status, where the PSE has it.
         """
         if not isinstance(status, str):
             return None
         if status in self.waiting:
-            return Accepted(reference, status)
+            return Accepted(reference, code or status)
         if status in self.done:
-            return Succeeded(reference, at, status)
-        return not_paid(status, said, reference, succeeded=succeeded) if status in self.failed else None
-
-
-def refused(order: RefundOrder, code: str, said: str) -> Declined | InDoubt:
-    return InDoubt(code, said, refusal=True) if order.attempt > 1 else Declined(code, said)
-
-
-def not_paid(code: str, said: str, reference: str | None, *, succeeded: bool) -> Declined | Returned:
-    """The PSE says that the refund did not succeed: where it had, the money came back."""
-    return (Returned if succeeded else Declined)(code, said, reference)
+            return Succeeded(reference, at, code or status)
+        failure = Returned if succeeded else Declined
+        return failure(code or status, said, reference) if status in self.failed else None
 
 
 def listed(outcome: Outcome | None, otherwise: str) -> Accepted | Succeeded | Declined:
-    """The outcome of a refund in its payment's list. Raises Unreadable with the words `otherwise` for any other."""
+    """The outcome of a refund in its payment's list, where one that came back is one that was not paid.
+
+    Raises Unreadable with the words `otherwise` for any other.
+    """
+    if isinstance(outcome, Returned):
+        return Declined(outcome.code, outcome.message, outcome.pse_refund_reference)
     if not isinstance(outcome, Accepted | Succeeded | Declined):
         raise Unreadable(otherwise)
     return outcome
