@@ -18,7 +18,7 @@ _AUTHORIZATION: Final = re.compile(r"V2-HMAC-SHA256,\s*Signature:\s*([0-9a-fA-F]
 
 def signature(login: str, date: str, body: bytes, secret_key: str) -> str:
     """The signature in hex; `date` as it stands in X-Date, an empty body for a GET."""
-    return signatures.hmac_sha256(secret_key, login.encode() + date.encode() + body)
+    return signatures.hmac_sha256(secret_key, login.encode() + date.encode() + body).hex()
 
 
 def given_signature(authorization: str) -> str | None:

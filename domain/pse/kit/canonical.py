@@ -11,6 +11,7 @@ from domain.pse.kit.words import Kind
 from domain.pse.reporting import REPORT_SCHEMA
 
 Values = Mapping[str, pl.Expr | str | bool | None]
+OUR_REFERENCE: Final = "^[0-9a-z]{20}$"  # the form of vocabulary.RefundOrder.reference
 # What a line is whose row nobody understands: it proves no refund, so it names none.
 _OTHER: Final[Values] = {
     "type": "OTHER",

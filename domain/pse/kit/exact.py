@@ -30,10 +30,10 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON.")
 
 
-def text(found: Any, name: str) -> str | None:
-    """The text of that name in an object; None where there is none, or none of a sensible length."""
+def text(found: Any, name: str, longest: int = _CHARACTERS_MAX) -> str | None:
+    """The text of that name in an object; None where there is none, or one that is empty or longer than `longest`."""
     value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, str) and 0 < len(value) <= _CHARACTERS_MAX else None
+    return value if isinstance(value, str) and 0 < len(value) <= longest else None
 
 
 def needed(found: Any, name: str) -> str:

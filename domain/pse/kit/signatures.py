@@ -26,16 +26,20 @@ def pairs(header: str) -> Sequence[tuple[str, str]]:
     return [(name.strip().lower(), value.strip()) for name, _, value in parts]
 
 
-def hmac_sha256(secret: str, signed: bytes) -> str:
-    """HMAC-SHA256 in hexadecimal."""
-    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+def hmac_sha256(secret: str | bytes, signed: str | bytes) -> bytes:
+    """HMAC-SHA256 of bytes, or of a text's."""
+    return hmac.new(_bytes(secret), _bytes(signed), hashlib.sha256).digest()
 
 
 def fits(given: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Whether any of the given is one of the wanted. Texts from JSON may hold half a surrogate pair."""
-    wanted_bytes = [one.encode("utf-8", "surrogatepass") for one in wanted]
-    given_bytes = [one.encode("utf-8", "surrogatepass") for one in given]
-    return any(hmac.compare_digest(one, other) for one in given_bytes for other in wanted_bytes)
+    """Whether any of the given is one of the wanted."""
+    known = [_bytes(one) for one in wanted]
+    return any(hmac.compare_digest(_bytes(one), other) for one in given for other in known)
+
+
+def _bytes(text: str | bytes) -> bytes:
+    # JSON may escape half a surrogate pair, which UTF-8 has no bytes for.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
 def check_rsa(

@@ -15,6 +15,7 @@ from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder
 
 WORDS: Final = words_of("pix")
+_REASON_MAX: Final = 500
 SCRUBBED: Final = (
     (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
     (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
@@ -59,7 +60,7 @@ def echoed(order: RefundOrder, answer: Any) -> Outcome:
 
 def _outcome(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
     """What a Devolucao's status means; None where the Pix API has no such status."""
-    said = exact.text(raw, "motivo") or "The PSP could not return the money."
+    said = exact.text(raw, "motivo", _REASON_MAX) or "The PSP could not return the money."
     reference = exact.text(raw, "rtrId")
     return WORDS.statuses.outcome(raw.get("status"), reference, said, succeeded=succeeded, at=settled_at(raw))
 

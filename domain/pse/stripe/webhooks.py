@@ -33,7 +33,7 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
         raise BadSignature("The header Stripe-Signature is missing, or has no t or no v1.")
     secrets = signatures.secrets_of(credentials, "webhook_secret", "old_webhook_secret")
     signed = f"{at}.".encode() + request.body
-    if not signatures.fits(given, [signatures.hmac_sha256(secret, signed) for secret in secrets]):
+    if not signatures.fits(given, [signatures.hmac_sha256(secret, signed).hex() for secret in secrets]):
         raise BadSignature("No v1 signature fits the body and the connection's webhook_secret.")
     signatures.check_time(int(at), now, TOLERANCE_SECONDS)
 
