@@ -1,7 +1,7 @@
 """Conekta's orders with their charges and refunds: what their fields mean, and what of them may be shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -92,11 +92,9 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
 def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     try:
         listed = refunds_of(expected(order, answer))
-        known = order.pse_refund_reference
-        if known is not None:
-            return _known(order, [one for one in listed if exact.needed(one, "id") == known])
-        new = [one for one in listed if exact.needed(one, "id") not in order.not_ours]
-        ours = [one for one in new if amount_of(one) == order.amount.minor_units]
+        ours = outcomes.candidates(order, listed, _id_of, lambda one: Money(amount_of(one), order.amount.currency))
+        if order.pse_refund_reference is not None:
+            return _known(order, ours)
         if made_now:
             ours = _newest(ours)
     except Unreadable as error:
@@ -111,12 +109,16 @@ def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     return Unsent("NOT_LISTED", "The order has no new refund of this amount.")
 
 
-def _newest(refunds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _id_of(raw: Mapping[str, Any]) -> str:
+    return exact.needed(raw, "id")
+
+
+def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     latest = max((_made_at(one) for one in refunds), default=None)
     return [one for one in refunds if _made_at(one) == latest]
 
 
-def _known(order: RefundOrder, found: list[dict[str, Any]]) -> Outcome:
+def _known(order: RefundOrder, found: Sequence[dict[str, Any]]) -> Outcome:
     if not found:
         said = f"Conekta does not list refund {order.pse_refund_reference} any more; it was canceled, perhaps."
         return InDoubt("REFUND_GONE", said, needs_person=True)

@@ -22,9 +22,9 @@ _OTHER: Final[Values] = {
 }
 
 
-def filled(column: str) -> pl.Expr:
-    """A text column with null where the cell is empty."""
-    return pl.when(pl.col(column) != "").then(pl.col(column))
+def filled(column: str, condition: pl.Expr | bool = True) -> pl.Expr:
+    """A text column with null where the cell is empty or the condition does not hold."""
+    return pl.when((pl.col(column) != "") & condition).then(pl.col(column))
 
 
 def units(column: str, currency: pl.Expr) -> pl.Expr:

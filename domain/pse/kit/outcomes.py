@@ -1,15 +1,17 @@
 """What several PSEs' answers mean alike."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
+from domain.money import Money
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, RefundOrder, Returned, Succeeded, Unsent
 
 # Statuses about our access or our pace: the PSE refused before it looked at the order.
 UNHEARD: Final = (401, 403, 429)
+_Listed = TypeVar("_Listed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,22 @@ def listed(outcome: Outcome | None, otherwise: str) -> Accepted | Succeeded | De
     if not isinstance(outcome, Accepted | Succeeded | Declined):
         raise Unreadable(otherwise)
     return outcome
+
+
+def candidates(
+    order: RefundOrder,
+    listed: Sequence[_Listed],
+    id_of: Callable[[_Listed], str],
+    amount_of: Callable[[_Listed], Money | None],
+) -> Sequence[_Listed]:
+    """Those of a payment's refunds that can be the order's, where the PSE does not tell our reference.
+
+    The one of its id, once that is known; else those of its amount that were not there before, nor are another order's.
+    """
+    if order.pse_refund_reference is not None:
+        return [one for one in listed if id_of(one) == order.pse_refund_reference]
+    new = [one for one in listed if id_of(one) not in order.not_ours]
+    return [one for one in new if amount_of(one) == order.amount]
 
 
 def another(pse: str, order: RefundOrder, held: str) -> InDoubt:
