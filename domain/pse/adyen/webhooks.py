@@ -127,14 +127,14 @@ def told(body: bytes) -> list[Told]:
 
 
 def _told(item: Item) -> Told:
-    event, reference = str(item.get("eventCode")), item.get("pspReference")
+    event, reference = str(item.get("eventCode")), exact.text(item, "pspReference")
     if event == "REPORT_AVAILABLE":
-        return _announced(reference)
+        return _announced(item.get("pspReference"))
     if event in _DISPUTES and item.get("success") == "true":
         return _charged_back(event, item)
-    outcome = outcome_of(event, item) if isinstance(reference, str) and reference else None
+    outcome = outcome_of(event, item) if reference is not None else None
     if outcome is None:
-        return NotUnderstood(f"{event} success={item.get('success')} {reference}"[:200])
+        return NotUnderstood(f"{event} success={item.get('success')} {item.get('pspReference')}"[:200])
     try:
         amount = amounts.read(item.get("amount"))
     except MoneyError as error:
