@@ -5,19 +5,19 @@ and compared. A refund is answered with the whole order.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from domain.pse.conekta import lines, objects, reports, webhooks
 from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import exact, requests
+from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.unreadable import Unreadable, told_as
+from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Steps
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Outcome, Period, RefundOrder
+from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Period, RefundOrder
 
 _REASON: Final = "requested_by_client"
 
@@ -30,7 +30,7 @@ class Conekta(Base):
     """
 
     name = "conekta"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
     scrubbed = objects.SCRUBBED
     refusing = (400, 402, 404, 422)
@@ -40,16 +40,6 @@ class Conekta(Base):
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["api_key"])
 
-    def snapshot(self, order: RefundOrder) -> httpx.Request:
-        return self.look_up(order)
-
-    def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        with told_as(BadAnswer, "The order's refunds cannot be read"):
-            if response.status_code != 200:
-                raise Unreadable(f"status {response.status_code}")
-            listed = objects.refunds_of(objects.expected(order, exact.document(response.content)))
-            return frozenset(exact.needed(refund, "id") for refund in listed)
-
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
         url = requests.url(order.base_url, "orders", order.payment_reference, "refunds")
@@ -58,9 +48,6 @@ class Conekta(Base):
 
     def look_up(self, order: RefundOrder) -> httpx.Request:
         return self.look_up_payment(order.base_url, order.payment_reference)
-
-    def found(self, order: RefundOrder, answer: Any) -> Outcome:
-        return objects.among(order, answer)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""

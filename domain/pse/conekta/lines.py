@@ -3,14 +3,16 @@
 A line's date is the day of the transaction's `created_at` in the period's zone.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.pse.conekta.objects import WORDS
-from domain.pse.kit import exact, listings, moments
+from domain.pse.kit import cells, listings, moments
+from domain.pse.kit.cells import BadCell
 from domain.pse.kit.listings import Entry, Line
-from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
 _STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
@@ -21,26 +23,18 @@ _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines; nothing in the listings counts them, so completeness is unproven. Raises BadReport."""
-    transactions = enumerate(listings.entries_of(file, "transactions"), start=1)
-    return listings.report((_line(file, number, one) for number, one in transactions), period, None)
+    return listings.read(file, "transactions", period, _lines)
 
 
-def _line(file: ReportFile, number: int, one: Entry) -> Line:
-    _check(file, number, one)
-    words = _unclear(one)
-    return _moved(one) | (_named(one) if words is None else listings.other(words))
-
-
-def _check(file: ReportFile, number: int, one: Entry) -> None:
+def _lines(one: Entry) -> Iterator[Line]:
+    """Raises BadCell."""
     amount, fee, net = one["amount"], one["fee"], one["net"]
     if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
-        raise BadReport(file.name, f"transaction {one['id']} is larger than any amount of money.", line=number)
-    if amount - fee != net:
-        said = f"transaction {one['id']}: amount {amount} less fee {fee} is {amount - fee}, and net is {net}."
-        raise BadReport(file.name, said, line=number, column="net")
-    if not exact.is_code(one["currency"]):
-        said = f"{one['currency'][:10]!r} is not the code of a currency."
-        raise BadReport(file.name, said, line=number, column="currency")
+        raise BadCell("amount", f"transaction {one['id']} is larger than any amount of money.")
+    cells.check_net(amount, fee, net, "amount")
+    cells.currency_of(one, "currency")
+    words = _unclear(one)
+    yield _moved(one) | (_named(one) if words is None else listings.other(words))
 
 
 def _unclear(one: Entry) -> str | None:

@@ -46,12 +46,19 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
 
 def charges_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Raises Unreadable, also where the order does not show all of its charges."""
-    return _whole(order.get("charges"), "charges")
+    return _shown(order, "charges")
 
 
 def refunds_of_charge(charge: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Raises Unreadable, also where the charge does not show all of its refunds."""
-    return _whole(charge.get("refunds"), "refunds")
+    return _shown(charge, "refunds")
+
+
+def _shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = raw.get(name)
+    if found is None:
+        return []
+    return exact.whole_list({"data": [], **found} if isinstance(found, dict) else found, name)
 
 
 def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -59,15 +66,9 @@ def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [refund for charge in charges_of(order) for refund in refunds_of_charge(charge)]
 
 
-def _whole(listed: Any, name: str) -> list[dict[str, Any]]:
-    if listed is None:
-        return []
-    found = exact.objects(listed.get("data", [])) if isinstance(listed, dict) else None
-    if found is None:
-        raise Unreadable(f"{name} is not a list")
-    if listed.get("has_more") is not False:
-        raise Unreadable(f"{name}.has_more: there are more than Conekta shows")
-    return found
+def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
+    """The ids of the order's refunds. Raises Unreadable."""
+    return frozenset(_id_of(refund) for refund in refunds_of(expected(order, answer)))
 
 
 def expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
 def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     try:
         listed = refunds_of(expected(order, answer))
-        ours = outcomes.candidates(order, listed, _id_of, lambda one: Money(amount_of(one), order.amount.currency))
+        ours = outcomes.candidates(order, listed, _id_of, lambda one: _money_of(one, order.amount.currency))
         if order.pse_refund_reference is not None:
             return _known(order, ours)
         if made_now:
@@ -134,6 +135,13 @@ def amount_of(refund: Mapping[str, Any]) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable("amount is no whole number")
     return abs(value)
+
+
+def _money_of(refund: Mapping[str, Any], currency: str) -> Money | None:
+    try:
+        return Money(amount_of(refund), currency)
+    except MoneyError:
+        return None
 
 
 def _made_at(refund: Mapping[str, Any]) -> datetime:
@@ -181,8 +189,7 @@ def payment_of(order: Any) -> CapturedPayment | None:
 
 
 def _method(charge: Mapping[str, Any]) -> Method | None:
-    by = charge.get("payment_method")
-    return WORDS.methods.get(str(by.get("object"))) if isinstance(by, Mapping) else None
+    return WORDS.methods.get(str(exact.inner(charge, "payment_method", "object")))
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

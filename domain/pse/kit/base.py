@@ -16,6 +16,7 @@ from domain.pse.connector import Connector
 from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
+from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     BadAnswer,
@@ -54,12 +55,17 @@ class Base(Connector):
     # The refund
 
     def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        """None: a look-up by reference needs none."""
-        return None
+        """The look-up, where it lists the payment's refunds; None: a look-up by reference needs no snapshot."""
+        return None if self.parts.listing is None else self.look_up(order)
 
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        """Nothing was asked."""
-        return frozenset()
+        """What is not ours. Raises BadAnswer."""
+        if self.parts.listing is None:
+            return frozenset()
+        with told_as(BadAnswer, "The payment's refunds cannot be read"):
+            if response.status_code != 200:
+                raise Unreadable(f"status {response.status_code}")
+            return self.parts.listing.ids_within(order, exact.document(response.content))
 
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total: whatever a server may send has a meaning, and what is not clear is in doubt."""
@@ -87,7 +93,9 @@ class Base(Connector):
         return self.parts.objects.error_of(response).in_doubt()
 
     def found(self, order: RefundOrder, answer: Any) -> Outcome:
-        """What a look-up's answer means: the refund itself, where the PSE shows it alone."""
+        """What a look-up's answer means: the payment's refunds, or the refund itself."""
+        if self.parts.listing is not None:
+            return self.parts.listing.among(order, answer)
         return self.parts.objects.echoed(order, answer)
 
     # The payment

@@ -65,6 +65,12 @@ def currency_of(row: Row, column: str) -> str:
     return row[column]
 
 
+def check_net(gross: Decimal | int, fee: Decimal | int, net: Decimal | int, name: str = "gross") -> None:
+    """Raises BadCell of the column `net` unless it is gross less fee. `name`: what the PSE calls its gross."""
+    if gross - fee != net:
+        raise BadCell("net", f"{name} {gross} less fee {fee} is {gross - fee}, and net is {net}.")
+
+
 def check_time(row: Row, column: str) -> None:
     """Raises BadCell unless the cell is a time that exists; its zone is known from elsewhere."""
     text = row[column]

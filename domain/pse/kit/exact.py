@@ -56,6 +56,16 @@ def objects(found: Any) -> list[dict[str, Any]] | None:
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
+def whole_list(found: Any, name: str) -> list[dict[str, Any]]:
+    """The objects of `{"data": [...], "has_more": false}`. Raises Unreadable, also where it does not show all."""
+    listed = objects(inner(found, "data"))
+    if listed is None:
+        raise Unreadable(f"{name} is not a list")
+    if found.get("has_more") is not False:
+        raise Unreadable(f"{name}.has_more: there are more than are shown")
+    return listed
+
+
 def is_code(currency: str) -> bool:
     """Whether it has the form of ISO 4217's codes, known to us or not."""
     return _CODE.fullmatch(currency) is not None

@@ -3,7 +3,7 @@
 | file | deed |
 |---|---|
 | `connector.py` | what is asked for, and what is special about this PSE |
-| `objects.py` | what its answers mean: `error_of`, `echoed`, `payment_of` |
+| `objects.py` | what its answers mean: `error_of`, `echoed`, `among`, `payment_of` |
 | `webhooks.py` | whether a webhook is the PSE's (`verify`), and what it tells (`told`) |
 | `reports.py` | which reports there are, and how they come here: `fetch` |
 | `lines.py` | a report's lines in canonical columns: `lines` |
@@ -31,6 +31,19 @@ class Objects(Protocol):
 
     def echoed(self, order: RefundOrder, answer: Any) -> Outcome:
         """What a document means for the order that it must echo. Total."""
+
+
+class Listing(Protocol):
+    """`objects.py` of a PSE whose look-up shows the payment's refunds, none of which has our reference.
+
+    capabilities.LookUp.BY_LISTING: what is listed before the first send is not ours.
+    """
+
+    def ids_within(self, order: RefundOrder, answer: Any) -> frozenset[str]:
+        """The PSE's ids of the payment's refunds. Raises Unreadable."""
+
+    def among(self, order: RefundOrder, answer: Any) -> Outcome:
+        """What the list says of the order's refund; Unsent where it is not there. Total."""
 
 
 class Payments(Protocol):
@@ -70,6 +83,7 @@ class Parts:
 
     objects: Objects
     webhooks: Webhooks
+    listing: Listing | None = None
     payments: Payments | None = None
     reports: Reports | None = None
     lines: Lines | None = None

@@ -4,7 +4,7 @@ A refund is named by Mercado Pago alone: it never echoes our reference, and a re
 `X-Idempotency-Key` is answered with an empty body. So every doubt is ended by listing the payment's refunds.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -13,9 +13,8 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.mercadopago import lines, objects, reports, webhooks
-from domain.pse.vocabulary import BadAnswer, Credentials, InDoubt, Outcome, RefundOrder
+from domain.pse.vocabulary import Credentials, InDoubt, Outcome, RefundOrder
 
 _FLAKY_TRIES: Final = 3
 
@@ -28,7 +27,7 @@ class MercadoPago(Base):
     """
 
     name = "mercadopago"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 1  # a refund made at the end of a day may touch the balance on the next
     scrubbed = objects.SCRUBBED
     accepted = (200, 201)
@@ -36,17 +35,11 @@ class MercadoPago(Base):
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["access_token"])
 
-    def snapshot(self, order: RefundOrder) -> httpx.Request:
-        return self.look_up(order)
-
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
         """Of a payment that Mercado Pago does not know there are none: the refund's own answer will say so."""
         if response.status_code == 404 and exact.explained(response.content):
             return frozenset()
-        with told_as(BadAnswer, "The payment's refunds cannot be read"):
-            if response.status_code != 200:
-                raise Unreadable(f"status {response.status_code}")
-            return frozenset(objects.id_of(raw) for raw in objects.refunds_within(exact.document(response.content)))
+        return super().read_snapshot(order, response)
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /v1/payments/{id}/refunds`, with our reference as idempotency key.
@@ -82,9 +75,6 @@ class MercadoPago(Base):
     def look_up(self, order: RefundOrder) -> httpx.Request:
         """`GET /v1/payments/{id}/refunds`."""
         return httpx.Request("GET", _refunds_url(order), headers=requests.JSON)
-
-    def found(self, order: RefundOrder, answer: Any) -> Outcome:
-        return objects.among(order, answer)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /v1/payments/{id}`: with its currency, which the list of refunds does not tell, and its refunds."""

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import httpx
 
 from domain.money import Money
-from domain.pse.kit import exact, outcomes, scrubbing
+from domain.pse.kit import exact, moments, outcomes, scrubbing
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -110,6 +110,11 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
     return echoed(order, ours[0])
 
 
+def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
+    """The ids of the payment's refunds. Raises Unreadable."""
+    return frozenset(id_of(raw) for raw in refunds_within(answer))
+
+
 def refunds_within(answer: Any) -> list[dict[str, Any]]:
     """A payment's refunds, each with its id. Raises Unreadable."""
     listed = exact.objects(answer)
@@ -163,16 +168,9 @@ def refund_of(raw: object, currency: str) -> WrittenRefund:
     reference, payment, status = _id(raw.get("id")), _id(raw.get("payment_id")), raw.get("status")
     if reference is None or payment is None or not isinstance(status, str):
         raise Unreadable("id, payment_id or status is missing")
-    return WrittenRefund(reference, payment, money_of(raw.get("amount"), currency), status, moment_of(raw))
-
-
-def moment_of(raw: Mapping[str, Any], name: str = "date_created") -> datetime | None:
-    """A time with its offset, in UTC; None where there is none that can be read."""
-    try:
-        moment = datetime.fromisoformat(raw[name])
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
+    return WrittenRefund(
+        reference, payment, money_of(raw.get("amount"), currency), status, moments.zoned(raw.get("date_created"))
+    )
 
 
 def payment_of(raw: Any) -> CapturedPayment:
@@ -192,7 +190,7 @@ def payment_of(raw: Any) -> CapturedPayment:
 
 
 def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) -> CapturedPayment:
-    captured_at = moment_of(raw, "date_approved") or moment_of(raw)
+    captured_at = moments.zoned(raw.get("date_approved")) or moments.zoned(raw.get("date_created"))
     if captured_at is None:
         raise Unreadable("date_approved is missing")
     order = raw.get("external_reference")

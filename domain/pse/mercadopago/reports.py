@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import exact, requests
+from domain.pse.kit import exact, moments, requests
 from domain.pse.mercadopago import objects
 from domain.pse.mercadopago.account import content_type
 from domain.pse.mercadopago.setup import setup
@@ -83,11 +83,11 @@ def _listed(period: Period) -> Steps[list[Entry]]:
     finished = [one for one in named if one.get("status") != "pending"]
     wanted = (period.start, _last_second(period))
     same = [
-        one for one in finished if (objects.moment_of(one, "begin_date"), objects.moment_of(one, "end_date")) == wanted
+        one for one in finished if (moments.zoned(one.get("begin_date")), moments.zoned(one.get("end_date"))) == wanted
     ]
-    return sorted(same, key=lambda one: (objects.moment_of(one, "date_created") or period.start, objects.id_of(one)))
+    return sorted(same, key=lambda one: (moments.zoned(one.get("date_created")) or period.start, objects.id_of(one)))
 
 
 def _is_final(entry: Entry, period: Period) -> bool:
-    created_at = objects.moment_of(entry, "date_created")
+    created_at = moments.zoned(entry.get("date_created"))
     return created_at is not None and created_at >= period.end

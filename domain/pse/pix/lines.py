@@ -1,17 +1,17 @@
 """Reading the report that was built from the listing of Pix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.money import Money
 from domain.pse.kit import listings
-from domain.pse.kit.listings import Line
-from domain.pse.kit.unreadable import told_as
+from domain.pse.kit.listings import Entry, Line
+from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.pix import objects
-from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Accepted, CapturedPayment, Declined, KnownRefund, Period, Succeeded
 
 _STATES: Final = {Accepted: "PENDING", Succeeded: "SUCCEEDED", Declined: "FAILED"}
@@ -23,17 +23,15 @@ def lines(file: ReportFile, period: Period) -> Report:
 
     Its paging is its proof: `quantidadeTotalDeItens` was compared with what the pages held. Raises BadReport.
     """
-    found: list[Line] = []
-    for raw in listings.entries_of(file, "pix"):
-        with told_as(partial(BadReport, file.name), f"Pix {raw.get('endToEndId')}"):
-            found += _lines(raw, period)
-    return listings.report(found, period, "quantidadeTotalDeItens equals the Pix listed on all pages.")
+    proof = "quantidadeTotalDeItens equals the Pix listed on all pages."
+    return listings.read(file, "pix", period, partial(_lines, period), proof)
 
 
-def _lines(raw: Mapping[str, Any], period: Period) -> Iterator[Line]:
+def _lines(period: Period, raw: Entry) -> Iterator[Line]:
     """The lines of one Pix. Raises Unreadable."""
-    known, unknown = objects.understood(raw)
-    payment = objects.payment_of(known)
+    with told_as(Unreadable, f"Pix {raw.get('endToEndId')}"):
+        known, unknown = objects.understood(raw)
+        payment = objects.payment_of(known)
     zone = ZoneInfo(period.zone)
 
     def is_today(moment: datetime) -> bool:

@@ -115,10 +115,7 @@ def refund_of(raw: Mapping[str, Any]) -> KnownRefund:
 
 def settled_at(raw: Mapping[str, Any]) -> datetime | None:
     """`horario.liquidacao` of a Devolucao, if it is there and can be read."""
-    try:
-        return moments.rfc3339(exact.inner(raw, "horario", "liquidacao"), "liquidacao")
-    except Unreadable:
-        return None
+    return moments.zoned(exact.inner(raw, "horario", "liquidacao"))
 
 
 def amount_of(raw: Mapping[str, Any]) -> Money:

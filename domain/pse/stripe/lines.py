@@ -87,8 +87,7 @@ def _settled(row: Row) -> Decimal:
     """The net, which gross less fee must be. Raises BadCell."""
     places = EXPONENTS.get(_currency(row, "currency"), UNKNOWN_DECIMALS)
     gross, fee, net = (_amount(row, column, places) for column in ("gross", "fee", "net"))
-    if gross - fee != net:
-        raise BadCell("net", f"gross {gross} less fee {fee} is {gross - fee}, and net is {net}.")
+    cells.check_net(gross, fee, net)
     return net
 
 

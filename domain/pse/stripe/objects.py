@@ -117,11 +117,7 @@ def payment_of(raw: Any) -> CapturedPayment:
     charge = exact.inner(raw, "latest_charge") if exact.inner(raw, "object") == "payment_intent" else raw
     if not isinstance(charge, dict) or charge.get("object") != "charge":
         raise Unreadable("it is no charge, and no payment intent with one")
-    refunds = charge.get("refunds")
-    if not isinstance(refunds, dict) or not isinstance(refunds.get("data"), list):
-        raise Unreadable("refunds is missing")
-    if refunds.get("has_more") is not False:
-        raise Unreadable("refunds.has_more: the payment has more refunds than Stripe tells with it")
+    refunds = exact.whole_list(charge.get("refunds"), "refunds")
     kind = exact.inner(charge, "payment_method_details", "type")
     if not isinstance(kind, str) or kind not in WORDS.methods:
         raise Unreadable(f"payment_method_details.type {kind!r} is none of {', '.join(WORDS.methods)}")
@@ -130,7 +126,7 @@ def payment_of(raw: Any) -> CapturedPayment:
         method=WORDS.methods[kind],
         amount=money_of(charge, "amount_captured"),
         captured_at=moments.unix(charge.get("created"), "created"),
-        refunds=[refund_of(one) for one in refunds["data"] if not _is_release(charge, one)],
+        refunds=[refund_of(one) for one in refunds if not _is_release(charge, one)],
     )
 
 
