@@ -4,7 +4,6 @@ The business date of a line is the date of its Creation Date in the merchant's z
 what in it contradicts itself: proof.py.
 """
 
-import csv
 from typing import Final
 
 import polars as pl
@@ -18,7 +17,7 @@ from domain.pse.kit.canonical import decimals, filled
 from domain.pse.kit.tables import Layout
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
+from domain.pse.reporting import SETTLED, Report, ReportFile
 from domain.pse.vocabulary import Period
 
 STAGES: Final = {
@@ -47,26 +46,18 @@ _LAYOUT: Final = Layout(
     optional=MORE_FEES,
     separators=",",
     ends_with_newline=False,
+    title="the settlement details report (settlement_detail_report_batch_<number>.csv)",
+    others={"Record Type": "the payments accounting report (payments_accounting_report_<date>.csv)"},
 )
 
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines of a report. Raises BadReport for a cell that cannot be added up and for totals that do not add up."""
-    _check_kind(file)
     batches = Batches(period.client_id, Zones(period))
     rows = _read(read_table(file, _LAYOUT, batches.check))
     completeness = batches.completeness(file)
     made = _lines(rows, batches.zones.moment(), period)
     return Report(made, completeness, batches.contradicted(), counted(rows, pl.col("_unclear")))
-
-
-def _check_kind(file: ReportFile) -> None:
-    """Adyen has another report of the same payments, which is easily taken for this one. Raises BadReport."""
-    with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        found = next(csv.reader(text), [])
-    if "Record Type" in found and not set(NET) & set(found):
-        said = "this is the payments accounting report (payments_accounting_report_<date>.csv); the settlement details"
-        raise BadReport(file.name, f"{said} report is wanted (settlement_detail_report_batch_<number>.csv).", line=1)
 
 
 def _read(table: pl.LazyFrame) -> pl.LazyFrame:

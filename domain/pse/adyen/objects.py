@@ -29,7 +29,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     """The errorCode (else a name of the status) and its words; explained by Adyen's own ServiceError alone."""
     answer, status = exact.document(response.content), response.status_code
     code = exact.inner(answer, "errorCode")
-    bare = WORDS.errors.get(status, "HTTP_5XX" if status >= 500 else "UNREADABLE")
+    bare = WORDS.error_name(status)
     if not isinstance(code, str) or not code:
         return ErrorAnswer(bare, f"Adyen answered {status} without an errorCode.", explained=False)
     if status not in _WITH_ERRORS and status < 500:

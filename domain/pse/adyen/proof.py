@@ -12,6 +12,7 @@ from typing import Final
 
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
+from domain.pse.kit.tables import ends_with_newline
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")
@@ -81,7 +82,7 @@ class Batches:
                 raise BadReport(file.name, f"{said}, which must be equal: rows are missing or changed; fetch it again.")
         if self.totals and all(totals.paid_out for totals in self.totals.values()):
             return "Net credit equals net debit in each currency of the closed batch, MerchantPayout included."
-        if not _ends_with_newline(file):
+        if not ends_with_newline(file):
             said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
             raise BadReport(file.name, said)
         return None
@@ -101,9 +102,3 @@ def _check_currencies(row: Row, gross: tuple[Decimal, Decimal]) -> None:
     """Shoppers pay in any currency there is; what is settled has one, too. Raises BadCell."""
     for column in ("Gross Currency", "Net Currency") if any(gross) else ("Net Currency",):
         currency_of(row, column)
-
-
-def _ends_with_newline(file: ReportFile) -> bool:
-    with file.path.open("rb") as raw:
-        raw.seek(-1, 2)
-        return raw.read(1) == b"\n"

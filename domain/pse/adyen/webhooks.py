@@ -6,7 +6,6 @@ download URL in the `reason` of a REPORT_AVAILABLE is never followed.
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -109,15 +108,12 @@ def _signed_text(item: Item) -> str:
     return ":".join(str(part) for part in (*texts, number, currency, event, success))
 
 
-def _items(body: bytes) -> list[Item]:
+def _items(body: bytes) -> Sequence[Item]:
     """The items of the body, at least one. Raises BadNotice."""
-    try:
-        listed = json.loads(body)["notificationItems"]
-        items = [wrapped["NotificationRequestItem"] for wrapped in listed]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadNotice("The body is not {notificationItems: [{NotificationRequestItem}]} as Adyen has it.") from error
-    if not items or not all(isinstance(item, dict) for item in items):
-        raise BadNotice("The body has no notificationItems, or one that is not an object.")
+    listed = exact.objects(exact.inner(exact.document(body), "notificationItems")) or []
+    items = exact.objects([wrapped.get("NotificationRequestItem") for wrapped in listed])
+    if not items:
+        raise BadNotice("The body is not {notificationItems: [{NotificationRequestItem}]} as Adyen has it.")
     return items
 
 

@@ -38,7 +38,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     status, answer = response.status_code, exact.document(response.content)
     kind, details = exact.text(answer, "type"), exact.objects(exact.inner(answer, "details")) or []
     code = kind if status != 429 else None
-    code = code or WORDS.errors.get(status, "api_error" if status >= 500 else "UNREADABLE")
+    code = code or WORDS.error_name(status)
     said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in details)
     explained = isinstance(answer, dict) and ("type" in answer or "details" in answer)
     return ErrorAnswer(code, (said or f"Conekta answered {status} without an error object.")[:500], explained)

@@ -27,7 +27,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     problem, status = exact.document(response.content), response.status_code
     code, said = str(exact.inner(problem, "code")), str(exact.inner(problem, "message") or _NO_REASON)
     if not _CODE.fullmatch(code):
-        name = WORDS.errors.get(status, "UNREADABLE")
+        name = WORDS.error_name(status)
         return ErrorAnswer(name, f"dLocal answered {status} without a code of its own.", explained=False)
     about = problem.get("param")
     return ErrorAnswer(code, (f"{said} ({about})" if about else said)[:500], explained=True)

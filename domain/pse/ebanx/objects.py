@@ -33,7 +33,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     code, said = exact.text(answer, "status_code") or "", exact.inner(answer, "status_message")
     explained = exact.text(answer, "status") == "ERROR"
     if not _CODE.fullmatch(code):
-        code = WORDS.errors.get(response.status_code, "ERROR" if explained else "UNREADABLE")
+        code = WORDS.errors.get(str(response.status_code), "ERROR" if explained else "UNREADABLE")
     return ErrorAnswer(code, str(said or f"EBANX answered {response.status_code} without a reason.")[:500], explained)
 
 

@@ -6,6 +6,7 @@ are read as text first, one by one; what passes goes to a file of columns, for p
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,14 +77,18 @@ def _columns(layout: Layout) -> Sequence[str]:
     return (*layout.needed, *layout.optional, UNCLEAR)
 
 
-def _whole(file: ReportFile, layout: Layout) -> None:
-    size = file.path.stat().st_size
-    if size == 0:
-        raise BadReport(file.name, "the file is empty; fetch it again.")
+def ends_with_newline(file: ReportFile) -> bool:
+    """Whether the last row of a file that is not empty is whole."""
     with file.path.open("rb") as raw:
-        raw.seek(size - 1)
-        if layout.ends_with_newline and raw.read(1) != b"\n":
-            raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
+        raw.seek(-1, os.SEEK_END)
+        return raw.read(1) == b"\n"
+
+
+def _whole(file: ReportFile, layout: Layout) -> None:
+    if file.path.stat().st_size == 0:
+        raise BadReport(file.name, "the file is empty; fetch it again.")
+    if layout.ends_with_newline and not ends_with_newline(file):
+        raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
 
 
 def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str, list[str]]:

@@ -26,16 +26,21 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`errors`: what an answer is called that has this HTTP status and no code of the PSE's own.
+    """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
     `hidden`: names of the fields that no log may keep, parted by `|`. `methods`: how the customer paid.
     """
 
-    errors: Mapping[int, str]
+    errors: Mapping[str, str]
     hidden: str
     statuses: Statuses
     methods: Mapping[str, Method]
     kinds: Mapping[str, Kind]
+
+    def error_name(self, status: int) -> str:
+        """The name of an answer of that HTTP status."""
+        other = self.errors["other"] if status < 500 else self.errors.get("5xx", self.errors["other"])
+        return self.errors.get(str(status), other)
 
 
 def words_of(pse: str) -> Words:
@@ -44,7 +49,7 @@ def words_of(pse: str) -> Words:
         table: Mapping[str, Any] = tomllib.load(file)
     statuses = {"waiting": [], "done": [], "failed": []} | table.get("statuses", {})
     return Words(
-        errors={int(status): name for status, name in table.get("errors", {}).items()},
+        errors={"other": "UNREADABLE"} | table.get("errors", {}),
         hidden="|".join(table.get("hidden", ())),
         statuses=Statuses(**statuses),
         methods={name: Method(method) for name, method in table.get("methods", {}).items()},

@@ -69,7 +69,7 @@ class WrittenRefund:
 def error_of(response: httpx.Response) -> ErrorAnswer:
     """Code and words of an error: `cause[0].code`, which comes as a number or as text, if it is one we know."""
     status, problem = response.status_code, exact.document(response.content)
-    fallback = WORDS.errors.get(status, "SERVER_ERROR" if status >= 500 else "UNKNOWN_ANSWER")
+    fallback = WORDS.error_name(status)
     if not isinstance(problem, dict):
         return ErrorAnswer(fallback, f"Mercado Pago answered {status} without an error document.", explained=False)
     causes = problem.get("cause")

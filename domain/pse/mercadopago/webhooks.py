@@ -4,14 +4,12 @@ The signature covers the `data.id` of the query, `x-request-id` and the time, bu
 name the resource that was signed, and what it tells makes us ask. Old-style IPN and QR notices are unsigned: refused.
 """
 
-import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs
 
-from domain.pse.kit import signatures
+from domain.pse.kit import exact, signatures
 from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
@@ -60,23 +58,9 @@ def digest(secret: str, signed: str) -> str:
     return signatures.hmac_sha256(secret, signed).hex()
 
 
-def _body(body: bytes) -> Mapping[str, object]:
-    try:
-        read = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadNotice("The body is no JSON.") from error
-    if not isinstance(read, dict):
-        raise BadNotice("The body is no object.")
-    return read
-
-
 def _named(body: bytes) -> str | None:
     """`data.id`, which comes as a number or as text."""
-    try:
-        data = _body(body).get("data")
-    except BadNotice:
-        return None
-    named = data.get("id") if isinstance(data, dict) else None
+    named = exact.inner(exact.document(body), "data", "id")
     if isinstance(named, bool) or not isinstance(named, int | str):
         return None
     return str(named)[:100] if isinstance(named, str) or abs(named) < 10**40 else None
@@ -84,7 +68,9 @@ def _named(body: bytes) -> str | None:
 
 def told(body: bytes) -> list[Told]:
     """A payment that changed makes us ask for its refunds. Raises BadNotice."""
-    read = _body(body)
+    read = exact.document(body)
+    if not isinstance(read, dict):
+        raise BadNotice("The body is no object of JSON.")
     kind, action = read.get("type"), read.get("action")
     if kind != "payment":
         return [NotUnderstood(f"A notice of type {str(kind)[:40]!r}, which is not a payment's.")]

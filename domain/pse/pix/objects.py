@@ -27,7 +27,7 @@ SCRUBBED: Final = (
 def error_of(response: httpx.Response) -> ErrorAnswer:
     """The name is the last part of the RFC 7807 type, else that of the status."""
     problem, status = exact.document(response.content), response.status_code
-    name = WORDS.errors.get(status, f"HTTP_{status}")
+    name = WORDS.errors.get(str(status), f"HTTP_{status}")
     if not isinstance(problem, dict):
         return ErrorAnswer(name, f"The PSP answered {status} without a problem document.", explained=False)
     kind = problem.get("type")

@@ -28,10 +28,10 @@ SCRUBBED: Final = (
 def error_of(response: httpx.Response) -> ErrorAnswer:
     """The error's code (else its type, else a name of the status) and its words."""
     status, error = response.status_code, exact.inner(exact.document(response.content), "error")
-    fallback = WORDS.errors.get(status, "api_error" if status >= 500 else "UNREADABLE")
+    fallback = WORDS.error_name(status)
     if not isinstance(error, dict):
         return ErrorAnswer(fallback, f"Stripe answered {status} without an error object.", explained=False)
-    known = [error.get("code"), None if status in WORDS.errors else error.get("type"), fallback]
+    known = [error.get("code"), None if str(status) in WORDS.errors else error.get("type"), fallback]
     code = next(one for one in known if isinstance(one, str) and one)
     return ErrorAnswer(code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500], explained=True)
 
