@@ -12,12 +12,12 @@ from domain.pse.conekta import objects
 from domain.pse.conekta.objects import HEADERS
 from domain.pse.kit import exact, listings
 from domain.pse.kit.listings import Entry
+from domain.pse.kit.paging import Page, all_pages
 from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
 PAGE_SIZE: Final = 250  # the largest that is published
-_PAGES_MAX: Final = 9_000
 _TEXTS: Final = ("id", "type", "status", "currency", "charge")
 _NUMBERS: Final = ("amount", "fee", "net", "created_at")
 Charges = Mapping[str, tuple[str, list[Entry]]]  # by charge: its order, and its refunds
@@ -52,21 +52,19 @@ def orders(period: Period) -> Steps[list[Entry]]:
 
 def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Steps[list[Entry]]:
     """All entries, once each. `since` (Unix time): stop where a newest-first listing has come to older ones."""
-    found: dict[str, Entry] = {}
     times = _Times()
-    parameters = {"limit": str(PAGE_SIZE), **asked}
-    for number in range(_PAGES_MAX):
-        response = yield httpx.Request("GET", url, params=parameters, headers=HEADERS)
-        listed, following = _read_page(response, number)
-        before = len(found)
-        found.update({str(one.get("id")): one for one in listed})
+
+    def request(**more: str) -> httpx.Request:
+        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=HEADERS)
+
+    def read(response: httpx.Response, number: int) -> Page:
+        listed, cursor = _read_page(response, number)
         times.see(listed)
-        if following is None or (since is not None and times.are_past(since)):
-            return list(found.values())
-        if len(found) == before:
-            raise BadAnswer(f"Page {number} of {url} shows nothing new and yet has a next one.")
-        parameters["next"] = following
-    raise BadAnswer(f"{url} has more than {_PAGES_MAX} pages.")
+        is_last = cursor is None or (since is not None and times.are_past(since))
+        return Page(listed, None if is_last else request(next=str(cursor)))
+
+    found = yield from all_pages(request(), read, "id")
+    return list(found.values())
 
 
 class _Times:

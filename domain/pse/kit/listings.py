@@ -38,7 +38,8 @@ def read(
 
     `lines_of` an entry raises Unreadable or BadCell. Raises BadReport, whose line is the entry's number, from 1.
     """
-    unclear, made = Unclear(), list[Line]()
+    unclear = Unclear()
+    made: list[Line] = []
     for number, entry in enumerate(json.loads(file.path.read_bytes())[key], start=1):
         try:
             found = list(lines_of(entry))

@@ -12,13 +12,13 @@ import httpx
 
 from domain.pse.kit import exact, listings, moments, requests
 from domain.pse.kit.listings import Entry
+from domain.pse.kit.paging import Page, all_pages
 from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
 _LOOK_BACK: Final = timedelta(days=91)
 _PAGE_SIZE: Final = 1000
 _WINDOW: Final = timedelta(days=30)  # the spec sets no bound to a listing's period; some PSPs do
-_PAGES_MAX: Final = 5000
 _RESTARTS_MAX: Final = 3
 
 
@@ -52,19 +52,17 @@ def _part(base_url: str, start: datetime, end: datetime) -> Steps[dict[str, Entr
 
 
 def _once(base_url: str, start: datetime, end: datetime) -> Steps[dict[str, Entry] | None]:
-    """None where the number of entries changed meanwhile."""
-    found: dict[str, Entry] = {}
-    declared: int | None = None
-    for page in range(_PAGES_MAX):
-        response = yield _page_request(base_url, start, end, page)
-        listed, total, count = _read_page(response, page)
-        if declared is not None and total != declared:
-            return None
-        declared = total
-        found.update({str(raw.get("endToEndId")): raw for raw in listed})
-        if page + 1 >= count:
-            return found if len(found) == total else None
-    raise BadAnswer(f"The listing has more than {_PAGES_MAX} pages.")
+    """None where the pages do not hold as many entries as each of them says that there are."""
+    totals = set()
+
+    def read(response: httpx.Response, number: int) -> Page:
+        listed, total, count = _read_page(response, number)
+        totals.add(total)
+        is_last = number + 1 >= count or len(totals) > 1
+        return Page(listed, None if is_last else _page_request(base_url, start, end, number + 1))
+
+    found = yield from all_pages(_page_request(base_url, start, end, 0), read, "endToEndId")
+    return found if totals == {len(found)} else None
 
 
 def _page_request(base_url: str, start: datetime, end: datetime, page: int) -> httpx.Request:
