@@ -1,13 +1,13 @@
 """The protocol that every PSE's connector follows (DESIGN section 6)."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import httpx
 
 from domain.pse.capabilities import Capability
-from domain.pse.reporting import Built, Download, Report, ReportFile
+from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     CapturedPayment,
     Credentials,
@@ -16,7 +16,6 @@ from domain.pse.vocabulary import (
     Period,
     RefundOrder,
     Told,
-    Wait,
     WebhookRequest,
 )
 
@@ -59,13 +58,13 @@ class Connector(Protocol):
     def read_webhook(self, request: WebhookRequest) -> list[Told]:
         """What an authentic webhook tells. Raises BadNotice."""
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
+    def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """Payments captured in the period; none where the PSE publishes no listing. Raises BadAnswer.
 
         It gets every answer of the PSE but those about access, load and failure (401, 403, 408, 425, 429, 5xx).
         """
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(self, period: Period) -> Steps[Sequence[Built | Download]]:
         """The reports of the business date whose local midnight-to-midnight the period is. Raises BadAnswer."""
 
     def read_report(self, file: ReportFile, period: Period) -> Report:

@@ -1,14 +1,18 @@
 """What a report is made of: how it is fetched, its file, its lines in canonical columns, and what proves it whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 import polars as pl
 
-from domain.pse.vocabulary import BadAnswer
+from domain.pse.vocabulary import BadAnswer, Wait
+
+# What a connector asks for one after the other, until it has the whole: its caller sends each request, or waits.
+_Whole = TypeVar("_Whole")
+Steps = Generator[httpx.Request | Wait, httpx.Response, _Whole]
 
 
 class BadReport(BadAnswer):

@@ -141,10 +141,10 @@ class KnownRefund:
     pse_refund_reference: str | None
     amount: Money
     outcome: Accepted | Succeeded | Declined
-    by_bank: bool  # started by the bank system (a Pix MED), not by the merchant
-    kind: str  # the PSE's own word (Pix: natureza)
-    requested_at: datetime | None
-    settled_at: datetime | None
+    by_bank: bool = False  # started by the bank system (a Pix MED), not by the merchant
+    kind: str = "refund"  # the PSE's own word (Pix: natureza)
+    requested_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ class CapturedPayment:
     method: Method
     amount: Money
     captured_at: datetime
-    payee_key: str | None  # which of the merchant's keys or accounts received it
-    order_reference: str | None
+    payee_key: str | None = None  # which of the merchant's keys or accounts received it
+    order_reference: str | None = None
     refunds: Sequence[KnownRefund] = ()
 
 

@@ -172,7 +172,7 @@ def test_the_patterns_are_found() -> None:
         "domain.platform.log",
         "api.graphql.transport.scalars",
         "domain.money",
-        "domain.pse.adyen.connector",
+        "domain.pse.adyen.objects",
         "domain.platform.settings",
     } <= places
     assert len(EVERY) > 60

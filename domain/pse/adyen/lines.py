@@ -1,63 +1,25 @@
 """Reading Adyen's settlement details report: CSV by column names, the sign from the filled column.
 
 The business date of a line is the date of its Creation Date in the merchant's zone. What proves the file whole, and
-what in it contradicts itself: batches.py.
+what in it contradicts itself: proof.py.
 """
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.adyen.batches import FEES, GROSS, MORE_FEES, NET, Batches
+from domain.pse.adyen.objects import WORDS
+from domain.pse.adyen.proof import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
-from domain.pse.kit.tables import Layout, decimals
+from domain.pse.kit import canonical
+from domain.pse.kit.canonical import decimals, filled
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import REPORT_SCHEMA, SETTLED, BadReport, Report, ReportFile
+from domain.pse.reporting import SETTLED, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_OUR_REFERENCE: Final = "^[0-9a-z]{20}$"
-
-
-@dataclass(frozen=True, slots=True)
-class _Type:
-    """What a Type of Adyen is to us. `comes_in`: whether its gross comes to the merchant; None: it has no payment."""
-
-    type: str
-    state: str = "SUCCEEDED"
-    comes_in: bool | None = None
-
-
-# By Type in lower case, as some files have it. A Type that is not here is kept as OTHER, and a person is told.
-_TYPES: Final[Mapping[str, _Type]] = {
-    "settled": _Type("CAPTURE", comes_in=True),
-    "refunded": _Type("REFUND", comes_in=False),
-    "refundedreversed": _Type("REFUND", "RETURNED", comes_in=True),
-    "chargeback": _Type("CHARGEBACK", comes_in=False),
-    "secondchargeback": _Type("CHARGEBACK", comes_in=False),
-    "chargebackreversed": _Type("CHARGEBACK_REVERSED", comes_in=True),
-    "fee": _Type("FEE"),
-    "misccosts": _Type("FEE"),
-    "paymentcost": _Type("FEE"),
-    "invoicededuction": _Type("FEE"),
-    "settlecost": _Type("FEE"),
-    "authorisationschemefee": _Type("FEE"),
-    "merchantpayout": _Type("PAYOUT"),
-    "internalcompanypayout": _Type("PAYOUT"),
-    "depositcorrection": _Type("OTHER"),
-    "matchedstatement": _Type("OTHER"),
-    "manualcorrected": _Type("OTHER"),
-    "bankinstructionreturned": _Type("OTHER"),
-    "epapaid": _Type("OTHER"),
-    "balancetransfer": _Type("OTHER"),
-    "reserveadjustment": _Type("OTHER"),
-    "paidout": _Type("OTHER"),
-    "paidoutreversed": _Type("OTHER"),
-}
 STAGES: Final = {
     "chargeback": "CHARGEBACK",
     "secondchargeback": "SECOND_CHARGEBACK",
@@ -84,26 +46,18 @@ _LAYOUT: Final = Layout(
     optional=MORE_FEES,
     separators=",",
     ends_with_newline=False,
+    title="the settlement details report (settlement_detail_report_batch_<number>.csv)",
+    others={"Record Type": "the payments accounting report (payments_accounting_report_<date>.csv)"},
 )
 
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines of a report. Raises BadReport for a cell that cannot be added up and for totals that do not add up."""
-    _check_kind(file)
     batches = Batches(period.client_id, Zones(period))
     rows = _read(read_table(file, _LAYOUT, batches.check))
     completeness = batches.completeness(file)
-    made = _canonical(rows, batches.zones.moment(), period.zone)
+    made = _lines(rows, batches.zones.moment(), period)
     return Report(made, completeness, batches.contradicted(), counted(rows, pl.col("_unclear")))
-
-
-def _check_kind(file: ReportFile) -> None:
-    """Adyen has another report of the same payments, which is easily taken for this one. Raises BadReport."""
-    with file.path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        found = next(csv.reader(text), [])
-    if "Record Type" in found and not set(NET) & set(found):
-        said = "this is the payments accounting report (payments_accounting_report_<date>.csv); the settlement details"
-        raise BadReport(file.name, f"{said} report is wanted (settlement_detail_report_batch_<number>.csv).", line=1)
 
 
 def _read(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -137,7 +91,7 @@ def _read(table: pl.LazyFrame) -> pl.LazyFrame:
 
 def _why() -> pl.Expr:
     """Why the row cannot be what its Type says; null where it can. A Type that nobody knows says it by itself."""
-    moves = pl.col("comes_in").is_not_null()
+    moves = pl.col("_sign") != 0
     both = pl.any_horizontal(
         pl.all_horizontal((decimals(column).fill_null(0) != 0) for column in sides) for sides in (GROSS, NET)
     )
@@ -159,32 +113,31 @@ def _why() -> pl.Expr:
         .then(pl.lit("without Psp Reference"))
         .when(no_refund)
         .then(pl.lit("without Modification Reference"))
-        .when(moves & (pl.col("comes_in") != (pl.col("gross") > 0)))
+        .when(moves & ((pl.col("_sign") > 0) != (pl.col("gross") > 0)))
         .then(pl.when(pl.col("gross") > 0).then(pl.lit("with a gross credit")).otherwise(pl.lit("with a gross debit")))
     )
 
 
-def _canonical(rows: pl.LazyFrame, moment: pl.Expr, zone: str) -> pl.LazyFrame:
+def _lines(rows: pl.LazyFrame, moment: pl.Expr, period: Period) -> pl.LazyFrame:
     is_refund = pl.col("type") == "REFUND"
-    made = rows.with_columns(
-        state=pl.when(is_refund).then("state").otherwise(pl.lit("SUCCEEDED")), settled_fee=_fee(), booked_at=moment
-    ).with_columns(
-        payment_reference=_filled("Psp Reference"),
-        payment_alias=pl.lit(None),
-        order_reference=_filled("Merchant Reference"),
-        reference=_reference(),
-        pse_refund_reference=pl.when(is_refund).then("Modification Reference"),
-        by_amount=pl.lit(False),
-        amount=pl.when("_foreign").then(0).otherwise(pl.col("_units").floor()).cast(pl.Int64),
-        currency=pl.when("_foreign").then("Net Currency").otherwise("currency"),
-        settled_gross=pl.col("net") - pl.col("settled_fee"),
-        settled_net=pl.col("net"),
-        settled_currency=pl.col("Net Currency"),
-        payout_reference=pl.format("batch {}", "Batch Number"),
-        by_bank=pl.lit(False),
-        business_date=pl.col("booked_at").dt.convert_time_zone(zone).dt.date(),
-    )
-    return made.select(pl.col(name).cast(kind) for name, kind in REPORT_SCHEMA.items())
+    values: canonical.Values = {
+        "type": pl.col("type"),
+        "state": pl.when(is_refund).then("state").otherwise(pl.lit("SUCCEEDED")),
+        "payment_reference": filled("Psp Reference"),
+        "order_reference": filled("Merchant Reference"),
+        "reference": _reference(),
+        "pse_refund_reference": pl.when(is_refund).then("Modification Reference"),
+        "amount": pl.col("_units").floor(),
+        "currency": pl.col("currency"),
+        "settled_gross": pl.col("net") - pl.col("settled_fee"),
+        "settled_fee": pl.col("settled_fee"),
+        "settled_net": pl.col("net"),
+        "settled_currency": pl.col("Net Currency"),
+        "payout_reference": pl.format("batch {}", "Batch Number"),
+        "kind": pl.col("kind"),
+        "booked_at": moment,
+    }
+    return canonical.columns(rows.with_columns(settled_fee=_fee()), period.zone, values)
 
 
 def _fee() -> pl.Expr:
@@ -203,7 +156,7 @@ def _reference() -> pl.Expr:
     disputed = pl.col("type").is_in(["CHARGEBACK", "CHARGEBACK_REVERSED"]) & (other != "")
     stage = pl.col("_told").replace_strict(STAGES, default="", return_dtype=pl.String)
     return (
-        pl.when((pl.col("type") == "REFUND") & own.str.contains(_OUR_REFERENCE))
+        pl.when((pl.col("type") == "REFUND") & own.str.contains(canonical.OUR_REFERENCE))
         .then(own)
         .when(disputed)
         .then(pl.format("{}/{}", other, stage))
@@ -211,23 +164,17 @@ def _reference() -> pl.Expr:
 
 
 def _mapped() -> dict[str, pl.Expr]:
-    """`type` (null: nobody knows it), `state` and `comes_in` of each row, by its Type."""
+    """What each row is by its Type; `type` is null where nobody knows it."""
     told = pl.col("Type").str.to_lowercase()
-    types = {name: known.type for name, known in _TYPES.items()}
-    states = {name: known.state for name, known in _TYPES.items()}
-    comes_in = {name: known.comes_in for name, known in _TYPES.items() if known.comes_in is not None}
+    signs = {name: kind.sign for name, kind in WORDS.kinds.items()}
     return {
         "_told": told,
-        "type": told.replace_strict(types, default=None, return_dtype=pl.String),
-        "state": told.replace_strict(states, default="SUCCEEDED", return_dtype=pl.String),
-        "comes_in": told.replace_strict(comes_in, default=None, return_dtype=pl.Boolean),
+        "type": canonical.type_of(told, WORDS.kinds),
+        "state": canonical.state_of(told, WORDS.kinds),
+        "_sign": told.replace_strict(signs, default=0, return_dtype=pl.Int64),
     }
 
 
 def _signed(columns: tuple[str, str]) -> pl.Expr:
     debit, credit = (decimals(column).fill_null(0) for column in columns)
     return (credit - debit).cast(SETTLED)
-
-
-def _filled(column: str) -> pl.Expr:
-    return pl.when(pl.col(column) != "").then(pl.col(column))

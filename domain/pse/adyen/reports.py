@@ -2,14 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 import httpx
 
-from domain.pse.reporting import Download
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.kit import requests
+from domain.pse.reporting import Download, Steps
+from domain.pse.vocabulary import BadAnswer, Period
 
 _NAME: Final = re.compile(r"(?P<prefix>[A-Za-z0-9_.-]{0,80})settlement_detail_report_batch_(?P<number>[0-9]{1,9})\.csv")
 _GAPS_MAX: Final = 100
@@ -20,7 +20,7 @@ def is_settlement_details(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def fetch(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Download]]:
+def fetch(period: Period) -> Steps[Sequence[Download]]:
     """The announced reports, and those between known batches whose announcement got lost. Raises BadAnswer.
 
     Batches are numbered one by one, so a number that is missing was made and not announced; one that Adyen does not
@@ -42,7 +42,7 @@ def fetch(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Seq
 
 def _url(report_url: str, name: str) -> str:
     # The webhook's own download URL is not signed, the name is: only the merchant says where reports are.
-    return f"{report_url.rstrip('/')}/{quote(name, safe='')}"
+    return requests.url(report_url.rstrip("/"), name)
 
 
 def _batch(name: str) -> tuple[str, int]:

@@ -6,11 +6,9 @@ download URL in the `reason` of a REPORT_AVAILABLE is never followed.
 
 import base64
 import binascii
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -18,6 +16,7 @@ import httpx
 from domain.money import MoneyError
 from domain.pse.adyen import amounts
 from domain.pse.adyen.reports import is_settlement_details
+from domain.pse.kit import exact, signatures
 from domain.pse.vocabulary import (
     Accepted,
     Announced,
@@ -38,21 +37,23 @@ from domain.pse.vocabulary import (
 _EVENT: Final = re.compile(r"[A-Z_]{1,60}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _VALUE: Final = re.compile(r"-?[0-9]{1,19}")
-_KEYS: Final = ("hmac_key", "hmac_key_old")
 _REASON_CHARACTERS_MAX: Final = 300
 # Stages of a dispute that move money, and whether it comes back; others (a request for information) move none.
 _DISPUTES: Final = {"CHARGEBACK": False, "SECOND_CHARGEBACK": False, "CHARGEBACK_REVERSED": True}
 Item = Mapping[str, Any]
 
 
-def verify(credentials: Credentials, request: WebhookRequest) -> None:
-    """Every item is signed by one of our keys and is about our account. Raises BadSignature."""
+def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+    """Every item is signed by one of our keys and is about our account. Raises BadSignature.
+
+    No time is signed; an old webhook told again moves nothing that is known already.
+    """
     _check_basic(credentials, request)
     try:
         items = _items(request.body)
     except BadNotice as error:
         raise BadSignature(str(error)) from error
-    keys = [_key(credentials.secrets[name]) for name in _KEYS if credentials.secrets.get(name)]
+    keys = [_key(secret) for secret in signatures.secrets_of(credentials, "hmac_key", "hmac_key_old")]
     for item in items:
         _check(item, keys, credentials.client_id)
 
@@ -63,7 +64,7 @@ def _check_basic(credentials: Credentials, request: WebhookRequest) -> None:
         return
     wanted = httpx.BasicAuth(user, credentials.secrets.get("webhook_password", ""))
     header = next(wanted.auth_flow(httpx.Request("POST", "https://x"))).headers["authorization"]
-    if not hmac.compare_digest(request.headers.get("authorization", "").encode(), header.encode()):
+    if not signatures.fits([request.headers.get("authorization", "")], [header]):
         raise BadSignature("The webhook does not carry the connection's user name and password.")
 
 
@@ -76,24 +77,14 @@ def _key(text: str) -> bytes:
 
 def _check(item: Item, keys: Sequence[bytes], account: str) -> None:
     signed = _signed_text(item)
-    extra = item.get("additionalData")
-    given = extra.get("hmacSignature") if isinstance(extra, Mapping) else None
+    given = exact.inner(item, "additionalData", "hmacSignature")
     if not isinstance(given, str):
         raise BadSignature("An item of the webhook has no hmacSignature.")
-    right = [hmac.compare_digest(_signature(key, signed).encode(), _bytes(given)) for key in keys]
-    if not any(right):
+    wanted = [base64.b64encode(signatures.hmac_sha256(key, signed)).decode() for key in keys]
+    if not signatures.fits([given], wanted):
         raise BadSignature("The signature of an item fits none of the connection's HMAC keys.")
     if item.get("merchantAccountCode") != account:
         raise BadSignature("An item of the webhook is about another merchant account.")
-
-
-def _signature(key: bytes, signed: str) -> str:
-    return base64.b64encode(hmac.new(key, _bytes(signed), hashlib.sha256).digest()).decode()
-
-
-def _bytes(text: str) -> bytes:
-    # JSON may escape half a surrogate pair, which UTF-8 has no bytes for.
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _signed_text(item: Item) -> str:
@@ -102,8 +93,7 @@ def _signed_text(item: Item) -> str:
     A colon inside a field could move what is signed as one field into the next, so only the merchant's own reference,
     which stands between fields of strict forms, may have any: the text can then be split in one way alone.
     """
-    amount = item.get("amount")
-    value, currency = (amount.get("value"), amount.get("currency")) if isinstance(amount, Mapping) else ("", "")
+    value, currency = (exact.inner(item, "amount", name) for name in ("value", "currency"))
     names = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
     texts = [item.get(name) if item.get(name) is not None else "" for name in names]
     event, success = item.get("eventCode"), item.get("success")
@@ -118,15 +108,12 @@ def _signed_text(item: Item) -> str:
     return ":".join(str(part) for part in (*texts, number, currency, event, success))
 
 
-def _items(body: bytes) -> list[Item]:
+def _items(body: bytes) -> Sequence[Item]:
     """The items of the body, at least one. Raises BadNotice."""
-    try:
-        listed = json.loads(body)["notificationItems"]
-        items = [wrapped["NotificationRequestItem"] for wrapped in listed]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadNotice("The body is not {notificationItems: [{NotificationRequestItem}]} as Adyen has it.") from error
-    if not items or not all(isinstance(item, dict) for item in items):
-        raise BadNotice("The body has no notificationItems, or one that is not an object.")
+    listed = exact.objects(exact.inner(exact.document(body), "notificationItems")) or []
+    items = exact.objects([wrapped.get("NotificationRequestItem") for wrapped in listed])
+    if not items:
+        raise BadNotice("The body is not {notificationItems: [{NotificationRequestItem}]} as Adyen has it.")
     return items
 
 
@@ -136,21 +123,21 @@ def told(body: bytes) -> list[Told]:
 
 
 def _told(item: Item) -> Told:
-    event, reference = str(item.get("eventCode")), item.get("pspReference")
+    event, reference = str(item.get("eventCode")), exact.text(item, "pspReference")
     if event == "REPORT_AVAILABLE":
-        return _announced(reference)
+        return _announced(item.get("pspReference"))
     if event in _DISPUTES and item.get("success") == "true":
         return _charged_back(event, item)
-    outcome = outcome_of(event, item) if isinstance(reference, str) and reference else None
+    outcome = outcome_of(event, item) if reference is not None else None
     if outcome is None:
-        return NotUnderstood(f"{event} success={item.get('success')} {reference}"[:200])
+        return NotUnderstood(f"{event} success={item.get('success')} {item.get('pspReference')}"[:200])
     try:
         amount = amounts.read(item.get("amount"))
     except MoneyError as error:
         return NotUnderstood(f"{event} {reference}: {error}"[:200])
     return TellsOfRefund(
-        payment_reference=_text(item, "originalReference"),
-        reference=_text(item, "merchantReference"),
+        payment_reference=exact.text(item, "originalReference"),
+        reference=exact.text(item, "merchantReference"),
         pse_refund_reference=reference,
         outcome=outcome,
         amount=amount,
@@ -158,7 +145,7 @@ def _told(item: Item) -> Told:
 
 
 def _charged_back(event: str, item: Item) -> Told:
-    reference, payment = _text(item, "pspReference"), _text(item, "originalReference")
+    reference, payment = exact.text(item, "pspReference"), exact.text(item, "originalReference")
     try:
         amount = amounts.read(item.get("amount"))
     except MoneyError as error:
@@ -179,8 +166,8 @@ def outcome_of(event: str, item: Item) -> Outcome | None:
 
     Everything that Adyen sends after the money left is a return: it had answered REFUND true before.
     """
-    reference, reason = _text(item, "pspReference"), _text(item, "reason") or "Adyen gives no reason."
-    said = reason[:_REASON_CHARACTERS_MAX]
+    reference, reason = exact.text(item, "pspReference"), item.get("reason")
+    said = reason[:_REASON_CHARACTERS_MAX] if isinstance(reason, str) and reason else "Adyen gives no reason."
     match event, item.get("success"):
         case "REFUND", "true":
             return Succeeded(reference, code="REFUND")
@@ -191,8 +178,3 @@ def outcome_of(event: str, item: Item) -> Outcome | None:
         case "POSTPONED_REFUND", "true":
             return Accepted(reference, event)
     return None
-
-
-def _text(item: Item, name: str) -> str | None:
-    value = item.get(name)
-    return value if isinstance(value, str) and value else None

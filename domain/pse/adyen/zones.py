@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
-from domain.pse.kit.tables import BadCell, Row
+from domain.pse.kit import canonical, cells
+from domain.pse.kit.cells import BadCell, Row
 from domain.pse.vocabulary import Period
 
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)(?P<sign>[+-])(?P<hours>[01]?\d)(?::?(?P<minutes>[0-5]\d))?")
 # Abbreviations that name one zone only, by their hours east of UTC. Of the others (CST is Mexico's and China's) only
 # what the merchant's own zone calls itself is understood.
@@ -42,13 +42,7 @@ class Zones:
 
     def check(self, row: Row) -> None:
         """Raises BadCell for what is no time, and for what does not name one zone."""
-        text = row["Creation Date"]
-        try:
-            if not _MOMENT.fullmatch(text):
-                raise ValueError
-            datetime.fromisoformat(text)
-        except ValueError:
-            raise BadCell("Creation Date", f"{text[:40]!r} is not a time as 2026-03-02 10:00:00.") from None
+        cells.check_time(row, "Creation Date")
         name = row["TimeZone"]
         if name not in self._offsets and name not in self._seasons:
             self._learn(name)
@@ -64,22 +58,14 @@ class Zones:
             raise BadCell("TimeZone", f"{name[:40]!r} does not name one time zone that we know.")
 
     def moment(self) -> pl.Expr:
-        """The checked rows' times in UTC. Of an hour that a clock shows twice it is the earlier one."""
-        told = pl.col("Creation Date").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
+        """The checked rows' times in UTC."""
+        told = canonical.local_time(pl.col("Creation Date"))
         zone = pl.col("TimeZone")
         east = pl.duration(minutes=zone.replace_strict(self._offsets, default=0, return_dtype=pl.Int64))
         moment = (told - east).dt.replace_time_zone("UTC")
         for name, iana in self._seasons.items():
-            moment = pl.when(zone == name).then(_in_zone(told, iana)).otherwise(moment)
+            moment = pl.when(zone == name).then(canonical.in_zone(told, iana)).otherwise(moment)
         return moment
-
-
-def _in_zone(told: pl.Expr, zone: str) -> pl.Expr:
-    def read(local: pl.Expr) -> pl.Expr:
-        return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-
-    # An hour that the clock leaves out is read as it would have gone on.
-    return pl.coalesce(read(told), read(told + pl.duration(hours=1)))
 
 
 def _own(period: Period) -> Mapping[str, int]:

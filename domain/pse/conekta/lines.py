@@ -3,99 +3,69 @@
 A line's date is the day of the transaction's `created_at` in the period's zone.
 """
 
-import json
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final
-
-import polars as pl
+from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
-from domain.pse.kit import exact, moments
-from domain.pse.kit.unclear import Unclear
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.conekta.objects import WORDS
+from domain.pse.kit import cells, listings, moments
+from domain.pse.kit.cells import BadCell
+from domain.pse.kit.listings import Entry, Line
+from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
-# A transaction's type -> the line's type, and its state unless the status says otherwise.
-_TYPES: Final = {
-    "capture": ("CAPTURE", "SUCCEEDED"),
-    "payment": ("CAPTURE", "SUCCEEDED"),
-    "refund": ("REFUND", "SUCCEEDED"),
-    "refund_reversal": ("REFUND", "RETURNED"),
-    "chargeback": ("CHARGEBACK", "SUCCEEDED"),
-    "chargeback_reversal": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "won_chargeback": ("CHARGEBACK_REVERSED", "SUCCEEDED"),
-    "payout": ("PAYOUT", "SUCCEEDED"),
-    "transferred": ("PAYOUT", "SUCCEEDED"),
-    **dict.fromkeys(
-        # Published, and none of them moves the money of a payment of ours.
-        ("capture_reversal", "liquidation", "liquidation_reversal", "payout_reversal", "rounding_adjustment"),
-        ("OTHER", "SUCCEEDED"),
-    ),
-}
-_OUT: Final = ("refund", "chargeback", "payout", "transferred", "capture_reversal", "liquidation_reversal")
 _STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
 # The statuses are published in one list with the types, "owen" among them; "paid" is a charge's.
-_STATUSES: Final = (*_STATES, *_TYPES, "pending", "available", "owed", "owen", "paid", "paid_out")
+_STATUSES: Final = (*_STATES, *WORDS.kinds, "pending", "available", "owed", "owen", "paid", "paid_out")
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines; nothing in the listings counts them, so completeness is unproven. Raises BadReport."""
-    unclear = Unclear()
-    made = []
-    for number, one in enumerate(json.loads(file.path.read_bytes())["transactions"], start=1):
-        _check(file, number, one)
-        words = _unclear(one)
-        what = _other(unclear.add(number, words)) if words is not None else _named(one)
-        made.append(_line(number, one, period) | what)
-    return Report(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), None, unknown=unclear.told())
+    return listings.read(file, "transactions", period, _lines)
 
 
-def _check(file: ReportFile, number: int, one: dict[str, Any]) -> None:
+def _lines(one: Entry) -> Iterator[Line]:
+    """Raises BadCell."""
     amount, fee, net = one["amount"], one["fee"], one["net"]
     if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
-        raise BadReport(file.name, f"transaction {one['id']} is larger than any amount of money.", line=number)
-    if amount - fee != net:
-        said = f"transaction {one['id']}: amount {amount} less fee {fee} is {amount - fee}, and net is {net}."
-        raise BadReport(file.name, said, line=number, column="net")
-    if not exact.is_code(one["currency"]):
-        said = f"{one['currency'][:10]!r} is not the code of a currency."
-        raise BadReport(file.name, said, line=number, column="currency")
+        raise BadCell("amount", f"transaction {one['id']} is larger than any amount of money.")
+    cells.check_net(amount, fee, net, "amount")
+    cells.currency_of(one, "currency")
+    words = _unclear(one)
+    yield _moved(one) | (_named(one) if words is None else listings.other(words))
 
 
-def _unclear(one: dict[str, Any]) -> str | None:
+def _unclear(one: Entry) -> str | None:
     """What nobody understands in the transaction, in its words."""
-    if one["type"] not in _TYPES:
+    if one["type"] not in WORDS.kinds:
         return one["type"] or "no type"
     if one["currency"] not in EXPONENTS:
         return f"{one['type']} in {one['currency']}"
     return None if one["status"] in _STATUSES else f"{one['type']} with status {one['status']}"
 
 
-def _other(words: str) -> dict[str, Any]:
-    return {"type": "OTHER", "state": "SUCCEEDED", "by_amount": False, "kind": words}
-
-
-def _named(one: dict[str, Any]) -> dict[str, Any]:
+def _named(one: Entry) -> Line:
     """What the transaction is, and what names it."""
-    kind, state = _TYPES[one["type"]]
-    is_refund = kind == "REFUND"
+    kind = WORDS.kinds[one["type"]]
+    is_refund = kind.type == "REFUND"
     by_amount = is_refund and one["refund"] is None
     return {
-        "type": kind,
-        "state": _STATES.get(one["status"], state),
-        "reference": one["id"] if by_amount or kind in _DISPUTES else None,
+        "type": kind.type,
+        "state": _STATES.get(one["status"], kind.state),
+        "reference": one["id"] if by_amount or kind.type in _DISPUTES else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": by_amount,
         "kind": one["type"],
     }
 
 
-def _line(number: int, one: dict[str, Any], period: Period) -> dict[str, Any]:
-    # Whether money that goes out is told with its sign is not published, so the type decides.
-    sign = -1 if one["type"] in _OUT and one["amount"] > 0 else 1
+def _moved(one: Entry) -> Line:
+    """Which money the transaction moved, and when."""
+    kind = WORDS.kinds.get(one["type"])
+    sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
     return {
-        "line": number,
         "payment_reference": one["order"],
         "payment_alias": one["charge"],
         "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
@@ -104,9 +74,7 @@ def _line(number: int, one: dict[str, Any], period: Period) -> dict[str, Any]:
         "settled_fee": _major(-sign * one["fee"], one["currency"]),
         "settled_net": _major(sign * one["net"], one["currency"]),
         "settled_currency": one["currency"],
-        "by_bank": False,
         "booked_at": moments.unix(one["created_at"], "created_at"),
-        "business_date": period.business_date,
     }
 
 

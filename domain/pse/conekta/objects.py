@@ -1,7 +1,7 @@
 """Conekta's orders with their charges and refunds: what their fields mean, and what of them may be shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,71 +9,56 @@ import httpx
 
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import (
-    Accepted,
     CapturedPayment,
-    Declined,
     InDoubt,
     KnownRefund,
     Method,
     Outcome,
+    RefundOrder,
     Succeeded,
+    Unsent,
 )
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
-# Of a refund's status one value is published, pending; a refund without one is published as done. The other words are
-# those of Conekta's charges and transactions. Whatever else may come is in doubt.
-_DONE: Final = (None, "refunded", "paid", "available", "paid_out")
-_WAITING: Final = ("pending", "unprocessed")
-_FAILED: Final = ("declined", "voided", "canceled", "expired", "reversed")
-_METHODS: Final = {
-    "card_payment": Method.CARD,
-    "cash_payment": Method.OXXO,
-    "bank_transfer_payment": Method.SPEI,
-}
-_BY_STATUS: Final = {
-    401: "authentication_error",
-    403: "authentication_error",
-    402: "processing_error",
-    404: "resource_not_found_error",
-    422: "parameter_validation_error",
-    429: "TOO_MANY_REQUESTS",
-}
-_PERSONAL: Final = (
-    "name|email|phone|receiver|between_streets|street1|street2|city|state|postal_code|last4|clabe|auth_code|"
-    "reference|barcode_url|device_fingerprint|customer_ip_address|ip_address|issuing_account_number|"
-    "issuing_account_holder_name|issuing_account_tax_id|receiving_account_number|receiving_account_holder_name|"
-    "receiving_account_tax_id|tax_id|tracking_code|reference_number|customer_custom_reference"
-)
+WORDS: Final = words_of("conekta")
+_DONE: Final = "refunded"  # what a refund without a status is
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
     (re.compile(r"\bkey_\w+"), "key_[redacted]"),
     scrubbing.ACCESS,
 )
 
 
-def error_of(response: httpx.Response) -> tuple[str, str]:
+def error_of(response: httpx.Response) -> ErrorAnswer:
     """The error's type (else a name of the status), and the words and fine codes of its details."""
-    status = response.status_code
-    answer: Any = exact.document(response.content)
-    fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
-    kind = answer.get("type") if isinstance(answer, dict) else None
-    code = kind[:100] if isinstance(kind, str) and kind and status != 429 else fallback
-    details = answer.get("details") if isinstance(answer, dict) else None
-    listed = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
-    said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in listed)
-    return code, (said or f"Conekta answered {status} without an error object.")[:500]
+    status, answer = response.status_code, exact.document(response.content)
+    kind, details = exact.text(answer, "type"), exact.objects(exact.inner(answer, "details")) or []
+    code = kind if status != 429 else None
+    code = code or WORDS.error_name(status)
+    said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in details)
+    explained = isinstance(answer, dict) and ("type" in answer or "details" in answer)
+    return ErrorAnswer(code, (said or f"Conekta answered {status} without an error object.")[:500], explained)
 
 
 def charges_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Raises Unreadable, also where the order does not show all of its charges."""
-    return _whole(order.get("charges"), "charges")
+    return _shown(order, "charges")
 
 
 def refunds_of_charge(charge: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Raises Unreadable, also where the charge does not show all of its refunds."""
-    return _whole(charge.get("refunds"), "refunds")
+    return _shown(charge, "refunds")
+
+
+def _shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = raw.get(name)
+    if found is None:
+        return []
+    return exact.whole_list({"data": [], **found} if isinstance(found, dict) else found, name)
 
 
 def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -81,23 +66,67 @@ def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [refund for charge in charges_of(order) for refund in refunds_of_charge(charge)]
 
 
-def _whole(listed: Any, name: str) -> list[dict[str, Any]]:
-    if listed is None:
-        return []
-    found = listed.get("data", []) if isinstance(listed, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise Unreadable(f"{name} is not a list")
-    if listed.get("has_more") is not False:
-        raise Unreadable(f"{name}.has_more: there are more than Conekta shows")
-    return found
+def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
+    """The ids of the order's refunds. Raises Unreadable."""
+    return frozenset(_id_of(refund) for refund in refunds_of(expected(order, answer)))
 
 
-def id_of(raw: Mapping[str, Any]) -> str:
-    """Raises Unreadable."""
-    value = raw.get("id")
-    if not isinstance(value, str) or not 0 < len(value) <= 100:
-        raise Unreadable("id is missing or no text")
-    return value
+def expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
+    """The order that was asked about. Raises Unreadable."""
+    if not isinstance(answer, dict) or answer.get("object") != "order":
+        raise Unreadable("it is not an order")
+    if answer.get("id") != order.payment_reference or answer.get("currency") != order.amount.currency:
+        raise Unreadable(f"it is order {answer.get('id')} in {answer.get('currency')}")
+    return answer
+
+
+def echoed(order: RefundOrder, answer: Any) -> Outcome:
+    """Ours is the refund of this amount that was not there before; of several, the newest."""
+    return _ours(order, answer, made_now=True)
+
+
+def among(order: RefundOrder, answer: Any) -> Outcome:
+    """Unsent only when the order lists no refund of this amount but those that are not ours."""
+    return _ours(order, answer, made_now=False)
+
+
+def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
+    try:
+        listed = refunds_of(expected(order, answer))
+        ours = outcomes.candidates(order, listed, _id_of, lambda one: _money_of(one, order.amount.currency))
+        if order.pse_refund_reference is not None:
+            return _known(order, ours)
+        if made_now:
+            ours = _newest(ours)
+    except Unreadable as error:
+        return InDoubt("UNREADABLE", f"Conekta answered with something else than the order with its refunds: {error}.")
+    if len(ours) > 1:
+        said = f"The order has {len(ours)} new refunds of {order.amount}: which of them is ours cannot be told."
+        return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+    if ours:
+        return _outcome(ours[0], succeeded=order.succeeded)
+    if made_now:
+        return InDoubt("UNREADABLE", "Conekta accepted the refund and does not list it.")
+    return Unsent("NOT_LISTED", "The order has no new refund of this amount.")
+
+
+def _id_of(raw: Mapping[str, Any]) -> str:
+    return exact.needed(raw, "id")
+
+
+def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    latest = max((_made_at(one) for one in refunds), default=None)
+    return [one for one in refunds if _made_at(one) == latest]
+
+
+def _known(order: RefundOrder, found: Sequence[dict[str, Any]]) -> Outcome:
+    if not found:
+        said = f"Conekta does not list refund {order.pse_refund_reference} any more; it was canceled, perhaps."
+        return InDoubt("REFUND_GONE", said, needs_person=True)
+    if amount_of(found[0]) != order.amount.minor_units:
+        said = f"Refund {order.pse_refund_reference} is of {found[0]['amount']} cents, ours is of {order.amount}."
+        return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+    return _outcome(found[0], succeeded=order.succeeded)
 
 
 def amount_of(refund: Mapping[str, Any]) -> int:
@@ -108,28 +137,28 @@ def amount_of(refund: Mapping[str, Any]) -> int:
     return abs(value)
 
 
-def time_of(raw: Mapping[str, Any], name: str) -> datetime:
-    """A Unix time in UTC. Raises Unreadable."""
-    return moments.unix(raw.get(name), name)
-
-
-def outcome_of(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
-    """What a refund's status means. Raises Unreadable where it has no id."""
-    name, status = id_of(refund), refund.get("status")
-    if status in _DONE:
-        return Succeeded(name, _done_at(refund), status or "refunded")
-    if status in _WAITING:
-        return Accepted(name, status)
-    if status in _FAILED:
-        return outcomes.not_paid(str(status), f"Conekta says that the refund is {status}.", name, succeeded=succeeded)
-    return InDoubt("UNREADABLE", f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish.")
-
-
-def _done_at(refund: Mapping[str, Any]) -> datetime | None:
+def _money_of(refund: Mapping[str, Any], currency: str) -> Money | None:
     try:
-        return time_of(refund, "created_at")
-    except Unreadable:
+        return Money(amount_of(refund), currency)
+    except MoneyError:
         return None
+
+
+def _made_at(refund: Mapping[str, Any]) -> datetime:
+    return moments.unix(refund.get("created_at"), "created_at")
+
+
+def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
+    """What a refund's status means. Raises Unreadable where it has no id."""
+    name, status = exact.needed(refund, "id"), refund.get("status")
+    try:
+        at = _made_at(refund)
+    except Unreadable:
+        at = None
+    told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
+    outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
+    unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
+    return outcome or InDoubt("UNREADABLE", unknown)
 
 
 def payment_of(order: Any) -> CapturedPayment | None:
@@ -148,11 +177,10 @@ def payment_of(order: Any) -> CapturedPayment | None:
     references = [one["reference_id"] for one in paid if isinstance(one.get("reference_id"), str)]
     try:
         return CapturedPayment(
-            reference=id_of(order),
+            reference=exact.needed(order, "id"),
             method=next(method for method in methods if method is not None),
             amount=Money(sum(amount_of(charge) for charge in paid), currency),
-            captured_at=max(time_of(charge, "paid_at") for charge in paid),
-            payee_key=None,
+            captured_at=max(moments.unix(charge.get("paid_at"), "paid_at") for charge in paid),
             order_reference=references[0] if references else None,
             refunds=[refund_of(refund, currency) for charge in paid for refund in refunds_of_charge(charge)],
         )
@@ -161,23 +189,19 @@ def payment_of(order: Any) -> CapturedPayment | None:
 
 
 def _method(charge: Mapping[str, Any]) -> Method | None:
-    by = charge.get("payment_method")
-    return _METHODS.get(str(by.get("object"))) if isinstance(by, Mapping) else None
+    return WORDS.methods.get(str(exact.inner(charge, "payment_method", "object")))
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
     """A refund as it is listed. Raises Unreadable, MoneyError."""
-    name = id_of(refund)
-    outcome = outcome_of(refund, succeeded=False)
-    if not isinstance(outcome, Accepted | Succeeded | Declined):
-        raise Unreadable(f"refund {name} has the status {refund.get('status')!r}, which is not published")
+    name, made_at = exact.needed(refund, "id"), _made_at(refund)
+    otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
+    outcome = outcomes.listed(_outcome(refund, succeeded=False), otherwise)
     return KnownRefund(
         reference=name,
         pse_refund_reference=name,
         amount=Money(amount_of(refund), currency),
         outcome=outcome,
-        by_bank=False,
-        kind="refund",
-        requested_at=time_of(refund, "created_at"),
-        settled_at=time_of(refund, "created_at") if isinstance(outcome, Succeeded) else None,
+        requested_at=made_at,
+        settled_at=made_at if isinstance(outcome, Succeeded) else None,
     )

@@ -3,27 +3,42 @@
 A transaction names its charge alone: the orders changed since the day began tell which order that is, and which refund.
 """
 
-import json
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
 
 from domain.pse.conekta import objects
 from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import exact
-from domain.pse.kit.unreadable import Unreadable
-from domain.pse.reporting import Built
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.kit import exact, listings
+from domain.pse.kit.listings import Entry
+from domain.pse.kit.paging import Page, all_pages
+from domain.pse.kit.unreadable import told_as
+from domain.pse.reporting import Built, Steps
+from domain.pse.vocabulary import BadAnswer, Period
 
 PAGE_SIZE: Final = 250  # the largest that is published
-_PAGES_MAX: Final = 9_000
 _TEXTS: Final = ("id", "type", "status", "currency", "charge")
 _NUMBERS: Final = ("amount", "fee", "net", "created_at")
-Page = Generator[httpx.Request | Wait, httpx.Response, list[dict[str, Any]]]
+Charges = Mapping[str, tuple[str, list[Entry]]]  # by charge: its order, and its refunds
 
 
-def orders(period: Period) -> Page:
+def fetch(period: Period) -> Steps[Sequence[Built]]:
+    """No report file is published: the transactions of the day, with their orders and refunds, are the report.
+
+    Raises BadAnswer.
+    """
+    start, end = int(period.start.timestamp()), int(period.end.timestamp())
+    listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
+    day = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
+    charges = _charges((yield from orders(period)))
+    kept = sorted(day, key=lambda one: str(one["id"]))
+    for one in kept:
+        one |= _named(one, kept, charges, (start, end))
+    return [listings.built("conekta-transactions", period, "transactions", kept)]
+
+
+def orders(period: Period) -> Steps[list[Entry]]:
     """Every order made before the period's end and changed since its start: all that were paid or refunded in it.
 
     Raises BadAnswer.
@@ -35,23 +50,21 @@ def orders(period: Period) -> Page:
     return (yield from _pages(f"{period.base_url}/orders", asked))
 
 
-def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Page:
+def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Steps[list[Entry]]:
     """All entries, once each. `since` (Unix time): stop where a newest-first listing has come to older ones."""
-    found: dict[str, dict[str, Any]] = {}
     times = _Times()
-    parameters = {"limit": str(PAGE_SIZE), **asked}
-    for number in range(_PAGES_MAX):
-        response = yield httpx.Request("GET", url, params=parameters, headers=HEADERS)
-        listed, following = _read_page(response, number)
-        before = len(found)
-        found.update({str(one.get("id")): one for one in listed})
+
+    def request(**more: str) -> httpx.Request:
+        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=HEADERS)
+
+    def read(response: httpx.Response, number: int) -> Page:
+        listed, cursor = _read_page(response, number)
         times.see(listed)
-        if following is None or (since is not None and times.are_past(since)):
-            return list(found.values())
-        if len(found) == before:
-            raise BadAnswer(f"Page {number} of {url} shows nothing new and yet has a next one.")
-        parameters["next"] = following
-    raise BadAnswer(f"{url} has more than {_PAGES_MAX} pages.")
+        is_last = cursor is None or (since is not None and times.are_past(since))
+        return Page(listed, None if is_last else request(next=str(cursor)))
+
+    found = yield from all_pages(request(), read, "id")
+    return list(found.values())
 
 
 class _Times:
@@ -61,7 +74,7 @@ class _Times:
         self._kept = True
         self._last: int | None = None
 
-    def see(self, listed: list[dict[str, Any]]) -> None:
+    def see(self, listed: list[Entry]) -> None:
         for one in listed:
             at = one.get("created_at")
             self._kept = self._kept and isinstance(at, int) and (self._last is None or at <= self._last)
@@ -71,11 +84,11 @@ class _Times:
         return self._kept and self._last is not None and self._last < since
 
 
-def _read_page(response: httpx.Response, number: int) -> tuple[list[dict[str, Any]], str | None]:
+def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str | None]:
     """The entries, and the cursor of the next page, if there is one."""
     answer = exact.document(response.content)
-    listed = answer.get("data") if isinstance(answer, dict) else None
-    if response.status_code != 200 or not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    listed = exact.objects(exact.inner(answer, "data"))
+    if response.status_code != 200 or listed is None:
         raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")
     if answer.get("has_more") is False:
         return listed, None
@@ -89,20 +102,7 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[dict[str, An
     return listed, following
 
 
-def report(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Built]:
-    """The transactions of the day with their orders and refunds: the same content gives the same bytes."""
-    start, end = int(period.start.timestamp()), int(period.end.timestamp())
-    listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
-    day = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
-    charges = _charges((yield from orders(period)))
-    kept = sorted(day, key=lambda one: str(one["id"]))
-    for one in kept:
-        one |= _named(one, kept, charges, (start, end))
-    content = json.dumps({"transactions": kept}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return Built(f"conekta-transactions-{period.business_date}.json", "application/json", content)
-
-
-def _checked(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(raw: Mapping[str, Any]) -> Entry:
     """The fields of a transaction that count, all of which Conekta publishes as required. Raises BadAnswer."""
     for names, kind in ((_TEXTS, str), (_NUMBERS, int)):
         for name in names:
@@ -111,25 +111,17 @@ def _checked(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {name: raw[name] for name in (*_TEXTS, *_NUMBERS)}
 
 
-def _charges(listed: list[dict[str, Any]]) -> dict[str, tuple[str, list[dict[str, Any]]]]:
-    """By charge: the order and the charge's refunds."""
+def _charges(listed: list[Entry]) -> Charges:
     found = {}
     for order in listed:
-        try:
+        with told_as(BadAnswer, f"Order {order.get('id')}"):
             for charge in objects.charges_of(order):
                 refunds = objects.refunds_of_charge(charge)
-                found[objects.id_of(charge)] = (objects.id_of(order), refunds)
-        except Unreadable as error:
-            raise BadAnswer(f"Order {order.get('id')}: {error}") from error
+                found[exact.needed(charge, "id")] = (exact.needed(order, "id"), refunds)
     return found
 
 
-def _named(
-    one: dict[str, Any],
-    day: list[dict[str, Any]],
-    charges: Mapping[str, tuple[str, list[dict[str, Any]]]],
-    within: tuple[int, int],
-) -> dict[str, str | None]:
+def _named(one: Entry, day: list[Entry], charges: Charges, within: tuple[int, int]) -> dict[str, str | None]:
     """The order of a transaction, and its refund where the charge's amounts and times leave no choice."""
     order, refunds = charges.get(one["charge"], (None, []))
     if one["type"] not in ("refund", "refund_reversal"):
@@ -143,10 +135,10 @@ def _named(
     return {"order": order, "refund": str(same[0].get("id")) if len(same) == 1 else None}
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _same(one: Entry, other: Entry) -> bool:
     return all(one[name] == other[name] for name in ("charge", "type", "amount"))
 
 
-def _when(raw: dict[str, Any]) -> tuple[int, str]:
+def _when(raw: Entry) -> tuple[int, str]:
     made = raw.get("created_at")
     return (made if isinstance(made, int) else 0), str(raw.get("id"))

@@ -3,8 +3,6 @@
 Source: docs.dlocal.com/docs/initial-settings.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -12,13 +10,15 @@ from typing import Final
 
 import httpx
 
+from domain.pse.kit import moments, signatures
+
 VERSION: Final = "2.1"
 _AUTHORIZATION: Final = re.compile(r"V2-HMAC-SHA256,\s*Signature:\s*([0-9a-fA-F]{64})")
 
 
 def signature(login: str, date: str, body: bytes, secret_key: str) -> str:
     """The signature in hex; `date` as it stands in X-Date, an empty body for a GET."""
-    return hmac.new(secret_key.encode(), login.encode() + date.encode() + body, hashlib.sha256).hexdigest()
+    return signatures.hmac_sha256(secret_key, login.encode() + date.encode() + body).hex()
 
 
 def given_signature(authorization: str) -> str | None:
@@ -36,7 +36,7 @@ class V2Hmac(httpx.Auth):
         self._login, self._trans_key, self._secret_key = login, trans_key, secret_key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        date = _now()
+        date = moments.written(datetime.now(UTC))
         signed = signature(self._login, date, request.content, self._secret_key)
         request.headers["X-Date"] = date
         request.headers["X-Login"] = self._login
@@ -44,7 +44,3 @@ class V2Hmac(httpx.Auth):
         request.headers["X-Version"] = VERSION
         request.headers["Authorization"] = f"V2-HMAC-SHA256, Signature: {signed}"
         yield request
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,20 +13,19 @@ A refund row names the original payment by the merchant's own order, and the ref
 another way than the API spells it: a row is matched by that id where it is the same, else by order and LOCAL_AMOUNT.
 """
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.dlocal.header import TOTALS, Header, read_header
-from domain.pse.kit import canonical, exact, tables
+from domain.pse.dlocal.objects import WORDS
+from domain.pse.dlocal.proof import TOTALS, Header, read_header
+from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.tables import BadCell, Layout, Row
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -51,48 +50,38 @@ _LAYOUT: Final = Layout(
     others={"Type": "in dLocal's layout of 2015"},
 )
 _DECIMALS: Final = 6
-_UNKNOWN_DECIMALS: Final = 8  # of a currency that we do not know: as many as a settled amount may have
-_PAYMENTS: Final = ("PAYMENT", "CAPTURE")
 _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"
-_OF_A_PAYMENT: Final = {**dict.fromkeys(_PAYMENTS, "CAPTURE"), _REFUND: "REFUND", _CHARGEBACK: "CHARGEBACK"}
-_TYPES: Final = {**_OF_A_PAYMENT, "SETTLEMENT_FEE": "FEE", "ADJUSTMENT": "OTHER"}
+_PAYMENTS: Final = [name for name, kind in WORDS.kinds.items() if kind.type == "CAPTURE"]
+_OF_A_PAYMENT: Final = (*_PAYMENTS, _REFUND, _CHARGEBACK)
 _REFUND_STATES: Final = {
-    "SUCCESS": "SUCCEEDED",
-    "PENDING": "PENDING",
-    "REJECTED": "FAILED",
-    "CANCELLED": "FAILED",
+    **dict.fromkeys(WORDS.statuses.waiting, "PENDING"),
+    **dict.fromkeys(WORDS.statuses.done, "SUCCEEDED"),
+    **dict.fromkeys(WORDS.statuses.failed, "FAILED"),
 }
-_TIME_FORM: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-_TIME: Final = "%Y-%m-%d %H:%M:%S"
 _MIDNIGHT: Final = "00:00:00"
 
 
 @dataclass(slots=True)
 class _Check:
-    """Looks at each row, adds up the columns that the HEADER has totals of, and counts what is unclear."""
+    """Looks at each row, and adds up the columns that the HEADER has totals of."""
 
     rows: int = 0
     sums: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TOTALS.values(), Decimal(0)))
     undated: bool = False
-    unclear: Unclear = field(default_factory=Unclear)
 
     def __call__(self, line: int, row: Row) -> str | None:
         self.undated = self.undated or not _has_time(row)
         self.rows += 1
         for column in self.sums:
-            self.sums[column] += tables.decimal_of(row, column, _DECIMALS) or 0
-        words = _unclear(row)
-        if words is not None:
-            return self.unclear.add(line, words)
-        _check_amount(row)
-        return None
+            self.sums[column] += cells.decimal_of(row, column, _DECIMALS) or 0
+        return _unclear(row)
 
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
-    check = _Check()
-    rows = tables.read(file, _LAYOUT, check)
+    check, unclear = _Check(), Unclear()
+    rows = tables.read(file, _LAYOUT, check, unclear)
     header = read_header(file, _LAYOUT.separators)
     header.compare_count(check.rows)
     if check.undated and header.transferred is None:
@@ -100,33 +89,28 @@ def lines(file: ReportFile, period: Period) -> Report:
         raise BadReport(file.name, said, line=2, column="TRANSFER_DATE")
     against = header.contradiction(check.sums, check.rows)
     proof = f"NUMBER_OF_ITEMS ({check.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
-    return Report(_lines(rows, header, period), None if against else proof, against, check.unclear.told())
+    return Report(_lines(rows, header, period), None if against else proof, against, unclear.told())
 
 
 def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell for an amount that is none."""
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
-    amount = tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS)
-    if kind not in _TYPES:
+    amount = cells.decimal_of(row, "LOCAL_AMOUNT", UNKNOWN_DECIMALS)
+    if kind not in WORDS.kinds:
         return kind or "no ROW_TYPE"
     if amount and currency not in EXPONENTS:
-        if not exact.is_code(currency):
-            raise BadCell("LOCAL_CURRENCY", f"{currency[:10]!r} is not the code of a currency.")
-        return f"{kind} in {currency}"
-    if kind != _REFUND:
-        return None
-    for column in ("TRANSACTION_ID", "DLOCAL_TRANSACTION_ID"):
-        if row[column] == "":
-            return f"{kind} without {column}"
-    return None if row["STATUS"] in _REFUND_STATES else f"{kind} with STATUS {row['STATUS']}"
-
-
-def _check_amount(row: Row) -> None:
-    kind, amount = row["ROW_TYPE"], tables.decimal_of(row, "LOCAL_AMOUNT", _UNKNOWN_DECIMALS) or Decimal(0)
+        return f"{kind} in {cells.currency_of(row, 'LOCAL_CURRENCY')}"
+    if kind == _REFUND:
+        for column in ("TRANSACTION_ID", "DLOCAL_TRANSACTION_ID"):
+            if row[column] == "":
+                return f"{kind} without {column}"
+        if row["STATUS"] not in _REFUND_STATES:
+            return f"{kind} with STATUS {row['STATUS']}"
     if amount or kind in (*_PAYMENTS, _REFUND):
-        tables.minor_units_of(row, "LOCAL_AMOUNT", row["LOCAL_CURRENCY"])
-    if kind in _PAYMENTS and amount < 0:
+        cells.minor_units_of(row, "LOCAL_AMOUNT", currency)
+    if (amount or 0) * WORDS.kinds[kind].sign < 0:
         raise BadCell("LOCAL_AMOUNT", f"a {kind} of {amount} would take money away.")
+    return None
 
 
 def _has_time(row: Row) -> bool:
@@ -134,12 +118,7 @@ def _has_time(row: Row) -> bool:
     column = "APPROVED_DATE" if row["APPROVED_DATE"] else "CREATION_DATE"
     if row[column] == "" and row["ROW_TYPE"] not in _OF_A_PAYMENT:
         return False
-    try:
-        if not _TIME_FORM.fullmatch(row[column]):
-            raise ValueError
-        datetime.fromisoformat(row[column])
-    except ValueError as error:
-        raise BadCell(column, f"{row[column][:40]!r} is no time as 2026-01-31 23:59:59.") from error
+    cells.check_time(row, column)
     return True
 
 
@@ -150,9 +129,8 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
     refund = kind == _REFUND
     time = pl.coalesce(filled("APPROVED_DATE"), filled("CREATION_DATE"), pl.lit(header.transferred))
     # A row without a local amount is of the settlement alone: what it did to the balance is in settled_*.
-    moved = pl.when(tables.decimals("LOCAL_AMOUNT") != 0).then(canonical.units("LOCAL_AMOUNT", currency))
-    day = pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date())
-    values: Mapping[str, pl.Expr | str | bool | None] = {
+    moved = pl.when(canonical.decimals("LOCAL_AMOUNT") != 0).then(canonical.units("LOCAL_AMOUNT", currency))
+    values: canonical.Values = {
         "type": _type(kind),
         "state": _state(),
         "payment_reference": pl.when(kind.is_in(_PAYMENTS)).then(own_id),
@@ -163,14 +141,14 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
         "by_amount": refund,
         "amount": moved.fill_null(0),
         "currency": currency,
-        "settled_gross": tables.decimals("GROSS_AMOUNT"),
-        "settled_fee": tables.decimals("FEE_AMOUNT"),
-        "settled_net": tables.decimals("NET_AMOUNT"),
+        "settled_gross": canonical.decimals("GROSS_AMOUNT"),
+        "settled_fee": canonical.decimals("FEE_AMOUNT"),
+        "settled_net": canonical.decimals("NET_AMOUNT"),
         "settled_currency": settlement,
         "payout_reference": header.values["TRANSFER_ID"],
         "kind": kind,
         "booked_at": _booked(time, period.zone),
-        "business_date": day,
+        "business_date": pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date()),
     }
     return canonical.columns(rows, period.zone, values)
 
@@ -182,21 +160,18 @@ def _is_date(time: pl.Expr) -> pl.Expr:
 
 def _booked(time: pl.Expr, zone: str) -> pl.Expr:
     """The moment in UTC; of a date the moment at which it begins in the merchant's zone."""
-    moment = time.str.to_datetime(_TIME, time_unit="us")
-    begins = pl.coalesce(  # clocks that are put forward at midnight skip it
-        hour.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-        for hour in (moment, moment.dt.offset_by("1h"))
-    )
+    moment = canonical.local_time(time)
+    begins = canonical.in_zone(moment, zone)
     return pl.when(_is_date(time)).then(begins).otherwise(moment.dt.replace_time_zone("UTC"))
 
 
 def _type(kind: pl.Expr) -> pl.Expr:
-    back = (kind == _CHARGEBACK) & (tables.decimals("LOCAL_AMOUNT") > 0)
-    return pl.when(back).then(pl.lit("CHARGEBACK_REVERSED")).otherwise(kind.replace_strict(_TYPES, default="OTHER"))
+    back = (kind == _CHARGEBACK) & (canonical.decimals("LOCAL_AMOUNT") > 0)
+    return pl.when(back).then(pl.lit("CHARGEBACK_REVERSED")).otherwise(canonical.type_of(kind, WORDS.kinds))
 
 
 def _state() -> pl.Expr:
     """A refund row that gives money back to the merchant is a refund that came back."""
-    refund, back = pl.col("ROW_TYPE") == _REFUND, tables.decimals("LOCAL_AMOUNT") > 0
+    refund, back = pl.col("ROW_TYPE") == _REFUND, canonical.decimals("LOCAL_AMOUNT") > 0
     said = pl.col("STATUS").replace_strict(_REFUND_STATES, default=None, return_dtype=pl.String)
     return pl.when(refund & back).then(pl.lit("RETURNED")).when(refund).then(said).otherwise(pl.lit("SUCCEEDED"))

@@ -8,61 +8,43 @@ from typing import Any, Final
 import httpx
 
 from domain.pse.kit import exact, outcomes, scrubbing
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import (
-    Accepted,
-    CapturedPayment,
-    Declined,
-    InDoubt,
-    KnownRefund,
-    Method,
-    Outcome,
-    RefundOrder,
-    Returned,
-    Succeeded,
-)
+from domain.pse.kit.words import words_of
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Unsent
 
 _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
-_WITHOUT_A_CODE: Final = {401: "ACCESS_REFUSED", 403: "ACCESS_REFUSED", 429: "TOO_MANY_REQUESTS"}
-_METHODS: Final = {"boleto": Method.BOLETO, "oxxo": Method.OXXO, "pix": Method.PIX, "spei": Method.SPEI}
-_PERSONAL: Final = (
-    "integration_key|document|email|name|birth_date|phone_number|address|street_number|street_complement|zipcode|"
-    "city|state|bank|bank_code|bank_agency|bank_account|account|pix_key"
-)
+WORDS: Final = words_of("ebanx")
+_CANCELLED: Final = "The refund was cancelled at EBANX."
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
-    (re.compile(scrubbing.in_form(_PERSONAL)), scrubbing.FORM),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
+    (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
 )
 
 
-def status_of(answer: Any) -> str | None:
-    """SUCCESS or ERROR; None where the answer has no status."""
-    return exact.text(answer, "status")
+def is_success(response: httpx.Response, answer: Any) -> bool:
+    """Whether it is the answer that was asked for: an error comes as HTTP 200 as well, with a status of its own."""
+    return response.is_success and exact.text(answer, "status") == "SUCCESS"
 
 
-def error_of(response: httpx.Response) -> tuple[str, str]:
-    """EBANX's code, or a word of ours where it gave none, and its words."""
+def error_of(response: httpx.Response) -> ErrorAnswer:
+    """EBANX's code, or a word of ours where it gave none."""
     answer = exact.document(response.content)
-    code = exact.text(answer, "status_code") or ""
-    said = answer.get("status_message") if isinstance(answer, dict) else None
-    words = str(said)[:500] if said else f"EBANX answered {response.status_code} without a reason."
-    if _CODE.fullmatch(code):
-        return code, words
-    fallback = "ERROR" if status_of(answer) == "ERROR" else "UNREADABLE"
-    return _WITHOUT_A_CODE.get(response.status_code, fallback), words
+    code, said = exact.text(answer, "status_code") or "", exact.inner(answer, "status_message")
+    explained = exact.text(answer, "status") == "ERROR"
+    if not _CODE.fullmatch(code):
+        code = WORDS.errors.get(str(response.status_code), "ERROR" if explained else "UNREADABLE")
+    return ErrorAnswer(code, str(said or f"EBANX answered {response.status_code} without a reason.")[:500], explained)
 
 
 def refunds_within(payment: Any) -> list[dict[str, Any]] | None:
     """The payment's refunds; None where there is no list. A payment without refunds may leave the list out."""
-    if not isinstance(payment, dict):
-        return None
-    listed = payment.get("refunds") or []
-    whole = isinstance(listed, list) and all(isinstance(refund, dict) for refund in listed)
-    return listed if whole else None
+    return exact.objects(payment.get("refunds") or []) if isinstance(payment, dict) else None
 
 
-def echoed(order: RefundOrder, payment: Any, refund: Any) -> Outcome:
+def echoed(order: RefundOrder, answer: Any) -> Outcome:
     """What a refund of a payment means for the order that both must echo."""
+    payment, refund = exact.inner(answer, "payment"), exact.inner(answer, "refund")
     reference = exact.text(refund, "id")
     if reference is None or not isinstance(payment, dict):
         return InDoubt("UNREADABLE", "EBANX answered with something that is not a refund.")
@@ -70,22 +52,23 @@ def echoed(order: RefundOrder, payment: Any, refund: Any) -> Outcome:
     held = (payment.get("hash"), refund.get("merchant_refund_code"), amount)
     if held != (order.payment_reference, order.reference, order.amount):
         return outcomes.another("EBANX", order, f"{amount} of {held[0]!s:.60} as {held[1]!s:.40}")
-    outcome = outcome_of(refund, reference, succeeded=order.succeeded)
+    outcome = WORDS.statuses.outcome(refund.get("status"), reference, _CANCELLED, succeeded=order.succeeded)
     return outcome or InDoubt("UNREADABLE", f"EBANX answered with the status {refund.get('status')!s:.40}.")
 
 
-def outcome_of(
-    refund: Mapping[str, Any], reference: str, *, succeeded: bool
-) -> Accepted | Succeeded | Declined | Returned | None:
-    """What a refund's status means; None for one that EBANX does not publish."""
-    match refund.get("status"):
-        case "RE" | "PE" as status:
-            return Accepted(reference, status)
-        case "CO":
-            return Succeeded(reference, code="CO")
-        case "CA":
-            return outcomes.not_paid("CA", "The refund was cancelled at EBANX.", reference, succeeded=succeeded)
-    return None
+def among(order: RefundOrder, payment: Any) -> Outcome:
+    """The order's refund among its payment's: that with our code, one that was cancelled only if it is the last."""
+    listed = refunds_within(payment)
+    if listed is None or payment.get("hash") != order.payment_reference:
+        return InDoubt("UNREADABLE", "EBANX answered with something that is not the payment.")
+    ours = [refund for refund in listed if refund.get("merchant_refund_code") == order.reference]
+    ours = [refund for refund in ours if refund.get("status") != "CA"] or ours[-1:]
+    if not ours:
+        return Unsent("NOT_LISTED", "EBANX lists no refund of the payment with our reference.")
+    if len(ours) > 1:
+        ids = ", ".join(str(refund.get("id"))[:20] for refund in ours[:10])
+        return InDoubt("TWO_REFUNDS", f"EBANX holds refunds {ids} under one reference.", needs_person=True)
+    return echoed(order, {"payment": payment, "refund": ours[0]})
 
 
 def payment_of(raw: Any) -> CapturedPayment:
@@ -99,10 +82,9 @@ def payment_of(raw: Any) -> CapturedPayment:
     codes = [refund.get("merchant_refund_code") for refund in listed if refund.get("status") != "CA"]
     return CapturedPayment(
         reference=reference,
-        method=_METHODS.get(str(raw.get("payment_type_code")), Method.CARD),
+        method=WORDS.methods.get(str(raw.get("payment_type_code")), Method.CARD),
         amount=amount,
         captured_at=_moment(reference, raw),
-        payee_key=None,
         order_reference=exact.text(raw, "merchant_payment_code"),
         refunds=[refund_of(refund, raw.get("currency_ext"), codes) for refund in listed],
     )
@@ -122,17 +104,14 @@ def refund_of(refund: Mapping[str, Any], currency: object, codes: Sequence[objec
     """
     own_id, code = exact.text(refund, "id"), exact.text(refund, "merchant_refund_code")
     amount = exact.money(refund.get("amount_ext"), currency)
-    outcome = outcome_of(refund, own_id, succeeded=False) if own_id else None
-    if own_id is None or amount is None or outcome is None or isinstance(outcome, Returned):
-        raise Unreadable(f"refund {own_id} has an id, amount_ext or status that cannot be read")
+    otherwise = f"refund {own_id} has an id, amount_ext or status that cannot be read"
+    if own_id is None or amount is None:
+        raise Unreadable(otherwise)
+    outcome = WORDS.statuses.outcome(refund.get("status"), own_id, _CANCELLED, succeeded=False)
     alone = code is not None and codes.count(code) <= 1
     return KnownRefund(
         reference=code if code is not None and alone else f"ebanx-{own_id}",
         pse_refund_reference=own_id,
         amount=amount,
-        outcome=outcome,
-        by_bank=False,
-        kind="refund",
-        requested_at=None,
-        settled_at=None,
+        outcome=outcomes.listed(outcome, otherwise),
     )

@@ -4,23 +4,20 @@ Headers X-SignatureType (`rsa,sha1`), X-SignatureFingerprint (the certificate's 
 Source: docs.ebanx.com, payment notifications.
 """
 
-import base64
-import binascii
-import hmac
 import re
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from domain.pse.kit import signatures
 from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
     ChargedBack,
+    Credentials,
     NotUnderstood,
     TellsOfRefund,
     Told,
@@ -33,24 +30,17 @@ _HASH: Final = re.compile(r"[0-9A-Za-z]{1,100}")
 _DISPUTES: Final = {"chargeback": False, "chargeback_credit": True}
 
 
-def verify(certificate_pem: str, request: WebhookRequest) -> None:
+def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
     """No time is signed, and the connection's certificate is trusted whatever its dates. Raises BadSignature."""
     if request.headers.get("x-signaturetype", "").replace(" ", "").lower() != _TYPE:
         raise BadSignature("X-SignatureType is not rsa,sha1.")
-    certificate = _certificate(certificate_pem)
+    certificate = _certificate(credentials.secrets["webhook_certificate"])
     # SHA-1 is what EBANX signs with; a notification only makes us ask, so a forged one gains nothing.
     sha1 = hashes.SHA1()  # noqa: S303 - see above
     fingerprint = request.headers.get("x-signaturefingerprint", "").replace(":", "").lower()
-    if not hmac.compare_digest(fingerprint.encode(), certificate.fingerprint(sha1).hex().encode()):
+    if not signatures.fits([fingerprint], [certificate.fingerprint(sha1).hex()]):
         raise BadSignature("X-SignatureFingerprint is not that of the connection's webhook_certificate.")
-    key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise BadSignature("The connection's webhook_certificate has no RSA key.")
-    try:
-        given = base64.b64decode(request.headers.get("x-signaturecontent", ""), validate=True)
-        key.verify(given, request.body, PKCS1v15(), sha1)
-    except (binascii.Error, ValueError, InvalidSignature) as error:
-        raise BadSignature("X-SignatureContent does not fit the body.") from error
+    signatures.check_rsa(request, "X-SignatureContent", [certificate.public_key()], sha1, "webhook_certificate")
 
 
 def _certificate(pem: str) -> x509.Certificate:

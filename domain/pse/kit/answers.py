@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from domain.pse.kit import exact
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.unreadable import told_as
 from domain.pse.vocabulary import BadAnswer, BadNotice, CapturedPayment
 
 
@@ -19,10 +19,8 @@ def payment_in(response: httpx.Response, payment_of: Callable[[Any], CapturedPay
         return None
     if response.status_code != 200:
         raise BadAnswer(f"The look-up of the payment was answered with {response.status_code}.")
-    try:
+    with told_as(BadAnswer, "The look-up of the payment cannot be read"):
         payment = payment_of(exact.document(response.content))
-    except Unreadable as error:
-        raise BadAnswer(f"The look-up of the payment cannot be read: {error}") from error
     if payment is None:
         raise BadAnswer("The payment was made by a method or in a currency that we do not know, or not at all.")
     return payment

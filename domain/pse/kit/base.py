@@ -1,67 +1,155 @@
-"""What a PSE does not have: the connector of a PSE that can be sent a refund and be heard, and nothing else.
+"""What most connectors do alike, and what a PSE does not have.
 
-A connector writes what its PSE has over these; what it leaves out is answered here, honestly.
+A connector names its modules (`parts`) and what is special about its PSE; what it leaves out is answered here,
+honestly: a PSE that has no reports has none to fetch.
 """
 
 import re
-from collections.abc import Generator, Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 
 import httpx
 
+from domain.pse.capabilities import Capability, load
 from domain.pse.connector import Connector
-from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, InDoubt, Outcome, Period, RefundOrder, Wait
+from domain.pse.kit import answers, exact, outcomes
+from domain.pse.kit.outcomes import ErrorAnswer
+from domain.pse.kit.parts import Parts
+from domain.pse.kit.unreadable import Unreadable, told_as
+from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile, Steps
+from domain.pse.vocabulary import (
+    BadAnswer,
+    CapturedPayment,
+    Credentials,
+    Method,
+    Outcome,
+    Period,
+    RefundOrder,
+    Told,
+    WebhookRequest,
+)
 
 
 class Base(Connector):
-    """Defaults of the protocol. `scrubbed`: patterns of what may not be logged, each with what stands in its place."""
+    """Defaults of the protocol, and the declarations that steer them.
 
+    `scrubbed`: patterns of what may not be logged, each with what stands in its place. `accepted`: statuses of answers
+    that hold a refund. `refusing`: those with which the PSE itself refuses an order for good, if it explains them.
+    `request_id_headers`, `request_id_field`: where its own id of an exchange is, the field in the body of an error.
+    """
+
+    parts: ClassVar[Parts]
+    capabilities: Mapping[Method, Capability] = {}
     report_lag_days: int | None = None
     scrubbed: ClassVar[Sequence[tuple[re.Pattern[str], str]]] = ()
+    accepted: ClassVar[Collection[int]] = (200,)
+    refusing: ClassVar[Collection[int]] = ()
+    request_id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
+    request_id_field: ClassVar[str | None] = None
+
+    def __init_subclass__(cls) -> None:
+        """Its capabilities are in the table beside it."""
+        cls.capabilities = load(cls.name)
+
+    # The refund
 
     def snapshot(self, order: RefundOrder) -> httpx.Request | None:
-        """None: a look-up by reference needs none."""
-        return None
+        """The look-up, where it lists the payment's refunds; None: a look-up by reference needs no snapshot."""
+        return None if self.parts.listing is None else self.look_up(order)
 
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
-        """Nothing was asked."""
-        return frozenset()
+        """What is not ours. Raises BadAnswer."""
+        if self.parts.listing is None:
+            return frozenset()
+        with told_as(BadAnswer, "The payment's refunds cannot be read"):
+            if response.status_code != 200:
+                raise Unreadable(f"status {response.status_code}")
+            return self.parts.listing.ids_within(order, exact.document(response.content))
+
+    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+        """Total: whatever a server may send has a meaning, and what is not clear is in doubt."""
+        if response.status_code in self.accepted:
+            return self.parts.objects.echoed(order, exact.document(response.content))
+        error = self.parts.objects.error_of(response)
+        if response.status_code in outcomes.UNHEARD:
+            return error.unsent()
+        return self.read_refusal(order, response, error)
+
+    def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
+        """What an answer means that holds no refund and is not about our access or pace."""
+        if response.status_code in self.refusing and error.explained:
+            return error.refused(order)
+        return error.in_doubt()
 
     def look_up(self, order: RefundOrder) -> httpx.Request | None:
         """None: the PSE cannot be asked."""
         return None
 
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
-        """In doubt: nothing was asked."""
-        return InDoubt("UNREADABLE", "This PSE cannot be asked about a refund.")
+        """Total, as `read_refund`; what is not answered with 200 proves nothing."""
+        if response.status_code == 200:
+            return self.found(order, exact.document(response.content))
+        return self.parts.objects.error_of(response).in_doubt()
+
+    def found(self, order: RefundOrder, answer: Any) -> Outcome:
+        """What a look-up's answer means: the payment's refunds, or the refund itself."""
+        if self.parts.listing is not None:
+            return self.parts.listing.among(order, answer)
+        return self.parts.objects.echoed(order, answer)
+
+    # The payment
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
         """None: the PSE publishes no payment with its refunds."""
         return None
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        """Raises BadAnswer: nothing was asked."""
-        raise BadAnswer("This PSE publishes no payment with its refunds.")
+        """The payment with its refunds. Raises BadAnswer, also where the PSE publishes none."""
+        if self.parts.payments is None:
+            raise BadAnswer("This PSE publishes no payment with its refunds.")
+        return answers.payment_in(response, self.parts.payments.payment_of)
 
-    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
+    def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """None: the PSE publishes no listing of payments."""
         yield from ()
         return []
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
-        """None to fetch: see `report_lag_days`."""
-        yield from ()
-        return []
+    # Webhooks
+
+    def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+        """Raises BadSignature."""
+        self.parts.webhooks.verify(credentials, request, now)
+
+    def read_webhook(self, request: WebhookRequest) -> list[Told]:
+        """Raises BadNotice."""
+        return self.parts.webhooks.told(request.body)
+
+    # Reports
+
+    def reports(self, period: Period) -> Steps[Sequence[Built | Download]]:
+        """Raises BadAnswer. None to fetch where none is published: see `report_lag_days`."""
+        if self.parts.reports is None:
+            return []
+        return (yield from self.parts.reports.fetch(period))
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
-        """Raises BadReport: no report of the PSE is published."""
-        raise BadReport(file.name, f"no report of {self.name} can be read: its columns are not published.")
+        """Raises BadReport, also where no report of the PSE is published."""
+        if self.parts.lines is None:
+            raise BadReport(file.name, f"no report of {self.name} can be read: its columns are not published.")
+        return self.parts.lines.lines(file, period)
+
+    # For people
 
     def request_id(self, response: httpx.Response) -> str | None:
-        """The header that most PSEs use, where it is there."""
-        found: str | None = response.headers.get("x-request-id")
-        return found
+        """From a header, else from the body of an error, where it is there."""
+        for name in self.request_id_headers:
+            if response.headers.get(name):
+                return str(response.headers[name])
+        if self.request_id_field is None or response.status_code < 400:
+            return None
+        found = exact.inner(exact.document(response.content), self.request_id_field)
+        return found if isinstance(found, str) else None
 
     def scrub(self, text: str) -> str:
         """`text` with each of `scrubbed` taken out."""

@@ -6,10 +6,12 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit.tables import UNCLEAR, minor_units
+from domain.pse.kit.tables import UNCLEAR
+from domain.pse.kit.words import Kind
 from domain.pse.reporting import REPORT_SCHEMA
 
 Values = Mapping[str, pl.Expr | str | bool | None]
+OUR_REFERENCE: Final = "^[0-9a-z]{20}$"  # the form of vocabulary.RefundOrder.reference
 # What a line is whose row nobody understands: it proves no refund, so it names none.
 _OTHER: Final[Values] = {
     "type": "OTHER",
@@ -20,14 +22,56 @@ _OTHER: Final[Values] = {
 }
 
 
-def filled(column: str) -> pl.Expr:
-    """A text column with null where the cell is empty."""
-    return pl.when(pl.col(column) != "").then(pl.col(column))
+def filled(column: str, condition: pl.Expr | bool = True) -> pl.Expr:
+    """A text column with null where the cell is empty or the condition does not hold."""
+    return pl.when((pl.col(column) != "") & condition).then(pl.col(column))
 
 
 def units(column: str, currency: pl.Expr) -> pl.Expr:
     """A checked text column in major units as minor units without its sign; null where the cell is empty."""
     return minor_units(column, currency.replace_strict(EXPONENTS, default=0, return_dtype=pl.Int64)).abs()
+
+
+def type_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+    """The type of a line by what its row calls itself; null for a kind that nobody knows."""
+    types = {name: kind.type for name, kind in kinds.items()}
+    return told.replace_strict(types, default=None, return_dtype=pl.String)
+
+
+def state_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+    """The state of a line by what its row calls itself."""
+    states = {name: kind.state for name, kind in kinds.items()}
+    return told.replace_strict(states, default="SUCCEEDED", return_dtype=pl.String)
+
+
+def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
+    """A checked text column in major units as signed minor units; null where the cell is empty."""
+    text = pl.col(column)
+    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8))
+    power = pl.lit(10, dtype=pl.Int64).pow(exponent)
+    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64)
+
+
+def decimals(column: str) -> pl.Expr:
+    """A checked text column as a decimal of eight places; null where the cell is empty."""
+    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8))
+
+
+def local_time(text: pl.Expr) -> pl.Expr:
+    """A checked text (cells.check_time) as a time without a zone."""
+    return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
+
+
+def in_zone(local: pl.Expr, zone: str) -> pl.Expr:
+    """The moment in UTC at which clocks in `zone` show that time.
+
+    Of an hour that they show twice it is the earlier one; one that they leave out is read as it would have gone on.
+    """
+
+    def read(time: pl.Expr) -> pl.Expr:
+        return time.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+    return pl.coalesce(read(local), read(local.dt.offset_by("1h")))
 
 
 def columns(rows: pl.LazyFrame, zone: str, values: Values) -> pl.LazyFrame:

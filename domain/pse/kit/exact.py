@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from domain.money import Money, MoneyError
+from domain.pse.kit.unreadable import Unreadable
 
 _MAGNITUDE_MAX: Final = 20  # powers of ten, either way: no amount of money is beyond
 _CHARACTERS_MAX: Final = 100
@@ -29,10 +30,40 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON.")
 
 
-def text(found: Any, name: str) -> str | None:
-    """The text of that name in an object; None where there is none, or none of a sensible length."""
+def text(found: Any, name: str, longest: int = _CHARACTERS_MAX) -> str | None:
+    """The text of that name in an object; None where there is none, or one that is empty or longer than `longest`."""
     value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, str) and 0 < len(value) <= _CHARACTERS_MAX else None
+    return value if isinstance(value, str) and 0 < len(value) <= longest else None
+
+
+def needed(found: Any, name: str) -> str:
+    """The text of that name. Raises Unreadable where `text` finds none."""
+    value = text(found, name)
+    if value is None:
+        raise Unreadable(f"{name} is missing or no text")
+    return value
+
+
+def inner(found: Any, *names: str) -> Any:
+    """What stands under these names, each within the one before it; None where there is no such place."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def objects(found: Any) -> list[dict[str, Any]] | None:
+    """A list of objects; None for anything else."""
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
+
+
+def whole_list(found: Any, name: str) -> list[dict[str, Any]]:
+    """The objects of `{"data": [...], "has_more": false}`. Raises Unreadable, also where it does not show all."""
+    listed = objects(inner(found, "data"))
+    if listed is None:
+        raise Unreadable(f"{name} is not a list")
+    if found.get("has_more") is not False:
+        raise Unreadable(f"{name}.has_more: there are more than are shown")
+    return listed
 
 
 def is_code(currency: str) -> bool:

@@ -5,17 +5,21 @@ from datetime import UTC, datetime
 from domain.pse.kit.unreadable import Unreadable
 
 
-def rfc3339(value: object, name: str) -> datetime:
-    """A text of RFC 3339, which always has a zone. Raises Unreadable."""
+def zoned(value: object) -> datetime | None:
+    """A text of RFC 3339, which always has a zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # a zone may put the first and the last day out of the calendar
+        return None
+
+
+def rfc3339(value: object, name: str) -> datetime:
+    """As `zoned`. Raises Unreadable."""
+    moment = zoned(value)
     if moment is None:
-        raise Unreadable(f"{name} {value!r} is no RFC 3339 time")
-    if moment.tzinfo is None:
-        raise Unreadable(f"{name} {value!r} has no time zone")
-    return moment.astimezone(UTC)
+        raise Unreadable(f"{name} {value!r} is no RFC 3339 time with its zone")
+    return moment
 
 
 def unix(value: object, name: str) -> datetime:

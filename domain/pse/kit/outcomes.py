@@ -1,21 +1,102 @@
 """What several PSEs' answers mean alike."""
 
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
 
-from domain.pse.vocabulary import Declined, InDoubt, RefundOrder, Returned
+from domain.money import Money
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, RefundOrder, Returned, Succeeded, Unsent
 
 # Statuses about our access or our pace: the PSE refused before it looked at the order.
 UNHEARD: Final = (401, 403, 429)
+_Listed = TypeVar("_Listed")
 
 
-def refused(order: RefundOrder, code: str, said: str) -> Declined | InDoubt:
-    """A clear "no". It is believed only on the first send: after it, an earlier send may be at the PSE."""
-    return InDoubt(code, said, refusal=True) if order.attempt > 1 else Declined(code, said)
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An answer that holds no refund. `explained`: by the PSE's own error document; a page of HTML is somebody else's.
+
+    `code` is the PSE's, or a word of ours where it gave none (codes.toml); `said` are its words, shortened.
+    """
+
+    code: str
+    said: str
+    explained: bool
+
+    def unsent(self) -> Unsent:
+        """The order never reached the PSE's books."""
+        return Unsent(self.code, self.said)
+
+    def in_doubt(self, *, refusal: bool = False, needs_person: bool = False) -> InDoubt:
+        """Nobody knows; `refusal`: a "no" that a look-up must confirm."""
+        return InDoubt(self.code, self.said, refusal=refusal, needs_person=needs_person)
+
+    def refused(self, order: RefundOrder) -> Declined | InDoubt:
+        """A clear "no". It is believed only on the first send: after it, an earlier send may be at the PSE."""
+        return self.in_doubt(refusal=True) if order.attempt > 1 else Declined(self.code, self.said)
 
 
-def not_paid(code: str, said: str, reference: str | None, *, succeeded: bool) -> Declined | Returned:
-    """The PSE says that the refund did not succeed: where it had, the money came back."""
-    return (Returned if succeeded else Declined)(code, said, reference)
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The words that a PSE has for a refund's status, by what they mean."""
+
+    waiting: Collection[str]
+    done: Collection[str]
+    failed: Collection[str]
+
+    def outcome(
+        self,
+        status: object,
+        reference: str | None,
+        said: str,
+        *,
+        succeeded: bool,
+        at: datetime | None = None,
+        code: str | None = None,
+    ) -> Accepted | Succeeded | Declined | Returned | None:
+        """What the status means; None for one that the PSE does not publish.
+
+        `said`: why, of one that failed: where it had `succeeded`, the money came back. `at`: when the money left (UTC),
+        of one that is done. `code`: a finer one than the status, where the PSE has it.
+        """
+        if not isinstance(status, str):
+            return None
+        if status in self.waiting:
+            return Accepted(reference, code or status)
+        if status in self.done:
+            return Succeeded(reference, at, code or status)
+        failure = Returned if succeeded else Declined
+        return failure(code or status, said, reference) if status in self.failed else None
+
+
+def listed(outcome: Outcome | None, otherwise: str) -> Accepted | Succeeded | Declined:
+    """The outcome of a refund in its payment's list, where one that came back is one that was not paid.
+
+    Raises Unreadable with the words `otherwise` for any other.
+    """
+    if isinstance(outcome, Returned):
+        return Declined(outcome.code, outcome.message, outcome.pse_refund_reference)
+    if not isinstance(outcome, Accepted | Succeeded | Declined):
+        raise Unreadable(otherwise)
+    return outcome
+
+
+def candidates(
+    order: RefundOrder,
+    listed: Sequence[_Listed],
+    id_of: Callable[[_Listed], str],
+    amount_of: Callable[[_Listed], Money | None],
+) -> Sequence[_Listed]:
+    """Those of a payment's refunds that can be the order's, where the PSE does not tell our reference.
+
+    The one of its id, once that is known; else those of its amount that were not there before, nor are another order's.
+    """
+    if order.pse_refund_reference is not None:
+        return [one for one in listed if id_of(one) == order.pse_refund_reference]
+    new = [one for one in listed if id_of(one) not in order.not_ours]
+    return [one for one in new if amount_of(one) == order.amount]
 
 
 def another(pse: str, order: RefundOrder, held: str) -> InDoubt:

@@ -6,36 +6,26 @@ are read as text first, one by one; what passes goes to a file of columns, for p
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from domain.money import EXPONENTS, MINOR_UNITS_MAX, MoneyError, exponent_of
+from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, ReportFile
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-Row = Mapping[str, str]
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
-_EXPONENT_MAX: Final = max(EXPONENTS.values())
-_DECIMAL: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
-
-
-class BadCell(ValueError):
-    """What a row check says about a column; `read` adds file and line."""
-
-    def __init__(self, column: str, said: str) -> None:
-        super().__init__(said)
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +42,14 @@ class Layout:
     others: Mapping[str, str] = field(default_factory=dict)  # a name in the first line of another report -> its title
 
 
-def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | None]) -> pl.LazyFrame:
+Check = Callable[[int, Row], str | None]
+
+
+def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
     `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals. The
-    text that it gives is kept in the column UNCLEAR. Raises BadReport.
+    text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises BadReport.
     """
     _whole(file, layout)
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
@@ -64,7 +57,7 @@ def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | Non
         places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
         text.seek(0)
         records = _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout)
-        checked = _checked(file, records, header, places, check)
+        checked = _checked(file, records, header, places, _counted(check, unclear or Unclear()))
         pieces = list(_pieces(file, layout, checked, {**places, UNCLEAR: len(header)}))
     if not pieces:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
@@ -72,18 +65,30 @@ def read(file: ReportFile, layout: Layout, check: Callable[[int, Row], str | Non
     return pl.scan_parquet(pieces)
 
 
+def _counted(check: Check, unclear: Unclear) -> Check:
+    def counted(line: int, row: Row) -> str | None:
+        words = check(line, row)
+        return unclear.add(line, words) if words else None
+
+    return counted
+
+
 def _columns(layout: Layout) -> Sequence[str]:
     return (*layout.needed, *layout.optional, UNCLEAR)
 
 
-def _whole(file: ReportFile, layout: Layout) -> None:
-    size = file.path.stat().st_size
-    if size == 0:
-        raise BadReport(file.name, "the file is empty; fetch it again.")
+def ends_with_newline(file: ReportFile) -> bool:
+    """Whether the last row of a file that is not empty is whole."""
     with file.path.open("rb") as raw:
-        raw.seek(size - 1)
-        if layout.ends_with_newline and raw.read(1) != b"\n":
-            raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
+        raw.seek(-1, os.SEEK_END)
+        return raw.read(1) == b"\n"
+
+
+def _whole(file: ReportFile, layout: Layout) -> None:
+    if file.path.stat().st_size == 0:
+        raise BadReport(file.name, "the file is empty; fetch it again.")
+    if layout.ends_with_newline and not ends_with_newline(file):
+        raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
 
 
 def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str, list[str]]:
@@ -139,7 +144,7 @@ def _checked(
     records: Iterator[tuple[int, list[str]]],
     header: Sequence[str],
     places: Mapping[str, int],
-    check: Callable[[int, Row], str | None],
+    check: Check,
 ) -> Iterator[tuple[int, list[str]]]:
     for line, record in records:
         if len(record) != len(header):
@@ -175,47 +180,3 @@ def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str
     schema = {"line": pl.Int64(), **{name: pl.String() for name in columns}}
     pl.DataFrame({"line": lines, **columns}, schema=schema).write_parquet(path)
     return str(path)
-
-
-def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
-    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell.
-
-    Whatever its currency, its minor units fit into 64 bits: a row that nobody understands is kept with them.
-    """
-    text = row[column]
-    if text == "":
-        return None
-    if not _DECIMAL.fullmatch(text) or len(text) > 30:
-        raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
-    if len(text.partition(".")[2].rstrip("0")) > places:
-        raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
-    amount = Decimal(text)
-    if abs(amount.scaleb(min(places, _EXPONENT_MAX))) > MINOR_UNITS_MAX:
-        raise BadCell(column, f"{text!r} is larger than any amount of money.")
-    return amount
-
-
-def minor_units_of(row: Row, column: str, currency: str, exponent: int | None = None) -> int | None:
-    """An amount in major units as signed minor units, None where the cell is empty. Raises BadCell.
-
-    `exponent` is the number of decimals where a PSE differs from ISO 4217.
-    """
-    try:
-        places = exponent_of(currency) if exponent is None else exponent
-    except MoneyError as error:
-        raise BadCell(column, str(error)) from error
-    amount = decimal_of(row, column, places)
-    return None if amount is None else int(amount.scaleb(places))
-
-
-def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
-    """A checked text column in major units as signed minor units; null where the cell is empty."""
-    text = pl.col(column)
-    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8))
-    power = pl.lit(10, dtype=pl.Int64).pow(exponent)
-    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64)
-
-
-def decimals(column: str) -> pl.Expr:
-    """A checked text column as a decimal of eight places; null where the cell is empty."""
-    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8))

@@ -7,18 +7,31 @@ from typing import Final
 
 import polars as pl
 
-from domain.pse.kit.tables import BadCell, Layout, Row, decimal_of
-from domain.pse.reporting import REPORT_SCHEMA
+from domain.pse.kit.canonical import OUR_REFERENCE, columns, filled
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
+from domain.pse.kit.tables import Layout
 from domain.pse.vocabulary import Period
 
 # yyyy-MM-dd'T'HH:mm:ss.SSSZ: the offset comes with a colon, without one, or as Z.
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 )
-_CURRENCY: Final = re.compile("[A-Z]{3}")
-_PLACES: Final = 8  # decimals that a settled amount may have
+_OF_A_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
+_FILLED: Final = (
+    "type",
+    "state",
+    "payment_reference",
+    "amount",
+    "currency",
+    "settled_gross",
+    "settled_fee",
+    "settled_net",
+    "settled_currency",
+    "payout_reference",
+    "kind",
+    "booked_at",
+)
 ID_MAX: Final = 100  # characters: what is longer is no id of Mercado Pago
-_OUR_REFERENCE: Final = "^[0-9a-z]{20}$"
 
 
 def whole_rows(layout: Layout, check: Callable[[int, Row], None]) -> Callable[[int, Row], None]:
@@ -45,10 +58,9 @@ def check_moment(row: Row, column: str) -> None:
 
 def check_foreign(row: Row, column: str, amounts: Sequence[str]) -> None:
     """Raises BadCell unless `column` is a currency, though none that we know, and the amounts are decimals."""
-    if not _CURRENCY.fullmatch(row[column]):
-        raise BadCell(column, f"{row[column][:40]!r} is no currency.")
+    currency_of(row, column)
     for name in amounts:
-        decimal_of(row, name, _PLACES)
+        decimal_of(row, name, UNKNOWN_DECIMALS)
 
 
 def moment(column: str) -> pl.Expr:
@@ -64,18 +76,19 @@ def own_reference(*, detailed: bool) -> pl.Expr:
     """
     told = pl.col("EXTERNAL_REFERENCE")
     alone = pl.len().over("SOURCE_ID", "EXTERNAL_REFERENCE") == 1
-    return pl.when(told.str.contains(_OUR_REFERENCE) & alone & detailed).then(told)
+    return pl.when(told.str.contains(OUR_REFERENCE) & alone & detailed).then(told)
 
 
-def business_date(period: Period) -> pl.Expr:
-    """The date of `booked_at` where the merchant is."""
-    return pl.col("booked_at").dt.convert_time_zone(period.zone).dt.date()
+def is_nameless() -> pl.Expr:
+    """Whether the row does not name what it is about."""
+    source = pl.col("SOURCE_ID")
+    return (source == "") | (source.str.len_chars() > ID_MAX)
 
 
-def filled(name: str, condition: pl.Expr | None = None) -> pl.Expr:
-    """A text column, null where it is empty or the condition does not hold."""
-    given = pl.col(name) != ""
-    return pl.when(given if condition is None else given & condition).then(pl.col(name))
+def words(*parts: pl.Expr) -> pl.Expr:
+    """What a row calls itself, and why it is not that: the parts that are not null."""
+    said = pl.concat_str(parts, separator=" ", ignore_nulls=True)
+    return pl.when(said != "").then(said).otherwise(pl.lit("a row without words"))
 
 
 def made_reference() -> pl.Expr:
@@ -90,16 +103,20 @@ def made_reference() -> pl.Expr:
 
 
 def canonical(lines: pl.LazyFrame, period: Period) -> pl.LazyFrame:
-    """Lines with all the columns that the layout could fill, completed to the canonical ones.
+    """Lines with `type`, `_units`, `own_reference` and what else the layout could fill, made canonical.
 
     A row that does not say when it was is of the period's beginning.
     """
-    nameless = pl.col("type") == "REFUND"
-    at = pl.lit(period.start, dtype=pl.Datetime("us", "UTC"))
-    return (
-        lines.with_columns(booked_at=pl.col("booked_at").fill_null(at))
-        .with_columns(business_date=business_date(period), by_bank=pl.lit(False), by_amount=nameless)
-        .with_columns(reference=pl.when(nameless).then(pl.coalesce("own_reference", made_reference())))
-        .with_columns(payment_alias=pl.lit(None), order_reference=pl.lit(None), pse_refund_reference=pl.lit(None))
-        .select(pl.col(name).cast(kind) for name, kind in REPORT_SCHEMA.items())
+    kind, at = pl.col("type"), pl.lit(period.start, dtype=pl.Datetime("us", "UTC"))
+    nameless, back = kind == "REFUND", (kind == "REFUND") & (pl.col("_units") > 0)
+    found = lines.with_columns(
+        booked_at=pl.col("booked_at").fill_null(at),
+        state=pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
+        payment_reference=filled("SOURCE_ID", kind.is_in(_OF_A_PAYMENT)),
+        payout_reference=filled("SOURCE_ID", kind == "PAYOUT"),
     )
+    values = {name: pl.col(name) for name in _FILLED} | {
+        "by_amount": nameless,
+        "reference": pl.when(nameless).then(pl.coalesce("own_reference", made_reference())),
+    }
+    return columns(found, period.zone, values)

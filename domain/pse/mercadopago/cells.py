@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS, MoneyError, exponent_of
-from domain.pse.kit.tables import BadCell, Row, minor_units, minor_units_of
+from domain.pse.kit.canonical import minor_units
+from domain.pse.kit.cells import BadCell, Row, minor_units_of
 from domain.pse.reporting import BadReport, ReportFile
 
 _SEPARATORS: Final = ";,"

@@ -1,29 +1,52 @@
 """Mercado Pago's documents: refunds and payments, whose amounts are decimal numbers in major units, read exactly."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from domain.money import Money
-from domain.pse.kit import exact
-from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import Accepted, BadAnswer, CapturedPayment, Declined, KnownRefund, Method, Succeeded
+import httpx
 
+from domain.money import Money
+from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit.outcomes import ErrorAnswer
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.words import words_of
+from domain.pse.vocabulary import (
+    Accepted,
+    CapturedPayment,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Method,
+    Outcome,
+    RefundOrder,
+    Returned,
+    Succeeded,
+    Unsent,
+)
+
+WORDS: Final = words_of("mercadopago")
 _ID_MAX: Final = 40
-# `payment_method_id` where it names the rail, else `payment_type_id`.
-_METHODS: Final[Mapping[str, Method]] = {
-    "pix": Method.PIX,
-    "bolbradesco": Method.BOLETO,
-    "boleto": Method.BOLETO,
-    "oxxo": Method.OXXO,
-    "clabe": Method.SPEI,
-    "pse": Method.PSE_COLOMBIA,
-    "credit_card": Method.CARD,
-    "debit_card": Method.CARD,
-    "prepaid_card": Method.CARD,
-}
+# Refusals that Mercado Pago documents as final: the same order gets the same answer.
+FINAL: Final = frozenset(
+    ["2017", "2063", "2085", "4040", "4041", "4292", "2000", "2024", "15016", "3024", "2022"],
+)
+ALREADY_REFUNDED: Final = "4296"  # of which refund, only the listing tells
+REFUND_NOT_FOUND: Final = "2032"  # no answer to a request that names no refund
+NO_BALANCE: Final = frozenset(["2030", "2031"])  # nothing moved; the same request works once the account has money
+FLAKY: Final = "2084"  # "cannot be refunded", seen to pass a moment later
+KNOWN_CODES: Final = FINAL | NO_BALANCE | {ALREADY_REFUNDED, REFUND_NOT_FOUND, FLAKY}
+SCRUBBED: Final = (
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
+    # A report's configuration: who is sent it, and the way into a server of the merchant's.
+    (re.compile(r'("(?:notification_email_list|sftp_info)"\s*:\s*)(?:\[[^\]]*\]|\{[^}]*\})'), scrubbing.JSON),
+    (re.compile(r"\b(?:APP_USR|TEST)-[A-Za-z0-9_-]+"), "[redacted]"),
+    (re.compile(scrubbing.in_form("access_token|client_secret")), scrubbing.FORM),
+    scrubbing.ACCESS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +58,69 @@ class WrittenRefund:
     amount: Money
     status: str
     created_at: datetime | None
+
+    def outcome(self, *, succeeded: bool) -> Accepted | Succeeded | Declined | Returned:
+        """What its status means. One that Mercado Pago's documents do not name is not decided yet."""
+        said = "Mercado Pago rejected the refund."
+        known = WORDS.statuses.outcome(self.status, self.reference, said, succeeded=succeeded, at=self.created_at)
+        return known or Accepted(self.reference, "UNKNOWN_STATUS")
+
+
+def error_of(response: httpx.Response) -> ErrorAnswer:
+    """Code and words of an error: `cause[0].code`, which comes as a number or as text, if it is one we know."""
+    status, problem = response.status_code, exact.document(response.content)
+    fallback = WORDS.error_name(status)
+    if not isinstance(problem, dict):
+        return ErrorAnswer(fallback, f"Mercado Pago answered {status} without an error document.", explained=False)
+    causes = problem.get("cause")
+    cause = causes[0] if isinstance(causes, list) and causes else causes
+    cause = cause if isinstance(cause, dict) else {}
+    code = str(cause.get("code"))
+    words = [code if "code" in cause else None, cause.get("description"), problem.get("message"), problem.get("error")]
+    said = ": ".join(str(word) for word in words if word) or f"Mercado Pago answered {status}."
+    return ErrorAnswer(code if code in KNOWN_CODES and status < 500 else fallback, said[:500], explained=True)
+
+
+def echoed(order: RefundOrder, answer: Any) -> Outcome:
+    """What a refund means for the order that it must echo."""
+    try:
+        known = refund_of(answer, order.amount.currency)
+    except Unreadable as error:
+        return InDoubt("UNREADABLE", f"Mercado Pago answered with something that is not a refund: {error}.")
+    if (known.payment, known.amount) != (order.payment_reference, order.amount):
+        return outcomes.another("Mercado Pago", order, f"{known.amount} of {known.payment} as {known.reference}")
+    return known.outcome(succeeded=order.succeeded)
+
+
+def among(order: RefundOrder, answer: Any) -> Outcome:
+    """Ours is the one whose id we know, else the one of our amount that is nobody else's."""
+    try:
+        listed = refunds_within(answer)
+    except Unreadable as error:
+        return InDoubt("UNREADABLE", f"Mercado Pago did not list the payment's refunds: {error}.")
+    ours = outcomes.candidates(order, listed, id_of, lambda raw: amount_of(raw, order.amount.currency))
+    if order.pse_refund_reference is not None and not ours:
+        return InDoubt("LISTED_NO_MORE", f"Refund {order.pse_refund_reference} is not in the payment's list.")
+    if not ours:
+        return Unsent("NOT_LISTED", "The payment's list has no refund that could be this one.")
+    if order.pse_refund_reference is None and len(ours) > 1:
+        ids = ", ".join(id_of(raw) for raw in ours)
+        said = f"Refunds {ids} of the payment have our amount, and one of them was made by somebody else."
+        return InDoubt("SEVERAL_LISTED", said[:500], needs_person=True)
+    return echoed(order, ours[0])
+
+
+def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
+    """The ids of the payment's refunds. Raises Unreadable."""
+    return frozenset(id_of(raw) for raw in refunds_within(answer))
+
+
+def refunds_within(answer: Any) -> list[dict[str, Any]]:
+    """A payment's refunds, each with its id. Raises Unreadable."""
+    listed = exact.objects(answer)
+    if listed is None or not all(is_named(raw) for raw in listed):
+        raise Unreadable("it is not a list of refunds with their ids")
+    return listed
 
 
 def is_named(raw: object) -> bool:
@@ -82,38 +168,29 @@ def refund_of(raw: object, currency: str) -> WrittenRefund:
     reference, payment, status = _id(raw.get("id")), _id(raw.get("payment_id")), raw.get("status")
     if reference is None or payment is None or not isinstance(status, str):
         raise Unreadable("id, payment_id or status is missing")
-    return WrittenRefund(reference, payment, money_of(raw.get("amount"), currency), status, _moment(raw))
+    return WrittenRefund(
+        reference, payment, money_of(raw.get("amount"), currency), status, moments.zoned(raw.get("date_created"))
+    )
 
 
-def _moment(raw: Mapping[str, Any], name: str = "date_created") -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(raw[name])
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def payment_of(raw: object) -> CapturedPayment:
-    """A payment with its refunds. Raises BadAnswer.
+def payment_of(raw: Any) -> CapturedPayment:
+    """A payment with its refunds. Raises Unreadable.
 
     Its `transaction_amount_refunded` is compared with its refunds: a listing that lags is asked for again.
     """
-    try:
-        if not isinstance(raw, dict) or not isinstance(raw.get("refunds"), list) or not is_named(raw):
-            raise Unreadable("id or refunds is missing")
-        currency = str(raw.get("currency_id"))
-        refunds = [_known(refund_of(one, currency), id_of(raw)) for one in raw["refunds"]]
-        gone = money_of(raw.get("transaction_amount_refunded", 0), currency)
-        listed = sum(one.amount.minor_units for one in refunds if not isinstance(one.outcome, Declined))
-        if listed < gone.minor_units:
-            raise Unreadable(f"refunds sum up to {listed} minor units, transaction_amount_refunded is {gone}")
-        return _payment(raw, money_of(raw.get("transaction_amount"), currency), refunds)
-    except Unreadable as error:
-        raise BadAnswer(f"The payment cannot be read: {error}.") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("refunds"), list) or not is_named(raw):
+        raise Unreadable("id or refunds is missing")
+    currency = str(raw.get("currency_id"))
+    refunds = [_known(refund_of(one, currency), id_of(raw)) for one in raw["refunds"]]
+    gone = money_of(raw.get("transaction_amount_refunded", 0), currency)
+    listed = sum(one.amount.minor_units for one in refunds if not isinstance(one.outcome, Declined))
+    if listed < gone.minor_units:
+        raise Unreadable(f"refunds sum up to {listed} minor units, transaction_amount_refunded is {gone}")
+    return _payment(raw, money_of(raw.get("transaction_amount"), currency), refunds)
 
 
 def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) -> CapturedPayment:
-    captured_at = _moment(raw, "date_approved") or _moment(raw)
+    captured_at = moments.zoned(raw.get("date_approved")) or moments.zoned(raw.get("date_created"))
     if captured_at is None:
         raise Unreadable("date_approved is missing")
     order = raw.get("external_reference")
@@ -122,7 +199,6 @@ def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) 
         method=_method(raw),
         amount=amount,
         captured_at=captured_at,
-        payee_key=None,
         order_reference=order if isinstance(order, str) and order else None,
         refunds=refunds,
     )
@@ -130,30 +206,18 @@ def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) 
 
 def _method(raw: Mapping[str, Any]) -> Method:
     names = (str(raw.get("payment_method_id")), str(raw.get("payment_type_id")))
-    # What is neither a rail of its own nor a card (account money, a wallet, an ATM) is a transfer.
-    return next((_METHODS[name] for name in names if name in _METHODS), Method.BANK_TRANSFER)
+    return next((WORDS.methods[name] for name in names if name in WORDS.methods), Method.BANK_TRANSFER)
 
 
 def _known(written: WrittenRefund, payment: str) -> KnownRefund:
     if written.payment != payment:
         raise Unreadable(f"refund {written.reference} is of payment {written.payment}")
-    outcome: Accepted | Succeeded | Declined
-    match written.status:
-        case "approved":
-            outcome = Succeeded(written.reference, written.created_at, "approved")
-        case "rejected":
-            outcome = Declined("rejected", "Mercado Pago rejected the refund.", written.reference)
-        case "in_process":
-            outcome = Accepted(written.reference, "in_process")
-        case _:
-            outcome = Accepted(written.reference, "UNKNOWN_STATUS")
+    outcome = outcomes.listed(written.outcome(succeeded=False), "")
     return KnownRefund(
         reference=written.reference,
         pse_refund_reference=written.reference,
         amount=written.amount,
         outcome=outcome,
-        by_bank=False,
-        kind="refund",
         requested_at=written.created_at,
         settled_at=written.created_at if isinstance(outcome, Succeeded) else None,
     )

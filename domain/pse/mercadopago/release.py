@@ -10,12 +10,13 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
+from domain.pse.kit.canonical import decimals
 from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
-from domain.pse.mercadopago.canonical import ID_MAX, canonical, filled, moment, own_reference, whole_rows
+from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, whole_rows, words
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
-from domain.pse.mercadopago.control import AMOUNTS, MOVEMENT, Control
+from domain.pse.mercadopago.proof import AMOUNTS, MOVEMENT, Control
 from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
@@ -68,9 +69,9 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     )
     amounts = moved.with_columns(plain_amounts(dict.fromkeys(AMOUNTS, "_currency")))
     credit, debit, gross = (units(name, "_currency").fill_null(0) for name in AMOUNTS)
-    net = tables.decimals("NET_CREDIT_AMOUNT").fill_null(0) - tables.decimals("NET_DEBIT_AMOUNT").fill_null(0)
+    net = decimals("NET_CREDIT_AMOUNT").fill_null(0) - decimals("NET_DEBIT_AMOUNT").fill_null(0)
     known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
-        _missing=_missing(), settled_gross=pl.coalesce(tables.decimals("GROSS_AMOUNT"), pl.col("_net"))
+        _missing=_missing(), settled_gross=pl.coalesce(decimals("GROSS_AMOUNT"), pl.col("_net"))
     )
     typed = known.with_columns(_unclear=_unclear()).with_columns(
         type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))
@@ -82,13 +83,7 @@ def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
     kind = pl.col("type")
     of_gross = kind.is_in(["CAPTURE", "REFUND", "PAYOUT"]) & (pl.col("_gross") != 0)
     amount = pl.when(of_gross).then(pl.col("_gross")).otherwise(pl.col("_units")).abs()
-    back = (kind == "REFUND") & (pl.col("_units") > 0)
     return {
-        "state": pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
-        "payment_reference": filled(
-            "SOURCE_ID", kind.is_in(["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"])
-        ),
-        "payout_reference": filled("SOURCE_ID", kind == "PAYOUT"),
         "amount": pl.when("_foreign").then(0).otherwise(amount),
         "currency": pl.col("_currency"),
         "settled_fee": pl.col("_net") - pl.col("settled_gross"),
@@ -102,12 +97,11 @@ def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
 
 def _missing() -> pl.Expr:
     """The column without which the row cannot be what its DESCRIPTION says; null where none is missing."""
-    said, source = pl.col("DESCRIPTION"), pl.col("SOURCE_ID")
-    nameless = (source == "") | (source.str.len_chars() > ID_MAX)
+    said = pl.col("DESCRIPTION")
     return (
         pl.when(pl.col("DATE") == "")
         .then(pl.lit("DATE"))
-        .when(said.is_in(_NAMED) & nameless)
+        .when(said.is_in(_NAMED) & is_nameless())
         .then(pl.lit("SOURCE_ID"))
         .when(said.is_in(["payment", "refund"]) & (pl.col("_gross") == 0))
         .then(pl.lit("GROSS_AMOUNT"))
@@ -134,8 +128,7 @@ def _words() -> pl.Expr:
         pl.when("_foreign").then(pl.col("CURRENCY")),
         pl.when(pl.col("_missing").is_not_null()).then(pl.format("without {}", "_missing")),
     )
-    said = pl.concat_str(parts, separator=" ", ignore_nulls=True)
-    return pl.when(said != "").then(said).otherwise(pl.lit("a row without words"))
+    return words(*parts)
 
 
 def _type(purchases: list[str]) -> pl.Expr:

@@ -4,29 +4,27 @@ The release report is the source of reconciliation: it opens and closes with the
 up all others, so that it proves itself to be whole; the settlement report has nothing of the kind.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 
-from domain.pse.kit import exact
+from domain.pse.kit import exact, moments, requests
 from domain.pse.mercadopago import objects
 from domain.pse.mercadopago.account import content_type
 from domain.pse.mercadopago.setup import setup
-from domain.pse.reporting import Built, Download
+from domain.pse.reporting import Download, Steps
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
 _KIND: Final = "release_report"
 # How long to wait before each look at the list: half an hour in all.
 _WAITS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, *[60.0] * 29)
 
-Steps = Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]
 Entry = Mapping[str, Any]
 
 
-def fetch(period: Period) -> Steps:
+def fetch(period: Period) -> Steps[Sequence[Download]]:
     """The release report of the period. Raises BadAnswer.
 
     One that was made after the period had ended is final and is taken as it is, unless the account's reports have what
@@ -39,7 +37,7 @@ def fetch(period: Period) -> Steps:
     name = str(made["file_name"])
     if not name.lower().endswith(".csv"):
         raise BadAnswer(f"Report {name} is not CSV; set the format of the release report to CSV at Mercado Pago.")
-    url = f"{_url(period)}/{quote(name, safe='')}"
+    url = requests.url(_url(period), name)
     # Its name at Mercado Pago says when it was made: ours says what it is about, so that a newer one replaces it.
     kind = content_type(made.get("currency_id"), detailed=configured.detailed)
     return [Download(f"release-{period.business_date}.csv", kind, httpx.Request("GET", url))]
@@ -58,9 +56,9 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _make(period: Period, known: Sequence[Entry]) -> Generator[httpx.Request | Wait, httpx.Response, Entry]:
+def _make(period: Period, known: Sequence[Entry]) -> Steps[Entry]:
     body = {"begin_date": _text(period.start), "end_date": _text(_last_second(period))}
-    response = yield httpx.Request("POST", _url(period), json=body, headers={"Accept": "application/json"})
+    response = yield httpx.Request("POST", _url(period), json=body, headers=requests.JSON)
     if response.status_code not in (200, 201, 202, 203):
         said = response.text[:200]
         raise BadAnswer(f"Mercado Pago did not begin the release report ({response.status_code}): {said}")
@@ -75,27 +73,21 @@ def _make(period: Period, known: Sequence[Entry]) -> Generator[httpx.Request | W
     raise BadAnswer("Mercado Pago has not made the release report within half an hour; run this date again later.")
 
 
-def _listed(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, list[Entry]]:
+def _listed(period: Period) -> Steps[list[Entry]]:
     """The finished reports of exactly this period, the oldest first."""
-    response = yield httpx.Request("GET", f"{_url(period)}/list", headers={"Accept": "application/json"})
+    response = yield requests.get(_url(period), "list")
     listed = exact.document(response.content)
     if response.status_code != 200 or not isinstance(listed, list):
         raise BadAnswer(f"Mercado Pago's list of reports was answered with {response.status_code} and is no list.")
     named = [one for one in listed if objects.is_named(one) and isinstance(one.get("file_name"), str)]
     finished = [one for one in named if one.get("status") != "pending"]
     wanted = (period.start, _last_second(period))
-    same = [one for one in finished if (_moment(one, "begin_date"), _moment(one, "end_date")) == wanted]
-    return sorted(same, key=lambda one: (_moment(one, "date_created") or period.start, objects.id_of(one)))
+    same = [
+        one for one in finished if (moments.zoned(one.get("begin_date")), moments.zoned(one.get("end_date"))) == wanted
+    ]
+    return sorted(same, key=lambda one: (moments.zoned(one.get("date_created")) or period.start, objects.id_of(one)))
 
 
 def _is_final(entry: Entry, period: Period) -> bool:
-    created_at = _moment(entry, "date_created")
+    created_at = moments.zoned(entry.get("date_created"))
     return created_at is not None and created_at >= period.end
-
-
-def _moment(entry: Entry, name: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(entry[name])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -10,20 +10,23 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
-from domain.pse.kit.tables import BadCell, Layout, Row
+from domain.pse.kit.canonical import decimals, type_of
+from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
-    ID_MAX,
     canonical,
     check_foreign,
     check_moment,
-    filled,
+    is_nameless,
     moment,
     own_reference,
     whole_rows,
+    words,
 )
 from domain.pse.mercadopago.cells import plain_amounts, units, units_of
+from domain.pse.mercadopago.objects import WORDS
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
@@ -32,20 +35,6 @@ _LAYOUT: Final = Layout(
     needed=("SOURCE_ID", "TRANSACTION_TYPE", "TRANSACTION_DATE", *_AMOUNTS),
     optional=("EXTERNAL_REFERENCE", "TRANSACTION_CURRENCY"),
 )
-# REFUND_SHIPPING is not here. The documents name it (as they do SETTLEMENT_SHIPPING and others of the kind) and do not
-# say whose money it is: what a carrier gives back for a label would be no refund of the payment that SOURCE_ID names,
-# and taken for one it would make the customer's refund look paid twice. It stays OTHER, and a person is told.
-_TYPES: Final = {
-    "SETTLEMENT": "CAPTURE",
-    "REFUND": "REFUND",
-    "CHARGEBACK": "CHARGEBACK",
-    "CHARGEBACK_CANCEL": "CHARGEBACK_REVERSED",
-    "WITHDRAWAL": "PAYOUT",
-    "WITHDRAWAL_CANCEL": "PAYOUT",
-    "PAYOUTS": "PAYOUT",
-    "DISPUTE": "OTHER",
-    "CASHBACK": "OTHER",
-}
 
 
 def lines(file: ReportFile, period: Period) -> Report:
@@ -82,7 +71,7 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
         .with_columns(plain_amounts(dict.fromkeys(_AMOUNTS, "_counted")))
         .with_columns(
             _units=units("TRANSACTION_AMOUNT", "_counted").fill_null(0),
-            _type=pl.col("TRANSACTION_TYPE").replace_strict(_TYPES, default=None, return_dtype=pl.String),
+            _type=type_of(pl.col("TRANSACTION_TYPE"), WORDS.kinds),
         )
         .with_columns(_missing=_missing())
     )
@@ -96,16 +85,9 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
 
 
 def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
-    kind = pl.col("type")
-    gross, net = (tables.decimals(name).fill_null(0) for name in _AMOUNTS)
-    back = (kind == "REFUND") & (pl.col("_units") > 0)
+    gross, net = (decimals(name).fill_null(0) for name in _AMOUNTS)
     return {
         "booked_at": moment("TRANSACTION_DATE"),
-        "state": pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
-        "payment_reference": filled(
-            "SOURCE_ID", kind.is_in(["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"])
-        ),
-        "payout_reference": filled("SOURCE_ID", kind == "PAYOUT"),
         "amount": pl.when("_foreign").then(0).otherwise(pl.col("_units").abs()),
         "currency": pl.col("_currency"),
         "settled_gross": gross,
@@ -119,12 +101,10 @@ def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
 
 def _missing() -> pl.Expr:
     """The column without which the row cannot be what its TRANSACTION_TYPE says; null where none is missing."""
-    source = pl.col("SOURCE_ID")
-    nameless = (source == "") | (source.str.len_chars() > ID_MAX)
     return (
         pl.when(pl.col("TRANSACTION_DATE") == "")
         .then(pl.lit("TRANSACTION_DATE"))
-        .when(pl.col("_type").is_in(["CAPTURE", "REFUND"]) & nameless)
+        .when(pl.col("_type").is_in(["CAPTURE", "REFUND"]) & is_nameless())
         .then(pl.lit("SOURCE_ID"))
     )
 
@@ -135,5 +115,4 @@ def _words() -> pl.Expr:
         pl.when("_foreign").then("_currency"),
         pl.when(pl.col("_missing").is_not_null()).then(pl.format("without {}", "_missing")),
     )
-    said = pl.concat_str(parts, separator=" ", ignore_nulls=True)
-    return pl.when(said != "").then(said).otherwise(pl.lit("a row without words"))
+    return words(*parts)

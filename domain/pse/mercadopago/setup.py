@@ -5,14 +5,15 @@ when it is sent, when it is generated and by whom it is received stay as they ar
 """
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 
-from domain.pse.reporting import CAN_DO_WITHOUT
-from domain.pse.vocabulary import Period, Wait
+from domain.pse.kit import requests
+from domain.pse.reporting import CAN_DO_WITHOUT, Steps
+from domain.pse.vocabulary import Period
 
 NEEDED: Final = (
     "DATE", "SOURCE_ID", "EXTERNAL_REFERENCE", "RECORD_TYPE", "DESCRIPTION", "NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT",
@@ -30,7 +31,6 @@ _NEW: Final = {
     "compensate_detail": True,
     "frequency": {"hour": 0, "type": "monthly", "value": 1},
 }
-Steps = Generator[httpx.Request | Wait, httpx.Response, "Setup"]
 Configuration = Mapping[str, Any]
 
 
@@ -45,7 +45,7 @@ class Setup:
     changed: bool = False
 
 
-def setup(period: Period) -> Steps:
+def setup(period: Period) -> Steps[Setup]:
     """Create or change the account's configuration if it lacks what we need. What is refused stays as it is."""
     url = f"{period.report_url or period.base_url}/v1/account/release_report/config"
     answer = yield _wish("GET", url)
@@ -61,8 +61,7 @@ def setup(period: Period) -> Steps:
 
 
 def _wish(method: str, url: str, configuration: Configuration | None = None) -> httpx.Request:
-    wanted, headers = {CAN_DO_WITHOUT: True}, {"Accept": "application/json"}
-    return httpx.Request(method, url, json=configuration, headers=headers, extensions=wanted)
+    return httpx.Request(method, url, json=configuration, headers=requests.JSON, extensions={CAN_DO_WITHOUT: True})
 
 
 def _configuration(answer: httpx.Response) -> Configuration | None:

@@ -1,22 +1,20 @@
 """Reading the report that was built from the listing of Pix."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from domain.money import Money
-from domain.pse.kit.unclear import Unclear
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit import listings
+from domain.pse.kit.listings import Entry, Line
+from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.pix import objects
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Accepted, CapturedPayment, Declined, KnownRefund, Period, Succeeded
 
 _STATES: Final = {Accepted: "PENDING", Succeeded: "SUCCEEDED", Declined: "FAILED"}
-Line = dict[str, Any]
 
 
 def lines(file: ReportFile, period: Period) -> Report:
@@ -25,25 +23,15 @@ def lines(file: ReportFile, period: Period) -> Report:
 
     Its paging is its proof: `quantidadeTotalDeItens` was compared with what the pages held. Raises BadReport.
     """
-    unclear = Unclear()
-    found: list[Line] = []
-    for raw in json.loads(file.path.read_bytes())["pix"]:
-        try:
-            found += list(_lines(raw, period))
-        except Unreadable as error:
-            raise BadReport(file.name, f"Pix {raw.get('endToEndId')}: {error}") from error
-    for number, line in enumerate(found, start=1):
-        line |= {"line": number, "business_date": period.business_date, "by_amount": False}
-        if line["type"] == "OTHER":
-            line["kind"] = unclear.add(number, line["kind"])
     proof = "quantidadeTotalDeItens equals the Pix listed on all pages."
-    return Report(pl.LazyFrame(found, schema=dict(REPORT_SCHEMA)), proof, unknown=unclear.told())
+    return listings.read(file, "pix", period, partial(_lines, period), proof)
 
 
-def _lines(raw: Mapping[str, Any], period: Period) -> Iterator[Line]:
+def _lines(period: Period, raw: Entry) -> Iterator[Line]:
     """The lines of one Pix. Raises Unreadable."""
-    known, unknown = objects.understood(raw)
-    payment = objects.payment_of(known)
+    with told_as(Unreadable, f"Pix {raw.get('endToEndId')}"):
+        known, unknown = objects.understood(raw)
+        payment = objects.payment_of(known)
     zone = ZoneInfo(period.zone)
 
     def is_today(moment: datetime) -> bool:
@@ -58,16 +46,14 @@ def _lines(raw: Mapping[str, Any], period: Period) -> Iterator[Line]:
     for other in unknown:
         words = f"devolucao with status {other['status']}"
         booked = objects.settled_at(other) or payment.captured_at
-        yield _line(payment, objects.amount_of(other), booked) | {"type": "OTHER", "kind": words}
+        yield _line(payment, objects.amount_of(other), booked) | listings.other(words)
 
 
 def _line(payment: CapturedPayment, amount: Money, booked: datetime) -> Line:
     return {
-        "state": "SUCCEEDED",
         "payment_reference": payment.reference,
         "amount": amount.minor_units,
         "currency": amount.currency,
-        "by_bank": False,
         "booked_at": booked,
     }
 

@@ -1,10 +1,11 @@
 """Pix webhooks: no signature exists, and what one tells only makes us ask."""
 
-import hmac
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from domain.pse.kit import signatures
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.pix import objects
 from domain.pse.vocabulary import (
@@ -18,7 +19,7 @@ from domain.pse.vocabulary import (
 )
 
 
-def verify(credentials: Credentials, request: WebhookRequest) -> None:
+def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
     """The path's secret says who calls. Raises BadSignature.
 
     The PSP posts to `{webhookUrl}/pix`; the secret is the last segment of webhookUrl.
@@ -27,7 +28,7 @@ def verify(credentials: Credentials, request: WebhookRequest) -> None:
     if segments and segments[-1] == "pix":
         segments.pop()
     given = segments[-1] if segments else ""
-    if not hmac.compare_digest(given.encode(), credentials.secrets["webhook_secret"].encode()):
+    if not signatures.fits([given], [credentials.secrets["webhook_secret"]]):
         raise BadSignature("The address of the webhook does not carry the connection's secret.")
 
 

@@ -6,38 +6,19 @@ currencies that we know, CLP and PYG, are so in ISO 4217 too. Payments are not l
 (charge and payment intent), and a merchant may have registered it under either.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 
-from domain.pse import capabilities
-from domain.pse.capabilities import Capability
-from domain.pse.kit import answers, exact, outcomes
+from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.bearer import Bearer
-from domain.pse.reporting import Built, Download, Report, ReportFile
-from domain.pse.stripe import objects, reports, webhooks
-from domain.pse.stripe.lines import lines
-from domain.pse.vocabulary import (
-    CapturedPayment,
-    Credentials,
-    DestinationKind,
-    InDoubt,
-    Method,
-    Outcome,
-    Period,
-    RefundOrder,
-    Told,
-    Unsent,
-    Wait,
-    WebhookRequest,
-)
+from domain.pse.kit.outcomes import ErrorAnswer
+from domain.pse.kit.parts import Parts
+from domain.pse.stripe import lines, objects, reports, webhooks
+from domain.pse.vocabulary import Credentials, DestinationKind, Outcome, RefundOrder
 
 _PAGE_SIZE: Final = 100  # the largest that a list gives
-_REFUSED: Final = (400, 402, 404, 422)
 # The charge is refunded already (by this very order, perhaps), or the key was used before with other parameters.
 _TO_BE_LOOKED_UP: Final = ("charge_already_refunded", "idempotency_error")
 
@@ -50,10 +31,12 @@ class Stripe(Base):
     """
 
     name = "stripe"
-    capabilities: Mapping[Method, Capability] = capabilities.load("stripe")
+    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
     scrubbed = objects.SCRUBBED
+    refusing = (400, 402, 404, 422)
+    request_id_headers = ("request-id",)
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return Bearer(credentials.secrets["api_key"])
@@ -70,71 +53,34 @@ class Stripe(Base):
         headers = {**objects.HEADERS, "Idempotency-Key": order.reference}
         return httpx.Request("POST", f"{order.base_url}/refunds", data=form, headers=headers)
 
-    def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
-        """Total. A refusal is final only where the key has no earlier attempt and Stripe does not ask for another."""
-        if response.status_code == 200:
-            return objects.echoed(order, exact.document(response.content))
-        code, said = objects.error_of(response)
-        if response.status_code in outcomes.UNHEARD:
-            return Unsent(code, said)
+    def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
+        """A refusal is final only where Stripe does not ask for another try; one of a key in use never is."""
         wants_another_try = response.headers.get("stripe-should-retry")
         if response.status_code == 409:
-            return InDoubt(code, said, refusal=wants_another_try == "false")
-        if response.status_code not in _REFUSED or wants_another_try == "true" or not _explained(response):
-            return InDoubt(code, said)
-        return InDoubt(code, said, refusal=True) if code in _TO_BE_LOOKED_UP else outcomes.refused(order, code, said)
+            return error.in_doubt(refusal=wants_another_try == "false")
+        if wants_another_try == "true" or response.status_code not in self.refusing or not error.explained:
+            return error.in_doubt()
+        return error.in_doubt(refusal=True) if error.code in _TO_BE_LOOKED_UP else error.refused(order)
 
     def look_up(self, order: RefundOrder) -> httpx.Request:
         """By Stripe's id once it is known, else the payment's newest hundred refunds: our metadata names ours."""
-        url = f"{order.base_url}/refunds"
         if order.pse_refund_reference is not None:
-            url += f"/{quote(order.pse_refund_reference, safe='')}"
-            return httpx.Request("GET", url, headers=objects.HEADERS)
+            return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=objects.HEADERS)
         name = _payment_name(order.payment_reference)
         parameters = {name: order.payment_reference, "limit": str(_PAGE_SIZE)}
-        return httpx.Request("GET", url, params=parameters, headers=objects.HEADERS)
+        return httpx.Request("GET", f"{order.base_url}/refunds", params=parameters, headers=objects.HEADERS)
 
-    def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
+    def found(self, order: RefundOrder, answer: Any) -> Outcome:
         """Unsent only when the whole list of the payment's refunds has none with our reference."""
-        if response.status_code != 200:
-            return InDoubt(*objects.error_of(response))
-        answer = exact.document(response.content)
-        if order.pse_refund_reference is None:
-            return objects.among(order, answer)
-        return objects.echoed(order, answer)
+        return (objects.among if order.pse_refund_reference is None else objects.echoed)(order, answer)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """The charge with its refunds, by its own id or behind its payment intent."""
         by_intent = _payment_name(reference) == "payment_intent"
         place, expand = ("payment_intents", "latest_charge.refunds") if by_intent else ("charges", "refunds")
-        url = f"{base_url}/{place}/{quote(reference, safe='')}"
+        url = requests.url(base_url, place, reference)
         return httpx.Request("GET", url, params={"expand[]": expand}, headers=objects.HEADERS)
-
-    def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
-        return answers.payment_in(response, objects.payment_of)
-
-    def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
-        webhooks.verify(credentials, request, now)
-
-    def read_webhook(self, request: WebhookRequest) -> list[Told]:
-        return webhooks.told(request.body)
-
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
-        """The itemized reconciliation of the payouts that were effective on the business date."""
-        return [(yield from reports.report(period))]
-
-    def read_report(self, file: ReportFile, period: Period) -> Report:
-        return lines(file, period)
-
-    def request_id(self, response: httpx.Response) -> str | None:
-        found: str | None = response.headers.get("request-id")
-        return found
 
 
 def _payment_name(reference: str) -> str:
     return "payment_intent" if reference.startswith("pi_") else "charge"
-
-
-def _explained(response: httpx.Response) -> bool:
-    answer: Any = exact.document(response.content)
-    return isinstance(answer, dict) and isinstance(answer.get("error"), dict)

@@ -8,43 +8,16 @@ import httpx
 
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import (
-    Accepted,
-    CapturedPayment,
-    Declined,
-    InDoubt,
-    KnownRefund,
-    Method,
-    Outcome,
-    RefundOrder,
-    Returned,
-    Succeeded,
-    Unsent,
-)
+from domain.pse.kit.words import words_of
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
 
+WORDS: Final = words_of("stripe")
 REFERENCE: Final = "estorno_reference"  # the metadata key of our reference
 HEADERS: Final = {"Accept": "application/json", "Stripe-Version": "2026-06-24.dahlia"}
-_METHODS: Final = {
-    "card": Method.CARD,
-    "pix": Method.PIX,
-    "boleto": Method.BOLETO,
-    "oxxo": Method.OXXO,
-    "customer_balance": Method.BANK_TRANSFER,
-}
-_BY_STATUS: Final = {
-    401: "INVALID_KEY",
-    403: "NOT_PERMITTED",
-    404: "resource_missing",
-    409: "idempotency_key_in_use",
-    429: "rate_limit",
-}
-_PERSONAL: Final = (
-    "name|email|phone|tax_id|receipt_email|instructions_email|email_sent_to|customer_email_address|line1|line2|"
-    "postal_code|city|state|receipt_url|client_secret|fingerprint|last4"
-)
 SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(_PERSONAL)), scrubbing.JSON),
+    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
     (re.compile(scrubbing.in_form("instructions_email")), scrubbing.FORM),
     (re.compile(r"\b(sk|rk|pk)_(live|test)_\w+"), r"\1_\2_[redacted]"),
     (re.compile(r"\bwhsec_\w+"), "whsec_[redacted]"),
@@ -52,17 +25,15 @@ SCRUBBED: Final = (
 )
 
 
-def error_of(response: httpx.Response) -> tuple[str, str]:
+def error_of(response: httpx.Response) -> ErrorAnswer:
     """The error's code (else its type, else a name of the status) and its words."""
-    status = response.status_code
-    fallback = _BY_STATUS.get(status, "api_error" if status >= 500 else "UNREADABLE")
-    answer: Any = exact.document(response.content)
-    error = answer.get("error") if isinstance(answer, dict) else None
+    status, error = response.status_code, exact.inner(exact.document(response.content), "error")
+    fallback = WORDS.error_name(status)
     if not isinstance(error, dict):
-        return fallback, f"Stripe answered {status} without an error object."
-    known = [error.get("code"), None if status in _BY_STATUS else error.get("type"), fallback]
+        return ErrorAnswer(fallback, f"Stripe answered {status} without an error object.", explained=False)
+    known = [error.get("code"), None if str(status) in WORDS.errors else error.get("type"), fallback]
     code = next(one for one in known if isinstance(one, str) and one)
-    return code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500]
+    return ErrorAnswer(code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500], explained=True)
 
 
 def text_of(raw: Mapping[str, Any], name: str) -> str | None:
@@ -99,23 +70,14 @@ def outcome_of(raw: Mapping[str, Any], *, succeeded: bool) -> Outcome | None:
     `failed` is a return where the money had left: Stripe said `succeeded` before, or the balance that it left was
     credited again (`failure_balance_transaction`).
     """
-    name = text_of(raw, "id")
-    match raw.get("status"):
-        case "pending":
-            return Accepted(name, text_of(raw, "pending_reason") or "pending")
-        case "requires_action":
-            return Accepted(name, "requires_action")
-        case "succeeded":
-            return Succeeded(name, code="succeeded")
-        case "failed":
-            code = text_of(raw, "failure_reason") or "failed"
-            left = succeeded or text_of(raw, "failure_balance_transaction") is not None
-            said = f"Stripe says that the refund failed: {code}."
-            return outcomes.not_paid(code[:100], said, name, succeeded=left)
-        case "canceled":
-            said = "The refund was canceled before it was paid."
-            return outcomes.not_paid("canceled", said, name, succeeded=succeeded)
-    return None
+    status = raw.get("status")
+    finer = {"pending": "pending_reason", "failed": "failure_reason"}.get(str(status), "")
+    code = (text_of(raw, finer) or str(status))[:100]
+    left = succeeded or (status == "failed" and text_of(raw, "failure_balance_transaction") is not None)
+    said = f"Stripe says that the refund failed: {code}."
+    if status == "canceled":
+        said = "The refund was canceled before it was paid."
+    return WORDS.statuses.outcome(status, text_of(raw, "id"), said, succeeded=left, code=code)
 
 
 def echoed(order: RefundOrder, raw: Any) -> Outcome:
@@ -136,7 +98,7 @@ def echoed(order: RefundOrder, raw: Any) -> Outcome:
 
 def among(order: RefundOrder, listed: Any) -> Outcome:
     """The order's refund in a list of its payment's, by our reference."""
-    found = listed.get("data") if isinstance(listed, dict) else None
+    found = exact.inner(listed, "data")
     if not isinstance(found, list) or not isinstance(listed.get("has_more"), bool):
         return InDoubt("UNREADABLE", "Stripe answered with something that is not a list of refunds.")
     ours = [raw for raw in found if isinstance(raw, dict) and reference_of(raw) == order.reference]
@@ -152,26 +114,19 @@ def among(order: RefundOrder, listed: Any) -> Outcome:
 
 def payment_of(raw: Any) -> CapturedPayment:
     """A charge, or a payment intent with its charge, with all its refunds expanded. Raises Unreadable."""
-    charge = raw.get("latest_charge") if isinstance(raw, dict) and raw.get("object") == "payment_intent" else raw
+    charge = exact.inner(raw, "latest_charge") if exact.inner(raw, "object") == "payment_intent" else raw
     if not isinstance(charge, dict) or charge.get("object") != "charge":
         raise Unreadable("it is no charge, and no payment intent with one")
-    refunds = charge.get("refunds")
-    if not isinstance(refunds, dict) or not isinstance(refunds.get("data"), list):
-        raise Unreadable("refunds is missing")
-    if refunds.get("has_more") is not False:
-        raise Unreadable("refunds.has_more: the payment has more refunds than Stripe tells with it")
-    details = charge.get("payment_method_details")
-    kind = details.get("type") if isinstance(details, dict) else None
-    if kind not in _METHODS:
-        raise Unreadable(f"payment_method_details.type {kind!r} is none of {', '.join(_METHODS)}")
+    refunds = exact.whole_list(charge.get("refunds"), "refunds")
+    kind = exact.inner(charge, "payment_method_details", "type")
+    if not isinstance(kind, str) or kind not in WORDS.methods:
+        raise Unreadable(f"payment_method_details.type {kind!r} is none of {', '.join(WORDS.methods)}")
     return CapturedPayment(
         reference=_needed(raw, "id"),
-        method=_METHODS[kind],
+        method=WORDS.methods[kind],
         amount=money_of(charge, "amount_captured"),
         captured_at=moments.unix(charge.get("created"), "created"),
-        payee_key=None,
-        order_reference=None,
-        refunds=[refund_of(one) for one in refunds["data"] if not _is_release(charge, one)],
+        refunds=[refund_of(one) for one in refunds if not _is_release(charge, one)],
     )
 
 
@@ -193,20 +148,14 @@ def refund_of(raw: Any) -> KnownRefund:
     if not isinstance(raw, dict):
         raise Unreadable("refunds has an entry that is not a refund")
     name = _needed(raw, "id")
-    outcome = outcome_of(raw, succeeded=False)
-    if isinstance(outcome, Returned):
-        outcome = Declined(outcome.code, outcome.message, name)
-    if not isinstance(outcome, Accepted | Succeeded | Declined):
-        raise Unreadable(f"status {raw.get('status')!r} is not published")
+    otherwise = f"status {raw.get('status')!r} is not published"
     return KnownRefund(
         reference=reference_of(raw) or name,
         pse_refund_reference=name,
         amount=money_of(raw),
-        outcome=outcome,
-        by_bank=False,
+        outcome=outcomes.listed(outcome_of(raw, succeeded=False), otherwise),
         kind=text_of(raw, "reason") or "refund",
         requested_at=moments.unix(raw.get("created"), "created"),
-        settled_at=None,
     )
 
 

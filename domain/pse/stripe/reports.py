@@ -1,13 +1,13 @@
 """Stripe's payout reconciliation report, itemized: ordered, waited for, downloaded."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Sequence
 from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import exact
-from domain.pse.reporting import Download
+from domain.pse.kit import exact, requests
+from domain.pse.reporting import Download, Steps
 from domain.pse.stripe import objects
 from domain.pse.stripe.lines import COLUMNS, REPORT_TYPE
 from domain.pse.vocabulary import BadAnswer, Period, Wait
@@ -16,17 +16,17 @@ _FILES_HOST: Final = "files.stripe.com"
 _WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 60)  # seconds; half an hour in all
 
 
-def report(period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Download]:
+def fetch(period: Period) -> Steps[Sequence[Download]]:
     """Order the report of the payouts effective in the period and wait until it is made. Raises BadAnswer."""
     made = _read_run((yield _order(period)))
     for seconds in _WAITS:
         if made["status"] == "succeeded":
-            return _download(period, made)
+            return [_download(period, made)]
         if made["status"] != "pending":
             raise BadAnswer(f"Stripe could not make report run {made['id']}: {made.get('error')}")
         yield Wait(seconds)
-        url = f"{period.base_url}/reporting/report_runs/{made['id']}"
-        made = _read_run((yield httpx.Request("GET", url, headers=objects.HEADERS)))
+        place = ("reporting", "report_runs", made["id"])
+        made = _read_run((yield requests.get(period.base_url, *place, headers=objects.HEADERS)))
     raise BadAnswer(f"Stripe is still making report run {made['id']} after {sum(_WAITS):.0f} seconds.")
 
 
@@ -45,17 +45,15 @@ def _order(period: Period) -> httpx.Request:
 def _read_run(response: httpx.Response) -> dict[str, Any]:
     answer = exact.document(response.content)
     if response.status_code != 200 or not isinstance(answer, dict):
-        said = answer.get("error") if isinstance(answer, dict) else None
-        message = said.get("message") if isinstance(said, dict) else None
-        raise BadAnswer(f"Stripe answered the report run with {response.status_code}: {message or 'no reason'}")
+        message = exact.inner(answer, "error", "message") or "no reason"
+        raise BadAnswer(f"Stripe answered the report run with {response.status_code}: {message}")
     if not re.fullmatch(r"\w{1,100}", str(answer.get("id"))) or not isinstance(answer.get("status"), str):
         raise BadAnswer("Stripe answered with a report run that has no id or no status.")
     return answer
 
 
 def _download(period: Period, made: dict[str, Any]) -> Download:
-    result = made.get("result")
-    url = result.get("url") if isinstance(result, dict) else None
+    url = exact.inner(made, "result", "url")
     if not isinstance(url, str) or not _is_stripes(url, period.base_url):
         # The key goes with the request, so it must not go anywhere else.
         raise BadAnswer(f"Report run {made['id']} is to be fetched from a host that is not Stripe's.")

@@ -1,12 +1,10 @@
 """Stripe's webhooks: the Stripe-Signature scheme v1, and what its events tell."""
 
-import hashlib
-import hmac
 from datetime import datetime
 from typing import Any, Final
 
-from domain.pse.kit import answers
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit import answers, signatures
+from domain.pse.kit.unreadable import told_as
 from domain.pse.stripe import objects
 from domain.pse.vocabulary import (
     BadNotice,
@@ -20,7 +18,6 @@ from domain.pse.vocabulary import (
 )
 
 TOLERANCE_SECONDS: Final = 300
-_SECRETS: Final = ("webhook_secret", "old_webhook_secret")
 _OF_REFUNDS: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 
 # Events of a dispute that moved money, and whether it came back: others only tell how the dispute goes.
@@ -29,20 +26,16 @@ _OF_DISPUTES: Final = {"charge.dispute.funds_withdrawn": False, "charge.dispute.
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
     """`t=<unix>,v1=<hex>[,v1=…]`: any v1 may be HMAC-SHA256 of `t.body` by any of our secrets. Raises BadSignature."""
-    parts = [part.strip().partition("=")[::2] for part in request.headers.get("stripe-signature", "").split(",")]
+    parts = signatures.pairs(request.headers.get("stripe-signature", ""))
     at = next((value for name, value in parts if name == "t"), "")
-    given = [value.encode() for name, value in parts if name == "v1"]
+    given = [value for name, value in parts if name == "v1"]
     if not at.isascii() or not at.isdigit() or len(at) > 12 or not given:
         raise BadSignature("The header Stripe-Signature is missing, or has no t or no v1.")
-    secrets = [found for name in _SECRETS if (found := credentials.secrets.get(name))]
-    wanted = [
-        hmac.new(secret.encode(), f"{at}.".encode() + request.body, hashlib.sha256).hexdigest().encode()
-        for secret in secrets
-    ]
-    if not any(hmac.compare_digest(one, other) for one in given for other in wanted):
+    secrets = signatures.secrets_of(credentials, "webhook_secret", "old_webhook_secret")
+    signed = f"{at}.".encode() + request.body
+    if not signatures.fits(given, [signatures.hmac_sha256(secret, signed).hex() for secret in secrets]):
         raise BadSignature("No v1 signature fits the body and the connection's webhook_secret.")
-    if abs(now.timestamp() - int(at)) > TOLERANCE_SECONDS:
-        raise BadSignature(f"The webhook was signed more than {TOLERANCE_SECONDS} seconds from now.")
+    signatures.check_time(int(at), now, TOLERANCE_SECONDS)
 
 
 def told(body: bytes) -> list[Told]:
@@ -58,22 +51,18 @@ def told(body: bytes) -> list[Told]:
         return [NotUnderstood(kind)]
     if not isinstance(about, dict) or about.get("object") != "refund":
         raise BadNotice(f"The {kind} event has no refund in data.object.")
-    try:
+    with told_as(BadNotice, f"The refund of the {kind} event"):
         return [_notice(about)]
-    except Unreadable as error:
-        raise BadNotice(f"The refund of the {kind} event: {error}.") from error
 
 
 def _charged_back(kind: str, dispute: Any) -> Told:
     """A dispute takes the money once and gives it once: its id names both, as it does in the report."""
     if not isinstance(dispute, dict) or dispute.get("object") != "dispute":
         raise BadNotice(f"The {kind} event has no dispute in data.object.")
-    try:
-        charge, intent, name = (objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
-        unknown = objects.currency_of(dispute)
+    charge, intent, name = (objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
+    unknown = objects.currency_of(dispute)
+    with told_as(BadNotice, f"The dispute of the {kind} event"):
         amount = None if unknown else objects.money_of(dispute)
-    except Unreadable as error:
-        raise BadNotice(f"The dispute of the {kind} event: {error}.") from error
     payment = intent or charge
     if payment is None or name is None:
         raise BadNotice(f"The dispute of the {kind} event names no payment.")

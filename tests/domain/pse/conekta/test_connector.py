@@ -133,6 +133,7 @@ def test_the_key_is_sent_as_a_bearer() -> None:
 
 def test_before_the_first_send_and_in_doubt_the_order_is_read() -> None:
     for request in (CONEKTA.snapshot(ORDER), CONEKTA.look_up(ORDER), CONEKTA.look_up(KNOWN)):
+        assert request is not None
         assert (request.method, str(request.url)) == ("GET", "https://api.conekta.io/orders/ord_2Ab")
     listed = answer(200, an_order(a_refund("a"), a_refund("b", -1)))
     assert CONEKTA.read_snapshot(ORDER, listed) == {"a", "b"}

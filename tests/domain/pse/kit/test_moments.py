@@ -16,7 +16,10 @@ def test_a_moment_is_read_into_utc_and_written_as_it_was() -> None:
     assert moments.unix(1_770_000_000, "created") == datetime.fromtimestamp(1_770_000_000, UTC)
 
 
-@pytest.mark.parametrize("value", [None, 7, "", "yesterday", "2026-02-03T01:00:00", "2026-02-30T00:00:00Z"])
+@pytest.mark.parametrize(
+    "value",
+    [None, 7, "", "yesterday", "2026-02-03T01:00:00", "2026-02-30T00:00:00Z", "0001-01-01T00:00:00+14:00"],
+)
 def test_a_text_that_is_no_moment_is_named(value: object) -> None:
     with pytest.raises(Unreadable, match="horario"):
         moments.rfc3339(value, "horario")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from domain.pse.kit import tables
-from domain.pse.kit.tables import UNCLEAR, Layout, Row
+from domain.pse.kit.cells import Row
+from domain.pse.kit.tables import UNCLEAR, Layout
 from domain.pse.reporting import BadReport, ReportFile
 
 LAYOUT = Layout(needed=("KIND", "AMOUNT"), title="the daily report", others={"Month": "the monthly report"})

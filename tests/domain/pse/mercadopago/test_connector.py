@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.money import Money
 from domain.pse import explanations
 from domain.pse.capabilities import Route
-from domain.pse.mercadopago import connector, webhooks
+from domain.pse.mercadopago import objects, webhooks
 from domain.pse.mercadopago.connector import MercadoPago
 from domain.pse.vocabulary import (
     Accepted,
@@ -422,7 +422,7 @@ def test_nothing_in_a_body_breaks_the_reading_of_a_webhook(body: bytes) -> None:
 
 
 def test_every_code_that_the_connector_gives_is_explained() -> None:
-    produced = connector._KNOWN_CODES | {
+    produced = objects.KNOWN_CODES | {
         "TOO_MANY_REQUESTS", "ACCESS_REFUSED", "SERVER_ERROR", "UNKNOWN_ANSWER", "REPLAYED", "UNREADABLE",
         "ECHO_MISMATCH", "NOT_LISTED", "SEVERAL_LISTED", "LISTED_NO_MORE", "approved", "in_process", "rejected",
         "UNKNOWN_STATUS",

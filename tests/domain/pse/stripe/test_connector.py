@@ -340,6 +340,7 @@ def test_a_payment_is_asked_for_with_its_refunds(reference: str) -> None:
         {},
         {"object": "payment_intent", "id": "pi_3Ab", "latest_charge": None},
         a_charge(kind="sofort"),
+        a_charge(payment_method_details={"type": ["card"]}),
         a_charge(a_refund("another")),
         a_charge(7),
         a_charge(created="x"),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.pse.adyen.zones import Zones
-from domain.pse.kit.tables import BadCell, Row, decimal_of
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
+from domain.pse.kit.tables import ends_with_newline
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")
@@ -20,9 +20,7 @@ NET: Final = ("Net Debit (NC)", "Net Credit (NC)")
 FEES: Final = ("Commission (NC)", "Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
 MORE_FEES: Final = ("Payment Fees (NC)", "DCC Markup (NC)")
 _PAYOUT: Final = "merchantpayout"
-_PLACES: Final = 8  # decimals that a settled amount may have
 _CENT: Final = Decimal("0.01")  # fees may have more decimals than a net: within it, rounding explains a difference
-_CURRENCY: Final = re.compile("[A-Z]{3}")
 _BATCH: Final = re.compile("[0-9]{1,19}")
 
 
@@ -84,7 +82,7 @@ class Batches:
                 raise BadReport(file.name, f"{said}, which must be equal: rows are missing or changed; fetch it again.")
         if self.totals and all(totals.paid_out for totals in self.totals.values()):
             return "Net credit equals net debit in each currency of the closed batch, MerchantPayout included."
-        if not _ends_with_newline(file):
+        if not ends_with_newline(file):
             said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
             raise BadReport(file.name, said)
         return None
@@ -92,25 +90,15 @@ class Batches:
 
 def _sides(row: Row, columns: Sequence[str]) -> tuple[Decimal, Decimal]:
     """Debit and credit. Raises BadCell."""
-    debit, credit = (decimal_of(row, column, _PLACES) or Decimal(0) for column in columns)
-    for column, amount in zip(columns, (debit, credit), strict=True):
-        if abs(amount).scaleb(2) > MINOR_UNITS_MAX:
-            raise BadCell(column, f"{row[column]!r} is larger than any amount of money.")
+    debit, credit = (decimal_of(row, column, UNKNOWN_DECIMALS) or Decimal(0) for column in columns)
     return debit, credit
 
 
 def _fee(row: Row, column: str) -> Decimal:
-    return (decimal_of(row, column, _PLACES) if column in row else None) or Decimal(0)
+    return (decimal_of(row, column, UNKNOWN_DECIMALS) if column in row else None) or Decimal(0)
 
 
 def _check_currencies(row: Row, gross: tuple[Decimal, Decimal]) -> None:
     """Shoppers pay in any currency there is; what is settled has one, too. Raises BadCell."""
     for column in ("Gross Currency", "Net Currency") if any(gross) else ("Net Currency",):
-        if row[column] not in EXPONENTS and not _CURRENCY.fullmatch(row[column]):
-            raise BadCell(column, f"{row[column][:10]!r} is not a currency.")
-
-
-def _ends_with_newline(file: ReportFile) -> bool:
-    with file.path.open("rb") as raw:
-        raw.seek(-1, 2)
-        return raw.read(1) == b"\n"
+        currency_of(row, column)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.money import exponent_of
-from domain.pse.kit.tables import BadCell, Row
+from domain.pse.kit.cells import BadCell, Row
 from domain.pse.mercadopago.canonical import check_foreign, check_moment
 from domain.pse.mercadopago.cells import units_of
 from domain.pse.reporting import BadReport

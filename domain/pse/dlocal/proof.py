@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from domain.pse.kit import exact, tables
-from domain.pse.kit.tables import BadCell
+from domain.pse.kit import cells
+from domain.pse.kit.cells import BadCell
 from domain.pse.reporting import BadReport, ReportFile
 
 TOTALS: Final = {
@@ -66,7 +66,7 @@ class Header:
 
     def _total(self, name: str) -> Decimal | None:
         try:
-            return tables.decimal_of(self.values, name, _DECIMALS)
+            return cells.decimal_of(self.values, name, _DECIMALS)
         except BadCell:
             return None
 
@@ -84,7 +84,8 @@ def read_header(file: ReportFile, separators: str) -> Header:
         said = f"the row has {len(values)} fields, the header {len(names)}; fetch the file again."
         raise BadReport(file.name, said, line=2)
     found = {name: values[names.index(name)] if name in names else "" for name in _NAMES}
-    if not exact.is_code(found["SETTLEMENT_CURRENCY"]):
-        said = f"{found['SETTLEMENT_CURRENCY'][:10]!r} is not the code of a currency."
-        raise BadReport(file.name, said, line=2, column="SETTLEMENT_CURRENCY")
+    try:
+        cells.currency_of(found, "SETTLEMENT_CURRENCY")
+    except BadCell as error:
+        raise BadReport(file.name, str(error), line=2, column=error.column) from error
     return Header(file, found)

@@ -1,0 +1,56 @@
+"""Reports that a connector puts together from listings: a file of JSON entries, and the lines made of them."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from domain.pse.kit.cells import BadCell
+from domain.pse.kit.unclear import Unclear
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, Report, ReportFile
+from domain.pse.vocabulary import Period
+
+Entry = dict[str, Any]
+Line = dict[str, Any]  # by canonical column
+
+
+def built(name: str, period: Period, key: str, entries: Sequence[Entry]) -> Built:
+    """The entries under `key`, in a file named after the business date: the same content gives the same bytes."""
+    text = json.dumps({key: entries}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=float)
+    return Built(f"{name}-{period.business_date}.json", "application/json", text.encode())
+
+
+def other(words: str) -> Line:
+    """What a line is that nobody understands, in its own words: it proves no refund, so it names none."""
+    return {"type": "OTHER", "unclear": words}
+
+
+def read(
+    file: ReportFile,
+    key: str,
+    period: Period,
+    lines_of: Callable[[Entry], Iterable[Line]],
+    completeness: str | None = None,
+) -> Report:
+    """The lines of what `built` wrote, numbered in their order; those made by `other` are counted by their words.
+
+    `lines_of` an entry raises Unreadable or BadCell. Raises BadReport, whose line is the entry's number, from 1.
+    """
+    unclear = Unclear()
+    made: list[Line] = []
+    for number, entry in enumerate(json.loads(file.path.read_bytes())[key], start=1):
+        try:
+            found = list(lines_of(entry))
+        except (Unreadable, BadCell) as error:
+            raise BadReport(file.name, str(error), line=number, column=getattr(error, "column", None)) from error
+        made += [_line(line, len(made) + turn, period, unclear) for turn, line in enumerate(found, start=1)]
+    return Report(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), completeness, unknown=unclear.told())
+
+
+def _line(line: Line, number: int, period: Period, unclear: Unclear) -> Line:
+    words = line.pop("unclear", None)
+    kind = {} if words is None else {"kind": unclear.add(number, words)}
+    fixed = {"line": number, "business_date": period.business_date}
+    return {"state": "SUCCEEDED", "by_amount": False, "by_bank": False} | line | kind | fixed

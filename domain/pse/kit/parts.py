@@ -1,0 +1,89 @@
+"""The modules of a connector's package: the same names for the same deeds at every PSE.
+
+| file | deed |
+|---|---|
+| `connector.py` | what is asked for, and what is special about this PSE |
+| `objects.py` | what its answers mean: `error_of`, `echoed`, `among`, `payment_of` |
+| `webhooks.py` | whether a webhook is the PSE's (`verify`), and what it tells (`told`) |
+| `reports.py` | which reports there are, and how they come here: `fetch` |
+| `lines.py` | a report's lines in canonical columns: `lines` |
+| `proof.py` | what a report says of itself, compared with its rows |
+| `auth.py` | how a connection proves itself, where no scheme of the kit does |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from domain.pse.kit.outcomes import ErrorAnswer
+from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
+from domain.pse.vocabulary import CapturedPayment, Credentials, Outcome, Period, RefundOrder, Told, WebhookRequest
+
+
+class Objects(Protocol):
+    """`objects.py`."""
+
+    def error_of(self, response: httpx.Response) -> ErrorAnswer:
+        """What an answer says that holds no refund. Total."""
+
+    def echoed(self, order: RefundOrder, answer: Any) -> Outcome:
+        """What a document means for the order that it must echo. Total."""
+
+
+class Listing(Protocol):
+    """`objects.py` of a PSE whose look-up shows the payment's refunds, none of which has our reference.
+
+    capabilities.LookUp.BY_LISTING: what is listed before the first send is not ours.
+    """
+
+    def ids_within(self, order: RefundOrder, answer: Any) -> frozenset[str]:
+        """The PSE's ids of the payment's refunds. Raises Unreadable."""
+
+    def among(self, order: RefundOrder, answer: Any) -> Outcome:
+        """What the list says of the order's refund; Unsent where it is not there. Total."""
+
+
+class Payments(Protocol):
+    """`objects.py` of a PSE that shows a payment with its refunds."""
+
+    def payment_of(self, raw: Any) -> CapturedPayment | None:
+        """The payment; None for one that is none of ours. Raises Unreadable."""
+
+
+class Webhooks(Protocol):
+    """`webhooks.py`."""
+
+    def verify(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
+        """Raises BadSignature."""
+
+    def told(self, body: bytes) -> list[Told]:
+        """What an authentic webhook tells. Raises BadNotice."""
+
+
+class Reports(Protocol):
+    """`reports.py`."""
+
+    def fetch(self, period: Period) -> Steps[Sequence[Built | Download]]:
+        """The reports of the period's business date. Raises BadAnswer."""
+
+
+class Lines(Protocol):
+    """`lines.py`."""
+
+    def lines(self, file: ReportFile, period: Period) -> Report:
+        """Raises BadReport."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The modules that a connector's package has; None: the PSE has nothing for it."""
+
+    objects: Objects
+    webhooks: Webhooks
+    listing: Listing | None = None
+    payments: Payments | None = None
+    reports: Reports | None = None
+    lines: Lines | None = None

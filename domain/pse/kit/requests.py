@@ -1,0 +1,19 @@
+"""Requests as most PSEs want them."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+
+JSON: Final[Mapping[str, str]] = {"Accept": "application/json"}
+
+
+def url(base_url: str, *parts: str) -> str:
+    """The address of `parts` below a base; what stands in a part, a slash for instance, stays in it."""
+    return "/".join([base_url, *(quote(part, safe="") for part in parts)])
+
+
+def get(base_url: str, *parts: str, headers: Mapping[str, str] = JSON) -> httpx.Request:
+    """Ask for what is at `url`."""
+    return httpx.Request("GET", url(base_url, *parts), headers=headers)

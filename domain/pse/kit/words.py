@@ -1,0 +1,57 @@
+"""What a PSE's words mean: facts of its documents, in <name>/words.toml as its capabilities and codes are in theirs."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from domain.pse.kit.outcomes import Statuses
+from domain.pse.vocabulary import Method
+
+_PSES: Final = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of row in a report is to us: type and state of its line (reporting.REPORT_SCHEMA).
+
+    `sign`: 1 where its money comes to the merchant, -1 where it goes; 0: either way, or it is no payment's.
+    """
+
+    type: str
+    state: str = "SUCCEEDED"
+    sign: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
+
+    `hidden`: names of the fields that no log may keep, parted by `|`. `methods`: how the customer paid.
+    """
+
+    errors: Mapping[str, str]
+    hidden: str
+    statuses: Statuses
+    methods: Mapping[str, Method]
+    kinds: Mapping[str, Kind]
+
+    def error_name(self, status: int) -> str:
+        """The name of an answer of that HTTP status."""
+        other = self.errors["other"] if status < 500 else self.errors.get("5xx", self.errors["other"])
+        return self.errors.get(str(status), other)
+
+
+def words_of(pse: str) -> Words:
+    """The table of one PSE. What cannot be read is a bug of the table and raises."""
+    with (_PSES / pse / "words.toml").open("rb") as file:
+        table: Mapping[str, Any] = tomllib.load(file)
+    statuses = {"waiting": [], "done": [], "failed": []} | table.get("statuses", {})
+    return Words(
+        errors={"other": "UNREADABLE"} | table.get("errors", {}),
+        hidden="|".join(table.get("hidden", ())),
+        statuses=Statuses(**statuses),
+        methods={name: Method(method) for name, method in table.get("methods", {}).items()},
+        kinds={name: Kind(**kind) for name, kind in table.get("kinds", {}).items()},
+    )

@@ -1,0 +1,45 @@
+"""What a payout reconciliation says of itself: each payout whose own row is there is explained by its rows' nets."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from domain.pse.reporting import BadReport, ReportFile
+
+Payout = tuple[str, str]  # its id ("": the row names none) and the currency
+
+
+class Payouts:
+    """Adds up the nets of each payout in each currency, and of the rows that name none."""
+
+    def __init__(self) -> None:
+        self._nets: dict[Payout, Decimal] = defaultdict(Decimal)
+        self._paid: dict[Payout, Decimal] = defaultdict(Decimal)
+
+    def add(self, payout: Payout, category: str, net: Decimal) -> None:
+        if category == "payout" and payout[0]:
+            self._paid[payout] -= net
+        else:
+            self._nets[payout] += net
+
+    def proof(self, file: ReportFile) -> tuple[str | None, str | None]:
+        """What proves that no row is missing, and what contradicts it. Raises BadReport."""
+        gaps = {payout: paid - self._nets[payout] for payout, paid in self._paid.items()}
+        gaps = {payout: gap for payout, gap in gaps.items() if gap}
+        nameless = {currency: net for (name, currency), net in self._nets.items() if not name}
+        within = all(gap == nameless.get(currency) for (_, currency), gap in gaps.items())
+        if gaps and not (within and len({currency for _, currency in gaps}) == len(gaps)):
+            return None, self._contradiction(file, gaps, nameless)
+        if not self._paid or self._paid.keys() != {payout for payout in self._nets if payout[0]}:
+            return None, None
+        added = ", with the rows that name no payout," if gaps else ""
+        return f"The nets of each payout{added} add up to what it paid.", None
+
+    def _contradiction(self, file: ReportFile, gaps: dict[Payout, Decimal], nameless: dict[str, Decimal]) -> str:
+        """A row without a payout, a fee for instance, may be a part of one; without such rows some are missing."""
+        said = []
+        for (name, currency), gap in gaps.items():
+            nets = self._nets[name, currency]
+            said.append(f"the rows of payout {name} add up to {nets} {currency}, and it paid {nets + gap}")
+            if currency not in nameless:
+                raise BadReport(file.name, f"{said[-1]}.", column="net")
+        return f"{'; '.join(said)}; rows that name no payout do not explain it."

@@ -1,0 +1,60 @@
+"""Reports made of listings: the same content gives the same bytes, and what nobody understands is counted."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.pse.kit import cells, listings
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.vocabulary import Period
+
+START = datetime(2026, 2, 3, 3, tzinfo=UTC)
+DAY = Period("https://x", START, START + timedelta(days=1), "America/Sao_Paulo")
+
+
+def _lines(entry: listings.Entry) -> Iterator[listings.Line]:
+    if "id" not in entry:
+        raise Unreadable("it has no id")
+    cells.check_net(entry["gross"], 1, 2)
+    yield {"type": "REFUND", "amount": entry["gross"]}
+    yield listings.other("new")
+
+
+def _read(folder: Path, *entries: dict[str, Any]) -> Report:
+    built = listings.built("x", DAY, "rows", entries)
+    path = folder / built.name
+    path.write_bytes(built.content)
+    return listings.read(ReportFile(built.name, built.content_type, path), "rows", DAY, _lines, "counted")
+
+
+def test_what_is_built_is_the_same_whatever_the_order_of_its_names() -> None:
+    built = listings.built("x", DAY, "rows", [{"b": 1, "a": Decimal("1.10")}])
+    assert built == listings.built("x", DAY, "rows", [{"a": Decimal("1.10"), "b": 1}])
+    assert (built.name, built.content) == ("x-2026-02-03.json", b'{"rows":[{"a":1.1,"b":1}]}')
+
+
+def test_lines_are_numbered_and_those_that_nobody_understands_are_counted_by_their_words(tmp_path: Path) -> None:
+    report = _read(tmp_path, {"id": 1, "gross": 3}, {"id": 2, "gross": 3})
+    frame = report.lines.collect()
+    assert frame.schema == dict(REPORT_SCHEMA)
+    assert frame["line"].to_list() == [1, 2, 3, 4]
+    assert frame["type"].to_list() == ["REFUND", "OTHER"] * 2
+    assert frame["kind"].to_list() == [None, "new"] * 2
+    assert frame["business_date"].to_list() == [DAY.business_date] * 4
+    assert (report.completeness, list(report.unknown)) == ("counted", [Unknown("new", rows=2, line=2)])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "column", "said"), [({}, None, "it has no id"), ({"id": 2, "gross": 4}, "net", "gross 4 less fee 1 is 3")]
+)
+def test_an_entry_that_cannot_be_used_is_named_by_its_number(
+    tmp_path: Path, wrong: dict[str, Any], column: str | None, said: str
+) -> None:
+    with pytest.raises(BadReport, match=said) as caught:
+        _read(tmp_path, {"id": 1, "gross": 3}, wrong)
+    assert (caught.value.line, caught.value.column) == (2, column)
