@@ -19,9 +19,12 @@ from domain.pse.vocabulary import BadAnswer
 from domain.reconciliation.nights import fit, unexpected
 from domain.settlements import reports
 
+PAYMENTS: Final = "the listing of payments"  # what a run calls it, beside the names of its reports
 READ: Final = "The file was read."
 KNOWN: Final = "The file was read again, and the word is known now."
 AGREES: Final = "The file was read again, and agrees with itself."
+_LISTED: Final = "The payments were listed."
+_LIST_THEM: Final = "It is listed again by itself. Ask the PSE what is wrong with it; register what is missing meanwhile."
 _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
 
 
@@ -34,7 +37,9 @@ class _Reading:
     name: str
     nothing: Money
 
-    def found(self, kind: FindingKind, fingerprint: str, explanation: str, **detail: str | int | None) -> Found:
+    def found(
+        self, kind: FindingKind, fingerprint: str, explanation: str, action: str | None = None, **detail: str | int | None
+    ) -> Found:
         told = {"report": self.name, "date": str(self.run.business_date), **detail}
         return Found(
             kind=kind,
@@ -45,6 +50,7 @@ class _Reading:
             explanation=fit(explanation),
             run_id=self.run.id,
             detail={name: fit(value) if isinstance(value, str) else value for name, value in told.items()},
+            action=action,
         )
 
     def called(self, noun: str, name: str) -> str:
@@ -70,6 +76,29 @@ async def unreadable(connection: Connection, run: ReconciliationRun, file: Repor
     )
     await findings.open_finding(found)
     await findings.open_again([found], READ)
+
+
+async def unreadable_payments(connection: Connection, run: ReconciliationRun, error: BadAnswer) -> None:
+    """Call a person to a date's payments that are listed and cannot be read."""
+    reading = _Reading(connection, run, PAYMENTS, await nothing_at_stake(connection))
+    found = reading.found(
+        FindingKind.UNREADABLE_FILE,
+        _of_payments(reading),
+        f"The payments that {connection.name} lists of {run.business_date} cannot be read: {error}",
+        _LIST_THEM,
+    )
+    await findings.open_finding(found)
+    await findings.open_again([found], _LISTED)
+
+
+async def payments_read(connection: Connection, run: ReconciliationRun) -> None:
+    """The date's payments were listed and read."""
+    reading = _Reading(connection, run, PAYMENTS, await nothing_at_stake(connection))
+    await findings.resolve(connection.merchant_id, _of_payments(reading), _LISTED)
+
+
+def _of_payments(reading: _Reading) -> str:
+    return reading.called("unreadable", f"payments/{reading.run.business_date}")
 
 
 async def told(connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report) -> None:
