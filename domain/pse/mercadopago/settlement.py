@@ -46,6 +46,7 @@ _TYPES: Final = {
     "DISPUTE": "OTHER",
     "CASHBACK": "OTHER",
 }
+_OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
 def lines(file: ReportFile, period: Period) -> Report:
@@ -84,11 +85,11 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
             _units=units("TRANSACTION_AMOUNT", "_counted").fill_null(0),
             _type=pl.col("TRANSACTION_TYPE").replace_strict(_TYPES, default=None, return_dtype=pl.String),
         )
-        .with_columns(_missing=_missing())
+        .with_columns(_missing=_missing(), _backwards=_backwards())
     )
     # A SETTLEMENT that takes money is a purchase that the account made.
     bought = (pl.col("_type") == "CAPTURE") & (pl.col("_units") < 0)
-    unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null()
+    unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null() | pl.col("_backwards")
     typed = known.with_columns(
         _unclear=unclear, type=pl.when(unclear | bought).then(pl.lit("OTHER")).otherwise(pl.col("_type"))
     )
@@ -102,9 +103,7 @@ def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
     return {
         "booked_at": moment("TRANSACTION_DATE"),
         "state": pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
-        "payment_reference": filled(
-            "SOURCE_ID", kind.is_in(["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"])
-        ),
+        "payment_reference": filled("SOURCE_ID", kind.is_in(_OF_PAYMENT)),
         "payout_reference": filled("SOURCE_ID", kind == "PAYOUT"),
         "amount": pl.when("_foreign").then(0).otherwise(pl.col("_units").abs()),
         "currency": pl.col("_currency"),
@@ -124,9 +123,16 @@ def _missing() -> pl.Expr:
     return (
         pl.when(pl.col("TRANSACTION_DATE") == "")
         .then(pl.lit("TRANSACTION_DATE"))
-        .when(pl.col("_type").is_in(["CAPTURE", "REFUND"]) & nameless)
+        .when(pl.col("_type").is_in(_OF_PAYMENT) & nameless)
         .then(pl.lit("SOURCE_ID"))
     )
+
+
+def _backwards() -> pl.Expr:
+    """Whether a chargeback gives money, or a won one takes it: what it is then, nobody knows, and it is not counted."""
+    gives = (pl.col("_type") == "CHARGEBACK") & (pl.col("_units") > 0)
+    takes = (pl.col("_type") == "CHARGEBACK_REVERSED") & (pl.col("_units") < 0)
+    return (gives | takes).fill_null(value=False)
 
 
 def _words() -> pl.Expr:
@@ -134,6 +140,7 @@ def _words() -> pl.Expr:
         pl.when(pl.col("TRANSACTION_TYPE") != "").then(pl.col("TRANSACTION_TYPE").str.slice(0, 60)),
         pl.when("_foreign").then("_currency"),
         pl.when(pl.col("_missing").is_not_null()).then(pl.format("without {}", "_missing")),
+        pl.when("_backwards").then(pl.lit("of the wrong sign")),
     )
     said = pl.concat_str(parts, separator=" ", ignore_nulls=True)
     return pl.when(said != "").then(said).otherwise(pl.lit("a row without words"))
