@@ -102,8 +102,8 @@ def _gone_after_all(payment: Payment, name: str, now: str, amount: int) -> Found
         fingerprint=f"{_OF_NAME}{now}",
         amount=said,
         explanation=(
-            f"A report told that {said} of payment {payment.pse_reference} came back ({called}), and no report tells it "
-            "any longer: the money is gone after all, and is booked as taken again."
+            f"A report told that {said} of payment {payment.pse_reference} came back ({called}), and no report tells "
+            "it any longer: the money is gone after all, and is booked as taken again."
         ),
         payment_id=payment.id,
         detail={"reference": called, "booked": now},

@@ -19,7 +19,6 @@ _OPEN: Final = (
     "UPDATE findings f SET resolved_at = now(), resolution = {} FROM {} WHERE f.merchant_id = $1 "
     "AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = '{}' AND length(f.fingerprint) < 600 AND {}"
 )
-_IN_FORCE: Final = "l.voided_at IS NULL"
 # Lines of payments that are not registered (compare.unknown_payments).
 _UNKNOWN: Final = _OPEN.format(
     "CASE WHEN EXISTS (SELECT 1 FROM payments p WHERE p.connection_id = f.connection_id AND p.withdrawn_at IS NULL "
@@ -30,7 +29,7 @@ _UNKNOWN: Final = _OPEN.format(
     "c.id = f.connection_id AND starts_with(f.fingerprint, 'unknown/' || c.id || '/') "
     "AND f.detail ->> 'payment' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
     "  JOIN reports r ON r.id = l.report_id WHERE r.connection_id = c.id AND l.payment_id IS NULL "
-    f"  AND {_IN_FORCE} AND l.state = 'SUCCEEDED' "
+    "  AND l.voided_at IS NULL AND l.state = 'SUCCEEDED' "
     "  AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED') "
     "  AND (l.payment_reference = f.detail ->> 'payment' OR l.payment_alias = f.detail ->> 'payment' "
     "    OR l.order_reference = f.detail ->> 'payment') "
@@ -43,9 +42,9 @@ _REFUNDS: Final = _OPEN.format(
     "AMOUNT_MISMATCH",
     "r.id = f.refund_id AND f.fingerprint IN ('amount/' || r.id, 'amount/back/' || r.id) "
     "AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
-    f"  WHERE l.refund_id = r.id AND {_IN_FORCE} AND l.amount <> r.amount "
-    "  AND f.fingerprint = CASE l.effect WHEN 'REFUND' THEN 'amount/' || r.id WHEN 'RETURN' THEN 'amount/back/' || r.id "
-    "    END)",
+    "  WHERE l.refund_id = r.id AND l.voided_at IS NULL AND l.amount <> r.amount "
+    "  AND f.fingerprint = CASE l.effect WHEN 'REFUND' THEN 'amount/' || r.id "
+    "    WHEN 'RETURN' THEN 'amount/back/' || r.id END)",
 )
 # Money of nobody that came back with another amount than had left.
 _BACK: Final = _OPEN.format(
@@ -56,7 +55,7 @@ _BACK: Final = _OPEN.format(
     "AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN settlement_lines o ON o.payment_id = l.payment_id "
     "  AND o.effect = 'TAKEN' AND o.voided_at IS NULL AND o.amount <> l.amount "
     "  AND coalesce(o.reference, o.pse_refund_reference) = coalesce(l.reference, l.pse_refund_reference) "
-    f"  WHERE l.payment_id = p.id AND l.effect = 'TAKEN_BACK' AND {_IN_FORCE} "
+    "  WHERE l.payment_id = p.id AND l.effect = 'TAKEN_BACK' AND l.voided_at IS NULL "
     "  AND f.fingerprint = format('amount/back/%s/%s', p.id, coalesce(l.reference, l.pse_refund_reference)))",
 )
 # Captures of another sum: none is told, or what is told is what was captured, and no kind of report tells of more. A
@@ -67,7 +66,7 @@ _CAPTURES: Final = _OPEN.format(
     "  coalesce(sum(k.proven), 0) AS proven FROM (SELECT q.kind, coalesce(sum(q.proven), 0) AS proven, "
     "    coalesce(sum(q.amount) FILTER (WHERE q.proven = 0), 0) AS other FROM (SELECT l.kind, l.amount, "
     "      coalesce(sum(l.amount) FILTER (WHERE l.effect = 'CAPTURE'), 0) AS proven FROM settlement_lines l "
-    f"    WHERE l.payment_id = p.id AND l.type = 'CAPTURE' AND l.state = 'SUCCEEDED' AND {_IN_FORCE} "
+    "    WHERE l.payment_id = p.id AND l.type = 'CAPTURE' AND l.state = 'SUCCEEDED' AND l.voided_at IS NULL "
     "    GROUP BY l.kind, l.amount, coalesce(l.reference, l.pse_refund_reference, l.booked_at::text)) q "
     "  GROUP BY q.kind) k) t",
     "AMOUNT_MISMATCH",

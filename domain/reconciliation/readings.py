@@ -24,7 +24,9 @@ READ: Final = "The file was read."
 KNOWN: Final = "The file was read again, and the word is known now."
 AGREES: Final = "The file was read again, and agrees with itself."
 _LISTED: Final = "The payments were listed."
-_LIST_THEM: Final = "It is listed again by itself. Ask the PSE what is wrong with it; register what is missing meanwhile."
+_LIST_THEM: Final = (
+    "It is listed again by itself. Ask the PSE what is wrong with it; register what is missing meanwhile."
+)
 _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
 
 
@@ -38,7 +40,12 @@ class _Reading:
     nothing: Money
 
     def found(
-        self, kind: FindingKind, fingerprint: str, explanation: str, action: str | None = None, **detail: str | int | None
+        self,
+        kind: FindingKind,
+        fingerprint: str,
+        explanation: str,
+        action: str | None = None,
+        **detail: str | int | None,
     ) -> Found:
         told = {"report": self.name, "date": str(self.run.business_date), **detail}
         return Found(

@@ -159,9 +159,7 @@ def _settled(kind: str, amount: str, net: str) -> Row:
         ("CHARGEBACK_CANCEL", "-5.00", "CHARGEBACK_CANCEL of the wrong sign"),
     ],
 )
-def test_a_chargeback_of_the_wrong_sign_is_counted_neither_way(
-    read: Read, kind: str, amount: str, words: str
-) -> None:
+def test_a_chargeback_of_the_wrong_sign_is_counted_neither_way(read: Read, kind: str, amount: str, words: str) -> None:
     rows = [_settled("SETTLEMENT", "100.00", "99.01"), _settled(kind, amount, amount)]
     report, (_, line) = read(_text(rows, SETTLEMENT))
     assert (line["type"], line["kind"], line["payment_reference"]) == ("OTHER", words, None)
