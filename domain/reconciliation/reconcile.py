@@ -39,6 +39,7 @@ from domain.reconciliation.nights import Failed
 from domain.refunds import learned, schedule
 from domain.refunds.record import Door, Source, record
 from domain.settlements import repeats, reports
+from domain.settlements.storable import storable
 
 ACTOR: Final = "reconciliation"
 _UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
@@ -116,7 +117,7 @@ async def _outcome_of(
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
         report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
-        lines = report.lines.collect()
+        report, lines = storable(file.name, report, report.lines.collect())
     except Exception as error:
         failed = _failed(connection, file, error, unreadable=True)
         await readings.unreadable(connection, run, file, error)

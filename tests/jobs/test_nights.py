@@ -157,8 +157,8 @@ async def test_what_a_pse_calls_things_is_kept_whole_however_long_it_is(world: W
     order = "o" * 700
     pse.told["a.csv"] = [
         _line(name, "a type that Adyen invented after we were written"),
-        _line("x" * 3_000 + "1", order_reference=order),
-        _line("x" * 3_000 + "2", order_reference=order),
+        _line("x" * 2_500 + "1", order_reference=order),
+        _line("x" * 2_500 + "2", order_reference=order),
     ]
     run = await _night(world)
     assert run.error is None
