@@ -1,6 +1,6 @@
 """Lines in what the database can hold: PostgreSQL's text has no NUL, and an index has no row of more than 2,704 bytes.
 
-One row must not hold up its file. Words lose their NULs. A name that cannot be kept is no name that anybody knows: where
+One row must not hold up its file. Words lose their NULs. A name that cannot be kept is none that anybody knows: where
 the line has another one for the same it is counted by that; else nobody knows whose money it is, and the line becomes
 OTHER, which moves nothing and is a finding. What says no currency cannot be counted at all: the file is refused.
 """
