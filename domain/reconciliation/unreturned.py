@@ -90,9 +90,11 @@ async def _not_told(refund_id: UUID, *, left: bool, cause: Cause) -> None:
 async def _told_again(refund_id: UUID, *, left: bool, cause: Cause) -> None:
     async with transaction():
         refund = await lock(refund_id)
-        if left and refund.state is State.FAILED:
-            return  # what left after it had failed is booked by its line, and comes back by one
         payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
+        if left and refund.state is State.FAILED:
+            # What left after it had failed comes back by its own line, and not by the one that says that it failed.
+            await external.book(payment, _known(refund), FindingKind.CONTRADICTION, cause)
+            return
         await external.untell(payment, external.name_of(payment, refund.reference), TOLD_AGAIN, cause)
 
 

@@ -94,6 +94,13 @@ async def test_a_line_that_says_it_has_left_after_all_is_booked_once_whichever_r
     assert seen == [FREE, BLOCKED, FREE]
 
 
+async def test_a_report_that_says_both_that_it_left_and_that_it_failed_frees_nothing() -> None:
+    shop, payment, refund, failed = await _failed_by_report()
+    await a_night(shop)
+    await a_night(shop, a_line(payment, "REFUND", AMOUNT, reference=refund.reference), failed)
+    assert (await _free(payment), await invariants.check()) == (BLOCKED, [])
+
+
 async def test_a_night_that_died_with_a_failure_entered_frees_nothing_when_it_is_not_told_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
