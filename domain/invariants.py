@@ -132,9 +132,10 @@ INVARIANTS: Final[Mapping[str, str]] = {
         LEFT JOIN LATERAL (SELECT count(*) AS n FROM ledger_entries
               WHERE payment_id = l.payment_id AND entry = l.effect) e ON true
         WHERE l.n > e.n""",
-    # By number, for one witness may tell another amount than is booked. What the PSE itself said to have come back waits
-    # for its line, and what turned out to be ours for its date to be repeated: both stand until then.
-    "stands: what lines in force say is taken stands as taken": """
+    # By number, for a line may tell another amount than is booked; of payments whose only witness is the reports. What
+    # the PSE itself ended waits for its line, and what turned out to be ours for its date to be repeated: both stand
+    # until then.
+    "stands: what reports alone say is taken stands as taken": """
         SELECT format('payment %s: %s by lines, %s stand', t.payment_id, t.told, coalesce(e.n, 0)) AS detail
         FROM (SELECT payment_id, count(*) FILTER (WHERE effect = 'TAKEN') - count(*) FILTER (
                 WHERE effect = 'TAKEN_BACK') AS told FROM settlement_lines
@@ -143,7 +144,8 @@ INVARIANTS: Final[Mapping[str, str]] = {
         LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (
                 WHERE entry = 'TAKEN_BACK' AND starts_with(request_id, 'reconciliation-')
                   AND right(cause, 5) <> '/ours') AS n FROM ledger_entries WHERE payment_id = t.payment_id) e ON true
-        WHERE t.told > coalesce(e.n, 0) AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+        WHERE t.told > coalesce(e.n, 0) AND NOT EXISTS (SELECT 1 FROM listed_money w WHERE w.payment_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
             WHERE n.connection_id = p.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
     # Of what the PSE itself has confirmed, no report is the witness. A night that is not done may have booked neither.
     "ended: a refund that a report alone returned, or failed, has its line, or is booked as taken": """
