@@ -132,6 +132,38 @@ INVARIANTS: Final[Mapping[str, str]] = {
         LEFT JOIN LATERAL (SELECT count(*) AS n FROM ledger_entries
               WHERE payment_id = l.payment_id AND entry = l.effect) e ON true
         WHERE l.n > e.n""",
+    # By number, for a line may tell another amount than is booked; of payments whose only witness is the reports. What
+    # the PSE itself ended waits for its line, and what turned out to be ours for its date to be repeated: both stand
+    # until then.
+    "stands: what reports alone say is taken stands as taken": """
+        SELECT format('payment %s: %s by lines, %s stand', t.payment_id, t.told, coalesce(e.n, 0)) AS detail
+        FROM (SELECT payment_id, count(*) FILTER (WHERE effect = 'TAKEN') - count(*) FILTER (
+                WHERE effect = 'TAKEN_BACK') AS told FROM settlement_lines
+              WHERE voided_at IS NULL AND effect IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1) t
+        JOIN payments p ON p.id = t.payment_id
+        LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (
+                WHERE entry = 'TAKEN_BACK' AND starts_with(request_id, 'reconciliation-')
+                  AND right(cause, 5) <> '/ours') AS n FROM ledger_entries WHERE payment_id = t.payment_id) e ON true
+        WHERE t.told > coalesce(e.n, 0) AND NOT EXISTS (SELECT 1 FROM listed_money w WHERE w.payment_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            WHERE n.connection_id = p.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
+    # Of what the PSE itself has confirmed, no report is the witness. A night that is not done may have booked neither.
+    "ended: a refund that a report alone returned, or failed, has its line, or is booked as taken": """
+        SELECT format('refund %s in %s: no line tells so any more', r.id, r.state) AS detail
+        FROM refunds r JOIN payments p ON p.id = r.payment_id
+        WHERE r.state IN ('RETURNED', 'FAILED') AND NOT r.paid_by_bank_transfer
+          AND EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id AND e.state = r.state
+            AND e.previous_state <> e.state AND e.detail ->> 'door' = 'REPORT')
+          AND NOT EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id
+            AND e.kind IN ('RETURN_CONFIRMED', 'FAILURE_CONFIRMED'))
+          AND NOT EXISTS (SELECT 1 FROM settlement_lines v JOIN reports n ON n.id = v.report_id
+            WHERE v.refund_id = r.id AND v.type = 'REFUND' AND v.state IN ('FAILED', 'RETURNED')
+              AND n.superseded_at IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM ledger_entries t WHERE t.payment_id = r.payment_id AND t.entry = 'TAKEN'
+            AND split_part(t.cause, '/again-', 1) = format('taken/%s/%s/%s', p.connection_id, p.pse_reference,
+              r.reference) AND NOT EXISTS (SELECT 1 FROM ledger_entries b WHERE b.cause = t.cause || '/void'))
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            WHERE n.connection_id = r.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
     "stuck: a refund on its way is due some time, or a person was called": """
         SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
         WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",

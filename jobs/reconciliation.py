@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,8 @@ from domain.platform.crash import crash_here
 from domain.platform.database import rows, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, Download, ReportFile
-from domain.pse.vocabulary import BadAnswer
-from domain.reconciliation import nights, reconcile, to_repeat
+from domain.pse.vocabulary import BadAnswer, Period
+from domain.reconciliation import nights, readings, reconcile, to_repeat
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats
 from jobs import payments
@@ -58,7 +59,7 @@ async def run(
 
 async def _night(connection: Connection, run: ReconciliationRun, sender: Sender, handed_in: Path | None) -> None:
     request_id = f"reconciliation-{run.id}"
-    await payments.import_date(connection, run.business_date, request_id, sender)
+    listing = await _payments(connection, run, request_id, sender)
     crash_here("reconcile.imported")
     fetched_at = datetime.now(UTC)
     period = await reconcile.period_of(connection, run.business_date, run)
@@ -68,14 +69,41 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
         if handed_in is not None:
             files = [_copied(handed_in, Path(folder))]
         else:
-            listed = await drive(connector(connection.pse).reports(period), connection, about, sender)
+            listed = await _reports(connection, period, about, sender, listing)
             fetched = [await _fetched(report, connection, about, sender, Path(folder)) for report in listed]
             files = [one for one in fetched if isinstance(one, ReportFile)]
             failed = [one for one in fetched if isinstance(one, Failed)]
         kept = await _kept(connection, run, {*(one.name for one in files), *(one.name for one in failed)}, Path(folder))
         crash_here("reconcile.fetched")
-        await reconcile.reconcile(connection, run, files, fetched_at, failed, kept)
+        await reconcile.reconcile(connection, run, files, fetched_at, failed, kept, listing)
         crash_here("reconcile.completed")
+
+
+async def _payments(connection: Connection, run: ReconciliationRun, request_id: str, sender: Sender) -> Failed | None:
+    """Register the date's payments. A listing that cannot be read is said, and holds up no report: what a report tells
+    of a payment that is not registered yet is kept, and proven when it is.
+    """
+    try:
+        await payments.import_date(connection, run.business_date, request_id, sender)
+    except ListingFailed as error:
+        return Failed(readings.PAYMENTS, str(error))
+    except BadAnswer as error:
+        await readings.unreadable_payments(connection, run, error)
+        return Failed(readings.PAYMENTS, str(error), unreadable=True)
+    await readings.payments_read(connection, run)
+    return None
+
+
+async def _reports(
+    connection: Connection, period: Period, about: About, sender: Sender, listing: Failed | None
+) -> Sequence[Built | Download]:
+    """The reports to fetch. Raises BadAnswer, which says what else could not be listed."""
+    try:
+        return await drive(connector(connection.pse).reports(period), connection, about, sender)
+    except (ListingFailed, BadAnswer) as error:
+        if listing is None or listing.why == str(error):
+            raise
+        raise BadAnswer(f"{listing.name}: {listing.why}; {error}") from error
 
 
 async def _kept(connection: Connection, run: ReconciliationRun, names: set[str], folder: Path) -> list[ReportFile]:

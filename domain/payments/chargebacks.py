@@ -36,6 +36,9 @@ _PROVEN_SCHEMA: Final = {
     **dict.fromkeys(("kind", "effect"), pl.String),
 }
 _BY_AMOUNT: Final = "by-amount"
+_GONE: Final = "A revised report tells of it no longer"
+_LOST: Final = "/lost/"  # in the fingerprint of what did not come back after all
+_EARLY: Final = "/early/"  # in the fingerprint of what came back, and nobody told to have left
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,14 +78,35 @@ async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
         payment = await _locked(payment_id)
         told = await _told(payment)
         booked = await _booked(payment.id)
+        found: list[Found] = []
         for fact in sorted(booked.keys() | told.keys()):
             had, has = booked.get(fact, 0), told.get(fact, 0)
             if had == has or (has == 0 and await _told_by_notice(payment, fact)):
                 continue
             if had > 0:
-                await _give_back(payment, fact, had, cause)
+                found.append(await _give_back(payment, fact, had, cause))
             if has > 0:
                 await _book(payment, fact, has, cause)
+        await _agree_findings(payment, found)
+
+
+async def _agree_findings(payment: Payment, found: Sequence[Found]) -> None:
+    """When all is given back and booked: open what is so by the sum, and close what is so no longer."""
+    for one in found:
+        if payment.charged_back != 0 and (payment.charged_back < 0) == (_EARLY in one.fingerprint):
+            await findings.open_finding(one)
+    if found:
+        await execute(
+            "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND payment_id = $2 "
+            "  AND kind = 'CHARGEBACK' AND resolved_at IS NULL "
+            "  AND ($4 = 0 OR strpos(fingerprint, CASE WHEN $4 > 0 THEN $5 ELSE $6 END) > 0)",
+            payment.merchant_id,
+            payment.id,
+            f"{_GONE}.",
+            payment.charged_back,
+            _EARLY,
+            _LOST,
+        )
 
 
 async def of_report(report_id: UUID) -> list[UUID]:
@@ -194,18 +218,28 @@ async def _book(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> Non
         said = (
             f"{_money(payment, amount)} of payment {payment.pse_reference} came back of a chargeback that nobody told."
         )
-        await findings.open_finding(_found(payment, f"{fact.name}/early/{turn}", amount, said))
+        await findings.open_finding(_found(payment, f"{fact.name}{_EARLY}{turn}", amount, said))
 
 
-async def _give_back(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> None:
+async def _give_back(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> Found:
+    """Take it out of the books. Gives the finding of what is so then, if the sum says so when all is done."""
     turn = await _post(payment, fact, amount, cause, reverse=True)
-    gone = "A revised report tells of it no longer"
+    money, name = f"{_money(payment, amount)} of payment {payment.pse_reference}", fact.name
     if fact.back:
-        said = f"{gone}: {_money(payment, amount)} of payment {payment.pse_reference} did not come back ({fact.name})."
-        await findings.open_finding(_found(payment, f"{fact.name}/lost/{turn}", amount, said))
-        return
-    name = _fingerprint(payment, f"{fact.name}/{turn - 1}")
-    await findings.close(payment.merchant_id, name, f"{gone}: it was taken out of the books.")
+        said = f"{_GONE}: {money} did not come back ({name})."
+        return _found(payment, f"{name}{_LOST}{turn}", amount, said)
+    booked = _fingerprint(payment, f"{name}/{turn - 1}")
+    await findings.close(payment.merchant_id, booked, f"{_GONE}: it was taken out of the books.")
+    await execute(
+        "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND resolved_at IS NULL "
+        "  AND payment_id = $4 AND starts_with(fingerprint, $2)",
+        payment.merchant_id,
+        _fingerprint(payment, f"{name}{_LOST}"),
+        f"{_GONE}.",
+        payment.id,
+    )
+    said = f"{_GONE} that {money} was charged back ({name}), and one tells that it came back."
+    return _found(payment, f"{name}{_EARLY}{turn}", amount, said)
 
 
 async def _post(payment: Payment, fact: _Fact, amount: int, cause: Cause, *, reverse: bool) -> int:

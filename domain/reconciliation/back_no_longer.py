@@ -1,6 +1,7 @@
 """Money of nobody that a report told to have come back, and that no valid one tells so any more: it is gone after all.
 
-It is booked as taken again, so that it is not refunded once more. What the PSE itself said came back has come back.
+It is booked as taken again, so that it is not refunded once more, and a person is told. What the PSE itself said came
+back has come back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,12 +9,25 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.models import Payment
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.models import Connection, Payment
+from domain.money import Money
 from domain.payments import external, witnessed
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.reconciliation import told_lines
 
 _BACK: Final = "/back"
+_OF_NAME: Final = f"{FindingKind.MISSING_IN_LEDGER}/"  # begins the finding's fingerprint, as in external
+_BACK_AGAIN: Final = "It is booked as taken no longer."
+# The nameless of one amount stand in for each other: where none of them stands, this one does not.
+_AGAIN_BACK: Final = """UPDATE findings f SET resolved_at = now(), resolution = $3
+  WHERE f.merchant_id = $1 AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = 'MISSING_IN_LEDGER'
+    AND f.fingerprint = $4 || (f.detail ->> 'booked') AND (EXISTS (SELECT 1 FROM ledger_entries b
+      WHERE b.cause IN (f.detail ->> 'booked' || '/back', f.detail ->> 'booked' || '/ours'))
+    OR (starts_with(f.detail ->> 'reference', $5) AND 0 >= (
+      SELECT count(*) FILTER (WHERE e.entry = 'TAKEN') - count(*) FILTER (WHERE e.entry = 'TAKEN_BACK')
+      FROM ledger_entries e WHERE e.payment_id = f.payment_id AND e.amount = f.amount)))"""
 # What only reports told to have come back of a payment, and under which name; the nameless by their amount.
 _BACKS: Final = """SELECT b.cause, b.amount, split_part(left(b.cause, -5), $2, 1) AS name,
     starts_with(b.cause, $3) AS by_amount FROM ledger_entries b
@@ -68,8 +82,32 @@ async def take_again(payment: Payment, cause: Cause) -> list[tuple[str, int, boo
         if row["by_amount"] and not await _too_many(payment, amount, told):
             continue
         await external.take_again(payment, name, amount, cause)
+        await findings.open_finding(_gone_after_all(payment, name, await external.current(name), amount))
         doubtful += await _standing(payment, amount) if row["by_amount"] else [(name, amount, False)]
     return doubtful
+
+
+async def came_back_again(connection: Connection) -> None:
+    """Close the findings of what was gone after all and has come back since, or turned out to be ours."""
+    of = (connection.merchant_id, connection.id)
+    await execute(_AGAIN_BACK, *of, _BACK_AGAIN, _OF_NAME, external.BY_AMOUNT)
+
+
+def _gone_after_all(payment: Payment, name: str, now: str, amount: int) -> Found:
+    said, called = Money(amount, payment.currency), name.removeprefix(external.name_of(payment, ""))
+    return Found(
+        kind=FindingKind.MISSING_IN_LEDGER,
+        merchant_id=payment.merchant_id,
+        connection_id=payment.connection_id,
+        fingerprint=f"{_OF_NAME}{now}",
+        amount=said,
+        explanation=(
+            f"A report told that {said} of payment {payment.pse_reference} came back ({called}), and no report tells "
+            "it any longer: the money is gone after all, and is booked as taken again."
+        ),
+        payment_id=payment.id,
+        detail={"reference": called, "booked": now},
+    )
 
 
 async def _settled(name: str, booked_as: str) -> bool:

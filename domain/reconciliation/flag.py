@@ -14,7 +14,7 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
-from domain.reconciliation import compare
+from domain.reconciliation import back_no_longer, compare, no_longer
 
 _LET_IT_BE_TOLD: Final = (
     "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
@@ -40,10 +40,14 @@ async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataF
     ]
     await findings.open_findings(found)
     await findings.open_again_what_agreed(found)
+    for closed_by in no_longer.CLOSED_BY:
+        await findings.open_again(found, closed_by)
     await _resolve_found_again(connection, effects)
     await _resolve(connection, compare.agreed(effects), findings.AGREED)
     await taken_otherwise.agreed(connection)
     await _resolve_returns(connection)
+    await no_longer.close(connection)
+    await back_no_longer.came_back_again(connection)
 
 
 async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
@@ -69,6 +73,7 @@ async def _registered_twice(connection: Connection, run: ReconciliationRun, effe
             amount=Money(row["captured"], row["currency"]),
             explanation=f"{row['one']} and {row['other']} are one payment at the PSE, and both are registered.",
             payment_id=row["id"],
+            detail={"one": row["one"], "other": row["other"]},
         )
         for row in found
     ]

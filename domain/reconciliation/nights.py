@@ -24,6 +24,10 @@ _LEASE_SECONDS: Final = 3600.0  # a run that takes longer than that and lives is
 _KNOWN_MAX: Final = 100
 _TRIES_MAX: Final = 5  # in as many hours: then a report is stepped around until it is announced again
 _SAID_CHARACTERS_MAX: Final = 2_000
+_IN_PART: Final = (
+    "a night died while it entered this report, and the report was not there when the night was repeated. Have the PSE "
+    "make it again, or hand it in by its name (reconcile --file)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +168,26 @@ async def report_begun(run: ReconciliationRun, name: str, at: datetime) -> None:
 
 async def half_entered(run: ReconciliationRun) -> bool:
     """Whether the run has begun to enter a report that nobody has entered to its end since."""
+    return bool(await entered_in_part(run))
+
+
+async def entered_in_part(run: ReconciliationRun) -> list[Failed]:
+    """The reports of `half_entered`. A run that has read all that was there, and one of them not, is not done: what it
+    had booked of that one nothing proves or takes back.
+    """
     found = await rows(
-        "SELECT 1 AS one FROM report_news b WHERE b.connection_id = $1 AND b.run_id = $2 AND b.what = 'BEGUN' "
+        "SELECT DISTINCT b.name FROM report_news b WHERE b.connection_id = $1 AND b.run_id = $2 AND b.what = 'BEGUN' "
         "  AND NOT EXISTS (SELECT 1 FROM report_news f WHERE f.connection_id = $1 AND f.name = b.name "
-        "    AND f.what = 'FETCHED' AND f.id > b.id) LIMIT 1",
+        "    AND f.what = 'FETCHED' AND f.id > b.id) ORDER BY b.name",
         run.connection_id,
         run.id,
     )
-    return bool(found)
+    return [Failed(row["name"], _IN_PART) for row in found]
+
+
+def failed_of(outcomes: Sequence[Mapping[str, Any]]) -> list[Failed]:
+    """Those of a manifest's entries that say why a report could not be used."""
+    return [Failed(one["name"], one["failed"], one["unreadable"]) for one in outcomes if "failed" in one]
 
 
 async def report_fetched(run: ReconciliationRun, name: str, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """What the reading of a file says of the file itself, as findings; the night closes each when it is so no longer.
 
 An unreadable file is known by its name. An unknown word is one finding of its connection, for it comes again every
-night; only a reading of the very bytes it was found in can prove that it is known now.
+night; only a reading of a file that has it, or had it, can prove that it is known now, or in it no longer.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,16 +13,32 @@ from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.money import Money
-from domain.platform.database import execute
+from domain.platform.database import execute, rows
 from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import BadAnswer
 from domain.reconciliation.nights import fit, unexpected
 from domain.settlements import reports
 
+PAYMENTS: Final = "the listing of payments"  # what a run calls it, beside the names of its reports
 READ: Final = "The file was read."
-KNOWN: Final = "The file was read again, and the word is known now."
+KNOWN: Final = "The file was read again: the word is known now, or is in it no longer."
 AGREES: Final = "The file was read again, and agrees with itself."
+_LISTED: Final = "The payments were listed."
+_LIST_THEM: Final = (
+    "It is listed again by itself. Ask the PSE what is wrong with it; register what is missing meanwhile."
+)
 _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
+
+# Open findings of words that the file of this name, or these bytes, had before, and that are not in it as unknown now.
+_MINE: Final = """SELECT f.id FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
+    AND f.kind = 'UNKNOWN_LINE' AND f.resolved_at IS NULL AND NOT f.fingerprint = ANY($5)
+    AND (f.detail ->> 'report' = $3 OR f.detail ->> 'sha256' = $4 OR f.detail ->> 'words' IN (
+      SELECT l.kind FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+      WHERE r.connection_id = $2 AND r.name = $3 AND l.type = 'OTHER'))"""
+_KNOWN_NOW: Final = """UPDATE findings f SET resolved_at = now(), resolution = $5 WHERE f.merchant_id = $1
+    AND f.id = ANY($4) AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+      WHERE r.connection_id = $2 AND r.name <> $3 AND r.superseded_at IS NULL AND l.voided_at IS NULL
+        AND l.type = 'OTHER' AND l.kind = f.detail ->> 'words')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,14 @@ class _Reading:
     name: str
     nothing: Money
 
-    def found(self, kind: FindingKind, fingerprint: str, explanation: str, **detail: str | int | None) -> Found:
+    def found(
+        self,
+        kind: FindingKind,
+        fingerprint: str,
+        explanation: str,
+        action: str | None = None,
+        **detail: str | int | None,
+    ) -> Found:
         told = {"report": self.name, "date": str(self.run.business_date), **detail}
         return Found(
             kind=kind,
@@ -45,6 +68,7 @@ class _Reading:
             explanation=fit(explanation),
             run_id=self.run.id,
             detail={name: fit(value) if isinstance(value, str) else value for name, value in told.items()},
+            action=action,
         )
 
     def called(self, noun: str, name: str) -> str:
@@ -70,6 +94,29 @@ async def unreadable(connection: Connection, run: ReconciliationRun, file: Repor
     )
     await findings.open_finding(found)
     await findings.open_again([found], READ)
+
+
+async def unreadable_payments(connection: Connection, run: ReconciliationRun, error: BadAnswer) -> None:
+    """Call a person to a date's payments that are listed and cannot be read."""
+    reading = _Reading(connection, run, PAYMENTS, await nothing_at_stake(connection))
+    found = reading.found(
+        FindingKind.UNREADABLE_FILE,
+        _of_payments(reading),
+        f"The payments that {connection.name} lists of {run.business_date} cannot be read: {error}",
+        _LIST_THEM,
+    )
+    await findings.open_finding(found)
+    await findings.open_again([found], _LISTED)
+
+
+async def payments_read(connection: Connection, run: ReconciliationRun) -> None:
+    """The date's payments were listed and read."""
+    reading = _Reading(connection, run, PAYMENTS, await nothing_at_stake(connection))
+    await findings.resolve(connection.merchant_id, _of_payments(reading), _LISTED)
+
+
+def _of_payments(reading: _Reading) -> str:
+    return reading.called("unreadable", f"payments/{reading.run.business_date}")
 
 
 async def told(connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report) -> None:
@@ -98,15 +145,15 @@ async def _unknown(reading: _Reading, unknown: Sequence[Unknown], digest: str) -
     await findings.open_findings(found)
     await findings.open_again(found, KNOWN)
     still = {reading.called("word", one.words) for one in unknown} | {one.fingerprint for one in found}
-    await _close_known(reading.connection, digest, still)
+    await _close_known(reading, digest, still)
 
 
 def _word(reading: _Reading, unknown: Unknown, digest: str) -> Found:
-    rows = f"{unknown.rows} {'row' if unknown.rows == 1 else 'rows'}"
+    many = f"{unknown.rows} {'row' if unknown.rows == 1 else 'rows'}"
     return reading.found(
         FindingKind.UNKNOWN_LINE,
         reading.called("word", unknown.words),
-        f"Report {reading.name} of {reading.connection.name} has {rows} of '{unknown.words}', the first in line "
+        f"Report {reading.name} of {reading.connection.name} has {many} of '{unknown.words}', the first in line "
         f"{unknown.line}: nobody here knows what that is. They are kept as they are and move nothing in the books.",
         sha256=digest,
         words=unknown.words,
@@ -116,27 +163,23 @@ def _word(reading: _Reading, unknown: Unknown, digest: str) -> Found:
 
 
 def _more_words(reading: _Reading, unknown: Sequence[Unknown], digest: str) -> Found:
-    rows = sum(one.rows for one in unknown)
+    many = sum(one.rows for one in unknown)
     return reading.found(
         FindingKind.UNKNOWN_LINE,
         reading.called("words", reading.name),
         f"Report {reading.name} of {reading.connection.name} has {len(unknown)} more words that nobody here knows, in "
-        f"{rows} rows, the first in line {unknown[0].line}: is it another kind of file?",
+        f"{many} rows, the first in line {unknown[0].line}: is it another kind of file?",
         sha256=digest,
-        rows=rows,
+        rows=many,
         line=unknown[0].line,
     )
 
 
-async def _close_known(connection: Connection, digest: str, still: Collection[str]) -> None:
-    """Close the words that these bytes have, and that a reading of them knows now."""
-    await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $4 WHERE merchant_id = $1 AND connection_id = $2 "
-        "  AND kind = 'UNKNOWN_LINE' AND resolved_at IS NULL AND detail ->> 'sha256' = $3 "
-        "  AND NOT fingerprint = ANY($5)",
-        connection.merchant_id,
-        connection.id,
-        digest,
-        KNOWN,
-        [findings.bounded(name) for name in still],
-    )
+async def _close_known(reading: _Reading, digest: str, still: Collection[str]) -> None:
+    """Close the words that this file has no longer, or that its reading knows now, if no other file keeps a row of
+    them. A word is one finding, whichever files have it.
+    """
+    of = (reading.connection.merchant_id, reading.connection.id, reading.name)
+    mine = await rows(_MINE, *of, digest, [findings.bounded(name) for name in still])
+    if mine:
+        await execute(_KNOWN_NOW, *of, [row["id"] for row in mine], KNOWN)

@@ -39,6 +39,7 @@ from domain.reconciliation.nights import Failed
 from domain.refunds import learned, schedule
 from domain.refunds.record import Door, Source, record
 from domain.settlements import repeats, reports
+from domain.settlements.storable import storable
 
 ACTOR: Final = "reconciliation"
 _UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
@@ -75,12 +76,14 @@ async def reconcile(
     fetched_at: datetime | None = None,
     failed: Sequence[Failed] = (),
     kept: Sequence[ReportFile] = (),
+    listing: Failed | None = None,
 ) -> None:
     """Match a date's reports with the books. Safe to repeat: the same report changes nothing the second time.
 
     Each report is entered whole or not at all, and one that cannot be used holds up no other: then the run ends as
     FAILED and says why, and is repeated. That of a date which has no report ends as NO_REPORT.
-    `failed`: those that could not be fetched. `kept`: those of before that are read again (repeats).
+    `failed`: those that could not be fetched. `kept`: those of before that are read again (repeats). `listing`: why the
+    date's payments could not be listed.
     `fetched_at` (UTC): from when the reports are; what succeeded after it cannot be in them.
     """
     at = fetched_at or datetime.now(UTC)
@@ -88,14 +91,15 @@ async def reconcile(
     async with nights.one_at_a_time(connection):
         outcomes += [await _outcome_of(connection, run, file, at) for file in files]
         outcomes += [await _outcome_of(connection, run, file, None) for file in kept]
-        wrong = [f"{one['name']}: {one['failed']}" for one in outcomes if "failed" in one]
+        wrong = [*([listing] if listing else []), *nights.failed_of(outcomes)]
         if not wrong:
             await revised.give_back_unstored(run, _cause(run))
             await unreturned.agree_unstored(run, _cause(run))
+            wrong = await nights.entered_in_part(run)
     told = await manifest.of_run(connection, run, outcomes, await period_of(connection, run.business_date, run), at)
     if wrong:
-        called = all(one["unreadable"] for one in outcomes if "failed" in one)
-        await nights.fail(run, "; ".join(wrong), told, called=called)
+        said = "; ".join(f"{one.name}: {one.why}" for one in wrong)
+        await nights.fail(run, said, told, called=all(one.unreadable for one in wrong))
         return
     await flag.flag_missing(connection, run, at)
     async with transaction():
@@ -113,7 +117,7 @@ async def _outcome_of(
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
         report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
-        lines = report.lines.collect()
+        report, lines = storable(file.name, report, report.lines.collect())
     except Exception as error:
         failed = _failed(connection, file, error, unreadable=True)
         await readings.unreadable(connection, run, file, error)

@@ -23,8 +23,14 @@ _UNSTORED: Final = """SELECT t.payment_id, t.amount, split_part(t.cause, $3, 1) 
   WHERE t.request_id = ANY($1) AND t.entry = 'TAKEN'
     AND NOT EXISTS (SELECT 1 FROM ledger_entries b
       WHERE b.cause = ANY(ARRAY[t.cause || '/back', t.cause || '/ours', t.cause || '/void']))
-    AND NOT EXISTS (SELECT 1 FROM refunds f WHERE f.payment_id = p.id AND f.state = 'RETURNED'
-      AND NOT f.paid_by_bank_transfer AND n.prefix || f.reference = split_part(t.cause, $3, 1))
+    AND NOT EXISTS (SELECT 1 FROM refunds f WHERE f.payment_id = p.id AND NOT f.paid_by_bank_transfer
+      AND n.prefix || f.reference = split_part(t.cause, $3, 1) AND (f.state = 'RETURNED' OR (f.state = 'FAILED'
+        AND EXISTS (SELECT 1 FROM events e WHERE e.refund_id = f.id AND e.state = 'FAILED'
+          AND e.previous_state <> e.state AND e.detail ->> 'door' = 'REPORT')
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.refund_id = f.id AND e.kind = 'FAILURE_CONFIRMED')
+        AND NOT EXISTS (SELECT 1 FROM settlement_lines v JOIN reports r ON r.id = v.report_id
+          WHERE v.refund_id = f.id AND v.type = 'REFUND' AND v.state IN ('FAILED', 'RETURNED')
+            AND r.superseded_at IS NULL))))
     AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
       WHERE l.payment_id = p.id AND l.voided_at IS NULL AND r.superseded_at IS NULL AND l.type = 'REFUND'
         AND l.state = 'SUCCEEDED' AND l.amount = t.amount AND split_part(t.cause, $3, 1) = concat(n.prefix,
@@ -110,7 +116,8 @@ async def give_back_unstored(run: ReconciliationRun, cause: Cause) -> None:
     """As `give_back`, what the run had booked and died before it stored the lines: no report is superseded by the one
     that the repeated run reads. After the run has read all its reports; safe to repeat. `cause`: the run's.
 
-    Not before the report that told of it is read again. A refund that is RETURNED is left to unreturned.
+    Not before the report that told of it is read again. A refund that is RETURNED, or that a report alone failed, is
+    left to unreturned.
     """
     found, backs = await _unstored([cause.request_id]), await back_no_longer.booked_by([cause.request_id])
     if not (found or backs) or await nights.half_entered(run):

@@ -14,9 +14,14 @@ from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
 from domain.refunds.states import SETTLED_FOR_NOW
 
-RETURN_CONFIRMED: Final = "RETURN_CONFIRMED"  # the event of a return that the PSE itself has told as well
+# The events of a return, or a failure, that the PSE itself has told as well.
+CONFIRMED: Final = {State.RETURNED: "RETURN_CONFIRMED", State.FAILED: "FAILURE_CONFIRMED"}
+TOLD_AGAIN: Final = "A report tells so again: it was given back in the books."
 _LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
-_CONFIRMED: Final = "The PSE itself says that it came back."
+_SAID: Final = {
+    State.RETURNED: "The PSE itself says that it came back.",
+    State.FAILED: "The PSE itself says that it failed.",
+}
 
 
 async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
@@ -55,24 +60,37 @@ async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     await external.book(payment, known, FindingKind.CONTRADICTION, cause)
 
 
-async def confirm_return(refund: Refund, cause: Cause) -> None:
-    """The PSE itself says of a refund that only a report had returned that it came back: that no report can take away.
+async def confirm(refund: Refund, outcome: Outcome, cause: Cause, *, by_report: bool) -> None:
+    """The PSE itself says of a refund that only a report had returned, or had failed, that it is so: that no report can
+    take away. Or, `by_report`, a report tells of the failure again (of a return: reconciliation/unreturned).
 
-    What was booked as taken because no report told of the return any longer is given back. Inside the caller's
-    transaction, which holds the refund's lock.
+    What was booked as taken because no report told of it any longer is given back; what a line proves to have left
+    after the failure is not. Inside the caller's transaction, which holds the refund's lock.
     """
+    if not _confirms(refund.state, outcome) or (by_report and refund.state is State.RETURNED):
+        return
     (known,) = await rows(
-        "SELECT coalesce(bool_or(kind = $2), false) AS confirmed, coalesce(bool_or(state = 'RETURNED' "
-        "  AND previous_state <> state AND detail ->> 'door' = 'REPORT'), false) AS by_report "
-        "FROM events WHERE refund_id = $1",
+        "SELECT coalesce(bool_or(kind = $2), false) AS confirmed, coalesce(bool_or(state = $3 "
+        "  AND previous_state <> state AND detail ->> 'door' = 'REPORT'), false) AS by_report, "
+        "  $3 = 'FAILED' AND EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = $1 AND l.effect = 'TAKEN' "
+        "    AND l.voided_at IS NULL) AS proven FROM events WHERE refund_id = $1",
         refund.id,
-        RETURN_CONFIRMED,
+        CONFIRMED[refund.state],
+        refund.state.value,
     )
-    if known["confirmed"] or not known["by_report"]:
+    if known["confirmed"] or not known["by_report"] or known["proven"]:
         return
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
-    await external.untell(payment, external.name_of(payment, refund.reference), _CONFIRMED, cause)
-    await events.note(refund, RETURN_CONFIRMED, cause, message=_CONFIRMED)
+    said = TOLD_AGAIN if by_report else _SAID[refund.state]
+    await external.untell(payment, external.name_of(payment, refund.reference), said, cause)
+    if not by_report:
+        await events.note(refund, CONFIRMED[refund.state], cause, message=said)
+
+
+def _confirms(state: State, outcome: Outcome) -> bool:
+    if state is State.RETURNED:
+        return isinstance(outcome, Declined | Returned)
+    return state is State.FAILED and isinstance(outcome, Declined)  # what came back had not failed
 
 
 async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:

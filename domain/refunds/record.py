@@ -61,7 +61,6 @@ class Recorded:
     stale: bool = False
 
 
-_NOT_THERE: Final = (Returned, Declined)  # the customer does not have the money, the PSE says
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",
     Succeeded: "SUCCEEDED",
@@ -242,9 +241,8 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case Agrees() if await _may_be_older(refund, outcome, source):
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees():
+            await paid_after_end.confirm(refund, outcome, cause, by_report=source.door is Door.REPORT)
             await paid_after_end.give_back(refund, outcome, cause)
-            if source.door is not Door.REPORT and refund.state is State.RETURNED and isinstance(outcome, _NOT_THERE):
-                await paid_after_end.confirm_return(refund, cause)
     if refund.state in SETTLED_FOR_NOW:
         await schedule.rest(refund.id)
     return Recorded(refund.state, None)

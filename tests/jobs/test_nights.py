@@ -1,6 +1,6 @@
 """Nights that go wrong: they end, say why, call a person, stay due, and hold up nothing else."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from domain import invariants
 from domain.models import Finding, ReconciliationRun
 from domain.platform.database import rows
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.vocabulary import BadAnswer, CapturedPayment, Period, Wait
 from domain.reconciliation import nights
 from jobs import reconciliation
 from tests.kit.factories import OwnerRows, a_payment
@@ -32,6 +32,12 @@ class Nightly(Lab):
     def __init__(self) -> None:
         super().__init__()
         self.told: dict[str, list[dict[str, Any]] | Exception] = {}
+        self.unlisted: Exception | None = None
+
+    def payments(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Iterable[CapturedPayment]]:
+        if self.unlisted is not None:
+            raise self.unlisted
+        return (yield from super().payments(period))
 
     def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
         yield Wait(0)
@@ -123,13 +129,36 @@ async def test_one_bad_report_holds_up_none_of_the_others_of_its_date(world: Wor
     assert await invariants.check() == []
 
 
+async def test_payments_whose_listing_cannot_be_read_hold_up_no_report_and_are_a_finding_until_they_are_read(
+    world: World, pse: Nightly
+) -> None:
+    name = (await a_payment(world.shop, amount=10_000)).pse_reference
+    pse.told["a.csv"], pse.unlisted = [_line(name)], BadAnswer("payment 7 has no amount")
+    run = await _night(world)
+    assert run.error == "the listing of payments: payment 7 has no amount"
+    assert run.state == "FAILED"
+    assert (await rows("SELECT count(*) AS n FROM settlement_lines WHERE effect = 'CAPTURE'"))[0]["n"] == 1
+    (finding,) = await Finding.filter(resolved_at=None)
+    assert (finding.kind, "payment 7 has no amount" in finding.explanation) == ("UNREADABLE_FILE", True)
+    pse.told["b.csv"] = BadAnswer("torn")
+    assert (await _night(world)).error == "the listing of payments: payment 7 has no amount; b.csv: torn"
+    pse.told, pse.unlisted = {"a.csv": [_line(name)]}, None
+    assert ((await _night(world)).state, await Finding.filter(resolved_at=None).values_list("fingerprint")) == (
+        "COMPLETED",
+        [(f"unreadable/{world.shop.connection.id}/b.csv",)],
+    )
+    pse.unlisted = BadAnswer("payment 7 has no amount")
+    assert (await _night(world)).state == "FAILED"
+    assert len(await _open("UNREADABLE_FILE")) == 2  # it is so once more
+
+
 async def test_what_a_pse_calls_things_is_kept_whole_however_long_it_is(world: World, pse: Nightly) -> None:
     name = (await a_payment(world.shop, amount=10_000)).pse_reference
     order = "o" * 700
     pse.told["a.csv"] = [
         _line(name, "a type that Adyen invented after we were written"),
-        _line("x" * 3_000 + "1", order_reference=order),
-        _line("x" * 3_000 + "2", order_reference=order),
+        _line("x" * 2_500 + "1", order_reference=order),
+        _line("x" * 2_500 + "2", order_reference=order),
     ]
     run = await _night(world)
     assert run.error is None

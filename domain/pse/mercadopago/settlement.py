@@ -35,6 +35,7 @@ _LAYOUT: Final = Layout(
     needed=("SOURCE_ID", "TRANSACTION_TYPE", "TRANSACTION_DATE", *_AMOUNTS),
     optional=("EXTERNAL_REFERENCE", "TRANSACTION_CURRENCY"),
 )
+_OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
 def lines(file: ReportFile, period: Period) -> Report:
@@ -73,11 +74,11 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
             _units=units("TRANSACTION_AMOUNT", "_counted").fill_null(0),
             _type=type_of(pl.col("TRANSACTION_TYPE"), WORDS.kinds),
         )
-        .with_columns(_missing=_missing())
+        .with_columns(_missing=_missing(), _backwards=_backwards())
     )
     # A SETTLEMENT that takes money is a purchase that the account made.
     bought = (pl.col("_type") == "CAPTURE") & (pl.col("_units") < 0)
-    unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null()
+    unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null() | pl.col("_backwards")
     typed = known.with_columns(
         _unclear=unclear, type=pl.when(unclear | bought).then(pl.lit("OTHER")).otherwise(pl.col("_type"))
     )
@@ -104,9 +105,16 @@ def _missing() -> pl.Expr:
     return (
         pl.when(pl.col("TRANSACTION_DATE") == "")
         .then(pl.lit("TRANSACTION_DATE"))
-        .when(pl.col("_type").is_in(["CAPTURE", "REFUND"]) & is_nameless())
+        .when(pl.col("_type").is_in(_OF_PAYMENT) & is_nameless())
         .then(pl.lit("SOURCE_ID"))
     )
+
+
+def _backwards() -> pl.Expr:
+    """Whether a chargeback gives money, or a won one takes it: what it is then, nobody knows, and it is not counted."""
+    gives = (pl.col("_type") == "CHARGEBACK") & (pl.col("_units") > 0)
+    takes = (pl.col("_type") == "CHARGEBACK_REVERSED") & (pl.col("_units") < 0)
+    return (gives | takes).fill_null(value=False)
 
 
 def _words() -> pl.Expr:
@@ -114,5 +122,6 @@ def _words() -> pl.Expr:
         pl.when(pl.col("TRANSACTION_TYPE") != "").then(pl.col("TRANSACTION_TYPE").str.slice(0, 60)),
         pl.when("_foreign").then("_currency"),
         pl.when(pl.col("_missing").is_not_null()).then(pl.format("without {}", "_missing")),
+        pl.when("_backwards").then(pl.lit("of the wrong sign")),
     )
     return words(*parts)

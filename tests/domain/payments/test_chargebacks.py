@@ -152,6 +152,29 @@ async def test_a_revised_report_that_has_it_no_longer_gives_it_back_until_it_is_
     assert "no longer" in (gone.resolution or "")
 
 
+@pytest.mark.parametrize("names", [("pi_1", "dp_1"), ("pi_1", "")])
+@pytest.mark.parametrize(
+    ("told", "open_"),
+    [
+        ([(0, "OB"), (0, "")], [0, 0]),  # both dropped at once: nothing is lost, and nothing came back
+        ([(0, "O"), (1, "B"), (1, ""), (0, "")], [1, 0, 1, 0]),  # lost after all, and then not even told
+        ([(0, "B"), (0, "")], [1, 0]),  # what nobody had told to have left did not come back
+        ([(0, "O"), (1, "B"), (0, ""), (0, "O")], [1, 0, 1, 0]),  # what came back had never left, until it had
+    ],
+)
+async def test_no_finding_of_a_chargeback_stays_open_that_says_what_no_report_says_any_longer(
+    told: list[tuple[int, str]], open_: list[int], names: tuple[str, str]
+) -> None:
+    shop, payment = await _stripe()
+    capture, seen = stripe_line("charge", "100.00", "pi_1", "ch_1"), []
+    lines = {"O": stripe_line("dispute", "-100.00", *names), "B": stripe_line("dispute_reversal", "100.00", *names)}
+    for days, letters in told:
+        await run_stripe(shop, [capture, *(lines[one] for one in letters)], days=days)
+        assert await invariants.check() == []
+        seen.append(len(await _open()))
+    assert seen == open_
+
+
 async def test_what_a_signed_webhook_told_stays_when_a_revised_report_has_it_no_longer() -> None:
     shop, payment = await _stripe()
     await run_stripe(shop, [OUT])

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.models import Payment
+from domain.findings import findings
+from domain.models import Finding, Payment
 from domain.money import Money
 from domain.payments import unnamed
 from domain.pse import registry
@@ -43,10 +44,25 @@ async def test_what_came_back_by_a_report_that_tells_so_no_longer_is_taken_again
     returned, seen = _back(payment, back), []
     for told in ([returned], [returned], [], [], [returned], []):
         await a_night(shop, *told, days=1)
-        seen.append(await _taken(payment))
+        seen.append((await _taken(payment), len(await open_findings())))
     await a_night(shop, _left(payment, left))
-    assert seen == [0, 0, 3_000, 3_000, 0, 3_000]
-    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"])
+    # That it is gone after all is a finding beside the one of its leaving, until it came back again.
+    assert seen == [(0, 1), (0, 1), (3_000, 2), (3_000, 2), (0, 1), (3_000, 2)]
+    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"] * 2)
+
+
+async def test_a_person_sees_that_money_which_was_counted_as_back_is_gone_after_all() -> None:
+    shop, payment = await _shop()
+    await a_night(shop, _left(payment, NAMED))
+    await a_night(shop, _back(payment, NAMED), days=1)
+    (first,) = await Finding.all()
+    await findings.resolve(shop.id, first.fingerprint, "Ana: it came back.")
+    await a_night(shop, days=1)
+    (found,) = await Finding.filter(resolved_at=None)
+    assert (found.kind, found.amount, found.payment_id) == ("MISSING_IN_LEDGER", 3_000, payment.id)
+    assert "gone after all" in found.explanation
+    await a_night(shop)  # and no report tells any longer that it had left
+    assert (await _taken(payment), await open_findings()) == (0, [])
 
 
 @pytest.mark.parametrize(("left", "back"), WAYS)
@@ -132,7 +148,7 @@ async def test_what_was_refunded_once_more_before_its_return_was_dropped_is_take
     await a_night(shop, _back(payment, NAMED), days=1)
     await an_answer(await a_refund(shop, payment, 10_000), Succeeded("one"))
     await a_night(shop, days=1)
-    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"])
+    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"] * 2)
 
 
 async def test_what_a_look_up_tells_of_a_failed_refund_after_a_report_stays_when_the_report_is_revised() -> None:

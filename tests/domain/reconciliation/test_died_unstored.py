@@ -126,6 +126,24 @@ async def test_nothing_is_given_back_while_a_report_of_the_date_is_not_read(monk
     assert await _taken(payment) == 0
 
 
+async def test_a_night_that_died_and_is_repeated_without_its_report_fails_and_says_which_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, payment = await _shop()
+    line = a_line(payment, "REFUND", 3_000, **NAMED)
+    await _dies(monkeypatch, shop, line)
+    for again in range(2):
+        run = await reconcile.begin(shop.connection, today())
+        await reconcile.reconcile(shop.connection, run, [])
+        run = await ReconciliationRun.get(id=run.id)
+        assert (run.state, run.failures, run.due_at is not None) == ("FAILED", again + 1, True)
+        assert f"lab-{today()}.json" in (run.error or "")
+        assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER", "NIGHT_FAILED"])
+    await a_night(shop, line)
+    assert (await ReconciliationRun.get(id=run.id)).state == "COMPLETED"
+    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"])
+
+
 async def test_nothing_is_given_back_before_the_report_that_told_of_it_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

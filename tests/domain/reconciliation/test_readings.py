@@ -121,20 +121,42 @@ async def test_an_unknown_word_is_one_finding_of_its_connection_however_often_it
     assert await SettlementLine.filter(voided_at=None).count() == 2
 
 
-async def test_an_unknown_word_is_closed_only_by_a_reading_of_that_same_file_that_knows_it(pse: Saying) -> None:
+def _unknown(payment: Payment) -> dict[str, object]:
+    return a_line(payment, "OTHER", 100, payment_reference=None, kind="tax_new")
+
+
+async def test_an_unknown_word_is_closed_only_by_a_reading_of_its_file_that_knows_it_or_has_it_no_longer(
+    pse: Saying,
+) -> None:
     shop, payment = await _shop()
-    line = a_line(payment, "PAYOUT", 100, payment_reference=None)
-    pse.words = [Unknown("tax_new", 12, 3)]
-    await a_night(shop, line, name="a.csv")
-    pse.words = []
-    await a_night(shop, line, line, name="b.csv")  # another file
-    await a_night(shop, name="a.csv")  # a revised one has the rows no longer: what they were nobody knows
-    assert await open_findings() == ["UNKNOWN_LINE"]
-    await a_night(shop, line, name="a.csv")
-    assert await open_findings() == []
-    pse.words = [Unknown("tax_new", 1, 5)]
-    await a_night(shop, line, name="c.csv", days=1)
-    assert await open_findings() == ["UNKNOWN_LINE"]
+    line, seen = _unknown(payment), []
+    for name, words, lines in (
+        ("a.csv", True, [line]),
+        ("b.csv", False, [a_line(payment, "FEE", 100)]),  # another file
+        ("a.csv", False, [{**line, "type": "FEE"}]),  # it is known now
+        ("a.csv", True, [line]),
+        ("a.csv", False, []),  # a revised one has the rows no longer
+        ("c.csv", True, [line]),
+    ):
+        pse.words = [Unknown("tax_new", 1, 1)] if words else []
+        await a_night(shop, *lines, name=name)
+        seen.append(await open_findings())
+    one = ["UNKNOWN_LINE"]
+    assert seen == [one, one, [], one, [], one]
+    assert await SettlementLine.filter(kind="tax_new", type="OTHER", voided_at=None).count() == 1
+
+
+async def test_an_unknown_word_is_closed_when_none_of_the_files_that_have_it_keeps_a_row_of_it(pse: Saying) -> None:
+    shop, payment = await _shop()
+    line = _unknown(payment)
+    pse.words = [Unknown("tax_new", 1, 1)]
+    for name in ("a.csv", "b.csv"):
+        await a_night(shop, line, name=name)
+    pse.words, seen = [], []
+    for name in ("c.csv", "a.csv", "b.csv"):  # the finding names a.csv, and b.csv has the word as well
+        await a_night(shop, {**line, "type": "FEE"}, name=name)
+        seen.append(await open_findings())
+    assert seen == [["UNKNOWN_LINE"], ["UNKNOWN_LINE"], []]
 
 
 async def test_a_thousand_unknown_words_of_one_file_are_not_a_thousand_findings(pse: Saying) -> None:

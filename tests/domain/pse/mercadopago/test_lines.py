@@ -147,11 +147,28 @@ def test_a_refund_that_adds_to_the_balance_came_back(read: Read) -> None:
     assert (line["type"], line["state"], line["amount"]) == ("REFUND", "RETURNED", 500)
 
 
-def test_a_settlement_report_is_read_and_proves_nothing(read: Read) -> None:
-    def row(kind: str, amount: str, net: str) -> Row:
-        named = {"SOURCE_ID": "1", "TRANSACTION_CURRENCY": "BRL", "TRANSACTION_DATE": "2026-11-23T23:30:00.000-04:00"}
-        return {**named, "TRANSACTION_TYPE": kind, "TRANSACTION_AMOUNT": amount, "SETTLEMENT_NET_AMOUNT": net}
+def _settled(kind: str, amount: str, net: str) -> Row:
+    named = {"SOURCE_ID": "1", "TRANSACTION_CURRENCY": "BRL", "TRANSACTION_DATE": "2026-11-23T23:30:00.000-04:00"}
+    return {**named, "TRANSACTION_TYPE": kind, "TRANSACTION_AMOUNT": amount, "SETTLEMENT_NET_AMOUNT": net}
 
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "words"),
+    [
+        ("CHARGEBACK", "5.00", "CHARGEBACK of the wrong sign"),
+        ("CHARGEBACK_CANCEL", "-5.00", "CHARGEBACK_CANCEL of the wrong sign"),
+    ],
+)
+def test_a_chargeback_of_the_wrong_sign_is_counted_neither_way(read: Read, kind: str, amount: str, words: str) -> None:
+    rows = [_settled("SETTLEMENT", "100.00", "99.01"), _settled(kind, amount, amount)]
+    report, (_, line) = read(_text(rows, SETTLEMENT))
+    assert (line["type"], line["kind"], line["payment_reference"]) == ("OTHER", words, None)
+    assert line["settled_net"] == Decimal(amount)
+    assert [(one.words, one.rows, one.line) for one in report.unknown] == [(words, 1, 3)]
+
+
+def test_a_settlement_report_is_read_and_proves_nothing(read: Read) -> None:
+    row = _settled
     rows = [
         row("SETTLEMENT", "100.00", "99.01"), row("REFUND", "-40.00", "-40.00"), row("REFUND", "40.00", "40.00"),
         row("CHARGEBACK", "-5.00", "-5.00"), row("CHARGEBACK_CANCEL", "5.00", "5.00"),

@@ -1,0 +1,93 @@
+"""Findings that close because the reports in force say no longer what they say, or the books know it by now.
+
+A night closes what its own lines agree about (compare.agreed). What a revised report has dropped has no line any more
+that could, and what was registered since is a line like any other: both are looked for among the open findings.
+"""
+
+from typing import Final
+
+from domain.findings import findings
+from domain.models import Connection
+from domain.platform.database import execute
+
+GONE: Final = "No report tells of it any longer."
+REGISTERED: Final = "The payment is registered now."
+WITHDRAWN: Final = "One of both is withdrawn."
+CLOSED_BY: Final = (GONE, REGISTERED, WITHDRAWN)  # what the night closed in these words it opens again
+# Open findings `f` of one connection and kind. A name of 600 characters may have been cut (findings.bounded).
+_OPEN: Final = (
+    "UPDATE findings f SET resolved_at = now(), resolution = {} FROM {} WHERE f.merchant_id = $1 "
+    "AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = '{}' AND length(f.fingerprint) < 600 AND {}"
+)
+# Lines of payments that are not registered (compare.unknown_payments).
+_UNKNOWN: Final = _OPEN.format(
+    "CASE WHEN EXISTS (SELECT 1 FROM payments p WHERE p.connection_id = f.connection_id AND p.withdrawn_at IS NULL "
+    "  AND (p.pse_reference = f.detail ->> 'payment' OR p.order_reference = f.detail ->> 'payment')) "
+    "  THEN $3 ELSE $4 END",
+    "connections c",
+    "MISSING_IN_LEDGER",
+    "c.id = f.connection_id AND starts_with(f.fingerprint, 'unknown/' || c.id || '/') "
+    "AND f.detail ->> 'payment' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
+    "  JOIN reports r ON r.id = l.report_id WHERE r.connection_id = c.id AND l.payment_id IS NULL "
+    "  AND l.voided_at IS NULL AND l.state = 'SUCCEEDED' "
+    "  AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED') "
+    "  AND (l.payment_reference = f.detail ->> 'payment' OR l.payment_alias = f.detail ->> 'payment' "
+    "    OR l.order_reference = f.detail ->> 'payment') "
+    "  AND coalesce(l.reference, l.pse_refund_reference) IS NOT DISTINCT FROM f.detail ->> 'reference')",
+)
+# Refunds that left, or came back, with another amount.
+_REFUNDS: Final = _OPEN.format(
+    "$3",
+    "refunds r",
+    "AMOUNT_MISMATCH",
+    "r.id = f.refund_id AND f.fingerprint IN ('amount/' || r.id, 'amount/back/' || r.id) "
+    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
+    "  WHERE l.refund_id = r.id AND l.voided_at IS NULL AND l.amount <> r.amount "
+    "  AND f.fingerprint = CASE l.effect WHEN 'REFUND' THEN 'amount/' || r.id "
+    "    WHEN 'RETURN' THEN 'amount/back/' || r.id END)",
+)
+# Money of nobody that came back with another amount than had left.
+_BACK: Final = _OPEN.format(
+    "$3",
+    "payments p",
+    "AMOUNT_MISMATCH",
+    "p.id = f.payment_id AND starts_with(f.fingerprint, 'amount/back/' || p.id || '/') "
+    "AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN settlement_lines o ON o.payment_id = l.payment_id "
+    "  AND o.effect = 'TAKEN' AND o.voided_at IS NULL AND o.amount <> l.amount "
+    "  AND coalesce(o.reference, o.pse_refund_reference) = coalesce(l.reference, l.pse_refund_reference) "
+    "  WHERE l.payment_id = p.id AND l.effect = 'TAKEN_BACK' AND l.voided_at IS NULL "
+    "  AND f.fingerprint = format('amount/back/%s/%s', p.id, coalesce(l.reference, l.pse_refund_reference)))",
+)
+# Captures of another sum: none is told, or what is told is what was captured, and no kind of report tells of more. A
+# part that is told twice is one, unless both are proven (captures).
+_CAPTURES: Final = _OPEN.format(
+    "CASE WHEN t.told = 0 THEN $3 ELSE $4 END",
+    "payments p CROSS JOIN LATERAL (SELECT coalesce(max(k.proven + k.other), 0) AS told, "
+    "  coalesce(sum(k.proven), 0) AS proven FROM (SELECT q.kind, coalesce(sum(q.proven), 0) AS proven, "
+    "    coalesce(sum(q.amount) FILTER (WHERE q.proven = 0), 0) AS other FROM (SELECT l.kind, l.amount, "
+    "      coalesce(sum(l.amount) FILTER (WHERE l.effect = 'CAPTURE'), 0) AS proven FROM settlement_lines l "
+    "    WHERE l.payment_id = p.id AND l.type = 'CAPTURE' AND l.state = 'SUCCEEDED' AND l.voided_at IS NULL "
+    "    GROUP BY l.kind, l.amount, coalesce(l.reference, l.pse_refund_reference, l.booked_at::text)) q "
+    "  GROUP BY q.kind) k) t",
+    "AMOUNT_MISMATCH",
+    "p.id = f.payment_id AND f.fingerprint = 'amount/' || p.id "
+    "AND (t.told = 0 OR (t.proven = p.captured AND t.told <= p.captured))",
+)
+_TWICE: Final = _OPEN.format(
+    "$3",
+    "payments p",
+    "AMOUNT_MISMATCH",
+    "p.id = f.payment_id AND f.fingerprint = 'twice/' || p.id AND (p.withdrawn_at IS NOT NULL "
+    "  OR (f.detail ->> 'one' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM payments o WHERE o.withdrawn_at IS NULL "
+    "    AND o.connection_id = p.connection_id AND o.pse_reference = f.detail ->> 'one')))",
+)
+
+
+async def close(connection: Connection) -> None:
+    """Close the connection's findings that hold no longer, each with a word why. After a report is stored."""
+    of = (connection.merchant_id, connection.id)
+    await execute(_UNKNOWN, *of, REGISTERED, GONE)
+    await execute(_REFUNDS, *of, GONE)
+    await execute(_BACK, *of, GONE)
+    await execute(_CAPTURES, *of, GONE, findings.AGREED)
+    await execute(_TWICE, *of, WITHDRAWN)

@@ -1,0 +1,79 @@
+"""Lines in what the database can hold: PostgreSQL's text has no NUL, and an index has no row of more than 2,704 bytes.
+
+One row must not hold up its file. Words lose their NULs. A name that cannot be kept is none that anybody knows: where
+the line has another one for the same it is counted by that; else nobody knows whose money it is, and the line becomes
+OTHER, which moves nothing and is a finding. What says no currency cannot be counted at all: the file is refused.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from domain.pse.kit.unclear import counted
+from domain.pse.reporting import BadReport, Report
+
+NAME_BYTES_MAX: Final = 2_600
+_NUL: Final = "\x00"
+_OF_PAYMENT: Final = ("payment_reference", "payment_alias")
+_INDEXED: Final = (*_OF_PAYMENT, "order_reference")
+_OF_REFUND: Final = ("reference", "pse_refund_reference")
+_NAMES: Final = (*_INDEXED, *_OF_REFUND)
+_WORDS: Final = ("kind", "payout_reference")
+_CURRENCIES: Final = ("currency", "settled_currency")
+_CURRENCY_CHARACTERS: Final = 3
+_MOVING: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
+
+
+def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl.DataFrame]:
+    """The report, which says what is unclear, and its lines as they can be stored. `name`: the file's.
+
+    Raises BadReport, with line and column, for a currency that cannot be one.
+    """
+    _check_currencies(name, lines)
+    kept = lines.with_columns(pl.col(column).str.replace_all(_NUL, "", literal=True) for column in _WORDS)
+    if not kept.select(pl.any_horizontal(_unusable(one).any() for one in _NAMES)).item():
+        return report, kept
+    lost = kept.with_columns(_lost=_lost())
+    clean = lost.with_columns(pl.when(~_unusable(one)).then(one).alias(one) for one in _NAMES)
+    unclear = pl.col("_lost").is_not_null()
+    made = clean.with_columns(
+        kind=pl.when(unclear).then(pl.format("{} with an unusable {}", "type", "_lost")).otherwise("kind"),
+        type=pl.when(unclear).then(pl.lit("OTHER")).otherwise("type"),
+        state=pl.when(unclear).then(pl.lit("SUCCEEDED")).otherwise("state"),
+        by_amount=pl.col("by_amount") & ~unclear,
+        **{one: pl.when(~unclear).then(one) for one in _NAMES},
+    )
+    told = replace(report, unknown=(*report.unknown, *counted(made.lazy(), unclear)))
+    return told, made.drop("_lost")
+
+
+def _check_currencies(name: str, lines: pl.DataFrame) -> None:
+    for column in _CURRENCIES:
+        text = pl.col(column)
+        wrong = text.str.contains(_NUL, literal=True) | (text.str.len_chars() != _CURRENCY_CHARACTERS)
+        found = lines.filter(wrong.fill_null(value=False))["line"]
+        if not found.is_empty():
+            raise BadReport(name, "this is no currency.", line=found.min(), column=column)  # type: ignore[arg-type]
+
+
+def _unusable(column: str) -> pl.Expr:
+    text = pl.col(column)
+    cannot = text.str.contains(_NUL, literal=True)
+    if column in _INDEXED:
+        cannot |= text.str.len_bytes() > NAME_BYTES_MAX
+    return cannot.fill_null(value=False)
+
+
+def _lost() -> pl.Expr:
+    """The column without which nobody knows what a moving line is of; null where it is still told."""
+    nobodys = ~pl.any_horizontal(pl.col(one).is_not_null() & ~_unusable(one) for one in _OF_PAYMENT)
+    nothings = ~pl.any_horizontal(pl.col(one).is_not_null() & ~_unusable(one) for one in _OF_REFUND)
+    order = pl.all_horizontal(pl.col(one).is_null() for one in _OF_PAYMENT) & _unusable("order_reference")
+    named = pl.col("type") != "CAPTURE"  # a part of a capture is known by its moment as well
+    lost = pl.coalesce(
+        *(pl.when(nobodys & _unusable(one)).then(pl.lit(one)) for one in _OF_PAYMENT),
+        pl.when(order).then(pl.lit("order_reference")),
+        *(pl.when(named & nothings & _unusable(one)).then(pl.lit(one)) for one in _OF_REFUND),
+    )
+    return pl.when(pl.col("type").is_in(_MOVING)).then(lost)

@@ -1,0 +1,99 @@
+"""What a migration makes of the rows that were there before it."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+
+from domain.platform import database
+from jobs.machine.servers import APPLICATION, OWNER
+from tests.conftest import Servers
+from tests.kit.databases import drop, with_name
+
+_CONNECTION, _PAYMENT = uuid4(), uuid4()
+_NAME = f"taken/{_CONNECTION}/P1"
+_NIGHT = f"reconciliation-{uuid4()}"
+# entry, cause, amount in minor units, request; the oldest first
+_LEDGER = [
+    ("TAKEN", f"{_NAME}/listed", 1_000, "listing"),
+    ("TAKEN", f"{_NAME}/reported", 2_000, _NIGHT),
+    ("TAKEN_BACK", f"{_NAME}/listed/back", 1_000, "webhook"),
+    ("TAKEN_BACK", f"{_NAME}/reported/back", 2_000, _NIGHT),
+    ("TAKEN", f"{_NAME}/again", 3_000, _NIGHT),
+    ("TAKEN_BACK", f"{_NAME}/again/void", 3_000, _NIGHT),
+    ("TAKEN", f"{_NAME}/again/again-2", 3_100, "webhook"),
+    ("TAKEN_BACK", f"{_NAME}/again/again-2/back", 3_100, "webhook"),
+    ("TAKEN", f"{_NAME}/ours", 4_000, _NIGHT),
+    ("TAKEN_BACK", f"{_NAME}/ours/ours", 4_000, "answer"),
+    ("CAPTURE", "capture/P1", 9_000, "listing"),
+]
+
+
+@pytest.fixture
+async def old(servers: Servers) -> AsyncIterator[str]:
+    """A database at 0015, as its owner, with a payment and its ledger."""
+    name = f"test_{uuid4().hex[:16]}"
+    root = await asyncpg.connect(servers.superuser_url)
+    await root.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
+    await root.close()
+    url = with_name(servers.owner_url, name)
+    await _migrate_to(url, "0015_unreadable")
+    hand = await asyncpg.connect(
+        with_name(servers.superuser_url, name), server_settings={"session_replication_role": "replica"}
+    )
+    await _fill(hand)
+    await hand.close()
+    yield url
+    await drop(servers.superuser_url, name)
+
+
+async def _migrate_to(url: str, last: str) -> None:
+    config = database.config(url, pool_max=1)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
+    try:
+        executor = MigrationExecutor(get_connection("default"), config["apps"])
+        await executor.migrate([MigrationTarget("models", last)], direction="forward")
+    finally:
+        await Tortoise.close_connections()
+
+
+async def _fill(hand: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Without triggers and foreign keys: of who the merchant is, nothing here depends."""
+    await hand.execute(
+        "INSERT INTO payments (id, merchant_id, store_id, connection_id, pse_reference, method, currency, "
+        "  captured, reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated, captured_at, source, "
+        "  created_at) "
+        "VALUES ($1, $2, $2, $3, 'P1', 'PIX', 'BRL', 9000, 0, 0, 0, 0, 0, 0, now(), 'LISTING', now())",
+        _PAYMENT,
+        uuid4(),
+        _CONNECTION,
+    )
+    await hand.executemany(
+        "INSERT INTO ledger_entries (merchant_id, store_id, connection_id, payment_id, entry, debit, credit, amount, "
+        "  currency, accounting_date, booked_at, cause, leg, request_id) "
+        "VALUES ($1, $1, $1, $2, $3, 'SUSPENSE', 'PSE_CLEARING', $5, 'BRL', now(), '2026-01-02Z', $4, 1, $6)",
+        [(uuid4(), _PAYMENT, *one) for one in _LEDGER],
+    )
+
+
+async def test_what_the_pse_itself_had_said_is_known_to_be_its_word_after_the_migration(old: str) -> None:
+    assert "0016_listed_money" in await database.migrate(old, APPLICATION)
+    hand = await asyncpg.connect(old)
+    found = await hand.fetch("SELECT payment_id, name, amount, request_id, at::date::text AS day FROM listed_money")
+    assert sorted(tuple(row) for row in found) == [
+        (UUID(str(_PAYMENT)), f"{_NAME}/{name}", amount, request, "2026-01-02")
+        for name, amount, request in (
+            ("again", 3_100, "webhook"),
+            ("again/back", 3_100, "webhook"),
+            ("listed", 1_000, "listing"),
+            ("listed/back", 1_000, "webhook"),
+        )
+    ]
+    with pytest.raises(asyncpg.PostgresError):
+        await hand.execute("DELETE FROM listed_money")
+    await hand.close()
+    assert await database.migrate(old, APPLICATION) == []

@@ -1,0 +1,61 @@
+"""A row of a report that the database cannot hold: the rest of the file is booked, and the row is not lost."""
+
+import secrets
+from typing import Any
+
+import pytest
+
+from domain import invariants
+from domain.models import Finding, ReconciliationRun, SettlementLine
+from domain.pse.vocabulary import Succeeded
+from tests.domain.reconciliation.test_died_unstored import _shop
+from tests.kit.factories import a_refund, an_answer
+from tests.kit.lines import a_line, a_night, effects, open_findings
+
+pytestmark = pytest.mark.usefixtures("books")
+LONG = secrets.token_hex(3_000)  # no index holds it, and it cannot be compressed to where one does
+ROWS: list[tuple[str, dict[str, Any], str]] = [
+    ("CAPTURE", {"payment_reference": "a\x00b"}, "CAPTURE with an unusable payment_reference"),
+    ("CAPTURE", {"payment_reference": LONG}, "CAPTURE with an unusable payment_reference"),
+    ("CAPTURE", {"payment_reference": None, "payment_alias": LONG}, "CAPTURE with an unusable payment_alias"),
+    ("CAPTURE", {"payment_reference": None, "order_reference": LONG}, "CAPTURE with an unusable order_reference"),
+    ("REFUND", {"reference": "a\x00"}, "REFUND with an unusable reference"),
+    ("REFUND", {"pse_refund_reference": "\x00"}, "REFUND with an unusable pse_refund_reference"),
+    ("CHARGEBACK", {"reference": "\x00"}, "CHARGEBACK with an unusable reference"),
+]
+
+
+@pytest.mark.parametrize(("kind", "more", "words"), ROWS)
+async def test_a_name_that_cannot_be_stored_leaves_its_row_unclear_and_all_others_counted(
+    kind: str, more: dict[str, Any], words: str
+) -> None:
+    shop, payment = await _shop()
+    unstorable = a_line(payment, kind, 3_000, **more)
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000), unstorable)
+    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", "NONE"])
+    line = await SettlementLine.get(line=2)
+    assert (line.type, line.kind, line.amount) == ("OTHER", words, 3_000)
+    (found,) = await Finding.filter(resolved_at=None)
+    assert (found.kind, found.detail["line"], words in found.explanation) == ("UNKNOWN_LINE", 2, True)
+    assert await invariants.check() == []
+
+
+async def test_a_row_that_has_another_name_for_the_same_is_counted_by_that() -> None:
+    shop, payment = await _shop()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Succeeded("one"))
+    await a_night(
+        shop,
+        {**a_line(payment, "CAPTURE", 10_000, order_reference="\x00", payout_reference="p\x00"), "kind": "sa\x00le"},
+        a_line(payment, "REFUND", 4_000, reference=refund.reference, pse_refund_reference="\x00", payment_alias=LONG),
+    )
+    assert (await effects(), await open_findings()) == (["CAPTURE", "REFUND"], [])
+    assert (await SettlementLine.get(line=1)).kind == "sale"
+
+
+async def test_money_without_a_currency_is_refused_with_its_place() -> None:
+    shop, payment = await _shop()
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000), a_line(payment, "FEE", 1, currency="B\x00L"), name="a.csv")
+    run = await ReconciliationRun.get()
+    assert (run.state, run.error) == ("FAILED", "a.csv: a.csv, line 2, column currency: this is no currency.")
+    assert await open_findings() == ["UNREADABLE_FILE"]
