@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-WORKERS ?= auto
+# Many tests wait for processes that they have killed: two for each core keep the machine at work.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MINUTES ?= 1
 HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
 export SECONDS SEED MINUTES

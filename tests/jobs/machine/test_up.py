@@ -114,10 +114,10 @@ def test_a_second_one_is_refused_and_a_child_that_dies_is_started_again_with_its
         done = _run(home, "up")
         assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
         for name in ("valkey-server", "jobs.worker", "postgres"):
-            victim = next(one for one in _family(process.pid) if _is(one, process.pid, name))
+            victim = _wait_for_child(process.pid, name)
             victim.kill()
             victim.wait(10)
-            _wait_until_back(process.pid, name, victim.pid)
+            _wait_for_child(process.pid, name, victim.pid)
         done = _run_until_good(home, "check")
         assert "The books are in order." in done.stdout
 
@@ -130,14 +130,14 @@ def _is(process: psutil.Process, parent: int, name: str) -> bool:
         return False
 
 
-def _wait_until_back(parent: int, name: str, old: int) -> None:
+def _wait_for_child(parent: int, name: str, but: int = 0) -> psutil.Process:
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         for process in _family(parent):
-            if _is(process, parent, name) and process.pid != old:
-                return
+            if _is(process, parent, name) and process.pid != but:
+                return process
         time.sleep(0.1)
-    raise AssertionError(f"{name} was not started again")
+    raise AssertionError(f"{name} was not started")
 
 
 def _run_until_good(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

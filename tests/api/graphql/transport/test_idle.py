@@ -42,7 +42,7 @@ def connections(server: Server) -> int:
 
 
 async def test_others_are_served_beside_as_many_half_open_connections_as_there_may_be() -> None:
-    async with a_server(idle_per_address=0) as server, half_open(server):
+    async with a_server(idle_per_address=0, head_seconds=600) as server, half_open(server):
         await eventually(lambda: connections(server) == 500)
         for _ in range(3):
             async with wire_to(server) as wire:
@@ -51,7 +51,7 @@ async def test_others_are_served_beside_as_many_half_open_connections_as_there_m
 
 
 async def test_one_address_holds_a_hundred_half_open_connections() -> None:
-    async with a_server() as server, half_open(server, 300) as wires:
+    async with a_server(head_seconds=600) as server, half_open(server, 300) as wires:
         await eventually(lambda: connections(server) == 100)
         assert all(not wire.reader.at_eof() for wire in wires[200:])
         assert (await server.post({"query": "{ hello }"})).status_code == 200
