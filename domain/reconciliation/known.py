@@ -72,7 +72,9 @@ async def suspense_of(connection: Connection, payments: pl.DataFrame) -> pl.Data
         "  sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)::bigint AS suspense_open, "
         "  coalesce(array_agg(split_part(substr(e.cause, length(t.prefix) + 1), $3, 1)) FILTER ( "
         "    WHERE e.entry = 'TAKEN' AND starts_with(e.cause, t.prefix) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
-        "      WHERE o.cause = e.cause || '/ours')), '{}') AS suspense_names "
+        "      WHERE o.cause = e.cause || '/ours')), '{}') AS suspense_names, "
+        "  coalesce(sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END) "
+        "    FILTER (WHERE starts_with(e.cause, t.prefix)), 0)::bigint AS suspense_nameless "
         "FROM ledger_entries e JOIN payments p ON p.id = e.payment_id "
         "CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t "
         "WHERE p.connection_id = $1 AND p.id = ANY($2::uuid[]) AND e.entry IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1, 2",

@@ -15,6 +15,7 @@ SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "amount": pl.Int64,
     "suspense_open": pl.Int64,  # how often so much is booked as taken and neither came back nor turned out ours
     "suspense_names": pl.List(pl.String),  # of the nameless lines among them
+    "suspense_nameless": pl.Int64,  # how often so much still stands of what nameless lines told
 }
 GROUP: Final = ("payment_id", "amount")
 _LINE: Final = ("payment_id", "name", "state")  # a line that names no refund, whatever report has it
@@ -95,8 +96,13 @@ def _given_as_left(
     """Lines of money that left: to refunds that are known to have left, then to those in doubt, then to nobody."""
     spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(_LEFT))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))
-    # What was booked as taken stays so until a refund's own news claims it.
-    names = suspense.select("payment_id", pl.col("suspense_names").alias("name")).explode("name").drop_nulls()
+    # What was booked as taken stays so until a refund's own news claims it; of what all came back nothing stays.
+    names = (
+        suspense.filter(pl.col("suspense_nameless") > 0)
+        .select("payment_id", pl.col("suspense_names").alias("name"))
+        .explode("name")
+        .drop_nulls()
+    )
     stays = names.unique().with_columns(stays=pl.lit(value=True))
     told = lines.join(stays, on=["payment_id", "name"], how="left").with_columns(pl.col("stays").fill_null(value=False))
     fresh = told.filter(~pl.col("stays"))
@@ -125,7 +131,7 @@ def _given_as_returned(
     lines: pl.DataFrame, paid: pl.DataFrame, left: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
     """Lines of money that came back: to refunds that say so, then to the only ones that can have come back."""
-    known = _paired(lines, paid.filter(pl.col("refund_state") == "RETURNED"))
+    known = _paired(lines, _came_back(paid, settled))
     rest = known.filter(pl.col("refund_id").is_null())
     taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
     here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
@@ -134,6 +140,16 @@ def _given_as_returned(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given], how="diagonal")
+
+
+def _came_back(paid: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """Refunds that came back by their own news: of those that no line proves to have left only where no line of
+    nobody's, which may be theirs, has told of the same money (reconciliation/to_repeat has it read again first).
+    """
+    back = _groups_of(paid.filter(pl.col("refund_state") == "RETURNED"))
+    lines = settled.filter(pl.col("refund_id").is_null() & pl.col("by_amount") & (pl.col("effect") == "TAKEN"))
+    others = back.join(lines.select(GROUP).unique(), on=GROUP, how="semi").filter("_unproven")
+    return back.join(others, on="refund_id", how="anti").drop(*GROUP)
 
 
 def _groups_of(refunds: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,14 @@ _LEFT_AFTER_ALL: Final = """(f.state IN ('SUCCEEDED', 'RETURNED') OR (EXISTS (SE
   AND NOT EXISTS (SELECT 1 FROM settlement_lines o WHERE o.refund_id = f.id AND o.voided_at IS NULL
     AND o.effect = 'TAKEN' AND o.kind IS NOT DISTINCT FROM l.kind)))"""
 
+# A refund's own news has claimed what the line `l` of payment `p` told; or nothing stands of what such lines told, and
+# a refund that came back by its own news may be what they told of.
+_CLAIMED: Final = """EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = format('taken/%s/%s/%s%s/ours',
+  p.connection_id, p.pse_reference, $2::text, coalesce(l.reference, l.pse_refund_reference)))"""
+_ALL_CAME_BACK: Final = """SELECT sum(CASE o.entry WHEN 'TAKEN' THEN 1 ELSE -1 END) <= 0 FROM ledger_entries o
+  WHERE o.payment_id = p.id AND o.amount = l.amount AND o.entry IN ('TAKEN', 'TAKEN_BACK')
+    AND starts_with(o.cause, format('taken/%s/%s/%s', p.connection_id, p.pse_reference, $2::text))"""
+
 
 async def dates(connection_id: UUID) -> set[date]:
     """The business dates to be reconciled again: their reports told of a payment before it was registered, or of a
@@ -42,8 +50,7 @@ async def dates(connection_id: UUID) -> set[date]:
         "    AND f.pse_refund_reference = l.pse_refund_reference) "
         "  OR (l.effect = 'TAKEN' AND l.refund_id IS NULL AND l.by_amount AND f.amount = l.amount "
         f"    AND {_LEFT_AFTER_ALL} AND NOT f.paid_by_bank_transfer "
-        "    AND EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = format('taken/%s/%s/%s%s/ours', "
-        "      p.connection_id, p.pse_reference, $2::text, coalesce(l.reference, l.pse_refund_reference))) "
+        f"    AND (({_CLAIMED}) OR (f.state = 'RETURNED' AND ({_ALL_CAME_BACK}))) "
         "    AND NOT EXISTS (SELECT 1 FROM settlement_lines s "
         "      WHERE s.refund_id = f.id AND s.effect = 'REFUND' AND s.voided_at IS NULL)) "
         "  OR (l.effect = 'NONE' AND l.by_amount AND l.type = 'REFUND' AND l.state = 'RETURNED' "

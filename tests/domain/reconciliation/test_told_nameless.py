@@ -8,9 +8,10 @@ from domain import invariants
 from domain.models import Payment
 from domain.models.ledger import Account
 from domain.pse import registry
-from domain.pse.vocabulary import Succeeded
+from domain.pse.vocabulary import Accepted, Returned, Succeeded
 from domain.reconciliation import to_repeat
-from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from domain.refunds.record import Door, Source, record
+from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, today
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -69,3 +70,21 @@ async def test_equal_money_of_which_one_line_has_a_name_and_another_has_none_is_
         await a_night(shop, *(line for one, line in lines if one == day), days=day)
     assert ((await Payment.get(id=payment.id)).taken_by_bank, await invariants.check()) == (8_000, [])
     assert await balance(shop, Account.PSE_BALANCE) == -8_000
+
+
+@pytest.mark.parametrize("news_first", [False, True])
+async def test_a_refund_that_says_itself_that_it_came_back_has_the_lines_that_told_of_it(news_first: bool) -> None:
+    shop, payment = await _shop()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Accepted("one"))
+    days = [[a_line(payment, "REFUND", 4_000)], [a_line(payment, "REFUND", 4_000, "RETURNED")]]
+    await a_night(shop, *days[0])
+    if not news_first:
+        await a_night(shop, *days[1], days=1)
+    await record(refund.id, Returned("BACK", "It came back.", "one"), Source(Door.NOTICE), CAUSE)
+    for _ in range(3):
+        for day in sorted(await to_repeat.dates(shop.connection.id) | {today(1)}):
+            await a_night(shop, *days[(day - today()).days], days=(day - today()).days)
+    assert await to_repeat.dates(shop.connection.id) == set()
+    assert ((await Payment.get(id=payment.id)).taken_by_bank, await balance(shop, Account.PSE_BALANCE)) == (0, 0)
+    assert await invariants.check() == []

@@ -11,7 +11,15 @@ from tests.trials.crash.stage import PSES
 
 AT_RANDOM = "at random"
 _API = ("request.", "notice.verified", "notice.stored", "notice.rung")
-_SECONDS = {"pending": 1.5, "returned": 1.0, "late_request": 1.0, "slow": 0.3, "hang": 5.0, "look_up_lag": 1.0}
+_SECONDS = {
+    "pending": 1.5,
+    "in_process_400": 1.5,
+    "returned": 1.0,
+    "late_request": 1.0,
+    "slow": 0.3,
+    "hang": 5.0,
+    "look_up_lag": 1.0,
+}
 _UNKNOWN_AT_FIRST = ("lost_answer", "applied_then_500", "half_response", "hang", "look_up_lag", "bad_gateway")
 _ASKED = ("pix", "stripe", "mercadopago", "conekta")
 # Where a point is passed by some PSEs or in some moods only. The others are met by any refund.
