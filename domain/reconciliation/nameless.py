@@ -10,6 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from domain.reconciliation import nobodys
+from domain.reconciliation.nobodys import BACK, GROUP, LEFT, LINE
+
 SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "payment_id": pl.String,
     "amount": pl.Int64,
@@ -17,11 +20,8 @@ SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "suspense_names": pl.List(pl.String),  # of the nameless lines among them
     "suspense_nameless": pl.Int64,  # how often so much still stands of what nameless lines told
 }
-GROUP: Final = ("payment_id", "amount")
-_LINE: Final = ("payment_id", "name", "state")  # a line that names no refund, whatever report has it
 _CLOCKS: Final = timedelta(days=1)  # what the times of a report and ours may differ by: some give no zone
 _UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
-_LEFT, _BACK = pl.col("state") == "SUCCEEDED", pl.col("state") == "RETURNED"
 
 
 def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame) -> pl.DataFrame:
@@ -37,20 +37,20 @@ def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, sus
         & pl.col("by_amount")
         & pl.col("refund_id").is_null()
         & pl.col("payment_id").is_not_null()
-        & (_LEFT | _BACK)
+        & (LEFT | BACK)
     )
     told, kept = lines.filter(free & ~pl.col("_again")), lines.filter(~free | pl.col("_again"))
-    left = _given_as_left(told.filter(_LEFT), kept, refunds, settled, suspense)
+    left = _given_as_left(told.filter(LEFT), kept, refunds, settled, suspense)
     paid = _may_come_back(pl.concat([kept, left], how="diagonal"), refunds, settled)
-    back = _given_as_returned(told.filter(_BACK), paid, left, settled, suspense)
+    back = _given_as_returned(told.filter(BACK), paid, left, settled, suspense)
     placed = pl.concat([left, back], how="diagonal")
-    nobodys = pl.col("refund_id").is_null()
+    unowned = pl.col("refund_id").is_null()
     succeeded = paid.filter(pl.col("refund_state") == "SUCCEEDED")
     owned = pl.concat([kept.filter((pl.col("type") == "REFUND") & ~pl.col("_again")), placed], how="diagonal")
     disputed = _groups_of(succeeded).select(GROUP).unique()
-    booked = _accounted(placed.filter(nobodys), owned.filter(~nobodys | ~pl.col("by_amount")), settled, disputed)
-    twice = kept.with_columns(nameless=pl.when(free & nobodys).then(pl.lit("NONE")))
-    whole = pl.concat([twice, placed.filter(~nobodys), booked], how="diagonal")
+    booked = nobodys.accounted(placed.filter(unowned), owned.filter(~unowned | ~pl.col("by_amount")), settled, disputed)
+    twice = kept.with_columns(nameless=pl.when(free & unowned).then(pl.lit("NONE")))
+    whole = pl.concat([twice, placed.filter(~unowned), booked], how="diagonal")
     return whole.with_columns(pl.col("told_before").fill_null(0)).drop("name", "_again", "_unclear", "_candidates")
 
 
@@ -69,7 +69,7 @@ def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
         .select("payment_id", "name", "state", pl.col("refund_id").alias("_seen"))
     )
     seen = pl.when(pl.col("by_amount")).then(pl.coalesce("refund_id", "_seen")).otherwise(pl.col("refund_id"))
-    return named.join(known.unique(_LINE), on=_LINE, how="left").with_columns(refund_id=seen).drop("_seen")
+    return named.join(known.unique(LINE), on=LINE, how="left").with_columns(refund_id=seen).drop("_seen")
 
 
 def _first_told(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
@@ -77,24 +77,21 @@ def _first_told(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     booked = settled.filter(
         pl.col("refund_id").is_null() & pl.col("by_amount") & pl.col("effect").is_in(["TAKEN", "TAKEN_BACK"])
     )
-    elsewhere = booked.select(*_LINE).unique().with_columns(_elsewhere=pl.lit(value=True))
-    repeated = pl.int_range(pl.len()).over("type", *_LINE) > 0
+    elsewhere = booked.select(*LINE).unique().with_columns(_elsewhere=pl.lit(value=True))
+    repeated = pl.int_range(pl.len()).over("type", *LINE) > 0
     return (
-        lines.join(elsewhere, on=_LINE, how="left")
+        lines.join(elsewhere, on=LINE, how="left")
         .sort("line")
         .with_columns(_again=pl.col("by_amount") & (repeated | pl.col("_elsewhere").fill_null(value=False)))
         .drop("_elsewhere")
     )
 
 
-# Given to a refund
-
-
 def _given_as_left(
     lines: pl.DataFrame, kept: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
     """Lines of money that left: to refunds that are known to have left, then to those in doubt, then to nobody."""
-    spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(_LEFT))
+    spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(LEFT))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))
     # What was booked as taken stays so until a refund's own news claims it; of what all came back nothing stays.
     names = (
@@ -109,7 +106,9 @@ def _given_as_left(
     known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))
     rest = known.filter(pl.col("refund_id").is_null())
     doubtful = open_ones.filter(pl.col("refund_state").is_in(_UNDER_WAY) & pl.col("refund_sent"))
-    given = _alone(rest, doubtful, _together(_explained(told, settled, suspense), _told_again(rest, settled)))
+    given = _alone(
+        rest, doubtful, nobodys.together(_explained(told, settled, suspense), nobodys.told_again(rest, settled))
+    )
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, told.filter("stays")], how="diagonal")
 
 
@@ -118,8 +117,8 @@ def _may_come_back(placed: pl.DataFrame, refunds: pl.DataFrame, settled: pl.Data
 
     The proven ones come first (`_unproven`).
     """
-    spoken_for = _refunds_of(settled, "RETURN") + _refunds_of(placed.filter(_BACK))
-    proven = _refunds_of(settled, "REFUND") + _refunds_of(placed.filter(_LEFT & (pl.col("type") == "REFUND")))
+    spoken_for = _refunds_of(settled, "RETURN") + _refunds_of(placed.filter(BACK))
+    proven = _refunds_of(settled, "REFUND") + _refunds_of(placed.filter(LEFT & (pl.col("type") == "REFUND")))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for)).with_columns(
         _unproven=~pl.col("refund_id").is_in(proven)
     )
@@ -135,7 +134,7 @@ def _given_as_returned(
     rest = known.filter(pl.col("refund_id").is_null())
     taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
     here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
-    explained = _together(taken, here, _told_again(rest, settled))
+    explained = nobodys.together(taken, here, nobodys.told_again(rest, settled))
     given = _alone(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
@@ -225,105 +224,7 @@ def _explained(told: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
     stays = told.filter("stays").group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_own"))
     left = pl.col("suspense_open") - pl.col("_stay").fill_null(0) - pl.col("_own").fill_null(0)
     return (
-        suspense.join(_stay_taken(settled), on=GROUP, how="left")
+        suspense.join(nobodys.stay_taken(settled), on=GROUP, how="left")
         .join(stays, on=GROUP, how="left")
         .select(*GROUP, left.clip(lower_bound=0).alias("_explained"))
     )
-
-
-# Given to nobody
-
-
-def _stay_taken(settled: pl.DataFrame) -> pl.DataFrame:
-    """How often so much stays taken by the lines of other reports."""
-    nobodys = settled.filter(pl.col("refund_id").is_null() & pl.col("by_amount"))
-    return nobodys.group_by(GROUP).agg((_count("TAKEN") - _count("TAKEN_BACK")).alias("_stay"))
-
-
-def _count(effect: str) -> pl.Expr:
-    return (pl.col("effect") == effect).sum().cast(pl.Int64)
-
-
-def _accounted(lines: pl.DataFrame, owned: pl.DataFrame, settled: pl.DataFrame, disputed: pl.DataFrame) -> pl.DataFrame:
-    """What the lines of nobody do: so many are taken, or taken back, that with other reports' lines the sum is right.
-
-    Of equal amounts as many left, and as many came back, as the witness that tells of more of them knows: a witness is
-    one kind of report, known by its own word for the row (`kind`). What came back is paired with what left, whichever
-    is read first; where it may be money of ours (`disputed`), it is paired with nothing. `owned`: the report's lines
-    that have a refund or a name.
-    """
-    clear = lines.with_columns(pl.col("_unclear").fill_null(value=False))
-    told = _told_elsewhere(pl.concat([lines.select(_LINE), owned.select(_LINE)]), settled)
-    here = pl.concat([clear.filter(~pl.col("_unclear")), owned.unique(_LINE)], how="diagonal")
-    sums = _sums(told, here, disputed)
-    counted = clear.join(sums, on=GROUP, how="left").sort(pl.col("stays").fill_null(value=False), "booked_at", "line")
-    more = pl.col("_outs") - pl.min_horizontal("_backs", "_outs") - pl.col("_stay")
-    out, back = _LEFT, _BACK & ~pl.col("_unclear")
-    # Counted from the end, what was booked as taken before first of all: it stays so.
-    number_out, number_back = (one.cast(pl.Int64).cum_sum(reverse=True).over(GROUP) for one in (out, back))
-    effect = (
-        pl.when(out & (number_out <= more))
-        .then(pl.lit("TAKEN"))
-        .when(back & (number_back <= -more))
-        .then(pl.lit("TAKEN_BACK"))
-        .otherwise(pl.lit("NONE"))
-    )
-    open_back = back & (number_back <= pl.col("_backs") - pl.col("_outs"))
-    unclear = pl.when("_unclear").then(pl.lit("SEVERAL")).when(open_back).then(pl.lit("NOTHING"))
-    return counted.with_columns(nameless=effect, told_before=pl.col("_stay"), unclear=unclear).drop(
-        "_outs", "_backs", "_stay"
-    )
-
-
-def _told_elsewhere(here: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """The lines of refunds in other reports, each once, and those that moved nothing only if none of `here` is it."""
-    refunds = settled.filter(pl.col("type") == "REFUND")
-    nobodys = pl.col("refund_id").is_null() & pl.col("by_amount")
-    other = refunds.filter(nobodys).unique([*_LINE, "effect"], maintain_order=True)
-    moved, again = other.filter(pl.col("effect") != "NONE"), here.select(_LINE).unique()
-    known = pl.concat([moved.select(_LINE), again]).unique()
-    given = refunds.filter(~nobodys).unique(_LINE, maintain_order=True).join(again, on=_LINE, how="anti")
-    return pl.concat([other.filter(pl.col("effect") == "NONE").join(known, on=_LINE, how="anti"), moved, given])
-
-
-def _sums(told: pl.DataFrame, here: pl.DataFrame, disputed: pl.DataFrame) -> pl.DataFrame:
-    """Per payment and amount: `_outs` and `_backs` of nobody, `_stay` taken by other reports.
-
-    The witness that tells of more counts; what has a refund or a name is none of nobody's.
-    """
-    columns = [*GROUP, "kind", "state", "refund_id", "by_amount", "name"]
-    sure = told.join(disputed, on=GROUP, how="anti")
-    clear = (pl.col("effect") == "TAKEN_BACK") | pl.col("refund_id").is_not_null()
-    doubtful = told.join(disputed, on=GROUP, how="semi").filter(_LEFT | clear)
-    every = pl.concat([one.select(columns) for one in (sure, doubtful, here)])
-    of_kind = every.group_by(*GROUP, "kind").agg(
-        _LEFT.sum().cast(pl.Int64).alias("_outs"), _BACK.sum().cast(pl.Int64).alias("_backs")
-    )
-    owner = pl.when(pl.col("refund_id").is_not_null() | ~pl.col("by_amount")).then(pl.coalesce("refund_id", "name"))
-    owned = every.group_by(GROUP).agg(
-        owner.filter(_LEFT).drop_nulls().n_unique().cast(pl.Int64).alias("_owned_outs"),
-        owner.filter(_BACK).drop_nulls().n_unique().cast(pl.Int64).alias("_owned_backs"),
-    )
-    most = of_kind.group_by(GROUP).agg(pl.col("_outs").max(), pl.col("_backs").max()).join(owned, on=GROUP)
-    return (
-        most.join(_stay_taken(told), on=GROUP, how="left")
-        .with_columns(pl.col("_stay").fill_null(0))
-        .with_columns(
-            (pl.col(name) - pl.col(f"_owned{name}")).clip(lower_bound=0).alias(name) for name in ("_outs", "_backs")
-        )
-        .drop("_owned_outs", "_owned_backs")
-    )
-
-
-def _told_again(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """How many lines only tell once more what another kind of report has told, as `_explained`."""
-    same = [*GROUP, "state"]
-    of_kind = _told_elsewhere(lines, settled).group_by(*same, "kind").agg(pl.len().cast(pl.Int64).alias("_mine"))
-    most = of_kind.group_by(same).agg(pl.col("_mine").max().alias("_most"))
-    kinds = lines.select(*same, "kind").unique().join(of_kind, on=[*same, "kind"], how="left", nulls_equal=True)
-    more = (pl.col("_most").fill_null(0) - pl.col("_mine").fill_null(0)).clip(lower_bound=0)
-    return kinds.join(most, on=same, how="left").group_by(GROUP).agg(more.max().alias("_explained"))
-
-
-def _together(*explained: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat(explained).group_by(GROUP).agg(pl.col("_explained").sum())

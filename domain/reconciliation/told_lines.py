@@ -47,7 +47,7 @@ async def wanted(payment: Payment, left: Sequence[Mapping[str, Any]], amount: in
 
 def nobodys(lines: Sequence[Mapping[str, Any]], amount: int) -> int:
     """How many refunds of so much, none of ours and none that has a name, the kind of report tells of that tells of
-    most (as nameless._sums).
+    most (as nobodys._sums).
     """
     same = [one for one in lines if one["amount"] == amount]
     by_kind = Counter(kind for kind, _ in {(one["kind"], name(one)) for one in same})

@@ -4,7 +4,7 @@ from typing import Final
 
 from domain.notices import inbox
 from domain.payments import register
-from domain.reconciliation import captures, match, nameless, reconcile, revised, shortfall, to_repeat
+from domain.reconciliation import captures, match, nameless, nobodys, reconcile, revised, shortfall, to_repeat
 from domain.refunds import doubt, learned, next_step, record, request, schedule
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -182,7 +182,7 @@ REPORTS: Final = (
         r"others took \d+, the books say|PSE_",
         (
             Edit(
-                nameless._accounted,
+                nobodys.accounted,
                 ".when(back & (number_back <= -more))",
                 '.when(back & (number_back <= -more) & (pl.col("_stay") == 0))',
             ),
@@ -217,7 +217,7 @@ REPORTS: Final = (
     Mutation(
         "each kind of report taken for itself",
         r"is booked as taken, only|others took \d+, the books say",
-        (Edit(nameless._sums, 'pl.col("_outs").max()', 'pl.col("_outs").sum()'),),
+        (Edit(nobodys._sums, 'pl.col("_outs").max()', 'pl.col("_outs").sum()'),),
         focus="two-kinds",
     ),
     Mutation(
