@@ -92,7 +92,7 @@ def exponent_of(currency: str) -> int:
 def cumulative_share(whole: int, part: int, total: int) -> int:
     """The share of `whole` that belongs to `part` of `total`, half up: shares of growing parts close to the whole.
 
-    All in minor units. A part's own share is the difference of two cumulative shares (DESIGN: VAT of partial refunds).
+    All in minor units. A part's own share is the difference of two cumulative shares.
     """
     assert 0 <= part <= total, "A part lies within its total."
     assert total > 0, "A total is above zero."

@@ -1,6 +1,6 @@
 """The arq worker: a door from a job's name to the room that does it. `python -m jobs.worker refunds|batch`.
 
-arq may run a job twice, late or never: PostgreSQL decides what is due (facts: a job carries an id and nothing else).
+arq may run a job twice, late or never: PostgreSQL decides what is due (a job carries an id and nothing else).
 """
 
 import asyncio

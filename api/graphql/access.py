@@ -15,7 +15,7 @@ from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
 
 RoleEnum = strawberry.enum(Role, name="Role", description="A named set of permissions.")
-PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done.")
+strawberry.enum(Permission, name="Permission", description="What can be done.")
 
 
 async def authenticate(token: str | None) -> Principal | None:

@@ -1,7 +1,7 @@
 """Sealing: a second behind, each merchant's events get a position and a hash over all that came before.
 
 It takes only events that are older than every running transaction, so no position is ever given late: a reader that
-has read position N has read everything up to N. Tamper evidence costs the hot path nothing (DESIGN 3.11).
+has read position N has read everything up to N. Tamper evidence costs the hot path nothing.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
 
 
-# domain/lifecycle.MOVES as it is; a test compares. "" is the beginning.
+# domain/refunds/states.MOVES as it is; a test compares. "" is the beginning.
 MOVES = {
     "": "AWAITING_DESTINATION AWAITING_APPROVAL REQUESTED",
     "AWAITING_DESTINATION": "AWAITING_APPROVAL REQUESTED CANCELED EXPIRED",

@@ -3,7 +3,7 @@
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 
-# domain.lifecycle.MOVES as it was when this was written (a test compares them): a migration never changes afterwards.
+# domain/refunds/states.MOVES as it was when this was written (a test compares): a migration never changes afterwards.
 FIRST_STATES = ("AWAITING_DESTINATION", "AWAITING_APPROVAL", "REQUESTED")
 MOVES = {
     "AWAITING_DESTINATION": ("AWAITING_APPROVAL", "REQUESTED", "CANCELED", "EXPIRED"),

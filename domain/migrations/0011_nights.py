@@ -25,7 +25,9 @@ _MODELS = {
     "reconciliation_runs": "ReconciliationRun",
     "ledger_entries": "LedgerEntry",
 }
-_PERSON = r"btrim(lower(normalize({}, NFKC)))"  # domain/access.person_of knows more; this is the database's own floor
+_PERSON = (
+    r"btrim(lower(normalize({}, NFKC)))"  # domain/access/tokens.person_of knows more; this is the database's own floor
+)
 STATEMENTS = [
     "ALTER TABLE reconciliation_runs ALTER COLUMN failures SET DEFAULT 0",
     "CREATE INDEX report_news_of_report ON report_news (connection_id, name)",

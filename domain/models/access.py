@@ -39,7 +39,7 @@ class Token(Model):
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True
     )
     merchant_id: UUID
-    holder = fields.CharField(max_length=200)  # the person or program; four eyes compare domain/access.person_of
+    holder = fields.CharField(max_length=200)  # the person or program; four eyes compare domain/access/tokens.person_of
     role = fields.CharField(max_length=32)
     prefix = fields.CharField(max_length=16)  # shown to people, so that they can tell tokens apart
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token, hex

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Account(StrEnum):
-    """The accounts of the ledger, per merchant, connection and currency. `NORMAL_DEBIT` says which side is natural."""
+    """The accounts of the ledger, per merchant, connection and currency."""
 
     PSE_CLEARING = "PSE_CLEARING"
     PSE_BALANCE = "PSE_BALANCE"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a refund is (DESIGN section 4)."""
+    """Where a refund is (README, "A refund's states")."""
 
     AWAITING_DESTINATION = "AWAITING_DESTINATION"
     AWAITING_APPROVAL = "AWAITING_APPROVAL"

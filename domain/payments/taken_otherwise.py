@@ -1,7 +1,6 @@
 """Money that left without a refund of ours, of which two witnesses tell two amounts under one name.
 
-The books have the amount that was told first; what the other one says is a finding, until they agree or a person has
-worked it off.
+The books have the amount that was told first; what the other one says is a finding, until they agree.
 """
 
 from collections.abc import Mapping, Sequence

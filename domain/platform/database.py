@@ -1,6 +1,6 @@
 """PostgreSQL: the connection, the migrations, and who may do what to which table.
 
-The owner migrates; the application's role owns nothing and holds exactly the grants of `GRANTS` (DESIGN 3.5).
+The owner migrates; the application's role owns nothing and holds exactly the grants of `GRANTS`.
 """
 
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""The protocol that every PSE's connector follows (DESIGN section 6)."""
+"""The protocol that every PSE's connector follows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

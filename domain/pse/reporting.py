@@ -81,7 +81,7 @@ class Report:
     unknown: Sequence[Unknown] = ()
 
 
-# Settled amounts may have more decimals than their currency: they stay decimals in major units (DESIGN 3.10).
+# Settled amounts may have more decimals than their currency: they stay decimals in major units.
 SETTLED: Final = pl.Decimal(28, 8)
 
 # The canonical columns of a report, in this order. A line is of `type` CAPTURE, REFUND, CHARGEBACK,

@@ -62,7 +62,7 @@ _LATER: Final = """WITH told AS (
 
 @dataclass(frozen=True, slots=True)
 class _Booked:
-    """Money that is booked as taken under a name (`taken.name_of`). `amount` in minor units."""
+    """Money that is booked as taken under a name (`external.name_of`). `amount` in minor units."""
 
     name: str
     amount: int

@@ -15,7 +15,7 @@ from domain.refunds import intervals, schedule
 async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool = False) -> None:
     """Only a person can end this doubt: say so on the refund, open the finding, and remind daily.
 
-    `keep_rung`: as of `due.postpone`.
+    `keep_rung`: as of `schedule.postpone`.
     """
     await execute(
         "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1",

@@ -23,8 +23,8 @@ _BY_PEOPLE_ALONE: Final = (
 async def name(refund: Refund, told: str, cause: Cause) -> bool:
     """Give the refund the name `told`, if only people gave the one that it has; says so, and whether it did.
 
-    `told` comes with our own reference and is no other refund's (record.holder_of_name). Inside the caller's
-    transaction, which holds the refund's lock and gives it what was taken under that name (taken.give_to).
+    `told` comes with our own reference and is no other refund's (pse_names.holder_of_name). Inside the caller's
+    transaction, which holds the refund's lock and gives it what was taken under that name (external.give_to).
     """
     before = refund.pse_refund_reference
     if before in (None, told):

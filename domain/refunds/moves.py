@@ -42,7 +42,7 @@ async def move(
     """Take a locked refund to `to`. `due_in`: seconds until it is looked at again; None: it waits for nobody.
 
     `keep_rung`: if it fell due meanwhile (a webhook came during the call), it stays due, so that no news is lost.
-    An illegal move is a bug and raises KeyError: what a PSE says goes through lifecycle.decide first.
+    An illegal move is a bug and raises KeyError: what a PSE says goes through states.decide first.
     """
     previous = refund.state
     entries = MOVES[(previous, to)]

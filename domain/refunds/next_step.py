@@ -1,4 +1,4 @@
-"""What to do next about a refund that is due: send it, ask about it, or call a person (DESIGN section 5).
+"""What to do next about a refund that is due: send it, ask about it, or call a person.
 
 `take` is the claim: it marks what will be done and commits before anything is sent.
 """

@@ -1,4 +1,4 @@
-"""Refunds as a client asks for them: request, retry, cancel, refresh. What a PSE says comes in at domain/record."""
+"""Refunds as a client asks for them: request, retry, cancel, refresh. What a PSE says comes in at refunds/record."""
 
 import secrets
 import string
