@@ -119,10 +119,16 @@ async def from_listing(payment: Payment, listed: Sequence[KnownRefund], cause: C
     named = {row["cause"].partition(external.AGAIN)[0] for row in booked}
     told = Counter(row["amount"] for row in booked if row["cause"].startswith(prefix + external.BY_AMOUNT))
     for known in listed:
-        amount = known.amount.minor_units
-        fresh = isinstance(known.outcome, Succeeded) and external.name_of(payment, known.reference) not in named
-        if fresh and told[amount] > 0:
+        name, amount = external.name_of(payment, known.reference), known.amount.minor_units
+        fresh = isinstance(known.outcome, Succeeded) and name not in named
+        if fresh and told[amount] > 0 and (await witnessed.has(name) or await _nobody_has(payment, amount)):
             told[amount] -= 1
-            await witnessed.note(payment, external.name_of(payment, known.reference), amount, cause.request_id)
+            await witnessed.note(payment, name, amount, cause.request_id)
         else:
             await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, cause)
+
+
+async def _nobody_has(payment: Payment, amount: int) -> bool:
+    """Whether more of so much still stands of what nameless lines told than the PSE has listed under names."""
+    stands = await external.standing(payment, amount, external.name_of(payment, external.BY_AMOUNT))
+    return stands > await witnessed.listed_only(payment, amount)

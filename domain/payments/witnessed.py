@@ -45,3 +45,17 @@ async def standing(payment: Payment, amount: int) -> int:
     )
     times: int = found["times"]
     return times
+
+
+async def listed_only(payment: Payment, amount: int) -> int:
+    """How many of so much (minor units) the PSE itself has told by name that are booked by nameless lines alone."""
+    (found,) = await rows(
+        "SELECT count(*) AS times FROM listed_money l WHERE l.payment_id = $1 AND l.amount = $2 "
+        "  AND right(l.name, 5) <> '/back' "
+        "  AND NOT EXISTS (SELECT 1 FROM listed_money b WHERE b.name = l.name || '/back') "
+        "  AND NOT EXISTS (SELECT 1 FROM ledger_entries o WHERE o.cause = l.name)",
+        payment.id,
+        amount,
+    )
+    times: int = found["times"]
+    return times

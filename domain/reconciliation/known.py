@@ -74,7 +74,9 @@ async def suspense_of(connection: Connection, payments: pl.DataFrame) -> pl.Data
         "    WHERE e.entry = 'TAKEN' AND starts_with(e.cause, t.prefix) AND NOT EXISTS (SELECT 1 FROM ledger_entries o "
         "      WHERE o.cause = e.cause || '/ours')), '{}') AS suspense_names, "
         "  coalesce(sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END) "
-        "    FILTER (WHERE starts_with(e.cause, t.prefix)), 0)::bigint AS suspense_nameless "
+        "    FILTER (WHERE starts_with(e.cause, t.prefix)), 0)::bigint AS suspense_nameless, "
+        "  coalesce(array_agg(split_part(substr(left(e.cause, -5), length(t.prefix) + 1), $3, 1)) FILTER ( "
+        "    WHERE starts_with(e.cause, t.prefix) AND right(e.cause, 5) = '/back'), '{}') AS suspense_backs "
         "FROM ledger_entries e JOIN payments p ON p.id = e.payment_id "
         "CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t "
         "WHERE p.connection_id = $1 AND p.id = ANY($2::uuid[]) AND e.entry IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1, 2",

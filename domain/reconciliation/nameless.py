@@ -18,6 +18,7 @@ SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "amount": pl.Int64,
     "suspense_open": pl.Int64,  # how often so much is booked as taken and neither came back nor turned out ours
     "suspense_names": pl.List(pl.String),  # of the nameless lines among them
+    "suspense_backs": pl.List(pl.String),  # names of the nameless lines that told what came back of it
     "suspense_nameless": pl.Int64,  # how often so much still stands of what nameless lines told
 }
 _CLOCKS: Final = timedelta(days=1)  # what the times of a report and ours may differ by: some give no zone
@@ -94,14 +95,7 @@ def _given_as_left(
     spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(LEFT))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))
     # What was booked as taken stays so until a refund's own news claims it; of what all came back nothing stays.
-    names = (
-        suspense.filter(pl.col("suspense_nameless") > 0)
-        .select("payment_id", pl.col("suspense_names").alias("name"))
-        .explode("name")
-        .drop_nulls()
-    )
-    stays = names.unique().with_columns(stays=pl.lit(value=True))
-    told = lines.join(stays, on=["payment_id", "name"], how="left").with_columns(pl.col("stays").fill_null(value=False))
+    told = _marked(lines, suspense.filter(pl.col("suspense_nameless") > 0), "suspense_names", "stays")
     fresh = told.filter(~pl.col("stays"))
     known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))
     rest = known.filter(pl.col("refund_id").is_null())
@@ -131,14 +125,23 @@ def _given_as_returned(
 ) -> pl.DataFrame:
     """Lines of money that came back: to refunds that say so, then to the only ones that can have come back."""
     known = _paired(lines, _came_back(paid, settled))
-    rest = known.filter(pl.col("refund_id").is_null())
+    # What was booked as back of somebody's money is not the return of a refund of ours that has left since.
+    marked = _marked(known.filter(pl.col("refund_id").is_null()), suspense, "suspense_backs", "_nobodys")
+    rest, others = (marked.filter(one).drop("_nobodys") for one in (~pl.col("_nobodys"), pl.col("_nobodys")))
     taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
     here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
     explained = nobodys.together(taken, here, nobodys.told_again(rest, settled))
     given = _alone(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
-    return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given], how="diagonal")
+    return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, others], how="diagonal")
+
+
+def _marked(lines: pl.DataFrame, suspense: pl.DataFrame, names: str, mark: str) -> pl.DataFrame:
+    """The lines with the column `mark`: whether their name is among the `names` of their payment."""
+    told = suspense.select("payment_id", pl.col(names).alias("name")).explode("name").drop_nulls().unique()
+    marked = lines.join(told.with_columns(pl.lit(value=True).alias(mark)), on=["payment_id", "name"], how="left")
+    return marked.with_columns(pl.col(mark).fill_null(value=False))
 
 
 def _came_back(paid: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:

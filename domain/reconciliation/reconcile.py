@@ -172,12 +172,12 @@ async def _keep(
     entered: pl.DataFrame,
     cause: Cause,
 ) -> pl.DataFrame | None:
-    """Store the lines with their effects. None: a payment was registered meanwhile, and its lines must be entered."""
+    """Store the lines with their effects. None: what was entered, or registered meanwhile, gives more to be entered."""
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     old = await reports.valid_report(connection, file.name)
     # Matched again, because what was entered has moved states.
     matched, settled = await _match_and_settled(connection, file, lines)
-    if matched["payment_id"].null_count() < entered["payment_id"].null_count():
+    if matched["payment_id"].null_count() < entered["payment_id"].null_count() or _gains(matched, entered):
         return None
     elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
     effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
@@ -294,6 +294,13 @@ def _differs() -> pl.Expr:
     # What was booked as taken for a refund that had ended is given back.
     back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
     return pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank") & (paid | failed | pending | back)
+
+
+def _gains(matched: pl.DataFrame, entered: pl.DataFrame) -> bool:
+    """Whether a refund has a line now that was not entered as its, and that says what the books do not know."""
+    known = entered.filter(pl.col("refund_id").is_not_null())
+    news = matched.filter((pl.col("type") == "REFUND") & _differs())
+    return not news.join(known, on=["line", "refund_id"], how="anti").is_empty()
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:

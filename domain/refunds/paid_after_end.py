@@ -10,7 +10,7 @@ from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
-from domain.platform.database import rows
+from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
 from domain.refunds.states import SETTLED_FOR_NOW
 
@@ -29,6 +29,12 @@ async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
     payment = await Payment.get(id=refund.payment_id)
     if await external.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+        # Under that name a report may tell of the same money.
+        await execute(
+            "UPDATE refunds SET pse_refund_reference = coalesce(pse_refund_reference, $2) WHERE id = $1",
+            refund.id,
+            outcome.pse_refund_reference,
+        )
         await external.give_unnamed_to(refund, cause)
         await events.note(
             refund,
@@ -43,8 +49,8 @@ async def stands(refund: Refund, outcome: Outcome) -> bool:
     """Whether `outcome` would give back what is booked as taken for the refund."""
     if not isinstance(outcome, Declined | Returned) or refund.state not in SETTLED_FOR_NOW - _LEFT:
         return False
-    payment = await Payment.get(id=refund.payment_id)
-    return payment.taken_by_bank > 0 and await external.knows(payment, refund.reference)
+    name = await external.current(external.name_of(await Payment.get(id=refund.payment_id), refund.reference))
+    return set(await external.booked_as(name)) == {name}
 
 
 async def give_back(refund: Refund, outcome: Outcome, cause: Cause) -> None:

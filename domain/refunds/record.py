@@ -236,7 +236,7 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
             return await _ask_later(refund, outcome, cause)
-        case Agrees() if source.door is Door.NOTICE and await _asked_before_it_is_given_back(refund, outcome):
+        case Agrees() if await _asked_before_it_is_given_back(refund, outcome, source):
             return Recorded(refund.state, _CALL_SECONDS)
         case Agrees() if await _may_be_older(refund, outcome, source):
             await paid_after_end.open_unasked(refund, outcome, cause)
@@ -265,9 +265,14 @@ async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded
     return Recorded(refund.state, due_in)
 
 
-async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bool:
+async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome, source: Source) -> bool:
     """Whether the PSE is asked first: a refusal may be older than the news, which is booked, that it was paid."""
-    if not await paid_after_end.stands(refund, outcome) or not await _can_be_asked(refund):
+    refused = source.door is Door.REPORT and isinstance(outcome, Declined)
+    if (
+        not (refused or source.door is Door.NOTICE)
+        or not await paid_after_end.stands(refund, outcome)
+        or not await _can_be_asked(refund)
+    ):
         return False
     await schedule.postpone(refund.id, _CALL_SECONDS)
     return True
@@ -275,7 +280,7 @@ async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome) -> bo
 
 async def _may_be_older(refund: Refund, outcome: Outcome, source: Source) -> bool:
     """Whether a refusal may be the one that had ended the refund, before it was paid after all: nobody can be asked."""
-    told = source.door in (Door.NOTICE, Door.ANSWER) and isinstance(outcome, Declined)
+    told = source.door in (Door.NOTICE, Door.ANSWER, Door.REPORT) and isinstance(outcome, Declined)
     return told and await paid_after_end.stands(refund, outcome)
 
 

@@ -23,7 +23,7 @@ from domain.pse.vocabulary import Declined, InDoubt, Succeeded
 from domain.reconciliation import reconcile
 from domain.refunds.record import Door, Source, record
 from tests.conftest import Database
-from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -218,13 +218,16 @@ async def test_a_payment_that_we_do_not_know_is_found() -> None:
     assert await _balance(shop, Account.PSE_BALANCE) == 0
 
 
-async def test_money_in_suspense_for_a_failed_refund_is_given_back_when_a_report_says_that_it_is_not_paid() -> None:
+async def test_money_in_suspense_for_a_failed_refund_is_asked_about_when_a_report_says_that_it_is_not_paid() -> None:
     shop = await a_shop()
     payment = await a_payment(shop, days_ago=0)
     refund = await a_refund(shop, payment, 4_000)
     await an_answer(refund, Declined("NO", "no"))
     await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP), CAUSE)
     await _run(shop, _pix(payment, _refund(refund.reference, 4_000, "NAO_REALIZADO")))
+    await payment.refresh_from_db()
+    assert payment.taken_by_bank == 4_000, "the report may tell what was so before it was paid"
+    await a_look_up(refund, Declined("NAO_REALIZADO", "It came back."))
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 0
     assert (await _balance(shop, Account.SUSPENSE), await invariants.check()) == (0, [])
