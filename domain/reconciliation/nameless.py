@@ -94,8 +94,10 @@ def _given_as_left(
     """Lines of money that left: to refunds that are known to have left, then to those in doubt, then to nobody."""
     spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(LEFT))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))
-    # What was booked as taken stays so until a refund's own news claims it; of what all came back nothing stays.
-    told = _marked(lines, suspense.filter(pl.col("suspense_nameless") > 0), "suspense_names", "stays")
+    # What was booked as taken stays so until a refund's own news claims it: that it left, or that it came back, too.
+    returned = _groups_of(open_ones.filter(pl.col("refund_state") == "RETURNED")).select(GROUP).unique()
+    claimed = suspense.filter(pl.col("suspense_nameless") <= 0).join(returned, on=GROUP, how="semi")
+    told = _marked(lines, suspense.join(claimed, on=GROUP, how="anti"), "suspense_names", "stays")
     fresh = told.filter(~pl.col("stays"))
     known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))
     rest = known.filter(pl.col("refund_id").is_null())
@@ -125,8 +127,7 @@ def _given_as_returned(
 ) -> pl.DataFrame:
     """Lines of money that came back: to refunds that say so, then to the only ones that can have come back."""
     known = _paired(lines, _came_back(paid, settled))
-    # What was booked as back of somebody's money is not the return of a refund of ours that has left since.
-    marked = _marked(known.filter(pl.col("refund_id").is_null()), suspense, "suspense_backs", "_nobodys")
+    marked = _somebodys(known.filter(pl.col("refund_id").is_null()), settled, suspense)
     rest, others = (marked.filter(one).drop("_nobodys") for one in (~pl.col("_nobodys"), pl.col("_nobodys")))
     taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
     here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
@@ -135,6 +136,24 @@ def _given_as_returned(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, others], how="diagonal")
+
+
+def _somebodys(lines: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame) -> pl.DataFrame:
+    """`_nobodys`: as many lines as money of nobody is booked to have come back, and no other report tells of: none is
+    the return of a refund of ours that has left since. Those that were booked under their own names come first.
+    """
+    booked = suspense.select(*GROUP, pl.col("suspense_backs").list.n_unique().cast(pl.Int64).alias("_booked"))
+    elsewhere = settled.filter(pl.col("refund_id").is_null() & pl.col("by_amount") & (pl.col("effect") == "TAKEN_BACK"))
+    told = elsewhere.group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_told"))
+    counted = (
+        _marked(lines, suspense, "suspense_backs", "_named")
+        .join(booked, on=GROUP, how="left")
+        .join(told, on=GROUP, how="left")
+        .sort(~pl.col("_named"), "booked_at", "line")
+    )
+    open_ones = pl.col("_booked").fill_null(0) - pl.col("_told").fill_null(0)
+    nobodys_own = pl.int_range(pl.len()).over(GROUP) < open_ones
+    return counted.with_columns(nobodys_own.alias("_nobodys")).drop("_named", "_booked", "_told")
 
 
 def _marked(lines: pl.DataFrame, suspense: pl.DataFrame, names: str, mark: str) -> pl.DataFrame:

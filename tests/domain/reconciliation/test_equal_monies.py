@@ -61,9 +61,22 @@ async def test_a_nameless_line_that_came_back_hides_no_refund_that_the_pse_lists
     assert await _taken(payment) == 3_000
     await a_night(shop, a_line(payment, "REFUND", 3_000, "RETURNED"), days=1)
     assert await _taken(payment) == 0
-    for _ in range(2):
-        await unnamed.from_listing(payment, [_listed("X"), _listed("Y")], CAUSE)
+    for listed in (["Y"], ["X", "Y"]):
+        await unnamed.from_listing(payment, [_listed(name) for name in listed], CAUSE)
         assert await _taken(payment) == 3_000
+
+
+async def test_what_came_and_went_before_ours_in_one_growing_report_leaves_ours_its_line() -> None:
+    shop, payment = await _shop()
+    left, back = a_line(payment, "REFUND", 3_000), a_line(payment, "REFUND", 3_000, "RETURNED")
+    await a_night(shop, left)
+    await a_night(shop, left, back)
+    await _ours(shop, payment, Succeeded("ours"))
+    own = a_line(payment, "REFUND", 3_000)
+    for _ in range(2):
+        await a_night(shop, left, back, own)
+        assert (await _taken(payment), await balance(shop, Account.PSE_BALANCE)) == (0, -3_000)
+    assert await invariants.check() == []
 
 
 @pytest.mark.parametrize("look_up", [LookUp.NONE, LookUp.BY_REFERENCE])
