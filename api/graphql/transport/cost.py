@@ -41,6 +41,7 @@ class Limits:
     """What a document may hold. Fragments count as often as they are spread."""
 
     characters: int = 15_000
+    lines: int = 1_000
     tokens: int = 2_000
     depth: int = 10  # fields within fields; introspection has graphql-core's own rule
     fields: int = 1_000

@@ -25,6 +25,7 @@ from api.graphql.transport.values import refused_variables
 from api.rates import Rates
 
 _KEPT: Final = 128
+_ERRORS_MAX: Final = 10  # of validation, and one that says that there are more
 
 # graphql-core compares fields of the same name pairwise, up to this budget; its default is seconds of CPU for one
 # document. What our limits let through stays far below this one.
@@ -123,13 +124,22 @@ class DocumentCache:
     def _made(self, schema: GraphQLSchema, text: str) -> Known:
         limits = self.limits
         try:
+            self._refuse_lines(text)
             document = parse(text, max_tokens=limits.tokens, max_source_length=limits.characters)
         except GraphQLError as error:
             return Known(None, [error.with_traceback(None)])
         verdict = check(schema, document, limits)
         # Our limits come first: they bound what the rules of the specification have to walk through.
-        errors = list(verdict.errors) or validate(schema, document, self._rules, hide_suggestions=True)
+        errors = list(verdict.errors) or validate(
+            schema, document, self._rules, max_errors=_ERRORS_MAX, hide_suggestions=True
+        )
         return Known(document, errors, verdict.cost_depends_on_variables)
+
+    def _refuse_lines(self, text: str) -> None:
+        """Where an error stands is found by walking through all lines before it, for each error again."""
+        lines = text.count("\n") + text.count("\r") - text.count("\r\n") + 1
+        if lines > self.limits.lines:
+            raise GraphQLError(f"The document has more than {self.limits.lines} lines; nothing was executed.")
 
     def errors(self, schema: GraphQLSchema, known: Known, name: str | None, variables: Any) -> list[GraphQLError]:
         """What is wrong with the operation `name`. Only the part that variables cannot change is remembered."""

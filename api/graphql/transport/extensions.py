@@ -49,11 +49,11 @@ class Documents(SchemaExtension):
         yield
 
     def on_parse(self) -> Iterator[None]:
-        # What cannot be parsed is left to Strawberry, which reports it: only `execute_sync` comes here with it.
         known = self._cache.read(self.execution_context.schema._schema, self.execution_context.query or "")
-        if known.document is not None:
-            self._known = known
-            self.execution_context.graphql_document = known.document
+        if known.document is None:
+            raise known.errors[0].with_traceback(None)  # Only `execute_sync` comes here with what cannot be parsed.
+        self._known = known
+        self.execution_context.graphql_document = known.document
         yield
 
     def on_validate(self) -> Iterator[None]:

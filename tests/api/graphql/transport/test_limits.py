@@ -141,6 +141,19 @@ async def test_a_document_with_too_many_tokens_or_characters_is_not_parsed() -> 
     assert "15000" in (await errors_of("{ hello }" + " " * 15_000))[0]
 
 
+async def test_no_more_than_ten_mistakes_are_told() -> None:
+    told = await errors_of("{ " + " ".join(f"x{number}" for number in range(99)) + " }")
+    assert len([message for message in told if "Cannot query field" in message]) == 10
+    assert len(told) == 11
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+async def test_a_document_of_more_than_a_thousand_lines_is_not_parsed(end: str) -> None:
+    assert await errors_of(end * 999 + "{ hello }") == []
+    assert await errors_of(end * 1_000 + "{ x }") == ["The document has more than 1000 lines; nothing was executed."]
+    assert shop_schema().execute_sync(end * 1_000 + "{ hello }").data is None
+
+
 def doubling(count: int, leaf: str) -> str:
     fragments = "".join(f" fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(count - 1))
     return "{ ...F0 }" + fragments + f" fragment F{count - 1} on Query {{ {leaf} }}"
