@@ -40,6 +40,8 @@ async def errors_of(query: str, variables: dict[str, Any] | None = None, operati
         "{ " + " ".join(f"a{number}: hello" for number in range(30)) + " }",
         "{ hello " + " ".join(["@include(if: true)"]) + " }",
         "{ items(first: 100) { edges { node { similar(first: 10) { edges { cursor } } } } } }",
+        "{ items(first: 100) { edges { node { similar(first: 10) { edges { " + "cursor " * 20 + "} } } } } }",
+        "{ " + " ".join(f'a{n}: __type(name: "Item") {{ name }}' for n in range(10)) + " }",
         "mutation { sell tidy again: tidy }",
         "query A { hello } mutation B { sell } mutation C { sell }",
         chained(10),
@@ -80,6 +82,14 @@ async def test_the_standard_introspection_query_passes() -> None:
         ("{ hello(name: [" + "1 " * 301 + "]) }", "300 values"),
         ("{ items(first: 100) { edges { node { similar(first: 100) { edges { cursor } } } } } }", "objects"),
         ("{ items(first: 99999999999999999999) { edges { cursor } } }", "objects"),
+        (
+            "{ items(first: 100) { edges { node { similar(first: 10) { edges { " + "cursor " * 21 + "} } } } } }",
+            "values",
+        ),
+        ("{ a: __schema { types { name } } b: __schema { types { name } } }", "`__schema`"),
+        ("{ ...A ... { ...A } } fragment A on Query { __schema { types { name } } }", "`__schema`"),
+        ("{ " + " ".join(f'a{n}: __type(name: "Item") {{ name }}' for n in range(11)) + " }", "`__type`"),
+        ("{ __schema { ...A } } fragment A on __Schema { types { name } a: types { name } }", "alias within"),
         ("{ " + "hello " * 1001 + "}", "1001 fields"),
         ("{ ... " * 60 + "{ hello }" + " }" * 60, "deeper than 10"),
         ("mutation { sell b: sell }", "moves money once"),
@@ -134,6 +144,13 @@ async def test_the_cost_is_counted_with_the_variables_of_each_request(variables:
     await schema.execute(QUERY_BY_PAGE, {"first": 1, "inner": 1} if not passes else {"first": 100}, context)
     result = await schema.execute(QUERY_BY_PAGE, variables, context)
     assert any("objects" in error.message for error in result.errors or ()) is not passes
+
+
+@pytest.mark.parametrize(("first", "refused"), [(10, False), (100, True)])
+async def test_the_values_of_an_answer_are_counted_with_the_variables_too(first: int, refused: bool) -> None:
+    query = "query($first: Int!) { items(first: $first) { edges { node { similar(first: 10) { ...E } } } } }"
+    fragment = " fragment E on ItemConnection { edges { " + "cursor " * 30 + "} }"
+    assert ("30000 values" in " ".join(await errors_of(query + fragment, {"first": first}))) is refused
 
 
 async def test_a_document_with_too_many_tokens_or_characters_is_not_parsed() -> None:
