@@ -58,8 +58,7 @@ class Limits:
     files: frozenset[str] = frozenset({"fileContent"})  # the input fields and variables that take it
     cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
     leaves: int = 20_000  # values that the answer may hold: each is completed without a pause for others
-    schemas: int = 1  # `__schema` in an operation, each some hundred kilobytes
-    types: int = 10  # `__type`
+    types: int = 10  # `__type` in an operation; `__schema`, which is some hundred kilobytes, once
     list_size: int = 100  # what a list without `first` may hold
     sizes: Mapping[str, int] = field(default_factory=dict)  # fields whose lists hold less, whatever is asked
     page_size: int = 100  # assumed for a `first` that nobody gave

@@ -122,7 +122,7 @@ def _exceeded(
             f"The operation may return {_shown(leaves)} values; {limits.leaves} are allowed. "
             "Lower `first` or select fewer fields.",
         ),
-        (asked.schemas > limits.schemas, f"`__schema` may be asked for {limits.schemas} time in an operation."),
+        (asked.schemas > 1, "`__schema` may be asked for once in an operation."),
         (asked.types > limits.types, f"`__type` may be asked for {limits.types} times in an operation."),
         (asked.aliases > 0, "No field may have an alias within `__schema` or `__type`."),
         (
