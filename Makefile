@@ -70,7 +70,7 @@ chaos: $(STAMP) ## machines die under load for SECONDS=60 (SEED=... replays); ex
 	.venv/schemathesis/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-schemathesis: .venv/schemathesis/installed ## a stranger's documents against what `make run` serves
+schemathesis: .venv/schemathesis/installed ## a stranger's documents against what `make run` serves (best with ESTORNO_RATE_NEW_DOCUMENTS=0)
 	@.venv/schemathesis/bin/python -c 'import json, sys; demo = json.load(open(sys.argv[1])); \
 		print("base-url", demo["graphql"]); print("token", demo["tokens"]["ADMINISTRATOR"])' $(HOME_OF_THE_RUN)/demo.json \
 		> .venv/schemathesis/run

@@ -108,6 +108,7 @@ def rates_of(settings: Settings) -> Rates:
         "address": settings.rate_per_address,
         "link": settings.rate_per_link,
         "webhook": settings.rate_per_webhook,
+        "document": settings.rate_new_documents,
     }
     return Rates(settings.redis_url, limits)
 

@@ -51,7 +51,8 @@ from api.graphql.refunds.mutations import (
     RefundRetryPayload,
 )
 from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
-from api.graphql.transport.extensions import DocumentCache, Schema, build_schema
+from api.graphql.transport.documents import DocumentCache
+from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date

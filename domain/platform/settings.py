@@ -205,6 +205,12 @@ class Settings:
         "Webhooks of an address to a connection in a minute; 0: no limit.",
         3_000,
     )
+    rate_new_documents: int = _setting(
+        "ESTORNO_RATE_NEW_DOCUMENTS",
+        _integer(0, 1_000_000),
+        "GraphQL documents of a token in a minute that no process remembers; 0: no limit.",
+        300,
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -33,6 +33,7 @@ from graphql import (
 )
 
 _PAGE_ARGUMENTS: Final = frozenset({"first", "last"})
+_LEAVES_OF_A_LIST: Final = 10  # lists of plain values take no `first`, and each of ours is short
 _LEVELS: Final = 5  # nested selection sets (inline fragments and spreads too) for each allowed level of fields
 
 
@@ -41,6 +42,7 @@ class Limits:
     """What a document may hold. Fragments count as often as they are spread."""
 
     characters: int = 15_000
+    lines: int = 1_000
     tokens: int = 2_000
     depth: int = 10  # fields within fields; introspection has graphql-core's own rule
     fields: int = 1_000
@@ -55,6 +57,8 @@ class Limits:
     file: int = 700_000  # characters of 512 KiB in base64, which is longer than any other text
     files: frozenset[str] = frozenset({"fileContent"})  # the input fields and variables that take it
     cost: int = 5_000  # objects that the answer may hold; a mutation counts ten
+    leaves: int = 20_000  # values that the answer may hold: each is completed without a pause for others
+    types: int = 10  # `__type` in an operation; `__schema`, which is some hundred kilobytes, once
     list_size: int = 100  # what a list without `first` may hold
     sizes: Mapping[str, int] = field(default_factory=dict)  # fields whose lists hold less, whatever is asked
     page_size: int = 100  # assumed for a `first` that nobody gave
@@ -62,10 +66,28 @@ class Limits:
 
 
 class Cost(NamedTuple):
-    """Objects as a straight line: `fixed + per_item * page`, where page is the `first` of the field around."""
+    """Objects or values as a straight line: `fixed + per_item * page`; page is the `first` of the field around."""
 
     fixed: int = 0
     per_item: int = 0
+
+    def plus(self, other: "Cost") -> "Cost":
+        return Cost(self.fixed + other.fixed, self.per_item + other.per_item)
+
+    def around(self, page: int) -> "Cost":
+        """Where the page is known."""
+        return Cost(self.fixed + self.per_item * page)
+
+
+class Introspection(NamedTuple):
+    """What a part of a document asks about the schema itself."""
+
+    schemas: int = 0
+    types: int = 0
+    aliases: int = 0  # within it: each list once more
+
+    def plus(self, other: "Introspection") -> "Introspection":
+        return Introspection(self.schemas + other.schemas, self.types + other.types, self.aliases + other.aliases)
 
 
 class Count(NamedTuple):
@@ -74,7 +96,9 @@ class Count(NamedTuple):
     depth: int = 0
     fields: int = 0
     aliases: int = 0
-    cost: Cost = Cost()
+    cost: Cost = Cost()  # objects
+    leaves: Cost = Cost()
+    introspection: Introspection = Introspection()
     moving_money: int = 0
     spreads: int = 0  # how deep fragments lie within fragments
 
@@ -83,7 +107,9 @@ class Count(NamedTuple):
             max(self.depth, other.depth),
             self.fields + other.fields,
             self.aliases + other.aliases,
-            Cost(self.cost.fixed + other.cost.fixed, self.cost.per_item + other.cost.per_item),
+            self.cost.plus(other.cost),
+            self.leaves.plus(other.leaves),
+            self.introspection.plus(other.introspection),
             self.moving_money + other.moving_money,
             max(self.spreads, other.spreads),
         )
@@ -112,7 +138,8 @@ class Counter:
         root = self._schema.get_root_type(operation.operation)
         count = self._selections(operation.selection_set, root, operation.operation is OperationType.MUTATION)
         # Around the root there is no page, so its lists count as lists without `first`.
-        return count._replace(cost=Cost(count.cost.fixed + count.cost.per_item * self._limits.list_size))
+        page = self._limits.list_size
+        return count._replace(cost=count.cost.around(page), leaves=count.leaves.around(page))
 
     def _selections(
         self, selection_set: SelectionSetNode, parent: GraphQLCompositeType | None, in_mutation: bool = False
@@ -163,28 +190,41 @@ class Counter:
             inner = self._selections(field.selection_set, named if is_composite_type(named) else None)
         # Introspection is answered from memory, so its objects are free and its depth is left to its own rule.
         introspection = name.startswith("__")
+        cost, leaves = self._answered(field, definition, inner, in_mutation)
         return Count(
             depth=1 if introspection else 1 + inner.depth,
             fields=1 + inner.fields,
             aliases=(1 if field.alias else 0) + inner.aliases,
-            cost=Cost() if introspection else self._cost(field, definition, inner.cost, in_mutation),
+            cost=cost,
+            leaves=leaves,
+            introspection=_introspection(name, inner),
             moving_money=1 if in_mutation and name in self._limits.moving_money else 0,
             spreads=inner.spreads,
         )
 
-    def _cost(self, field: FieldNode, definition: GraphQLField | None, inner: Cost, in_mutation: bool) -> Cost:
-        if definition is None or is_leaf_type(get_named_type(definition.type)):
-            return Cost()
+    def _answered(
+        self, field: FieldNode, definition: GraphQLField | None, inner: Count, in_mutation: bool
+    ) -> tuple[Cost, Cost]:
+        """The objects and the values that the answer holds for a field."""
+        if field.name.value == "__typename":
+            return Cost(), Cost(1)
+        if definition is None or field.name.value.startswith("__"):
+            return Cost(), Cost()
+        is_list = _is_list(definition.type)
+        if is_leaf_type(get_named_type(definition.type)):
+            return Cost(), Cost(_LEAVES_OF_A_LIST if is_list else 1)
         own_page = self._limits.sizes.get(field.name.value) or self._page(field)
         if own_page is None and _PAGE_ARGUMENTS & definition.args.keys():
             own_page = _default_page(definition) or self._limits.page_size
-        is_list = _is_list(definition.type)
         # `first` bounds the list itself, or, on a connection, the lists directly within it.
         within = own_page if own_page is not None and not is_list else self._limits.list_size
-        one = (10 if in_mutation else 1) + inner.fixed + inner.per_item * within
+        objects = (10 if in_mutation else 1) + inner.cost.around(within).fixed
+        leaves = inner.leaves.around(within).fixed
         if not is_list:
-            return Cost(fixed=one)
-        return Cost(fixed=one * own_page) if own_page is not None else Cost(per_item=one)
+            return Cost(objects), Cost(leaves)
+        if own_page is None:
+            return Cost(per_item=objects), Cost(per_item=leaves)
+        return Cost(objects * own_page), Cost(leaves * own_page)
 
     def _page(self, field: FieldNode) -> int | None:
         """How many `first` asks for: never less than one, so that no negative number lowers a cost."""
@@ -203,6 +243,13 @@ class Counter:
             given = self._variables.get(value.name.value)
             return given if isinstance(given, int) and not isinstance(given, bool) else None
         return None
+
+
+def _introspection(name: str, inner: Count) -> Introspection:
+    if name not in ("__schema", "__type"):
+        return inner.introspection
+    within = Introspection(aliases=inner.aliases)
+    return within._replace(schemas=1) if name == "__schema" else within._replace(types=1)
 
 
 def _default_page(definition: GraphQLField) -> int | None:

@@ -32,6 +32,7 @@ from strawberry.types.graphql import OperationType
 from api.doors import Gate, address_of, busy, deny, limited, open_gate
 from api.graphql.transport import accept
 from api.graphql.transport.bounds import AT_ONCE, DEADLINE_EXCEEDED, WAITING_MAX, Bounds, ClientGone
+from api.graphql.transport.documents import Reader, TooManyDocuments, reader
 from api.graphql.transport.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
 from api.graphql.transport.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
 from api.graphql.transport.streams import EventStream, HeldStream, until
@@ -172,6 +173,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         principal = await self.authenticate(token)
         if principal is None:
             raise HTTPException(401, "Send a valid token: `Authorization: Bearer <token>`.")
+        reader.set(Reader(self.gate.rates, token or ""))
         seconds = await self.gate.rates.seconds_to_wait("token", token or "")
         if seconds:
             raise _Refused(limited(seconds))
@@ -208,6 +210,12 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             raise HTTPException(415, "Send the request as `Content-Type: application/json`.")
         transport = self._get_stream_transport_from_headers(request.headers)
         return _request_data(data, transport)
+
+    async def execute_operation(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return await super().execute_operation(*arguments, **more)
+        except TooManyDocuments as said:
+            raise _Refused(limited(said.seconds)) from None
 
     async def execute_single(
         self,

@@ -1,36 +1,22 @@
 """What surrounds every GraphQL operation: documents checked once and kept, unexpected errors masked, the request ID."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, Final, cast
 
 import strawberry
 import structlog
-from graphql import (
-    ASTValidationRule,
-    DocumentNode,
-    GraphQLError,
-    GraphQLSchema,
-    NoSchemaIntrospectionCustomRule,
-    parse,
-    specified_rules,
-    validate,
-)
-from graphql.validation.rules import overlapping_fields_can_be_merged
+from graphql import GraphQLError
 from strawberry.extensions import MaskErrors, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from api.graphql.transport.limits import Limits, check, check_cost
+from api.graphql.transport.documents import DocumentCache, Known
+from api.graphql.transport.limits import Limits
 from api.graphql.transport.scalars import SCALARS
-from api.graphql.transport.values import refused_variables
 from api.http import COME_BACK, UNAVAILABLE, request_id
 from domain.platform.database import overtime, unavailable
 from domain.problems import Problem
@@ -45,58 +31,9 @@ NOT_TAKEN_HERE: Final = {
         "multipart/mixed;subscriptionSpec=1.0 first in Accept."
     ),
 }
-_DOCUMENTS_KEPT: Final = 128
 _HINT = re.compile(r"\s{0,3}Did you mean [^?]{0,300}\?")
 _MESSAGE_MAX: Final = 1_000  # characters; graphql-core quotes the whole value that it refuses
 _log = structlog.get_logger()
-
-# graphql-core compares fields of the same name pairwise, up to this budget; its default is seconds of CPU for one
-# document. What our limits let through stays far below this one.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 10_000
-
-
-@dataclass(slots=True)
-class _Known:
-    """A document of a text that was sent before, and what validation said of it."""
-
-    document: DocumentNode
-    errors: list[GraphQLError] | None = None
-    cost_depends_on_variables: bool = False
-
-
-class DocumentCache:
-    """Documents by their text, least recently used ones forgotten. One for each schema, shared by its requests."""
-
-    def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
-        self.limits = limits
-        extra: tuple[type[ASTValidationRule], ...] = (MaybeNullValidationRule, OneOfInputValidationRule)
-        if not introspection:
-            extra = (*extra, NoSchemaIntrospectionCustomRule)
-        self._rules = (*specified_rules, *extra)
-        self.get = lru_cache(maxsize=_DOCUMENTS_KEPT)(self._parse)
-
-    @property
-    def parse_options(self) -> dict[str, int]:
-        return {"max_tokens": self.limits.tokens, "max_source_length": self.limits.characters}
-
-    def _parse(self, text: str) -> _Known:
-        limits = self.limits
-        return _Known(parse(text, max_tokens=limits.tokens, max_source_length=limits.characters))
-
-    def errors(self, schema: GraphQLSchema, known: _Known, name: str | None, variables: Any) -> list[GraphQLError]:
-        """What is wrong with the operation `name`. Only the part that variables cannot change is remembered."""
-        given = variables if isinstance(variables, dict) else {}
-        refused = refused_variables(given, self.limits)
-        if refused is not None:
-            return [refused]
-        if known.errors is None:
-            verdict = check(schema, known.document, self.limits)
-            known.cost_depends_on_variables = verdict.cost_depends_on_variables
-            # Our limits come first: they bound what the rules of the specification have to walk through.
-            known.errors = list(verdict.errors) or validate(schema, known.document, self._rules, hide_suggestions=True)
-        if known.errors or not known.cost_depends_on_variables:
-            return list(known.errors)
-        return check_cost(schema, known.document, self.limits, name, given)
 
 
 class Documents(SchemaExtension):
@@ -104,7 +41,7 @@ class Documents(SchemaExtension):
 
     def __init__(self, cache: DocumentCache) -> None:
         self._cache = cache
-        self._known: _Known | None = None
+        self._known: Known | None = None
 
     def on_operation(self) -> Iterator[None]:
         # Strawberry's own type of these options knows one of them only.
@@ -112,11 +49,11 @@ class Documents(SchemaExtension):
         yield
 
     def on_parse(self) -> Iterator[None]:
-        # A syntax error is left to Strawberry, which parses again and reports it: one raised here would end a
-        # WebSocket operation without a word.
-        with suppress(GraphQLError):
-            self._known = self._cache.get(self.execution_context.query or "")
-            self.execution_context.graphql_document = self._known.document
+        known = self._cache.read(self.execution_context.schema._schema, self.execution_context.query or "")
+        if known.document is None:
+            raise known.errors[0].with_traceback(None)  # Only `execute_sync` comes here with what cannot be parsed.
+        self._known = known
+        self.execution_context.graphql_document = known.document
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -142,14 +79,42 @@ class RequestIdExtension(SchemaExtension):
     """`extensions.requestId` on every answer."""
 
     def get_results(self) -> dict[str, Any]:
-        return {"requestId": request_id()} if request_id() else {}
+        return _told()
 
 
 class Schema(strawberry.Schema):
-    """A schema that logs an error where it is masked, and not every typing mistake of a client."""
+    """A schema that logs an error where it is masked, and not every typing mistake of a client.
+
+    A document that is new to it waits for its turn to be read, before anything else. Raises TooManyDocuments.
+    """
+
+    documents: DocumentCache
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         pass
+
+    async def execute(self, query: str | None, *arguments: Any, **more: Any) -> Any:
+        unreadable = await self._unreadable(query)
+        if unreadable:
+            return ExecutionResult(data=None, errors=unreadable, extensions=_told())
+        return await super().execute(query, *arguments, **more)
+
+    async def stream(self, query: str | None, *arguments: Any, **more: Any) -> Any:
+        unreadable = await self._unreadable(query)
+        return _refused(unreadable) if unreadable else await super().stream(query, *arguments, **more)
+
+    async def _unreadable(self, text: str | None) -> list[GraphQLError]:
+        """Why it cannot be parsed. Everything else that is wrong with it is said later, of one of its operations."""
+        known = await self.documents.known(self._schema, text) if text else None
+        return [presented(error) for error in known.errors] if known and known.document is None else []
+
+
+async def _refused(errors: list[GraphQLError]) -> AsyncGenerator[PreExecutionError, None]:
+    yield PreExecutionError(data=None, errors=errors, extensions=_told())
+
+
+def _told() -> dict[str, Any]:
+    return {"requestId": request_id()} if request_id() else {}
 
 
 def build_schema(
@@ -162,7 +127,7 @@ def build_schema(
 ) -> Schema:
     """A schema with our scalars, limits, masking and request IDs. `documents` holds the limits where it is given."""
     cache = documents or DocumentCache(Limits())
-    return Schema(
+    schema = Schema(
         query=query,
         mutation=mutation,
         subscription=subscription,
@@ -170,6 +135,8 @@ def build_schema(
         extensions=[Masking, lambda: Documents(cache), RequestIdExtension],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
+    schema.documents = cache
+    return schema
 
 
 def presented(error: GraphQLError) -> GraphQLError:

@@ -100,7 +100,8 @@ def _directives(document: DocumentNode) -> int:
 def _exceeded(
     operation: OperationDefinitionNode, count: Count, limits: Limits, *, with_cost: bool
 ) -> list[GraphQLError]:
-    cost = count.cost.fixed if with_cost else 0
+    cost, leaves = (count.cost.fixed, count.leaves.fixed) if with_cost else (0, 0)
+    asked = count.introspection
     verdicts = (
         (count.depth > limits.depth, f"The operation nests deeper than {limits.depth} fields; ask in two steps."),
         (count.spreads > limits.spreads, f"Fragments lie deeper than {limits.spreads} within fragments; nest fewer."),
@@ -116,6 +117,14 @@ def _exceeded(
             cost > limits.cost,
             f"The operation may return {_shown(cost)} objects; {limits.cost} are allowed. Lower `first`.",
         ),
+        (
+            leaves > limits.leaves,
+            f"The operation may return {_shown(leaves)} values; {limits.leaves} are allowed. "
+            "Lower `first` or select fewer fields.",
+        ),
+        (asked.schemas > 1, "`__schema` may be asked for once in an operation."),
+        (asked.types > limits.types, f"`__type` may be asked for {limits.types} times in an operation."),
+        (asked.aliases > 0, "No field may have an alias within `__schema` or `__type`."),
         (
             count.moving_money > 1,
             "One request moves money once: send each of these mutations in a request of its own, "

@@ -18,6 +18,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types.execution import PreExecutionError
 
 from api.doors import RATE_LIMITED, Gate, address_of, too_often
+from api.graphql.transport.documents import Reader, TooManyDocuments, reader
 from api.places import EVERYBODY, Held, Newcomer
 from api.socket_protocol import ABORTING
 from domain.platform.database import unavailable
@@ -154,10 +155,13 @@ class _SubscriptionsOnly(Generic[C]):
         if held is None:
             return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
         try:
+            reader.set(Reader(self._gate.rates, self._token))  # Each operation has a task of its own.
             arguments["context_value"] = self._new_context()
             return _held(held, await self._schema.subscribe(query, **arguments))
-        except BaseException:
+        except BaseException as error:
             held.leave()
+            if isinstance(error, TooManyDocuments):
+                return _refused(too_often(error.seconds))
             raise
 
 

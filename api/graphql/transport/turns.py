@@ -5,6 +5,8 @@ get one.
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,3 +44,50 @@ class Turns:
             queue.inside -= 1
             if not queue.inside:
                 del self._queues[key]
+
+
+@dataclass(slots=True)
+class Rotation:
+    """One at a time of all, for work that holds the event loop; those of each key wait behind each other only.
+
+    After each one the loop is free: for as long as the work has held it where somebody waits for the next turn.
+    """
+
+    _waiting: dict[Hashable, deque[asyncio.Future[None]]] = field(default_factory=dict)
+    _busy: bool = False
+
+    @asynccontextmanager
+    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+        """Wait until the keys before have had a turn each, and hold the one there is."""
+        if self._busy:
+            await self._called(key)
+        self._busy = True
+        begun = time.monotonic()
+        try:
+            yield
+            held = time.monotonic() - begun
+            await asyncio.sleep(held if self._waiting else 0)
+        finally:
+            self._pass_on()
+
+    async def _called(self, key: Hashable) -> None:
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():
+                self._pass_on()  # The turn had come, and nobody is here to take it.
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            key = next(iter(self._waiting))
+            queue = self._waiting.pop(key)
+            while queue and queue[0].done():
+                queue.popleft()  # It has gone while it waited.
+            if queue:
+                queue.popleft().set_result(None)
+                self._waiting.update({key: queue} if queue else {})  # behind the other keys
+                return
+        self._busy = False

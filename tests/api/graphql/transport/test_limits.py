@@ -11,7 +11,7 @@ import pytest
 from graphql import build_schema as graphql_schema
 from graphql import parse
 
-from api.graphql.transport.extensions import DocumentCache
+from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.limits import Limits, check
 from tests.api.graphql.transport.shop import TOKEN, Context, Desk, shop_schema
 
@@ -40,6 +40,8 @@ async def errors_of(query: str, variables: dict[str, Any] | None = None, operati
         "{ " + " ".join(f"a{number}: hello" for number in range(30)) + " }",
         "{ hello " + " ".join(["@include(if: true)"]) + " }",
         "{ items(first: 100) { edges { node { similar(first: 10) { edges { cursor } } } } } }",
+        "{ items(first: 100) { edges { node { similar(first: 10) { edges { " + "cursor " * 20 + "} } } } } }",
+        "{ " + " ".join(f'a{n}: __type(name: "Item") {{ name }}' for n in range(10)) + " }",
         "mutation { sell tidy again: tidy }",
         "query A { hello } mutation B { sell } mutation C { sell }",
         chained(10),
@@ -80,6 +82,14 @@ async def test_the_standard_introspection_query_passes() -> None:
         ("{ hello(name: [" + "1 " * 301 + "]) }", "300 values"),
         ("{ items(first: 100) { edges { node { similar(first: 100) { edges { cursor } } } } } }", "objects"),
         ("{ items(first: 99999999999999999999) { edges { cursor } } }", "objects"),
+        (
+            "{ items(first: 100) { edges { node { similar(first: 10) { edges { " + "cursor " * 21 + "} } } } } }",
+            "values",
+        ),
+        ("{ a: __schema { types { name } } b: __schema { types { name } } }", "`__schema`"),
+        ("{ ...A ... { ...A } } fragment A on Query { __schema { types { name } } }", "`__schema`"),
+        ("{ " + " ".join(f'a{n}: __type(name: "Item") {{ name }}' for n in range(11)) + " }", "`__type`"),
+        ("{ __schema { ...A } } fragment A on __Schema { types { name } a: types { name } }", "alias within"),
         ("{ " + "hello " * 1001 + "}", "1001 fields"),
         ("{ ... " * 60 + "{ hello }" + " }" * 60, "deeper than 10"),
         ("mutation { sell b: sell }", "moves money once"),
@@ -136,9 +146,29 @@ async def test_the_cost_is_counted_with_the_variables_of_each_request(variables:
     assert any("objects" in error.message for error in result.errors or ()) is not passes
 
 
+@pytest.mark.parametrize(("first", "refused"), [(10, False), (100, True)])
+async def test_the_values_of_an_answer_are_counted_with_the_variables_too(first: int, refused: bool) -> None:
+    query = "query($first: Int!) { items(first: $first) { edges { node { similar(first: 10) { ...E } } } } }"
+    fragment = " fragment E on ItemConnection { edges { " + "cursor " * 30 + "} }"
+    assert ("30000 values" in " ".join(await errors_of(query + fragment, {"first": first}))) is refused
+
+
 async def test_a_document_with_too_many_tokens_or_characters_is_not_parsed() -> None:
     assert "token" in (await errors_of("{ " + "hello " * 2000 + "}"))[0]
     assert "15000" in (await errors_of("{ hello }" + " " * 15_000))[0]
+
+
+async def test_no_more_than_ten_mistakes_are_told() -> None:
+    told = await errors_of("{ " + " ".join(f"x{number}" for number in range(99)) + " }")
+    assert len([message for message in told if "Cannot query field" in message]) == 10
+    assert len(told) == 11
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+async def test_a_document_of_more_than_a_thousand_lines_is_not_parsed(end: str) -> None:
+    assert await errors_of(end * 999 + "{ hello }") == []
+    assert await errors_of(end * 1_000 + "{ x }") == ["The document has more than 1000 lines; nothing was executed."]
+    assert shop_schema().execute_sync(end * 1_000 + "{ hello }").data is None
 
 
 def doubling(count: int, leaf: str) -> str:
@@ -249,14 +279,13 @@ async def test_a_hostile_document_is_refused(name: str) -> None:
 
 
 class TestTheDocumentCache:
-    async def test_hits_for_a_text_that_was_sent_before(self) -> None:
+    async def test_reads_a_text_once(self) -> None:
         documents = DocumentCache(Limits())
         schema = shop_schema(documents)
         for _ in range(20):
             await schema.execute("{ hello }")
             await schema.execute("{ notAField }")
-        info = documents.get.cache_info()
-        assert (info.hits, info.misses) == (38, 2)
+        assert documents.read_count == 2
 
     async def test_gives_the_same_errors_again(self) -> None:
         schema = shop_schema()
@@ -268,12 +297,14 @@ class TestTheDocumentCache:
         schema = shop_schema(documents)
         for number in range(300):
             await schema.execute(f"{{ a{number}: hello }}")
-        assert documents.get.cache_info().currsize == 128
+        assert documents.kept_count == 128
 
-    async def test_keeps_no_text_that_cannot_be_parsed(self) -> None:
+    async def test_keeps_a_text_that_cannot_be_parsed_unless_it_is_too_long(self) -> None:
         documents = DocumentCache(Limits())
-        await shop_schema(documents).execute("{")
-        assert documents.get.cache_info().currsize == 0
+        schema = shop_schema(documents)
+        for text in ("{", "{", "{" * 15_001):
+            assert (await schema.execute(text)).errors
+        assert documents.kept_count == 1
 
 
 def test_a_hostile_document_is_hostile_because_it_parses() -> None:

@@ -1,0 +1,152 @@
+"""Documents, each read once: parsed and checked within the limits, one at a time of all, and kept by its text."""
+
+from collections import Counter, OrderedDict
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.rules import overlapping_fields_can_be_merged
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from api.graphql.transport.limits import Limits, check, check_cost
+from api.graphql.transport.turns import Rotation
+from api.graphql.transport.values import refused_variables
+from api.rates import Rates
+
+_KEPT: Final = 128
+_ERRORS_MAX: Final = 10  # of validation, and one that says that there are more
+
+# graphql-core compares fields of the same name pairwise, up to this budget; its default is seconds of CPU for one
+# document. What our limits let through stays far below this one.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 10_000
+
+
+class TooManyDocuments(Exception):
+    """A token has sent too many documents that nobody knew; `seconds` later it may send one."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom documents are read, and how often that is done in a minute."""
+
+    rates: Rates
+    token: str
+
+
+# Strawberry hands a schema the document and not who sent it. None: nobody counts, in a tool or a test.
+reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
+
+
+@dataclass(slots=True)
+class Known:
+    """A text that was sent before, and what was found: no document where it cannot be parsed."""
+
+    document: DocumentNode | None
+    errors: list[GraphQLError]
+    cost_depends_on_variables: bool = False
+
+
+class DocumentCache:
+    """Documents by their text, least recently used ones forgotten. One for each schema, shared by its requests."""
+
+    def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
+        self.limits = limits
+        self.read_count = 0
+        extra: tuple[type[ASTValidationRule], ...] = (MaybeNullValidationRule, OneOfInputValidationRule)
+        if not introspection:
+            extra = (*extra, NoSchemaIntrospectionCustomRule)
+        self._rules = (*specified_rules, *extra)
+        self._kept: OrderedDict[str, Known] = OrderedDict()
+        self._rotation = Rotation()
+        self._asked: Counter[str] = Counter()  # texts that somebody waits for
+
+    @property
+    def kept_count(self) -> int:
+        return len(self._kept)
+
+    @property
+    def parse_options(self) -> dict[str, int]:
+        return {"max_tokens": self.limits.tokens, "max_source_length": self.limits.characters}
+
+    async def known(self, schema: GraphQLSchema, text: str) -> Known:
+        """What is known of a text, which waits for its turn to be read when it is new. Raises TooManyDocuments."""
+        found = self._found(text)
+        if found is not None:
+            return found
+        asking = reader.get()
+        if asking is not None and not self._asked[text]:
+            seconds = await asking.rates.seconds_to_wait("document", asking.token)
+            if seconds:
+                raise TooManyDocuments(seconds)
+        self._asked[text] += 1
+        try:
+            async with self._rotation.turn(asking and asking.token):
+                return self.read(schema, text)
+        finally:
+            self._asked[text] -= 1
+            if not self._asked[text]:
+                del self._asked[text]
+
+    def read(self, schema: GraphQLSchema, text: str) -> Known:
+        """What is known of a text, read at once when it is new."""
+        found = self._found(text)
+        if found is not None:
+            return found
+        self.read_count += 1
+        made = self._made(schema, text)
+        if len(text) <= self.limits.characters:
+            self._kept[text] = made
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+    def _found(self, text: str) -> Known | None:
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+        return found
+
+    def _made(self, schema: GraphQLSchema, text: str) -> Known:
+        limits = self.limits
+        try:
+            self._refuse_lines(text)
+            document = parse(text, max_tokens=limits.tokens, max_source_length=limits.characters)
+        except GraphQLError as error:
+            return Known(None, [error.with_traceback(None)])
+        verdict = check(schema, document, limits)
+        # Our limits come first: they bound what the rules of the specification have to walk through.
+        errors = list(verdict.errors) or validate(
+            schema, document, self._rules, max_errors=_ERRORS_MAX, hide_suggestions=True
+        )
+        return Known(document, errors, verdict.cost_depends_on_variables)
+
+    def _refuse_lines(self, text: str) -> None:
+        """Where an error stands is found by walking through all lines before it, for each error again."""
+        lines = text.count("\n") + text.count("\r") - text.count("\r\n") + 1
+        if lines > self.limits.lines:
+            raise GraphQLError(f"The document has more than {self.limits.lines} lines; nothing was executed.")
+
+    def errors(self, schema: GraphQLSchema, known: Known, name: str | None, variables: Any) -> list[GraphQLError]:
+        """What is wrong with the operation `name`. Only the part that variables cannot change is remembered."""
+        given = variables if isinstance(variables, dict) else {}
+        refused = refused_variables(given, self.limits)
+        if refused is not None:
+            return [refused]
+        if known.errors or known.document is None or not known.cost_depends_on_variables:
+            return list(known.errors)
+        return check_cost(schema, known.document, self.limits, name, given)
