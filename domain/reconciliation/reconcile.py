@@ -145,17 +145,17 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 
 async def _reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame
+    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, again: bool = False
 ) -> pl.DataFrame:
     cause = _cause(run)
     entered = await _match(connection, file, lines)
     await _enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
     async with transaction():
-        effects = await _keep(connection, run, file, lines, entered, cause)
+        effects = await _keep(connection, run, file, lines, entered, cause, again)
         crash_here("reconcile.before_commit")
     if effects is None:
-        return await _reconcile(connection, run, file, lines)
+        return await _reconcile(connection, run, file, lines, again=True)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
@@ -171,13 +171,17 @@ async def _keep(
     lines: pl.DataFrame,
     entered: pl.DataFrame,
     cause: Cause,
+    again: bool,
 ) -> pl.DataFrame | None:
     """Store the lines with their effects. None: what was entered, or registered meanwhile, gives more to be entered."""
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     old = await reports.valid_report(connection, file.name)
     # Matched again, because what was entered has moved states.
     matched, settled = await _match_and_settled(connection, file, lines)
-    if matched["payment_id"].null_count() < entered["payment_id"].null_count() or _gains(matched, entered):
+    # What was entered may give other lines to other refunds: those are entered once, and then by the next night.
+    if matched["payment_id"].null_count() < entered["payment_id"].null_count() or (
+        not again and _gains(matched, entered)
+    ):
         return None
     elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
     effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
