@@ -90,6 +90,13 @@ async def test_too_many_requests_are_429_with_retry_after_and_a_code(
     assert (other.status_code == 429) is (kind == "rate_per_address")
 
 
+async def test_bodies_that_are_too_large_are_counted_too(own_database: Database, redis_url: str) -> None:
+    place = {"database_url": own_database.application_url, "redis_url": redis_url, "body_limit_bytes": 1024}
+    async with served(create(quick_settings(**place, rate_per_address=2))) as url, httpx.AsyncClient() as http:
+        answers = [await http.post(f"{url}/nowhere", content=b"x" * 2000) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [413, 413, 429]
+
+
 async def test_who_floods_a_webhook_path_that_is_not_theirs_shuts_nobody_out(
     own_database: Database, redis_url: str
 ) -> None:
