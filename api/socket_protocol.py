@@ -15,7 +15,9 @@ _FRAMES_MAX: Final = 64  # of one message
 # Pings and pongs in a minute: a library sends three, and each is answered, at a cost far above its bytes.
 _CONTROL_FRAMES_MAX: Final = 120
 _MINUTE: Final = 60.0
-_READ_BYTES: Final = 4_096  # are taken apart at once, so that what ends the socket ends the work
+# Are taken apart at once: what ends the socket ends the work, and no more messages wait than are in them (6 bytes each).
+_READ_BYTES: Final = 512
+_AFTER_CLOSE_MAX: Final = 64  # messages that are read, and thrown away, on the way to the client's answer to our close
 
 
 class SocketProtocol(Unread, WebSocketsSansIOProtocol):
@@ -26,6 +28,8 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         self.unread_seconds = unread_seconds
         self._control_frames = 0  # since the minute began
         self._minute = self.loop.time()
+        self._rest = bytearray()  # was read and is taken apart when the application has had what came before
+        self._after_close = 0
         # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
         self.logger = logging.getLogger("uvicorn.error.sockets")
         self.logger.setLevel(logging.WARNING)
@@ -36,14 +40,27 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
             self.scope["extensions"][ABORTING] = {"abort": self.transport.abort}
 
     def data_received(self, data: bytes) -> None:
-        for start in range(0, len(data), _READ_BYTES):
-            if self.close_sent and self.transport.is_closing():
-                return
-            super().data_received(data[start : start + _READ_BYTES])
+        self._rest += data
+        self._take_apart()
         # The whole head comes at once. If it made no handshake (it announces a body, say), nothing ever will.
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(raw_problem(400, "This is no handshake of a WebSocket.", None, {}))
             self.transport.close()
+
+    def _take_apart(self) -> None:
+        """What was read, until a message waits for the application: it may be thousands, which it should not wait for."""
+        while self._rest and not self.read_paused:
+            if self.close_sent and self.transport.is_closing():
+                self._rest.clear()
+                return
+            piece = bytes(self._rest[:_READ_BYTES])
+            del self._rest[:_READ_BYTES]
+            super().data_received(piece)
+
+    async def receive(self) -> Any:
+        message = await super().receive()
+        self._take_apart()
+        return message
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message
@@ -69,14 +86,19 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         return not self.transport.is_closing()
 
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
+        self._after_close += self.close_sent
+        if self._after_close > _AFTER_CLOSE_MAX:
+            self._fail(1008)
+        elif self.curr_msg_data_type == "text" and not _is_text(self.frames):
             self._fail(1007)
         else:
             super().send_receive_event_to_app()
 
     def _fail(self, code: int) -> None:
         self.frames = []
-        if not self.close_sent:
+        if self.close_sent:
+            self.transport.close()  # It was told to close, and does not.
+        else:
             self.conn.fail(code)
             self.handle_parser_exception()
 
