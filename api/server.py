@@ -268,7 +268,7 @@ def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Conf
         host=settings.host,
         port=settings.port,
         http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds, idle=idle)),
-        ws=cast("type[asyncio.Protocol]", partial(SocketProtocol, unread_seconds=settings.body_seconds)),
+        ws=cast("type[asyncio.Protocol]", partial(SocketProtocol, unread_seconds=settings.body_seconds, idle=idle)),
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # a kilobyte of it can be a megabyte
         ws_ping_interval=20.0,

@@ -236,6 +236,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(code=TRY_AGAIN, reason="Connect again")
             return False
         self._no_newcomer()
+        extensions = cast("Any", self.websocket).ws.scope.get("extensions", {})
+        extensions.get(ABORTING, {"is_known": lambda: None})["is_known"]()
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
         subscriptions = _SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, token or "")
         self.schema = cast("BaseSchema", subscriptions)
