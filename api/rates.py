@@ -68,8 +68,9 @@ class Rates:
                 asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
                 wait = float(await asked)
         except (RedisError, OSError, TimeoutError) as error:
+            if time.monotonic() >= self._away_until:  # the first of all who waited for it
+                _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             self._away_until = time.monotonic() + _AWAY_SECONDS
-            _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             return 0.0
         self._away_until = 0.0
         return wait

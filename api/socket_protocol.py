@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -47,7 +48,11 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.conn.handshake_exc is None:
-            offered = {"abort": self.transport.abort, "is_known": self._is_known, "when_lost": self._do_when_lost}
+            offered: dict[object, object] = {
+                "abort": self.transport.abort,
+                "is_known": self._is_known,
+                "when_lost": self._do_when_lost,
+            }
             self.scope["extensions"][ABORTING] = offered
 
     def _is_known(self) -> None:
@@ -68,7 +73,11 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         self._when_lost = []
 
     async def send(self, message: Any) -> None:
+        if self.close_sent and self.handshake_complete:
+            raise ClientDisconnected  # It has ended meanwhile, by a frame of the client's: no error of ours.
         await super().send(message)
+        if self.close_sent and self.initial_response is not None:
+            self.handshake_complete = True  # by a denial; else the server logs an error for each
         if self.close_sent and self._waiter is None and not self.disconnected:
             self._waiter = Waiter(self._idle, self.transport, network_of(self.client[0] if self.client else ""))
             self._waiter.is_done()

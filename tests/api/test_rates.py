@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from api.app import create
 from api.rates import Rates
@@ -37,6 +38,14 @@ async def test_without_valkey_a_process_counts_alone(url: str) -> None:
     waits = [await rates.seconds_to_wait("token", "a") for _ in range(3)]
     assert waits[:2] == [0, 0]
     assert 0 < waits[2] <= 30
+    await rates.close()
+
+
+async def test_that_a_process_counts_alone_is_said_once_by_all_who_wait() -> None:
+    rates = Rates("redis://127.0.0.1:1/0", {"token": 100})
+    with capture_logs() as logs:
+        await asyncio.gather(*(rates.seconds_to_wait("token", "a") for _ in range(20)))
+    assert [log["event"] for log in logs] == ["rates.alone"]
     await rates.close()
 
 
