@@ -71,10 +71,12 @@ def create(settings: Settings) -> Starlette:
         ],
         middleware=[
             Middleware(PageMiddleware),
-            *middleware(body_bytes_max=settings.body_limit_bytes),
-            Middleware(CrowdMiddleware, requests=gate.strangers, known_at=GRAPHQL_PATH),
-            _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
-            Middleware(RateMiddleware, rates=gate.rates),
+            *middleware(
+                Middleware(CrowdMiddleware, requests=gate.strangers, known_at=GRAPHQL_PATH),
+                _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
+                Middleware(RateMiddleware, rates=gate.rates),
+                body_bytes_max=settings.body_limit_bytes,
+            ),
         ],
         lifespan=lifespan,
     )

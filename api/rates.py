@@ -61,15 +61,17 @@ class Rates:
         now = time.monotonic()
         if self._redis is None or now < self._away_until:
             return 0.0
-        if self._away_until:
+        alone = self._away_until > 0
+        if alone:
             self._away_until = now + _AWAY_SECONDS  # One asks whether it is back, for all.
         try:
             async with asyncio.timeout(_ANSWER_SECONDS_MAX):
                 asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
                 wait = float(await asked)
         except (RedisError, OSError, TimeoutError) as error:
+            if alone or time.monotonic() >= self._away_until:  # the first of all who waited for it
+                _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             self._away_until = time.monotonic() + _AWAY_SECONDS
-            _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             return 0.0
         self._away_until = 0.0
         return wait

@@ -107,6 +107,8 @@ class HttpProtocol(Unread, HttpToolsProtocol):
             self._discard(len(data))
             return
         head = self._requests if self._in_head else None
+        if self._answered_in_body():
+            self._discard(len(data))
         super().data_received(data)
         if self._refused or self._upgraded:
             return
@@ -120,6 +122,10 @@ class HttpProtocol(Unread, HttpToolsProtocol):
 
     def _idle(self) -> bool:
         return self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete)
+
+    def _answered_in_body(self) -> bool:
+        """Whether what comes is of a body that nobody wants: its request was answered without it."""
+        return self._in_body and self.cycle is not None and self.cycle.response_complete
 
     def _discard(self, count: int) -> None:
         self._discarded += count
@@ -161,6 +167,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         self._waiter.works()
         self._in_head = False
         self._in_body = True
+        self._discarded = 0
         self._pieces = self._pieces_bytes = 0
         self._expect(self._bounds.body_seconds)
         super().on_headers_complete()
@@ -219,7 +226,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and not self._in_body:
             self._expect(self._bounds.head_seconds)  # The next request waits for our answer to this one.
-        elif answering and self.cycle.response_started:
+        elif self._in_body and self.cycle.response_started:
             self._hear_no_more()
             self.transport.abort()
         else:
@@ -261,7 +268,7 @@ def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Conf
         host=settings.host,
         port=settings.port,
         http=cast("type[asyncio.Protocol]", partial(HttpProtocol, bounds=bounds, idle=idle)),
-        ws=cast("type[asyncio.Protocol]", partial(SocketProtocol, unread_seconds=settings.body_seconds)),
+        ws=cast("type[asyncio.Protocol]", partial(SocketProtocol, unread_seconds=settings.body_seconds, idle=idle)),
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # a kilobyte of it can be a megabyte
         ws_ping_interval=20.0,

@@ -1,31 +1,46 @@
 """The server's side of a WebSocket below the application: frames, and what a client may do with them."""
 
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from api.doors import network_of
 from api.http import raw_problem
+from api.idle import Idle, Waiter
 from api.unread import Unread
 
-ABORTING: Final = "estorno.abort"  # an extension of the scope: its `abort` ends the connection without a word
+# An extension of the scope: its `abort` ends the connection without a word, `is_known` says that its client is known,
+# and what is given to `when_lost` is called when the connection has gone.
+ABORTING: Final = "estorno.abort"
+_CLOSE_SECONDS: Final = 1.0  # for the client's answer to our close; of one that is known: twice that
 _FRAMES_MAX: Final = 64  # of one message
 # Pings and pongs in a minute: a library sends three, and each is answered, at a cost far above its bytes.
 _CONTROL_FRAMES_MAX: Final = 120
 _MINUTE: Final = 60.0
-_READ_BYTES: Final = 4_096  # are taken apart at once, so that what ends the socket ends the work
+# Are taken apart at once: what ends the socket ends the work, and no more messages wait than these hold (6 bytes each).
+_READ_BYTES: Final = 512
+_AFTER_CLOSE_MAX: Final = 64  # messages that are read, and thrown away, on the way to the client's answer to our close
 
 
 class SocketProtocol(Unread, WebSocketsSansIOProtocol):
     """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
 
-    def __init__(self, *arguments: Any, unread_seconds: float, **more: Any) -> None:
+    def __init__(self, *arguments: Any, unread_seconds: float, idle: Idle, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.close_timeout = _CLOSE_SECONDS
+        self._idle = idle
+        self._waiter: Waiter | None = None
+        self._when_lost: list[Callable[[], None]] = []
         self.unread_seconds = unread_seconds
         self._control_frames = 0  # since the minute began
         self._minute = self.loop.time()
+        self._rest = bytearray()  # was read and is taken apart when the application has had what came before
+        self._after_close = 0
         # Its lines at INFO have the whole address of a handshake, in which a client may have put its token.
         self.logger = logging.getLogger("uvicorn.error.sockets")
         self.logger.setLevel(logging.WARNING)
@@ -33,17 +48,63 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.conn.handshake_exc is None:
-            self.scope["extensions"][ABORTING] = {"abort": self.transport.abort}
+            offered: dict[object, object] = {
+                "abort": self.transport.abort,
+                "is_known": self._is_known,
+                "when_lost": self._do_when_lost,
+            }
+            self.scope["extensions"][ABORTING] = offered
+
+    def _is_known(self) -> None:
+        self.close_timeout = 2 * _CLOSE_SECONDS
+
+    def _do_when_lost(self, do: Callable[[], None]) -> None:
+        if self.disconnected:
+            do()
+        else:
+            self._when_lost.append(do)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiter is not None:
+            self._waiter.works()
+        super().connection_lost(exc)
+        for do in self._when_lost:
+            do()
+        self._when_lost = []
+
+    async def send(self, message: Any) -> None:
+        if self.close_sent and self.handshake_complete:
+            raise ClientDisconnected  # It has ended meanwhile, by a frame of the client's: no error of ours.
+        await super().send(message)
+        if self.close_sent and self.initial_response is not None:
+            self.handshake_complete = True  # by a denial; else the server logs an error for each
+        if self.close_sent and self._waiter is None and not self.disconnected:
+            self._waiter = Waiter(self._idle, self.transport, network_of(self.client[0] if self.client else ""))
+            self._waiter.is_done()
+            self._take_apart()  # The client's own close may have come already.
 
     def data_received(self, data: bytes) -> None:
-        for start in range(0, len(data), _READ_BYTES):
-            if self.close_sent and self.transport.is_closing():
-                return
-            super().data_received(data[start : start + _READ_BYTES])
+        self._rest += data
+        self._take_apart()
         # The whole head comes at once. If it made no handshake (it announces a body, say), nothing ever will.
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(raw_problem(400, "This is no handshake of a WebSocket.", None, {}))
             self.transport.close()
+
+    def _take_apart(self) -> None:
+        """Go on with what was read, until a message waits for the application: one read may hold thousands."""
+        while self._rest and not self.read_paused:
+            if self.close_sent and self.transport.is_closing():
+                self._rest.clear()
+                return
+            piece = bytes(self._rest[:_READ_BYTES])
+            del self._rest[:_READ_BYTES]
+            super().data_received(piece)
+
+    async def receive(self) -> Any:
+        message = await super().receive()
+        self._take_apart()
+        return message
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= _FRAMES_MAX:  # empty ones count nothing towards the size of the message
@@ -69,14 +130,19 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         return not self.transport.is_closing()
 
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
+        self._after_close += self.close_sent
+        if self._after_close > _AFTER_CLOSE_MAX:
+            self._fail(1008)
+        elif self.curr_msg_data_type == "text" and not _is_text(self.frames):
             self._fail(1007)
         else:
             super().send_receive_event_to_app()
 
     def _fail(self, code: int) -> None:
         self.frames = []
-        if not self.close_sent:
+        if self.close_sent:
+            self.transport.close()  # It was told to close, and does not.
+        else:
             self.conn.fail(code)
             self.handle_parser_exception()
 

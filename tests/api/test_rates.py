@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from api.app import create
 from api.rates import Rates
@@ -37,6 +38,16 @@ async def test_without_valkey_a_process_counts_alone(url: str) -> None:
     waits = [await rates.seconds_to_wait("token", "a") for _ in range(3)]
     assert waits[:2] == [0, 0]
     assert 0 < waits[2] <= 30
+    await rates.close()
+
+
+async def test_that_a_process_counts_alone_is_said_once_by_all_who_wait() -> None:
+    rates = Rates("redis://127.0.0.1:1/0", {"token": 100})
+    with capture_logs() as logs:
+        for _ in range(2):
+            await asyncio.gather(*(rates.seconds_to_wait("token", "a") for _ in range(20)))
+            rates._away_until = time.monotonic() - 1  # it is asked again
+    assert [log["event"] for log in logs] == ["rates.alone"] * 2
     await rates.close()
 
 
@@ -88,6 +99,13 @@ async def test_too_many_requests_are_429_with_retry_after_and_a_code(
     if kind != "rate_per_link":  # that is a page, for people
         assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert (other.status_code == 429) is (kind == "rate_per_address")
+
+
+async def test_bodies_that_are_too_large_are_counted_too(own_database: Database, redis_url: str) -> None:
+    place = {"database_url": own_database.application_url, "redis_url": redis_url, "body_limit_bytes": 1024}
+    async with served(create(quick_settings(**place, rate_per_address=2))) as url, httpx.AsyncClient() as http:
+        answers = [await http.post(f"{url}/nowhere", content=b"x" * 2000) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [413, 413, 429]
 
 
 async def test_who_floods_a_webhook_path_that_is_not_theirs_shuts_nobody_out(

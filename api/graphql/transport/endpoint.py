@@ -40,6 +40,7 @@ from api.graphql.transport.turns import Turns
 from api.graphql.transport.values import INVALID_INPUT, refused_extensions, refused_json
 from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
 from api.places import EVERYBODY
+from api.socket_protocol import ABORTING
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Principal)
@@ -154,8 +155,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             return
         try:
             await self.run(socket)
-        finally:
-            held.leave()
+        finally:  # A connection that was told to close, and does not, is still one of its address.
+            socket.scope.get("extensions", {}).get(ABORTING, {"when_lost": _at_once})["when_lost"](held.leave)
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         if request.scope["method"] not in _TAKEN:
@@ -282,6 +283,10 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             raise _Refused(busy())
         ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
         return HeldStream(held, until(ended, stream()), headers)
+
+
+def _at_once(do: Callable[[], None]) -> None:
+    do()
 
 
 def _leave(scope: Scope) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 import structlog
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnected as ClosedAlready
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.schema import BaseSchema
@@ -132,8 +133,14 @@ class SocketAdapter(ASGIWebSocketAdapter):
     async def close(self, code: int, reason: str) -> None:
         # Reasons quote the client, and a longer one would be an error of ours.
         cut = reason.encode("utf-8", "replace")[:_REASON_BYTES_MAX].decode("utf-8", "ignore")
-        with contextlib.suppress(WebSocketDisconnect):  # It has gone by itself.
+        with contextlib.suppress(WebSocketDisconnect, ClosedAlready):  # It has gone by itself, or was closed before.
             await super().close(code, cut)
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        try:
+            await super().send_json(message)
+        except ClosedAlready as error:
+            raise WebSocketDisconnected from error
 
 
 class _SubscriptionsOnly(Generic[C]):
@@ -150,6 +157,8 @@ class _SubscriptionsOnly(Generic[C]):
         self._token = token
 
     async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
+        if not query:
+            return _refused("The request has no `query`.", None)
         seconds = await self._gate.rates.seconds_to_wait("token", self._token)
         held = None if seconds else self._gate.subscriptions.take({"process": EVERYBODY, "token": self._token})
         if held is None:
@@ -165,8 +174,8 @@ class _SubscriptionsOnly(Generic[C]):
             raise
 
 
-async def _refused(said: str) -> AsyncGenerator[Any, None]:
-    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": RATE_LIMITED})])
+async def _refused(said: str, code: str | None = RATE_LIMITED) -> AsyncGenerator[Any, None]:
+    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code} if code else None)])
 
 
 async def _held(held: Held, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
@@ -240,6 +249,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(code=TRY_AGAIN, reason="Connect again")
             return False
         self._no_newcomer()
+        extensions = cast("Any", self.websocket).ws.scope.get("extensions", {})
+        extensions.get(ABORTING, {"is_known": lambda: None})["is_known"]()
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
         subscriptions = _SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, token or "")
         self.schema = cast("BaseSchema", subscriptions)

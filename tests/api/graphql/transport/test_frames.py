@@ -1,6 +1,7 @@
 """Sockets whose client sends what costs nothing and reads nothing: control frames, and answers that wait for it."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,3 +95,44 @@ async def test_a_socket_that_does_not_read_what_it_followed_is_let_go(caplog: py
         await eventually(lambda: not server.uvicorn.server_state.connections)
         await eventually(lambda: not server.uvicorn.server_state.tasks)
     assert not [record for record in caplog.records if record.exc_info]  # it is no error of ours
+
+
+async def _most_unread(server: Server) -> int:
+    """The messages that wait for the application at most, until a while has passed or the socket has gone."""
+    most = 0
+    for _ in range(5_000):
+        await asyncio.sleep(0)
+        waiting = [one.queue.qsize() for one in server.uvicorn.server_state.connections if hasattr(one, "queue")]
+        most = max([most, *waiting])
+        if not waiting:
+            break
+    return most
+
+
+async def test_of_messages_that_come_in_one_read_few_wait_for_the_application() -> None:
+    async with a_server() as server, upgraded(server) as wire:
+        wire.send(_masked(b"") * 40_000)
+        assert 0 < await _most_unread(server) < 100
+
+
+async def test_after_the_init_too_and_none_is_lost() -> None:
+    async with a_server() as server, upgraded(server) as wire:
+        wire.send(_masked(INIT))
+        await wire.reader.readuntil(b"}")
+        wire.send(_masked(b'{"type": "ping"}') * 1_000)
+        assert await _most_unread(server) < 100
+        for _ in range(1_000):
+            async with asyncio.timeout(10):
+                await wire.reader.readuntil(b'"pong"}')
+
+
+@pytest.mark.parametrize("frame", [_masked(b""), PING])
+async def test_what_a_socket_that_was_told_to_close_still_sends_is_not_read_without_end(frame: bytes) -> None:
+    async with a_server() as server, upgraded(server) as wire:
+        wire.send(_masked(b"{}"))
+        await wire.reader.readuntil(b"message")
+        wire.send(frame * 500)
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                await wire.heard()
+        await eventually(lambda: not server.uvicorn.server_state.connections)

@@ -7,8 +7,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.places import Newcomers
-from tests.api.graphql.transport.conftest import socket_to
-from tests.api.graphql.transport.wires import a_server
+from tests.api.graphql.transport.conftest import eventually, socket_to
+from tests.api.graphql.transport.test_frames import upgraded
+from tests.api.graphql.transport.wires import GET, a_server, wire_to
 
 
 async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> None:
@@ -46,3 +47,34 @@ def test_the_oldest_of_the_address_that_has_the_most_makes_room() -> None:
         place.leave()
     newcomers.enter("d", lambda: gone.append("d"))
     assert gone == ["a1", "a2"]
+
+
+WRONG = b"\x81\xa8\0\0\0\0" + b'{"type": "connection_init","payload":{}}'
+
+
+async def test_a_socket_that_was_told_to_close_makes_room_and_keeps_its_addresss_place_until_it_has_gone() -> None:
+    async with a_server(connections_max=1) as server, upgraded(server) as told:
+        told.send(WRONG)
+        await told.reader.readuntil(b"Unauthorized")
+        async with wire_to(server) as other:
+            other.send(GET + b"\r\n")
+            assert (await other.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    async with a_server(sockets_per_address=1) as server, upgraded(server) as told:
+        told.send(WRONG)
+        await told.reader.readuntil(b"Unauthorized")
+        await eventually(lambda: not server.uvicorn.server_state.tasks)
+        with pytest.raises(InvalidStatus):
+            async with socket_to(server):
+                pass
+        told.writer.transport.abort()
+        await eventually(lambda: not server.uvicorn.server_state.connections)
+        async with socket_to(server) as again:
+            assert (await again.init())["type"] == "connection_ack"
+
+
+async def test_a_closing_socket_is_waited_for_a_second_and_a_known_one_two() -> None:
+    async with a_server() as server, socket_to(server) as socket:
+        (protocol,) = server.uvicorn.server_state.connections
+        assert getattr(protocol, "close_timeout", None) == 1.0
+        await socket.init()
+        assert getattr(protocol, "close_timeout", None) == 2.0

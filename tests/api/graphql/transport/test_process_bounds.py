@@ -7,6 +7,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from api import server as serving
+from api.idle import YOUNG_SECONDS
 from tests.api.graphql.transport.conftest import Server, eventually, socket_to
 from tests.api.graphql.transport.shop import TOKEN
 from tests.api.graphql.transport.wires import GET, Wire, a_server, wire_to
@@ -93,6 +94,30 @@ async def test_a_body_without_end_is_413_after_a_while() -> None:
         wire.send(head)
         assert await wire.flood(b" " * 65_536, 200 * MEGABYTE) < 100 * MEGABYTE
         assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_that_is_too_large_is_413_before_it_comes_and_its_connection_makes_room() -> None:
+    async with a_server(connections_max=1, body_seconds=600) as server, wire_to(server) as wire:
+        wire.send(b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
+        assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
+        await asyncio.sleep(2 * YOUNG_SECONDS)
+        async with wire_to(server) as other:
+            other.send(GET + b"\r\n")
+            assert (await other.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_what_was_answered_before_its_body_came_has_one_answer() -> None:
+    async with a_server(body_seconds=0.2) as server, wire_to(server) as wire:
+        wire.send(b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
+        assert (await wire.heard()).count(b"HTTP/1.1 ") == 1
+
+
+async def test_what_comes_after_a_413_is_not_read_without_end() -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(b"POST /swallow HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n")
+        await wire.reader.readuntil(b"}}")
+        with pytest.raises(ConnectionError):
+            await wire.flood(b" " * 65_536, 200 * MEGABYTE)
 
 
 async def _refused(wire: Wire) -> None:

@@ -1,13 +1,16 @@
 """What the server takes of a client before anybody knows who it is: over raw sockets."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.api.graphql.transport.conftest import Server, Socket, eventually, socket_to
 from tests.api.graphql.transport.shop import TOKEN
+from tests.api.graphql.transport.test_frames import INIT, _masked, upgraded
 from tests.api.graphql.transport.wires import GET, HURRIED, POST, Wire, a_server, wire_to
 
 
@@ -101,6 +104,51 @@ async def test_a_bad_message_closes_the_socket_without_a_traceback(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+def _subscribe(name: str, query: str = "subscription { forever }") -> str:
+    return json.dumps({"type": "subscribe", "id": name, "payload": {"query": query}})
+
+
+@pytest.mark.parametrize("last", [_subscribe("1"), "x", "[]"])
+async def test_what_ends_a_socket_on_which_subscriptions_begin_is_no_error_of_ours(
+    redis_url: str, caplog: pytest.LogCaptureFixture, last: str
+) -> None:
+    async with a_server(redis_url=redis_url, rate_per_token=3000) as server, upgraded(server) as wire:  # type: ignore[arg-type]
+        wire.send(_masked(INIT))
+        await wire.reader.readuntil(b"}")
+        wire.send(b"".join(_masked(one.encode()) for one in [*(_subscribe(str(name)) for name in range(10)), last]))
+        await wire.reader.readuntil(b"\x88")  # a close frame
+        await eventually(lambda: not server_tasks(server))
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+
+
+async def test_a_subscription_without_a_document_is_told_so(shop_server: Server) -> None:
+    async with socket_to(shop_server) as socket:
+        await socket.init()
+        await socket.send(_subscribe("1", ""))
+        heard = await socket.receive()
+    assert (heard["type"], heard["payload"][0]["message"]) == ("error", "The request has no `query`.")
+
+
+async def test_a_frame_that_ends_a_socket_which_is_still_answered_is_no_error_of_ours(
+    shop_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    for message in (b"x", b"{}", b'{"type": "ping"}', b'{"type": "connection_init"}'):
+        async with upgraded(shop_server) as wire:
+            wire.send(_masked(message) + b"\xff\x80\0\0\0\0")
+            await wire.heard()
+    await eventually(lambda: not server_tasks(shop_server))
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+
+
+async def test_a_denied_handshake_is_no_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    async with a_server(sockets_max=0) as server:
+        with pytest.raises(InvalidStatus):
+            async with socket_to(server):
+                pass
+        await eventually(lambda: not server_tasks(server))
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 async def test_nobody_unknown_sends_more_than_ten_messages(shop_server: Server) -> None:
     async with socket_to(shop_server) as socket:
         for _ in range(11):
@@ -131,8 +179,6 @@ async def shop_server() -> AsyncIterator[Server]:
 
 
 async def test_sockets_of_an_address_and_of_a_token_are_bounded_and_given_back() -> None:
-    from websockets.exceptions import InvalidStatus
-
     async with a_server(sockets_per_address=3, sockets_per_token=2) as server:
         async with socket_to(server) as first, socket_to(server) as second, socket_to(server) as third:
             for socket in (first, second):

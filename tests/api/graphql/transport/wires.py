@@ -51,5 +51,7 @@ async def wire_to(server: Server) -> AsyncIterator[Wire]:
 async def a_server(**settings: float) -> AsyncIterator[Server]:
     desk = Desk()
     chosen = quick_settings(**settings)
-    async with serving(shop_app(desk, gate=Gate.of(chosen, rates_of(chosen))), desk, chosen) as server:
+    rates = rates_of(chosen)
+    async with serving(shop_app(desk, gate=Gate.of(chosen, rates)), desk, chosen) as server:
         yield server
+    await rates.close()
