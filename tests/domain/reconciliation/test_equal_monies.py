@@ -119,3 +119,19 @@ async def test_a_refund_that_was_paid_after_its_end_is_known_by_the_name_that_it
     assert (await _taken(payment), await balance(shop, Account.PSE_CLEARING)) == (3_000, 10_000)
     await a_night(shop, {**line, "state": "RETURNED"}, days=1)
     assert (await _taken(payment), await invariants.check()) == (0, [])
+
+
+async def test_what_came_back_before_the_own_line_of_a_refund_frees_nothing_in_any_order_of_nights() -> None:
+    shop, payment = await _shop(LookUp.NONE)
+    refund = await _ours(shop, payment, Accepted("one"))
+    days = [a_line(payment, "REFUND", 3_000), a_line(payment, "REFUND", 3_000, "RETURNED")]
+    await record(refund.id, Succeeded("one"), Source(Door.NOTICE), CAUSE)
+    days.append(a_line(payment, "REFUND", 3_000, pse_refund_reference="one"))
+    for turn in ((0, 1, 2), (2, 1, 0), (1,)):
+        for day in turn:
+            await a_night(shop, days[day], days=day)
+            assert await invariants.check() == []
+    # The first night cannot know it, and what came back stays so: the money is blocked, and a person told.
+    now = await Payment.get(id=payment.id)
+    assert now.refunded + now.taken_by_bank == 3_000
+    assert await Finding.filter(resolved_at=None).exclude(kind="VAT_REVERSAL_NEEDED").count() > 0
