@@ -189,7 +189,10 @@ class Mutation:
     async def refund_cancel(self, info: Info, input: RefundCancelInput) -> RefundCancelPayload:
         return await mutations.refund_cancel(info, input)
 
-    @strawberry.mutation(description="Ask again for what a refund that ended unpaid asked for, as a new refund.")
+    @strawberry.mutation(
+        description="Ask again for what a refund that ended unpaid asked for, as a new refund. Refused while as much "
+        "of the payment has left that no refund accounts for: the customer may have the money."
+    )
     async def refund_retry(self, info: Info, input: RefundRetryInput) -> RefundRetryPayload:
         return await mutations.refund_retry(info, input)
 

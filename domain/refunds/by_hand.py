@@ -17,6 +17,7 @@ from domain.platform import bell
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Succeeded
+from domain.refunds import paid_meanwhile
 from domain.refunds.destination import destinations
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
@@ -82,13 +83,17 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
     """The whole account that a person pays to; None unless the refund is MANUAL and has one.
 
     Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
-    cancels it. Raises Forbidden, NotFound.
+    cancels it. Raises Forbidden, NotFound, and InvalidState for a retry whose money may have left meanwhile.
     """
     principal.require(Permission.SETTLE_MANUALLY)
     await find(principal.merchant_id, refund_id)
     async with transaction():
         refund = await lock(refund_id)
-        opened = await destinations.opened(refund_id, secret) if refund.state is State.MANUAL else None
+        if refund.state is not State.MANUAL:
+            return None
+        if refund.retry_of_id is not None:
+            await paid_meanwhile.check(refund)
+        opened = await destinations.opened(refund_id, secret)
         if opened is None:
             return None
         if await instruction_shown(refund_id, cause.actor) is None:

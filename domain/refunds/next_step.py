@@ -19,7 +19,7 @@ from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import RefundOrder
-from domain.refunds import attempts, call_person, intervals, listing, schedule
+from domain.refunds import attempts, call_person, intervals, listing, paid_meanwhile, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.moves import Note, move
 from domain.refunds.schedule import Sends
@@ -177,6 +177,8 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
         if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
             await call_person.call_person(refund, case.cause, why)
             return None
+    if await _paid_meanwhile(case, sends):
+        return None
     if able.window is not None and case.now > case.payment.captured_at + able.window:
         news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, case.cause, news, due_in=None)
@@ -191,6 +193,18 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
             await schedule.postpone(refund.id, case.lease_seconds)
             return Snapshot(**await _work(case, 0), asked_at=case.now)
     return await _first_send(case)
+
+
+async def _paid_meanwhile(case: _Case, sends: Sends) -> bool:
+    """Whether a retry must not go out: it is canceled if it never did, and else waits for a person."""
+    refund = case.refund
+    if refund.retry_of_id is None or (why := await paid_meanwhile.said_of(refund)) is None:
+        return False
+    if sends.count:
+        await call_person.call_person(refund, case.cause, why)
+    else:
+        await move(refund, State.CANCELED, case.cause, Note("CANCELED", paid_meanwhile.CODE, why), due_in=None)
+    return True
 
 
 async def _first_send(case: _Case) -> Send:
@@ -278,6 +292,8 @@ async def _doubt(case: _Case) -> Send | Ask | None:
         await schedule.postpone(refund.id, (last["claimed_until"] - case.now).total_seconds())
         return None
     sends = await schedule.sends_of(refund.id)
+    if await _paid_meanwhile(case, sends):
+        return None
     if (why := sends.why_not_again(case.able, refund.pse_refund_reference)) is None:
         return await _resend(case, case.number + 1)
     await call_person.call_person(refund, case.cause, why)

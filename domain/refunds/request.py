@@ -20,7 +20,7 @@ from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import AccountDetails, Method
-from domain.refunds import in_hand
+from domain.refunds import in_hand, paid_meanwhile
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.moves import Note, lock, move
@@ -79,7 +79,8 @@ def _fingerprint(given: Given, secret: bytes | None) -> str:
 async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
     """Ask again for what a FAILED (or returned, expired, canceled) refund asked for: a new refund with `retryOf`.
 
-    Raises what `request` raises, and InvalidState while the old one has not ended or when it was retried before.
+    Raises what `request` raises, and InvalidState while the old one has not ended, when it was retried before, or when
+    as much of the payment left meanwhile that no refund accounts for: it may be the same money.
     """
     old = await find(merchant_id, refund_id)
     new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
@@ -116,6 +117,8 @@ async def _request(
         if retry_of is not None:
             await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
         payment = await _locked_payment(merchant_id, new.payment_id)
+        if retry_of is not None:
+            await paid_meanwhile.check(retry_of)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, new.amount)
         target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
         await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)

@@ -96,11 +96,24 @@ WIRE: Final = (
         (
             Edit(
                 record._take_in,
-                "case AskAgain():\n            await contradictions.open_unasked(refund, outcome, cause)",
+                "case AskAgain():\n            await paid_after_end.open_unasked(refund, outcome, cause)",
                 "case AskAgain():\n            pass",
             ),
         ),
         focus="second-thoughts",
+    ),
+    # What had failed was paid after all, and the order that repeats it goes out nevertheless.
+    Mutation(
+        "a retry is sent although the first one was paid after all",
+        r"the money of which had left",
+        (
+            Edit(
+                next_step._send,
+                "    if await _paid_meanwhile(case, sends):\n        return None\n",
+                "",
+            ),
+        ),
+        focus="contradictions",
     ),
     # The report's line of a refund that people ended as paid is taken for somebody else's money.
     Mutation(

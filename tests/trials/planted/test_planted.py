@@ -18,6 +18,12 @@ def test_the_simulation_finds(servers: Servers, mutation: Mutation) -> None:
     assert steps <= STEPS_MAX
 
 
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_each_mutation_fits_the_code_as_it_is(mutation: Mutation) -> None:
+    with planted(mutation):
+        pass
+
+
 def test_a_mutation_of_code_that_has_changed_fails_loudly() -> None:
     changed = Mutation("gone", "", (Edit(simulate, "this is not in its source", ""),))
     with pytest.raises(SourceChanged), planted(changed):

@@ -26,6 +26,12 @@ _REFUNDS: Final = """SELECT r.reference, r.state, r.amount, r.needs_person_since
   EXISTS (SELECT 1 FROM manual_settlements m WHERE m.refund_id = r.id) AS by_hand, p.pse_reference AS payment,
   p.taken_by_bank, p.charged_back, p.captured, p.reserved, p.refunded, p.reserved + p.refunded <= p.captured AS within
 FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id"""
+# What was booked as taken under the name of the refund that a retry repeats, before the retry was sent.
+_RETRIED: Final = """SELECT r.reference FROM refunds r JOIN refunds o ON o.id = r.retry_of_id
+JOIN attempts a ON a.refund_id = r.id JOIN ledger_entries t ON t.payment_id = r.payment_id AND t.entry = 'TAKEN'
+  AND t.booked_at < a.sent_at AND strpos(t.cause, o.reference) > 0
+WHERE NOT EXISTS (SELECT 1 FROM ledger_entries b WHERE b.entry = 'TAKEN_BACK' AND b.booked_at <= a.sent_at
+  AND starts_with(b.cause, t.cause))"""
 
 EVENTS: Final = "SELECT previous_state, state FROM events"
 
@@ -48,6 +54,8 @@ async def check(life: Life) -> None:
     found = await life.stage.hand.fetch(_REFUNDS)
     for row in found:
         _must(row["within"], f"Payment {row['payment']}: {row['reserved']} + {row['refunded']} > {row['captured']}.")
+    for row in await life.stage.hand.fetch(_RETRIED):
+        _must(False, f"Retry {row['reference']} was sent for a refund the money of which had left.")
     _never_twice(life)
     _only_ours(life, {row["reference"] for row in found})
     for row in await life.stage.hand.fetch(_TAKEN):
