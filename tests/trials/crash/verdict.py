@@ -28,6 +28,10 @@ _LOOK_SECONDS = 0.5
 _UNDER_WAY = """
 SELECT id, state, due_at, doubt_since, asks, unsent FROM refunds WHERE payment_id = ANY($1)
   AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND needs_person_since IS NULL"""
+# Of those the ones that the product has forgotten: not due at any time, or due for long and nobody comes.
+_FORGOTTEN = f"SELECT 1 FROM ({_UNDER_WAY}) AS open WHERE due_at IS NULL OR due_at < now() - interval '30 seconds'"  # noqa: S608 - our own
+# EBANX's graces of two lost sends, 1 and 2 minutes, and the questions between them take about 5 by the schedule.
+_SCHEDULE_SECONDS_MAX = 600.0
 _KNOWN_WEBHOOKS = "SELECT digest FROM notices WHERE applied_at IS NOT NULL OR due_at IS NOT NULL"
 
 
@@ -82,7 +86,7 @@ class Judge:
         began = time.monotonic()
         await self._invariants(kill)  # with the process dead, and nothing mended yet
         while not (quiet := await self._quiet(kill, clients)):
-            if time.monotonic() - began > self._quiet_seconds_max:
+            if await self._is_stuck(kill, time.monotonic() - began):
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         if quiet:
@@ -97,6 +101,14 @@ class Judge:
             kill.unbalanced += await self._differing(kill)
         await self._invariants(kill)
         await self._webhooks(kill)
+
+    async def _is_stuck(self, kill: Kill, seconds: float) -> bool:
+        """After `quiet_seconds_max` it must be at rest, but for refunds that wait for a moment of their schedule."""
+        if seconds <= self._quiet_seconds_max:
+            return False
+        ids = list(kill.payments.values())
+        scheduled = await rows(_UNDER_WAY, ids) and not await rows(_FORGOTTEN, ids)
+        return not scheduled or seconds > _SCHEDULE_SECONDS_MAX
 
     async def _quiet(self, kill: Kill, clients: list[asyncio.Task[None]]) -> bool:
         if not all(client.done() for client in clients):
