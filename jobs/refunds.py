@@ -19,8 +19,9 @@ from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
 from domain.refunds import listing, next_step, schedule
 from domain.refunds.destination import destinations
-from domain.refunds.next_step import Ask, Send, Snapshot, Work
-from domain.refunds.record import Door, Recorded, Source, not_sent, record
+from domain.refunds.news import Door, Recorded, Source
+from domain.refunds.record import not_sent, record
+from domain.refunds.work import Ask, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 
 _log = structlog.get_logger()

@@ -25,7 +25,7 @@ from domain.payments.register import NewPayment, Tax
 from domain.problems import CurrencyMismatch, InvalidInput
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
-from domain.refunds import request
+from domain.refunds import find
 
 PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
 
@@ -104,7 +104,7 @@ class Payment(Scoped, relay.Node):
     async def refunds(
         self, first: int = PAGE_MAX
     ) -> list[Annotated["Refund", strawberry.lazy("api.graphql.refunds.types")]]:
-        return [Refund.of(row) for row in await request.of_payment(self.row, limit=bounded(first))]
+        return [Refund.of(row) for row in await find.of_payment(self.row, limit=bounded(first))]
 
 
 @strawberry.input(description="VAT declared on the sale.")

@@ -40,7 +40,8 @@ from domain.pse.vocabulary import (
 )
 from domain.reconciliation import nights
 from domain.refunds import intervals, learned, schedule
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from domain.refunds.request import REFERENCE_LENGTH
 
 ACTOR: Final = "PSE webhook"

@@ -1,49 +1,33 @@
 """The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import polars as pl
 import structlog
 
 from domain.cause import Cause
 from domain.connections.connections import zone_of
-from domain.findings import findings
-from domain.findings.findings import FindingKind
-from domain.models import Connection, Payment, ReconciliationRun, Report
-from domain.models.settlements import Effect
-from domain.money import Money
-from domain.payments import chargebacks, external, told_before, unnamed
-from domain.platform import bell
+from domain.models import Connection, ReconciliationRun, Report
+from domain.payments import chargebacks, external, told_before
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
-    Accepted,
     BadAnswer,
-    Declined,
-    KnownRefund,
-    Outcome,
     Period,
-    Returned,
-    Succeeded,
 )
-from domain.reconciliation import compare, flag, manifest, nights, readings, revised, shortfall, unreturned
+from domain.reconciliation import flag, manifest, nights, readings, revised, shortfall, unreturned
+from domain.reconciliation.enter import enter, gains
 from domain.reconciliation.known import books_for, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
-from domain.refunds import learned, schedule
-from domain.refunds.record import Door, Source, record
 from domain.settlements import repeats, reports
 from domain.settlements.storable import storable
 
 ACTOR: Final = "reconciliation"
-_UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
-_ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")
 _log = structlog.get_logger()
 begin, fail = nights.begin, nights.fail
 
@@ -149,7 +133,7 @@ async def _reconcile(
 ) -> pl.DataFrame:
     cause = _cause(run)
     entered = await _match(connection, file, lines)
-    await _enter(connection, run, file, entered, cause)
+    await enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
     async with transaction():
         effects = await _keep(connection, run, file, lines, entered, cause, again)
@@ -180,7 +164,7 @@ async def _keep(
     matched, settled = await _match_and_settled(connection, file, lines)
     # What was entered may give other lines to other refunds: those are entered once, and then by the next night.
     if matched["payment_id"].null_count() < entered["payment_id"].null_count() or (
-        not again and _gains(matched, entered)
+        not again and gains(matched, entered)
     ):
         return None
     elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
@@ -217,120 +201,3 @@ async def _match_and_settled(
     settled = await settled_elsewhere(connection, file.name, ours)
     suspense = await suspense_of(connection, ours)
     return match(lines, ours, refunds, settled, suspense), settled
-
-
-async def _enter(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, matched: pl.DataFrame, cause: Cause
-) -> None:
-    """What the books do not know goes through the one door, line by line: only what differs, not the report."""
-    refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
-    await _learn_names(refund_lines, cause)
-    unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
-    for row in unknown.iter_rows(named=True):
-        await external.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
-    await _enter_nameless(file, refund_lines, cause)
-    for row in refund_lines.filter(pl.col("refund_by_bank")).iter_rows(named=True):
-        # Our order had arrived after all, and a person has paid the customer from the bank.
-        known = replace(_known(row), reference=row["refund_reference"])
-        await external.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
-    for row in refund_lines.filter(_differs()).iter_rows(named=True):
-        if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
-            await findings.open_finding(compare.of_status(connection, run, row))
-        await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
-
-
-async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
-    """Lines that were given to no refund; refunds that may have one are asked about, after it is booked as taken."""
-    group, effect = ("payment_id", "amount"), pl.col("nameless")
-    out, back = effect == Effect.TAKEN.value, effect == Effect.TAKEN_BACK.value
-    ours = pl.col("refund_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
-    others = pl.col("refund_id").is_null() & ~pl.col("by_amount") & (pl.col("state") == "SUCCEEDED")
-    counted = refund_lines.with_columns(
-        turn=out.cum_sum().over(group).cast(pl.Int64) + pl.col("told_before"),
-        # What was booked as taken, and is not any more, came back.
-        rest=pl.col("told_before") + out.sum().over(group).cast(pl.Int64) - back.sum().over(group).cast(pl.Int64),
-        given=pl.col("refund_id").filter(ours).n_unique().over(group),
-        named=pl.coalesce("reference", "pse_refund_reference")
-        .filter(others)
-        .unique()
-        .over(group, mapping_strategy="join"),
-    )
-    gone = pl.col("stays") & (effect == Effect.NONE.value)
-    for row in counted.filter(out | back | gone).iter_rows(named=True):
-        payment, known = await Payment.get(id=row["payment_id"]), _known(row)
-        if row["nameless"] == Effect.TAKEN.value:
-            told = unnamed.Told(file.name, row["turn"], row["given"], tuple(row["named"]))
-            await unnamed.from_line(payment, known, told, cause)
-        elif row["nameless"] == Effect.TAKEN_BACK.value:
-            await unnamed.back_from_line(payment, known, cause)
-        else:
-            await unnamed.gone_from_line(payment, known, row["rest"], cause)
-    asked = counted.filter(out | (pl.col("unclear") == "SEVERAL"))["asked"].explode().drop_nulls().unique().to_list()
-    await schedule.ask(asked)
-    for refund_id in asked:
-        await bell.ring(bell.REFUND, refund_id)
-
-
-async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
-    named = ~pl.col("by_amount") & pl.col("reference").is_null() & pl.col("refund_id").is_null()
-    told = refund_lines.filter(named & (pl.col("state") == "SUCCEEDED"))
-    for (payment_id,), lines in told.group_by("payment_id", maintain_order=True):
-        payment = await Payment.get(id=payment_id)
-        await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
-    ours = (pl.col("state") == "SUCCEEDED") & (pl.col("refund_state") == "SUCCEEDED") & ~pl.col("refund_by_bank")
-    # Beside our reference: what people called it may be mistyped.
-    other = pl.col("refund_pse_reference").is_null() | (
-        (pl.col("refund_pse_reference") != pl.col("pse_refund_reference"))
-        & (pl.col("refund_reference") == pl.col("reference"))
-    )
-    unnamed = pl.col("pse_refund_reference").is_not_null() & other
-    for row in refund_lines.filter(ours & unnamed & ~pl.col("by_amount")).iter_rows(named=True):
-        await learned.own_name(UUID(row["refund_id"]), _known(row), cause)
-
-
-def _differs() -> pl.Expr:
-    state, ours = pl.col("state"), pl.col("refund_state")
-    # A refund that came back was paid before: a report that tells so late says nothing new.
-    paid = (state == "SUCCEEDED") & ~ours.is_in(["SUCCEEDED", "RETURNED"])
-    failed = state.is_in(["FAILED", "RETURNED"]) & ours.is_in([*_UNDER_WAY, "SUCCEEDED"])
-    # PENDING is only news for a refund that we believe is still in doubt.
-    pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
-    # What was booked as taken for a refund that had ended is given back.
-    back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
-    return pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank") & (paid | failed | pending | back)
-
-
-def _gains(matched: pl.DataFrame, entered: pl.DataFrame) -> bool:
-    """Whether a refund has a line now that was not entered as its, and that says what the books do not know."""
-    known = entered.filter(pl.col("refund_id").is_not_null())
-    news = matched.filter((pl.col("type") == "REFUND") & _differs())
-    return not news.join(known, on=["line", "refund_id"], how="anti").is_empty()
-
-
-def _both_unpaid(row: dict[str, Any]) -> bool:
-    return row["state"] in ("FAILED", "RETURNED") and row["refund_state"] in _ENDED_UNPAID
-
-
-def _outcome(row: dict[str, Any]) -> Outcome:
-    if row["state"] == "SUCCEEDED":
-        return Succeeded(row["pse_refund_reference"], row["booked_at"])
-    if row["state"] == "PENDING":
-        return Accepted(row["pse_refund_reference"])
-    if row["refund_state"] == "SUCCEEDED" or row["state"] == "RETURNED":
-        return Returned("REPORTED_FAILED", "The report says that the money came back.", row["pse_refund_reference"])
-    return Declined("REPORTED_FAILED", "The report says that the refund failed.", row["pse_refund_reference"])
-
-
-def _known(row: dict[str, Any]) -> KnownRefund:
-    outcome = _outcome({**row, "refund_state": None, "state": "FAILED" if row["state"] == "RETURNED" else row["state"]})
-    assert isinstance(outcome, Accepted | Succeeded | Declined), "Without a state of ours nothing can come back."
-    return KnownRefund(
-        reference=(external.BY_AMOUNT if row["by_amount"] else "") + (row["reference"] or row["pse_refund_reference"]),
-        pse_refund_reference=row["pse_refund_reference"],
-        amount=Money(row["amount"], row["currency"]),
-        outcome=outcome,
-        by_bank=row["by_bank"],
-        kind=row["kind"] or "",
-        requested_at=None,
-        settled_at=row["booked_at"],
-    )

@@ -10,8 +10,8 @@ from domain.models.refunds import State
 from domain.platform.database import rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.refunds.destination import destinations
+from domain.refunds.find import find
 from domain.refunds.moves import Note, lock, move
-from domain.refunds.request import find
 
 NOTE_LENGTH_MAX = 500
 

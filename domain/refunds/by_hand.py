@@ -19,11 +19,13 @@ from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Succeeded
 from domain.refunds import paid_meanwhile
 from domain.refunds.destination import destinations
+from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
+from domain.refunds.news import Door, Source
 from domain.refunds.pse_names import holder_of_name
-from domain.refunds.record import Door, Source, record_locked
-from domain.refunds.request import find, was_sent
+from domain.refunds.record import record_locked
+from domain.refunds.withdraw import was_sent
 
 FILE_BYTES_MAX: Final = 512 * 1024
 _WHY: Final = (5, 500)

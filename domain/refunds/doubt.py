@@ -17,9 +17,10 @@ from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Declined, Outcome, Succeeded
-from domain.refunds import request, schedule
+from domain.refunds import find, request, schedule
 from domain.refunds.moves import lock
-from domain.refunds.record import Door, Source, record_locked
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record_locked
 
 EVIDENCE_LENGTH = (10, 1000)
 NAME_LENGTH_MAX = 100
@@ -61,7 +62,7 @@ async def resolve(
         raise InvalidInput(
             f"evidence takes {low} to {high} characters: where you looked and what it said.", path=["input", "evidence"]
         )
-    await request.find(principal.merchant_id, refund_id)
+    await find.find(principal.merchant_id, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         attempt = await _checked_doubt(refund)

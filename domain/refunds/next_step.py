@@ -13,56 +13,18 @@ from domain.cause import Cause
 from domain.history import events
 from domain.models import Approval, Connection, Destination, Event, Payment, Refund
 from domain.models.refunds import State
-from domain.money import Money
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.pse.vocabulary import RefundOrder
 from domain.refunds import attempts, call_person, intervals, listing, paid_meanwhile, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.moves import Note, move
 from domain.refunds.schedule import Sends
 from domain.refunds.states import SETTLED_FOR_NOW
+from domain.refunds.work import Ask, Send, Snapshot, order_of
 
 WORKER: Final = "worker"
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the worker must do now, without any transaction open."""
-
-    order: RefundOrder
-    connection_id: UUID
-    merchant_id: UUID
-    refund_id: UUID
-    attempt: int
-    cause: Cause
-    able: Capability
-
-
-@dataclass(frozen=True, slots=True)
-class Send(Work):
-    """Send the order as attempt `attempt`, unless `time.monotonic()` has passed `send_before`."""
-
-    send_before: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ask(Work):
-    """Ask the PSE about the order. `asked_at` (the database's clock) fences what it says."""
-
-    asked_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot(Work):
-    """Ask which refunds of the payment the PSE has already, and `keep_snapshot`: only then the order may be sent.
-
-    `asked_at` is of the database's clock.
-    """
-
-    asked_at: datetime
 
 
 async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
@@ -147,25 +109,6 @@ async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
     if not found:
         return None, datetime.min
     return await Refund.get(id=refund_id), found[0]["now"]
-
-
-def order_of(
-    refund: Refund, payment: Payment, connection: Connection, attempt: int, *, succeeded: bool | None = None
-) -> RefundOrder:
-    """The order as its connector needs it."""
-    return RefundOrder(
-        base_url=connection.base_url,
-        reference=refund.reference,
-        payment_reference=payment.pse_reference,
-        pse_refund_reference=refund.pse_refund_reference,
-        method=payment.method,
-        amount=Money(refund.amount, refund.currency),
-        captured=Money(payment.captured, payment.currency),
-        attempt=attempt,
-        succeeded=refund.state in (State.SUCCEEDED, State.RETURNED) if succeeded is None else succeeded,
-        description=refund.note,
-        client_id=connection.client_id,
-    )
 
 
 async def _send(case: _Case) -> Send | Ask | Snapshot | None:

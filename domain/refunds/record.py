@@ -3,22 +3,18 @@
 It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.cause import Cause
 from domain.history import events
-from domain.models import Connection, Payment, Refund
+from domain.models import Refund
 from domain.models.refunds import State
 from domain.payments import external
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
-from domain.pse.capabilities import Capability, LookUp
-from domain.pse.registry import capability
+from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import (
     Accepted,
     Declined,
@@ -30,36 +26,9 @@ from domain.pse.vocabulary import (
 )
 from domain.refunds import call_person, corrected, intervals, paid_after_end, pse_names, schedule
 from domain.refunds.moves import Note, lock, move
+from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
-
-
-class Door(StrEnum):
-    """How the news came."""
-
-    ANSWER = "ANSWER"
-    LOOK_UP = "LOOK_UP"
-    NOTICE = "NOTICE"
-    REPORT = "REPORT"
-    PERSON = "PERSON"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the news comes from. `attempt` fences answers and look-ups; `asked_at` (database clock) fences look-ups."""
-
-    door: Door
-    attempt: int | None = None
-    asked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The state afterwards, and in how many seconds the refund wants to be looked at (None: not by itself)."""
-
-    state: State
-    due_in: float | None
-    stale: bool = False
-
+from domain.refunds.weighed import can_be_asked, capability_of, weighed
 
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",
@@ -72,12 +41,11 @@ _OUTCOME_NAMES: Final = {
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _UNSENT_TRIES_FINDING: Final = 9
 _CALL_SECONDS: Final = 0.0
-_NAME_LENGTH_MAX: Final = 100
 
 
 async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
-    outcome = _storable(outcome)
+    outcome = storable(outcome)
     async with transaction():
         refund = await lock(refund_id)
         if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
@@ -90,28 +58,10 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
     return recorded
 
 
-def _storable(outcome: Outcome) -> Outcome:
-    """The outcome in words that the database can hold. A name that it cannot hold is no name: a person must look."""
-    name = getattr(outcome, "pse_refund_reference", None)
-    if name is not None and not (0 < len(name) <= _NAME_LENGTH_MAX and name == _clean(name)):
-        return InDoubt(
-            "UNREADABLE", f"The PSE gives the refund a name that cannot be: {_clean(name)[:100]!r}.", needs_person=True
-        )
-    code, message = _words(outcome)
-    words: dict[str, Any] = {
-        name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None
-    }
-    return replace(outcome, **words)
-
-
-def _clean(text: str) -> str:
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     """As `record`, inside the caller's transaction, which holds the refund's lock and wakes the readers afterwards."""
     before, name = refund.state, refund.pse_refund_reference
-    outcome = await _weighed(refund, await pse_names.unless_anothers(refund, outcome), source)
+    outcome = await weighed(refund, await pse_names.unless_anothers(refund, outcome), source)
     if isinstance(outcome, Unsent) and source.asked_at is not None:
         await execute(
             "UPDATE refunds SET unknown_at = greatest(unknown_at, $2) WHERE id = $1",
@@ -139,13 +89,13 @@ async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause:
     told = outcome.pse_refund_reference if isinstance(outcome, Succeeded | Returned) else None
     if told is None or told == refund.pse_refund_reference or source.door in (Door.REPORT, Door.PERSON):
         return
-    if source.door is Door.LOOK_UP and (await _capability(refund)).look_up is not LookUp.BY_REFERENCE:
+    if source.door is Door.LOOK_UP and (await capability_of(refund)).look_up is not LookUp.BY_REFERENCE:
         return
     await corrected.name(refund, told, cause)
 
 
 async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:
-    code, message = _words(outcome)
+    code, message = words_of(outcome)
     ended = await rows(
         "UPDATE attempts SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 "
         "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
@@ -165,55 +115,6 @@ async def _refuse_stale(refund: Refund) -> Recorded:
     return Recorded(refund.state, _CALL_SECONDS, stale=True)
 
 
-async def _weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
-    """The outcome after the table of doubt: what "never sent" and "unknown" may be believed to mean."""
-    if not isinstance(outcome, Unsent):
-        return outcome
-    if source.door is Door.ANSWER:
-        # This send never left, but an earlier one may have: the doubt stays.
-        return InDoubt(outcome.code, outcome.message) if refund.doubt_since is not None else outcome
-    if source.door is not Door.LOOK_UP:
-        return outcome
-    return await _weigh_unknown(refund, outcome, source)
-
-
-async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:
-    found = await rows(
-        "SELECT number, ended_at, refusal, code, message FROM attempts WHERE refund_id = $1 "
-        "ORDER BY number DESC LIMIT 1",
-        refund.id,
-    )
-    if not found or source.asked_at is None:
-        return outcome
-    (last,) = found
-    able = await _capability(refund)
-    # The bytes left some time between the claim (sent_at) and the end of the attempt: the grace counts from its end.
-    if last["number"] != source.attempt or last["ended_at"] is None:
-        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet, and the send has not ended.")
-    sends = await schedule.sends_of(refund.id)
-    if source.asked_at < sends.known_by(able):
-        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
-    if last["refusal"] and refund.state in AT_THE_PSE:
-        return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
-    why = sends.why_not_again(able, refund.pse_refund_reference)
-    if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
-        return InDoubt("UNKNOWN_AGAIN", f"The PSE does not know it. {why}", needs_person=True)
-    return outcome
-
-
-async def _capability(refund: Refund) -> Capability:
-    payment = await Payment.get(id=refund.payment_id)
-    connection = await Connection.get(id=refund.connection_id)
-    return capability(connection.pse, payment.method)
-
-
-async def _can_be_asked(refund: Refund) -> bool:
-    """Whether the PSE can be asked about a refund that has ended: a listing without names tells only of doubt."""
-    able = await _capability(refund)
-    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
-    return able.can_ask(refund.pse_refund_reference) and not nameless
-
-
 async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     decision = decide(refund.state, outcome)
     match decision:
@@ -221,12 +122,12 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             return await _move(refund, state, outcome, source, cause)
         case Stay():
             return await _stay(refund, outcome, source, cause)
-        case AskAgain() if await _can_be_asked(refund):
+        case AskAgain() if await can_be_asked(refund):
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case AskAgain():
             await paid_after_end.open_unasked(refund, outcome, cause)
-        case Contradiction() if source.door is Door.NOTICE and await _can_be_asked(refund):
+        case Contradiction() if source.door is Door.NOTICE and await can_be_asked(refund):
             # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
@@ -271,7 +172,7 @@ async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome, sourc
     if (
         not (refused or source.door is Door.NOTICE)
         or not await paid_after_end.stands(refund, outcome)
-        or not await _can_be_asked(refund)
+        or not await can_be_asked(refund)
     ):
         return False
     await schedule.postpone(refund.id, _CALL_SECONDS)
@@ -285,7 +186,7 @@ async def _may_be_older(refund: Refund, outcome: Outcome, source: Source) -> boo
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
-    code, message = _words(outcome)
+    code, message = words_of(outcome)
     news = Note(
         kind=_EVENT_KINDS.get(to, to.value),
         code=code,
@@ -379,12 +280,6 @@ async def _tries(refund: Refund, source: Source) -> int:
     """How often the schedule was used: look-ups, or sends of the same bytes where the PSE cannot be asked."""
     if source.attempt is None or refund.state is State.PENDING:
         return refund.asks
-    if (await _capability(refund)).can_ask(refund.pse_refund_reference):
+    if (await capability_of(refund)).can_ask(refund.pse_refund_reference):
         return refund.asks
     return source.attempt - 1
-
-
-def _words(outcome: Outcome) -> tuple[str | None, str | None]:
-    code: Any = getattr(outcome, "code", None)
-    message: Any = getattr(outcome, "message", None)
-    return code, message

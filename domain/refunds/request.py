@@ -1,4 +1,4 @@
-"""Refunds as a client asks for them: request, retry, cancel, refresh. What a PSE says comes in at refunds/record."""
+"""Refunds as a client asks for them: request and retry. What a PSE says comes in at refunds/record."""
 
 import secrets
 import string
@@ -9,26 +9,24 @@ from uuid import UUID, uuid4
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.models import Event, Payment, Refund
+from domain.models import Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.payments.refundable import checked_amount, tax_of
-from domain.platform import bell, idempotency, pace
+from domain.platform import bell, idempotency
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import AccountDetails, Method
-from domain.refunds import in_hand, paid_meanwhile
+from domain.refunds import paid_meanwhile
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
-from domain.refunds.moves import Note, lock, move
-from domain.refunds.states import CANCELABLE, MOVES
+from domain.refunds.find import CREATE, RETRY, find
+from domain.refunds.moves import lock
+from domain.refunds.states import MOVES
 
-CREATE: Final = "refundCreate"
-RETRY: Final = "refundRetry"
-CANCEL: Final = "refundCancel"
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
 REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
@@ -85,14 +83,6 @@ async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> R
     old = await find(merchant_id, refund_id)
     new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
     return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
-
-
-async def find(merchant_id: UUID, refund_id: UUID) -> Refund:
-    """The merchant's refund. Raises NotFound."""
-    refund = await Refund.get_or_none(id=refund_id, merchant_id=merchant_id)
-    if refund is None:
-        raise NotFound("No such refund.", path=["input", "refundId"])
-    return refund
 
 
 async def _request(
@@ -263,105 +253,3 @@ async def _insert(
 def new_reference() -> str:
     """Our reference and idempotency key at every PSE, for life: 20 random characters [0-9a-z]."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(REFERENCE_LENGTH))
-
-
-async def cancel(
-    merchant_id: UUID,
-    refund_id: UUID,
-    expected_sequence: int | None,
-    key: str,
-    cause: Cause,
-    *,
-    settles_manually: bool = False,
-) -> Requested:
-    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
-
-    `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
-    """
-    facts = {"refund": refund_id, "sequence": expected_sequence}
-    async with transaction():
-        stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
-        if stored is not None:
-            return Requested(await find(merchant_id, stored), replayed=True)
-        await find(merchant_id, refund_id)
-        refund = await lock(refund_id)
-        if refund.state not in CANCELABLE or await was_sent(refund):
-            raise InvalidState(
-                "Only a refund that was never sent to the PSE can be canceled.",
-                path=["input", "refundId"],
-                current_state=refund.state,
-            )
-        if refund.state is State.MANUAL:
-            await in_hand.check_cancelable(refund, settles_manually)
-        if expected_sequence is not None and expected_sequence != refund.sequence:
-            raise InvalidState(
-                f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
-                path=["input", "expectedSequence"],
-                current_state=refund.state,
-            )
-        await move(refund, State.CANCELED, cause, Note("CANCELED"), due_in=None)
-    await bell.wake(bell.refund_channel(refund_id))
-    return Requested(await Refund.get(id=refund_id), replayed=False)
-
-
-async def was_sent(refund: Refund) -> bool:
-    """Whether any attempt of the refund may have reached its PSE."""
-    # A request that was taken for lost can arrive late: after a doubt the money may still leave.
-    return bool(
-        await rows(
-            "SELECT 1 AS one FROM attempts WHERE refund_id = $1 AND outcome IS DISTINCT FROM 'UNSENT' LIMIT 1",
-            refund.id,
-        )
-    )
-
-
-async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
-    """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
-
-    Raises NotFound, InvalidState when it has not been sent, RateLimited.
-    """
-    refund = await find(merchant_id, refund_id)
-    if refund.state in destinations.WAITING or refund.state is State.MANUAL:
-        raise InvalidState(
-            "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
-        )
-    async with transaction():
-        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
-        await execute(
-            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
-            refund_id,
-        )
-    await bell.ring(bell.REFUND, refund_id)
-    return await Refund.get(id=refund_id)
-
-
-async def by_request_id(merchant_id: UUID, request_id: str) -> Refund | None:
-    """The refund that a request ID created, else the one whose history names it."""
-    refund = await Refund.filter(merchant_id=merchant_id, request_id=request_id).order_by("created_at").first()
-    if refund is not None:
-        return refund
-    event = await Event.filter(merchant_id=merchant_id, request_id=request_id).order_by("id").first()
-    return await Refund.get(id=event.refund_id) if event else None
-
-
-async def by_idempotency_key(merchant_id: UUID, key: str) -> Refund | None:
-    """The refund that was asked for (or retried) with this key."""
-    found = await rows(
-        "SELECT subject_id FROM idempotency_keys WHERE merchant_id = $1 AND key = $2 AND mutation = ANY($3) "
-        "ORDER BY id LIMIT 1",
-        merchant_id,
-        key,
-        [CREATE, RETRY],
-    )
-    return await Refund.get_or_none(id=found[0]["subject_id"]) if found else None
-
-
-async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
-    """The refund with this reference at its PSE: the PSE's own, or the one we gave it."""
-    query = Refund.filter(merchant_id=merchant_id)
-    return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
-
-
-async def of_payment(payment: Payment, *, limit: int) -> list[Refund]:
-    """The payment's refunds, oldest first, at most `limit`."""
-    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id").limit(limit)

@@ -1,0 +1,3 @@
+"""Settlement reports as they are stored: reports, storable (what the database can hold), own_lines (a refund's own line
+takes the place of a nameless one), repeats (dates that another report makes to be read again).
+"""

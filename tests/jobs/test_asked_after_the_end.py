@@ -11,7 +11,8 @@ from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Returned, Succeeded, Unsent
 from domain.refunds import intervals
 from domain.refunds.doubt import Verdict, resolve
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, a_look_up, a_person, a_refund, an_answer
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay, World

@@ -14,6 +14,7 @@ from domain.pse.registry import connector
 from domain.pse.vocabulary import InDoubt, Unsent
 from domain.refunds import listing, next_step, schedule
 from domain.refunds.doubt import Verdict, resolve
+from domain.refunds.work import Ask, Snapshot
 from tests.kit.factories import (
     CAUSE,
     OwnerRows,
@@ -143,13 +144,13 @@ class TestAtARealPse:
         await a_look_up(refund, UNKNOWN)
         await rows("UPDATE refunds SET unknown_at = unknown_at - interval '2 minutes' RETURNING id")
         work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-        assert isinstance(work, next_step.Ask)
+        assert isinstance(work, Ask)
 
     async def test_a_window_that_closes_releases_nothing_that_may_have_arrived(self, owner_rows: OwnerRows) -> None:
         refund = await self._requested(days_ago=89)
         await owner_rows("UPDATE payments SET captured_at = captured_at - interval '2 days'")
         work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-        assert isinstance(work, next_step.Ask)
+        assert isinstance(work, Ask)
         assert (await Refund.get(id=refund.id)).state is State.REQUESTED
 
 
@@ -179,7 +180,7 @@ async def test_a_listing_that_comes_after_a_send_is_not_kept(lay: Lay) -> None:
     world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_LISTING))
     refund = await a_refund(world.shop, await world.payment(), 3_000)
     slow = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(slow, next_step.Snapshot)
+    assert isinstance(slow, Snapshot)
     await listing.keep_snapshot(refund.id, frozenset(), slow.asked_at)
     await an_answer(refund, LOST)
     assert (await a_look_up(refund, UNKNOWN)).state is State.REQUESTED

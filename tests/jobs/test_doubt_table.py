@@ -11,7 +11,8 @@ from domain.models.refunds import State
 from domain.notices import inbox
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import BadSignature, WebhookRequest
-from domain.refunds import listing, next_step, request, schedule
+from domain.refunds import listing, next_step, schedule, withdraw
+from domain.refunds.work import Snapshot
 from jobs import notices as notice_jobs
 from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_refund, sent_earlier
 from tests.kit.lab_connector import Lab
@@ -159,11 +160,11 @@ async def test_a_refund_that_was_never_sent_is_not_taken_for_another_of_its_amou
     world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_LISTING))
     payment = await world.payment()
     withdrawn = await a_refund(world.shop, payment, 3_000)
-    await request.cancel(world.shop.id, withdrawn.id, None, a_key(), CAUSE)
+    await withdraw.cancel(world.shop.id, withdrawn.id, None, a_key(), CAUSE)
     sent = await a_refund(world.shop, payment, 3_000)
     while (await Refund.get(id=sent.id)).state is not State.SUBMITTED:
         work = await next_step.take(sent.id, lease_seconds=60, send_seconds=20)
-        if isinstance(work, next_step.Snapshot):
+        if isinstance(work, Snapshot):
             await listing.keep_snapshot(sent.id, frozenset(), work.asked_at)
     await schedule.postpone(withdrawn.id, 0)
     assert await next_step.take(withdrawn.id, lease_seconds=60, send_seconds=20) is None

@@ -15,9 +15,11 @@ from domain.notices import inbox
 from domain.platform.database import rows, transaction
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Succeeded, WebhookRequest
-from domain.refunds import intervals, next_step, request, schedule
+from domain.refunds import intervals, next_step, refresh, schedule
 from domain.refunds.moves import lock
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
+from domain.refunds.work import Ask
 from jobs import notices as jobs
 from tests.kit.factories import CAUSE, KEY, a_payment, a_refund, a_shop, an_answer
 from tests.kit.family import until
@@ -57,8 +59,8 @@ async def test_a_refund_that_falls_due_during_its_look_up_stays_due(world: World
     refund = await world.step(await a_refund(world.shop, await world.payment("pending")))
     await schedule.postpone(refund.id, 0)
     work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, next_step.Ask)
-    await request.refresh(world.shop.id, refund.id)  # as a webhook does
+    assert isinstance(work, Ask)
+    await refresh.refresh(world.shop.id, refund.id)  # as a webhook does
     outcome = answer or Accepted(None)
     await record(refund.id, outcome, Source(Door.LOOK_UP, work.attempt, work.asked_at), work.cause)
     assert await _is_due("refunds", refund.id)

@@ -10,7 +10,8 @@ from domain.notices import inbox
 from domain.platform.database import rows
 from domain.pse.vocabulary import Declined, InDoubt, Outcome, Succeeded, WebhookRequest
 from domain.refunds import intervals, next_step
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from jobs import notices as jobs
 from tests.kit.factories import KEY, a_refund
 from tests.kit.lab_connector import Lab

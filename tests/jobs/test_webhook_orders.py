@@ -15,7 +15,9 @@ from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, InDoubt, Outcome, Succeeded, WebhookRequest
 from domain.refunds import next_step
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
+from domain.refunds.work import Send
 from jobs import notices as jobs
 from jobs.wire.sender import sender
 from tests.conftest import Database
@@ -58,7 +60,7 @@ async def _hear(world: World, refund: Refund, status: str) -> None:
 
 async def _answer(refund: Refund, outcome: Outcome) -> None:
     work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, next_step.Send)
+    assert isinstance(work, Send)
     await record(refund.id, outcome, Source(Door.ANSWER, attempt=work.attempt), CAUSE)
 
 
@@ -77,7 +79,7 @@ async def test_every_order_of_events_ends_in_the_same_state_and_the_same_books(
         for status in told:
             await _hear(world, refund, status)
         if work is not None:
-            assert isinstance(work, next_step.Send)
+            assert isinstance(work, Send)
             await record(refund.id, Accepted(f"L{refund.reference}"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
         await _check(order, refund, payment, when)
     assert await invariants.check() == []

@@ -19,8 +19,10 @@ from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
 from domain.refunds import next_step, request, schedule
 from domain.refunds.destination.destinations import Given
-from domain.refunds.record import Door, Recorded, Source, record
+from domain.refunds.news import Door, Recorded, Source
+from domain.refunds.record import record
 from domain.refunds.request import NewRefund
+from domain.refunds.work import Ask, Send
 
 OwnerRows = Callable[..., Awaitable[list[Any]]]  # runs SQL as the database's owner: the test's hand on the clock
 KEY = b"k" * 32
@@ -117,7 +119,7 @@ def a_person(shop: Shop, name: str, role: Role) -> Principal:
 async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:
     """Send the refund and record this as the PSE's answer."""
     work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, next_step.Send), "The refund was not due to be sent."
+    assert isinstance(work, Send), "The refund was not due to be sent."
     return await record(refund.id, outcome, Source(Door.ANSWER, attempt=work.attempt), work.cause)
 
 
@@ -125,7 +127,7 @@ async def a_look_up(refund: Refund, outcome: Outcome) -> Recorded:
     """Ask about the refund now and record this as what the PSE says."""
     await schedule.postpone(refund.id, 0)
     work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
-    assert isinstance(work, next_step.Ask), "The refund was not due to be asked about."
+    assert isinstance(work, Ask), "The refund was not due to be asked about."
     source = Source(Door.LOOK_UP, attempt=work.attempt, asked_at=work.asked_at)
     return await record(refund.id, outcome, source, work.cause)
 

@@ -19,7 +19,7 @@ from domain.models import Event as Row
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.problems import InvalidInput
-from domain.refunds import request
+from domain.refunds import find
 from domain.refunds.states import SETTLED_FOR_NOW
 
 RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a refund is. Members may be added.")
@@ -92,7 +92,7 @@ def _after(cursor: str | None) -> int:
 async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
     principal = require(info, Permission.READ)
-    refund = await request.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
+    refund = await find.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
     start = _after(after)
 
     async def read(sequence: int) -> list[Row]:

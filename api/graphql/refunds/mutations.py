@@ -20,7 +20,7 @@ from api.graphql.transport.errors import (
 from api.graphql.transport.scalars import MoneyInput
 from domain.access.tokens import Permission
 from domain.models.refunds import Reason
-from domain.refunds import doubt, request
+from domain.refunds import doubt, refresh, request, withdraw
 from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund
 
@@ -133,7 +133,7 @@ async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPay
     principal = require(info, Permission.REFUND)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     key = input.idempotency_key
-    done = await request.cancel(
+    done = await withdraw.cancel(
         principal.merchant_id,
         refund_id,
         input.expected_sequence,
@@ -162,7 +162,7 @@ async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefresh
     context = info.context
     principal = require(info, Permission.REFRESH)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-    row = await request.refresh(principal.merchant_id, refund_id, principal.token_id)
+    row = await refresh.refresh(principal.merchant_id, refund_id, principal.token_id)
     return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
 
 

@@ -26,7 +26,7 @@ from domain.models.refunds import Reason, State
 from domain.money import Money as Amount
 from domain.notices import inbox
 from domain.pse import explanations
-from domain.refunds import by_hand, request
+from domain.refunds import by_hand, find
 from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
@@ -156,11 +156,11 @@ async def refund(info: Info, by: RefundBy) -> Refund | None:
     if by.id is not None:
         row = await Row.get_or_none(id=ids.decode(by.id.value, "Refund", ["by", "id"]), merchant_id=merchant)
     elif by.request_id is not None:
-        row = await request.by_request_id(merchant, by.request_id.value)
+        row = await find.by_request_id(merchant, by.request_id.value)
     elif by.idempotency_key is not None:
-        row = await request.by_idempotency_key(merchant, by.idempotency_key.value)
+        row = await find.by_idempotency_key(merchant, by.idempotency_key.value)
     elif by.pse_reference is not None:
-        row = await request.by_pse_reference(merchant, by.pse_reference.value)
+        row = await find.by_pse_reference(merchant, by.pse_reference.value)
     return Refund.of(row) if row else None
 
 

@@ -26,8 +26,8 @@ from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
+from domain.refunds.find import find
 from domain.refunds.moves import close_links, lock
-from domain.refunds.request import find
 
 WRONG_ANSWERS_MAX: Final = 5
 DIGITS: Final = 4

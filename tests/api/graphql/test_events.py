@@ -12,7 +12,8 @@ import websockets
 from domain.models import Refund
 from domain.platform import bell
 from domain.pse.vocabulary import Accepted, Returned, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.api.conftest import Asker, Enter, global_id
 from tests.kit.factories import CAUSE, a_payment, a_refund, an_answer
 

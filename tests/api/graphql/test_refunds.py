@@ -9,7 +9,7 @@ import pytest
 from domain.access.tokens import Role
 from domain.models import IdempotencyKey, LedgerEntry, Payment, Refund
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded
-from domain.refunds import request
+from domain.refunds import refresh
 from tests.api.conftest import Asker, Enter, global_id
 from tests.kit.factories import CAUSE, a_key, a_payment, a_refund, an_answer
 
@@ -359,7 +359,7 @@ async def test_the_viewer_is_told_who_it_is(enter: Enter) -> None:
 async def test_what_fails_inside_is_masked_and_carries_the_request_id(enter: Enter) -> None:
     asker = await enter()
     refund = await a_refund(asker.shop, await a_payment(asker.shop))
-    await request.refresh(asker.shop.id, refund.id)
+    await refresh.refresh(asker.shop.id, refund.id)
     told = await asker.told("query Q($by: RefundBy!) { refund(by: $by) { id } }", by={})
     assert told["errors"]
     assert "Traceback" not in json.dumps(told)

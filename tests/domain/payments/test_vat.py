@@ -14,7 +14,8 @@ from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import CapturedPayment, Method, Returned, Succeeded
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, KEY, a_key, a_payment, a_person, a_refund, a_shop, an_answer, an_e2eid
 from tests.kit.nights import pix_of, pix_refund, run_pix, today
 

@@ -15,7 +15,7 @@ from domain.payments import register, withdrawals
 from domain.payments.register import NewPayment
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound, NotRefundable
 from domain.pse.vocabulary import Declined, Method
-from domain.refunds.request import cancel
+from domain.refunds.withdraw import cancel
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")

@@ -11,9 +11,9 @@ from domain.platform.database import rows
 from domain.platform.pace import Pace
 from domain.problems import InvalidInput, RateLimited
 from domain.pse.vocabulary import InDoubt
-from domain.refunds import request
+from domain.refunds import withdraw
 from domain.refunds.destination import destinations
-from domain.refunds.request import refresh
+from domain.refunds.refresh import refresh
 from tests.domain.refunds.destination.test_destinations import OTHER, given, no_way_back, paid
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
@@ -89,6 +89,6 @@ async def test_a_payers_tax_id_cannot_be_guessed_without_end() -> None:
         await destinations.provide(shop.id, refund.id, given(), a_key(), CAUSE, KEY)
     # What was named before tells nothing new: a person may correct the key of that account.
     known, _ = await destinations.provide(shop.id, refund.id, given(OTHER, "new@example.com"), a_key(), CAUSE, KEY)
-    await request.cancel(shop.id, known.id, None, a_key(), CAUSE)
+    await withdraw.cancel(shop.id, known.id, None, a_key(), CAUSE)
     with pytest.raises(InvalidInput, match="holders"):  # nor by a new refund for each guess
         await a_refund(shop, payment, 4_000, given=given())

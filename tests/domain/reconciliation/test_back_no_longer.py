@@ -11,7 +11,8 @@ from domain.money import Money
 from domain.payments import unnamed
 from domain.pse import registry
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.domain.reconciliation.test_died_unstored import NAMED, _dies, _shop, _taken
 from tests.kit.factories import CAUSE, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, open_findings

@@ -10,7 +10,8 @@ from domain.payments import unnamed
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Outcome, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance
 

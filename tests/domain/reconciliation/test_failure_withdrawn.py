@@ -8,7 +8,7 @@ from domain import invariants
 from domain.models import Event, Payment, Refund
 from domain.platform.database import rows
 from domain.pse.vocabulary import Accepted, Declined, Returned, Succeeded
-from domain.refunds.record import Door
+from domain.refunds.news import Door
 from tests.domain.reconciliation.test_died_unstored import _dies
 from tests.domain.reconciliation.test_return_withdrawn import AMOUNT, BLOCKED, FREE, _free, _ours, _told
 from tests.kit.factories import Shop

@@ -8,7 +8,8 @@ from domain.money import Money
 from domain.payments import register
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night
 

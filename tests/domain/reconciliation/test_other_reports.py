@@ -11,7 +11,8 @@ from domain.models.refunds import State
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
 from domain.reconciliation import to_repeat
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, effects, today
 

@@ -8,7 +8,8 @@ from domain.findings.findings import FindingKind
 from domain.models import Finding, Refund
 from domain.models.refunds import State
 from domain.pse.vocabulary import Returned
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, a_shop
 from tests.kit.nights import paid, pix_of, pix_refund, run_pix
 

@@ -21,7 +21,8 @@ from domain.platform import database
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded
 from domain.reconciliation import reconcile
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
 

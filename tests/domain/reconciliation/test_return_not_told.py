@@ -7,7 +7,8 @@ from domain.findings import findings
 from domain.models import Finding, Payment, Refund
 from domain.pse import registry
 from domain.pse.vocabulary import Returned, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, open_findings
 

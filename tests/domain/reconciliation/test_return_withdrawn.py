@@ -6,7 +6,8 @@ import pytest
 
 from domain.models import Payment, Refund
 from domain.pse.vocabulary import Accepted, Outcome, Returned, Succeeded
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.domain.reconciliation.test_died_unstored import _dies, _shop
 from tests.kit.factories import CAUSE, Shop, a_refund, an_answer
 from tests.kit.lines import a_line, a_night

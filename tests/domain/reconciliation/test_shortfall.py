@@ -9,7 +9,8 @@ from domain.cause import Cause
 from domain.models import Payment, Refund
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.reconciliation import to_repeat
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.domain.reconciliation.test_died_unstored import _dies, _shop
 from tests.kit.factories import Shop, a_refund, an_answer
 from tests.kit.lines import a_line, a_night, open_findings, today

@@ -16,7 +16,8 @@ from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded, WebhookRequest
 from domain.refunds import intervals
 from domain.refunds.doubt import Verdict, resolve
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, KEY, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance, effects, open_findings
 

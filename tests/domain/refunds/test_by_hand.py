@@ -15,10 +15,11 @@ from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import InDoubt, Returned, Unsent
-from domain.refunds import by_hand, next_step, request
+from domain.refunds import by_hand, next_step, refresh, withdraw
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from jobs.wire.sender import sender
 from tests.conftest import Database
 from tests.domain.refunds.destination.test_destinations import CPF, given
@@ -116,7 +117,7 @@ async def test_it_can_be_withdrawn_or_given_back_to_the_queue() -> None:
     back = await by_hand.give_back(a_person(shop, "ana", Role.ACCOUNTING), refund.id, "Not paid after all.", CAUSE)
     assert back.state is State.REQUESTED
     again = await by_hand.take(a_person(shop, "ana", Role.ACCOUNTING), refund.id, WHY, CAUSE)
-    ended = (await request.cancel(shop.id, again.id, None, a_key(), CAUSE, settles_manually=True)).refund
+    ended = (await withdraw.cancel(shop.id, again.id, None, a_key(), CAUSE, settles_manually=True)).refund
     await payment.refresh_from_db()
     assert (ended.state, payment.reserved) == (State.CANCELED, 0)
     assert await invariants.check() == []
@@ -149,7 +150,7 @@ async def test_the_pse_coming_back_does_not_pay_what_a_person_has_taken(world: W
         await world.step(refund)
     assert await world.sandbox.refund_requests(payment.pse_reference) == 0
     with pytest.raises(InvalidState):
-        await request.refresh(world.shop.id, refund.id)
+        await refresh.refresh(world.shop.id, refund.id)
     await by_hand.settle(ana, refund.id, TRANSFER, CAUSE)
     await world.step(refund)
     assert await world.sandbox.paid(payment.pse_reference) == 0

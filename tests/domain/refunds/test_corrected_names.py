@@ -15,7 +15,8 @@ from domain.reconciliation import to_repeat
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.doubt import Verdict, resolve
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_look_up, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, today
 

@@ -14,7 +14,8 @@ from domain.platform.database import rows
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import InDoubt, Succeeded
 from domain.refunds.doubt import Verdict, resolve
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")

@@ -8,7 +8,7 @@ from domain.access.tokens import Principal, Role
 from domain.models import Event, Payment, Refund
 from domain.models.refunds import State
 from domain.problems import Forbidden, InvalidState
-from domain.refunds import by_hand, request
+from domain.refunds import by_hand, withdraw
 from domain.refunds.destination import destinations
 from tests.domain.refunds.destination.test_destinations import given, no_way_back, paid
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_person, a_refund
@@ -29,7 +29,7 @@ async def _in_hand() -> tuple[Shop, Payment, Refund, Principal]:
 async def test_whoever_may_not_settle_by_hand_cannot_cancel_what_a_person_pays() -> None:
     shop, payment, refund, _ = await _in_hand()
     with pytest.raises(InvalidState, match="SETTLE_MANUALLY"):
-        await request.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+        await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE)
     await payment.refresh_from_db()
     assert ((await Refund.get(id=refund.id)).state, payment.reserved) == (State.MANUAL, 4_000)
 
@@ -42,7 +42,7 @@ async def test_who_has_read_the_account_is_an_event_and_then_nobody_cancels() ->
     (shown,) = await Event.filter(refund_id=refund.id, kind="INSTRUCTION_SHOWN")
     assert (shown.actor, shown.state) == ("tester", State.MANUAL)
     with pytest.raises(InvalidState, match=r"tester has read.*refundReturnToQueue"):
-        await request.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True)
+        await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True)
 
 
 async def test_given_back_and_taken_again_it_may_be_canceled_until_it_is_read_again() -> None:
@@ -51,7 +51,7 @@ async def test_given_back_and_taken_again_it_may_be_canceled_until_it_is_read_ag
     await by_hand.give_back(ana, refund.id, "Certainly not paid.", CAUSE)
     assert await by_hand.instruction(ana, refund.id, KEY, CAUSE) is None
     await by_hand.take(ana, refund.id, WHY, CAUSE)
-    await request.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True)
+    await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True)
     await payment.refresh_from_db()
     assert payment.reserved == 0
 
@@ -60,7 +60,7 @@ async def test_a_reading_and_a_cancellation_at_once_do_not_both_happen() -> None
     shop, _, refund, ana = await _in_hand()
     read, withdrawn = await asyncio.gather(
         by_hand.instruction(ana, refund.id, KEY, CAUSE),
-        request.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True),
+        withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True),
         return_exceptions=True,
     )
     assert (read is None) != isinstance(withdrawn, InvalidState)

@@ -10,7 +10,8 @@ from domain.models.refunds import State
 from domain.problems import Problem
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.refunds import request
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")

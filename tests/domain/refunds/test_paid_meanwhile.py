@@ -12,10 +12,11 @@ from domain.problems import InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Succeeded
-from domain.refunds import by_hand, next_step, request, schedule
-from domain.refunds.next_step import Ask, Send, Snapshot
-from domain.refunds.record import Door, Source, record
+from domain.refunds import by_hand, next_step, schedule, withdraw
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from domain.refunds.request import retry
+from domain.refunds.work import Ask, Send, Snapshot
 from tests.kit.factories import (
     CAUSE,
     OwnerRows,
@@ -137,6 +138,6 @@ async def test_the_payment_instruction_of_a_retry_is_not_shown_once_the_first_on
     await _paid_after_its_end(failed)
     with pytest.raises(InvalidState, match="may have this money already"):
         await by_hand.instruction(person, retried.id, b"s" * 32, CAUSE)
-    assert (await request.cancel(shop.id, retried.id, None, a_key(), CAUSE, settles_manually=True)).refund.state == (
+    assert (await withdraw.cancel(shop.id, retried.id, None, a_key(), CAUSE, settles_manually=True)).refund.state == (
         "CANCELED"
     )

@@ -15,8 +15,9 @@ from domain.money import Money
 from domain.payments import external, unnamed
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded, Unsent
 from domain.refunds import attempts, next_step, schedule
-from domain.refunds.next_step import Ask, Send
-from domain.refunds.record import Door, Source, record
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
+from domain.refunds.work import Ask, Send
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer, sent_earlier
 
 pytestmark = pytest.mark.usefixtures("books")

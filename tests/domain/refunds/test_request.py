@@ -22,8 +22,9 @@ from domain.problems import (
     WindowExpired,
 )
 from domain.pse.vocabulary import Declined, InDoubt, Succeeded
-from domain.refunds import next_step, request
-from domain.refunds.record import Door, Source, record
+from domain.refunds import find, next_step, refresh, request, withdraw
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
 from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
@@ -176,8 +177,8 @@ async def test_a_refund_that_was_never_sent_can_be_canceled_once() -> None:
     payment = await a_payment(shop)
     refund = await a_refund(shop, payment)
     key = a_key()
-    done = await request.cancel(shop.id, refund.id, None, key, CAUSE)
-    again = await request.cancel(shop.id, refund.id, None, key, CAUSE)
+    done = await withdraw.cancel(shop.id, refund.id, None, key, CAUSE)
+    again = await withdraw.cancel(shop.id, refund.id, None, key, CAUSE)
     await payment.refresh_from_db()
     assert (done.refund.state, done.replayed, again.replayed) == (State.CANCELED, False, True)
     assert (payment.reserved, await invariants.check()) == (0, [])
@@ -188,7 +189,7 @@ async def test_a_refund_in_doubt_can_not_be_canceled() -> None:
     refund = await a_refund(shop, await a_payment(shop))
     await an_answer(refund, InDoubt("TIMEOUT", "no answer"))
     with pytest.raises(InvalidState) as refused:
-        await request.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+        await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE)
     assert refused.value.current_state == State.SUBMITTED
 
 
@@ -196,7 +197,7 @@ async def test_cancel_refuses_when_the_refund_has_moved_on() -> None:
     shop = await a_shop()
     refund = await a_refund(shop, await a_payment(shop))
     with pytest.raises(InvalidState, match="moved on"):
-        await request.cancel(shop.id, refund.id, 7, a_key(), CAUSE)
+        await withdraw.cancel(shop.id, refund.id, 7, a_key(), CAUSE)
 
 
 async def test_a_failed_refund_is_tried_again_as_a_new_refund_and_only_once() -> None:
@@ -227,23 +228,23 @@ async def test_a_refund_is_found_by_each_of_its_handles_within_its_merchant_only
     key = a_key()
     refund = await a_refund(shop, await a_payment(shop), key=key)
     await record(refund.id, Succeeded("D123"), Source(Door.NOTICE), CAUSE)
-    assert (await request.by_request_id(shop.id, CAUSE.request_id) or refund).id == refund.id
-    for find, handle in (
-        (request.by_idempotency_key, key),
-        (request.by_pse_reference, "D123"),
-        (request.by_pse_reference, refund.reference),
+    assert (await find.by_request_id(shop.id, CAUSE.request_id) or refund).id == refund.id
+    for look, handle in (
+        (find.by_idempotency_key, key),
+        (find.by_pse_reference, "D123"),
+        (find.by_pse_reference, refund.reference),
     ):
-        found = await find(shop.id, handle)
+        found = await look(shop.id, handle)
         assert found is not None
         assert found.id == refund.id
-        assert await find(other.id, handle) is None
+        assert await look(other.id, handle) is None
 
 
 async def test_refresh_makes_a_refund_due_now() -> None:
     shop = await a_shop()
     refund = await a_refund(shop, await a_payment(shop))
     await an_answer(refund, Succeeded("D1"))
-    assert (await request.refresh(shop.id, refund.id)).due_at is not None
+    assert (await refresh.refresh(shop.id, refund.id)).due_at is not None
     assert await next_step.take(refund.id, lease_seconds=60, send_seconds=20) is not None
 
 

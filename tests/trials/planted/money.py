@@ -4,7 +4,7 @@ from typing import Final
 
 from domain.notices import inbox
 from domain.payments import register
-from domain.reconciliation import captures, match, nameless, nobodys, reconcile, revised, shortfall, to_repeat
+from domain.reconciliation import captures, enter, match, nameless, nobodys, reconcile, revised, shortfall, to_repeat
 from domain.refunds import doubt, learned, next_step, record, request, schedule
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -148,7 +148,7 @@ REPORTS: Final = (
             ),
             Edit(match._effect, ' & ~pl.col("refund_by_bank")).fill_null', ").fill_null"),
             Edit(
-                reconcile._enter,
+                enter.enter,
                 'refund_lines.filter(pl.col("refund_by_bank"))',
                 "refund_lines.filter(pl.lit(value=False))",
             ),

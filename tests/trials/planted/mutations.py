@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from domain.refunds import moves, next_step, record, request, states
+from domain.refunds import moves, next_step, request, states, weighed
+from domain.refunds.work import order_of
 from tests.trials.planted.money import REPORTS, WIRE
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -20,7 +21,7 @@ _EIGHT: Final = (
         r"which no refund of ours asked for",
         (
             Edit(
-                next_step.order_of,
+                order_of,
                 "reference=refund.reference,",
                 'reference=refund.reference if attempt < 2 else f"{refund.reference[:18]}{attempt:02}",',
             ),
@@ -33,7 +34,7 @@ _EIGHT: Final = (
         r"is FAILED, and the PSE has paid it",
         (
             Edit(
-                record._weighed,
+                weighed.weighed,
                 "    if not isinstance(outcome, Unsent):",
                 "    if isinstance(outcome, InDoubt) and source.door is Door.ANSWER:\n"
                 "        return Declined(outcome.code, outcome.message)\n"

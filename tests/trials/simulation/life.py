@@ -24,7 +24,7 @@ from domain.pse.registry import capability
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Method, WebhookRequest
 from domain.reconciliation import reconcile
-from domain.refunds import by_hand, doubt, request
+from domain.refunds import by_hand, doubt, refresh, request, withdraw
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund
@@ -131,10 +131,10 @@ class Life:
         return partial(request.retry, self.shop.id, refund.id, uuid4().hex, self.cause())
 
     def cancel(self, refund: Refund) -> Job:
-        return partial(request.cancel, self.shop.id, refund.id, None, uuid4().hex, self.cause())
+        return partial(withdraw.cancel, self.shop.id, refund.id, None, uuid4().hex, self.cause())
 
     def refresh(self, refund: Refund) -> Job:
-        return partial(request.refresh, self.shop.id, refund.id)
+        return partial(refresh.refresh, self.shop.id, refund.id)
 
     def take_by_hand(self, refund: Refund) -> Job:
         return partial(by_hand.take, self._person(1), refund.id, "The PSE is down.", self.cause("person-1"))

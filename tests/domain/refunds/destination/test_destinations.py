@@ -15,11 +15,11 @@ from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, Invali
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.refunds import approvals, next_step, request
+from domain.refunds import approvals, next_step, withdraw
 from domain.refunds.destination import destinations, links
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import WrongDigits
-from domain.refunds.next_step import Send
+from domain.refunds.work import Send
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
 from tests.kit.lab_connector import Lab
 
@@ -244,7 +244,7 @@ async def test_a_link_works_for_seven_days_is_kept_as_a_hash_and_a_new_one_close
 
 async def test_any_change_of_the_state_closes_the_link() -> None:
     shop, refund, token = await _link()
-    await request.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+    await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE)
     assert await links.look(token) is None
     assert (await DestinationLink.get()).revoked_at is not None
 

@@ -1,0 +1,31 @@
+"""Having the PSE asked about a refund now."""
+
+from uuid import UUID
+
+from domain.models import Refund
+from domain.models.refunds import State
+from domain.platform import bell, pace
+from domain.platform.database import execute, transaction
+from domain.problems import InvalidState
+from domain.refunds.destination import destinations
+from domain.refunds.find import find
+
+
+async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+    """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
+
+    Raises NotFound, InvalidState when it has not been sent, RateLimited.
+    """
+    refund = await find(merchant_id, refund_id)
+    if refund.state in destinations.WAITING or refund.state is State.MANUAL:
+        raise InvalidState(
+            "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
+        )
+    async with transaction():
+        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
+        await execute(
+            "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
+            refund_id,
+        )
+    await bell.ring(bell.REFUND, refund_id)
+    return await Refund.get(id=refund_id)

@@ -1,0 +1,61 @@
+"""The table of doubt: what "never sent" and "unknown" may be believed to mean."""
+
+from domain.models import Connection, Payment, Refund
+from domain.models.refunds import State
+from domain.platform.database import rows
+from domain.pse.capabilities import Capability, LookUp
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Declined, InDoubt, Outcome, Unsent
+from domain.refunds import schedule
+from domain.refunds.news import Door, Source
+from domain.refunds.states import AT_THE_PSE
+
+
+async def weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
+    """The outcome as it may be believed."""
+    if not isinstance(outcome, Unsent):
+        return outcome
+    if source.door is Door.ANSWER:
+        # This send never left, but an earlier one may have: the doubt stays.
+        return InDoubt(outcome.code, outcome.message) if refund.doubt_since is not None else outcome
+    if source.door is not Door.LOOK_UP:
+        return outcome
+    return await _weigh_unknown(refund, outcome, source)
+
+
+async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:
+    found = await rows(
+        "SELECT number, ended_at, refusal, code, message FROM attempts WHERE refund_id = $1 "
+        "ORDER BY number DESC LIMIT 1",
+        refund.id,
+    )
+    if not found or source.asked_at is None:
+        return outcome
+    (last,) = found
+    able = await capability_of(refund)
+    # The bytes left some time between the claim (sent_at) and the end of the attempt: the grace counts from its end.
+    if last["number"] != source.attempt or last["ended_at"] is None:
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet, and the send has not ended.")
+    sends = await schedule.sends_of(refund.id)
+    if source.asked_at < sends.known_by(able):
+        return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
+    if last["refusal"] and refund.state in AT_THE_PSE:
+        return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
+    why = sends.why_not_again(able, refund.pse_refund_reference)
+    if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
+        return InDoubt("UNKNOWN_AGAIN", f"The PSE does not know it. {why}", needs_person=True)
+    return outcome
+
+
+async def capability_of(refund: Refund) -> Capability:
+    """What the refund's PSE can do for its payment's method."""
+    payment = await Payment.get(id=refund.payment_id)
+    connection = await Connection.get(id=refund.connection_id)
+    return capability(connection.pse, payment.method)
+
+
+async def can_be_asked(refund: Refund) -> bool:
+    """Whether the PSE can be asked about a refund that has ended: a listing without names tells only of doubt."""
+    able = await capability_of(refund)
+    nameless = able.look_up is LookUp.BY_LISTING and refund.pse_refund_reference is None
+    return able.can_ask(refund.pse_refund_reference) and not nameless
