@@ -1,5 +1,7 @@
 """Equal monies of one payment, ours and somebody's, of which one came back or was told twice: each is counted once."""
 
+import asyncio
+
 import pytest
 
 from domain import invariants
@@ -9,10 +11,11 @@ from domain.money import Money
 from domain.payments import unnamed
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
-from domain.pse.vocabulary import Accepted, Declined, KnownRefund, Outcome, Succeeded
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Succeeded
+from domain.refunds import intervals
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
-from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, balance
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -52,6 +55,36 @@ async def test_an_old_refusal_in_a_report_frees_nothing_that_was_paid_after_all(
     told = await Finding.filter(kind="STATUS_MISMATCH", fingerprint__startswith="after-end/").count()
     asked = (await Refund.get(id=refund.id)).due_at is not None
     assert (told, asked) == ((1, False) if look_up is LookUp.NONE else (0, True))
+    assert await invariants.check() == []
+
+
+async def test_an_old_refusal_that_is_read_again_while_nobody_answers_for_a_day_frees_nothing_and_calls_a_person() -> (
+    None
+):
+    shop, payment = await _shop()
+    refund = await _ours(shop, payment, Declined("NO", "no"))
+    await record(refund.id, Succeeded("one"), Source(Door.LOOK_UP), CAUSE)
+    failed = a_line(payment, "REFUND", 3_000, "FAILED", reference=refund.reference)
+    await a_night(shop, failed)
+    for turn, _ in enumerate(intervals.IN_DOUBT.delays):
+        await a_look_up(refund, InDoubt("HTTP_503", "trouble"))
+        if turn == 3:
+            await a_night(shop, failed)  # the night is repeated meanwhile
+        assert await _taken(payment) == 3_000
+    assert (await Refund.get(id=refund.id)).due_at is None
+    assert await Finding.exists(kind="STATUS_MISMATCH", fingerprint__startswith="after-end/", resolved_at=None)
+    assert await invariants.check() == []
+
+
+async def test_two_nights_at_once_that_no_longer_tell_of_the_same_money_give_it_back_once() -> None:
+    shop, payment = await _shop()
+    line = a_line(payment, "REFUND", 3_000)
+    other = a_line(payment, "REFUND", 1_000, pse_refund_reference="other")
+    for day in (0, 1):
+        await a_night(shop, line, other, days=day)
+    assert await _taken(payment) == 4_000
+    await asyncio.gather(*(a_night(shop, other, days=day) for day in (0, 1)))
+    assert (await _taken(payment), await balance(shop, Account.SUSPENSE)) == (1_000, 1_000)
     assert await invariants.check() == []
 
 
