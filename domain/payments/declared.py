@@ -13,7 +13,6 @@ from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
 from domain.payments.refundable import shares
-from domain.platform.database import execute
 
 _NOT_RECOGNISED = frozenset({State.AWAITING_DESTINATION, State.AWAITING_APPROVAL})
 
@@ -38,10 +37,10 @@ async def give_shares(payment: Payment, locked: Sequence[Refund], tax: int, caus
     holding.sort(key=lambda refund: (refund.created_at, refund.id))
     parts = shares(tax, payment.captured, [refund.amount for refund in holding])
     given = [(refund, share) for refund, share in zip(holding, parts, strict=True) if share > 0]
-    await execute("UPDATE payments SET tax_allocated = $2 WHERE id = $1", payment.id, sum(parts))
+    await Payment.filter(id=payment.id).update(tax_allocated=sum(parts))
     zone = (await Merchant.get(id=payment.merchant_id)).zone
     for refund, share in given:
-        await execute("UPDATE refunds SET tax_amount = $2 WHERE id = $1", refund.id, share)
+        await Refund.filter(id=refund.id).update(tax_amount=share)
         said = "The sale's VAT was declared after this refund was asked for; this is its share."
         if refund.state is State.SUCCEEDED:
             await vat.flag_late(refund, share)

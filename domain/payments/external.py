@@ -10,7 +10,7 @@ from typing import Final
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
@@ -105,7 +105,7 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
 async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount: int, cause: Cause) -> None:
     await post(payment, amount, f"{name}/ours", False, cause)
     said = f"It was our refund {refund.reference}, whose answer came later."
-    await findings.resolve(payment.merchant_id, f"{FindingKind.MISSING_IN_LEDGER}/{name}", said)
+    await findings.resolve(payment.merchant_id, names.money(FindingKind.MISSING_IN_LEDGER, name), said)
 
 
 async def knows(payment: Payment, reference: str) -> bool:
@@ -144,7 +144,7 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
     await post(payment, booked[name], f"{name}/void", False, cause)
     for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
         for each in {told, name}:
-            await findings.close(payment.merchant_id, f"{kind}/{each}", said)
+            await findings.close(payment.merchant_id, names.money(kind, each), said)
     return True
 
 
@@ -243,7 +243,7 @@ def _finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str)
         kind=kind,
         merchant_id=payment.merchant_id,
         connection_id=payment.connection_id,
-        fingerprint=f"{kind}/{name}",
+        fingerprint=names.money(kind, name),
         amount=known.amount,
         explanation=(
             f"{known.amount} of payment {payment.pse_reference} was returned by {who} ({known.kind}, "

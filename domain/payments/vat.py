@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Refund
 from domain.money import Money
@@ -38,7 +38,7 @@ async def _flag(refund: Refund, tax: int) -> None:
             kind=FindingKind.VAT_REVERSAL_NEEDED,
             merchant_id=refund.merchant_id,
             connection_id=refund.connection_id,
-            fingerprint=f"vat/{refund.id}",
+            fingerprint=names.vat(refund.id),
             amount=amount,
             explanation=(
                 f"Refund {refund.reference} has left; {amount} of VAT was paid on the sale and has not been taken back."

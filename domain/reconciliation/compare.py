@@ -6,6 +6,7 @@ from uuid import UUID
 
 import polars as pl
 
+from domain.findings import names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
@@ -179,7 +180,7 @@ def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.Data
             connection,
             run,
             line,
-            fingerprint=f"vat/{line['refund_id']}",
+            fingerprint=names.vat(line["refund_id"]),
             amount=line["refund_tax"],
             explanation=(
                 f"Refund {line['refund_reference']} is proven; {Money(line['refund_tax'], line['currency'])} of VAT "

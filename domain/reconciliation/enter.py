@@ -20,8 +20,9 @@ from domain.reconciliation import compare
 from domain.refunds import learned, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
+from domain.refunds.states import AT_THE_PSE
 
-_UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
+_AT_THE_PSE: Final = [state.value for state in AT_THE_PSE]
 _ENDED_UNPAID: Final = ("FAILED", "REJECTED", "CANCELED", "EXPIRED", "AWAITING_APPROVAL", "AWAITING_DESTINATION")
 
 
@@ -40,7 +41,7 @@ async def enter(
         known = replace(_known(row), reference=row["refund_reference"])
         await external.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
     for row in refund_lines.filter(_differs()).iter_rows(named=True):
-        if row["refund_state"] not in _UNDER_WAY and not _both_unpaid(row):
+        if row["refund_state"] not in AT_THE_PSE and not _both_unpaid(row):
             await findings.open_finding(compare.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
 
@@ -98,7 +99,7 @@ def _differs() -> pl.Expr:
     state, ours = pl.col("state"), pl.col("refund_state")
     # A refund that came back was paid before: a report that tells so late says nothing new.
     paid = (state == "SUCCEEDED") & ~ours.is_in(["SUCCEEDED", "RETURNED"])
-    failed = state.is_in(["FAILED", "RETURNED"]) & ours.is_in([*_UNDER_WAY, "SUCCEEDED"])
+    failed = state.is_in(["FAILED", "RETURNED"]) & ours.is_in([*_AT_THE_PSE, "SUCCEEDED"])
     # PENDING is only news for a refund that we believe is still in doubt.
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
     # What was booked as taken for a refund that had ended is given back.

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
@@ -125,7 +125,7 @@ async def _missing_in_report(
             merchant_id=connection.merchant_id,
             connection_id=connection.id,
             run_id=run.id,
-            fingerprint=f"missing/{row['id']}",
+            fingerprint=names.missing(row["id"]),
             amount=Money(row["amount"], row["currency"]),
             explanation=f"Refund {row['reference']} succeeded on {row['day']}; no report of that date has it.",
             refund_id=row["id"],
@@ -166,7 +166,7 @@ async def _missing_returns(
             merchant_id=connection.merchant_id,
             connection_id=connection.id,
             run_id=run.id,
-            fingerprint=f"missing-return/{row['id']}",
+            fingerprint=names.missing_return(row["id"]),
             amount=Money(row["amount"], row["currency"]),
             explanation=(
                 f"Refund {row['reference']} came back on {row['day']}; a report tells that it left, and none that it "
@@ -194,7 +194,7 @@ async def _resolve_returns(connection: Connection) -> None:
 
 async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:
     proven = effects.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
-    await _resolve(connection, [f"missing/{refund_id}" for refund_id in proven], "A report proves the refund.")
+    await _resolve(connection, [names.missing(refund_id) for refund_id in proven], "A report proves the refund.")
 
 
 async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:

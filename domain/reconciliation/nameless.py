@@ -12,6 +12,7 @@ import polars as pl
 
 from domain.reconciliation import nobodys
 from domain.reconciliation.nobodys import BACK, GROUP, LEFT, LINE
+from domain.refunds.states import AT_THE_PSE
 
 SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "payment_id": pl.String,
@@ -22,7 +23,7 @@ SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "suspense_nameless": pl.Int64,  # how often so much still stands of what nameless lines told
 }
 _CLOCKS: Final = timedelta(days=1)  # what the times of a report and ours may differ by: some give no zone
-_UNDER_WAY: Final = ("REQUESTED", "SUBMITTED", "PENDING", "MANUAL")
+_AT_THE_PSE: Final = [state.value for state in AT_THE_PSE]
 
 
 def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +102,7 @@ def _given_as_left(
     fresh = told.filter(~pl.col("stays"))
     known = _paired(fresh, open_ones.filter(pl.col("refund_state").is_in(["SUCCEEDED", "RETURNED"])))
     rest = known.filter(pl.col("refund_id").is_null())
-    doubtful = open_ones.filter(pl.col("refund_state").is_in(_UNDER_WAY) & pl.col("refund_sent"))
+    doubtful = open_ones.filter(pl.col("refund_state").is_in(_AT_THE_PSE) & pl.col("refund_sent"))
     given = _alone(
         rest, doubtful, nobodys.together(_explained(told, settled, suspense), nobodys.told_again(rest, settled))
     )

@@ -14,7 +14,7 @@ from domain.history import events
 from domain.models import Merchant, Refund, Settlement
 from domain.models.refunds import State
 from domain.platform import bell
-from domain.platform.database import execute, transaction
+from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Succeeded
 from domain.refunds import paid_meanwhile
@@ -115,7 +115,7 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
         if not by_bank:
             await _check_name(refund, evidence.reference)
         await _keep(refund, evidence, kind, principal)
-        await execute("UPDATE refunds SET paid_by_bank_transfer = $2 WHERE id = $1", refund.id, by_bank)
+        await Refund.filter(id=refund.id).update(paid_by_bank_transfer=by_bank)
         refund.paid_by_bank_transfer = by_bank
         outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
         await record_locked(refund, outcome, Source(Door.PERSON), cause)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from domain.cause import Cause
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.history import events
 from domain.models import Refund
@@ -25,45 +25,45 @@ async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool
     if refund.needs_person_since is None:
         await events.note(refund, "NEEDS_PERSON", cause, code="DOUBT_UNRESOLVED", message=why)
     said = f"Whether refund {refund.reference} was paid is not known. {why}"
-    await _open(FindingKind.DOUBT_UNRESOLVED, refund, "doubt", said)
+    await _open(FindingKind.DOUBT_UNRESOLVED, refund, names.doubt(refund.id), said)
 
 
 async def open_overdue(refund: Refund) -> None:
     """The PSE has had the order for longer than any of its kind should take."""
     said = f"The PSE has refund {refund.reference} since {refund.updated_at:%Y-%m-%d}, undecided."
-    await _open(FindingKind.PENDING_TOO_LONG, refund, "pending", said)
+    await _open(FindingKind.PENDING_TOO_LONG, refund, names.pending(refund.id), said)
 
 
 async def open_not_sent(refund: Refund, times: int, why: str) -> None:
     """The order could not be sent so often."""
     said = f"Refund {refund.reference} could not be sent {times} times: {why}"
-    await _open(FindingKind.NOT_SENT, refund, "unsent", said)
+    await _open(FindingKind.NOT_SENT, refund, names.unsent(refund.id), said)
 
 
 async def open_resting(refund: Refund, since: datetime) -> None:
     """The PSE fails whatever is sent to it, so nothing is sent."""
     said = f"Refund {refund.reference} waits since {since:%Y-%m-%d %H:%M} UTC: the PSE fails, or is not at its address."
-    await _open(FindingKind.NOT_SENT, refund, "unsent", said)
+    await _open(FindingKind.NOT_SENT, refund, names.unsent(refund.id), said)
 
 
 async def close(refund: Refund, now: str) -> None:
     """The PSE has spoken, so nobody need end a doubt or get the order out. `now`: what it said, for the findings."""
-    await findings.resolve(refund.merchant_id, f"doubt/{refund.id}", f"The PSE's word came: {now}.")
-    await findings.resolve(refund.merchant_id, f"unsent/{refund.id}", f"The PSE has it: {now}.")
+    await findings.resolve(refund.merchant_id, names.doubt(refund.id), f"The PSE's word came: {now}.")
+    await findings.resolve(refund.merchant_id, names.unsent(refund.id), f"The PSE has it: {now}.")
 
 
 async def close_overdue(refund: Refund, now: str) -> None:
     """The PSE has decided."""
-    await findings.resolve(refund.merchant_id, f"pending/{refund.id}", f"The PSE decided: {now}.")
+    await findings.resolve(refund.merchant_id, names.pending(refund.id), f"The PSE decided: {now}.")
 
 
-async def _open(kind: FindingKind, refund: Refund, topic: str, explanation: str) -> None:
+async def _open(kind: FindingKind, refund: Refund, name: str, explanation: str) -> None:
     await findings.open_finding(
         Found(
             kind=kind,
             merchant_id=refund.merchant_id,
             connection_id=refund.connection_id,
-            fingerprint=f"{topic}/{refund.id}",
+            fingerprint=name,
             amount=Money(refund.amount, refund.currency),
             explanation=explanation,
             refund_id=refund.id,

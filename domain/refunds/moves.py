@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.history import events
 from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
@@ -66,7 +66,7 @@ async def move(
     await _store(refund, to, news, due_in, keep_rung)
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
-        await findings.resolve(refund.merchant_id, f"vat/{refund.id}", said)
+        await findings.resolve(refund.merchant_id, names.vat(refund.id), said)
     if to is State.SUCCEEDED:
         await vat.flag_unreported(refund, refund.tax_amount)
     refund.state = to

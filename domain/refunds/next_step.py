@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from tortoise.expressions import F
+
 from domain.cause import Cause
 from domain.history import events
 from domain.models import Approval, Connection, Destination, Event, Payment, Refund
@@ -278,5 +280,5 @@ async def _wait_for_the_pse(case: _Case) -> None:
         return
     if intervals.PENDING.ended(refund.asks):
         await call_person.open_overdue(refund)
-    await execute("UPDATE refunds SET asks = asks + 1 WHERE id = $1", refund.id)
+    await Refund.filter(id=refund.id).update(asks=F("asks") + 1)
     await schedule.postpone(refund.id, intervals.PENDING.delay(refund.asks))

@@ -6,6 +6,8 @@ It moves the state, posts the entries and appends the event in one transaction; 
 from typing import Final
 from uuid import UUID
 
+from tortoise.expressions import F
+
 from domain.cause import Cause
 from domain.history import events
 from domain.models import Refund
@@ -157,10 +159,10 @@ async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded
     asks = refund.asks + 1
     if intervals.IN_DOUBT.ended(asks):
         await paid_after_end.open_unasked(refund, outcome, cause)
-        await execute("UPDATE refunds SET asks = 0 WHERE id = $1", refund.id)
+        await Refund.filter(id=refund.id).update(asks=0)
         await schedule.rest(refund.id)
         return Recorded(refund.state, None)
-    await execute("UPDATE refunds SET asks = $2 WHERE id = $1", refund.id, asks)
+    await Refund.filter(id=refund.id).update(asks=asks)
     due_in = intervals.IN_DOUBT.delay(asks - 1)
     await schedule.postpone(refund.id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
@@ -229,7 +231,7 @@ async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
 
 
 async def _count_unsent(refund: Refund, code: str | None, message: str | None) -> None:
-    await execute("UPDATE refunds SET unsent = unsent + 1 WHERE id = $1", refund.id)
+    await Refund.filter(id=refund.id).update(unsent=F("unsent") + 1)
     if refund.unsent + 1 == _UNSENT_TRIES_FINDING:
         await call_person.open_not_sent(refund, refund.unsent + 1, f"{code} {message}")
 
@@ -238,7 +240,7 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
     """Nothing is decided: remember the PSE's reference, note fresh doubt, and ask again by the schedule."""
     reference = getattr(outcome, "pse_refund_reference", None)
     if reference is not None and refund.pse_refund_reference is None:
-        await execute("UPDATE refunds SET pse_refund_reference = $2 WHERE id = $1", refund.id, reference)
+        await Refund.filter(id=refund.id).update(pse_refund_reference=reference)
     if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
         await _note_doubt(refund, outcome, cause)
     if isinstance(outcome, InDoubt) and outcome.needs_person:
@@ -263,7 +265,7 @@ async def _reschedule(refund: Refund, source: Source, cause: Cause) -> Recorded:
     interval = intervals.PENDING if refund.state is State.PENDING else intervals.IN_DOUBT
     if source.door is Door.LOOK_UP:
         refund.asks += 1
-        await execute("UPDATE refunds SET asks = $2 WHERE id = $1", refund.id, refund.asks)
+        await Refund.filter(id=refund.id).update(asks=refund.asks)
     tries = await _tries(refund, source)
     if interval.ended(tries):
         if refund.state is State.PENDING:

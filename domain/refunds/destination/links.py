@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import F
+
 from domain.cause import Cause
 from domain.history import events
 from domain.models import DestinationLink, Payment
@@ -148,7 +150,7 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
 
 
 async def _wrong(link: DestinationLink) -> WrongDigits:
-    await execute("UPDATE destination_links SET wrong_answers = wrong_answers + 1 WHERE id = $1", link.id)
+    await DestinationLink.filter(id=link.id).update(wrong_answers=F("wrong_answers") + 1)
     return WrongDigits(max(WRONG_ANSWERS_MAX - await _wrong_answers(link.refund_id), 0))
 
 

@@ -1,0 +1,41 @@
+"""What a finding is called (its fingerprint): it is opened once, and who learns better closes the same one.
+
+Names that one room alone opens and closes stand in that room.
+"""
+
+from uuid import UUID
+
+
+def vat(refund_id: UUID | str) -> str:
+    """The VAT of this refund is to be taken back."""
+    return f"vat/{refund_id}"
+
+
+def missing(refund_id: UUID | str) -> str:
+    """No report proves this refund."""
+    return f"missing/{refund_id}"
+
+
+def missing_return(refund_id: UUID | str) -> str:
+    """No report proves that this refund came back."""
+    return f"missing-return/{refund_id}"
+
+
+def doubt(refund_id: UUID) -> str:
+    """Whether this refund was paid is not known."""
+    return f"doubt/{refund_id}"
+
+
+def unsent(refund_id: UUID) -> str:
+    """This refund does not get to its PSE."""
+    return f"unsent/{refund_id}"
+
+
+def pending(refund_id: UUID) -> str:
+    """The PSE has had this refund for too long."""
+    return f"pending/{refund_id}"
+
+
+def money(kind: str, name: str) -> str:
+    """Money that left without a refund of ours, by the name under which it is booked."""
+    return f"{kind}/{name}"
