@@ -71,11 +71,10 @@ def accounting_date_of(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def legs_of(posting: Posting) -> list[tuple[Account, Account, int]]:
-    """Debit, credit and amount of each row; rows of nothing are left out."""
-    parts = {"amount": posting.amount, "tax": posting.tax, "net": posting.amount - posting.tax}
-    legs = [(debit, credit, parts[part]) for debit, credit, part in LEGS[posting.entry] if parts[part] > 0]
-    return [(credit, debit, amount) for debit, credit, amount in legs] if posting.reverse else legs
+def legs_of(entry: Entry, amount: int, tax: int = 0) -> list[tuple[Account, Account, int]]:
+    """Debit, credit and amount (minor units) of each row; rows of nothing are left out."""
+    parts = {"amount": amount, "tax": tax, "net": amount - tax}
+    return [(debit, credit, parts[part]) for debit, credit, part in LEGS[entry] if parts[part] > 0]
 
 
 async def post(postings: Sequence[Posting]) -> None:
@@ -83,7 +82,9 @@ async def post(postings: Sequence[Posting]) -> None:
     values: list[object] = []
     places: list[str] = []
     for posting in postings:
-        for leg, (debit, credit, amount) in enumerate(legs_of(posting), start=1):
+        for leg, (debit, credit, amount) in enumerate(legs_of(posting.entry, posting.amount, posting.tax), start=1):
+            if posting.reverse:
+                debit, credit = credit, debit
             row = _row(posting, leg, debit, credit, amount)
             start = len(values) + 1
             places.append("(" + ", ".join(f"${start + n}" for n in range(len(row))) + ", now())")

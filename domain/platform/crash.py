@@ -4,13 +4,19 @@ Always compiled in, and a comparison of two strings unless ESTORNO_CRASH=NAME:N 
 without a word, as it passes the point for the N-th time.
 """
 
+import asyncio
 import os
 import signal
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, TypeVar
 
+T = TypeVar("T")
+
+_IN_FLIGHT_SECONDS: Final = 0.002
 VARIABLE: Final = "ESTORNO_CRASH"
 POINTS: Final[Mapping[str, str]] = {
+    "request.seen": "the key and the payment are looked at, nothing is written",
+    "request.writing": "the statement that writes it all has left for the database, there is no answer",
     "request.claimed": "the idempotency key is claimed, nothing is reserved yet",
     "request.before_commit": "the refund is inserted and not committed",
     "request.committed": "the refund is committed, nobody was rung for",
@@ -74,6 +80,16 @@ def crash_here(name: str) -> None:
     """Die here, if this is the point and its turn has come."""
     if name == _name:
         _pass()
+
+
+async def crash_in_flight(name: str, statement: Coroutine[Any, Any, T]) -> T:
+    """Run a statement; if this is the point, die while it is on its way to the database and back."""
+    if name != _name:
+        return await statement
+    running = asyncio.ensure_future(statement)
+    await asyncio.sleep(_IN_FLIGHT_SECONDS)
+    crash_here(name)
+    return await running
 
 
 def _pass() -> None:

@@ -58,11 +58,16 @@ async def claim(
         mutation,
         key,
     )
-    if stored["input_digest"] != wanted:
+    check_same(stored["input_digest"], wanted, stored["request_id"])
+    subject: UUID = stored["subject_id"]
+    return subject
+
+
+def check_same(stored: str, wanted: str, original_request_id: str) -> None:
+    """Raises IdempotencyConflict unless the key's stored input is the wanted one (digests)."""
+    if stored != wanted:
         raise IdempotencyConflict(
             "This idempotencyKey was used before with another input; use a new key for a new request.",
             path=["input", "idempotencyKey"],
-            original_request_id=stored["request_id"],
+            original_request_id=original_request_id,
         )
-    subject: UUID = stored["subject_id"]
-    return subject

@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.books import ledger
-from domain.books.ledger import Posting
+from tortoise.exceptions import IntegrityError
+
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.payments.refundable import checked_amount, tax_of
 from domain.platform import bell, idempotency
-from domain.platform.crash import crash_here
-from domain.platform.database import execute, rows, transaction
+from domain.platform.crash import crash_here, crash_in_flight
+from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import AccountDetails, Method
-from domain.refunds import paid_meanwhile
+from domain.refunds import insert, paid_meanwhile
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import CREATE, RETRY, find
 from domain.refunds.moves import lock
-from domain.refunds.states import MOVES
 
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
+_TRIES: Final = 3  # without the lock; where others change the payment all the time, the lock is fair
 REFERENCE_LENGTH: Final = 20  # EBANX takes no more; 103 bits keep it unique
 
 
@@ -98,26 +98,100 @@ async def _request(
 ) -> Requested:
     if new.note is not None and not (len(new.note) <= NOTE_LENGTH_MAX and new.note.isprintable()):
         raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
-    refund_id = uuid4()
+    idempotency.check_key(key)
+    asked = _Asked(merchant_id, insert.Key(mutation, key, idempotency.digest(facts)), new, cause, secret, retry_of)
+    done = None
+    if retry_of is None and new.destination is None:
+        done = await _if_unchanged(asked)
+    if done is None:
+        done = await _under_the_lock(asked, facts)
+    if not done.replayed:
+        crash_here("request.committed")
+        await bell.ring(bell.REFUND, done.refund.id)
+        crash_here("request.rung")
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, with the key that it came with."""
+
+    merchant_id: UUID
+    key: insert.Key
+    new: NewRefund
+    cause: Cause
+    secret: bytes | None
+    retry_of: Refund | None
+
+
+async def _if_unchanged(asked: _Asked) -> Requested | None:
+    """Ask, decide, and write if nothing has changed meanwhile. None: others change it all the time, take the lock."""
+    for _ in range(_TRIES):
+        seen = await insert.seen(asked.merchant_id, asked.new.payment_id, asked.key)
+        if seen["subject_id"] is not None:
+            idempotency.check_same(seen["input_digest"], asked.key.input_digest, seen["original_request_id"])
+            return Requested(await Refund.get(id=seen["subject_id"]), replayed=True)
+        crash_here("request.seen")
+        payment = _found(seen if seen["id"] is not None else None)
+        amount = checked_amount(payment, asked.new.amount)
+        if _waits_for_destination(payment):
+            return None
+        draft = _draft(asked, uuid4(), payment, amount, State.REQUESTED)
+        try:
+            made = await crash_in_flight(
+                "request.writing", insert.write_if_unchanged(payment, draft, asked.key, asked.cause)
+            )
+        except IntegrityError as error:
+            if not _key_is_taken(error):
+                raise
+            continue  # by the same client, this very moment: the next look finds what it made
+        if made is not None:
+            return Requested(made, replayed=False)
+    return None
+
+
+def _key_is_taken(error: IntegrityError) -> bool:
+    return getattr(error.__cause__, "table_name", None) == "idempotency_keys"
+
+
+async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
+    key, cause, retry_of, refund_id = asked.key, asked.cause, asked.retry_of, uuid4()
     async with transaction():
-        stored = await idempotency.claim(merchant_id, mutation, key, facts, refund_id, cause)
+        stored = await idempotency.claim(asked.merchant_id, key.mutation, key.key, facts, refund_id, cause)
         if stored is not None:
             return Requested(await Refund.get(id=stored), replayed=True)
         crash_here("request.claimed")
         if retry_of is not None:
             await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
-        payment = await _locked_payment(merchant_id, new.payment_id)
+        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))
         if retry_of is not None:
             await paid_meanwhile.check(retry_of)  # the payment's lock is held: nothing is booked in between
-        amount = checked_amount(payment, new.amount)
-        target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
-        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)
-        await _after_insert(refund_id, target, cause, secret)
+        amount = checked_amount(payment, asked.new.amount)
+        target = await _place_to_go(payment, asked.new.destination, asked.secret)
+        await insert.write(payment, _draft(asked, refund_id, payment, amount, target.state), cause)
+        await _after_insert(refund_id, target, cause, asked.secret)
+        made = await Refund.get(id=refund_id)
         crash_here("request.before_commit")
-    crash_here("request.committed")
-    await bell.ring(bell.REFUND, refund_id)
-    crash_here("request.rung")
-    return Requested(await Refund.get(id=refund_id), replayed=False)
+    return Requested(made, replayed=False)
+
+
+def _found(payment: dict[str, Any] | None) -> dict[str, Any]:
+    if payment is None:
+        raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
+    return payment
+
+
+def _draft(asked: _Asked, refund_id: UUID, payment: dict[str, Any], amount: Money, state: State) -> insert.Draft:
+    return insert.Draft(
+        id=refund_id,
+        state=state,
+        amount=amount,
+        tax=tax_of(payment, amount.minor_units),
+        reference=new_reference(),
+        reason=asked.new.reason.value,
+        note=asked.new.note,
+        retry_of=asked.retry_of.id if asked.retry_of else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +204,14 @@ class _Target:
     merchant_id: UUID | None = None
 
 
-async def _place_to_go(
-    refund_id: UUID, payment: dict[str, Any], given: Given | None, cause: Cause, secret: bytes | None
-) -> _Target:
+def _waits_for_destination(payment: dict[str, Any]) -> bool:
+    return capability(payment["pse"], Method(payment["method"])).route is Route.PAYOUT_WITH_DESTINATION
+
+
+async def _place_to_go(payment: dict[str, Any], given: Given | None, secret: bytes | None) -> _Target:
     able = capability(payment["pse"], Method(payment["method"]))
     if given is None:
-        waits = able.route is Route.PAYOUT_WITH_DESTINATION
-        return _Target(State.AWAITING_DESTINATION if waits else State.REQUESTED)
+        return _Target(State.AWAITING_DESTINATION if _waits_for_destination(payment) else State.REQUESTED)
     if able.route is Route.ORIGINAL:
         raise InvalidInput(
             f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
@@ -165,19 +240,6 @@ async def _after_insert(refund_id: UUID, target: _Target, cause: Cause, secret: 
         await destinations.wait(refund_id)
 
 
-async def _locked_payment(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
-    found = await rows(
-        "SELECT p.*, c.pse, m.zone, now() AS now FROM payments p JOIN connections c ON c.id = p.connection_id "
-        "JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1 AND p.merchant_id = $2 "
-        "FOR NO KEY UPDATE OF p",
-        payment_id,
-        merchant_id,
-    )
-    if not found:
-        raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
-    return found[0]
-
-
 async def _check_retry(old: Refund) -> None:
     # Under the old refund's lock: two retries of it cannot both pass.
     state = old.state
@@ -191,63 +253,6 @@ async def _check_retry(old: Refund) -> None:
         raise InvalidState(
             "This refund was retried already; retry the newest one.", path=["input", "refundId"], current_state=state
         )
-
-
-async def _insert(
-    refund_id: UUID,
-    payment: dict[str, Any],
-    amount: Money,
-    new: NewRefund,
-    cause: Cause,
-    retry_of: Refund | None,
-    state: State,
-) -> None:
-    tax = tax_of(payment, amount.minor_units)
-    # One statement reserves, records and writes the first event: the hot path makes few round trips.
-    await execute(
-        "WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7 "
-        "    WHERE id = $3 RETURNING id), "
-        "  made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, "
-        "    amount, currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by, "
-        "    created_at, updated_at) "
-        "    VALUES ($1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now())"
-        "    RETURNING id) "
-        "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at) "
-        "SELECT $2, made.id, 1, $14::varchar, $14::varchar, $9, $13, '{}'::jsonb, now() FROM made, reserved",
-        refund_id,
-        payment["merchant_id"],
-        payment["id"],
-        payment["connection_id"],
-        amount.minor_units,
-        amount.currency,
-        tax,
-        new_reference(),
-        cause.request_id,
-        new.reason.value,
-        new.note,
-        retry_of.id if retry_of else None,
-        cause.actor[:200],
-        state.value,
-    )
-    await ledger.post(
-        [
-            Posting(
-                merchant_id=payment["merchant_id"],
-                store_id=payment["store_id"],
-                connection_id=payment["connection_id"],
-                entry=entry,
-                amount=amount.minor_units,
-                tax=tax,
-                currency=amount.currency,
-                accounting_date=ledger.accounting_date_of(payment["now"], payment["zone"]),
-                cause=f"refund/{refund_id}/1/{entry}",
-                request_id=cause.request_id,
-                payment_id=payment["id"],
-                refund_id=refund_id,
-            )
-            for entry in MOVES[(None, state)]
-        ]
-    )
 
 
 def new_reference() -> str:

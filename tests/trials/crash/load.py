@@ -22,6 +22,9 @@ from tests.trials.crash.stage import KEY_OF_STORE, Account, Stage
 
 CAPTURED = 10_000  # minor units
 PARTS = (3_000, 4_500)
+# So many at once that the payment is never as one of them has seen it, and they take its lock.
+_CROWD = (500,) * 16
+_UNDER_THE_LOCK = ("request.claimed", "request.before_commit")
 _TAKEN = 2_000
 _PAUSE_SECONDS = 0.2
 _ASTRAY = ({"name": "duplicate", "times": 3}, {"name": "late", "seconds": 0.5}, {"name": "ok"})
@@ -46,10 +49,11 @@ class Load:
         self._dice = dice
 
     async def refunds(self, kill: Kill) -> None:
-        """A payment at the kill's PSE, in the kill's moods, and two partial refunds of it."""
-        kill.asked += len(PARTS)  # before anything is awaited: they belong to this kill
+        """A payment at the kill's PSE, in the kill's moods, and partial refunds of it."""
+        parts = _CROWD if kill.point in _UNDER_THE_LOCK else PARTS
+        kill.asked += len(parts)  # before anything is awaited: they belong to this kill
         payment = await self._payment(kill)
-        await asyncio.gather(*(self._refund(kill, payment, amount) for amount in PARTS))
+        await asyncio.gather(*(self._refund(kill, payment, amount) for amount in parts))
 
     async def unknown(self, kill: Kill) -> None:
         """Money that the bank takes from a payment that we were not told of: its webhook must wait."""

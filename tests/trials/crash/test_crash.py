@@ -32,7 +32,7 @@ def test_every_point_is_named_and_passed_in_exactly_one_place() -> None:
     for room in ("api", "domain", "jobs"):
         for path in (CHECKOUT / room).rglob("*.py"):
             if path.name != "crash.py":
-                found += re.findall(r'crash_here\("([^"]+)"\)', path.read_text())
+                found += re.findall(r'crash_(?:here|in_flight)\(\s*"([^"]+)"', path.read_text())
     assert sorted(found) == sorted(POINTS)
 
 

@@ -45,12 +45,12 @@ WIRE: Final = (
         r"deadlock",
         (
             Edit(
-                request._request,
+                request._under_the_lock,
                 "        if retry_of is not None:\n"
                 "            await _check_retry(await lock(retry_of.id))"
                 "  # a refund is locked before its payment, everywhere\n"
-                "        payment = await _locked_payment(merchant_id, new.payment_id)\n",
-                "        payment = await _locked_payment(merchant_id, new.payment_id)\n"
+                "        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))\n",
+                "        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))\n"
                 "        if retry_of is not None:\n"
                 "            await _check_retry(await lock(retry_of.id))\n",
             ),

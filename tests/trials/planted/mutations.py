@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.refunds import moves, next_step, request, states, weighed
+from domain.refunds import insert, moves, next_step, states, weighed
 from domain.refunds.work import order_of
 from tests.trials.planted.money import REPORTS, WIRE
 from tests.trials.planted.plant import Edit, Mutation
@@ -44,12 +44,18 @@ _EIGHT: Final = (
         gate=True,
         seed=3,
     ),
-    # Two requests read the same refundable amount. The CHECKs on the payment's counters and
-    # on its VAT would refuse the second.
+    # Two requests see the same refundable amount. The CHECKs on the payment's counters and on its VAT would refuse the
+    # second.
     Mutation(
-        "no row lock on the payment",
+        "written although the payment has changed",
         r"\d+ \+ \d+ > \d+",
-        (Edit(request._locked_payment, "FOR NO KEY UPDATE OF p", ""),),
+        (
+            Edit(
+                insert.write_if_unchanged,
+                "_WRITE_IF_UNCHANGED,",
+                '_WRITE_IF_UNCHANGED.replace(" AND (reserved", " AND true OR id = $3 AND (reserved"),',
+            ),
+        ),
         (
             "ALTER TABLE payments DROP CONSTRAINT payments_never_over_refunded",
             "ALTER TABLE payments DROP CONSTRAINT payments_tax_within_bounds",
@@ -111,15 +117,18 @@ _EIGHT: Final = (
         "a ledger entry outside the transaction",
         r"payable: refund .* in REQUESTED: owed .* ledger 0",
         (
-            Edit(request._insert, "    await ledger.post(", "    return ("),
             Edit(
-                request._request,
-                "        await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
-                "        await _after_insert(refund_id, target, cause, secret)\n"
-                '        crash_here("request.before_commit")\n',
-                "        postings = await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)\n"
-                "        await _after_insert(refund_id, target, cause, secret)\n"
-                "    await ledger.post(postings)\n",
+                insert._values, "[list(column) for column in zip(*legs, strict=True)] or [[], [], [], []]", "[[]] * 4"
+            ),
+            Edit(
+                insert.write_if_unchanged,
+                "    return _refund(found[0]) if found else None\n",
+                "    if found:\n"
+                "        await ledger.post([ledger.Posting(payment['merchant_id'], payment['store_id'], "
+                "payment['connection_id'], MOVES[(None, draft.state)][0], draft.amount.minor_units, "
+                "draft.amount.currency, payment['now'].date(), f'refund/{draft.id}/1', cause.request_id, draft.tax, "
+                "payment['id'], draft.id)])\n"
+                "    return _refund(found[0]) if found else None\n",
             ),
         ),
         gate=True,
