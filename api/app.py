@@ -12,7 +12,7 @@ from api import health
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
 from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
-from api.graphql.access import authenticate
+from api.graphql.access import Remembered
 from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, Bounds
@@ -40,7 +40,7 @@ def create(settings: Settings) -> Starlette:
 
     view = GraphQLView[Context, Principal](
         make(introspection=settings.introspection),
-        authenticate=authenticate,
+        authenticate=Remembered(waker),
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
         gate=gate,

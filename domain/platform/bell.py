@@ -8,10 +8,14 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.constants import expires_extra_ms, job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms, to_ms
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -21,6 +25,7 @@ BATCH_QUEUE: Final = "estorno:batch"
 REFUND: Final = "refund"
 NOTICE: Final = "notice"
 RECONCILE: Final = "reconcile"
+TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _RING_SECONDS_MAX: Final = 1.0
 _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else each who rings would wait for it
@@ -28,6 +33,8 @@ _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else e
 
 _log = structlog.get_logger()
 _pool: ArqRedis | None = None
+_commands: list[Callable[["Pipeline"], Any]] = []  # said, and not told yet
+_telling: asyncio.Task[None] | None = None
 _resting_until = 0.0  # zero: it answered the last time
 
 
@@ -48,8 +55,8 @@ class BellError(RuntimeError):
 
 async def connect(redis_url: str) -> ArqRedis:
     """Open the process's pool. Raises BellError with what to do."""
-    global _pool, _resting_until
-    _resting_until = 0.0
+    global _pool, _resting_until, _telling
+    _resting_until, _telling = 0.0, None
     settings = RedisSettings.from_dsn(redis_url)
     settings.conn_retries = 3
     settings.retry_on_timeout = True
@@ -63,8 +70,9 @@ async def connect(redis_url: str) -> ArqRedis:
 
 async def close() -> None:
     """Close the process's pool; ringing does nothing afterwards."""
-    global _pool
-    pool, _pool = _pool, None
+    global _pool, _telling
+    pool, _pool, _telling = _pool, None, None
+    _commands.clear()
     if pool is not None:
         await pool.aclose(close_connection_pool=True)
 
@@ -73,25 +81,63 @@ async def ring(
     job: str, subject: UUID | str, *, queue: str = REFUNDS_QUEUE, seconds: float = 0, once_in: float | None = None
 ) -> None:
     """Ask a worker to look at `subject` in so many seconds. `once_in`: not again within about so many seconds."""
-    job_id = None if once_in is None else f"{job}:{subject}:{int(time.time() / once_in)}"
+    if once_in is not None:
+        await _ring_once(job, subject, queue, once_in)
+        return
+    now = timestamp_ms()
+    job_id, score = uuid4().hex, now + to_ms(seconds)
+    work = serialize_job(job, (str(subject),), {}, None, now, serializer=serialize)
+
+    def enqueue(pipe: Pipeline) -> None:
+        # What arq's own enqueue_job writes: no other job has this id, so nothing need be asked first.
+        pipe.psetex(f"{job_key_prefix}{job_id}", score - now + expires_extra_ms, work)
+        pipe.zadd(queue, {job_id: score})
+
+    await _told(enqueue)
+
+
+async def _ring_once(job: str, subject: UUID | str, queue: str, once_in: float) -> None:
+    job_id = f"{job}:{subject}:{int(time.time() / once_in)}"
 
     async def enqueue(pool: ArqRedis) -> None:
-        await pool.enqueue_job(job, str(subject), _queue_name=queue, _defer_by=seconds or None, _job_id=job_id)
+        await pool.enqueue_job(job, str(subject), _queue_name=queue, _job_id=job_id)
 
-    await _told(enqueue, job=job, subject=str(subject))
+    await _unless_resting(enqueue)
 
 
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
-
-    async def publish(pool: ArqRedis) -> None:
-        await pool.publish(channel, b"1")
-
-    await _told(publish, channel=channel)
+    await _told(lambda pipe: pipe.publish(channel, b"1"))
 
 
-async def _told(say: Callable[[ArqRedis], Awaitable[None]], **what: str) -> None:
-    """Say it to Valkey, unless it hung a moment ago. After the rest one tries for all."""
+async def _told(command: Callable[[Pipeline], Any]) -> None:
+    """Say it to Valkey, in one pipeline with all that is said in this turn of the loop."""
+    global _telling
+    if _pool is None or time.monotonic() < _resting_until:
+        return
+    if _telling is None:
+        _telling = asyncio.create_task(_tell())
+    _commands.append(command)
+    await asyncio.shield(_telling)  # who is cancelled leaves the others' words alone
+
+
+async def _tell() -> None:
+    global _telling
+    _telling = None  # what is said from now on goes into the next pipeline
+    commands = _commands[:]
+    _commands.clear()
+
+    async def say(pool: ArqRedis) -> None:
+        async with pool.pipeline(transaction=False) as pipe:
+            for command in commands:
+                command(pipe)
+            await pipe.execute()
+
+    await _unless_resting(say)
+
+
+async def _unless_resting(say: Callable[[ArqRedis], Awaitable[None]]) -> None:
+    """Say it, unless Valkey hung a moment ago. After the rest one tries for all. Never raises."""
     global _resting_until
     now = time.monotonic()
     if _pool is None or now < _resting_until:
@@ -105,7 +151,7 @@ async def _told(say: Callable[[ArqRedis], Awaitable[None]], **what: str) -> None
     except (RedisError, OSError, TimeoutError) as error:
         hung = isinstance(error, TimeoutError | RedisTimeoutError)  # who is refused at once has waited for nothing
         _resting_until = now + _REST_SECONDS if hung else 0.0
-        _log.warning("bell.lost", **what, error=str(error))
+        _log.warning("bell.lost", error=str(error))
 
 
 def merchant_channel(merchant_id: UUID | str) -> str:

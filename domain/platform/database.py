@@ -95,6 +95,14 @@ class Patience:
 BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0)  # the night's work, the timetable
 
 
+async def _nothing_is_left(connection: "asyncpg.pool.PoolConnectionProxy[Any]") -> None:
+    """Nobody leaves anything on a session of the pool (a setting, a lock, a listener), so it is given back as it is.
+
+    asyncpg would ask PostgreSQL to forget all that there might be, at each release: a round trip for each statement.
+    An open transaction it ends by itself all the same. Who does leave something resets it (reconciliation/nights).
+    """
+
+
 def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) -> dict[str, Any]:
     """Tortoise's configuration for a PostgreSQL URL; no `patience`: PostgreSQL waits as long as it is told itself."""
     parts = urlsplit(url)
@@ -106,6 +114,7 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "database": parts.path.removeprefix("/"),
         "minsize": 1,
         "maxsize": pool_max,
+        "reset": _nothing_is_left,
         "server_settings": {"timezone": "UTC", **(patience.settings() if patience else {})},
     }
     return {

@@ -150,12 +150,21 @@ async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
     A night is waited for as long as it takes.
     """
     async with current().acquire_connection() as raw:
-        await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # until the pool takes it back
-        await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
         try:
+            await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+            await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
             yield
         finally:
-            await raw.execute("SELECT pg_advisory_unlock(hashtextextended($1, 1))", str(connection.id))
+            await _reset(raw)
+
+
+async def _reset(raw: Any) -> None:
+    """Take the lock and the settings off the session before the pool has it back; if that fails, end the session."""
+    try:
+        await raw.reset()
+    except BaseException:
+        raw.terminate()
+        raise
 
 
 # Reports

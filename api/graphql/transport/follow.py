@@ -122,6 +122,12 @@ class Listener:
     def wake(self) -> None:
         self._woken.set()
 
+    def woken(self) -> bool:
+        """Whether there was a wake since it was asked, or waited for, the last time."""
+        was = self._woken.is_set()
+        self._woken.clear()
+        return was
+
     async def wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

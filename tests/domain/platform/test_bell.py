@@ -1,11 +1,15 @@
 """A Valkey that hangs: it takes connections and answers nothing. Who rings pays for that once, not each time."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from arq.connections import RedisSettings, create_pool
+from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -49,6 +53,38 @@ async def test_a_valkey_that_hangs_costs_one_time_out_and_is_rung_again_when_it_
         await bell.ring(bell.REFUND, name)
     async with Redis.from_url(url) as client:
         await until(lambda: _rung(client, 2), "both are rung")
+
+
+async def test_what_is_rung_is_written_as_arq_writes_it_and_all_of_one_turn_in_one_pipeline(
+    valkey: tuple[Child, str],
+) -> None:
+    _, url = valkey
+    pool = await create_pool(RedisSettings.from_dsn(url), job_serializer=bell.serialize)
+    async with Redis.from_url(url) as client:
+        await pool.enqueue_job(bell.REFUND, "theirs", _queue_name=bell.REFUNDS_QUEUE, _defer_by=5.0)
+        theirs = await _queued(client)
+        await client.config_resetstat()
+        subjects = [f"ours {number}" for number in range(20)]
+        await asyncio.gather(*(bell.ring(bell.REFUND, one, seconds=5.0) for one in subjects), bell.wake("channel"))
+        packets = (await client.info("stats"))["total_reads_processed"]
+        ours = await _queued(client)
+    await pool.aclose()
+    (wanted,) = [one for one in theirs if one["a"] == ["theirs"]]
+    for one in ours:
+        assert one.keys() == wanted.keys()
+        assert abs(one["score"] - one["et"] - 5_000) <= 1
+        assert abs(one["ttl"] - wanted["ttl"]) < 10_000
+    assert sorted(one["a"][0] for one in ours) == sorted(["theirs", *subjects])
+    assert packets <= 4  # and not twenty times three
+
+
+async def _queued(client: "Redis") -> list[dict[str, Any]]:
+    """The jobs of the queue as they are stored, with their scores and times to live (ms)."""
+    found = []
+    for job_id, score in await client.zrange(bell.REFUNDS_QUEUE, 0, -1, withscores=True):
+        key = f"{job_key_prefix}{job_id.decode()}"
+        found.append({**json.loads(await client.get(key)), "score": score, "ttl": await client.pttl(key)})
+    return found
 
 
 async def _rung(client: "Redis", count: int) -> bool:

@@ -1,14 +1,18 @@
 """The connection to PostgreSQL when it breaks."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from domain.models import Connection
 from domain.platform import database
+from domain.reconciliation import nights
 from tests.conftest import Database, Servers
 from tests.kit.databases import with_name
 
@@ -78,3 +82,34 @@ async def _begin() -> None:
 )
 def test_only_what_may_succeed_later_counts_as_away(error: Exception, away: bool) -> None:
     assert database.unavailable(error) is away
+
+
+async def test_a_session_goes_back_to_the_pool_without_another_statement(own_database: Database) -> None:
+    watcher = await asyncpg.connect(own_database.application_url)
+    async with database.connected(own_database.application_url, pool_max=1):
+        (row,) = await database.rows("SELECT pg_backend_pid() AS pid")
+        last = "SELECT query FROM pg_stat_activity WHERE pid = $1"
+        assert await watcher.fetchval(last, row["pid"]) == "SELECT pg_backend_pid() AS pid"
+        async with database.transaction():
+            await database.rows("SELECT 1 AS one")
+        assert await watcher.fetchval(last, row["pid"]) == "COMMIT;"
+    await watcher.close()
+
+
+async def test_a_night_leaves_neither_its_lock_nor_its_patience_on_a_session(own_database: Database) -> None:
+    watcher = await asyncpg.connect(own_database.application_url)
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    patience = database.Patience(statement=7.0, lock=3.0)
+    await database.open_pool(own_database.application_url, pool_max=1, patience=patience)
+    try:
+        for broken in (False, True):
+            with contextlib.suppress(ZeroDivisionError):
+                async with nights.one_at_a_time(Connection(id=uuid4())):
+                    assert await watcher.fetchval(held) == 1
+                    if broken:
+                        raise ZeroDivisionError
+            (row,) = await database.rows("SHOW lock_timeout")
+            assert (row["lock_timeout"], await watcher.fetchval(held)) == ("3s", 0)
+    finally:
+        await database.close_pool()
+        await watcher.close()

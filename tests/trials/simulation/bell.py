@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 from domain.platform import bell
 
@@ -24,11 +24,39 @@ class SimulatedBell:
         if Rung(job, subject) not in self.rung:
             self.rung.append(Rung(job, subject))
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        """Live readers are not simulated."""
+    def pipeline(self, **_: Any) -> "_Pipeline":
+        return _Pipeline(self)
 
     async def aclose(self, **_: Any) -> None:
         self.rung.clear()
+
+
+class _Pipeline:
+    """What is told in one turn. Live readers are not simulated."""
+
+    def __init__(self, simulated: SimulatedBell) -> None:
+        self._simulated = simulated
+        self._jobs: list[Rung] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def psetex(self, name: str, milliseconds: int, job: bytes) -> None:
+        told = bell.deserialize(job)
+        self._jobs.append(Rung(told["f"], told["a"][0]))
+
+    def zadd(self, queue: str, scores: dict[str, int]) -> None:
+        pass
+
+    def publish(self, channel: str, message: bytes) -> None:
+        pass
+
+    async def execute(self) -> None:
+        for job in self._jobs:
+            await self._simulated.enqueue_job(*job)
 
 
 @contextmanager
