@@ -20,7 +20,7 @@ from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import AccountDetails, Method
-from domain.refunds import paid_meanwhile
+from domain.refunds import held
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import CREATE, RETRY, find
@@ -108,7 +108,7 @@ async def _request(
             await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
         payment = await _locked_payment(merchant_id, new.payment_id)
         if retry_of is not None:
-            await paid_meanwhile.check(retry_of)  # the payment's lock is held: nothing is booked in between
+            await held.check_retry(retry_of)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, new.amount)
         target = await _place_to_go(refund_id, payment, new.destination, cause, secret)
         await _insert(refund_id, payment, amount, new, cause, retry_of, target.state)

@@ -109,7 +109,7 @@ WIRE: Final = (
         (
             Edit(
                 next_step._send,
-                "    if await _paid_meanwhile(case, sends):\n        return None\n",
+                "    if await _held(case, sends):\n        return None\n",
                 "",
             ),
         ),
