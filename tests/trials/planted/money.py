@@ -96,8 +96,8 @@ WIRE: Final = (
         (
             Edit(
                 record._take_in,
-                "case AskAgain():\n            await paid_after_end.open_unasked(refund, outcome, cause)",
-                "case AskAgain():\n            pass",
+                "            await paid_after_end.open_unasked(refund, doubt, cause)",
+                "            pass",
             ),
         ),
         focus="second-thoughts",
