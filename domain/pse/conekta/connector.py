@@ -13,11 +13,10 @@ from domain.pse.conekta import lines, objects, reports, webhooks
 from domain.pse.conekta.objects import HEADERS
 from domain.pse.kit import requests
 from domain.pse.kit.base import Base
-from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.parts import Parts
 from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Steps
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Period, RefundOrder
+from domain.pse.vocabulary import BadAnswer, CapturedPayment, Period, RefundOrder
 
 _REASON: Final = "requested_by_client"
 
@@ -32,22 +31,15 @@ class Conekta(Base):
     name = "conekta"
     parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
-    scrubbed = objects.SCRUBBED
     refusing = (400, 402, 404, 422)
     request_id_headers = ()
     request_id_field = "log_id"
-
-    def auth(self, credentials: Credentials) -> httpx.Auth:
-        return Bearer(credentials.secrets["api_key"])
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
         url = requests.url(order.base_url, "orders", order.payment_reference, "refunds")
         body = {"amount": order.amount.minor_units, "reason": _REASON}
         return httpx.Request("POST", url, json=body, headers=HEADERS)
-
-    def look_up(self, order: RefundOrder) -> httpx.Request:
-        return self.look_up_payment(order.base_url, order.payment_reference)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""

@@ -32,7 +32,6 @@ class Pix(Base):
     name = "pix"
     parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 0
-    scrubbed = objects.SCRUBBED
     accepted = (200, 201)
     refusing = (400, 404, 410, 422)
     request_id_headers = ("x-correlation-id", "x-request-id")
