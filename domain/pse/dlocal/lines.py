@@ -25,30 +25,11 @@ from domain.pse.dlocal.proof import TOTALS, Header, read_header
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_LAYOUT: Final = Layout(
-    needed=(
-        "ROW_TYPE",
-        "CREATION_DATE",
-        "APPROVED_DATE",
-        "TRANSACTION_ID",
-        "DLOCAL_TRANSACTION_ID",
-        "LOCAL_AMOUNT",
-        "LOCAL_CURRENCY",
-        "GROSS_AMOUNT",
-        "FEE_AMOUNT",
-        "NET_AMOUNT",
-        "STATUS",
-    ),
-    header_line=3,
-    ends_with_newline=False,  # the HEADER's totals prove that no row is missing
-    title='"Cross-border Payins"',
-    others={"Type": "in dLocal's layout of 2015"},
-)
+_LAYOUT: Final = WORDS.layouts["cross_border_payins"]
 _DECIMALS: Final = 6
 _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"

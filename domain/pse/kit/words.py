@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from domain.pse.kit import scrubbing
 from domain.pse.kit.outcomes import Statuses
+from domain.pse.kit.tables import Layout
 from domain.pse.vocabulary import Method
 
 _PSES: Final = Path(__file__).parents[1]
@@ -30,7 +31,7 @@ class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
     `hidden`: names of the fields that no log may keep, parted by `|`. `scrubbed`: the patterns of what it may not.
-    `methods`: how the customer paid.
+    `methods`: how the customer paid. `layouts`: of the reports that are tables, by name.
     """
 
     errors: Mapping[str, str]
@@ -39,6 +40,7 @@ class Words:
     statuses: Statuses
     methods: Mapping[str, Method]
     kinds: Mapping[str, Kind]
+    layouts: Mapping[str, Layout]
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
@@ -59,4 +61,5 @@ def words_of(pse: str) -> Words:
         statuses=Statuses(**statuses),
         methods={name: Method(method) for name, method in table.get("methods", {}).items()},
         kinds={name: Kind(**kind) for name, kind in table.get("kinds", {}).items()},
+        layouts={name: Layout(**found) for name, found in table.get("layouts", {}).items()},
     )
