@@ -11,12 +11,11 @@ import httpx
 
 from domain.pse.conekta import lines, objects, reports, webhooks
 from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import requests
+from domain.pse.kit import answers, requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Steps
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Period, RefundOrder
+from domain.pse.vocabulary import CapturedPayment, Period, RefundOrder
 
 _REASON: Final = "requested_by_client"
 
@@ -47,10 +46,6 @@ class Conekta(Base):
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""
-        found = []
-        for order in (yield from reports.orders(period)):
-            with told_as(BadAnswer, f"Order {order.get('id')}"):
-                payment = objects.payment_of(order)
-            if payment is not None and period.start <= payment.captured_at < period.end:
-                found.append(payment)
-        return found
+        orders = yield from reports.orders(period)
+        paid = answers.payments_in(orders, objects.payment_of, "Order", "id")
+        return [payment for payment in paid if period.start <= payment.captured_at < period.end]

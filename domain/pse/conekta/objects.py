@@ -18,7 +18,6 @@ from domain.pse.vocabulary import (
     Method,
     Outcome,
     RefundOrder,
-    Succeeded,
     Unsent,
 )
 
@@ -190,12 +189,5 @@ def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
     """A refund as it is listed. Raises Unreadable, MoneyError."""
     name, made_at = exact.needed(refund, "id"), _made_at(refund)
     otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
-    outcome = outcomes.listed(_outcome(refund, succeeded=False), otherwise)
-    return KnownRefund(
-        reference=name,
-        pse_refund_reference=name,
-        amount=Money(amount_of(refund), currency),
-        outcome=outcome,
-        requested_at=made_at,
-        settled_at=made_at if isinstance(outcome, Succeeded) else None,
-    )
+    outcome = _outcome(refund, succeeded=False)
+    return outcomes.nameless(name, Money(amount_of(refund), currency), outcome, made_at, otherwise)

@@ -19,7 +19,6 @@ from typing import Final
 
 import polars as pl
 
-from domain.money import EXPONENTS
 from domain.pse.dlocal.objects import WORDS
 from domain.pse.dlocal.proof import TOTALS, Header, read_header
 from domain.pse.kit import canonical, cells, tables
@@ -77,10 +76,10 @@ def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell for an amount that is none."""
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
     amount = cells.decimal_of(row, "LOCAL_AMOUNT", UNKNOWN_DECIMALS)
-    if kind not in WORDS.kinds:
-        return kind or "no ROW_TYPE"
-    if amount and currency not in EXPONENTS:
-        return f"{kind} in {cells.currency_of(row, 'LOCAL_CURRENCY')}"
+    if kind in WORDS.kinds and amount:
+        cells.currency_of(row, "LOCAL_CURRENCY")
+    if unknown := WORDS.unclear(row, "ROW_TYPE", *([currency] if amount else [])):
+        return unknown
     if kind == _REFUND:
         for column in ("TRANSACTION_ID", "DLOCAL_TRANSACTION_ID"):
             if row[column] == "":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from domain.money import EXPONENTS
 from domain.pse.kit import scrubbing
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
@@ -41,6 +42,13 @@ class Words:
     methods: Mapping[str, Method]
     kinds: Mapping[str, Kind]
     layouts: Mapping[str, Layout]
+
+    def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
+        """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
+        kind = row[column]
+        if kind not in self.kinds:
+            return str(kind) or f"no {column}"
+        return next((f"{kind} in {currency}" for currency in currencies if currency not in EXPONENTS), None)
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""

@@ -203,12 +203,5 @@ def _method(raw: Mapping[str, Any]) -> Method:
 def _known(written: WrittenRefund, payment: str) -> KnownRefund:
     if written.payment != payment:
         raise Unreadable(f"refund {written.reference} is of payment {written.payment}")
-    outcome = outcomes.listed(written.outcome(succeeded=False), "")
-    return KnownRefund(
-        reference=written.reference,
-        pse_refund_reference=written.reference,
-        amount=written.amount,
-        outcome=outcome,
-        requested_at=written.created_at,
-        settled_at=written.created_at if isinstance(outcome, Succeeded) else None,
-    )
+    outcome = written.outcome(succeeded=False)
+    return outcomes.nameless(written.reference, written.amount, outcome, written.created_at, "")

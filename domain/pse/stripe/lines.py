@@ -44,11 +44,8 @@ def _unclear(row: Row) -> str | None:
     category, currency = row["reporting_category"], _currency(row, "currency")
     paid_in = _paid_in(row)
     cells.decimal_of(row, "customer_facing_amount", UNKNOWN_DECIMALS)
-    if category not in WORDS.kinds:
-        return category or "no reporting_category"
-    for unknown in (paid_in, currency):
-        if unknown not in EXPONENTS:
-            return f"{category} in {unknown}"
+    if unknown := WORDS.unclear(row, "reporting_category", paid_in, currency):
+        return unknown
     if (cells.decimal_of(row, "gross", UNKNOWN_DECIMALS) or 0) * WORDS.kinds[category].sign < 0:
         raise BadCell("gross", f"{row['gross']} has the wrong sign for a {category}.")
     if category in _REFUNDS and not row["source_id"]:
