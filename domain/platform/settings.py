@@ -1,7 +1,8 @@
-"""The settings: one typed object, read once from the environment. A wrong value stops the start with its name."""
+"""The settings: one typed object, read once from the environment. A wrong value or name stops the start."""
 
 import base64
 import binascii
+import difflib
 import os
 import re
 import secrets
@@ -16,10 +17,11 @@ from domain.platform import crash
 
 _KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
+_OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
 
 
 class SettingsError(ValueError):
-    """A variable of the environment has a value that cannot be used; the message names it and says what it wants."""
+    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
 
 
 def _text(value: str) -> str:
@@ -217,6 +219,7 @@ class Settings:
         """The settings of an environment (this process's by default). Raises SettingsError."""
         given = os.environ if environ is None else environ
         values: dict[str, Any] = {}
+        _check_names(given, [one.metadata["variable"] for one in fields(cls)])
         for one in fields(cls):
             text = given.get(one.metadata["variable"], "")
             if text:
@@ -260,6 +263,15 @@ def _read(metadata: Mapping[str, Any], text: str) -> Any:
     except ValueError as error:
         shown = "" if metadata["secret"] or "URL" in metadata["variable"] else f", not {text[:40]!r}"
         raise SettingsError(f"{metadata['variable']} takes {error}{shown}.") from None
+
+
+def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
+    """Left alone, a misspelt variable would leave its setting at the default, and nobody would know."""
+    for name in sorted(given):
+        if name.startswith(_OURS) and given[name] and name not in known:
+            meant = {one.removeprefix(_OURS): one for one in known}
+            (closest,) = difflib.get_close_matches(name.removeprefix(_OURS).upper(), meant, n=1, cutoff=0)
+            raise SettingsError(f"{name} is no setting; the closest is {meant[closest]}.")
 
 
 def _check(settings: Settings) -> None:
