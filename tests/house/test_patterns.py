@@ -179,7 +179,7 @@ def test_the_patterns_are_found() -> None:
         "domain.money",
         "domain.pse.adyen.webhooks",
         "adyen/words.toml",
-        "domain.platform.settings",
+        "domain.platform.variables",
     } <= places
     assert len(EVERY) > 60
 
