@@ -7,7 +7,7 @@ import structlog
 from domain.cause import Cause
 from domain.connections.calls import About
 from domain.models import Payment
-from domain.notices import inbox
+from domain.notices import inbox, listings
 from domain.notices.inbox import Claimed
 from domain.platform import bell
 from domain.platform.crash import crash_here
@@ -78,6 +78,6 @@ async def _ask_about_payment(claimed: Claimed, payment: Payment, sender: Sender)
         return str(error)
     if listed is None:
         return f"The PSE does not know payment {payment.pse_reference}."
-    if not await inbox.take_in_all(payment, listed.refunds, cause):
+    if not await listings.take_in_all(payment, listed.refunds, cause):
         return "A refund of the payment is in doubt; what became of it is asked first."
     return None

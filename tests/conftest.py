@@ -29,12 +29,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
-hypothesis.settings.load_profile(os.environ.get("ESTORNO_HYPOTHESIS", "house"))
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 # Rich tracebacks, structlog's default at a terminal, cost seconds each.
 structlog.configure(
     processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
 )
-_ADDRESSES = "ESTORNO_TEST_SERVERS"
+_ADDRESSES = "TEST_SERVERS"
 # What takes longest and mostly waits begins first, so that no worker is left alone with it at the end.
 _LONGEST = ("crash", "chaos", "test_simulation.py", "test_up.py", "test_crashes.py", "attack", "planted")
 _VALKEY_DATABASES = 16

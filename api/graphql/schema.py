@@ -27,6 +27,7 @@ from api.graphql.refunds.by_hand import (
     RefundReturnToQueueInput,
     RefundSettleManuallyInput,
     RefundTakeManualInput,
+    RefundTransferReturnedInput,
 )
 from api.graphql.refunds.destinations import (
     DestinationLinkCreateInput,
@@ -75,6 +76,7 @@ MOVING_MONEY = frozenset(
         "refundReturnToQueue",
         "refundSettleManually",
         "refundTakeManual",
+        "refundTransferReturned",
     }
 )
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
@@ -229,6 +231,13 @@ class Mutation:
     @strawberry.mutation(description="Say with evidence that it was paid by hand. Needs SETTLE_MANUALLY.")
     async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
         return await by_hand.refund_settle_manually(info, input)
+
+    @strawberry.mutation(
+        description="Say that the bank gave back the transfer that had paid it by hand. Needs SETTLE_MANUALLY, and "
+        "another person than who settled it."
+    )
+    async def refund_transfer_returned(self, info: Info, input: RefundTransferReturnedInput) -> RefundManualPayload:
+        return await by_hand.refund_transfer_returned(info, input)
 
     @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
     async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:

@@ -31,6 +31,11 @@ def unsent(refund_id: UUID) -> str:
     return f"unsent/{refund_id}"
 
 
+def held(refund_id: UUID) -> str:
+    """This refund is not sent: the customer may have the money already."""
+    return f"held/{refund_id}"
+
+
 def pending(refund_id: UUID) -> str:
     """The PSE has had this refund for too long."""
     return f"pending/{refund_id}"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -14,32 +14,26 @@ from domain.connections.connections import credentials_of, nothing_at_stake, zon
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Notice, Payment, Refund
-from domain.models.refunds import State
 from domain.money import Money
-from domain.payments import chargebacks, taken_otherwise, unnamed
+from domain.payments import chargebacks
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
-from domain.pse.capabilities import LookUp
-from domain.pse.registry import capability, connector
+from domain.pse.registry import connector
 from domain.pse.vocabulary import (
     Announced,
     BadNotice,
     BadSignature,
     ChargedBack,
-    Declined,
     InDoubt,
-    KnownRefund,
     NotUnderstood,
     Outcome,
-    Returned,
-    Succeeded,
     TellsOfRefund,
     Told,
     WebhookRequest,
 )
 from domain.reconciliation import nights
-from domain.refunds import intervals, learned, schedule
+from domain.refunds import intervals
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import REFERENCE_LENGTH
@@ -184,13 +178,14 @@ async def apply_to(refund: Refund, told: TellsOfRefund, notice: Notice) -> None:
         refund.id,
     )
     if told.outcome is not None:
-        outcome = _checked(refund, told.outcome, told.amount, "The webhook tells of")
+        outcome = checked(refund, told.outcome, told.amount, "The webhook tells of")
         await record(refund.id, outcome, Source(Door.NOTICE), Cause(notice.request_id, ACTOR))
         return
     await execute("UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())", refund.id)
 
 
-def _checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
+def checked(refund: Refund, outcome: Outcome, amount: Money | None, what: str) -> Outcome:
+    """The outcome that is told of a refund; in doubt where it is told of another amount. `what` begins the words."""
     ours = Money(refund.amount, refund.currency)
     if amount is None or amount == ours:
         return outcome
@@ -280,57 +275,6 @@ async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) 
             if payment is not None:
                 return payment
     return None
-
-
-async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Cause) -> bool:
-    """Take in a payment's refunds as the PSE lists them: ours by our reference or the PSE's, else taken without us.
-
-    False: where a listing alone tells ours from others, one of ours that is in doubt must be looked up first.
-    """
-    found = [(known, await _ours(payment, known)) for known in listed]
-    if any(refund is None for _, refund in found) and await _make_doubtful_due(payment):
-        return False
-    left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
-    await unnamed.from_listing(payment, left_over, cause)
-    await taken_otherwise.of_listing(payment, left_over)
-    for known, refund in found:
-        if refund is not None:
-            await _take_in(refund, known, cause)
-    return True
-
-
-async def _ours(payment: Payment, known: KnownRefund) -> Refund | None:
-    refund = None
-    if may_be_ours(known.reference):
-        refund = await Refund.get_or_none(payment_id=payment.id, reference=known.reference)
-    if refund is None and known.pse_refund_reference is not None:
-        query = Refund.filter(payment_id=payment.id, pse_refund_reference=known.pse_refund_reference)
-        refund = await query.first()
-    return refund
-
-
-async def _make_doubtful_due(payment: Payment) -> bool:
-    connection = await Connection.get(id=payment.connection_id)
-    if capability(connection.pse, payment.method).look_up is not LookUp.BY_LISTING:
-        return False
-    which = f"payment_id = $1 AND {schedule.MAY_ARRIVE}"
-    doubtful = await rows(
-        f"UPDATE refunds r SET due_at = least(due_at, now()) WHERE {which} RETURNING id",  # noqa: S608 - ours
-        payment.id,
-    )
-    for row in doubtful:
-        await bell.ring(bell.REFUND, row["id"])
-    return bool(doubtful)
-
-
-async def _take_in(refund: Refund, known: KnownRefund, cause: Cause) -> None:
-    outcome: Outcome = known.outcome
-    if isinstance(outcome, Declined) and refund.state is State.SUCCEEDED:
-        outcome = Returned(outcome.code, outcome.message, outcome.pse_refund_reference)
-    if isinstance(outcome, Succeeded) and known.settled_at is not None:
-        outcome = replace(outcome, at=known.settled_at)
-    outcome = _checked(refund, outcome, known.amount, "The PSE lists")
-    await record(refund.id, outcome, Source(Door.NOTICE), cause)
 
 
 async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[Notice]:

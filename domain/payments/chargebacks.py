@@ -1,15 +1,11 @@
 """Chargebacks: money that the customer's bank took back, and gave again when the dispute was won.
 
-Each movement is a fact with a name: the PSE's, where it has one for every stage of a dispute, so that a webhook and a
-report, or two reports, tell of one; else (Mercado Pago) its amount, of which as many are booked as the kind of report
-that has most of them tells. The books follow what is told now: what a revised report tells no longer is given back.
+The books follow what is told now (chargeback_facts.py): what a revised report tells no longer is given back.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import polars as pl
@@ -23,30 +19,19 @@ from domain.models import Connection, Merchant, Payment
 from domain.models.ledger import Entry
 from domain.models.settlements import Effect
 from domain.money import Money
-from domain.payments import orders
+from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_notice, told_of
 from domain.payments.refundable import left_of
 from domain.platform.database import execute, rows, transaction
-from domain.pse.registry import connector
-from domain.pse.vocabulary import BadNotice, ChargedBack, WebhookRequest
+from domain.pse.vocabulary import ChargedBack
 
-TYPES: Final = (Effect.CHARGEBACK.value, Effect.CHARGEBACK_REVERSED.value)
 _PROVEN_SCHEMA: Final = {
     **dict.fromkeys(("payment_id", "type", "reference"), pl.String),
     "amount": pl.Int64,
     **dict.fromkeys(("kind", "effect"), pl.String),
 }
-_BY_AMOUNT: Final = "by-amount"
 _GONE: Final = "A revised report tells of it no longer"
 _LOST: Final = "/lost/"  # in the fingerprint of what did not come back after all
 _EARLY: Final = "/early/"  # in the fingerprint of what came back, and nobody told to have left
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Fact:
-    """A movement: money that left, or came back, under a name. With its amount (minor units) it is booked once."""
-
-    back: bool
-    name: str
 
 
 async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None:
@@ -56,8 +41,8 @@ async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None
     """
     async with transaction():
         payment = await _locked(payment.id)
-        fact = _Fact(told.reversed, told.name)
-        had = (await _booked(payment.id)).get(fact, 0)
+        fact = Fact(told.reversed, told.name)
+        had = (await booked_of(payment.id)).get(fact, 0)
         if had > 0:
             if told.amount is not None and told.amount.minor_units != had:
                 await findings.open_finding(_differs(payment, fact, told.amount.minor_units, had))
@@ -65,7 +50,7 @@ async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None
         await _book(payment, fact, told.amount.minor_units if told.amount else _whole(payment, fact), cause)
 
 
-def _whole(payment: Payment, fact: _Fact) -> int:
+def _whole(payment: Payment, fact: Fact) -> int:
     if fact.back:
         back: int = max(payment.charged_back, 0)
         return back
@@ -76,12 +61,12 @@ async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
     """Make the books of these payments agree with the valid lines of all reports. Inside the caller's transaction."""
     for payment_id in sorted(set(payment_ids)):
         payment = await _locked(payment_id)
-        told = await _told(payment)
-        booked = await _booked(payment.id)
+        told = await told_of(payment)
+        booked = await booked_of(payment.id)
         found: list[Found] = []
         for fact in sorted(booked.keys() | told.keys()):
             had, has = booked.get(fact, 0), told.get(fact, 0)
-            if had == has or (has == 0 and await _told_by_notice(payment, fact)):
+            if had == has or (has == 0 and await told_by_notice(payment, fact)):
                 continue
             if had > 0:
                 found.append(await _give_back(payment, fact, had, cause))
@@ -124,90 +109,7 @@ async def _locked(payment_id: UUID) -> Payment:
     return await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
 
 
-async def _told(payment: Payment) -> dict[_Fact, int]:
-    """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units."""
-    lines = await rows(
-        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount FROM settlement_lines l "  # noqa: S608
-        "JOIN reports r ON r.id = l.report_id JOIN payments p ON p.id = $4 "
-        "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND l.type = ANY($2) "
-        "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND l.amount > 0 AND (l.payment_id = $4 "
-        "    OR (l.payment_id IS NULL AND (l.payment_reference = $5 OR l.payment_alias = $5)) "
-        f"    OR ({orders.LINE_OF_ORDER})) ORDER BY l.id",
-        payment.connection_id,
-        list(TYPES),
-        payment.currency,
-        payment.id,
-        payment.pse_reference,
-    )
-    return {**_named(line for line in lines if line["reference"]), **_unnamed([x for x in lines if not x["reference"]])}
-
-
-def _named(lines: Iterable[Mapping[str, Any]]) -> dict[_Fact, int]:
-    """A report may take one chargeback in parts; another that tells of it tells the same again."""
-    parts: defaultdict[_Fact, Counter[UUID]] = defaultdict(Counter)
-    for line in lines:
-        parts[_Fact(_is_back(line), line["reference"])][line["report_id"]] += line["amount"]
-    return {fact: max(by_report.values()) for fact, by_report in parts.items()}
-
-
-def _unnamed(lines: Sequence[Mapping[str, Any]]) -> dict[_Fact, int]:
-    times = Counter((_is_back(line), line["amount"], line["kind"]) for line in lines)
-    most: Counter[tuple[bool, int]] = Counter()
-    for (back, amount, _), count in times.items():
-        most[back, amount] = max(most[back, amount], count)
-    return {
-        _Fact(back, f"{_BY_AMOUNT}/{amount}/{turn}"): amount
-        for (back, amount), count in most.items()
-        for turn in range(1, count + 1)
-    }
-
-
-def _is_back(line: Mapping[str, Any]) -> bool:
-    return bool(line["type"] == Effect.CHARGEBACK_REVERSED.value)
-
-
-async def _booked(payment_id: UUID) -> dict[_Fact, int]:
-    """What stands in the books; a fact that was given back with 0."""
-    found = await rows(
-        "SELECT cause, entry, debit, amount FROM ledger_entries WHERE payment_id = $1 AND entry = ANY($2) ORDER BY id",
-        payment_id,
-        list(TYPES),
-    )
-    standing: Counter[_Fact] = Counter()
-    for row in found:
-        # "chargeback/<payment>/<out or back>/<name>/<turn>"; a name may have slashes.
-        _, _, way, rest = row["cause"].split("/", 3)
-        fact = _Fact(way == "back", rest.rpartition("/")[0])
-        plain = (row["debit"] == "CHARGEBACKS") is not fact.back
-        standing[fact] += row["amount"] if plain else -row["amount"]
-    return dict(standing)
-
-
-async def _told_by_notice(payment: Payment, fact: _Fact) -> bool:
-    """Whether a webhook that was applied tells of it: asked only where a revised report tells of it no longer."""
-    connection = await Connection.get(id=payment.connection_id)
-    case = fact.name.partition("/")[0]
-    found = await rows(
-        "SELECT headers, body FROM notices WHERE connection_id = $1 AND applied_at IS NOT NULL "
-        "AND position(convert_to($2, 'UTF8') IN body) > 0",
-        connection.id,
-        case,
-    )
-    return any(
-        isinstance(told, ChargedBack) and (told.reversed, told.name) == (fact.back, fact.name)
-        for row in found
-        for told in _read(connection, bytes(row["body"]))
-    )
-
-
-def _read(connection: Connection, body: bytes) -> Sequence[object]:
-    try:
-        return connector(connection.pse).read_webhook(WebhookRequest("POST", "/", "", {}, body))
-    except BadNotice:
-        return []
-
-
-async def _book(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> None:
+async def _book(payment: Payment, fact: Fact, amount: int, cause: Cause) -> None:
     turn = await _post(payment, fact, amount, cause, reverse=False) if amount > 0 else 1
     await findings.resolve(payment.merchant_id, _of_amount(payment, fact, amount), findings.AGREED)
     if not fact.back and payment.charged_back > 0:
@@ -221,7 +123,7 @@ async def _book(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> Non
         await findings.open_finding(_found(payment, f"{fact.name}{_EARLY}{turn}", amount, said))
 
 
-async def _give_back(payment: Payment, fact: _Fact, amount: int, cause: Cause) -> Found:
+async def _give_back(payment: Payment, fact: Fact, amount: int, cause: Cause) -> Found:
     """Take it out of the books. Gives the finding of what is so then, if the sum says so when all is done."""
     turn = await _post(payment, fact, amount, cause, reverse=True)
     money, name = f"{_money(payment, amount)} of payment {payment.pse_reference}", fact.name
@@ -242,7 +144,7 @@ async def _give_back(payment: Payment, fact: _Fact, amount: int, cause: Cause) -
     return _found(payment, f"{name}{_EARLY}{turn}", amount, said)
 
 
-async def _post(payment: Payment, fact: _Fact, amount: int, cause: Cause, *, reverse: bool) -> int:
+async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reverse: bool) -> int:
     """Gives how often the fact was booked and given back, this time included: it makes the cause unique."""
     name = f"chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}"
     (counted,) = await rows(
@@ -287,7 +189,7 @@ async def _close(payment: Payment, amount: int) -> None:
     )
 
 
-def _finding(payment: Payment, fact: _Fact, amount: int, turn: int) -> Found:
+def _finding(payment: Payment, fact: Fact, amount: int, turn: int) -> Found:
     """What left, and what else of the payment has left or may leave."""
     said = f"{_money(payment, amount)} of payment {payment.pse_reference} was charged back ({fact.name})."
     if payment.reserved > 0:
@@ -310,7 +212,7 @@ def _found(payment: Payment, name: str, amount: int, said: str) -> Found:
     )
 
 
-def _differs(payment: Payment, fact: _Fact, told: int, booked: int) -> Found:
+def _differs(payment: Payment, fact: Fact, told: int, booked: int) -> Found:
     what = "came back of a chargeback" if fact.back else "was charged back"
     return Found(
         kind=FindingKind.AMOUNT_MISMATCH,
@@ -327,7 +229,7 @@ def _differs(payment: Payment, fact: _Fact, told: int, booked: int) -> Found:
     )
 
 
-def _of_amount(payment: Payment, fact: _Fact, amount: int) -> str:
+def _of_amount(payment: Payment, fact: Fact, amount: int) -> str:
     return f"amount/chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}/{amount}"
 
 

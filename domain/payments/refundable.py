@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
 
+from domain.models import Payment
 from domain.money import Money, cumulative_share
 from domain.problems import AmountExceedsRefundable, CurrencyMismatch, InvalidInput, NotRefundable, WindowExpired
 from domain.pse.capabilities import Capability, Route
@@ -51,6 +52,13 @@ def left_of(captured: int, held: int, charged_back: int) -> int:
     """What can still be refunded (minor units), never below zero. `held`: reserved, refunded and taken by the bank."""
     # A reversal may be told before its chargeback: what came back early is not more than was captured.
     return max(captured - held - max(charged_back, 0), 0)
+
+
+def left_over(payment: Payment) -> int:
+    """What was captured less all that has left and is promised (minor units): below zero, more than there was."""
+    held = payment.reserved + payment.refunded + payment.taken_by_bank
+    left: int = payment.captured - held - max(payment.charged_back, 0)
+    return left
 
 
 def _check_window(payment: dict[str, Any], able: Capability) -> None:

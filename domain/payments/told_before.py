@@ -14,6 +14,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Payment
 from domain.money import Money
 from domain.payments import chargebacks, external, orders, unnamed
+from domain.payments.chargeback_facts import TYPES
 from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
 
@@ -46,7 +47,7 @@ async def _book(payment: Payment, lines: Sequence[Mapping[str, Any]], cause: Cau
         await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, told)
     for line in _most(nameless, "RETURNED"):
         await unnamed.back_from_line(payment, _known(payment, line), told)
-    if any(line["type"] in chargebacks.TYPES for line in lines):
+    if any(line["type"] in TYPES for line in lines):
         await chargebacks.agree([payment.id], cause)
 
 

@@ -1,93 +1,22 @@
-"""The settings: one typed object, read once from the environment. A wrong value stops the start with its name."""
+"""The settings: one typed object, read once from the environment. A wrong value or name stops the start."""
 
 import base64
-import binascii
+import difflib
 import os
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-from domain.platform import crash
+from domain.platform import crash, variables
 
-_KEY_BYTES: Final = 32
-_HIDDEN: Final = "********"
+_OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
 
 
 class SettingsError(ValueError):
-    """A variable of the environment has a value that cannot be used; the message names it and says what it wants."""
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,10}", value) or not low <= int(value) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(value)
-
-    return read
-
-
-def _seconds(value: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", value) or float(value) <= 0:
-        raise ValueError("a number of seconds above zero")
-    return float(value)
-
-
-def _boolean(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("true or false")
-    return value == "true"
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return value
-
-    return read
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(f"an address such as {schemes[0]}://user:password@host:port/name")
-        return value
-
-    return read
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
-    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in origins):
-        raise ValueError("origins such as https://shop.example.com, separated by commas")
-    return origins
-
-
-def _clock(value: str) -> tuple[int, int]:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError("a time of day in UTC such as 02:30")
-    hour, minute = value.split(":")
-    return int(hour), int(minute)
-
-
-def _key(value: str) -> bytes:
-    try:
-        key = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise ValueError(f"{_KEY_BYTES} random bytes in base64url")
-    return key
+    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
 
 
 def _setting(
@@ -103,111 +32,156 @@ class Settings:
     home: Path = _setting("ESTORNO_HOME", Path, "Where our own servers and the secret key live.", Path(".estorno"))
     database_url: str = _setting(
         "DATABASE_URL",
-        _url("postgres", "postgresql"),
+        variables.url("postgres", "postgresql"),
         "PostgreSQL as the application's role; unset: our own server.",
         "",
     )
     owner_database_url: str = _setting(
         "ESTORNO_OWNER_DATABASE_URL",
-        _url("postgres", "postgresql"),
+        variables.url("postgres", "postgresql"),
         "The same database as its owner, who migrates; unset: DATABASE_URL.",
         "",
     )
-    redis_url: str = _setting("REDIS_URL", _url("redis", "rediss"), "Valkey or Redis; unset: our own server.", "")
+    redis_url: str = _setting(
+        "REDIS_URL", variables.url("redis", "rediss"), "Valkey or Redis; unset: our own server.", ""
+    )
     secret_key: bytes = _setting(
-        "ESTORNO_SECRET_KEY", _key, "32 random bytes in base64url: seals secrets and personal data.", b"", secret=True
+        "ESTORNO_SECRET_KEY",
+        variables.key,
+        "32 random bytes in base64url: seals secrets and personal data.",
+        b"",
+        secret=True,
     )
-    host: str = _setting("ESTORNO_HOST", _text, "The address that the API listens on.", "127.0.0.1")
-    port: int = _setting("ESTORNO_PORT", _integer(1, 65535), "The port that the API listens on.", 8000)
+    host: str = _setting("ESTORNO_HOST", variables.text, "The address that the API listens on.", "127.0.0.1")
+    port: int = _setting("ESTORNO_PORT", variables.integer(1, 65535), "The port that the API listens on.", 8000)
     public_url: str = _setting(
-        "ESTORNO_PUBLIC_URL", _url("https", "http"), "Where PSEs and customers reach the API; unset: they cannot.", ""
+        "ESTORNO_PUBLIC_URL",
+        variables.url("https", "http"),
+        "Where PSEs and customers reach the API; unset: they cannot.",
+        "",
     )
-    log_format: str = _setting("ESTORNO_LOG_FORMAT", _one_of("json", "console"), "json or console.", "json")
+    log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
-        "ESTORNO_LOG_LEVEL", _one_of("debug", "info", "warning", "error"), "From which level on is logged.", "info"
+        "ESTORNO_LOG_LEVEL",
+        variables.one_of("debug", "info", "warning", "error"),
+        "From which level on is logged.",
+        "info",
     )
     send_limit_seconds: float = _setting(
-        "ESTORNO_SEND_LIMIT_SECONDS", _seconds, "The longest call to a PSE; below the job timeout.", 20.0
+        "ESTORNO_SEND_LIMIT_SECONDS", variables.seconds, "The longest call to a PSE; below the job timeout.", 20.0
     )
     job_timeout_seconds: float = _setting(
-        "ESTORNO_JOB_TIMEOUT_SECONDS", _seconds, "The longest job; below the lease.", 30.0
+        "ESTORNO_JOB_TIMEOUT_SECONDS", variables.seconds, "The longest job; below the lease.", 30.0
     )
     lease_seconds: float = _setting(
-        "ESTORNO_LEASE_SECONDS", _seconds, "How long a worker holds a refund; then another may go on.", 60.0
+        "ESTORNO_LEASE_SECONDS", variables.seconds, "How long a worker holds a refund; then another may go on.", 60.0
     )
-    sweep_seconds: float = _setting("ESTORNO_SWEEP_SECONDS", _seconds, "How often due work is rung for again.", 2.0)
+    sweep_seconds: float = _setting(
+        "ESTORNO_SWEEP_SECONDS", variables.seconds, "How often due work is rung for again.", 2.0
+    )
     worker_concurrency: int = _setting(
-        "ESTORNO_WORKER_CONCURRENCY", _integer(1, 1000), "Jobs at once in one worker.", 50
+        "ESTORNO_WORKER_CONCURRENCY", variables.integer(1, 1000), "Jobs at once in one worker.", 50
     )
-    database_pool: int = _setting("ESTORNO_DATABASE_POOL", _integer(1, 500), "Connections of one process.", 10)
+    database_pool: int = _setting("ESTORNO_DATABASE_POOL", variables.integer(1, 500), "Connections of one process.", 10)
     operation_seconds: float = _setting(
-        "ESTORNO_OPERATION_SECONDS", _seconds, "The longest GraphQL operation, and statement of the API.", 10.0
+        "ESTORNO_OPERATION_SECONDS", variables.seconds, "The longest GraphQL operation, and statement of the API.", 10.0
     )
     lock_seconds: float = _setting(
-        "ESTORNO_LOCK_SECONDS", _seconds, "How long the API waits for a row that another request holds.", 2.0
+        "ESTORNO_LOCK_SECONDS", variables.seconds, "How long the API waits for a row that another request holds.", 2.0
     )
     operations_per_merchant: int = _setting(
         "ESTORNO_OPERATIONS_PER_MERCHANT",
-        _integer(1, 500),
+        variables.integer(1, 500),
         "Operations of one merchant at once in one API process; below the pool.",
         5,
     )
     body_limit_bytes: int = _setting(
-        "ESTORNO_BODY_LIMIT_BYTES", _integer(1024, 64 * 1024 * 1024), "The largest body that is read.", 1024 * 1024
+        "ESTORNO_BODY_LIMIT_BYTES",
+        variables.integer(1024, 64 * 1024 * 1024),
+        "The largest body that is read.",
+        1024 * 1024,
     )
     allowed_origins: tuple[str, ...] = _setting(
-        "ESTORNO_ALLOWED_ORIGINS", _origins, "Foreign pages that may ask and follow, separated by commas.", ()
+        "ESTORNO_ALLOWED_ORIGINS", variables.origins, "Foreign pages that may ask and follow, separated by commas.", ()
     )
-    introspection: bool = _setting("ESTORNO_INTROSPECTION", _boolean, "Whether the schema may be asked for.", False)
+    introspection: bool = _setting(
+        "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
+    )
     crash_at: str = _setting(
         "ESTORNO_CRASH", crash.checked, "For tests only: NAME:N kills the process as it passes that point.", ""
     )
-    nightly_at: tuple[int, int] = _setting("ESTORNO_NIGHTLY_AT", _clock, "When the night begins, UTC.", (2, 30))
-    head_seconds: float = _setting("ESTORNO_HEAD_SECONDS", _seconds, "How long a request's headers may take.", 10.0)
-    body_seconds: float = _setting("ESTORNO_BODY_SECONDS", _seconds, "How long a request's body may take.", 30.0)
+    nightly_at: tuple[int, int] = _setting(
+        "ESTORNO_NIGHTLY_AT", variables.clock, "When the night begins, UTC.", (2, 30)
+    )
+    head_seconds: float = _setting(
+        "ESTORNO_HEAD_SECONDS", variables.seconds, "How long a request's headers may take.", 10.0
+    )
+    body_seconds: float = _setting(
+        "ESTORNO_BODY_SECONDS", variables.seconds, "How long a request's body may take.", 30.0
+    )
     connections_max: int = _setting(
-        "ESTORNO_CONNECTIONS_MAX", _integer(1, 100_000), "Connections of clients to one process of the API.", 500
+        "ESTORNO_CONNECTIONS_MAX",
+        variables.integer(1, 100_000),
+        "Connections of clients to one process of the API.",
+        500,
     )
     idle_per_address: int = _setting(
         "ESTORNO_IDLE_PER_ADDRESS",
-        _integer(0, 100_000),
+        variables.integer(0, 100_000),
         "Idle connections of an address, in a process; 0: no limit, as behind a proxy, whose they all are.",
         100,
     )
     requests_max: int = _setting(
-        "ESTORNO_REQUESTS_MAX", _integer(1, 100_000), "Requests worked on at once in one process of the API.", 200
+        "ESTORNO_REQUESTS_MAX",
+        variables.integer(1, 100_000),
+        "Requests worked on at once in one process of the API.",
+        200,
     )
-    sockets_max: int = _setting("ESTORNO_SOCKETS_MAX", _integer(1, 100_000), "Sockets and streams of a process.", 300)
+    sockets_max: int = _setting(
+        "ESTORNO_SOCKETS_MAX", variables.integer(1, 100_000), "Sockets and streams of a process.", 300
+    )
     sockets_per_address: int = _setting(
-        "ESTORNO_SOCKETS_PER_ADDRESS", _integer(1, 100_000), "Sockets and streams of an address, in a process.", 100
+        "ESTORNO_SOCKETS_PER_ADDRESS",
+        variables.integer(1, 100_000),
+        "Sockets and streams of an address, in a process.",
+        100,
     )
     sockets_per_token: int = _setting(
-        "ESTORNO_SOCKETS_PER_TOKEN", _integer(1, 100_000), "Sockets and streams of a token, in a process.", 20
+        "ESTORNO_SOCKETS_PER_TOKEN", variables.integer(1, 100_000), "Sockets and streams of a token, in a process.", 20
     )
     subscriptions_max: int = _setting(
-        "ESTORNO_SUBSCRIPTIONS_MAX", _integer(1, 100_000), "Subscriptions in one process.", 500
+        "ESTORNO_SUBSCRIPTIONS_MAX", variables.integer(1, 100_000), "Subscriptions in one process.", 500
     )
     subscriptions_per_token: int = _setting(
-        "ESTORNO_SUBSCRIPTIONS_PER_TOKEN", _integer(1, 100_000), "Subscriptions of a token, in a process.", 60
+        "ESTORNO_SUBSCRIPTIONS_PER_TOKEN", variables.integer(1, 100_000), "Subscriptions of a token, in a process.", 60
     )
     rate_per_token: int = _setting(
-        "ESTORNO_RATE_PER_TOKEN", _integer(0, 1_000_000), "Requests of a token in a minute; 0: no limit.", 3_000
+        "ESTORNO_RATE_PER_TOKEN",
+        variables.integer(0, 1_000_000),
+        "Requests of a token in a minute; 0: no limit.",
+        3_000,
     )
     rate_per_address: int = _setting(
-        "ESTORNO_RATE_PER_ADDRESS", _integer(0, 1_000_000), "Requests of an address in a minute; 0: no limit.", 6_000
+        "ESTORNO_RATE_PER_ADDRESS",
+        variables.integer(0, 1_000_000),
+        "Requests of an address in a minute; 0: no limit.",
+        6_000,
     )
     rate_per_link: int = _setting(
-        "ESTORNO_RATE_PER_LINK", _integer(0, 1_000_000), "Requests to a customer's page in a minute; 0: no limit.", 30
+        "ESTORNO_RATE_PER_LINK",
+        variables.integer(0, 1_000_000),
+        "Requests to a customer's page in a minute; 0: no limit.",
+        30,
     )
     rate_per_webhook: int = _setting(
         "ESTORNO_RATE_PER_WEBHOOK",
-        _integer(0, 1_000_000),
+        variables.integer(0, 1_000_000),
         "Webhooks of an address to a connection in a minute; 0: no limit.",
         3_000,
     )
     rate_new_documents: int = _setting(
         "ESTORNO_RATE_NEW_DOCUMENTS",
-        _integer(0, 1_000_000),
+        variables.integer(0, 1_000_000),
         "GraphQL documents of a token in a minute that no process remembers; 0: no limit.",
         300,
     )
@@ -217,6 +191,7 @@ class Settings:
         """The settings of an environment (this process's by default). Raises SettingsError."""
         given = os.environ if environ is None else environ
         values: dict[str, Any] = {}
+        _check_names(given, [one.metadata["variable"] for one in fields(cls)])
         for one in fields(cls):
             text = given.get(one.metadata["variable"], "")
             if text:
@@ -240,13 +215,17 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""
-        texts = {one.metadata["variable"]: _written(getattr(self, one.name)) for one in fields(self)}
+        texts = {one.metadata["variable"]: variables.written(getattr(self, one.name)) for one in fields(self)}
         return {variable: text for variable, text in texts.items() if text}
 
     def shown(self) -> Sequence[tuple[str, str, str]]:
         """Variable, value with secrets hidden, and what it does."""
         return [
-            (one.metadata["variable"], _shown(getattr(self, one.name), one.metadata["secret"]), one.metadata["about"])
+            (
+                one.metadata["variable"],
+                variables.shown(getattr(self, one.name), one.metadata["secret"]),
+                one.metadata["about"],
+            )
             for one in fields(self)
         ]
 
@@ -260,6 +239,15 @@ def _read(metadata: Mapping[str, Any], text: str) -> Any:
     except ValueError as error:
         shown = "" if metadata["secret"] or "URL" in metadata["variable"] else f", not {text[:40]!r}"
         raise SettingsError(f"{metadata['variable']} takes {error}{shown}.") from None
+
+
+def _check_names(given: Mapping[str, str], known: Sequence[str]) -> None:
+    """Left alone, a misspelt variable would leave its setting at the default, and nobody would know."""
+    for name in sorted(given):
+        if name.startswith(_OURS) and given[name] and name not in known:
+            meant = {one.removeprefix(_OURS): one for one in known}
+            (closest,) = difflib.get_close_matches(name.removeprefix(_OURS).upper(), meant, n=1, cutoff=0)
+            raise SettingsError(f"{name} is no setting; the closest is {meant[closest]}.")
 
 
 def _check(settings: Settings) -> None:
@@ -276,7 +264,7 @@ def _kept_key(settings: Settings) -> bytes:
     """The key of our own servers, made once. With a database of somebody else's a lost file would lose every secret."""
     path = settings.home / "secret.key"
     if path.exists():
-        return _key(path.read_text().strip())
+        return variables.key(path.read_text().strip())
     if settings.database_url:
         raise SettingsError(
             "ESTORNO_SECRET_KEY must be set when DATABASE_URL is: 32 random bytes in base64url, for example from "
@@ -285,30 +273,5 @@ def _kept_key(settings: Settings) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
-    return _key(path.read_text().strip())
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bytes):
-        return base64.urlsafe_b64encode(value).decode() if value else ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(value) if value and isinstance(value[0], str) else _clock_text(value)
-    return str(value)
-
-
-def _shown(value: Any, secret: bool) -> str:
-    if secret:
-        return _HIDDEN if value else ""
-    text = _written(value)
-    parts = urlsplit(text) if "://" in text else None
-    if parts is None or parts.password is None:
-        return text
-    place = parts.netloc.replace(f":{parts.password}@", f":{_HIDDEN}@")
-    return urlunsplit(parts._replace(netloc=place))
-
-
-def _clock_text(value: tuple[Any, ...]) -> str:
-    return f"{value[0]:02}:{value[1]:02}" if len(value) == 2 else ""
+        file.write(base64.urlsafe_b64encode(secrets.token_bytes(variables.KEY_BYTES)).decode())
+    return variables.key(path.read_text().strip())

@@ -8,16 +8,16 @@ from typing import Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from domain.access.tokens import Permission, Principal
+from domain.access.tokens import Permission, Principal, person_of
 from domain.cause import Cause
 from domain.history import events
 from domain.models import Merchant, Refund, Settlement
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.database import transaction
-from domain.problems import InvalidInput, InvalidState
-from domain.pse.vocabulary import AccountDetails, Succeeded
-from domain.refunds import paid_meanwhile
+from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
+from domain.refunds import held
 from domain.refunds.destination import destinations
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
@@ -64,6 +64,7 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
+        await held.check(refund)
         await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
@@ -85,7 +86,7 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
     """The whole account that a person pays to; None unless the refund is MANUAL and has one.
 
     Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
-    cancels it. Raises Forbidden, NotFound, and InvalidState for a retry whose money may have left meanwhile.
+    cancels it. Raises Forbidden, NotFound, and InvalidState when the customer may have the money already.
     """
     principal.require(Permission.SETTLE_MANUALLY)
     await find(principal.merchant_id, refund_id)
@@ -93,8 +94,7 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
         refund = await lock(refund_id)
         if refund.state is not State.MANUAL:
             return None
-        if refund.retry_of_id is not None:
-            await paid_meanwhile.check(refund)
+        await held.check(refund)
         opened = await destinations.opened(refund_id, secret)
         if opened is None:
             return None
@@ -119,6 +119,31 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
         refund.paid_by_bank_transfer = by_bank
         outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
         await record_locked(refund, outcome, Source(Door.PERSON), cause)
+    await destinations.announce(refund_id)
+    return await Refund.get(id=refund_id)
+
+
+async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
+    """Say that the bank gave back the transfer that had paid a refund by hand: it ends as RETURNED, and can be retried.
+
+    Another person than who settled it must say so: alone, one could have a customer paid twice. Raises as `take`.
+    """
+    principal.require(Permission.SETTLE_MANUALLY)
+    _check_why(why)
+    await find(principal.merchant_id, refund_id)
+    async with transaction():
+        refund = await lock(refund_id)
+        paid = await Settlement.get_or_none(refund_id=refund_id)
+        if paid is None or refund.state is not State.SUCCEEDED or not refund.paid_by_bank_transfer:
+            raise InvalidState(
+                "Only a bank transfer that has paid the refund (refundSettleManually) can come back.",
+                path=["input", "refundId"],
+                current_state=refund.state,
+            )
+        if person_of(paid.settled_by) == principal.person:
+            raise Forbidden(f"{paid.settled_by} settled it; another person must say that the bank gave it back.")
+        returned = Returned("TRANSFER_RETURNED", f"The bank gave the transfer back: {why.strip()}")
+        await record_locked(refund, returned, Source(Door.PERSON), cause)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
 

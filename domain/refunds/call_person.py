@@ -1,6 +1,7 @@
 """Calling a person: what no schedule and no PSE will end by itself is said on the refund, and opens a finding."""
 
 from datetime import datetime
+from typing import Final
 
 from domain.cause import Cause
 from domain.findings import findings, names
@@ -11,11 +12,15 @@ from domain.money import Money
 from domain.platform.database import execute
 from domain.refunds import intervals, schedule
 
+NOBODY_KNOWS: Final = "DOUBT_UNRESOLVED"  # the code of a doubt of which the PSE tells nothing
 
-async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool = False) -> None:
+
+async def call_person(
+    refund: Refund, cause: Cause, why: str, *, keep_rung: bool = False, code: str = NOBODY_KNOWS
+) -> None:
     """Only a person can end this doubt: say so on the refund, open the finding, and remind daily.
 
-    `keep_rung`: as of `schedule.postpone`.
+    `keep_rung`: as of `schedule.postpone`. `code`: of what the PSE itself told, if it did.
     """
     await execute(
         "UPDATE refunds SET needs_person_since = coalesce(needs_person_since, now()) WHERE id = $1",
@@ -23,7 +28,7 @@ async def call_person(refund: Refund, cause: Cause, why: str, *, keep_rung: bool
     )
     await schedule.postpone(refund.id, intervals.ESCALATION_SECONDS, keep_rung=keep_rung)
     if refund.needs_person_since is None:
-        await events.note(refund, "NEEDS_PERSON", cause, code="DOUBT_UNRESOLVED", message=why)
+        await events.note(refund, "NEEDS_PERSON", cause, code=code, message=why)
     said = f"Whether refund {refund.reference} was paid is not known. {why}"
     await _open(FindingKind.DOUBT_UNRESOLVED, refund, names.doubt(refund.id), said)
 
@@ -46,10 +51,17 @@ async def open_resting(refund: Refund, since: datetime) -> None:
     await _open(FindingKind.NOT_SENT, refund, names.unsent(refund.id), said)
 
 
+async def open_held(refund: Refund, why: str) -> None:
+    """The order must not go out, because the customer may have the money already."""
+    action = "See whether the customer has the money; if so, cancel this refund (refundCancel)."
+    await _open(FindingKind.NOT_SENT, refund, names.held(refund.id), why, action)
+
+
 async def close(refund: Refund, now: str) -> None:
     """The PSE has spoken, so nobody need end a doubt or get the order out. `now`: what it said, for the findings."""
     await findings.resolve(refund.merchant_id, names.doubt(refund.id), f"The PSE's word came: {now}.")
     await findings.resolve(refund.merchant_id, names.unsent(refund.id), f"The PSE has it: {now}.")
+    await findings.resolve(refund.merchant_id, names.held(refund.id), f"The PSE has it: {now}.")
 
 
 async def close_overdue(refund: Refund, now: str) -> None:
@@ -57,7 +69,7 @@ async def close_overdue(refund: Refund, now: str) -> None:
     await findings.resolve(refund.merchant_id, names.pending(refund.id), f"The PSE decided: {now}.")
 
 
-async def _open(kind: FindingKind, refund: Refund, name: str, explanation: str) -> None:
+async def _open(kind: FindingKind, refund: Refund, name: str, explanation: str, action: str | None = None) -> None:
     await findings.open_finding(
         Found(
             kind=kind,
@@ -68,5 +80,6 @@ async def _open(kind: FindingKind, refund: Refund, name: str, explanation: str) 
             explanation=explanation,
             refund_id=refund.id,
             payment_id=refund.payment_id,
+            action=action,
         )
     )

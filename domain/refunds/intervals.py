@@ -39,6 +39,8 @@ NOTICE: Final = Schedule((1, 2, 5, 15, MINUTE, 5 * MINUTE, HOUR, 6 * HOUR, DAY),
 NIGHT: Final = Schedule((40 * MINUTE, 40 * MINUTE, 40 * MINUTE, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR), after_end=DAY)
 # How often a refund looks whether its payment's other refund, which is in doubt, has come out.
 TURN_SECONDS: Final = 5.0
+# How often an order that must not go out, until a person has looked, is looked at again.
+HELD_SECONDS: Final = 5 * MINUTE
 # How long a refund waits for its destination or its approval, and how long before the end it is reminded of.
 WAITING_SECONDS: Final = 30 * DAY
 REMINDER_SECONDS: Final = 3 * DAY

@@ -64,6 +64,9 @@ async def move(
         zone = (await Merchant.get(id=refund.merchant_id)).zone
         await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
     await _store(refund, to, news, due_in, keep_rung)
+    if to in (State.CANCELED, State.EXPIRED):
+        for name in (names.unsent(refund.id), names.held(refund.id)):
+            await findings.resolve(refund.merchant_id, name, f"It is not sent any more: {to}.")
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)

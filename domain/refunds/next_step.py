@@ -19,7 +19,7 @@ from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, intervals, listing, paid_meanwhile, schedule
+from domain.refunds import attempts, call_person, held, intervals, listing, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.moves import Note, move
 from domain.refunds.schedule import Sends
@@ -122,7 +122,7 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
         if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
             await call_person.call_person(refund, case.cause, why)
             return None
-    if await _paid_meanwhile(case, sends):
+    if await _held(case, sends):
         return None
     if able.window is not None and case.now > case.payment.captured_at + able.window:
         news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
@@ -140,15 +140,20 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
     return await _first_send(case)
 
 
-async def _paid_meanwhile(case: _Case, sends: Sends) -> bool:
-    """Whether a retry must not go out: it is canceled if it never did, and else waits for a person."""
-    refund = case.refund
-    if refund.retry_of_id is None or (why := await paid_meanwhile.said_of(refund)) is None:
+async def _held(case: _Case, sends: Sends) -> bool:
+    """Whether the order must not go out now: it is looked at again soon, and a person is told when it may last."""
+    found = await held.why(case.refund, case.payment)
+    if found is None:
         return False
     if sends.count:
-        await call_person.call_person(refund, case.cause, why)
-    else:
-        await move(refund, State.CANCELED, case.cause, Note("CANCELED", paid_meanwhile.CODE, why), due_in=None)
+        await call_person.call_person(case.refund, case.cause, found.said)
+        return True
+    await schedule.postpone(case.refund.id, intervals.HELD_SECONDS if found.lasting else intervals.TURN_SECONDS)
+    last = await Event.filter(refund_id=case.refund.id).order_by("-sequence").first()
+    if last is None or (last.kind, last.message) != ("HELD", found.said):
+        await events.note(case.refund, "HELD", case.cause, code=held.CODE, message=found.said)
+    if found.lasting:
+        await call_person.open_held(case.refund, found.said)
     return True
 
 
@@ -237,7 +242,7 @@ async def _doubt(case: _Case) -> Send | Ask | None:
         await schedule.postpone(refund.id, (last["claimed_until"] - case.now).total_seconds())
         return None
     sends = await schedule.sends_of(refund.id)
-    if await _paid_meanwhile(case, sends):
+    if await _held(case, sends):
         return None
     if (why := sends.why_not_again(case.able, refund.pse_refund_reference)) is None:
         return await _resend(case, case.number + 1)

@@ -30,7 +30,7 @@ from domain.refunds import call_person, corrected, intervals, paid_after_end, ps
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
-from domain.refunds.weighed import can_be_asked, capability_of, weighed
+from domain.refunds.weighed import UNKNOWN_AGAIN, can_be_asked, capability_of, weighed
 
 _OUTCOME_NAMES: Final = {
     Accepted: "ACCEPTED",
@@ -124,17 +124,24 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             return await _move(refund, state, outcome, source, cause)
         case Stay():
             return await _stay(refund, outcome, source, cause)
+        case AskAgain() if isinstance(outcome, Accepted) and source.door in (Door.ANSWER, Door.REPORT):
+            pass  # said before the end came, by another door
+        case AskAgain() if isinstance(outcome, Accepted) and source.door is Door.LOOK_UP:
+            return await _ask_later(refund, _works_on_it(outcome), cause)
         case AskAgain() if await can_be_asked(refund):
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case AskAgain():
-            await paid_after_end.open_unasked(refund, outcome, cause)
+            doubt = _works_on_it(outcome) if isinstance(outcome, Accepted) else outcome
+            await paid_after_end.open_unasked(refund, doubt, cause)
         case Contradiction() if source.door is Door.NOTICE and await can_be_asked(refund):
             # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
             await paid_after_end.book(refund, outcome, cause)
+        case Agrees() if (unlike := await _unlike_what_others_said(refund, outcome, source)) is not None:
+            await paid_after_end.open_unasked(refund, unlike, cause)
         case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
@@ -149,6 +156,33 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
     if refund.state in SETTLED_FOR_NOW:
         await schedule.rest(refund.id)
     return Recorded(refund.state, None)
+
+
+def _works_on_it(outcome: Accepted) -> InDoubt:
+    return InDoubt(outcome.code or "ACCEPTED_AFTER_END", "The PSE has it and works on it: its money may leave yet.")
+
+
+async def _unlike_what_others_said(refund: Refund, outcome: Outcome, source: Source) -> InDoubt | None:
+    """The PSE's present word about an end that it had not told itself, where the two do not fit."""
+    if source.door is not Door.LOOK_UP:
+        return None
+    if refund.state is State.SUCCEEDED and isinstance(outcome, Unsent) and await _ended_by(refund, Door.PERSON):
+        return InDoubt("UNKNOWN_AFTER_END", "It does not know the refund that people said it had paid.")
+    if refund.state is State.RETURNED and isinstance(outcome, Succeeded) and await _ended_by(refund, Door.REPORT):
+        return InDoubt("STILL_PAID", "It was paid and has not come back, as far as it knows.")
+    return None
+
+
+async def _ended_by(refund: Refund, door: Door) -> bool:
+    """Whether its state was told by that door alone."""
+    found = await rows(
+        "SELECT coalesce(bool_or(state = $2 AND previous_state <> state AND detail ->> 'door' = $3), false) "
+        "  AND NOT bool_or(kind = 'RETURN_CONFIRMED') AS alone FROM events WHERE refund_id = $1",
+        refund.id,
+        refund.state.value,
+        door.value,
+    )
+    return bool(found[0]["alone"])
 
 
 async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:
@@ -244,7 +278,8 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
     if source.door is Door.ANSWER and isinstance(outcome, InDoubt):
         await _note_doubt(refund, outcome, cause)
     if isinstance(outcome, InDoubt) and outcome.needs_person:
-        await call_person.call_person(refund, cause, outcome.message, keep_rung=True)
+        code = call_person.NOBODY_KNOWS if outcome.code == UNKNOWN_AGAIN else outcome.code
+        await call_person.call_person(refund, cause, outcome.message, keep_rung=True, code=code)
         return Recorded(refund.state, intervals.ESCALATION_SECONDS)
     in_doubt = source.door is Door.LOOK_UP and isinstance(outcome, InDoubt)
     if refund.state is State.MANUAL or (refund.state is State.REQUESTED and not in_doubt):

@@ -20,7 +20,7 @@ from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import AccountDetails, Method
-from domain.refunds import insert, paid_meanwhile
+from domain.refunds import held, insert
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import CREATE, RETRY, find
@@ -165,7 +165,7 @@ async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
             await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
         payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))
         if retry_of is not None:
-            await paid_meanwhile.check(retry_of)  # the payment's lock is held: nothing is booked in between
+            await held.check_retry(retry_of)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, asked.new.amount)
         target = await _place_to_go(payment, asked.new.destination, asked.secret)
         await insert.write(payment, _draft(asked, refund_id, payment, amount, target.state), cause)

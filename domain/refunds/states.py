@@ -83,6 +83,7 @@ class Contradiction:
 
 Decision = Move | Stay | Agrees | AskAgain | Contradiction
 
+_CAN_BE_PAID_YET: Final = frozenset({S.FAILED, S.CANCELED, S.EXPIRED})
 _NEWS: Final[Mapping[type, State | None]] = {
     Accepted: S.PENDING,
     Succeeded: S.SUCCEEDED,
@@ -102,7 +103,12 @@ def decide(state: State, outcome: Outcome) -> Decision:
         return _decide_under_way(state, target)
     if state is S.SUCCEEDED:
         return _decide_succeeded(target)
-    return Contradiction() if target is S.SUCCEEDED and state is not S.RETURNED else Agrees()
+    if state is S.RETURNED:
+        return Agrees()
+    if target is S.SUCCEEDED:
+        return Contradiction()
+    # The PSE works on what had ended, as on a request that arrives late: its money may leave yet.
+    return AskAgain() if target is S.PENDING and state in _CAN_BE_PAID_YET else Agrees()
 
 
 def _decide_under_way(state: State, target: State | None) -> Decision:

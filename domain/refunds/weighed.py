@@ -1,5 +1,7 @@
 """The table of doubt: what "never sent" and "unknown" may be believed to mean."""
 
+from typing import Final
+
 from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
 from domain.platform.database import rows
@@ -9,6 +11,8 @@ from domain.pse.vocabulary import Declined, InDoubt, Outcome, Unsent
 from domain.refunds import schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.states import AT_THE_PSE
+
+UNKNOWN_AGAIN: Final = "UNKNOWN_AGAIN"  # the code of "unknown" that is not believed, however often it is said
 
 
 async def weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
@@ -39,12 +43,28 @@ async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Out
     sends = await schedule.sends_of(refund.id)
     if source.asked_at < sends.known_by(able):
         return InDoubt("UNKNOWN_YET", "The PSE does not know it yet; this is believed only after its grace.")
+    if refund.needs_person_since is not None and await _was_seen(refund):
+        return InDoubt(UNKNOWN_AGAIN, "It had the order before, and does not know it now.", needs_person=True)
+    if last["refusal"] and sends.count > 1:
+        # It may be refused because an earlier send was taken, which a look-up that lags does not show yet.
+        return InDoubt(UNKNOWN_AGAIN, "It refused the order when it was sent again; the first may have arrived.")
     if last["refusal"] and refund.state in AT_THE_PSE:
         return Declined(last["code"] or outcome.code, last["message"] or outcome.message)
     why = sends.why_not_again(able, refund.pse_refund_reference)
     if why is not None and refund.state in (State.REQUESTED, State.SUBMITTED):
-        return InDoubt("UNKNOWN_AGAIN", f"The PSE does not know it. {why}", needs_person=True)
+        return InDoubt(UNKNOWN_AGAIN, f"The PSE does not know it. {why}", needs_person=True)
     return outcome
+
+
+async def _was_seen(refund: Refund) -> bool:
+    """Whether a person was called for what the PSE itself had told of the order."""
+    return bool(
+        await rows(
+            "SELECT 1 AS one FROM events WHERE refund_id = $1 AND kind = 'NEEDS_PERSON' AND code <> 'DOUBT_UNRESOLVED' "
+            "LIMIT 1",
+            refund.id,
+        )
+    )
 
 
 async def capability_of(refund: Refund) -> Capability:

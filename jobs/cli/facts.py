@@ -1,5 +1,6 @@
 """The facts about PSEs as the command line shows them."""
 
+import difflib
 from collections.abc import Sequence
 
 from domain.pse import capabilities, explanations, registry
@@ -77,5 +78,7 @@ def explained(code: str, name: str | None, locale: str) -> Sequence[str]:
                 f"    {found.action[locale]}",
             ]
     if not lines:
-        raise CommandError(f"No PSE that Estorno speaks to is known to say {code!r}.")
+        known = {one for pse in names for one in explanations.of_pse(pse)}
+        near = "".join(f"; the closest is {one}" for one in difflib.get_close_matches(code, sorted(known), n=1))
+        raise CommandError(f"No PSE that Estorno speaks to is known to say {code!r}{near}.")
     return lines

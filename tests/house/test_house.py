@@ -126,6 +126,17 @@ def test_the_compose_file_has_the_whole_family_from_one_image() -> None:
     assert services["sandbox"]["profiles"] == ["sandbox"]
 
 
+def test_every_setting_of_the_file_reaches_our_containers_and_no_password_of_the_database_does() -> None:
+    import yaml
+
+    services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
+    for name in ("api", "worker", "batch", "timetable", "migrate"):
+        assert services[name]["env_file"] == [{"path": ".env", "required": False}], name
+        hidden = {one: services[name]["environment"][one] for one in ("POSTGRES_PASSWORD", "OWNER_PASSWORD")}
+        assert hidden == {"POSTGRES_PASSWORD": "", "OWNER_PASSWORD": ""}, name
+    assert services["sandbox"]["env_file"] == []
+
+
 def _undescribed(path: Path) -> list[str]:
     """Public functions and classes of a room that say nothing of themselves, here or in their GraphQL description."""
     described = ("strawberry", "command", "answering")

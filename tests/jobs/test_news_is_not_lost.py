@@ -11,7 +11,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Event, Finding, Notice, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
-from domain.notices import inbox
+from domain.notices import inbox, listings
 from domain.platform.database import rows, transaction
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Succeeded, WebhookRequest
@@ -125,7 +125,7 @@ async def test_a_listing_that_names_our_reference_with_another_amount_is_not_bel
         requested_at=None,
         settled_at=None,
     )
-    await inbox.take_in_all(payment, [listed], CAUSE)
+    await listings.take_in_all(payment, [listed], CAUSE)
     refund = await Refund.get(id=refund.id)
     assert (refund.state, refund.needs_person_since is not None) == (State.SUBMITTED, True)
     assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id).exists()

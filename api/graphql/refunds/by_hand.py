@@ -44,6 +44,12 @@ class RefundSettleManuallyInput:
     )
 
 
+@strawberry.input
+class RefundTransferReturnedInput:
+    refund_id: strawberry.ID
+    reason: str = strawberry.field(description="What the bank said; 5-500 characters.")
+
+
 @strawberry.type
 class RefundManualPayload:
     refund: Refund | None
@@ -71,6 +77,13 @@ async def refund_settle_manually(info: Info, input: RefundSettleManuallyInput) -
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     evidence = Evidence(input.way, input.reference, input.paid_on, input.file_name, _content(input.file_content))
     return _done(info, await by_hand.settle(context.principal, refund_id, evidence, context.cause))
+
+
+@answering(RefundManualPayload)
+async def refund_transfer_returned(info: Info, input: RefundTransferReturnedInput) -> RefundManualPayload:
+    context = info.context
+    refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
+    return _done(info, await by_hand.transfer_returned(context.principal, refund_id, input.reason, context.cause))
 
 
 def _content(text: str | None) -> bytes | None:

@@ -32,7 +32,6 @@ class Adyen(Base):
     parts = Parts(objects, webhooks, reports=reports, lines=lines)
     # How long a refund may wait for its batch is not published: a week of a weekly payout, and the days until booked.
     report_lag_days: int | None = 10
-    scrubbed = objects.SCRUBBED
     accepted = (200, 201)
     refusing = (400, 422)
     request_id_headers = ("pspreference",)

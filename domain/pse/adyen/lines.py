@@ -14,7 +14,6 @@ from domain.pse.adyen.proof import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit import canonical
 from domain.pse.kit.canonical import decimals, filled
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import counted
 from domain.pse.reporting import SETTLED, Report, ReportFile
@@ -26,29 +25,7 @@ STAGES: Final = {
     "chargebackreversed": "CHARGEBACK_REVERSED",
 }
 
-_LAYOUT: Final = Layout(
-    needed=(
-        "Merchant Account",
-        "Psp Reference",
-        "Merchant Reference",
-        "Creation Date",
-        "TimeZone",
-        "Type",
-        "Modification Reference",
-        "Gross Currency",
-        *GROSS,
-        "Net Currency",
-        *NET,
-        *FEES,
-        "Modification Merchant Reference",
-        "Batch Number",
-    ),
-    optional=MORE_FEES,
-    separators=",",
-    ends_with_newline=False,
-    title="the settlement details report (settlement_detail_report_batch_<number>.csv)",
-    others={"Record Type": "the payments accounting report (payments_accounting_report_<date>.csv)"},
-)
+_LAYOUT: Final = WORDS.layouts["settlement_details"]
 
 
 def lines(file: ReportFile, period: Period) -> Report:

@@ -1,6 +1,5 @@
-"""Adyen's answers to a modification: what they mean, and what of them may be shown."""
+"""Adyen's answers to a modification: what they mean."""
 
-import re
 from typing import Any, Final
 
 import httpx
@@ -14,15 +13,6 @@ from domain.pse.vocabulary import Accepted, InDoubt, Outcome, RefundOrder
 
 WORDS: Final = words_of("adyen")
 _WITH_ERRORS: Final = (400, 401, 403, 422)  # and 5xx: the statuses that Adyen publishes error documents for
-SCRUBBED: Final = (
-    (re.compile(rf'("(?:[\w.]+\.)?(?:{WORDS.hidden})"\s*:\s*)"(?:[^"\\]|\\.)*"', re.I), r'\1"[redacted]"'),
-    (re.compile(rf"\b((?:{WORDS.hidden})=)[^&\s\"]+", re.I), r"\1[redacted]"),
-    (re.compile(r"((?:x-api-key:|Bearer|Basic)\s+)[A-Za-z0-9._~+/=*:-]+", re.I), r"\1[redacted]"),
-    (re.compile(r"(https?://)[^/@\s\"]+@"), r"\1[redacted]@"),
-    # A CPF or CNPJ in the words of an error: with its points and strokes, or bare and no number of JSON.
-    (re.compile(r"\b(?:\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2})\b"), "[redacted]"),
-    (re.compile(r'(?<![\w."/])(?<!":)(?<!": )(?:\d{11}|\d{14})(?![\w"/])'), "[redacted]"),
-)
 
 
 def error_of(response: httpx.Response) -> ErrorAnswer:

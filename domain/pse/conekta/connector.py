@@ -11,13 +11,11 @@ import httpx
 
 from domain.pse.conekta import lines, objects, reports, webhooks
 from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import requests
+from domain.pse.kit import answers, requests
 from domain.pse.kit.base import Base
-from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Steps
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Period, RefundOrder
+from domain.pse.vocabulary import CapturedPayment, Period, RefundOrder
 
 _REASON: Final = "requested_by_client"
 
@@ -32,13 +30,9 @@ class Conekta(Base):
     name = "conekta"
     parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
-    scrubbed = objects.SCRUBBED
     refusing = (400, 402, 404, 422)
     request_id_headers = ()
     request_id_field = "log_id"
-
-    def auth(self, credentials: Credentials) -> httpx.Auth:
-        return Bearer(credentials.secrets["api_key"])
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
@@ -46,19 +40,12 @@ class Conekta(Base):
         body = {"amount": order.amount.minor_units, "reason": _REASON}
         return httpx.Request("POST", url, json=body, headers=HEADERS)
 
-    def look_up(self, order: RefundOrder) -> httpx.Request:
-        return self.look_up_payment(order.base_url, order.payment_reference)
-
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""
         return requests.get(base_url, "orders", reference, headers=HEADERS)
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""
-        found = []
-        for order in (yield from reports.orders(period)):
-            with told_as(BadAnswer, f"Order {order.get('id')}"):
-                payment = objects.payment_of(order)
-            if payment is not None and period.start <= payment.captured_at < period.end:
-                found.append(payment)
-        return found
+        orders = yield from reports.orders(period)
+        paid = answers.payments_in(orders, objects.payment_of, "Order", "id")
+        return [payment for payment in paid if period.start <= payment.captured_at < period.end]

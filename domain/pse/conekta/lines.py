@@ -39,11 +39,8 @@ def _lines(one: Entry) -> Iterator[Line]:
 
 def _unclear(one: Entry) -> str | None:
     """What nobody understands in the transaction, in its words."""
-    if one["type"] not in WORDS.kinds:
-        return one["type"] or "no type"
-    if one["currency"] not in EXPONENTS:
-        return f"{one['type']} in {one['currency']}"
-    return None if one["status"] in _STATUSES else f"{one['type']} with status {one['status']}"
+    unknown = WORDS.unclear(one, "type", one["currency"])
+    return unknown or (None if one["status"] in _STATUSES else f"{one['type']} with status {one['status']}")
 
 
 def _named(one: Entry) -> Line:

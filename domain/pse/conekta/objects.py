@@ -1,6 +1,5 @@
-"""Conekta's orders with their charges and refunds: what their fields mean, and what of them may be shown."""
+"""Conekta's orders with their charges and refunds: what their fields mean."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from domain.money import EXPONENTS, Money, MoneyError
-from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -19,18 +18,12 @@ from domain.pse.vocabulary import (
     Method,
     Outcome,
     RefundOrder,
-    Succeeded,
     Unsent,
 )
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
 _DONE: Final = "refunded"  # what a refund without a status is
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    (re.compile(r"\bkey_\w+"), "key_[redacted]"),
-    scrubbing.ACCESS,
-)
 
 
 def error_of(response: httpx.Response) -> ErrorAnswer:
@@ -196,12 +189,5 @@ def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
     """A refund as it is listed. Raises Unreadable, MoneyError."""
     name, made_at = exact.needed(refund, "id"), _made_at(refund)
     otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
-    outcome = outcomes.listed(_outcome(refund, succeeded=False), otherwise)
-    return KnownRefund(
-        reference=name,
-        pse_refund_reference=name,
-        amount=Money(amount_of(refund), currency),
-        outcome=outcome,
-        requested_at=made_at,
-        settled_at=made_at if isinstance(outcome, Succeeded) else None,
-    )
+    outcome = _outcome(refund, succeeded=False)
+    return outcomes.nameless(name, Money(amount_of(refund), currency), outcome, made_at, otherwise)

@@ -11,7 +11,6 @@ from domain.pse.kit import answers, exact, signatures
 from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.vocabulary import (
     BadNotice,
-    BadSignature,
     Credentials,
     NotUnderstood,
     TellsOfRefund,
@@ -30,11 +29,9 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
 
 
 def _key(pem: str) -> object:
-    try:
-        # Conekta shows its keys with the line breaks written as \\n.
-        return load_pem_public_key(pem.replace("\\n", "\n").encode())
-    except ValueError as error:
-        raise BadSignature("The connection's webhook_public_key is not a PEM public key.") from error
+    # Conekta shows its keys with the line breaks written as \\n.
+    said = "The connection's webhook_public_key is not a PEM public key."
+    return signatures.from_pem(load_pem_public_key, pem.replace("\\n", "\n"), said)
 
 
 def told(body: bytes) -> list[Told]:

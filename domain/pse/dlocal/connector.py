@@ -33,7 +33,6 @@ class DLocal(Base):
     name = "dlocal"
     # Reports come by SFTP, by e-mail or from the dashboard: no way to fetch them over HTTP is published.
     parts = Parts(objects, webhooks, lines=lines)
-    scrubbed = objects.SCRUBBED
     accepted = range(200, 300)
     refusing = range(400, 500)
 

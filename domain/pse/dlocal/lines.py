@@ -19,36 +19,16 @@ from typing import Final
 
 import polars as pl
 
-from domain.money import EXPONENTS
 from domain.pse.dlocal.objects import WORDS
 from domain.pse.dlocal.proof import TOTALS, Header, read_header
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_LAYOUT: Final = Layout(
-    needed=(
-        "ROW_TYPE",
-        "CREATION_DATE",
-        "APPROVED_DATE",
-        "TRANSACTION_ID",
-        "DLOCAL_TRANSACTION_ID",
-        "LOCAL_AMOUNT",
-        "LOCAL_CURRENCY",
-        "GROSS_AMOUNT",
-        "FEE_AMOUNT",
-        "NET_AMOUNT",
-        "STATUS",
-    ),
-    header_line=3,
-    ends_with_newline=False,  # the HEADER's totals prove that no row is missing
-    title='"Cross-border Payins"',
-    others={"Type": "in dLocal's layout of 2015"},
-)
+_LAYOUT: Final = WORDS.layouts["cross_border_payins"]
 _DECIMALS: Final = 6
 _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"
@@ -96,10 +76,10 @@ def _unclear(row: Row) -> str | None:
     """What nobody understands in the row, in its words. Raises BadCell for an amount that is none."""
     kind, currency = row["ROW_TYPE"], row["LOCAL_CURRENCY"]
     amount = cells.decimal_of(row, "LOCAL_AMOUNT", UNKNOWN_DECIMALS)
-    if kind not in WORDS.kinds:
-        return kind or "no ROW_TYPE"
-    if amount and currency not in EXPONENTS:
-        return f"{kind} in {cells.currency_of(row, 'LOCAL_CURRENCY')}"
+    if kind in WORDS.kinds and amount:
+        cells.currency_of(row, "LOCAL_CURRENCY")
+    if unknown := WORDS.unclear(row, "ROW_TYPE", *([currency] if amount else [])):
+        return unknown
     if kind == _REFUND:
         for column in ("TRANSACTION_ID", "DLOCAL_TRANSACTION_ID"):
             if row[column] == "":

@@ -1,4 +1,4 @@
-"""dLocal's refund and error objects: what their fields mean, and what of them may be shown."""
+"""dLocal's refund and error objects: what their fields mean."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import exact, outcomes, scrubbing
+from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder
@@ -15,11 +15,6 @@ WORDS: Final = words_of("dlocal")
 _STATUS_CODES: Final = {"PENDING": "100", "SUCCESS": "200", "REJECTED": "300", "CANCELLED": "400"}
 _CODE: Final = re.compile(r"[0-9]{4}")
 _NO_REASON: Final = "dLocal gave no reason."
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    (re.compile(r"(Signature:\s*)[0-9a-fA-F]+"), r"\1[redacted]"),
-    (re.compile(r"(X-(?:Trans-Key|Login):\s*)[^\s,;]+", re.IGNORECASE), r"\1[redacted]"),
-)
 
 
 def error_of(response: httpx.Response) -> ErrorAnswer:

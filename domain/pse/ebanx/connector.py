@@ -30,7 +30,6 @@ class Ebanx(Base):
     name = "ebanx"
     # Of its reports a few columns are published, and no whole sample.
     parts = Parts(objects, webhooks, payments=objects)
-    scrubbed = objects.SCRUBBED
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return IntegrationKey(credentials.secrets["integration_key"])

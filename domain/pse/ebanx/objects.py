@@ -1,4 +1,4 @@
-"""EBANX's payments, refunds and errors: what their fields mean, and what of them may be shown."""
+"""EBANX's payments, refunds and errors: what their fields mean."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import exact, outcomes, scrubbing
+from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -16,10 +16,6 @@ from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method,
 _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
 WORDS: Final = words_of("ebanx")
 _CANCELLED: Final = "The refund was cancelled at EBANX."
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
-)
 
 
 def is_success(response: httpx.Response, answer: Any) -> bool:

@@ -34,20 +34,15 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
     """No time is signed, and the connection's certificate is trusted whatever its dates. Raises BadSignature."""
     if request.headers.get("x-signaturetype", "").replace(" ", "").lower() != _TYPE:
         raise BadSignature("X-SignatureType is not rsa,sha1.")
-    certificate = _certificate(credentials.secrets["webhook_certificate"])
+    said = "The connection's webhook_certificate is not a certificate in PEM."
+    pem = credentials.secrets["webhook_certificate"]
+    certificate = signatures.from_pem(x509.load_pem_x509_certificate, pem, said)
     # SHA-1 is what EBANX signs with; a notification only makes us ask, so a forged one gains nothing.
     sha1 = hashes.SHA1()  # noqa: S303 - see above
     fingerprint = request.headers.get("x-signaturefingerprint", "").replace(":", "").lower()
     if not signatures.fits([fingerprint], [certificate.fingerprint(sha1).hex()]):
         raise BadSignature("X-SignatureFingerprint is not that of the connection's webhook_certificate.")
     signatures.check_rsa(request, "X-SignatureContent", [certificate.public_key()], sha1, "webhook_certificate")
-
-
-def _certificate(pem: str) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise BadSignature("The connection's webhook_certificate is not a certificate in PEM.") from error
 
 
 def told(body: bytes) -> list[Told]:

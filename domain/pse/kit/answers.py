@@ -1,12 +1,13 @@
 """Reading answers and events in the forms that several PSEs share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
 
 from domain.pse.kit import exact
+from domain.pse.kit.listings import Entry
 from domain.pse.kit.unreadable import told_as
 from domain.pse.vocabulary import BadAnswer, BadNotice, CapturedPayment
 
@@ -24,6 +25,19 @@ def payment_in(response: httpx.Response, payment_of: Callable[[Any], CapturedPay
     if payment is None:
         raise BadAnswer("The payment was made by a method or in a currency that we do not know, or not at all.")
     return payment
+
+
+def payments_in(
+    listed: Iterable[Entry], payment_of: Callable[[Any], CapturedPayment | None], what: str, name: str
+) -> Iterator[CapturedPayment]:
+    """The payments of a listing but those that are none of ours. `what` an entry is, and its field that names it, are
+    for the words. Raises BadAnswer where `payment_of` raises Unreadable.
+    """
+    for raw in listed:
+        with told_as(BadAnswer, f"{what} {raw.get(name)}"):
+            payment = payment_of(raw)
+        if payment is not None:
+            yield payment
 
 
 def event_of(body: bytes, pse: str) -> tuple[str, Any]:

@@ -4,7 +4,6 @@ A connector names its modules (`parts`) and what is special about its PSE; what 
 honestly: a PSE that has no reports has none to fetch.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,9 +13,12 @@ import httpx
 from domain.pse.capabilities import Capability, load
 from domain.pse.connector import Connector
 from domain.pse.kit import answers, exact, outcomes
+from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
+from domain.pse.kit.scrubbing import Scrubbed
 from domain.pse.kit.unreadable import Unreadable, told_as
+from domain.pse.kit.words import words_of
 from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     BadAnswer,
@@ -34,7 +36,7 @@ from domain.pse.vocabulary import (
 class Base(Connector):
     """Defaults of the protocol, and the declarations that steer them.
 
-    `scrubbed`: patterns of what may not be logged, each with what stands in its place. `accepted`: statuses of answers
+    `bearer`: the secret that is the account's token, where a fixed one is all it takes. `accepted`: statuses of answers
     that hold a refund. `refusing`: those with which the PSE itself refuses an order for good, if it explains them.
     `request_id_headers`, `request_id_field`: where its own id of an exchange is, the field in the body of an error.
     """
@@ -42,15 +44,21 @@ class Base(Connector):
     parts: ClassVar[Parts]
     capabilities: Mapping[Method, Capability] = {}
     report_lag_days: int | None = None
-    scrubbed: ClassVar[Sequence[tuple[re.Pattern[str], str]]] = ()
+    scrubbed: ClassVar[Sequence[Scrubbed]] = ()
+    bearer: ClassVar[str] = "api_key"
     accepted: ClassVar[Collection[int]] = (200,)
     refusing: ClassVar[Collection[int]] = ()
     request_id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
     request_id_field: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
-        """Its capabilities are in the table beside it."""
+        """Its capabilities, and what may not be logged, are in the tables beside it."""
         cls.capabilities = load(cls.name)
+        cls.scrubbed = words_of(cls.name).scrubbed
+
+    def auth(self, credentials: Credentials) -> httpx.Auth:
+        """A fixed bearer token."""
+        return Bearer(credentials.secrets[self.bearer])
 
     # The refund
 
@@ -83,8 +91,10 @@ class Base(Connector):
         return error.in_doubt()
 
     def look_up(self, order: RefundOrder) -> httpx.Request | None:
-        """None: the PSE cannot be asked."""
-        return None
+        """The payment, where it shows its refunds and none by our reference; else None: the PSE cannot be asked."""
+        if self.parts.listing is None:
+            return None
+        return self.look_up_payment(order.base_url, order.payment_reference)
 
     def read_look_up(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total, as `read_refund`; what is not answered with 200 proves nothing."""

@@ -7,7 +7,17 @@ from typing import Final, TypeVar
 
 from domain.money import Money
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, RefundOrder, Returned, Succeeded, Unsent
+from domain.pse.vocabulary import (
+    Accepted,
+    Declined,
+    InDoubt,
+    KnownRefund,
+    Outcome,
+    RefundOrder,
+    Returned,
+    Succeeded,
+    Unsent,
+)
 
 # Statuses about our access or our pace: the PSE refused before it looked at the order.
 UNHEARD: Final = (401, 403, 429)
@@ -81,6 +91,16 @@ def listed(outcome: Outcome | None, otherwise: str) -> Accepted | Succeeded | De
     if not isinstance(outcome, Accepted | Succeeded | Declined):
         raise Unreadable(otherwise)
     return outcome
+
+
+def nameless(name: str, amount: Money, outcome: Outcome | None, at: datetime | None, otherwise: str) -> KnownRefund:
+    """A refund in its payment's list where the PSE tells no reference but its own `name`, and one time (UTC) of it.
+
+    Raises Unreadable as `listed`.
+    """
+    found = listed(outcome, otherwise)
+    settled_at = at if isinstance(found, Succeeded) else None
+    return KnownRefund(name, name, amount, found, requested_at=at, settled_at=settled_at)
 
 
 def candidates(

@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 from domain.pse.vocabulary import BadSignature, Credentials, WebhookRequest
+
+_Loaded = TypeVar("_Loaded")
 
 
 def secrets_of(credentials: Credentials, *names: str) -> Sequence[str]:
@@ -40,6 +43,14 @@ def fits(given: Iterable[str], wanted: Iterable[str]) -> bool:
 def _bytes(text: str | bytes) -> bytes:
     # JSON may escape half a surrogate pair, which UTF-8 has no bytes for.
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def from_pem(load: Callable[[bytes], _Loaded], pem: str, said: str) -> _Loaded:
+    """What a secret of the connection holds in PEM. Raises BadSignature with the words `said` where it is not that."""
+    try:
+        return load(pem.encode())
+    except ValueError as error:
+        raise BadSignature(said) from error
 
 
 def check_rsa(

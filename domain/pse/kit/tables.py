@@ -30,7 +30,7 @@ csv.field_size_limit(_CELL_CHARACTERS_MAX)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns a report must have, and how it is written."""
+    """Which columns a report must have, and how it is written: a table of `layouts` in a words.toml."""
 
     needed: Sequence[str]
     optional: Sequence[str] = ()  # "" in every row where the column is absent

@@ -1,12 +1,15 @@
 """What a PSE's words mean: facts of its documents, in <name>/words.toml as its capabilities and codes are in theirs."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from domain.money import EXPONENTS
+from domain.pse.kit import scrubbing
 from domain.pse.kit.outcomes import Statuses
+from domain.pse.kit.tables import Layout
 from domain.pse.vocabulary import Method
 
 _PSES: Final = Path(__file__).parents[1]
@@ -28,14 +31,24 @@ class Kind:
 class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
-    `hidden`: names of the fields that no log may keep, parted by `|`. `methods`: how the customer paid.
+    `hidden`: names of the fields that no log may keep, parted by `|`. `scrubbed`: the patterns of what it may not.
+    `methods`: how the customer paid. `layouts`: of the reports that are tables, by name.
     """
 
     errors: Mapping[str, str]
     hidden: str
+    scrubbed: Sequence[scrubbing.Scrubbed]
     statuses: Statuses
     methods: Mapping[str, Method]
     kinds: Mapping[str, Kind]
+    layouts: Mapping[str, Layout]
+
+    def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
+        """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
+        kind = row[column]
+        if kind not in self.kinds:
+            return str(kind) or f"no {column}"
+        return next((f"{kind} in {currency}" for currency in currencies if currency not in EXPONENTS), None)
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
@@ -47,11 +60,14 @@ def words_of(pse: str) -> Words:
     """The table of one PSE. What cannot be read is a bug of the table and raises."""
     with (_PSES / pse / "words.toml").open("rb") as file:
         table: Mapping[str, Any] = tomllib.load(file)
+    hidden = "|".join(table.get("hidden", ()))
     statuses = {"waiting": [], "done": [], "failed": []} | table.get("statuses", {})
     return Words(
         errors={"other": "UNREADABLE"} | table.get("errors", {}),
-        hidden="|".join(table.get("hidden", ())),
+        hidden=hidden,
+        scrubbed=scrubbing.read(table.get("scrubbed", ()), hidden),
         statuses=Statuses(**statuses),
         methods={name: Method(method) for name, method in table.get("methods", {}).items()},
         kinds={name: Kind(**kind) for name, kind in table.get("kinds", {}).items()},
+        layouts={name: Layout(**found) for name, found in table.get("layouts", {}).items()},
     )

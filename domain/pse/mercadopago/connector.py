@@ -10,11 +10,10 @@ import httpx
 
 from domain.pse.kit import exact, requests
 from domain.pse.kit.base import Base
-from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.mercadopago import lines, objects, reports, webhooks
-from domain.pse.vocabulary import Credentials, InDoubt, Outcome, RefundOrder
+from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder
 
 _FLAKY_TRIES: Final = 3
 
@@ -29,11 +28,8 @@ class MercadoPago(Base):
     name = "mercadopago"
     parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 1  # a refund made at the end of a day may touch the balance on the next
-    scrubbed = objects.SCRUBBED
+    bearer = "access_token"
     accepted = (200, 201)
-
-    def auth(self, credentials: Credentials) -> httpx.Auth:
-        return Bearer(credentials.secrets["access_token"])
 
     def read_snapshot(self, order: RefundOrder, response: httpx.Response) -> frozenset[str]:
         """Of a payment that Mercado Pago does not know there are none: the refund's own answer will say so."""

@@ -1,6 +1,5 @@
 """Mercado Pago's documents: refunds and payments, whose amounts are decimal numbers in major units, read exactly."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from domain.money import Money
-from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -39,14 +38,6 @@ REFUND_NOT_FOUND: Final = "2032"  # no answer to a request that names no refund
 NO_BALANCE: Final = frozenset(["2030", "2031"])  # nothing moved; the same request works once the account has money
 FLAKY: Final = "2084"  # "cannot be refunded", seen to pass a moment later
 KNOWN_CODES: Final = FINAL | NO_BALANCE | {ALREADY_REFUNDED, REFUND_NOT_FOUND, FLAKY}
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    # A report's configuration: who is sent it, and the way into a server of the merchant's.
-    (re.compile(r'("(?:notification_email_list|sftp_info)"\s*:\s*)(?:\[[^\]]*\]|\{[^}]*\})'), scrubbing.JSON),
-    (re.compile(r"\b(?:APP_USR|TEST)-[A-Za-z0-9_-]+"), "[redacted]"),
-    (re.compile(scrubbing.in_form("access_token|client_secret")), scrubbing.FORM),
-    scrubbing.ACCESS,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +203,5 @@ def _method(raw: Mapping[str, Any]) -> Method:
 def _known(written: WrittenRefund, payment: str) -> KnownRefund:
     if written.payment != payment:
         raise Unreadable(f"refund {written.reference} is of payment {written.payment}")
-    outcome = outcomes.listed(written.outcome(succeeded=False), "")
-    return KnownRefund(
-        reference=written.reference,
-        pse_refund_reference=written.reference,
-        amount=written.amount,
-        outcome=outcome,
-        requested_at=written.created_at,
-        settled_at=written.created_at if isinstance(outcome, Succeeded) else None,
-    )
+    outcome = written.outcome(succeeded=False)
+    return outcomes.nameless(written.reference, written.amount, outcome, written.created_at, "")

@@ -11,19 +11,16 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, whole_rows, words
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
+from domain.pse.mercadopago.objects import WORDS
 from domain.pse.mercadopago.proof import AMOUNTS, MOVEMENT, Control
 from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_LAYOUT: Final = Layout(
-    needed=("DATE", "SOURCE_ID", "DESCRIPTION", *AMOUNTS),
-    optional=("EXTERNAL_REFERENCE", "RECORD_TYPE", "CURRENCY", "BALANCE_AMOUNT"),
-)
+_LAYOUT: Final = WORDS.layouts["release"]
 _NAMED: Final = ("payment", "refund", "chargeback")
 _PAYOUTS: Final = ("payout", "payouts_cash", "withdrawal")
 # They hold money and give it back, or are the account's own: known, and nothing that a refund or a fee is.

@@ -12,7 +12,6 @@ from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals, type_of
 from domain.pse.kit.cells import BadCell, Row
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
@@ -31,10 +30,7 @@ from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
 _AMOUNTS: Final = ("TRANSACTION_AMOUNT", "SETTLEMENT_NET_AMOUNT")
-_LAYOUT: Final = Layout(
-    needed=("SOURCE_ID", "TRANSACTION_TYPE", "TRANSACTION_DATE", *_AMOUNTS),
-    optional=("EXTERNAL_REFERENCE", "TRANSACTION_CURRENCY"),
-)
+_LAYOUT: Final = WORDS.layouts["settlement"]
 _OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 
 

@@ -9,15 +9,14 @@ from typing import Final
 
 import httpx
 
-from domain.pse.kit import requests
+from domain.pse.kit import answers, requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.oauth import ClientCredentials
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.unreadable import told_as
 from domain.pse.pix import lines, objects, reports, webhooks
 from domain.pse.reporting import Steps
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Outcome, Period, RefundOrder
+from domain.pse.vocabulary import CapturedPayment, Credentials, Outcome, Period, RefundOrder
 
 SCOPE: Final = "pix.read pix.write"
 _DESCRIPTION_MAX: Final = 140
@@ -32,7 +31,6 @@ class Pix(Base):
     name = "pix"
     parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
     report_lag_days: int | None = 0
-    scrubbed = objects.SCRUBBED
     accepted = (200, 201)
     refusing = (400, 404, 410, 422)
     request_id_headers = ("x-correlation-id", "x-request-id")
@@ -74,11 +72,11 @@ class Pix(Base):
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The Pix received in the period. A refund whose status we do not know is left out: its line says so."""
-        found = []
-        for raw in (yield from reports.pages(period.base_url, period.start, period.end)):
-            with told_as(BadAnswer, f"Pix {raw.get('endToEndId')}"):
-                found.append(objects.payment_of(objects.understood(raw)[0]))
-        return found
+        listed = yield from reports.pages(period.base_url, period.start, period.end)
+        known = answers.payments_in(
+            listed, lambda raw: objects.payment_of(objects.understood(raw)[0]), "Pix", "endToEndId"
+        )
+        return list(known)
 
 
 def _place(order: RefundOrder) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
-"""The Pix API's Pix, Devolucao and Problem: what their fields mean, and what of them may be shown."""
+"""The Pix API's Pix, Devolucao and Problem: what their fields mean."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from domain.money import Money, MoneyError
-from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -16,12 +15,6 @@ from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method,
 
 WORDS: Final = words_of("pix")
 _REASON_MAX: Final = 500
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    (re.compile(scrubbing.in_form(WORDS.hidden)), scrubbing.FORM),
-    scrubbing.ACCESS,
-    (re.compile(r"(/webhooks/[^/\s\"]+/)[^/\s\"]+"), r"\1[redacted]"),
-)
 
 
 def error_of(response: httpx.Response) -> ErrorAnswer:

@@ -12,11 +12,10 @@ import httpx
 
 from domain.pse.kit import requests
 from domain.pse.kit.base import Base
-from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.stripe import lines, objects, reports, webhooks
-from domain.pse.vocabulary import Credentials, DestinationKind, Outcome, RefundOrder
+from domain.pse.vocabulary import DestinationKind, Outcome, RefundOrder
 
 _PAGE_SIZE: Final = 100  # the largest that a list gives
 # The charge is refunded already (by this very order, perhaps), or the key was used before with other parameters.
@@ -34,12 +33,8 @@ class Stripe(Base):
     parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
-    scrubbed = objects.SCRUBBED
     refusing = (400, 402, 404, 422)
     request_id_headers = ("request-id",)
-
-    def auth(self, credentials: Credentials) -> httpx.Auth:
-        return Bearer(credentials.secrets["api_key"])
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /v1/refunds`. A destination of kind EMAIL is where Stripe asks for the customer's bank data."""

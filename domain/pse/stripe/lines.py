@@ -13,39 +13,13 @@ from domain.money import EXPONENTS
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
-from domain.pse.kit.tables import Layout
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.stripe.objects import WORDS
 from domain.pse.stripe.proof import Payouts
 from domain.pse.vocabulary import Period
 
-REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
-COLUMNS: Final = (
-    "created_utc",
-    "currency",
-    "gross",
-    "fee",
-    "net",
-    "reporting_category",
-    "source_id",
-    "customer_facing_amount",
-    "customer_facing_currency",
-    "automatic_payout_id",
-    "charge_id",
-    "payment_intent_id",
-)
-_LAYOUT: Final = Layout(
-    needed=COLUMNS,
-    separators=",",
-    title=f"Stripe's report {REPORT_TYPE} with all of its columns",
-    others={
-        "Available On (UTC)": "the Dashboard's export of the balance history",
-        "Created date (UTC)": "the Dashboard's export of payments",
-        "count": "a summary of the balance",
-        "net_amount": "a summary of the balance",
-    },
-)
+LAYOUT: Final = WORDS.layouts["payout_reconciliation"]
 _REFUNDS: Final = ("refund", "refund_failure")
 _DISPUTES: Final = ("dispute", "dispute_reversal")
 
@@ -60,7 +34,7 @@ def lines(file: ReportFile, period: Period) -> Report:
         payouts.add(payout, row["reporting_category"], _settled(row))
         return _unclear(row)
 
-    rows = tables.read(file, _LAYOUT, check, unclear)
+    rows = tables.read(file, LAYOUT, check, unclear)
     proof, against = payouts.proof(file)
     return Report(_lines(rows, period), proof, against, unclear.told())
 
@@ -70,11 +44,8 @@ def _unclear(row: Row) -> str | None:
     category, currency = row["reporting_category"], _currency(row, "currency")
     paid_in = _paid_in(row)
     cells.decimal_of(row, "customer_facing_amount", UNKNOWN_DECIMALS)
-    if category not in WORDS.kinds:
-        return category or "no reporting_category"
-    for unknown in (paid_in, currency):
-        if unknown not in EXPONENTS:
-            return f"{category} in {unknown}"
+    if unknown := WORDS.unclear(row, "reporting_category", paid_in, currency):
+        return unknown
     if (cells.decimal_of(row, "gross", UNKNOWN_DECIMALS) or 0) * WORDS.kinds[category].sign < 0:
         raise BadCell("gross", f"{row['gross']} has the wrong sign for a {category}.")
     if category in _REFUNDS and not row["source_id"]:

@@ -1,13 +1,12 @@
-"""Stripe's refund and charge objects: what their fields mean, and what of them may be shown."""
+"""Stripe's refund and charge objects: what their fields mean."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 
 from domain.money import EXPONENTS, Money, MoneyError
-from domain.pse.kit import exact, moments, outcomes, scrubbing
+from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -16,13 +15,6 @@ from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome
 WORDS: Final = words_of("stripe")
 REFERENCE: Final = "estorno_reference"  # the metadata key of our reference
 HEADERS: Final = {"Accept": "application/json", "Stripe-Version": "2026-06-24.dahlia"}
-SCRUBBED: Final = (
-    (re.compile(scrubbing.in_json(WORDS.hidden)), scrubbing.JSON),
-    (re.compile(scrubbing.in_form("instructions_email")), scrubbing.FORM),
-    (re.compile(r"\b(sk|rk|pk)_(live|test)_\w+"), r"\1_\2_[redacted]"),
-    (re.compile(r"\bwhsec_\w+"), "whsec_[redacted]"),
-    scrubbing.ACCESS,
-)
 
 
 def error_of(response: httpx.Response) -> ErrorAnswer:

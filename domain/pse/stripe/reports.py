@@ -9,9 +9,10 @@ import httpx
 from domain.pse.kit import exact, requests
 from domain.pse.reporting import Download, Steps
 from domain.pse.stripe import objects
-from domain.pse.stripe.lines import COLUMNS, REPORT_TYPE
+from domain.pse.stripe.lines import LAYOUT
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
+_REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
 _FILES_HOST: Final = "files.stripe.com"
 _WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 60)  # seconds; half an hour in all
 
@@ -32,11 +33,11 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
 
 def _order(period: Period) -> httpx.Request:
     form = {
-        "report_type": REPORT_TYPE,
+        "report_type": _REPORT_TYPE,
         "parameters[interval_start]": str(int(period.start.timestamp())),
         "parameters[interval_end]": str(int(period.end.timestamp())),
         "parameters[timezone]": "Etc/UTC",
-        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *COLUMNS],
+        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed],
     }
     url = f"{period.base_url}/reporting/report_runs"
     return httpx.Request("POST", url, data=form, headers=objects.HEADERS)

@@ -264,8 +264,8 @@ ALL: list[Tamper] = [
 
 
 async def test_a_thousand_random_tampers_are_a_thousand_found(books: Database, servers: Servers) -> None:
-    seed = int(os.environ.get("ESTORNO_TEST_SEED", random.randrange(2**32)))
-    print(f"ESTORNO_TEST_SEED={seed}")
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
     chance = random.Random(seed)
     shop = await _history(3)
     await _seal_all()

@@ -58,6 +58,27 @@ def test_a_wrong_value_names_the_variable_and_what_it_wants(tmp_path: Path, vari
         read(tmp_path, **{variable: value})
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("ESTORNO_NIGHTLY", "ESTORNO_NIGHTLY_AT"),
+        ("ESTORNO_PUBLICURL", "ESTORNO_PUBLIC_URL"),
+        ("ESTORNO_Port", "ESTORNO_PORT"),
+        ("ESTORNO_DATABASE_URL", "DATABASE_URL"),
+    ],
+)
+def test_a_variable_that_no_setting_knows_stops_the_start_and_names_the_closest(
+    tmp_path: Path, misspelt: str, meant: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"{misspelt} is no setting; the closest is {meant}[.;]") as refused:
+        read(tmp_path, **{misspelt: "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_other_peoples_variables_and_empty_ones_are_left_alone(tmp_path: Path) -> None:
+    assert read(tmp_path, PATH="/bin", PORT="1", ESTORNO_NIGHTLY="") == read(tmp_path)
+
+
 def test_a_wrong_secret_is_not_repeated_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         read(tmp_path, ESTORNO_SECRET_KEY="hunter2")

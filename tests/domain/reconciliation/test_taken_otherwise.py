@@ -7,7 +7,7 @@ from domain.findings import findings
 from domain.models import Finding, Payment
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.notices import inbox
+from domain.notices import listings
 from domain.pse import registry
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
@@ -25,7 +25,7 @@ async def _shop() -> tuple[Shop, Payment]:
 
 async def _listed(payment: Payment, amount: int) -> None:
     known = KnownRefund("panel", None, Money(amount, "BRL"), Succeeded(None), False, "x", None, None)
-    assert await inbox.take_in_all(payment, [known], CAUSE)
+    assert await listings.take_in_all(payment, [known], CAUSE)
 
 
 async def _told(shop: Shop, payment: Payment, *amounts: int, days: int = 0) -> None:

@@ -10,7 +10,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, Refund, SettlementLine
 from domain.models.refunds import State
 from domain.money import Money
-from domain.notices import inbox
+from domain.notices import listings
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import InDoubt, KnownRefund, Method, Succeeded
 from domain.refunds.doubt import Verdict, resolve
@@ -93,7 +93,7 @@ async def test_a_listing_that_names_the_refund_by_the_pses_id_alone_books_nothin
     shop, payment = await _stripe()
     refund = await _ended_as_paid(shop, payment)
     listed = KnownRefund("re_1", "re_1", Money(4_000, "BRL"), Succeeded("re_1"), False, "refund", None, None)
-    await inbox.take_in_all(payment, [listed], CAUSE)
+    await listings.take_in_all(payment, [listed], CAUSE)
     await payment.refresh_from_db()
     await refund.refresh_from_db()
     assert (payment.taken_by_bank, refund.pse_refund_reference) == (0, "re_1")

@@ -236,8 +236,10 @@ async def test_what_was_booked_under_the_psps_name_is_the_refunds_when_its_name_
 ) -> None:
     shop, payment, refund = await _refund()
     told = KnownRefund(f"{prefix}D1", "D1", Money(6_000, "BRL"), Succeeded("D1"), False, "x", None, None)
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(work, Send)
     assert await external.book(payment, told, FindingKind.MISSING_IN_LEDGER, CAUSE)
-    await an_answer(refund, heard)
+    await record(refund.id, heard, Source(Door.ANSWER, attempt=work.attempt), CAUSE)
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 0
     assert (await Finding.filter(resolved_at=None).count(), await invariants.check()) == (0, [])

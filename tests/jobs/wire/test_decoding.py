@@ -17,7 +17,7 @@ from domain.connections import connections
 from domain.connections.calls import About
 from domain.connections.connections import NewConnection
 from domain.pse.vocabulary import InDoubt, Unsent
-from jobs.wire import sender as wire
+from jobs.wire import exchange as wire
 from jobs.wire.sender import sender
 from tests.kit.factories import KEY, a_shop
 from tests.kit.world import served

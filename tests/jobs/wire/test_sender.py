@@ -26,7 +26,7 @@ from domain.connections.connections import NewConnection
 from domain.models import Answer, Call, Connection
 from domain.pse.vocabulary import InDoubt, Unsent
 from jobs.machine.servers import free_port
-from jobs.wire import sender as wire
+from jobs.wire import exchange as wire
 from jobs.wire.sender import Sender, sender
 from tests.kit.factories import KEY, Shop, a_shop
 from tests.kit.family import until

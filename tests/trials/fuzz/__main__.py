@@ -18,7 +18,7 @@ def _play(seed: int) -> int:
     argv = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "-q", "-m", "hypothesis", "-x"]
     done = subprocess.run(
         [*argv, f"--hypothesis-seed={seed}", "-p", "no:cacheprovider", "tests"],
-        env={**os.environ, "ESTORNO_HYPOTHESIS": "search"},
+        env={**os.environ, "HYPOTHESIS_PROFILE": "search"},
         check=False,
     )
     return done.returncode

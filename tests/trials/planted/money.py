@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.notices import inbox
+from domain.notices import inbox, listings
 from domain.payments import register
 from domain.reconciliation import captures, enter, match, nameless, nobodys, reconcile, revised, shortfall, to_repeat
 from domain.refunds import doubt, learned, next_step, record, request, schedule
@@ -75,8 +75,8 @@ WIRE: Final = (
         r"was paid with",
         (
             Edit(
-                inbox._take_in,
-                '    outcome = _checked(refund, outcome, known.amount, "The PSE lists")\n',
+                listings._take_in,
+                '    outcome = inbox.checked(refund, outcome, known.amount, "The PSE lists")\n',
                 "",
             ),
         ),
@@ -96,8 +96,8 @@ WIRE: Final = (
         (
             Edit(
                 record._take_in,
-                "case AskAgain():\n            await paid_after_end.open_unasked(refund, outcome, cause)",
-                "case AskAgain():\n            pass",
+                "            await paid_after_end.open_unasked(refund, doubt, cause)",
+                "            pass",
             ),
         ),
         focus="second-thoughts",
@@ -109,7 +109,7 @@ WIRE: Final = (
         (
             Edit(
                 next_step._send,
-                "    if await _paid_meanwhile(case, sends):\n        return None\n",
+                "    if await _held(case, sends):\n        return None\n",
                 "",
             ),
         ),

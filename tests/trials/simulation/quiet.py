@@ -20,6 +20,7 @@ _DUE: Final = """SELECT min(due_at) FROM (SELECT due_at FROM refunds WHERE due_a
   UNION ALL SELECT due_at FROM notices WHERE due_at IS NOT NULL AND ($1 = '' OR tries = 0)) AS waiting"""
 
 _WAITING: Final = "SELECT tries, due_at::text, result FROM notices WHERE due_at IS NOT NULL"
+_HELD: Final = "SELECT 1 FROM findings WHERE fingerprint = 'held/' || $1::text AND resolved_at IS NULL"
 _NEXT: Final = "SELECT min(due_at) FROM refunds WHERE due_at > $1"
 
 
@@ -120,6 +121,9 @@ async def _resolve(life: Life, refund: Refund) -> None:
     if refund.state is State.MANUAL:
         by_hand = life.settle_by_hand(refund) if len(life.asked) % 2 else life.give_back(refund)
         await life.processes.rest(life.processes.begin(by_hand))
+    if refund.state is State.REQUESTED and await life.stage.hand.fetchval(_HELD, refund.id):
+        # An honest person who sees that the customer may have the money asks anew, if it is due, and not twice.
+        await life.processes.rest(life.processes.begin(life.cancel(refund)))
     for person in (1, 2):
         fresh = await Refund.get(id=refund.id)
         if fresh.needs_person_since is not None and (job := life.resolve(fresh, person)) is not None:

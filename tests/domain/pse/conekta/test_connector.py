@@ -127,7 +127,7 @@ def test_a_refund_is_posted_to_its_order_in_cents() -> None:
 
 
 def test_the_key_is_sent_as_a_bearer() -> None:
-    request = next(CONEKTA.auth(CREDENTIALS).sync_auth_flow(CONEKTA.look_up(ORDER)))
+    request = next(CONEKTA.auth(CREDENTIALS).sync_auth_flow(CONEKTA.refund(ORDER)))
     assert request.headers["authorization"] == "Bearer key_k"
 
 

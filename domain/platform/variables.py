@@ -1,0 +1,121 @@
+"""How a setting is written in a variable of the environment: read into its type, and back.
+
+A reader raises ValueError whose words say what it wants.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+KEY_BYTES: Final = 32
+_HIDDEN: Final = "********"
+
+
+def text(value: str) -> str:
+    """As it is."""
+    return value
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A whole number of these bounds, both included."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,10}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def seconds(value: str) -> float:
+    """Seconds, above zero."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", value) or float(value) <= 0:
+        raise ValueError("a number of seconds above zero")
+    return float(value)
+
+
+def boolean(value: str) -> bool:
+    """Whether it is `true`, and not `false`."""
+    if value not in ("true", "false"):
+        raise ValueError("true or false")
+    return value == "true"
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return value
+
+    return read
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """An address of one of these schemes."""
+
+    def read(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"an address such as {schemes[0]}://user:password@host:port/name")
+        return value
+
+    return read
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Origins, separated by commas."""
+    found = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
+        raise ValueError("origins such as https://shop.example.com, separated by commas")
+    return found
+
+
+def clock(value: str) -> tuple[int, int]:
+    """Hour and minute of a time of day in UTC."""
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("a time of day in UTC such as 02:30")
+    hour, minute = value.split(":")
+    return int(hour), int(minute)
+
+
+def key(value: str) -> bytes:
+    """32 bytes, in base64url."""
+    try:
+        found = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        found = b""
+    if len(found) != KEY_BYTES:
+        raise ValueError(f"{KEY_BYTES} random bytes in base64url")
+    return found
+
+
+def written(value: Any) -> str:
+    """As the readers above read it."""
+    if isinstance(value, bytes):
+        return base64.urlsafe_b64encode(value).decode() if value else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(value) if value and isinstance(value[0], str) else _clock_text(value)
+    return str(value)
+
+
+def shown(value: Any, secret: bool) -> str:
+    """As people may see it: no secret, and no password of an address."""
+    if secret:
+        return _HIDDEN if value else ""
+    said = written(value)
+    parts = urlsplit(said) if "://" in said else None
+    if parts is None or parts.password is None:
+        return said
+    place = parts.netloc.replace(f":{parts.password}@", f":{_HIDDEN}@")
+    return urlunsplit(parts._replace(netloc=place))
+
+
+def _clock_text(value: tuple[Any, ...]) -> str:
+    return f"{value[0]:02}:{value[1]:02}" if len(value) == 2 else ""
