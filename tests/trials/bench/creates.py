@@ -26,7 +26,7 @@ _BODY: Final = (
     '{"query": "' + _MUTATION + '", "variables": {"input": {"paymentId": "%PAYMENT%", "amount": {"minorUnits": "1", '
     '"currency": "BRL"}, "reason": "OTHER", "idempotencyKey": "%KEY%"}}}'
 )
-_SCRIPT: Final = f"""\\set p random(1, {PAYMENTS})
+_SCRIPT: Final = """\\set p random(1, PAYMENTS)
 BEGIN;
 INSERT INTO bench_keys (key, digest) VALUES (gen_random_uuid(), 'd');
 SELECT captured FROM bench_payments WHERE id = :p FOR UPDATE;
@@ -36,13 +36,13 @@ INSERT INTO bench_events (refund) SELECT id FROM made;
 INSERT INTO bench_entries (payment, amount) VALUES (:p, 1), (:p, 1);
 COMMIT;
 """
-_TABLES: Final = f"""
+_TABLES: Final = """
 CREATE TABLE bench_payments (id bigint PRIMARY KEY, captured bigint, reserved bigint CHECK (reserved <= captured));
 CREATE TABLE bench_refunds (id bigserial PRIMARY KEY, payment bigint REFERENCES bench_payments, amount bigint);
 CREATE TABLE bench_events (id bigserial PRIMARY KEY, refund bigint REFERENCES bench_refunds);
 CREATE TABLE bench_entries (id bigserial PRIMARY KEY, payment bigint REFERENCES bench_payments, amount bigint);
 CREATE TABLE bench_keys (key uuid PRIMARY KEY, digest text);
-INSERT INTO bench_payments SELECT n, 1000000000, 0 FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO bench_payments SELECT n, 1000000000, 0 FROM generate_series(1, PAYMENTS) AS n;
 """
 
 
@@ -65,7 +65,7 @@ async def prepare(stage: Stage) -> None:
     """The tables of the product and of pgbench."""
     await database.migrate(stage.postgres.url(OWNER), APPLICATION)
     owner = await asyncpg.connect(stage.postgres.url(OWNER))
-    await owner.execute(_TABLES)
+    await owner.execute(_TABLES.replace("PAYMENTS", str(PAYMENTS)))
     await owner.close()
 
 
@@ -88,7 +88,7 @@ def rows(stage: Stage, rounds: int) -> list[Row]:
     found: dict[str, list[Taken]] = {}
     limits: list[float] = []
     for _ in range(rounds):
-        limits.append(pgbench(stage, _SCRIPT, CLIENTS))
+        limits.append(pgbench(stage, _SCRIPT.replace("PAYMENTS", str(PAYMENTS)), CLIENTS))
         for what, module, processes, clients in (
             ("from memory, 1 process", "tests.trials.bench.memory", 1, CLIENTS),
             ("1 process", "api.server", 1, CLIENTS),

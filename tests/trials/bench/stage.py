@@ -1,4 +1,4 @@
-"""What is measured, on servers of its own: PostgreSQL and Valkey as a merchant would run them, and the API's processes."""
+"""Servers of a run's own: PostgreSQL and Valkey as a merchant would run them, and the API's processes."""
 
 import socket
 import subprocess
