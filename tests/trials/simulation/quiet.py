@@ -121,7 +121,7 @@ async def _resolve(life: Life, refund: Refund) -> None:
     if refund.state is State.MANUAL:
         by_hand = life.settle_by_hand(refund) if len(life.asked) % 2 else life.give_back(refund)
         await life.processes.rest(life.processes.begin(by_hand))
-    if refund.state is State.REQUESTED and await life.stage.hand.fetchval(_HELD, refund.id):
+    if refund.state is State.REQUESTED and await life.stage.hand.fetchval(_HELD, str(refund.id)):
         # An honest person who sees that the customer may have the money asks anew, if it is due, and not twice.
         await life.processes.rest(life.processes.begin(life.cancel(refund)))
     for person in (1, 2):
