@@ -1,10 +1,12 @@
 """How many may be there at once: requests, sockets and streams, subscriptions. Counted in this process."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
 EVERYBODY: Final = ""  # the holder of the process's own limit
+_SECONDS_ENOUGH: Final = 1.0  # to send a few kilobytes, or a token, from wherever
 
 
 class Held:
@@ -64,12 +66,13 @@ class Shares:
 
 
 class Newcomer:
-    """One who has not said yet who it is; `drop` ends it."""
+    """One who has not said yet who it is or what it wants; `drop` ends it."""
 
     def __init__(self, among: "Newcomers", address: str, drop: Callable[[], None]) -> None:
         self._among = among
         self.address = address
         self.drop = drop
+        self.since = time.monotonic()
 
     def leave(self) -> None:
         """It is known by now, or has gone."""
@@ -77,10 +80,10 @@ class Newcomer:
 
 
 class Newcomers:
-    """`places` for them. One more makes the oldest go of the address that has the most of them.
+    """`places` for them. One more makes another go: of those that had a second, as long as there are any, the oldest
+    of the address that has the most.
 
-    So whoever says at once who it is is let in, however many others say nothing, as long as those are of fewer
-    addresses than there are places.
+    So whoever says at once what it has to say is let in, however many others, of however many addresses, say nothing.
     """
 
     def __init__(self, places: int) -> None:
@@ -94,11 +97,16 @@ class Newcomers:
         self._of_address.setdefault(address, {})[newcomer] = None
         self._count += 1
         if self._count > self._places:
-            most = max(self._of_address.values(), key=len)
-            oldest = next(iter(most))
-            oldest.leave()
-            oldest.drop()
+            slowest = self._slowest()
+            slowest.leave()
+            slowest.drop()
         return newcomer
+
+    def _slowest(self) -> Newcomer:
+        begun = time.monotonic() - _SECONDS_ENOUGH
+        had_time = ([one for one in those if one.since <= begun] for those in self._of_address.values())
+        crowds = [those for those in had_time if those] or [list(those) for those in self._of_address.values()]
+        return max(crowds, key=lambda those: (len(those), -those[0].since))[0]
 
     def discard(self, newcomer: Newcomer) -> None:
         neighbours = self._of_address.get(newcomer.address, {})

@@ -1,11 +1,13 @@
 """Sockets of which nobody knows yet whose they are: they take no place of those that are known."""
 
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api import places
 from api.places import Newcomers
 from tests.api.graphql.transport.conftest import eventually, socket_to
 from tests.api.graphql.transport.test_frames import upgraded
@@ -37,16 +39,27 @@ async def test_one_that_was_there_before_the_last_place_was_taken_is_asked_to_co
 
 def test_the_oldest_of_the_address_that_has_the_most_makes_room() -> None:
     newcomers, gone = Newcomers(3), list[str]()
-    places = [newcomers.enter(name[0], partial(gone.append, name)) for name in ("b1", "a1", "a2")]
+    held = [newcomers.enter(name[0], partial(gone.append, name)) for name in ("b1", "a1", "a2")]
     newcomers.enter("c", lambda: gone.append("c"))
     assert gone == ["a1"]
     newcomers.enter("a", lambda: gone.append("a3"))
     assert gone == ["a1", "a2"]
-    for place in places:
+    for place in held:
         place.leave()
         place.leave()
     newcomers.enter("d", lambda: gone.append("d"))
     assert gone == ["a1", "a2"]
+
+
+def test_those_that_had_time_go_before_those_that_come_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    newcomers, gone = Newcomers(5), list[str]()
+    monkeypatch.setattr(places, "_SECONDS_ENOUGH", 0.05)
+    for name in ("a", "b", "c"):
+        newcomers.enter(name, partial(gone.append, name))
+    time.sleep(0.1)
+    for number in range(5):  # the most of one address
+        newcomers.enter("pse", partial(gone.append, f"pse{number}"))
+    assert gone == ["a", "b", "c"]
 
 
 WRONG = b"\x81\xa8\0\0\0\0" + b'{"type": "connection_init","payload":{}}'
