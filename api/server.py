@@ -164,7 +164,8 @@ class HttpProtocol(Unread, HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._parser.ignores_upgrade():
             return
-        self._waiter.works()
+        if not self.flow.write_paused:
+            self._waiter.works()
         self._in_head = False
         self._in_body = True
         self._discarded = 0
@@ -193,6 +194,17 @@ class HttpProtocol(Unread, HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete:  # else the next request came meanwhile
             self._waiter.waits()
+
+    # Answers that are not read: whatever was asked behind them, their connection works on nothing.
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._waiter.waits()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._waiter.works()
 
     # Upgrades.
 
