@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
-from api.places import EVERYBODY, Held, Newcomers, Places, Shares
+from api.places import EVERYBODY, SHARE, Held, Newcomers, Places, Shares
 from api.rates import Rates
 from domain.platform.settings import Settings
 
@@ -67,12 +67,25 @@ async def deny(response: Response, scope: Scope, receive: Receive, send: Send) -
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose places they are: a token's, and of all tokens of its merchant a share."""
+
+    token: str
+    merchant: str
+
+    @property
+    def places(self) -> dict[str, str]:
+        """For `Places.take`."""
+        return {"process": EVERYBODY, "token": self.token, SHARE: self.merchant}
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """What a GraphQL client passes beside its token: how often it may ask, and what it may keep open."""
 
     rates: Rates
-    sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
-    subscriptions: Places  # of a `token` and the `process`
+    sockets: Places  # of an `address`, a `token`, a merchant and the `process`; a stream over HTTP is one too
+    subscriptions: Places  # of a `token`, a merchant and the `process`
     requests: Shares  # of merchants: nobody takes all that the process works on, by bodies that do not come, say
     newcomers: Newcomers  # sockets before their token has come
     strangers: Shares  # of addresses whose requests come without a token: however many they are, merchants keep theirs
@@ -93,10 +106,10 @@ class Gate:
             Newcomers(strangers),
         )
 
-    def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
+    def take_stream(self, address: str, holder: Holder) -> tuple[Held, Held] | None:
         """The places of a stream over HTTP, which is a socket with one subscription; None where there is none left."""
-        socket = self.sockets.take({"process": EVERYBODY, "address": address, "token": token})
-        subscription = self.subscriptions.take({"process": EVERYBODY, "token": token}) if socket else None
+        socket = self.sockets.take({**holder.places, "address": address})
+        subscription = self.subscriptions.take(holder.places) if socket else None
         if socket is None or subscription is None:
             if socket:
                 socket.leave()
@@ -112,6 +125,7 @@ def rates_of(settings: Settings) -> Rates:
         "link": settings.rate_per_link,
         "webhook": settings.rate_per_webhook,
         "document": settings.rate_new_documents,
+        "merchant_document": settings.rate_merchant_documents,
     }
     return Rates(settings.redis_url, limits)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 EVERYBODY: Final = ""  # the holder of the process's own limit
+SHARE: Final = "share"  # a kind of holder
 _SECONDS_ENOUGH: Final = 1.0  # to send a few kilobytes, or a token, from wherever
 
 
@@ -25,7 +26,10 @@ class Held:
 
 
 class Places:
-    """`limits`: how many places each holder of a kind may take, such as `{"token": 20, "process": 300}`."""
+    """`limits`: how many places each holder of a kind may take, such as `{"token": 20, "process": 300}`.
+
+    A SHARE has no number: it gets as many of the process's as are free, and no more.
+    """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
@@ -33,13 +37,19 @@ class Places:
 
     def full(self, kind: str, holder: str) -> bool:
         """Whether the holder has all its places."""
-        return kind in self._limits and self._taken[kind, holder] >= self._limits[kind]
+        if kind == SHARE and "process" in self._limits:
+            most = self._limits["process"] - self._taken["process", EVERYBODY]
+        elif kind in self._limits:
+            most = self._limits[kind]
+        else:
+            return False
+        return self._taken[kind, holder] >= most
 
     def take(self, holders: Mapping[str, str]) -> Held | None:
         """One place of each holder, or None and none of them."""
-        keys = [(kind, holder) for kind, holder in holders.items() if kind in self._limits]
-        if any(self._taken[key] >= self._limits[key[0]] for key in keys):
+        if any(self.full(*holder) for holder in holders.items()):
             return None
+        keys = list(holders.items())
         self._taken.update(keys)
         return Held(self._taken, keys)
 
@@ -52,17 +62,11 @@ class Shares:
     """
 
     def __init__(self, places: int) -> None:
-        self._places = places
-        self._taken: Counter[tuple[str, str]] = Counter()
+        self._places = Places({"process": places})
 
     def take(self, holder: str) -> Held | None:
         """A place for the holder, or None."""
-        keys = [("share", holder), ("process", EVERYBODY)]
-        mine, all_ = (self._taken[key] for key in keys)
-        if mine >= self._places - all_:
-            return None
-        self._taken.update(keys)
-        return Held(self._taken, keys)
+        return self._places.take({"process": EVERYBODY, SHARE: holder})
 
 
 class Newcomer:

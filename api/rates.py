@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 
 class Rates:
-    """`limits`: how often a minute, by kind (`token`, `address`, `link`, `webhook`, `document`); 0: no limit."""
+    """`limits`: how often a minute, by kind, such as `token` or `address`; 0: no limit."""
 
     def __init__(self, redis_url: str, limits: Mapping[str, int]) -> None:
         self._limits = limits

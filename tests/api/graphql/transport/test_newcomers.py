@@ -10,16 +10,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from api import places
 from api.places import Newcomers
 from tests.api.graphql.transport.conftest import eventually, socket_to
+from tests.api.graphql.transport.shop import Clerk
 from tests.api.graphql.transport.test_frames import upgraded
 from tests.api.graphql.transport.wires import GET, a_server, wire_to
 
 
 async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> None:
     async with a_server(sockets_max=3) as server, AsyncExitStack() as stack:
-        for _ in range(3):
+        for number in range(3):
+            server.desk.tokens[f"token-{number}"] = Clerk("ana", None, f"merchant {number}")
             silent = [await stack.enter_async_context(socket_to(server)) for _ in range(3)]
             socket = await stack.enter_async_context(socket_to(server))
-            assert (await socket.init())["type"] == "connection_ack"
+            assert (await socket.init(f"token-{number}"))["type"] == "connection_ack"
             for one in silent:
                 with pytest.raises(ConnectionClosed):
                     await one.receive()
@@ -31,8 +33,9 @@ async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> N
 async def test_one_that_was_there_before_the_last_place_was_taken_is_asked_to_come_again() -> None:
     async with a_server(sockets_max=6) as server, AsyncExitStack() as stack:
         waiting = await stack.enter_async_context(socket_to(server))
-        for _ in range(6):
-            await (await stack.enter_async_context(socket_to(server))).init()
+        for number in range(6):
+            server.desk.tokens[f"token-{number}"] = Clerk("ana", None, f"merchant {number}")
+            await (await stack.enter_async_context(socket_to(server))).init(f"token-{number}")
         await waiting.send({"type": "connection_init", "payload": {"token": "a-good-token"}})
         assert await waiting.close_code() == 1012
 
