@@ -9,9 +9,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from api import health
+from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
-from api.doors import CrowdMiddleware, Gate, RateMiddleware, rates_of
+from api.doors import Gate, RateMiddleware, rates_of
 from api.graphql.access import Remembered
 from api.graphql.context import Context
 from api.graphql.schema import make
@@ -72,11 +73,11 @@ def create(settings: Settings) -> Starlette:
         middleware=[
             Middleware(PageMiddleware),
             *middleware(
-                Middleware(CrowdMiddleware, requests=gate.strangers, known_at=GRAPHQL_PATH),
                 _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
                 Middleware(RateMiddleware, rates=gate.rates),
                 body_bytes_max=settings.body_limit_bytes,
             ),
+            Middleware(CrowdMiddleware, arriving=gate.arriving, requests=gate.strangers, known_at=GRAPHQL_PATH),
         ],
         lifespan=lifespan,
     )

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
-from api.places import EVERYBODY, Held, Newcomers, Places, Shares
+from api.places import EVERYBODY, SHARE, Held, Newcomers, Places, Shares
 from api.rates import Rates
 from domain.platform.settings import Settings
 
@@ -22,7 +22,7 @@ RATE_LIMITED: Final = "RATE_LIMITED"
 BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the same again in a moment."
 _STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
 _KNOWN: Final = 3  # so many places of sockets make one more for those whose token has not come yet
-_PROBES: Final = frozenset({"/healthz", "/readyz"})
+PROBES: Final = frozenset({"/healthz", "/readyz"})
 _WEBHOOK: Final = "/webhooks/"
 
 
@@ -67,33 +67,49 @@ async def deny(response: Response, scope: Scope, receive: Receive, send: Send) -
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose places they are: a token's, and of all tokens of its merchant a share."""
+
+    token: str
+    merchant: str
+
+    @property
+    def places(self) -> dict[str, str]:
+        """For `Places.take`."""
+        return {"process": EVERYBODY, "token": self.token, SHARE: self.merchant}
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """What a GraphQL client passes beside its token: how often it may ask, and what it may keep open."""
 
     rates: Rates
-    sockets: Places  # of an `address`, a `token` and the `process`; a stream over HTTP is one too
-    subscriptions: Places  # of a `token` and the `process`
+    sockets: Places  # of an `address`, a `token`, a merchant and the `process`; a stream over HTTP is one too
+    subscriptions: Places  # of a `token`, a merchant and the `process`
     requests: Shares  # of merchants: nobody takes all that the process works on, by bodies that do not come, say
     newcomers: Newcomers  # sockets before their token has come
     strangers: Shares  # of addresses whose requests come without a token: however many they are, merchants keep theirs
+    arriving: Newcomers  # such requests, until their bodies are here
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates) -> "Gate":
         """The gate that the settings describe."""
         address, token = settings.sockets_per_address, settings.sockets_per_token
+        strangers = max(1, settings.requests_max // _STRANGERS)
         return cls(
             rates,
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
             Shares(settings.requests_max),
             Newcomers(max(1, settings.sockets_max // _KNOWN)),
-            Shares(max(1, settings.requests_max // _STRANGERS)),
+            Shares(strangers),
+            Newcomers(strangers),
         )
 
-    def take_stream(self, address: str, token: str) -> tuple[Held, Held] | None:
+    def take_stream(self, address: str, holder: Holder) -> tuple[Held, Held] | None:
         """The places of a stream over HTTP, which is a socket with one subscription; None where there is none left."""
-        socket = self.sockets.take({"process": EVERYBODY, "address": address, "token": token})
-        subscription = self.subscriptions.take({"process": EVERYBODY, "token": token}) if socket else None
+        socket = self.sockets.take({**holder.places, "address": address})
+        subscription = self.subscriptions.take(holder.places) if socket else None
         if socket is None or subscription is None:
             if socket:
                 socket.leave()
@@ -109,40 +125,15 @@ def rates_of(settings: Settings) -> Rates:
         "link": settings.rate_per_link,
         "webhook": settings.rate_per_webhook,
         "document": settings.rate_new_documents,
+        "merchant_document": settings.rate_merchant_documents,
     }
     return Rates(settings.redis_url, limits)
 
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    return Gate(Rates("", {}), Places({}), Places({}), Shares(sys.maxsize), Newcomers(sys.maxsize), Shares(sys.maxsize))
-
-
-class CrowdMiddleware:
-    """Requests that nobody's token comes with take places of their address, which are no merchant's.
-
-    A merchant's are taken by the view.
-
-    Until it is known whose it is a request takes none: those of two merchants could fill them, whoever comes third.
-    """
-
-    def __init__(self, app: ASGIApp, *, requests: Shares, known_at: str) -> None:
-        self.app = app
-        self._requests = requests
-        self._free = {*_PROBES, known_at}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._free:
-            await self.app(scope, receive, send)
-            return
-        held = self._requests.take(address_of(HTTPConnection(scope)))
-        if held is None:
-            await busy()(scope, receive, send)
-            return
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            held.leave()
+    most = sys.maxsize
+    return Gate(Rates("", {}), Places({}), Places({}), Shares(most), Newcomers(most), Shares(most), Newcomers(most))
 
 
 class RateMiddleware:
@@ -153,7 +144,7 @@ class RateMiddleware:
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and scope["path"] not in _PROBES:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in PROBES:
             for kind, subject in _subjects(HTTPConnection(scope)):
                 seconds = await self._rates.seconds_to_wait(kind, subject)
                 if seconds:

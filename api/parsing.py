@@ -4,9 +4,16 @@ The one of httptools takes what follows such a head for another protocol: a requ
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import httptools
+
+# Of all in a handshake whose values are read one by one, by slow parsers, before anybody knows who sends it.
+HANDSHAKE_BYTES_MAX: Final = 1_024
+HANDSHAKE_VALUES_MAX: Final = 20
+_HANDSHAKE: Final = frozenset(
+    {b"connection", b"upgrade", b"sec-websocket-protocol", b"sec-websocket-extensions", b"sec-websocket-version"}
+)
 
 
 class RequestParser:
@@ -60,3 +67,10 @@ def without_upgrade(line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> byte
 
 def _without(value: bytes) -> bytes:
     return b",".join(token for token in value.split(b",") if token.strip().lower() != b"upgrade")
+
+
+def offers_too_much(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a handshake, with these headers (names in lower case), has more to be read than any client needs."""
+    values = [value for name, value in headers if name in _HANDSHAKE]
+    commas = sum(value.count(b",") for value in values)
+    return len(values) + commas > HANDSHAKE_VALUES_MAX or sum(map(len, values)) > HANDSHAKE_BYTES_MAX

@@ -1,10 +1,13 @@
 """How many may be there at once: requests, sockets and streams, subscriptions. Counted in this process."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
 EVERYBODY: Final = ""  # the holder of the process's own limit
+SHARE: Final = "share"  # a kind of holder
+_SECONDS_ENOUGH: Final = 1.0  # to send a few kilobytes, or a token, from wherever
 
 
 class Held:
@@ -23,7 +26,10 @@ class Held:
 
 
 class Places:
-    """`limits`: how many places each holder of a kind may take, such as `{"token": 20, "process": 300}`."""
+    """`limits`: how many places each holder of a kind may take, such as `{"token": 20, "process": 300}`.
+
+    A SHARE has no number: it gets as many of the process's as are free, and no more.
+    """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
@@ -31,13 +37,19 @@ class Places:
 
     def full(self, kind: str, holder: str) -> bool:
         """Whether the holder has all its places."""
-        return kind in self._limits and self._taken[kind, holder] >= self._limits[kind]
+        if kind == SHARE and "process" in self._limits:
+            most = self._limits["process"] - self._taken["process", EVERYBODY]
+        elif kind in self._limits:
+            most = self._limits[kind]
+        else:
+            return False
+        return self._taken[kind, holder] >= most
 
     def take(self, holders: Mapping[str, str]) -> Held | None:
         """One place of each holder, or None and none of them."""
-        keys = [(kind, holder) for kind, holder in holders.items() if kind in self._limits]
-        if any(self._taken[key] >= self._limits[key[0]] for key in keys):
+        if any(self.full(*holder) for holder in holders.items()):
             return None
+        keys = list(holders.items())
         self._taken.update(keys)
         return Held(self._taken, keys)
 
@@ -50,26 +62,21 @@ class Shares:
     """
 
     def __init__(self, places: int) -> None:
-        self._places = places
-        self._taken: Counter[tuple[str, str]] = Counter()
+        self._places = Places({"process": places})
 
     def take(self, holder: str) -> Held | None:
         """A place for the holder, or None."""
-        keys = [("share", holder), ("process", EVERYBODY)]
-        mine, all_ = (self._taken[key] for key in keys)
-        if mine >= self._places - all_:
-            return None
-        self._taken.update(keys)
-        return Held(self._taken, keys)
+        return self._places.take({"process": EVERYBODY, SHARE: holder})
 
 
 class Newcomer:
-    """One who has not said yet who it is; `drop` ends it."""
+    """One who has not said yet who it is or what it wants; `drop` ends it."""
 
     def __init__(self, among: "Newcomers", address: str, drop: Callable[[], None]) -> None:
         self._among = among
         self.address = address
         self.drop = drop
+        self.since = time.monotonic()
 
     def leave(self) -> None:
         """It is known by now, or has gone."""
@@ -77,10 +84,10 @@ class Newcomer:
 
 
 class Newcomers:
-    """`places` for them. One more makes the oldest go of the address that has the most of them.
+    """`places` for them. One more makes another go: of those that had a second, as long as there are any, the oldest
+    of the address that has the most.
 
-    So whoever says at once who it is is let in, however many others say nothing, as long as those are of fewer
-    addresses than there are places.
+    So whoever says at once what it has to say is let in, however many others, of however many addresses, say nothing.
     """
 
     def __init__(self, places: int) -> None:
@@ -94,11 +101,16 @@ class Newcomers:
         self._of_address.setdefault(address, {})[newcomer] = None
         self._count += 1
         if self._count > self._places:
-            most = max(self._of_address.values(), key=len)
-            oldest = next(iter(most))
-            oldest.leave()
-            oldest.drop()
+            slowest = self._slowest()
+            slowest.leave()
+            slowest.drop()
         return newcomer
+
+    def _slowest(self) -> Newcomer:
+        begun = time.monotonic() - _SECONDS_ENOUGH
+        had_time = ([one for one in those if one.since <= begun] for those in self._of_address.values())
+        crowds = [those for those in had_time if those] or [list(those) for those in self._of_address.values()]
+        return max(crowds, key=lambda those: (len(those), -those[0].since))[0]
 
     def discard(self, newcomer: Newcomer) -> None:
         neighbours = self._of_address.get(newcomer.address, {})

@@ -32,11 +32,17 @@ _log = structlog.get_logger()
 
 
 class Rates:
-    """`limits`: how often a minute, by kind (`token`, `address`, `link`, `webhook`, `document`); 0: no limit."""
+    """`limits`: how often a minute, by kind, such as `token` or `address`; 0: no limit.
 
-    def __init__(self, redis_url: str, limits: Mapping[str, int]) -> None:
+    Valkey has `answer_seconds` to say what it counted; then the process counts alone for a while.
+    """
+
+    def __init__(
+        self, redis_url: str, limits: Mapping[str, int], *, answer_seconds: float = _ANSWER_SECONDS_MAX
+    ) -> None:
         self._limits = limits
-        self._redis = Redis.from_url(redis_url, socket_timeout=_ANSWER_SECONDS_MAX) if redis_url else None
+        self._answer_seconds = answer_seconds
+        self._redis = Redis.from_url(redis_url, socket_timeout=answer_seconds) if redis_url else None
         self._away_until = 0.0
         self._own: dict[str, float] = {}
 
@@ -65,7 +71,7 @@ class Rates:
         if alone:
             self._away_until = now + _AWAY_SECONDS  # One asks whether it is back, for all.
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+            async with asyncio.timeout(self._answer_seconds):
                 asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
                 wait = float(await asked)
         except (RedisError, OSError, TimeoutError) as error:

@@ -185,6 +185,12 @@ class Settings:
         "GraphQL documents of a token in a minute that no process remembers; 0: no limit.",
         300,
     )
+    rate_merchant_documents: int = _setting(
+        "ESTORNO_RATE_MERCHANT_DOCUMENTS",
+        variables.integer(0, 1_000_000),
+        "The same, of all tokens of a merchant.",
+        600,
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -27,6 +27,7 @@ LIMITS = {
     "rate_per_link": 30,
     "rate_per_webhook": 3_000,
     "rate_new_documents": 300,
+    "rate_merchant_documents": 600,
     "operation_seconds": 10,
     "operations_per_merchant": 5,
     "lock_seconds": 2,

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -14,8 +13,13 @@ from tests.conftest import Database
 from tests.kit.world import quick_settings, served
 
 
+def patient(redis_url: str, per_token: int) -> Rates:
+    """What these tests tell of Valkey's count they tell on a busy machine too, where an answer takes its time."""
+    return Rates(redis_url, {"token": per_token}, answer_seconds=30.0)
+
+
 async def test_processes_count_together_in_valkey(redis_url: str) -> None:
-    one, other = Rates(redis_url, {"token": 4}), Rates(redis_url, {"token": 4})
+    one, other = patient(redis_url, 4), patient(redis_url, 4)
     waits = [await rates.seconds_to_wait("token", "a") for rates in (one, other, one, other, one)]
     assert waits[:4] == [0, 0, 0, 0]
     assert 0 < waits[4] <= 15
@@ -26,7 +30,7 @@ async def test_processes_count_together_in_valkey(redis_url: str) -> None:
 
 
 async def test_many_at_once_are_counted_one_by_one(redis_url: str) -> None:
-    rates = Rates(redis_url, {"token": 10})
+    rates = patient(redis_url, 10)
     waits = await asyncio.gather(*(rates.seconds_to_wait("token", "a") for _ in range(30)))
     assert sum(wait == 0 for wait in waits) == 10
     await rates.close()
@@ -53,7 +57,7 @@ async def test_that_a_process_counts_alone_is_said_once_by_all_who_wait() -> Non
 
 @pytest.mark.parametrize("away_first", [False, True])
 async def test_one_process_lets_no_more_through_while_valkey_comes_and_goes(redis_url: str, away_first: bool) -> None:
-    rates, away = Rates(redis_url, {"token": 4}), time.monotonic() + 3600
+    rates, away = patient(redis_url, 4), time.monotonic() + 3600
     waits = []
     for turn in range(2):
         rates._away_until = away if (turn == 0) is away_first else 0.0
@@ -63,7 +67,7 @@ async def test_one_process_lets_no_more_through_while_valkey_comes_and_goes(redi
 
 
 async def test_what_the_others_have_taken_is_not_counted_in_a_process_too(redis_url: str) -> None:
-    one, other = Rates(redis_url, {"token": 4}), Rates(redis_url, {"token": 4})
+    one, other = patient(redis_url, 4), patient(redis_url, 4)
     for rates in (one, one, one, one, other, other):
         await rates.seconds_to_wait("token", "of others")
     assert other._own == {}
@@ -118,31 +122,3 @@ async def test_who_floods_a_webhook_path_that_is_not_theirs_shuts_nobody_out(
         answers = [await it.post(f"{url}{path}{number}") for number in range(3)]
         assert [answer.status_code for answer in answers] == [401, 401, 429]
         assert (await pse.post(f"{url}{path}x")).status_code == 401
-
-
-async def test_one_request_too_many_at_once_is_503_with_retry_after(own_database: Database, redis_url: str) -> None:
-    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, requests_max=1)
-    app = create(settings)
-    async with served(app) as url, httpx.AsyncClient(timeout=20) as http:
-        arrived, go_on = asyncio.Event(), asyncio.Event()
-
-        async def slow() -> bytes:
-            async def body() -> AsyncIterator[bytes]:
-                yield b"{"
-                arrived.set()
-                await go_on.wait()
-                yield b"}"
-
-            return (await http.post(f"{url}/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860/x", content=body())).content
-
-        first = asyncio.create_task(slow())
-        await arrived.wait()
-        answers: list[httpx.Response] = []
-        while len(answers) < 100 and not any(answer.status_code == 503 for answer in answers):
-            answers.append(await http.get(f"{url}/nowhere"))
-        assert answers[-1].headers["retry-after"] == "2"
-        assert answers[-1].json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-        assert (await http.get(f"{url}/healthz")).status_code == 200
-        go_on.set()
-        await first
-        assert (await http.get(f"{url}/nowhere")).status_code == 404

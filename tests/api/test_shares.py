@@ -22,6 +22,7 @@ from tests.kit.factories import a_shop
 from tests.kit.world import quick_settings, running
 
 STORM = 300  # of each: together more than there are connections
+WEBHOOK = "/webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860"
 ASKED = b'{"query": "{ viewer { holder } }"}'
 
 
@@ -106,19 +107,25 @@ async def test_the_third_merchant_is_always_served_while_two_send_storms(
 async def test_bodies_that_do_not_come_to_a_webhook_leave_the_merchants_their_places(
     own_database: Database, redis_url: str
 ) -> None:
-    head = "POST /webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860 HTTP/1.1"
+    head = f"POST {WEBHOOK} HTTP/1.1"
     async with the_api(own_database, redis_url, "one") as (settings, (token,)), half_sent(settings, head, STORM):
         assert await asked(settings, token, 20) == {200}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux has all of 127.0.0.0/8.")
-async def test_strangers_of_many_addresses_take_no_place_of_a_merchant(own_database: Database, redis_url: str) -> None:
-    head = "POST /webhooks/6fe972c4-7585-4462-9dd0-e76d96f55860 HTTP/1.1"
+async def test_bodies_that_strangers_of_many_addresses_hold_back_shut_nobody_out(
+    own_database: Database, redis_url: str
+) -> None:
+    head = f"POST {WEBHOOK} HTTP/1.1"
     async with (
         the_api(own_database, redis_url, "one") as (settings, (token,)),
         half_sent(settings, head, 30, addresses=12),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=20) as stranger,
     ):
         assert await asked(settings, token, 20) == {200}
+        webhooks = [stranger.post(WEBHOOK, content=b"x" * size) for size in (0, 10, 3_000, 30_000) for _ in range(3)]
+        assert {one.status_code for one in await asyncio.gather(*webhooks)} == {401}  # not authentic, but heard
+        assert {(await stranger.get("/refund-destination/x")).status_code for _ in range(3)} == {410}
 
 
 async def asked(settings: Settings, token: str, times: int) -> set[int]:

@@ -19,6 +19,7 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from api.doors import Holder
 from api.graphql.transport.limits import Limits, check, check_cost
 from api.graphql.transport.turns import Rotation
 from api.graphql.transport.values import refused_variables
@@ -33,7 +34,7 @@ overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 10_000
 
 
 class TooManyDocuments(Exception):
-    """A token has sent too many documents that nobody knew; `seconds` later it may send one."""
+    """A token or its merchant has sent too many documents that nobody knew; `seconds` later it may send one."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -45,7 +46,14 @@ class Reader:
     """For whom documents are read, and how often that is done in a minute."""
 
     rates: Rates
-    token: str
+    holder: Holder
+
+
+async def _count(asking: Reader) -> None:
+    for kind, subject in (("document", asking.holder.token), ("merchant_document", asking.holder.merchant)):
+        seconds = await asking.rates.seconds_to_wait(kind, subject)
+        if seconds:
+            raise TooManyDocuments(seconds)
 
 
 # Strawberry hands a schema the document and not who sent it. None: nobody counts, in a tool or a test.
@@ -90,12 +98,10 @@ class DocumentCache:
             return found
         asking = reader.get()
         if asking is not None and not self._asked[text]:
-            seconds = await asking.rates.seconds_to_wait("document", asking.token)
-            if seconds:
-                raise TooManyDocuments(seconds)
+            await _count(asking)
         self._asked[text] += 1
         try:
-            async with self._rotation.turn(asking and asking.token):
+            async with self._rotation.turn(asking and asking.holder.merchant):
                 return self.read(schema, text)
         finally:
             self._asked[text] -= 1

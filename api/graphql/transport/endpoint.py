@@ -29,16 +29,19 @@ from strawberry.subscriptions import (
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from api.doors import Gate, address_of, busy, deny, limited, open_gate
+from api.doors import Gate, Holder, address_of, busy, deny, limited, open_gate
 from api.graphql.transport import accept
-from api.graphql.transport.bounds import AT_ONCE, DEADLINE_EXCEEDED, WAITING_MAX, Bounds, ClientGone
+from api.graphql.transport.authority import Authenticate, Principal, authority_ended, bearer
+from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, Bounds, ClientGone
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
-from api.graphql.transport.extensions import INTERNAL_ERROR, NOT_TAKEN_HERE, presented
-from api.graphql.transport.sockets import Authenticate, Principal, SocketAdapter, SocketHandler, authority_ended, bearer
+from api.graphql.transport.extensions import NOT_TAKEN_HERE, presented
+from api.graphql.transport.parameters import Refused, is_json, parameters_of, refusal, refuse_input
+from api.graphql.transport.sockets import SocketAdapter, SocketHandler
+from api.graphql.transport.statuses import come_back, failure_status
 from api.graphql.transport.streams import EventStream, HeldStream, until
 from api.graphql.transport.turns import Turns
-from api.graphql.transport.values import INVALID_INPUT, refused_extensions, refused_json
-from api.http import RETRY_AFTER, UNAVAILABLE, problem, request_id
+from api.graphql.transport.values import refused_json
+from api.http import RETRY_AFTER, request_id
 from api.places import EVERYBODY
 from api.socket_protocol import ABORTING
 
@@ -68,14 +71,6 @@ class _Draft(Response):
         del self.headers["content-length"]
         self.chosen = media_type
         self.authority: tuple[str | None, Principal] | None = None
-
-
-class _Refused(HTTPException):
-    """A refusal that is written already."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code, "")
-        self.response = response
 
 
 class GraphQLView(GraphQL[C, None], Generic[C, P]):
@@ -144,7 +139,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         try:
             return await self.run(request)
         except HTTPException as refused:
-            return _refusal(request, refused)
+            return refusal(request, refused)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
         # The process's own place is taken when the token has come: without one nobody takes it from those who have one.
@@ -174,13 +169,14 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         principal = await self.authenticate(token)
         if principal is None:
             raise HTTPException(401, "Send a valid token: `Authorization: Bearer <token>`.")
-        reader.set(Reader(self.gate.rates, token or ""))
-        seconds = await self.gate.rates.seconds_to_wait("token", token or "")
+        holder = Holder(token or "", str(self.share_of(principal)))
+        reader.set(Reader(self.gate.rates, holder))
+        seconds = await self.gate.rates.seconds_to_wait("token", holder.token)
         if seconds:
-            raise _Refused(limited(seconds))
-        request.scope[_PLACE] = self.gate.requests.take(str(self.share_of(principal)))
+            raise Refused(limited(seconds))
+        request.scope[_PLACE] = self.gate.requests.take(holder.merchant)
         if request.scope[_PLACE] is None:
-            raise _Refused(busy())
+            raise Refused(busy())
         cast("_Draft", response).authority = (token, principal)
         return self.new_context(principal)
 
@@ -203,20 +199,20 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         if request.method == "GET":
             given = self.parse_query_params(request.query_params)
             data: object = {name: value for name, value in given.items() if value != ""}
-        elif _is_json(request.content_type):
+        elif is_json(request.content_type):
             body = await request.get_body()
-            _refuse_input(refused_json(body))
+            refuse_input(refused_json(body))
             data = self.parse_json(body)
         else:
             raise HTTPException(415, "Send the request as `Content-Type: application/json`.")
         transport = self._get_stream_transport_from_headers(request.headers)
-        return _request_data(data, transport)
+        return parameters_of(data, transport)
 
     async def execute_operation(self, *arguments: Any, **more: Any) -> Any:
         try:
             return await super().execute_operation(*arguments, **more)
         except TooManyDocuments as said:
-            raise _Refused(limited(said.seconds)) from None
+            raise Refused(limited(said.seconds)) from None
 
     async def execute_single(
         self,
@@ -255,7 +251,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
             result.errors = [presented(error) for error in result.errors]
         response = process_result(cast("CoreExecutionResult", result))
         failed_before_execution = result.data is None and not any(error.path for error in result.errors or ())
-        if failed_before_execution or _come_back(response):
+        if failed_before_execution or come_back(response):
             del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
         return response
 
@@ -265,8 +261,8 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         chosen = cast("_Draft", sub_response).chosen
         answer = cast("GraphQLHTTPResponse", response_data)
         strict = chosen == accept.GRAPHQL_RESPONSE
-        away = _come_back(answer)  # 503 in every media type: clients and proxies know to come back
-        status = _failure_status(answer) if away or (strict and "data" not in answer) else 200
+        away = come_back(answer)  # 503 in every media type: clients and proxies know to come back
+        status = failure_status(answer) if away or (strict and "data" not in answer) else 200
         media_type = f"{chosen}; charset=utf-8" if strict else accept.JSON
         return Response(self.encode_json(answer), status, RETRY_AFTER if away else None, media_type)
 
@@ -278,9 +274,10 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         headers: Mapping[str, str],
     ) -> Response:
         token, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
-        held = self.gate.take_stream(address_of(request), token or "")
+        holder = Holder(token or "", str(self.share_of(principal)))
+        held = self.gate.take_stream(address_of(request), holder)
         if held is None:
-            raise _Refused(busy())
+            raise Refused(busy())
         ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
         return HeldStream(held, until(ended, stream()), headers)
 
@@ -292,64 +289,3 @@ def _at_once(do: Callable[[], None]) -> None:
 def _leave(scope: Scope) -> None:
     if held := scope.pop(_PLACE, None):
         held.leave()
-
-
-def _refuse_input(why: str) -> None:
-    if why:
-        raise _Refused(problem(400, why, code=INVALID_INPUT))
-
-
-def _is_json(content_type: str | None) -> bool:
-    media_type, _, parameters = (content_type or "").lower().partition(";")
-    charset = next((p.split("=")[-1].strip(" \"'") for p in parameters.split(";") if "charset" in p), "utf-8")
-    return media_type.strip() == accept.JSON and charset in ("utf-8", "utf8")
-
-
-def _request_data(data: object, transport: HTTPStreamTransport | None) -> GraphQLRequestData:
-    """The parameters of a request, each of the type it must be. Raises HTTPException 400 that names the wrong one."""
-    if isinstance(data, list):
-        raise HTTPException(400, "Batching is not enabled; send one operation per request.")
-    if not isinstance(data, dict):
-        raise HTTPException(400, 'The body is JSON but not an object; send {"query": "...", "variables": {...}}.')
-    for name, type_, wanted in (
-        ("query", str, "a string"),
-        ("operationName", str, "a string"),
-        ("variables", dict, "an object"),
-        ("extensions", dict, "an object"),
-    ):
-        if not isinstance(data.get(name), type_ | None):
-            raise HTTPException(400, f"`{name}` must be {wanted}, or be left out.")
-    _refuse_input(refused_extensions(data.get("extensions")))
-    return GraphQLRequestData(
-        query=data.get("query"),
-        variables=data.get("variables"),
-        operation_name=data.get("operationName") or None,
-        extensions=data.get("extensions"),
-        protocol=transport.protocol if transport else "http",
-    )
-
-
-def _failure_status(answer: GraphQLHTTPResponse) -> int:
-    """400: the client's request could not be executed; 503: not just now; 500: that was our fault."""
-    codes = _codes(answer)
-    return 503 if _come_back(answer) else 500 if INTERNAL_ERROR in codes else 400
-
-
-def _come_back(answer: GraphQLHTTPResponse) -> bool:
-    """The same again, later, may well succeed."""
-    return not {UNAVAILABLE, DEADLINE_EXCEEDED}.isdisjoint(_codes(answer))
-
-
-def _codes(answer: GraphQLHTTPResponse) -> list[str | None]:
-    return [cast("dict[str, Any]", error).get("extensions", {}).get("code") for error in answer.get("errors") or ()]
-
-
-def _refusal(request: Request, refused: HTTPException) -> Response:
-    if isinstance(refused, _Refused):
-        response = refused.response
-    else:
-        headers = {405: {"allow": "GET, POST"}, 401: {"www-authenticate": "Bearer"}}.get(refused.status_code, {})
-        response = problem(refused.status_code, refused.reason, headers=headers)
-    if accept.preferred(request.headers.get("accept")) == accept.GRAPHQL_RESPONSE:
-        response.headers["content-type"] = f"{accept.GRAPHQL_RESPONSE}; charset=utf-8"
-    return response

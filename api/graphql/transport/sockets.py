@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
+from typing import Any, Final, Protocol, cast
 
-import structlog
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from starlette.websockets import WebSocketDisconnected as ClosedAlready
@@ -16,21 +14,14 @@ from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageRec
 from strawberry.schema import BaseSchema
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
-from strawberry.types.execution import PreExecutionError
 
-from api.doors import RATE_LIMITED, Gate, address_of, too_often
-from api.graphql.transport.documents import Reader, TooManyDocuments, reader
-from api.places import EVERYBODY, Held, Newcomer
+from api.doors import Gate, Holder, address_of
+from api.graphql.transport.authority import TRY_AGAIN, UNAUTHORIZED, Authenticate, Principal, authority_ended, bearer
+from api.graphql.transport.subscribing import SubscriptionsOnly
+from api.places import Held, Newcomer
 from api.socket_protocol import ABORTING
 from domain.platform.database import unavailable
 
-if TYPE_CHECKING:
-    from strawberry.schema.schema import SubscriptionResult
-
-
-# graphql-ws stops for good on 4401 and comes back after 1012. (It also comes back after 4403, so that is not used.)
-UNAUTHORIZED: Final = 4401
-TRY_AGAIN: Final = 1012
 TOO_LARGE: Final = 1009
 TOO_MANY: Final = 4429
 # A document, its variables and some room; nobody unknown needs more than a token.
@@ -39,65 +30,19 @@ INIT_CHARACTERS_MAX: Final = 4_096
 INIT_MESSAGES_MAX: Final = 10
 ID_CHARACTERS_MAX: Final = 64
 _REASON_BYTES_MAX: Final = 123  # of a close frame (RFC 6455, section 5.5)
-_log = structlog.get_logger()
-
-
-class Principal(Protocol):
-    """Whoever holds a token, as far as the transport cares."""
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When the token ends (UTC); None: never."""
 
 
 class View(Protocol):
     """What a socket needs of the endpoint that it belongs to."""
 
-    authenticate: "Authenticate[Any]"
+    authenticate: Authenticate[Any]
+    share_of: Callable[[Any], Hashable]
     schema: BaseSchema
     gate: Gate
     recheck_seconds: float
 
     def new_context(self, principal: Any) -> Any:
         """What the resolvers of one operation are given."""
-
-
-P = TypeVar("P", bound=Principal)
-C = TypeVar("C")
-Authenticate = Callable[[str | None], Awaitable[P | None]]
-
-
-def bearer(header: str | None) -> str | None:
-    """The token of an `Authorization: Bearer ...`; None when there is none."""
-    scheme, _, token = (header or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-async def authority_ended(
-    authenticate: Authenticate[P], token: str | None, principal: P, recheck_seconds: float
-) -> int:
-    """Wait until the token has expired, was revoked, or stands for something else; the close code to end with.
-
-    A look-up that fails (a database that restarts) ends nothing before the token's own time is over.
-    """
-    while True:
-        left = _seconds_left(principal)
-        if left <= 0:
-            return UNAUTHORIZED
-        await asyncio.sleep(min(recheck_seconds, left))
-        try:
-            now = await authenticate(token)
-        except Exception:
-            _log.exception("socket.recheck_failed")
-            continue
-        if now is None:
-            return UNAUTHORIZED
-        if now != principal:
-            return TRY_AGAIN
-
-
-def _seconds_left(principal: Principal) -> float:
-    return float("inf") if principal.expires_at is None else (principal.expires_at - datetime.now(UTC)).total_seconds()
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -141,50 +86,6 @@ class SocketAdapter(ASGIWebSocketAdapter):
             await super().send_json(message)
         except ClosedAlready as error:
             raise WebSocketDisconnected from error
-
-
-class _SubscriptionsOnly(Generic[C]):
-    """A schema that runs subscriptions, each with a context of its own, and refuses queries and mutations.
-
-    What guards a mutation over HTTP would have to be kept twice otherwise, and a context that lives as long as its
-    socket would let a loader answer with what it read an hour ago.
-    """
-
-    def __init__(self, schema: BaseSchema, new_context: Callable[[], C], gate: Gate, token: str) -> None:
-        self._schema = schema
-        self._new_context = new_context
-        self._gate = gate
-        self._token = token
-
-    async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
-        if not query:
-            return _refused("The request has no `query`.", None)
-        seconds = await self._gate.rates.seconds_to_wait("token", self._token)
-        held = None if seconds else self._gate.subscriptions.take({"process": EVERYBODY, "token": self._token})
-        if held is None:
-            return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
-        try:
-            reader.set(Reader(self._gate.rates, self._token))  # Each operation has a task of its own.
-            arguments["context_value"] = self._new_context()
-            return _held(held, await self._schema.subscribe(query, **arguments))
-        except BaseException as error:
-            held.leave()
-            if isinstance(error, TooManyDocuments):
-                return _refused(too_often(error.seconds))
-            raise
-
-
-async def _refused(said: str, code: str | None = RATE_LIMITED) -> AsyncGenerator[Any, None]:
-    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code} if code else None)])
-
-
-async def _held(held: Held, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
-    try:
-        async with contextlib.aclosing(cast("AsyncGenerator[Any, None]", results)) as given:
-            async for one in given:
-                yield one
-    finally:
-        held.leave()
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -241,8 +142,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if principal is None or self.connection_timed_out:
             await self.websocket.close(code=UNAUTHORIZED, reason="Unauthorized")
             return False
-        self._place = view.gate.sockets.take({"process": EVERYBODY, "token": token or ""})
-        if self._place is None and view.gate.sockets.full("token", token or ""):
+        holder = Holder(token or "", str(view.share_of(principal)))
+        self._place = view.gate.sockets.take(holder.places)
+        if self._place is None and view.gate.sockets.full("token", holder.token):
             await self.websocket.close(code=TOO_MANY, reason="Too many sockets of this token are open")
             return False
         if self._place is None:
@@ -252,7 +154,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         extensions = cast("Any", self.websocket).ws.scope.get("extensions", {})
         extensions.get(ABORTING, {"is_known": lambda: None})["is_known"]()
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
-        subscriptions = _SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, token or "")
+        subscriptions = SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, holder)
         self.schema = cast("BaseSchema", subscriptions)
         self._watch = asyncio.create_task(self._close_when_authority_ends(token, principal), name="socket-authority")
         return True

@@ -37,6 +37,7 @@ class Clerk:
 
     name: str
     expires_at: datetime | None
+    merchant: str = "the shop"
 
 
 @dataclass
@@ -237,6 +238,7 @@ def shop_app(
         init_seconds=init_seconds,
         recheck_seconds=recheck_seconds,
         gate=gate,
+        share_of=lambda clerk: clerk.merchant,
     )
     return Starlette(
         routes=[

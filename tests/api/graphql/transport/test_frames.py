@@ -45,7 +45,7 @@ async def narrow(**settings: float) -> AsyncIterator[tuple[Server, socket.socket
             yield server, client
 
 
-def _masked(text: bytes) -> bytes:
+def masked_frame(text: bytes) -> bytes:
     """A text frame, masked with zeros."""
     length = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2, "big")
     return b"\x81" + length + b"\0\0\0\0" + text
@@ -90,7 +90,7 @@ async def test_ordinary_pings_are_answered_each() -> None:
 
 async def test_a_socket_that_does_not_read_what_it_followed_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
     async with narrow(body_seconds=0.2) as (server, client):
-        await asyncio.get_running_loop().sock_sendall(client, _masked(INIT) + _masked(COUNT))
+        await asyncio.get_running_loop().sock_sendall(client, masked_frame(INIT) + masked_frame(COUNT))
         await eventually(lambda: _waiting(server) > 0)
         await eventually(lambda: not server.uvicorn.server_state.connections)
         await eventually(lambda: not server.uvicorn.server_state.tasks)
@@ -111,25 +111,25 @@ async def _most_unread(server: Server) -> int:
 
 async def test_of_messages_that_come_in_one_read_few_wait_for_the_application() -> None:
     async with a_server() as server, upgraded(server) as wire:
-        wire.send(_masked(b"") * 40_000)
+        wire.send(masked_frame(b"") * 40_000)
         assert 0 < await _most_unread(server) < 100
 
 
 async def test_after_the_init_too_and_none_is_lost() -> None:
     async with a_server() as server, upgraded(server) as wire:
-        wire.send(_masked(INIT))
+        wire.send(masked_frame(INIT))
         await wire.reader.readuntil(b"}")
-        wire.send(_masked(b'{"type": "ping"}') * 1_000)
+        wire.send(masked_frame(b'{"type": "ping"}') * 1_000)
         assert await _most_unread(server) < 100
         for _ in range(1_000):
             async with asyncio.timeout(10):
                 await wire.reader.readuntil(b'"pong"}')
 
 
-@pytest.mark.parametrize("frame", [_masked(b""), PING])
+@pytest.mark.parametrize("frame", [masked_frame(b""), PING])
 async def test_what_a_socket_that_was_told_to_close_still_sends_is_not_read_without_end(frame: bytes) -> None:
     async with a_server() as server, upgraded(server) as wire:
-        wire.send(_masked(b"{}"))
+        wire.send(masked_frame(b"{}"))
         await wire.reader.readuntil(b"message")
         wire.send(frame * 500)
         async with asyncio.timeout(10):

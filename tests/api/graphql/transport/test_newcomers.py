@@ -1,23 +1,27 @@
 """Sockets of which nobody knows yet whose they are: they take no place of those that are known."""
 
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api import places
 from api.places import Newcomers
 from tests.api.graphql.transport.conftest import eventually, socket_to
+from tests.api.graphql.transport.shop import Clerk
 from tests.api.graphql.transport.test_frames import upgraded
 from tests.api.graphql.transport.wires import GET, a_server, wire_to
 
 
 async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> None:
     async with a_server(sockets_max=3) as server, AsyncExitStack() as stack:
-        for _ in range(3):
+        for number in range(3):
+            server.desk.tokens[f"token-{number}"] = Clerk("ana", None, f"merchant {number}")
             silent = [await stack.enter_async_context(socket_to(server)) for _ in range(3)]
             socket = await stack.enter_async_context(socket_to(server))
-            assert (await socket.init())["type"] == "connection_ack"
+            assert (await socket.init(f"token-{number}"))["type"] == "connection_ack"
             for one in silent:
                 with pytest.raises(ConnectionClosed):
                     await one.receive()
@@ -29,24 +33,36 @@ async def test_who_has_a_token_is_let_in_however_many_sockets_say_nothing() -> N
 async def test_one_that_was_there_before_the_last_place_was_taken_is_asked_to_come_again() -> None:
     async with a_server(sockets_max=6) as server, AsyncExitStack() as stack:
         waiting = await stack.enter_async_context(socket_to(server))
-        for _ in range(6):
-            await (await stack.enter_async_context(socket_to(server))).init()
+        for number in range(6):
+            server.desk.tokens[f"token-{number}"] = Clerk("ana", None, f"merchant {number}")
+            await (await stack.enter_async_context(socket_to(server))).init(f"token-{number}")
         await waiting.send({"type": "connection_init", "payload": {"token": "a-good-token"}})
         assert await waiting.close_code() == 1012
 
 
 def test_the_oldest_of_the_address_that_has_the_most_makes_room() -> None:
     newcomers, gone = Newcomers(3), list[str]()
-    places = [newcomers.enter(name[0], partial(gone.append, name)) for name in ("b1", "a1", "a2")]
+    held = [newcomers.enter(name[0], partial(gone.append, name)) for name in ("b1", "a1", "a2")]
     newcomers.enter("c", lambda: gone.append("c"))
     assert gone == ["a1"]
     newcomers.enter("a", lambda: gone.append("a3"))
     assert gone == ["a1", "a2"]
-    for place in places:
+    for place in held:
         place.leave()
         place.leave()
     newcomers.enter("d", lambda: gone.append("d"))
     assert gone == ["a1", "a2"]
+
+
+def test_those_that_had_time_go_before_those_that_come_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    newcomers, gone = Newcomers(5), list[str]()
+    monkeypatch.setattr(places, "_SECONDS_ENOUGH", 0.05)
+    for name in ("a", "b", "c"):
+        newcomers.enter(name, partial(gone.append, name))
+    time.sleep(0.1)
+    for number in range(5):  # the most of one address
+        newcomers.enter("pse", partial(gone.append, f"pse{number}"))
+    assert gone == ["a", "b", "c"]
 
 
 WRONG = b"\x81\xa8\0\0\0\0" + b'{"type": "connection_init","payload":{}}'

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from api import server as serving
+from api import http_protocol
 from api.idle import YOUNG_SECONDS
 from tests.api.graphql.transport.conftest import Server, eventually, socket_to
 from tests.api.graphql.transport.shop import TOKEN
@@ -143,7 +143,7 @@ async def test_one_that_was_refused_and_stays_is_let_go() -> None:
 
 
 async def test_one_that_was_refused_and_goes_on_sending_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_LINGER_SECONDS", 600.0)
+    monkeypatch.setattr(http_protocol, "_LINGER_SECONDS", 600.0)
     async with a_server() as server, wire_to(server) as wire:
         await _refused(wire)
         with pytest.raises(ConnectionError):

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.api.graphql.transport.conftest import Server, Socket, eventually, socket_to
 from tests.api.graphql.transport.shop import TOKEN
-from tests.api.graphql.transport.test_frames import INIT, _masked, upgraded
+from tests.api.graphql.transport.test_frames import INIT, masked_frame, upgraded
 from tests.api.graphql.transport.wires import GET, HURRIED, POST, Wire, a_server, wire_to
 
 
@@ -113,9 +113,11 @@ async def test_what_ends_a_socket_on_which_subscriptions_begin_is_no_error_of_ou
     redis_url: str, caplog: pytest.LogCaptureFixture, last: str
 ) -> None:
     async with a_server(redis_url=redis_url, rate_per_token=3000) as server, upgraded(server) as wire:  # type: ignore[arg-type]
-        wire.send(_masked(INIT))
+        wire.send(masked_frame(INIT))
         await wire.reader.readuntil(b"}")
-        wire.send(b"".join(_masked(one.encode()) for one in [*(_subscribe(str(name)) for name in range(10)), last]))
+        wire.send(
+            b"".join(masked_frame(one.encode()) for one in [*(_subscribe(str(name)) for name in range(10)), last])
+        )
         await wire.reader.readuntil(b"\x88")  # a close frame
         await eventually(lambda: not server_tasks(server))
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
@@ -134,7 +136,7 @@ async def test_a_frame_that_ends_a_socket_which_is_still_answered_is_no_error_of
 ) -> None:
     for message in (b"x", b"{}", b'{"type": "ping"}', b'{"type": "connection_init"}'):
         async with upgraded(shop_server) as wire:
-            wire.send(_masked(message) + b"\xff\x80\0\0\0\0")
+            wire.send(masked_frame(message) + b"\xff\x80\0\0\0\0")
             await wire.heard()
     await eventually(lambda: not server_tasks(shop_server))
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]

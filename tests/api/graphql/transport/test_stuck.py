@@ -3,12 +3,16 @@
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.requests import HTTPConnection
 
 from api.doors import address_of
-from tests.api.graphql.transport.conftest import eventually
+from api.http_protocol import UNREAD_SECONDS
+from api.idle import YOUNG_SECONDS
+from tests.api.graphql.transport.conftest import Server, eventually
 from tests.api.graphql.transport.shop import TOKEN
 from tests.api.graphql.transport.wires import GET, a_server, wire_to
 
@@ -36,21 +40,35 @@ async def test_a_handshake_that_announces_a_body_is_refused_and_closed(body: byt
         assert (await wire.heard()).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_a_client_that_does_not_read_one_large_answer_is_let_go() -> None:
-    narrow = socket.socket()
+@asynccontextmanager
+async def _unread(server: Server) -> AsyncIterator[socket.socket]:
+    """A client that has a large answer and does not read it. Little lies on the way."""
+    server.uvicorn.servers[0].sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    narrow, loop = socket.socket(), asyncio.get_running_loop()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.setblocking(False)
-    async with a_server(body_seconds=0.2) as server:
-        # Small on both sides, so that the answer does not lie between.
-        server.uvicorn.servers[0].sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        loop = asyncio.get_running_loop()
-        with narrow:
-            await loop.sock_connect(narrow, ("127.0.0.1", server.port))
-            await loop.sock_sendall(narrow, LARGE)
-            await eventually(lambda: server.uvicorn.server_state.total_requests == 1)  # it was answered
-            assert server.uvicorn.server_state.connections
-            await eventually(lambda: not server.uvicorn.server_state.connections)
-            assert b"HTTP/1.1 200 " in await loop.sock_recv(narrow, 100)
+    with narrow:
+        await loop.sock_connect(narrow, ("127.0.0.1", server.port))
+        await loop.sock_sendall(narrow, LARGE)
+        await eventually(lambda: server.uvicorn.server_state.total_requests == 1)  # it was answered
+        assert server.uvicorn.server_state.connections
+        yield narrow
+
+
+async def test_a_client_that_does_not_read_one_large_answer_is_let_go() -> None:
+    async with a_server(body_seconds=0.2) as server, _unread(server) as narrow:
+        await eventually(lambda: not server.uvicorn.server_state.connections)
+        assert b"HTTP/1.1 200 " in await asyncio.get_running_loop().sock_recv(narrow, 100)
+
+
+@pytest.mark.parametrize("then", [b"", LARGE])
+async def test_a_client_that_does_not_read_makes_room_for_another(then: bytes) -> None:
+    async with a_server(connections_max=1) as server, _unread(server) as narrow:
+        await asyncio.get_running_loop().sock_sendall(narrow, then)
+        await asyncio.sleep(UNREAD_SECONDS + 2 * YOUNG_SECONDS)
+        async with wire_to(server) as other:
+            other.send(GET + b"\r\n")
+            assert (await other.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_who_reads_slowly_has_the_whole_answer() -> None:

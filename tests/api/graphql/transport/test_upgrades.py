@@ -85,3 +85,30 @@ async def test_a_body_that_comes_with_an_upgrade_elsewhere_is_read() -> None:
         wire.send(head(SOCKET, path=b"/swallow") + LENGTH + BODY)
         await wire.reader.readuntil(b"\r\n\r\n")
         assert json.loads(await wire.reader.readuntil(b"}")) == {"bytes": len(BODY)}
+
+
+MANY = [
+    SOCKET + b"Sec-WebSocket-Protocol: " + b"a," * 3_900 + b"a\r\n",
+    SOCKET + (b"Sec-WebSocket-Protocol: " + b"a" * 600 + b"\r\n") * 2,
+    SOCKET + b"Sec-WebSocket-Protocol: " + b"," * 500 + b"a\r\n",
+    SOCKET + b"Sec-WebSocket-Extensions: " + b"a;b," * 50 + b"a\r\n",
+    SOCKET.replace(b"Connection: ", b"Connection: " + b"a, " * 50),
+    SOCKET.replace(b"Upgrade: websocket", b"Upgrade: " + b"a, " * 50 + b"a\r\nUpgrade: websocket"),
+]
+
+
+@pytest.mark.parametrize("upgrade", MANY, ids=["values", "bytes", "empties", "extensions", "connection", "upgrade"])
+async def test_a_handshake_that_offers_too_much_is_refused_before_it_is_read(upgrade: bytes) -> None:
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(head(upgrade, b"GET") + b"\r\n")
+        heard = await wire.heard()
+    assert heard.startswith(b"HTTP/1.1 431 ")
+    assert b"1024 bytes and 20 values" in heard
+
+
+async def test_a_handshake_that_offers_as_much_as_browsers_do_is_taken() -> None:
+    browser = b"Sec-WebSocket-Protocol: graphql-transport-ws, graphql-ws\r\n"
+    browser += b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+    async with a_server() as server, wire_to(server) as wire:
+        wire.send(head(SOCKET.replace(b"Upgrade\r\n", b"keep-alive, Upgrade\r\n", 1) + browser, b"GET") + b"\r\n")
+        assert (await wire.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 101 ")

@@ -1,0 +1,62 @@
+"""What may be asked on a socket: subscriptions, each counted, and nothing else."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from graphql import GraphQLError
+from strawberry.schema import BaseSchema
+from strawberry.types.execution import PreExecutionError
+
+from api.doors import RATE_LIMITED, Gate, Holder, too_often
+from api.graphql.transport.documents import Reader, TooManyDocuments, reader
+from api.places import Held
+
+if TYPE_CHECKING:
+    from strawberry.schema.schema import SubscriptionResult
+
+C = TypeVar("C")
+
+
+class SubscriptionsOnly(Generic[C]):
+    """A schema that runs subscriptions, each with a context of its own, and refuses queries and mutations.
+
+    What guards a mutation over HTTP would have to be kept twice otherwise, and a context that lives as long as its
+    socket would let a loader answer with what it read an hour ago.
+    """
+
+    def __init__(self, schema: BaseSchema, new_context: Callable[[], C], gate: Gate, holder: Holder) -> None:
+        self._schema = schema
+        self._new_context = new_context
+        self._gate = gate
+        self._holder = holder
+
+    async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
+        if not query:
+            return _refused("The request has no `query`.", None)
+        seconds = await self._gate.rates.seconds_to_wait("token", self._holder.token)
+        held = None if seconds else self._gate.subscriptions.take(self._holder.places)
+        if held is None:
+            return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
+        try:
+            reader.set(Reader(self._gate.rates, self._holder))  # Each operation has a task of its own.
+            arguments["context_value"] = self._new_context()
+            return _held(held, await self._schema.subscribe(query, **arguments))
+        except BaseException as error:
+            held.leave()
+            if isinstance(error, TooManyDocuments):
+                return _refused(too_often(error.seconds))
+            raise
+
+
+async def _refused(said: str, code: str | None = RATE_LIMITED) -> AsyncGenerator[Any, None]:
+    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code} if code else None)])
+
+
+async def _held(held: Held, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
+    try:
+        async with contextlib.aclosing(cast("AsyncGenerator[Any, None]", results)) as given:
+            async for one in given:
+                yield one
+    finally:
+        held.leave()
