@@ -24,6 +24,7 @@ from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 from tests.kit import databases
 from tests.kit.databases import with_name
+from tests.kit.family import keep
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
@@ -80,16 +81,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def start_servers(home: Path) -> list[Child]:
-    """Start a throw-away PostgreSQL and Valkey, migrate the template, and say where they are."""
-    postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
+    """Start a throw-away PostgreSQL and Valkey, with a migrated template, and say where they are."""
+    postgres = _migrated(home)
     valkey = Valkey(home, home / "valkey.log", free_port())
     children = [postgres.child(), valkey.child()]
     for child in children:
         child.start()
-    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
     urls = (postgres.url(SUPERUSER, "postgres"), postgres.url(OWNER), postgres.url(APPLICATION), valkey.url)
     os.environ[_ADDRESSES] = " ".join(urls)
     return children
+
+
+def _migrated(home: Path) -> Postgres:
+    """A cluster with the migrated template; tests whose servers are their own begin with a copy of it."""
+    postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
+    child = postgres.child()
+    child.start()
+    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+    child.stop()
+    keep(postgres, home / "ready")
+    return postgres
 
 
 class PublishedSpecifications:

@@ -26,6 +26,7 @@ OWNER: Final = "estorno_owner"
 APPLICATION: Final = "estorno_app"
 SUPERUSER: Final = "estorno_superuser"
 DATABASE: Final = "estorno"
+PASSWORDS: Final = "postgres-passwords.json"  # in the home of the cluster whose they are
 _SERVANT: Final = "nobody"
 _SHARED_PLACE: Final = Path("/var/tmp")  # noqa: S108 - checked to be ours before it is used
 
@@ -147,7 +148,7 @@ class Postgres:
         return str(folder / "pginstall" / "bin" / name)
 
     def _passwords(self) -> dict[str, str]:
-        path = self.home / "postgres-passwords.json"
+        path = self.home / PASSWORDS
         if not path.exists():
             self.home.mkdir(parents=True, exist_ok=True)
             made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER, APPLICATION)}
