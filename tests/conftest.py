@@ -25,7 +25,7 @@ from domain.pse import registry
 from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 from tests.kit import databases
-from tests.kit.databases import with_name
+from tests.kit.databases import OwnDatabase, with_name
 from tests.kit.family import keep
 
 # Else every process that a test starts would compile anew what it imports, and every worker all the tests.
@@ -167,12 +167,18 @@ class Database:
     application_url: str
 
 
+@pytest.fixture(scope="session")
+def kept_database(servers: Servers, worker_id: str) -> Iterator[OwnDatabase]:
+    kept = OwnDatabase(servers.superuser_url, f"test_{worker_id}")
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-async def own_database(servers: Servers, worker_id: str) -> Database:
-    """An empty database with the migrated schema, this worker's own; nothing is connected to it yet."""
-    name = f"test_{worker_id}"
-    await databases.emptied(servers.superuser_url, name)
-    return _database(servers, name)
+def own_database(servers: Servers, worker_id: str, kept_database: OwnDatabase) -> Database:
+    """An empty database with the migrated schema, this worker's own; nothing of ours is connected to it yet."""
+    kept_database.empty()
+    return _database(servers, f"test_{worker_id}")
 
 
 @pytest.fixture
