@@ -32,6 +32,8 @@ from tests.kit.family import keep
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # frames of a few lines: waking others costs more than it saves
+# For each request httpcore looks whether sniffio was installed meanwhile, on all of the path: it never is.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
