@@ -2,6 +2,6 @@
 
 import gc
 
-# A program keeps all that it imports. At Python's own threshold (700 new objects) the collector looks through that again
-# and again while it grows, which is a tenth of the time that a program takes to start.
+# A program keeps all that it imports. At Python's own threshold (700 new objects) the collector looks through all of
+# that again and again while it grows, which is a tenth of the time that a program takes to start.
 gc.set_threshold(10_000)
