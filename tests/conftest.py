@@ -45,7 +45,16 @@ structlog.configure(
 )
 _ADDRESSES = "ESTORNO_TEST_SERVERS"
 # What takes longest and mostly waits begins first, so that no worker is left alone with it at the end.
-_LONGEST = ("crash", "chaos", "test_simulation.py", "test_up.py", "test_crashes.py", "attack", "planted")
+_LONGEST = (
+    "crash",
+    "chaos",
+    "test_simulation.py",
+    "test_up.py",
+    "test_crashes.py",
+    "attack",
+    "planted",
+    "test_webhook_orders.py",
+)
 _VALKEY_DATABASES = 16
 
 
