@@ -7,6 +7,8 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MINUTES ?= 1
 HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
 export SECONDS SEED MINUTES
+# Where it is set, each of our processes would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: attack schemathesis crash help run demo test test-quick check fix bench chaos fuzz simulate planted sweep schema migrate lock

@@ -4,7 +4,9 @@ Each test that asks for `books` finds an empty database (tests/kit/databases).
 """
 
 import asyncio
+import gc
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -23,8 +25,15 @@ from domain.pse import registry
 from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 from tests.kit import databases
-from tests.kit.databases import with_name
+from tests.kit.databases import OwnDatabase, with_name
+from tests.kit.family import keep
 
+# Else every process that a test starts would compile anew what it imports, and every worker all the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # frames of a few lines: waking others costs more than it saves
+# For each request httpcore looks whether sniffio was installed meanwhile, on all of the path: it never is.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
@@ -36,7 +45,16 @@ structlog.configure(
 )
 _ADDRESSES = "TEST_SERVERS"
 # What takes longest and mostly waits begins first, so that no worker is left alone with it at the end.
-_LONGEST = ("crash", "chaos", "test_simulation.py", "test_up.py", "test_crashes.py", "attack", "planted")
+_LONGEST = (
+    "crash",
+    "chaos",
+    "test_simulation.py",
+    "test_up.py",
+    "test_crashes.py",
+    "attack",
+    "planted",
+    "test_webhook_orders.py",
+)
 _VALKEY_DATABASES = 16
 
 
@@ -73,6 +91,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(end)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: the collector of garbage need not look through it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; the others stay in their order."""
     places = {name: number for number, name in enumerate(_LONGEST)}
@@ -80,16 +110,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def start_servers(home: Path) -> list[Child]:
-    """Start a throw-away PostgreSQL and Valkey, migrate the template, and say where they are."""
-    postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
+    """Start a throw-away PostgreSQL and Valkey, with a migrated template, and say where they are."""
+    postgres = _migrated(home)
     valkey = Valkey(home, home / "valkey.log", free_port())
     children = [postgres.child(), valkey.child()]
     for child in children:
         child.start()
-    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
     urls = (postgres.url(SUPERUSER, "postgres"), postgres.url(OWNER), postgres.url(APPLICATION), valkey.url)
     os.environ[_ADDRESSES] = " ".join(urls)
     return children
+
+
+def _migrated(home: Path) -> Postgres:
+    """A cluster with the migrated template; tests whose servers are their own begin with a copy of it."""
+    postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
+    child = postgres.child()
+    child.start()
+    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+    child.stop()
+    keep(postgres, home / "ready")
+    return postgres
 
 
 class PublishedSpecifications:
@@ -138,12 +178,18 @@ class Database:
     application_url: str
 
 
+@pytest.fixture(scope="session")
+def kept_database(servers: Servers, worker_id: str) -> Iterator[OwnDatabase]:
+    kept = OwnDatabase(servers.superuser_url, f"test_{worker_id}")
+    yield kept
+    kept.close()
+
+
 @pytest.fixture
-async def own_database(servers: Servers, worker_id: str) -> Database:
-    """An empty database with the migrated schema, this worker's own; nothing is connected to it yet."""
-    name = f"test_{worker_id}"
-    await databases.emptied(servers.superuser_url, name)
-    return _database(servers, name)
+def own_database(servers: Servers, worker_id: str, kept_database: OwnDatabase) -> Database:
+    """An empty database with the migrated schema, this worker's own; nothing of ours is connected to it yet."""
+    kept_database.empty()
+    return _database(servers, f"test_{worker_id}")
 
 
 @pytest.fixture

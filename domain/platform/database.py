@@ -14,8 +14,9 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
-from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
+
+from domain.platform.executor import Executor
 
 Row = Mapping[str, Any]
 
@@ -244,7 +245,7 @@ async def pending(url: str) -> list[str]:
     await _reachable(url)
     await Tortoise.init(config=config(url, pool_max=1), _enable_global_fallback=True)
     try:
-        executor = MigrationExecutor(get_connection("default"), config(url)["apps"])
+        executor = Executor(get_connection("default"), config(url)["apps"])
         await executor.loader.build_graph()
         known = {key.name for key in executor.loader.graph.nodes}
         return sorted(known - await _applied())
@@ -279,7 +280,7 @@ async def migrate(owner_url: str, app_role: str) -> list[str]:
 async def _apply(owner_url: str) -> None:
     await Tortoise.init(config=config(owner_url, pool_max=1), _enable_global_fallback=True)
     try:
-        executor = MigrationExecutor(get_connection("default"), config(owner_url)["apps"])
+        executor = Executor(get_connection("default"), config(owner_url)["apps"])
         await executor.migrate(direction="forward")
     finally:
         await Tortoise.close_connections()

@@ -15,7 +15,12 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     report has told before) and `capture_told` (minor units: what the reports say was captured, if this one adds to it).
     """
     capture = (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    parts = _numbered(lines.filter(capture.fill_null(value=False)))
+    captures = lines.filter(capture.fill_null(value=False))
+    if captures.is_empty():
+        return lines.with_columns(
+            capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)
+        )
+    parts = _numbered(captures)
     others = _numbered(settled.filter(pl.col("type") == "CAPTURE"))
     proven = others.filter(pl.col("effect") == "CAPTURE")
     # What another report has told twice is in it once more and proves nothing.

@@ -4,7 +4,7 @@ The rules are a table: docs/decisions/014-when-a-line-is-given-to-a-refund.md, w
 Everything is counted per payment and amount, as multisets: equal money has no names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -22,8 +22,15 @@ SUSPENSE_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "suspense_backs": pl.List(pl.String),  # names of the nameless lines that told what came back of it
     "suspense_nameless": pl.Int64,  # how often so much still stands of what nameless lines told
 }
+_COUNT: Final = pl.get_index_type()
 _CLOCKS: Final = timedelta(days=1)  # what the times of a report and ours may differ by: some give no zone
 _AT_THE_PSE: Final = [state.value for state in AT_THE_PSE]
+# What a line has that names its refund, of what is said of those that do not.
+_OF_NAMELESS: Final[Mapping[str, pl.Expr]] = {
+    "asked": pl.lit(None, pl.List(pl.String)),
+    "stays": pl.lit(None, pl.Boolean),
+    "unclear": pl.lit(None, pl.String),
+}
 
 
 def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame) -> pl.DataFrame:
@@ -42,16 +49,18 @@ def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, sus
         & (LEFT | BACK)
     )
     told, kept = lines.filter(free & ~pl.col("_again")), lines.filter(~free | pl.col("_again"))
+    unowned = pl.col("refund_id").is_null()
+    twice = kept.with_columns(nameless=pl.when(free & unowned).then(pl.lit("NONE")))
+    if told.is_empty():  # so are most reports: every line names its refund
+        return twice.with_columns(**_OF_NAMELESS, told_before=pl.lit(0, pl.Int64)).drop("name", "_again")
     left = _given_as_left(told.filter(LEFT), kept, refunds, settled, suspense)
     paid = _may_come_back(pl.concat([kept, left], how="diagonal"), refunds, settled)
     back = _given_as_returned(told.filter(BACK), paid, left, settled, suspense)
     placed = pl.concat([left, back], how="diagonal")
-    unowned = pl.col("refund_id").is_null()
     succeeded = paid.filter(pl.col("refund_state") == "SUCCEEDED")
     owned = pl.concat([kept.filter((pl.col("type") == "REFUND") & ~pl.col("_again")), placed], how="diagonal")
     disputed = _groups_of(succeeded).select(GROUP).unique()
     booked = nobodys.accounted(placed.filter(unowned), owned.filter(~unowned | ~pl.col("by_amount")), settled, disputed)
-    twice = kept.with_columns(nameless=pl.when(free & unowned).then(pl.lit("NONE")))
     whole = pl.concat([twice, placed.filter(~unowned), booked], how="diagonal")
     return whole.with_columns(pl.col("told_before").fill_null(0)).drop("name", "_again", "_unclear", "_candidates")
 
@@ -93,6 +102,8 @@ def _given_as_left(
     lines: pl.DataFrame, kept: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
     """Lines of money that left: to refunds that are known to have left, then to those in doubt, then to nobody."""
+    if lines.is_empty():
+        return lines.with_columns(_OF_NAMELESS["asked"].alias("asked"), _OF_NAMELESS["stays"].alias("stays"))
     spoken_for = _refunds_of(settled, "REFUND") + _refunds_of(kept.filter(LEFT))
     open_ones = refunds.filter(~pl.col("refund_by_bank") & ~pl.col("refund_id").is_in(spoken_for))
     # What was booked as taken stays so until a refund's own news claims it: that it left, or that it came back, too.
@@ -104,7 +115,9 @@ def _given_as_left(
     rest = known.filter(pl.col("refund_id").is_null())
     doubtful = open_ones.filter(pl.col("refund_state").is_in(_AT_THE_PSE) & pl.col("refund_sent"))
     given = _alone(
-        rest, doubtful, nobodys.together(_explained(told, settled, suspense), nobodys.told_again(rest, settled))
+        rest,
+        doubtful,
+        lambda: nobodys.together(_explained(told, settled, suspense), nobodys.told_again(rest, settled)),
     )
     return pl.concat([known.filter(pl.col("refund_id").is_not_null()), given, told.filter("stays")], how="diagonal")
 
@@ -127,12 +140,18 @@ def _given_as_returned(
     lines: pl.DataFrame, paid: pl.DataFrame, left: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
 ) -> pl.DataFrame:
     """Lines of money that came back: to refunds that say so, then to the only ones that can have come back."""
+    if lines.is_empty():
+        return lines.with_columns(_unclear=pl.lit(None, pl.Boolean), _candidates=pl.lit(None, _COUNT))
     known = _paired(lines, _came_back(paid, settled))
     marked = _somebodys(known.filter(pl.col("refund_id").is_null()), settled, suspense)
     rest, others = (marked.filter(one).drop("_nobodys") for one in (~pl.col("_nobodys"), pl.col("_nobodys")))
-    taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
-    here = left.filter(pl.col("refund_id").is_null()).group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
-    explained = nobodys.together(taken, here, nobodys.told_again(rest, settled))
+
+    def explained() -> pl.DataFrame:
+        taken = suspense.select(*GROUP, pl.col("suspense_open").clip(lower_bound=0).alias("_explained"))
+        unowned = left.filter(pl.col("refund_id").is_null())
+        here = unowned.group_by(GROUP).agg(pl.len().cast(pl.Int64).alias("_explained"))
+        return nobodys.together(taken, here, nobodys.told_again(rest, settled))
+
     given = _alone(
         rest, paid.filter(pl.col("refund_state") == "SUCCEEDED"), explained, whoever_can_be_asked=True
     ).with_columns(_unclear=pl.col("refund_id").is_null() & (pl.col("_candidates").fill_null(0) > 0))
@@ -188,6 +207,8 @@ def _paired(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
 
     A line of before the first of them was asked for is about other money.
     """
+    if lines.is_empty() or refunds.is_empty():
+        return lines.drop("_since", strict=False)
     turn = pl.int_range(pl.len()).over(GROUP).alias("_place")
     unproven = ["_unproven"] if "_unproven" in refunds.columns else []
     free = (
@@ -211,12 +232,18 @@ def _paired(lines: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
 
 
 def _alone(
-    lines: pl.DataFrame, candidates: pl.DataFrame, explained: pl.DataFrame, *, whoever_can_be_asked: bool = False
+    lines: pl.DataFrame,
+    candidates: pl.DataFrame,
+    explained: Callable[[], pl.DataFrame],
+    *,
+    whoever_can_be_asked: bool = False,
 ) -> pl.DataFrame:
     """Lines given to candidates that alone can have them: as many as lines, and no other money explains one of them.
 
     Else nobody guesses: `asked` has those that can be asked about. In doubt, whoever can be asked is asked first.
     """
+    if lines.is_empty() or candidates.is_empty():
+        return lines.with_columns(_OF_NAMELESS["asked"].alias("asked"), _candidates=pl.lit(None, _COUNT))
     groups = (
         _groups_of(candidates)
         .group_by(GROUP)
@@ -228,7 +255,7 @@ def _alone(
     )
     counted = (
         lines.join(groups, on=GROUP, how="left")
-        .join(explained, on=GROUP, how="left")
+        .join(explained(), on=GROUP, how="left")
         .with_columns(_early=(pl.col("booked_at") < pl.col("_since") - _CLOCKS).fill_null(value=False))
     )
     as_many = pl.col("_candidates") == (~pl.col("_early")).sum().over(GROUP)

@@ -31,6 +31,10 @@ def accounted(lines: pl.DataFrame, owned: pl.DataFrame, settled: pl.DataFrame, d
     is read first; where it may be money of ours (`disputed`), it is paired with nothing. `owned`: the report's lines
     that have a refund or a name.
     """
+    if lines.is_empty():
+        return lines.with_columns(
+            nameless=pl.lit(None, pl.String), told_before=pl.lit(None, pl.Int64), unclear=pl.lit(None, pl.String)
+        )
     clear = lines.with_columns(pl.col("_unclear").fill_null(value=False))
     told = _told_elsewhere(pl.concat([lines.select(LINE), owned.select(LINE)]), settled)
     here = pl.concat([clear.filter(~pl.col("_unclear")), owned.unique(LINE)], how="diagonal")
@@ -96,6 +100,8 @@ def _sums(told: pl.DataFrame, here: pl.DataFrame, disputed: pl.DataFrame) -> pl.
 
 def told_again(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """How many lines only tell once more what another kind of report has told, as `_explained`."""
+    if lines.is_empty() or settled.is_empty():
+        return lines.clear().select(*GROUP, pl.lit(None, pl.Int64).alias("_explained"))
     same = [*GROUP, "state"]
     of_kind = _told_elsewhere(lines, settled).group_by(*same, "kind").agg(pl.len().cast(pl.Int64).alias("_mine"))
     most = of_kind.group_by(same).agg(pl.col("_mine").max().alias("_most"))

@@ -26,6 +26,7 @@ OWNER: Final = "estorno_owner"
 APPLICATION: Final = "estorno_app"
 SUPERUSER: Final = "estorno_superuser"
 DATABASE: Final = "estorno"
+PASSWORDS: Final = "postgres-passwords.json"  # in the home of the cluster whose they are
 _SERVANT: Final = "nobody"
 _SHARED_PLACE: Final = Path("/var/tmp")  # noqa: S108 - checked to be ours before it is used
 
@@ -140,6 +141,8 @@ class Postgres:
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "4GB"}
+            # Iterations protect passwords that can be guessed. Ours are random, and each connection would pay.
+            options |= {"scram_iterations": "1"}
         return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
 
     def _program(self, name: str) -> str:
@@ -147,7 +150,7 @@ class Postgres:
         return str(folder / "pginstall" / "bin" / name)
 
     def _passwords(self) -> dict[str, str]:
-        path = self.home / "postgres-passwords.json"
+        path = self.home / PASSWORDS
         if not path.exists():
             self.home.mkdir(parents=True, exist_ok=True)
             made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER, APPLICATION)}

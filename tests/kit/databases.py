@@ -4,6 +4,7 @@ A clone of the template costs more than most tests do. Emptying it costs a few m
 schema (or lost the database) is noticed by the catalogue's fingerprint, and the next one gets a fresh clone.
 """
 
+import asyncio
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,7 +29,9 @@ _LARGE_BYTES: Final = 512 * 1024  # a table that has grown is cut short: emptied
 _FILLED: Final = """SELECT c.relname AS name, pg_relation_size(c.oid) > $1 AS large FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> $2
   AND pg_relation_size(c.oid) > 0"""
-_known: dict[str, str] = {}  # database name -> the fingerprint of its catalogue, as this process left it
+_ALONE: Final = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+_CUT: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 
 def with_name(url: str, name: str) -> str:
@@ -54,40 +57,54 @@ async def drop(superuser_url: str, name: str) -> None:
         await root.close()
 
 
-async def emptied(superuser_url: str, name: str) -> None:
-    """Make it as if it were cloned just now: nobody connected, no rows, the template's schema."""
-    if name not in _known or not await _empty(with_name(superuser_url, name), name):
-        await create(superuser_url, name)
-        await _remember(with_name(superuser_url, name), name)
+class OwnDatabase:
+    """A worker's database, which each test finds as if it were cloned just now. Not to be used inside of a loop.
 
+    The superuser's connection is kept from test to test, on a loop of its own: to open one costs more than to empty.
+    """
 
-async def _empty(url: str, name: str) -> bool:
-    """False: its schema is not the template's any more, or it is gone."""
-    try:
-        hand = await asyncpg.connect(url, server_settings={"session_replication_role": "replica"})
-    except asyncpg.InvalidCatalogNameError:
-        return False
-    try:
-        await hand.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        if await hand.fetchval(_FINGERPRINT) != _known[name]:
+    def __init__(self, superuser_url: str, name: str) -> None:
+        self._root, self._name = superuser_url, name
+        self._loop = asyncio.new_event_loop()
+        self._hand: asyncpg.Connection[asyncpg.Record] | None = None
+        self._template = ""  # the fingerprint of its catalogue, as we left it
+
+    def empty(self) -> None:
+        """Nobody is connected but we, there are no rows, and the schema is the template's."""
+        self._loop.run_until_complete(self._emptied())
+
+    def close(self) -> None:
+        """Let it go; the database stays."""
+        self._loop.run_until_complete(self._let_go())
+        self._loop.close()
+
+    async def _emptied(self) -> None:
+        if self._hand is not None and await self._same(self._hand):
+            return
+        await self._let_go()
+        await create(self._root, self._name)
+        settings = {"session_replication_role": "replica"}
+        self._hand = await asyncpg.connect(with_name(self._root, self._name), server_settings=settings)
+        self._template = await self._hand.fetchval(_FINGERPRINT)
+
+    async def _let_go(self) -> None:
+        if self._hand is not None:
+            self._hand.terminate()
+            await asyncio.sleep(0)  # the socket is closed by the loop
+        self._hand = None
+
+    async def _same(self, hand: "asyncpg.Connection[asyncpg.Record]") -> bool:
+        """Empty it. False: its schema is not the template's any more, or it is gone."""
+        try:
+            await hand.execute(_ALONE)
+            if await hand.fetchval(_FINGERPRINT) != self._template:
+                return False
+            filled = await hand.fetch(_FILLED, _LARGE_BYTES, _KEPT)
+            if filled:
+                await hand.execute("; ".join(f"DELETE FROM {one['name']}" for one in filled))  # noqa: S608 - ours
+            for one in filled:
+                if one["large"]:
+                    await hand.execute(f"VACUUM {one['name']}")
+        except _CUT:
             return False
-        filled = await hand.fetch(_FILLED, _LARGE_BYTES, _KEPT)
-        if filled:
-            await hand.execute("; ".join(f"DELETE FROM {one['name']}" for one in filled))  # noqa: S608 - our tables
-        for one in filled:
-            if one["large"]:
-                await hand.execute(f"VACUUM {one['name']}")
         return True
-    finally:
-        await hand.close()
-
-
-async def _remember(url: str, name: str) -> None:
-    hand = await asyncpg.connect(url)
-    try:
-        _known[name] = await hand.fetchval(_FINGERPRINT)
-    finally:
-        await hand.close()

@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -15,9 +17,10 @@ from redis.asyncio import Redis
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
-from jobs.machine.servers import Postgres, Valkey, free_port
+from jobs.machine.servers import PASSWORDS, Postgres, Valkey, free_port, place_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+_READY = "ESTORNO_TEST_CLUSTER"
 _WAIT_SECONDS_MAX = 60.0
 _PAUSE_SECONDS = 0.05
 
@@ -95,10 +98,35 @@ class Machine:
             await client.flushall()
 
 
+def keep(postgres: Postgres, ready: Path) -> None:
+    """Keep a copy of a migrated cluster, while nothing runs on it, for the machines of this run."""
+    copy_cluster(postgres.home, ready)
+    os.environ[_READY] = str(ready)
+
+
+def copy_cluster(home: Path, to: Path) -> None:
+    """Give `to` the cluster of `home`, roles, passwords and all."""
+    to.mkdir(mode=0o711, parents=True, exist_ok=True)
+    shutil.copy(home / PASSWORDS, to / PASSWORDS)
+    data = place_for(to)
+    data.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-pR", str(place_for(home) / "postgres"), str(data)], check=True)  # noqa: S607 - POSIX
+
+
+def begun(home: Path) -> Path:
+    """`home` with the cluster that the run has made ready, as if it had been started and stopped there before.
+
+    Outside of a test run nothing is ready, and whoever starts makes and migrates a cluster of its own.
+    """
+    if ready := os.environ.get(_READY):
+        copy_cluster(Path(ready), home)
+    return home
+
+
 @asynccontextmanager
 async def machine(home: Path) -> AsyncIterator[Machine]:
     """Servers in `home`, which their own user must be able to reach."""
-    postgres = Postgres(home, home / "postgres.log", free_port())
+    postgres = Postgres(begun(home), home / "postgres.log", free_port())
     valkey = Valkey(home, home / "valkey.log", free_port())
     made = Machine(postgres, valkey, postgres.child(), valkey.child())
     async with running([made.postgres_child, made.valkey_child]):

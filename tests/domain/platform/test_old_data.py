@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 from tortoise import Tortoise
 from tortoise.connection import get_connection
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.executor import MigrationTarget
 
 from domain.platform import database
+from domain.platform.executor import Executor
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.conftest import Servers
 from tests.kit.databases import drop, with_name
@@ -55,7 +56,7 @@ async def _migrate_to(url: str, last: str) -> None:
     config = database.config(url, pool_max=1)
     await Tortoise.init(config=config, _enable_global_fallback=True)
     try:
-        executor = MigrationExecutor(get_connection("default"), config["apps"])
+        executor = Executor(get_connection("default"), config["apps"])
         await executor.migrate([MigrationTarget("models", last)], direction="forward")
     finally:
         await Tortoise.close_connections()

@@ -17,6 +17,7 @@ import pytest
 
 from jobs.machine.servers import free_port
 from tests.conftest import Servers
+from tests.kit.family import begun
 
 _SECONDS_MAX = 90
 _CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("ESTORNO_", "DATABASE_", "REDIS_"))}
@@ -92,6 +93,7 @@ def test_one_changed_number_in_the_sandboxs_log_makes_the_demo_day_fail(home: Pa
 
 
 def test_nothing_is_left_running_however_it_ends_and_it_starts_again(home: Path) -> None:
+    begun(home)
     for ending in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         _ends(home, ending)
 
@@ -108,6 +110,7 @@ def _ends(home: Path, ending: signal.Signals) -> None:
 
 
 def test_a_second_one_is_refused_and_a_child_that_dies_is_started_again_with_its_data(home: Path) -> None:
+    begun(home)
     with _started(home) as process:
         assert process.stdout is not None
         process.stdout.readline()

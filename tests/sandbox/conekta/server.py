@@ -12,16 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tests.sandbox.books import Books, Movement, Payment, Refund, Refused
+from tests.sandbox.books import Movement, Payment, Refund, Refused
 from tests.sandbox.conekta.key import PRIVATE_KEY
 from tests.sandbox.server import Hook, Mood, PseServer
+from tests.sandbox.signing import signing_key
 
 PREFIX = "/conekta"
 API_KEY = "key_sandbox"
@@ -69,12 +68,6 @@ class ConektaServer(PseServer):
     """One company."""
 
     name = "conekta"
-
-    def __init__(self, books: Books) -> None:
-        super().__init__(books)
-        key = load_pem_private_key(PRIVATE_KEY.encode(), None)
-        assert isinstance(key, RSAPrivateKey), "It is written down in conekta_key.py."
-        self._key = key
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
         return Payment(
@@ -273,7 +266,7 @@ class ConektaServer(PseServer):
         return [Hook(url, body, {"content-type": "application/json", "digest": self.signature(body)})]
 
     def signature(self, body: bytes) -> str:
-        return base64.b64encode(self._key.sign(body, PKCS1v15(), SHA256())).decode()
+        return base64.b64encode(signing_key(PRIVATE_KEY.encode()).sign(body, PKCS1v15(), SHA256())).decode()
 
 
 def _refund(refund: Refund) -> dict[str, Any]:

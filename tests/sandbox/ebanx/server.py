@@ -15,8 +15,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import Books, Payment, Refund, Refused
 from tests.sandbox.server import Hook, Mood, PseServer
+from tests.sandbox.signing import signing_key
 
 PREFIX: Final = "/ebanx"
 INTEGRATION_KEY: Final = "sandbox-integration-key"
@@ -146,14 +146,12 @@ class EbanxServer(PseServer):
 def notification(url: str, kind: str, *hashes_: str) -> Hook:
     """The signed form of a notification about these payments."""
     body = f"operation=payment_status_change&notification_type={kind}&hash_codes={','.join(hashes_)}".encode()
-    key = load_pem_private_key(_PEM, None)
-    assert isinstance(key, RSAPrivateKey), "The sandbox's own key is RSA."
     sha1 = hashes.SHA1()  # noqa: S303 - as EBANX signs
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "x-signaturetype": "rsa,sha1",
         "x-signaturefingerprint": _CERTIFICATE.fingerprint(sha1).hex().upper(),
-        "x-signaturecontent": base64.b64encode(key.sign(body, PKCS1v15(), sha1)).decode(),
+        "x-signaturecontent": base64.b64encode(signing_key(_PEM).sign(body, PKCS1v15(), sha1)).decode(),
     }
     return Hook(url, body, headers)
 
