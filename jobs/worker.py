@@ -22,12 +22,12 @@ from domain.reconciliation.nights import FutureDate
 from jobs import notices as notice_jobs
 from jobs import reconciliation as reconciliation_jobs
 from jobs import refunds as refund_jobs
+from jobs.ear import Ear
 from jobs.wire.sender import Sender
 
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
-# How long a ring may go unheard. Each look at the queue costs a third of a millisecond, work or none.
-_POLL_SECONDS: Final = {"refunds": 0.02, "batch": 0.2}
+_POLL_SECONDS: Final = 0.25  # how long a ring may go unheard that the ear has missed
 _log = structlog.get_logger()
 
 Context = dict[str, Any]
@@ -70,14 +70,16 @@ def worker(queue: str, settings: Settings) -> Worker:
         await bell.connect(settings.redis_url)
         ctx["settings"] = settings
         ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
+        ctx["ear"] = Ear(made, settings.redis_url)
         _log.info("worker.ready", queue=queue)
 
     async def shutdown(ctx: Context) -> None:
+        await ctx["ear"].close()
         await ctx["sender"].close()
         await bell.close()
         await close_pool()
 
-    return Worker(
+    made = Worker(
         functions=[
             func(cast("WorkerCoroutine", job), name=job_name, keep_result=0, max_tries=_TRIES_MAX)
             for job_name, job in jobs.items()
@@ -91,11 +93,12 @@ def worker(queue: str, settings: Settings) -> Worker:
         job_completion_wait=int(settings.job_timeout_seconds),
         keep_result=0,
         max_tries=_TRIES_MAX,
-        poll_delay=_POLL_SECONDS[queue],
+        poll_delay=_POLL_SECONDS,
         allow_abort_jobs=False,
         job_serializer=bell.serialize,
         job_deserializer=bell.deserialize,
     )
+    return made
 
 
 def main(queue: str) -> None:

@@ -92,6 +92,7 @@ async def ring(
         # What arq's own enqueue_job writes: no other job has this id, so nothing need be asked first.
         pipe.psetex(f"{job_key_prefix}{job_id}", score - now + expires_extra_ms, work)
         pipe.zadd(queue, {job_id: score})
+        pipe.publish(queue_channel(queue), score)
 
     await _told(enqueue)
 
@@ -152,6 +153,11 @@ async def _unless_resting(say: Callable[[ArqRedis], Awaitable[None]]) -> None:
         hung = isinstance(error, TimeoutError | RedisTimeoutError)  # who is refused at once has waited for nothing
         _resting_until = now + _REST_SECONDS if hung else 0.0
         _log.warning("bell.lost", error=str(error))
+
+
+def queue_channel(queue: str) -> str:
+    """Where workers of the queue hear of a job: the moment at which it is due, in milliseconds since 1970."""
+    return f"rung:{queue}"  # not among what live readers hear
 
 
 def merchant_channel(merchant_id: UUID | str) -> str:
