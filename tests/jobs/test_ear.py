@@ -60,6 +60,7 @@ async def _worker(url: str, done: "asyncio.Queue[str]") -> AsyncIterator[None]:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         await worker.pool.aclose(close_connection_pool=True)
+        await asyncio.sleep(0.05)  # asyncio ends a connection in the turns that follow
 
 
 async def _heard(url: str) -> bool:
