@@ -155,13 +155,14 @@ async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
             await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
             yield
         finally:
-            await _reset(raw)
+            await _let_go(raw, connection)
 
 
-async def _reset(raw: Any) -> None:
+async def _let_go(raw: Any, connection: Connection) -> None:
     """Take the lock and the settings off the session before the pool has it back; if that fails, end the session."""
     try:
-        await raw.reset()
+        await raw.execute("SELECT pg_advisory_unlock(hashtextextended($1, 1))", str(connection.id))
+        await raw.execute("RESET lock_timeout; RESET statement_timeout")
     except BaseException:
         raw.terminate()
         raise
