@@ -14,7 +14,9 @@ from domain.refunds.states import AT_THE_PSE
 async def weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
     """The outcome as it may be believed."""
     if isinstance(outcome, Declined | Returned) and await _of_another_name(refund, outcome, source):
-        said = f"The PSE calls it {refund.pse_refund_reference}; of {outcome.pse_refund_reference} it says {outcome.code}."
+        said = (
+            f"The PSE calls it {refund.pse_refund_reference}; of {outcome.pse_refund_reference} it says {outcome.code}."
+        )
         return InDoubt("OTHER_NAME", f"{said} {outcome.message}"[:500], needs_person=True)
     if not isinstance(outcome, Unsent):
         return outcome

@@ -13,7 +13,7 @@ from domain.findings.findings import FindingKind
 from domain.models import Finding, Payment, SettlementLine
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.payments import chargebacks
+from domain.payments import chargeback_proofs, chargebacks
 from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable, NotRefundable
 from domain.pse.vocabulary import ChargedBack, Method, Succeeded
@@ -253,7 +253,7 @@ def test_two_kinds_of_report_prove_a_nameless_chargeback_once() -> None:
     )
     released = {**row, "kind": "released", "effect": "CHARGEBACK"}
     elsewhere = pl.DataFrame([released], schema_overrides=TEXTS).drop("state")
-    assert chargebacks.with_effects(lines, elsewhere)["effect"].to_list() == ["NONE", "CHARGEBACK"]
+    assert chargeback_proofs.with_effects(lines, elsewhere)["effect"].to_list() == ["NONE", "CHARGEBACK"]
 
 
 async def test_the_database_refuses_a_counter_that_its_entries_do_not_say() -> None:
