@@ -17,13 +17,12 @@ from domain.platform import bell
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Succeeded
-from domain.refunds import paid_meanwhile
+from domain.refunds import paid_meanwhile, pse_names
 from domain.refunds.destination import destinations
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Source
-from domain.refunds.pse_names import holder_of_name
 from domain.refunds.record import record_locked
 from domain.refunds.withdraw import was_sent
 
@@ -51,7 +50,10 @@ class Evidence:
 
 
 async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
-    """Take a refund that never reached the PSE off the wire. Raises Forbidden, NotFound, InvalidState, InvalidInput."""
+    """Take a refund that never reached the PSE off the wire.
+
+    Raises Forbidden, NotFound, InvalidInput, and InvalidState, also for a retry whose money may have left meanwhile.
+    """
     principal.require(Permission.SETTLE_MANUALLY)
     _check_why(why)
     await find(principal.merchant_id, refund_id)
@@ -64,6 +66,8 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
+        if refund.retry_of_id is not None:
+            await paid_meanwhile.check(refund)
         await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
@@ -124,11 +128,8 @@ async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, caus
 
 
 async def _check_name(refund: Refund, reference: str) -> None:
-    holder = await holder_of_name(refund.connection_id, reference, but=refund.id)
-    if holder is not None:
-        raise InvalidInput(
-            f"The PSE calls your refund {holder} so already; look the reference up again.", path=["input", "reference"]
-        )
+    if (why := await pse_names.why_not(refund, reference)) is not None:
+        raise InvalidInput(why, path=["input", "reference"])
 
 
 async def _locked(refund_id: UUID) -> Refund:
