@@ -30,7 +30,7 @@ async def why_not(refund: Refund, name: str) -> str | None:
         taken |= Q(reference=name)
     holder = await Refund.filter(taken, connection_id=refund.connection_id).exclude(id=refund.id).first()
     if holder is not None:
-        return f"This is the name of your refund {holder.reference}; look it up again."
+        return f"This is the name of another refund, {holder.reference}; look it up again."
     left = await external.taken_as(await Payment.get(id=refund.payment_id), name)
     if left is None or left == refund.amount:
         return None
