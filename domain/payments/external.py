@@ -64,9 +64,9 @@ async def _note(payment: Payment, known: KnownRefund, is_booked: bool, cause: Ca
 async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bool:
     """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`; whether any was.
 
-    A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Money of another
-    amount stays taken, and is a finding. Inside the caller's transaction; the night repeats the report's date
-    (reconciliation/to_repeat).
+    A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Money of an amount
+    that neither is the refund's nor is told otherwise by a line stays taken, and is a finding. Inside the caller's
+    transaction; the night repeats the report's date (reconciliation/to_repeat).
     """
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     given = False
@@ -74,12 +74,25 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
         name = await current(name_of(payment, told))
         booked = await booked_as(name)
         if name in booked and len(booked) == 1:
-            if booked[name] == refund.amount:
+            if refund.amount == booked[name] or await _lines_tell(refund, pse_refund_reference):
                 await _take_back_as_ours(payment, refund, name, booked[name], cause)
             else:
                 await findings.open_finding(_differs(refund, pse_refund_reference, booked[name]))
             given = True
     return given
+
+
+async def _lines_tell(refund: Refund, pse_refund_reference: str) -> bool:
+    """Whether a valid line tells the refund's amount under that name, whatever was booked (a listing's, say)."""
+    return bool(
+        await rows(
+            "SELECT 1 AS one FROM settlement_lines WHERE payment_id = $1 AND $2 IN (reference, pse_refund_reference) "
+            "  AND amount = $3 AND voided_at IS NULL LIMIT 1",
+            refund.payment_id,
+            pse_refund_reference,
+            refund.amount,
+        )
+    )
 
 
 async def taken_as(payment: Payment, pse_refund_reference: str) -> int | None:
