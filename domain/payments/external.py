@@ -77,7 +77,7 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
             if refund.amount == booked[name] or await _lines_tell(refund, pse_refund_reference):
                 await _take_back_as_ours(payment, refund, name, booked[name], cause)
             else:
-                await findings.open_finding(_differs(refund, pse_refund_reference, booked[name]))
+                await findings.open_finding(_differs(refund, pse_refund_reference, name, booked[name]))
             given = True
     return given
 
@@ -170,7 +170,7 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
     if name not in booked or len(booked) > 1 or await witnessed.has(told, booked[name] if replaced else None):
         return False
     await post(payment, booked[name], f"{name}/void", False, cause)
-    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
+    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION, FindingKind.AMOUNT_MISMATCH):
         for each in {told, name}:
             await findings.close(payment.merchant_id, names.money(kind, each), said)
     return True
@@ -265,21 +265,21 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
     await ledger.post([posting])
 
 
-def _differs(refund: Refund, name: str, taken: int) -> Found:
+def _differs(refund: Refund, told: str, name: str, taken: int) -> Found:
     left, ours = Money(taken, refund.currency), Money(refund.amount, refund.currency)
     return Found(
         kind=FindingKind.AMOUNT_MISMATCH,
         merchant_id=refund.merchant_id,
         connection_id=refund.connection_id,
-        fingerprint=findings.bounded(f"amount/taken/{refund.id}/{name}"),
+        fingerprint=names.money(FindingKind.AMOUNT_MISMATCH, name),
         amount=Money(abs(taken - refund.amount), refund.currency),
         explanation=(
-            f"Refund {refund.reference} of {ours} is called {name}, and {left} was told to have left under that name: "
+            f"Refund {refund.reference} of {ours} is called {told}, and {left} was told to have left under that name: "
             "both are blocked."
         ),
         refund_id=refund.id,
         payment_id=refund.payment_id,
-        detail={"reference": name, "taken": taken, "refund": refund.amount},
+        detail={"reference": told, "taken": taken, "refund": refund.amount},
     )
 
 
