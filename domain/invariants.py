@@ -65,6 +65,17 @@ INVARIANTS: Final[Mapping[str, str]] = {
             FROM ledger_entries WHERE entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') GROUP BY 1) l
             ON l.payment_id = p.id
         WHERE p.charged_back <> coalesce(l.charged, 0)""",
+    # More than was captured can leave (a refund and a chargeback, somebody's refund beside ours): a person must know.
+    "overdrawn: of a payment that more has left than it captured, a person was told": """
+        SELECT format('payment %s: captured %s, refunded %s, taken %s, charged back %s', p.id, p.captured, p.refunded,
+                      p.taken_by_bank, p.charged_back) AS detail
+        FROM payments p
+        WHERE p.refunded + p.taken_by_bank + p.charged_back > p.captured AND p.withdrawn_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id AND f.resolved_at IS NULL
+            AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')
+            AND (f.payment_id = p.id OR f.refund_id IN (SELECT id FROM refunds WHERE payment_id = p.id)))
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id
+            AND n.state IN ('RUNNING', 'FAILED'))""",
     "history: events are gapless and end in the refund's state": """
         SELECT format('refund %s: sequence %s, events %s, last says %s', r.id, r.sequence, e.n, e.state) AS detail
         FROM refunds r LEFT JOIN LATERAL (

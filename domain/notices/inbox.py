@@ -92,7 +92,12 @@ def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:
 
 
 def _proves_nothing(told: Sequence[Told]) -> bool:
-    return any(isinstance(one, TellsOfRefund) and one.outcome is None for one in told)
+    # A chargeback without its amount (EBANX) may be the payment's second one, told by the same bytes as the first.
+    return any(
+        (isinstance(one, TellsOfRefund) and one.outcome is None)
+        or (isinstance(one, ChargedBack) and one.amount is None)
+        for one in told
+    )
 
 
 async def _count_refused(connection: Connection) -> None:

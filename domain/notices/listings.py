@@ -29,8 +29,10 @@ async def take_in_all(payment: Payment, listed: Sequence[KnownRefund], cause: Ca
     left_over = await learned.names(payment, [known for known, refund in found if refund is None], cause)
     await unnamed.from_listing(payment, left_over, cause)
     await taken_otherwise.of_listing(payment, left_over)
+    alive = {refund.id for known, refund in found if refund is not None and not isinstance(known.outcome, Declined)}
     for known, refund in found:
-        if refund is not None:
+        # Of two under one reference, the one that was cancelled does not end the one that was not.
+        if refund is not None and not (isinstance(known.outcome, Declined) and refund.id in alive):
             await _take_in(refund, known, cause)
     return True
 

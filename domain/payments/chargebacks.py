@@ -8,29 +8,22 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-import polars as pl
-
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, Merchant, Payment
+from domain.models import Merchant, Payment
 from domain.models.ledger import Entry
-from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_notice, told_of
 from domain.payments.refundable import left_of
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import ChargedBack
 
-_PROVEN_SCHEMA: Final = {
-    **dict.fromkeys(("payment_id", "type", "reference"), pl.String),
-    "amount": pl.Int64,
-    **dict.fromkeys(("kind", "effect"), pl.String),
-}
 _GONE: Final = "A revised report tells of it no longer"
 _LOST: Final = "/lost/"  # in the fingerprint of what did not come back after all
+_UNBOOKED: Final = "/unbooked"  # in the fingerprint of what was told, and of which nobody can say how much left
 _EARLY: Final = "/early/"  # in the fingerprint of what came back, and nobody told to have left
 
 
@@ -44,7 +37,9 @@ async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None
         fact = Fact(told.reversed, told.name)
         had = (await booked_of(payment.id)).get(fact, 0)
         if had > 0:
-            if told.amount is not None and told.amount.minor_units != had:
+            if told.amount is None:
+                await _told_again(payment, fact, had)
+            elif told.amount.minor_units != had:
                 await findings.open_finding(_differs(payment, fact, told.amount.minor_units, had))
             return
         await _book(payment, fact, told.amount.minor_units if told.amount else _whole(payment, fact), cause)
@@ -55,6 +50,20 @@ def _whole(payment: Payment, fact: Fact) -> int:
         back: int = max(payment.charged_back, 0)
         return back
     return left_of(payment.captured, payment.refunded + payment.taken_by_bank, payment.charged_back)
+
+
+async def _told_again(payment: Payment, fact: Fact, had: int) -> None:
+    """A word without amount and case is one word for every dispute of the payment: after a credit it may be another."""
+    if payment.charged_back > 0:
+        return
+    if fact.back:
+        await _close(payment, fact, had)
+        return
+    said = (
+        f"The PSE tells once more that payment {payment.pse_reference} was charged back, after the money had come "
+        "back: the same word come late, or a second dispute. Nothing was booked: look at the PSE's back office."
+    )
+    await findings.open_finding(_found(payment, f"{fact.name}{_UNBOOKED}", had, said, again=True))
 
 
 async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
@@ -110,12 +119,15 @@ async def _locked(payment_id: UUID) -> Payment:
 
 
 async def _book(payment: Payment, fact: Fact, amount: int, cause: Cause) -> None:
+    if amount == 0 and not fact.back:
+        await findings.open_finding(_after_all_left(payment, fact))
+        return
     turn = await _post(payment, fact, amount, cause, reverse=False) if amount > 0 else 1
     await findings.resolve(payment.merchant_id, _of_amount(payment, fact, amount), findings.AGREED)
     if not fact.back and payment.charged_back > 0:
         await findings.open_finding(_finding(payment, fact, amount, turn))
         return
-    await _close(payment, amount)
+    await _close(payment, fact, amount)
     if payment.charged_back < 0:
         said = (
             f"{_money(payment, amount)} of payment {payment.pse_reference} came back of a chargeback that nobody told."
@@ -175,18 +187,35 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
     return turn
 
 
-async def _close(payment: Payment, amount: int) -> None:
-    """What came back closes the oldest finding of its amount; where nothing is charged back any more, all of them."""
+async def _close(payment: Payment, fact: Fact, amount: int) -> None:
+    """What came back closes a finding of its amount, first its own dispute's, then the oldest; where nothing is charged
+    back any more, all of them.
+    """
     await execute(
         "UPDATE findings SET resolved_at = now(), resolution = 'The money came back.' WHERE id IN ("
         "  SELECT id FROM findings WHERE merchant_id = $1 AND payment_id = $2 AND kind = 'CHARGEBACK' "
         "    AND resolved_at IS NULL AND ($3::bool OR amount = $4) "
-        "  ORDER BY created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END)",
+        "  ORDER BY starts_with(fingerprint, $5) DESC, created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END)",
         payment.merchant_id,
         payment.id,
         payment.charged_back == 0,
         amount,
+        _fingerprint(payment, f"{_case(fact)}/"),
     )
+
+
+def _case(fact: Fact) -> str:
+    """The dispute, of which each stage has a name that begins with it."""
+    return fact.name.partition("/")[0]
+
+
+def _after_all_left(payment: Payment, fact: Fact) -> Found:
+    """How much was charged back is not told, and by the books nothing was left: the customer may have it twice."""
+    said = (
+        f"Payment {payment.pse_reference} was charged back ({fact.name}), and all of it had left before. The PSE does "
+        "not say how much was taken, so nothing was booked: the customer may have the money twice."
+    )
+    return _found(payment, f"{fact.name}{_UNBOOKED}", payment.captured, said, again=True)
 
 
 def _finding(payment: Payment, fact: Fact, amount: int, turn: int) -> Found:
@@ -200,7 +229,7 @@ def _finding(payment: Payment, fact: Fact, amount: int, turn: int) -> Found:
     return _found(payment, f"{fact.name}/{turn}", amount, said)
 
 
-def _found(payment: Payment, name: str, amount: int, said: str) -> Found:
+def _found(payment: Payment, name: str, amount: int, said: str, *, again: bool = False) -> Found:
     return Found(
         kind=FindingKind.CHARGEBACK,
         merchant_id=payment.merchant_id,
@@ -209,6 +238,7 @@ def _found(payment: Payment, name: str, amount: int, said: str) -> Found:
         amount=_money(payment, amount),
         explanation=said,
         payment_id=payment.id,
+        again=again,
     )
 
 
@@ -239,43 +269,3 @@ def _fingerprint(payment: Payment, name: str) -> str:
 
 def _money(payment: Payment, amount: int) -> Money:
     return Money(amount, payment.currency)
-
-
-async def proven_elsewhere(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
-    """The chargebacks of these payments in the other valid reports, with what each line of them has proven."""
-    concerned = lines.filter(pl.col("type").is_in(TYPES))["payment_id"].drop_nulls().unique().to_list()
-    found = await rows(
-        "SELECT l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, l.effect "
-        "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
-        "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
-        "  AND l.payment_id = ANY($3::uuid[]) AND l.type = ANY($4) AND l.state = 'SUCCEEDED'",
-        connection.id,
-        name,
-        concerned,
-        list(TYPES),
-    )
-    return pl.DataFrame(found, schema=_PROVEN_SCHEMA)
-
-
-def with_effects(lines: pl.DataFrame, elsewhere: pl.DataFrame) -> pl.DataFrame:
-    """The lines with the effect of their chargebacks: what another report has proven is not proven again."""
-    moved = pl.col("type").is_in(TYPES) & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    if lines.filter(moved).is_empty():
-        return lines
-    proven = elsewhere.filter(pl.col("effect") != Effect.NONE.value)
-    named = proven.filter(pl.col("reference").is_not_null()).select("payment_id", "type", "reference").unique()
-    same = ["payment_id", "type", "amount"]
-    nameless = elsewhere.filter(pl.col("reference").is_null())
-    of_kind = nameless.group_by(*same, "kind").agg(pl.len().alias("_told"))
-    in_all = nameless.filter(pl.col("effect") != Effect.NONE.value).group_by(same).agg(pl.len().alias("_proven"))
-    turn = pl.int_range(1, pl.len() + 1).over("payment_id", "type", "amount", "kind", "reference")
-    fresh = pl.col("_told").fill_null(0) + turn > pl.col("_proven").fill_null(0)
-    proves = pl.when(pl.col("reference").is_null()).then(fresh).otherwise(~pl.col("_named").fill_null(value=False))
-    return (
-        lines.join(named.with_columns(_named=pl.lit(value=True)), on=["payment_id", "type", "reference"], how="left")
-        .join(of_kind, on=[*same, "kind"], how="left")
-        .join(in_all, on=same, how="left")
-        .sort("line")
-        .with_columns(effect=pl.when(moved & proves).then(pl.col("type")).otherwise(pl.col("effect")))
-        .drop("_named", "_told", "_proven")
-    )

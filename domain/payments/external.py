@@ -14,6 +14,7 @@ from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Merchant, Payment, Refund
 from domain.models.ledger import Entry
+from domain.money import Money
 from domain.payments import witnessed
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
@@ -63,8 +64,9 @@ async def _note(payment: Payment, known: KnownRefund, is_booked: bool, cause: Ca
 async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bool:
     """What was booked as taken under a PSE's name, now that the name turns out to be that of `refund`; whether any was.
 
-    A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Inside the
-    caller's transaction; the night repeats the report's date (reconciliation/to_repeat).
+    A report that names refunds by the PSE's id alone can tell of one of ours before its answer does. Money of an amount
+    that neither is the refund's nor is told otherwise by a line stays taken, and is a finding. Inside the caller's
+    transaction; the night repeats the report's date (reconciliation/to_repeat).
     """
     payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
     given = False
@@ -72,9 +74,35 @@ async def give_to(refund: Refund, pse_refund_reference: str, cause: Cause) -> bo
         name = await current(name_of(payment, told))
         booked = await booked_as(name)
         if name in booked and len(booked) == 1:
-            await _take_back_as_ours(payment, refund, name, booked[name], cause)
+            if refund.amount == booked[name] or await _lines_tell(refund, pse_refund_reference):
+                await _take_back_as_ours(payment, refund, name, booked[name], cause)
+            else:
+                await findings.open_finding(_differs(refund, pse_refund_reference, name, booked[name]))
             given = True
     return given
+
+
+async def _lines_tell(refund: Refund, pse_refund_reference: str) -> bool:
+    """Whether a valid line tells the refund's amount under that name, whatever was booked (a listing's, say)."""
+    return bool(
+        await rows(
+            "SELECT 1 AS one FROM settlement_lines WHERE payment_id = $1 AND $2 IN (reference, pse_refund_reference) "
+            "  AND amount = $3 AND voided_at IS NULL LIMIT 1",
+            refund.payment_id,
+            pse_refund_reference,
+            refund.amount,
+        )
+    )
+
+
+async def taken_as(payment: Payment, pse_refund_reference: str) -> int | None:
+    """How much (minor units) stays taken under that name of the PSE's; None: nothing does."""
+    for told in (pse_refund_reference, BY_AMOUNT + pse_refund_reference):
+        name = await current(name_of(payment, told))
+        booked = await booked_as(name)
+        if name in booked and len(booked) == 1:
+            return booked[name]
+    return None
 
 
 async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
@@ -142,7 +170,7 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
     if name not in booked or len(booked) > 1 or await witnessed.has(told, booked[name] if replaced else None):
         return False
     await post(payment, booked[name], f"{name}/void", False, cause)
-    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION):
+    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION, FindingKind.AMOUNT_MISMATCH):
         for each in {told, name}:
             await findings.close(payment.merchant_id, names.money(kind, each), said)
     return True
@@ -235,6 +263,24 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
         payment_id=payment.id,
     )
     await ledger.post([posting])
+
+
+def _differs(refund: Refund, told: str, name: str, taken: int) -> Found:
+    left, ours = Money(taken, refund.currency), Money(refund.amount, refund.currency)
+    return Found(
+        kind=FindingKind.AMOUNT_MISMATCH,
+        merchant_id=refund.merchant_id,
+        connection_id=refund.connection_id,
+        fingerprint=names.money(FindingKind.AMOUNT_MISMATCH, name),
+        amount=Money(abs(taken - refund.amount), refund.currency),
+        explanation=(
+            f"Refund {refund.reference} of {ours} is called {told}, and {left} was told to have left under that name: "
+            "both are blocked."
+        ),
+        refund_id=refund.id,
+        payment_id=refund.payment_id,
+        detail={"reference": told, "taken": taken, "refund": refund.amount},
+    )
 
 
 def _finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str) -> Found:

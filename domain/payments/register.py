@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tortoise.queryset import QuerySet
+
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
-from domain.payments import customers, declared, told_before
+from domain.payments import customers, declared, elsewhere, told_before
 from domain.payments.refundable import left_of
 from domain.platform import bell, idempotency, secrets
 from domain.platform.database import rows, transaction
@@ -76,26 +78,35 @@ async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, s
     while True:
         try:
             return await _register(merchant_id, new, key, cause, secret)
-        except declared.Joined:
+        except (declared.Joined, _CameBetween):
             continue
 
 
+class _CameBetween(Exception):
+    """The payment was listed, or withdrawn, since it was looked for: its id is another one. Begin again."""
+
+
 async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
-    payment_id = uuid4()
+    # The key keeps the payment's id for life, so one that the PSE has listed is looked for before.
+    listed = await _standing(new.connection_id, new.pse_reference).get_or_none()
+    payment_id = listed.id if listed else uuid4()
     revived: list[UUID] = []
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
         if stored is not None:
             return Registered(await Payment.get(id=stored), replayed=True)
         connection, store = await _places(merchant_id, new)
+        await elsewhere.check(connection, new.pse_reference)
         tax_id = new.customer_tax_id
         values = {
             "sealed_customer": _sealed_customer(new, payment_id, secret),
             "customer_digest": customers.digest(merchant_id, tax_id, secret) if tax_id else None,
             "source": "MUTATION",
         }
-        if not await _insert(payment_id, connection, store, new, values, cause):
-            payment_id = await _complete(connection, new, secret, values["customer_digest"], cause)
+        if listed is not None:
+            await _complete(payment_id, connection, store, new, values, cause)
+        elif not await _insert(payment_id, connection, store, new, values, cause):
+            raise _CameBetween
         revived = await told_before.revive_notices(connection.id, [new.pse_reference])
     await _ring(revived)
     return Registered(await Payment.get(id=payment_id), replayed=False)
@@ -124,6 +135,8 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
         )
         payment_id = uuid4()
         async with transaction():
+            if await elsewhere.registered(connection, new.pse_reference) is not None:
+                continue  # a new key's connection lists what the merchant has on the old one's
             if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
                 made.append(payment_id)
                 revived += await told_before.revive_notices(connection.id, [new.pse_reference])
@@ -136,43 +149,55 @@ async def _ring(revived: Sequence[UUID]) -> None:
         await bell.ring(bell.NOTICE, notice_id)
 
 
-async def _complete(connection: Connection, new: NewPayment, secret: bytes, digest: Any, cause: Cause) -> UUID:
+def _standing(connection_id: UUID, pse_reference: str) -> QuerySet[Payment]:
+    return Payment.filter(connection_id=connection_id, pse_reference=pse_reference, withdrawn_at=None)
+
+
+async def _complete(
+    payment_id: UUID, connection: Connection, store: Store, new: NewPayment, values: dict[str, Any], cause: Cause
+) -> None:
     """Add what only the merchant knows (order, customer, tax) to a payment that the PSE's listing had registered.
 
     Raises InvalidInput when the merchant registered it before, or when the facts differ.
     """
-    query = Payment.filter(connection_id=connection.id, pse_reference=new.pse_reference, withdrawn_at=None)
     tax = new.tax or Tax(0)
-    refunds = await declared.lock_refunds((await query.get()).id) if tax.amount else []
+    refunds = await declared.lock_refunds(payment_id) if tax.amount else []
     if new.order_reference is not None:
         await told_before.repeat_order(connection.id, new.order_reference)
-    known = await query.select_for_update(no_key=True).get()
-    same = (known.captured, known.currency, known.method) == (
-        new.amount.minor_units,
-        new.amount.currency,
-        new.method,
-    )
-    if known.source != "LISTING" or not same:
-        raise InvalidInput(
-            "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
-            path=["input", "pseReference"],
-        )
+    query = _standing(connection.id, new.pse_reference).filter(id=payment_id)
+    known = await query.select_for_update(no_key=True).get_or_none()
+    if known is None:
+        raise _CameBetween
+    await _check_same(known, store, new)
     await Payment.filter(id=known.id).update(
         order_reference=new.order_reference or known.order_reference,
         tax_amount=tax.amount,
         tax_rate=tax.rate,
         tax_document=tax.document,
         tax_period=tax.period,
-        sealed_customer=_sealed_customer(new, known.id, secret),
-        customer_digest=digest,
-        source="MUTATION",
+        **values,
     )
     await ledger.post([await _posting(known.id, connection, known.store_id, new, Entry.DECLARE_TAX, cause)])
     if tax.amount:
         await declared.give_shares(known, refunds, tax.amount, cause)
     if new.order_reference not in (None, known.order_reference):
         await told_before.take_in_order(await Payment.get(id=known.id), cause)
-    return known.id
+
+
+async def _check_same(known: Payment, store: Store, new: NewPayment) -> None:
+    told = (new.amount.minor_units, new.amount.currency, new.method)
+    if known.source != "LISTING" or (known.captured, known.currency, known.method) != told:
+        raise InvalidInput(
+            "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
+            path=["input", "pseReference"],
+        )
+    if known.store_id != store.id:  # its capture is in that store's books
+        theirs = await Store.get(id=known.store_id)
+        raise InvalidInput(
+            f"The PSE's listing registered this payment for the store {theirs.code}: name that one, or withdraw the "
+            "payment (paymentWithdraw) and register it again.",
+            path=["input", "storeCode"],
+        )
 
 
 def _check(new: NewPayment) -> None:

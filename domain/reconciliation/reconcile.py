@@ -10,7 +10,7 @@ import structlog
 from domain.cause import Cause
 from domain.connections.connections import zone_of
 from domain.models import Connection, ReconciliationRun, Report
-from domain.payments import chargebacks, external, told_before
+from domain.payments import chargeback_proofs, chargebacks, external, told_before
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
 from domain.pse.registry import connector
@@ -167,8 +167,8 @@ async def _keep(
         not again and gains(matched, entered)
     ):
         return None
-    elsewhere = await chargebacks.proven_elsewhere(connection, file.name, matched)
-    effects = chargebacks.with_effects(with_effects(matched, settled), elsewhere)
+    elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched)
+    effects = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
         new = await reports.store(connection, run.business_date, file, effects, cause.request_id)

@@ -17,13 +17,12 @@ from domain.platform import bell
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
-from domain.refunds import held
+from domain.refunds import held, pse_names
 from domain.refunds.destination import destinations
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Source
-from domain.refunds.pse_names import holder_of_name
 from domain.refunds.record import record_locked
 from domain.refunds.withdraw import was_sent
 
@@ -51,7 +50,10 @@ class Evidence:
 
 
 async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
-    """Take a refund that never reached the PSE off the wire. Raises Forbidden, NotFound, InvalidState, InvalidInput."""
+    """Take a refund that never reached the PSE off the wire.
+
+    Raises Forbidden, NotFound, InvalidInput, and InvalidState, also for a retry whose money may have left meanwhile.
+    """
     principal.require(Permission.SETTLE_MANUALLY)
     _check_why(why)
     await find(principal.merchant_id, refund_id)
@@ -149,11 +151,8 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
 
 
 async def _check_name(refund: Refund, reference: str) -> None:
-    holder = await holder_of_name(refund.connection_id, reference, but=refund.id)
-    if holder is not None:
-        raise InvalidInput(
-            f"The PSE calls your refund {holder} so already; look the reference up again.", path=["input", "reference"]
-        )
+    if (why := await pse_names.why_not(refund, reference)) is not None:
+        raise InvalidInput(why, path=["input", "reference"])
 
 
 async def _locked(refund_id: UUID) -> Refund:

@@ -20,6 +20,11 @@ _BY_PEOPLE_ALONE: Final = (
 )
 
 
+async def named_by_people(refund: Refund) -> bool:
+    """Whether only people gave the refund the PSE's name that it has."""
+    return bool(await rows(f"SELECT 1 AS one FROM refunds r WHERE r.id = $1 AND {_BY_PEOPLE_ALONE}", refund.id))  # noqa: S608
+
+
 async def name(refund: Refund, told: str, cause: Cause) -> bool:
     """Give the refund the name `told`, if only people gave the one that it has; says so, and whether it did.
 

@@ -5,8 +5,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from tortoise.expressions import Q
-
 from domain.access.tokens import Permission, Principal, person_of
 from domain.cause import Cause
 from domain.history.events import append
@@ -15,9 +13,9 @@ from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
-from domain.pse.registry import capability
+from domain.pse.registry import capability, connector
 from domain.pse.vocabulary import Declined, Outcome, Succeeded
-from domain.refunds import find, request, schedule
+from domain.refunds import find, pse_names, schedule
 from domain.refunds.moves import lock
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record_locked
@@ -98,11 +96,8 @@ async def _check_name(refund: Refund, verdict: Verdict, name: str | None) -> Non
         raise InvalidInput(said, path=path)
     if refund.pse_refund_reference not in (None, name):
         raise InvalidInput(f"The PSE has named this refund {refund.pse_refund_reference} itself.", path=path)
-    taken = Q(pse_refund_reference=name)
-    if len(name) <= request.REFERENCE_LENGTH:  # a longer one cannot be a reference of ours, and may not be asked for
-        taken |= Q(reference=name)
-    if await Refund.filter(taken, connection_id=refund.connection_id).exclude(id=refund.id).exists():
-        raise InvalidInput("This is the name of another refund of the connection; look it up again.", path=path)
+    if (why := await pse_names.why_not(refund, name)) is not None:
+        raise InvalidInput(why, path=path)
 
 
 async def _checked_doubt(refund: Refund) -> int:
@@ -192,13 +187,20 @@ async def _propose(
 
 
 async def _reported_since(refund: Refund) -> bool:
-    """Whether a report of the connection was fetched that covers the day of the last send."""
+    """Whether a report of the connection was fetched that would have the refund's line, had the last send paid it.
+
+    A line comes as many days later as the PSE's reports lag; of one that has no such reports (they may be handed in),
+    it is the day after.
+    """
+    connection = await Connection.get(id=refund.connection_id)
     return bool(
         await rows(
             "SELECT 1 AS one FROM reports r WHERE r.connection_id = $2 AND r.superseded_at IS NULL "
-            "AND r.business_date > (SELECT max(a.sent_at)::date FROM attempts a WHERE a.refund_id = $1) LIMIT 1",
+            "AND r.business_date > (SELECT max(a.sent_at)::date + $3::int FROM attempts a WHERE a.refund_id = $1) "
+            "LIMIT 1",
             refund.id,
             refund.connection_id,
+            connector(connection.pse).report_lag_days or 0,
         )
     )
 

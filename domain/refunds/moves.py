@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from domain.books import ledger
@@ -17,6 +17,8 @@ from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
 from domain.platform.database import execute
 from domain.refunds.states import BY_BANK, MOVES
+
+_NEVER_SENT: Final = (State.REJECTED, State.CANCELED, State.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,12 @@ async def move(
         zone = (await Merchant.get(id=refund.merchant_id)).zone
         await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
     await _store(refund, to, news, due_in, keep_rung)
-    if to in (State.CANCELED, State.EXPIRED):
-        for name in (names.unsent(refund.id), names.held(refund.id)):
-            await findings.resolve(refund.merchant_id, name, f"It is not sent any more: {to}.")
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)
+    if to in _NEVER_SENT:  # what reached the PSE is closed by the PSE's word (call_person)
+        for name in (names.unsent(refund.id), names.held(refund.id), names.doubt(refund.id)):
+            await findings.resolve(refund.merchant_id, name, f"The refund is not sent any more: {to}.")
     if to is State.SUCCEEDED:
         await vat.flag_unreported(refund, refund.tax_amount)
     refund.state = to

@@ -27,15 +27,18 @@ _SAID: Final = {
 async def book(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """Money left for a refund that had ended: book it as taken, say so in the history, open a finding."""
     assert isinstance(outcome, Succeeded), "Only money that left contradicts an ended refund."
-    payment = await Payment.get(id=refund.payment_id)
+    payment, name = await Payment.get(id=refund.payment_id), outcome.pse_refund_reference
     if await external.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
         # Under that name a report may tell of the same money.
         await execute(
             "UPDATE refunds SET pse_refund_reference = coalesce(pse_refund_reference, $2) WHERE id = $1",
             refund.id,
-            outcome.pse_refund_reference,
+            name,
         )
-        await external.give_unnamed_to(refund, cause)
+        # It is one money: that of its name, and only without one some that has no name.
+        new = name if name != refund.pse_refund_reference else None
+        if new is None or not await external.give_to(refund, new, cause):
+            await external.give_unnamed_to(refund, cause)
         await events.note(
             refund,
             "CONTRADICTION",

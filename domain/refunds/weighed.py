@@ -7,8 +7,8 @@ from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.pse.capabilities import Capability, LookUp
 from domain.pse.registry import capability
-from domain.pse.vocabulary import Declined, InDoubt, Outcome, Unsent
-from domain.refunds import schedule
+from domain.pse.vocabulary import Declined, InDoubt, Outcome, Returned, Unsent
+from domain.refunds import corrected, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.states import AT_THE_PSE
 
@@ -17,6 +17,11 @@ UNKNOWN_AGAIN: Final = "UNKNOWN_AGAIN"  # the code of "unknown" that is not beli
 
 async def weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
     """The outcome as it may be believed."""
+    if isinstance(outcome, Declined | Returned) and await _of_another_name(refund, outcome, source):
+        said = (
+            f"The PSE calls it {refund.pse_refund_reference}; of {outcome.pse_refund_reference} it says {outcome.code}."
+        )
+        return InDoubt("OTHER_NAME", f"{said} {outcome.message}"[:500], needs_person=True)
     if not isinstance(outcome, Unsent):
         return outcome
     if source.door is Door.ANSWER:
@@ -25,6 +30,19 @@ async def weighed(refund: Refund, outcome: Outcome, source: Source) -> Outcome:
     if source.door is not Door.LOOK_UP:
         return outcome
     return await _weigh_unknown(refund, outcome, source)
+
+
+async def _of_another_name(refund: Refund, outcome: Declined | Returned, source: Source) -> bool:
+    """Whether the PSE itself has another name for the refund than that of which it says "not paid" or "came back".
+
+    It may hold two under our reference, of which the other one is paid. Of an ended refund it moves nothing, and what a
+    report's line proves is the night's to say.
+    """
+    told = outcome.pse_refund_reference
+    if told is None or refund.pse_refund_reference in (None, told) or source.door in (Door.REPORT, Door.PERSON):
+        return False
+    may_move = refund.state in AT_THE_PSE or refund.state is State.SUCCEEDED
+    return may_move and not await corrected.named_by_people(refund)
 
 
 async def _weigh_unknown(refund: Refund, outcome: Unsent, source: Source) -> Outcome:

@@ -19,7 +19,9 @@ from domain.pse.vocabulary import Credentials, Outcome, RefundOrder
 
 _DESCRIPTION_MAX: Final = 200
 _HEADERS: Final = {**requests.JSON, "User-Agent": "Estorno"}
-_UNHEARD: Final = ("3001", "3002", "3003", "6000")  # our access, and too many requests
+# Our access, too many requests, a signature that does not fit (5000, which a request of a bad form gets as well), and a
+# balance that is too low (5012): once that is mended the same order is carried out, so none of them ends a refund.
+_UNHEARD: Final = ("3001", "3002", "3003", "5000", "5012", "6000")
 _REFUSALS: Final = ("4", "5")  # 4xxx: not found; 5xxx: the request or the business refused
 _TIMEOUT: Final = "5010"
 _DUPLICATE: Final = "5011"

@@ -1,7 +1,8 @@
 """EBANX's payments, refunds and errors: what their fields mean."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -57,14 +58,29 @@ def among(order: RefundOrder, payment: Any) -> Outcome:
     listed = refunds_within(payment)
     if listed is None or payment.get("hash") != order.payment_reference:
         return InDoubt("UNREADABLE", "EBANX answered with something that is not the payment.")
-    ours = [refund for refund in listed if refund.get("merchant_refund_code") == order.reference]
-    ours = [refund for refund in ours if refund.get("status") != "CA"] or ours[-1:]
+    ours = _that_count(refund for refund in listed if refund.get("merchant_refund_code") == order.reference)
     if not ours:
         return Unsent("NOT_LISTED", "EBANX lists no refund of the payment with our reference.")
     if len(ours) > 1:
         ids = ", ".join(str(refund.get("id"))[:20] for refund in ours[:10])
         return InDoubt("TWO_REFUNDS", f"EBANX holds refunds {ids} under one reference.", needs_person=True)
     return echoed(order, {"payment": payment, "refund": ours[0]})
+
+
+def _that_count(of_one_code: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the refunds of one code, one that was cancelled counts only where all were, and then the last of them."""
+    ours = list(of_one_code)
+    return [refund for refund in ours if refund.get("status") != "CA"] or ours[-1:]
+
+
+def _told_by_code(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The refunds that their code alone tells from all others."""
+    by_code: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for refund in listed:
+        if (code := exact.text(refund, "merchant_refund_code")) is not None:
+            by_code[code].append(refund)
+    counted = [_that_count(ours) for ours in by_code.values()]
+    return [ours[0] for ours in counted if len(ours) == 1]
 
 
 def payment_of(raw: Any) -> CapturedPayment:
@@ -75,14 +91,15 @@ def payment_of(raw: Any) -> CapturedPayment:
     amount = exact.money(raw.get("amount_ext"), raw.get("currency_ext"))
     if amount is None:
         raise Unreadable(f"amount_ext or currency_ext of payment {reference} cannot be read")
-    codes = [refund.get("merchant_refund_code") for refund in listed if refund.get("status") != "CA"]
+    told_by_code = {id(refund) for refund in _told_by_code(listed)}
+    currency = raw.get("currency_ext")
     return CapturedPayment(
         reference=reference,
         method=WORDS.methods.get(str(raw.get("payment_type_code")), Method.CARD),
         amount=amount,
         captured_at=_moment(reference, raw),
         order_reference=exact.text(raw, "merchant_payment_code"),
-        refunds=[refund_of(refund, raw.get("currency_ext"), codes) for refund in listed],
+        refunds=[refund_of(refund, currency, by_code=id(refund) in told_by_code) for refund in listed],
     )
 
 
@@ -93,8 +110,8 @@ def _moment(reference: str, raw: Mapping[str, Any]) -> datetime:
         raise Unreadable(f"confirm_date of payment {reference} cannot be read") from error
 
 
-def refund_of(refund: Mapping[str, Any], currency: object, codes: Sequence[object]) -> KnownRefund:
-    """A refund as it is listed. Where several of the `codes` are its own, only EBANX's id tells it apart.
+def refund_of(refund: Mapping[str, Any], currency: object, *, by_code: bool) -> KnownRefund:
+    """A refund as it is listed. Unless it is told apart `by_code`, only EBANX's id is its own.
 
     Raises Unreadable.
     """
@@ -104,9 +121,8 @@ def refund_of(refund: Mapping[str, Any], currency: object, codes: Sequence[objec
     if own_id is None or amount is None:
         raise Unreadable(otherwise)
     outcome = WORDS.statuses.outcome(refund.get("status"), own_id, _CANCELLED, succeeded=False)
-    alone = code is not None and codes.count(code) <= 1
     return KnownRefund(
-        reference=code if code is not None and alone else f"ebanx-{own_id}",
+        reference=code if code is not None and by_code else f"ebanx-{own_id}",
         pse_refund_reference=own_id,
         amount=amount,
         outcome=outcomes.listed(outcome, otherwise),

@@ -13,9 +13,9 @@ from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse import registry
-from domain.pse.capabilities import Route
-from domain.pse.vocabulary import InDoubt, Returned, Unsent
-from domain.refunds import by_hand, next_step, refresh, withdraw
+from domain.pse.capabilities import LookUp, Route
+from domain.pse.vocabulary import Declined, InDoubt, Returned, Succeeded, Unsent
+from domain.refunds import by_hand, next_step, refresh, request, schedule, withdraw
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Source
@@ -25,6 +25,7 @@ from tests.conftest import Database
 from tests.domain.refunds.destination.test_destinations import CPF, given
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.lab_connector import Lab
+from tests.kit.lines import open_findings
 from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -168,3 +169,25 @@ async def test_where_the_pse_has_no_payout_wire_a_person_gets_the_instruction(la
     assert opened is not None
     assert opened.values["pix_key"] == "ana@example.com"
     assert await next_step.take(refund.id, lease_seconds=60, send_seconds=20) is None
+
+
+async def test_what_is_withdrawn_leaves_no_finding_that_it_does_not_get_out() -> None:
+    shop = await a_shop()
+    refund = await a_refund(shop, await a_payment(shop))
+    for _ in range(10):
+        await an_answer(refund, Unsent("X", "x"))
+        await schedule.postpone(refund.id, 0)
+    assert await open_findings() == ["NOT_SENT"]
+    await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE)
+    assert await open_findings() == []
+
+
+async def test_a_retry_whose_money_left_meanwhile_is_not_taken_in_hand() -> None:
+    registry.register(Lab(look_up=LookUp.NONE))
+    shop = await a_shop(pse="lab")
+    refund = await a_refund(shop, await a_payment(shop, days_ago=0), 3_000)
+    await an_answer(refund, Declined("NO", "no"))
+    retried = (await request.retry(shop.id, refund.id, a_key(), CAUSE)).refund
+    await record(refund.id, Succeeded("one"), Source(Door.LOOK_UP), CAUSE)
+    with pytest.raises(InvalidState, match="may have this money already"):
+        await by_hand.take(a_person(shop, "ana", Role.ACCOUNTING), retried.id, WHY, CAUSE)

@@ -12,11 +12,13 @@ from domain.models import Finding, Payment, Refund
 from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.pse import registry
 from domain.pse.vocabulary import InDoubt, Succeeded
 from domain.refunds.doubt import Verdict, resolve
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
 EVIDENCE = "Back office of the PSE, 2026-11-23: refund D1 is listed as paid."
@@ -26,8 +28,8 @@ def _person(shop: Shop, name: str, role: Role = Role.SUPPORT) -> Principal:
     return Principal(uuid4(), shop.id, name, role, datetime.now(UTC) + timedelta(hours=1))
 
 
-async def _in_doubt() -> tuple[Shop, Payment, Refund]:
-    shop = await a_shop()
+async def _in_doubt(pse: str = "pix") -> tuple[Shop, Payment, Refund]:
+    shop = await a_shop(pse=pse)
     payment = await a_payment(shop)
     refund = await a_refund(shop, payment)
     await an_answer(refund, InDoubt("TIMEOUT", "no answer", needs_person=True))
@@ -70,17 +72,28 @@ async def test_people_who_disagree_start_again() -> None:
     assert (second.confirmed, third.confirmed) == (False, False)
 
 
-async def test_not_paid_needs_an_administrator_until_a_report_can_prove_it(owner_rows: OwnerRows) -> None:
-    shop, _, refund = await _in_doubt()
-    with pytest.raises(Forbidden, match="RESOLVE_DOUBT_EARLY"):
-        await resolve(_person(shop, "ana"), refund.id, Verdict.NOT_PAID, EVIDENCE, CAUSE)
-    await owner_rows(
-        "INSERT INTO reports (id, merchant_id, connection_id, business_date, name, digest, content_type, content, "
-        "totals, created_at) VALUES ($1, $2, $3, current_date + 1, 'r', 'd', 't', '', '{}', now())",
-        uuid4(),
-        shop.id,
-        shop.connection.id,
-    )
+class _Late(Lab):
+    report_lag_days: int | None = 35
+
+
+@pytest.mark.parametrize(("pse", "lag"), [("pix", 0), ("lab", 35)])
+async def test_not_paid_needs_an_administrator_until_a_report_can_prove_it(
+    pse: str, lag: int, owner_rows: OwnerRows
+) -> None:
+    registry.register(_Late())
+    shop, _, refund = await _in_doubt(pse)
+    for days in (lag, lag + 1):
+        with pytest.raises(Forbidden, match="RESOLVE_DOUBT_EARLY"):
+            await resolve(_person(shop, "ana"), refund.id, Verdict.NOT_PAID, EVIDENCE, CAUSE)
+        await owner_rows(
+            "INSERT INTO reports (id, merchant_id, connection_id, business_date, name, digest, content_type, content, "
+            "totals, created_at) VALUES ($1, $2, $3, current_date + $4::int, $5, 'd', 't', '', '{}', now())",
+            uuid4(),
+            shop.id,
+            shop.connection.id,
+            days,
+            f"r{days}",
+        )
     assert not (await resolve(_person(shop, "ana"), refund.id, Verdict.NOT_PAID, EVIDENCE, CAUSE)).confirmed
 
 

@@ -215,7 +215,7 @@ def test_the_four_statuses_are_read_with_the_code_as_number_or_text(as_text: boo
     assert read("CANCELLED", 400, succeeded=True) == Returned("CANCELLED", "d", "REF42342")
 
 
-UNSENT = {"3001", "3002", "3003", "6000"}
+UNSENT = {"3001", "3002", "3003", "5000", "5012", "6000"}
 DOUBT = {"5010", "5011", "7000"}
 
 

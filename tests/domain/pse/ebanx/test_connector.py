@@ -274,6 +274,12 @@ def test_refunds_that_share_a_code_are_told_apart_by_ebanxs_id() -> None:
     assert [refund.reference for refund in payment.refunds] == ["ebanx-21426", "ebanx-21427"]
 
 
+def test_one_that_was_cancelled_does_not_share_the_code_of_another() -> None:
+    payment = EBANX.read_payment(_listed(_refund("CA"), _refund("RE", id="21427")))
+    assert payment is not None
+    assert [refund.reference for refund in payment.refunds] == ["ebanx-21426", ORDER.reference]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
