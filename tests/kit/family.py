@@ -20,7 +20,7 @@ from jobs.machine.children import Child
 from jobs.machine.servers import PASSWORDS, Postgres, Valkey, free_port, place_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-_READY = "ESTORNO_TEST_CLUSTER"
+_READY = "TEST_CLUSTER"
 _WAIT_SECONDS_MAX = 60.0
 _PAUSE_SECONDS = 0.05
 

@@ -37,7 +37,8 @@ _PAUSE_SECONDS = 0.03
 def quick_settings(**changed: Any) -> Settings:
     """Settings of a test: short limits, the tests' own key, and no rates, for all of a test comes from one address."""
     quick = {"send_limit_seconds": 1.0, "job_timeout_seconds": 2.0, "lease_seconds": 4.0}
-    kinds = ("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook", "rate_new_documents")
+    per = ("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook")
+    kinds = (*per, "rate_new_documents", "rate_merchant_documents")
     rates = dict.fromkeys(kinds, 0)
     return Settings(secret_key=KEY, **{**quick, **rates, **changed})
 
