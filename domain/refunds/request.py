@@ -155,17 +155,19 @@ def _key_is_taken(error: IntegrityError) -> bool:
 
 
 async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
-    key, cause, retry_of, refund_id = asked.key, asked.cause, asked.retry_of, uuid4()
+    key, cause, refund_id = asked.key, asked.cause, uuid4()
     async with transaction():
+        # A refund before its payment, everywhere; and the key last, as in the statement that does all at once.
+        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None
+        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)
         stored = await idempotency.claim(asked.merchant_id, key.mutation, key.key, facts, refund_id, cause)
         if stored is not None:
             return Requested(await Refund.get(id=stored), replayed=True)
         crash_here("request.claimed")
-        if retry_of is not None:
-            await _check_retry(await lock(retry_of.id))  # a refund is locked before its payment, everywhere
-        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))
-        if retry_of is not None:
-            await held.check_retry(retry_of)  # the payment's lock is held: nothing is booked in between
+        payment = _found(locked)
+        if old is not None:
+            await _check_retry(old)
+            await held.check_retry(old)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, asked.new.amount)
         target = await _place_to_go(payment, asked.new.destination, asked.secret)
         await insert.write(payment, _draft(asked, refund_id, payment, amount, target.state), cause)

@@ -46,13 +46,10 @@ WIRE: Final = (
         (
             Edit(
                 request._under_the_lock,
-                "        if retry_of is not None:\n"
-                "            await _check_retry(await lock(retry_of.id))"
-                "  # a refund is locked before its payment, everywhere\n"
-                "        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))\n",
-                "        payment = _found(await insert.locked(asked.merchant_id, asked.new.payment_id))\n"
-                "        if retry_of is not None:\n"
-                "            await _check_retry(await lock(retry_of.id))\n",
+                "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n"
+                "        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)\n",
+                "        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)\n"
+                "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n",
             ),
         ),
         focus="contradictions",
