@@ -6,12 +6,14 @@ import pytest
 
 from domain import invariants
 from domain.models import Refund
-from domain.models.refunds import State
-from domain.problems import Problem
+from domain.models.refunds import Reason, State
+from domain.money import Money
+from domain.problems import IdempotencyConflict, Problem
 from domain.pse.vocabulary import Declined, Succeeded
 from domain.refunds import request
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
+from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -44,3 +46,28 @@ async def test_of_many_retries_of_one_refund_at_once_one_passes() -> None:
     )
     assert sum(isinstance(one, request.Requested) for one in ended) == 1
     assert await Refund.filter(retry_of_id=failed.id, state=State.REQUESTED).count() == 1
+
+
+async def test_clients_with_the_same_keys_crowd_on_one_payment_without_a_deadlock() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, amount=10_000)
+    keys = [a_key() for _ in range(5)]
+    asked = NewRefund(payment.id, Money(1_000, "BRL"), Reason.OTHER)
+    ended = await asyncio.gather(*(request.request(shop.id, asked, key, CAUSE) for key in keys * 8))
+    # Some of them look three times in vain and take the lock, while others write without it.
+    assert len({one.refund.id for one in ended}) == sum(not one.replayed for one in ended) == len(keys)
+    assert await invariants.check() == []
+
+
+async def test_a_key_that_another_payments_request_takes_this_very_moment_is_a_conflict_and_nothing_is_left() -> None:
+    shop = await a_shop()
+    payments = [await a_payment(shop, amount=10_000) for _ in range(6)]
+    key = a_key()
+    ended = await asyncio.gather(
+        *(request.request(shop.id, NewRefund(one.id, None, Reason.OTHER), key, CAUSE) for one in payments),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, request.Requested) for one in ended) == 1
+    assert sum(isinstance(one, IdempotencyConflict) for one in ended) == len(payments) - 1
+    assert await Refund.all().count() == 1
+    assert await invariants.check() == []
