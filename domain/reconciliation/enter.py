@@ -40,7 +40,8 @@ async def enter(
         # Our order had arrived after all, and a person has paid the customer from the bank.
         known = replace(_known(row), reference=row["refund_reference"])
         await external.book(await Payment.get(id=row["payment_id"]), known, FindingKind.CONTRADICTION, cause)
-    for row in refund_lines.filter(_differs()).iter_rows(named=True):
+    differing = refund_lines.filter(_differs()).sort(pl.col("state") == "RETURNED", maintain_order=True)
+    for row in differing.iter_rows(named=True):  # that it left comes before that it came back
         if row["refund_state"] not in AT_THE_PSE and not _both_unpaid(row):
             await findings.open_finding(compare.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
@@ -103,8 +104,14 @@ def _differs() -> pl.Expr:
     # PENDING is only news for a refund that we believe is still in doubt.
     pending = (state == "PENDING") & ours.is_in(["SUBMITTED"])
     # What was booked as taken for a refund that had ended is given back.
-    back = state.is_in(["FAILED", "RETURNED"]) & ours.is_in(_ENDED_UNPAID) & pl.col("payment_taken")
-    return pl.col("refund_id").is_not_null() & ~pl.col("refund_by_bank") & (paid | failed | pending | back)
+    back = state.is_in(["FAILED", "RETURNED"]) & pl.col("payment_taken")
+    # So is what this very report tells to have left, and to have come back.
+    both = (state == "RETURNED") & (state == "SUCCEEDED").any().over("refund_id")
+    return (
+        pl.col("refund_id").is_not_null()
+        & ~pl.col("refund_by_bank")
+        & (paid | failed | pending | (ours.is_in(_ENDED_UNPAID) & (back | both)))
+    )
 
 
 def gains(matched: pl.DataFrame, entered: pl.DataFrame) -> bool:

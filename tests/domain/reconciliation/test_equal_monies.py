@@ -169,3 +169,17 @@ async def test_what_came_back_before_the_own_line_of_a_refund_frees_nothing_in_a
     now = await Payment.get(id=payment.id)
     assert now.refunded + now.taken_by_bank == 3_000
     assert await Finding.filter(resolved_at=None).exclude(kind="VAT_REVERSAL_NEEDED").count() > 0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("look_up", [LookUp.NONE, LookUp.BY_REFERENCE])
+async def test_a_report_that_tells_of_a_failed_refund_that_it_left_and_came_back_books_both_in_one_night(
+    look_up: LookUp, turned: bool
+) -> None:
+    shop, payment = await _shop(look_up)
+    refund = await _ours(shop, payment, Declined("reversed", "It is reversed.", "one"))
+    lines = [a_line(payment, "REFUND", 3_000, state, reference=refund.reference) for state in ("SUCCEEDED", "RETURNED")]
+    for _ in range(2):
+        await a_night(shop, *(reversed(lines) if turned else lines))
+        assert (await _taken(payment), await balance(shop, Account.SUSPENSE)) == (0, 0)
+        assert await invariants.check() == []
