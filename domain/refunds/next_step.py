@@ -132,7 +132,7 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
         return None
     if able.look_up is LookUp.BY_LISTING:
         if await listing.another_in_doubt(refund, sends):
-            await schedule.postpone(refund.id, intervals.TURN_SECONDS)
+            await _wait_for_the_other(case)
             return None
         if not sends.count and not _is_fresh(case, refund.known_at):
             await schedule.postpone(refund.id, case.lease_seconds)
@@ -149,12 +149,27 @@ async def _held(case: _Case, sends: Sends) -> bool:
         await call_person.call_person(case.refund, case.cause, found.said)
         return True
     await schedule.postpone(case.refund.id, intervals.HELD_SECONDS if found.lasting else intervals.TURN_SECONDS)
-    last = await Event.filter(refund_id=case.refund.id).order_by("-sequence").first()
-    if last is None or (last.kind, last.message) != ("HELD", found.said):
-        await events.note(case.refund, "HELD", case.cause, code=held.CODE, message=found.said)
+    await _note_held(case, held.CODE, found.said)
     if found.lasting:
         await call_person.open_held(case.refund, found.said)
     return True
+
+
+async def _wait_for_the_other(case: _Case) -> None:
+    """Another refund of the payment is in doubt. The history says so where only people can end that."""
+    others = Refund.filter(payment_id=case.payment.id, state=State.SUBMITTED, needs_person_since__isnull=False)
+    if not await others.exclude(id=case.refund.id).exists():
+        await schedule.postpone(case.refund.id, intervals.TURN_SECONDS)
+        return
+    await schedule.postpone(case.refund.id, intervals.MINUTE)
+    said = "Another refund of this payment is in doubt, which only people can end; this one waits for it."
+    await _note_held(case, "OTHER_IN_DOUBT", said)
+
+
+async def _note_held(case: _Case, code: str, said: str) -> None:
+    last = await Event.filter(refund_id=case.refund.id).order_by("-sequence").first()
+    if last is None or (last.kind, last.message) != ("HELD", said):
+        await events.note(case.refund, "HELD", case.cause, code=code, message=said)
 
 
 async def _first_send(case: _Case) -> Send:

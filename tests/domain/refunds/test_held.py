@@ -242,3 +242,17 @@ async def test_the_payment_instruction_of_a_retry_is_not_shown_once_the_first_on
     assert (await withdraw.cancel(shop.id, retried.id, None, a_key(), CAUSE, settles_manually=True)).refund.state == (
         "CANCELED"
     )
+
+
+async def test_a_refund_that_waits_for_anothers_doubt_says_so_when_only_people_can_end_it() -> None:
+    registry.register(Telling(look_up=LookUp.BY_LISTING, key_lifetime=None))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, amount=10_000, days_ago=0)
+    doubtful, waiting = [await a_refund(shop, payment, 3_000) for _ in range(2)]
+    for refund in (doubtful, waiting):
+        await Refund.filter(id=refund.id).update(known_at=datetime.now(UTC), known_before=[])
+    await an_answer(doubtful, InDoubt("ECHO_MISMATCH", "It lists two.", needs_person=True))
+    for _ in range(2):
+        await schedule.postpone(waiting.id, 0)
+        assert await _due(waiting.id) is None
+    assert await Event.filter(refund_id=waiting.id, kind="HELD", code="OTHER_IN_DOUBT").count() == 1

@@ -24,10 +24,12 @@ from tests.trials.crash.plan import Kill
 from tests.trials.crash.stage import Account, Stage
 
 _LOOK_SECONDS = 0.5
-# Not terminal, and waiting for nobody: neither for a person, nor for a date, nor for a customer.
+# Not terminal, and waiting for nobody: neither for a person (for itself, or for another refund of its payment, from
+# which a listing could not tell it), nor for a date, nor for a customer.
 _UNDER_WAY = """
 SELECT id, state, due_at, doubt_since, asks, unsent FROM refunds WHERE payment_id = ANY($1)
-  AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND needs_person_since IS NULL"""
+  AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND needs_person_since IS NULL AND NOT (state = 'REQUESTED'
+    AND (SELECT code FROM events e WHERE e.refund_id = refunds.id ORDER BY sequence DESC LIMIT 1) = 'OTHER_IN_DOUBT')"""
 # Of those the ones that the product has forgotten: not due at any time, or due for long and nobody comes.
 _FORGOTTEN = f"SELECT 1 FROM ({_UNDER_WAY}) AS open WHERE due_at IS NULL OR due_at < now() - interval '30 seconds'"  # noqa: S608 - our own
 # EBANX's graces of two lost sends, 1 and 2 minutes, and the questions between them take about 5 by the schedule.
