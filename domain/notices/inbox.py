@@ -211,6 +211,7 @@ async def done(claimed: Claimed, result: str) -> None:
         notice.times_received,
         _proves_nothing(claimed.told),
     )
+    await findings.resolve(claimed.connection.merchant_id, f"notice/{notice.id}", "It was understood at last.")
     if row["again"]:
         await bell.ring(bell.NOTICE, notice.id)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.models import Payment, Refund
+from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
 from domain.payments.refundable import left_over
@@ -18,15 +19,23 @@ from domain.problems import InvalidState
 
 CODE: Final = "PAID_MEANWHILE"
 _LOOK: Final = "Look at the payment's findings and in the PSE's back office."
-# Of refund $1 of payment $2: whether it is being asked about, whether the PSE's word does not fit its end, and whether
-# a webhook that names the payment is not applied yet.
+# Of refund $1 and all that it repeats: whether one of those is being asked about, whether the PSE's word does not fit
+# the end of one; of their payment, whether it was charged back (by an amount that is not told, too), and whether a
+# webhook that names it is not applied yet, or was given up.
 _UNDECIDED: Final = """
-SELECT r.due_at IS NOT NULL AS asked, p.charged_back > 0 AS charged_back,
-  EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = r.merchant_id AND f.refund_id = r.id AND f.resolved_at IS NULL
-    AND starts_with(f.fingerprint, 'after-end/' || r.id || '/')) AS contradicted,
-  EXISTS (SELECT 1 FROM notices n WHERE n.connection_id = p.connection_id AND n.applied_at IS NULL
-    AND n.waits_for ? p.pse_reference) AS webhook
-FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1"""
+WITH RECURSIVE chain AS (SELECT id, merchant_id, payment_id, retry_of_id, due_at, id <> $1 OR $2 AS ended
+    FROM refunds WHERE id = $1
+  UNION SELECT r.id, r.merchant_id, r.payment_id, r.retry_of_id, r.due_at, true
+    FROM refunds r JOIN chain c ON r.id = c.retry_of_id)
+SELECT bool_or(c.ended AND c.due_at IS NOT NULL) AS asked,
+  bool_or(EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = c.merchant_id AND f.refund_id = c.id
+    AND f.resolved_at IS NULL AND starts_with(f.fingerprint, 'after-end/'))) AS contradicted,
+  bool_or(p.charged_back > 0 OR EXISTS (SELECT 1 FROM findings f WHERE f.payment_id = p.id AND f.kind = 'CHARGEBACK'
+    AND f.resolved_at IS NULL AND strpos(f.fingerprint, '/unbooked') > 0)) AS charged_back,
+  bool_or(n.waiting) AS waiting, bool_or(n.given_up) AS given_up
+FROM chain c JOIN payments p ON p.id = c.payment_id CROSS JOIN LATERAL (
+  SELECT coalesce(bool_or(due_at IS NOT NULL), false) AS waiting, coalesce(bool_or(due_at IS NULL), false) AS given_up
+  FROM notices WHERE connection_id = p.connection_id AND applied_at IS NULL AND waits_for ? p.pse_reference) n"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +55,9 @@ async def why(refund: Refund, payment: Payment) -> Held | None:
             f"customer may have this money already. {_LOOK} If so, cancel this refund.",
             lasting=True,
         )
-    if refund.retry_of_id is None:
-        return None
-    return await _why_not_again(await Refund.get(id=refund.retry_of_id))
+    if refund.retry_of_id is not None:
+        return await _why_not_again(refund, ended=False)
+    return await _by_its_own_news(refund) if refund.state is State.MANUAL else None
 
 
 async def check(refund: Refund) -> None:
@@ -58,7 +67,7 @@ async def check(refund: Refund) -> None:
 
 async def check_retry(retried: Refund) -> None:
     """Raises InvalidState where a retry of the refund may pay a second time. The payment's lock is held."""
-    _refuse(await _why_not_again(retried), retried)
+    _refuse(await _why_not_again(retried, ended=True), retried)
 
 
 def _refuse(held: Held | None, refund: Refund) -> None:
@@ -66,29 +75,32 @@ def _refuse(held: Held | None, refund: Refund) -> None:
         raise InvalidState(held.said, path=["input", "refundId"], current_state=refund.state)
 
 
-async def _why_not_again(retried: Refund) -> Held | None:
-    payment = await Payment.get(id=retried.payment_id)
-    (known,) = await rows(_UNDECIDED, retried.id)
+async def _by_its_own_news(refund: Refund) -> Held | None:
+    """What the PSE says of an order that a person is about to pay."""
+    (known,) = await rows(_UNDECIDED, refund.id, False)
+    if not known["contradicted"]:
+        return None
+    return Held(f"The PSE has this order after all: its money may leave. {_LOOK}", lasting=True)
+
+
+async def _why_not_again(refund: Refund, *, ended: bool) -> Held | None:
+    """Why a retry must wait. `ended`: `refund` is what is to be repeated, else the retry itself."""
+    payment = await Payment.get(id=refund.payment_id)
+    (known,) = await rows(_UNDECIDED, refund.id, ended)
     if known["asked"]:
-        return Held(
-            "The PSE is being asked about the refund that this one repeats; ask again in a moment.", lasting=False
-        )
-    if known["webhook"]:
+        return Held("The PSE is being asked about the refund that this repeats; ask again in a moment.", lasting=False)
+    if known["waiting"]:
         return Held("A webhook about this payment is not understood yet; ask again when it is.", lasting=False)
-    gone = Money(retried.amount, retried.currency)
-    other = "Only if it was other money, cancel the retry and ask with refundCreate."
-    if await external.standing(payment, retried.amount) > 0:
-        return Held(
-            f"{gone} of this payment left at the PSE without a refund that accounts for it: the customer may have this "
-            f"money already. {_LOOK} {other}",
-            lasting=True,
-        )
+    other = f"{_LOOK} If the customer was not paid, cancel the retry and ask with refundCreate."
+    gone = Money(refund.amount, refund.currency)
+    if await external.standing(payment, refund.amount) > 0:
+        said = f"{gone} of this payment left at the PSE without a refund that accounts for it"
+        return Held(f"{said}: the customer may have this money already. {other}", lasting=True)
     if known["charged_back"]:
-        return Held(f"The customer's bank took money of this payment back. {_LOOK} {other}", lasting=True)
+        return Held(f"The customer's bank took money of this payment back. {other}", lasting=True)
     if known["contradicted"]:
-        return Held(
-            "What the PSE says does not fit the end of the refund that this one repeats: it may have been paid. "
-            f"{_LOOK} {other}",
-            lasting=True,
-        )
+        said = "What the PSE says does not fit the end of the refund that this repeats: it may have been paid."
+        return Held(f"{said} {other}", lasting=True)
+    if known["given_up"]:
+        return Held(f"A webhook about this payment was never understood. {other}", lasting=True)
     return None

@@ -145,7 +145,7 @@ async def _held(case: _Case, sends: Sends) -> bool:
     found = await held.why(case.refund, case.payment)
     if found is None:
         return False
-    if sends.count:
+    if sends.count and found.lasting:
         await call_person.call_person(case.refund, case.cause, found.said)
         return True
     await schedule.postpone(case.refund.id, intervals.HELD_SECONDS if found.lasting else intervals.TURN_SECONDS)

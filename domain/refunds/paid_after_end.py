@@ -11,12 +11,13 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
 from domain.platform.database import execute, rows
-from domain.pse.vocabulary import Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
+from domain.pse.vocabulary import Accepted, Declined, InDoubt, KnownRefund, Outcome, Returned, Succeeded
 from domain.refunds.states import SETTLED_FOR_NOW
 
 # The events of a return, or a failure, that the PSE itself has told as well.
 CONFIRMED: Final = {State.RETURNED: "RETURN_CONFIRMED", State.FAILED: "FAILURE_CONFIRMED"}
 TOLD_AGAIN: Final = "A report tells so again: it was given back in the books."
+_FITS: Final = "The PSE's word fits the refund's end by now."
 _LEFT = frozenset({State.SUCCEEDED, State.RETURNED})
 _SAID: Final = {
     State.RETURNED: "The PSE itself says that it came back.",
@@ -102,6 +103,43 @@ def _confirms(state: State, outcome: Outcome) -> bool:
     return state is State.FAILED and isinstance(outcome, Declined)  # what came back had not failed
 
 
+async def beside_a_transfer(refund: Refund, outcome: Outcome, cause: Cause) -> None:
+    """What the PSE says of a refund that a person has paid from the bank: its money is other money, and the bank's word
+    is not the PSE's.
+    """
+    payment = await Payment.get(id=refund.payment_id)
+    if isinstance(outcome, Returned):
+        gone = Succeeded(outcome.pse_refund_reference)
+        await external.book(payment, _as_known(refund, gone), FindingKind.CONTRADICTION, cause)
+    if isinstance(outcome, Returned | Declined):
+        back = Declined("RETURNED", "It came back.", outcome.pse_refund_reference)
+        await external.book(payment, _as_known(refund, back), FindingKind.CONTRADICTION, cause)
+    elif isinstance(outcome, Succeeded):
+        if await external.book(payment, _as_known(refund, outcome), FindingKind.CONTRADICTION, cause):
+            said = "The PSE says that it has paid this refund, too; that money is booked in SUSPENSE."
+            await events.note(refund, "CONTRADICTION", cause, code="PAID_AFTER_END", message=said)
+    elif isinstance(outcome, Accepted):
+        await open_unasked(refund, works_on_it(outcome), cause)
+
+
+def works_on_it(outcome: Accepted) -> InDoubt:
+    """What "accepted" means for a refund that had ended, or that a person is about to pay."""
+    code = outcome.code or "ACCEPTED_AFTER_END"
+    return InDoubt(code, "The PSE has it and works on it: its money may leave yet.")
+
+
+async def close_unasked(refund: Refund) -> None:
+    """The PSE's present word fits the refund's end: what did not is over. It opens again if it is told again."""
+    await execute(
+        "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND refund_id = $4 "
+        "AND resolved_at IS NULL AND starts_with(fingerprint, $2)",
+        refund.merchant_id,
+        f"after-end/{refund.id}/",
+        _FITS,
+        refund.id,
+    )
+
+
 async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """News that does not fit a refund's end, of which the PSE cannot be asked: nothing is booked, a person must look.
 
@@ -109,18 +147,18 @@ async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:
     """
     assert isinstance(outcome, Declined | InDoubt), "Other news is booked, asked about, or agrees."
     said = f"Refund {refund.reference} is {refund.state}, and the PSE says {outcome.code}: {outcome.message}"
-    new = await findings.open_finding(
-        Found(
-            kind=FindingKind.STATUS_MISMATCH,
-            merchant_id=refund.merchant_id,
-            connection_id=refund.connection_id,
-            fingerprint=f"after-end/{refund.id}/{outcome.code}",
-            amount=Money(refund.amount, refund.currency),
-            explanation=f"{said} Nothing was booked: look at the PSE's back office.",
-            refund_id=refund.id,
-            payment_id=refund.payment_id,
-        )
+    found = Found(
+        kind=FindingKind.STATUS_MISMATCH,
+        merchant_id=refund.merchant_id,
+        connection_id=refund.connection_id,
+        fingerprint=f"after-end/{refund.id}/{outcome.code}",
+        amount=Money(refund.amount, refund.currency),
+        explanation=f"{said} Nothing was booked: look at the PSE's back office.",
+        refund_id=refund.id,
+        payment_id=refund.payment_id,
     )
+    new = await findings.open_finding(found)
+    await findings.open_again([found], _FITS)
     if new is not None:
         await events.note(refund, "CONTRADICTION", cause, code=outcome.code, message=said)
 

@@ -26,7 +26,7 @@ from domain.pse.vocabulary import (
     Succeeded,
     Unsent,
 )
-from domain.refunds import call_person, corrected, intervals, paid_after_end, pse_names, schedule
+from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, schedule
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
@@ -41,6 +41,7 @@ _OUTCOME_NAMES: Final = {
     InDoubt: "IN_DOUBT",
 }
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
+_PAID_OR_BACK: Final = (State.SUCCEEDED, State.RETURNED)
 _UNSENT_TRIES_FINDING: Final = 9
 _CALL_SECONDS: Final = 0.0
 
@@ -118,6 +119,10 @@ async def _refuse_stale(refund: Refund) -> Recorded:
 
 
 async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
+    if refund.paid_by_bank_transfer and refund.state in _PAID_OR_BACK and source.door is not Door.PERSON:
+        await paid_after_end.beside_a_transfer(refund, outcome, cause)
+        await schedule.rest(refund.id)
+        return Recorded(refund.state, None)
     decision = decide(refund.state, outcome)
     match decision:
         case Move(state):
@@ -127,62 +132,37 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
         case AskAgain() if isinstance(outcome, Accepted) and source.door in (Door.ANSWER, Door.REPORT):
             pass  # said before the end came, by another door
         case AskAgain() if isinstance(outcome, Accepted) and source.door is Door.LOOK_UP:
-            return await _ask_later(refund, _works_on_it(outcome), cause)
+            return await _ask_later(refund, paid_after_end.works_on_it(outcome), cause)
         case AskAgain() if await can_be_asked(refund):
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case AskAgain():
-            doubt = _works_on_it(outcome) if isinstance(outcome, Accepted) else outcome
+            doubt = paid_after_end.works_on_it(outcome) if isinstance(outcome, Accepted) else outcome
             await paid_after_end.open_unasked(refund, doubt, cause)
-        case Contradiction() if source.door is Door.NOTICE and await can_be_asked(refund):
-            # A webhook may be older than the end that it contradicts: the PSE is asked before anything is booked.
+        case Contradiction() if await doubted.asked_before_it_is_booked(refund, source):
             await schedule.postpone(refund.id, _CALL_SECONDS)
             return Recorded(refund.state, _CALL_SECONDS)
         case Contradiction():
             await paid_after_end.book(refund, outcome, cause)
-        case Agrees() if (unlike := await _unlike_what_others_said(refund, outcome, source)) is not None:
+        case Agrees() if (unlike := await doubted.unlike_what_others_said(refund, outcome, source)) is not None:
             await paid_after_end.open_unasked(refund, unlike, cause)
         case Agrees() if isinstance(outcome, InDoubt) and outcome.needs_person:
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees() if isinstance(outcome, InDoubt) and source.door is Door.LOOK_UP:
             return await _ask_later(refund, outcome, cause)
-        case Agrees() if await _asked_before_it_is_given_back(refund, outcome, source):
+        case Agrees() if await doubted.asked_before_it_is_given_back(refund, outcome, source):
             return Recorded(refund.state, _CALL_SECONDS)
-        case Agrees() if await _may_be_older(refund, outcome, source):
+        case Agrees() if await doubted.may_be_older(refund, outcome, source):
             await paid_after_end.open_unasked(refund, outcome, cause)
         case Agrees():
+            if source.door is Door.LOOK_UP and not isinstance(outcome, InDoubt):
+                await paid_after_end.close_unasked(refund)
+                await Refund.filter(id=refund.id).update(asks=0)  # the next silence is a new one
             await paid_after_end.confirm(refund, outcome, cause, by_report=source.door is Door.REPORT)
             await paid_after_end.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
         await schedule.rest(refund.id)
     return Recorded(refund.state, None)
-
-
-def _works_on_it(outcome: Accepted) -> InDoubt:
-    return InDoubt(outcome.code or "ACCEPTED_AFTER_END", "The PSE has it and works on it: its money may leave yet.")
-
-
-async def _unlike_what_others_said(refund: Refund, outcome: Outcome, source: Source) -> InDoubt | None:
-    """The PSE's present word about an end that it had not told itself, where the two do not fit."""
-    if source.door is not Door.LOOK_UP:
-        return None
-    if refund.state is State.SUCCEEDED and isinstance(outcome, Unsent) and await _ended_by(refund, Door.PERSON):
-        return InDoubt("UNKNOWN_AFTER_END", "It does not know the refund that people said it had paid.")
-    if refund.state is State.RETURNED and isinstance(outcome, Succeeded) and await _ended_by(refund, Door.REPORT):
-        return InDoubt("STILL_PAID", "It was paid and has not come back, as far as it knows.")
-    return None
-
-
-async def _ended_by(refund: Refund, door: Door) -> bool:
-    """Whether its state was told by that door alone."""
-    found = await rows(
-        "SELECT coalesce(bool_or(state = $2 AND previous_state <> state AND detail ->> 'door' = $3), false) "
-        "  AND NOT bool_or(kind = 'RETURN_CONFIRMED') AS alone FROM events WHERE refund_id = $1",
-        refund.id,
-        refund.state.value,
-        door.value,
-    )
-    return bool(found[0]["alone"])
 
 
 async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:
@@ -200,25 +180,6 @@ async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded
     due_in = intervals.IN_DOUBT.delay(asks - 1)
     await schedule.postpone(refund.id, due_in, keep_rung=True)
     return Recorded(refund.state, due_in)
-
-
-async def _asked_before_it_is_given_back(refund: Refund, outcome: Outcome, source: Source) -> bool:
-    """Whether the PSE is asked first: a refusal may be older than the news, which is booked, that it was paid."""
-    refused = source.door is Door.REPORT and isinstance(outcome, Declined)
-    if (
-        not (refused or source.door is Door.NOTICE)
-        or not await paid_after_end.stands(refund, outcome)
-        or not await can_be_asked(refund)
-    ):
-        return False
-    await schedule.postpone(refund.id, _CALL_SECONDS)
-    return True
-
-
-async def _may_be_older(refund: Refund, outcome: Outcome, source: Source) -> bool:
-    """Whether a refusal may be the one that had ended the refund, before it was paid after all: nobody can be asked."""
-    told = source.door in (Door.NOTICE, Door.ANSWER, Door.REPORT) and isinstance(outcome, Declined)
-    return told and await paid_after_end.stands(refund, outcome)
 
 
 async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -239,6 +200,7 @@ async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cau
         await call_person.close(refund, to)
     if to in SETTLED_FOR_NOW:
         await call_person.close_overdue(refund, to)
+        await paid_after_end.close_unasked(refund)
     return Recorded(to, due_in)
 
 
@@ -282,6 +244,8 @@ async def _stay(refund: Refund, outcome: Outcome, source: Source, cause: Cause) 
         await call_person.call_person(refund, cause, outcome.message, keep_rung=True, code=code)
         return Recorded(refund.state, intervals.ESCALATION_SECONDS)
     in_doubt = source.door is Door.LOOK_UP and isinstance(outcome, InDoubt)
+    if refund.state is State.MANUAL and isinstance(outcome, Accepted):
+        await paid_after_end.open_unasked(refund, paid_after_end.works_on_it(outcome), cause)
     if refund.state is State.MANUAL or (refund.state is State.REQUESTED and not in_doubt):
         # Whoever asked learned nothing new: REQUESTED keeps its own turn, MANUAL waits for a person.
         due_in = _CALL_SECONDS if refund.state is State.REQUESTED else None
