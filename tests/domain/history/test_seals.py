@@ -264,7 +264,7 @@ ALL: list[Tamper] = [
 
 
 async def test_a_thousand_random_tampers_are_a_thousand_found(books: Database, servers: Servers) -> None:
-    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    seed = int(os.environ.get("SEED") or 20_260_101)
     print(f"SEED={seed}")
     chance = random.Random(seed)
     shop = await _history(3)

@@ -98,7 +98,10 @@ async def test_a_session_goes_back_to_the_pool_without_another_statement(own_dat
 
 async def test_a_night_leaves_neither_its_lock_nor_its_patience_on_a_session(own_database: Database) -> None:
     watcher = await asyncpg.connect(own_database.application_url)
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    held = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     patience = database.Patience(statement=7.0, lock=3.0)
     await database.open_pool(own_database.application_url, pool_max=1, patience=patience)
     try:
