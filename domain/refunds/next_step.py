@@ -122,11 +122,11 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
         if (why := sends.why_not_again(able, refund.pse_refund_reference)) is not None:
             await call_person.call_person(refund, case.cause, why)
             return None
-    if await _held(case, sends):
-        return None
     if able.window is not None and case.now > case.payment.captured_at + able.window:
         news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, case.cause, news, due_in=None)
+        return None
+    if await _held(case, sends):
         return None
     if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
         return None
