@@ -21,11 +21,12 @@ CODE: Final = "PAID_MEANWHILE"
 _LOOK: Final = "Look at the payment's findings and in the PSE's back office."
 # Of refund $1 and all that it repeats: whether one of those is being asked about, whether the PSE's word does not fit
 # the end of one; of their payment, whether it was charged back (by an amount that is not told, too), and whether a
-# webhook that names it is not applied yet, or was given up.
+# webhook that names it, or one of them, is not applied yet (nobody may have read it: its bytes are looked into), or was
+# given up.
 _UNDECIDED: Final = """
-WITH RECURSIVE chain AS (SELECT id, merchant_id, payment_id, retry_of_id, due_at, id <> $1 OR $2 AS ended
-    FROM refunds WHERE id = $1
-  UNION SELECT r.id, r.merchant_id, r.payment_id, r.retry_of_id, r.due_at, true
+WITH RECURSIVE chain AS (SELECT id, merchant_id, payment_id, retry_of_id, due_at, reference, pse_refund_reference,
+    id <> $1 OR $2 AS ended FROM refunds WHERE id = $1
+  UNION SELECT r.id, r.merchant_id, r.payment_id, r.retry_of_id, r.due_at, r.reference, r.pse_refund_reference, true
     FROM refunds r JOIN chain c ON r.id = c.retry_of_id)
 SELECT bool_or(c.ended AND c.due_at IS NOT NULL) AS asked,
   bool_or(EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = c.merchant_id AND f.refund_id = c.id
@@ -35,7 +36,10 @@ SELECT bool_or(c.ended AND c.due_at IS NOT NULL) AS asked,
   bool_or(n.waiting) AS waiting, bool_or(n.given_up) AS given_up
 FROM chain c JOIN payments p ON p.id = c.payment_id CROSS JOIN LATERAL (
   SELECT coalesce(bool_or(due_at IS NOT NULL), false) AS waiting, coalesce(bool_or(due_at IS NULL), false) AS given_up
-  FROM notices WHERE connection_id = p.connection_id AND applied_at IS NULL AND waits_for ? p.pse_reference) n"""
+  FROM notices WHERE connection_id = p.connection_id AND applied_at IS NULL AND (waits_for ? p.pse_reference
+    OR due_at IS NOT NULL AND waits_for IS NULL AND (position(convert_to(p.pse_reference, 'UTF8') IN body) > 0
+      OR position(convert_to(c.reference, 'UTF8') IN body) > 0
+      OR position(convert_to(c.pse_refund_reference, 'UTF8') IN body) > 0))) n"""
 
 
 @dataclass(frozen=True, slots=True)

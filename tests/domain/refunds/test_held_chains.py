@@ -105,6 +105,23 @@ async def test_a_webhook_that_was_given_up_holds_a_retry_with_a_word_to_a_person
     assert await Finding.exists(kind="NOT_SENT", refund_id=second.id, resolved_at=None)
 
 
+@pytest.mark.parametrize("named", ["payment", "refund"])
+async def test_a_webhook_that_is_stored_and_was_read_by_nobody_yet_holds_a_retry(
+    named: str, owner_rows: OwnerRows
+) -> None:
+    shop, payment, first = await _lab()
+    await an_answer(first, NO)
+    body = (payment.pse_reference if named == "payment" else first.reference).encode()
+    await owner_rows(
+        "INSERT INTO notices (id, connection_id, digest, body, headers, request_id, received_at, times_received, "
+        "tries, due_at) VALUES (gen_random_uuid(), $1, 'd', $2, '{}', 'r', now(), 1, 0, now())",
+        shop.connection.id,
+        b'{"about": "' + body + b'"}',
+    )
+    with pytest.raises(InvalidState, match="webhook"):
+        await _again(shop, first)
+
+
 async def test_a_chargeback_without_its_amount_holds_a_retry_of_what_came_back() -> None:
     shop, payment, _ = await _lab()
     payment = await a_payment(shop, amount=3_000, days_ago=0)
