@@ -52,6 +52,7 @@ WIRE: Final = (
                 "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n",
             ),
         ),
+        seed=3,
         focus="contradictions",
     ),
     # The answer to the question before the news puts the refund off.
