@@ -203,13 +203,19 @@ REPORTS: Final = (
     Mutation(
         "a revised report gives nothing back",
         r"others took \d+, the books say",
-        (Edit(reconcile._follow, "        await revised.give_back(old.id, cause)\n", ""),),
+        (  # what looks after it at the end of each night would give it back, too
+            Edit(reconcile._follow, "        await revised.give_back(old.id, cause)\n", ""),
+            Edit(reconcile.reconcile, "            await revised.give_back_unstored(run, _cause(run))\n", ""),
+        ),
         focus="revised",
     ),
     Mutation(
         "what the last of two reports tells no longer stays",
         r"others took \d+, the books say",
-        (Edit(revised.give_back, "AND l.refund_id IS NULL AND l.payment_id", "AND false AND l.payment_id"),),
+        (
+            Edit(revised.give_back, "AND l.refund_id IS NULL AND l.payment_id", "AND false AND l.payment_id"),
+            Edit(reconcile.reconcile, "            await revised.give_back_unstored(run, _cause(run))\n", ""),
+        ),
         focus="revised-twice",
     ),
     Mutation(
@@ -239,7 +245,7 @@ REPORTS: Final = (
     ),
     Mutation(
         "what left and came back in one report is proven one way",
-        r"PSE_BALANCE is|PSE_CLEARING is",
+        r"PSE_BALANCE is|PSE_CLEARING is|stands: ",
         (
             Edit(
                 match._effect,
