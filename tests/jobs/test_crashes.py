@@ -191,7 +191,7 @@ async def test_a_worker_frozen_past_its_lease_neither_sends_nor_writes_when_it_t
     payment = await world.payment("ok" if before else "slow", seconds=0.6)
     refund = await a_refund(world.shop, payment, 6_000)
     async with processes(books, redis_url, ("-c", _STEP, str(refund.id)), log=tmp_path / "step.log") as (frozen,):
-        await until(lambda: _called(refund, "TOKEN" if before else "REFUND"), "it calls")
+        await until(lambda: _called(refund, "TOKEN") if before else _arrived(sandbox, payment), "it calls")
         assert frozen.process is not None
         frozen.process.send_signal(signal.SIGSTOP)
         async with processes(books, redis_url, ("jobs.worker", "refunds"), ("jobs.timetable",)):
@@ -211,6 +211,11 @@ async def test_a_worker_frozen_past_its_lease_neither_sends_nor_writes_when_it_t
 
 async def _called(refund: Refund, purpose: str) -> bool:
     return await Call.exists(refund_id=refund.id, purpose=purpose)
+
+
+async def _arrived(sandbox: SandboxClient, payment: Payment) -> bool:
+    """A call is written down before it leaves: that it has arrived only the PSE knows."""
+    return await sandbox.refund_requests(payment.pse_reference) > 0
 
 
 def test_a_job_in_the_queue_is_json_and_pickle_is_not_read() -> None:
