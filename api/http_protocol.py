@@ -81,6 +81,7 @@ class HttpProtocol(Unread, HttpToolsProtocol):
             transport.abort()
         else:
             self._refuse(503, "Too many connections just now; come again in a moment.", UNAVAILABLE, RETRY_AFTER)
+            self._waiter.works()  # It has no place that it could make room with.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
