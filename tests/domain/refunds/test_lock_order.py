@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from domain import invariants
-from domain.models import Refund
+from domain.models import Payment, Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.problems import IdempotencyConflict, Problem
@@ -70,4 +70,22 @@ async def test_a_key_that_another_payments_request_takes_this_very_moment_is_a_c
     assert sum(isinstance(one, request.Requested) for one in ended) == 1
     assert sum(isinstance(one, IdempotencyConflict) for one in ended) == len(payments) - 1
     assert await Refund.all().count() == 1
+    assert await invariants.check() == []
+
+
+async def test_a_client_that_hangs_up_at_any_moment_and_asks_again_with_its_key_has_one_refund() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, amount=10_000)
+    asked = NewRefund(payment.id, Money(100, "BRL"), Reason.OTHER)
+    await request.request(shop.id, asked, a_key(), CAUSE)  # the pool has a connection
+    for turns in range(40):
+        key = a_key()
+        first = asyncio.create_task(request.request(shop.id, asked, key, CAUSE))
+        await asyncio.sleep(turns / 5_000)  # before the look, between it and the write, during it, after it
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        one = await request.request(shop.id, asked, key, CAUSE)
+        assert (await request.request(shop.id, asked, key, CAUSE)).refund.id == one.refund.id
+    assert await Refund.all().count() == 41
+    assert (await Payment.get(id=payment.id)).reserved == 4_100
     assert await invariants.check() == []
