@@ -46,7 +46,7 @@ class Ear:
                 await self._worker._poll_iteration()
             except (RedisError, OSError) as error:
                 _log.warning("ear.lost", error=str(error))
-            except Exception:  # the worker's own look at the queue meets it too, and ends the worker
+            except Exception:  # a bug in a job's frame: the job is due in the database still, and the sweep rings again
                 _log.exception("ear.failed")
 
     async def _listen(self) -> None:
@@ -59,9 +59,11 @@ class Ear:
                         if message is None:
                             await pubsub.ping()
                         elif message["type"] == "message":
-                            self._hear(int(message["data"]))
+                            self._hear(message["data"])
             await asyncio.sleep(_BACKOFF_SECONDS)
 
-    def _hear(self, due_ms: int) -> None:
-        seconds = max(0.0, (due_ms - timestamp_ms()) / 1000)
+    def _hear(self, due_ms: bytes) -> None:
+        if not due_ms.isdigit():
+            return  # not from our bell
+        seconds = max(0.0, (int(due_ms[:15]) - timestamp_ms()) / 1000)
         asyncio.get_running_loop().call_later(seconds, self._rung.set)
