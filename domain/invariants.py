@@ -175,6 +175,18 @@ INVARIANTS: Final[Mapping[str, str]] = {
               r.reference) AND NOT EXISTS (SELECT 1 FROM ledger_entries b WHERE b.cause = t.cause || '/void'))
           AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
             WHERE n.connection_id = r.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
+    "checkpoints: they hold what the ledger adds up to": """
+        SELECT format('%s of connection %s on %s: checkpoints %s, ledger %s', account, connection_id, accounting_date,
+                      coalesce(c.debits - c.credits, 0), coalesce(l.debits - l.credits, 0)) AS detail
+        FROM (SELECT connection_id, account, currency, accounting_date, sum(debits) AS debits, sum(credits) AS credits
+              FROM ledger_checkpoints GROUP BY 1, 2, 3, 4) c
+        FULL JOIN (
+              SELECT connection_id, account, currency, accounting_date, sum(given) AS debits, sum(taken) AS credits
+              FROM ledger_entries CROSS JOIN LATERAL (VALUES (debit, amount, 0::bigint), (credit, 0, amount))
+                  AS side (account, given, taken)
+              WHERE id <= (SELECT max(until_entry) FROM ledger_checkpoints) GROUP BY 1, 2, 3, 4) l
+            USING (connection_id, account, currency, accounting_date)
+        WHERE (c.debits, c.credits) IS DISTINCT FROM (l.debits, l.credits)""",
     "stuck: a refund on its way is due some time, or a person was called": """
         SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
         WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",

@@ -18,6 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from domain import invariants
+from domain.books import checkpoints
 from domain.history import seals
 from domain.platform import bell
 from domain.platform.database import BATCH, close_pool, open_pool
@@ -40,6 +41,10 @@ async def _check() -> None:
     await attempts.end_lost()
     for broken in await invariants.check():
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
+
+
+async def _checkpoint() -> None:
+    _log.info("ledger.checkpoint", rows=await checkpoints.cut())
 
 
 async def _seal() -> None:
@@ -66,6 +71,7 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(sweep), every, id="sweep")
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
+    scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

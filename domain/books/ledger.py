@@ -131,22 +131,25 @@ class Balance:
         return self.debits - self.credits
 
 
+# What the checkpoints hold, and what was booked behind the last of them, in one snapshot.
+_BALANCES: Final = """
+WITH last AS MATERIALIZED (SELECT coalesce(max(until_entry), 0) AS id FROM ledger_checkpoints),
+since AS MATERIALIZED (
+    SELECT connection_id, debit, credit, currency, amount FROM ledger_entries
+    WHERE id > (SELECT id FROM last) AND merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
+      AND ($3::date IS NULL OR accounting_date <= $3))
+SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM (
+    SELECT connection_id, account, currency, debits AS debit, credits AS credit FROM ledger_checkpoints
+    WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
+      AND ($3::date IS NULL OR accounting_date <= $3)
+    UNION ALL SELECT connection_id, debit, currency, amount, 0 FROM since
+    UNION ALL SELECT connection_id, credit, currency, 0, amount FROM since) AS sides
+GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""
+
+
 async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
     """The trial balance of a merchant: every account and currency per connection, up to and including `until`."""
-    found = await rows(
-        "SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM ("
-        "  SELECT connection_id, debit AS account, currency, amount AS debit, 0 AS credit FROM ledger_entries"
-        "  WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)"
-        "    AND ($3::date IS NULL OR accounting_date <= $3)"
-        "  UNION ALL"
-        "  SELECT connection_id, credit, currency, 0, amount FROM ledger_entries"
-        "  WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)"
-        "    AND ($3::date IS NULL OR accounting_date <= $3)"
-        ") AS sides GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account",
-        merchant_id,
-        connection_id,
-        until,
-    )
+    found = await rows(_BALANCES, merchant_id, connection_id, until)
     return [
         # Sums of 64-bit amounts are numeric: no number of rows can make them overflow.
         Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))

@@ -6,7 +6,7 @@ from domain.models.calls import Answer, Call
 from domain.models.connections import Connection, RefusedWebhook
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
-from domain.models.ledger import LedgerEntry, ListedMoney
+from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
@@ -29,6 +29,7 @@ __all__ = [
     "EventSeal",
     "Finding",
     "IdempotencyKey",
+    "LedgerCheckpoint",
     "LedgerEntry",
     "ListedMoney",
     "Merchant",

@@ -110,3 +110,28 @@ class ListedMoney(Model):
 
     class Meta:
         table = "listed_money"
+
+
+class LedgerCheckpoint(Model):
+    """What was booked between two checkpoints, per account and accounting date. Added, never changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    until_entry = fields.BigIntField()  # the ledger's id up to which everything is counted in
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    account = fields.CharField(max_length=24)  # of Account
+    currency = fields.CharField(max_length=3)
+    accounting_date = fields.DateField()  # in the merchant's zone
+    debits = fields.DecimalField(max_digits=38, decimal_places=0)  # minor units
+    credits = fields.DecimalField(max_digits=38, decimal_places=0)
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "ledger_checkpoints"
+        indexes = (("merchant_id", "connection_id", "accounting_date"),)

@@ -53,6 +53,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "calls": _READ_ADD,
     "answers": _READ_ADD,
     "ledger_entries": _READ_ADD,
+    "ledger_checkpoints": _READ_ADD,
     "listed_money": _READ_ADD,
     "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result, waits_for)"),
     "notice_refunds": _READ_ADD,
