@@ -1,6 +1,6 @@
 """A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated
 from uuid import UUID
@@ -95,8 +95,10 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncG
     refund = await find.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
     start = _after(after)
 
-    async def read(sequence: int) -> list[Row]:
-        return await events.after(refund.id, sequence)
+    reads = info.context.waker.reads
+
+    async def read(sequence: int) -> Sequence[Row]:
+        return await reads.read(("refund", refund.id, sequence), lambda: events.after(refund.id, sequence))
 
     stream = follow(
         read,
@@ -132,8 +134,10 @@ async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[Refun
             path=["after"],
         )
 
-    async def read(position: int) -> list[tuple[int, Row]]:
-        return await seals.after(merchant_id, position)
+    reads = info.context.waker.reads
+
+    async def read(position: int) -> Sequence[tuple[int, Row]]:
+        return await reads.read(("merchant", merchant_id, position), lambda: seals.after(merchant_id, position))
 
     stream = follow(
         read,

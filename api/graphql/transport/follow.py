@@ -14,6 +14,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from api.graphql.transport.reads import SharedReads
 from domain.platform.database import unavailable
 
 E = TypeVar("E")
@@ -149,6 +150,7 @@ class Waker:
     def __init__(self, redis_url: str, *, pattern: str = "estorno:*") -> None:
         self._url = redis_url
         self._pattern = pattern
+        self.reads = SharedReads()  # of those who are woken together
         self._listeners: dict[str, WeakSet[Listener]] = {}
         self._task: asyncio.Task[None] | None = None
 
