@@ -39,12 +39,17 @@ _log = structlog.get_logger()
 
 async def _check() -> None:
     await attempts.end_lost()
-    for broken in await invariants.check():
-        _log.error("invariant.broken", name=broken.name, detail=broken.detail)
+    await _compare(nightly=False)
 
 
 async def _checkpoint() -> None:
     _log.info("ledger.checkpoint", rows=await checkpoints.cut())
+    await _compare(nightly=True)
+
+
+async def _compare(*, nightly: bool) -> None:
+    for broken in await invariants.check(nightly=nightly):
+        _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 
 
 async def _seal() -> None:

@@ -5,10 +5,14 @@ from datetime import UTC, timedelta
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from structlog.testing import capture_logs
 
+from domain.books import checkpoints
 from domain.platform import bell
+from domain.platform.database import execute
 from jobs.timetable import timetable
 from jobs.worker import JOBS, worker
+from tests.kit.factories import a_payment, a_shop
 from tests.kit.world import quick_settings
 
 SETTINGS = quick_settings(database_url="postgres://a@127.0.0.1/x", redis_url="redis://127.0.0.1:1/0")
@@ -30,6 +34,20 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
         assert isinstance(jobs["night"].trigger, CronTrigger)
     finally:
         scheduler.shutdown(wait=False)
+
+
+@pytest.mark.usefixtures("books")
+async def test_the_night_compares_the_checkpoints_with_the_ledger_and_tells() -> None:
+    await a_payment(await a_shop())
+    await checkpoints.cut()
+    await execute(
+        "INSERT INTO ledger_checkpoints (until_entry, merchant_id, connection_id, account, currency, accounting_date, "
+        "debits, credits, made_at) SELECT until_entry - 1, merchant_id, connection_id, account, currency, "
+        "accounting_date, 1, 0, made_at FROM ledger_checkpoints LIMIT 1"
+    )
+    with capture_logs() as told:
+        await timetable(SETTINGS).get_job("checkpoint").func()
+    assert [line["event"] for line in told] == ["ledger.checkpoint", "invariant.broken"]
 
 
 @pytest.mark.parametrize("queue", sorted(JOBS))
