@@ -34,7 +34,7 @@ async def _next(socket: Any) -> tuple[str, str, bool]:
 
 
 async def _seal_all() -> None:
-    for _ in range(100):
+    for _ in range(600):  # a transaction of another test, in the same cluster, may hold the sealer up for long
         await seals.seal()
         if await EventSeal.all().count() == await Event.all().count():
             return
