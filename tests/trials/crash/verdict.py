@@ -29,7 +29,8 @@ _LOOK_SECONDS = 0.5
 _UNDER_WAY = """
 SELECT id, state, due_at, doubt_since, asks, unsent FROM refunds WHERE payment_id = ANY($1)
   AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND needs_person_since IS NULL AND NOT (state = 'REQUESTED'
-    AND (SELECT code FROM events e WHERE e.refund_id = refunds.id ORDER BY sequence DESC LIMIT 1) = 'OTHER_IN_DOUBT')"""
+    AND (SELECT code FROM events e WHERE e.refund_id = refunds.id ORDER BY sequence DESC LIMIT 1)
+      IS NOT DISTINCT FROM 'OTHER_IN_DOUBT')"""
 # Of those the ones that the product has forgotten: not due at any time, or due for long and nobody comes.
 _FORGOTTEN = f"SELECT 1 FROM ({_UNDER_WAY}) AS open WHERE due_at IS NULL OR due_at < now() - interval '30 seconds'"  # noqa: S608 - our own
 # EBANX's graces of two lost sends, 1 and 2 minutes, and the questions between them take about 5 by the schedule.
