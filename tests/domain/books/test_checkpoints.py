@@ -75,6 +75,16 @@ async def test_nothing_new_makes_no_checkpoint() -> None:
     assert await LedgerCheckpoint.all().count() == made
 
 
+async def test_two_that_cut_at_once_count_nothing_twice() -> None:
+    shop = await a_shop()
+    await _day(shop)
+    before = await ledger.balances(shop.id)
+    made = await asyncio.gather(*(_alone(checkpoints.cut()) for _ in range(5)))
+    assert sum(made) == await LedgerCheckpoint.all().count() == max(made)
+    assert await ledger.balances(shop.id) == before
+    assert await invariants.check() == []
+
+
 async def test_a_checkpoint_that_holds_something_else_than_the_ledger_is_told() -> None:
     await _day(await a_shop())
     await checkpoints.cut()

@@ -47,3 +47,23 @@ async def test_who_asks_after_a_read_has_begun_gets_a_read_of_its_own() -> None:
         second = asyncio.ensure_future(reads.read("k", slow))
         go_on.set()
         assert (await first, await second) == ([1], [1, 2])
+
+
+async def test_who_leaves_or_fails_takes_nothing_from_the_others_and_the_next_read_is_a_new_one() -> None:
+    reads, came = Waker("redis://127.0.0.1:1").reads, asyncio.Event()
+
+    async def slow() -> list[int]:
+        await came.wait()
+        return [1]
+
+    async def down() -> list[int]:
+        raise OSError("The database is away.")
+
+    first, second = (asyncio.create_task(reads.read("a", slow)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    came.set()
+    assert await second == [1]
+    failed = await asyncio.gather(*(reads.read("a", down) for _ in range(2)), return_exceptions=True)
+    assert [type(one) for one in failed] == [OSError, OSError]
+    assert await reads.read("a", slow) == [1]
