@@ -24,13 +24,20 @@ from tests.trials.crash.plan import Kill
 from tests.trials.crash.stage import Account, Stage
 
 _LOOK_SECONDS = 0.5
-# Not terminal, and waiting for nobody: neither for a person (for itself, or for another refund of its payment, from
-# which a listing could not tell it), nor for a date, nor for a customer.
-_UNDER_WAY = """
+# An order that was refused when it was sent again may have been paid the first time: the PSE is asked for a day, and
+# then a person is called. A payment's other refunds wait meanwhile where the PSE can only list.
+_REFUSED_AGAIN = """
+SELECT r.payment_id FROM refunds r JOIN attempts a ON a.refund_id = r.id AND a.outcome IS DISTINCT FROM 'UNSENT'
+WHERE r.payment_id = ANY($1) AND r.state IN ('REQUESTED', 'SUBMITTED') GROUP BY r.id
+HAVING count(*) > 1 AND (array_agg(a.refusal ORDER BY a.number DESC))[1]"""
+# Not terminal, and waiting for nobody: neither for a person (for itself, because its money may have left by another
+# way, or for another refund of its payment, from which a listing could not tell it), nor for a date, nor a customer.
+_UNDER_WAY = f"""
 SELECT id, state, due_at, doubt_since, asks, unsent FROM refunds WHERE payment_id = ANY($1)
   AND state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND needs_person_since IS NULL AND NOT (state = 'REQUESTED'
-    AND (SELECT code FROM events e WHERE e.refund_id = refunds.id ORDER BY sequence DESC LIMIT 1)
-      IS NOT DISTINCT FROM 'OTHER_IN_DOUBT')"""
+    AND coalesce((SELECT code FROM events e WHERE e.refund_id = refunds.id ORDER BY sequence DESC LIMIT 1), '')
+      IN ('OTHER_IN_DOUBT', 'PAID_MEANWHILE'))
+  AND payment_id NOT IN ({_REFUSED_AGAIN})"""  # noqa: S608 - our own
 # Of those the ones that the product has forgotten: not due at any time, or due for long and nobody comes.
 _FORGOTTEN = f"SELECT 1 FROM ({_UNDER_WAY}) AS open WHERE due_at IS NULL OR due_at < now() - interval '30 seconds'"  # noqa: S608 - our own
 # EBANX's graces of two lost sends, 1 and 2 minutes, and the questions between them take about 5 by the schedule.
@@ -154,6 +161,7 @@ class Judge:
     async def finish(self, seen: Seen) -> list[str]:
         """The whole: every payment, every account, every answer, the chain. Empty when all is right."""
         broken = list(seen.violations)
+        await self._at_rest()
         async with sender(KEY, 20.0) as sending:
             for pse in ("pix", "stripe"):
                 shop = self._stage.accounts[pse].shop
@@ -165,6 +173,14 @@ class Judge:
         broken += [f"{one.name}: {one.detail}" for one in await invariants.check()]
         broken += [f"chain: {one.position} {one.what}" for one in await seals.verify()]
         return [*broken, *await _answers(seen)]
+
+    async def _at_rest(self) -> None:
+        """What waited for a date while its death was judged may be on its way by now: it comes to rest first."""
+        payments = [row["id"] for row in await rows("SELECT id FROM payments")]
+        for _ in range(round(self._quiet_seconds_max / _LOOK_SECONDS)):
+            if not await rows(_UNDER_WAY, payments):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def today(zone: str) -> date:
