@@ -30,8 +30,11 @@ run: $(STAMP) ## start everything, play one demo day, keep serving until Ctrl-C
 demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything came out as it must
 	@$(BIN)/estorno up --demo --once
 
-test: check ## every check and every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+# The checks use one core, and the tests wait much of the time: beside each other, and the checks give way.
+test: $(STAMP) ## every check and every test
+	@nice -n 10 $(MAKE) --no-print-directory check > .venv/check.log 2>&1 & checking=$$!; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q; tests=$$?; \
+	wait $$checking; checks=$$?; cat .venv/check.log; exit $$((tests || checks))
 
 # What needs no database: connectors, money, states, the house's rules. The whole is `make test`.
 test-quick: check ## every check, and the tests that need no server
