@@ -4,8 +4,6 @@ There is no GET of a refund: 201 says "received" and the outcome comes by webhoo
 settlement details report (lines.py). What got no answer is sent again with the same Idempotency-Key.
 """
 
-from typing import Final
-
 import httpx
 
 from domain.pse.adyen import amounts, lines, objects, reports, webhooks
@@ -15,8 +13,6 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.vocabulary import Credentials, InDoubt, Outcome, RefundOrder
-
-_IN_PROGRESS: Final = "704"
 
 
 class Adyen(Base):
@@ -51,9 +47,9 @@ class Adyen(Base):
         return httpx.Request("POST", url, json=body, headers={"Idempotency-Key": order.reference})
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
-        """Adyen marks what is worth another try with the same key, and what the first try still works on."""
+        """Adyen marks what is worth another try with the same key."""
         transient: str = response.headers.get("transient-error", "")
-        if error.code == _IN_PROGRESS or transient.lower() == "true":
+        if transient.lower() == "true":
             return error.in_doubt()
         return super().read_refusal(order, response, error)
 

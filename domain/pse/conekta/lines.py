@@ -15,9 +15,6 @@ from domain.pse.kit.listings import Entry, Line
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_STATES: Final = {"voided": "FAILED", "unprocessed": "PENDING"}
-# The statuses are published in one list with the types, "owen" among them; "paid" is a charge's.
-_STATUSES: Final = (*_STATES, *WORDS.kinds, "pending", "available", "owed", "owen", "paid", "paid_out")
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
@@ -40,7 +37,8 @@ def _lines(one: Entry) -> Iterator[Line]:
 def _unclear(one: Entry) -> str | None:
     """What nobody understands in the transaction, in its words."""
     unknown = WORDS.unclear(one, "type", one["currency"])
-    return unknown or (None if one["status"] in _STATUSES else f"{one['type']} with status {one['status']}")
+    known = one["status"] in (*WORDS.states, *WORDS.kinds)
+    return unknown or (None if known else f"{one['type']} with status {one['status']}")
 
 
 def _named(one: Entry) -> Line:
@@ -50,7 +48,7 @@ def _named(one: Entry) -> Line:
     by_amount = is_refund and one["refund"] is None
     return {
         "type": kind.type,
-        "state": _STATES.get(one["status"], kind.state),
+        "state": WORDS.states.get(one["status"]) or kind.state,
         "reference": one["id"] if by_amount or kind.type in _DISPUTES else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": by_amount,

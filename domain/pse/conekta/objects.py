@@ -9,17 +9,9 @@ import httpx
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import (
-    CapturedPayment,
-    InDoubt,
-    KnownRefund,
-    Method,
-    Outcome,
-    RefundOrder,
-    Unsent,
-)
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
@@ -30,24 +22,14 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     """The error's type (else a name of the status), and the words and fine codes of its details."""
     status, answer = response.status_code, exact.document(response.content)
     kind, details = exact.text(answer, "type"), exact.objects(exact.inner(answer, "details")) or []
-    code = kind if status != 429 else None
-    code = code or WORDS.error_name(status)
+    code = (kind if status != 429 else None) or WORDS.error_name(status)
     said = "; ".join(f"{one.get('message')} ({one.get('code')})" for one in details)
     explained = isinstance(answer, dict) and ("type" in answer or "details" in answer)
     return ErrorAnswer(code, (said or f"Conekta answered {status} without an error object.")[:500], explained)
 
 
-def charges_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Raises Unreadable, also where the order does not show all of its charges."""
-    return _shown(order, "charges")
-
-
-def refunds_of_charge(charge: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Raises Unreadable, also where the charge does not show all of its refunds."""
-    return _shown(charge, "refunds")
-
-
-def _shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The `charges` of an order, or the `refunds` of a charge. Raises Unreadable, also where not all are shown."""
     found = raw.get(name)
     if found is None:
         return []
@@ -56,7 +38,7 @@ def _shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The refunds of all charges of an order. Raises Unreadable."""
-    return [refund for charge in charges_of(order) for refund in refunds_of_charge(charge)]
+    return [refund for charge in shown(order, "charges") for refund in shown(charge, "refunds")]
 
 
 def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
@@ -86,7 +68,7 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
 def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     try:
         listed = refunds_of(expected(order, answer))
-        ours = outcomes.candidates(order, listed, _id_of, lambda one: _money_of(one, order.amount.currency))
+        ours = outcomes.candidates(order, listed, _id_of, lambda one: amount_of(one) == order.amount.minor_units)
         if order.pse_refund_reference is not None:
             return _known(order, ours)
         if made_now:
@@ -130,13 +112,6 @@ def amount_of(refund: Mapping[str, Any]) -> int:
     return abs(value)
 
 
-def _money_of(refund: Mapping[str, Any], currency: str) -> Money | None:
-    try:
-        return Money(amount_of(refund), currency)
-    except MoneyError:
-        return None
-
-
 def _made_at(refund: Mapping[str, Any]) -> datetime:
     return moments.unix(refund.get("created_at"), "created_at")
 
@@ -144,10 +119,7 @@ def _made_at(refund: Mapping[str, Any]) -> datetime:
 def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
     """What a refund's status means. Raises Unreadable where it has no id."""
     name, status = exact.needed(refund, "id"), refund.get("status")
-    try:
-        at = _made_at(refund)
-    except Unreadable:
-        at = None
+    at = or_none(lambda: _made_at(refund))
     told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
     outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
     unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
@@ -162,8 +134,8 @@ def payment_of(order: Any) -> CapturedPayment | None:
     """
     if not isinstance(order, dict) or order.get("object") != "order":
         raise Unreadable("it is not an order")
-    paid = [charge for charge in charges_of(order) if charge.get("paid_at") is not None]
-    methods = {_method(charge) for charge in paid}
+    paid = [charge for charge in shown(order, "charges") if charge.get("paid_at") is not None]
+    methods = {WORDS.methods.get(str(exact.inner(charge, "payment_method", "object"))) for charge in paid}
     currency = str(order.get("currency"))
     if not paid or len(methods) != 1 or None in methods or (exact.is_code(currency) and currency not in EXPONENTS):
         return None
@@ -175,14 +147,10 @@ def payment_of(order: Any) -> CapturedPayment | None:
             amount=Money(sum(amount_of(charge) for charge in paid), currency),
             captured_at=max(moments.unix(charge.get("paid_at"), "paid_at") for charge in paid),
             order_reference=references[0] if references else None,
-            refunds=[refund_of(refund, currency) for charge in paid for refund in refunds_of_charge(charge)],
+            refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
         )
     except MoneyError as error:
         raise Unreadable(f"amount and currency: {error}") from error
-
-
-def _method(charge: Mapping[str, Any]) -> Method | None:
-    return WORDS.methods.get(str(exact.inner(charge, "payment_method", "object")))
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

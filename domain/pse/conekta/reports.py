@@ -4,6 +4,7 @@ A transaction names its charge alone: the orders changed since the day began tel
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import httpx
@@ -52,36 +53,26 @@ def orders(period: Period) -> Steps[list[Entry]]:
 
 def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Steps[list[Entry]]:
     """All entries, once each. `since` (Unix time): stop where a newest-first listing has come to older ones."""
-    times = _Times()
+    times: list[Any] = []
 
     def request(**more: str) -> httpx.Request:
         return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=HEADERS)
 
     def read(response: httpx.Response, number: int) -> Page:
         listed, cursor = _read_page(response, number)
-        times.see(listed)
-        is_last = cursor is None or (since is not None and times.are_past(since))
+        times.extend(one.get("created_at") for one in listed)
+        is_last = cursor is None or (since is not None and _are_past(times, since))
         return Page(listed, None if is_last else request(next=str(cursor)))
 
     found = yield from all_pages(request(), read, "id")
     return list(found.values())
 
 
-class _Times:
+def _are_past(times: Sequence[Any], since: int) -> bool:
     """The order of a listing is not published: newest first is trusted only while every entry so far has kept it."""
-
-    def __init__(self) -> None:
-        self._kept = True
-        self._last: int | None = None
-
-    def see(self, listed: list[Entry]) -> None:
-        for one in listed:
-            at = one.get("created_at")
-            self._kept = self._kept and isinstance(at, int) and (self._last is None or at <= self._last)
-            self._last = at if isinstance(at, int) else None
-
-    def are_past(self, since: int) -> bool:
-        return self._kept and self._last is not None and self._last < since
+    if not times or not all(isinstance(at, int) for at in times):
+        return False
+    return times[-1] < since and all(newer >= older for newer, older in pairwise(times))
 
 
 def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str | None]:
@@ -115,8 +106,8 @@ def _charges(listed: list[Entry]) -> Charges:
     found = {}
     for order in listed:
         with told_as(BadAnswer, f"Order {order.get('id')}"):
-            for charge in objects.charges_of(order):
-                refunds = objects.refunds_of_charge(charge)
+            for charge in objects.shown(order, "charges"):
+                refunds = objects.shown(charge, "refunds")
                 found[exact.needed(charge, "id")] = (exact.needed(order, "id"), refunds)
     return found
 

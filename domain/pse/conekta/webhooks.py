@@ -9,14 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from domain.pse.conekta import objects
 from domain.pse.kit import answers, exact, signatures
 from domain.pse.kit.unreadable import Unreadable, told_as
-from domain.pse.vocabulary import (
-    BadNotice,
-    Credentials,
-    NotUnderstood,
-    TellsOfRefund,
-    Told,
-    WebhookRequest,
-)
+from domain.pse.vocabulary import BadNotice, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
 
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
@@ -49,7 +42,7 @@ def _notices(about: dict[str, Any]) -> list[Told]:
     if kind not in ("order", "charge"):
         return []
     name = about.get("id") if kind == "order" else about.get("order_id")
-    listed = objects.refunds_of(about) if kind == "order" else objects.refunds_of_charge(about)
+    listed = objects.refunds_of(about) if kind == "order" else objects.shown(about, "refunds")
     if not isinstance(name, str):
         raise Unreadable("it does not name its order")
     return [TellsOfRefund(name, None, exact.needed(refund, "id"), None) for refund in listed]

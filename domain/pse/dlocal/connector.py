@@ -19,11 +19,7 @@ from domain.pse.vocabulary import Credentials, Outcome, RefundOrder
 
 _DESCRIPTION_MAX: Final = 200
 _HEADERS: Final = {**requests.JSON, "User-Agent": "Estorno"}
-# Our access, too many requests, a signature that does not fit (5000, which a request of a bad form gets as well), and a
-# balance that is too low (5012): once that is mended the same order is carried out, so none of them ends a refund.
-_UNHEARD: Final = ("3001", "3002", "3003", "5000", "5012", "6000")
 _REFUSALS: Final = ("4", "5")  # 4xxx: not found; 5xxx: the request or the business refused
-_TIMEOUT: Final = "5010"
 _DUPLICATE: Final = "5011"
 # A replay that comes while dLocal still works on the first send may be called a duplicate; the fourth is not that.
 _DUPLICATES_MAX: Final = 4
@@ -62,12 +58,10 @@ class DLocal(Base):
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
         """What dLocal's codes say, whatever the status they come with."""
-        if response.status_code < 500 and error.code in _UNHEARD:
-            return error.unsent()
         if error.code == _DUPLICATE:
             # dLocal has a refund under our reference and does not say its id.
             return error.in_doubt(needs_person=order.attempt > _DUPLICATES_MAX)
-        if error.code == _TIMEOUT or not error.code.startswith(_REFUSALS):
+        if not error.code.startswith(_REFUSALS):
             return error.in_doubt()
         return super().read_refusal(order, response, error)
 

@@ -34,11 +34,6 @@ _CHARGEBACK: Final = "CHARGEBACK"
 _REFUND: Final = "REFUND"
 _PAYMENTS: Final = [name for name, kind in WORDS.kinds.items() if kind.type == "CAPTURE"]
 _OF_A_PAYMENT: Final = (*_PAYMENTS, _REFUND, _CHARGEBACK)
-_REFUND_STATES: Final = {
-    **dict.fromkeys(WORDS.statuses.waiting, "PENDING"),
-    **dict.fromkeys(WORDS.statuses.done, "SUCCEEDED"),
-    **dict.fromkeys(WORDS.statuses.failed, "FAILED"),
-}
 _MIDNIGHT: Final = "00:00:00"
 
 
@@ -84,7 +79,7 @@ def _unclear(row: Row) -> str | None:
         for column in ("TRANSACTION_ID", "DLOCAL_TRANSACTION_ID"):
             if row[column] == "":
                 return f"{kind} without {column}"
-        if row["STATUS"] not in _REFUND_STATES:
+        if row["STATUS"] not in WORDS.states:
             return f"{kind} with STATUS {row['STATUS']}"
     if amount or kind in (*_PAYMENTS, _REFUND):
         cells.minor_units_of(row, "LOCAL_AMOUNT", currency)
@@ -153,5 +148,5 @@ def _type(kind: pl.Expr) -> pl.Expr:
 def _state() -> pl.Expr:
     """A refund row that gives money back to the merchant is a refund that came back."""
     refund, back = pl.col("ROW_TYPE") == _REFUND, canonical.decimals("LOCAL_AMOUNT") > 0
-    said = pl.col("STATUS").replace_strict(_REFUND_STATES, default=None, return_dtype=pl.String)
+    said = pl.col("STATUS").replace_strict(WORDS.states, default=None, return_dtype=pl.String)
     return pl.when(refund & back).then(pl.lit("RETURNED")).when(refund).then(said).otherwise(pl.lit("SUCCEEDED"))

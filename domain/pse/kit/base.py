@@ -18,7 +18,7 @@ from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.kit.scrubbing import Scrubbed
 from domain.pse.kit.unreadable import Unreadable, told_as
-from domain.pse.kit.words import words_of
+from domain.pse.kit.words import Words, words_of
 from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     BadAnswer,
@@ -44,6 +44,7 @@ class Base(Connector):
     parts: ClassVar[Parts]
     capabilities: Mapping[Method, Capability] = {}
     report_lag_days: int | None = None
+    words: ClassVar[Words]
     scrubbed: ClassVar[Sequence[Scrubbed]] = ()
     bearer: ClassVar[str] = "api_key"
     accepted: ClassVar[Collection[int]] = (200,)
@@ -52,9 +53,10 @@ class Base(Connector):
     request_id_field: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
-        """Its capabilities, and what may not be logged, are in the tables beside it."""
+        """Its capabilities, and what its PSE's words mean, are in the tables beside it."""
         cls.capabilities = load(cls.name)
-        cls.scrubbed = words_of(cls.name).scrubbed
+        cls.words = words_of(cls.name)
+        cls.scrubbed = cls.words.scrubbed
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """A fixed bearer token."""
@@ -80,8 +82,11 @@ class Base(Connector):
         if response.status_code in self.accepted:
             return self.parts.objects.echoed(order, exact.document(response.content))
         error = self.parts.objects.error_of(response)
-        if response.status_code in outcomes.UNHEARD:
+        unheard = response.status_code < 500 and error.code in self.words.refusals.unheard
+        if unheard or response.status_code in outcomes.UNHEARD:
             return error.unsent()
+        if error.code in self.words.refusals.doubtful:
+            return error.in_doubt()
         return self.read_refusal(order, response, error)
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:

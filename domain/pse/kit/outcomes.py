@@ -107,16 +107,17 @@ def candidates(
     order: RefundOrder,
     listed: Sequence[_Listed],
     id_of: Callable[[_Listed], str],
-    amount_of: Callable[[_Listed], Money | None],
+    is_alike: Callable[[_Listed], bool],
 ) -> Sequence[_Listed]:
     """Those of a payment's refunds that can be the order's, where the PSE does not tell our reference.
 
-    The one of its id, once that is known; else those of its amount that were not there before, nor are another order's.
+    The one of its id, once that is known; else those of its amount (`is_alike`) that were not there before, nor are
+    another order's.
     """
     if order.pse_refund_reference is not None:
         return [one for one in listed if id_of(one) == order.pse_refund_reference]
     new = [one for one in listed if id_of(one) not in order.not_ours]
-    return [one for one in new if amount_of(one) == order.amount]
+    return [one for one in new if is_alike(one)]
 
 
 def another(pse: str, order: RefundOrder, held: str) -> InDoubt:

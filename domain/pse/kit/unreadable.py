@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+_Read = TypeVar("_Read")
 
 
 class Unreadable(Exception):
@@ -15,3 +18,11 @@ def told_as(error: Callable[[str], Exception], what: str) -> Iterator[None]:
         yield
     except Unreadable as unreadable:
         raise error(f"{what}: {unreadable}.") from unreadable
+
+
+def or_none(read: Callable[[], _Read]) -> _Read | None:
+    """What `read` gives; None where it raises Unreadable."""
+    try:
+        return read()
+    except Unreadable:
+        return None

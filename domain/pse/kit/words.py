@@ -28,11 +28,24 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusals:
+    """Codes of errors that mean something else than their HTTP status.
+
+    `unheard`: once our access or the account is mended the same order is carried out, so none of them ends a refund.
+    `doubtful`: the PSE may still carry it out.
+    """
+
+    unheard: Sequence[str] = ()
+    doubtful: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
     `hidden`: names of the fields that no log may keep, parted by `|`. `scrubbed`: the patterns of what it may not.
-    `methods`: how the customer paid. `layouts`: of the reports that are tables, by name.
+    `methods`: how the customer paid. `layouts`: of the reports that are tables, by name. `states`: of a report's line,
+    by its row's status; "" where that says no more than its kind.
     """
 
     errors: Mapping[str, str]
@@ -42,6 +55,8 @@ class Words:
     methods: Mapping[str, Method]
     kinds: Mapping[str, Kind]
     layouts: Mapping[str, Layout]
+    refusals: Refusals
+    states: Mapping[str, str]
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
         """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
@@ -70,4 +85,6 @@ def words_of(pse: str) -> Words:
         methods={name: Method(method) for name, method in table.get("methods", {}).items()},
         kinds={name: Kind(**kind) for name, kind in table.get("kinds", {}).items()},
         layouts={name: Layout(**found) for name, found in table.get("layouts", {}).items()},
+        refusals=Refusals(**table.get("refusals", {})),
+        states=table.get("states", {}),
     )

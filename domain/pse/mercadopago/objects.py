@@ -11,7 +11,7 @@ import httpx
 from domain.money import Money
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import (
     Accepted,
@@ -89,7 +89,7 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
         listed = refunds_within(answer)
     except Unreadable as error:
         return InDoubt("UNREADABLE", f"Mercado Pago did not list the payment's refunds: {error}.")
-    ours = outcomes.candidates(order, listed, id_of, lambda raw: amount_of(raw, order.amount.currency))
+    ours = outcomes.candidates(order, listed, id_of, lambda raw: amount_of(raw, order.amount.currency) == order.amount)
     if order.pse_refund_reference is not None and not ours:
         return InDoubt("LISTED_NO_MORE", f"Refund {order.pse_refund_reference} is not in the payment's list.")
     if not ours:
@@ -146,10 +146,7 @@ def money_of(value: object, currency: str) -> Money:
 
 def amount_of(raw: Mapping[str, Any], currency: str) -> Money | None:
     """The amount of a refund, None where it cannot be read."""
-    try:
-        return money_of(raw.get("amount"), currency)
-    except Unreadable:
-        return None
+    return or_none(lambda: money_of(raw.get("amount"), currency))
 
 
 def refund_of(raw: object, currency: str) -> WrittenRefund:

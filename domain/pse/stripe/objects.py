@@ -8,7 +8,7 @@ import httpx
 from domain.money import EXPONENTS, Money, MoneyError
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
-from domain.pse.kit.unreadable import Unreadable
+from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
 
@@ -78,11 +78,11 @@ def echoed(order: RefundOrder, raw: Any) -> Outcome:
         return InDoubt("UNREADABLE", "Stripe answered with something that is not a refund.")
     payments = (text_of(raw, "charge"), text_of(raw, "payment_intent"))
     held = f"{raw.get('amount')} {raw.get('currency')} of {payments} as {reference_of(raw)}"
-    try:
-        same = money_of(raw) == order.amount
-    except Unreadable:
-        same = False
-    if not same or order.payment_reference not in payments or reference_of(raw) != order.reference:
+    if (
+        or_none(lambda: money_of(raw)) != order.amount
+        or order.payment_reference not in payments
+        or reference_of(raw) != order.reference
+    ):
         return outcomes.another("Stripe", order, held)
     outcome = outcome_of(raw, succeeded=order.succeeded)
     return outcome or InDoubt("UNREADABLE", "Stripe answered with a status that it does not publish.")
