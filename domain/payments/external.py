@@ -22,6 +22,13 @@ from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
 AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back or is back no longer
+# Orders that were held because the payment's money had left another way: that is over, maybe, so they are looked at now.
+# The payment is locked and its refunds are locked before it everywhere else: what somebody has in hand is left to him.
+_LET_GO: Final = """
+UPDATE refunds SET due_at = now() WHERE id IN (SELECT r.id FROM refunds r
+  WHERE r.payment_id = $1 AND r.state = 'REQUESTED' AND r.due_at > now() AND (SELECT e.kind = 'HELD'
+    AND e.code = 'PAID_MEANWHILE' FROM events e WHERE e.refund_id = r.id ORDER BY e.sequence DESC LIMIT 1)
+  FOR NO KEY UPDATE OF r SKIP LOCKED)"""
 KEPT: Final = "kept-"  # begins the request ID of what is taken again, because no report tells of its return any more
 
 
@@ -249,6 +256,8 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
         payment.id,
         amount if out else -amount,
     )
+    if not out:
+        await execute(_LET_GO, payment.id)
     zone = (await Merchant.get(id=payment.merchant_id)).zone
     posting = Posting(
         merchant_id=payment.merchant_id,

@@ -156,14 +156,18 @@ async def _held(case: _Case, sends: Sends) -> bool:
 
 
 async def _wait_for_the_other(case: _Case) -> None:
-    """Another refund of the payment is in doubt. The history says so where only people can end that."""
-    others = Refund.filter(payment_id=case.payment.id, state=State.SUBMITTED, needs_person_since__isnull=False)
-    if not await others.exclude(id=case.refund.id).exists():
-        await schedule.postpone(case.refund.id, intervals.TURN_SECONDS)
+    """Another refund of the payment may be at the PSE unnamed. The history says so, unless that takes a moment only."""
+    others = Refund.filter(payment_id=case.payment.id, state__in=(State.REQUESTED, State.SUBMITTED))
+    others = others.exclude(id=case.refund.id)
+    if await others.filter(state=State.SUBMITTED, needs_person_since__isnull=False).exists():
+        await schedule.postpone(case.refund.id, intervals.MINUTE)
+        said = "Another refund of this payment is in doubt, which only people can end; this one waits for it."
+        await _note_held(case, "OTHER_IN_DOUBT", said)
         return
-    await schedule.postpone(case.refund.id, intervals.MINUTE)
-    said = "Another refund of this payment is in doubt, which only people can end; this one waits for it."
-    await _note_held(case, "OTHER_IN_DOUBT", said)
+    await schedule.postpone(case.refund.id, intervals.TURN_SECONDS)
+    if await others.filter(doubt_since__isnull=False).exists():
+        said = "Another refund of this payment is in doubt, and the PSE is asked about it; this one waits for it."
+        await _note_held(case, "OTHER_IN_DOUBT", said)
 
 
 async def _note_held(case: _Case, code: str, said: str) -> None:

@@ -15,7 +15,7 @@ from domain.problems import InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import Accepted, ChargedBack, Declined, InDoubt, KnownRefund, Method, Returned, Succeeded
-from domain.refunds import by_hand, next_step, schedule, withdraw
+from domain.refunds import by_hand, listing, next_step, schedule, withdraw
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import retry
@@ -256,3 +256,37 @@ async def test_a_refund_that_waits_for_anothers_doubt_says_so_when_only_people_c
         await schedule.postpone(waiting.id, 0)
         assert await _due(waiting.id) is None
     assert await Event.filter(refund_id=waiting.id, kind="HELD", code="OTHER_IN_DOUBT").count() == 1
+
+
+async def test_an_order_that_was_held_is_due_at_once_when_what_had_left_turns_out_to_be_another_refunds(
+    owner_rows: OwnerRows,
+) -> None:
+    registry.register(Telling(look_up=LookUp.BY_REFERENCE))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, amount=10_000, days_ago=0)
+    sent, held = await a_refund(shop, payment, 6_000), await a_refund(shop, payment, 4_000)
+    await an_answer(sent, InDoubt("TIMEOUT", "no answer"))
+    await a_night(shop, a_line(payment, "REFUND", 6_000, pse_refund_reference="X"))
+    assert await _due(held.id) is None
+    assert await Event.filter(refund_id=held.id, code="PAID_MEANWHILE").count() == 1
+    await sent_earlier(owner_rows, "10 minutes")
+    await a_look_up(sent, Succeeded("X"))
+    assert isinstance(await _due(held.id), Send)
+
+
+async def test_an_order_that_waits_for_another_in_doubt_says_so_at_once_and_for_one_under_way_it_does_not() -> None:
+    registry.register(Telling(look_up=LookUp.BY_LISTING))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, amount=10_000, days_ago=0)
+    sent, waiting = await a_refund(shop, payment, 6_000), await a_refund(shop, payment, 4_000)
+    assert isinstance(await _due(sent.id), Snapshot)
+    await listing.keep_snapshot(sent.id, frozenset(), datetime.now(UTC))
+    work = await _due(sent.id)
+    assert isinstance(work, Send)
+    assert await _due(waiting.id) is None
+    assert await Event.filter(refund_id=waiting.id, kind="HELD").count() == 0
+    await record(sent.id, InDoubt("TIMEOUT", "no answer"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
+    await schedule.postpone(waiting.id, 0)
+    assert await _due(waiting.id) is None
+    (event,) = await Event.filter(refund_id=waiting.id, kind="HELD")
+    assert (event.code, "the PSE is asked about it" in str(event.message)) == ("OTHER_IN_DOUBT", True)
