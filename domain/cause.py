@@ -1,6 +1,9 @@
 """Who wants something, and in which request: it goes along with every deed."""
 
 from dataclasses import dataclass
+from typing import Final
+
+WORKER: Final = "worker"  # the actor of what happens by itself
 
 
 @dataclass(frozen=True, slots=True)

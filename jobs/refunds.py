@@ -8,7 +8,6 @@ from uuid import UUID
 import structlog
 
 from domain.connections.calls import About
-from domain.models import Connection, Refund
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.crash import crash_here
@@ -17,7 +16,7 @@ from domain.platform.settings import Settings
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import listing, next_step, schedule
+from domain.refunds import first_send, listing, next_step, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
@@ -40,22 +39,23 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
 
 async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     """Whether it was a question whose answer lets the refund be sent now."""
-    refund = await Refund.get_or_none(id=refund_id)
-    if refund is None or refund.due_at is None:
+    seen = await first_send.look(refund_id)
+    if seen is None or seen.refund.due_at is None:
         return False
-    if (wait := sender.wait(refund.connection_id)) > 0:
+    if (wait := sender.wait(seen.connection.id)) > 0:
         await next_step.put_off_resting(refund_id, _spread(wait))
         return False
-    work = await next_step.take(
-        refund_id, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
+    work = await next_step.take_seen(
+        seen, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
     )
     if work is None:
         return False
-    with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=str(work.merchant_id)):
+    merchant = str(work.connection.merchant_id)
+    with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=merchant):
         recorded = await _do(work, sender, settings)
-    await _ring_again(work, recorded, sender.rest(work.connection_id))
+    await _ring_again(work, recorded, sender.rest(work.connection.id))
     crash_here("record.rung")
-    asked_to_send = isinstance(work, Snapshot | Ask) and refund.state is State.REQUESTED
+    asked_to_send = isinstance(work, Snapshot | Ask) and seen.refund.state is State.REQUESTED
     return asked_to_send and recorded.state is State.REQUESTED and recorded.due_in == 0
 
 
@@ -77,11 +77,10 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
 
 async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
     crash_here("snapshot.committed")
-    connection = await Connection.get(id=work.connection_id)
-    wire = connector(connection.pse)
+    wire = connector(work.connection.pse)
     request = wire.snapshot(work.order)
     assert request is not None, "A connector whose look-up is a listing can list."
-    answer = await sender.send(connection, request, _about(work, "LOOK_UP"))
+    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
     if isinstance(answer, Unsent | InDoubt):
         return await not_sent(work.refund_id, answer.code, answer.message)
     try:
@@ -100,7 +99,7 @@ def _source(work: Send | Ask) -> Source:
 
 
 async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
-    connection = await Connection.get(id=work.connection_id)
+    connection = work.connection
     wire = connector(connection.pse)
     destination = None
     if work.able.route is not Route.ORIGINAL:
@@ -119,11 +118,10 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
 
 async def _ask(work: Ask, sender: Sender) -> Outcome:
     crash_here("ask.committed")
-    connection = await Connection.get(id=work.connection_id)
-    wire = connector(connection.pse)
+    wire = connector(work.connection.pse)
     request = wire.look_up(work.order)
     assert request is not None, "A connector whose capability is a look-up builds one."
-    answer = await sender.send(connection, request, _about(work, "LOOK_UP"))
+    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
     if isinstance(answer, Unsent | InDoubt):
         # A question that never left says nothing about the refund.
         return InDoubt(answer.code, answer.message)
@@ -132,8 +130,8 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
 
 def _about(work: Work, purpose: str) -> About:
     return About(
-        merchant_id=work.merchant_id,
-        connection_id=work.connection_id,
+        merchant_id=work.connection.merchant_id,
+        connection_id=work.connection.id,
         request_id=work.cause.request_id,
         purpose=purpose,
         refund_id=work.refund_id,

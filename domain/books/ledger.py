@@ -6,13 +6,14 @@ Every row moves one amount (minor units) from one account to another, so the boo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.models import Merchant
 from domain.models.ledger import Account, Entry
-from domain.platform.database import connection, rows
+from domain.platform.database import connection, remembered, rows
 
 A = Account
 # (debit, credit, which part of the amount). "net" is the amount without its VAT.
@@ -69,6 +70,16 @@ _COLUMNS: Final = (
 def accounting_date_of(moment: datetime, zone: str) -> date:
     """The date of a moment in the merchant's zone."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (database.GRANTS)
+
+
+async def today(merchant_id: UUID) -> date:
+    """Today's accounting date of the merchant."""
+    if merchant_id not in _zones:
+        _zones[merchant_id] = (await Merchant.get(id=merchant_id)).zone
+    return accounting_date_of(datetime.now(UTC), _zones[merchant_id])
 
 
 def legs_of(entry: Entry, amount: int, tax: int = 0) -> list[tuple[Account, Account, int]]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from domain.models import Connection, Merchant
 from domain.money import Money
 from domain.platform import secrets
+from domain.platform.database import remembered
 from domain.problems import InvalidInput
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials
@@ -69,6 +70,16 @@ async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connectio
         sealed_secrets=secrets.seal(key, new.secrets, place_of(connection_id)),
         default_store_id=new.default_store_id,
     )
+
+
+_pses: Final[dict[UUID, str]] = remembered()  # a connection's PSE is for life: its payments and its names are there
+
+
+async def pse_of(connection_id: UUID) -> str:
+    """The PSE that a connection is an account at."""
+    if connection_id not in _pses:
+        _pses[connection_id] = (await Connection.get(id=connection_id)).pse
+    return _pses[connection_id]
 
 
 def _safe(url: str) -> bool:

@@ -181,6 +181,19 @@ async def resolve(merchant_id: UUID, fingerprint: str, resolution: str) -> None:
     )
 
 
+async def resolve_of(merchant_id: UUID, refund_id: UUID, said: Mapping[str, str]) -> None:
+    """Close the open findings of a refund whose fingerprints begin so, in these words, with one statement."""
+    await execute(
+        "UPDATE findings f SET resolved_at = now(), resolution = left(t.said, 500) "
+        "FROM unnest($3::text[], $4::text[]) AS t(name, said) WHERE f.merchant_id = $1 AND f.refund_id = $2 "
+        "  AND f.resolved_at IS NULL AND starts_with(f.fingerprint, t.name)",
+        merchant_id,
+        refund_id,
+        list(said),
+        list(said.values()),
+    )
+
+
 async def close(merchant_id: UUID, fingerprint: str, said: str) -> None:
     """Close the finding of that fingerprint; one that is closed keeps how, and gets this beside it."""
     await execute(

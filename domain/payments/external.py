@@ -4,7 +4,6 @@ A PSE may list a refund with its id, and have a report line for it that names th
 of the same money, so of equal amounts as many are booked as the witness that tells of more of them knows.
 """
 
-from datetime import UTC, datetime
 from typing import Final
 
 from domain.books import ledger
@@ -12,7 +11,7 @@ from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
-from domain.models import Merchant, Payment, Refund
+from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.money import Money
 from domain.payments import witnessed
@@ -22,7 +21,7 @@ from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
 AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back or is back no longer
-# Orders that were held because the payment's money had left another way: that is over, maybe, so they are looked at now.
+# Orders that were held because the payment's money had left another way: that may be over, so they are looked at now.
 # The payment is locked and its refunds are locked before it everywhere else: what somebody has in hand is left to him.
 _LET_GO: Final = """
 UPDATE refunds SET due_at = now() WHERE id IN (SELECT r.id FROM refunds r
@@ -258,7 +257,6 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
     )
     if not out:
         await execute(_LET_GO, payment.id)
-    zone = (await Merchant.get(id=payment.merchant_id)).zone
     posting = Posting(
         merchant_id=payment.merchant_id,
         store_id=payment.store_id,
@@ -266,7 +264,7 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
         entry=Entry.TAKEN if out else Entry.TAKEN_BACK,
         amount=amount,
         currency=payment.currency,
-        accounting_date=ledger.accounting_date_of(datetime.now(UTC), zone),
+        accounting_date=await ledger.today(payment.merchant_id),
         cause=name,
         request_id=cause.request_id,
         payment_id=payment.id,

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from domain.connections import connections
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, Refund
+from domain.models import Refund
 from domain.money import Money
 from domain.platform.database import rows
 from domain.pse.registry import connector
@@ -18,8 +19,8 @@ async def flag_unreported(refund: Refund, tax: int) -> None:
     """Open the finding of a refund that has left and that no report line is expected of. `tax`: minor units."""
     if tax == 0:
         return
-    connection = await Connection.get(id=refund.connection_id)
-    if refund.paid_by_bank_transfer or connector(connection.pse).report_lag_days is None:
+    pse = await connections.pse_of(refund.connection_id)
+    if refund.paid_by_bank_transfer or connector(pse).report_lag_days is None:
         await _flag(refund, tax)
 
 

@@ -21,6 +21,8 @@ POINTS: Final[Mapping[str, str]] = {
     "request.before_commit": "the refund is inserted and not committed",
     "request.committed": "the refund is committed, nobody was rung for",
     "request.rung": "the worker was rung for, the client has no answer",
+    "take.seen": "the refund is looked at, nothing is locked or marked",
+    "take.writing": "the statement that opens the attempt has left for the database, there is no answer",
     "take.claimed": "the refund is locked, nothing is marked",
     "take.before_commit": "the attempt is opened and not committed",
     "take.committed": "the attempt is marked, nothing was sent",

@@ -154,8 +154,20 @@ async def open_pool(url: str, *, pool_max: int = 10, patience: Patience | None =
 
 
 async def close_pool() -> None:
-    """Close every connection of the process."""
+    """Close every connection of the process, and forget what was remembered of the database."""
     await Tortoise.close_connections()
+    for each in _remembered:
+        each.clear()
+
+
+_remembered: Final[list[dict[Any, Any]]] = []
+
+
+def remembered() -> dict[Any, Any]:
+    """A dictionary for what never changes in a database: it is emptied when the pool is closed."""
+    made: dict[Any, Any] = {}
+    _remembered.append(made)
+    return made
 
 
 def connection() -> BaseDBAsyncClient:

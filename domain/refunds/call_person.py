@@ -57,16 +57,19 @@ async def open_held(refund: Refund, why: str) -> None:
     await _open(FindingKind.NOT_SENT, refund, names.held(refund.id), why, action)
 
 
-async def close(refund: Refund, now: str) -> None:
-    """The PSE has spoken, so nobody need end a doubt or get the order out. `now`: what it said, for the findings."""
-    await findings.resolve(refund.merchant_id, names.doubt(refund.id), f"The PSE's word came: {now}.")
-    await findings.resolve(refund.merchant_id, names.unsent(refund.id), f"The PSE has it: {now}.")
-    await findings.resolve(refund.merchant_id, names.held(refund.id), f"The PSE has it: {now}.")
+def closed_by_its_word(refund: Refund, now: str) -> dict[str, str]:
+    """The findings that end when the PSE has spoken: nobody need end a doubt or get the order out. How each is closed.
+
+    `now`: what it said.
+    """
+    has_it = f"The PSE has it: {now}."
+    closed = {names.unsent(refund.id): has_it, names.held(refund.id): has_it}
+    return {names.doubt(refund.id): f"The PSE's word came: {now}.", **closed}
 
 
-async def close_overdue(refund: Refund, now: str) -> None:
-    """The PSE has decided."""
-    await findings.resolve(refund.merchant_id, names.pending(refund.id), f"The PSE decided: {now}.")
+def closed_by_its_decision(refund: Refund, now: str) -> dict[str, str]:
+    """The finding that ends when the PSE has decided, and how it is closed."""
+    return {names.pending(refund.id): f"The PSE decided: {now}."}
 
 
 async def _open(kind: FindingKind, refund: Refund, name: str, explanation: str, action: str | None = None) -> None:

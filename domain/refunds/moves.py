@@ -1,21 +1,22 @@
 """Moving a refund: state, the payment's counters, ledger entries and event, together or not at all."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from domain.books import ledger
-from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings import findings, names
-from domain.history import events
-from domain.models import Merchant, Payment, Refund
+from domain.models import Refund
 from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
-from domain.platform.database import execute
+from domain.platform.crash import crash_in_flight
+from domain.platform.database import execute, rows
+from domain.refunds import move_statement
 from domain.refunds.states import BY_BANK, MOVES
 
 _NEVER_SENT: Final = (State.REJECTED, State.CANCELED, State.EXPIRED)
@@ -39,43 +40,95 @@ async def lock(refund_id: UUID) -> Refund:
 
 
 async def move(
-    refund: Refund, to: State, cause: Cause, news: Note, *, due_in: float | None, keep_rung: bool = False
-) -> None:
+    refund: Refund,
+    to: State,
+    cause: Cause,
+    news: Note,
+    *,
+    due_in: float | None,
+    keep_rung: bool = False,
+    attempt: int | None = None,
+) -> int | None:
     """Take a locked refund to `to`. `due_in`: seconds until it is looked at again; None: it waits for nobody.
 
     `keep_rung`: if it fell due meanwhile (a webhook came during the call), it stays due, so that no news is lost.
+    `attempt`: the number of the attempt that is opened with it; the lease of who sends it lasts `due_in`.
+    Gives how much the bank has taken of the payment (minor units), None where the move did not lock the payment.
     An illegal move is a bug and raises KeyError: what a PSE says goes through states.decide first.
     """
     previous = refund.state
     entries = MOVES[(previous, to)]
-    payment = await Payment.get(id=refund.payment_id)
-    await shift(payment.id, refund.amount, refund.tax_amount, holding_of(previous), holding_of(to))
-    sequence = await events.append(
-        {"id": refund.id, "merchant_id": refund.merchant_id},
-        news.kind,
-        to,
-        cause,
-        previous=previous,
-        code=news.code,
-        message=news.message,
-        detail=news.detail,
-    )
+    values = await _values(refund, to, entries, cause, news, due_in, keep_rung)
+    if attempt is None:
+        (moved,) = await rows(move_statement.PLAIN, *values)
+    else:
+        (moved,) = await rows(move_statement.SENDING, *values, attempt)
     if previous in (State.AWAITING_DESTINATION, State.AWAITING_APPROVAL):
         await close_links(refund.id)
-    if entries:
-        zone = (await Merchant.get(id=refund.merchant_id)).zone
-        await ledger.post(postings_of(refund, payment, entries, sequence, zone, cause))
-    await _store(refund, to, news, due_in, keep_rung)
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)
     if to in _NEVER_SENT:  # what reached the PSE is closed by the PSE's word (call_person)
-        for name in (names.unsent(refund.id), names.held(refund.id), names.doubt(refund.id)):
-            await findings.resolve(refund.merchant_id, name, f"The refund is not sent any more: {to}.")
+        said = f"The refund is not sent any more: {to}."
+        closed = (names.unsent(refund.id), names.held(refund.id), names.doubt(refund.id))
+        await findings.resolve_of(refund.merchant_id, refund.id, dict.fromkeys(closed, said))
     if to is State.SUCCEEDED:
         await vat.flag_unreported(refund, refund.tax_amount)
     refund.state = to
-    refund.sequence = sequence
+    refund.sequence = moved["sequence"]
+    taken: int | None = moved["taken"]
+    return taken
+
+
+async def send_if_unchanged(refund: Refund, cause: Cause, attempt: int, lease_seconds: float) -> bool:
+    """Take a refund that nobody has locked from REQUESTED to SUBMITTED with attempt `attempt`, in one statement.
+
+    False, and nothing is written: it is not as it was seen, is not due, or an earlier send may have arrived.
+    """
+    news = sent(attempt)
+    values = await _values(refund, State.SUBMITTED, (), cause, news, lease_seconds, keep_rung=False)
+    statement = rows(move_statement.SENDING_IF_UNCHANGED, *values, attempt, refund.sequence)
+    return bool(await crash_in_flight("take.writing", statement))
+
+
+def sent(attempt: int) -> Note:
+    """What is noted of a first send."""
+    return Note("SUBMITTED", detail={"attempt": attempt})
+
+
+async def _values(
+    refund: Refund,
+    to: State,
+    entries: Sequence[Entry],
+    cause: Cause,
+    news: Note,
+    due_in: float | None,
+    keep_rung: bool,
+) -> list[Any]:
+    """The values of a move's statement, as move_statement counts them."""
+    failed = to in (State.FAILED, State.RETURNED)
+    code = news.code[:100] if news.code else None
+    message = news.message[:500] if news.message else None
+    return [
+        refund.id,
+        to.value,
+        due_in,
+        keep_rung,
+        news.pse_refund_reference,
+        code if failed else None,
+        message if failed else None,
+        news.succeeded_at,
+        refund.state.value,
+        news.kind,
+        cause.request_id,
+        cause.actor[:200],
+        code,
+        message,
+        json.dumps(news.detail or {}, default=str),
+        *shift_of(refund.amount, refund.tax_amount, holding_of(refund.state), holding_of(to)),
+        await ledger.today(refund.merchant_id) if entries else None,
+        *_columns_of(refund, entries),
+    ]
 
 
 async def close_links(refund_id: UUID) -> None:
@@ -88,65 +141,19 @@ async def close_links(refund_id: UUID) -> None:
     )
 
 
-async def shift(payment_id: UUID, amount: int, tax: int, before: Holding, after: Holding) -> None:
-    """Move `amount` (minor units) of a payment between reserved, refunded and free, with its VAT."""
-    if before is after:
-        return
+def shift_of(amount: int, tax: int, before: Holding, after: Holding) -> tuple[int, int, int]:
+    """By how much a payment's reserved, refunded and allocated VAT change (minor units)."""
     reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED))
     refunded = amount * ((after is Holding.REFUNDED) - (before is Holding.REFUNDED))
     held = tax * ((after is not Holding.RELEASED) - (before is not Holding.RELEASED))
-    await execute(
-        "UPDATE payments SET reserved = reserved + $2, refunded = refunded + $3, tax_allocated = tax_allocated + $4 "
-        "WHERE id = $1",
-        payment_id,
-        reserved,
-        refunded,
-        held,
-    )
+    return reserved, refunded, held
 
 
-def postings_of(
-    refund: Refund, payment: Payment, entries: Sequence[Entry], sequence: int, zone: str, cause: Cause
-) -> list[Posting]:
-    """The postings of a refund's entries; event `sequence` makes their cause unique."""
-    today = ledger.accounting_date_of(datetime.now(UTC), zone)
-    return [
-        Posting(
-            merchant_id=refund.merchant_id,
-            store_id=payment.store_id,
-            connection_id=refund.connection_id,
-            entry=entry,
-            amount=refund.amount,
-            tax=refund.tax_amount,
-            currency=refund.currency,
-            accounting_date=today,
-            cause=f"refund/{refund.id}/{sequence}/{entry}",
-            request_id=cause.request_id,
-            payment_id=payment.id,
-            refund_id=refund.id,
-        )
+def _columns_of(refund: Refund, entries: Sequence[Entry]) -> list[list[Any]]:
+    """The entries' rows, column by column: entry, debit, credit, amount (minor units), leg."""
+    found = [
+        (entry.value, debit.value, credit.value, amount, leg)
         for entry in (BY_BANK.get(plain, plain) if refund.paid_by_bank_transfer else plain for plain in entries)
+        for leg, (debit, credit, amount) in enumerate(ledger.legs_of(entry, refund.amount, refund.tax_amount), start=1)
     ]
-
-
-async def _store(refund: Refund, to: State, news: Note, due_in: float | None, keep_rung: bool) -> None:
-    failed = to in (State.FAILED, State.RETURNED)
-    await execute(
-        "UPDATE refunds SET state = $2::varchar, asks = 0, "
-        "  due_at = CASE WHEN $8::bool AND due_at <= now() THEN due_at "
-        "    ELSE now() + make_interval(secs => $3::float8) END, "
-        "  unsent = CASE WHEN $2::varchar IN ('REQUESTED', 'SUBMITTED') THEN unsent ELSE 0 END, "
-        "  doubt_since = NULL, needs_person_since = NULL, expires_at = NULL, reminded_at = NULL, "
-        "  pse_refund_reference = coalesce($4, pse_refund_reference), "
-        "  failure_code = coalesce($5, failure_code), failure_message = coalesce($6, failure_message), "
-        "  succeeded_at = CASE WHEN $2::varchar = 'SUCCEEDED' THEN coalesce($7, now()) ELSE succeeded_at END, "
-        "  updated_at = now() WHERE id = $1",
-        refund.id,
-        to.value,
-        due_in,
-        news.pse_refund_reference,
-        news.code[:100] if failed and news.code else None,
-        news.message[:500] if failed and news.message else None,
-        news.succeeded_at,
-        keep_rung,
-    )
+    return [list(column) for column in zip(*found, strict=True)] or [[], [], [], [], []]

@@ -32,11 +32,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The state afterwards, and in how many seconds the refund wants to be looked at (None: not by itself)."""
+    """The state afterwards, and in how many seconds the refund wants to be looked at (None: not by itself).
+
+    `taken`: how much the bank has taken of the payment (minor units), where the payment was locked on the way.
+    """
 
     state: State
     due_in: float | None
     stale: bool = False
+    taken: int | None = None
 
 
 def storable(outcome: Outcome) -> Outcome:

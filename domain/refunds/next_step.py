@@ -6,12 +6,12 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import F
 
-from domain.cause import Cause
+from domain.cause import WORKER, Cause
 from domain.history import events
 from domain.models import Approval, Connection, Destination, Event, Payment, Refund
 from domain.models.refunds import State
@@ -19,25 +19,32 @@ from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, held, intervals, listing, schedule
+from domain.refunds import attempts, call_person, first_send, held, intervals, listing, schedule
 from domain.refunds.destination import destinations
-from domain.refunds.moves import Note, move
+from domain.refunds.first_send import Seen
+from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
 from domain.refunds.states import SETTLED_FOR_NOW
-from domain.refunds.work import Ask, Send, Snapshot, order_of
-
-WORKER: Final = "worker"
+from domain.refunds.work import Ask, Send, Snapshot, parts_of
 
 
 async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
     """Claim a due refund for one step; None when it is not due, or when only a person can go on."""
-    started = time.monotonic()
+    seen = await first_send.look(refund_id)
+    return await take_seen(seen, lease_seconds=lease_seconds, send_seconds=send_seconds) if seen else None
+
+
+async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
+    """As `take`, of a refund that was looked at a moment ago."""
+    send_before = time.monotonic() + lease_seconds - send_seconds
+    if (send := await first_send.claim(seen, lease_seconds=lease_seconds, send_before=send_before)) is not None:
+        return send
     async with transaction():
-        refund, now = await _due(refund_id)
+        refund, now = await _due(seen.refund.id)
         if refund is None:
             return None
         crash_here("take.claimed")
-        case = await _case(refund, now, lease_seconds, started + lease_seconds - send_seconds)
+        case = await _case(refund, now, lease_seconds, send_before)
         if refund.state is State.REQUESTED:
             return await _send(case)
         if refund.state is State.SUBMITTED:
@@ -178,9 +185,7 @@ async def _note_held(case: _Case, code: str, said: str) -> None:
 
 async def _first_send(case: _Case) -> Send:
     number = case.number + 1
-    await attempts.begin(case.refund, number, case.lease_seconds)
-    news = Note("SUBMITTED", detail={"attempt": number})
-    await move(case.refund, State.SUBMITTED, case.cause, news, due_in=case.lease_seconds)
+    await move(case.refund, State.SUBMITTED, case.cause, sent(number), due_in=case.lease_seconds, attempt=number)
     crash_here("take.before_commit")
     return await _sending(case, number)
 
@@ -229,18 +234,10 @@ async def _remind_or_expire(case: _Case) -> None:
 
 
 async def _work(case: _Case, number: int) -> dict[str, Any]:
-    order = order_of(case.refund, case.payment, case.connection, number)
+    parts = parts_of(case.refund, case.payment, case.connection, case.able, number, case.cause)
     if case.able.look_up is LookUp.BY_LISTING:
-        order = replace(order, not_ours=await listing.not_ours(case.refund))
-    return {
-        "order": order,
-        "connection_id": case.connection.id,
-        "merchant_id": case.connection.merchant_id,
-        "refund_id": case.refund.id,
-        "attempt": number,
-        "cause": case.cause,
-        "able": case.able,
-    }
+        parts["order"] = replace(parts["order"], not_ours=await listing.not_ours(case.refund))
+    return parts
 
 
 async def _sending(case: _Case, number: int) -> Send:

@@ -128,16 +128,14 @@ def works_on_it(outcome: Accepted) -> InDoubt:
     return InDoubt(code, "The PSE has it and works on it: its money may leave yet.")
 
 
+def closed_where_it_fits(refund: Refund) -> dict[str, str]:
+    """The PSE's present word fits the refund's end: the findings of what did not are over, and how they are closed."""
+    return {f"after-end/{refund.id}/": _FITS}
+
+
 async def close_unasked(refund: Refund) -> None:
-    """The PSE's present word fits the refund's end: what did not is over. It opens again if it is told again."""
-    await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND refund_id = $4 "
-        "AND resolved_at IS NULL AND starts_with(fingerprint, $2)",
-        refund.merchant_id,
-        f"after-end/{refund.id}/",
-        _FITS,
-        refund.id,
-    )
+    """Close what did not fit the refund's end. It opens again if it is told again."""
+    await findings.resolve_of(refund.merchant_id, refund.id, closed_where_it_fits(refund))
 
 
 async def open_unasked(refund: Refund, outcome: Outcome, cause: Cause) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from tortoise.expressions import F
 
 from domain.cause import Cause
+from domain.findings import findings
 from domain.history import events
 from domain.models import Refund
 from domain.models.refunds import State
@@ -40,6 +41,11 @@ _OUTCOME_NAMES: Final = {
     Unsent: "UNSENT",
     InDoubt: "IN_DOUBT",
 }
+_LOCK_AND_END: Final = """
+WITH locked AS (SELECT * FROM refunds WHERE id = $1 FOR NO KEY UPDATE),
+ended AS (UPDATE attempts a SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 FROM locked
+  WHERE a.refund_id = locked.id AND a.number = $2 AND a.ended_at IS NULL RETURNING a.id)
+SELECT locked.*, EXISTS (SELECT 1 FROM ended) AS ended FROM locked"""
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _PAID_OR_BACK: Final = (State.SUCCEEDED, State.RETURNED)
 _UNSENT_TRIES_FINDING: Final = 9
@@ -50,9 +56,12 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
     """Take in one outcome. Total: whatever is said in whatever state has a defined effect."""
     outcome = storable(outcome)
     async with transaction():
-        refund = await lock(refund_id)
-        if source.door is Door.ANSWER and not await _end_attempt(refund, outcome, source):
-            return await _refuse_stale(refund)
+        if source.door is Door.ANSWER:
+            refund, ended = await _lock_and_end_attempt(refund_id, outcome, source)
+            if not ended:
+                return await _refuse_stale(refund)
+        else:
+            refund = await lock(refund_id)
         recorded = await record_locked(refund, outcome, source, cause)
         crash_here("record.before_commit")
     crash_here("record.committed")
@@ -74,6 +83,8 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
     await _correct_name(refund, outcome, source, cause)
     recorded = await _take_in(refund, outcome, source, cause)
     reference = getattr(outcome, "pse_refund_reference", None)
+    if recorded.taken == 0:
+        return recorded  # the payment is locked, and nothing of it was booked that could turn out to be this refund's
     given = False
     if reference is not None and reference != name:
         given = await external.give_to(refund, reference, cause)
@@ -97,19 +108,20 @@ async def _correct_name(refund: Refund, outcome: Outcome, source: Source, cause:
     await corrected.name(refund, told, cause)
 
 
-async def _end_attempt(refund: Refund, outcome: Outcome, source: Source) -> bool:
+async def _lock_and_end_attempt(refund_id: UUID, outcome: Outcome, source: Source) -> tuple[Refund, bool]:
+    """The refund, its row locked, and whether the attempt had not ended yet. The refund is locked first."""
     code, message = words_of(outcome)
-    ended = await rows(
-        "UPDATE attempts SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 "
-        "WHERE refund_id = $1 AND number = $2 AND ended_at IS NULL RETURNING id",
-        refund.id,
+    (found,) = await rows(
+        _LOCK_AND_END,
+        refund_id,
         source.attempt,
         _OUTCOME_NAMES[type(outcome)],
         code[:100] if code else None,
         message[:500] if message else None,
         isinstance(outcome, InDoubt) and outcome.refusal,
     )
-    return bool(ended)
+    ended: bool = found.pop("ended")
+    return Refund._init_from_db(**found), ended
 
 
 async def _refuse_stale(refund: Refund) -> Recorded:
@@ -193,15 +205,19 @@ async def _move(refund: Refund, to: State, outcome: Outcome, source: Source, cau
         detail={"door": source.door.value, "attempt": source.attempt},
     )
     due_in = _due_in(refund, to, source)
-    await move(refund, to, cause, news, due_in=due_in, keep_rung=True)
+    taken = await move(refund, to, cause, news, due_in=due_in, keep_rung=True)
     if to is State.REQUESTED:
         await _count_unsent(refund, code, message)
     else:
-        await call_person.close(refund, to)
+        await _close_findings(refund, to)
+    return Recorded(to, due_in, taken=taken)
+
+
+async def _close_findings(refund: Refund, to: State) -> None:
+    said = call_person.closed_by_its_word(refund, to)
     if to in SETTLED_FOR_NOW:
-        await call_person.close_overdue(refund, to)
-        await paid_after_end.close_unasked(refund)
-    return Recorded(to, due_in)
+        said |= call_person.closed_by_its_decision(refund, to) | paid_after_end.closed_where_it_fits(refund)
+    await findings.resolve_of(refund.merchant_id, refund.id, said)
 
 
 def _due_in(refund: Refund, to: State, source: Source) -> float | None:

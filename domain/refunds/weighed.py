@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from domain.models import Connection, Payment, Refund
+from domain.connections import connections
+from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.pse.capabilities import Capability, LookUp
@@ -88,8 +89,7 @@ async def _was_seen(refund: Refund) -> bool:
 async def capability_of(refund: Refund) -> Capability:
     """What the refund's PSE can do for its payment's method."""
     payment = await Payment.get(id=refund.payment_id)
-    connection = await Connection.get(id=refund.connection_id)
-    return capability(connection.pse, payment.method)
+    return capability(await connections.pse_of(refund.connection_id), payment.method)
 
 
 async def can_be_asked(refund: Refund) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from domain.cause import Cause
@@ -17,8 +18,7 @@ class Work:
     """What the worker must do now, without any transaction open."""
 
     order: RefundOrder
-    connection_id: UUID
-    merchant_id: UUID
+    connection: Connection
     refund_id: UUID
     attempt: int
     cause: Cause
@@ -47,6 +47,20 @@ class Snapshot(Work):
     """
 
     asked_at: datetime
+
+
+def parts_of(
+    refund: Refund, payment: Payment, connection: Connection, able: Capability, attempt: int, cause: Cause
+) -> dict[str, Any]:
+    """The fields that every kind of work has."""
+    return {
+        "order": order_of(refund, payment, connection, attempt),
+        "connection": connection,
+        "refund_id": refund.id,
+        "attempt": attempt,
+        "cause": cause,
+        "able": able,
+    }
 
 
 def order_of(

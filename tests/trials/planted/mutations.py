@@ -18,7 +18,7 @@ _EIGHT: Final = (
     # The same order under another key is another refund to a PSE: it is paid again.
     Mutation(
         "a fresh key on every send",
-        r"which no refund of ours asked for",
+        r"which no refund of ours asked for|\d+ of \d+ was paid for",
         (
             Edit(
                 order_of,
@@ -69,7 +69,7 @@ _EIGHT: Final = (
         r"counters: payment",
         (
             Edit(
-                moves.shift,
+                moves.shift_of,
                 "reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED))",
                 "reserved = amount * ((after is Holding.RESERVED) - (before is Holding.RESERVED)"
                 " - (after is Holding.RELEASED))",
@@ -140,7 +140,7 @@ _EIGHT: Final = (
         r"was paid \d times|the PSE has paid it",
         (
             Edit(next_step._due, " AND due_at <= now()", ""),
-            Edit(next_step.take, "started + lease_seconds - send_seconds", "started + 86_400"),
+            Edit(next_step.take_seen, "time.monotonic() + lease_seconds - send_seconds", "time.monotonic() + 86_400"),
             Edit(next_step._doubt, 'if live and last["claimed_until"] <= case.now:', "if live:"),
         ),
     ),

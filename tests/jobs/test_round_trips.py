@@ -1,0 +1,46 @@
+"""What a refund costs the database on its way: round trips, counted on the wire."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.models import Refund
+from domain.models.refunds import State
+from domain.platform.database import close_pool, open_pool
+from jobs import refunds
+from tests.conftest import Database
+from tests.kit.factories import a_refund
+from tests.kit.round_trips import RoundTrips, counted
+from tests.kit.world import World
+
+ROUND_TRIPS_MAX = 10
+
+
+@pytest.fixture
+async def trips(books: Database) -> AsyncIterator[RoundTrips]:
+    """The process speaks to its database through a counter."""
+    async with counted(books.application_url) as counter:
+        await close_pool()
+        await open_pool(counter.url)
+        yield counter
+        await close_pool()
+
+
+async def _cost_of_the_third(world: World, trips: RoundTrips, mood: str) -> tuple[State, int]:
+    """Of what was learned once and is known (statements, the connection's client), the first two have told."""
+    cost, refund = 0, None
+    for _ in range(3):
+        refund = await a_refund(world.shop, await world.payment(mood, seconds=9, tax=1_000), 3_000)
+        before = trips.count
+        await refunds.step(refund.id, world.sender, world.settings)
+        cost = trips.count - before
+    assert refund is not None
+    return (await Refund.get(id=refund.id)).state, cost
+
+
+@pytest.mark.parametrize(("mood", "state"), [("ok", State.SUCCEEDED), ("pending", State.PENDING)])
+async def test_to_send_a_refund_and_record_the_answer_costs_at_most_ten_round_trips(
+    trips: RoundTrips, world: World, mood: str, state: State
+) -> None:
+    # Seen, claimed, the call written down, its answer; BEGIN, locked, its name is nobody's, moved, findings, COMMIT.
+    assert await _cost_of_the_third(world, trips, mood) == (state, ROUND_TRIPS_MAX)
