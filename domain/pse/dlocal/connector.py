@@ -10,7 +10,6 @@ from typing import Final
 import httpx
 
 from domain.pse.dlocal import auth, lines, objects, webhooks
-from domain.pse.dlocal.beneficiary import beneficiary
 from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
@@ -49,8 +48,7 @@ class DLocal(Base):
             fields["notification_url"] = order.webhook_url
         if order.description:
             fields["description"] = order.description[:_DESCRIPTION_MAX]
-        if order.destination is not None:
-            fields |= beneficiary(order.destination)
+        fields |= self.words.recipient(order.destination)
         # The amount is written as the number it is: a float could not hold every amount of two decimals.
         content = f'{{"amount": {order.amount.decimal()}, {json.dumps(fields, ensure_ascii=False)[1:]}'
         headers = {**_HEADERS, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}
