@@ -5,7 +5,6 @@ and compared. A refund is answered with the whole order.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 import httpx
 
@@ -16,8 +15,6 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
 from domain.pse.reporting import Steps
 from domain.pse.vocabulary import CapturedPayment, Period, RefundOrder
-
-_REASON: Final = "requested_by_client"
 
 
 class Conekta(Base):
@@ -37,7 +34,7 @@ class Conekta(Base):
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
         url = requests.url(order.base_url, "orders", order.payment_reference, "refunds")
-        body = {"amount": order.amount.minor_units, "reason": _REASON}
+        body = {"amount": order.amount.minor_units, "reason": "requested_by_client"}
         return httpx.Request("POST", url, json=body, headers=HEADERS)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:

@@ -1,7 +1,6 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -90,8 +89,8 @@ def _id_of(raw: Mapping[str, Any]) -> str:
 
 
 def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    latest = max((_made_at(one) for one in refunds), default=None)
-    return [one for one in refunds if _made_at(one) == latest]
+    latest = max((moments.unix(one, "created_at") for one in refunds), default=None)
+    return [one for one in refunds if moments.unix(one, "created_at") == latest]
 
 
 def _known(order: RefundOrder, found: Sequence[dict[str, Any]]) -> Outcome:
@@ -112,14 +111,10 @@ def amount_of(refund: Mapping[str, Any]) -> int:
     return abs(value)
 
 
-def _made_at(refund: Mapping[str, Any]) -> datetime:
-    return moments.unix(refund.get("created_at"), "created_at")
-
-
 def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
     """What a refund's status means. Raises Unreadable where it has no id."""
     name, status = exact.needed(refund, "id"), refund.get("status")
-    at = or_none(lambda: _made_at(refund))
+    at = or_none(lambda: moments.unix(refund, "created_at"))
     told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
     outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
     unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
@@ -145,7 +140,7 @@ def payment_of(order: Any) -> CapturedPayment | None:
             reference=exact.needed(order, "id"),
             method=next(method for method in methods if method is not None),
             amount=Money(sum(amount_of(charge) for charge in paid), currency),
-            captured_at=max(moments.unix(charge.get("paid_at"), "paid_at") for charge in paid),
+            captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
             order_reference=references[0] if references else None,
             refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
         )
@@ -155,7 +150,7 @@ def payment_of(order: Any) -> CapturedPayment | None:
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
     """A refund as it is listed. Raises Unreadable, MoneyError."""
-    name, made_at = exact.needed(refund, "id"), _made_at(refund)
+    name, made_at = exact.needed(refund, "id"), moments.unix(refund, "created_at")
     otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
     outcome = _outcome(refund, succeeded=False)
     return outcomes.nameless(name, Money(amount_of(refund), currency), outcome, made_at, otherwise)

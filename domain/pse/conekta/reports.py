@@ -5,6 +5,7 @@ A transaction names its charge alone: the orders changed since the day began tel
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import httpx
@@ -19,8 +20,9 @@ from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
 PAGE_SIZE: Final = 250  # the largest that is published
-_TEXTS: Final = ("id", "type", "status", "currency", "charge")
-_NUMBERS: Final = ("amount", "fee", "net", "created_at")
+LAYOUT: Final = objects.WORDS.layouts["transactions"]
+_NUMBERS: Final = ("amount", "fee", "net", "created_at")  # whole ones; what else is needed is text
+_ALIKE: Final = itemgetter("charge", "type", "amount")  # what is not told apart but by its time
 Charges = Mapping[str, tuple[str, list[Entry]]]  # by charge: its order, and its refunds
 
 
@@ -95,11 +97,10 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str 
 
 def _checked(raw: Mapping[str, Any]) -> Entry:
     """The fields of a transaction that count, all of which Conekta publishes as required. Raises BadAnswer."""
-    for names, kind in ((_TEXTS, str), (_NUMBERS, int)):
-        for name in names:
-            if not isinstance(raw.get(name), kind) or isinstance(raw[name], bool):
-                raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
-    return {name: raw[name] for name in (*_TEXTS, *_NUMBERS)}
+    for name in LAYOUT.needed:
+        if type(raw.get(name)) is not (int if name in _NUMBERS else str):
+            raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
+    return {name: raw[name] for name in LAYOUT.needed}
 
 
 def _charges(listed: list[Entry]) -> Charges:
@@ -121,13 +122,9 @@ def _named(one: Entry, day: list[Entry], charges: Charges, within: tuple[int, in
     if len(same) > 1 and one["type"] == "refund":
         # Several of one amount: as many of the day as transactions, each with its own place in time.
         same = sorted((raw for raw in same if within[0] <= _when(raw)[0] < within[1]), key=_when)
-        twins = sorted((raw for raw in day if _same(raw, one)), key=_when)
+        twins = sorted((raw for raw in day if _ALIKE(raw) == _ALIKE(one)), key=_when)
         same = [same[twins.index(one)]] if len(same) == len(twins) else []
     return {"order": order, "refund": str(same[0].get("id")) if len(same) == 1 else None}
-
-
-def _same(one: Entry, other: Entry) -> bool:
-    return all(one[name] == other[name] for name in ("charge", "type", "amount"))
 
 
 def _when(raw: Entry) -> tuple[int, str]:

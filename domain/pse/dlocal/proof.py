@@ -12,11 +12,7 @@ from domain.pse.kit import cells, tables
 from domain.pse.kit.cells import BadCell, Row
 from domain.pse.reporting import BadReport, ReportFile
 
-TOTALS: Final = {
-    "GROSS_TOTAL_AMOUNT": "GROSS_AMOUNT",
-    "FEE_TOTAL_AMOUNT": "FEE_AMOUNT",
-    "NET_TOTAL_AMOUNT": "NET_AMOUNT",
-}
+TOTALS: Final = WORDS.layouts["cross_border_payins"].totals
 _DECIMALS: Final = 6
 _ROUNDED_DECIMALS: Final = 2  # the fewest that a HEADER rounds to
 _ROW_ROUNDING: Final = Decimal("0.000001")  # per row: dLocal rounds each row, and its totals before that

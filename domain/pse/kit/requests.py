@@ -7,6 +7,7 @@ from urllib.parse import quote
 import httpx
 
 JSON: Final[Mapping[str, str]] = {"Accept": "application/json"}
+NAMED: Final[Mapping[str, str]] = {**JSON, "User-Agent": "Estorno"}  # for those that refuse a client without a name
 
 
 def url(base_url: str, *parts: str) -> str:

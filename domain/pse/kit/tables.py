@@ -41,6 +41,7 @@ class Layout:
     title: str = ""  # what the PSE calls the report
     others: Mapping[str, str] = field(default_factory=dict)  # a name in the first line of another report -> its title
     columns: Mapping[str, str] = field(default_factory=dict)  # canonical column -> the one that says it as it stands
+    totals: Mapping[str, str] = field(default_factory=dict)  # control total -> the column that it is the sum of
 
 
 Check = Callable[[int, Row], str | None]

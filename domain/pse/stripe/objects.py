@@ -117,7 +117,7 @@ def payment_of(raw: Any) -> CapturedPayment:
         reference=_needed(raw, "id"),
         method=WORDS.methods[kind],
         amount=money_of(charge, "amount_captured"),
-        captured_at=moments.unix(charge.get("created"), "created"),
+        captured_at=moments.unix(charge, "created"),
         refunds=[refund_of(one) for one in refunds if not _is_release(charge, one)],
     )
 
@@ -147,7 +147,7 @@ def refund_of(raw: Any) -> KnownRefund:
         amount=money_of(raw),
         outcome=outcomes.listed(outcome_of(raw, succeeded=False), otherwise),
         kind=text_of(raw, "reason") or "refund",
-        requested_at=moments.unix(raw.get("created"), "created"),
+        requested_at=moments.unix(raw, "created"),
     )
 
 
