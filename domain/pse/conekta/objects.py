@@ -1,6 +1,7 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -14,6 +15,7 @@ from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
+_ID_OF: Final = partial(exact.needed, name="id")
 _DONE: Final = "refunded"  # what a refund without a status is
 
 
@@ -42,7 +44,7 @@ def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
     """The ids of the order's refunds. Raises Unreadable."""
-    return frozenset(_id_of(refund) for refund in refunds_of(expected(order, answer)))
+    return frozenset(_ID_OF(refund) for refund in refunds_of(expected(order, answer)))
 
 
 def expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
 def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     try:
         listed = refunds_of(expected(order, answer))
-        ours = outcomes.candidates(order, listed, _id_of, lambda one: amount_of(one) == order.amount.minor_units)
+        ours = outcomes.candidates(order, listed, _ID_OF, lambda one: amount_of(one) == order.amount.minor_units)
         if order.pse_refund_reference is not None:
             return _known(order, ours)
         if made_now:
@@ -82,10 +84,6 @@ def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     if made_now:
         return InDoubt("UNREADABLE", "Conekta accepted the refund and does not list it.")
     return Unsent("NOT_LISTED", "The order has no new refund of this amount.")
-
-
-def _id_of(raw: Mapping[str, Any]) -> str:
-    return exact.needed(raw, "id")
 
 
 def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

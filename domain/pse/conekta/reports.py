@@ -11,8 +11,7 @@ from typing import Any, Final
 import httpx
 
 from domain.pse.conekta import objects
-from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import exact, listings
+from domain.pse.kit import exact, listings, requests
 from domain.pse.kit.listings import Entry
 from domain.pse.kit.paging import Page, all_pages
 from domain.pse.kit.unreadable import told_as
@@ -33,12 +32,12 @@ def fetch(period: Period) -> Steps[Sequence[Built]]:
     """
     start, end = int(period.start.timestamp()), int(period.end.timestamp())
     listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
-    day = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
+    within = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
     charges = _charges((yield from orders(period)))
-    kept = sorted(day, key=lambda one: str(one["id"]))
-    for one in kept:
-        one |= _named(one, kept, charges, (start, end))
-    return [listings.built("conekta-transactions", period, "transactions", kept)]
+    day = sorted(within, key=itemgetter("id"))
+    for one in day:
+        one |= _named(one, day, charges, (start, end))
+    return [listings.built("conekta-transactions", period, "transactions", day)]
 
 
 def orders(period: Period) -> Steps[list[Entry]]:
@@ -58,7 +57,7 @@ def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Step
     times: list[Any] = []
 
     def request(**more: str) -> httpx.Request:
-        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=HEADERS)
+        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=objects.HEADERS)
 
     def read(response: httpx.Response, number: int) -> Page:
         listed, cursor = _read_page(response, number)
@@ -85,11 +84,9 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str 
         raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")
     if answer.get("has_more") is False:
         return listed, None
-    try:
-        # The cursor alone is taken: the key goes to no address that an answer names.
-        following = httpx.URL(str(answer.get("next_page_url"))).params.get("next")
-    except httpx.InvalidURL:
-        following = None
+    # The cursor alone is taken: the key goes to no address that an answer names.
+    address = requests.address(answer.get("next_page_url"))
+    following = address.params.get("next") if address is not None else None
     if answer.get("has_more") is not True or not following:
         raise BadAnswer(f"Page {number} of the listing has no has_more, or no next_page_url.")
     return listed, following

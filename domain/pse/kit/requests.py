@@ -15,6 +15,14 @@ def url(base_url: str, *parts: str) -> str:
     return "/".join([base_url, *(quote(part, safe="") for part in parts)])
 
 
+def address(named: object) -> httpx.URL | None:
+    """What an answer names as an address; None where it is none."""
+    try:
+        return httpx.URL(str(named))
+    except httpx.InvalidURL:
+        return None
+
+
 def get(base_url: str, *parts: str, headers: Mapping[str, str] = JSON) -> httpx.Request:
     """Ask for what is at `url`."""
     return httpx.Request("GET", url(base_url, *parts), headers=headers)
