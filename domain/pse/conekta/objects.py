@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.money import EXPONENTS, Money, MoneyError
+from domain.money import EXPONENTS
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
@@ -133,22 +133,19 @@ def payment_of(order: Any) -> CapturedPayment | None:
     if not paid or len(methods) != 1 or None in methods or (exact.is_code(currency) and currency not in EXPONENTS):
         return None
     references = [one["reference_id"] for one in paid if isinstance(one.get("reference_id"), str)]
-    try:
-        return CapturedPayment(
-            reference=exact.needed(order, "id"),
-            method=next(method for method in methods if method is not None),
-            amount=Money(sum(amount_of(charge) for charge in paid), currency),
-            captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
-            order_reference=references[0] if references else None,
-            refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
-        )
-    except MoneyError as error:
-        raise Unreadable(f"amount and currency: {error}") from error
+    return CapturedPayment(
+        reference=exact.needed(order, "id"),
+        method=next(method for method in methods if method is not None),
+        amount=exact.minor_units(sum(amount_of(charge) for charge in paid), currency),
+        captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
+        order_reference=references[0] if references else None,
+        refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
+    )
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
-    """A refund as it is listed. Raises Unreadable, MoneyError."""
+    """A refund as it is listed. Raises Unreadable."""
     name, made_at = exact.needed(refund, "id"), moments.unix(refund, "created_at")
     otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
     outcome = _outcome(refund, succeeded=False)
-    return outcomes.nameless(name, Money(amount_of(refund), currency), outcome, made_at, otherwise)
+    return outcomes.nameless(name, exact.minor_units(amount_of(refund), currency), outcome, made_at, otherwise)
