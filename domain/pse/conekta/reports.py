@@ -21,7 +21,7 @@ from domain.pse.vocabulary import BadAnswer, Period
 PAGE_SIZE: Final = 250  # the largest that is published
 LAYOUT: Final = objects.WORDS.layouts["transactions"]
 _NUMBERS: Final = ("amount", "fee", "net", "created_at")  # whole ones; what else is needed is text
-_ALIKE: Final = itemgetter("charge", "type", "amount")  # what is not told apart but by its time
+_ALIKE: Final = itemgetter("charge", "type", "amount")  # where all three are the same, only the time tells which
 Charges = Mapping[str, tuple[str, list[Entry]]]  # by charge: its order, and its refunds
 
 
