@@ -104,7 +104,7 @@ async def test_what_the_bank_takes_in_parts_counts_part_by_part_beside_a_refund_
 
 
 @pytest.mark.parametrize("nature", ["MED_FRAUDE", "MED_OPERACIONAL", "ORIGINAL"])
-async def test_a_refund_that_the_psp_or_its_app_has_made_under_an_id_of_its_own_is_adopted_and_found(
+async def test_a_refund_that_the_pse_or_its_app_has_made_under_an_id_of_its_own_is_adopted_and_found(
     at: At, nature: str
 ) -> None:
     world = await at("pix")

@@ -73,7 +73,7 @@ async def test_the_question_and_its_send_are_one_step_of_the_worker(lay: Lay) ->
     assert (asked["method"], sent["method"]) == ("GET", "POST")
 
 
-async def test_a_key_that_has_lived_its_life_is_not_sent_again_even_where_the_psp_can_be_asked(
+async def test_a_key_that_has_lived_its_life_is_not_sent_again_even_where_the_pse_can_be_asked(
     lay: Lay, owner_rows: OwnerRows
 ) -> None:
     lab = Lab(key_lifetime=DAY)

@@ -62,7 +62,7 @@ async def test_the_last_of_a_keys_life_is_not_used(lay: Lay, owner_rows: OwnerRo
     assert len(await _sent(world)) == 1
 
 
-async def test_a_psp_that_stays_silent_is_sent_the_same_bytes_less_and_less_often(lay: Lay) -> None:
+async def test_a_pse_that_stays_silent_is_sent_the_same_bytes_less_and_less_often(lay: Lay) -> None:
     world = await lay(Lab(look_up=LookUp.NONE))
     payment = await world.payment(*["lost_request"] * 6)
     refund = await a_refund(world.shop, payment, 3_000)
@@ -100,7 +100,7 @@ async def test_a_look_up_is_asked_first_and_decides(
     assert await world.sandbox.paid(payment.pse_reference) == 3_000
 
 
-async def test_unknown_within_the_grace_does_not_lead_to_a_send_at_a_psp_without_keys(lay: Lay) -> None:
+async def test_unknown_within_the_grace_does_not_lead_to_a_send_at_a_pse_without_keys(lay: Lay) -> None:
     world = await lay(Lab(key_lifetime=None, look_up_grace=timedelta(hours=1)))
     _, refund = await _doubtful(world, "lost_request")
     for _ in range(5):

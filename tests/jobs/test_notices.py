@@ -31,7 +31,7 @@ async def _apply(world: World, notice: Notice) -> Notice:
     return await Notice.get(id=notice.id)
 
 
-async def test_a_notice_about_our_refund_makes_the_psp_be_asked(world: World) -> None:
+async def test_a_notice_about_our_refund_makes_the_pse_be_asked(world: World) -> None:
     payment = await world.payment("pending")
     refund = await world.step(await a_refund(world.shop, payment, 6_000))
     await world.sandbox.post("settle", payment=payment.pse_reference, refund=refund.reference)
@@ -79,7 +79,7 @@ async def test_a_med_after_a_full_refund_is_recorded_and_nothing_is_refundable(w
     assert await invariants.check() == []
 
 
-async def test_a_refund_that_is_not_there_when_the_psp_is_asked_is_not_booked(world: World) -> None:
+async def test_a_refund_that_is_not_there_when_the_pse_is_asked_is_not_booked(world: World) -> None:
     payment = await world.payment()
     await _apply(world, await _told(world, payment.pse_reference, {"id": "invented", "natureza": "MED_FRAUDE"}))
     await payment.refresh_from_db()
@@ -110,7 +110,7 @@ async def test_a_notice_that_can_never_be_applied_calls_a_person_in_the_end(
     assert (finding.amount, finding.currency) == (0, "MXN")
 
 
-async def test_a_psp_that_does_not_answer_delays_the_notice(world: World) -> None:
+async def test_a_pse_that_does_not_answer_delays_the_notice(world: World) -> None:
     payment = await world.payment()
     await world.sandbox.post("tokens", moods=["refused"] * 3)
     notice = await _apply(world, await _told(world, payment.pse_reference, {"id": "med1"}))

@@ -47,7 +47,7 @@ async def test_more_payments_than_a_page_holds_are_all_read(world: World) -> Non
 
 
 @pytest.mark.parametrize("mood", ["refused", "lost"])
-async def test_a_night_whose_psp_is_down_says_so_and_can_be_repeated(world: World, mood: str) -> None:
+async def test_a_night_whose_pse_is_down_says_so_and_can_be_repeated(world: World, mood: str) -> None:
     await world.sandbox.post("tokens", moods=[mood] * 20)
     run = await reconciliation.run(world.shop.connection.id, _today().date(), world.sender)
     assert run.state == "FAILED"

@@ -1,4 +1,4 @@
-"""The worker against the Pix sandbox: whatever the network and the PSP do, the money leaves once or not at all."""
+"""The worker against the Pix sandbox: whatever the network and the PSE do, the money leaves once or not at all."""
 
 import pytest
 
@@ -21,7 +21,7 @@ _END = [
 
 
 @pytest.mark.parametrize(("mood", "ends", "requests"), _END)
-async def test_whatever_the_psp_does_the_refund_ends_right_and_is_paid_at_most_once(
+async def test_whatever_the_pse_does_the_refund_ends_right_and_is_paid_at_most_once(
     world: World, mood: str, ends: State, requests: int
 ) -> None:
     payment = await world.payment(mood, seconds=3)
@@ -68,7 +68,7 @@ async def test_a_look_up_that_lags_does_not_lead_to_a_second_send(world: World) 
     assert await world.sandbox.refund_requests(payment.pse_reference) == 1
 
 
-async def test_a_refund_more_than_the_psp_has_left_fails_after_the_look_up(world: World, owner_rows: OwnerRows) -> None:
+async def test_a_refund_more_than_the_pse_has_left_fails_after_the_look_up(world: World, owner_rows: OwnerRows) -> None:
     payment = await world.payment()
     await world.sandbox.post("med", payment=payment.pse_reference, amount=9_000)
     refund = await a_refund(world.shop, payment, 6_000)
@@ -79,7 +79,7 @@ async def test_a_refund_more_than_the_psp_has_left_fails_after_the_look_up(world
     assert await world.sandbox.paid(payment.pse_reference) == 0
 
 
-async def test_a_pending_refund_is_looked_up_until_the_psp_decides(world: World) -> None:
+async def test_a_pending_refund_is_looked_up_until_the_pse_decides(world: World) -> None:
     payment = await world.payment("pending")
     refund = await world.step(await a_refund(world.shop, payment, 6_000))
     assert refund.state is State.PENDING
@@ -91,7 +91,7 @@ async def test_a_pending_refund_is_looked_up_until_the_psp_decides(world: World)
     assert await world.sandbox.refund_requests(payment.pse_reference) == 1
 
 
-async def test_money_that_comes_back_is_returned_when_the_psp_is_asked(world: World) -> None:
+async def test_money_that_comes_back_is_returned_when_the_pse_is_asked(world: World) -> None:
     payment = await world.payment()
     refund = await world.finish(await a_refund(world.shop, payment, 6_000))
     await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund.reference)
@@ -112,7 +112,7 @@ async def test_without_a_token_nothing_was_sent(world: World, mood: str) -> None
     assert (await world.finish(refund)).state is State.SUCCEEDED
 
 
-async def test_a_token_that_the_psp_forgot_is_renewed_once_without_a_word(world: World) -> None:
+async def test_a_token_that_the_pse_forgot_is_renewed_once_without_a_word(world: World) -> None:
     payment = await world.payment()
     await world.finish(await a_refund(world.shop, payment, 1_000))
     await world.sandbox.post("tokens", moods=[], forget=True)

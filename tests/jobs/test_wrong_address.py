@@ -37,10 +37,10 @@ PSES = {
 @pytest.mark.parametrize("body", [PAGE, b"", b"[]"])
 @pytest.mark.parametrize("status", [400, 404, 422])
 @pytest.mark.parametrize("pse", PSES)
-def test_a_refusal_that_no_psp_explains_is_a_doubt_that_no_look_up_turns_into_a_refusal(
+def test_a_refusal_that_no_pse_explains_is_a_doubt_that_no_look_up_turns_into_a_refusal(
     pse: str, status: int, body: bytes
 ) -> None:
-    order = RefundOrder("https://psp", "r" * 20, "P1", None, PSES[pse], Money(100, "BRL"), Money(100, "BRL"), 1, False)
+    order = RefundOrder("https://pse", "r" * 20, "P1", None, PSES[pse], Money(100, "BRL"), Money(100, "BRL"), 1, False)
     for attempt in (1, 2):
         outcome = connector(pse).read_refund(order, httpx.Response(status, content=body))
         assert isinstance(outcome, InDoubt), attempt

@@ -24,7 +24,7 @@ def today() -> date:
 
 
 def pix_of(payment: Payment | str, *refunds: Mapping[str, Any], captured: int = 10_000) -> dict[str, Any]:
-    """A payment as the PSP lists it; one that is not registered by its end-to-end ID."""
+    """A payment as the PSE lists it; one that is not registered by its end-to-end ID."""
     name = payment if isinstance(payment, str) else payment.pse_reference
     moment = datetime.now(UTC) if isinstance(payment, str) else payment.captured_at
     whole = captured if isinstance(payment, str) else payment.captured
@@ -37,7 +37,7 @@ def pix_of(payment: Payment | str, *refunds: Mapping[str, Any], captured: int = 
 
 
 def pix_refund(reference: str, amount: int, *, kind: str = "ORIGINAL") -> dict[str, Any]:
-    """A refund that has left, as the PSP lists it; another kind than ORIGINAL was not made by us."""
+    """A refund that has left, as the PSE lists it; another kind than ORIGINAL was not made by us."""
     moment = datetime.now(UTC).isoformat()
     return {
         "id": reference,

@@ -13,7 +13,7 @@ from domain.pse.adyen.objects import WORDS
 from domain.pse.adyen.proof import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit import canonical
-from domain.pse.kit.canonical import decimals, filled
+from domain.pse.kit.canonical import decimals
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import counted
 from domain.pse.reporting import SETTLED, Report, ReportFile
@@ -100,8 +100,6 @@ def _lines(rows: pl.LazyFrame, moment: pl.Expr, period: Period) -> pl.LazyFrame:
     values: canonical.Values = {
         "type": pl.col("type"),
         "state": pl.when(is_refund).then("state").otherwise(pl.lit("SUCCEEDED")),
-        "payment_reference": filled("Psp Reference"),
-        "order_reference": filled("Merchant Reference"),
         "reference": _reference(),
         "pse_refund_reference": pl.when(is_refund).then("Modification Reference"),
         "amount": pl.col("_units").floor(),
@@ -109,12 +107,11 @@ def _lines(rows: pl.LazyFrame, moment: pl.Expr, period: Period) -> pl.LazyFrame:
         "settled_gross": pl.col("net") - pl.col("settled_fee"),
         "settled_fee": pl.col("settled_fee"),
         "settled_net": pl.col("net"),
-        "settled_currency": pl.col("Net Currency"),
         "payout_reference": pl.format("batch {}", "Batch Number"),
         "kind": pl.col("kind"),
         "booked_at": moment,
     }
-    return canonical.columns(rows.with_columns(settled_fee=_fee()), period.zone, values)
+    return canonical.columns(rows.with_columns(settled_fee=_fee()), period.zone, values, _LAYOUT)
 
 
 def _fee() -> pl.Expr:

@@ -95,7 +95,7 @@ def _sides(row: Row, columns: Sequence[str]) -> tuple[Decimal, Decimal]:
 
 
 def _fee(row: Row, column: str) -> Decimal:
-    return (decimal_of(row, column, UNKNOWN_DECIMALS) if column in row else None) or Decimal(0)
+    return decimal_of(row, column, UNKNOWN_DECIMALS) or Decimal(0)
 
 
 def _check_currencies(row: Row, gross: tuple[Decimal, Decimal]) -> None:

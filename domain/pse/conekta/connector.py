@@ -5,19 +5,15 @@ and compared. A refund is answered with the whole order.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 import httpx
 
 from domain.pse.conekta import lines, objects, reports, webhooks
-from domain.pse.conekta.objects import HEADERS
 from domain.pse.kit import answers, requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
 from domain.pse.reporting import Steps
 from domain.pse.vocabulary import CapturedPayment, Period, RefundOrder
-
-_REASON: Final = "requested_by_client"
 
 
 class Conekta(Base):
@@ -37,12 +33,12 @@ class Conekta(Base):
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
         url = requests.url(order.base_url, "orders", order.payment_reference, "refunds")
-        body = {"amount": order.amount.minor_units, "reason": _REASON}
-        return httpx.Request("POST", url, json=body, headers=HEADERS)
+        body = {"amount": order.amount.minor_units, "reason": "requested_by_client"}
+        return httpx.Request("POST", url, json=body, headers=objects.HEADERS)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""
-        return requests.get(base_url, "orders", reference, headers=HEADERS)
+        return requests.get(base_url, "orders", reference, headers=objects.HEADERS)
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """The orders that were paid in the period."""

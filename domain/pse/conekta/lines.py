@@ -9,6 +9,7 @@ from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.pse.conekta.objects import WORDS
+from domain.pse.conekta.reports import LAYOUT
 from domain.pse.kit import cells, listings, moments
 from domain.pse.kit.cells import BadCell
 from domain.pse.kit.listings import Entry, Line
@@ -20,7 +21,7 @@ _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines; nothing in the listings counts them, so completeness is unproven. Raises BadReport."""
-    return listings.read(file, "transactions", period, _lines)
+    return listings.read(file, "transactions", period, _lines, columns=LAYOUT.columns)
 
 
 def _lines(one: Entry) -> Iterator[Line]:
@@ -52,7 +53,6 @@ def _named(one: Entry) -> Line:
         "reference": one["id"] if by_amount or kind.type in _DISPUTES else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": by_amount,
-        "kind": one["type"],
     }
 
 
@@ -61,15 +61,11 @@ def _moved(one: Entry) -> Line:
     kind = WORDS.kinds.get(one["type"])
     sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
     return {
-        "payment_reference": one["order"],
-        "payment_alias": one["charge"],
         "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
-        "currency": one["currency"],
         "settled_gross": _major(sign * one["amount"], one["currency"]),
         "settled_fee": _major(-sign * one["fee"], one["currency"]),
         "settled_net": _major(sign * one["net"], one["currency"]),
-        "settled_currency": one["currency"],
-        "booked_at": moments.unix(one["created_at"], "created_at"),
+        "booked_at": moments.unix(one, "created_at"),
     }
 
 

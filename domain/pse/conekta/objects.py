@@ -1,12 +1,12 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import httpx
 
-from domain.money import EXPONENTS, Money, MoneyError
+from domain.money import EXPONENTS
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
@@ -15,6 +15,7 @@ from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
+_ID_OF: Final = partial(exact.needed, name="id")
 _DONE: Final = "refunded"  # what a refund without a status is
 
 
@@ -43,7 +44,7 @@ def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
     """The ids of the order's refunds. Raises Unreadable."""
-    return frozenset(_id_of(refund) for refund in refunds_of(expected(order, answer)))
+    return frozenset(_ID_OF(refund) for refund in refunds_of(expected(order, answer)))
 
 
 def expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def among(order: RefundOrder, answer: Any) -> Outcome:
 def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     try:
         listed = refunds_of(expected(order, answer))
-        ours = outcomes.candidates(order, listed, _id_of, lambda one: amount_of(one) == order.amount.minor_units)
+        ours = outcomes.candidates(order, listed, _ID_OF, lambda one: amount_of(one) == order.amount.minor_units)
         if order.pse_refund_reference is not None:
             return _known(order, ours)
         if made_now:
@@ -85,13 +86,9 @@ def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
     return Unsent("NOT_LISTED", "The order has no new refund of this amount.")
 
 
-def _id_of(raw: Mapping[str, Any]) -> str:
-    return exact.needed(raw, "id")
-
-
 def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    latest = max((_made_at(one) for one in refunds), default=None)
-    return [one for one in refunds if _made_at(one) == latest]
+    latest = max((moments.unix(one, "created_at") for one in refunds), default=None)
+    return [one for one in refunds if moments.unix(one, "created_at") == latest]
 
 
 def _known(order: RefundOrder, found: Sequence[dict[str, Any]]) -> Outcome:
@@ -112,14 +109,10 @@ def amount_of(refund: Mapping[str, Any]) -> int:
     return abs(value)
 
 
-def _made_at(refund: Mapping[str, Any]) -> datetime:
-    return moments.unix(refund.get("created_at"), "created_at")
-
-
 def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
     """What a refund's status means. Raises Unreadable where it has no id."""
     name, status = exact.needed(refund, "id"), refund.get("status")
-    at = or_none(lambda: _made_at(refund))
+    at = or_none(lambda: moments.unix(refund, "created_at"))
     told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
     outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
     unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
@@ -140,22 +133,19 @@ def payment_of(order: Any) -> CapturedPayment | None:
     if not paid or len(methods) != 1 or None in methods or (exact.is_code(currency) and currency not in EXPONENTS):
         return None
     references = [one["reference_id"] for one in paid if isinstance(one.get("reference_id"), str)]
-    try:
-        return CapturedPayment(
-            reference=exact.needed(order, "id"),
-            method=next(method for method in methods if method is not None),
-            amount=Money(sum(amount_of(charge) for charge in paid), currency),
-            captured_at=max(moments.unix(charge.get("paid_at"), "paid_at") for charge in paid),
-            order_reference=references[0] if references else None,
-            refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
-        )
-    except MoneyError as error:
-        raise Unreadable(f"amount and currency: {error}") from error
+    return CapturedPayment(
+        reference=exact.needed(order, "id"),
+        method=next(method for method in methods if method is not None),
+        amount=exact.minor_units(sum(amount_of(charge) for charge in paid), currency),
+        captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
+        order_reference=references[0] if references else None,
+        refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
+    )
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:
-    """A refund as it is listed. Raises Unreadable, MoneyError."""
-    name, made_at = exact.needed(refund, "id"), _made_at(refund)
+    """A refund as it is listed. Raises Unreadable."""
+    name, made_at = exact.needed(refund, "id"), moments.unix(refund, "created_at")
     otherwise = f"refund {name} has the status {refund.get('status')!r}, which is not published"
     outcome = _outcome(refund, succeeded=False)
-    return outcomes.nameless(name, Money(amount_of(refund), currency), outcome, made_at, otherwise)
+    return outcomes.nameless(name, exact.minor_units(amount_of(refund), currency), outcome, made_at, otherwise)

@@ -5,13 +5,13 @@ A transaction names its charge alone: the orders changed since the day began tel
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import httpx
 
 from domain.pse.conekta import objects
-from domain.pse.conekta.objects import HEADERS
-from domain.pse.kit import exact, listings
+from domain.pse.kit import exact, listings, requests
 from domain.pse.kit.listings import Entry
 from domain.pse.kit.paging import Page, all_pages
 from domain.pse.kit.unreadable import told_as
@@ -19,8 +19,9 @@ from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
 PAGE_SIZE: Final = 250  # the largest that is published
-_TEXTS: Final = ("id", "type", "status", "currency", "charge")
-_NUMBERS: Final = ("amount", "fee", "net", "created_at")
+LAYOUT: Final = objects.WORDS.layouts["transactions"]
+_NUMBERS: Final = ("amount", "fee", "net", "created_at")  # whole ones; what else is needed is text
+_ALIKE: Final = itemgetter("charge", "type", "amount")  # where all three are the same, only the time tells which
 Charges = Mapping[str, tuple[str, list[Entry]]]  # by charge: its order, and its refunds
 
 
@@ -31,12 +32,12 @@ def fetch(period: Period) -> Steps[Sequence[Built]]:
     """
     start, end = int(period.start.timestamp()), int(period.end.timestamp())
     listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
-    day = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
+    within = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
     charges = _charges((yield from orders(period)))
-    kept = sorted(day, key=lambda one: str(one["id"]))
-    for one in kept:
-        one |= _named(one, kept, charges, (start, end))
-    return [listings.built("conekta-transactions", period, "transactions", kept)]
+    day = sorted(within, key=itemgetter("id"))
+    for one in day:
+        one |= _named(one, day, charges, (start, end))
+    return [listings.built("conekta-transactions", period, "transactions", day)]
 
 
 def orders(period: Period) -> Steps[list[Entry]]:
@@ -56,7 +57,7 @@ def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Step
     times: list[Any] = []
 
     def request(**more: str) -> httpx.Request:
-        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=HEADERS)
+        return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=objects.HEADERS)
 
     def read(response: httpx.Response, number: int) -> Page:
         listed, cursor = _read_page(response, number)
@@ -83,11 +84,9 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str 
         raise BadAnswer(f"Page {number} of the listing was answered with {response.status_code} and is not a list.")
     if answer.get("has_more") is False:
         return listed, None
-    try:
-        # The cursor alone is taken: the key goes to no address that an answer names.
-        following = httpx.URL(str(answer.get("next_page_url"))).params.get("next")
-    except httpx.InvalidURL:
-        following = None
+    # The cursor alone is taken: the key goes to no address that an answer names.
+    address = requests.address(answer.get("next_page_url"))
+    following = address.params.get("next") if address is not None else None
     if answer.get("has_more") is not True or not following:
         raise BadAnswer(f"Page {number} of the listing has no has_more, or no next_page_url.")
     return listed, following
@@ -95,11 +94,10 @@ def _read_page(response: httpx.Response, number: int) -> tuple[list[Entry], str 
 
 def _checked(raw: Mapping[str, Any]) -> Entry:
     """The fields of a transaction that count, all of which Conekta publishes as required. Raises BadAnswer."""
-    for names, kind in ((_TEXTS, str), (_NUMBERS, int)):
-        for name in names:
-            if not isinstance(raw.get(name), kind) or isinstance(raw[name], bool):
-                raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
-    return {name: raw[name] for name in (*_TEXTS, *_NUMBERS)}
+    for name in LAYOUT.needed:
+        if type(raw.get(name)) is not (int if name in _NUMBERS else str):
+            raise BadAnswer(f"Transaction {raw.get('id')} has the {name} {str(raw.get(name))[:40]!r}.")
+    return {name: raw[name] for name in LAYOUT.needed}
 
 
 def _charges(listed: list[Entry]) -> Charges:
@@ -121,13 +119,9 @@ def _named(one: Entry, day: list[Entry], charges: Charges, within: tuple[int, in
     if len(same) > 1 and one["type"] == "refund":
         # Several of one amount: as many of the day as transactions, each with its own place in time.
         same = sorted((raw for raw in same if within[0] <= _when(raw)[0] < within[1]), key=_when)
-        twins = sorted((raw for raw in day if _same(raw, one)), key=_when)
+        twins = sorted((raw for raw in day if _ALIKE(raw) == _ALIKE(one)), key=_when)
         same = [same[twins.index(one)]] if len(same) == len(twins) else []
     return {"order": order, "refund": str(same[0].get("id")) if len(same) == 1 else None}
-
-
-def _same(one: Entry, other: Entry) -> bool:
-    return all(one[name] == other[name] for name in ("charge", "type", "amount"))
 
 
 def _when(raw: Entry) -> tuple[int, str]:

@@ -10,7 +10,6 @@ from typing import Final
 import httpx
 
 from domain.pse.dlocal import auth, lines, objects, webhooks
-from domain.pse.dlocal.beneficiary import beneficiary
 from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
@@ -18,7 +17,6 @@ from domain.pse.kit.parts import Parts
 from domain.pse.vocabulary import Credentials, Outcome, RefundOrder
 
 _DESCRIPTION_MAX: Final = 200
-_HEADERS: Final = {**requests.JSON, "User-Agent": "Estorno"}
 _REFUSALS: Final = ("4", "5")  # 4xxx: not found; 5xxx: the request or the business refused
 _DUPLICATE: Final = "5011"
 # A replay that comes while dLocal still works on the first send may be called a duplicate; the fourth is not that.
@@ -49,11 +47,10 @@ class DLocal(Base):
             fields["notification_url"] = order.webhook_url
         if order.description:
             fields["description"] = order.description[:_DESCRIPTION_MAX]
-        if order.destination is not None:
-            fields |= beneficiary(order.destination)
+        fields |= self.words.recipient(order.destination)
         # The amount is written as the number it is: a float could not hold every amount of two decimals.
         content = f'{{"amount": {order.amount.decimal()}, {json.dumps(fields, ensure_ascii=False)[1:]}'
-        headers = {**_HEADERS, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}
+        headers = {**requests.NAMED, "Content-Type": "application/json", "X-Idempotency-Key": order.reference}
         return httpx.Request("POST", f"{order.base_url}/refunds", content=content.encode(), headers=headers)
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
@@ -72,4 +69,4 @@ class DLocal(Base):
         """
         if order.pse_refund_reference is None:
             return None
-        return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=_HEADERS)
+        return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=requests.NAMED)

@@ -57,7 +57,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
     check, unclear = _Check(), Unclear()
     rows = tables.read(file, _LAYOUT, check, unclear)
-    header = read_header(file, _LAYOUT.separators)
+    header = read_header(file)
     header.compare_count(check.rows)
     if check.undated and header.transferred is None:
         said = f"rows have no date of their own, and {header.values['TRANSFER_DATE'][:40]!r} is none as 2026-01-31."
@@ -98,7 +98,7 @@ def _has_time(row: Row) -> bool:
 
 
 def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
-    kind, order, own_id = pl.col("ROW_TYPE"), filled("TRANSACTION_ID"), filled("DLOCAL_TRANSACTION_ID")
+    kind, own_id = pl.col("ROW_TYPE"), filled("DLOCAL_TRANSACTION_ID")
     settlement = header.values["SETTLEMENT_CURRENCY"]
     currency = filled("LOCAL_CURRENCY").fill_null(pl.lit(settlement))
     refund = kind == _REFUND
@@ -109,23 +109,18 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
         "type": _type(kind),
         "state": _state(),
         "payment_reference": pl.when(kind.is_in(_PAYMENTS)).then(own_id),
-        "order_reference": order,
         # A dispute can take the money more than once under one id, and not in one moment.
         "reference": pl.when(kind == _CHARGEBACK).then(pl.format("{}/{}", own_id, time)),
         "pse_refund_reference": pl.when(refund).then(own_id),
         "by_amount": refund,
         "amount": moved.fill_null(0),
         "currency": currency,
-        "settled_gross": canonical.decimals("GROSS_AMOUNT"),
-        "settled_fee": canonical.decimals("FEE_AMOUNT"),
-        "settled_net": canonical.decimals("NET_AMOUNT"),
         "settled_currency": settlement,
         "payout_reference": header.values["TRANSFER_ID"],
-        "kind": kind,
         "booked_at": _booked(time, period.zone),
         "business_date": pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date()),
     }
-    return canonical.columns(rows, period.zone, values)
+    return canonical.columns(rows, period.zone, values, _LAYOUT)
 
 
 def _is_date(time: pl.Expr) -> pl.Expr:

@@ -1,6 +1,5 @@
 """The HEADER of dLocal's "Cross-border Payins" file: what it says of the settlement, and whether the rows agree."""
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from domain.pse.kit import cells
-from domain.pse.kit.cells import BadCell
+from domain.pse.dlocal.objects import WORDS
+from domain.pse.kit import cells, tables
+from domain.pse.kit.cells import BadCell, Row
 from domain.pse.reporting import BadReport, ReportFile
 
-TOTALS: Final = {
-    "GROSS_TOTAL_AMOUNT": "GROSS_AMOUNT",
-    "FEE_TOTAL_AMOUNT": "FEE_AMOUNT",
-    "NET_TOTAL_AMOUNT": "NET_AMOUNT",
-}
-_NEEDED: Final = ("SETTLEMENT_CURRENCY", "NUMBER_OF_ITEMS", *TOTALS, "TRANSFER_ID")
-_NAMES: Final = (*_NEEDED, "TRANSFER_DATE")
+TOTALS: Final = WORDS.layouts["cross_border_payins"].totals
 _DECIMALS: Final = 6
 _ROUNDED_DECIMALS: Final = 2  # the fewest that a HEADER rounds to
 _ROW_ROUNDING: Final = Decimal("0.000001")  # per row: dLocal rounds each row, and its totals before that
@@ -30,7 +24,7 @@ class Header:
     """`values` by name; a name that the file does not have is ""."""
 
     file: ReportFile
-    values: Mapping[str, str]
+    values: Row
 
     @property
     def transferred(self) -> str | None:
@@ -71,21 +65,10 @@ class Header:
             return None
 
 
-def read_header(file: ReportFile, separators: str) -> Header:
-    """Lines 1 and 2, by the separator that finds most names. Raises BadReport."""
-    with file.path.open(encoding="utf-8-sig", newline="") as text:
-        lines = [text.readline(), text.readline()]
-    split = [list(csv.reader(lines, delimiter=mark)) for mark in separators]
-    names, values = max(split, key=lambda one: sum(name in one[0] for name in _NAMES))[:2]
-    for name in _NEEDED:
-        if name not in names:
-            raise BadReport(file.name, "the column is missing.", line=1, column=name)
-    if len(names) != len(values):
-        said = f"the row has {len(values)} fields, the header {len(names)}; fetch the file again."
-        raise BadReport(file.name, said, line=2)
-    found = {name: values[names.index(name)] if name in names else "" for name in _NAMES}
-    try:
-        cells.currency_of(found, "SETTLEMENT_CURRENCY")
-    except BadCell as error:
-        raise BadReport(file.name, str(error), line=2, column=error.column) from error
-    return Header(file, found)
+def read_header(file: ReportFile) -> Header:
+    """Lines 1 and 2. Raises BadReport."""
+    return Header(file, tables.first_row(file, WORDS.layouts["header"], _check))
+
+
+def _check(_: int, row: Row) -> None:
+    cells.currency_of(row, "SETTLEMENT_CURRENCY")

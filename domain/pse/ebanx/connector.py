@@ -15,13 +15,12 @@ from domain.pse.ebanx.auth import IntegrationKey
 from domain.pse.kit import exact, outcomes
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
-from domain.pse.kit.requests import JSON
+from domain.pse.kit.requests import NAMED
 from domain.pse.kit.unreadable import told_as
 from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Outcome, RefundOrder
 
 _REFERENCE_MAX: Final = 20
 _ACCESS: Final = "BP-SA-1"
-_HEADERS: Final = {**JSON, "User-Agent": "Estorno"}
 
 
 class Ebanx(Base):
@@ -44,7 +43,7 @@ class Ebanx(Base):
             "description": order.description or f"Refund {order.reference}",
             "merchant_refund_code": order.reference,
         }
-        return httpx.Request("POST", f"{order.base_url}/ws/refund", data=form, headers=_HEADERS)
+        return httpx.Request("POST", f"{order.base_url}/ws/refund", data=form, headers=NAMED)
 
     def read_refund(self, order: RefundOrder, response: httpx.Response) -> Outcome:
         """Total. Few of EBANX's error codes are published, so a refusal is believed once the query does not list it."""
@@ -69,7 +68,7 @@ class Ebanx(Base):
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request | None:
         """`ws/query`: the payment with all its refunds, also those that were asked for in EBANX's dashboard."""
-        return httpx.Request("POST", f"{base_url}/ws/query", data={"hash": reference}, headers=_HEADERS)
+        return httpx.Request("POST", f"{base_url}/ws/query", data={"hash": reference}, headers=NAMED)
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         """The payment; its time is read as UTC, and decides nothing."""

@@ -6,9 +6,9 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit.tables import UNCLEAR
+from domain.pse.kit.tables import UNCLEAR, Layout
 from domain.pse.kit.words import Kind
-from domain.pse.reporting import REPORT_SCHEMA
+from domain.pse.reporting import REPORT_SCHEMA, SETTLED
 
 Values = Mapping[str, pl.Expr | str | bool | None]
 OUR_REFERENCE: Final = "^[0-9a-z]{20}$"  # the form of vocabulary.RefundOrder.reference
@@ -74,13 +74,14 @@ def in_zone(local: pl.Expr, zone: str) -> pl.Expr:
     return pl.coalesce(read(local), read(local.dt.offset_by("1h")))
 
 
-def columns(rows: pl.LazyFrame, zone: str, values: Values) -> pl.LazyFrame:
-    """The lines: `values` by canonical column, null where they have none; a text is that text in every line.
+def columns(rows: pl.LazyFrame, zone: str, values: Values, layout: Layout | None = None) -> pl.LazyFrame:
+    """The lines: `values` by canonical column, else what the layout says in a column of its own, else null.
 
+    A text among the values is that text in every line.
     `business_date` is that of `booked_at` in the `zone` unless it is given. A row that `tables.read` was told is
     unclear is OTHER, and the amount of a currency that we do not know is 0 of the settlement's.
     """
-    plain = {"by_amount": False, "by_bank": False, **values}
+    plain = {"by_amount": False, "by_bank": False, **_plain(layout), **values}
     unclear = pl.col(UNCLEAR) != ""
     for name, instead in {**_OTHER, "kind": pl.col(UNCLEAR)}.items():
         plain[name] = pl.when(unclear).then(_expression(instead)).otherwise(_expression(plain.get(name)))
@@ -96,6 +97,11 @@ def columns(rows: pl.LazyFrame, zone: str, values: Values) -> pl.LazyFrame:
         )
         .select(pl.col(name).cast(dtype) for name, dtype in REPORT_SCHEMA.items())
     )
+
+
+def _plain(layout: Layout | None) -> dict[str, pl.Expr]:
+    told = layout.columns if layout is not None else {}
+    return {name: (decimals if REPORT_SCHEMA[name] == SETTLED else filled)(column) for name, column in told.items()}
 
 
 def _expression(value: pl.Expr | str | bool | None) -> pl.Expr:

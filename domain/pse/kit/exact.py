@@ -71,6 +71,14 @@ def is_code(currency: str) -> bool:
     return _CODE.fullmatch(currency) is not None
 
 
+def minor_units(amount: Any, currency: str, name: str = "amount") -> Money:
+    """An amount of minor units, which stands under that name. Raises Unreadable."""
+    try:
+        return Money(amount, currency)
+    except MoneyError as error:
+        raise Unreadable(f"{name} and currency: {error}") from error
+
+
 def money(amount: object, currency: object) -> Money | None:
     """An amount of major units, a number or a text; None where it cannot be read exactly."""
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal | str) or not isinstance(currency, str):

@@ -1,7 +1,8 @@
 """Reports that a connector puts together from listings: a file of JSON entries, and the lines made of them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -33,16 +34,19 @@ def read(
     period: Period,
     lines_of: Callable[[Entry], Iterable[Line]],
     completeness: str | None = None,
+    columns: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
     """The lines of what `built` wrote, numbered in their order; those made by `other` are counted by their words.
 
+    `columns`: canonical columns, and which field of the entry says each as it stands (tables.Layout).
     `lines_of` an entry raises Unreadable or BadCell. Raises BadReport, whose line is the entry's number, from 1.
     """
     unclear = Unclear()
     made: list[Line] = []
     for number, entry in enumerate(json.loads(file.path.read_bytes())[key], start=1):
         try:
-            found = list(lines_of(entry))
+            plain = {name: entry[field] for name, field in columns.items()}
+            found = [plain | line for line in lines_of(entry)]
         except (Unreadable, BadCell) as error:
             raise BadReport(file.name, str(error), line=number, column=getattr(error, "column", None)) from error
         made += [_line(line, len(made) + turn, period, unclear) for turn, line in enumerate(found, start=1)]

@@ -1,6 +1,8 @@
 """Moments as PSEs write them, read into UTC."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from domain.pse.kit.unreadable import Unreadable
 
@@ -22,8 +24,9 @@ def rfc3339(value: object, name: str) -> datetime:
     return moment
 
 
-def unix(value: object, name: str) -> datetime:
-    """Whole seconds since 1970. Raises Unreadable."""
+def unix(found: Mapping[str, Any], name: str) -> datetime:
+    """The whole seconds since 1970 of that name. Raises Unreadable."""
+    value = found.get(name)
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable(f"{name} is no Unix time")
     try:

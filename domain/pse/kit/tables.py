@@ -40,6 +40,8 @@ class Layout:
     strict: bool = True  # False where the PSE is known to write quotes that CSV does not allow
     title: str = ""  # what the PSE calls the report
     others: Mapping[str, str] = field(default_factory=dict)  # a name in the first line of another report -> its title
+    columns: Mapping[str, str] = field(default_factory=dict)  # canonical column -> the one that says it as it stands
+    totals: Mapping[str, str] = field(default_factory=dict)  # control total -> the column that it is the sum of
 
 
 Check = Callable[[int, Row], str | None]
@@ -48,21 +50,21 @@ Check = Callable[[int, Row], str | None]
 def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
-    `check` sees each row with its line and raises BadCell for what cannot be used; it may add up control totals. The
-    text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises BadReport.
+    `check` sees each row, with all of these columns, and its line, and raises BadCell for what cannot be used; it may
+    add up control totals. The text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises
+    BadReport.
     """
     _whole(file, layout)
-    with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
-        separator, header = _header(file, layout, text)
-        places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
-        text.seek(0)
-        records = _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout)
-        checked = _checked(file, records, header, places, _counted(check, unclear or Unclear()))
-        pieces = list(_pieces(file, layout, checked, {**places, UNCLEAR: len(header)}))
+    pieces = list(_pieces(file, layout, _rows(file, layout, _counted(check, unclear or Unclear()))))
     if not pieces:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(pieces)
+
+
+def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
+    """The row next below the header, which there must be: totals that stand above a table. Raises BadReport."""
+    return next(_rows(file, layout, check))[1]
 
 
 def _counted(check: Check, unclear: Unclear) -> Check:
@@ -139,35 +141,34 @@ def _records(file: ReportFile, reader: "Reader", layout: Layout) -> Iterator[tup
         raise BadReport(file.name, f"the row is not CSV ({error}); fetch it again.", line=begins) from error
 
 
-def _checked(
-    file: ReportFile,
-    records: Iterator[tuple[int, list[str]]],
-    header: Sequence[str],
-    places: Mapping[str, int],
-    check: Check,
-) -> Iterator[tuple[int, list[str]]]:
-    for line, record in records:
-        if len(record) != len(header):
-            said = f"the row has {len(record)} fields, the header {len(header)}; fetch the file again."
-            raise BadReport(file.name, said, line=line)
-        try:
-            unclear = check(line, {name: record[place] for name, place in places.items()})
-        except BadCell as error:
-            raise BadReport(file.name, str(error), line=line, column=error.column) from error
-        yield line, [*record, unclear or ""]
+def _rows(file: ReportFile, layout: Layout, check: Check) -> Iterator[tuple[int, Row]]:
+    """Each row by its columns, with its line; in UNCLEAR what `check` says of it."""
+    absent = dict.fromkeys(layout.optional, "")
+    with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
+        separator, header = _header(file, layout, text)
+        places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
+        text.seek(0)
+        for line, record in _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout):
+            if len(record) != len(header):
+                said = f"the row has {len(record)} fields, the header {len(header)}; fetch the file again."
+                raise BadReport(file.name, said, line=line)
+            row = absent | {name: record[place] for name, place in places.items()}
+            try:
+                row[UNCLEAR] = check(line, row) or ""
+            except BadCell as error:
+                raise BadReport(file.name, str(error), line=line, column=error.column) from error
+            yield line, row
 
 
-def _pieces(
-    file: ReportFile, layout: Layout, rows: Iterator[tuple[int, list[str]]], places: Mapping[str, int]
-) -> Iterator[str]:
+def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[str]:
     """Column files beside the report, a bounded number of rows in each: their paths."""
     lines: list[int] = []
     columns: dict[str, list[str]] = {name: [] for name in _columns(layout)}
     number = 0
-    for line, record in rows:
+    for line, row in rows:
         lines.append(line)
         for name, cells in columns.items():
-            cells.append(record[places[name]] if name in places else "")
+            cells.append(row[name])
         if len(lines) == _CHUNK_ROWS:
             yield _piece(file, number, lines, columns)
             number, lines, columns = number + 1, [], {name: [] for name in columns}

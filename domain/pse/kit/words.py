@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain.money import EXPONENTS
-from domain.pse.kit import scrubbing
+from domain.pse.kit import accounts, scrubbing
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
-from domain.pse.vocabulary import Method
+from domain.pse.vocabulary import AccountDetails, Method
 
 _PSES: Final = Path(__file__).parents[1]
 
@@ -45,7 +45,9 @@ class Words:
 
     `hidden`: names of the fields that no log may keep, parted by `|`. `scrubbed`: the patterns of what it may not.
     `methods`: how the customer paid. `layouts`: of the reports that are tables, by name. `states`: of a report's line,
-    by its row's status; "" where that says no more than its kind.
+    by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
+    who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
+    characters). `account_types`: the PSE's words for those of an account; one that is not here is not told.
     """
 
     errors: Mapping[str, str]
@@ -57,6 +59,8 @@ class Words:
     layouts: Mapping[str, Layout]
     refusals: Refusals
     states: Mapping[str, str]
+    destinations: Mapping[str, Mapping[str, str]]
+    account_types: Mapping[str, str]
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
         """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
@@ -64,6 +68,18 @@ class Words:
         if kind not in self.kinds:
             return str(kind) or f"no {column}"
         return next((f"{kind} in {currency}" for currency in currencies if currency not in EXPONENTS), None)
+
+    def recipient(self, destination: AccountDetails | None) -> dict[str, str]:
+        """The PSE's fields for who gets the money, without those that are empty; none where there is no destination.
+
+        Raises KeyError for a kind that the PSE's table does not have: its capabilities name no such kind.
+        """
+        if destination is None:
+            return {}
+        values = dict(accounts.told_by(destination))
+        values["account_type"] = self.account_types.get(values.get("account_type", ""), "")
+        fields = {name: form.format_map(values) for name, form in self.destinations[destination.kind].items()}
+        return {name: text for name, text in fields.items() if text}
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
@@ -87,4 +103,6 @@ def words_of(pse: str) -> Words:
         layouts={name: Layout(**found) for name, found in table.get("layouts", {}).items()},
         refusals=Refusals(**table.get("refusals", {})),
         states=table.get("states", {}),
+        destinations=table.get("destinations", {}),
+        account_types=table.get("account_types", {}),
     )

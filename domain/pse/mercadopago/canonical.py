@@ -1,7 +1,7 @@
 """What the two reports of Mercado Pago have in common: moments, names of refunds, and canonical lines."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +9,6 @@ import polars as pl
 
 from domain.pse.kit.canonical import OUR_REFERENCE, columns, filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
-from domain.pse.kit.tables import Layout
 from domain.pse.vocabulary import Period
 
 # yyyy-MM-dd'T'HH:mm:ss.SSSZ: the offset comes with a colon, without one, or as Z.
@@ -32,16 +31,6 @@ _FILLED: Final = (
     "booked_at",
 )
 ID_MAX: Final = 100  # characters: what is longer is no id of Mercado Pago
-
-
-def whole_rows(layout: Layout, check: Callable[[int, Row], None]) -> Callable[[int, Row], None]:
-    """The check, which then sees the layout's absent columns as empty cells."""
-    absent = dict.fromkeys(layout.optional, "")
-
-    def checked(line: int, row: Row) -> None:
-        check(line, row if len(row) == len(layout.needed) + len(absent) else {**absent, **row})
-
-    return checked
 
 
 def check_moment(row: Row, column: str) -> None:

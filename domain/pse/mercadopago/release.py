@@ -13,7 +13,7 @@ from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals
 from domain.pse.kit.unclear import counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
-from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, whole_rows, words
+from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, words
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
 from domain.pse.mercadopago.objects import WORDS
 from domain.pse.mercadopago.proof import AMOUNTS, MOVEMENT, Control
@@ -33,7 +33,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
     currency = _currency(file, period)
     control = Control(file.name, currency)
-    rows = tables.read(file, _LAYOUT, whole_rows(_LAYOUT, control.check))
+    rows = tables.read(file, _LAYOUT, control.check)
     completeness = control.completeness()
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)

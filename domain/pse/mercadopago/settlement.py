@@ -21,7 +21,6 @@ from domain.pse.mercadopago.canonical import (
     is_nameless,
     moment,
     own_reference,
-    whole_rows,
     words,
 )
 from domain.pse.mercadopago.cells import plain_amounts, units, units_of
@@ -37,7 +36,7 @@ _OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
     account = currency_of(file, period)
-    rows = tables.read(file, _LAYOUT, whole_rows(_LAYOUT, _check(account)))
+    rows = tables.read(file, _LAYOUT, _check(account))
     read = _read(rows, account, own_reference(detailed=is_detailed(file)))
     return Report(canonical(read, period), None, None, counted(read, pl.col("_unclear")))
 

@@ -15,7 +15,7 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.stripe import lines, objects, reports, webhooks
-from domain.pse.vocabulary import DestinationKind, Outcome, RefundOrder
+from domain.pse.vocabulary import Outcome, RefundOrder
 
 _PAGE_SIZE: Final = 100  # the largest that a list gives
 # The charge is refunded already (by this very order, perhaps), or the key was used before with other parameters.
@@ -42,9 +42,8 @@ class Stripe(Base):
             _payment_name(order.payment_reference): order.payment_reference,
             "amount": str(order.amount.minor_units),
             f"metadata[{objects.REFERENCE}]": order.reference,
+            **self.words.recipient(order.destination),
         }
-        if order.destination is not None and order.destination.kind is DestinationKind.EMAIL:
-            form["instructions_email"] = order.destination.values["email"]
         headers = {**objects.HEADERS, "Idempotency-Key": order.reference}
         return httpx.Request("POST", f"{order.base_url}/refunds", data=form, headers=headers)
 

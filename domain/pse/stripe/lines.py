@@ -93,12 +93,8 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "pse_refund_reference": pl.when(category.is_in(_REFUNDS)).then(pl.col("source_id")),
         "amount": pl.when(told).then(paid).otherwise(moved),
         "currency": pl.when(told).then(facing).otherwise(currency),
-        "settled_gross": canonical.decimals("gross"),
         "settled_fee": -canonical.decimals("fee"),
-        "settled_net": canonical.decimals("net"),
         "settled_currency": currency,
-        "payout_reference": filled("automatic_payout_id"),
-        "kind": category,
         "booked_at": canonical.local_time(pl.col("created_utc")).dt.replace_time_zone("UTC"),
     }
-    return canonical.columns(rows, period.zone, values)
+    return canonical.columns(rows, period.zone, values, LAYOUT)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.money import EXPONENTS, Money, MoneyError
+from domain.money import EXPONENTS, Money
 from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
@@ -44,10 +44,7 @@ def reference_of(raw: Mapping[str, Any]) -> str | None:
 
 def money_of(raw: Mapping[str, Any], name: str = "amount") -> Money:
     """An amount in minor units of the object's (lower-case) currency. Raises Unreadable."""
-    try:
-        return Money(raw[name], str(raw.get("currency")).upper())
-    except (KeyError, MoneyError) as error:
-        raise Unreadable(f"{name} and currency: {error}") from error
+    return exact.minor_units(raw.get(name), str(raw.get("currency")).upper(), name)
 
 
 def currency_of(raw: Mapping[str, Any]) -> str | None:
@@ -117,7 +114,7 @@ def payment_of(raw: Any) -> CapturedPayment:
         reference=_needed(raw, "id"),
         method=WORDS.methods[kind],
         amount=money_of(charge, "amount_captured"),
-        captured_at=moments.unix(charge.get("created"), "created"),
+        captured_at=moments.unix(charge, "created"),
         refunds=[refund_of(one) for one in refunds if not _is_release(charge, one)],
     )
 
@@ -147,7 +144,7 @@ def refund_of(raw: Any) -> KnownRefund:
         amount=money_of(raw),
         outcome=outcomes.listed(outcome_of(raw, succeeded=False), otherwise),
         kind=text_of(raw, "reason") or "refund",
-        requested_at=moments.unix(raw.get("created"), "created"),
+        requested_at=moments.unix(raw, "created"),
     )
 
 

@@ -63,9 +63,6 @@ def _download(period: Period, made: dict[str, Any]) -> Download:
 
 
 def _is_stripes(url: str, base_url: str) -> bool:
-    try:
-        found, base = httpx.URL(url), httpx.URL(base_url)
-    except httpx.InvalidURL:
-        return False
-    same = (found.scheme, found.host, found.port) == (base.scheme, base.host, base.port)
-    return same or (found.scheme, found.host, found.port) == ("https", _FILES_HOST, None)
+    found, base = requests.address(url), httpx.URL(base_url)
+    hosts = [(base.scheme, base.host, base.port), ("https", _FILES_HOST, None)]
+    return found is not None and (found.scheme, found.host, found.port) in hosts

@@ -106,7 +106,7 @@ async def test_a_refund_that_only_people_called_paid_and_the_pse_does_not_know_i
 async def test_a_refusal_of_the_second_send_is_none_of_the_first(owner_rows: OwnerRows) -> None:
     shop = await a_shop(pse="pix")
     refund = await a_refund(shop, await a_payment(shop, amount=10_000), 3_000)
-    await an_answer(refund, InDoubt("TIMEOUT", "the PSP has executed it"))
+    await an_answer(refund, InDoubt("TIMEOUT", "the PSE has executed it"))
     unknown = httpx.Response(404, json={"type": _PROBLEM + "PixDevolucaoNaoEncontrada", "title": "x", "status": 404})
     in_use = {"type": _PROBLEM + "PixDevolucaoInvalida", "title": "x", "status": 400, "detail": "id em uso"}
 

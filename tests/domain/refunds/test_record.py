@@ -231,7 +231,7 @@ async def test_money_that_a_nameless_line_and_a_look_up_tell_of_an_ended_refund_
 
 @pytest.mark.parametrize("prefix", ["", external.BY_AMOUNT])
 @pytest.mark.parametrize("heard", [Accepted("D1"), Succeeded("D1"), Returned("BACK", "back", "D1")])
-async def test_what_was_booked_under_the_psps_name_is_the_refunds_when_its_name_is_heard(
+async def test_what_was_booked_under_the_pses_name_is_the_refunds_when_its_name_is_heard(
     prefix: str, heard: Outcome
 ) -> None:
     shop, payment, refund = await _refund()

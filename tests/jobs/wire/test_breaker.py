@@ -141,7 +141,7 @@ async def test_a_refusal_is_an_answer_and_not_a_failure(world: World) -> None:
         assert answer.status_code == 404
 
 
-async def test_a_psp_that_names_a_time_is_left_alone_for_at_least_that_long(world: World) -> None:
+async def test_a_pse_that_names_a_time_is_left_alone_for_at_least_that_long(world: World) -> None:
     payment = await world.payment("rate_limited")
     refund = await world.step(await a_refund(world.shop, payment))
     assert refund.state is State.REQUESTED
@@ -164,7 +164,7 @@ async def test_others_of_the_same_connection_wait_too_and_it_is_no_failure(world
         assert isinstance(await _ask(world), httpx.Response)
 
 
-async def test_new_credentials_do_not_forget_that_the_psp_is_in_trouble(world: World) -> None:
+async def test_new_credentials_do_not_forget_that_the_pse_is_in_trouble(world: World) -> None:
     from domain.connections.connections import credentials_of, place_of
     from domain.platform import secrets
 
@@ -181,7 +181,7 @@ def _answer(status: int, **headers: str) -> httpx.Response:
     return httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def test_retry_after_is_read_in_seconds_or_as_a_date_by_the_psps_own_clock() -> None:
+def test_retry_after_is_read_in_seconds_or_as_a_date_by_the_pses_own_clock() -> None:
     off = datetime.now(UTC) + timedelta(days=3)
     later = format_datetime(off + timedelta(seconds=90), usegmt=True)
     assert retry_after(_answer(429, retry_after="7")) == 7

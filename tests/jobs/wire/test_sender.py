@@ -95,7 +95,7 @@ def _ask(connection: Connection, path: str = "/pix/E1") -> httpx.Request:
     return httpx.Request("GET", connection.base_url + path)
 
 
-async def test_a_client_certificate_opens_a_psp_that_wants_mutual_tls(tmp_path: Path) -> None:
+async def test_a_client_certificate_opens_a_pse_that_wants_mutual_tls(tmp_path: Path) -> None:
     authority, issuer = _certificate("authority", None)
     server, _ = _certificate("server", issuer)
     client, _ = _certificate("merchant", issuer)
@@ -155,7 +155,7 @@ async def test_without_the_certificate_nothing_was_sent(tmp_path: Path) -> None:
         assert isinstance(await sending.send(without, _ask(without), _about(without)), Unsent)
 
 
-async def test_a_psp_whose_authority_is_not_known_is_not_spoken_to(tmp_path: Path) -> None:
+async def test_a_pse_whose_authority_is_not_known_is_not_spoken_to(tmp_path: Path) -> None:
     authority, issuer = _certificate("authority", None)
     server, _ = _certificate("server", issuer)
     shop = await a_shop()

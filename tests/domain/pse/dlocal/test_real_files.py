@@ -92,6 +92,15 @@ def test_a_header_that_counts_other_rows_is_refused(tmp_path: Path, count: str) 
         read(a_file(tmp_path, ROWS, header={"NUMBER_OF_ITEMS": count}))
 
 
+def test_a_header_that_names_a_total_twice_is_refused(tmp_path: Path) -> None:
+    file = a_file(tmp_path, ROWS)
+    names, values, *rest = file.path.read_text().split("\n")
+    names, values = names.replace(",,", ",TRANSFER_ID,", 1), values.replace(",,", ",900200,", 1)
+    file.path.write_text("\n".join([names, values, *rest]))
+    with pytest.raises(BadReport, match="line 1, column TRANSFER_ID: the column is there twice"):
+        read(file)
+
+
 def _raw(folder: Path, text: str) -> ReportFile:
     path = folder / "report.csv"
     path.write_text(text)

@@ -13,7 +13,7 @@ def test_a_moment_is_read_into_utc_and_written_as_it_was() -> None:
         2026, 2, 3, 4, 0, 0, 500_000, tzinfo=UTC
     )
     assert moments.written(datetime(2026, 2, 3, 4, tzinfo=UTC)) == "2026-02-03T04:00:00.000Z"
-    assert moments.unix(1_770_000_000, "created") == datetime.fromtimestamp(1_770_000_000, UTC)
+    assert moments.unix({"created": 1_770_000_000}, "created") == datetime.fromtimestamp(1_770_000_000, UTC)
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_a_text_that_is_no_moment_is_named(value: object) -> None:
 @pytest.mark.parametrize("value", [None, True, "1", 1.5, 10**30, -(10**30)])
 def test_a_number_that_is_no_unix_time_is_named(value: object) -> None:
     with pytest.raises(Unreadable, match="created"):
-        moments.unix(value, "created")
+        moments.unix({"created": value}, "created")

@@ -3,6 +3,7 @@
 import pytest
 
 from domain.pse import registry
+from domain.pse.capabilities import load
 from domain.pse.kit.outcomes import Statuses, listed
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -44,3 +45,9 @@ def test_every_table_of_words_can_be_read_and_makes_lines_that_reports_have(pse:
     assert {kind.type for kind in words.kinds.values()} <= TYPES
     assert {kind.state for kind in words.kinds.values()} <= STATES
     assert {kind.sign for kind in words.kinds.values()} <= {-1, 0, 1}
+
+
+@pytest.mark.parametrize("pse", registry.connectors())
+def test_each_destination_that_a_pse_can_pay_has_its_fields_and_no_other_has(pse: str) -> None:
+    payable = {kind for able in load(pse).values() for kind in able.destinations}
+    assert words_of(pse).destinations.keys() == payable

@@ -258,7 +258,7 @@ def test_the_report_looks_back_91_days_and_is_the_same_bytes_for_the_same_conten
     assert asked[0].url.params["inicio"] == "2026-08-24T03:00:00.000Z"
 
 
-def test_a_long_period_is_asked_for_in_parts_without_a_gap_because_a_psp_may_bound_it() -> None:
+def test_a_long_period_is_asked_for_in_parts_without_a_gap_because_a_pse_may_bound_it() -> None:
     (report,), asked = _run(PIX.reports(DAY), [_page([_pix(number)], 0, 1, 1) for number in range(4)])
     periods = [[datetime.fromisoformat(request.url.params[name]) for name in ("inicio", "fim")] for request in asked]
     assert all(end - start < timedelta(days=31) for start, end in periods)
