@@ -66,7 +66,7 @@ async def claim(seen: Seen, *, lease_seconds: float, send_before: float) -> Send
         return None
     number = seen.number + 1
     cause = Cause(seen.refund.request_id, WORKER)
-    if not await moves.send_if_unchanged(seen.refund, cause, number, lease_seconds):
+    if not await moves.send_if_unchanged(seen.refund, seen.payment, cause, number, lease_seconds):
         return None
     parts = parts_of(seen.refund, seen.payment, seen.connection, seen.able, number, cause)
     return Send(**parts, send_before=send_before)

@@ -6,6 +6,7 @@ nothing at all: it is one, so no death of ours can leave a key without its refun
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from domain.models import Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.platform.database import rows
+from domain.platform.joined import columns, model_of
 from domain.refunds.states import MOVES
 
 # What `checked_amount` and `tax_of` decide by, with the clock that they decide by.
@@ -56,9 +58,9 @@ posted AS (INSERT INTO ledger_entries (merchant_id, store_id, connection_id, pay
     'refund/' || $1::text || '/1/' || legs.entry, legs.leg, $9, now()
   FROM reserved, unnest($16::varchar[], $17::varchar[], $18::varchar[], $19::bigint[])
     WITH ORDINALITY AS legs(entry, debit, credit, amount, leg))
-SELECT * FROM made"""
-_WRITE_LOCKED: Final = _WRITE.format(unchanged="", claim="")
-_WRITE_IF_UNCHANGED: Final = _WRITE.format(unchanged=_UNCHANGED, claim=_CLAIM)
+SELECT {refund} FROM made"""
+_WRITE_LOCKED: Final = _WRITE.format(unchanged="", claim="", refund="{refund}")
+_WRITE_IF_UNCHANGED: Final = _WRITE.format(unchanged=_UNCHANGED, claim=_CLAIM, refund="{refund}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ async def locked(merchant_id: UUID, payment_id: UUID) -> dict[str, Any] | None:
 
 async def write(payment: Mapping[str, Any], draft: Draft, cause: Cause) -> Refund:
     """Store the refund of a locked payment; its key is claimed already."""
-    (row,) = await rows(_WRITE_LOCKED, *_values(payment, draft, cause))
-    return _refund(row)
+    (row,) = await rows(_named(_WRITE_LOCKED), *_values(payment, draft, cause))
+    return model_of(Refund, row, "made")
 
 
 async def write_if_unchanged(payment: Mapping[str, Any], draft: Draft, key: Key, cause: Cause) -> Refund | None:
@@ -110,7 +112,7 @@ async def write_if_unchanged(payment: Mapping[str, Any], draft: Draft, key: Key,
     Raises Tortoise's IntegrityError when the key is taken meanwhile.
     """
     found = await rows(
-        _WRITE_IF_UNCHANGED,
+        _named(_WRITE_IF_UNCHANGED),
         *_values(payment, draft, cause),
         payment["reserved"],
         payment["refunded"],
@@ -122,11 +124,13 @@ async def write_if_unchanged(payment: Mapping[str, Any], draft: Draft, key: Key,
         key.key,
         key.input_digest,
     )
-    return _refund(found[0]) if found else None
+    return model_of(Refund, found[0], "made") if found else None
 
 
-def _refund(row: dict[str, Any]) -> Refund:
-    return Refund._init_from_db(**row)
+@cache
+def _named(statement: str) -> str:
+    """The statement with the refund's columns by their names: one may be added while we run."""
+    return statement.replace("{refund}", columns(Refund, "made"))
 
 
 def _values(payment: Mapping[str, Any], draft: Draft, cause: Cause) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Final
 # $8 succeeded at, $9 previous state, $10 kind, $11 request ID, $12 actor, $13 code, $14 message, $15 detail,
 # $16 to $18 what the counters change by (reserved, refunded, VAT), $19 accounting date, $20 to $24 entries by column.
 _MOVE: Final = """
-WITH moved AS (UPDATE refunds r SET state = $2::varchar, sequence = sequence + 1, asks = 0,
+WITH {free}moved AS (UPDATE refunds r SET state = $2::varchar, sequence = sequence + 1, asks = 0,
     due_at = CASE WHEN $4::bool AND due_at <= now() THEN due_at ELSE now() + make_interval(secs => $3::float8) END,
     unsent = CASE WHEN $2::varchar IN ('REQUESTED', 'SUBMITTED') THEN unsent ELSE 0 END,
     doubt_since = NULL, needs_person_since = NULL, expires_at = NULL, reminded_at = NULL{cleared},
@@ -17,7 +17,7 @@ WITH moved AS (UPDATE refunds r SET state = $2::varchar, sequence = sequence + 1
     failure_message = coalesce($7, failure_message),
     succeeded_at = CASE WHEN $2::varchar = 'SUCCEEDED' THEN coalesce($8, now()) ELSE succeeded_at END,
     updated_at = now()
-  WHERE id = $1{unchanged} RETURNING id, merchant_id, payment_id, connection_id, currency, sequence),{begun}
+  {which} RETURNING r.id, merchant_id, payment_id, connection_id, currency, sequence),{begun}
 told AS (INSERT INTO events (merchant_id, refund_id, sequence, kind, state, previous_state, request_id, actor, code,
     message, detail, occurred_at)
   SELECT merchant_id, id, sequence, $10, $2, $9, $11, $12, $13, $14, $15::jsonb, now() FROM moved),
@@ -43,11 +43,18 @@ begun AS (INSERT INTO attempts (refund_id, number, claimed_until, sent_at, refus
   SELECT id, $25, now() + make_interval(secs => $3::float8), now(), false FROM moved),"""
 _CLEARED: Final = ", unknown_at = NULL"
 
-# $26: the sequence that was seen. Each send is an event, so who waited here for another's send finds another sequence;
-# of the sends before, none may be one that has arrived.
-_UNCHANGED: Final = """ AND state = $9::varchar AND sequence = $26 AND due_at <= now() AND NOT EXISTS (
-    SELECT 1 FROM attempts a WHERE a.refund_id = $1 AND a.outcome IS DISTINCT FROM 'UNSENT')"""
+# $26 the sequence, $27 and $28 what the bank and chargebacks had taken of the payment when it was seen. Each send is an
+# event, so after another's send there is another sequence; of the sends before, none may be one that has arrived. Whom
+# somebody else has in hand is left to him: who waited here would decide by what was true before.
+_FREE: Final = """free AS (SELECT id FROM refunds WHERE id = $1 AND state = $9::varchar AND sequence = $26
+    AND due_at <= now() AND NOT EXISTS (
+      SELECT 1 FROM attempts a WHERE a.refund_id = $1 AND a.outcome IS DISTINCT FROM 'UNSENT')
+    AND EXISTS (SELECT 1 FROM payments p WHERE p.id = refunds.payment_id
+      AND (p.taken_by_bank, p.charged_back) = ($27::bigint, $28::bigint)) FOR NO KEY UPDATE OF refunds SKIP LOCKED),
+"""
 
-PLAIN: Final = _MOVE.format(cleared="", unchanged="", begun="")  # of a locked refund
-SENDING: Final = _MOVE.format(cleared=_CLEARED, unchanged="", begun=_BEGUN)  # the same, with its next attempt
-SENDING_IF_UNCHANGED: Final = _MOVE.format(cleared=_CLEARED, unchanged=_UNCHANGED, begun=_BEGUN)  # nothing is locked
+_ANY: Final = {"free": "", "which": "WHERE id = $1"}
+_UNCHANGED: Final = {"free": _FREE, "which": "FROM free WHERE r.id = free.id"}
+PLAIN: Final = _MOVE.format(cleared="", begun="", **_ANY)  # of a locked refund
+SENDING: Final = _MOVE.format(cleared=_CLEARED, begun=_BEGUN, **_ANY)  # the same, with its next attempt
+SENDING_IF_UNCHANGED: Final = _MOVE.format(cleared=_CLEARED, begun=_BEGUN, **_UNCHANGED)  # nothing is locked

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.books import ledger
 from domain.cause import Cause
 from domain.findings import findings, names
-from domain.models import Refund
+from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
@@ -80,14 +80,16 @@ async def move(
     return taken
 
 
-async def send_if_unchanged(refund: Refund, cause: Cause, attempt: int, lease_seconds: float) -> bool:
+async def send_if_unchanged(refund: Refund, payment: Payment, cause: Cause, attempt: int, lease_seconds: float) -> bool:
     """Take a refund that nobody has locked from REQUESTED to SUBMITTED with attempt `attempt`, in one statement.
 
-    False, and nothing is written: it is not as it was seen, is not due, or an earlier send may have arrived.
+    False, and nothing is written: somebody has it in hand, it is not as it was seen or not due, an earlier send may
+    have arrived, or others have taken of its payment meanwhile.
     """
     news = sent(attempt)
     values = await _values(refund, State.SUBMITTED, (), cause, news, lease_seconds, keep_rung=False)
-    statement = rows(move_statement.SENDING_IF_UNCHANGED, *values, attempt, refund.sequence)
+    seen = (refund.sequence, payment.taken_by_bank, payment.charged_back)
+    statement = rows(move_statement.SENDING_IF_UNCHANGED, *values, attempt, *seen)
     return bool(await crash_in_flight("take.writing", statement))
 
 

@@ -17,6 +17,7 @@ from domain.payments import external
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
+from domain.platform.joined import columns, model_of
 from domain.pse.capabilities import LookUp
 from domain.pse.vocabulary import (
     Accepted,
@@ -45,7 +46,7 @@ _LOCK_AND_END: Final = """
 WITH locked AS (SELECT * FROM refunds WHERE id = $1 FOR NO KEY UPDATE),
 ended AS (UPDATE attempts a SET ended_at = now(), outcome = $3, code = $4, message = $5, refusal = $6 FROM locked
   WHERE a.refund_id = locked.id AND a.number = $2 AND a.ended_at IS NULL RETURNING a.id)
-SELECT locked.*, EXISTS (SELECT 1 FROM ended) AS ended FROM locked"""
+SELECT {locked}, EXISTS (SELECT 1 FROM ended) AS ended FROM locked"""
 _EVENT_KINDS: Final = {State.REQUESTED: "UNSENT"}
 _PAID_OR_BACK: Final = (State.SUCCEEDED, State.RETURNED)
 _UNSENT_TRIES_FINDING: Final = 9
@@ -112,7 +113,7 @@ async def _lock_and_end_attempt(refund_id: UUID, outcome: Outcome, source: Sourc
     """The refund, its row locked, and whether the attempt had not ended yet. The refund is locked first."""
     code, message = words_of(outcome)
     (found,) = await rows(
-        _LOCK_AND_END,
+        _LOCK_AND_END.format(locked=columns(Refund, "locked")),  # by name: a column may be added while we run
         refund_id,
         source.attempt,
         _OUTCOME_NAMES[type(outcome)],
@@ -120,8 +121,7 @@ async def _lock_and_end_attempt(refund_id: UUID, outcome: Outcome, source: Sourc
         message[:500] if message else None,
         isinstance(outcome, InDoubt) and outcome.refusal,
     )
-    ended: bool = found.pop("ended")
-    return Refund._init_from_db(**found), ended
+    return model_of(Refund, found, "locked"), bool(found["ended"])
 
 
 async def _refuse_stale(refund: Refund) -> Recorded:

@@ -10,11 +10,14 @@ import pytest
 
 from domain import invariants
 from domain.cause import Cause
+from domain.findings.findings import FindingKind
 from domain.history import events
 from domain.models import Attempt, Event, Payment, Refund
 from domain.models.refunds import State
+from domain.money import Money
+from domain.payments import chargebacks, external
 from domain.platform.database import execute, transaction
-from domain.pse.vocabulary import InDoubt, Succeeded, Unsent
+from domain.pse.vocabulary import ChargedBack, InDoubt, KnownRefund, Succeeded, Unsent
 from domain.refunds import attempts, first_send, next_step, schedule, withdraw
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import lock
@@ -126,3 +129,48 @@ async def test_an_answer_that_comes_while_its_attempt_is_given_up_is_refused_and
         await attempts.lose(held, 1, Cause("r", "worker"))
     assert (await answer).stale
     assert (await Refund.get(id=refund.id)).state is State.SUBMITTED
+
+
+async def _taken_by_the_bank(payment: Payment) -> None:
+    known = KnownRefund("M1", "M1", Money(6_000, "BRL"), Succeeded("M1"), by_bank=True)
+    await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, CAUSE)
+
+
+async def _charged_back(payment: Payment) -> None:
+    told = ChargedBack(payment.pse_reference, None, "D", Money(6_000, "BRL"), reversed=False)
+    await chargebacks.from_notice(payment, told, CAUSE)
+
+
+@pytest.mark.parametrize("leaves", [_taken_by_the_bank, _charged_back])
+async def test_what_has_left_since_it_was_seen_holds_the_order(leaves: Callable[[Payment], Awaitable[None]]) -> None:
+    _, payment, refund = await _refund()
+    seen = await _seen(refund)
+    await leaves(payment)
+    assert await next_step.take_seen(seen, lease_seconds=60, send_seconds=20) is None
+    assert await Attempt.filter(refund_id=refund.id).count() == 0
+    assert await Event.filter(refund_id=refund.id, code="PAID_MEANWHILE").count() == 1
+
+
+async def test_a_refund_that_somebody_has_in_hand_is_left_to_him_and_not_waited_for() -> None:
+    _, _, refund = await _refund()
+    seen, outside = await _seen(refund), contextvars.copy_context()
+    async with transaction():
+        await lock(refund.id)
+        taking = asyncio.create_task(next_step.take_seen(seen, lease_seconds=60, send_seconds=20), context=outside)
+        assert await asyncio.wait_for(taking, 20) is None
+    assert isinstance(await _claim(seen), Send)
+
+
+async def test_a_column_that_is_added_while_the_worker_runs_loses_no_answer(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    for number in range(2):
+        refund = await a_refund(shop, await a_payment(shop, amount=10_000), 1_000)
+        send = await _claim(await _seen(refund))
+        assert isinstance(send, Send)
+        if number:
+            await owner_rows("ALTER TABLE refunds ADD COLUMN added integer")
+        try:
+            await record(refund.id, Succeeded(f"X{number}"), Source(Door.ANSWER, attempt=1), CAUSE)
+        finally:
+            await owner_rows("ALTER TABLE refunds DROP COLUMN IF EXISTS added")
+        assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED

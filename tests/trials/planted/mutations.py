@@ -51,8 +51,8 @@ _EIGHT: Final = (
         (
             Edit(
                 insert.write_if_unchanged,
-                "_WRITE_IF_UNCHANGED,",
-                '_WRITE_IF_UNCHANGED.replace(" AND (reserved", " AND true OR id = $3 AND (reserved"),',
+                "_named(_WRITE_IF_UNCHANGED),",
+                '_named(_WRITE_IF_UNCHANGED).replace(" AND (reserved", " AND true OR id = $3 AND (reserved"),',
             ),
         ),
         (
@@ -122,13 +122,13 @@ _EIGHT: Final = (
             ),
             Edit(
                 insert.write_if_unchanged,
-                "    return _refund(found[0]) if found else None\n",
+                '    return model_of(Refund, found[0], "made") if found else None\n',
                 "    if found:\n"
                 "        await ledger.post([ledger.Posting(payment['merchant_id'], payment['store_id'], "
                 "payment['connection_id'], MOVES[(None, draft.state)][0], draft.amount.minor_units, "
                 "draft.amount.currency, payment['now'].date(), f'refund/{draft.id}/1', cause.request_id, draft.tax, "
                 "payment['id'], draft.id)])\n"
-                "    return _refund(found[0]) if found else None\n",
+                '    return model_of(Refund, found[0], "made") if found else None\n',
             ),
         ),
         gate=True,
