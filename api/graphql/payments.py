@@ -91,20 +91,21 @@ class Payment(Scoped, relay.Node):
         )
 
     @strawberry.field
-    async def store_code(self) -> str:
-        return (await StoreRow.get(id=self.row.store_id)).code
+    async def store_code(self, info: Info) -> str:
+        return (await info.context.loaders.row(StoreRow, self.row.store_id)).code
 
     @strawberry.field(description="Until when it can be refunded; null: no limit.")
-    async def refundable_until(self) -> DateTime | None:
-        connection = await ConnectionRow.get(id=self.row.connection_id)
+    async def refundable_until(self, info: Info) -> DateTime | None:
+        connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
         deadline = deadline_of(capability(connection.pse, self.row.method), self.row.captured_at)
         return DateTime(deadline) if deadline else None
 
     @strawberry.field(description="Oldest first. `first` is 1-100.")
     async def refunds(
-        self, first: int = PAGE_MAX
+        self, info: Info, first: int = PAGE_MAX
     ) -> list[Annotated["Refund", strawberry.lazy("api.graphql.refunds.types")]]:
-        return [Refund.of(row) for row in await find.of_payment(self.row, limit=bounded(first))]
+        found = await info.context.loaders.children(find.of_payments, self.row.id, bounded(first))
+        return [Refund.of(row) for row in found]
 
 
 @strawberry.input(description="VAT declared on the sale.")

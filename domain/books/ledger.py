@@ -11,7 +11,9 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.models import LedgerEntry
 from domain.models.ledger import Account, Entry
+from domain.platform.children import first_of_each
 from domain.platform.database import connection, rows
 
 A = Account
@@ -155,3 +157,8 @@ async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, unti
         Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))
         for row in found
     ]
+
+
+async def entries_of(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[LedgerEntry]]:
+    """The first `limit` entries of each refund, in their order."""
+    return await first_of_each(LedgerEntry, refund_ids, key="refund_id", order="id", limit=limit)
