@@ -61,7 +61,7 @@ _FOUND: Final = {
 _WAITING: Final = frozenset({State.AWAITING_DESTINATION, State.AWAITING_APPROVAL})
 _DUE: Final = _WAITING | {State.REQUESTED, State.SUBMITTED, State.PENDING}
 _HEADERS: Final = '{"content-type": "application/json"}'
-_ONE_IN: Final = 40  # refunds of such a state that have a finding; one in ten of those is open
+_ONE_IN: Final = 8  # refunds of such a state that have a finding; one in ten of those is open
 _NOTHING: Final = "\\\\x" + gzip.compress(b"", mtime=0).hex()
 
 
