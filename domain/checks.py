@@ -46,7 +46,8 @@ async def compare(*, whole: bool) -> Sequence[Broken]:
     if (reached is None or await _night()) and last is not None:
         at, reached = last.at, _of(last)  # what was not certain is compared again
     if reached is not None:
-        await Check.create(at=at, whole=whole or last is None, standing=_standing(broken), **reached)
+        made: dict[str, Any] = {"at": at, "whole": whole or last is None, "standing": _standing(broken), **reached}
+        await Check.create(**made)
     return broken
 
 
