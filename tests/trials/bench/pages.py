@@ -20,7 +20,8 @@ _SUPPORT: Final = """query Q($by: RefundBy!) { refund(by: $by) { id requestId st
   calls(first: 20) { purpose url body answer { status body error durationMs } } webhooks(first: 20) { body appliedAt }
   ledgerEntries(first: 50) { kind debit credit amount { display } } } }"""
 _REFUNDS: Final = """query Q($filter: RefundFilter, $after: String) {
-  refunds(first: 100, filter: $filter, after: $after) { edges { cursor node { id requestId status amount { display } createdAt payment { pseReference } } }
+  refunds(first: 100, filter: $filter, after: $after) {
+    edges { cursor node { id requestId status amount { display } createdAt payment { pseReference } } }
     pageInfo { hasNextPage } } }"""
 _REFUNDS_WITH_ALL: Final = """{ refunds(first: 100) { edges { node { id status failureExplanation retryOf { id }
   payment { storeCode } destination { masked } events(first: 4) { kind } calls(first: 2) { url }
@@ -80,7 +81,8 @@ DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Known], dict[str, Any]]]]] = 
 async def known(merchant: UUID) -> dict[str, Any]:
     """Handles of a merchant's refund and payment of half a year ago."""
     half = "created_at < now() - interval '180 days' ORDER BY created_at DESC LIMIT 1"
-    (refund,) = await rows(f"SELECT * FROM refunds WHERE merchant_id = $1 AND state = 'RETURNED' AND {half}", merchant)  # noqa: S608
+    returned = f"SELECT * FROM refunds WHERE merchant_id = $1 AND state = 'RETURNED' AND {half}"  # noqa: S608 - ours
+    (refund,) = await rows(returned, merchant)
     (payment,) = await rows("SELECT * FROM payments WHERE id = $1", refund["payment_id"])
     return {
         "request": refund["request_id"],
