@@ -29,6 +29,7 @@ _LISTS: dict[str, tuple[str, set[str]]] = {
         {"payments_reference_once", "payments_withdrawn"},
     ),
     '{ payment(pseReference: "E1") { id } }': ("payments", {"payments_reference_once", "payments_withdrawn"}),
+    '{ refund(by: {pseReference: "R1"}) { id } }': ("refunds", {"refunds_pse_name", "refunds_reference_key"}),
     "{ findings(first: 9, kinds: [AMOUNT_MISMATCH], unresolved: null) { edges { cursor } } }": (
         "findings",
         {"findings_of_kind"},
