@@ -6,12 +6,12 @@ STAMP := .venv/installed
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MINUTES ?= 1
 HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
-export SECONDS SEED MINUTES
+export SECONDS SEED MINUTES SMALL LARGE ROUNDS
 # Where it is set, each of our processes would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: attack schemathesis crash help run demo test test-quick check fix bench chaos fuzz simulate planted sweep schema migrate lock
+.PHONY: attack schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ planted: $(STAMP) ## plant every bug and count the steps to its finding
 
 bench: $(STAMP) ## measure, as ratios against a limit of the same run
 	$(BIN)/python -m tests.trials.bench
+
+bench-growth: $(STAMP) ## the same work beside SMALL=20000 and LARGE=2000000 refunds, ROUNDS=3; some 15 GB and 30 minutes
+	$(BIN)/python -m tests.trials.bench.growth
 
 crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
 	@$(BIN)/python -m tests.trials.crash

@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from domain import invariants
+from domain import checks
 from domain.books import checkpoints
 from domain.history import seals
 from domain.platform import bell
@@ -39,16 +39,16 @@ _log = structlog.get_logger()
 
 async def _check() -> None:
     await attempts.end_lost()
-    await _compare(nightly=False)
+    await _compare(whole=False)
 
 
 async def _checkpoint() -> None:
     _log.info("ledger.checkpoint", rows=await checkpoints.cut())
-    await _compare(nightly=True)
+    await _compare(whole=True)
 
 
-async def _compare(*, nightly: bool) -> None:
-    for broken in await invariants.check(nightly=nightly):
+async def _compare(*, whole: bool) -> None:
+    for broken in checks.shown(await checks.compare(whole=whole)):
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 
 

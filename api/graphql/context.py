@@ -1,9 +1,10 @@
 """What every resolver is given: the principal, the request's ID, the settings, and loaders of this operation only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strawberry.types import Info as StrawberryInfo
 
+from api.graphql.loaders import Loaders
 from api.graphql.transport.follow import Waker
 from domain.access.tokens import Principal
 from domain.cause import Cause
@@ -12,12 +13,13 @@ from domain.platform.settings import Settings
 
 @dataclass(slots=True)
 class Context:
-    """One request's (or one socket's) surroundings."""
+    """One operation's surroundings; on a socket too, each has its own."""
 
     principal: Principal
     request_id: str
     settings: Settings
     waker: Waker
+    loaders: Loaders = field(default_factory=Loaders)
 
     @property
     def cause(self) -> Cause:

@@ -2,7 +2,6 @@
 
 from datetime import date
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -76,8 +75,3 @@ async def balances(info: Info, connection_id: str | None, until: date | None, fi
         )
         for row in found
     ]
-
-
-async def entries_of(refund_id: UUID, first: int) -> list[LedgerEntry]:
-    """The ledger entries of a refund in their order, at most `first`."""
-    return [LedgerEntry.of(row) for row in await Row.filter(refund_id=refund_id).order_by("id").limit(first)]

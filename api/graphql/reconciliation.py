@@ -16,6 +16,7 @@ from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import Date, DateTime, Money
 from domain.access.tokens import Permission
+from domain.findings import findings
 from domain.findings.findings import FindingKind
 from domain.models import Finding as FindingRow
 from domain.models import ReconciliationRun as Row
@@ -55,8 +56,9 @@ class Finding(Scoped, relay.Node):
         )
 
     @strawberry.field
-    async def refund(self) -> Refund | None:
-        return Refund.of(await RefundRow.get(id=self.row.refund_id)) if self.row.refund_id else None
+    async def refund(self, info: Info) -> Refund | None:
+        about = self.row.refund_id
+        return Refund.of(await info.context.loaders.row(RefundRow, about)) if about else None
 
 
 @strawberry.type(description="One connection's business date against the ledger. Repeating a run is safe.")
@@ -97,9 +99,9 @@ class ReconciliationRun(Scoped, relay.Node):
         )
 
     @strawberry.field(description="What the run found, oldest first; `first` is 1-100. More are in `findings`.")
-    async def findings(self, first: int = PAGE_MAX) -> list[Finding]:
-        query = FindingRow.filter(run_id=self.row.id).order_by("created_at", "id").limit(bounded(first))
-        return [Finding.of(row) for row in await query]
+    async def findings(self, info: Info, first: int = PAGE_MAX) -> list[Finding]:
+        found = await info.context.loaders.children(findings.of_runs, self.row.id, bounded(first))
+        return [Finding.of(row) for row in found]
 
 
 async def reconciliation_run(info: Info, connection_id: str, business_date: date) -> ReconciliationRun | None:

@@ -59,7 +59,6 @@ from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
 from domain.findings.findings import FindingKind
-from domain.models import Payment as PaymentRow
 from domain.pse.vocabulary import Method
 
 MOVING_MONEY = frozenset(
@@ -110,11 +109,7 @@ class Query:
         order_reference: str | None = None,
     ) -> Connection[Payment]:
         merchant = require(info, Permission.READ).merchant_id
-        query = PaymentRow.filter(merchant_id=merchant)
-        if pse_reference is not None:
-            query = query.filter(pse_reference=pse_reference)
-        if order_reference is not None:
-            query = query.filter(order_reference=order_reference)
+        query = await payments.payments_query(merchant, pse_reference, order_reference)
         return await page(query, first, after, Payment.of)
 
     @strawberry.field(description="One refund by any of its handles: support starts here.")
@@ -126,7 +121,7 @@ class Query:
         self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
     ) -> Connection[Refund]:
         merchant = require(info, Permission.READ).merchant_id
-        return await page(types.refunds_query(merchant, filter), first, after, Refund.of)
+        return await page(await types.refunds_query(merchant, filter), first, after, Refund.of)
 
     @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
     async def reconciliation_run(

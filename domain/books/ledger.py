@@ -11,8 +11,9 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.models import Merchant
+from domain.models import LedgerEntry, Merchant
 from domain.models.ledger import Account, Entry
+from domain.platform.children import first_of_each
 from domain.platform.database import connection, remembered, rows
 
 A = Account
@@ -166,3 +167,8 @@ async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, unti
         Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))
         for row in found
     ]
+
+
+async def entries_of(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[LedgerEntry]]:
+    """The first `limit` entries of each refund, in their order."""
+    return await first_of_each(LedgerEntry, refund_ids, key="refund_id", order="id", limit=limit)

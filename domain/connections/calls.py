@@ -1,12 +1,13 @@
 """The log of calls: each request to a PSE before it leaves, and its answer. What support reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
 from domain.models import Answer, Call
+from domain.platform.children import first_of_each
 from domain.platform.database import execute
 
 BODY_CHARACTERS_MAX: Final = 16_384
@@ -93,8 +94,9 @@ def redacted(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[tuple[Call, Answer | None]]:
-    """The newest `limit` calls about a refund, oldest first, with their answers."""
-    newest = await Call.filter(refund_id=refund_id).order_by("-sent_at", "-id").limit(limit)
-    answers = {answer.call_id: answer for answer in await Answer.filter(call_id__in=[call.id for call in newest])}
-    return [(call, answers.get(call.id)) for call in reversed(newest)]
+async def of_refunds(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[tuple[Call, Answer | None]]]:
+    """The newest `limit` calls about each refund, oldest first, with their answers."""
+    newest = await first_of_each(Call, refund_ids, key="refund_id", order="sent_at DESC, id DESC", limit=limit)
+    calls = [call.id for found in newest.values() for call in found]
+    answers = {answer.call_id: answer for answer in await Answer.filter(call_id__in=calls)} if calls else {}
+    return {refund: [(call, answers.get(call.id)) for call in reversed(found)] for refund, found in newest.items()}

@@ -108,6 +108,11 @@ async def nothing_at_stake(connection: Connection) -> Money:
     return Money(0, _CURRENCIES.get((await Merchant.get(id=connection.merchant_id)).country, _OTHERWISE))
 
 
+async def ids_of(merchant_id: UUID) -> list[UUID]:
+    """The merchant's connections."""
+    return list(await Connection.filter(merchant_id=merchant_id).values_list("id", flat=True))
+
+
 def place_of(connection_id: UUID) -> str:
     """What the credentials of a connection are sealed for: they open nowhere else."""
     return f"connections/{connection_id}"

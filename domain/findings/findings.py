@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.models import Finding
 from domain.money import Money
+from domain.platform.children import first_of_each
 from domain.platform.database import execute, rows, transaction
 
 
@@ -204,3 +206,8 @@ async def close(merchant_id: UUID, fingerprint: str, said: str) -> None:
         fingerprint,
         said,
     )
+
+
+async def of_runs(run_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Finding]]:
+    """The first `limit` findings of each run, oldest first."""
+    return await first_of_each(Finding, run_ids, key="run_id", order="created_at, id", limit=limit)

@@ -1,13 +1,14 @@
 """Appending to a refund's history. The sequence is gapless because it is taken under the refund's row lock."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from domain.cause import Cause
 from domain.models import Event, Refund
 from domain.models.refunds import State
+from domain.platform.children import first_of_each
 from domain.platform.database import rows
 
 
@@ -63,3 +64,8 @@ async def note(
 async def after(refund_id: UUID, sequence: int, *, limit: int = 200) -> list[Event]:
     """The refund's events after `sequence`, in order, at most `limit`."""
     return await Event.filter(refund_id=refund_id, sequence__gt=sequence).order_by("sequence").limit(limit)
+
+
+async def of_refunds(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Event]]:
+    """The first `limit` events of each refund, in order."""
+    return await first_of_each(Event, refund_ids, key="refund_id", order="sequence", limit=limit)

@@ -42,6 +42,9 @@ _CHAIN: Final = (
     "LEFT JOIN events e ON e.id = s.event_id WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3"
 )
 
+# Every event, in the order of a chain that is made at once.
+WHOLE: Final = f"SELECT e.id, e.merchant_id, {_BYTES} AS text FROM events e ORDER BY e.id"  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

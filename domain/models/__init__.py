@@ -3,6 +3,7 @@
 from domain.models.access import DemoMark, Merchant, Store, Token
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
+from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
@@ -20,6 +21,7 @@ __all__ = [
     "Approval",
     "Attempt",
     "Call",
+    "Check",
     "Connection",
     "DemoMark",
     "Destination",

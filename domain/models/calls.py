@@ -27,7 +27,7 @@ class Call(Model):
     )
     refund_id: UUID | None
     attempt = fields.IntField(null=True)
-    request_id = fields.CharField(max_length=64, db_index=True)
+    request_id = fields.CharField(max_length=64)
     purpose = fields.CharField(max_length=24)
     method = fields.CharField(max_length=10)
     url = fields.TextField()

@@ -92,7 +92,7 @@ class LedgerEntry(Model):
     class Meta:
         table = "ledger_entries"
         unique_together = (("cause", "leg"),)
-        indexes = (("merchant_id", "currency", "accounting_date"), ("payment_id",))
+        indexes = (("payment_id",),)
 
 
 class ListedMoney(Model):

@@ -53,7 +53,7 @@ class SettlementLine(Model):
     """A line of a report and what it settles. No foreign keys: the check "lines" of domain/invariants verifies them."""
 
     id = fields.BigIntField(primary_key=True)
-    report_id = fields.UUIDField(db_index=True)
+    report_id = fields.UUIDField()
     line = fields.BigIntField()
     type = fields.CharField(max_length=24)
     state = fields.CharField(max_length=16)

@@ -13,10 +13,11 @@ from domain.connections import calls
 from domain.connections.connections import credentials_of, nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, Notice, Payment, Refund
+from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
 from domain.money import Money
 from domain.payments import chargebacks
 from domain.platform import bell
+from domain.platform.children import first_of_each
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.pse.registry import connector
@@ -283,9 +284,14 @@ async def payment_of(connection: Connection, told: TellsOfRefund | ChargedBack) 
     return None
 
 
-async def of_refund(refund_id: UUID, *, limit: int = 100) -> list[Notice]:
-    """The webhooks that spoke of a refund, oldest first, at most `limit`."""
-    found = await rows(
-        "SELECT notice_id FROM notice_refunds WHERE refund_id = $1 ORDER BY id DESC LIMIT $2", refund_id, limit
-    )
-    return await Notice.filter(id__in=[row["notice_id"] for row in found]).order_by("received_at", "id")
+async def of_refunds(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Notice]]:
+    """The newest `limit` webhooks that spoke of each refund, oldest first."""
+    named = await first_of_each(NoticeRefund, refund_ids, key="refund_id", order="id DESC", limit=limit)
+    of_notice: dict[UUID, list[UUID]] = {}
+    for one in (one for found in named.values() for one in found):
+        of_notice.setdefault(one.notice_id, []).append(one.refund_id)
+    told: dict[UUID, list[Notice]] = {}
+    for notice in await Notice.filter(id__in=list(of_notice)).order_by("received_at", "id") if of_notice else ():
+        for refund_id in of_notice[notice.id]:
+            told.setdefault(refund_id, []).append(notice)
+    return told

@@ -52,6 +52,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "event_seals": _READ_ADD,
     "calls": _READ_ADD,
     "answers": _READ_ADD,
+    "checks": _READ_ADD,
     "ledger_entries": _READ_ADD,
     "ledger_checkpoints": _READ_ADD,
     "listed_money": _READ_ADD,

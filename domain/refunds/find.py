@@ -1,9 +1,12 @@
 """Finding a merchant's refunds, by each of their handles."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.models import Event, Payment, Refund
+from domain.connections.connections import ids_of
+from domain.models import Event, Refund
+from domain.platform.children import first_of_each
 from domain.platform.database import rows
 from domain.problems import NotFound
 
@@ -43,9 +46,11 @@ async def by_idempotency_key(merchant_id: UUID, key: str) -> Refund | None:
 async def by_pse_reference(merchant_id: UUID, reference: str) -> Refund | None:
     """The refund with this reference at its PSE: the PSE's own, or the one we gave it."""
     query = Refund.filter(merchant_id=merchant_id)
-    return await query.filter(pse_refund_reference=reference).first() or await query.filter(reference=reference).first()
+    # The PSE's names have an index by connection.
+    theirs = query.filter(pse_refund_reference=reference, connection_id__in=await ids_of(merchant_id))
+    return await theirs.first() or await query.filter(reference=reference).first()
 
 
-async def of_payment(payment: Payment, *, limit: int) -> list[Refund]:
-    """The payment's refunds, oldest first, at most `limit`."""
-    return await Refund.filter(payment_id=payment.id).order_by("created_at", "id").limit(limit)
+async def of_payments(payment_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Refund]]:
+    """The first `limit` refunds of each payment, oldest first."""
+    return await first_of_each(Refund, payment_ids, key="payment_id", order="created_at, id", limit=limit)

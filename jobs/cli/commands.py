@@ -4,8 +4,8 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from uuid import UUID
 from domain import invariants
 from domain.access import tokens
 from domain.access.tokens import Role
+from domain.books import checkpoints
 from domain.history import seals
 from domain.history.seals import Head, Tampered
 from domain.invariants import Broken
@@ -28,6 +29,8 @@ from jobs import reconciliation
 from jobs.demo.client import DemoError
 from jobs.demo.stage import StageError
 from jobs.machine.up import CHECKOUT, as_running
+from jobs.synth import fill
+from jobs.synth.fill import SynthError, Wanted
 from jobs.wire.sender import Sender
 
 _SCHEMA: Final = CHECKOUT / "schema.graphql"
@@ -37,7 +40,7 @@ class CommandError(RuntimeError):
     """The command cannot be done as it was given."""
 
 
-ERRORS: Final = (CommandError, FutureDate, DatabaseError, BellError, StageError, DemoError)
+ERRORS: Final = (CommandError, FutureDate, DatabaseError, BellError, StageError, DemoError, SynthError)
 
 
 def ready(settings: Settings, *, need_redis: bool = True) -> Settings:
@@ -153,6 +156,18 @@ async def _reconcile(
             await sender.close()
             await bell.close()
     return run, [(row.kind, str(Money(row.amount, row.currency)), row.explanation, row.action) for row in findings]
+
+
+def synth(settings: Settings, refunds: int, merchants: int, seed: int, told: Callable[[int], None]) -> None:
+    """Fill the database with a made-up year that ends now; `told` hears how many refunds are in it."""
+    wanted = Wanted(refunds, merchants, datetime.now(UTC), seed)
+
+    async def work() -> None:
+        await fill.fill(settings.owner_url, wanted, settings.secret_key, told)
+        async with connected(settings.database_url, pool_max=2):
+            await checkpoints.cut()
+
+    asyncio.run(work())
 
 
 def create_token(settings: Settings, merchant: str, role: str, holder: str, hours: int) -> str:

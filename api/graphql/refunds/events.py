@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 from strawberry.relay import to_base64
@@ -162,8 +161,3 @@ def _sealed_message(item: Item[tuple[int, Row]]) -> RefundStreamMessage:
     event = RefundEvent.of(row)
     event.cursor = str(position)
     return RefundEventMessage(event=event, replayed=item.replayed)
-
-
-async def events_of(refund_id: UUID, first: int) -> list[RefundEvent]:
-    """What happened to a refund, in order, at most `first`."""
-    return [RefundEvent.of(row) for row in await events.after(refund_id, 0, limit=first)]

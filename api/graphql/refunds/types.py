@@ -10,15 +10,18 @@ from strawberry import relay
 from api.graphql.access import require
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
-from api.graphql.ledger import LedgerEntry, entries_of
+from api.graphql.ledger import LedgerEntry
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.destination import Destination, InstructionField
-from api.graphql.refunds.events import RefundEvent, RefundStatus, events_of
+from api.graphql.refunds.events import RefundEvent, RefundStatus
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money
 from domain.access.tokens import Permission
+from domain.books import ledger
 from domain.connections import calls
+from domain.connections.connections import ids_of
+from domain.history import events
 from domain.models import Connection as ConnectionRow
 from domain.models import Payment as PaymentRow
 from domain.models import Refund as Row
@@ -82,41 +85,44 @@ class Refund(Scoped, relay.Node):
         )
 
     @strawberry.field
-    async def payment(self) -> Annotated["Payment", strawberry.lazy("api.graphql.payments")]:
+    async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy("api.graphql.payments")]:
         from api.graphql.payments import Payment as PaymentType  # the two types name each other
 
-        return PaymentType.of(await PaymentRow.get(id=self.row.payment_id))
+        return PaymentType.of(await info.context.loaders.row(PaymentRow, self.row.payment_id))
 
     @strawberry.field(description="The failed refund that this one tries again.")
-    async def retry_of(self) -> "Refund | None":
-        return Refund.of(await Row.get(id=self.row.retry_of_id)) if self.row.retry_of_id else None
+    async def retry_of(self, info: Info) -> "Refund | None":
+        first = self.row.retry_of_id
+        return Refund.of(await info.context.loaders.row(Row, first)) if first else None
 
     @strawberry.field(description="What the PSE's failure code means and what to do about it.")
-    async def failure_explanation(self) -> str | None:
+    async def failure_explanation(self, info: Info) -> str | None:
         if self.row.failure_code is None:
             return None
-        connection = await ConnectionRow.get(id=self.row.connection_id)
+        connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
         return explanations.in_words(connection.pse, self.row.failure_code)
 
     @strawberry.field(description="What happened, in order; at most 100.")
-    async def events(self, first: int = PAGE_MAX) -> list[RefundEvent]:
-        return await events_of(self.row.id, bounded(first))
+    async def events(self, info: Info, first: int = PAGE_MAX) -> list[RefundEvent]:
+        found = await info.context.loaders.children(events.of_refunds, self.row.id, bounded(first))
+        return [RefundEvent.of(row) for row in found]
 
     @strawberry.field(description="Requests to the PSE and its answers, oldest first. Needs READ_CALLS.")
     async def calls(self, info: Info, first: int = PAGE_MAX) -> list[Call]:
         require(info, Permission.READ_CALLS)
-        return [Call.of(call, answer) for call, answer in await calls.of_refund(self.row.id, limit=bounded(first))]
+        found = await info.context.loaders.children(calls.of_refunds, self.row.id, bounded(first))
+        return [Call.of(call, answer) for call, answer in found]
 
     @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
     async def webhooks(self, info: Info, first: int = PAGE_MAX) -> list[Webhook]:
         require(info, Permission.READ_CALLS)
-        connection = await ConnectionRow.get(id=self.row.connection_id)
-        found = await inbox.of_refund(self.row.id, limit=bounded(first))
+        connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
+        found = await info.context.loaders.children(inbox.of_refunds, self.row.id, bounded(first))
         return [Webhook.of(row, connection) for row in found]
 
     @strawberry.field(description="Where the money goes, where the method has no way back.")
-    async def destination(self) -> Destination | None:
-        row = await destinations.current(self.row.id)
+    async def destination(self, info: Info) -> Destination | None:
+        row = await info.context.loaders.one(destinations.current_of, self.row.id)
         return Destination.of(row) if row else None
 
     @strawberry.field(
@@ -138,7 +144,8 @@ class Refund(Scoped, relay.Node):
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
     async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:
         require(info, Permission.READ_LEDGER)
-        return await entries_of(self.row.id, bounded(first))
+        found = await info.context.loaders.children(ledger.entries_of, self.row.id, bounded(first))
+        return [LedgerEntry.of(row) for row in found]
 
 
 @strawberry.input(one_of=True, description="Exactly one of these finds the refund.")
@@ -173,13 +180,14 @@ class RefundFilter:
     needs_person: bool | None = None
 
 
-def refunds_query(merchant: UUID, given: RefundFilter | None) -> Any:
+async def refunds_query(merchant: UUID, given: RefundFilter | None) -> Any:
     """The filtered rows of a merchant, to be paged."""
     query = Row.filter(merchant_id=merchant)
     if given is None:
         return query
     if given.statuses:
-        query = query.filter(state__in=given.statuses)
+        # An index has connection and state: refunds of a state that is rare are not looked for among all others.
+        query = query.filter(state__in=given.statuses, connection_id__in=await ids_of(merchant))
     if given.payment_id is not None:
         query = query.filter(payment_id=ids.decode(given.payment_id, "Payment", ["filter", "paymentId"]))
     if given.created_from is not None:

@@ -178,6 +178,11 @@ async def current(refund_id: UUID) -> Row | None:
     return await Row.get_or_none(refund_id=refund_id, superseded_at=None)
 
 
+async def current_of(refund_ids: Sequence[UUID]) -> Mapping[UUID, Row]:
+    """The destinations that count, by refund."""
+    return {row.refund_id: row for row in await Row.filter(refund_id__in=set(refund_ids), superseded_at=None)}
+
+
 async def opened(refund_id: UUID, secret: bytes) -> AccountDetails | None:
     """The destination in clear, for the wire or for the person who pays it by hand. Raises secrets.Unsealable."""
     row = await current(refund_id)

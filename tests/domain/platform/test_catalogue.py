@@ -77,6 +77,11 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "findings_of_payment": "payment_id IS NOT NULL",
+    "findings_resolved": "resolved_at IS NOT NULL",
+    "payments_withdrawn": "withdrawn_at IS NOT NULL",
+    "refunds_need_person": "needs_person_since IS NOT NULL",
+    "settlement_lines_voided": "voided_at IS NOT NULL",
     "ledger_entries_taken": "TAKEN",
     "ledger_entries_taken_back": "TAKEN_BACK",
     "destination_links_open": "revoked_at IS NULL",
@@ -104,6 +109,7 @@ APPEND_ONLY = {
     "answers",
     "approvals",
     "calls",
+    "checks",
     "event_seals",
     "events",
     "idempotency_keys",

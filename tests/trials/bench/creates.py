@@ -22,7 +22,7 @@ _MUTATION: Final = (
     "mutation M($input: RefundCreateInput!) { refundCreate(input: $input) { refund { id status } replayed requestId "
     "errors { ... on Error { code } } } }"
 )
-_BODY: Final = (
+BODY: Final = (
     '{"query": "' + _MUTATION + '", "variables": {"input": {"paymentId": "%PAYMENT%", "amount": {"minorUnits": "1", '
     '"currency": "BRL"}, "reason": "OTHER", "idempotencyKey": "%KEY%"}}}'
 )
@@ -77,7 +77,7 @@ async def _shop(stage: Stage) -> _Shop:
 
 
 def _taken(shop: _Shop, ports: list[int], clients: int) -> Taken:
-    load = Load(ports, shop.token, _BODY, shop.payments, clients, SECONDS)
+    load = Load(ports, shop.token, BODY, shop.payments, clients, SECONDS)
     return asyncio.run(measured(load))
 
 

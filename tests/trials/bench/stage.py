@@ -12,7 +12,7 @@ from typing import Final
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
+from jobs.machine.servers import APPLICATION, DATABASE, OWNER, Postgres, Valkey, free_port
 from tests.kit.world import quick_settings
 
 PGBENCH_SECONDS: Final = 5
@@ -25,10 +25,14 @@ class Stage:
     home: Path
     postgres: Postgres
     valkey: Valkey
+    database: str = DATABASE
 
     def settings(self, port: int) -> Settings:
         return quick_settings(
-            database_url=self.postgres.url(APPLICATION), redis_url=self.valkey.url, port=port, log_level="error"
+            database_url=self.postgres.url(APPLICATION, self.database),
+            redis_url=self.valkey.url,
+            port=port,
+            log_level="error",
         )
 
 

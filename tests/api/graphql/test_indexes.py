@@ -1,0 +1,74 @@
+"""Lists with filters find their page by an index, beside ever so many rows that are not of it."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from api.app import create
+from domain.access.tokens import Role, create_token
+from domain.models import Merchant
+from jobs.synth import fill
+from jobs.synth.fill import Wanted
+from tests.conftest import Database
+from tests.kit.factories import KEY
+from tests.kit.world import quick_settings, served
+
+_LISTS: dict[str, tuple[str, set[str]]] = {
+    "{ refunds(first: 9, filter: {statuses: [MANUAL]}) { edges { cursor } } }": (
+        "refunds",
+        {"refunds_by_connection_state"},
+    ),
+    "{ refunds(first: 9, filter: {needsPerson: true}) { edges { cursor } } }": ("refunds", {"refunds_need_person"}),
+    '{ payments(first: 9, pseReference: "E1") { edges { cursor } } }': (
+        "payments",
+        {"payments_reference_once", "payments_withdrawn"},
+    ),
+    '{ payment(pseReference: "E1") { id } }': ("payments", {"payments_reference_once", "payments_withdrawn"}),
+    '{ refund(by: {pseReference: "R1"}) { id } }': ("refunds", {"refunds_pse_name", "refunds_reference_key"}),
+    "{ findings(first: 9, kinds: [AMOUNT_MISMATCH], unresolved: null) { edges { cursor } } }": (
+        "findings",
+        {"findings_of_kind"},
+    ),
+}
+
+
+def _scans(plan: dict[str, Any]) -> set[str]:
+    found = {plan["Index Name"]} if "Index Name" in plan else set()
+    if plan["Node Type"] == "Seq Scan":
+        found.add(f"all of {plan['Relation Name']}")
+    return found.union(*(_scans(child) for child in plan.get("Plans", [])))
+
+
+async def _asked(url: str, token: str, document: str, caplog: pytest.LogCaptureFixture) -> list[tuple[str, list[Any]]]:
+    """The statements that answered a document, with their values."""
+    caplog.clear()
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http:
+        answer = (await http.post(f"{url}/graphql", json={"query": document})).json()
+    assert "errors" not in answer, answer
+    return [one.args for one in caplog.records if one.name == "tortoise.db_client"]  # type: ignore[misc]
+
+
+async def test_a_list_with_a_filter_reads_the_index_that_is_made_for_it(
+    fresh_database: Database, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill.fill(fresh_database.owner_url, Wanted(1_500, 1, datetime.now(UTC)), KEY)
+    settings = quick_settings(database_url=fresh_database.application_url, redis_url=redis_url)
+    hand = await asyncpg.connect(fresh_database.application_url)
+    async with served(create(settings)) as url:
+        merchant = await Merchant.first()
+        assert merchant is not None
+        token = await create_token(merchant.id, Role.ADMINISTRATOR, "tester", timedelta(hours=1))
+        with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+            for document, (table, indexes) in _LISTS.items():
+                asked = await _asked(url, token, document, caplog)
+                for statement, values in [one for one in asked if f'FROM "{table}"' in one[0]]:
+                    told = await hand.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *values)
+                    scans = _scans(json.loads(told)[0]["Plan"])
+                    assert scans, document
+                    assert scans <= indexes, document
+    await hand.close()
