@@ -38,7 +38,11 @@ async def postpone(refund_id: UUID, seconds: float | None, *, keep_rung: bool = 
 
 async def ask(refund_ids: Sequence[str]) -> None:
     """Look at these refunds now, whatever their turn."""
-    await execute("UPDATE refunds SET due_at = least(due_at, now()) WHERE id = ANY($1::uuid[])", list(refund_ids))
+    await execute(
+        "UPDATE refunds SET due_at = least(due_at, now()) WHERE id IN ("  # locked in the order of all others
+        "  SELECT id FROM refunds WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)",
+        list(refund_ids),
+    )
 
 
 async def put_off(refund_id: UUID, seconds: float) -> None:

@@ -8,9 +8,11 @@ from domain import invariants
 from domain.models import Payment, Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
+from domain.payments import declared
+from domain.platform.database import transaction
 from domain.problems import IdempotencyConflict, Problem
 from domain.pse.vocabulary import Declined, Succeeded
-from domain.refunds import request
+from domain.refunds import request, schedule
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import NewRefund
@@ -89,3 +91,16 @@ async def test_a_client_that_hangs_up_at_any_moment_and_asks_again_with_its_key_
     assert await Refund.all().count() == 41
     assert (await Payment.get(id=payment.id)).reserved == 4_100
     assert await invariants.check() == []
+
+
+async def test_refunds_that_are_asked_about_together_are_locked_in_the_order_of_all_others() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, amount=10_000)
+    asked = [str((await a_refund(shop, payment, 500)).id) for _ in range(16)]
+
+    async def locked() -> None:
+        async with transaction():
+            await declared.lock_refunds(payment.id)
+
+    for _ in range(10):
+        await asyncio.gather(*(each for _ in range(4) for each in (schedule.ask(asked), locked())))
