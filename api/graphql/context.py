@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from strawberry.types import Info as StrawberryInfo
 
+from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from domain.access.tokens import Principal
 from domain.cause import Cause
@@ -18,6 +19,11 @@ class Context:
     request_id: str
     settings: Settings
     waker: Waker
+    feeds: Feeds
+
+    def without_person(self) -> "Context":
+        """For what is shown to all of one merchant who have one role: nothing in it is of one token or request."""
+        return Context(self.principal.without_person(), "", self.settings, self.waker, self.feeds)
 
     @property
     def cause(self) -> Cause:

@@ -112,6 +112,13 @@ async def _unless_away(reading: Awaitable[Sequence[E]]) -> Sequence[E] | None:
         return None
 
 
+class Ear(Protocol):
+    """What hears the wakes of a channel."""
+
+    def wake(self) -> None:
+        """Something may have happened. Must not raise."""
+
+
 class Listener:
     """One reader's ear on one channel. Wakes that come while it reads are kept as one."""
 
@@ -151,7 +158,7 @@ class Waker:
         self._url = redis_url
         self._pattern = pattern
         self.reads = SharedReads()  # of those who are woken together
-        self._listeners: dict[str, WeakSet[Listener]] = {}
+        self._listeners: dict[str, WeakSet[Ear]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -176,13 +183,17 @@ class Waker:
     def listen(self, channel: str) -> Listener:
         """An ear on `channel`: take it before reading the table, so that nothing falls between."""
         listener = Listener(self, channel)
-        self._listeners.setdefault(channel, WeakSet()).add(listener)
+        self.hear(channel, listener)
         return listener
 
-    def forget(self, channel: str, listener: Listener) -> None:
+    def hear(self, channel: str, ear: Ear) -> None:
+        """As `listen`, with an ear of one's own: `forget` it."""
+        self._listeners.setdefault(channel, WeakSet()).add(ear)
+
+    def forget(self, channel: str, ear: Ear) -> None:
         listeners = self._listeners.get(channel)
         if listeners is not None:
-            listeners.discard(listener)
+            listeners.discard(ear)
             if not listeners:
                 del self._listeners[channel]
 

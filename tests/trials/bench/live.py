@@ -111,7 +111,7 @@ async def _measure(stage: Stage, shop: _Shop, port: int, pid: int, subjects: int
             found.took.append([at - began for at in await watching.arrivals()])
 
 
-_SERVERS: Final = (
+_SERVERS: Final[Sequence[tuple[str, str, Sequence[str], int]]] = (
     ("renders once and sends, 1 thing followed (limit)", "tests.trials.bench.live_limits", ["once"], 1),
     ("Strawberry as it comes, 1 refund", "tests.trials.bench.live_limits", ["stock"], 1),
     (
@@ -128,7 +128,8 @@ _SERVERS: Final = (
 def _crowded() -> dict[str, int]:
     """Settings that let the whole crowd in, of one address and one token."""
     names = ("sockets_max", "sockets_per_address", "sockets_per_token", "subscriptions_max", "subscriptions_per_token")
-    return dict.fromkeys((*names, "connections_max"), 4 * SUBSCRIBERS)
+    more = ("connections_max", "live_executions_max", "live_executions_per_token")
+    return dict.fromkeys((*names, *more), 4 * SUBSCRIBERS)
 
 
 async def _all(stage: Stage, rounds: int) -> list[Row]:
