@@ -109,8 +109,11 @@ def _after(cursor: str | None) -> int:
 async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messages:
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
     principal = require(info, Permission.READ)
-    refund = await find.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
-    return _followed(info, REFUNDS, refund.id, _after(after), _message)
+    key, merchant_id = ids.decode(refund_id, "Refund", ["refundId"]), principal.merchant_id
+    start = _after(after)
+    if not info.context.feeds.of(REFUNDS).belongs_to(key, merchant_id):
+        await find.find(merchant_id, key)
+    return _followed(info, REFUNDS, key, start, _message)
 
 
 async def follow_merchant(info: Info, after: str | None) -> Messages:
@@ -130,7 +133,9 @@ async def follow_merchant(info: Info, after: str | None) -> Messages:
 def _followed(info: Info, kind: Kind[UUID, E], key: UUID, after: int, shown: Callable[[Item[E]], Any]) -> Messages:
     shared = info.context.without_person()
     feed = info.context.feeds.of(kind)
-    return Followed(feed, key, after, shown=shown, scope=shared.principal, shared=shared)
+    return Followed(
+        feed, key, after, shown=shown, scope=shared.principal, shared=shared, owner=shared.principal.merchant_id
+    )
 
 
 def _message(item: Item[Happened]) -> RefundStreamMessage:

@@ -48,10 +48,12 @@ class Audience(Protocol):
 class Room(Generic[K]):
     """One key that is followed in this process, and who follows it. `position` is how far it was told.
 
+    `owner` is whom the key belongs to, for life; None: nobody has asked.
+
     It hears wakes from the moment that somebody enters, so nothing falls between what they read and what they are told.
     """
 
-    __slots__ = ("__weakref__", "_feed", "audiences", "beat_at", "ended", "inside", "key", "position")
+    __slots__ = ("__weakref__", "_feed", "audiences", "beat_at", "ended", "inside", "key", "owner", "position")
 
     def __init__(self, feed: "Feed[K, Any]", key: K) -> None:
         self.key = key
@@ -60,6 +62,7 @@ class Room(Generic[K]):
         self.beat_at = 0.0
         self.ended = False  # the last row was terminal
         self.inside = 0
+        self.owner: Hashable = None
         self._feed = feed
 
     def wake(self) -> None:
@@ -96,7 +99,7 @@ class Feed(Generic[K, E]):
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asked: list[tuple[tuple[K, int], asyncio.Future[Sequence[E]]]] = []
-        self._reading: asyncio.Task[None] | None = None  # of those; held here while it waits for its turn
+        self._reading: asyncio.Task[None] | None = None
 
     def enter(self, key: K) -> Room[K]:
         """The key's room. Leave it once for each time that it was entered."""
@@ -109,6 +112,11 @@ class Feed(Generic[K, E]):
             self._task = asyncio.create_task(self._run(), name=f"feed-{self.kind.name}", context=Context())
         room.inside += 1
         return room
+
+    def belongs_to(self, key: K, owner: Hashable) -> bool:
+        """Whether somebody who follows the key has proven whose it is, and it is the owner's."""
+        room = self.rooms.get(key)
+        return room is not None and room.owner == owner
 
     def leave(self, room: Room[K]) -> None:
         room.inside -= 1
@@ -133,15 +141,23 @@ class Feed(Generic[K, E]):
             self._bell.set()
 
     async def read(self, key: K, after: int) -> Sequence[E]:
-        """The rows behind `after`, in one statement with all that others ask for in this turn of the loop."""
-        if not self._asked:
-            self._reading = asyncio.create_task(self._read_asked(), context=Context())
+        """The rows behind `after`, in one statement with all that others ask for while another is on its way."""
         answer: asyncio.Future[Sequence[E]] = asyncio.get_running_loop().create_future()
         self._asked.append(((key, after), answer))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_all_asked(), context=Context())
         return await answer
 
-    async def _read_asked(self) -> None:
-        asked, self._asked = self._asked, []
+    async def _read_all_asked(self) -> None:
+        """One statement at a time: nobody joins one that has begun, as it may not see what they were woken for."""
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, []
+                await self._read_asked(asked)
+        finally:
+            self._reading = None
+
+    async def _read_asked(self, asked: Sequence[tuple[tuple[K, int], asyncio.Future[Sequence[E]]]]) -> None:
         try:
             found, _ = await self._read([pair for pair, _ in asked])
         except Exception as error:

@@ -58,12 +58,20 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
     """What a subscription follows: a key of a feed behind `after`, and the object that each item is shown as.
 
     `scope` is all that a result may depend on beside the item: the access of whoever asks, without the person. Those of
-    the same scope are shown one result, which is made with the context `shared`. Where it is read as an ordinary
-    generator it is followed alone.
+    the same scope are shown one result, which is made with the context `shared`. `owner` is whom the key belongs to for
+    life, where that was proven. Where it is read as an ordinary generator it is followed alone.
     """
 
     def __init__(
-        self, feed: Feed[K, E], key: K, after: int, *, shown: Callable[[Item[E]], Any], scope: Hashable, shared: Any
+        self,
+        feed: Feed[K, E],
+        key: K,
+        after: int,
+        *,
+        shown: Callable[[Item[E]], Any],
+        scope: Hashable,
+        shared: Any,
+        owner: Hashable = None,
     ) -> None:
         self.feed = feed
         self.key = key
@@ -71,7 +79,14 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
         self.shown = shown
         self.scope = scope
         self.shared = shared
+        self.owner = owner
         self._alone: AsyncGenerator[Any, None] | None = None
+
+    def enter(self) -> Room[K]:
+        """The room of what is followed. The feed is told when it is left."""
+        room = self.feed.enter(self.key)
+        room.owner = self.owner
+        return room
 
     def items(self, room: Room[K]) -> AsyncGenerator[Item[E], None]:
         """Its items as one follower reads them for itself."""
@@ -93,7 +108,7 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
         )
 
     async def _shown(self) -> AsyncGenerator[Any, None]:
-        room = self.feed.enter(self.key)
+        room = self.enter()
         try:
             async with aclosing(self.items(room)) as items:
                 async for item in items:
@@ -191,13 +206,20 @@ Render = Callable[[Item[Any]], Awaitable[Rendered | None]]
 class Group:
     """Those in a room who see the same. `render` gives None for what each must execute for itself."""
 
-    __slots__ = ("_held", "_render", "inside", "members")
+    __slots__ = ("_caught_up", "_held", "_render", "inside", "members")
 
     def __init__(self, render: Render, held: Held) -> None:
         self._render = render
         self._held = held
         self.members: dict[Member, None] = {}
         self.inside = 0  # also those who still catch up
+        self._caught_up: tuple[CaughtUp, Rendered | None] | None = None  # the last one that was rendered
+
+    async def caught_up(self, item: CaughtUp) -> Rendered | CaughtUp:
+        """The same for all who have caught up at one position: nothing but that is in it."""
+        if self._caught_up is None or self._caught_up[0] != item:
+            self._caught_up = item, await self._render(item)
+        return self._caught_up[1] or item
 
     async def tell(self, item: Item[Any], before: int) -> None:
         members = [one for one in self.members if one.position < before]
@@ -227,7 +249,7 @@ async def told(source: Followed[K, E], room: Room[K], group: Group) -> AsyncGene
     position, caught_up, ended = source.after, False, False
     async with aclosing(source.items(room)) as items:
         async for item in items:
-            yield item
+            yield await group.caught_up(item) if isinstance(item, CaughtUp) else item
             if isinstance(item, Change):
                 position, ended = source.feed.kind.position(item.row), source.feed.kind.is_terminal(item.row)
             caught_up = caught_up or isinstance(item, CaughtUp)

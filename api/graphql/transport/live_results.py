@@ -147,7 +147,7 @@ async def _executed(executor: Executor[Any], shown: Any) -> CoreResult:
 async def _results(
     source: Followed[Any, Any], key: Any, own: Executor[Any], shared: Callable[[], Executor[Any] | None]
 ) -> AsyncGenerator[Result, None]:
-    room = source.feed.enter(source.key)
+    room = source.enter()
     group: Group | None = None
     try:
         group = _group(source, room, key, shared)
