@@ -17,6 +17,8 @@ _AT_ONCE: Final = 32  # sockets that are being opened
 _EVENT: Final = b'"sequence"'
 _CAUGHT_UP: Final = b"CaughtUpMessage"
 _SECONDS_MAX: Final = 60.0
+_PING: Final = b"\x89\x04"
+_PONG: Final = b"\x8a\x84\0\0\0\0"
 _HANDSHAKE: Final = (
     b"GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
@@ -68,6 +70,9 @@ class _Subscriber(asyncio.Protocol):
         self._transport.write(_HANDSHAKE)
 
     def data_received(self, data: bytes) -> None:
+        ping = data.find(_PING)
+        if ping >= 0:  # No text has this byte. Who does not answer is gone after 40 seconds.
+            self._transport.write(_PONG + data[ping + 2 : ping + 6])
         if self.caught_up.done():
             if _EVENT in data and not self.arrived.done():
                 self.arrived.set_result(time.monotonic())
@@ -114,8 +119,11 @@ async def _run() -> None:
     began = time.monotonic()
     subscribers = await _all_subscribed(crowd)
     print(time.monotonic() - began, flush=True)
+    loop.set_exception_handler(lambda *_: None)  # One failure is enough to read of.
     while await loop.run_in_executor(None, sys.stdin.readline):
         for one in subscribers:
+            if one.arrived.done():
+                one.arrived.result()  # or why it is gone
             one.arrived = loop.create_future()
         print("ready", flush=True)
         async with asyncio.timeout(_SECONDS_MAX):
