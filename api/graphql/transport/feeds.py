@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from api.graphql.transport.follow import Change, Heartbeat, Item, Waker
 from domain.platform.database import unavailable
@@ -94,6 +95,8 @@ class Feed(Generic[K, E]):
     def __init__(self, kind: Kind[K, E], waker: Waker) -> None:
         self.kind = kind
         self.rooms: dict[K, Room[K]] = {}
+        # What renders for all who see the same, for as long as any room has them.
+        self.renderers: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
         self._waker = waker
         self._woken: dict[Room[K], None] = {}
         self._bell = asyncio.Event()

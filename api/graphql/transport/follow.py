@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import structlog
@@ -19,6 +19,7 @@ from domain.platform.database import unavailable
 
 E = TypeVar("E")
 _QUIET_SECONDS: Final = 10.0  # without a word from Redis, before it is asked whether it is still there
+_HEARD_AT_ONCE: Final = 1_000  # messages
 _BACKOFF_SECONDS: Final = (0.05, 5.0)
 _log = structlog.get_logger()
 
@@ -222,18 +223,27 @@ class Waker:
         """Pass on what is heard until the connection breaks; silence is tested with a PING."""
         asked = False
         while True:
-            message = await pubsub.get_message(timeout=_QUIET_SECONDS)
-            if message is None:
-                if asked:
-                    raise RedisConnectionError("Redis did not answer a PING.")
+            heard = 0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_QUIET_SECONDS):  # one for many messages: it costs more than a message
+                    while heard < _HEARD_AT_ONCE:
+                        self._pass_on(await pubsub.get_message(timeout=None))
+                        heard += 1
+            if heard:
+                asked = False
+            elif asked:
+                raise RedisConnectionError("Redis did not answer a PING.")
+            else:
                 await pubsub.ping()
                 asked = True
-                continue
-            asked = False
-            if message["type"] == "psubscribe":
-                self._wake_all()
-            elif message["type"] == "pmessage":
-                self._wake(message["channel"].decode("utf-8", "replace"))
+
+    def _pass_on(self, message: Mapping[str, Any] | None) -> None:
+        if message is None:
+            return
+        if message["type"] == "psubscribe":
+            self._wake_all()
+        elif message["type"] == "pmessage":
+            self._wake(message["channel"].decode("utf-8", "replace"))
 
     def _wake(self, channel: str) -> None:
         for listener in list(self._listeners.get(channel, ())):

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -82,7 +82,7 @@ async def live_results(
         return _refused([presented(error) for error in source.errors or ()])
     seen = {name: asked.variables[name] for name in operation.variables if name in asked.variables}
     key = (asked.text, asked.operation_name, json.dumps(seen, sort_keys=True), source.scope)
-    return _results(source, key, executor, lambda: _executor(schema, asked, source.shared))
+    return _results(source, key, _Executors(schema, asked, context))
 
 
 def _live_operation(schema: Any, known: Known, asked: Asked) -> _LiveOperation | None:
@@ -144,19 +144,67 @@ async def _executed(executor: Executor[Any], shown: Any) -> CoreResult:
     return await result if inspect.isawaitable(result) else result
 
 
-async def _results(
-    source: Followed[Any, Any], key: Any, own: Executor[Any], shared: Callable[[], Executor[Any] | None]
-) -> AsyncGenerator[Result, None]:
+class Renderer:
+    """Renders items for all who see the same."""
+
+    __slots__ = ("__weakref__", "_executor", "_shown")
+
+    def __init__(self, executor: Executor[Any], shown: Callable[[Any], Any]) -> None:
+        self._executor = executor
+        self._shown = shown
+
+    async def __call__(self, item: Item[Any]) -> Rendered | None:
+        """None: it must be told, logged and masked where each executes for itself."""
+        try:
+            result = await _executed(self._executor, self._shown(item))
+            errors = result.errors or []
+            if not all(foreseen(error) for error in errors):
+                return None
+            return Rendered.of(result.data, [presented(error).formatted for error in errors])
+        except Exception:
+            return None
+
+
+class _Executors:
+    """What executes an operation, made when it is needed: few followers need their own once they have caught up."""
+
+    __slots__ = ("_asked", "_context", "_schema")
+
+    def __init__(self, schema: Any, asked: Asked, context: Any) -> None:
+        self._schema = schema
+        self._asked = asked
+        self._context = context
+
+    async def own(self, shown: Any) -> ExecutionResult:
+        """The result for this follower alone."""
+        result = await _executed(self._made(self._context), shown)
+        errors = [presented(error) for error in result.errors or ()]
+        return ExecutionResult(data=result.data, errors=errors or None, extensions=requested())
+
+    def shared(self, source: Followed[Any, Any], key: Hashable) -> Renderer:
+        """What renders for all who see the same, also of other things that are followed."""
+        renderer = source.feed.renderers.get(key)
+        if renderer is None:
+            renderer = source.feed.renderers[key] = Renderer(self._made(source.shared), source.shown)
+        return renderer
+
+    def _made(self, context: Any) -> Executor[Any]:
+        executor = _executor(self._schema, self._asked, context)
+        assert executor is not None, "It was made before, when the operation began."
+        return executor
+
+
+async def _results(source: Followed[Any, Any], key: Hashable, executors: _Executors) -> AsyncGenerator[Result, None]:
     room = source.enter()
     group: Group | None = None
     try:
-        group = _group(source, room, key, shared)
+        group = _group(source, room, key, executors)
         if group is None:
             yield _failure([GraphQLError(_TOO_MANY, extensions={"code": RATE_LIMITED})], PreExecutionError)
             return
         async with aclosing(told(source, room, group)) as news:
             async for one in news:
-                yield one if isinstance(one, Rendered) else await _own(own, source, one)
+                yield one if isinstance(one, Rendered) else await executors.own(source.shown(one))
     except TooSlow:
         yield _failure([GraphQLError(_TOO_SLOW, extensions={"code": TOO_SLOW})])
     except Exception as error:
@@ -167,18 +215,14 @@ async def _results(
         source.feed.leave(room)
 
 
-def _group(
-    source: Followed[Any, Any], room: Room[Any], key: Any, shared: Callable[[], Executor[Any] | None]
-) -> Group | None:
+def _group(source: Followed[Any, Any], room: Room[Any], key: Hashable, executors: _Executors) -> Group | None:
     """Those who see the same, and one more; None: nobody does, and there is no place for another execution."""
     group = cast("Group | None", room.audiences.get(key))
     if group is None:
         held = _place()
-        executor = shared() if held else None
-        if held is None or executor is None:
+        if held is None:
             return None
-        group = Group(_render(source, executor), held)
-        room.audiences[key] = group
+        group = room.audiences[key] = Group(executors.shared(source, key), held)
     group.inside += 1
     return group
 
@@ -186,26 +230,6 @@ def _group(
 def _place() -> Held | None:
     asking = reader.get()
     return asking.executions.take(asking.holder.places) if asking else Places({}).take({})
-
-
-def _render(source: Followed[Any, Any], executor: Executor[Any]) -> Callable[[Item[Any]], Any]:
-    async def render(item: Item[Any]) -> Rendered | None:
-        try:
-            result = await _executed(executor, source.shown(item))
-            errors = result.errors or []
-            if not all(foreseen(error) for error in errors):
-                return None
-            return Rendered.of(result.data, [presented(error).formatted for error in errors])
-        except Exception:
-            return None  # It is told, logged and masked where each executes for itself.
-
-    return render
-
-
-async def _own(executor: Executor[Any], source: Followed[Any, Any], item: Item[Any]) -> ExecutionResult:
-    result = await _executed(executor, source.shown(item))
-    errors = [presented(error) for error in result.errors or ()]
-    return ExecutionResult(data=result.data, errors=errors or None, extensions=requested())
 
 
 def _failure(errors: list[GraphQLError], kind: type[ExecutionResult] = ExecutionResult) -> ExecutionResult:

@@ -25,9 +25,9 @@ EVENTS: Final = 5  # one after the other, of each server; the median of them cou
 _PAUSE_SECONDS: Final = 0.3
 _WARM_UP: Final = 50
 _QUERY: Final = (
-    "subscription S($id: ID!) { refundEvents(refundId: $id) { __typename ... on RefundEventMessage { replayed event { "
-    "id refundId sequence kind status previousStatus occurredAt requestId actor code message cursor } } "
-    "... on CaughtUpMessage { cursor } } }"
+    "subscription S($id: ID!, $after: String) { refundEvents(refundId: $id, after: $after) { __typename "
+    "... on RefundEventMessage { replayed event { id refundId sequence kind status previousStatus occurredAt requestId "
+    "actor code message cursor } } ... on CaughtUpMessage { cursor } } }"
 )
 _NEWS: Final = (
     "WITH next AS (UPDATE refunds SET sequence = sequence + 1 WHERE id = ANY($1) RETURNING id, merchant_id, sequence) "
@@ -97,9 +97,15 @@ async def _publish(redis: Redis, refunds: Sequence[Any]) -> float:
     return began
 
 
+async def _subjects(refunds: Sequence[Any]) -> list[tuple[str, str]]:
+    """Each refund and its last cursor: a page has read it, and follows it from there on."""
+    found = await database.rows("SELECT id, sequence FROM refunds WHERE id = ANY($1)", refunds)
+    return [(to_base64("Refund", str(row["id"])), str(row["sequence"])) for row in found]
+
+
 async def _measure(stage: Stage, shop: _Shop, served: Served, subjects: int) -> _Round:
     refunds = shop.refunds[:subjects]
-    crowd = Crowd(served.port, shop.token, _QUERY, [to_base64("Refund", str(one)) for one in refunds], SUBSCRIBERS)
+    crowd = Crowd(served.port, shop.token, _QUERY, await _subjects(refunds), SUBSCRIBERS)
     server = psutil.Process(served.pid)
     async with Watching(replace(crowd, size=_WARM_UP)):
         pass  # What the first ones cost the server is not each one's.

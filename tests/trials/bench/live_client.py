@@ -28,12 +28,12 @@ _HANDSHAKE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`size` subscribers of the subjects in turn; `query` has a variable `id`."""
+    """`size` subscribers of the subjects in turn; `query` has the variables `id` and `after`, which a subject gives."""
 
     port: int
     token: str
     query: str
-    subjects: list[str]
+    subjects: list[tuple[str, str]]
     size: int
 
 
@@ -58,8 +58,8 @@ class _Subscriber(asyncio.Protocol):
         self._init = _frame(
             json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {crowd.token}"}})
         )
-        subject = crowd.subjects[number % len(crowd.subjects)]
-        payload = {"query": crowd.query, "variables": {"id": subject}}
+        subject, after = crowd.subjects[number % len(crowd.subjects)]
+        payload = {"query": crowd.query, "variables": {"id": subject, "after": after}}
         self._subscribe = _frame(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
         self._got = b""
         self.caught_up: asyncio.Future[None] = loop.create_future()
