@@ -12,7 +12,7 @@ from strawberry.types.execution import PreExecutionError
 
 from api.graphql.transport.documents import DocumentCache, Known
 from api.graphql.transport.limits import Limits
-from api.graphql.transport.live_results import Asked, live_results
+from api.graphql.transport.live_results import Asked, EventExecutor, live_results
 from api.graphql.transport.masking import presented, requested
 from api.graphql.transport.scalars import SCALARS
 
@@ -132,6 +132,7 @@ def build_schema(
         subscription=subscription,
         types=types,
         extensions=[Masking, lambda: Documents(cache), RequestIdExtension],
+        execution_context_class=EventExecutor,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
     schema.documents = cache

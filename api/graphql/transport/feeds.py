@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from api.graphql.transport.follow import Change, Heartbeat, Item, Waker
+from api.graphql.transport.follow import Change, Heartbeat, Item, Listener, Waker
 from domain.platform.database import unavailable
 
 K = TypeVar("K", bound=Hashable)
@@ -131,6 +131,10 @@ class Feed(Generic[K, E]):
         if not self.rooms and self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def listen(self, key: K) -> Listener:
+        """An ear for one who follows the key alone."""
+        return self._waker.listen(self.kind.channel(key))
 
     def is_woken(self, room: Room[K]) -> None:
         self._woken[room] = None

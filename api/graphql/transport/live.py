@@ -8,14 +8,14 @@ the same document, variables, operation and scope of access are told what was re
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from api.graphql.transport.feeds import Feed, Room
-from api.graphql.transport.follow import CaughtUp, Change, Item, follow
+from api.graphql.transport.follow import CaughtUp, Change, Item, Wakes, follow
 from api.places import Held
 
 K = TypeVar("K", bound=Hashable)
@@ -89,32 +89,33 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
         return room
 
     def items(self, room: Room[K]) -> AsyncGenerator[Item[E], None]:
-        """Its items as one follower reads them for itself."""
-        kind, position = self.feed.kind, self.after
+        """Its items as one reads them for itself who will go on with the others in the room."""
+        reached = self.after
 
-        async def read(after: int) -> Any:
-            nonlocal position
-            position = after
+        async def read(after: int) -> Sequence[E]:
+            nonlocal reached
+            reached = after
             return await self.feed.read(self.key, after)
 
+        return self._follow(read, _Pause(lambda: not room.is_behind(reached)))
+
+    def _follow(self, read: Callable[[int], Awaitable[Sequence[E]]], wakes: Wakes) -> AsyncGenerator[Item[E], None]:
+        kind = self.feed.kind
         return follow(
             read,
             self.after,
             position=kind.position,
-            wakes=_Pause(lambda: not room.is_behind(position)),
+            wakes=wakes,
             poll_seconds=kind.poll_seconds,
             heartbeat_seconds=kind.heartbeat_seconds,
             is_terminal=kind.is_terminal,
         )
 
     async def _shown(self) -> AsyncGenerator[Any, None]:
-        room = self.enter()
-        try:
-            async with aclosing(self.items(room)) as items:
-                async for item in items:
-                    yield self.shown(item)
-        finally:
-            self.feed.leave(room)
+        items = self._follow(lambda after: self.feed.read(self.key, after), self.feed.listen(self.key))
+        async with aclosing(items):
+            async for item in items:
+                yield self.shown(item)
 
     async def asend(self, value: None) -> Any:
         self._alone = self._alone or self._shown()

@@ -132,8 +132,17 @@ class _Variables(Visitor):
         self.names.add(node.name.value)
 
 
+class EventExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Forgets with an event what was collected for it: graphql-core 3.3.2 keeps that as long as the subscription."""
+
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        made: Executor[Any] = super().build_per_event_executor(payload)
+        made._relevant_sub_fields = {}
+        return made
+
+
 def _executor(schema: Any, asked: Asked, context: Any) -> Executor[Any] | None:
-    made = StrawberryGraphQLCoreExecutionContext.build(
+    made = EventExecutor.build(
         schema, asked.document, None, context, dict(asked.variables), asked.operation_name, hide_suggestions=True
     )
     return None if isinstance(made, list) else made

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket as sockets
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+from graphql.execution.collect_fields import FieldDetails
 from websockets.exceptions import ConnectionClosed
 
 from api.doors import Gate, open_gate
@@ -158,6 +161,21 @@ async def test_an_error_that_was_written_for_clients_is_shared() -> None:
         told = [await _raw(one) for one in followers]
         assert {json.loads(one)["payload"]["errors"][0]["message"] for one in told} == {"Said on purpose."}
         assert (len({_data(one) for one in told}), desk.executions) == (1, 1)
+
+
+@pytest.mark.parametrize("root", ["ticks { kind shown }", "... on Subscription { ticks { kind shown } }"])
+async def test_events_that_were_told_leave_nothing_in_memory(root: str) -> None:
+    desk = LiveDesk()
+    async with the_shop(desk) as server, AsyncExitStack() as stack:
+        follower = await _joined(stack, server, query=f"subscription {{ {root} }}")  # shared, and alone
+        collected = []
+        for _ in range(2):
+            for _ in range(10):
+                desk.tick()
+                await follower.receive()
+            gc.collect()
+            collected.append(sum(isinstance(one, FieldDetails) for one in gc.get_objects()))
+        assert collected[0] == collected[1]
 
 
 async def test_a_slow_reader_is_dropped_with_a_reason_and_the_others_get_everything() -> None:
