@@ -34,12 +34,11 @@ from api.graphql.transport import accept
 from api.graphql.transport.authority import Authenticate, Principal, Watches, bearer
 from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, Bounds, ClientGone
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
-from api.graphql.transport.live import Rendered
-from api.graphql.transport.masking import NOT_TAKEN_HERE, presented, requested
+from api.graphql.transport.masking import NOT_TAKEN_HERE, presented
 from api.graphql.transport.parameters import Refused, is_json, parameters_of, refusal, refuse_input
 from api.graphql.transport.sockets import SocketAdapter, SocketHandler
 from api.graphql.transport.statuses import come_back, failure_status
-from api.graphql.transport.streams import EventStream, HeldStream, until
+from api.graphql.transport.streams import EventStream, HeldStream, SharedResults, until
 from api.graphql.transport.turns import Turns
 from api.graphql.transport.values import refused_json
 from api.http import RETRY_AFTER, request_id
@@ -74,7 +73,7 @@ class _Draft(Response):
         self.authority: tuple[str | None, Principal] | None = None
 
 
-class GraphQLView(GraphQL[C, None], Generic[C, P]):
+class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
     """An ASGI app for one path, HTTP and WebSocket.
 
     `authenticate` finds the principal of a bearer token; `make_context(principal, request_id)` makes the context of one
@@ -280,21 +279,6 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         if held is None:
             raise Refused(busy())
         return HeldStream(held, until(self.watches.ended(token, principal), stream()), headers)
-
-    async def _process_stream_result(
-        self, request: Request, value: Any, all_pending: list[Any]
-    ) -> tuple[GraphQLHTTPResponse, list[Any]]:
-        if isinstance(value, Rendered):
-            return cast("GraphQLHTTPResponse", value), all_pending
-        return await super()._process_stream_result(request, value, all_pending)
-
-    def encode_json_string(self, data: object) -> str:
-        """JSON; what was rendered for all is taken as it is, also as the `payload` of a part."""
-        if isinstance(data, Rendered):
-            return data.text(requested())
-        if isinstance(data, dict) and isinstance(data.get("payload"), Rendered):
-            return f'{{"payload":{data["payload"].text(requested())}}}'
-        return super().encode_json_string(data)
 
 
 def _at_once(do: Callable[[], None]) -> None:
