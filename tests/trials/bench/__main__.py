@@ -26,11 +26,11 @@ def _creates(stage: Stage, rounds: int) -> Table:
 
 def _live(stage: Stage, rounds: int) -> Table:
     title = f"Live: {live.SUBSCRIBERS} subscribers, one event for each; medians of {rounds} rounds"
-    names = ("What", "Events/s", "Of the limit", "p99 ms", "Of the limit's", "Connects/s", "KiB each")
+    names = ("What", "Events/s", "Of the limit", "p99 ms", "Of the limit's", "Connects/s", "CPU ms each", "KiB each")
     table = Table(*names, title=title, caption=live.GOALS)
     for row in live.rows(stage, rounds):
         events = (f"{row.per_second:.0f}", f"{row.ratio:.2f}", f"{row.p99:.1f}", f"{row.p99_ratio:.2f}")
-        table.add_row(row.what, *events, f"{row.connects:.0f}", f"{row.kib:.0f}")
+        table.add_row(row.what, *events, f"{row.connects:.0f}", f"{row.connect_cpu:.2f}", f"{row.kib:.0f}")
     return table
 
 

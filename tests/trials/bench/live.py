@@ -46,22 +46,24 @@ class Row(NamedTuple):
     p99: float
     p99_ratio: float
     connects: float
+    connect_cpu: float
     kib: float
 
 
 class _Round(NamedTuple):
-    """What one server did in one round; milliseconds, and KiB of memory for each subscriber."""
+    """What one server did in one round; milliseconds (of its CPU for a connect), and KiB for each subscriber."""
 
     per_second: float
     p99: float
     connects: float
+    connect_cpu: float
     kib: float
 
     @classmethod
-    def of(cls, took: Sequence[Sequence[float]], connects: float, kib: float) -> "_Round":
+    def of(cls, took: Sequence[Sequence[float]], connects: float, cpu: float, kib: float) -> "_Round":
         """`took`: for each event when each subscriber had it, sorted, in seconds."""
         rate = median(len(each) / each[-1] for each in took)
-        return cls(rate, median(each[len(each) * 99 // 100] for each in took) * 1000, connects, kib)
+        return cls(rate, median(each[len(each) * 99 // 100] for each in took) * 1000, connects, cpu, kib)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,9 @@ async def _measure(stage: Stage, shop: _Shop, served: Served, subjects: int) -> 
     server = psutil.Process(served.pid)
     async with Watching(replace(crowd, size=_WARM_UP)):
         pass  # What the first ones cost the server is not each one's.
-    before, took = server.memory_info().rss, []
+    before, idle, took = server.memory_info().rss, _cpu(server), []
     async with Redis.from_url(stage.valkey.url) as redis, Watching(crowd) as watching:
+        cpu = (_cpu(server) - idle) * 1000 / SUBSCRIBERS
         for _ in range(EVENTS):
             await asyncio.sleep(_PAUSE_SECONDS)
             await watching.get_ready()
@@ -118,7 +121,13 @@ async def _measure(stage: Stage, shop: _Shop, served: Served, subjects: int) -> 
             began = await _publish(redis, refunds)
             took.append([at - began for at in await watching.arrivals()])
         kib = (server.memory_info().rss - before) / 1024 / SUBSCRIBERS
-        return _Round.of(took, SUBSCRIBERS / watching.connect_seconds, kib)
+        return _Round.of(took, SUBSCRIBERS / watching.connect_seconds, cpu, kib)
+
+
+def _cpu(server: psutil.Process) -> float:
+    """The CPU time that it has used, in seconds."""
+    used = server.cpu_times()
+    return float(used.user + used.system)
 
 
 class _Server(NamedTuple):
@@ -171,6 +180,7 @@ def _row(place: int, server: _Server, found: Sequence[Sequence[_Round]]) -> Row:
         median(one.p99 for one in own),
         median(one.p99 / limit.p99 for one, limit in zip(own, limits, strict=True)),
         median(one.connects for one in own),
+        median(one.connect_cpu for one in own),
         median(one.kib for one in own),
     )
 
