@@ -199,9 +199,14 @@ class Feed(Generic[K, E]):
             rooms = [room for room in among if room.position is not None]
             for room in rooms:
                 self._woken.pop(room, None)
-            await self._tell_news(rooms)
+            try:
+                await self._tell_news(rooms)
+                if polls:
+                    await self._beat(rooms)
+            except Exception as error:  # Each of them is told, logged and masked.
+                for room in rooms:
+                    room.end(error)
             if polls:
-                await self._beat(rooms)
                 poll_at = loop.time() + pause
 
     async def _tell_news(self, rooms: list[Room[K]]) -> None:
@@ -209,10 +214,9 @@ class Feed(Generic[K, E]):
             try:
                 found, limit = await self._read([(room.key, room.position or 0) for room in rooms])
             except Exception as error:
-                if not unavailable(error):
-                    for room in rooms:
-                        room.end(error)
-                return  # While the database is away they stay, and are asked for again.
+                if unavailable(error):
+                    return  # They stay, and are asked for again.
+                raise
             for room, batch in zip(rooms, found, strict=True):
                 await self._tell(room, batch)
             # A batch that is full may not be all; behind a terminal row only an empty one says that there is no more.

@@ -14,7 +14,6 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from api.graphql.transport.reads import SharedReads
 from domain.platform.database import unavailable
 
 E = TypeVar("E")
@@ -158,7 +157,6 @@ class Waker:
     def __init__(self, redis_url: str, *, pattern: str = "estorno:*") -> None:
         self._url = redis_url
         self._pattern = pattern
-        self.reads = SharedReads()  # of those who are woken together
         self._listeners: dict[str, WeakSet[Ear]] = {}
         self._task: asyncio.Task[None] | None = None
 

@@ -232,6 +232,13 @@ class Group:
             if not number % _AT_ONCE:
                 await asyncio.sleep(0)
 
+    def join(self, room: Room[Any], position: int) -> Member:
+        """One more, who has read as far as `position`."""
+        room.begin(position)
+        member = Member(position)
+        self.members[member] = None
+        return member
+
     def end(self, error: Exception | None) -> None:
         for member in self.members:
             member.end(error)
@@ -248,6 +255,7 @@ class Group:
 async def told(source: Followed[K, E], room: Room[K], group: Group) -> AsyncGenerator[Rendered | Item[E], None]:
     """What one follower is told: items that it executes for itself, until it has caught up, then what is shared."""
     position, caught_up, ended = source.after, False, False
+    member: Member | None = None
     async with aclosing(source.items(room)) as items:
         async for item in items:
             yield await group.caught_up(item) if isinstance(item, CaughtUp) else item
@@ -255,12 +263,11 @@ async def told(source: Followed[K, E], room: Room[K], group: Group) -> AsyncGene
                 position, ended = source.feed.kind.position(item.row), source.feed.kind.is_terminal(item.row)
             caught_up = caught_up or isinstance(item, CaughtUp)
             if caught_up and not ended and room.is_behind(position):
+                # At once: nothing can be told between the question and the answer.
+                member = group.join(room, position)
                 break
-        else:
-            return
-    room.begin(position)
-    member = Member(position)
-    group.members[member] = None
+    if member is None:
+        return
     try:
         while (news := await member.next()) is not None:
             yield news

@@ -37,7 +37,7 @@ def _live(stage: Stage, rounds: int) -> Table:
 def main() -> None:
     rounds = int(os.environ.get("ROUNDS") or 3)
     halves = {"creates": _creates, "live": _live}
-    console = Console(width=120)
+    console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as folder, servers(Path(folder)) as stage:
         asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
         for name, half in halves.items():

@@ -139,7 +139,7 @@ class _Server(NamedTuple):
 
 _LIMITS: Final = "tests.trials.bench.live_limits"
 _SERVERS: Final = (
-    _Server("renders once and sends: no GraphQL, no table", (_LIMITS, "once"), 1, 0),
+    _Server("renders once and sends", (_LIMITS, "once"), 1, 0),
     _Server("Strawberry as it comes, 1 refund", (_LIMITS, "stock"), 1, 0),
     _Server("ours, 1 refund", ("api.server",), 1, 0),
     _Server(f"Strawberry as it comes, {SUBSCRIBERS} refunds", (_LIMITS, "stock"), SUBSCRIBERS, 3),

@@ -1,5 +1,6 @@
 """A shop whose ticks are followed live, which counts what is read and what is executed."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,13 +32,19 @@ class Ticks:
     asked: int = 0
     last: int = 1_000_000
     failure: Exception | None = None
+    begun: asyncio.Event | None = None  # is set where a read has seen what there is
+    go_on: asyncio.Event | None = None  # and it waits for this
 
     async def read(self, pairs: Sequence[tuple[str, int]], limit: int) -> list[list[int]]:
         if self.failure:
             raise self.failure
         self.reads += 1
         self.asked += len(pairs)
-        return [[row for row in self.rows[name] if row > after][:limit] for name, after in pairs]
+        seen = [[row for row in self.rows[name] if row > after][:limit] for name, after in pairs]
+        if self.begun and self.go_on:
+            self.begun.set()
+            await self.go_on.wait()
+        return seen
 
     def kind(self, *, poll: float = 60.0, heartbeat: float = 60.0) -> Kind[str, int]:
         return Kind(

@@ -121,6 +121,34 @@ async def test_while_the_database_is_away_all_stay_and_a_mistake_of_ours_is_told
     assert await asyncio.gather(*following, return_exceptions=True) == [crowd.ticks.failure] * 2
 
 
+async def test_who_asks_after_a_read_has_begun_gets_a_read_of_its_own() -> None:
+    crowd, begun, go_on = _Crowd(), asyncio.Event(), asyncio.Event()
+    crowd.ticks.begun, crowd.ticks.go_on = begun, go_on
+    first = asyncio.ensure_future(crowd.feed.read("clock", 0))
+    async with asyncio.timeout(10):
+        await begun.wait()
+        others = [asyncio.ensure_future(crowd.feed.read("clock", 0)) for _ in range(5)]
+        await asyncio.sleep(0)
+        crowd.tick()
+        go_on.set()
+        assert await asyncio.gather(first, *others) == [[], *[[1]] * 5]
+        assert crowd.ticks.reads == 2
+
+
+async def test_who_leaves_or_fails_takes_nothing_from_the_others_and_the_next_read_is_a_new_one() -> None:
+    crowd = _Crowd()
+    crowd.tick()
+    leaves, stays = (asyncio.ensure_future(crowd.feed.read("clock", 0)) for _ in range(2))
+    await asyncio.sleep(0)
+    leaves.cancel()
+    assert await stays == [1]
+    crowd.ticks.failure = OSError("The database is away.")
+    failed = await asyncio.gather(*(crowd.feed.read("clock", 0) for _ in range(2)), return_exceptions=True)
+    assert failed == [crowd.ticks.failure] * 2
+    crowd.ticks.failure = None
+    assert await crowd.feed.read("clock", 0) == [1]
+
+
 async def test_what_waits_for_one_follower_is_bounded() -> None:
     member = Member(0)
     for _ in range(WAITING_BYTES_MAX // 1_000 + 1):
