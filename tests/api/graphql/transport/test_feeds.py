@@ -141,7 +141,8 @@ async def test_who_leaves_or_fails_takes_nothing_from_the_others_and_the_next_re
     leaves, stays = (asyncio.ensure_future(crowd.feed.read("clock", 0)) for _ in range(2))
     await asyncio.sleep(0)
     leaves.cancel()
-    assert await stays == [1]
+    async with asyncio.timeout(10):
+        assert await stays == [1]
     crowd.ticks.failure = OSError("The database is away.")
     failed = await asyncio.gather(*(crowd.feed.read("clock", 0) for _ in range(2)), return_exceptions=True)
     assert failed == [crowd.ticks.failure] * 2

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from api.doors import Gate, open_gate
 from api.graphql.access import REMEMBERED_SECONDS
 from api.graphql.transport.endpoint import RECHECK_SECONDS
+from api.graphql.transport.live import WAITING_BYTES_MAX
 from api.places import Places
 from api.socket_protocol import TOO_SLOW, UNREAD_BYTES_MAX
 from tests.api.graphql.transport.conftest import Server, Socket, eventually, serving, socket_to
@@ -60,6 +61,16 @@ async def _until_closed(socket: Socket, between: Callable[[], Any] = int) -> tup
             between()
             seen.append((await socket.receive())["payload"]["data"]["ticks"])
     return seen, socket.connection.close_code or 0, socket.connection.close_reason or ""
+
+
+async def _narrow(server: Server) -> sockets.socket:
+    """A connection on whose way little fits."""
+    server.uvicorn.servers[0].sockets[0].setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+    narrow = sockets.socket()
+    narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", server.port))
+    return narrow
 
 
 def _data(message: str) -> str:
@@ -181,11 +192,7 @@ async def test_events_that_were_told_leave_nothing_in_memory(root: str) -> None:
 async def test_a_slow_reader_is_dropped_with_a_reason_and_the_others_get_everything() -> None:
     desk, size = LiveDesk(), 50_000
     async with the_shop(desk) as server, AsyncExitStack() as stack:
-        server.uvicorn.servers[0].sockets[0].setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
-        narrow = stack.enter_context(sockets.socket())
-        narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        narrow.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", server.port))
+        narrow = stack.enter_context(await _narrow(server))
         slow = await stack.enter_async_context(socket_to(server, sock=narrow, max_queue=1))
         await slow.init()
         await slow.subscribe(QUERY, variables={"size": size})
@@ -199,6 +206,26 @@ async def test_a_slow_reader_is_dropped_with_a_reason_and_the_others_get_everyth
         numbers = [one["number"] for one in seen]
         assert numbers == list(range(1, len(numbers) + 1))  # and it can go on behind the last one
         assert len(numbers) < len(desk.ticks.rows["clock"])
+
+
+async def test_a_stream_over_http_that_is_not_read_ends_with_a_reason() -> None:
+    desk, size = LiveDesk(), 50_000
+    async with the_shop(desk) as server, AsyncExitStack() as stack:
+        reader, writer = await asyncio.open_connection(sock=await _narrow(server), limit=1_024)
+        stack.callback(writer.close)
+        body = json.dumps({"query": QUERY, "variables": {"size": size}})
+        head = f"POST /graphql HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {TOKEN}\r\naccept: text/event-stream\r\n"
+        writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+        follower = await _joined(stack, server, size=size)
+        await eventually(lambda: desk.feeds.of(desk.kind).rooms["clock"].inside == 2)
+        for number in range(1, 3 * WAITING_BYTES_MAX // size):
+            desk.tick()
+            assert (await follower.receive())["payload"]["data"]["ticks"]["number"] == number
+        told = b""
+        async with asyncio.timeout(10):
+            while b"event: complete" not in told:
+                told += await reader.read(65_536)
+        assert b'"code":"TOO_SLOW"' in told
 
 
 async def test_who_changes_is_shown_nothing_of_another_scope_and_comes_back_to_its_new_one() -> None:
