@@ -18,6 +18,7 @@ from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, Bounds
 from api.graphql.transport.endpoint import GraphQLView
+from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from api.graphql.transport.turns import Turns
 from api.http import middleware
@@ -34,10 +35,11 @@ GRAPHQL_PATH = "/graphql"
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     waker = Waker(settings.redis_url)
+    feeds = Feeds(waker)
     gate = Gate.of(settings, rates_of(settings))
 
     def make_context(principal: Principal, request_id: str) -> Context:
-        return Context(principal, request_id, settings, waker)
+        return Context(principal, request_id, settings, waker, feeds)
 
     view = GraphQLView[Context, Principal](
         make(introspection=settings.introspection),

@@ -86,6 +86,7 @@ class Gate:
     rates: Rates
     sockets: Places  # of an `address`, a `token`, a merchant and the `process`; a stream over HTTP is one too
     subscriptions: Places  # of a `token`, a merchant and the `process`
+    executions: Places  # the same, of live subscriptions that see something else than all others
     requests: Shares  # of merchants: nobody takes all that the process works on, by bodies that do not come, say
     newcomers: Newcomers  # sockets before their token has come
     strangers: Shares  # of addresses whose requests come without a token: however many they are, merchants keep theirs
@@ -100,6 +101,7 @@ class Gate:
             rates,
             Places({"address": address, "token": token, "process": settings.sockets_max}),
             Places({"token": settings.subscriptions_per_token, "process": settings.subscriptions_max}),
+            Places({"token": settings.live_executions_per_token, "process": settings.live_executions_max}),
             Shares(settings.requests_max),
             Newcomers(max(1, settings.sockets_max // _KNOWN)),
             Shares(strangers),
@@ -132,8 +134,8 @@ def rates_of(settings: Settings) -> Rates:
 
 def open_gate() -> Gate:
     """One that lets everybody in, for an application without settings."""
-    most = sys.maxsize
-    return Gate(Rates("", {}), Places({}), Places({}), Shares(most), Newcomers(most), Shares(most), Newcomers(most))
+    most, free = sys.maxsize, Places({})
+    return Gate(Rates("", {}), free, free, free, Shares(most), Newcomers(most), Shares(most), Newcomers(most))
 
 
 class RateMiddleware:

@@ -15,7 +15,7 @@ from api.idle import Idle, Waiter
 from api.unread import Unread
 
 # An extension of the scope: its `abort` ends the connection without a word, `is_known` says that its client is known,
-# and what is given to `when_lost` is called when the connection has gone.
+# what is given to `when_lost` is called when the connection has gone, and `push` sends a text message at once.
 ABORTING: Final = "estorno.abort"
 _CLOSE_SECONDS: Final = 1.0  # for the client's answer to our close; of one that is known: twice that
 _FRAMES_MAX: Final = 64  # of one message
@@ -24,6 +24,10 @@ _CONTROL_FRAMES_MAX: Final = 120
 _MINUTE: Final = 60.0
 # Are taken apart at once: what ends the socket ends the work, and no more messages wait than these hold (6 bytes each).
 _READ_BYTES: Final = 512
+UNREAD_BYTES_MAX: Final = 262_144  # that are written and not read, before what all are told is written to no more
+TOO_SLOW: Final = 1013  # graphql-ws comes back after it
+_TOO_SLOW: Final = "You read too slowly; subscribe again behind the last cursor that you have."
+_TEXT: Final = 0x81  # and there is no more of it
 _AFTER_CLOSE_MAX: Final = 64  # messages that are read, and thrown away, on the way to the client's answer to our close
 
 
@@ -52,6 +56,7 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
                 "abort": self.transport.abort,
                 "is_known": self._is_known,
                 "when_lost": self._do_when_lost,
+                "push": self._push,
             }
             self.scope["extensions"][ABORTING] = offered
 
@@ -63,6 +68,15 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
             do()
         else:
             self._when_lost.append(do)
+
+    def _push(self, text: bytes) -> None:
+        """Send a text message without waiting. A client that leaves too much unread ends, and can come back."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > UNREAD_BYTES_MAX:
+            self._fail(TOO_SLOW, _TOO_SLOW)
+        else:
+            self.transport.write(_frame_head(len(text)) + text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiter is not None:
@@ -138,12 +152,12 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
         else:
             super().send_receive_event_to_app()
 
-    def _fail(self, code: int) -> None:
+    def _fail(self, code: int, reason: str = "") -> None:
         self.frames = []
         if self.close_sent:
             self.transport.close()  # It was told to close, and does not.
         else:
-            self.conn.fail(code)
+            self.conn.fail(code, reason)
             self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
@@ -152,6 +166,17 @@ class SocketProtocol(Unread, WebSocketsSansIOProtocol):
             self.transport.close()
         else:
             super().handle_parser_exception()
+
+
+def _frame_head(size: int) -> bytes:
+    """The head of a whole text message from a server (RFC 6455, section 5.2)."""
+    if size < 126:
+        return bytes((_TEXT, size))
+    return (
+        bytes((_TEXT, 126)) + size.to_bytes(2, "big")
+        if size < 65_536
+        else bytes((_TEXT, 127)) + size.to_bytes(8, "big")
+    )
 
 
 def _is_text(frames: list[bytes]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from strawberry.types import Info as StrawberryInfo
 
 from api.graphql.loaders import Loaders
+from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from domain.access.tokens import Principal
 from domain.cause import Cause
@@ -19,7 +20,12 @@ class Context:
     request_id: str
     settings: Settings
     waker: Waker
+    feeds: Feeds
     loaders: Loaders = field(default_factory=Loaders)
+
+    def without_person(self) -> "Context":
+        """For what is shown to all of one merchant who have one role: nothing in it is of one token or request."""
+        return Context(self.principal.without_person(), "", self.settings, self.waker, self.feeds)
 
     @property
     def cause(self) -> Cause:

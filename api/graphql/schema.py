@@ -1,7 +1,6 @@
 """The schema: every field on one screen. `python -m api.graphql.schema` prints it, sorted in print only."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
@@ -55,6 +54,7 @@ from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
 from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
+from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
@@ -242,24 +242,22 @@ class Mutation:
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
+        metadata=LIVE,
         description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "
-        "drop a sequence that you have. It completes when nothing more is expected."
+        "drop a sequence that you have. It completes when nothing more is expected.",
     )
     async def refund_events(
         self, info: Info, refund_id: strawberry.ID, after: str | None = None
     ) -> AsyncGenerator[RefundStreamMessage, None]:
-        async with aclosing(events.follow_refund(info, refund_id, after)) as messages:
-            async for message in messages:
-                yield message
+        return await events.follow_refund(info, refund_id, after)
 
     @strawberry.subscription(
+        metadata=LIVE,
         description="Every event of every refund of the merchant behind `after`, then CaughtUpMessage, then live, "
-        "about a second behind. At least once, in order, without a gap; it does not complete."
+        "about a second behind. At least once, in order, without a gap; it does not complete.",
     )
     async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
-        async with aclosing(events.follow_merchant(info, after)) as messages:
-            async for message in messages:
-                yield message
+        return await events.follow_merchant(info, after)
 
 
 def make(*, introspection: bool = True) -> Schema:

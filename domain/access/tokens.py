@@ -17,6 +17,8 @@ from domain.problems import Forbidden
 
 _PREFIX: Final = "est_"
 _SHOWN: Final = 12
+_NOBODY: Final = UUID(int=0)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Permission(StrEnum):
@@ -89,6 +91,10 @@ class Principal:
     def person(self) -> str:
         """Who it is, whatever token they hold."""
         return person_of(self.holder)
+
+    def without_person(self) -> "Principal":
+        """What all tokens of the merchant and role have in common."""
+        return Principal(_NOBODY, self.merchant_id, "", self.role, _NEVER)
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
@@ -69,3 +71,60 @@ async def after(refund_id: UUID, sequence: int, *, limit: int = 200) -> list[Eve
 async def of_refunds(refund_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Event]]:
     """The first `limit` events of each refund, in order."""
     return await first_of_each(Event, refund_ids, key="refund_id", order="sequence", limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What followers are told of an event; `occurred_at` is UTC."""
+
+    merchant_id: UUID
+    refund_id: UUID
+    sequence: int
+    kind: str
+    state: State
+    previous_state: State | None
+    occurred_at: datetime
+    request_id: str
+    actor: str
+    code: str | None
+    message: str | None
+
+
+TOLD: Final = (
+    "e.merchant_id, e.refund_id, e.sequence, e.kind, e.state, e.previous_state, e.occurred_at, e.request_id, "
+    "e.actor, e.code, e.message"
+)
+
+
+def happened(row: Mapping[str, Any]) -> Happened:
+    """A row of the TOLD columns."""
+    previous = row["previous_state"]
+    return Happened(
+        row["merchant_id"],
+        row["refund_id"],
+        row["sequence"],
+        row["kind"],
+        State(row["state"]),
+        State(previous) if previous else None,
+        row["occurred_at"],
+        row["request_id"],
+        row["actor"],
+        row["code"],
+        row["message"],
+    )
+
+
+async def after_each(pairs: Sequence[tuple[UUID, int]], limit: int) -> list[list[Happened]]:
+    """For each refund and sequence, in one statement: the events after that sequence, in order, at most `limit`."""
+    found = await rows(
+        f"SELECT asked.n, {TOLD} FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (id, sequence, n), "  # noqa: S608
+        "LATERAL (SELECT * FROM events WHERE refund_id = asked.id AND sequence > asked.sequence "
+        "  ORDER BY sequence LIMIT $3) AS e ORDER BY asked.n, e.sequence",
+        [refund_id for refund_id, _ in pairs],
+        [sequence for _, sequence in pairs],
+        limit,
+    )
+    given: list[list[Happened]] = [[] for _ in pairs]
+    for row in found:
+        given[row["n"] - 1].append(happened(row))
+    return given

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from domain.models import Event
+from domain.history.events import TOLD, Happened, happened
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
@@ -118,18 +118,31 @@ async def head(merchant_id: UUID) -> Head:
     return Head(merchant_id, found[0]["position"], found[0]["hash"]) if found else Head(merchant_id, 0, ORIGIN)
 
 
-async def after(merchant_id: UUID, position: int, *, limit: int = 200) -> list[tuple[int, Event]]:
+async def after(merchant_id: UUID, position: int, *, limit: int = 200) -> list[tuple[int, Happened]]:
     """The merchant's sealed events behind `position`, in order, with their positions; at most `limit`."""
+    (found,) = await after_each([(merchant_id, position)], limit)
+    return found
+
+
+async def after_each(pairs: Sequence[tuple[UUID, int]], limit: int) -> list[list[tuple[int, Happened]]]:
+    """For each merchant and position, in one statement: the sealed events behind it, in order, with their positions.
+
+    At most `limit` of each.
+    """
     found = await rows(
         # Joined, so that a batch of seals whose events were retired does not look like the end.
-        "SELECT s.position, s.event_id FROM event_seals s JOIN events e ON e.id = s.event_id "
-        "WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3",
-        merchant_id,
-        position,
+        "SELECT asked.n, e.* FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (id, position, n), "  # noqa: S608
+        f"LATERAL (SELECT s.position, {TOLD} FROM event_seals s JOIN events e ON e.id = s.event_id "
+        "  WHERE s.merchant_id = asked.id AND s.position > asked.position ORDER BY s.position LIMIT $3) AS e "
+        "ORDER BY asked.n, e.position",
+        [merchant_id for merchant_id, _ in pairs],
+        [position for _, position in pairs],
         limit,
     )
-    events = await Event.in_bulk([row["event_id"] for row in found], "id")
-    return [(row["position"], events[row["event_id"]]) for row in found]
+    given: list[list[tuple[int, Happened]]] = [[] for _ in pairs]
+    for row in found:
+        given[row["n"] - 1].append((row["position"], happened(row)))
+    return given
 
 
 async def verify(heads: Sequence[Head] = ()) -> Sequence[Tampered]:

@@ -155,6 +155,15 @@ class Settings:
     subscriptions_per_token: int = _setting(
         "ESTORNO_SUBSCRIPTIONS_PER_TOKEN", variables.integer(1, 100_000), "Subscriptions of a token, in a process.", 60
     )
+    live_executions_max: int = _setting(
+        "ESTORNO_LIVE_EXECUTIONS_MAX",
+        variables.integer(1, 100_000),
+        "Subscriptions in one process that see something else than all others; those who see the same count once.",
+        500,
+    )
+    live_executions_per_token: int = _setting(
+        "ESTORNO_LIVE_EXECUTIONS_PER_TOKEN", variables.integer(1, 100_000), "The same, of a token.", 60
+    )
     rate_per_token: int = _setting(
         "ESTORNO_RATE_PER_TOKEN",
         variables.integer(0, 1_000_000),

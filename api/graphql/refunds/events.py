@@ -1,8 +1,8 @@
 """A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import Annotated
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import strawberry
 from strawberry.relay import to_base64
@@ -10,10 +10,13 @@ from strawberry.relay import to_base64
 from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.transport import ids
-from api.graphql.transport.follow import CaughtUp, Heartbeat, Item, follow
+from api.graphql.transport.feeds import Kind
+from api.graphql.transport.follow import CaughtUp, Heartbeat, Item
+from api.graphql.transport.live import Followed
 from api.graphql.transport.scalars import DateTime
 from domain.access.tokens import Permission
 from domain.history import events, seals
+from domain.history.events import Happened
 from domain.models import Event as Row
 from domain.models.refunds import State
 from domain.platform import bell
@@ -22,8 +25,22 @@ from domain.refunds import find
 from domain.refunds.states import SETTLED_FOR_NOW
 
 RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a refund is. Members may be added.")
-_POLL_SECONDS = 2.0
-_HEARTBEAT_SECONDS = 15.0
+E = TypeVar("E")
+# By the refund's id, and by the merchant's.
+REFUNDS: Kind[UUID, Happened] = Kind(
+    "refunds",
+    events.after_each,
+    position=lambda event: event.sequence,
+    is_terminal=lambda event: event.state in SETTLED_FOR_NOW,
+    channel=bell.refund_channel,
+)
+MERCHANTS: Kind[UUID, tuple[int, Happened]] = Kind(
+    "merchants",
+    seals.after_each,
+    position=lambda sealed: sealed[0],
+    is_terminal=lambda sealed: False,
+    channel=bell.merchant_channel,
+)
 
 
 @strawberry.type(description="Something that happened to a refund. `sequence` is gapless per refund.")
@@ -42,7 +59,7 @@ class RefundEvent:
     cursor: str = strawberry.field(description="Pass it as `after` of the same stream to go on behind this event.")
 
     @classmethod
-    def of(cls, row: Row) -> "RefundEvent":
+    def of(cls, row: Row | Happened) -> "RefundEvent":
         return cls(
             id=strawberry.ID(f"{row.refund_id}/{row.sequence}"),
             refund_id=strawberry.ID(to_base64("Refund", str(row.refund_id))),
@@ -78,6 +95,7 @@ class HeartbeatMessage:
 RefundStreamMessage = Annotated[
     RefundEventMessage | CaughtUpMessage | HeartbeatMessage, strawberry.union(name="RefundStreamMessage")
 ]
+Messages = AsyncGenerator[RefundStreamMessage, None]
 
 
 def _after(cursor: str | None) -> int:
@@ -88,40 +106,17 @@ def _after(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def follow_refund(info: Info, refund_id: str, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
+async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messages:
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
     principal = require(info, Permission.READ)
-    refund = await find.find(principal.merchant_id, ids.decode(refund_id, "Refund", ["refundId"]))
+    key, merchant_id = ids.decode(refund_id, "Refund", ["refundId"]), principal.merchant_id
     start = _after(after)
-
-    reads = info.context.waker.reads
-
-    async def read(sequence: int) -> Sequence[Row]:
-        return await reads.read(("refund", refund.id, sequence), lambda: events.after(refund.id, sequence))
-
-    stream = follow(
-        read,
-        start,
-        position=lambda row: row.sequence,
-        wakes=info.context.waker.listen(bell.refund_channel(refund.id)),
-        poll_seconds=_POLL_SECONDS,
-        heartbeat_seconds=_HEARTBEAT_SECONDS,
-        is_terminal=lambda row: row.state in SETTLED_FOR_NOW,
-    )
-    async with aclosing(stream):
-        async for item in stream:
-            yield _message(item)
+    if not info.context.feeds.of(REFUNDS).belongs_to(key, merchant_id):
+        await find.find(merchant_id, key)
+    return _followed(info, REFUNDS, key, start, _message)
 
 
-def _message(item: Item[Row]) -> RefundStreamMessage:
-    if isinstance(item, CaughtUp):
-        return CaughtUpMessage(cursor=str(item.position))
-    if isinstance(item, Heartbeat):
-        return HeartbeatMessage(cursor=str(item.position))
-    return RefundEventMessage(event=RefundEvent.of(item.row), replayed=item.replayed)
-
-
-async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[RefundStreamMessage, None]:
+async def follow_merchant(info: Info, after: str | None) -> Messages:
     """The stream of `refundsChanged`: every sealed event of the merchant, in order. It never ends by itself."""
     merchant_id = require(info, Permission.READ).merchant_id
     start = _after(after)
@@ -132,32 +127,29 @@ async def follow_merchant(info: Info, after: str | None) -> AsyncGenerator[Refun
             f"`after` lies ahead of the feed, which ends at {end}; it is a cursor of another merchant or server.",
             path=["after"],
         )
+    return _followed(info, MERCHANTS, merchant_id, start, _sealed_message)
 
-    reads = info.context.waker.reads
 
-    async def read(position: int) -> Sequence[tuple[int, Row]]:
-        return await reads.read(("merchant", merchant_id, position), lambda: seals.after(merchant_id, position))
-
-    stream = follow(
-        read,
-        start,
-        position=lambda sealed: sealed[0],
-        wakes=info.context.waker.listen(bell.merchant_channel(merchant_id)),
-        poll_seconds=_POLL_SECONDS,
-        heartbeat_seconds=_HEARTBEAT_SECONDS,
-        is_terminal=lambda sealed: False,
+def _followed(info: Info, kind: Kind[UUID, E], key: UUID, after: int, shown: Callable[[Item[E]], Any]) -> Messages:
+    shared = info.context.without_person()
+    feed = info.context.feeds.of(kind)
+    return Followed(
+        feed, key, after, shown=shown, scope=shared.principal, shared=shared, owner=shared.principal.merchant_id
     )
-    async with aclosing(stream):
-        async for item in stream:
-            yield _sealed_message(item)
 
 
-def _sealed_message(item: Item[tuple[int, Row]]) -> RefundStreamMessage:
+def _message(item: Item[Happened]) -> RefundStreamMessage:
     if isinstance(item, CaughtUp):
         return CaughtUpMessage(cursor=str(item.position))
     if isinstance(item, Heartbeat):
         return HeartbeatMessage(cursor=str(item.position))
-    position, row = item.row
-    event = RefundEvent.of(row)
+    return RefundEventMessage(event=RefundEvent.of(item.row), replayed=item.replayed)
+
+
+def _sealed_message(item: Item[tuple[int, Happened]]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp | Heartbeat):
+        return _message(item)
+    position, happened = item.row
+    event = RefundEvent.of(happened)
     event.cursor = str(position)
     return RefundEventMessage(event=event, replayed=item.replayed)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -29,6 +31,62 @@ def bearer(header: str | None) -> str | None:
     """The token of an `Authorization: Bearer ...`; None when there is none."""
     scheme, _, token = (header or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+class Watches(Generic[P]):
+    """Looks at each token again every `recheck_seconds`, once for all that is open with it."""
+
+    def __init__(self, authenticate: Callable[[str | None], Awaitable[P | None]], recheck_seconds: float) -> None:
+        self._authenticate = authenticate
+        self._recheck_seconds = recheck_seconds
+        self._watched: dict[tuple[str | None, P], _Watched] = {}
+
+    def watch(self, token: str | None, principal: P, end: Callable[[int], None]) -> Callable[[], None]:
+        """Call `end`, with the close code, when the token has expired, was revoked or stands for something else.
+
+        Gives what is to be called when nobody need be told any more.
+        """
+        key = token, principal
+        watched = self._watched.get(key)
+        if watched is None:
+            # In no context: it must not speak in the name of whoever came first.
+            looking = asyncio.create_task(self._look(token, principal), name="authority", context=Context())
+            watched = self._watched[key] = _Watched(looking)
+        watched.open[end] = None
+
+        def forget() -> None:
+            watched.open.pop(end, None)
+            if not watched.open and self._watched.get(key) is watched:
+                del self._watched[key]
+                watched.looking.cancel()
+
+        return forget
+
+    @property
+    def count(self) -> int:
+        """How many tokens are looked at."""
+        return len(self._watched)
+
+    async def _look(self, token: str | None, principal: P) -> None:
+        code = await authority_ended(self._authenticate, token, principal, self._recheck_seconds)
+        watched = self._watched.pop((token, principal))  # Who comes from now on is looked at anew.
+        for end in list(watched.open):
+            end(code)
+
+    async def ended(self, token: str | None, principal: P) -> int:
+        """Wait until the token has ended; the close code."""
+        code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        forget = self.watch(token, principal, lambda given: None if code.done() else code.set_result(given))
+        try:
+            return await code
+        finally:
+            forget()
+
+
+@dataclass(slots=True)
+class _Watched:
+    looking: asyncio.Task[None]
+    open: dict[Callable[[int], None], None] = field(default_factory=dict)
 
 
 async def authority_ended(

@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graphql import (
@@ -23,6 +23,7 @@ from api.doors import Holder
 from api.graphql.transport.limits import Limits, check, check_cost
 from api.graphql.transport.turns import Rotation
 from api.graphql.transport.values import refused_variables
+from api.places import Places
 from api.rates import Rates
 
 _KEPT: Final = 128
@@ -43,10 +44,11 @@ class TooManyDocuments(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom documents are read, and how often that is done in a minute."""
+    """For whom documents are read, how often that is done in a minute, and how many are executed live."""
 
     rates: Rates
     holder: Holder
+    executions: Places = Places({})  # of live subscriptions, each for all who see the same
 
 
 async def _count(asking: Reader) -> None:
@@ -67,6 +69,8 @@ class Known:
     document: DocumentNode | None
     errors: list[GraphQLError]
     cost_depends_on_variables: bool = False
+    # What `live` finds out about its operations, by name.
+    live: dict[str | None, Any] = field(default_factory=dict)
 
 
 class DocumentCache:

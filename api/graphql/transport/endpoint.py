@@ -31,14 +31,14 @@ from strawberry.types.graphql import OperationType
 
 from api.doors import Gate, Holder, address_of, busy, deny, limited, open_gate
 from api.graphql.transport import accept
-from api.graphql.transport.authority import Authenticate, Principal, authority_ended, bearer
+from api.graphql.transport.authority import Authenticate, Principal, Watches, bearer
 from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, Bounds, ClientGone
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
-from api.graphql.transport.extensions import NOT_TAKEN_HERE, presented
+from api.graphql.transport.masking import NOT_TAKEN_HERE, presented
 from api.graphql.transport.parameters import Refused, is_json, parameters_of, refusal, refuse_input
 from api.graphql.transport.sockets import SocketAdapter, SocketHandler
 from api.graphql.transport.statuses import come_back, failure_status
-from api.graphql.transport.streams import EventStream, HeldStream, until
+from api.graphql.transport.streams import EventStream, HeldStream, SharedResults, until
 from api.graphql.transport.turns import Turns
 from api.graphql.transport.values import refused_json
 from api.http import RETRY_AFTER, request_id
@@ -73,7 +73,7 @@ class _Draft(Response):
         self.authority: tuple[str | None, Principal] | None = None
 
 
-class GraphQLView(GraphQL[C, None], Generic[C, P]):
+class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
     """An ASGI app for one path, HTTP and WebSocket.
 
     `authenticate` finds the principal of a bearer token; `make_context(principal, request_id)` makes the context of one
@@ -115,7 +115,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         )
         self.authenticate = authenticate
         self.make_context = make_context
-        self.recheck_seconds = recheck_seconds
+        self.watches = Watches(authenticate, recheck_seconds)
         self.gate = gate or open_gate()
         self.bounds = bounds or Bounds(Turns(AT_ONCE, WAITING_MAX))
         self.share_of = share_of
@@ -170,7 +170,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         if principal is None:
             raise HTTPException(401, "Send a valid token: `Authorization: Bearer <token>`.")
         holder = Holder(token or "", str(self.share_of(principal)))
-        reader.set(Reader(self.gate.rates, holder))
+        reader.set(Reader(self.gate.rates, holder, self.gate.executions))
         seconds = await self.gate.rates.seconds_to_wait("token", holder.token)
         if seconds:
             raise Refused(limited(seconds))
@@ -278,8 +278,7 @@ class GraphQLView(GraphQL[C, None], Generic[C, P]):
         held = self.gate.take_stream(address_of(request), holder)
         if held is None:
             raise Refused(busy())
-        ended = authority_ended(self.authenticate, token, principal, self.recheck_seconds)
-        return HeldStream(held, until(ended, stream()), headers)
+        return HeldStream(held, until(self.watches.ended(token, principal), stream()), headers)
 
 
 def _at_once(do: Callable[[], None]) -> None:

@@ -1,39 +1,20 @@
 """What surrounds every GraphQL operation: documents checked once and kept, unexpected errors masked, the request ID."""
 
-import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import strawberry
-import structlog
 from graphql import GraphQLError
 from strawberry.extensions import MaskErrors, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType
 
 from api.graphql.transport.documents import DocumentCache, Known
 from api.graphql.transport.limits import Limits
+from api.graphql.transport.live_results import Asked, EventExecutor, live_results
+from api.graphql.transport.masking import presented, requested
 from api.graphql.transport.scalars import SCALARS
-from api.http import COME_BACK, UNAVAILABLE, request_id
-from domain.platform.database import overtime, unavailable
-from domain.problems import Problem
-
-UNEXPECTED: Final = "Unexpected error; quote the requestId to support."
-INTERNAL_ERROR: Final = "INTERNAL_ERROR"
-NOT_TAKEN_HERE: Final = {
-    OperationType.QUERY: "Queries are not taken here; send them by HTTP POST.",
-    OperationType.MUTATION: "Mutations are not taken here; send them by HTTP POST.",
-    OperationType.SUBSCRIPTION: (
-        "A subscription needs a stream: use a WebSocket (graphql-transport-ws), or ask for text/event-stream or "
-        "multipart/mixed;subscriptionSpec=1.0 first in Accept."
-    ),
-}
-_HINT = re.compile(r"\s{0,3}Did you mean [^?]{0,300}\?")
-_MESSAGE_MAX: Final = 1_000  # characters; graphql-core quotes the whole value that it refuses
-_log = structlog.get_logger()
 
 
 class Documents(SchemaExtension):
@@ -79,7 +60,7 @@ class RequestIdExtension(SchemaExtension):
     """`extensions.requestId` on every answer."""
 
     def get_results(self) -> dict[str, Any]:
-        return _told()
+        return requested()
 
 
 class Schema(strawberry.Schema):
@@ -94,27 +75,45 @@ class Schema(strawberry.Schema):
         pass
 
     async def execute(self, query: str | None, *arguments: Any, **more: Any) -> Any:
-        unreadable = await self._unreadable(query)
+        unreadable = _why_unreadable(await self._known(query))
         if unreadable:
-            return ExecutionResult(data=None, errors=unreadable, extensions=_told())
+            return ExecutionResult(data=None, errors=unreadable, extensions=requested())
         return await super().execute(query, *arguments, **more)
 
-    async def stream(self, query: str | None, *arguments: Any, **more: Any) -> Any:
-        unreadable = await self._unreadable(query)
-        return _refused(unreadable) if unreadable else await super().stream(query, *arguments, **more)
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        *arguments: Any,
+        **more: Any,
+    ) -> Any:
+        known = await self._known(query)
+        unreadable = _why_unreadable(known)
+        if unreadable:
+            return _refused(unreadable)
+        if query and known and known.document:
+            asked = Asked(query, known.document, operation_name, variable_values or {})
+            live = await live_results(self._schema, self.documents, known, asked, context_value)
+            if live is not None:
+                return live
+        return await super().stream(
+            query, variable_values, context_value, root_value, operation_name, *arguments, **more
+        )
 
-    async def _unreadable(self, text: str | None) -> list[GraphQLError]:
-        """Why it cannot be parsed. Everything else that is wrong with it is said later, of one of its operations."""
-        known = await self.documents.known(self._schema, text) if text else None
-        return [presented(error) for error in known.errors] if known and known.document is None else []
+    async def _known(self, text: str | None) -> Known | None:
+        return await self.documents.known(self._schema, text) if text else None
+
+
+def _why_unreadable(known: Known | None) -> list[GraphQLError]:
+    """Why it cannot be parsed. Everything else that is wrong with it is said later, of one of its operations."""
+    return [presented(error) for error in known.errors] if known and known.document is None else []
 
 
 async def _refused(errors: list[GraphQLError]) -> AsyncGenerator[PreExecutionError, None]:
-    yield PreExecutionError(data=None, errors=errors, extensions=_told())
-
-
-def _told() -> dict[str, Any]:
-    return {"requestId": request_id()} if request_id() else {}
+    yield PreExecutionError(data=None, errors=errors, extensions=requested())
 
 
 def build_schema(
@@ -133,36 +132,8 @@ def build_schema(
         subscription=subscription,
         types=types,
         extensions=[Masking, lambda: Documents(cache), RequestIdExtension],
+        execution_context_class=EventExecutor,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
     schema.documents = cache
     return schema
-
-
-def presented(error: GraphQLError) -> GraphQLError:
-    """The error as a client may read it; what nobody foresaw is logged and masked."""
-    cause = _cause(error)
-    if isinstance(cause, Problem):
-        return _reworded(error, cause.message, {"code": cause.code})
-    if isinstance(cause, InvalidOperationTypeError):
-        return _reworded(error, NOT_TAKEN_HERE[cause.operation_type])
-    if cause is None or isinstance(cause, CannotGetOperationTypeError):
-        worded = _HINT.sub("", error.message[:_MESSAGE_MAX])
-        return error if worded == error.message else _reworded(error, worded, error.extensions)
-    if unavailable(cause) or overtime(cause):
-        _log.warning("graphql.unavailable", path=error.path, error=str(cause))
-        return _reworded(error, COME_BACK, {"code": UNAVAILABLE, "requestId": request_id()})
-    _log.error("graphql.failed", path=error.path, exc_info=cause)
-    return _reworded(error, UNEXPECTED, {"code": INTERNAL_ERROR, "requestId": request_id()})
-
-
-def _cause(error: GraphQLError) -> Exception | None:
-    """The exception behind an error that is not a GraphQL error itself."""
-    cause: Exception | None = error
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
-    return cause
-
-
-def _reworded(error: GraphQLError, message: str, extensions: dict[str, Any] | None = None) -> GraphQLError:
-    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions or None)

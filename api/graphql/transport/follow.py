@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import structlog
@@ -14,11 +14,11 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from api.graphql.transport.reads import SharedReads
 from domain.platform.database import unavailable
 
 E = TypeVar("E")
 _QUIET_SECONDS: Final = 10.0  # without a word from Redis, before it is asked whether it is still there
+_HEARD_AT_ONCE: Final = 1_000  # messages
 _BACKOFF_SECONDS: Final = (0.05, 5.0)
 _log = structlog.get_logger()
 
@@ -112,6 +112,13 @@ async def _unless_away(reading: Awaitable[Sequence[E]]) -> Sequence[E] | None:
         return None
 
 
+class Ear(Protocol):
+    """What hears the wakes of a channel."""
+
+    def wake(self) -> None:
+        """Something may have happened. Must not raise."""
+
+
 class Listener:
     """One reader's ear on one channel. Wakes that come while it reads are kept as one."""
 
@@ -150,8 +157,7 @@ class Waker:
     def __init__(self, redis_url: str, *, pattern: str = "estorno:*") -> None:
         self._url = redis_url
         self._pattern = pattern
-        self.reads = SharedReads()  # of those who are woken together
-        self._listeners: dict[str, WeakSet[Listener]] = {}
+        self._listeners: dict[str, WeakSet[Ear]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -176,13 +182,17 @@ class Waker:
     def listen(self, channel: str) -> Listener:
         """An ear on `channel`: take it before reading the table, so that nothing falls between."""
         listener = Listener(self, channel)
-        self._listeners.setdefault(channel, WeakSet()).add(listener)
+        self.hear(channel, listener)
         return listener
 
-    def forget(self, channel: str, listener: Listener) -> None:
+    def hear(self, channel: str, ear: Ear) -> None:
+        """As `listen`, with an ear of one's own: `forget` it."""
+        self._listeners.setdefault(channel, WeakSet()).add(ear)
+
+    def forget(self, channel: str, ear: Ear) -> None:
         listeners = self._listeners.get(channel)
         if listeners is not None:
-            listeners.discard(listener)
+            listeners.discard(ear)
             if not listeners:
                 del self._listeners[channel]
 
@@ -211,18 +221,27 @@ class Waker:
         """Pass on what is heard until the connection breaks; silence is tested with a PING."""
         asked = False
         while True:
-            message = await pubsub.get_message(timeout=_QUIET_SECONDS)
-            if message is None:
-                if asked:
-                    raise RedisConnectionError("Redis did not answer a PING.")
+            heard = 0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_QUIET_SECONDS):  # one for many messages: it costs more than a message
+                    while heard < _HEARD_AT_ONCE:
+                        self._pass_on(await pubsub.get_message(timeout=None))
+                        heard += 1
+            if heard:
+                asked = False
+            elif asked:
+                raise RedisConnectionError("Redis did not answer a PING.")
+            else:
                 await pubsub.ping()
                 asked = True
-                continue
-            asked = False
-            if message["type"] == "psubscribe":
-                self._wake_all()
-            elif message["type"] == "pmessage":
-                self._wake(message["channel"].decode("utf-8", "replace"))
+
+    def _pass_on(self, message: Mapping[str, Any] | None) -> None:
+        if message is None:
+            return
+        if message["type"] == "psubscribe":
+            self._wake_all()
+        elif message["type"] == "pmessage":
+            self._wake(message["channel"].decode("utf-8", "replace"))
 
     def _wake(self, channel: str) -> None:
         for listener in list(self._listeners.get(channel, ())):

@@ -12,11 +12,14 @@ from starlette.websockets import WebSocketDisconnected as ClosedAlready
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.schema import BaseSchema
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.types.execution import PreExecutionError
 
 from api.doors import Gate, Holder, address_of
-from api.graphql.transport.authority import TRY_AGAIN, UNAUTHORIZED, Authenticate, Principal, authority_ended, bearer
+from api.graphql.transport.authority import TRY_AGAIN, UNAUTHORIZED, Authenticate, Watches, bearer
+from api.graphql.transport.live import Rendered, encoded, outlet
+from api.graphql.transport.masking import requested
 from api.graphql.transport.subscribing import SubscriptionsOnly
 from api.places import Held, Newcomer
 from api.socket_protocol import ABORTING
@@ -39,7 +42,7 @@ class View(Protocol):
     share_of: Callable[[Any], Hashable]
     schema: BaseSchema
     gate: Gate
-    recheck_seconds: float
+    watches: Watches[Any]
 
     def new_context(self, principal: Any) -> Any:
         """What the resolvers of one operation are given."""
@@ -82,16 +85,20 @@ class SocketAdapter(ASGIWebSocketAdapter):
             await super().close(code, cut)
 
     async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(self.view.encode_json_string(message))
+
+    async def send_text(self, text: str) -> None:
         try:
-            await super().send_json(message)
-        except ClosedAlready as error:
+            await self.ws.send_text(text)
+        except (ClosedAlready, WebSocketDisconnect) as error:
             raise WebSocketDisconnected from error
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """One connection. The token comes in the connection-init payload, or as the handshake's Authorization header."""
 
-    _watch: asyncio.Task[None] | None = None
+    _unwatched: Callable[[], None] | None = None
+    _closing: asyncio.Task[None] | None = None
     _place: Held | None = None
     _newcomer: Newcomer | None = None
     _dropping: asyncio.Task[None] | None = None
@@ -156,12 +163,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
         subscriptions = SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, holder)
         self.schema = cast("BaseSchema", subscriptions)
-        self._watch = asyncio.create_task(self._close_when_authority_ends(token, principal), name="socket-authority")
+        self._unwatched = view.watches.watch(token, principal, self._end)
         return True
 
-    async def _close_when_authority_ends(self, token: str | None, principal: Principal) -> None:
-        view = cast("View", self.view)
-        code = await authority_ended(view.authenticate, token, principal, view.recheck_seconds)
+    def _end(self, code: int) -> None:
+        self._closing = asyncio.create_task(self._close_all(code), name="socket-authority")
+
+    async def _close_all(self, code: int) -> None:
         # First the operations: one that sends after the close would fail.
         for operation_id in list(self.operations):
             await self.cleanup_operation(operation_id)
@@ -176,11 +184,52 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self._no_newcomer()
         if self._place is not None:
             self._place.leave()
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._unwatched is not None:
+            self._unwatched()
+        if self._closing is not None:
+            self._closing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+                await self._closing
         await super().shutdown()
+
+    async def run_operation(self, operation: Operation[Any, None]) -> None:
+        push = cast("Any", self.websocket).ws.scope.get("extensions", {}).get(ABORTING, {}).get("push")
+        if push is not None:
+            outlet.set(_Outlet(push, operation.id))
+        await super().run_operation(operation)
+
+    async def _send_result_stream(self, operation: Operation[Any, None], result_source: Any) -> None:
+        """As Strawberry sends it, and what was rendered for all as it is."""
+        first = True
+        async for result in result_source:
+            if isinstance(result, Rendered):
+                head, tail = _around(operation.id)
+                await cast("SocketAdapter", self.websocket).send_text((head + result.json + tail).decode())
+            elif first and isinstance(result, PreExecutionError):
+                await self._handle_pre_execution_error(operation, result)
+                return
+            else:
+                await operation.send_next(result)
+            first = False
+
+
+class _Outlet:
+    """Where a socket takes what was rendered for all: a message of this operation, written at once."""
+
+    __slots__ = ("_head", "_push", "_tail")
+
+    def __init__(self, push: Callable[[bytes], None], operation_id: str) -> None:
+        self._push = push
+        self._head, self._tail = _around(operation_id)
+
+    def __call__(self, rendered: Rendered) -> None:
+        self._push(b"".join((self._head, rendered.json, self._tail)))
+
+
+def _around(operation_id: str) -> tuple[bytes, bytes]:
+    """What stands before and behind a result in its message."""
+    head = f'{{"id":{encoded(operation_id)},"type":"next","payload":{{'
+    return head.encode(), f',"extensions":{encoded(requested())}}}}}'.encode()
 
 
 def _token(payload: object, headers: Mapping[str, str]) -> str | None:

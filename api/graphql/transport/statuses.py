@@ -5,7 +5,7 @@ from typing import Any, cast
 from strawberry.http import GraphQLHTTPResponse
 
 from api.graphql.transport.bounds import DEADLINE_EXCEEDED
-from api.graphql.transport.extensions import INTERNAL_ERROR
+from api.graphql.transport.masking import INTERNAL_ERROR
 from api.http import UNAVAILABLE
 
 

@@ -10,6 +10,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http.streaming import SSETransport
 from strawberry.types.graphql import OperationType
 
+from api.graphql.transport.live import Rendered
+from api.graphql.transport.masking import requested
 from api.places import Held
 
 
@@ -39,6 +41,26 @@ class EventStream(SSETransport):
 
     def encode_comment(self, comment: str) -> str:
         return super().encode_comment(comment).replace("\r\n", "\n")
+
+
+class SharedResults:
+    """Mixed into a view: what was rendered for all is sent as it is."""
+
+    async def _process_stream_result(self, request: Any, value: Any, all_pending: list[Any]) -> tuple[Any, list[Any]]:
+        if isinstance(value, Rendered):
+            return value, all_pending
+        processed: tuple[Any, list[Any]]
+        processed = await super()._process_stream_result(request, value, all_pending)  # type: ignore[misc]
+        return processed
+
+    def encode_json_string(self, data: object) -> str:
+        """JSON; what was rendered for all may be the `payload` of a part, too."""
+        if isinstance(data, Rendered):
+            return data.text(requested())
+        if isinstance(data, dict) and isinstance(data.get("payload"), Rendered):
+            return f'{{"payload":{data["payload"].text(requested())}}}'
+        text: str = super().encode_json_string(data)  # type: ignore[misc]  # of the view
+        return text
 
 
 async def until(end: Any, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:

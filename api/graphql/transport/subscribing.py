@@ -39,7 +39,8 @@ class SubscriptionsOnly(Generic[C]):
         if held is None:
             return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
         try:
-            reader.set(Reader(self._gate.rates, self._holder))  # Each operation has a task of its own.
+            # Each operation has a task of its own.
+            reader.set(Reader(self._gate.rates, self._holder, self._gate.executions))
             arguments["context_value"] = self._new_context()
             return _held(held, await self._schema.subscribe(query, **arguments))
         except BaseException as error:

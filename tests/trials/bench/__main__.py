@@ -1,5 +1,9 @@
-"""`make bench`: what we reach, as ratios to limits that are measured in the same run, in turn with it."""
+"""`make bench`: what we reach, as ratios to limits that are measured in the same run, in turn with it.
 
+`ONLY=creates` or `ONLY=live` measures one half.
+"""
+
+import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -7,20 +11,39 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.trials.bench import creates
-from tests.trials.bench.stage import servers
+from domain.platform import database
+from jobs.machine.servers import APPLICATION, OWNER
+from tests.trials.bench import creates, live
+from tests.trials.bench.stage import Stage, servers
+
+
+def _creates(stage: Stage, rounds: int) -> Table:
+    table = Table("What", "Per second", "Ratio to pgbench", "p50 ms", "p99 ms", title=f"Medians of {rounds} rounds")
+    for row in creates.rows(stage, rounds):
+        table.add_row(row.what, f"{row.per_second:.0f}", row.ratio, f"{row.p50:.1f}", f"{row.p99:.1f}")
+    return table
+
+
+def _live(stage: Stage, rounds: int) -> Table:
+    title = f"Live: {live.SUBSCRIBERS} subscribers, one event for each; medians of {rounds} rounds"
+    names = ("What", "Events/s", "Of the limit", "p99 ms", "Of the limit's", "Connects/s", "CPU ms each", "KiB each")
+    table = Table(*names, title=title, caption=live.GOALS)
+    for row in live.rows(stage, rounds):
+        events = (f"{row.per_second:.0f}", f"{row.ratio:.2f}", f"{row.p99:.1f}", f"{row.p99_ratio:.2f}")
+        table.add_row(row.what, *events, f"{row.connects:.0f}", f"{row.connect_cpu:.2f}", f"{row.kib:.0f}")
+    return table
 
 
 def main() -> None:
     rounds = int(os.environ.get("ROUNDS") or 3)
+    halves = {"creates": _creates, "live": _live}
+    console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as folder, servers(Path(folder)) as stage:
-        found = creates.rows(stage, rounds)
-    table = Table("What", "Per second", "Ratio to pgbench", "p50 ms", "p99 ms", title=f"Medians of {rounds} rounds")
-    for row in found:
-        table.add_row(row.what, f"{row.per_second:.0f}", row.ratio, f"{row.p50:.1f}", f"{row.p99:.1f}")
-    console = Console(width=110)
-    console.print(table)
-    console.print("Load: our own raw-socket client, in a process of its own, on the same cores.")
+        asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        for name, half in halves.items():
+            if os.environ.get("ONLY") in (None, "", name):
+                console.print(half(stage, rounds))
+    console.print("Load: our own raw-socket clients, in a process of their own, on the same cores.")
 
 
 if __name__ == "__main__":

@@ -61,9 +61,7 @@ class _Shop(NamedTuple):
     payments: list[str]
 
 
-async def prepare(stage: Stage) -> None:
-    """The tables of the product and of pgbench."""
-    await database.migrate(stage.postgres.url(OWNER), APPLICATION)
+async def _pgbench_tables(stage: Stage) -> None:
     owner = await asyncpg.connect(stage.postgres.url(OWNER))
     await owner.execute(_TABLES.replace("PAYMENTS", str(PAYMENTS)))
     await owner.close()
@@ -83,7 +81,7 @@ def _taken(shop: _Shop, ports: list[int], clients: int) -> Taken:
 
 def rows(stage: Stage, rounds: int) -> list[Row]:
     """The medians of so many rounds, in each of which everything is measured once: what disturbs, disturbs all."""
-    asyncio.run(prepare(stage))
+    asyncio.run(_pgbench_tables(stage))
     shop = asyncio.run(_shop(stage))
     found: dict[str, list[Taken]] = {}
     limits: list[float] = []
@@ -95,8 +93,8 @@ def rows(stage: Stage, rounds: int) -> list[Row]:
             ("2 processes", "api.server", 2, CLIENTS),
             ("1 process, 1 client", "api.server", 1, 1),
         ):
-            with api(stage, module, processes=processes) as ports:
-                found.setdefault(what, []).append(_taken(shop, ports, clients))
+            with api(stage, module, processes=processes) as served:
+                found.setdefault(what, []).append(_taken(shop, [one.port for one in served], clients))
     limit = median(limits)
     table = [Row(f"pgbench, the same work, {CLIENTS} clients (limit)", limit, 0, 0, "1")]
     for what, taken in found.items():

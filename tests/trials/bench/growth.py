@@ -203,7 +203,7 @@ def main() -> None:
         for side in sides:
             asyncio.run(_prepare(side))
             console.print(f"{side.refunds:,} refunds are there.")
-        ports = [stack.enter_context(api(side.stage))[0] for side in sides]
+        ports = [stack.enter_context(api(side.stage))[0].port for side in sides]
         for number in range(rounds):
             _round(sides, ports)
             console.print(f"Round {number + 1} of {rounds}.")

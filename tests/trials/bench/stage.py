@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
@@ -27,13 +27,21 @@ class Stage:
     valkey: Valkey
     database: str = DATABASE
 
-    def settings(self, port: int) -> Settings:
+    def settings(self, port: int, **more: Any) -> Settings:
         return quick_settings(
             database_url=self.postgres.url(APPLICATION, self.database),
             redis_url=self.valkey.url,
             port=port,
             log_level="error",
+            **more,
         )
+
+
+class Served(NamedTuple):
+    """A process that serves."""
+
+    port: int
+    pid: int
 
 
 @contextmanager
@@ -51,17 +59,22 @@ def servers(home: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def api(stage: Stage, module: str = "api.server", *, processes: int = 1) -> Iterator[list[int]]:
-    """So many processes of the API, each on a port of its own, as behind a proxy; the ports."""
-    ports = [free_port() for _ in range(processes)]
+def api(
+    stage: Stage, module: str = "api.server", *arguments: str, processes: int = 1, **settings: Any
+) -> Iterator[list[Served]]:
+    """So many processes of the API (or of another module), each on a port of its own, as behind a proxy."""
+    found = []
     with ExitStack() as stack:
-        for port in ports:
-            child = Child(f"api-{port}", [sys.executable, "-m", module], env=stage.settings(port).environment())
+        for port in [free_port() for _ in range(processes)]:
+            environment = stage.settings(port, **settings).environment()
+            child = Child(f"api-{port}", [sys.executable, "-m", module, *arguments], env=environment)
             child.start()
             stack.callback(child.stop)
-        for port in ports:
-            _until_served(port)
-        yield ports
+            assert child.process is not None
+            found.append(Served(port, child.process.pid))
+        for served in found:
+            _until_served(served.port)
+        yield found
 
 
 def _until_served(port: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from api.graphql.transport.extensions import UNEXPECTED
+from api.graphql.transport.masking import UNEXPECTED
 from tests.api.graphql.transport.conftest import Server
 from tests.api.graphql.transport.shop import SECRET
 
