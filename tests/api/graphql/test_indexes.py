@@ -22,7 +22,7 @@ from tests.kit.world import quick_settings, served
 _LISTS: dict[str, tuple[str, set[str]]] = {
     "{ refunds(first: 9, filter: {statuses: [MANUAL]}) { edges { cursor } } }": (
         "refunds",
-        {"refunds_by_connection_state"},
+        {"refunds_not_succeeded"},
     ),
     "{ refunds(first: 9, filter: {needsPerson: true}) { edges { cursor } } }": ("refunds", {"refunds_need_person"}),
     '{ payments(first: 9, pseReference: "E1") { edges { cursor } } }': (
