@@ -121,7 +121,7 @@ class Query:
         self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
     ) -> Connection[Refund]:
         merchant = require(info, Permission.READ).merchant_id
-        return await page(await types.refunds_query(merchant, filter), first, after, Refund.of)
+        return await page(types.refunds_query(merchant, filter), first, after, Refund.of)
 
     @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
     async def reconciliation_run(

@@ -110,7 +110,7 @@ async def nothing_at_stake(connection: Connection) -> Money:
 
 async def ids_of(merchant_id: UUID) -> list[UUID]:
     """The merchant's connections."""
-    return [one.id for one in await Connection.filter(merchant_id=merchant_id).only("id")]
+    return [row.id for row in await Connection.filter(merchant_id=merchant_id).only("id")]
 
 
 def place_of(connection_id: UUID) -> str:

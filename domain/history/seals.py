@@ -25,17 +25,25 @@ _BYTES: Final = (
     f"ROW('{_VERSION}', e.id, e.merchant_id, e.refund_id, e.sequence, e.kind, e.state, e.previous_state, e.request_id, "
     "e.actor, e.code, e.message, e.detail::text, extract(epoch FROM e.occurred_at))::text"
 )
+_HERE: Final = "e.xact >= (SELECT first FROM bounds) AND e.xact < (SELECT oldest FROM bounds)"
+_ELSEWHERE: Final = "e.xact >= (SELECT next FROM bounds)"
+# Unsealed events of a range of transactions. Whether one is sealed is asked of each: joined, PostgreSQL may read all
+# seals that there are, every second.
+_UNSEALED: Final = (
+    f"SELECT e.id, e.merchant_id, e.xact, {_BYTES} AS text FROM events e WHERE {{range}} "  # noqa: S608
+    "AND (SELECT 1 FROM event_seals s WHERE s.event_id = e.id) IS NULL ORDER BY e.xact, e.id LIMIT $1"
+)
 # Unsealed events whose transaction ended before the oldest running one began, in the order of transactions: behind the
-# last sealed one; where that lies in another server's life (a restored copy), all are compared once.
-_READY: Final = (
+# last sealed one; where that lies in another server's life (a restored copy), all are compared once. The bounds are
+# looked up first, so that the index on transactions is read between them.
+READY: Final = (
     "WITH now AS (SELECT pg_snapshot_xmin(s) AS oldest, pg_snapshot_xmax(s) AS next FROM pg_current_snapshot() s), "  # noqa: S608
-    "  last AS (SELECT e.xact FROM event_seals s JOIN events e ON e.id = s.event_id ORDER BY s.id DESC LIMIT 1) "
-    f"SELECT e.id, e.merchant_id, {_BYTES} AS text FROM events e, now "
-    "WHERE (e.xact < now.oldest OR e.xact >= now.next) "
-    "  AND (NOT EXISTS (SELECT 1 FROM last WHERE last.xact < now.next) "
-    "    OR e.xact >= (SELECT xact FROM last) OR e.xact >= now.next) "
-    "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.event_id = e.id) "
-    "ORDER BY e.xact, e.id LIMIT $1"
+    "  last AS (SELECT e.xact FROM event_seals s JOIN events e ON e.id = s.event_id ORDER BY s.id DESC LIMIT 1), "
+    "  bounds AS MATERIALIZED (SELECT oldest, next, "
+    "    coalesce((SELECT xact FROM last WHERE xact < next), '0'::xid8) AS first FROM now), "
+    f"  here AS ({_UNSEALED.format(range=_HERE)}), elsewhere AS ({_UNSEALED.format(range=_ELSEWHERE)}) "
+    "SELECT id, merchant_id, text FROM (SELECT * FROM here UNION ALL SELECT * FROM elsewhere) AS ready "
+    "ORDER BY xact, id LIMIT $1"
 )
 _CHAIN: Final = (
     f"SELECT s.position, s.hash, s.event_id, {_BYTES} AS text, e.id AS there FROM event_seals s "  # noqa: S608
@@ -79,7 +87,7 @@ async def seal(limit: int = _AT_ONCE_MAX) -> int:
         (free,) = await rows("SELECT pg_try_advisory_xact_lock($1) AS got", _LOCK)
         if not free["got"]:
             return 0
-        found = await rows(_READY, limit)
+        found = await rows(READY, limit)
         heads: dict[UUID, Head] = {}
         made: list[tuple[UUID, int, int, str]] = []
         for row in found:

@@ -9,8 +9,12 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 STATEMENTS = [
-    # Mostly nobody waits for a person, and then all of a merchant's refunds were read to find none. (Those of a rare
-    # state are found by `refunds_by_connection_state`.)
+    # Nine of ten refunds have succeeded, and a page of those is found by the merchant's own order. The others are found
+    # here in that order, with the state in the index, so that a rare one is not looked for among their rows. It takes
+    # the place of the index on connection and state: no refund is in more indexes than before, a paid one in one less.
+    "CREATE INDEX refunds_not_succeeded ON refunds (merchant_id, created_at, id, state) WHERE state <> 'SUCCEEDED'",
+    "DROP INDEX refunds_by_connection_state",
+    # Mostly nobody waits for a person, and then all of a merchant's refunds were read to find none.
     "CREATE INDEX refunds_need_person ON refunds (merchant_id, created_at, id) WHERE needs_person_since IS NOT NULL",
     # Beside `payments_reference_once`: together they have each payment once, and this one has next to none.
     "CREATE INDEX payments_withdrawn ON payments (connection_id, pse_reference) WHERE withdrawn_at IS NOT NULL",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from tortoise.queryset import QuerySet
 
@@ -16,7 +16,7 @@ from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
 from domain.payments import customers, declared, elsewhere, told_before
 from domain.payments.refundable import left_of
-from domain.platform import bell, idempotency, secrets
+from domain.platform import bell, idempotency, ids, secrets
 from domain.platform.database import rows, transaction
 from domain.problems import InvalidInput, NotFound
 from domain.pse.registry import UnknownMethod, capability
@@ -89,7 +89,7 @@ class _CameBetween(Exception):
 async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
     # The key keeps the payment's id for life, so one that the PSE has listed is looked for before.
     listed = await _standing(new.connection_id, new.pse_reference).get_or_none()
-    payment_id = listed.id if listed else uuid4()
+    payment_id = listed.id if listed else ids.time_ordered()
     revived: list[UUID] = []
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
@@ -133,7 +133,7 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
             captured_at=payment.captured_at,
             order_reference=payment.order_reference,
         )
-        payment_id = uuid4()
+        payment_id = ids.time_ordered()
         async with transaction():
             if await elsewhere.registered(connection, new.pse_reference) is not None:
                 continue  # a new key's connection lists what the merchant has on the old one's

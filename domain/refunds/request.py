@@ -4,7 +4,7 @@ import secrets
 import string
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
@@ -13,7 +13,7 @@ from domain.models import Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.payments.refundable import checked_amount, tax_of
-from domain.platform import bell, idempotency
+from domain.platform import bell, idempotency, ids
 from domain.platform.crash import crash_here, crash_in_flight
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
@@ -136,7 +136,7 @@ async def _if_unchanged(asked: _Asked) -> Requested | None:
         amount = checked_amount(payment, asked.new.amount)
         if _waits_for_destination(payment):
             return None
-        draft = _draft(asked, uuid4(), payment, amount, State.REQUESTED)
+        draft = _draft(asked, ids.time_ordered(), payment, amount, State.REQUESTED)
         try:
             made = await crash_in_flight(
                 "request.writing", insert.write_if_unchanged(payment, draft, asked.key, asked.cause)
@@ -155,7 +155,7 @@ def _key_is_taken(error: IntegrityError) -> bool:
 
 
 async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
-    key, cause, refund_id = asked.key, asked.cause, uuid4()
+    key, cause, refund_id = asked.key, asked.cause, ids.time_ordered()
     async with transaction():
         # A refund before its payment, everywhere; and the key last, as in the statement that does all at once.
         old = await lock(asked.retry_of.id) if asked.retry_of is not None else None

@@ -81,6 +81,7 @@ PARTIAL = {
     "findings_resolved": "resolved_at IS NOT NULL",
     "payments_withdrawn": "withdrawn_at IS NOT NULL",
     "refunds_need_person": "needs_person_since IS NOT NULL",
+    "refunds_not_succeeded": "SUCCEEDED",
     "settlement_lines_voided": "voided_at IS NOT NULL",
     "ledger_entries_taken": "TAKEN",
     "ledger_entries_taken_back": "TAKEN_BACK",

@@ -1,5 +1,6 @@
 """A made-up year is one that could have happened: every invariant and the chain hold, and work goes on from there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -59,7 +60,7 @@ async def test_a_made_up_year_holds_every_invariant_and_work_goes_on_from_it(
         assert await checkpoints.cut() > 0
         await _is_read(url)
         await _goes_on()
-        assert await seals.seal() == 2, "Only what is new is looked at."
+        assert await _sealed() == 2, "Only what is new is sealed."
         assert (await invariants.check(), await seals.verify()) == ([], [])
 
 
@@ -89,6 +90,15 @@ async def _goes_on() -> None:
     shop = Shop(merchant, store, await Connection.get(id=payment.connection_id))
     assert (await a_refund(shop, payment, 100)).state is State.REQUESTED
     await a_refund(shop, await a_payment(shop), 100)
+
+
+async def _sealed() -> int:
+    """How many events are sealed when there are any: not before older transactions of the server have ended."""
+    for _ in range(200):
+        if made := await seals.seal():
+            return made
+        await asyncio.sleep(0.05)
+    return 0
 
 
 def test_the_same_seed_makes_the_same_year_and_another_one_another() -> None:

@@ -27,6 +27,7 @@ from domain import checks
 from domain.access.tokens import Role, create_token
 from domain.books import checkpoints
 from domain.history import seals
+from domain.models import Check
 from domain.platform import bell, database
 from jobs import sweep
 from jobs.machine.servers import APPLICATION, DATABASE, OWNER, SUPERUSER
@@ -87,9 +88,11 @@ async def _prepare(side: Side) -> None:
         await fill.fill(postgres.url(OWNER, side.stage.database), wanted, KEY)
     async with database.connected(postgres.url(APPLICATION, side.stage.database), pool_max=2):
         await checkpoints.cut()
+        first = not await Check.exists()  # of kept servers what has changed is compared
         began = time.perf_counter()
-        broken = await checks.compare(whole=True)
-        side.keep("whole check", (time.perf_counter() - began) * 1000)
+        broken = await checks.compare(whole=first)
+        if first:
+            side.keep("whole check", (time.perf_counter() - began) * 1000)
         assert not broken, broken[:3]
         await _choose(side)
 
@@ -99,7 +102,7 @@ async def _choose(side: Side) -> None:
     side.token = await create_token(merchant["id"], Role.ADMINISTRATOR, "bench", timedelta(hours=12))
     young = await database.rows(
         "SELECT id FROM payments WHERE merchant_id = $1 AND captured_at > now() - interval '60 days' "
-        "AND refunded + reserved = 0 ORDER BY md5(id::text) LIMIT $2", merchant["id"], PAYMENTS,
+        "AND captured - refunded - reserved > 1000 ORDER BY md5(id::text) LIMIT $2", merchant["id"], PAYMENTS,
     )  # fmt: skip
     side.payments = [to_base64("Payment", str(row["id"])) for row in young]
     side.known = await pages.known(merchant["id"])
@@ -127,7 +130,7 @@ async def _within(side: Side) -> None:
     settings = side.stage.settings(0)
     async with database.connected(settings.database_url, pool_max=2):
         await bell.connect(settings.redis_url)
-        await _timed(side, "sealer, 100 new events", lambda: seals.seal(100))
+        await _timed(side, "sealer, 50 new events", lambda: seals.seal(50), times=11)
         while await seals.seal():
             pass
         await _timed(side, "sealer, nothing new", seals.seal)

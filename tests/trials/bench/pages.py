@@ -11,7 +11,7 @@ from api.graphql.transport.paging import Position
 from domain.platform.database import rows
 
 Known = Mapping[str, Any]
-READ: Final = ("refund(by:", "page of")
+READ: Final = ("refund(by:", "page of", "ledgerBalances")
 
 _SUPPORT: Final = """query Q($by: RefundBy!) { refund(by: $by) { id requestId status failureCode failureExplanation
   amount { display } taxAmount { display } retryOf { id status } destination { masked }
