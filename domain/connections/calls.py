@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from domain.models import Answer, Call
+from domain.platform import ids
 from domain.platform.children import first_of_each
 from domain.platform.database import execute
 
@@ -52,7 +53,7 @@ class Received:
 
 async def log_request(about: About, sent: Sent) -> UUID:
     """Write the request down; its id."""
-    call_id = uuid4()
+    call_id = ids.time_ordered()
     await execute(
         "INSERT INTO calls (id, merchant_id, connection_id, refund_id, attempt, request_id, purpose, method, url, "
         "  headers, body, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, now())",

@@ -1,6 +1,6 @@
 """`make bench`: what we reach, as ratios to limits that are measured in the same run, in turn with it.
 
-`ONLY=creates` or `ONLY=live` measures one half.
+`ONLY=creates`, `ONLY=worker` or `ONLY=live` measures one part.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.platform import database
 from jobs.machine.servers import APPLICATION, OWNER
-from tests.trials.bench import creates, live
+from tests.trials.bench import creates, live, worker
 from tests.trials.bench.stage import Stage, servers
 
 
@@ -21,6 +21,16 @@ def _creates(stage: Stage, rounds: int) -> Table:
     table = Table("What", "Per second", "Ratio to pgbench", "p50 ms", "p99 ms", title=f"Medians of {rounds} rounds")
     for row in creates.rows(stage, rounds):
         table.add_row(row.what, f"{row.per_second:.0f}", row.ratio, f"{row.p50:.1f}", f"{row.p99:.1f}")
+    return table
+
+
+def _worker(stage: Stage, rounds: int) -> Table:
+    idle = worker.idle(stage, rounds)
+    title = f"From a request to SUCCEEDED, {worker.REFUNDS} refunds at the Pix sandbox; medians of {rounds} rounds"
+    caption = f"One refund at a time, from its statement to its call: p50 {idle.p50:.1f} ms, p90 {idle.p90:.1f} ms."
+    table = Table("API", "Workers", "Refunds/s", "Ratio to pgbench", title=title, caption=caption)
+    for row in worker.scaled(stage, rounds):
+        table.add_row(str(row.apis), str(row.workers), f"{row.per_second:.0f}", f"{row.ratio:.3f}")
     return table
 
 
@@ -36,13 +46,14 @@ def _live(stage: Stage, rounds: int) -> Table:
 
 def main() -> None:
     rounds = int(os.environ.get("ROUNDS") or 3)
-    halves = {"creates": _creates, "live": _live}
+    parts = {"creates": _creates, "worker": _worker, "live": _live}
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as folder, servers(Path(folder)) as stage:
         asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
-        for name, half in halves.items():
+        asyncio.run(creates.prepare(stage))
+        for name, part in parts.items():
             if os.environ.get("ONLY") in (None, "", name):
-                console.print(half(stage, rounds))
+                console.print(part(stage, rounds))
     console.print("Load: our own raw-socket clients, in a process of their own, on the same cores.")
 
 

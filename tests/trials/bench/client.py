@@ -26,6 +26,7 @@ class Load:
     clients: int
     seconds: float
     warm_up_seconds: float = 1.0
+    requests_each: int = 0  # how many a client sends at most; 0: until its time is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class _Client(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        if time.perf_counter() >= self.until:
+        each = self._load.requests_each
+        if time.perf_counter() >= self.until or (each and self._turn >= each * self._load.clients):
             self._transport.close()
             self.ended.set_result(None)
             return

@@ -61,7 +61,8 @@ class _Shop(NamedTuple):
     payments: list[str]
 
 
-async def _pgbench_tables(stage: Stage) -> None:
+async def prepare(stage: Stage) -> None:
+    """The tables of pgbench's script, once in a run."""
     owner = await asyncpg.connect(stage.postgres.url(OWNER))
     await owner.execute(_TABLES.replace("PAYMENTS", str(PAYMENTS)))
     await owner.close()
@@ -79,14 +80,18 @@ def _taken(shop: _Shop, ports: list[int], clients: int) -> Taken:
     return asyncio.run(measured(load))
 
 
+def limit(stage: Stage) -> float:
+    """What pgbench does of the same work, a second."""
+    return pgbench(stage, _SCRIPT.replace("PAYMENTS", str(PAYMENTS)), CLIENTS)
+
+
 def rows(stage: Stage, rounds: int) -> list[Row]:
     """The medians of so many rounds, in each of which everything is measured once: what disturbs, disturbs all."""
-    asyncio.run(_pgbench_tables(stage))
     shop = asyncio.run(_shop(stage))
     found: dict[str, list[Taken]] = {}
     limits: list[float] = []
     for _ in range(rounds):
-        limits.append(pgbench(stage, _SCRIPT.replace("PAYMENTS", str(PAYMENTS)), CLIENTS))
+        limits.append(limit(stage))
         for what, module, processes, clients in (
             ("from memory, 1 process", "tests.trials.bench.memory", 1, CLIENTS),
             ("1 process", "api.server", 1, CLIENTS),
@@ -95,10 +100,10 @@ def rows(stage: Stage, rounds: int) -> list[Row]:
         ):
             with api(stage, module, processes=processes) as served:
                 found.setdefault(what, []).append(_taken(shop, [one.port for one in served], clients))
-    limit = median(limits)
-    table = [Row(f"pgbench, the same work, {CLIENTS} clients (limit)", limit, 0, 0, "1")]
+    most = median(limits)
+    table = [Row(f"pgbench, the same work, {CLIENTS} clients (limit)", most, 0, 0, "1")]
     for what, taken in found.items():
         rate = median(one.per_second for one in taken)
         p50, p99 = median(one.p50 for one in taken), median(one.p99 for one in taken)
-        table.append(Row(f"refundCreate, {what}", rate, p50, p99, f"{rate / limit:.3f}"))
+        table.append(Row(f"refundCreate, {what}", rate, p50, p99, f"{rate / most:.3f}"))
     return table
