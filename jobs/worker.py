@@ -27,7 +27,7 @@ from jobs.wire.sender import Sender
 
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
-_POLL_SECONDS: Final = 0.25  # how long a ring may go unheard that the ear has missed
+_POLL_SECONDS: Final = 1.0  # how long a ring may go unheard that no ear has taken
 _log = structlog.get_logger()
 
 Context = dict[str, Any]
@@ -105,8 +105,17 @@ def main(queue: str) -> None:
     """Run the worker until it is told to stop."""
     settings = Settings.read()
     configure(settings)
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    asyncio.set_event_loop(_new_event_loop())
     worker(queue, settings).run()
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where there is one: a worker waits for the network all day."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ NOTICE: Final = "notice"
 RECONCILE: Final = "reconcile"
 TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
+_HEARD_SECONDS: Final = 10  # the list of what was rung for lives so long after the last ring, if no worker is there
 _RING_SECONDS_MAX: Final = 1.0
 _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else each who rings would wait for it
 
@@ -92,7 +93,8 @@ async def ring(
         # What arq's own enqueue_job writes: no other job has this id, so nothing need be asked first.
         pipe.psetex(f"{job_key_prefix}{job_id}", score - now + expires_extra_ms, work)
         pipe.zadd(queue, {job_id: score})
-        pipe.publish(queue_channel(queue), score)
+        pipe.rpush(rung(queue), f"{score} {job_id}")
+        pipe.expire(rung(queue), _HEARD_SECONDS)
 
     await _told(enqueue)
 
@@ -155,9 +157,12 @@ async def _unless_resting(say: Callable[[ArqRedis], Awaitable[None]]) -> None:
         _log.warning("bell.lost", error=str(error))
 
 
-def queue_channel(queue: str) -> str:
-    """Where workers of the queue hear of a job: the moment at which it is due, in milliseconds since 1970."""
-    return f"rung:{queue}"  # not among what live readers hear
+def rung(queue: str) -> str:
+    """The list from which one of the queue's workers takes each job: when it is due (milliseconds since 1970), its id.
+
+    It is no promise: what nobody takes is in the queue, too.
+    """
+    return f"rung:{queue}"
 
 
 def merchant_channel(merchant_id: UUID | str) -> str:

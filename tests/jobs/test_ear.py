@@ -65,7 +65,7 @@ async def _worker(url: str, done: "asyncio.Queue[str]") -> AsyncIterator[None]:
 
 async def _heard(url: str) -> bool:
     async with Redis.from_url(url) as client:
-        return bool((await client.pubsub_numsub(bell.queue_channel(bell.REFUNDS_QUEUE)))[0][1])
+        return bool((await client.info("clients"))["blocked_clients"])
 
 
 async def test_a_job_begins_when_it_is_rung_for_and_one_for_later_when_it_is_due(url: str) -> None:
@@ -76,6 +76,23 @@ async def test_a_job_begins_when_it_is_rung_for_and_one_for_later_when_it_is_due
         await bell.ring(bell.REFUND, "later", seconds=0.3)
         await bell.ring(bell.REFUND, "now")
         assert [await done.get(), await done.get()] == ["now", "later"]
+
+
+async def test_of_two_workers_one_reaches_for_each_job(url: str) -> None:
+    done: asyncio.Queue[str] = asyncio.Queue()
+    async with _worker(url, done), _worker(url, done), Redis.from_url(url) as client, asyncio.timeout(SECONDS_MAX):
+        await until(lambda: _blocked(client, 2), "both listen")
+        await client.config_resetstat()
+        for number in range(20):
+            await bell.ring(bell.REFUND, str(number))
+            await done.get()
+        told = await client.info("commandstats")
+    assert told["cmdstat_watch"]["calls"] == 20
+    assert done.empty()
+
+
+async def _blocked(client: Redis, workers: int) -> bool:
+    return bool((await client.info("clients"))["blocked_clients"] == workers)
 
 
 async def test_a_worker_that_nobody_rings_for_asks_valkey_nothing(url: str) -> None:
