@@ -1,9 +1,11 @@
 """How much of the books is compared when: all of them at night, and every 15 minutes what has changed since.
 
-What was found broken is looked at again each time until it is right, whoever found it. A change that leaves no row of
-an event, an entry, a line or a listing (somebody writes to the database by hand) is seen at night only.
+What was found broken is looked at again each time until it is right, whoever found it; so is what a night that is under
+way, or has failed, excuses. A change that leaves no row of an event, an entry, a line or a listing (somebody writes to
+the database by hand) is seen at night only.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +32,7 @@ UNION SELECT coalesce(f.payment_id, r.payment_id) FROM findings f LEFT JOIN refu
     WHERE f.resolved_at > $5::timestamptz - {_OVERLAP} AND coalesce(f.payment_id, r.payment_id) IS NOT NULL
 UNION SELECT unnest($6::uuid[])"""  # noqa: S608 - ours
 # A night that is under way excuses what it has not booked yet: what it touches is compared again when it has ended.
+_EXCUSING: Final = "SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state IN ('RUNNING', 'FAILED')) AS one"
 _NIGHT: Final = "SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state = 'RUNNING') AS runs"
 
 
@@ -41,12 +44,13 @@ async def compare(*, whole: bool) -> Sequence[Broken]:
     last = await Check.all().order_by("-id").first()
     (clock,) = await rows("SELECT now() AS at")
     reached = None if await _night() else await marks.settled(_TABLES, patience_seconds=_PATIENCE_SECONDS)
-    broken = await invariants.check(_STANDING_MAX) if whole or last is None else await _changed(last)
+    whole = whole or last is None or last.standing.get("more", False)
+    broken, excused = await (_everything() if whole or last is None else _changed(last))
     at = clock["at"]
     if (reached is None or await _night()) and last is not None:
         at, reached = last.at, _of(last)  # what was not certain is compared again
     if reached is not None:
-        made: dict[str, Any] = {"at": at, "whole": whole or last is None, "standing": _standing(broken), **reached}
+        made: dict[str, Any] = {"at": at, "whole": whole, "standing": _standing([*broken, *excused]), **reached}
         await Check.create(**made)
     return broken
 
@@ -66,7 +70,15 @@ def _of(last: Check) -> dict[str, int]:
     return {table: getattr(last, table) for table in _TABLES}
 
 
-async def _changed(last: Check) -> Sequence[Broken]:
+_Found = tuple[Sequence[Broken], Sequence[Broken]]  # what is broken, and what would be if no night excused it
+
+
+async def _everything() -> _Found:
+    broken = await invariants.check(_STANDING_MAX)
+    return broken, await invariants.unexcused(None, _STANDING_MAX) if await _excusing() else ()
+
+
+async def _changed(last: Check) -> _Found:
     standing = [UUID(one) for one in last.standing["payments"]]
     found = await rows(_CHANGED, *_of(last).values(), last.at, standing)
     payments = [row["id"] for row in found]
@@ -75,11 +87,21 @@ async def _changed(last: Check) -> Sequence[Broken]:
     for start in range(_FEW_MAX, len(payments), _FEW_MAX):
         part = await invariants.check_few(payments[start : start + _FEW_MAX], (), _STANDING_MAX)
         broken += [one for one in part if one.payment_id is not None]  # the others were asked about all at once
-    return broken
+    excused: list[Broken] = []
+    for start in range(0, len(payments) if await _excusing() else 0, _FEW_MAX):
+        excused += await invariants.unexcused(payments[start : start + _FEW_MAX], _STANDING_MAX)
+    return broken, excused
+
+
+async def _excusing() -> bool:
+    (found,) = await rows(_EXCUSING)
+    return bool(found["one"])
 
 
 def _standing(broken: Sequence[Broken]) -> dict[str, Any]:
     return {
+        # More of one kind than are remembered: then everything is compared until there are fewer.
+        "more": max(Counter(one.name for one in broken).values(), default=0) >= _STANDING_MAX,
         "payments": sorted({str(one.payment_id) for one in broken if one.payment_id is not None}),
         "invariants": sorted({one.name for one in broken if one.name in invariants.WHOLE}),
     }

@@ -229,6 +229,11 @@ _OF_A_FEW: Final[Mapping[str, str]] = {
 }
 
 
+# What a night that is under way, or has failed, excuses until it is done.
+_EXCUSE: Final = re.compile(r"n\.state (= 'RUNNING'|IN \('RUNNING', 'FAILED'\))")
+_EXCUSABLE: Final = tuple(name for name, query in _QUERIES.items() if _EXCUSE.search(query))
+
+
 async def check(limit: int = SHOWN_MAX) -> Sequence[Broken]:
     """Every violation, at most `limit` of each invariant; empty when the books are in order."""
     return [broken for name in INVARIANTS for broken in await _ask(name, INVARIANTS[name], limit)]
@@ -243,6 +248,15 @@ async def check_few(payments: Sequence[UUID], whole: Collection[str] = (), limit
         elif payments:
             broken += await _ask(name, query, limit, payments)
     return broken
+
+
+async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Broken]:
+    """What a night excuses, or does not, of these payments (None: of all), as if no night were under way."""
+    found: list[Broken] = []
+    for name in _EXCUSABLE:
+        query = _EXCUSE.sub("false", (INVARIANTS if payments is None else _OF_A_FEW)[name])
+        found += await _ask(name, query, limit, *(() if payments is None else (payments,)))
+    return found
 
 
 async def _ask(name: str, query: str, limit: int, *values: object) -> list[Broken]:

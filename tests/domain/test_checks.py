@@ -1,5 +1,7 @@
 """Every 15 minutes what has changed is compared, at night everything, and neither forgets what stands."""
 
+from uuid import uuid4
+
 import pytest
 
 from domain import checks, invariants
@@ -76,7 +78,7 @@ async def test_a_sum_of_everything_that_was_wrong_at_night_is_made_again_until_i
     shop = await a_shop()
     await _refunded(shop)
     broken = Broken(next(name for name in invariants.WHOLE if name.startswith("balance")), "wrong")
-    assert checks._standing([broken]) == {"payments": [], "invariants": [broken.name]}
+    assert checks._standing([broken]) == {"more": False, "payments": [], "invariants": [broken.name]}
     await rows(
         "INSERT INTO ledger_entries (merchant_id, store_id, connection_id, entry, debit, credit, amount, currency, "
         "accounting_date, booked_at, cause, leg, request_id) VALUES ($1, $2, $3, 'PROVE_REFUNDS', 'PSE_CLEARING', "
@@ -100,3 +102,71 @@ async def test_few_is_whole_where_the_few_are_all(owner_rows: OwnerRows) -> None
     }  # fmt: skip
     assert set(few) == set(whole)
     assert {one.payment_id for one in await invariants.check_few([payments[0].id])} == {payments[0].id, None}
+
+
+async def _overdrawn(shop: Shop, owner_rows: OwnerRows) -> Payment:
+    """More has left than was captured, as the books say, too, and nobody was told."""
+    payment = await a_payment(shop)
+    await an_answer(await a_refund(shop, payment), Succeeded(f"D-{payment.id}"))
+    await owner_rows("UPDATE payments SET taken_by_bank = captured WHERE id = $1", payment.id)
+    await owner_rows(
+        "INSERT INTO ledger_entries (merchant_id, store_id, connection_id, payment_id, entry, debit, credit, amount, "
+        "  currency, accounting_date, booked_at, cause, leg, request_id) "
+        "SELECT merchant_id, store_id, connection_id, id, 'TAKEN', 'SUSPENSE', 'PSE_CLEARING', captured, currency, "
+        "  now(), now(), 'taken/' || id, 1, 'x' FROM payments WHERE id = $1",
+        payment.id,
+    )
+    return payment
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "FAILED"])
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_a_night_excuses_is_seen_when_the_night_is_done(
+    owner_rows: OwnerRows, state: str, *, whole: bool
+) -> None:
+    shop = await a_shop()
+    assert await _seen() == set()
+    run = await _a_run(shop, state)
+    await _overdrawn(shop, owner_rows)
+    for _ in range(2):
+        assert await _seen(whole=whole) == set()
+    await ReconciliationRun.filter(id=run.id).update(state="COMPLETED")
+    for _ in range(2):
+        assert await _seen() == {"overdrawn"}
+
+
+async def test_what_stands_is_not_forgotten_in_a_night_that_excuses_it(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    assert await _seen() == set()
+    await _overdrawn(shop, owner_rows)
+    assert await _seen() == {"overdrawn"}
+    run = await _a_run(shop, "RUNNING")
+    assert await _seen() == set()
+    await ReconciliationRun.filter(id=run.id).update(state="COMPLETED")
+    assert await _seen() == {"overdrawn"}
+
+
+async def test_of_more_violations_than_are_remembered_none_is_forgotten(
+    owner_rows: OwnerRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_STANDING_MAX", 2)
+    shop = await a_shop()
+    payments = [await _refunded(shop) for _ in range(3)]
+    assert await _seen() == set()
+    for payment in payments:
+        await owner_rows(_SPOIL, payment.id, 7)
+    assert len(await checks.compare(whole=True)) == 2
+    for broken in await checks.compare(whole=False):
+        await owner_rows(_SPOIL, broken.payment_id, 0)
+    assert await _seen() == {"taken"}
+
+
+async def _a_run(shop: Shop, state: str) -> ReconciliationRun:
+    return await ReconciliationRun.create(
+        id=uuid4(),
+        merchant_id=shop.id,
+        connection_id=shop.connection.id,
+        business_date=today(-1),
+        state=state,
+        manifest={},
+    )

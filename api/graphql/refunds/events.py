@@ -111,8 +111,14 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
     principal = require(info, Permission.READ)
     key, merchant_id = ids.decode(refund_id, "Refund", ["refundId"]), principal.merchant_id
     start = _after(after)
-    if not info.context.feeds.of(REFUNDS).belongs_to(key, merchant_id):
-        await find.find(merchant_id, key)
+    feed = info.context.feeds.of(REFUNDS)
+    if not feed.belongs_to(key, merchant_id) or start > feed.reached(key):
+        refund = await find.find(merchant_id, key)
+        if start > refund.sequence:
+            raise InvalidInput(
+                f"`after` lies ahead of the refund, which is at {refund.sequence}; it is a cursor of another stream.",
+                path=["after"],
+            )
     return _followed(info, REFUNDS, key, start, _message)
 
 

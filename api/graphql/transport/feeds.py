@@ -82,6 +82,7 @@ class Room(Generic[K]):
     async def tell(self, item: Item[Any], before: int) -> None:
         for audience in list(self.audiences.values()):
             await audience.tell(item, before)
+            await asyncio.sleep(0)  # each renders it in one go, and others have their turn between them
 
     def end(self, error: Exception | None = None) -> None:
         self.ended = False
@@ -120,6 +121,11 @@ class Feed(Generic[K, E]):
         """Whether somebody who follows the key has proven whose it is, and it is the owner's."""
         room = self.rooms.get(key)
         return room is not None and room.owner == owner
+
+    def reached(self, key: K) -> int:
+        """As far as those who follow the key were told, 0 where nobody was."""
+        room = self.rooms.get(key)
+        return (room.position or 0) if room is not None else 0
 
     def leave(self, room: Room[K]) -> None:
         room.inside -= 1

@@ -130,3 +130,18 @@ async def test_the_same_stream_comes_as_server_sent_events(enter: Enter) -> None
     assert answer.text.count('"sequence":') == 4
     assert "CaughtUpMessage" in answer.text
     assert "event: complete" in answer.text
+
+
+async def test_a_cursor_that_lies_ahead_of_the_refund_is_refused_and_spoils_nothing_for_others(enter: Enter) -> None:
+    asker = await enter()
+    refund = await _pending(asker)
+    async with _socket(asker) as ahead, _socket(asker) as follower:
+        for after in ("4", "9" * 18):
+            await _subscribe(ahead, global_id(refund), after)
+            assert await _next(ahead) == "INVALID_INPUT"
+        await _subscribe(follower, global_id(refund), "3")
+        assert await _next(follower) == "caught up"
+        await _subscribe(ahead, global_id(refund), "4")
+        assert await _next(ahead) == "INVALID_INPUT"
+        await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
+        assert (await _next(follower))[0] == 4
