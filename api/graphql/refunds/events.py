@@ -112,6 +112,7 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
     key, merchant_id = ids.decode(refund_id, "Refund", ["refundId"]), principal.merchant_id
     start = _after(after)
     feed = info.context.feeds.of(REFUNDS)
+    ended = False
     if not feed.belongs_to(key, merchant_id) or start > feed.reached(key):
         refund = await find.find(merchant_id, key)
         if start > refund.sequence:
@@ -119,7 +120,8 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
                 f"`after` lies ahead of the refund, which is at {refund.sequence}; it is a cursor of another stream.",
                 path=["after"],
             )
-    return _followed(info, REFUNDS, key, start, _message)
+        ended = start == refund.sequence and refund.state in SETTLED_FOR_NOW
+    return _followed(info, REFUNDS, key, start, _message, ended=ended)
 
 
 async def follow_merchant(info: Info, after: str | None) -> Messages:
@@ -136,11 +138,20 @@ async def follow_merchant(info: Info, after: str | None) -> Messages:
     return _followed(info, MERCHANTS, merchant_id, start, _sealed_message)
 
 
-def _followed(info: Info, kind: Kind[UUID, E], key: UUID, after: int, shown: Callable[[Item[E]], Any]) -> Messages:
+def _followed(
+    info: Info, kind: Kind[UUID, E], key: UUID, after: int, shown: Callable[[Item[E]], Any], *, ended: bool = False
+) -> Messages:
     shared = info.context.without_person()
     feed = info.context.feeds.of(kind)
     return Followed(
-        feed, key, after, shown=shown, scope=shared.principal, shared=shared, owner=shared.principal.merchant_id
+        feed,
+        key,
+        after,
+        shown=shown,
+        scope=shared.principal,
+        shared=shared,
+        owner=shared.principal.merchant_id,
+        ended=ended,
     )
 
 

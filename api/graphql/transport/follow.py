@@ -67,17 +67,18 @@ async def follow(
     poll_seconds: float,
     heartbeat_seconds: float,
     is_terminal: Callable[[E], bool],
+    ended: bool = False,
 ) -> AsyncGenerator[Item[E], None]:
     """The rows behind position `after`, in order, then CaughtUp once, then new rows and a Heartbeat in silence.
 
     `read(position)` gives a bounded batch of the rows behind a position, in order; an empty one means there are no
     more. A wake that is lost costs at most `poll_seconds`. The stream ends when the last row read `is_terminal`:
-    rows that follow a terminal one in the same batch, or already in the table, are still given. Memory is one batch.
+    rows that follow a terminal one in the same batch, or already in the table, are still given. `ended`: the row at
+    `after` is such a one. Memory is one batch.
     While the database is away the stream stays open and goes on where it was.
     """
     loop = asyncio.get_running_loop()
     caught_up = False
-    ended = False
     beat_at = loop.time() + heartbeat_seconds
     try:
         while True:

@@ -59,7 +59,8 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
 
     `scope` is all that a result may depend on beside the item: the access of whoever asks, without the person. Those of
     the same scope are shown one result, which is made with the context `shared`. `owner` is whom the key belongs to for
-    life, where that was proven. Where it is read as an ordinary generator it is followed alone.
+    life, where that was proven. `ended`: the row at `after` is terminal. Where it is read as an ordinary generator it
+    is followed alone.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
         scope: Hashable,
         shared: Any,
         owner: Hashable = None,
+        ended: bool = False,
     ) -> None:
         self.feed = feed
         self.key = key
@@ -80,6 +82,7 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
         self.scope = scope
         self.shared = shared
         self.owner = owner
+        self.ended = ended
         self._alone: AsyncGenerator[Any, None] | None = None
 
     def enter(self) -> Room[K]:
@@ -109,6 +112,7 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
             poll_seconds=kind.poll_seconds,
             heartbeat_seconds=kind.heartbeat_seconds,
             is_terminal=kind.is_terminal,
+            ended=self.ended,
         )
 
     async def _shown(self) -> AsyncGenerator[Any, None]:
@@ -254,7 +258,7 @@ class Group:
 
 async def told(source: Followed[K, E], room: Room[K], group: Group) -> AsyncGenerator[Rendered | Item[E], None]:
     """What one follower is told: items that it executes for itself, until it has caught up, then what is shared."""
-    position, caught_up, ended = source.after, False, False
+    position, caught_up, ended = source.after, False, source.ended
     member: Member | None = None
     async with aclosing(source.items(room)) as items:
         async for item in items:

@@ -145,3 +145,12 @@ async def test_a_cursor_that_lies_ahead_of_the_refund_is_refused_and_spoils_noth
         assert await _next(ahead) == "INVALID_INPUT"
         await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
         assert (await _next(follower))[0] == 4
+
+
+async def test_who_resumes_behind_the_last_event_is_told_that_nothing_more_comes(enter: Enter) -> None:
+    asker = await enter()
+    refund = await _pending(asker)
+    await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
+    async with _socket(asker) as socket:
+        await _subscribe(socket, global_id(refund), "4")
+        assert [await _next(socket), await _next(socket)] == ["caught up", "complete"]
