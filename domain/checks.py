@@ -1,8 +1,8 @@
 """How much of the books is compared when: all of them at night, and every 15 minutes what has changed since.
 
-What was found broken is looked at again each time until it is right, whoever found it; so is what a night that is under
-way, or has failed, excuses. A change that leaves no row of an event, an entry, a line or a listing (somebody writes to
-the database by hand) is seen at night only.
+What was found broken is looked at again each time until it is right, whoever found it; so is what a night excuses that
+is under way, has failed, or is to be repeated. A change that leaves no row of an event, an entry, a line or a listing
+(somebody writes to the database by hand) is seen at night only.
 """
 
 from collections import Counter
@@ -32,7 +32,8 @@ UNION SELECT coalesce(f.payment_id, r.payment_id) FROM findings f LEFT JOIN refu
     WHERE f.resolved_at > $5::timestamptz - {_OVERLAP} AND coalesce(f.payment_id, r.payment_id) IS NOT NULL
 UNION SELECT unnest($6::uuid[])"""  # noqa: S608 - ours
 # A night that is under way excuses what it has not booked yet: what it touches is compared again when it has ended.
-_EXCUSING: Final = "SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state IN ('RUNNING', 'FAILED')) AS one"
+_EXCUSING: Final = """SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state IN ('RUNNING', 'FAILED'))
+  OR EXISTS (SELECT 1 FROM reports WHERE repeat_since IS NOT NULL AND superseded_at IS NULL) AS one"""
 _NIGHT: Final = "SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state = 'RUNNING') AS runs"
 
 

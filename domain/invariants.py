@@ -229,9 +229,10 @@ _OF_A_FEW: Final[Mapping[str, str]] = {
 }
 
 
-# What a night that is under way, or has failed, excuses until it is done.
-_EXCUSE: Final = re.compile(r"n\.state (= 'RUNNING'|IN \('RUNNING', 'FAILED'\))")
-_EXCUSABLE: Final = tuple(name for name, query in _QUERIES.items() if _EXCUSE.search(query))
+# What excuses until a night is done that is under way, or has failed, and until a date is repeated that is to be.
+_NIGHT: Final = re.compile(r"n\.state (= 'RUNNING'|IN \('RUNNING', 'FAILED'\))")
+_TO_REPEAT: Final = " AND bool_and(r.repeat_since IS NULL)"
+_EXCUSABLE: Final = tuple(name for name, query in _QUERIES.items() if _NIGHT.search(query) or _TO_REPEAT in query)
 
 
 async def check(limit: int = SHOWN_MAX) -> Sequence[Broken]:
@@ -251,10 +252,11 @@ async def check_few(payments: Sequence[UUID], whole: Collection[str] = (), limit
 
 
 async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Broken]:
-    """What a night excuses, or does not, of these payments (None: of all), as if no night were under way."""
+    """What is wrong, excused or not, with these payments (None: with all), of what a night can excuse."""
     found: list[Broken] = []
     for name in _EXCUSABLE:
-        query = _EXCUSE.sub("false", (INVARIANTS if payments is None else _OF_A_FEW)[name])
+        query = (INVARIANTS if payments is None else _OF_A_FEW)[name].replace(_TO_REPEAT, "")
+        query = _NIGHT.sub("false", query)
         found += await _ask(name, query, limit, *(() if payments is None else (payments,)))
     return found
 

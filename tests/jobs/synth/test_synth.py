@@ -113,9 +113,15 @@ def test_the_same_seed_makes_the_same_year_and_another_one_another() -> None:
 async def test_a_database_that_is_somebodys_is_not_filled(own_database: Database) -> None:
     wanted = Wanted(12, 1, datetime.now(UTC))
     shop = await a_shop(base_url="https://pix.example.com/v2")
-    with pytest.raises(SynthError, match="credentials of a PSE's account"):
-        await fill.fill(own_database.owner_url, wanted, KEY)
     await a_refund(shop, await a_payment(shop))
-    with pytest.raises(SynthError, match="holds payments or refunds"):
+    with pytest.raises(SynthError, match="holds a merchant"):
         await fill.fill(own_database.owner_url, wanted, KEY)
     assert (await Refund.all().count(), await Merchant.all().count()) == (1, 1)
+
+
+@pytest.mark.usefixtures("books")
+async def test_nor_is_one_that_holds_a_merchant_and_nothing_else(own_database: Database) -> None:
+    await a_shop(base_url="http://127.0.0.1:9/pix/v2")
+    with pytest.raises(SynthError, match="holds a merchant"):
+        await fill.fill(own_database.owner_url, Wanted(12, 1, datetime.now(UTC)), KEY)
+    assert await Merchant.all().count() == 1
