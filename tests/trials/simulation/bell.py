@@ -51,6 +51,12 @@ class _Pipeline:
     def zadd(self, queue: str, scores: dict[str, int]) -> None:
         pass
 
+    def rpush(self, name: str, ring: str) -> None:
+        pass
+
+    def expire(self, name: str, seconds: int) -> None:
+        pass
+
     def publish(self, channel: str, message: bytes) -> None:
         pass
 
