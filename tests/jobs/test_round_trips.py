@@ -1,15 +1,18 @@
 """What a refund costs the database on its way: round trips, counted on the wire."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
+from domain import invariants
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform.database import close_pool, open_pool
 from jobs import refunds
 from tests.conftest import Database
-from tests.kit.factories import a_refund
+from tests.kit.factories import OwnerRows, a_refund
 from tests.kit.round_trips import RoundTrips, counted
 from tests.kit.world import World
 
@@ -44,3 +47,22 @@ async def test_to_send_a_refund_and_record_the_answer_costs_at_most_ten_round_tr
 ) -> None:
     # Seen, claimed, the call written down, its answer; BEGIN, locked, its name is nobody's, moved, findings, COMMIT.
     assert await _cost_of_the_third(world, trips, mood) == (state, ROUND_TRIPS_MAX)
+
+
+async def test_a_claim_that_is_written_and_whose_answer_is_lost_is_sent_once(
+    trips: RoundTrips, world: World, owner_rows: OwnerRows
+) -> None:
+    payment = await world.payment()
+    await world.step(await a_refund(world.shop, payment, 1_000))  # its statements are known from now on
+    refund = await a_refund(world.shop, payment, 6_000)
+    trips.lose = trips.count + 2  # the look, and then the claim
+    with suppress(Exception):  # as the worker's job ends
+        await asyncio.wait_for(refunds.step(refund.id, world.sender, world.settings), 10)
+    (claimed,) = await owner_rows("SELECT state, sequence FROM refunds WHERE id = $1", refund.id)
+    assert tuple(claimed) == ("SUBMITTED", 2)
+    assert await world.sandbox.refund_requests(payment.pse_reference) == 1
+    await owner_rows("UPDATE attempts SET claimed_until = now() - interval '1 second' WHERE ended_at IS NULL")
+    ended = await asyncio.wait_for(world.finish(refund, owner_rows), 30)
+    assert (ended.state, await world.sandbox.paid(payment.pse_reference)) == (State.SUCCEEDED, 7_000)
+    assert await world.sandbox.refund_requests(payment.pse_reference) == 2
+    assert await invariants.check() == []

@@ -11,10 +11,14 @@ _LENGTH_BYTES = 4
 
 @dataclass(slots=True)
 class RoundTrips:
-    """`count`: how often the server has said that it is ready for the next question (ReadyForQuery)."""
+    """`count`: how often the server has said that it is ready for the next question (ReadyForQuery).
+
+    `lose`: the count of the round trip whose answer does not arrive: the server has done it, and the connection ends.
+    """
 
     url: str
     count: int = 0
+    lose: int = 0
 
 
 @asynccontextmanager
@@ -65,8 +69,11 @@ async def _counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         kind = await reader.readexactly(1)
         length = await reader.readexactly(_LENGTH_BYTES)
         body = await reader.readexactly(int.from_bytes(length) - _LENGTH_BYTES)
-        writer.write(kind + length + body)
         made.count += kind == b"Z"
+        if made.lose and made.count >= made.lose:
+            made.lose = 0
+            return
+        writer.write(kind + length + body)
 
 
 async def _answered_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
