@@ -2,6 +2,8 @@
 
 All processes count together in Valkey, and each one what it lets through itself. While Valkey is away, or a storm keeps
 the process from hearing it in time, that alone holds: limits become laxer by the number of processes, and nobody waits.
+Who asks often is counted a handful at a time: a process takes what a tenth of a second fills up, and uses it for so
+long before it asks again. What it took and nobody used is lost, so a limit is never laxer by it.
 """
 
 import asyncio
@@ -18,15 +20,20 @@ WINDOW_SECONDS: Final = 60.0
 _ANSWER_SECONDS_MAX: Final = 0.2
 _AWAY_SECONDS: Final = 5.0  # before Valkey is asked again
 _KEPT_MAX: Final = 10_000
-# The generic cell rate algorithm: one number, the moment at which all that was taken is filled up again.
+_HANDFUL_SECONDS: Final = 0.1
+# The generic cell rate algorithm: one number, the moment at which all that was taken is filled up again. Answers how
+# many of those asked for were taken, or else, below zero, the seconds until there is one.
 _TAKE: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + ARGV[1]
-local wait = full - now - ARGV[2]
-if wait > 0.000001 then return tostring(wait) end
+local interval, wanted = tonumber(ARGV[1]), tonumber(ARGV[3])
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local room = ARGV[2] - (full - now) + 0.000001
+if room < interval then return tostring(room - interval) end
+local taken = math.min(wanted, math.floor(room / interval))
+full = full + taken * interval
 redis.call('SET', KEYS[1], string.format('%.6f', full), 'PX', math.ceil((full - now) * 1000))
-return '0'
+return tostring(taken)
 """
 _log = structlog.get_logger()
 
@@ -45,6 +52,7 @@ class Rates:
         self._redis = Redis.from_url(redis_url, socket_timeout=answer_seconds) if redis_url else None
         self._away_until = 0.0
         self._own: dict[str, float] = {}
+        self._in_hand: dict[str, tuple[int, float]] = {}  # taken and not used yet, and until when it may be
 
     async def seconds_to_wait(self, kind: str, subject: str) -> float:
         """Zero: it was counted, go on. Else nothing was counted; after so many seconds it would be."""
@@ -57,10 +65,21 @@ class Rates:
         own = self._alone(key, interval)
         if own:
             return own
-        shared = await self._shared(key, interval)
+        shared = 0.0 if self._had(key) else await self._shared(key, interval)
         if shared:
             self._give_back(key, interval)
         return shared
+
+    def _had(self, key: str) -> bool:
+        """Whether one was in hand, and is used now."""
+        left, until = self._in_hand.get(key, (0, 0.0))
+        if not left:
+            return False
+        if left == 1 or time.monotonic() >= until:
+            del self._in_hand[key]
+        else:
+            self._in_hand[key] = (left - 1, until)
+        return time.monotonic() < until
 
     async def _shared(self, key: str, interval: float) -> float:
         """As all processes count; zero while nobody can tell."""
@@ -72,15 +91,24 @@ class Rates:
             self._away_until = now + _AWAY_SECONDS  # One asks whether it is back, for all.
         try:
             async with asyncio.timeout(self._answer_seconds):
-                asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS))
-                wait = float(await asked)
+                handful = max(1, int(_HANDFUL_SECONDS / interval))
+                asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS), str(handful))
+                taken = float(await asked)
         except (RedisError, OSError, TimeoutError) as error:
             if alone or time.monotonic() >= self._away_until:  # the first of all who waited for it
                 _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return 0.0
         self._away_until = 0.0
-        return wait
+        if taken > 1:
+            self._keep(key, int(taken) - 1)
+        return max(0.0, -taken)
+
+    def _keep(self, key: str, more: int) -> None:
+        if len(self._in_hand) >= _KEPT_MAX:
+            self._in_hand.clear()  # It was counted; who comes next asks.
+        left, _ = self._in_hand.get(key, (0, 0.0))
+        self._in_hand[key] = (left + more, time.monotonic() + _HANDFUL_SECONDS)
 
     def _alone(self, key: str, interval: float) -> float:
         now = time.monotonic()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -34,6 +35,38 @@ async def test_many_at_once_are_counted_one_by_one(redis_url: str) -> None:
     waits = await asyncio.gather(*(rates.seconds_to_wait("token", "a") for _ in range(30)))
     assert sum(wait == 0 for wait in waits) == 10
     await rates.close()
+
+
+async def test_who_asks_often_is_counted_a_handful_at_a_time_and_gets_no_more_than_is_allowed(redis_url: str) -> None:
+    often = 60_000  # a thousand a second, so a hundred at a time
+    one, other = patient(redis_url, often), patient(redis_url, often)
+    asked = 0
+    for rates in (one, other):
+        evaluate = rates._redis.eval  # type: ignore[union-attr]
+
+        async def counted(*arguments: Any, evaluate: Any = evaluate) -> Any:
+            nonlocal asked
+            asked += 1
+            return await evaluate(*arguments)
+
+        rates._redis.eval = counted  # type: ignore[union-attr]
+    for _ in range(300):
+        assert await one.seconds_to_wait("token", "often") == await other.seconds_to_wait("token", "often") == 0
+    assert asked <= 60  # six, were it not for a machine on which a handful grows old before it is used
+    for rates in (one, other):
+        await rates.close()
+
+
+async def test_the_last_few_of_a_limit_are_given_too_and_not_one_more(redis_url: str) -> None:
+    one = patient(redis_url, 3_000)
+    waits = [await one.seconds_to_wait("token", "last few") for _ in range(3_100)]
+    fresh = patient(redis_url, 3_000)
+    waits += [await fresh.seconds_to_wait("token", "last few") for _ in range(200)]
+    let_through = sum(wait == 0 for wait in waits)
+    assert let_through >= 2_990, "What is allowed was refused."
+    assert waits[-1] > 0
+    for rates in (one, fresh):
+        await rates.close()
 
 
 @pytest.mark.parametrize("url", ["", "redis://127.0.0.1:1/0"])

@@ -16,7 +16,7 @@ from tests.trials.bench.client import Load, Taken, measured
 from tests.trials.bench.stage import Stage, api, pgbench
 
 CLIENTS: Final = 16
-PAYMENTS: Final = 400
+PAYMENTS: Final = 4_000  # a few refunds for each: a payment with hundreds of them is not what a merchant has
 SECONDS: Final = 4.0
 _MUTATION: Final = (
     "mutation M($input: RefundCreateInput!) { refundCreate(input: $input) { refund { id status } replayed requestId "
