@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from api import health
+from api import files, health
 from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
@@ -24,6 +24,7 @@ from api.graphql.transport.turns import Turns
 from api.http import middleware
 from api.webhooks import endpoint
 from domain.access.tokens import Principal
+from domain.files.kinds import SIZE_MAX
 from domain.platform import bell
 from domain.platform.database import Patience, close_pool, open_pool
 from domain.platform.log import configure
@@ -37,13 +38,14 @@ def create(settings: Settings) -> Starlette:
     waker = Waker(settings.redis_url)
     feeds = Feeds(waker)
     gate = Gate.of(settings, rates_of(settings))
+    authenticate = Remembered(waker)
 
     def make_context(principal: Principal, request_id: str) -> Context:
         return Context(principal, request_id, settings, waker, feeds)
 
     view = GraphQLView[Context, Principal](
         make(introspection=settings.introspection),
-        authenticate=Remembered(waker),
+        authenticate=authenticate,
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
         gate=gate,
@@ -69,6 +71,8 @@ def create(settings: Settings) -> Starlette:
             *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
             Route(pages.PATH, pages.show, methods=["GET"]),
             Route(pages.PATH, pages.receive, methods=["POST"]),
+            Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"]),
+            Route(files.PATH, files.giving(authenticate), methods=["GET"]),
             Route("/healthz", health.alive),
             Route("/readyz", health.Readiness().answer),
         ],
@@ -78,6 +82,7 @@ def create(settings: Settings) -> Starlette:
                 _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
                 Middleware(RateMiddleware, rates=gate.rates),
                 body_bytes_max=settings.body_limit_bytes,
+                larger={files.UPLOAD_PREFIX: SIZE_MAX},
             ),
             Middleware(CrowdMiddleware, arriving=gate.arriving, requests=gate.strangers, known_at=GRAPHQL_PATH),
         ],

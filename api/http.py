@@ -68,14 +68,20 @@ def raw_problem(status: int, message: str, code: str | None, headers: Mapping[st
     ).encode() + body
 
 
-def middleware(*between: Middleware, body_bytes_max: int = BODY_BYTES_MAX) -> Sequence[Middleware]:
-    """For `Starlette(middleware=...)`, outermost first; those `between` count also what is refused for its body."""
-    return [Middleware(RequestMiddleware), *between, Middleware(BodyLimitMiddleware, bytes_max=body_bytes_max)]
+def middleware(
+    *between: Middleware, body_bytes_max: int = BODY_BYTES_MAX, larger: Mapping[str, int] | None = None
+) -> Sequence[Middleware]:
+    """For `Starlette(middleware=...)`, outermost first; those `between` count also what is refused for its body.
+
+    `larger`: the limit of paths that begin so.
+    """
+    limit = Middleware(BodyLimitMiddleware, bytes_max=body_bytes_max, larger=larger or {})
+    return [Middleware(RequestMiddleware), *between, limit]
 
 
 def masked(path: str) -> str:
     """A path fit for a log: what follows these names opens doors."""
-    return re.sub(r"(/refund-destination/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
+    return re.sub(r"(/refund-destination/|/files/upload/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
 
 
 def _correlation_id(headers: Headers) -> str | None:
@@ -154,16 +160,20 @@ class BodyLimitMiddleware:
     It waits for none of what is still to come: the server goes on reading, so that the client reads the answer.
     """
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.bytes_max = bytes_max
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if self._declared(Headers(scope=scope)) > self.bytes_max:
-            await self._refuse(scope, receive, send)
+        bytes_max = next(
+            (most for start, most in self.larger.items() if scope["path"].startswith(start)), self.bytes_max
+        )
+        if self._declared(Headers(scope=scope)) > bytes_max:
+            await self._refuse(bytes_max, scope, receive, send)
             return
         seen = 0
 
@@ -171,20 +181,21 @@ class BodyLimitMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.bytes_max:
+            if seen > bytes_max:
                 raise _BodyTooLarge
             return message
 
         try:
             await self.app(scope, receive_counted, send)
         except _BodyTooLarge:
-            await self._refuse(scope, receive, send)
+            await self._refuse(bytes_max, scope, receive, send)
 
     @staticmethod
     def _declared(headers: Headers) -> int:
         length = headers.get("content-length", "")
         return int(length[:18]) if length.isascii() and length.isdigit() else 0
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = problem(413, f"The body is larger than {self.bytes_max} bytes; nothing was executed.")
+    @staticmethod
+    async def _refuse(bytes_max: int, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = problem(413, f"The body is larger than {bytes_max} bytes; nothing was executed.")
         await refused(scope, receive, send)

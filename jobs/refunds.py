@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from domain.connections.calls import About
+from domain.connections.connections import SENDING
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.crash import crash_here
@@ -20,6 +21,7 @@ from domain.refunds import first_send, listing, next_step, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
+from domain.refunds.states import OFF_THE_WIRE
 from domain.refunds.work import Ask, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 
@@ -41,6 +43,9 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     """Whether it was a question whose answer lets the refund be sent now."""
     seen = await first_send.look(refund_id)
     if seen is None or seen.refund.due_at is None:
+        return False
+    if seen.connection.state not in SENDING and seen.refund.state not in OFF_THE_WIRE:
+        await next_step.put_off_suspended(refund_id)
         return False
     if (wait := sender.wait(seen.connection.id)) > 0:
         await next_step.put_off_resting(refund_id, _spread(wait))

@@ -6,9 +6,20 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api.graphql import access, ledger, nodes, payments, pses, reconciliation
+from api.graphql import access, connections, files, ledger, nodes, payments, pses, reconciliation
 from api.graphql.access import Viewer, require
+from api.graphql.connections import (
+    ConnectionApplication,
+    ConnectionCreateInput,
+    ConnectionDocumentInput,
+    ConnectionField,
+    ConnectionPayload,
+    ConnectionReviewInput,
+    ConnectionStepInput,
+    StateEnum,
+)
 from api.graphql.context import Info
+from api.graphql.files import FileAnnounceInput, FileAnnouncePayload
 from api.graphql.ledger import LedgerBalance
 from api.graphql.payments import (
     Payment,
@@ -59,6 +70,7 @@ from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
 from domain.findings.findings import FindingKind
+from domain.models.connections import ConnectionState
 from domain.pse.vocabulary import Method
 
 MOVING_MONEY = frozenset(
@@ -79,7 +91,14 @@ MOVING_MONEY = frozenset(
     }
 )
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
-SIZES = {"errors": 1, "paymentInstruction": 10}
+SIZES = {
+    "connectionFields": 20,
+    "documents": 5,
+    "errors": 1,
+    "missingDocuments": 5,
+    "nextStates": 8,
+    "paymentInstruction": 10,
+}
 
 
 @strawberry.type
@@ -153,6 +172,26 @@ class Query:
         self, info: Info, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
     ) -> list[PseCapability]:
         return pses.pse_capabilities(info, pse, method)
+
+    @strawberry.field(description="What a connection to a PSE is made of, in the order in which to ask for it.")
+    def connection_fields(self, info: Info, pse: str) -> list[ConnectionField]:
+        return connections.connection_fields(info, pse)
+
+    @strawberry.field(description="One of your connections, by its id, on its way from draft to active.")
+    async def connection_application(self, info: Info, id: strawberry.ID) -> ConnectionApplication | None:
+        return await connections.application(info, id)
+
+    @strawberry.field(description="Your connections, newest first. `first` is 1-100.")
+    async def connection_applications(
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        states: list[Annotated[ConnectionState, StateEnum]] | None = None,
+    ) -> Connection[ConnectionApplication]:
+        merchant = require(info, Permission.READ).merchant_id
+        query = connections.applications_query(merchant, states)
+        return await page(query, first, after, ConnectionApplication.of)
 
     @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
     def pse_error_explanation(self, info: Info, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
@@ -237,6 +276,44 @@ class Mutation:
     @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
     async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
         return await by_hand.refund_return_to_queue(info, input)
+
+    @strawberry.mutation(description="Announce a file: you get a path to which its bytes can be sent, once.")
+    async def file_announce(self, info: Info, input: FileAnnounceInput) -> FileAnnouncePayload:
+        return await files.file_announce(info, input)
+
+    @strawberry.mutation(description="Apply for an account at a PSE: a draft. Needs MANAGE_CONNECTIONS.")
+    async def connection_create(self, info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
+        return await connections.connection_create(info, input)
+
+    @strawberry.mutation(description="Hand in a document of a draft; a newer one of its kind takes its place.")
+    async def connection_document_hand_in(self, info: Info, input: ConnectionDocumentInput) -> ConnectionPayload:
+        return await connections.connection_document_hand_in(info, input)
+
+    @strawberry.mutation(description="Submit a draft whose documents are whole, for another person to review.")
+    async def connection_submit(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+        return await connections.connection_submit(info, input)
+
+    @strawberry.mutation(description="Make what was submitted, or rejected, a draft again, and say why.")
+    async def connection_reopen(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+        return await connections.connection_reopen(info, input)
+
+    @strawberry.mutation(
+        description="Review what another person submitted: start, ask for more, approve, reject. Needs "
+        "REVIEW_CONNECTIONS."
+    )
+    async def connection_review(self, info: Info, input: ConnectionReviewInput) -> ConnectionPayload:
+        return await connections.connection_review(info, input)
+
+    @strawberry.mutation(
+        description="Let a certified connection go live (another person than who submitted it, with "
+        "REVIEW_CONNECTIONS), or a suspended one go on (MANAGE_CONNECTIONS)."
+    )
+    async def connection_activate(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+        return await connections.connection_activate(info, input)
+
+    @strawberry.mutation(description="Stop all calls to the PSE at once; refunds wait. Needs MANAGE_CONNECTIONS.")
+    async def connection_suspend(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+        return await connections.connection_suspend(info, input)
 
 
 @strawberry.type

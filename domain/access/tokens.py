@@ -35,6 +35,8 @@ class Permission(StrEnum):
     APPROVE = "APPROVE"
     SETTLE_MANUALLY = "SETTLE_MANUALLY"  # and read the whole account that a person pays to
     RESOLVE_DOUBT = "RESOLVE_DOUBT"
+    MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"  # apply for an account at a PSE, give its keys, suspend it
+    REVIEW_CONNECTIONS = "REVIEW_CONNECTIONS"  # look at what another person submitted, and let it go live
     RESOLVE_DOUBT_EARLY = "RESOLVE_DOUBT_EARLY"  # "not paid" before the PSE's next report says so
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from domain.models import Connection, Merchant
+from domain.models.connections import ConnectionState
 from domain.money import Money
 from domain.platform import secrets
 from domain.platform.database import remembered
@@ -34,6 +35,10 @@ _CURRENCIES: Final[Mapping[str, str]] = {
     "UY": "UYU",
 }
 _OTHERWISE: Final = "USD"
+# Orders leave in these: for real, and to the PSE's sandbox. While it is suspended, payments are registered and refunds
+# asked for all the same: they wait.
+SENDING: Final = frozenset({ConnectionState.ACTIVE, ConnectionState.SANDBOX, ConnectionState.CERTIFIED})
+TAKING: Final = SENDING | {ConnectionState.SUSPENDED}
 _PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
 
 
@@ -51,15 +56,23 @@ class NewConnection:
     report_url: str | None = None
 
 
-async def create(merchant_id: UUID, new: NewConnection, key: bytes) -> Connection:
+async def create(
+    merchant_id: UUID,
+    new: NewConnection,
+    key: bytes,
+    *,
+    state: ConnectionState = ConnectionState.ACTIVE,
+    connection_id: UUID | None = None,
+) -> Connection:
     """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
     connector(new.pse)
     for url in (new.base_url, new.token_url, new.report_url):
         if url is not None and not _safe(url):
             raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "baseUrl"])
-    connection_id = uuid4()
+    connection_id = connection_id or uuid4()
     return await Connection.create(
         id=connection_id,
+        state=state,
         merchant_id=merchant_id,
         pse=new.pse,
         name=new.name,

@@ -1,12 +1,14 @@
 """The tables, read together: one file per noun and nothing but tables."""
 
 from domain.models.access import DemoMark, Merchant, Store, Token
+from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
+from domain.models.files import File
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.payments import Payment
@@ -29,6 +31,7 @@ __all__ = [
     "DoubtVerdict",
     "Event",
     "EventSeal",
+    "File",
     "Finding",
     "IdempotencyKey",
     "LedgerCheckpoint",
@@ -37,6 +40,8 @@ __all__ = [
     "Merchant",
     "Notice",
     "NoticeRefund",
+    "OnboardingDocument",
+    "OnboardingStep",
     "Payment",
     "ReconciliationRun",
     "Refund",

@@ -1,5 +1,6 @@
 """A merchant's account at a PSE."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -8,6 +9,19 @@ from tortoise.models import Model
 
 if TYPE_CHECKING:
     from domain.models.access import Merchant, Store
+
+
+class ConnectionState(StrEnum):
+    """From an application to an account that moves money (domain/onboarding/states)."""
+
+    DRAFT = "DRAFT"
+    SUBMITTED = "SUBMITTED"
+    UNDER_REVIEW = "UNDER_REVIEW"
+    SANDBOX = "SANDBOX"  # the documents are in order: it is certified in the PSE's sandbox
+    CERTIFIED = "CERTIFIED"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    REJECTED = "REJECTED"
 
 
 class Connection(Model):
@@ -28,6 +42,9 @@ class Connection(Model):
     )
     default_store_id: UUID
     enabled = fields.BooleanField(default=True)
+    state = fields.CharEnumField(ConnectionState, max_length=16, default=ConnectionState.ACTIVE)
+    submitted_by = fields.CharField(max_length=200, null=True)
+    reviewed_by = fields.CharField(max_length=200, null=True)  # never who submitted it
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

@@ -11,6 +11,7 @@ from tortoise.queryset import QuerySet
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
+from domain.connections.connections import TAKING
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
@@ -18,7 +19,7 @@ from domain.payments import customers, declared, elsewhere, told_before
 from domain.payments.refundable import left_of
 from domain.platform import bell, idempotency, ids, secrets
 from domain.platform.database import rows, transaction
-from domain.problems import InvalidInput, NotFound
+from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import CapturedPayment, Method
 
@@ -251,6 +252,12 @@ async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store
     connection = await Connection.get_or_none(id=new.connection_id, merchant_id=merchant_id)
     if connection is None:
         raise NotFound("No such connection; viewer.connections lists yours.", path=["input", "connectionId"])
+    if connection.state not in TAKING:
+        raise InvalidState(
+            f"The connection is {connection.state}: its payments can be registered once it is certified or active.",
+            path=["input", "connectionId"],
+            current_state=connection.state,
+        )
     store = await Store.get_or_none(merchant_id=merchant_id, code=new.store_code)
     if store is None:
         raise NotFound("No such store; viewer.stores lists yours.", path=["input", "storeCode"])

@@ -30,8 +30,12 @@ def _derived(key: bytes, purpose: str) -> bytes:
 
 def seal(key: bytes, values: Mapping[str, str], place: str) -> bytes:
     """Encrypt `values` for one place, such as `connections/<id>`. `key` is the 32-byte secret key."""
+    return seal_bytes(key, json.dumps(dict(values), sort_keys=True).encode(), place)
+
+
+def seal_bytes(key: bytes, plain: bytes, place: str) -> bytes:
+    """As `seal`, of bytes: a file's content."""
     nonce = os.urandom(_NONCE_BYTES)
-    plain = json.dumps(dict(values), sort_keys=True).encode()
     return _VERSION + nonce + AESGCM(_derived(key, "seal")).encrypt(nonce, plain, _associated(_VERSION, place))
 
 
@@ -46,13 +50,17 @@ def _associated(version: bytes, place: str) -> bytes:
 
 def unseal(key: bytes, sealed: bytes, place: str) -> dict[str, str]:
     """The values sealed for this place. Raises Unsealable."""
+    opened: dict[str, str] = json.loads(unseal_bytes(key, sealed, place))
+    return opened
+
+
+def unseal_bytes(key: bytes, sealed: bytes, place: str) -> bytes:
+    """The bytes sealed for this place. Raises Unsealable."""
     nonce, cipher = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        plain = AESGCM(_derived(key, "seal")).decrypt(nonce, cipher, _associated(sealed[:1], place))
+        return AESGCM(_derived(key, "seal")).decrypt(nonce, cipher, _associated(sealed[:1], place))
     except (InvalidTag, ValueError) as error:
         raise Unsealable(f"The sealed value of {place} does not open with ESTORNO_SECRET_KEY.") from error
-    opened: dict[str, str] = json.loads(plain)
-    return opened
 
 
 def keyed_digest(key: bytes, text: str) -> str:

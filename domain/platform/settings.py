@@ -60,6 +60,12 @@ class Settings:
         "Where PSEs and customers reach the API; unset: they cannot.",
         "",
     )
+    files: str = _setting(
+        "ESTORNO_FILES",
+        variables.text,
+        "Where files are kept: a folder that all processes see, or s3://bucket/prefix; unset: `files` in ESTORNO_HOME.",
+        "",
+    )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
         "ESTORNO_LOG_LEVEL",

@@ -95,19 +95,35 @@ async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before
 
 async def put_off_resting(refund_id: UUID, seconds: float) -> None:
     """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
+    said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
     async with transaction():
-        refund, now = await _due(refund_id)
-        if refund is None:
-            return
-        await schedule.put_off(refund_id, seconds)
-        if refund.state is State.MANUAL or refund.state in destinations.WAITING or refund.state in SETTLED_FOR_NOW:
-            return
-        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
-        if last is None or last.kind != "RESTING":
-            said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
-            await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code="PSE_RESTING", message=said)
-        elif now - last.occurred_at >= intervals.RESTING_FINDING:
-            await call_person.open_resting(refund, last.occurred_at)
+        refund, now, since = await _put_off(refund_id, seconds, "PSE_RESTING", said)
+        if refund is not None and since is not None and now - since >= intervals.RESTING_FINDING:
+            await call_person.open_resting(refund, since)
+
+
+async def put_off_suspended(refund_id: UUID) -> None:
+    """The connection is suspended: nothing is sent or asked until a person lets it go on. Said in the history once."""
+    said = "The connection to the PSE is suspended: nothing is sent until somebody lets it go on; the refund waits."
+    async with transaction():
+        await _put_off(refund_id, intervals.HELD_SECONDS, "CONNECTION_SUSPENDED", said)
+
+
+async def _put_off(
+    refund_id: UUID, seconds: float, code: str, said: str
+) -> tuple[Refund | None, datetime, datetime | None]:
+    """The refund (None: it waits for nobody), the database's clock, and since when its history says why it waits."""
+    refund, now = await _due(refund_id)
+    if refund is None:
+        return None, now, None
+    await schedule.put_off(refund_id, seconds)
+    if refund.state is State.MANUAL or refund.state in destinations.WAITING or refund.state in SETTLED_FOR_NOW:
+        return None, now, None
+    last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
+    if last is not None and (last.kind, last.code) == ("RESTING", code):
+        return refund, now, last.occurred_at
+    await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code=code, message=said)
+    return refund, now, None
 
 
 async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:

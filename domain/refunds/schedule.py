@@ -45,6 +45,19 @@ async def ask(refund_ids: Sequence[str]) -> None:
     )
 
 
+async def let_go(connection_id: UUID) -> None:
+    """Look now at all refunds that were put off while this connection was suspended. Who is locked is looked at later.
+
+    Whose turn is later for another reason is looked at too, once: that costs a question and harms nothing.
+    """
+    await execute(
+        "UPDATE refunds SET due_at = now() WHERE id IN ("
+        "  SELECT id FROM refunds WHERE connection_id = $1 AND due_at > now() AND state IN ('REQUESTED', 'SUBMITTED', "
+        "  'PENDING') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
+        connection_id,
+    )
+
+
 async def put_off(refund_id: UUID, seconds: float) -> None:
     """Look at the refund no sooner than in so many seconds, if it is to be looked at again at all."""
     await execute(

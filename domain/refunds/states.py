@@ -12,6 +12,8 @@ from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned
 BY_BANK: Final[Mapping[Entry, Entry]] = {Entry.PAY: Entry.PAY_BY_BANK, Entry.RETURN: Entry.RETURN_TO_BANK}
 
 S = State
+# What happens in these needs no PSE: a customer, an approver or a person with evidence is waited for.
+OFF_THE_WIRE: Final = frozenset({S.AWAITING_DESTINATION, S.AWAITING_APPROVAL, S.MANUAL})
 MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
     (None, S.AWAITING_DESTINATION): (),
     (None, S.AWAITING_APPROVAL): (),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -53,13 +54,14 @@ Enter = Callable[..., Awaitable[Asker]]
 
 
 @pytest.fixture
-async def enter(own_database: Database, redis_url: str) -> AsyncIterator[Enter]:
+async def enter(own_database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Enter]:
     """Makes askers, each with a shop of its own unless one is given."""
     settings = quick_settings(
         database_url=own_database.application_url,
         redis_url=redis_url,
         introspection=True,
         public_url="https://refunds.example.com",
+        files=str(tmp_path / "files"),
     )
     async with served(create(settings)) as url, httpx.AsyncClient(timeout=20, verify=TLS) as http:
 

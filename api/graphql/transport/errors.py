@@ -132,6 +132,13 @@ PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),
 ]
+FileAnnounceError = Annotated[
+    InvalidInputError | ForbiddenError | RateLimitedError, strawberry.union(name="FileAnnounceError")
+]
+ConnectionError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="ConnectionError"),
+]
 PaymentRegisterError = Annotated[
     InvalidInputError
     | NotFoundError

@@ -1,0 +1,274 @@
+"""How an account at a PSE is applied for, reviewed, put to work and suspended."""
+
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from api.graphql.access import require
+from api.graphql.context import Info
+from api.graphql.files import File
+from api.graphql.transport.answering import answering
+from api.graphql.transport.errors import ConnectionError as WhyNot
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import DateTime
+from domain.access.tokens import Permission
+from domain.models import Connection as Row
+from domain.models import OnboardingDocument, OnboardingStep
+from domain.models.applications import DocumentKind
+from domain.models.connections import ConnectionState
+from domain.onboarding import applications, documents, drafts
+from domain.onboarding.drafts import Draft
+from domain.onboarding.states import from_here
+from domain.problems import InvalidInput
+from domain.pse import credentials
+from domain.pse.registry import UnknownPse, connector
+
+StateEnum = strawberry.enum(
+    ConnectionState, name="ConnectionState", description="From an application to an account that moves money."
+)
+KindEnum = strawberry.enum(DocumentKind, name="OnboardingDocumentKind", description="What must be handed in.")
+
+
+@strawberry.type(description="What a connection to a PSE is made of, and where to find it there.")
+class ConnectionField:
+    name: str
+    label: str
+    where: str = strawberry.field(description="In the PSE's back office.")
+    secret: bool = strawberry.field(description="Do not show it while it is typed.")
+    optional: bool
+    test: str | None = strawberry.field(description="What it is in the PSE's sandbox, where it is the same for all.")
+    live: str | None
+
+
+@strawberry.type(description="A document that was handed in.")
+class ConnectionDocument:
+    kind: Annotated[DocumentKind, KindEnum]
+    file: File
+    created_by: str
+    created_at: DateTime
+
+
+@strawberry.type(description="One step of an application, who took it and why.")
+class ConnectionStep:
+    sequence: int
+    from_state: Annotated[ConnectionState, StateEnum]
+    to_state: Annotated[ConnectionState, StateEnum]
+    actor: str
+    comment: str | None
+    request_id: str
+    at: DateTime
+
+
+@strawberry.type(description="An account at a PSE on its way from draft to active.")
+class ConnectionApplication:
+    id: strawberry.ID = strawberry.field(description="The connection's.")
+    pse: str
+    name: str
+    state: Annotated[ConnectionState, StateEnum]
+    next_states: list[Annotated[ConnectionState, StateEnum]] = strawberry.field(
+        description="Where people can take it from here."
+    )
+    submitted_by: str | None
+    reviewed_by: str | None
+    created_at: DateTime
+
+    @classmethod
+    def of(cls, row: Row) -> "ConnectionApplication":
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            pse=row.pse,
+            name=row.name,
+            state=row.state,
+            next_states=from_here(row.state),
+            submitted_by=row.submitted_by,
+            reviewed_by=row.reviewed_by,
+            created_at=DateTime(row.created_at),
+        )
+
+    @strawberry.field(description="The documents that stand, by kind.")
+    async def documents(self, info: Info) -> list[ConnectionDocument]:
+        return [
+            _document(one) for one in await info.context.loaders.children(documents.of_all, UUID(self.id), PAGE_MAX)
+        ]
+
+    @strawberry.field(description="The kinds that nobody has handed in yet.")
+    async def missing_documents(self, info: Info) -> list[Annotated[DocumentKind, KindEnum]]:
+        found = await info.context.loaders.children(documents.of_all, UUID(self.id), PAGE_MAX)
+        return documents.missing(found)
+
+    @strawberry.field(description="Newest first. `first` is 1-100.")
+    async def steps(self, info: Info, first: int = PAGE_MAX) -> list[ConnectionStep]:
+        found = await info.context.loaders.children(applications.steps_of_all, UUID(self.id), bounded(first))
+        return [_step(one) for one in found]
+
+
+def _document(row: OnboardingDocument) -> ConnectionDocument:
+    return ConnectionDocument(
+        kind=row.kind, file=File.of(row.file), created_by=row.created_by, created_at=DateTime(row.created_at)
+    )
+
+
+def _step(row: OnboardingStep) -> ConnectionStep:
+    return ConnectionStep(
+        sequence=row.sequence,
+        from_state=row.from_state,
+        to_state=row.to_state,
+        actor=row.actor,
+        comment=row.comment,
+        request_id=row.request_id,
+        at=DateTime(row.at),
+    )
+
+
+@strawberry.input
+class ConnectionFieldInput:
+    name: str
+    value: str
+
+
+@strawberry.input
+class ConnectionCreateInput:
+    pse: str
+    name: str = strawberry.field(description="Yours, unique among your connections.")
+    store_code: str = strawberry.field(description="The store of payments that name none.")
+    fields: list[ConnectionFieldInput] = strawberry.field(
+        description="What `connectionFields` lists. Secrets are sealed at once and given to nobody again."
+    )
+    idempotency_key: str
+
+
+@strawberry.input
+class ConnectionDocumentInput:
+    connection_id: strawberry.ID
+    kind: Annotated[DocumentKind, KindEnum]
+    file_id: strawberry.ID
+
+
+@strawberry.input
+class ConnectionStepInput:
+    connection_id: strawberry.ID
+    comment: str | None = strawberry.field(default=None, description="5-1000 characters; some steps need one.")
+
+
+@strawberry.enum(description="What a reviewer decides.")
+class ConnectionReviewDecision(Enum):
+    START = ConnectionState.UNDER_REVIEW
+    ASK_FOR_MORE = ConnectionState.DRAFT
+    APPROVE = ConnectionState.SANDBOX
+    REJECT = ConnectionState.REJECTED
+
+
+@strawberry.input
+class ConnectionReviewInput:
+    connection_id: strawberry.ID
+    decision: ConnectionReviewDecision
+    comment: str | None = strawberry.field(default=None, description="5-1000 characters; not without one: a no.")
+
+
+@strawberry.type
+class ConnectionPayload:
+    application: ConnectionApplication | None
+    errors: list[WhyNot]
+    request_id: str
+
+
+def connection_fields(info: Info, pse: str) -> list[ConnectionField]:
+    """What a PSE wants, in the order in which to ask for it. Raises InvalidInput with the PSEs that there are."""
+    require(info, Permission.READ)
+    try:
+        connector(pse)
+    except UnknownPse as error:
+        raise InvalidInput(str(error), path=["pse"]) from None
+    return [
+        ConnectionField(
+            name=one.name,
+            label=one.label,
+            where=one.where,
+            secret=one.secret,
+            optional=one.optional,
+            test=one.test,
+            live=one.live,
+        )
+        for one in credentials.fields(pse)
+    ]
+
+
+async def application(info: Info, id: strawberry.ID) -> ConnectionApplication | None:
+    """The caller's connection of that id. Raises InvalidInput where it is no id."""
+    merchant = require(info, Permission.READ).merchant_id
+    row = await Row.get_or_none(id=_uuid(id, "id"), merchant_id=merchant)
+    return ConnectionApplication.of(row) if row else None
+
+
+def applications_query(merchant_id: UUID, states: list[ConnectionState] | None) -> QuerySet[Row]:
+    """The merchant's connections, those in one of `states` alone where it is given."""
+    query = Row.filter(merchant_id=merchant_id)
+    return query.filter(state__in=states) if states is not None else query
+
+
+@answering(ConnectionPayload)
+async def connection_create(info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
+    context = info.context
+    values = {one.name: one.value for one in input.fields}
+    if len(values) != len(input.fields):
+        raise InvalidInput("A field is given twice.", path=["input", "fields"])
+    draft = Draft(input.pse, input.name, input.store_code, values)
+    made = await drafts.create(
+        context.principal, draft, input.idempotency_key, context.cause, context.settings.secret_key
+    )
+    return _done(info, made)
+
+
+@answering(ConnectionPayload)
+async def connection_document_hand_in(info: Info, input: ConnectionDocumentInput) -> ConnectionPayload:
+    connection_id, file_id = (
+        _uuid(input.connection_id, "input", "connectionId"),
+        _uuid(input.file_id, "input", "fileId"),
+    )
+    await documents.hand_in(info.context.principal, connection_id, input.kind, file_id)
+    return _done(info, await Row.get(id=connection_id))
+
+
+@answering(ConnectionPayload)
+async def connection_submit(info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+    return await _to(info, input.connection_id, ConnectionState.SUBMITTED, input.comment)
+
+
+@answering(ConnectionPayload)
+async def connection_reopen(info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+    return await _to(info, input.connection_id, ConnectionState.DRAFT, input.comment)
+
+
+@answering(ConnectionPayload)
+async def connection_review(info: Info, input: ConnectionReviewInput) -> ConnectionPayload:
+    return await _to(info, input.connection_id, input.decision.value, input.comment)
+
+
+@answering(ConnectionPayload)
+async def connection_activate(info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+    return await _to(info, input.connection_id, ConnectionState.ACTIVE, input.comment)
+
+
+@answering(ConnectionPayload)
+async def connection_suspend(info: Info, input: ConnectionStepInput) -> ConnectionPayload:
+    return await _to(info, input.connection_id, ConnectionState.SUSPENDED, input.comment)
+
+
+async def _to(info: Info, connection_id: strawberry.ID, to: ConnectionState, comment: str | None) -> ConnectionPayload:
+    context = info.context
+    wanted = _uuid(connection_id, "input", "connectionId")
+    return _done(info, await applications.step(context.principal, wanted, to, comment, context.cause))
+
+
+def _done(info: Info, row: Row) -> ConnectionPayload:
+    return ConnectionPayload(application=ConnectionApplication.of(row), errors=[], request_id=info.context.request_id)
+
+
+def _uuid(given: str, *path: str) -> UUID:
+    try:
+        return UUID(given)
+    except ValueError:
+        raise InvalidInput("This is no id; send one exactly as the API gave it.", path=list(path)) from None

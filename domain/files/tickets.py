@@ -1,0 +1,126 @@
+"""How a file comes in and goes out: a ticket for exactly these bytes opens the door once; reading asks again who may.
+
+The ticket is bound to merchant, purpose, size and SHA-256: two uploads with one ticket can only bring the same bytes.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.access.tokens import Principal
+from domain.files import content
+from domain.files.kinds import RULES, media_type_of
+from domain.models.files import File, Purpose
+from domain.platform.database import rows
+from domain.platform.settings import Settings
+from domain.problems import InvalidInput, NotFound, RateLimited
+
+LIFETIME: Final = timedelta(minutes=15)
+_OPEN_MAX: Final = 50  # tickets of a merchant that nobody has used yet
+_NAME_MAX: Final = 200
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """What will be handed in. `size` in bytes; `sha256` of the content, hex."""
+
+    purpose: Purpose
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """`secret` opens the door for `file`, once; it is given in clear this one time."""
+
+    file: File
+    secret: str
+
+
+async def announce(principal: Principal, new: NewFile) -> Ticket:
+    """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited."""
+    rule = RULES[new.purpose]
+    principal.require(rule.writer)
+    _check(new, rule.size_max)
+    open_now = (
+        "SELECT count(*) AS count FROM files WHERE merchant_id = $1 AND stored_at IS NULL AND ticket_until > now()"
+    )
+    (row,) = await rows(open_now, principal.merchant_id)
+    if row["count"] >= _OPEN_MAX:
+        raise RateLimited(
+            f"{_OPEN_MAX} uploads are announced and have not come; send those first.",
+            retry_after=int(LIFETIME.total_seconds()),
+        )
+    secret = secrets.token_urlsafe(32)
+    file = await File.create(
+        id=uuid4(),
+        merchant_id=principal.merchant_id,
+        purpose=new.purpose,
+        name=new.name.strip(),
+        size=new.size,
+        sha256=new.sha256,
+        ticket_digest=_digest(secret),
+        ticket_until=datetime.now(UTC) + LIFETIME,
+        created_by=principal.holder,
+    )
+    return Ticket(file, secret)
+
+
+def _check(new: NewFile, size_max: int) -> None:
+    name = new.name.strip()
+    if not (0 < len(name) <= _NAME_MAX and name.isprintable()):
+        raise InvalidInput(f"name takes 1 to {_NAME_MAX} printable characters.", path=["input", "name"])
+    if not 0 < new.size <= size_max:
+        raise InvalidInput(f"A file of this purpose has 1 to {size_max} bytes.", path=["input", "size"])
+    if _SHA256.fullmatch(new.sha256) is None:
+        raise InvalidInput("sha256 is 64 characters of 0-9 and a-f, of the file's bytes.", path=["input", "sha256"])
+
+
+async def awaited(ticket: str) -> File | None:
+    """The file that this ticket is for; None where it opens nothing (any more). Asked before a byte is read."""
+    found = File.filter(ticket_digest=_digest(ticket), stored_at=None, ticket_until__gt=datetime.now(UTC))
+    return await found.get_or_none()
+
+
+async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) -> File:
+    """Store the awaited file. Raises InvalidInput with what is wrong (the ticket stays good), ContentAway."""
+    given = await _whole(file, chunks)
+    media_type = media_type_of(given)
+    if media_type not in RULES[file.purpose].media_types:
+        known = ", ".join(sorted(RULES[file.purpose].media_types))
+        raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
+    await content.put(settings, file.id, given)
+    await File.filter(id=file.id, stored_at=None).update(media_type=media_type, stored_at=datetime.now(UTC))
+    return await File.get(id=file.id)
+
+
+async def _whole(file: File, chunks: AsyncIterator[bytes]) -> bytes:
+    given = bytearray()
+    async for chunk in chunks:
+        given += chunk
+        if len(given) > file.size:
+            raise InvalidInput(f"More than the announced {file.size} bytes came; announce the file as it is.")
+    if len(given) != file.size:
+        raise InvalidInput(f"{len(given)} of the announced {file.size} bytes came; send the whole file again.")
+    if hashlib.sha256(given).hexdigest() != file.sha256:
+        raise InvalidInput("The bytes have another SHA-256 than was announced; send the file that was announced.")
+    return bytes(given)
+
+
+async def read(principal: Principal, file_id: UUID, settings: Settings) -> tuple[File, bytes]:
+    """A stored file and its content. Raises NotFound (also where the principal may not), ContentAway, Unsealable."""
+    file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
+    if file is None or file.stored_at is None or not any(principal.may(one) for one in RULES[file.purpose].readers):
+        raise NotFound("There is no such file, or it is not yours to read.")
+    return file, await content.get(settings, file.id)
+
+
+def _digest(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,111 @@
+"""Taking a step: what must be there first, who may, and that another person has looked.
+
+Each step is a row that stays. The database refuses a reviewer who is the submitter, whatever the code believes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from domain.access.tokens import Principal, person_of
+from domain.cause import Cause
+from domain.models import Connection, OnboardingStep
+from domain.models.connections import ConnectionState
+from domain.onboarding import documents
+from domain.onboarding.locks import locked
+from domain.onboarding.states import STEPS, Step, from_here
+from domain.platform.children import first_of_each
+from domain.platform.database import transaction
+from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.refunds import schedule
+
+_COMMENT: Final = (5, 1000)
+_S = ConnectionState
+
+
+async def step(
+    principal: Principal, connection_id: UUID, to: ConnectionState, comment: str | None, cause: Cause
+) -> Connection:
+    """Take the connection to another state. Taken twice by one person, it is taken once.
+
+    Raises Forbidden, NotFound, InvalidInput, InvalidState.
+    """
+    said = _comment(comment)
+    async with transaction():
+        connection = await locked(principal, connection_id)
+        last = await OnboardingStep.filter(connection_id=connection_id).order_by("-sequence").first()
+        if last and connection.state is to and person_of(last.actor) == principal.person:
+            return connection
+        rule = STEPS.get((connection.state, to))
+        if rule is None or rule.permission is None:
+            raise _no_way(connection, to)
+        principal.require(rule.permission)
+        await _check(principal, connection, to, rule, said)
+        await _take(connection, to, principal.holder, said, cause, sequence=last.sequence + 1 if last else 1)
+    return connection
+
+
+async def certified(connection: Connection, cause: Cause) -> None:
+    """Its certification has passed. For the job that ran it, inside its transaction, with the connection locked."""
+    last = await OnboardingStep.filter(connection_id=connection.id).order_by("-sequence").first()
+    if connection.state is _S.SANDBOX:
+        await _take(connection, _S.CERTIFIED, cause.actor, None, cause, sequence=last.sequence + 1 if last else 1)
+
+
+def _comment(comment: str | None) -> str | None:
+    said = comment.strip() if comment else None
+    low, high = _COMMENT
+    if said and not (low <= len(said) <= high and said.replace("\n", " ").isprintable()):
+        raise InvalidInput(f"comment takes {low} to {high} printable characters.", path=["input", "comment"])
+    return said or None
+
+
+def _no_way(connection: Connection, to: ConnectionState) -> InvalidState:
+    ways = ", ".join(from_here(connection.state)) or "nothing"
+    return InvalidState(
+        f"A connection that is {connection.state} cannot become {to}; it can become {ways}.",
+        path=["input", "connectionId"],
+        current_state=connection.state,
+    )
+
+
+async def _check(
+    principal: Principal, connection: Connection, to: ConnectionState, rule: Step, said: str | None
+) -> None:
+    if rule.says_why and said is None:
+        raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])
+    if rule.reviews and person_of(connection.submitted_by or "") == principal.person:
+        raise Forbidden(
+            "Who submitted a connection does not review it; ask another person with REVIEW_CONNECTIONS.",
+            path=["input", "connectionId"],
+        )
+    standing = await documents.of_all([connection.id], len(documents.REQUIRED))
+    if to is _S.SUBMITTED and (lacking := documents.missing(standing.get(connection.id, []))):
+        raise InvalidInput(f"Hand in first: {', '.join(lacking)}.", path=["input", "connectionId"])
+
+
+async def _take(
+    connection: Connection, to: ConnectionState, actor: str, said: str | None, cause: Cause, *, sequence: int
+) -> None:
+    before, connection.state = connection.state, to
+    if to is _S.SUBMITTED:
+        connection.submitted_by, connection.reviewed_by = person_of(actor), None
+    elif STEPS[(before, to)].reviews:
+        connection.reviewed_by = person_of(actor)
+    await connection.save(update_fields=["state", "submitted_by", "reviewed_by"])
+    if before is _S.SUSPENDED:
+        await schedule.let_go(connection.id)
+    await OnboardingStep.create(
+        connection_id=connection.id,
+        sequence=sequence,
+        from_state=before,
+        to_state=to,
+        actor=actor[:200],
+        comment=said,
+        request_id=cause.request_id,
+    )
+
+
+async def steps_of_all(connections: Sequence[UUID], first: int) -> Mapping[UUID, list[OnboardingStep]]:
+    """The steps of each connection, newest first, at most `first` of each."""
+    return await first_of_each(OnboardingStep, connections, key="connection_id", order="sequence DESC", limit=first)

@@ -1,0 +1,98 @@
+"""A new connection: a draft of the fields that its PSE wants, its secrets sealed at once and shown to nobody again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from domain.access.tokens import Permission, Principal
+from domain.cause import Cause
+from domain.connections import connections
+from domain.connections.connections import NewConnection
+from domain.models import Connection, Store
+from domain.models.connections import ConnectionState
+from domain.platform import idempotency, secrets
+from domain.platform.database import transaction
+from domain.platform.ids import time_ordered
+from domain.problems import InvalidInput
+from domain.pse.credentials import PLAIN, Field, fields
+from domain.pse.registry import UnknownPse, connector
+
+MUTATION: Final = "connectionCreate"
+_NAME_MAX: Final = 64
+_VALUE_MAX: Final = 8_000  # a certificate in PEM
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of the account. `values`: by the names of the PSE's fields."""
+
+    pse: str
+    name: str
+    store_code: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+async def create(principal: Principal, draft: Draft, key: str, cause: Cause, secret_key: bytes) -> Connection:
+    """Store the draft. The same key and input again gives the same one.
+
+    Raises Forbidden, InvalidInput with each field that is missing or unknown, IdempotencyConflict.
+    """
+    principal.require(Permission.MANAGE_CONNECTIONS)
+    _check(draft)
+    store = await Store.get_or_none(merchant_id=principal.merchant_id, code=draft.store_code)
+    if store is None:
+        raise InvalidInput("There is no store of this code.", path=["input", "storeCode"])
+    # What the key stands for tells no secret: only whether they are the same ones.
+    values = secrets.keyed_digest(secret_key, json.dumps(dict(draft.values), sort_keys=True))
+    facts = {"pse": draft.pse, "name": draft.name, "store": store.id, "values": values}
+    connection_id = time_ordered()
+    async with transaction():
+        if stored := await idempotency.claim(principal.merchant_id, MUTATION, key, facts, connection_id, cause):
+            return await Connection.get(id=stored)
+        if await Connection.exists(merchant_id=principal.merchant_id, name=draft.name.strip()):
+            raise InvalidInput("Another connection has this name.", path=["input", "name"])
+        new = _new(draft, store.id)
+        return await connections.create(
+            principal.merchant_id, new, secret_key, state=ConnectionState.DRAFT, connection_id=connection_id
+        )
+
+
+def _new(draft: Draft, store_id: UUID) -> NewConnection:
+    values = {name: value.strip() for name, value in draft.values.items() if value.strip()}
+    return NewConnection(
+        pse=draft.pse,
+        name=draft.name.strip(),
+        base_url=values["base_url"],
+        client_id=values["client_id"],
+        secrets={name: value for name, value in values.items() if name not in PLAIN},
+        default_store_id=store_id,
+        token_url=values.get("token_url"),
+        report_url=values.get("report_url"),
+    )
+
+
+def _check(draft: Draft) -> None:
+    try:
+        connector(draft.pse)
+    except UnknownPse as error:
+        raise InvalidInput(str(error), path=["input", "pse"]) from None
+    name = draft.name.strip()
+    if not (0 < len(name) <= _NAME_MAX and name.isprintable()):
+        raise InvalidInput(f"name takes 1 to {_NAME_MAX} printable characters.", path=["input", "name"])
+    _check_values(fields(draft.pse), draft.values)
+
+
+def _check_values(wanted: Sequence[Field], values: Mapping[str, str]) -> None:
+    """All that is wrong is said at once: who types keys from a back office does not want to come back ten times."""
+    known = {one.name for one in wanted}
+    given = {name for name, value in values.items() if value.strip()}
+    lacking = [f"{one.name} ({one.label}; {one.where})" for one in wanted if not one.optional and one.name not in given]
+    unknown = sorted(values.keys() - known)
+    long = sorted(name for name, value in values.items() if len(value) > _VALUE_MAX)
+    said = [f"Missing: {'; '.join(lacking)}."] if lacking else []
+    said += [f"Not of this PSE: {', '.join(one[:40] for one in unknown)}."] if unknown else []
+    said += [f"Longer than {_VALUE_MAX} characters: {', '.join(long)}."] if long else []
+    if said:
+        raise InvalidInput(" ".join(said), path=["input", "fields"])

@@ -1,0 +1,271 @@
+"""An account at a PSE from its application to the first refund, as two people do it; and what each of them may not."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from api.http import masked
+from domain.access.tokens import Role
+from domain.cause import Cause
+from domain.files import content
+from domain.models import Connection, File, OnboardingStep
+from domain.models.applications import DocumentKind
+from domain.models.connections import ConnectionState
+from domain.onboarding import applications
+from domain.platform.database import transaction
+from domain.platform.secrets import Unsealable
+from tests.api.conftest import Asker, Enter
+from tests.kit.world import OwnerRows, quick_settings
+
+PDF = b"%PDF-1.7 licence"
+FIELDS = {
+    "client_id": "app",
+    "base_url": "https://pix.example.com/api/v2",
+    "token_url": "https://pix.example.com/oauth/token",
+    "client_secret": "the-client-secret",
+    "webhook_secret": "the-webhook-secret-of-32-characters",
+}
+TOLD = """application { id state nextStates missingDocuments submittedBy reviewedBy
+  documents { kind file { id name mediaType size } } steps(first: 20) { fromState toState actor comment } }
+  errors { __typename ... on Error { code message path } }"""
+
+
+async def _do(asker: Asker, name: str, input: dict[str, Any], type_: str) -> Any:
+    return await asker.ask(f"mutation M($input: {type_}!) {{ {name}(input: $input) {{ {TOLD} }} }}", input=input)
+
+
+async def _create(asker: Asker, key: str | None = None, **changed: Any) -> Any:
+    values = {**FIELDS, **changed.pop("values", {})}
+    fields = [{"name": name, "value": value} for name, value in values.items() if value is not None]
+    wanted = {"pse": "pix", "name": "Itaú", "storeCode": "sp", "fields": fields, "idempotencyKey": key or uuid4().hex}
+    return await _do(asker, "connectionCreate", {**wanted, **changed}, "ConnectionCreateInput")
+
+
+async def _announce(asker: Asker, data: bytes, **changed: Any) -> Any:
+    wanted = {"purpose": "ONBOARDING_DOCUMENT", "name": "licença nº 1.pdf", "size": len(data)}
+    query = """mutation M($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
+      file { id downloadPath } uploadPath errors { ... on Error { code message path } } } }"""
+    return await asker.ask(query, input={**wanted, "sha256": hashlib.sha256(data).hexdigest(), **changed})
+
+
+async def _upload(asker: Asker, data: bytes = PDF) -> str:
+    told = await _announce(asker, data)
+    answer = await asker.http.put(asker.url + told["uploadPath"], content=data)
+    assert answer.status_code == 201, answer.text
+    return str(told["file"]["id"])
+
+
+async def _step(asker: Asker, name: str, connection: str, comment: str | None = None, **more: Any) -> Any:
+    type_ = "ConnectionReviewInput" if more else "ConnectionStepInput"
+    return await _do(asker, name, {"connectionId": connection, "comment": comment, **more}, type_)
+
+
+async def _hand_in_all(asker: Asker, connection: str) -> Any:
+    told: Any = None
+    for kind in DocumentKind:
+        given = {"connectionId": connection, "kind": kind.value, "fileId": await _upload(asker)}
+        told = await _do(asker, "connectionDocumentHandIn", given, "ConnectionDocumentInput")
+        assert told["errors"] == []
+    return told
+
+
+async def _submitted(asker: Asker) -> str:
+    connection = str((await _create(asker))["application"]["id"])
+    await _hand_in_all(asker, connection)
+    assert (await _step(asker, "connectionSubmit", connection))["application"]["state"] == "SUBMITTED"
+    return connection
+
+
+async def test_two_people_take_an_account_from_draft_to_the_sandbox(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    rui = await enter(Role.ADMINISTRATOR, ana.shop, "Rui")
+    draft = (await _create(ana))["application"]
+    assert (draft["state"], draft["nextStates"]) == ("DRAFT", ["SUBMITTED"])
+    assert draft["missingDocuments"] == [kind.value for kind in DocumentKind]
+    early = await _step(ana, "connectionSubmit", draft["id"])
+    assert "BUSINESS_LICENCE, LEGAL_REPRESENTATIVE_ID" in early["errors"][0]["message"]
+    whole = (await _hand_in_all(ana, draft["id"]))["application"]
+    assert whole["missingDocuments"] == []
+    assert {one["file"]["mediaType"] for one in whole["documents"]} == {"application/pdf"}
+    await _step(ana, "connectionSubmit", draft["id"])
+    own = await _step(ana, "connectionReview", draft["id"], decision="START")
+    assert own["errors"][0]["code"] == "FORBIDDEN"
+    await _step(rui, "connectionReview", draft["id"], decision="START")
+    late = {"connectionId": draft["id"], "kind": "BANK_PROOF", "fileId": await _upload(ana)}
+    assert (await _do(ana, "connectionDocumentHandIn", late, "ConnectionDocumentInput"))["errors"][0]["code"] == (
+        "INVALID_STATE"
+    )
+    silent = await _step(rui, "connectionReview", draft["id"], decision="ASK_FOR_MORE")
+    assert silent["errors"][0]["path"] == ["input", "comment"]
+    await _step(rui, "connectionReview", draft["id"], "The licence has expired.", decision="ASK_FOR_MORE")
+    newer = {"connectionId": draft["id"], "kind": "BUSINESS_LICENCE", "fileId": await _upload(ana)}
+    documents = (await _do(ana, "connectionDocumentHandIn", newer, "ConnectionDocumentInput"))["application"]
+    assert len(documents["documents"]) == len(DocumentKind)
+    await _step(ana, "connectionSubmit", draft["id"])
+    await _step(rui, "connectionReview", draft["id"], decision="START")
+    done = (await _step(rui, "connectionReview", draft["id"], decision="APPROVE"))["application"]
+    assert (done["state"], done["submittedBy"], done["reviewedBy"]) == ("SANDBOX", "ana", "rui")
+    assert [(one["actor"], one["toState"], one["comment"]) for one in done["steps"]] == [
+        ("Rui", "SANDBOX", None),
+        ("Rui", "UNDER_REVIEW", None),
+        ("Ana", "SUBMITTED", None),
+        ("Rui", "DRAFT", "The licence has expired."),
+        ("Rui", "UNDER_REVIEW", None),
+        ("Ana", "SUBMITTED", None),
+    ]
+
+
+async def test_nobody_certifies_by_word_and_going_live_takes_another_person(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    rui = await enter(Role.ADMINISTRATOR, ana.shop, "Rui")
+    connection = await _submitted(ana)
+    for decision in ("START", "APPROVE"):
+        await _step(rui, "connectionReview", connection, decision=decision)
+    early = await _step(rui, "connectionActivate", connection)
+    assert (early["errors"][0]["code"], early["application"]) == ("INVALID_STATE", None)
+    async with transaction():
+        row = await Connection.filter(id=UUID(connection)).select_for_update().get()
+        await applications.certified(row, Cause("certification", "certification"))
+    own = await _step(ana, "connectionActivate", connection)
+    assert own["errors"][0]["code"] == "FORBIDDEN"
+    live = await _step(rui, "connectionActivate", connection)
+    again = await _step(rui, "connectionActivate", connection)
+    assert live["application"]["state"] == again["application"]["state"] == "ACTIVE"
+    assert await OnboardingStep.filter(connection_id=connection, to_state="ACTIVE").count() == 1
+
+
+async def test_the_database_itself_refuses_a_reviewer_who_submitted(enter: Enter, owner_rows: OwnerRows) -> None:
+    connection = await _submitted(await enter(Role.ADMINISTRATOR, holder="Ana"))
+    with pytest.raises(Exception, match="connections_four_eyes"):
+        await owner_rows("UPDATE connections SET reviewed_by = submitted_by WHERE id = $1", UUID(connection))
+
+
+async def test_a_draft_is_told_all_that_is_wrong_at_once_and_gives_its_secrets_to_nobody(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    wrong = await _create(ana, values={"client_secret": "", "token_url": None, "nonsense": "x"})
+    (said,) = wrong["errors"]
+    assert said["path"] == ["input", "fields"]
+    assert all(word in said["message"] for word in ("client_secret", "token_url", "Not of this PSE: nonsense"))
+    assert (await _create(ana, storeCode="nowhere"))["errors"][0]["path"] == ["input", "storeCode"]
+    assert (await _create(ana, pse="nobody"))["errors"][0]["path"] == ["input", "pse"]
+    assert (await _create(ana, values={"base_url": "http://10.0.0.1/"}))["errors"][0]["code"] == "INVALID_INPUT"
+    key = uuid4().hex
+    one, same = [(await _create(ana, key))["application"]["id"] for _ in range(2)]
+    assert one == same
+    other = await _create(ana, key, values={"client_secret": "another-secret"})
+    assert other["errors"][0]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    taken = await _create(ana)
+    assert taken["errors"][0]["path"] == ["input", "name"]
+    row = await Connection.get(id=UUID(one))
+    assert b"the-client-secret" not in bytes(row.sealed_secrets)
+    query = """query Q($first: Int!) { connectionApplications(first: $first, states: [DRAFT]) { edges { node { id } } }
+      connectionFields(pse: "adyen") { name label where secret optional test } }"""
+    told = await ana.told(query, first=10)
+    assert [edge["node"]["id"] for edge in told["data"]["connectionApplications"]["edges"]] == [one]
+    assert {one["name"] for one in told["data"]["connectionFields"] if one["secret"] and not one["optional"]} == {
+        "api_key",
+        "hmac_key",
+    }
+
+
+async def test_another_merchant_finds_no_connection_document_or_file(enter: Enter) -> None:
+    ana, foreign = await enter(holder="Ana"), await enter(holder="Eva")
+    connection, file = await _submitted(ana), await _upload(ana)
+    assert (await _step(foreign, "connectionSuspend", connection, "We want it."))["errors"][0]["code"] == "NOT_FOUND"
+    theirs = str((await _create(foreign))["application"]["id"])
+    stolen = {"connectionId": theirs, "kind": "BANK_PROOF", "fileId": file}
+    said = await _do(foreign, "connectionDocumentHandIn", stolen, "ConnectionDocumentInput")
+    unknown = await _do(
+        foreign, "connectionDocumentHandIn", {**stolen, "fileId": str(uuid4())}, "ConnectionDocumentInput"
+    )
+    assert said == unknown
+    assert said["errors"][0]["code"] == "INVALID_INPUT"
+    assert await foreign.ask("query Q($id: ID!) { connectionApplication(id: $id) { id } }", id=connection) is None
+    looks = [await _get(foreign, path) for path in (f"/files/{file}", f"/files/{uuid4()}")]
+    assert [look.status_code for look in looks] == [404, 404]
+
+
+async def _get(asker: Asker, path: str) -> httpx.Response:
+    return await asker.http.get(asker.url + path, headers={"Authorization": f"Bearer {asker.token}"})
+
+
+async def test_a_file_comes_back_as_an_attachment_to_those_who_may_read_it(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    told = await _announce(ana, PDF)
+    await ana.http.put(ana.url + told["uploadPath"], content=PDF)
+    given = await _get(ana, told["file"]["downloadPath"])
+    assert (given.content, given.headers["content-type"]) == (PDF, "application/pdf")
+    assert given.headers["content-disposition"] == "attachment; filename*=UTF-8''licen%C3%A7a%20n%C2%BA%201.pdf"
+    assert given.headers["x-content-type-options"] == "nosniff"
+    support = await enter(Role.SUPPORT, ana.shop)
+    assert (await _get(support, told["file"]["downloadPath"])).status_code == 404
+    assert (await ana.http.get(ana.url + told["file"]["downloadPath"])).status_code == 401
+    refused = await _announce(support, PDF)
+    assert refused["errors"][0]["code"] == "FORBIDDEN"
+    assert masked(told["uploadPath"]) == "/files/upload/[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (PDF[:-1], 422),
+        (PDF + b"!", 422),
+        (PDF[:-1] + b"!", 422),
+        (PDF, 201),
+    ],
+)
+async def test_only_the_bytes_that_were_announced_come_in(enter: Enter, sent: bytes, status: int) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    path = ana.url + (await _announce(ana, PDF))["uploadPath"]
+    assert (await ana.http.put(path, content=sent)).status_code == status
+    assert (await ana.http.put(path, content=PDF)).status_code == (404 if status == 201 else 201), (
+        "A ticket is good once, and a mistake does not use it up."
+    )
+
+
+async def test_what_is_no_document_is_refused_whatever_its_name_says(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    script = b"<script>alert(1)</script>"
+    told = await _announce(ana, script)
+    answer = await ana.http.put(ana.url + told["uploadPath"], content=script)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (422, "INVALID_INPUT")
+    assert "application/pdf" in answer.json()["errors"][0]["message"]
+    assert (await _announce(ana, PDF, size=10 * 1024 * 1024 + 1))["errors"][0]["path"] == ["input", "size"]
+    assert (await _announce(ana, PDF, name="a\nb"))["errors"][0]["path"] == ["input", "name"]
+    assert (await _announce(ana, PDF, sha256="x"))["errors"][0]["path"] == ["input", "sha256"]
+
+
+async def test_what_lies_in_the_folder_is_sealed_for_its_own_file(enter: Enter, tmp_path: Path) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    one, other = await _upload(ana), await _upload(ana)
+    folder, settings = tmp_path / "files", quick_settings(files=str(tmp_path / "files"))
+    assert PDF not in (folder / one).read_bytes()
+    (folder / one).write_bytes((folder / other).read_bytes())
+    with pytest.raises(Unsealable):
+        await content.get(settings, UUID(one))
+    assert (await _get(ana, f"/files/{one}")).status_code == 503
+    assert await File.filter(id=UUID(one), media_type="application/pdf").exists()
+
+
+async def test_a_draft_takes_no_payment_and_a_suspended_one_takes_it_and_waits(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    await Connection.filter(id=ana.shop.connection.id).update(state=ConnectionState.DRAFT)
+    register = """mutation M($input: PaymentRegisterInput!) { paymentRegister(input: $input) {
+      payment { id } errors { ... on Error { code path } } } }"""
+    given = {
+        "connectionId": str(ana.shop.connection.id),
+        "storeCode": "sp",
+        "pseReference": "E1234567820261129120000000000001",
+        "method": "PIX",
+        "amount": {"minorUnits": "100", "currency": "BRL"},
+        "capturedAt": "2026-11-29T10:00:00Z",
+        "idempotencyKey": uuid4().hex,
+    }
+    refused = await ana.ask(register, input=given)
+    assert refused["errors"] == [{"code": "INVALID_STATE", "path": ["input", "connectionId"]}]
+    await Connection.filter(id=ana.shop.connection.id).update(state=ConnectionState.SUSPENDED)
+    assert (await ana.ask(register, input=given))["errors"] == []
