@@ -19,7 +19,8 @@ from domain.onboarding import applications
 from domain.platform.database import transaction
 from domain.platform.secrets import Unsealable
 from tests.api.conftest import Asker, Enter
-from tests.kit.world import OwnerRows, quick_settings
+from tests.kit.factories import OwnerRows
+from tests.kit.world import quick_settings
 
 PDF = b"%PDF-1.7 licence"
 FIELDS = {
