@@ -14,6 +14,7 @@ from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
 from api.http_protocol import Bounds, HttpProtocol
 from api.idle import Idle
 from api.socket_protocol import SocketProtocol
+from domain.keys import trial
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 
@@ -41,6 +42,7 @@ def main(make: Callable[[Settings], ASGIApp] = create) -> None:
     """Serve until a signal."""
     settings = Settings.read()
     configure(settings)
+    trial.or_stop(settings)
     server = uvicorn.Server(configuration(make(settings), settings))
     gc.collect()
     gc.freeze()  # the schema and all modules: else each large input has the collector walk through them again and again

@@ -13,6 +13,7 @@ from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
@@ -44,6 +45,9 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
         return False
     if (wait := sender.wait(seen.connection.id)) > 0:
         await next_step.put_off_resting(refund_id, _spread(wait))
+        return False
+    if seen.refund.state in next_step.SPEAKS and (why := await sender.why_not(seen.connection)) is not None:
+        await next_step.put_off_unusable(refund_id, why.code, f"It waits: {why.said}"[:500], lasting=why.lasting)
         return False
     work = await next_step.take_seen(
         seen, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
@@ -107,6 +111,8 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
             destination = await destinations.opened(work.refund_id, settings.secret_key)
         except Unsealable:
             return Unsent("DESTINATION_UNREADABLE", "Never sent: the account to pay to is sealed with another key.")
+        except KeyServiceAway as error:
+            return Unsent("KEY_SERVICE_AWAY", f"Never sent: the account to pay to cannot be opened: {error}"[:500])
     crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")

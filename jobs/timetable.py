@@ -19,7 +19,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from domain import checks
 from domain.books import checkpoints
+from domain.connections import connections
 from domain.history import seals
+from domain.keys import trial
 from domain.platform import bell
 from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
@@ -39,6 +41,7 @@ _log = structlog.get_logger()
 
 async def _check() -> None:
     await attempts.end_lost()
+    await connections.forget_old_secrets()
     await _compare(whole=False)
 
 
@@ -179,10 +182,8 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def main() -> None:
-    """Serve until told to stop: wait to lead, then ring at the appointed times."""
-    settings = Settings.read()
-    configure(settings)
+async def serve(settings: Settings) -> None:
+    """Until told to stop: wait to lead, then ring at the appointed times."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -195,5 +196,13 @@ async def main() -> None:
         await close_pool()
 
 
+def main() -> None:
+    """Serve until told to stop, if our key opens what the database holds."""
+    settings = Settings.read()
+    configure(settings)
+    trial.or_stop(settings)
+    asyncio.run(serve(settings))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

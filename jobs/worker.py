@@ -14,6 +14,7 @@ from arq.connections import RedisSettings
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
+from domain.keys import trial
 from domain.platform import bell
 from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
@@ -105,6 +106,7 @@ def main(queue: str) -> None:
     """Run the worker until it is told to stop."""
     settings = Settings.read()
     configure(settings)
+    trial.or_stop(settings)
     asyncio.set_event_loop(_new_event_loop())
     worker(queue, settings).run()
 

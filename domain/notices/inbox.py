@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from domain.cause import Cause
 from domain.connections import calls
-from domain.connections.connections import credentials_of, nothing_at_stake, zone_of
+from domain.connections.connections import credentials_believed, nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
@@ -47,13 +47,13 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     """Verify and store a webhook; its id, None when there is no such connection.
 
     The same body again is counted, not stored. Of one that is not authentic only the number is kept.
-    Raises BadSignature.
+    Raises BadSignature; Unsealable and KeyServiceAway when the connection's secrets do not open.
     """
     connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
     if connection is None:
         return None
     try:
-        connector(connection.pse).verify_webhook(credentials_of(connection, key), request, datetime.now(UTC))
+        await _verify(connection, request, key)
     except BadSignature:
         await _count_refused(connection)
         raise
@@ -82,6 +82,19 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     await bell.ring(bell.NOTICE, notice_id)
     crash_here("notice.rung")
     return notice_id
+
+
+async def _verify(connection: Connection, request: WebhookRequest, key: bytes) -> None:
+    refused: BadSignature | None = None
+    async for credentials in credentials_believed(connection, key):
+        try:
+            connector(connection.pse).verify_webhook(credentials, request, datetime.now(UTC))
+        except BadSignature as error:
+            refused = refused or error
+        else:
+            return
+    assert refused is not None, "A connection has secrets, or they do not open."
+    raise refused
 
 
 def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:

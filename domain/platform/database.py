@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContextPooled
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
@@ -27,6 +27,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "stores": _READ_ADD,
     "tokens": (*_READ_ADD, "UPDATE (revoked_at)"),
     "connections": _READ_ADD_CHANGE,
+    "data_keys": (*_READ_ADD, "UPDATE (wrapped, kek, retired_at)"),
     "payments": (
         *_READ_ADD,
         "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
@@ -43,7 +44,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
-    "destinations": (*_READ_ADD, "UPDATE (superseded_at)"),
+    "destinations": (*_READ_ADD, "UPDATE (sealed, superseded_at)"),
     "destination_links": (*_READ_ADD, "UPDATE (wrong_answers, used_at, revoked_at)"),
     "approvals": _READ_ADD,
     "manual_settlements": _READ_ADD,
@@ -174,6 +175,11 @@ def remembered() -> dict[Any, Any]:
 def connection() -> BaseDBAsyncClient:
     """The current connection: the transaction's inside one, else the pool."""
     return get_connection("default")
+
+
+def in_a_transaction() -> bool:
+    """Whether what is read now may be undone yet: nobody remembers it."""
+    return isinstance(connection(), TransactionalDBClient)
 
 
 async def rows(sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -52,6 +52,22 @@ class Settings:
         b"",
         secret=True,
     )
+    old_secret_key: bytes = _setting(
+        "ESTORNO_OLD_SECRET_KEY",
+        variables.key,
+        "The one before, until `estorno keys rotate` is done with it.",
+        b"",
+        secret=True,
+    )
+    kms_key: str = _setting(
+        "ESTORNO_KMS_KEY", variables.text, "ARN of the AWS KMS key that wraps keys; unset: ESTORNO_SECRET_KEY does.", ""
+    )
+    old_kms_key: str = _setting(
+        "ESTORNO_OLD_KMS_KEY", variables.text, "The one before, until `estorno keys rotate` is done with it.", ""
+    )
+    kms_url: str = _setting(
+        "ESTORNO_KMS_URL", variables.url("https", "http"), "Where AWS KMS is, if not where its region says.", ""
+    )
     host: str = _setting("ESTORNO_HOST", variables.text, "The address that the API listens on.", "127.0.0.1")
     port: int = _setting("ESTORNO_PORT", variables.integer(1, 65535), "The port that the API listens on.", 8000)
     public_url: str = _setting(

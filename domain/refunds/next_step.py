@@ -6,7 +6,7 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tortoise.expressions import F
@@ -26,6 +26,9 @@ from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
 from domain.refunds.states import SETTLED_FOR_NOW
 from domain.refunds.work import Ask, Send, Snapshot, parts_of
+
+# What the next step of says something to the PSE.
+SPEAKS: Final = frozenset({State.REQUESTED, State.SUBMITTED, State.PENDING})
 
 
 async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
@@ -108,6 +111,23 @@ async def put_off_resting(refund_id: UUID, seconds: float) -> None:
             await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code="PSE_RESTING", message=said)
         elif now - last.occurred_at >= intervals.RESTING_FINDING:
             await call_person.open_resting(refund, last.occurred_at)
+
+
+async def put_off_unusable(refund_id: UUID, code: str, said: str, *, lasting: bool) -> None:
+    """Nothing can be said on the refund's connection: support reads why. `lasting`: a person is called at once.
+
+    Nothing is marked as sent, so nothing comes into doubt by it.
+    """
+    async with transaction():
+        refund, now = await _due(refund_id)
+        if refund is None or refund.state not in SPEAKS:
+            return
+        await schedule.put_off(refund_id, intervals.MINUTE)
+        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
+        if last is None or (last.kind, last.code) != ("HELD", code):
+            await events.note(refund, "HELD", Cause(refund.request_id, WORKER), code=code, message=said)
+        if lasting or (last is not None and now - last.occurred_at >= intervals.RESTING_FINDING):
+            await call_person.open_unusable(refund, said)
 
 
 async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:

@@ -3,7 +3,7 @@
 import asyncio
 from urllib.parse import urlsplit
 
-from domain.platform import database
+from domain.platform import data_keys, database
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from jobs.cli import commands
@@ -47,6 +47,8 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         if demo:
             await stage.clear(settings.owner_url)
         await database.migrate(settings.owner_url, urlsplit(settings.database_url).username or "")
+        data_keys.configure(settings)
+        await commands.try_key(settings)  # before any process that would end over it
         with up.card_of(settings):
             await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
     finally:
