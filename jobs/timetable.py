@@ -22,7 +22,7 @@ from domain.books import checkpoints
 from domain.connections import connections
 from domain.history import seals
 from domain.keys import trial
-from domain.platform import bell
+from domain.platform import bell, pulse
 from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -189,9 +189,11 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await open_pool(settings.database_url, pool_max=5, patience=BATCH)
     await bell.connect(settings.redis_url)
+    beating = asyncio.create_task(pulse.beat(settings.pulse))
     try:
         await lead(settings, stop)
     finally:
+        beating.cancel()
         await bell.close()
         await close_pool()
 

@@ -15,7 +15,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from domain.keys import trial
-from domain.platform import bell
+from domain.platform import bell, pulse
 from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -71,10 +71,12 @@ def worker(queue: str, settings: Settings) -> Worker:
         await bell.connect(settings.redis_url)
         ctx["settings"] = settings
         ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
+        ctx["pulse"] = asyncio.create_task(pulse.beat(settings.pulse))
         ctx["ear"] = Ear(made, settings.redis_url)
         _log.info("worker.ready", queue=queue)
 
     async def shutdown(ctx: Context) -> None:
+        ctx["pulse"].cancel()
         await ctx["ear"].close()
         await ctx["sender"].close()
         await bell.close()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise
@@ -113,9 +113,9 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
     credentials = {
         "host": parts.hostname,
         "port": parts.port or 5432,
-        "user": parts.username,
-        "password": parts.password,
-        "database": parts.path.removeprefix("/"),
+        "user": _plain(parts.username),
+        "password": _plain(parts.password),  # None: PGPASSWORD, as for all of PostgreSQL's own programs
+        "database": _plain(parts.path.removeprefix("/")),
         "minsize": 1,
         "maxsize": pool_max,
         "reset": _nothing_is_left,
@@ -133,6 +133,16 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+def _plain(part: str | None) -> str | None:
+    """A part of an address, without its percents."""
+    return None if part is None else unquote(part)
+
+
+def user_of(url: str) -> str:
+    """The role that an address names; empty: none."""
+    return _plain(urlsplit(url).username) or ""
 
 
 # Where makemigrations looks (pyproject: tool.tortoise); it compares models with migrations and opens no connection.

@@ -58,7 +58,8 @@ class AwsKms:
         from botocore.session import Session
 
         limits = Config(connect_timeout=_SECONDS_MAX, read_timeout=_SECONDS_MAX, retries={"total_max_attempts": _TRIES})
-        return Session().create_client("kms", endpoint_url=self._url or None, config=limits)
+        region = self._key_id.split(":")[3] if self._key_id.startswith("arn:") else None  # else where AWS's tools look
+        return Session().create_client("kms", region, endpoint_url=self._url or None, config=limits)
 
 
 def _errors() -> Any:

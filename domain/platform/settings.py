@@ -123,6 +123,12 @@ class Settings:
     introspection: bool = _setting(
         "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
     )
+    pulse_file: str = _setting(
+        "ESTORNO_PULSE_FILE",
+        variables.text,
+        "A file that a worker or timetable touches every 5 seconds, for whoever watches it; unset: none.",
+        "",
+    )
     crash_at: str = _setting(
         "ESTORNO_CRASH", crash.checked, "For tests only: NAME:N kills the process as it passes that point.", ""
     )
@@ -236,6 +242,11 @@ class Settings:
         return Settings(**{one.name: changed.get(one.name, getattr(self, one.name)) for one in fields(Settings)})
 
     @property
+    def pulse(self) -> Path | None:
+        """The file that is touched as long as the process lives, if somebody watches one."""
+        return Path(self.pulse_file) if self.pulse_file else None
+
+    @property
     def owner_url(self) -> str:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
@@ -294,6 +305,18 @@ def _check(settings: Settings) -> None:
 def _kept_key(settings: Settings) -> bytes:
     """The key of our own servers, made once. With a database of somebody else's a lost file would lose every secret."""
     path = settings.home / "secret.key"
+    try:
+        return _kept_or_made(settings, path)
+    except OSError as error:
+        said = f"ESTORNO_HOME ({settings.home}) cannot be read or cannot be written: {error.strerror}"
+        raise SettingsError(f"{said}; name a folder of yours, or mend its rights.") from None
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(f"{path} does not hold {error}: put the key back that was there.") from None
+
+
+def _kept_or_made(settings: Settings, path: Path) -> bytes:
     if path.exists():
         return variables.key(path.read_text().strip())
     if settings.database_url:

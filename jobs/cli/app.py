@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -36,6 +37,21 @@ def main() -> None:
     except (SettingsError, ChildError, *commands.ERRORS) as error:
         Console(stderr=True, soft_wrap=True).print(f"estorno: {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"estorno {metadata.version('estorno')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Estorno: refunds through the payment institutions of Latin America."""
 
 
 @app.command()

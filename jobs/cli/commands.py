@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from domain import invariants
@@ -111,7 +110,7 @@ def migrate(settings: Settings) -> list[str]:
     """The names of the migrations that were applied."""
     if not settings.database_url:
         raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
-    return asyncio.run(database.migrate(settings.owner_url, urlsplit(settings.database_url).username or ""))
+    return asyncio.run(database.migrate(settings.owner_url, database.user_of(settings.database_url)))
 
 
 def schema(*, check: bool) -> str:

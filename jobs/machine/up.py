@@ -31,8 +31,14 @@ class Family:
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
     """Hold ESTORNO_HOME for this process. Raises ChildError when another one runs there."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as file:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "lock").open("w")
+    except OSError as error:
+        raise ChildError(
+            f"ESTORNO_HOME ({home}) cannot be written: {error.strerror}; name a folder of yours."
+        ) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

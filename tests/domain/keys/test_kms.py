@@ -35,8 +35,7 @@ def kms_url() -> Iterator[str]:
 def key_id(kms_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
-    client = Session().create_client("kms", endpoint_url=kms_url)
+    client = Session().create_client("kms", "sa-east-1", endpoint_url=kms_url)
     made: str = client.create_key()["KeyMetadata"]["Arn"]
     return made
 
@@ -60,7 +59,9 @@ async def test_a_key_service_that_cannot_be_asked_is_away(kms_url: str, key_id: 
     with pytest.raises(KeyServiceAway, match="cannot be asked"):
         await AwsKms(key_id, "http://127.0.0.1:1").wrap(bytes(32), CONTEXT)
     with pytest.raises(KeyServiceAway, match="refuses"):
-        await AwsKms(str(uuid4()), kms_url).wrap(bytes(32), CONTEXT)
+        await AwsKms(f"{key_id[:-36]}{uuid4()}", kms_url).wrap(bytes(32), CONTEXT)
+    with pytest.raises(KeyServiceAway, match="region"):
+        await AwsKms("alias/estorno", kms_url).wrap(bytes(32), CONTEXT)
 
 
 @pytest.mark.usefixtures("books")

@@ -24,7 +24,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 WRONG = bytes(32)
 
 
-def _variables(books: Database, redis_url: str, home: Path, key: bytes) -> dict[str, str]:
+def variables(books: Database, redis_url: str, home: Path, key: bytes) -> dict[str, str]:
     return {
         "ESTORNO_HOME": str(home),
         "DATABASE_URL": books.application_url,
@@ -48,7 +48,7 @@ def run(own_database: Database, redis_url: str, tmp_path: Path) -> Run:
     asyncio.run(fill())
 
     def invoke(*arguments: str, key: bytes = KEY) -> Result:
-        return CliRunner().invoke(app, arguments, env=_variables(own_database, redis_url, tmp_path, key))
+        return CliRunner().invoke(app, arguments, env=variables(own_database, redis_url, tmp_path, key))
 
     return invoke
 
@@ -59,7 +59,7 @@ def test_a_wrong_key_stops_each_program(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", module],
-        env={**os.environ, **_variables(own_database, redis_url, tmp_path, WRONG)},
+        env={**os.environ, **variables(own_database, redis_url, tmp_path, WRONG)},
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
