@@ -17,7 +17,7 @@ from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import first_send, listing, next_step, schedule
+from domain.refunds import first_send, listing, next_step, put_off, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
@@ -44,10 +44,10 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     if seen is None or seen.refund.due_at is None:
         return False
     if (wait := sender.wait(seen.connection.id)) > 0:
-        await next_step.put_off_resting(refund_id, _spread(wait))
+        await put_off.resting(refund_id, _spread(wait))
         return False
-    if seen.refund.state in next_step.SPEAKS and (why := await sender.why_not(seen.connection)) is not None:
-        await next_step.put_off_unusable(refund_id, why.code, f"It waits: {why.said}"[:500], lasting=why.lasting)
+    if seen.refund.state in put_off.SPEAKS and (why := await sender.why_not(seen.connection)) is not None:
+        await put_off.unusable(refund_id, why.code, f"It waits: {why.said}"[:500], lasting=why.lasting)
         return False
     work = await next_step.take_seen(
         seen, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds

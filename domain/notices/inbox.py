@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 from domain.cause import Cause
 from domain.connections import calls
-from domain.connections.connections import credentials_believed, nothing_at_stake, zone_of
+from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
 from domain.money import Money
+from domain.notices.verified import verify
 from domain.payments import chargebacks
 from domain.platform import bell
 from domain.platform.children import first_of_each
@@ -53,7 +54,7 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     if connection is None:
         return None
     try:
-        await _verify(connection, request, key)
+        await verify(connection, request, key)
     except BadSignature:
         await _count_refused(connection)
         raise
@@ -82,19 +83,6 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     await bell.ring(bell.NOTICE, notice_id)
     crash_here("notice.rung")
     return notice_id
-
-
-async def _verify(connection: Connection, request: WebhookRequest, key: bytes) -> None:
-    refused: BadSignature | None = None
-    async for credentials in credentials_believed(connection, key):
-        try:
-            connector(connection.pse).verify_webhook(credentials, request, datetime.now(UTC))
-        except BadSignature as error:
-            refused = refused or error
-        else:
-            return
-    assert refused is not None, "A connection has secrets, or they do not open."
-    raise refused
 
 
 def _only_makes_us_ask(connection: Connection, request: WebhookRequest) -> bool:

@@ -147,6 +147,8 @@ async def _find_or_make(secret: bytes, merchant_id: UUID | None) -> DataKey:
     if not found:
         await make(secret, merchant_id, 1)
         found = await rows(_CURRENT, merchant_id)  # ours, or another process's that came first
+    if not found:
+        raise Unsealable("All keys of the merchant were retired: `estorno keys rotate` makes a new one.")
     return await opened(secret, found[0])
 
 

@@ -18,7 +18,7 @@ _NONCE_BYTES: Final = 12
 Context = Mapping[str, str]  # what a wrapped key is bound to: it is unwrapped with the very same only
 
 
-class KeyServiceAway(RuntimeError):
+class KeyServiceAway(ConnectionError):
     """The key service cannot be asked just now, or does not let us: the same again, later, may well succeed."""
 
 

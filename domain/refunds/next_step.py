@@ -6,7 +6,7 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import F
@@ -16,19 +16,15 @@ from domain.history import events
 from domain.models import Approval, Connection, Destination, Event, Payment, Refund
 from domain.models.refunds import State
 from domain.platform.crash import crash_here
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, first_send, held, intervals, listing, schedule
+from domain.refunds import attempts, call_person, first_send, held, intervals, listing, put_off, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
-from domain.refunds.states import SETTLED_FOR_NOW
 from domain.refunds.work import Ask, Send, Snapshot, parts_of
-
-# What the next step of says something to the PSE.
-SPEAKS: Final = frozenset({State.REQUESTED, State.SUBMITTED, State.PENDING})
 
 
 async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
@@ -43,7 +39,7 @@ async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) ->
     if (send := await first_send.claim(seen, lease_seconds=lease_seconds, send_before=send_before)) is not None:
         return send
     async with transaction():
-        refund, now = await _due(seen.refund.id)
+        refund, now = await put_off.due(seen.refund.id)
         if refund is None:
             return None
         crash_here("take.claimed")
@@ -94,50 +90,6 @@ async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before
     able = capability(connection.pse, payment.method)
     last = await attempts.last_of(refund.id)
     return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
-
-
-async def put_off_resting(refund_id: UUID, seconds: float) -> None:
-    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
-    async with transaction():
-        refund, now = await _due(refund_id)
-        if refund is None:
-            return
-        await schedule.put_off(refund_id, seconds)
-        if refund.state is State.MANUAL or refund.state in destinations.WAITING or refund.state in SETTLED_FOR_NOW:
-            return
-        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
-        if last is None or last.kind != "RESTING":
-            said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
-            await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code="PSE_RESTING", message=said)
-        elif now - last.occurred_at >= intervals.RESTING_FINDING:
-            await call_person.open_resting(refund, last.occurred_at)
-
-
-async def put_off_unusable(refund_id: UUID, code: str, said: str, *, lasting: bool) -> None:
-    """Nothing can be said on the refund's connection: support reads why. `lasting`: a person is called at once.
-
-    Nothing is marked as sent, so nothing comes into doubt by it.
-    """
-    async with transaction():
-        refund, now = await _due(refund_id)
-        if refund is None or refund.state not in SPEAKS:
-            return
-        await schedule.put_off(refund_id, intervals.MINUTE)
-        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
-        if last is None or (last.kind, last.code) != ("HELD", code):
-            await events.note(refund, "HELD", Cause(refund.request_id, WORKER), code=code, message=said)
-        if lasting or (last is not None and now - last.occurred_at >= intervals.RESTING_FINDING):
-            await call_person.open_unusable(refund, said)
-
-
-async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
-    found = await rows(
-        "SELECT now() AS now FROM refunds WHERE id = $1 AND due_at <= now() FOR NO KEY UPDATE SKIP LOCKED",
-        refund_id,
-    )
-    if not found:
-        return None, datetime.min
-    return await Refund.get(id=refund_id), found[0]["now"]
 
 
 async def _send(case: _Case) -> Send | Ask | Snapshot | None:

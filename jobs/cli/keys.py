@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from domain.keys import rotate, trial
 from domain.models import Merchant
@@ -23,7 +23,7 @@ _Merchant = Annotated[str | None, typer.Option(help="One merchant, by id or name
 def show(merchant: _Merchant = None) -> None:
     """Whose keys there are, and who has wrapped them."""
     settings = commands.ready(Settings.read(), need_redis=False, need_key=False)
-    table = Table("Merchant", "Version", "Wrapped by", "Since", "Retired")
+    table = Table("Merchant", "Version", Column("Wrapped by", overflow="fold"), "Since", "Retired")
     for row in asyncio.run(_listed(settings, merchant)):
         until = f"{row['retired_at']:%Y-%m-%d %H:%M}" if row["retired_at"] else ""
         since = f"{row['created_at']:%Y-%m-%d %H:%M}"

@@ -5,14 +5,14 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from domain.history import seals
 from domain.platform import database
 from jobs.cli.app import app
-from jobs.machine.servers import Postgres
+from jobs.machine.servers import OWNER, Postgres
 from tests.conftest import Database, Servers
 from tests.domain.keys.shops import a_shop_with_all
 from tests.jobs.cli.test_keys import WRONG, variables
@@ -40,11 +40,16 @@ def restored(own_database: Database, servers: Servers, tmp_path: Path) -> Databa
     asyncio.run(_live(own_database.application_url))
     name, dump = f"restored_{uuid4().hex[:12]}", str(tmp_path / "estorno.dump")
     other = Database(with_name(servers.owner_url, name), with_name(servers.application_url, name))
-    root = with_name(servers.superuser_url, name)
     _postgres("pg_dump", "--format=custom", f"--file={dump}", own_database.owner_url, home=tmp_path)
-    asyncio.run(databases.create(servers.superuser_url, name))
-    _postgres("pg_restore", "--clean", "--if-exists", "--exit-on-error", f"--dbname={root}", dump, home=tmp_path)
+    asyncio.run(_empty(servers.superuser_url, name))
+    _postgres("pg_restore", "--exit-on-error", f"--dbname={other.owner_url}", dump, home=tmp_path)
     return other
+
+
+async def _empty(superuser_url: str, name: str) -> None:
+    root = await asyncpg.connect(superuser_url)
+    await root.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0")
+    await root.close()
 
 
 def test_a_backup_is_restored_with_its_key_and_only_with_it(
