@@ -42,7 +42,6 @@ def main(make: Callable[[Settings], ASGIApp] = create) -> None:
     """Serve until a signal."""
     settings = Settings.read()
     configure(settings)
-    trial.or_stop(settings)
     server = uvicorn.Server(configuration(make(settings), settings))
     gc.collect()
     gc.freeze()  # the schema and all modules: else each large input has the collector walk through them again and again
@@ -50,4 +49,5 @@ def main(make: Callable[[Settings], ASGIApp] = create) -> None:
 
 
 if __name__ == "__main__":
+    trial.or_stop(Settings.read())
     main()
