@@ -26,12 +26,16 @@ Told = Callable[[str, int], None]  # what is done now, and how many more values 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """What a rotation did: keys that were made, values sealed anew, keys wrapped anew, keys retired."""
+    """What a rotation did: keys that were made, values sealed anew, keys wrapped anew, keys retired.
+
+    `in_use`: how many merchants have an old key still, because somebody held what it seals.
+    """
 
     made: int
     sealed: int
     wrapped: int
     retired: int
+    in_use: int = 0
 
 
 async def rotate(
@@ -56,7 +60,7 @@ async def rotate(
         await _settle(merchants, SETTLE_SECONDS if settle_seconds is None else settle_seconds, told)
         sealed += await _reseal_all(secret, merchants, told)
         retired = await _retire(merchants)
-    return Rotated(made, sealed, wrapped, retired)
+    return Rotated(made, sealed, wrapped, retired, len(await _superseded(merchants)))
 
 
 async def _merchants() -> list[UUID]:
@@ -196,19 +200,13 @@ async def _settle(merchants: Sequence[UUID], seconds: float, told: Told) -> None
 
 
 async def _retire(merchants: Sequence[UUID]) -> int:
-    retired = 0
-    for row in await rows(f"SELECT k.id, k.merchant_id {_OLDER}", list(merchants)):
-        if not await _in_use(row["id"], row["merchant_id"]):
-            retired += await execute(
-                "UPDATE data_keys SET retired_at = now() WHERE id = $1 AND retired_at IS NULL", row["id"]
-            )
-    return retired
-
-
-async def _in_use(key_id: UUID, merchant_id: UUID) -> bool:
+    older = {secrets.prefix_of(row["id"]): row["id"] for row in await rows(f"SELECT k.id {_OLDER}", list(merchants))}
     for one in SEALED:
-        named = f"{one.table} WHERE merchant_id = $1 AND substr({one.column}, 1, 17) = $2::bytea"
-        found = await rows(f"SELECT 1 AS one FROM {named} LIMIT 1", merchant_id, secrets.prefix_of(key_id))  # noqa: S608
-        if found:
-            return True
-    return False
+        head = f"substr({one.column}, 1, 17)"
+        used = f"SELECT DISTINCT {head} AS head FROM {one.table} WHERE {head} = ANY($1::bytea[])"  # noqa: S608 - ours
+        for row in await rows(used, list(older)):
+            older.pop(bytes(row["head"]))  # a row was held all the time: the next rotation goes on with it
+    return await execute(
+        "UPDATE data_keys SET retired_at = now() WHERE id = ANY($1::uuid[]) AND retired_at IS NULL",
+        list(older.values()),
+    )

@@ -112,7 +112,7 @@ async def _of_no_key() -> list[tuple[str, str]]:
             f"SELECT count(*) AS n, min(t.id::text) AS first FROM {one.table} t "  # noqa: S608 - ours
             f"WHERE substr(t.{one.column}, 1, 1) = $1::bytea AND NOT EXISTS (SELECT 1 FROM data_keys k "
             f"  WHERE k.merchant_id = t.merchant_id AND k.retired_at IS NULL "
-            f"  AND substr(t.{one.column}, 2, 16) = decode(replace(k.id::text, '-', ''), 'hex'))",
+            f"  AND substr(t.{one.column}, 2, 16) = uuid_send(k.id))",
             secrets.OF_A_DATA_KEY,
         )
         if row["n"]:

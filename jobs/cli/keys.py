@@ -52,6 +52,8 @@ def renew(
         f"{done.made} new keys; {done.wrapped} keys wrapped anew; {done.sealed} values sealed anew; "
         f"{done.retired} old keys retired."
     )
+    if done.in_use:
+        raise commands.CommandError(f"{done.in_use} merchants' old keys are still in use; run it again.")
 
 
 async def _rotate(settings: Settings, merchant: str | None, only_wrap: bool, progress: Progress) -> rotate.Rotated:

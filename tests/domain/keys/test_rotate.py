@@ -93,6 +93,24 @@ async def test_a_row_that_somebody_holds_is_sealed_once_it_is_free(own_database:
     assert await trial.wrong(KEY) == []
 
 
+async def test_a_key_stays_while_somebody_holds_what_it_seals(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotate, "_PAUSE_SECONDS", 0.0)
+    shop = await a_shop_with_all()
+    holder = await asyncpg.connect(own_database.application_url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT id FROM payments FOR NO KEY UPDATE")
+            done = await rotate.rotate(KEY, shop.id, settle_seconds=0)
+    finally:
+        await holder.close()
+    assert (done.sealed, done.retired, done.in_use) == (3, 0, 1)
+    assert await trial.wrong(KEY) == []
+    done = await rotate.rotate(KEY, shop.id, settle_seconds=0)
+    assert (done.made, done.sealed, done.retired, done.in_use) == (0, 1, 1, 0)
+
+
 async def test_a_process_that_still_remembers_the_old_key_is_waited_for() -> None:
     shop = await a_shop_with_all()
     await data_keys.current(KEY, shop.id)
