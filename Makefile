@@ -99,7 +99,10 @@ schema: $(STAMP) ## print the GraphQL schema to schema.graphql
 migrate: $(STAMP) ## bring the database of DATABASE_URL up to date
 	$(BIN)/estorno migrate
 
-lock: $(STAMP) ## resolve requirements.lock anew
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --quiet
+
+lock: $(STAMP) ## resolve requirements.lock (of a checkout) and deploy/requirements.lock (of the image) anew
 	$(BIN)/python -m pip install --quiet uv==0.13.9
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+	$(COMPILE) --extra dev --extra machine --extra aws --output-file requirements.lock
+	$(COMPILE) --extra aws --constraint requirements.lock --output-file deploy/requirements.lock

@@ -16,6 +16,7 @@ from domain.files import tickets
 from domain.files.content import ContentAway
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
 from domain.problems import InvalidInput, NotFound
 
 UPLOAD_PREFIX: Final = "/files/upload/"
@@ -38,8 +39,8 @@ async def take_in(request: Request) -> Response:
         await tickets.take_in(file, request.stream(), settings)
     except InvalidInput as refused:
         return problem(422, refused.message, code=refused.code)
-    except ContentAway as error:
-        _log.error("files.away", error=str(error))
+    except (ContentAway, Unsealable, KeyServiceAway) as error:
+        _log.error("files.away", file=str(file.id), error=str(error))
         return problem(503, _AWAY, headers=RETRY_AFTER)
     return Response(status_code=201)
 
@@ -63,7 +64,7 @@ async def _given(principal: Principal, file_id: UUID, settings: Settings) -> Res
         file, content = await tickets.read(principal, file_id, settings)
     except NotFound as refused:
         return problem(404, refused.message)
-    except (ContentAway, Unsealable) as error:
+    except (ContentAway, Unsealable, KeyServiceAway) as error:
         _log.error("files.away", file=str(file_id), error=str(error))
         return problem(503, _AWAY, headers=RETRY_AFTER)
     # Its name was typed by somebody: it goes out percent-encoded, so that it can be nothing but a name.

@@ -14,6 +14,7 @@ from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
 from api.http_protocol import Bounds, HttpProtocol
 from api.idle import Idle
 from api.socket_protocol import SocketProtocol
+from domain.keys import trial
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 
@@ -48,4 +49,5 @@ def main(make: Callable[[Settings], ASGIApp] = create) -> None:
 
 
 if __name__ == "__main__":
+    trial.or_stop(Settings.read())
     main()

@@ -14,10 +14,11 @@ from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import first_send, listing, next_step, schedule
+from domain.refunds import first_send, listing, next_step, put_off, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
@@ -45,10 +46,13 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     if seen is None or seen.refund.due_at is None:
         return False
     if seen.connection.state not in SENDING and seen.refund.state not in OFF_THE_WIRE:
-        await next_step.put_off_suspended(refund_id)
+        await put_off.suspended(refund_id)
         return False
     if (wait := sender.wait(seen.connection.id)) > 0:
-        await next_step.put_off_resting(refund_id, _spread(wait))
+        await put_off.resting(refund_id, _spread(wait))
+        return False
+    if seen.refund.state in put_off.SPEAKS and (why := await sender.why_not(seen.connection)) is not None:
+        await put_off.unusable(refund_id, why.code, f"It waits: {why.said}"[:500], lasting=why.lasting)
         return False
     work = await next_step.take_seen(
         seen, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
@@ -112,6 +116,8 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
             destination = await destinations.opened(work.refund_id, settings.secret_key)
         except Unsealable:
             return Unsent("DESTINATION_UNREADABLE", "Never sent: the account to pay to is sealed with another key.")
+        except KeyServiceAway as error:
+            return Unsent("KEY_SERVICE_AWAY", f"Never sent: the account to pay to cannot be opened: {error}"[:500])
     crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")

@@ -19,8 +19,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from domain import checks
 from domain.books import checkpoints
+from domain.connections import connections
 from domain.history import seals
-from domain.platform import bell
+from domain.keys import trial
+from domain.platform import bell, pulse
 from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -39,6 +41,7 @@ _log = structlog.get_logger()
 
 async def _check() -> None:
     await attempts.end_lost()
+    await connections.forget_old_secrets()
     await _compare(whole=False)
 
 
@@ -179,21 +182,29 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def main() -> None:
-    """Serve until told to stop: wait to lead, then ring at the appointed times."""
-    settings = Settings.read()
-    configure(settings)
+async def serve(settings: Settings) -> None:
+    """Until told to stop: wait to lead, then ring at the appointed times."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await open_pool(settings.database_url, pool_max=5, patience=BATCH)
     await bell.connect(settings.redis_url)
+    beating = asyncio.create_task(pulse.beat(settings.pulse))
     try:
         await lead(settings, stop)
     finally:
+        beating.cancel()
         await bell.close()
         await close_pool()
 
 
+def main() -> None:
+    """Serve until told to stop, if our key opens what the database holds."""
+    settings = Settings.read()
+    configure(settings)
+    trial.or_stop(settings)
+    asyncio.run(serve(settings))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

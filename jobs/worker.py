@@ -14,7 +14,8 @@ from arq.connections import RedisSettings
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
-from domain.platform import bell
+from domain.keys import trial
+from domain.platform import bell, pulse
 from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -70,10 +71,12 @@ def worker(queue: str, settings: Settings) -> Worker:
         await bell.connect(settings.redis_url)
         ctx["settings"] = settings
         ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
+        ctx["pulse"] = asyncio.create_task(pulse.beat(settings.pulse))
         ctx["ear"] = Ear(made, settings.redis_url)
         _log.info("worker.ready", queue=queue)
 
     async def shutdown(ctx: Context) -> None:
+        ctx["pulse"].cancel()
         await ctx["ear"].close()
         await ctx["sender"].close()
         await bell.close()
@@ -105,6 +108,7 @@ def main(queue: str) -> None:
     """Run the worker until it is told to stop."""
     settings = Settings.read()
     configure(settings)
+    trial.or_stop(settings)
     asyncio.set_event_loop(_new_event_loop())
     worker(queue, settings).run()
 

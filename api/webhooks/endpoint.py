@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from api.http import problem, request_id
 from domain.notices import inbox
+from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
 from domain.pse.vocabulary import BadSignature, WebhookRequest
 
 PATHS = ("/webhooks/{connection_id}", "/webhooks/{connection_id}/{rest:path}")
@@ -16,7 +18,7 @@ _log = structlog.get_logger()
 
 
 async def receive(request: Request) -> Response:
-    """200 stored (also when it was stored before, and when we cannot read it), 401 not authentic.
+    """200 stored (also when it was stored before, and when we cannot read it), 401 not authentic, 503 come again.
 
     401 is the answer of an address that is nobody's too: a stranger does not learn which connections exist.
     """
@@ -38,6 +40,10 @@ async def receive(request: Request) -> Response:
         # Nothing of the body is echoed or logged: it comes from nobody we know.
         _log.warning("webhook.refused", connection=str(connection_id))
         return _not_authentic()
+    except (Unsealable, KeyServiceAway) as error:
+        # Whether it is authentic nobody can say until our key is mended: the PSE sends it again.
+        _log.error("webhook.unverifiable", connection=str(connection_id), error=str(error))
+        return problem(503, "Webhooks of this address cannot be verified just now; send it again later.")
     return _not_authentic() if stored is None else Response(status_code=200)
 
 

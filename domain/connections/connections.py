@@ -1,7 +1,8 @@
 """A merchant's account at a PSE: making one, and opening its credentials for the one who sends."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -10,8 +11,9 @@ from zoneinfo import ZoneInfo
 from domain.models import Connection, Merchant
 from domain.models.connections import ConnectionState
 from domain.money import Money
-from domain.platform import secrets
-from domain.platform.database import remembered
+from domain.platform import data_keys
+from domain.platform.database import execute, remembered, transaction
+from domain.platform.secrets import Unsealable
 from domain.problems import InvalidInput
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials
@@ -80,7 +82,7 @@ async def create(
         token_url=new.token_url,
         report_url=new.report_url,
         client_id=new.client_id,
-        sealed_secrets=secrets.seal(key, new.secrets, place_of(connection_id)),
+        sealed_secrets=await data_keys.seal(key, merchant_id, new.secrets, place_of(connection_id)),
         default_store_id=new.default_store_id,
     )
 
@@ -101,12 +103,74 @@ def _safe(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _PLAIN_HOSTS)
 
 
-def credentials_of(connection: Connection, key: bytes) -> Credentials:
-    """The connection's credentials in clear. Raises Unsealable."""
+async def replace_secrets(
+    connection: Connection, new: Mapping[str, str], old_valid_until: datetime | None, key: bytes
+) -> None:
+    """Give the connection all of its new secrets: what is sent from now on is signed with them.
+
+    Webhooks that are signed with the old ones are believed until `old_valid_until` (None: no longer). Of several
+    replacements the last one's old secrets count. Old ones that do not open are let go. Raises InvalidInput for an end
+    that is past or has no zone, Unsealable and KeyServiceAway when the merchant's key does not open.
+    """
+    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
+        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+    await data_keys.current(key, connection.merchant_id)  # before the transaction, so that it is remembered
+    async with transaction():
+        row = await Connection.filter(id=connection.id).select_for_update(no_key=True).get()
+        old = await _as_old(row, key) if old_valid_until is not None else None
+        sealed = await data_keys.seal(key, row.merchant_id, new, place_of(row.id))
+        await Connection.filter(id=row.id).update(
+            sealed_secrets=sealed, old_sealed_secrets=old, old_valid_until=old_valid_until if old else None
+        )
+    await connection.refresh_from_db()
+
+
+async def _as_old(row: Connection, key: bytes) -> bytes | None:
+    try:
+        secrets = (await credentials_of(row, key)).secrets
+    except Unsealable:
+        return None
+    return await data_keys.seal(key, row.merchant_id, secrets, old_place_of(row.id))
+
+
+async def forget_old_secrets() -> int:
+    """Take away those whose time is over; how many connections had some."""
+    return await execute(
+        "UPDATE connections SET old_sealed_secrets = NULL, old_valid_until = NULL WHERE old_valid_until <= now()"
+    )
+
+
+async def credentials_of(connection: Connection, key: bytes) -> Credentials:
+    """The connection's credentials in clear. Raises Unsealable and KeyServiceAway."""
+    sealed = bytes(connection.sealed_secrets)
+    return _credentials(
+        connection, await data_keys.unseal(key, connection.merchant_id, sealed, place_of(connection.id))
+    )
+
+
+async def credentials_believed(connection: Connection, key: bytes) -> AsyncIterator[Credentials]:
+    """Those that a webhook may be signed with: today's, and the ones before until their time is over.
+
+    Raises Unsealable and KeyServiceAway, after those that open.
+    """
+    lost: Unsealable | None = None
+    try:
+        yield await credentials_of(connection, key)
+    except Unsealable as error:
+        lost = error
+    old, until = connection.old_sealed_secrets, connection.old_valid_until
+    if old is not None and until is not None and datetime.now(UTC) < until:
+        secrets = await data_keys.unseal(key, connection.merchant_id, bytes(old), old_place_of(connection.id))
+        yield _credentials(connection, secrets)
+    if lost is not None:
+        raise lost
+
+
+def _credentials(connection: Connection, secrets: Mapping[str, str]) -> Credentials:
     return Credentials(
         base_url=connection.base_url,
         client_id=connection.client_id,
-        secrets=secrets.unseal(key, bytes(connection.sealed_secrets), place_of(connection.id)),
+        secrets=secrets,
         token_url=connection.token_url,
     )
 
@@ -129,3 +193,8 @@ async def ids_of(merchant_id: UUID) -> list[UUID]:
 def place_of(connection_id: UUID) -> str:
     """What the credentials of a connection are sealed for: they open nowhere else."""
     return f"connections/{connection_id}"
+
+
+def old_place_of(connection_id: UUID) -> str:
+    """The same, of the credentials before."""
+    return f"connections/{connection_id}/old"

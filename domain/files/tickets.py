@@ -44,8 +44,8 @@ class Ticket:
     secret: str
 
 
-async def announce(principal: Principal, new: NewFile) -> Ticket:
-    """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited."""
+async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ticket:
+    """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited; Unsealable, KeyServiceAway."""
     rule = RULES[new.purpose]
     principal.require(rule.writer)
     _check(new, rule.size_max)
@@ -58,9 +58,10 @@ async def announce(principal: Principal, new: NewFile) -> Ticket:
             f"{_OPEN_MAX} uploads are announced and have not come; send those first.",
             retry_after=int(LIFETIME.total_seconds()),
         )
-    secret = secrets.token_urlsafe(32)
+    secret, file_id = secrets.token_urlsafe(32), uuid4()
     file = await File.create(
-        id=uuid4(),
+        id=file_id,
+        sealed_key=await content.new_key(settings, principal.merchant_id, file_id),
         merchant_id=principal.merchant_id,
         purpose=new.purpose,
         name=new.name.strip(),
@@ -96,7 +97,7 @@ async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) 
     if media_type not in RULES[file.purpose].media_types:
         known = ", ".join(sorted(RULES[file.purpose].media_types))
         raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
-    await content.put(settings, file.id, given)
+    await content.put(settings, file, given)
     await File.filter(id=file.id, stored_at=None).update(media_type=media_type, stored_at=datetime.now(UTC))
     return await File.get(id=file.id)
 
@@ -119,7 +120,7 @@ async def read(principal: Principal, file_id: UUID, settings: Settings) -> tuple
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
     if file is None or file.stored_at is None or not any(principal.may(one) for one in RULES[file.purpose].readers):
         raise NotFound("There is no such file, or it is not yours to read.")
-    return file, await content.get(settings, file.id)
+    return file, await content.get(settings, file)
 
 
 def _digest(ticket: str) -> str:

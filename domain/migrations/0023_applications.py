@@ -43,7 +43,7 @@ STATEMENTS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0019_checks")]
+    dependencies = [("models", "0021_data_keys")]
 
     initial = False
 
@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                 ("created_by", fields.CharField(max_length=200)),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
                 ("stored_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("sealed_key", fields.BinaryField()),
             ],
             options={"table": "files", "app": "models", "pk_attr": "id"},
             bases=["Model"],

@@ -9,6 +9,7 @@ from domain.models.connections import Connection, RefusedWebhook
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
 from domain.models.files import File
+from domain.models.keys import DataKey
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.payments import Payment
@@ -25,6 +26,7 @@ __all__ = [
     "Call",
     "Check",
     "Connection",
+    "DataKey",
     "DemoMark",
     "Destination",
     "DestinationLink",

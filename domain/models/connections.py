@@ -37,6 +37,10 @@ class Connection(Model):
     report_url = fields.CharField(max_length=500, null=True)  # where reports are fetched, where that is another host
     client_id = fields.CharField(max_length=200)
     sealed_secrets = fields.BinaryField()  # AES-GCM, bound to this row (domain/platform/secrets)
+    old_sealed_secrets = fields.BinaryField(
+        null=True
+    )  # those before: webhooks are verified with them, too, for a while
+    old_valid_until = fields.DatetimeField(null=True)
     default_store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
         "models.Store", on_delete=fields.RESTRICT
     )

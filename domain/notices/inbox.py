@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 from domain.cause import Cause
 from domain.connections import calls
-from domain.connections.connections import credentials_of, nothing_at_stake, zone_of
+from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Notice, NoticeRefund, Payment, Refund
 from domain.money import Money
+from domain.notices.verified import verify
 from domain.payments import chargebacks
 from domain.platform import bell
 from domain.platform.children import first_of_each
@@ -47,13 +48,13 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     """Verify and store a webhook; its id, None when there is no such connection.
 
     The same body again is counted, not stored. Of one that is not authentic only the number is kept.
-    Raises BadSignature.
+    Raises BadSignature; Unsealable and KeyServiceAway when the connection's secrets do not open.
     """
     connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
     if connection is None:
         return None
     try:
-        connector(connection.pse).verify_webhook(credentials_of(connection, key), request, datetime.now(UTC))
+        await verify(connection, request, key)
     except BadSignature:
         await _count_refused(connection)
         raise

@@ -12,7 +12,7 @@ from domain.connections import connections
 from domain.connections.connections import NewConnection
 from domain.models import Connection, Store
 from domain.models.connections import ConnectionState
-from domain.platform import idempotency, secrets
+from domain.platform import data_keys, idempotency
 from domain.platform.database import transaction
 from domain.platform.ids import time_ordered
 from domain.problems import InvalidInput
@@ -45,7 +45,7 @@ async def create(principal: Principal, draft: Draft, key: str, cause: Cause, sec
     if store is None:
         raise InvalidInput("There is no store of this code.", path=["input", "storeCode"])
     # What the key stands for tells no secret: only whether they are the same ones.
-    values = secrets.keyed_digest(secret_key, json.dumps(dict(draft.values), sort_keys=True))
+    values = await data_keys.digest(secret_key, json.dumps(dict(draft.values), sort_keys=True))
     facts = {"pse": draft.pse, "name": draft.name, "store": store.id, "values": values}
     connection_id = time_ordered()
     async with transaction():

@@ -1,9 +1,11 @@
 """Who paid, without saying who: a tax ID in one spelling, and the digest that stands for it in the database."""
 
 import re
+from collections.abc import Mapping
 from uuid import UUID
 
-from domain.platform import secrets
+from domain.models import Payment
+from domain.platform import data_keys
 
 
 def normal_tax_id(text: str) -> str:
@@ -11,6 +13,25 @@ def normal_tax_id(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", text).upper()
 
 
-def digest(merchant_id: UUID, tax_id: str, secret: bytes) -> str:
+async def digest(merchant_id: UUID, tax_id: str, secret: bytes) -> str:
     """A keyed hash of a customer's tax ID, another one at each merchant: it can be compared and not be read back."""
-    return secrets.keyed_digest(secret, f"{merchant_id}/{normal_tax_id(tax_id)}")
+    return await data_keys.digest(secret, f"{merchant_id}/{normal_tax_id(tax_id)}")
+
+
+async def seal(merchant_id: UUID, payment_id: UUID, known: Mapping[str, str | None], secret: bytes) -> bytes | None:
+    """What is known of who paid (`reference`, `tax_id`), sealed; None: nothing is."""
+    values = {name: value for name, value in known.items() if value}
+    return await data_keys.seal(secret, merchant_id, values, place_of(payment_id)) if values else None
+
+
+async def opened(payment: Payment, secret: bytes) -> Mapping[str, str]:
+    """What is known of who paid. Raises Unsealable and KeyServiceAway."""
+    if payment.sealed_customer is None:
+        return {}
+    sealed = bytes(payment.sealed_customer)
+    return await data_keys.unseal(secret, payment.merchant_id, sealed, place_of(payment.id))
+
+
+def place_of(payment_id: UUID) -> str:
+    """What a payment's customer is sealed for."""
+    return f"payments/{payment_id}"

@@ -17,7 +17,7 @@ from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
 from domain.payments import customers, declared, elsewhere, told_before
 from domain.payments.refundable import left_of
-from domain.platform import bell, idempotency, ids, secrets
+from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.registry import UnknownMethod, capability
@@ -92,6 +92,9 @@ async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, 
     listed = await _standing(new.connection_id, new.pse_reference).get_or_none()
     payment_id = listed.id if listed else ids.time_ordered()
     revived: list[UUID] = []
+    known = {"reference": new.customer_reference, "tax_id": new.customer_tax_id}
+    if any(known.values()):
+        await data_keys.current(secret, merchant_id)  # before the transaction, so that it is remembered
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
         if stored is not None:
@@ -100,8 +103,8 @@ async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, 
         await elsewhere.check(connection, new.pse_reference)
         tax_id = new.customer_tax_id
         values = {
-            "sealed_customer": _sealed_customer(new, payment_id, secret),
-            "customer_digest": customers.digest(merchant_id, tax_id, secret) if tax_id else None,
+            "sealed_customer": await customers.seal(merchant_id, payment_id, known, secret),
+            "customer_digest": await customers.digest(merchant_id, tax_id, secret) if tax_id else None,
             "source": "MUTATION",
         }
         if listed is not None:
@@ -266,12 +269,6 @@ async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store
     except UnknownMethod as error:
         raise InvalidInput(str(error), path=["input", "method"]) from error
     return connection, store
-
-
-def _sealed_customer(new: NewPayment, payment_id: UUID, secret: bytes) -> bytes | None:
-    known = {"reference": new.customer_reference, "tax_id": new.customer_tax_id}
-    values = {name: value for name, value in known.items() if value}
-    return secrets.seal(secret, values, f"payments/{payment_id}") if values else None
 
 
 async def _insert(

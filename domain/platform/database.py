@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContextPooled
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
@@ -27,6 +27,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "stores": _READ_ADD,
     "tokens": (*_READ_ADD, "UPDATE (revoked_at)"),
     "connections": _READ_ADD_CHANGE,
+    "data_keys": (*_READ_ADD, "UPDATE (wrapped, kek, retired_at)"),
     "payments": (
         *_READ_ADD,
         "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
@@ -43,7 +44,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
-    "destinations": (*_READ_ADD, "UPDATE (superseded_at)"),
+    "destinations": (*_READ_ADD, "UPDATE (sealed, superseded_at)"),
     "destination_links": (*_READ_ADD, "UPDATE (wrong_answers, used_at, revoked_at)"),
     "approvals": _READ_ADD,
     "manual_settlements": _READ_ADD,
@@ -61,7 +62,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "announced_reports": _READ_ADD,
     "report_news": _READ_ADD,
     "refused_webhooks": (*_READ_ADD, "UPDATE (times)"),
-    "files": (*_READ_ADD, "UPDATE (media_type, stored_at)"),
+    "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
     "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
     "onboarding_steps": _READ_ADD,
     "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
@@ -115,9 +116,9 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
     credentials = {
         "host": parts.hostname,
         "port": parts.port or 5432,
-        "user": parts.username,
-        "password": parts.password,
-        "database": parts.path.removeprefix("/"),
+        "user": _plain(parts.username),
+        "password": _plain(parts.password),  # None: PGPASSWORD, as for all of PostgreSQL's own programs
+        "database": _plain(parts.path.removeprefix("/")),
         "minsize": 1,
         "maxsize": pool_max,
         "reset": _nothing_is_left,
@@ -135,6 +136,16 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+def _plain(part: str | None) -> str | None:
+    """A part of an address, without its percents."""
+    return None if part is None else unquote(part)
+
+
+def user_of(url: str) -> str:
+    """The role that an address names; empty: none."""
+    return _plain(urlsplit(url).username) or ""
 
 
 # Where makemigrations looks (pyproject: tool.tortoise); it compares models with migrations and opens no connection.
@@ -177,6 +188,11 @@ def remembered() -> dict[Any, Any]:
 def connection() -> BaseDBAsyncClient:
     """The current connection: the transaction's inside one, else the pool."""
     return get_connection("default")
+
+
+def in_a_transaction() -> bool:
+    """Whether what is read now may be undone yet: nobody remembers it."""
+    return isinstance(connection(), TransactionalDBClient)
 
 
 async def rows(sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -52,6 +52,22 @@ class Settings:
         b"",
         secret=True,
     )
+    old_secret_key: bytes = _setting(
+        "ESTORNO_OLD_SECRET_KEY",
+        variables.key,
+        "The one before, until `estorno keys rotate` is done with it.",
+        b"",
+        secret=True,
+    )
+    kms_key: str = _setting(
+        "ESTORNO_KMS_KEY", variables.text, "ARN of the AWS KMS key that wraps keys; unset: ESTORNO_SECRET_KEY does.", ""
+    )
+    old_kms_key: str = _setting(
+        "ESTORNO_OLD_KMS_KEY", variables.text, "The one before, until `estorno keys rotate` is done with it.", ""
+    )
+    kms_url: str = _setting(
+        "ESTORNO_KMS_URL", variables.url("https", "http"), "Where AWS KMS is, if not where its region says.", ""
+    )
     host: str = _setting("ESTORNO_HOST", variables.text, "The address that the API listens on.", "127.0.0.1")
     port: int = _setting("ESTORNO_PORT", variables.integer(1, 65535), "The port that the API listens on.", 8000)
     public_url: str = _setting(
@@ -112,6 +128,12 @@ class Settings:
     )
     introspection: bool = _setting(
         "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
+    )
+    pulse_file: str = _setting(
+        "ESTORNO_PULSE_FILE",
+        variables.text,
+        "A file that a worker or timetable touches every 5 seconds, for whoever watches it; unset: none.",
+        "",
     )
     crash_at: str = _setting(
         "ESTORNO_CRASH", crash.checked, "For tests only: NAME:N kills the process as it passes that point.", ""
@@ -226,6 +248,11 @@ class Settings:
         return Settings(**{one.name: changed.get(one.name, getattr(self, one.name)) for one in fields(Settings)})
 
     @property
+    def pulse(self) -> Path | None:
+        """The file that is touched as long as the process lives, if somebody watches one."""
+        return Path(self.pulse_file) if self.pulse_file else None
+
+    @property
     def owner_url(self) -> str:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
@@ -284,6 +311,18 @@ def _check(settings: Settings) -> None:
 def _kept_key(settings: Settings) -> bytes:
     """The key of our own servers, made once. With a database of somebody else's a lost file would lose every secret."""
     path = settings.home / "secret.key"
+    try:
+        return _kept_or_made(settings, path)
+    except OSError as error:
+        said = f"ESTORNO_HOME ({settings.home}) cannot be read or cannot be written: {error.strerror}"
+        raise SettingsError(f"{said}; name a folder of yours, or mend its rights.") from None
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(f"{path} does not hold {error}: put the key back that was there.") from None
+
+
+def _kept_or_made(settings: Settings, path: Path) -> bytes:
     if path.exists():
         return variables.key(path.read_text().strip())
     if settings.database_url:

@@ -6,7 +6,7 @@ A reader raises ValueError whose words say what it wants.
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -57,14 +57,27 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 def url(*schemes: str) -> Callable[[str], str]:
     """An address of one of these schemes."""
+    wanted = (
+        f"an address such as {schemes[0]}://user:password@host:port/name; @ / # ? % are written as %40 %2F %23 %3F %25 "
+        "in it where they are part of a user or password"
+    )
 
     def read(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname:
-            raise ValueError(f"an address such as {schemes[0]}://user:password@host:port/name")
+        if not _is_address(value, schemes):
+            raise ValueError(wanted)
         return value
 
     return read
+
+
+def _is_address(value: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # no port, no host: the user information has what ends it
+        return False
+    cut = parts.netloc.count("@") > 1 or "@" in parts.path + parts.query + parts.fragment
+    return known and not cut and not re.search(r"%(?![0-9A-Fa-f]{2})", parts.netloc)
 
 
 def origins(value: str) -> tuple[str, ...]:

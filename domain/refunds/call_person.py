@@ -51,6 +51,12 @@ async def open_resting(refund: Refund, since: datetime) -> None:
     await _open(FindingKind.NOT_SENT, refund, names.unsent(refund.id), said)
 
 
+async def open_unusable(refund: Refund, why: str) -> None:
+    """Our own key to the PSE cannot be used."""
+    action = "Give the connection its secrets anew, or set the key that they were sealed with (`estorno check` says)."
+    await _open(FindingKind.NOT_SENT, refund, names.unsent(refund.id), f"Refund {refund.reference}. {why}", action)
+
+
 async def open_held(refund: Refund, why: str) -> None:
     """The order must not go out, because the customer may have the money already."""
     action = "See whether the customer has the money; if so, cancel this refund (refundCancel)."

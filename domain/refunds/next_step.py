@@ -16,15 +16,14 @@ from domain.history import events
 from domain.models import Approval, Connection, Destination, Event, Payment, Refund
 from domain.models.refunds import State
 from domain.platform.crash import crash_here
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, first_send, held, intervals, listing, schedule
+from domain.refunds import attempts, call_person, first_send, held, intervals, listing, put_off, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
-from domain.refunds.states import SETTLED_FOR_NOW
 from domain.refunds.work import Ask, Send, Snapshot, parts_of
 
 
@@ -40,7 +39,7 @@ async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) ->
     if (send := await first_send.claim(seen, lease_seconds=lease_seconds, send_before=send_before)) is not None:
         return send
     async with transaction():
-        refund, now = await _due(seen.refund.id)
+        refund, now = await put_off.due(seen.refund.id)
         if refund is None:
             return None
         crash_here("take.claimed")
@@ -91,49 +90,6 @@ async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before
     able = capability(connection.pse, payment.method)
     last = await attempts.last_of(refund.id)
     return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
-
-
-async def put_off_resting(refund_id: UUID, seconds: float) -> None:
-    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
-    said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
-    async with transaction():
-        refund, now, since = await _put_off(refund_id, seconds, "PSE_RESTING", said)
-        if refund is not None and since is not None and now - since >= intervals.RESTING_FINDING:
-            await call_person.open_resting(refund, since)
-
-
-async def put_off_suspended(refund_id: UUID) -> None:
-    """The connection is suspended: nothing is sent or asked until a person lets it go on. Said in the history once."""
-    said = "The connection to the PSE is suspended: nothing is sent until somebody lets it go on; the refund waits."
-    async with transaction():
-        await _put_off(refund_id, intervals.HELD_SECONDS, "CONNECTION_SUSPENDED", said)
-
-
-async def _put_off(
-    refund_id: UUID, seconds: float, code: str, said: str
-) -> tuple[Refund | None, datetime, datetime | None]:
-    """The refund (None: it waits for nobody), the database's clock, and since when its history says why it waits."""
-    refund, now = await _due(refund_id)
-    if refund is None:
-        return None, now, None
-    await schedule.put_off(refund_id, seconds)
-    if refund.state is State.MANUAL or refund.state in destinations.WAITING or refund.state in SETTLED_FOR_NOW:
-        return None, now, None
-    last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
-    if last is not None and (last.kind, last.code) == ("RESTING", code):
-        return refund, now, last.occurred_at
-    await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code=code, message=said)
-    return refund, now, None
-
-
-async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:
-    found = await rows(
-        "SELECT now() AS now FROM refunds WHERE id = $1 AND due_at <= now() FOR NO KEY UPDATE SKIP LOCKED",
-        refund_id,
-    )
-    if not found:
-        return None, datetime.min
-    return await Refund.get(id=refund_id), found[0]["now"]
 
 
 async def _send(case: _Case) -> Send | Ask | Snapshot | None:

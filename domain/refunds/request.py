@@ -13,7 +13,7 @@ from domain.models import Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.payments.refundable import checked_amount, tax_of
-from domain.platform import bell, idempotency, ids
+from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.crash import crash_here, crash_in_flight
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
@@ -65,13 +65,14 @@ async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, sec
         "note": new.note,
     }
     if new.destination is not None:
-        facts["destination"] = _fingerprint(new.destination, secret)
+        facts["destination"] = await _fingerprint(merchant_id, new.destination, secret)
     return await _request(merchant_id, CREATE, facts, new, key, cause, secret, retry_of=None)
 
 
-def _fingerprint(given: Given, secret: bytes | None) -> str:
+async def _fingerprint(merchant_id: UUID, given: Given, secret: bytes | None) -> str:
     assert secret is not None, "A destination is never kept in clear."
-    return destinations.fingerprint_of(secret, AccountDetails(given.kind, given.values))
+    await data_keys.current(secret, merchant_id)  # before the transaction, so that it is remembered
+    return await destinations.fingerprint_of(secret, AccountDetails(given.kind, given.values))
 
 
 async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
@@ -229,7 +230,7 @@ async def _place_to_go(payment: dict[str, Any], given: Given | None, secret: byt
     merchant_id = payment["merchant_id"]
     destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
     await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
-    matches = destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
+    matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
     return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import commands, facts
+from jobs.cli import commands, facts, keys
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -26,6 +27,7 @@ token = typer.Typer(help="Bearer tokens.", no_args_is_help=True)
 app.add_typer(token, name="token")
 pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 app.add_typer(pse, name="pse")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:
@@ -35,6 +37,21 @@ def main() -> None:
     except (SettingsError, ChildError, *commands.ERRORS) as error:
         Console(stderr=True, soft_wrap=True).print(f"estorno: {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"estorno {metadata.version('estorno')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Estorno: refunds through the payment institutions of Latin America."""
 
 
 @app.command()
@@ -143,7 +160,7 @@ def check(
     ] = None,
 ) -> None:
     """See whether the books are in order; exit 1 and a list when they are not."""
-    settings = commands.ready(Settings.read(), need_redis=False)
+    settings = commands.ready(Settings.read(), need_redis=False, need_key=False)
     broken, warnings = commands.check(settings, chain=chain or bool(head), heads=head or [])
     for warning in warnings:
         typer.echo(f"Warning: {warning}", err=True)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from domain import invariants
@@ -18,12 +17,16 @@ from domain.books import checkpoints
 from domain.history import seals
 from domain.history.seals import Head, Tampered
 from domain.invariants import Broken
+from domain.keys import trial
+from domain.keys.trial import WrongKey
 from domain.models import Connection, Finding, Merchant, ReconciliationRun
 from domain.money import Money
-from domain.platform import bell, database
+from domain.platform import bell, data_keys, database
 from domain.platform.bell import BellError
 from domain.platform.database import DatabaseError, connected
+from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
 from domain.reconciliation.nights import FutureDate
 from jobs import reconciliation
 from jobs.demo.client import DemoError
@@ -40,20 +43,43 @@ class CommandError(RuntimeError):
     """The command cannot be done as it was given."""
 
 
-ERRORS: Final = (CommandError, FutureDate, DatabaseError, BellError, StageError, DemoError, SynthError)
+ERRORS: Final = (
+    CommandError,
+    FutureDate,
+    DatabaseError,
+    BellError,
+    StageError,
+    DemoError,
+    SynthError,
+    WrongKey,
+    Unsealable,
+    KeyServiceAway,
+)
 
 
-def ready(settings: Settings, *, need_redis: bool = True) -> Settings:
-    """The settings, if database and Valkey are there and the database is up to date. Raises one of ERRORS."""
+def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True) -> Settings:
+    """The settings, if database and Valkey are there, the database is up to date, and our key opens what it holds.
+
+    Raises one of ERRORS.
+    """
     settings = as_running(settings)
+    data_keys.configure(settings)
     if not settings.database_url or (need_redis and not settings.redis_url):
         raise CommandError("Set DATABASE_URL and REDIS_URL, or start `estorno up`, which brings servers of its own.")
     lacking = asyncio.run(database.pending(settings.database_url))
     if lacking:
         raise CommandError(f"The database lacks {', '.join(lacking)}; run `estorno migrate` first.")
+    if need_key:
+        asyncio.run(try_key(settings))
     if need_redis:
         asyncio.run(_ring(settings.redis_url))
     return settings
+
+
+async def try_key(settings: Settings) -> None:
+    """Raises WrongKey when what the database holds does not open."""
+    async with connected(settings.database_url, pool_max=1):
+        await trial.try_key(settings.secret_key)
 
 
 async def _ring(redis_url: str) -> None:
@@ -84,7 +110,7 @@ def migrate(settings: Settings) -> list[str]:
     """The names of the migrations that were applied."""
     if not settings.database_url:
         raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
-    return asyncio.run(database.migrate(settings.owner_url, urlsplit(settings.database_url).username or ""))
+    return asyncio.run(database.migrate(settings.owner_url, database.user_of(settings.database_url)))
 
 
 def schema(*, check: bool) -> str:
@@ -108,7 +134,8 @@ def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Seq
 
     async def look() -> tuple[Sequence[Broken], Sequence[str]]:
         async with connected(settings.database_url, pool_max=2):
-            broken = list(await invariants.check())
+            broken = [Broken(name, detail) for name, detail in await trial.wrong(settings.secret_key)]
+            broken += await invariants.check()
             if chain:
                 broken += [_as_broken(one) for one in await seals.verify(known)]
             return broken, await invariants.warnings()
@@ -149,7 +176,7 @@ async def _reconcile(
     async with connected(settings.database_url, pool_max=5):
         await bell.connect(settings.redis_url)
         try:
-            found: Connection = await _one(Connection, connection, "connection")
+            found: Connection = await one(Connection, connection, "connection")
             run = await reconciliation.run(found.id, business_date, sender, handed_in)
             findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
         finally:
@@ -179,13 +206,13 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
 
     async def make() -> str:
         async with connected(settings.database_url, pool_max=2):
-            found: Merchant = await _one(Merchant, merchant, "merchant")
+            found: Merchant = await one(Merchant, merchant, "merchant")
             return await tokens.create_token(found.id, Role[role], holder.strip(), timedelta(hours=hours))
 
     return asyncio.run(make())
 
 
-async def _one(model: Any, given: str, noun: str) -> Any:
+async def one(model: Any, given: str, noun: str) -> Any:
     """The row of that id, or of that name where it is the only one. Raises CommandError."""
     try:
         found = await model.filter(id=UUID(given))

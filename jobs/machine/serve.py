@@ -1,9 +1,8 @@
 """`estorno up` from the first server to the last: servers, migrations, processes, and the demo day if wanted."""
 
 import asyncio
-from urllib.parse import urlsplit
 
-from domain.platform import database
+from domain.platform import data_keys, database
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from jobs.cli import commands
@@ -46,7 +45,9 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         settings = family.settings
         if demo:
             await stage.clear(settings.owner_url)
-        await database.migrate(settings.owner_url, urlsplit(settings.database_url).username or "")
+        await database.migrate(settings.owner_url, database.user_of(settings.database_url))
+        data_keys.configure(settings)
+        await commands.try_key(settings)  # before any process that would end over it
         with up.card_of(settings):
             await _serve(supervisor, settings, results, demo=demo, once=once, tamper=tamper)
     finally:

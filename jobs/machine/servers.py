@@ -71,7 +71,11 @@ def _own_folder(path: Path) -> Path:
 def _binaries(package: str, distribution: str) -> Path:
     """The package's folder: as installed, or as root a copy (with its libraries) that the servant can read."""
     spec = find_spec(package)
-    assert spec is not None, f"{package} is a dependency."
+    if spec is None:
+        raise ChildError(
+            f"{distribution} is not installed, so there is no server of our own: set DATABASE_URL and REDIS_URL, or "
+            "`pip install estorno[machine]`."
+        )
     installed = Path(str(spec.origin)).parent
     if servant() is None:
         return installed

@@ -31,8 +31,14 @@ class Family:
 @contextmanager
 def only_one(home: Path) -> Iterator[None]:
     """Hold ESTORNO_HOME for this process. Raises ChildError when another one runs there."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as file:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "lock").open("w")
+    except OSError as error:
+        raise ChildError(
+            f"ESTORNO_HOME ({home}) cannot be written: {error.strerror}; name a folder of yours."
+        ) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -69,11 +75,15 @@ def card_of(settings: Settings) -> Iterator[None]:
 
 
 def as_running(settings: Settings) -> Settings:
-    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does."""
+    """The settings with the servers of the `estorno up` that runs in ESTORNO_HOME, if one does. Raises ChildError."""
     path = settings.home / _CARD
-    if settings.database_url or not path.exists():
+    if settings.database_url:
         return settings
-    return Settings.read({**json.loads(path.read_text()), "ESTORNO_HOME": str(settings.home)})
+    try:
+        card = path.read_text() if path.exists() else ""
+    except OSError as error:
+        raise ChildError(f"{path} cannot be read: {error.strerror}; name a folder of yours (ESTORNO_HOME).") from None
+    return Settings.read({**json.loads(card), "ESTORNO_HOME": str(settings.home)}) if card else settings
 
 
 def workers(settings: Settings, *, quiet: bool) -> list[Child]:

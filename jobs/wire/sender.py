@@ -20,6 +20,7 @@ from domain.connections.calls import About
 from domain.connections.connections import credentials_of
 from domain.models import Connection
 from domain.platform.secrets import Unsealable
+from domain.platform.wrapping import KeyServiceAway
 from domain.pse.kit import exact
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, Unsent
@@ -31,6 +32,7 @@ _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 _ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
 _UNUSABLE: Final = (Unsealable, ssl.SSLError, KeyError, ValueError)  # sealed with another key, no PEM, one left out
+_CLOSED_AFTER_SECONDS: Final = 5.0  # beyond the longest send
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -40,8 +42,27 @@ class _Line:
 
     client: httpx.AsyncClient
     auth: httpx.Auth
+    credentials: Credentials
     sealed: bytes
     breaker: Breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a connection's credentials cannot be used. `lasting`: until a person mends it, else it may pass by itself."""
+
+    code: str
+    said: str
+    lasting: bool
+
+
+def _unusable(error: Exception) -> Unusable:
+    if isinstance(error, KeyServiceAway):
+        return Unusable(
+            "KEY_SERVICE_AWAY", f"the key service does not open the connection's credentials: {error}", False
+        )
+    told = str(error) if isinstance(error, Unsealable) else type(error).__name__  # others may quote a secret
+    return Unusable("CREDENTIALS_UNUSABLE", f"the connection's credentials cannot be used: {told}", True)
 
 
 class Sender:
@@ -51,8 +72,12 @@ class Sender:
         self._key = key
         self._seconds_max = seconds_max
         self._lines: dict[UUID, _Line] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         for line in self._lines.values():
             await line.client.aclose()
         self._lines.clear()
@@ -66,6 +91,14 @@ class Sender:
         """Seconds for which nothing will be sent on the connection."""
         line = self._lines.get(connection_id)
         return 0.0 if line is None else line.breaker.rest()
+
+    async def why_not(self, connection: Connection) -> Unusable | None:
+        """Why nothing can be sent or asked on this connection, whatever it is; None: its credentials can be used."""
+        try:
+            await self._line(connection)
+        except (*_UNUSABLE, KeyServiceAway) as error:
+            return _unusable(error)
+        return None
 
     async def send(
         self, connection: Connection, request: httpx.Request, about: About, *, send_before: float | None = None
@@ -89,9 +122,9 @@ class Sender:
     ) -> httpx.Response | Unsent | InDoubt:
         try:
             line = await self._line(connection)
-        except _UNUSABLE as error:
-            said = f"Never sent: the connection's credentials cannot be used ({type(error).__name__})."
-            return Unsent("CREDENTIALS_UNUSABLE", said)
+        except (*_UNUSABLE, KeyServiceAway) as error:
+            why = _unusable(error)
+            return Unsent(why.code, f"Never sent: {why.said}")
         token = CURRENT.set(exchange)
         try:
             if (wait := line.breaker.admit()) > 0:
@@ -117,16 +150,35 @@ class Sender:
 
     async def _line(self, connection: Connection) -> _Line:
         sealed = bytes(connection.sealed_secrets)
+        if (known := self._known(connection.id, sealed)) is not None:
+            return known
+        credentials = await credentials_of(connection, self._key)
+        if (known := self._known(connection.id, sealed)) is not None:
+            return known  # another task was here first
         line = self._lines.get(connection.id)
-        if line is not None and line.sealed == sealed:
+        if line is not None and line.credentials == credentials:
+            line.sealed = sealed  # the same, under another key: what is under way goes on
             return line
-        credentials = credentials_of(connection, self._key)
         auth = connector(connection.pse).auth(credentials)
-        made = _Line(_client(self._seconds_max, credentials), auth, sealed, line.breaker if line else Breaker())
+        breaker = line.breaker if line else Breaker()
+        made = _Line(_client(self._seconds_max, credentials), auth, credentials, sealed, breaker)
         self._lines[connection.id] = made
         if line is not None:
-            await line.client.aclose()
+            task = asyncio.create_task(self._close(line.client))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
         return made
+
+    def _known(self, connection_id: UUID, sealed: bytes) -> _Line | None:
+        line = self._lines.get(connection_id)
+        return line if line is not None and line.sealed == sealed else None
+
+    async def _close(self, client: httpx.AsyncClient) -> None:
+        """Once what is under way with the credentials before has ended."""
+        try:
+            await asyncio.sleep(self._seconds_max + _CLOSED_AFTER_SECONDS)
+        finally:
+            await client.aclose()
 
 
 def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:

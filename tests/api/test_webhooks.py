@@ -1,12 +1,17 @@
 """Webhooks at the door: verified, stored once, answered."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from domain.connections import connections
 from domain.models import Notice, RefusedWebhook
+from domain.platform.database import rows
+from domain.problems import InvalidInput
 from tests.api.conftest import Asker, Enter
+from tests.kit.factories import KEY, SECRETS
 
 BODY = {"pix": [{"endToEndId": "E1", "devolucoes": [{"id": "abc", "status": "DEVOLVIDO"}]}]}
 
@@ -70,3 +75,37 @@ async def test_health_and_readiness(enter: Enter) -> None:
     assert (await asker.http.get(f"{asker.url}/healthz")).json() == {"status": "alive"}
     assert (await asker.http.get(f"{asker.url}/readyz")).json() == {"status": "ready"}
     assert isinstance(asker.http, httpx.AsyncClient)
+
+
+async def _statuses(asker: Asker) -> list[int]:
+    """Of a webhook with the old secret, and of one with the new."""
+    sent = [await asker.http.post(_url(asker, secret), json=BODY) for secret in (SECRETS["webhook_secret"], "new")]
+    return [answer.status_code for answer in sent]
+
+
+async def test_webhooks_are_verified_with_the_new_secrets_and_with_the_old_ones_until_their_end(enter: Enter) -> None:
+    asker = await enter()
+    new, soon = {**SECRETS, "webhook_secret": "new"}, datetime.now(UTC) + timedelta(hours=1)
+    assert await _statuses(asker) == [200, 401]
+    await connections.replace_secrets(asker.shop.connection, new, soon, KEY)
+    assert await _statuses(asker) == [200, 200]
+    assert await connections.forget_old_secrets() == 0
+    await rows("UPDATE connections SET old_valid_until = now() RETURNING id")
+    assert await _statuses(asker) == [401, 200]
+    assert await connections.forget_old_secrets() == 1
+    assert await _statuses(asker) == [401, 200]
+    await connections.replace_secrets(asker.shop.connection, SECRETS, None, KEY)
+    assert await _statuses(asker) == [200, 401]
+    with pytest.raises(InvalidInput, match="a moment to come"):
+        await connections.replace_secrets(asker.shop.connection, new, datetime.now(UTC), KEY)
+
+
+async def test_a_webhook_that_nobody_can_verify_is_to_come_again_and_secrets_given_anew_mend_it(enter: Enter) -> None:
+    asker = await enter()
+    await rows("UPDATE connections SET sealed_secrets = 'x' RETURNING id")
+    assert (await asker.http.post(_url(asker), json=BODY)).status_code == 503
+    assert not await Notice.exists()
+    assert not await RefusedWebhook.exists()
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    await connections.replace_secrets(asker.shop.connection, {**SECRETS, "webhook_secret": "new"}, soon, KEY)
+    assert await _statuses(asker) == [401, 200]  # the old ones do not open

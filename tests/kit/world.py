@@ -40,7 +40,7 @@ def quick_settings(**changed: Any) -> Settings:
     per = ("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook")
     kinds = (*per, "rate_new_documents", "rate_merchant_documents")
     rates = dict.fromkeys(kinds, 0)
-    return Settings(secret_key=KEY, **{**quick, **rates, **changed})
+    return Settings(**{"secret_key": KEY, **quick, **rates, **changed})
 
 
 @asynccontextmanager

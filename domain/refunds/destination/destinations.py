@@ -16,7 +16,7 @@ from domain.models import Destination as Row
 from domain.models import Payment, Refund
 from domain.models.refunds import State
 from domain.payments import customers
-from domain.platform import bell, idempotency, secrets
+from domain.platform import bell, data_keys, idempotency
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import AccountDetails, DestinationKind
@@ -38,18 +38,20 @@ class Given:
     values: Mapping[str, str] = field(repr=False)
 
 
-def fingerprint_of(secret: bytes, destination: AccountDetails) -> str:
+async def fingerprint_of(secret: bytes, destination: AccountDetails) -> str:
     """A keyed hash that names these very values: what an approval is bound to."""
     text = json.dumps([destination.kind, dict(destination.values)], sort_keys=True)
-    return secrets.keyed_digest(secret, f"destination/{text}")
+    return await data_keys.digest(secret, f"destination/{text}")
 
 
-def is_the_payers(payment_digest: str | None, merchant_id: UUID, destination: AccountDetails, secret: bytes) -> bool:
+async def is_the_payers(
+    payment_digest: str | None, merchant_id: UUID, destination: AccountDetails, secret: bytes
+) -> bool:
     """Whether the account's holder is known to be the one who paid, by tax ID."""
     tax_id = destination.values.get("holder_tax_id")
     if payment_digest is None or tax_id is None:
         return False
-    wanted = customers.digest(merchant_id, tax_id, secret)
+    wanted = await customers.digest(merchant_id, tax_id, secret)
     return hmac.compare_digest(wanted, payment_digest)
 
 
@@ -65,7 +67,8 @@ async def provide(
     if known is None:
         raise NotFound("No such refund.", path=["input", "refundId"])
     destination = accounts.checked(given.kind, given.values, known.currency, ["input", "destination"])
-    facts = {"refund": refund_id, "destination": fingerprint_of(secret, destination)}
+    facts = {"refund": refund_id, "destination": await fingerprint_of(secret, destination)}
+    await data_keys.current(secret, merchant_id)  # before the transaction, so that it is remembered
     async with transaction():
         stored = await idempotency.claim(merchant_id, MUTATION, key, facts, refund_id, cause)
         if stored is None:
@@ -109,16 +112,14 @@ async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
         payment_id,
         _NAMED_MAX,
     )
-    opened = [
-        secrets.unseal(secret, bytes(row["sealed"]), _place(row["merchant_id"], row["refund_id"])) for row in named
-    ]
+    opened = [await _values(secret, row["merchant_id"], row["refund_id"], bytes(row["sealed"])) for row in named]
     return {customers.normal_tax_id(values["holder_tax_id"]) for values in opened if "holder_tax_id" in values}
 
 
 async def accept(refund: Refund, destination: AccountDetails, cause: Cause, secret: bytes) -> None:
     """Keep the destination of a locked refund that waits, and let it go on. The caller announces it afterwards."""
     payment = await Payment.get(id=refund.payment_id)
-    matches = is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
+    matches = await is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
     row = await keep(refund.merchant_id, refund.id, destination, matches, cause, secret)
     await events.note(
         refund,
@@ -148,9 +149,9 @@ async def keep(
         merchant_id=merchant_id,
         refund_id=refund_id,
         kind=destination.kind,
-        sealed=secrets.seal(secret, destination.values, _place(merchant_id, refund_id)),
+        sealed=await data_keys.seal(secret, merchant_id, destination.values, place_of(merchant_id, refund_id)),
         masked=accounts.masked(destination),
-        fingerprint=fingerprint_of(secret, destination),
+        fingerprint=await fingerprint_of(secret, destination),
         payer_matches=matches,
         provided_by=cause.actor[:200],
     )
@@ -184,14 +185,21 @@ async def current_of(refund_ids: Sequence[UUID]) -> Mapping[UUID, Row]:
 
 
 async def opened(refund_id: UUID, secret: bytes) -> AccountDetails | None:
-    """The destination in clear, for the wire or for the person who pays it by hand. Raises secrets.Unsealable."""
+    """The destination in clear, for the wire or for the person who pays it by hand. Raises Unsealable and
+    KeyServiceAway.
+    """
     row = await current(refund_id)
     if row is None:
         return None
-    return AccountDetails(row.kind, secrets.unseal(secret, bytes(row.sealed), _place(row.merchant_id, row.refund_id)))
+    return AccountDetails(row.kind, await _values(secret, row.merchant_id, row.refund_id, bytes(row.sealed)))
 
 
-def _place(merchant_id: UUID, refund_id: UUID) -> str:
+async def _values(secret: bytes, merchant_id: UUID, refund_id: UUID, sealed: bytes) -> dict[str, str]:
+    return await data_keys.unseal(secret, merchant_id, sealed, place_of(merchant_id, refund_id))
+
+
+def place_of(merchant_id: UUID, refund_id: UUID) -> str:
+    """What a refund's destination is sealed for."""
     return f"{merchant_id}|{refund_id}|destination"
 
 

@@ -8,10 +8,10 @@ refund's state closes it.
 import hashlib
 import hmac
 import secrets as random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from tortoise.expressions import F
@@ -22,7 +22,6 @@ from domain.models import DestinationLink, Payment
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import customers
-from domain.platform import secrets
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
@@ -165,9 +164,7 @@ async def _wrong_answers(refund_id: UUID) -> int:
 
 async def _is_the_payer(payment_id: UUID, digits: str, secret: bytes) -> bool:
     payment = await Payment.get(id=payment_id)
-    if payment.sealed_customer is None:
-        return False
-    known: Mapping[str, Any] = secrets.unseal(secret, bytes(payment.sealed_customer), f"payments/{payment_id}")
+    known = await customers.opened(payment, secret)
     last = customers.normal_tax_id(known.get("tax_id", ""))[-DIGITS:]
     return len(last) == DIGITS and hmac.compare_digest(last.encode(), customers.normal_tax_id(digits).encode())
 

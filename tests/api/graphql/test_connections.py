@@ -247,7 +247,7 @@ async def test_what_lies_in_the_folder_is_sealed_for_its_own_file(enter: Enter, 
     assert PDF not in (folder / one).read_bytes()
     (folder / one).write_bytes((folder / other).read_bytes())
     with pytest.raises(Unsealable):
-        await content.get(settings, UUID(one))
+        await content.get(settings, await File.get(id=UUID(one)))
     assert (await _get(ana, f"/files/{one}")).status_code == 503
     assert await File.filter(id=UUID(one), media_type="application/pdf").exists()
 

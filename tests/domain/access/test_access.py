@@ -48,8 +48,8 @@ class TestTokens:
 
     async def test_secrets_of_a_connection_open_only_in_their_own_row(self, owner_rows: OwnerRows) -> None:
         one, other = await a_shop(), await a_shop()
-        assert connections.credentials_of(one.connection, KEY).secrets["client_secret"] == "sandbox-secret"
-        assert "sandbox-secret" not in repr(connections.credentials_of(one.connection, KEY))
+        assert (await connections.credentials_of(one.connection, KEY)).secrets["client_secret"] == "sandbox-secret"
+        assert "sandbox-secret" not in repr(await connections.credentials_of(one.connection, KEY))
         await owner_rows(
             "UPDATE connections SET sealed_secrets = $1 WHERE id = $2",
             one.connection.sealed_secrets,
@@ -57,7 +57,7 @@ class TestTokens:
         )
         swapped = await Connection.get(id=other.connection.id)
         with pytest.raises(Unsealable):
-            connections.credentials_of(swapped, KEY)
+            await connections.credentials_of(swapped, KEY)
 
     async def test_a_connection_speaks_https_or_to_this_machine(self) -> None:
         shop = await a_shop()

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.usefixtures("books")
 CHECKS = {
     "approvals_decision_known",
     "approvals_four_eyes",
+    "connections_old_secrets_end",
+    "data_keys_version_positive",
     "destination_links_tries_bounded",
     "manual_settlements_file_whole",
     "manual_settlements_way_known",
@@ -52,6 +54,7 @@ UNIQUE = {
     "manual_settlements": {("refund_id",)},
     "attempts": {("refund_id", "number"), ("refund_id",)},
     "connections": {("merchant_id", "name"), ("id", "merchant_id")},
+    "data_keys": {("merchant_id", "version")},
     "event_seals": {("merchant_id", "position"), ("event_id",)},
     "doubt_verdicts": {("refund_id", "attempt")},
     "events": {("refund_id", "sequence")},
@@ -132,6 +135,7 @@ APPEND_ONLY = {
 }
 KEPT = {
     "attempts",
+    "data_keys",
     "destination_links",
     "destinations",
     "doubt_verdicts",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -116,3 +116,23 @@ async def test_a_night_leaves_neither_its_lock_nor_its_patience_on_a_session(own
     finally:
         await database.close_pool()
         await watcher.close()
+
+
+@pytest.mark.parametrize("where", ["in the address", "in PGPASSWORD"])
+async def test_a_password_of_any_characters_works(
+    own_database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    role, password = f"any {uuid4().hex[:8]}", "p@s:s/w#o?r%d[&]"
+    root = await asyncpg.connect(servers.superuser_url)
+    try:
+        await root.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{password}'")
+        place = urlsplit(own_database.application_url)
+        given = f":{quote(password, safe=':')}" if where == "in the address" else ""
+        monkeypatch.setenv("PGPASSWORD", "" if given else password)
+        url = f"postgres://{quote(role)}{given}@{place.hostname}:{place.port}{place.path}"
+        async with database.connected(url, pool_max=1):
+            assert await database.rows("SELECT current_user::text AS name") == [{"name": role}]
+        assert database.user_of(url) == role
+    finally:
+        await root.execute(f'DROP ROLE "{role}"')
+        await root.close()

@@ -1,10 +1,12 @@
 """Settings: read once, named when they are wrong, hidden when they are secret."""
 
+import asyncio
 import stat
 from pathlib import Path
 
 import pytest
 
+from domain.platform import pulse
 from domain.platform.settings import Settings, SettingsError
 
 KEY = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
@@ -46,6 +48,14 @@ def test_with_somebody_elses_database_the_key_must_be_given(tmp_path: Path) -> N
         ("ESTORNO_BODY_LIMIT_BYTES", "1"),
         ("DATABASE_URL", "mysql://x/y"),
         ("REDIS_URL", "localhost"),
+        ("DATABASE_URL", "postgres://app:p@w@db:5432/estorno"),
+        ("DATABASE_URL", "postgres://app:p#w@db:5432/estorno"),
+        ("DATABASE_URL", "postgres://app:pw?@db:5432/estorno"),
+        ("DATABASE_URL", "postgres://app:p%w@db:5432/estorno"),
+        ("DATABASE_URL", "postgres://app:pw@db:port/estorno"),
+        ("REDIS_URL", "redis://:p/w@valkey:6379/0"),
+        ("ESTORNO_OLD_SECRET_KEY", "short"),
+        ("ESTORNO_KMS_URL", "kms"),
         ("ESTORNO_SECRET_KEY", "short"),
         ("ESTORNO_CRASH", "nowhere:1"),
         ("ESTORNO_CRASH", "request.committed"),
@@ -77,6 +87,23 @@ def test_a_variable_that_no_setting_knows_stops_the_start_and_names_the_closest(
 
 def test_other_peoples_variables_and_empty_ones_are_left_alone(tmp_path: Path) -> None:
     assert read(tmp_path, PATH="/bin", PORT="1", ESTORNO_NIGHTLY="") == read(tmp_path)
+
+
+@pytest.mark.parametrize("password", ["p@w", "p/w", "p#w", "pw?", "p%w"])
+def test_a_password_that_an_address_cannot_hold_as_it_is_is_refused_in_words(tmp_path: Path, password: str) -> None:
+    with pytest.raises(SettingsError, match=r"written as %40 %2F .* of a user or password") as refused:
+        read(tmp_path, DATABASE_URL=f"postgres://app:{password}@db:5432/estorno", ESTORNO_SECRET_KEY=KEY)
+    assert password not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_written_and_a_file_that_holds_no_key_are_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=r"ESTORNO_HOME .*cannot be written"):
+        Settings.read({"ESTORNO_HOME": str(tmp_path / "file" / "home")})
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "secret.key").write_text("nonsense")
+    with pytest.raises(SettingsError, match=r"secret\.key .*32 random bytes"):
+        read(tmp_path)
 
 
 def test_a_wrong_secret_is_not_repeated_in_the_error(tmp_path: Path) -> None:
@@ -115,3 +142,15 @@ def test_a_child_process_reads_the_very_same_settings(tmp_path: Path) -> None:
         ESTORNO_INTROSPECTION="true",
     ).with_(database_url="postgres://a:b@db/x")
     assert Settings.read(settings.environment()) == settings
+
+
+async def test_a_program_touches_its_file_as_long_as_it_lives(tmp_path: Path) -> None:
+    path = read(tmp_path, ESTORNO_PULSE_FILE=str(tmp_path / "pulse")).pulse
+    assert path is not None
+    beating = asyncio.create_task(pulse.beat(path, 0.01))
+    for _ in range(2):
+        while not path.exists():  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(0.01)
+        path.unlink()
+    beating.cancel()
+    assert read(tmp_path).pulse is None

@@ -170,7 +170,7 @@ async def test_new_credentials_do_not_forget_that_the_pse_is_in_trouble(world: W
 
     await _break(world)
     connection = await Connection.get(id=world.shop.connection.id)
-    told = dict(credentials_of(connection, KEY).secrets)
+    told = {**(await credentials_of(connection, KEY)).secrets, "webhook_secret": "another"}
     connection.sealed_secrets = secrets.seal(KEY, told, place_of(connection.id))
     about = About(connection.merchant_id, connection.id, "r", "LOOK_UP")
     asked = httpx.Request("GET", f"{connection.base_url}/pix/E1/devolucao/abc")

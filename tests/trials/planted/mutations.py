@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.refunds import insert, moves, next_step, states, weighed
+from domain.refunds import insert, moves, next_step, put_off, states, weighed
 from domain.refunds.work import order_of
 from tests.trials.planted.money import REPORTS, WIRE
 from tests.trials.planted.plant import Edit, Mutation
@@ -139,7 +139,7 @@ _EIGHT: Final = (
         "no lease on what is taken",
         r"was paid \d times|the PSE has paid it",
         (
-            Edit(next_step._due, " AND due_at <= now()", ""),
+            Edit(put_off.due, " AND due_at <= now()", ""),
             Edit(next_step.take_seen, "time.monotonic() + lease_seconds - send_seconds", "time.monotonic() + 86_400"),
             Edit(next_step._doubt, 'if live and last["claimed_until"] <= case.now:', "if live:"),
         ),
