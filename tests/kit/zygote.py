@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ class Zygote:
     def serve(self) -> Wish:
         """Never comes back to the zygote: in each fork it returns what was wished for."""
         while True:
-            for file, _ in self._watch.poll():
+            for file, _ in self._watch.poll(maxevents=1):  # of two, the first may give its number to somebody new
                 if file == self._door.fileno():
                     line, _ = self._door.accept()
                     wish = _heard(line)
@@ -90,7 +91,7 @@ class Zygote:
         self._lines[line.fileno()] = child, wish.death
         self._watch.register(end, select.EPOLLIN)
         self._watch.register(line, select.EPOLLIN | select.EPOLLRDHUP)
-        line.send(str(child).encode())
+        _say(line, child)
         return False
 
     def _tell_end(self, end: int) -> None:
@@ -100,7 +101,7 @@ class Zygote:
         _, status = os.waitpid(child, 0)
         if self._lines.pop(line.fileno(), None) is not None:
             self._watch.unregister(line)
-            line.send(str(os.waitstatus_to_exitcode(status)).encode(), socket.MSG_NOSIGNAL)
+            _say(line, os.waitstatus_to_exitcode(status))
         line.close()
 
     def _hung_up(self, file: int) -> None:
@@ -126,6 +127,12 @@ def _heard(line: socket.socket) -> Wish | None:
         line.close()
         return None
     return Wish(**json.loads(told), output=files)
+
+
+def _say(line: socket.socket, number: int) -> None:
+    """Tell an asker; that it has hung up meanwhile is seen at the next look."""
+    with suppress(OSError):
+        line.send(str(number).encode())
 
 
 def _warm() -> None:
