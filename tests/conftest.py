@@ -26,7 +26,9 @@ from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
 from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
+from tests.kit.drivers_once import build_models_once, describe_types_once
 from tests.kit.family import keep
+from tests.kit.forked import zygote
 
 # Else every process that a test starts would compile anew what it imports, and every worker all the tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -34,6 +36,8 @@ sys.dont_write_bytecode = False
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # frames of a few lines: waking others costs more than it saves
 # For each request httpcore looks whether sniffio was installed meanwhile, on all of the path: it never is.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
+build_models_once()
+describe_types_once()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
@@ -110,10 +114,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def start_servers(home: Path) -> list[Child]:
-    """Start a throw-away PostgreSQL and Valkey, with a migrated template, and say where they are."""
+    """Start a throw-away PostgreSQL and Valkey, with a migrated template, and a zygote, and say where they are."""
     postgres = _migrated(home)
     valkey = Valkey(home, home / "valkey.log", free_port())
-    children = [postgres.child(), valkey.child()]
+    children = [postgres.child(), valkey.child(), zygote(home)]
     for child in children:
         child.start()
     urls = (postgres.url(SUPERUSER, "postgres"), postgres.url(OWNER), postgres.url(APPLICATION), valkey.url)
@@ -220,6 +224,17 @@ async def owner_rows(own_database: Database) -> AsyncIterator[Any]:
         yield owner.fetch
     finally:
         await owner.close()
+
+
+@pytest.fixture
+async def unguarded_rows(own_database: Database, servers: Servers) -> AsyncIterator[Any]:
+    """SQL that no trigger of the database sees: to do harm without changing the schema, which would cost a clone."""
+    url = with_name(servers.superuser_url, own_database.owner_url.rsplit("/", 1)[1])
+    hand = await asyncpg.connect(url, server_settings={"session_replication_role": "replica"})
+    try:
+        yield hand.fetch
+    finally:
+        await hand.close()
 
 
 @pytest.fixture

@@ -96,13 +96,21 @@ def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
         one = known.select(pl.col("known_reference").alias(column), pl.col("payment_id").alias(f"_{number}"))
         placed = placed.join(one, on=column, how="left")
     by_name = placed.with_columns(payment_id=pl.coalesce("_0", "_1")).drop("_0", "_1")
-    by_order = by_name.join(_orders(by_name, payments), on="order_reference", how="left")
-    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
-    found = by_order.with_columns(
-        payment_id=pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id"))
-    ).drop("_of_order")
+    found = _by_order(by_name, payments)
     return found.join(payments.drop("known_order").unique("payment_id"), on="payment_id", how="left").with_columns(
         pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
+    )
+
+
+def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
+    """The lines that name no payment, with the payment of their order."""
+    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+    if not lines.select(unnamed.any()).item():  # so are most reports
+        return lines
+    return (
+        lines.join(_orders(lines, payments), on="order_reference", how="left")
+        .with_columns(payment_id=pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id")))
+        .drop("_of_order")
     )
 
 

@@ -72,6 +72,8 @@ def name_of_line() -> pl.Expr:
 
 def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """Lines that another valid report has, too: they are about the same refund as there."""
+    if settled.is_empty():
+        return named
     # A refund that has its own line here is not what another line of that kind is about.
     own = named.filter(pl.col("refund_id").is_not_null()).select("refund_id", "state", "kind").unique()
     known = (
@@ -85,11 +87,13 @@ def _seen_before(named: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
 
 def _first_told(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """`_again`: the same report has the line before, or another one has booked it as taken."""
+    repeated = pl.int_range(pl.len()).over("type", *LINE) > 0
+    if settled.is_empty():
+        return lines.sort("line").with_columns(_again=pl.col("by_amount") & repeated)
     booked = settled.filter(
         pl.col("refund_id").is_null() & pl.col("by_amount") & pl.col("effect").is_in(["TAKEN", "TAKEN_BACK"])
     )
     elsewhere = booked.select(*LINE).unique().with_columns(_elsewhere=pl.lit(value=True))
-    repeated = pl.int_range(pl.len()).over("type", *LINE) > 0
     return (
         lines.join(elsewhere, on=LINE, how="left")
         .sort("line")

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from domain.platform import bell
 from jobs.machine.children import Child
 from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, sent_earlier
+from tests.kit.family import program
 from tests.kit.world import World, quick_settings
 from tests.sandbox.client import SandboxClient
 
@@ -28,19 +29,20 @@ _WAIT_SECONDS_MAX = 60
 
 @asynccontextmanager
 async def processes(
-    books: Database, redis_url: str, *modules: tuple[str, ...], log: Path | None = None
+    books: Database,
+    redis_url: str,
+    *modules: tuple[str, ...],
+    log: Path | None = None,
+    limits: Mapping[str, float] = {},
 ) -> AsyncIterator[list[Child]]:
-    """Programs of ours, with a short lease, on the test's own database."""
+    """Programs of ours, with a short lease unless `limits` (seconds) say otherwise, on the test's own database."""
     settings = quick_settings(
-        database_url=books.application_url, redis_url=redis_url, sweep_seconds=0.5, log_level="warning"
+        database_url=books.application_url, redis_url=redis_url, sweep_seconds=0.5, log_level="warning", **limits
     )
     children = [
-        Child(
-            name=module[0],
-            argv=[sys.executable, *(module if module[0] == "-c" else ("-m", *module))],
-            env=settings.environment(),
-            log=log,
-        )
+        Child(module[0], [sys.executable, *module], env=settings.environment(), log=log)
+        if module[0] == "-c"
+        else program(module[0], settings, *module, log=log)
         for module in modules
     ]
     for child in children:
@@ -133,7 +135,9 @@ async def test_a_worker_told_to_stop_finishes_the_call_under_way(
     paying: World, books: Database, redis_url: str
 ) -> None:
     payment = await paying.payment("slow", seconds=0.7)
-    async with processes(books, redis_url, ("jobs.worker", "refunds")) as (worker,):
+    # It is stopped before the answer is there; how late that comes to a busy machine is not the subject.
+    limits = {"send_limit_seconds": 6.0, "job_timeout_seconds": 8.0, "lease_seconds": 20.0}
+    async with processes(books, redis_url, ("jobs.worker", "refunds"), limits=limits) as (worker,):
         refund = await a_refund(paying.shop, payment, 6_000)
         await until(lambda: _asked(paying.sandbox, payment), "the request arrives")
         await asyncio.to_thread(worker.stop)  # the sandbox answers from this very loop

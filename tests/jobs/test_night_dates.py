@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import sys
 from collections.abc import Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from jobs import reconciliation, worker
 from tests.conftest import Database
 from tests.jobs.test_nights import Nightly, _line
 from tests.kit.factories import KEY, OwnerRows, a_payment, a_shop
+from tests.kit.forked import told
 from tests.kit.world import Lay, World
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -98,15 +98,10 @@ async def test_the_command_refuses_a_future_date_and_says_that_today_has_not_end
 async def _command(books: Database, redis_url: str, connection: str, day: str) -> tuple[int, str]:
     """The exit status of `estorno reconcile`, and all that it says."""
     where = {"DATABASE_URL": books.application_url, "REDIS_URL": redis_url, "COLUMNS": "200"}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "jobs.cli.app", "reconcile", "--connection", connection, "--date", day),
-        env={**os.environ, **where, "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode()},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, " ".join(said.decode().split())
+    env = {**os.environ, **where, "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode()}
+    argv = ["jobs.cli.app", "reconcile", "--connection", connection, "--date", day]
+    done = await asyncio.to_thread(told, argv, env, 60)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 async def test_the_night_of_today_says_that_its_date_had_not_ended(lay: Lay) -> None:

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
 from jobs.machine.servers import PASSWORDS, Postgres, Valkey, free_port, place_for
+from tests.kit.forked import ForkedChild, can_fork
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _READY = "TEST_CLUSTER"
@@ -26,7 +27,9 @@ _PAUSE_SECONDS = 0.05
 
 
 def program(name: str, settings: Settings, *argv: str, log: Path | None = None) -> Child:
-    """One of our programs: `argv` is a module and its arguments."""
+    """One of our programs: `argv` is a module and its arguments. In a test run it is forked where it can be."""
+    if can_fork(argv[0]):
+        return ForkedChild(name, argv, env=settings.environment(), log=log)
     path = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     return Child(name, [sys.executable, "-m", *argv], env={**settings.environment(), "PYTHONPATH": path}, log=log)
 

@@ -18,6 +18,7 @@ import pytest
 from jobs.machine.servers import free_port
 from tests.conftest import Servers
 from tests.kit.family import begun
+from tests.kit.forked import told
 
 _SECONDS_MAX = 90
 _CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("ESTORNO_", "DATABASE_", "REDIS_"))}
@@ -38,6 +39,11 @@ def _run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProces
         timeout=_SECONDS_MAX,
         check=False,
     )
+
+
+def _told(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same where the start of the program is not the subject: it is forked, and imports nothing anew."""
+    return told(["jobs.cli.app", *arguments], _environment(home, **more), _SECONDS_MAX)
 
 
 def _family(parent: int) -> Sequence[psutil.Process]:
@@ -87,7 +93,7 @@ def test_the_demo_day_comes_out_as_it_must_and_leaves_nothing_running(home: Path
 
 
 def test_one_changed_number_in_the_sandboxs_log_makes_the_demo_day_fail(home: Path) -> None:
-    done = _run(home, "up", "--demo", "--once", "--tamper")
+    done = _told(home, "up", "--demo", "--once", "--tamper")
     assert done.returncode == 1
     assert "✗ all 60 payments agree" in done.stdout
 
@@ -114,7 +120,7 @@ def test_a_second_one_is_refused_and_a_child_that_dies_is_started_again_with_its
     with _started(home) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        done = _run(home, "up")
+        done = _told(home, "up")
         assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
         for name in ("valkey-server", "jobs.worker", "postgres"):
             victim = _wait_for_child(process.pid, name)
@@ -144,12 +150,12 @@ def _wait_for_child(parent: int, name: str, but: int = 0) -> psutil.Process:
 
 
 def _run_until_good(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = _run(home, *arguments)
+    done = _told(home, *arguments)
     for _ in range(20):
         if done.returncode == 0:
             break
         time.sleep(0.5)
-        done = _run(home, *arguments)
+        done = _told(home, *arguments)
     return done
 
 
@@ -166,22 +172,22 @@ def test_a_port_in_use_is_one_sentence(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        _one_sentence(_run(home, "up", ESTORNO_PORT=str(taken.getsockname()[1])), "set ESTORNO_PORT to a free one")
+        _one_sentence(_told(home, "up", ESTORNO_PORT=str(taken.getsockname()[1])), "set ESTORNO_PORT to a free one")
 
 
 def test_a_database_that_is_not_there_is_one_sentence(home: Path) -> None:
     more = {"DATABASE_URL": "postgres://a@127.0.0.1:1/b", "REDIS_URL": "redis://127.0.0.1:1", "ESTORNO_SECRET_KEY": KEY}
-    _one_sentence(_run(home, "worker", **more), "start it or correct DATABASE_URL")
+    _one_sentence(_told(home, "worker", **more), "start it or correct DATABASE_URL")
 
 
 def test_a_valkey_that_is_not_there_is_one_sentence(home: Path, servers: Servers) -> None:
     more = {"DATABASE_URL": servers.application_url, "REDIS_URL": "redis://127.0.0.1:1", "ESTORNO_SECRET_KEY": KEY}
-    _one_sentence(_run(home, "worker", **more), "start it or correct REDIS_URL")
+    _one_sentence(_told(home, "worker", **more), "start it or correct REDIS_URL")
 
 
 def test_an_old_database_is_one_sentence(home: Path, servers: Servers) -> None:
     more = {"DATABASE_URL": servers.superuser_url, "REDIS_URL": servers.redis_url, "ESTORNO_SECRET_KEY": KEY}
-    _one_sentence(_run(home, "worker", **more), "run `estorno migrate` first")
+    _one_sentence(_told(home, "worker", **more), "run `estorno migrate` first")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +199,7 @@ def test_an_old_database_is_one_sentence(home: Path, servers: Servers) -> None:
     ],
 )
 def test_what_is_missing_is_said(home: Path, arguments: tuple[str, ...], words: str) -> None:
-    _one_sentence(_run(home, *arguments), words)
+    _one_sentence(_told(home, *arguments), words)
 
 
 def test_a_demo_refuses_a_database_that_is_somebody_elses(home: Path, servers: Servers, own_database: object) -> None:
@@ -210,7 +216,7 @@ def test_a_demo_refuses_a_database_that_is_somebody_elses(home: Path, servers: S
         "REDIS_URL": servers.redis_url,
         "ESTORNO_SECRET_KEY": KEY,
     }
-    _one_sentence(_run(home, "up", "--demo", "--once", **more), "use an empty one for `--demo`")
+    _one_sentence(_told(home, "up", "--demo", "--once", **more), "use an empty one for `--demo`")
 
 
 _MERCHANT = """
@@ -230,7 +236,7 @@ def test_settings_are_shown_without_secrets(home: Path) -> None:
         "REDIS_URL": "redis://:s3cret@r",
         "ESTORNO_SECRET_KEY": KEY,
     }
-    done = _run(home, "settings", **more)
+    done = _told(home, "settings", **more)
     assert done.returncode == 0
     assert not {"hunter2", "s3cret", KEY} & set(done.stdout.replace("│", " ").split())
     assert "hunter2" not in done.stdout
