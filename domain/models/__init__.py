@@ -1,6 +1,16 @@
 """The tables, read together: one file per noun and nothing but tables."""
 
-from domain.models.access import DemoMark, Merchant, Store, Token
+from domain.models.access import (
+    DemoMark,
+    Grant,
+    Merchant,
+    OwnRole,
+    Person,
+    Session,
+    SignInLink,
+    Store,
+    Token,
+)
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
@@ -30,6 +40,7 @@ __all__ = [
     "Event",
     "EventSeal",
     "Finding",
+    "Grant",
     "IdempotencyKey",
     "LedgerCheckpoint",
     "LedgerEntry",
@@ -37,14 +48,18 @@ __all__ = [
     "Merchant",
     "Notice",
     "NoticeRefund",
+    "OwnRole",
     "Payment",
+    "Person",
     "ReconciliationRun",
     "Refund",
     "RefusedWebhook",
     "Report",
     "ReportNews",
+    "Session",
     "Settlement",
     "SettlementLine",
+    "SignInLink",
     "Store",
     "Token",
 ]

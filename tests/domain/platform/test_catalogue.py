@@ -10,6 +10,12 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "grants_one_holder",
+    "people_state_known",
+    "roles_permissions_some",
+    "sessions_end",
+    "tokens_customer_bound",
+    "tokens_kind_known",
     "approvals_decision_known",
     "approvals_four_eyes",
     "destination_links_tries_bounded",
@@ -73,10 +79,19 @@ UNIQUE = {
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
     "answers": {("call_id",)},
     "stores": {("merchant_id", "code"), ("merchant_id", "payee_key"), ("id", "merchant_id")},
-    "tokens": {("digest",)},
+    "grants": {("merchant_id", "person_id", "token_id", "role", "store_id")},
+    "people": {("merchant_id",)},
+    "roles": {("merchant_id",)},
+    "sessions": {("digest",)},
+    "sign_in_links": {("digest",)},
+    "tokens": {("digest",), ("id", "merchant_id")},
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "grants_current": "ended_at IS NULL",
+    "grants_of_person": "person_id IS NOT NULL",
+    "grants_of_token": "token_id IS NOT NULL",
+    "roles_current": "ended_at IS NULL",
     "findings_of_payment": "payment_id IS NOT NULL",
     "findings_resolved": "resolved_at IS NOT NULL",
     "payments_withdrawn": "withdrawn_at IS NOT NULL",
@@ -127,11 +142,14 @@ KEPT = {
     "destinations",
     "doubt_verdicts",
     "findings",
+    "grants",
     "notices",
     "payments",
+    "people",
     "refunds",
     "refused_webhooks",
     "reports",
+    "roles",
     "settlement_lines",
 }
 BELONGING = {
@@ -143,6 +161,8 @@ BELONGING = {
     "doubt_verdicts_refund_of_merchant",
     "events_refund_of_merchant",
     "findings_refund_of_merchant",
+    "grants_store_of_merchant",
+    "grants_token_of_merchant",
     "ledger_entries_connection_of_merchant",
     "ledger_entries_like_their_payment",
     "ledger_entries_refund_of_payment",
