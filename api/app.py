@@ -13,7 +13,7 @@ from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
 from api.doors import Gate, RateMiddleware, rates_of
-from api.graphql.access import Remembered
+from api.graphql.access.remembered import Remembered
 from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, Bounds

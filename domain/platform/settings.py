@@ -201,6 +201,16 @@ class Settings:
         600,
     )
 
+    session_idle_seconds: float = _setting(
+        "ESTORNO_SESSION_IDLE_SECONDS",
+        variables.seconds,
+        "After how long without a request a person is signed out.",
+        1800.0,
+    )
+    session_seconds: float = _setting(
+        "ESTORNO_SESSION_SECONDS", variables.seconds, "After how long a person must sign in again.", 43_200.0
+    )
+
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """The settings of an environment (this process's by default). Raises SettingsError."""
@@ -227,6 +237,11 @@ class Settings:
     def webhook_url(self, connection_id: UUID) -> str | None:
         """Where a PSE is to send the webhooks of a connection, if the outside can reach us."""
         return f"{self.public_url.rstrip('/')}/webhooks/{connection_id}" if self.public_url else None
+
+    @property
+    def address(self) -> str:
+        """Where people reach us."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""

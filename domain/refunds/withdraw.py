@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import State
@@ -19,7 +21,7 @@ CANCEL: Final = "refundCancel"
 
 
 async def cancel(
-    merchant_id: UUID,
+    whose: Whose,
     refund_id: UUID,
     expected_sequence: int | None,
     key: str,
@@ -27,16 +29,17 @@ async def cancel(
     *,
     settles_manually: bool = False,
 ) -> Requested:
-    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
+    """Withdraw a refund that was not sent. Raises Forbidden, NotFound, InvalidState, IdempotencyConflict, InvalidInput.
 
     `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
     """
+    scope = scope_of(whose, Permission.REFUND)
     facts = {"refund": refund_id, "sequence": expected_sequence}
     async with transaction():
-        stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
+        stored = await idempotency.claim(scope.merchant_id, CANCEL, key, facts, refund_id, cause)
         if stored is not None:
-            return Requested(await find(merchant_id, stored), replayed=True)
-        await find(merchant_id, refund_id)
+            return Requested(await find(scope, stored), replayed=True)
+        await find(scope, refund_id)
         refund = await lock(refund_id)
         if refund.state not in CANCELABLE or await was_sent(refund):
             raise InvalidState(

@@ -44,7 +44,7 @@ class NotFoundError(Error):
     pass
 
 
-@strawberry.type(description="The token's role does not include it.")
+@strawberry.type(description="You do not have the permission, or not there.")
 class ForbiddenError(Error):
     pass
 
@@ -131,6 +131,10 @@ DecisionError = Annotated[
 PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),
+]
+AccessError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError,
+    strawberry.union(name="AccessError"),
 ]
 PaymentRegisterError = Annotated[
     InvalidInputError
