@@ -208,7 +208,7 @@ async def payments_query(
     """The payments that one may see, those of a name or of an order, to be paged."""
     named = pse_reference is not None
     query = await find_payments.named(principal, pse_reference or "") if named else find_payments.readable(principal)
-    return query if order_reference is None else query.filter(order_reference=order_reference)
+    return query if order_reference is None else find_payments.of_order(query, order_reference)
 
 
 async def payment(info: Info, payment_id: str | None, pse_reference: str | None) -> Payment | None:

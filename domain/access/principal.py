@@ -122,11 +122,11 @@ class Principal:
         if not self.may(*any_of):
             raise self._refused(any_of[0])
 
-    def require_everywhere(self, permission: Permission) -> None:
-        """Raises Forbidden unless it is held for all stores; NotFound to a customer."""
-        self.require(permission)
-        if self.reach.stores[permission] is not None:
-            raise Forbidden(f"You have {permission} in some stores only; it takes someone who has it in all.")
+    def require_everywhere(self, *any_of: Permission) -> None:
+        """Raises Forbidden unless one of these is held for all stores; NotFound to a customer."""
+        self.require(*any_of)
+        if all(self.reach.stores.get(permission, frozenset()) is not None for permission in any_of):
+            raise Forbidden(f"You have {any_of[0]} in some stores only; it takes someone who has it in all.")
 
     def scope(self, *any_of: Permission) -> Scope:
         """What the first of these that is held reaches. Raises as `require`."""

@@ -27,6 +27,12 @@ async def sets_of(merchant_id: UUID) -> Mapping[str, frozenset[Permission]]:
     return sets | {row.name: known(row.permissions) for row in own}
 
 
+async def own(principal: Principal) -> list[OwnRole]:
+    """The merchant's own roles, by name, for who gives them. Raises Forbidden."""
+    principal.require_everywhere(Permission.MANAGE_PEOPLE, Permission.MANAGE_TOKENS)
+    return await current(principal.merchant_id)
+
+
 async def current(merchant_id: UUID) -> list[OwnRole]:
     """The merchant's own roles, by name."""
     return await OwnRole.filter(merchant_id=merchant_id, ended_at=None).order_by("name").limit(OWN_MAX)

@@ -9,6 +9,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Scope, Whose, merchant_of, scope_of
 from domain.connections.connections import ids_of
 from domain.models import Payment
+from domain.platform.lengths import equal
 from domain.problems import NotFound
 
 
@@ -30,4 +31,9 @@ async def named(whose: Whose, pse_reference: str) -> QuerySet[Payment]:
     # Each half has an index by connection and name. Spelled out, PostgreSQL sees both; else it sees none.
     either = Q(withdrawn_at__isnull=True) | Q(withdrawn_at__isnull=False)
     connections = await ids_of(merchant_of(whose))
-    return readable(whose).filter(either, connection_id__in=connections, pse_reference=pse_reference)
+    return equal(readable(whose).filter(either, connection_id__in=connections), pse_reference=pse_reference)
+
+
+def of_order(query: QuerySet[Payment], order_reference: str) -> QuerySet[Payment]:
+    """Those of an order."""
+    return equal(query, order_reference=order_reference)

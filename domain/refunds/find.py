@@ -12,6 +12,7 @@ from domain.connections.connections import ids_of
 from domain.models import Event, Refund
 from domain.platform.children import first_of_each
 from domain.platform.database import rows
+from domain.platform.lengths import equal
 from domain.problems import NotFound
 
 CREATE: Final = "refundCreate"  # the mutations whose idempotency keys name refunds
@@ -49,10 +50,11 @@ async def by_id(whose: Whose, refund_id: UUID) -> Refund | None:
 
 async def by_request_id(whose: Whose, request_id: str) -> Refund | None:
     """The refund that a request ID created, else the one whose history names it."""
-    refund = await readable(whose).filter(request_id=request_id).order_by("created_at").first()
+    refund = await equal(readable(whose), request_id=request_id).order_by("created_at").first()
     if refund is not None:
         return refund
-    event = await Event.filter(merchant_id=merchant_of(whose), request_id=request_id).order_by("id").first()
+    events = Event.filter(merchant_id=merchant_of(whose))
+    event = await equal(events, request_id=request_id).order_by("id").first()
     return await by_id(whose, event.refund_id) if event else None
 
 
@@ -72,8 +74,9 @@ async def by_pse_reference(whose: Whose, reference: str) -> Refund | None:
     """The refund with this reference at its PSE: the PSE's own, or the one we gave it."""
     query = readable(whose)
     # The PSE's names have an index by connection.
-    theirs = query.filter(pse_refund_reference=reference, connection_id__in=await ids_of(merchant_of(whose)))
-    return await theirs.first() or await query.filter(reference=reference).first()
+    theirs = query.filter(connection_id__in=await ids_of(merchant_of(whose)))
+    named = equal(theirs, pse_refund_reference=reference)
+    return await named.first() or await equal(query, reference=reference).first()
 
 
 async def of_payments(payment_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Refund]]:

@@ -57,7 +57,7 @@ async def all_roles(principal: Principal) -> list[AccessRole]:
     given = [
         AccessRole(name=role.value, permissions=sorted(granted), built_in=True) for role, granted in PERMISSIONS.items()
     ]
-    return given + [AccessRole.of(row) for row in await roles.current(principal.merchant_id)]
+    return given + [AccessRole.of(row) for row in await roles.own(principal)]
 
 
 @answering(RoleSavePayload)
