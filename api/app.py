@@ -1,5 +1,6 @@
 """The application: routes, middleware and lifespan, as data. `python -m api.server` serves it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
 from api.doors import Gate, RateMiddleware, rates_of
-from api.graphql.access.remembered import Remembered
+from api.graphql.access.remembered import Remembered, Uses
 from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, Bounds
@@ -35,7 +36,7 @@ GRAPHQL_PATH = "/graphql"
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     waker = Waker(settings.redis_url)
-    feeds = Feeds(waker)
+    feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))
 
     def make_context(principal: Principal, request_id: str) -> Context:
@@ -43,7 +44,7 @@ def create(settings: Settings) -> Starlette:
 
     view = GraphQLView[Context, Principal](
         make(introspection=settings.introspection),
-        authenticate=Remembered(waker),
+        authenticate=Remembered(waker, uses=uses),
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
         gate=gate,
@@ -56,8 +57,11 @@ def create(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
+        writing = asyncio.create_task(uses.run(), name="uses")
         async with waker:
             yield
+        writing.cancel()
+        await uses.flush()
         await gate.rates.close()
         await bell.close()
         await close_pool()

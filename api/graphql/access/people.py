@@ -79,7 +79,7 @@ class SignInLink:
     @classmethod
     def of(cls, link: Link, info: Info) -> "SignInLink":
         base = info.context.settings.address
-        return cls(url=f"{base}/sign-in/link#{link.secret}", expires_at=DateTime(link.expires_at))
+        return cls(url=f"{base}/sign-in/link/{link.secret}", expires_at=DateTime(link.expires_at))
 
 
 @strawberry.input
