@@ -23,6 +23,8 @@ from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from api.graphql.transport.turns import Turns
 from api.http import middleware
+from api.sign_in import pages as sign_in
+from api.sign_in.provider import Directory
 from api.webhooks import endpoint
 from domain.access.tokens import Principal
 from domain.platform import bell
@@ -73,6 +75,7 @@ def create(settings: Settings) -> Starlette:
             *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
             Route(pages.PATH, pages.show, methods=["GET"]),
             Route(pages.PATH, pages.receive, methods=["POST"]),
+            *sign_in.ROUTES,
             Route("/healthz", health.alive),
             Route("/readyz", health.Readiness().answer),
         ],
@@ -90,6 +93,7 @@ def create(settings: Settings) -> Starlette:
     # A redirect to the same path without its slash would lead to whatever host the client named.
     application.router.redirect_slashes = False
     application.state.settings = settings
+    application.state.directory = Directory(settings)
     return application
 
 

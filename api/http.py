@@ -75,7 +75,7 @@ def middleware(*between: Middleware, body_bytes_max: int = BODY_BYTES_MAX) -> Se
 
 def masked(path: str) -> str:
     """A path fit for a log: what follows these names opens doors."""
-    return re.sub(r"(/refund-destination/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
+    return re.sub(r"(/refund-destination/|/sign-in/link/|/webhooks/[^/]+/).+", r"\1[redacted]", path)
 
 
 def _correlation_id(headers: Headers) -> str | None:

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 from tortoise.queryset import QuerySet
 
 from domain.access.holders import actor_of
+from domain.access.people import PersonState
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of, granted
-from domain.models import Session, SignInLink
+from domain.models import Person, Session, SignInLink
 from domain.platform.database import execute, rows, transaction
 from domain.problems import NotFound
 
@@ -45,6 +46,14 @@ async def by_link(secret: str, seconds: float) -> Begun | None:
             digest_of(secret),
         )
         return await begin(found[0]["person_id"], seconds) if found else None
+
+
+async def by_address(address: str, seconds: float) -> Begun | None:
+    """Sign in whoever an identity provider says has this address; None: nobody here has it, or people of several
+    merchants have.
+    """
+    found = await Person.filter(email__iexact=address, state=PersonState.ACTIVE.value).limit(2)
+    return await begin(found[0].id, seconds) if len(found) == 1 else None
 
 
 async def is_open(secret: str) -> bool:

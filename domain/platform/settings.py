@@ -201,6 +201,16 @@ class Settings:
         600,
     )
 
+    oidc_issuer: str = _setting(
+        "ESTORNO_OIDC_ISSUER",
+        variables.url("https", "http"),
+        "The identity provider that people sign in with, exactly as it writes itself; unset: by one-time links only.",
+        "",
+    )
+    oidc_client_id: str = _setting("ESTORNO_OIDC_CLIENT_ID", variables.text, "Our name at the identity provider.", "")
+    oidc_client_secret: str = _setting(
+        "ESTORNO_OIDC_CLIENT_SECRET", variables.text, "Our secret at the identity provider.", "", secret=True
+    )
     session_idle_seconds: float = _setting(
         "ESTORNO_SESSION_IDLE_SECONDS",
         variables.seconds,
@@ -286,6 +296,8 @@ def _check(settings: Settings) -> None:
             "ESTORNO_SEND_LIMIT_SECONDS < ESTORNO_JOB_TIMEOUT_SECONDS < ESTORNO_LEASE_SECONDS must hold, "
             "or a refund could be sent while another worker holds it."
         )
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
+        raise SettingsError("ESTORNO_OIDC_ISSUER is set, so ESTORNO_OIDC_CLIENT_ID and ESTORNO_PUBLIC_URL must be too.")
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")
 

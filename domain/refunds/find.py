@@ -45,7 +45,8 @@ async def check_also(whose: Whose, refund_id: UUID, wanted: Permission, *, had: 
 
 async def by_id(whose: Whose, refund_id: UUID) -> Refund | None:
     """The refund, where somebody may see it."""
-    return await readable(whose).get_or_none(id=refund_id)
+    found: Refund | None = await readable(whose).get_or_none(id=refund_id)
+    return found
 
 
 async def by_request_id(whose: Whose, request_id: str) -> Refund | None:

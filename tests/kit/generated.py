@@ -78,9 +78,9 @@ class Document:
 
     def about(self, world: Mapping[str, Any]) -> dict[str, Any]:
         """The variables, naming what is in this world."""
-        made = _copied(self.variables)
+        made: dict[str, Any] = _copied(self.variables)
         for path, kind in self.names.items():
-            place = made
+            place: Any = made
             for part in path[:-1]:
                 place = place[part]
             place[path[-1]] = world[kind]
@@ -153,8 +153,9 @@ def _value(name: str, kind: GraphQLInputType) -> Any:
         return _object(kind)
     if name in NAMED:
         return _Named(NAMED[name])
-    assert kind.name != "ID", f"What does {name} name? Say so in NAMED."
-    return 1 if kind.name == "Int" else "words"
+    leaf = get_named_type(kind).name
+    assert leaf != "ID", f"What does {name} name? Say so in NAMED."
+    return 1 if leaf == "Int" else "words"
 
 
 def _object(kind: GraphQLInputObjectType) -> dict[str, Any]:

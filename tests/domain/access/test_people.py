@@ -43,7 +43,7 @@ async def test_a_person_may_what_their_grants_say_where_they_say_it() -> None:
     ana = await _signed_in(shop, "ana@example.com", (Role.REQUESTER.value, None), (Role.APPROVER.value, rio.id))
     assert ana.holder == "Ana <ana@example.com>"
     assert ana.scope(Permission.READ).is_whole
-    assert ana.scope(Permission.APPROVE).stores == {rio.id}
+    assert ana.scope(Permission.APPROVE).stores == frozenset({rio.id})
     assert not ana.may(Permission.READ_LEDGER)
 
 

@@ -37,7 +37,7 @@ async def test_a_token_is_told_once_and_does_what_it_was_given() -> None:
     principal = await authenticate(made.clear)
     assert principal is not None
     assert principal.holder == "shop"
-    assert principal.scope(Permission.REFUND).stores == {shop.store.id}
+    assert principal.scope(Permission.REFUND).stores == frozenset({shop.store.id})
     again = await service_tokens.create(admin, "shop", [Wanted("REQUESTER", "sp")], 30, key, CAUSE)
     assert (again.row.id, again.clear) == (made.row.id, None)
 
@@ -152,7 +152,7 @@ async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:
     clear = (await customer_tokens.create(local, NewCustomerToken(CustomerMay.SEE, 5, None, CPF), CAUSE, KEY)).clear
     customer = await authenticate(clear)
     assert customer is not None
-    assert customer.scope(Permission.SEE).stores == {rio.id}
+    assert customer.scope(Permission.SEE).stores == frozenset({rio.id})
     assert await payments.readable(customer) == []
 
 

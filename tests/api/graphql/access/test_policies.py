@@ -20,7 +20,7 @@ from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role
 from domain.access.policies import CUSTOMERS_SEE, POLICIES
 from domain.access.principal import Principal, reach_of
 from domain.cause import Cause
-from domain.models import Finding, ReconciliationRun, Store
+from domain.models import Finding, ReconciliationRun, Session, Store
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.platform.database import transaction
@@ -77,7 +77,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     draft = tokens.Draft(shop.id, "robot", [(Role.DEVELOPER.value, None)], LATER, "robot")
     await tokens.make(draft)
     begun = await sessions.begin(person.id, 3600)
-    (session,) = await sessions.Session.filter(person_id=person.id)
+    (session,) = await Session.filter(person_id=person.id)
     assert begun.person_id == person.id
     return {
         "Refund": to_base64("Refund", str(refund.id)),
@@ -145,7 +145,7 @@ async def _answer(document: Document, principal: Principal, world: dict[str, Any
     waker = Waker("redis://127.0.0.1:1")
     settings = quick_settings(public_url="https://refunds.example.com")
     context = Context(principal, "request-of-the-matrix", settings, waker, Feeds(waker))
-    given = {"variable_values": document.about(world), "context_value": context}
+    given: dict[str, Any] = {"variable_values": document.about(world), "context_value": context}
     if document.type_name == "Subscription":
         results = cast("AsyncGenerator[Any, None]", await SCHEMA.subscribe(document.text, **given))
         async with aclosing(results):
