@@ -1,12 +1,14 @@
 """A text that is longer than a column equals no row of it; asked for, Tortoise would call that a mistake of ours."""
 
-from typing import Any
+from typing import TypeVar
 
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+M = TypeVar("M", bound=Model)
 
-def equal(query: QuerySet[Any], **texts: str) -> QuerySet[Any]:
+
+def equal(query: QuerySet[M], **texts: str) -> QuerySet[M]:
     """The rows whose columns are these texts; none where a text is longer than its column."""
     if all(_fits(query.model, *one) for one in texts.items()):
         return query.filter(**texts)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from domain.access.permissions import Role
 from jobs.machine.servers import free_port
 from tests.conftest import Servers
 from tests.kit.family import begun
