@@ -1,7 +1,7 @@
 """The application: routes, middleware and lifespan, as data. `python -m api.server` serves it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -21,7 +21,7 @@ from api.graphql.transport.bounds import WAITING_MAX, Bounds
 from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
-from api.graphql.transport.turns import Turns
+from api.graphql.transport.turns import Part, Turns
 from api.http import middleware
 from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
@@ -51,7 +51,7 @@ def create(settings: Settings) -> Starlette:
         allowed_origins=settings.allowed_origins,
         gate=gate,
         bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
-        share_of=lambda principal: principal.merchant_id,
+        share_of=_share_of,
     )
     patience = Patience(settings.operation_seconds, settings.lock_seconds)
 
@@ -95,6 +95,11 @@ def create(settings: Settings) -> Starlette:
     application.state.settings = settings
     application.state.directory = Directory(settings)
     return application
+
+
+def _share_of(principal: Principal) -> Hashable:
+    """A merchant's customers share a part of its places: browsers leave some to the merchant's own programs."""
+    return Part(principal.merchant_id) if principal.is_customer else principal.merchant_id
 
 
 def _at_once(settings: Settings) -> int:

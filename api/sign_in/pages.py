@@ -5,6 +5,7 @@ uses nothing up; going on does, once.
 """
 
 import hmac
+import time
 from html import escape
 from typing import Final
 
@@ -66,7 +67,7 @@ async def use_link(request: Request) -> Response:
     if refused is not None:
         return refused
     begun = await sessions.by_link(request.path_params["secret"], settings.session_seconds)
-    return _said("closed", locale, 410) if begun is None else _signed_in(settings, begun)
+    return _said("closed", locale, 410) if begun is None else await _signed_in(request, begun)
 
 
 async def ask_provider(request: Request) -> Response:
@@ -84,8 +85,7 @@ async def ask_provider(request: Request) -> Response:
         return _said("refused", locale, 502)
     address = sign_in.authorization_url(provider, settings.oidc_client_id, _callback_of(settings), attempt)
     answer = RedirectResponse(address, 303)
-    values = {"state": attempt.state, "nonce": attempt.nonce, "verifier": attempt.verifier}
-    sealed = secrets.seal(settings.secret_key, values, _PLACE).hex()
+    sealed = _sealed(attempt, settings)
     cookies.give(answer, settings, cookies.ATTEMPT, sealed, cookies.ATTEMPT_SECONDS)
     return answer
 
@@ -98,7 +98,7 @@ async def come_back(request: Request) -> Response:
     begun: Begun | None = None
     if attempt is not None and _equal(state, attempt.state) and 0 < len(code) <= _CODE_LENGTH_MAX:
         begun = await _begun(request, code, attempt)
-    answer = _said("refused", locale, 403) if begun is None else _signed_in(settings, begun)
+    answer = _said("refused", locale, 403) if begun is None else await _signed_in(request, begun)
     cookies.take(answer, settings, cookies.ATTEMPT)
     return answer
 
@@ -108,9 +108,7 @@ async def sign_out(request: Request) -> Response:
     settings = _settings(request)
     if not cookies.is_our_form(request, settings):
         return _said("refused", locale_of(request, None), 403)
-    secret = cookies.read(request, settings, cookies.SESSION)
-    if secret and secret.isascii():
-        await sessions.end(secret)
+    await _end_session(request, settings)
     answer = RedirectResponse(PREFIX, 303)
     cookies.take(answer, settings, cookies.SESSION)
     return answer
@@ -140,21 +138,38 @@ async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
 
 
 def _attempt(request: Request, settings: Settings) -> Attempt | None:
+    """The attempt that the browser brings back; None: none, or one that began too long ago."""
     sealed = cookies.read(request, settings, cookies.ATTEMPT)
     try:
-        return Attempt(**secrets.unseal(settings.secret_key, bytes.fromhex(sealed or ""), _PLACE))
+        values = secrets.unseal(settings.secret_key, bytes.fromhex(sealed or ""), _PLACE)
     except (Unsealable, ValueError):
         return None
+    began = float(values.pop("began"))
+    return Attempt(**values) if 0 <= time.time() - began <= cookies.ATTEMPT_SECONDS else None
+
+
+def _sealed(attempt: Attempt, settings: Settings) -> str:
+    values = {"state": attempt.state, "nonce": attempt.nonce, "verifier": attempt.verifier, "began": str(time.time())}
+    return secrets.seal(settings.secret_key, values, _PLACE).hex()
 
 
 def _equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _signed_in(settings: Settings, begun: Begun) -> Response:
+async def _signed_in(request: Request, begun: Begun) -> Response:
+    """To the page that says who one is; whom the browser knew before is signed out."""
+    settings = _settings(request)
+    await _end_session(request, settings)
     answer = RedirectResponse(PREFIX, 303)
     cookies.give(answer, settings, cookies.SESSION, begun.secret, settings.session_seconds)
     return answer
+
+
+async def _end_session(request: Request, settings: Settings) -> None:
+    secret = cookies.read(request, settings, cookies.SESSION)
+    if secret and secret.isascii():
+        await sessions.end(secret)
 
 
 def _refusal(request: Request, locale: str) -> Response | None:

@@ -9,14 +9,20 @@ from domain.access.holders import checked_name
 from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.models import Grant, OwnRole
+from domain.models import OwnRole
 from domain.platform import bell
-from domain.platform.database import execute, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 NAME_LENGTH_MAX: Final = 64
 OWN_MAX: Final = 90  # of one merchant: with those that are built in, a page
 _PATH: Final = ["input", "name"]
+# Tokens that have ended keep their grants, and nobody can use them again.
+_HOLDERS: Final = (
+    "SELECT 1 AS one FROM grants g LEFT JOIN tokens t ON t.id = g.token_id "
+    "WHERE g.merchant_id = $1 AND g.role = $2 AND g.ended_at IS NULL "
+    "AND (g.person_id IS NOT NULL OR (t.revoked_at IS NULL AND t.expires_at > now())) LIMIT 1"
+)
 _CUSTOMERS_ONLY: Final = frozenset({Permission.SEE, Permission.ASK})
 
 
@@ -85,7 +91,7 @@ async def delete(principal: Principal, name: str) -> None:
         if role is None:
             raise NotFound("No such role of your own; roles lists them.", path=_PATH)
         check_holds(principal, known(role.permissions), None)
-        if await Grant.exists(merchant_id=principal.merchant_id, role=role.name, ended_at=None):
+        if await rows(_HOLDERS, principal.merchant_id, role.name):
             raise InvalidInput("Somebody still has this role; set their grants first (grantSet).", path=_PATH)
         await _end(role)
 

@@ -44,7 +44,7 @@ STATEMENTS = [
     "NULLS NOT DISTINCT WHERE ended_at IS NULL",
     "CREATE INDEX grants_of_person ON grants (person_id) WHERE ended_at IS NULL AND person_id IS NOT NULL",
     "CREATE INDEX grants_of_token ON grants (token_id) WHERE ended_at IS NULL AND token_id IS NOT NULL",
-    "CREATE INDEX tokens_page ON tokens (merchant_id, created_at, id)",
+    "CREATE INDEX tokens_page ON tokens (merchant_id, kind, created_at, id)",
     "CREATE INDEX stores_page ON stores (merchant_id, created_at, id)",
     *(
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"

@@ -179,7 +179,7 @@ class Settings:
     rate_per_link: int = _setting(
         "ESTORNO_RATE_PER_LINK",
         variables.integer(0, 1_000_000),
-        "Requests to a customer's page in a minute; 0: no limit.",
+        "Requests to a customer's page or a sign-in link in a minute; 0: no limit.",
         30,
     )
     rate_per_webhook: int = _setting(

@@ -137,7 +137,8 @@ async def _check_grace(refund: Refund) -> None:
 
 async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int, said: _Said, cause: Cause) -> bool:
     if said.verdict is Verdict.NOT_PAID and not await _reported_since(refund):
-        principal.require(Permission.RESOLVE_DOUBT_EARLY)
+        early, had = Permission.RESOLVE_DOUBT_EARLY, Permission.RESOLVE_DOUBT
+        await find.check_also(principal, refund.id, early, had=had)
     found = await rows(
         # A vote counts for the refund as it was: not after another send, nor after a move.
         "SELECT id, verdict, pse_reference, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "

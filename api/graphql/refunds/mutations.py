@@ -17,7 +17,6 @@ from api.graphql.transport.errors import (
     RefundRetryError,
 )
 from api.graphql.transport.scalars import MoneyInput
-from domain.access.permissions import Permission
 from domain.models.refunds import Reason
 from domain.refunds import doubt, refresh, request, withdraw
 from domain.refunds.doubt import Verdict
@@ -136,7 +135,6 @@ async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPay
         input.expected_sequence,
         key,
         context.cause,
-        settles_manually=context.principal.may(Permission.SETTLE_MANUALLY),
     )
     return RefundCancelPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
