@@ -65,7 +65,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "tokenRevoke": (P.MANAGE_TOKENS,),
         "tokenRotate": (P.MANAGE_TOKENS,),
     },
-    "Subscription": {"refundEvents": _SEEN, "refundsChanged": _SEEN},
+    "Subscription": {"refundEvents": _SEEN, "refundsChanged": (P.READ,)},
     "Finding": {"refund": (P.READ,)},
     "Refund": {
         "calls": (P.READ_CALLS,),
@@ -79,7 +79,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
 CUSTOMERS_SEE: Final[Mapping[str, frozenset[str]]] = {
     "Query": frozenset({"node", "payment", "payments", "refund", "refunds"}),
     "Mutation": frozenset({"refundCreate"}),
-    "Subscription": frozenset({"refundEvents", "refundsChanged"}),
+    "Subscription": frozenset({"refundEvents"}),
     "Refund": frozenset(
         {"id", "status", "amount", "reason", "createdAt", "updatedAt", "succeededAt", "expiresAt", "payment"}
     ),

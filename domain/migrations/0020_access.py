@@ -44,6 +44,8 @@ STATEMENTS = [
     "NULLS NOT DISTINCT WHERE ended_at IS NULL",
     "CREATE INDEX grants_of_person ON grants (person_id) WHERE ended_at IS NULL AND person_id IS NOT NULL",
     "CREATE INDEX grants_of_token ON grants (token_id) WHERE ended_at IS NULL AND token_id IS NOT NULL",
+    # A customer's token looks for theirs.
+    "CREATE INDEX payments_of_customer ON payments (merchant_id, customer_digest) WHERE customer_digest IS NOT NULL",
     "CREATE INDEX tokens_page ON tokens (merchant_id, kind, created_at, id)",
     "CREATE INDEX stores_page ON stores (merchant_id, created_at, id)",
     *(

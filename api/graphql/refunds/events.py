@@ -139,7 +139,7 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
 
 async def follow_merchant(info: Info, after: str | None) -> Messages:
     """The stream of `refundsChanged`: every sealed event that one may see, in order. It never ends by itself."""
-    scope = info.context.principal.scope(Permission.READ, Permission.SEE)
+    scope = info.context.principal.scope(Permission.READ)
     start = _after(after)
     end = (await seals.head(scope.merchant_id)).position
     if start > end:

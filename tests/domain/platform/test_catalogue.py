@@ -94,6 +94,7 @@ PARTIAL = {
     "roles_current": "ended_at IS NULL",
     "findings_of_payment": "payment_id IS NOT NULL",
     "findings_resolved": "resolved_at IS NOT NULL",
+    "payments_of_customer": "customer_digest IS NOT NULL",
     "payments_withdrawn": "withdrawn_at IS NOT NULL",
     "refunds_need_person": "needs_person_since IS NOT NULL",
     "refunds_not_succeeded": "SUCCEEDED",
