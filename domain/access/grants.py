@@ -122,19 +122,19 @@ async def of_token(token: Token) -> list[Pair]:
     return [(grant.role, grant.store_id) for grant in found] or [(token.role, None)]
 
 
-async def end_at(merchant_id: UUID, person_id: UUID, kept: Collection[Pair] = ()) -> set[Pair]:
+async def _end(merchant_id: UUID, person_id: UUID, kept: Collection[Pair], cause: Cause) -> set[Pair]:
     """End what a person may do at a merchant, but what is kept; what they have had of that."""
     now, had = datetime.now(UTC), set[Pair]()
     for grant in await of_person(person_id, merchant_id):
         if (grant.role, grant.store_id) in kept:
             had.add((grant.role, grant.store_id))
         else:
-            await Grant.filter(id=grant.id).update(ended_at=now)
+            await Grant.filter(id=grant.id).update(ended_at=now, ended_by=cause.actor)
     return had
 
 
 async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[Pair], cause: Cause) -> None:
-    had = await end_at(merchant_id, person_id, pairs)
+    had = await _end(merchant_id, person_id, pairs, cause)
     for role, store_id in pairs:
         if (role, store_id) not in had:
             await Grant.create(

@@ -119,14 +119,16 @@ async def update(principal: Principal, person_id: UUID, name: str | None, state:
 
     Raises Forbidden, NotFound, InvalidInput.
     """
+    places = {principal.merchant_id, *await _merchants_of(person_id)}
     async with transaction():
-        await roles.lock(principal.merchant_id)
+        for merchant_id in sorted(places):
+            await roles.lock(merchant_id)
         person = await _own(principal, person_id)
         if name is not None:
             await Person.filter(id=person_id).update(name=checked_name(name, ["input", "name"]))
         if state is PersonState.SUSPENDED:
             grants.refuse_self(principal, person_id)
-            for merchant_id in {principal.merchant_id, *await _merchants_of(person_id)}:
+            for merchant_id in places:
                 await grants.check_not_last(merchant_id, person_id)
             await Session.filter(person_id=person_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
             await SignInLink.filter(person_id=person_id, used_at=None).update(used_at=datetime.now(UTC))

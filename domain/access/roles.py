@@ -70,7 +70,7 @@ async def save(principal: Principal, name: str, permissions: frozenset[Permissio
         if before is None and len(await current(principal.merchant_id)) >= OWN_MAX:
             raise InvalidInput(f"A merchant names at most {OWN_MAX} roles; delete one first.", path=_PATH)
         if before is not None:
-            await _end(before)
+            await _end(before, cause)
         made = await OwnRole.create(
             id=uuid4(),
             merchant_id=principal.merchant_id,
@@ -82,7 +82,7 @@ async def save(principal: Principal, name: str, permissions: frozenset[Permissio
     return made
 
 
-async def delete(principal: Principal, name: str) -> None:
+async def delete(principal: Principal, name: str, cause: Cause) -> None:
     """Forget a role that nobody has. Raises Forbidden, NotFound, InvalidInput."""
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
     async with transaction():
@@ -93,7 +93,7 @@ async def delete(principal: Principal, name: str) -> None:
         check_holds(principal, known(role.permissions), None)
         if await rows(_HOLDERS, principal.merchant_id, role.name):
             raise InvalidInput("Somebody still has this role; set their grants first (grantSet).", path=_PATH)
-        await _end(role)
+        await _end(role, cause)
 
 
 async def lock(merchant_id: UUID) -> None:
@@ -105,8 +105,8 @@ async def _named(merchant_id: UUID, name: str) -> OwnRole | None:
     return await OwnRole.get_or_none(merchant_id=merchant_id, name__iexact=name, ended_at=None)
 
 
-async def _end(role: OwnRole) -> None:
-    await OwnRole.filter(id=role.id).update(ended_at=datetime.now(UTC))
+async def _end(role: OwnRole, cause: Cause) -> None:
+    await OwnRole.filter(id=role.id).update(ended_at=datetime.now(UTC), ended_by=cause.actor)
 
 
 def _checked(name: str, permissions: frozenset[Permission]) -> str:

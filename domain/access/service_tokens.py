@@ -90,10 +90,10 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
     return Made(await Token.get(id=draft.id), clear)
 
 
-async def revoke(principal: Principal, token_id: UUID) -> Token:
+async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
     """End a token at once, everywhere. Raises Forbidden, NotFound."""
     found = await _find(principal, token_id)
-    await tokens.revoke(found.id)
+    await tokens.revoke(found.id, cause.actor)
     return await Token.get(id=found.id)
 
 

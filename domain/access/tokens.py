@@ -149,12 +149,12 @@ async def mark_used(token_ids: Collection[UUID]) -> None:
     )
 
 
-async def revoke(token_id: UUID) -> bool:
+async def revoke(token_id: UUID, by: str | None = None) -> bool:
     """End a token at once, everywhere; whether it was not revoked before.
 
     Processes that remember it hear of it through Valkey; where they do not, they forget it within seconds.
     """
-    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
+    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
     await bell.wake(bell.TOKENS_CHANNEL)
     return bool(changed)
 

@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
                 ("created_by", fields.CharField(max_length=200)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("ended_by", fields.CharField(null=True, max_length=200)),
             ],
             options={
                 "table": "roles",
@@ -176,6 +177,7 @@ class Migration(migrations.Migration):
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
                 ("created_by", fields.CharField(max_length=200)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("ended_by", fields.CharField(null=True, max_length=200)),
             ],
             options={
                 "table": "grants",
@@ -259,6 +261,7 @@ class Migration(migrations.Migration):
                 on_delete=OnDelete.RESTRICT,
             ),
         ),
+        ops.AddField(model_name="Token", name="revoked_by", field=fields.CharField(null=True, max_length=200)),
         ops.AddField(
             model_name="Token",
             name="created_by",

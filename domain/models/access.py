@@ -72,6 +72,7 @@ class OwnRole(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     created_by = fields.CharField(max_length=200)
     ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "roles"
@@ -96,6 +97,7 @@ class Token(Model):
     last_used_at = fields.DatetimeField(null=True)  # to the minute
     expires_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
+    revoked_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "tokens"
@@ -125,6 +127,7 @@ class Grant(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     created_by = fields.CharField(max_length=200)
     ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "grants"

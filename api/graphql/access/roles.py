@@ -69,5 +69,5 @@ async def role_save(info: Info, input: RoleSaveInput) -> RoleSavePayload:
 
 @answering(RoleDeletePayload)
 async def role_delete(info: Info, input: RoleDeleteInput) -> RoleDeletePayload:
-    await roles.delete(info.context.principal, input.name)
+    await roles.delete(info.context.principal, input.name, info.context.cause)
     return RoleDeletePayload(deleted=True, errors=[], request_id=info.context.request_id)

@@ -134,7 +134,7 @@ async def token_rotate(info: Info, input: TokenRotateInput) -> TokenMadePayload:
 @answering(TokenRevokePayload)
 async def token_revoke(info: Info, input: TokenRevokeInput) -> TokenRevokePayload:
     token_id = ids.uuid_of(input.token_id, ["input", "tokenId"])
-    row = await service_tokens.revoke(info.context.principal, token_id)
+    row = await service_tokens.revoke(info.context.principal, token_id, info.context.cause)
     return TokenRevokePayload(token=Token.of(row), errors=[], request_id=info.context.request_id)
 
 

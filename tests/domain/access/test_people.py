@@ -1,5 +1,6 @@
 """People, their grants and the roles a merchant names: nobody gives what they do not hold, and somebody stays in."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -129,6 +130,19 @@ async def test_the_last_administrator_cannot_be_removed_or_suspended() -> None:
     await grants.give_person(bia, ana.person_id, [Wanted("SUPPORT")], CAUSE)
 
 
+async def test_two_administrators_who_remove_each_other_at_once_leave_one() -> None:
+    shop = await a_shop()
+    ana, bia = await _signed_in(shop, "ana@example.com"), await _signed_in(shop, "bia@example.com")
+    assert ana.person_id is not None
+    assert bia.person_id is not None
+    done = await asyncio.gather(
+        grants.give_person(ana, bia.person_id, [Wanted("SUPPORT")], CAUSE),
+        grants.give_person(bia, ana.person_id, [Wanted("SUPPORT")], CAUSE),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in done if isinstance(one, Exception)] == [InvalidInput]
+
+
 async def test_who_is_suspended_is_out_at_once_and_their_links_are_closed() -> None:
     shop = await a_shop()
     ana = await _signed_in(shop, "ana@example.com")
@@ -186,14 +200,14 @@ async def test_a_role_of_ones_own_changes_at_once_and_goes_when_nobody_has_it() 
     assert after.permissions == {Permission.READ_LEDGER}
     bia, _ = await people.make(shop.id, "Bia", "bia@example.com", [("Night", None)], "tester")
     with pytest.raises(InvalidInput, match="still has this role"):
-        await roles.delete(admin, "Night")
+        await roles.delete(admin, "Night", CAUSE)
     await grants.give_person(admin, bia.id, [], CAUSE)
     with pytest.raises(InvalidInput, match="still has this role"):
-        await roles.delete(admin, "Night")
-    await service_tokens.revoke(admin, made.row.id)
-    await roles.delete(admin, "NIGHT")
+        await roles.delete(admin, "Night", CAUSE)
+    await service_tokens.revoke(admin, made.row.id, CAUSE)
+    await roles.delete(admin, "NIGHT", CAUSE)
     with pytest.raises(NotFound):
-        await roles.delete(admin, "Night")
+        await roles.delete(admin, "Night", CAUSE)
 
 
 @pytest.mark.parametrize("name", ["ADMIN", "admin", "FRONTEND", "CUSTOMER_SEE", "", "x" * 65, "a<b"])

@@ -56,7 +56,7 @@ async def test_a_replaced_token_goes_on_for_as_long_as_was_said(owner_rows: Owne
     assert timedelta(minutes=119) < one.expires_at - datetime.now(UTC) <= timedelta(hours=2)
     with pytest.raises(NotFound):
         await service_tokens.rotate(await _admin(await a_shop()), old.row.id, 60, 2, a_key(), CAUSE)
-    assert (await service_tokens.revoke(admin, new.row.id)).revoked_at is not None
+    assert (await service_tokens.revoke(admin, new.row.id, CAUSE)).revoked_at is not None
     with pytest.raises(InvalidInput, match="has ended"):
         await service_tokens.rotate(admin, new.row.id, 60, 2, a_key(), CAUSE)
 
