@@ -25,7 +25,10 @@ def is_secure(settings: Settings) -> bool:
 
 def is_allowed(connection: HTTPConnection, settings: Settings) -> bool:
     """Whether a cookie may be set at all: by https, or to this machine."""
-    return is_secure(settings) or (connection.client is not None and connection.client.host in _LOOPBACK)
+    if is_secure(settings):
+        return True
+    here = connection.client is not None and connection.client.host in _LOOPBACK
+    return here and connection.url.hostname in (*_LOOPBACK, "localhost")  # no proxy of another name stands before us
 
 
 def read(connection: HTTPConnection, settings: Settings, name: str) -> str | None:

@@ -92,6 +92,14 @@ async def test_a_foreign_page_signs_nobody_in(own_database: Database, redis_url:
         assert await Session.all().count() == 0
 
 
+async def test_over_http_nobody_signs_in_but_on_this_machine(own_database: Database, redis_url: str) -> None:
+    async with _browser(own_database, redis_url) as browser:
+        _, link = await _a_person(await a_shop())
+        answer = await browser.http.post(f"/sign-in/link/{link.secret}", headers={"host": "refunds.example.com"})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+        assert "https" in answer.text
+
+
 async def test_over_https_the_cookie_belongs_to_this_host_alone(own_database: Database, redis_url: str) -> None:
     async with _browser(own_database, redis_url, public_url="https://refunds.example.com") as browser:
         _, link = await _a_person(await a_shop())
