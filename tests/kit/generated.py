@@ -25,8 +25,9 @@ from graphql import (
     is_required_input_field,
 )
 
-# What an argument of this name stands for; `Type` is the id of a node of that type.
+# What an argument of this name stands for; `Type` is the id of a node of that type. An `id` is the field's own.
 NAMED: Final[Mapping[str, str]] = {
+    "payment.id": "Payment",
     "refundId": "Refund",
     "paymentId": "Payment",
     "connectionId": "connection",
@@ -103,15 +104,16 @@ def _arguments(schema: GraphQLSchema, name: str, field: GraphQLField) -> Iterato
         for kind in schema.get_possible_types(nodes):
             yield {"id": _Named(kind.name)}
         return
-    needed = {key: _value(key, one.type) for key, one in field.args.items() if is_required_argument(one)}
-    if name == "payment":
-        yield {"id": _Named("Payment")}
-        yield {"pseReference": _Named("PSE reference")}
-        return
-    yield from _variants(needed, field)
+    needed = {key: _value(_own(name, key), one.type) for key, one in field.args.items() if is_required_argument(one)}
+    if name != "payment":  # which takes one of its two names
+        yield from _variants(needed, field)
     for key in field.args:
-        if key not in needed and key in NAMED:
-            yield {**needed, key: _Named(NAMED[key])}
+        if key not in needed and _own(name, key) in NAMED:
+            yield {**needed, key: _Named(NAMED[_own(name, key)])}
+
+
+def _own(field: str, argument: str) -> str:
+    return f"{field}.id" if argument == "id" else argument
 
 
 def _variants(needed: dict[str, Any], field: GraphQLField) -> Iterator[dict[str, Any]]:
