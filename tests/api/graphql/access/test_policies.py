@@ -45,6 +45,8 @@ def test_every_root_field_has_a_policy_and_every_policy_a_field() -> None:
     for name in {*POLICIES, *CUSTOMERS_SEE}:
         fields = set(cast("Any", CORE.get_type(name)).fields)
         assert {*POLICIES.get(name, ()), *CUSTOMERS_SEE.get(name, ())} <= fields, name
+    nodes = {kind.name for kind in CORE.get_possible_types(cast("Any", CORE.get_type("Node")))}
+    assert nodes <= set(CUSTOMERS_SEE), "What of it does a customer see?"
 
 
 def test_every_permission_opens_something() -> None:
