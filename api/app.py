@@ -1,6 +1,7 @@
 """The application: routes, middleware and lifespan, as data. `python -m api.server` serves it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -13,15 +14,17 @@ from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
 from api.doors import Gate, RateMiddleware, rates_of
-from api.graphql.access import Remembered
+from api.graphql.access.remembered import Remembered, Uses
 from api.graphql.context import Context
 from api.graphql.schema import make
 from api.graphql.transport.bounds import WAITING_MAX, Bounds
 from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
-from api.graphql.transport.turns import Turns
+from api.graphql.transport.turns import Part, Turns
 from api.http import middleware
+from api.sign_in import pages as sign_in
+from api.sign_in.provider import Directory
 from api.webhooks import endpoint
 from domain.access.tokens import Principal
 from domain.files.kinds import SIZE_MAX
@@ -36,9 +39,9 @@ GRAPHQL_PATH = "/graphql"
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     waker = Waker(settings.redis_url)
-    feeds = Feeds(waker)
+    feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))
-    authenticate = Remembered(waker)
+    authenticate = Remembered(waker, uses=uses)
 
     def make_context(principal: Principal, request_id: str) -> Context:
         return Context(principal, request_id, settings, waker, feeds)
@@ -50,7 +53,7 @@ def create(settings: Settings) -> Starlette:
         allowed_origins=settings.allowed_origins,
         gate=gate,
         bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
-        share_of=lambda principal: principal.merchant_id,
+        share_of=_share_of,
     )
     patience = Patience(settings.operation_seconds, settings.lock_seconds)
 
@@ -58,8 +61,11 @@ def create(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
+        writing = asyncio.create_task(uses.run(), name="uses")
         async with waker:
             yield
+        writing.cancel()
+        await uses.flush()
         await gate.rates.close()
         await bell.close()
         await close_pool()
@@ -73,6 +79,7 @@ def create(settings: Settings) -> Starlette:
             Route(pages.PATH, pages.receive, methods=["POST"]),
             Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"]),
             Route(files.PATH, files.giving(authenticate), methods=["GET"]),
+            *sign_in.ROUTES,
             Route("/healthz", health.alive),
             Route("/readyz", health.Readiness().answer),
         ],
@@ -91,7 +98,13 @@ def create(settings: Settings) -> Starlette:
     # A redirect to the same path without its slash would lead to whatever host the client named.
     application.router.redirect_slashes = False
     application.state.settings = settings
+    application.state.directory = Directory(settings)
     return application
+
+
+def _share_of(principal: Principal) -> Hashable:
+    """A merchant's customers share a part of its places: browsers leave some to the merchant's own programs."""
+    return Part(principal.merchant_id) if principal.is_customer else principal.merchant_id
 
 
 def _at_once(settings: Settings) -> int:

@@ -23,6 +23,7 @@ BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the s
 _STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
 _KNOWN: Final = 3  # so many places of sockets make one more for those whose token has not come yet
 PROBES: Final = frozenset({"/healthz", "/readyz"})
+_SIGN_IN: Final = "/sign-in/link/"
 _WEBHOOK: Final = "/webhooks/"
 
 
@@ -158,8 +159,9 @@ class RateMiddleware:
 def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
     path, address = connection.scope["path"], address_of(connection)
     yield "address", address
-    if path.startswith(PREFIX):
-        yield "link", path.removeprefix(PREFIX)
+    for prefix in (PREFIX, _SIGN_IN):
+        if path.startswith(prefix):
+            yield "link", path.removeprefix(prefix)
     if path.startswith(_WEBHOOK):
         # By the address too: whoever floods a path that is not theirs must not shut the PSE out of it.
         yield "webhook", f"{path.removeprefix(_WEBHOOK).split('/')[0]} {address}"

@@ -108,9 +108,9 @@ def _closed(locale: str) -> Response:
     return page(locale, f"<p>{escape(text('closed', locale))}</p>", 410)
 
 
-def page(locale: str, body: str, status: int = 200) -> Response:
+def page(locale: str, body: str, status: int = 200, heading: str | None = None) -> Response:
     """A whole page around a body that is HTML already."""
-    title = escape(text("title", locale))
+    title = escape(heading or text("title", locale))
     switch = " ".join(f'<a href="?lang={one}" lang="{one}">{escape(name)}</a>' for one, name in LOCALES.items())
     whole = (
         f'<!doctype html><html lang="{locale}"><head><meta charset="utf-8">'

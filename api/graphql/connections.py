@@ -7,14 +7,14 @@ from uuid import UUID
 import strawberry
 from tortoise.queryset import QuerySet
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.files import File
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ConnectionError as WhyNot
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime
-from domain.access.tokens import Permission
+from domain.access.principal import Principal
+from domain.connections import connections
 from domain.models import Connection as Row
 from domain.models import OnboardingDocument, OnboardingStep
 from domain.models.applications import DocumentKind
@@ -175,9 +175,8 @@ class ConnectionPayload:
     request_id: str
 
 
-def connection_fields(info: Info, pse: str) -> list[ConnectionField]:
+def connection_fields(pse: str) -> list[ConnectionField]:
     """What a PSE wants, in the order in which to ask for it. Raises InvalidInput with the PSEs that there are."""
-    require(info, Permission.READ)
     try:
         connector(pse)
     except UnknownPse as error:
@@ -198,14 +197,13 @@ def connection_fields(info: Info, pse: str) -> list[ConnectionField]:
 
 async def application(info: Info, id: strawberry.ID) -> ConnectionApplication | None:
     """The caller's connection of that id. Raises InvalidInput where it is no id."""
-    merchant = require(info, Permission.READ).merchant_id
-    row = await Row.get_or_none(id=_uuid(id, "id"), merchant_id=merchant)
+    row = await connections.readable(info.context.principal).get_or_none(id=_uuid(id, "id"))
     return ConnectionApplication.of(row) if row else None
 
 
-def applications_query(merchant_id: UUID, states: list[ConnectionState] | None) -> QuerySet[Row]:
-    """The merchant's connections, those in one of `states` alone where it is given."""
-    query = Row.filter(merchant_id=merchant_id)
+def applications_query(principal: Principal, states: list[ConnectionState] | None) -> QuerySet[Row]:
+    """The connections that may be read, those in one of `states` alone where it is given."""
+    query = connections.readable(principal)
     return query.filter(state__in=states) if states is not None else query
 
 

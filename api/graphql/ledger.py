@@ -5,11 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.transport import ids
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, Money
-from domain.access.tokens import Permission
 from domain.books import ledger
 from domain.models import LedgerEntry as Row
 from domain.models.ledger import Account, Entry
@@ -57,9 +55,8 @@ class LedgerBalance:
 
 async def balances(info: Info, connection_id: str | None, until: date | None, first: int) -> list[LedgerBalance]:
     """The balances of the caller's merchant, at most `first`, up to and with the date `until`."""
-    principal = require(info, Permission.READ_LEDGER)
     chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
-    found = await ledger.balances(principal.merchant_id, connection_id=chosen, until=until)
+    found = await ledger.balances(info.context.principal, connection_id=chosen, until=until)
     if len(found) > first:
         raise InvalidInput(
             f"The trial balance has more than {first} rows; ask for one connection at a time.", path=["connectionId"]

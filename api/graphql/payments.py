@@ -1,13 +1,11 @@
 """How a captured payment is registered and read."""
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import strawberry
 from strawberry import relay
-from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
@@ -16,12 +14,12 @@ from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import PaymentRegisterError, PaymentWithdrawError
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money, MoneyInput
-from domain.access.tokens import Permission
-from domain.connections.connections import ids_of
+from domain.access.principal import Principal
 from domain.models import Connection as ConnectionRow
 from domain.models import Payment as Row
 from domain.models import Store as StoreRow
 from domain.money import Money as Amount
+from domain.payments import find as find_payments
 from domain.payments import register, withdrawals
 from domain.payments.refundable import deadline_of
 from domain.payments.register import NewPayment, Tax
@@ -43,8 +41,7 @@ class PaymentTax:
 
 @strawberry.type(description="A captured payment, and what of it can still be refunded.")
 class Payment(Scoped, relay.Node):
-    model = Row
-    permission = Permission.READ
+    readable = find_payments.readable
 
     id: relay.NodeID[str]
     pse_reference: str
@@ -160,10 +157,9 @@ class PaymentRegisterPayload:
 @answering(PaymentRegisterPayload)
 async def payment_register(info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
     context = info.context
-    principal = require(info, Permission.REGISTER_PAYMENT)
     new = _new_payment(input)
     key = context.settings.secret_key
-    done = await register.register(principal.merchant_id, new, input.idempotency_key, context.cause, key)
+    done = await register.register(context.principal, new, input.idempotency_key, context.cause, key)
     return PaymentRegisterPayload(
         payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
     )
@@ -206,26 +202,23 @@ def _new_payment(given: PaymentRegisterInput) -> NewPayment:
     )
 
 
-async def payments_query(merchant: UUID, pse_reference: str | None, order_reference: str | None = None) -> Any:
-    """The merchant's payments, those of a name or of an order, to be paged."""
-    query = Row.filter(merchant_id=merchant)
-    if order_reference is not None:
-        query = query.filter(order_reference=order_reference)
-    if pse_reference is not None:
-        # Each half has an index by connection and name. Spelled out, PostgreSQL sees both; else it sees none.
-        either = Q(withdrawn_at__isnull=True) | Q(withdrawn_at__isnull=False)
-        query = query.filter(either, connection_id__in=await ids_of(merchant), pse_reference=pse_reference)
-    return query
+async def payments_query(
+    principal: Principal, pse_reference: str | None, order_reference: str | None = None
+) -> QuerySet[Row]:
+    """The payments that one may see, those of a name or of an order, to be paged."""
+    named = pse_reference is not None
+    query = await find_payments.named(principal, pse_reference or "") if named else find_payments.readable(principal)
+    return query if order_reference is None else find_payments.of_order(query, order_reference)
 
 
 async def payment(info: Info, payment_id: str | None, pse_reference: str | None) -> Payment | None:
-    """One of the caller's payments. Raises InvalidInput unless exactly one handle is given."""
-    merchant = require(info, Permission.READ).merchant_id
+    """One payment that the caller may see. Raises InvalidInput unless exactly one handle is given."""
+    principal = info.context.principal
     if (payment_id is None) == (pse_reference is None):
         raise InvalidInput("Give either `id` or `pseReference`.", path=["id"])
     if payment_id is not None:
-        row = await Row.get_or_none(id=ids.decode(payment_id, "Payment", ["id"]), merchant_id=merchant)
+        row = await find_payments.readable(principal).get_or_none(id=ids.decode(payment_id, "Payment", ["id"]))
     else:
-        named = (await payments_query(merchant, pse_reference)).order_by("created_at")
-        row = await named.filter(withdrawn_at=None).first() or await named.first()
+        found = (await payments_query(principal, pse_reference)).order_by("created_at")
+        row = await found.filter(withdrawn_at=None).first() or await found.first()
     return Payment.of(row) if row else None

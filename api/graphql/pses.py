@@ -4,12 +4,9 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.access import require
-from api.graphql.context import Info
 from api.graphql.payments import PaymentMethod
 from api.graphql.refunds.destination import DestinationKindEnum
 from api.graphql.transport.scalars import Date
-from domain.access.tokens import Permission
 from domain.problems import InvalidInput
 from domain.pse import capabilities, explanations, registry
 from domain.pse.capabilities import Capability, LookUp, News, Route
@@ -80,9 +77,8 @@ class PseErrorExplanation:
     locale: str
 
 
-def pse_capabilities(info: Info, pse: str | None, method: Method | None) -> list[PseCapability]:
+def pse_capabilities(pse: str | None, method: Method | None) -> list[PseCapability]:
     """What each PSE can do for each method, by name; null: every PSE, every method."""
-    require(info, Permission.READ)
     found = [
         PseCapability.of(name, one, able, connected=True)
         for name, wire in registry.connectors().items()
@@ -96,9 +92,8 @@ def pse_capabilities(info: Info, pse: str | None, method: Method | None) -> list
     ]
 
 
-def pse_error_explanation(info: Info, pse: str, code: str, locale: str) -> PseErrorExplanation | None:
+def pse_error_explanation(pse: str, code: str, locale: str) -> PseErrorExplanation | None:
     """What a code of a PSE means, in `locale` or in English; null for a code that nobody knows."""
-    require(info, Permission.READ)
     if locale not in LOCALES:
         raise InvalidInput(f"locale is one of {', '.join(LOCALES)}.", path=["locale"])
     found = explanations.explain(pse, code)

@@ -3,33 +3,33 @@
 import json
 from datetime import date
 from typing import Annotated, Any
-from uuid import UUID
 
 import strawberry
 from strawberry import relay
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import Date, DateTime, Money
-from domain.access.tokens import Permission
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.findings import findings
 from domain.findings.findings import FindingKind
 from domain.models import Finding as FindingRow
 from domain.models import ReconciliationRun as Row
 from domain.models import Refund as RefundRow
 from domain.money import Money as Amount
+from domain.reconciliation import find as runs
+from domain.refunds import find
 
 FindingKindEnum = strawberry.enum(FindingKind, name="FindingKind", description="What is wrong. Members may be added.")
 
 
 @strawberry.type(description="Something a person must look at: what differs, and what to do.")
 class Finding(Scoped, relay.Node):
-    model = FindingRow
-    permission = Permission.READ_LEDGER
+    readable = findings.readable
 
     id: relay.NodeID[str]
     kind: Annotated[FindingKind, FindingKindEnum]
@@ -58,13 +58,15 @@ class Finding(Scoped, relay.Node):
     @strawberry.field
     async def refund(self, info: Info) -> Refund | None:
         about = self.row.refund_id
-        return Refund.of(await info.context.loaders.row(RefundRow, about)) if about else None
+        if about is None:
+            return None
+        await find.check_also(info.context.principal, about, Permission.READ, had=Permission.READ_LEDGER)
+        return Refund.of(await info.context.loaders.row(RefundRow, about))
 
 
 @strawberry.type(description="One connection's business date against the ledger. Repeating a run is safe.")
 class ReconciliationRun(Scoped, relay.Node):
-    model = Row
-    permission = Permission.READ_LEDGER
+    readable = runs.readable
 
     id: relay.NodeID[str]
     connection_id: strawberry.ID
@@ -106,23 +108,16 @@ class ReconciliationRun(Scoped, relay.Node):
 
 async def reconciliation_run(info: Info, connection_id: str, business_date: date) -> ReconciliationRun | None:
     """The run of a business date (in the merchant's zone); null: there was none."""
-    principal = require(info, Permission.READ_LEDGER)
-    row = await Row.get_or_none(
-        merchant_id=principal.merchant_id,
+    row = await runs.readable(info.context.principal).get_or_none(
         connection_id=ids.uuid_of(connection_id, ["connectionId"]),
         business_date=business_date,
     )
     return ReconciliationRun.of(row) if row else None
 
 
-def runs_query(merchant: UUID) -> Any:
-    """The merchant's runs, to be paged."""
-    return Row.filter(merchant_id=merchant)
-
-
-def findings_query(merchant: UUID, kinds: list[FindingKind] | None, unresolved: bool | None) -> Any:
-    """The merchant's findings, to be paged; null filters nothing."""
-    query = FindingRow.filter(merchant_id=merchant)
+def findings_query(principal: Principal, kinds: list[FindingKind] | None, unresolved: bool | None) -> Any:
+    """The findings that one may see, to be paged; null filters nothing."""
+    query = findings.readable(principal)
     if kinds:
         query = query.filter(kind__in=[kind.value for kind in kinds])
     if unresolved is not None:

@@ -6,8 +6,9 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api.graphql import access, connections, files, ledger, nodes, payments, pses, reconciliation
-from api.graphql.access import Viewer, require
+from api.graphql import connections, files, ledger, nodes, payments, pses, reconciliation
+from api.graphql.access import guard
+from api.graphql.access.fields import AccessMutation, AccessQuery
 from api.graphql.connections import (
     ConnectionApplication,
     ConnectionCreateInput,
@@ -68,10 +69,10 @@ from api.graphql.transport.limits import Limits
 from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
-from domain.access.tokens import Permission
 from domain.findings.findings import FindingKind
 from domain.models.connections import ConnectionState
 from domain.pse.vocabulary import Method
+from domain.reconciliation import find as runs
 
 MOVING_MONEY = frozenset(
     {
@@ -90,11 +91,13 @@ MOVING_MONEY = frozenset(
         "refundTransferReturned",
     }
 )
-# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
+# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
+# are few permissions.
 SIZES = {
     "connectionFields": 20,
     "documents": 5,
     "errors": 1,
+    "inSomeStores": 20,
     "missingDocuments": 5,
     "nextStates": 8,
     "paymentInstruction": 10,
@@ -102,15 +105,11 @@ SIZES = {
 
 
 @strawberry.type
-class Query:
+class Query(AccessQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
         return await nodes.resolve(info, id)
-
-    @strawberry.field(description="Whoever holds the token.")
-    def viewer(self, info: Info) -> Viewer:
-        return access.viewer(info)
 
     @strawberry.field(description="One payment by its id or, on one of your connections, by the PSE's reference.")
     async def payment(
@@ -127,8 +126,7 @@ class Query:
         pse_reference: str | None = None,
         order_reference: str | None = None,
     ) -> Connection[Payment]:
-        merchant = require(info, Permission.READ).merchant_id
-        query = await payments.payments_query(merchant, pse_reference, order_reference)
+        query = await payments.payments_query(info.context.principal, pse_reference, order_reference)
         return await page(query, first, after, Payment.of)
 
     @strawberry.field(description="One refund by any of its handles: support starts here.")
@@ -139,8 +137,7 @@ class Query:
     async def refunds(
         self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
     ) -> Connection[Refund]:
-        merchant = require(info, Permission.READ).merchant_id
-        return await page(types.refunds_query(merchant, filter), first, after, Refund.of)
+        return await page(types.refunds_query(info.context.principal, filter), first, after, Refund.of)
 
     @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
     async def reconciliation_run(
@@ -152,8 +149,7 @@ class Query:
     async def reconciliation_runs(
         self, info: Info, first: int, after: str | None = None
     ) -> Connection[ReconciliationRun]:
-        merchant = require(info, Permission.READ_LEDGER).merchant_id
-        return await page(reconciliation.runs_query(merchant), first, after, ReconciliationRun.of)
+        return await page(runs.readable(info.context.principal), first, after, ReconciliationRun.of)
 
     @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
     async def findings(
@@ -164,18 +160,19 @@ class Query:
         kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
         unresolved: bool | None = True,
     ) -> Connection[Finding]:
-        merchant = require(info, Permission.READ_LEDGER).merchant_id
-        return await page(reconciliation.findings_query(merchant, kinds, unresolved), first, after, Finding.of)
+        return await page(
+            reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
+        )
 
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
-        self, info: Info, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
+        self, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
     ) -> list[PseCapability]:
-        return pses.pse_capabilities(info, pse, method)
+        return pses.pse_capabilities(pse, method)
 
     @strawberry.field(description="What a connection to a PSE is made of, in the order in which to ask for it.")
-    def connection_fields(self, info: Info, pse: str) -> list[ConnectionField]:
-        return connections.connection_fields(info, pse)
+    def connection_fields(self, pse: str) -> list[ConnectionField]:
+        return connections.connection_fields(pse)
 
     @strawberry.field(description="One of your connections, by its id, on its way from draft to active.")
     async def connection_application(self, info: Info, id: strawberry.ID) -> ConnectionApplication | None:
@@ -189,13 +186,12 @@ class Query:
         after: str | None = None,
         states: list[Annotated[ConnectionState, StateEnum]] | None = None,
     ) -> Connection[ConnectionApplication]:
-        merchant = require(info, Permission.READ).merchant_id
-        query = connections.applications_query(merchant, states)
+        query = connections.applications_query(info.context.principal, states)
         return await page(query, first, after, ConnectionApplication.of)
 
     @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
-    def pse_error_explanation(self, info: Info, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
-        return pses.pse_error_explanation(info, pse, code, locale)
+    def pse_error_explanation(self, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
+        return pses.pse_error_explanation(pse, code, locale)
 
     @strawberry.field(
         description="The trial balance, up to and including `until`. Never a part of it: where it has more rows than "
@@ -208,7 +204,7 @@ class Query:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(AccessMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
@@ -339,8 +335,11 @@ class Subscription:
 
 def make(*, introspection: bool = True) -> Schema:
     """The product's schema."""
-    documents = DocumentCache(Limits(moving_money=MOVING_MONEY, sizes=SIZES), introspection=introspection)
-    return build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
+    limits = Limits(moving_money=MOVING_MONEY, sizes=SIZES)
+    documents = DocumentCache(limits, introspection=introspection, hidden=guard.hidden)
+    made = build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
+    guard.guard(made._schema)
+    return made
 
 
 def main() -> None:

@@ -1,125 +1,99 @@
-"""Who asks and what they may do: bearer tokens, stored hashed, one merchant and one role each."""
+"""Bearer tokens, stored hashed: one merchant each, and what their grants say."""
 
 import hashlib
 import secrets
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.models import Token
+from domain.access.holders import person_of
+from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
+from domain.access.principal import Principal, Reach, reach_of
+from domain.models import Grant, Token
 from domain.platform import bell
-from domain.platform.database import rows
-from domain.problems import Forbidden
+from domain.platform.database import execute, rows, transaction
+
+__all__ = [
+    "PERMISSIONS",
+    "Draft",
+    "Permission",
+    "Principal",
+    "Role",
+    "authenticate",
+    "create_token",
+    "digest_of",
+    "granted",
+    "make",
+    "mark_used",
+    "person_of",
+    "revoke",
+]
 
 _PREFIX: Final = "est_"
 _SHOWN: Final = 12
-_NOBODY: Final = UUID(int=0)
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-class Permission(StrEnum):
-    """What can be done."""
-
-    READ = "READ"
-    READ_CALLS = "READ_CALLS"
-    READ_LEDGER = "READ_LEDGER"
-    REGISTER_PAYMENT = "REGISTER_PAYMENT"
-    WITHDRAW_PAYMENT = "WITHDRAW_PAYMENT"
-    REFUND = "REFUND"
-    REFRESH = "REFRESH"
-    PROVIDE_DESTINATION = "PROVIDE_DESTINATION"
-    APPROVE = "APPROVE"
-    SETTLE_MANUALLY = "SETTLE_MANUALLY"  # and read the whole account that a person pays to
-    RESOLVE_DOUBT = "RESOLVE_DOUBT"
-    MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"  # apply for an account at a PSE, give its keys, suspend it
-    REVIEW_CONNECTIONS = "REVIEW_CONNECTIONS"  # look at what another person submitted, and let it go live
-    RESOLVE_DOUBT_EARLY = "RESOLVE_DOUBT_EARLY"  # "not paid" before the PSE's next report says so
-
-
-class Role(StrEnum):
-    """A named set of permissions."""
-
-    FRONTEND = "FRONTEND"
-    ACCOUNTING = "ACCOUNTING"
-    SUPPORT = "SUPPORT"
-    ADMINISTRATOR = "ADMINISTRATOR"
-
-
-_P = Permission
-PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
-    Role.FRONTEND: frozenset({_P.READ, _P.REGISTER_PAYMENT, _P.REFUND, _P.REFRESH, _P.PROVIDE_DESTINATION}),
-    Role.ACCOUNTING: frozenset(
-        {
-            _P.READ,
-            _P.READ_CALLS,
-            _P.READ_LEDGER,
-            _P.WITHDRAW_PAYMENT,
-            _P.REFRESH,
-            _P.APPROVE,
-            _P.SETTLE_MANUALLY,
-            _P.RESOLVE_DOUBT,
-        }
-    ),
-    Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.PROVIDE_DESTINATION, _P.RESOLVE_DOUBT}),
-    Role.ADMINISTRATOR: frozenset(Permission),
-}
-
-
-def person_of(holder: str) -> str:
-    """Who a typed name stands for, so that four eyes are not the same two written in another way.
-
-    Case, width, accents' spelling, spaces and characters that nobody sees make no other person. Two names of one person
-    still do: until people are rows of their own, whoever makes tokens must write one person's name in one way.
-    """
-    seen = "".join(letter for letter in unicodedata.normalize("NFKC", holder) if unicodedata.category(letter) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
+GRANTED: Final = "GRANTED"
+SERVICE: Final = "SERVICE"
+CUSTOMER: Final = "CUSTOMER"
+# A token's grants are few; one that was made before there were any has the role on its row.
+_AUTHENTICATE: Final = """
+SELECT t.id, t.merchant_id, t.holder, t.role, t.expires_at, t.payment_id, t.customer_digest, g.role AS granted,
+    g.store_id, r.permissions
+FROM tokens t
+LEFT JOIN grants g ON g.token_id = t.id AND g.ended_at IS NULL
+LEFT JOIN roles r ON r.merchant_id = t.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
+WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()"""
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """An authenticated holder of a token."""
+class Draft:
+    """A token that is to be made. `grants`: roles by name, each in one store or (None) in all."""
 
-    token_id: UUID
     merchant_id: UUID
     holder: str
-    role: Role
+    grants: Sequence[tuple[str, UUID | None]]
     expires_at: datetime
-
-    @property
-    def person(self) -> str:
-        """Who it is, whatever token they hold."""
-        return person_of(self.holder)
-
-    def without_person(self) -> "Principal":
-        """What all tokens of the merchant and role have in common."""
-        return Principal(_NOBODY, self.merchant_id, "", self.role, _NEVER)
-
-    def may(self, permission: Permission) -> bool:
-        return permission in PERMISSIONS[self.role]
-
-    def require(self, permission: Permission) -> None:
-        """Raises Forbidden, naming the permission and the roles that have it."""
-        if not self.may(permission):
-            roles = ", ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
-            raise Forbidden(f"The role {self.role} does not include {permission}; ask someone who is {roles}.")
+    name: str | None = None
+    kind: str = SERVICE
+    created_by: str | None = None
+    payment_id: UUID | None = None
+    customer_digest: str | None = None
+    id: UUID = field(default_factory=uuid4)
 
 
 async def create_token(merchant_id: UUID, role: Role, holder: str, lifetime: timedelta) -> str:
+    """Make a token of a built-in role in all stores and give it in clear, once."""
+    return await make(Draft(merchant_id, holder, [(role.value, None)], datetime.now(UTC) + lifetime))
+
+
+async def make(draft: Draft) -> str:
     """Make a token and give it in clear, once: 256 random bits behind `est_`. Only its SHA-256 is kept."""
     token = _PREFIX + secrets.token_urlsafe(32)
-    await Token.create(
-        id=uuid4(),
-        merchant_id=merchant_id,
-        holder=holder,
-        role=role,
-        prefix=token[:_SHOWN],
-        digest=_digest(token),
-        expires_at=datetime.now(UTC) + lifetime,
-    )
+    async with transaction():
+        await Token.create(
+            id=draft.id,
+            merchant_id=draft.merchant_id,
+            holder=draft.holder,
+            name=draft.name,
+            kind=draft.kind,
+            role=GRANTED,
+            prefix=token[:_SHOWN],
+            digest=digest_of(token),
+            payment_id=draft.payment_id,
+            customer_digest=draft.customer_digest,
+            created_by=draft.created_by,
+            expires_at=draft.expires_at,
+        )
+        for role, store_id in draft.grants:
+            await Grant.create(
+                id=uuid4(),
+                merchant_id=draft.merchant_id,
+                token_id=draft.id,
+                role=role,
+                store_id=store_id,
+                created_by=draft.created_by or draft.holder,
+            )
     return token
 
 
@@ -127,26 +101,64 @@ async def authenticate(token: str | None) -> Principal | None:
     """The principal of a token that is known, in time and not revoked; else None."""
     if token is None or not token.startswith(_PREFIX) or not token.isascii():
         return None
-    found = await rows(
-        "SELECT id, merchant_id, holder, role, expires_at FROM tokens "
-        "WHERE digest = $1 AND revoked_at IS NULL AND expires_at > now()",
-        _digest(token),
-    )
+    found = await rows(_AUTHENTICATE, digest_of(token))
     if not found:
         return None
-    (row,) = found
-    return Principal(row["id"], row["merchant_id"], row["holder"], Role(row["role"]), row["expires_at"])
+    row = found[0]
+    reach = granted(found) if row["role"] == GRANTED else _of_role(row["role"])
+    return Principal(
+        row["id"],
+        row["merchant_id"],
+        row["holder"],
+        reach,
+        row["expires_at"],
+        payment_id=row["payment_id"],
+        customer=row["customer_digest"],
+    )
 
 
-async def revoke(token_id: UUID) -> bool:
+def granted(found: Sequence[Mapping[str, Any]]) -> Reach:
+    """What rows of grants come to: `granted` a role, `store_id`, and `permissions` of the merchant's own role."""
+    return reach_of(
+        *((_permissions(row), row["store_id"]) for row in sorted(found, key=_order) if row["granted"] is not None)
+    )
+
+
+def _order(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["granted"]), str(row["store_id"])
+
+
+def _permissions(row: Mapping[str, Any]) -> frozenset[Permission]:
+    """A role that is built in is never the merchant's own; one that is gone, or a word of a later version, is none."""
+    known = built_in(row["granted"])
+    if known is not None:
+        return known
+    return frozenset(Permission(one) for one in row["permissions"] or () if one in Permission.__members__)
+
+
+def _of_role(name: str) -> Reach:
+    return reach_of((built_in(name) or frozenset(), None))
+
+
+async def mark_used(token_ids: Collection[UUID]) -> None:
+    """Remember that these were used just now; to the minute."""
+    await execute(
+        "UPDATE tokens SET last_used_at = now() WHERE id = ANY($1::uuid[]) "
+        "AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')",
+        list(token_ids),
+    )
+
+
+async def revoke(token_id: UUID, by: str | None = None) -> bool:
     """End a token at once, everywhere; whether it was not revoked before.
 
     Processes that remember it hear of it through Valkey; where they do not, they forget it within seconds.
     """
-    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
+    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
     await bell.wake(bell.TOKENS_CHANNEL)
     return bool(changed)
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """The SHA-256 by which a token, a link or a session is known, hex."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -11,6 +11,8 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.models import LedgerEntry, Merchant
 from domain.models.ledger import Account, Entry
 from domain.platform.children import first_of_each
@@ -159,9 +161,28 @@ SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS cr
 GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""
 
 
-async def balances(merchant_id: UUID, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
-    """The trial balance of a merchant: every account and currency per connection, up to and including `until`."""
-    found = await rows(_BALANCES, merchant_id, connection_id, until)
+# Checkpoints know no stores: what is of some stores only is summed up anew.
+_OF_STORES: Final = """
+WITH since AS MATERIALIZED (
+    SELECT connection_id, debit, credit, currency, amount FROM ledger_entries
+    WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
+      AND ($3::date IS NULL OR accounting_date <= $3) AND store_id = ANY($4::uuid[]))
+SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM (
+    SELECT connection_id, debit AS account, currency, amount AS debit, 0 AS credit FROM since
+    UNION ALL SELECT connection_id, credit, currency, 0, amount FROM since) AS sides
+GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""
+
+
+async def balances(whose: Whose, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
+    """The trial balance of a merchant: every account and currency per connection, up to and including `until`.
+
+    Of the stores whose ledger somebody may read. Raises Forbidden.
+    """
+    scope = scope_of(whose, Permission.READ_LEDGER)
+    if scope.stores is None:
+        found = await rows(_BALANCES, scope.merchant_id, connection_id, until)
+    else:
+        found = await rows(_OF_STORES, scope.merchant_id, connection_id, until, list(scope.stores))
     return [
         # Sums of 64-bit amounts are numeric: no number of rows can make them overflow.
         Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))

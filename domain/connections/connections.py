@@ -8,6 +8,10 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from tortoise.queryset import QuerySet
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.models import Connection, Merchant
 from domain.models.connections import ConnectionState
 from domain.money import Money
@@ -183,6 +187,11 @@ async def zone_of(connection: Connection) -> ZoneInfo:
 async def nothing_at_stake(connection: Connection) -> Money:
     """Zero of what the connection's merchant settles in: the amount of a finding that is about no amount."""
     return Money(0, _CURRENCIES.get((await Merchant.get(id=connection.merchant_id)).country, _OTHERWISE))
+
+
+def readable(principal: Principal) -> QuerySet[Connection]:
+    """The connections of the merchant, for whoever may read. Raises Forbidden."""
+    return Connection.filter(merchant_id=principal.scope(Permission.READ).merchant_id)
 
 
 async def ids_of(merchant_id: UUID) -> list[UUID]:

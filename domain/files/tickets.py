@@ -47,7 +47,7 @@ class Ticket:
 async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ticket:
     """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited; Unsealable, KeyServiceAway."""
     rule = RULES[new.purpose]
-    principal.require(rule.writer)
+    principal.require_everywhere(rule.writer)
     _check(new, rule.size_max)
     open_now = (
         "SELECT count(*) AS count FROM files WHERE merchant_id = $1 AND stored_at IS NULL AND ticket_until > now()"

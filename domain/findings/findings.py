@@ -8,6 +8,11 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.models import Finding
 from domain.money import Money
 from domain.platform.children import first_of_each
@@ -206,6 +211,16 @@ async def close(merchant_id: UUID, fingerprint: str, said: str) -> None:
         fingerprint,
         said,
     )
+
+
+def readable(whose: Whose) -> QuerySet[Finding]:
+    """The findings that somebody may see; of some stores, those about their payments and refunds. Raises Forbidden."""
+    scope = scope_of(whose, Permission.READ_LEDGER)
+    found = Finding.filter(merchant_id=scope.merchant_id)
+    if scope.is_whole:
+        return found
+    stores = list(scope.stores or ())
+    return found.filter(Q(payment__store_id__in=stores) | Q(refund__payment__store_id__in=stores))
 
 
 async def of_runs(run_ids: Sequence[UUID], limit: int) -> Mapping[UUID, list[Finding]]:

@@ -19,7 +19,7 @@ STATEMENTS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0019_checks")]
+    dependencies = [("models", "0020_access")]
 
     initial = False
 

@@ -1,6 +1,16 @@
 """The tables, read together: one file per noun and nothing but tables."""
 
-from domain.models.access import DemoMark, Merchant, Store, Token
+from domain.models.access import (
+    DemoMark,
+    Grant,
+    Merchant,
+    OwnRole,
+    Person,
+    Session,
+    SignInLink,
+    Store,
+    Token,
+)
 from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
@@ -35,6 +45,7 @@ __all__ = [
     "EventSeal",
     "File",
     "Finding",
+    "Grant",
     "IdempotencyKey",
     "LedgerCheckpoint",
     "LedgerEntry",
@@ -44,14 +55,18 @@ __all__ = [
     "NoticeRefund",
     "OnboardingDocument",
     "OnboardingStep",
+    "OwnRole",
     "Payment",
+    "Person",
     "ReconciliationRun",
     "Refund",
     "RefusedWebhook",
     "Report",
     "ReportNews",
+    "Session",
     "Settlement",
     "SettlementLine",
+    "SignInLink",
     "Store",
     "Token",
 ]

@@ -1,8 +1,9 @@
-"""Who may ask: merchants, their stores, and the bearer tokens of their people and programs."""
+"""Who may ask: merchants, their stores and people, what each may do, sessions, and bearer tokens."""
 
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.models import Model
 
 
@@ -11,6 +12,11 @@ class Merchant(Model):
     name = fields.CharField(max_length=200)
     country = fields.CharField(max_length=2)
     zone = fields.CharField(max_length=64)  # IANA zone of the accounting date
+    # The merchant whose administrator made this one, where one installation serves several.
+    platform: "fields.ForeignKeyNullableRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, null=True, db_index=True, related_name="served"
+    )
+    platform_id: UUID | None
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
@@ -33,22 +39,134 @@ class Store(Model):
         unique_together = (("merchant_id", "code"), ("merchant_id", "payee_key"))
 
 
+class Person(Model):
+    """Somebody who signs in. The e-mail address is who they are, for life: another address is another person."""
+
+    id = fields.UUIDField(primary_key=True)
+    # Whose people manage them. What they may do, at this merchant and at others, is in their grants.
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    name = fields.CharField(max_length=100)
+    email = fields.CharField(max_length=95)  # with the name it fits into an event's actor
+    state = fields.CharField(max_length=16, default="ACTIVE")
+    created_at = fields.DatetimeField(auto_now_add=True)
+    created_by = fields.CharField(max_length=200)
+
+    class Meta:
+        table = "people"
+        indexes = (("merchant_id", "created_at", "id"),)
+
+
+class OwnRole(Model):
+    """A set of permissions that a merchant has named. A changed one is a new row: the old one ends."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    name = fields.CharField(max_length=64)
+    permissions = ArrayField(element_type="text")
+    created_at = fields.DatetimeField(auto_now_add=True)
+    created_by = fields.CharField(max_length=200)
+    ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "roles"
+
+
 class Token(Model):
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, db_index=True
     )
     merchant_id: UUID
-    holder = fields.CharField(max_length=200)  # the person or program; four eyes compare domain/access/tokens.person_of
-    role = fields.CharField(max_length=32)
+    holder = fields.CharField(max_length=200)  # the person or program; four eyes compare domain/access/holders.py
+    name = fields.CharField(max_length=100, null=True)  # what it is for
+    kind = fields.CharField(max_length=16, default="SERVICE")  # or CUSTOMER
+    role = fields.CharField(max_length=32)  # GRANTED: what its grants say; else it was made before there were any
     prefix = fields.CharField(max_length=16)  # shown to people, so that they can tell tokens apart
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token, hex
+    payment_id = fields.UUIDField(null=True)  # a customer's: of one payment,
+    customer_digest = fields.CharField(max_length=64, null=True)  # or of one customer's payments
+    created_by = fields.CharField(max_length=200, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
+    last_used_at = fields.DatetimeField(null=True)  # to the minute
+    expires_at = fields.DatetimeField()
+    revoked_at = fields.DatetimeField(null=True)
+    revoked_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "tokens"
+
+
+class Grant(Model):
+    """A role that a person or a token has at a merchant, in one store or (null) in all. One that is taken away ends."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    person: "fields.ForeignKeyNullableRelation[Person]" = fields.ForeignKeyField(
+        "models.Person", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    person_id: UUID | None
+    token: "fields.ForeignKeyNullableRelation[Token]" = fields.ForeignKeyField(
+        "models.Token", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    token_id: UUID | None
+    role = fields.CharField(max_length=64)  # one that is built in, or the name of one in `roles`
+    store: "fields.ForeignKeyNullableRelation[Store]" = fields.ForeignKeyField(
+        "models.Store", on_delete=fields.RESTRICT, null=True, db_index=False
+    )
+    store_id: UUID | None
+    created_at = fields.DatetimeField(auto_now_add=True)
+    created_by = fields.CharField(max_length=200)
+    ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=200, null=True)
+
+    class Meta:
+        table = "grants"
+
+
+class Session(Model):
+    """A person who has signed in. It ends when it is idle, when it is old, and at once when it is revoked."""
+
+    id = fields.UUIDField(primary_key=True)
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "models.Person", on_delete=fields.RESTRICT, db_index=True
+    )
+    person_id: UUID
+    digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of what the cookie holds, hex
+    created_at = fields.DatetimeField(auto_now_add=True)
+    last_seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
 
     class Meta:
-        table = "tokens"
+        table = "sessions"
+
+
+class SignInLink(Model):
+    """Signs a person in, once."""
+
+    id = fields.UUIDField(primary_key=True)
+    person: "fields.ForeignKeyRelation[Person]" = fields.ForeignKeyField(
+        "models.Person", on_delete=fields.RESTRICT, db_index=True
+    )
+    person_id: UUID
+    digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the link's secret, hex
+    created_at = fields.DatetimeField(auto_now_add=True)
+    created_by = fields.CharField(max_length=200)
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "sign_in_links"
 
 
 class DemoMark(Model):

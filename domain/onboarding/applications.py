@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.access.tokens import Principal, person_of
+from domain.access.holders import identity_of, same_person
+from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Connection, OnboardingStep
 from domain.models.connections import ConnectionState
@@ -30,16 +31,17 @@ async def step(
 
     Raises Forbidden, NotFound, InvalidInput, InvalidState.
     """
+    principal.require_everywhere(*{one.permission for one in STEPS.values() if one.permission is not None})
     said = _comment(comment)
     async with transaction():
         connection = await locked(principal, connection_id)
         last = await OnboardingStep.filter(connection_id=connection_id).order_by("-sequence").first()
-        if last and connection.state is to and person_of(last.actor) == principal.person:
+        if last and connection.state is to and same_person(last.actor, principal.holder):
             return connection
         rule = STEPS.get((connection.state, to))
         if rule is None or rule.permission is None:
             raise _no_way(connection, to)
-        principal.require(rule.permission)
+        principal.require_everywhere(rule.permission)
         await _check(principal, connection, to, rule, said)
         await _take(connection, to, principal.holder, said, cause, sequence=last.sequence + 1 if last else 1)
     return connection
@@ -74,7 +76,9 @@ async def _check(
 ) -> None:
     if rule.says_why and said is None:
         raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])
-    if rule.reviews and person_of(connection.submitted_by or "") == principal.person:
+    submitted = OnboardingStep.filter(connection_id=connection.id, to_state=_S.SUBMITTED).order_by("-sequence")
+    by = await submitted.first() if rule.reviews else None
+    if by is not None and same_person(by.actor, principal.holder):
         raise Forbidden(
             "Who submitted a connection does not review it; ask another person with REVIEW_CONNECTIONS.",
             path=["input", "connectionId"],
@@ -89,9 +93,9 @@ async def _take(
 ) -> None:
     before, connection.state = connection.state, to
     if to is _S.SUBMITTED:
-        connection.submitted_by, connection.reviewed_by = person_of(actor), None
+        connection.submitted_by, connection.reviewed_by = identity_of(actor), None
     elif STEPS[(before, to)].reviews:
-        connection.reviewed_by = person_of(actor)
+        connection.reviewed_by = identity_of(actor)
     await connection.save(update_fields=["state", "submitted_by", "reviewed_by"])
     if before is _S.SUSPENDED:
         await schedule.let_go(connection.id)

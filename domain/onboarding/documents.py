@@ -24,7 +24,7 @@ async def hand_in(principal: Principal, connection_id: UUID, kind: DocumentKind,
     Only while it is a draft: what is being reviewed does not change under the reviewer's eyes.
     Raises Forbidden, NotFound, InvalidState, InvalidInput.
     """
-    principal.require(Permission.MANAGE_CONNECTIONS)
+    principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     async with transaction():
         connection = await locked(principal, connection_id)
         if connection.state is not ConnectionState.DRAFT:

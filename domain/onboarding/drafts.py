@@ -39,7 +39,7 @@ async def create(principal: Principal, draft: Draft, key: str, cause: Cause, sec
 
     Raises Forbidden, InvalidInput with each field that is missing or unknown, IdempotencyConflict.
     """
-    principal.require(Permission.MANAGE_CONNECTIONS)
+    principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     _check(draft)
     store = await Store.get_or_none(merchant_id=principal.merchant_id, code=draft.store_code)
     if store is None:

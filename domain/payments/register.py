@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tortoise.queryset import QuerySet
 
+from domain.access.permissions import Permission
+from domain.access.principal import Scope, Whose, scope_of
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
@@ -25,6 +27,7 @@ from domain.pse.vocabulary import CapturedPayment, Method
 
 MUTATION: Final = "paymentRegister"
 _SYSTEM: Final = "PSE listing"
+_KNOWN: Final = "This pseReference is registered on the connection already; look it up with payments(pseReference:)."
 _CAPTURED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)  # older than any of these PSEs' methods
 
 
@@ -70,15 +73,16 @@ def refundable(payment: Payment) -> Money:
     return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
 
 
-async def register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+async def register(whose: Whose, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
     """Register a captured payment once. The same PSE reference with the same facts gives the payment that is there.
 
-    Raises InvalidInput, NotFound, IdempotencyConflict.
+    Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict.
     """
+    scope = scope_of(whose, Permission.REGISTER_PAYMENT)
     _check(new)
     while True:
         try:
-            return await _register(merchant_id, new, key, cause, secret)
+            return await _register(scope, new, key, cause, secret)
         except (declared.Joined, _CameBetween):
             continue
 
@@ -87,7 +91,9 @@ class _CameBetween(Exception):
     """The payment was listed, or withdrawn, since it was looked for: its id is another one. Begin again."""
 
 
-async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+    merchant_id = scope.merchant_id
+    connection, store = await _places(scope, new)  # before the key, which may be another store's
     # The key keeps the payment's id for life, so one that the PSE has listed is looked for before.
     listed = await _standing(new.connection_id, new.pse_reference).get_or_none()
     payment_id = listed.id if listed else ids.time_ordered()
@@ -99,7 +105,6 @@ async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, 
         stored = await idempotency.claim(merchant_id, MUTATION, key, _facts(new), payment_id, cause)
         if stored is not None:
             return Registered(await Payment.get(id=stored), replayed=True)
-        connection, store = await _places(merchant_id, new)
         await elsewhere.check(connection, new.pse_reference)
         tax_id = new.customer_tax_id
         values = {
@@ -108,7 +113,7 @@ async def _register(merchant_id: UUID, new: NewPayment, key: str, cause: Cause, 
             "source": "MUTATION",
         }
         if listed is not None:
-            await _complete(payment_id, connection, store, new, values, cause)
+            await _complete(payment_id, connection, store, new, values, scope, cause)
         elif not await _insert(payment_id, connection, store, new, values, cause):
             raise _CameBetween
         revived = await told_before.revive_notices(connection.id, [new.pse_reference])
@@ -158,7 +163,13 @@ def _standing(connection_id: UUID, pse_reference: str) -> QuerySet[Payment]:
 
 
 async def _complete(
-    payment_id: UUID, connection: Connection, store: Store, new: NewPayment, values: dict[str, Any], cause: Cause
+    payment_id: UUID,
+    connection: Connection,
+    store: Store,
+    new: NewPayment,
+    values: dict[str, Any],
+    scope: Scope,
+    cause: Cause,
 ) -> None:
     """Add what only the merchant knows (order, customer, tax) to a payment that the PSE's listing had registered.
 
@@ -172,7 +183,7 @@ async def _complete(
     known = await query.select_for_update(no_key=True).get_or_none()
     if known is None:
         raise _CameBetween
-    await _check_same(known, store, new)
+    await _check_same(known, store, new, scope)
     await Payment.filter(id=known.id).update(
         order_reference=new.order_reference or known.order_reference,
         tax_amount=tax.amount,
@@ -188,14 +199,13 @@ async def _complete(
         await told_before.take_in_order(await Payment.get(id=known.id), cause)
 
 
-async def _check_same(known: Payment, store: Store, new: NewPayment) -> None:
+async def _check_same(known: Payment, store: Store, new: NewPayment, scope: Scope) -> None:
     told = (new.amount.minor_units, new.amount.currency, new.method)
     if known.source != "LISTING" or (known.captured, known.currency, known.method) != told:
-        raise InvalidInput(
-            "This pseReference is registered on the connection already; look it up with payments(pseReference:).",
-            path=["input", "pseReference"],
-        )
+        raise InvalidInput(_KNOWN, path=["input", "pseReference"])
     if known.store_id != store.id:  # its capture is in that store's books
+        if scope.stores is not None and known.store_id not in scope.stores:
+            raise InvalidInput(_KNOWN, path=["input", "pseReference"])
         theirs = await Store.get(id=known.store_id)
         raise InvalidInput(
             f"The PSE's listing registered this payment for the store {theirs.code}: name that one, or withdraw the "
@@ -251,8 +261,8 @@ def _facts(new: NewPayment) -> dict[str, Any]:
     }
 
 
-async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store]:
-    connection = await Connection.get_or_none(id=new.connection_id, merchant_id=merchant_id)
+async def _places(scope: Scope, new: NewPayment) -> tuple[Connection, Store]:
+    connection = await Connection.get_or_none(id=new.connection_id, merchant_id=scope.merchant_id)
     if connection is None:
         raise NotFound("No such connection; viewer.connections lists yours.", path=["input", "connectionId"])
     if connection.state not in TAKING:
@@ -261,8 +271,8 @@ async def _places(merchant_id: UUID, new: NewPayment) -> tuple[Connection, Store
             path=["input", "connectionId"],
             current_state=connection.state,
         )
-    store = await Store.get_or_none(merchant_id=merchant_id, code=new.store_code)
-    if store is None:
+    store = await Store.get_or_none(merchant_id=scope.merchant_id, code=new.store_code)
+    if store is None or (scope.stores is not None and store.id not in scope.stores):
         raise NotFound("No such store; viewer.stores lists yours.", path=["input", "storeCode"])
     try:
         capability(connection.pse, new.method)

@@ -9,10 +9,12 @@ the real one unrefundable.
 from typing import Final
 from uuid import UUID
 
-from domain.access.tokens import Permission, Principal
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.books import ledger
 from domain.cause import Cause
 from domain.models import Merchant, Payment
+from domain.payments.find import find
 from domain.payments.register import Registered
 from domain.platform import idempotency
 from domain.platform.database import execute, rows, transaction
@@ -26,12 +28,14 @@ _REGISTERED: Final = ["CAPTURE", "DECLARE_TAX"]  # the entries that registering 
 
 async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, cause: Cause) -> Registered:
     """Take a registered payment back. Raises Forbidden, NotFound, InvalidInput, InvalidState, IdempotencyConflict."""
-    principal.require(Permission.WITHDRAW_PAYMENT)
+    scope = principal.scope(Permission.WITHDRAW_PAYMENT)
     low, high = _WHY
     if not (low <= len(why.strip()) <= high and why.strip().isprintable()):
         raise InvalidInput(f"reason takes {low} to {high} printable characters.", path=["input", "reason"])
     facts = {"payment": payment_id, "reason": why.strip()}
     async with transaction():
+        if not scope.is_whole:
+            await find(scope, payment_id)  # before the key, which may be another store's
         stored = await idempotency.claim(principal.merchant_id, MUTATION, key, facts, payment_id, cause)
         if stored is not None:
             return Registered(await Payment.get(id=stored), replayed=True)

@@ -24,8 +24,13 @@ _READ_ADD: Final = ("SELECT", "INSERT")
 _READ_ADD_CHANGE: Final = ("SELECT", "INSERT", "UPDATE")
 GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "merchants": _READ_ADD,
-    "stores": _READ_ADD,
-    "tokens": (*_READ_ADD, "UPDATE (revoked_at)"),
+    "stores": (*_READ_ADD, "UPDATE (name, payee_key)"),
+    "tokens": (*_READ_ADD, "UPDATE (revoked_at, revoked_by, expires_at, last_used_at)"),
+    "people": (*_READ_ADD, "UPDATE (name, state)"),
+    "roles": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
+    "grants": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
+    "sessions": (*_READ_ADD, "UPDATE (last_seen_at, revoked_at)"),
+    "sign_in_links": (*_READ_ADD, "UPDATE (used_at)"),
     "connections": _READ_ADD_CHANGE,
     "data_keys": (*_READ_ADD, "UPDATE (wrapped, kek, retired_at)"),
     "payments": (

@@ -207,7 +207,7 @@ class Settings:
     rate_per_link: int = _setting(
         "ESTORNO_RATE_PER_LINK",
         variables.integer(0, 1_000_000),
-        "Requests to a customer's page in a minute; 0: no limit.",
+        "Requests to a customer's page or a sign-in link in a minute; 0: no limit.",
         30,
     )
     rate_per_webhook: int = _setting(
@@ -227,6 +227,26 @@ class Settings:
         variables.integer(0, 1_000_000),
         "The same, of all tokens of a merchant.",
         600,
+    )
+
+    oidc_issuer: str = _setting(
+        "ESTORNO_OIDC_ISSUER",
+        variables.url("https", "http"),
+        "The identity provider that people sign in with, exactly as it writes itself; unset: by one-time links only.",
+        "",
+    )
+    oidc_client_id: str = _setting("ESTORNO_OIDC_CLIENT_ID", variables.text, "Our name at the identity provider.", "")
+    oidc_client_secret: str = _setting(
+        "ESTORNO_OIDC_CLIENT_SECRET", variables.text, "Our secret at the identity provider.", "", secret=True
+    )
+    session_idle_seconds: float = _setting(
+        "ESTORNO_SESSION_IDLE_SECONDS",
+        variables.seconds,
+        "After how long without a request a person is signed out.",
+        1800.0,
+    )
+    session_seconds: float = _setting(
+        "ESTORNO_SESSION_SECONDS", variables.seconds, "After how long a person must sign in again.", 43_200.0
     )
 
     @classmethod
@@ -260,6 +280,11 @@ class Settings:
     def webhook_url(self, connection_id: UUID) -> str | None:
         """Where a PSE is to send the webhooks of a connection, if the outside can reach us."""
         return f"{self.public_url.rstrip('/')}/webhooks/{connection_id}" if self.public_url else None
+
+    @property
+    def address(self) -> str:
+        """Where people reach us."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""
@@ -304,6 +329,8 @@ def _check(settings: Settings) -> None:
             "ESTORNO_SEND_LIMIT_SECONDS < ESTORNO_JOB_TIMEOUT_SECONDS < ESTORNO_LEASE_SECONDS must hold, "
             "or a refund could be sent while another worker holds it."
         )
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
+        raise SettingsError("ESTORNO_OIDC_ISSUER is set, so ESTORNO_OIDC_CLIENT_ID and ESTORNO_PUBLIC_URL must be too.")
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")
 

@@ -2,7 +2,9 @@
 
 from uuid import UUID, uuid4
 
-from domain.access.tokens import Permission, Principal, person_of
+from domain.access.holders import same_person
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Approval, Refund
 from domain.models import Destination as Row
@@ -34,10 +36,10 @@ async def reject(principal: Principal, refund_id: UUID, note: str, cause: Cause)
 async def _decide(
     principal: Principal, refund_id: UUID, fingerprint: str | None, note: str | None, cause: Cause, *, yes: bool
 ) -> Refund:
-    principal.require(Permission.APPROVE)
+    scope = principal.scope(Permission.APPROVE)
     if note is not None and len(note) > NOTE_LENGTH_MAX:
         raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} characters.", path=["input", "note"])
-    await find(principal.merchant_id, refund_id)
+    await find(scope, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         destination = await _checked(principal, refund, fingerprint)
@@ -67,7 +69,7 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
             path=["input", "refundId"],
             current_state=refund.state,
         )
-    if principal.person in await _involved(refund, destination):
+    if any(same_person(principal.holder, name) for name in await _involved(refund, destination)):
         raise Forbidden(
             "You asked for this refund, named its account or made the customer's link; another person must decide.",
             path=["input", "refundId"],
@@ -81,8 +83,7 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
     return destination
 
 
-async def _involved(refund: Refund, destination: Row) -> set[str]:
+async def _involved(refund: Refund, destination: Row) -> list[str]:
     """The people who may not decide. Whoever makes a link can open it, so they may be the customer who answered."""
     made = await rows("SELECT DISTINCT created_by FROM destination_links WHERE refund_id = $1", refund.id)
-    names = [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made)]
-    return {person_of(name) for name in names}
+    return [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made)]

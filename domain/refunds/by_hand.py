@@ -8,7 +8,9 @@ from typing import Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from domain.access.tokens import Permission, Principal, person_of
+from domain.access.holders import same_person
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.history import events
 from domain.models import Merchant, Refund, Settlement
@@ -54,9 +56,9 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
 
     Raises Forbidden, NotFound, InvalidInput, and InvalidState, also for a retry whose money may have left meanwhile.
     """
-    principal.require(Permission.SETTLE_MANUALLY)
+    scope = principal.scope(Permission.SETTLE_MANUALLY)
     _check_why(why)
-    await find(principal.merchant_id, refund_id)
+    await find(scope, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         if refund.state is not State.REQUESTED or await was_sent(refund):
@@ -74,9 +76,9 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
 
 async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
     """Return a refund that was not paid by hand to the queue. Raises as `take`."""
-    principal.require(Permission.SETTLE_MANUALLY)
+    scope = principal.scope(Permission.SETTLE_MANUALLY)
     _check_why(why)
-    await find(principal.merchant_id, refund_id)
+    await find(scope, refund_id)
     async with transaction():
         refund = await _locked(refund_id)
         await move(refund, State.REQUESTED, cause, Note("RETURNED_TO_QUEUE", message=why.strip()), due_in=0)
@@ -90,8 +92,8 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
     Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
     cancels it. Raises Forbidden, NotFound, and InvalidState when the customer may have the money already.
     """
-    principal.require(Permission.SETTLE_MANUALLY)
-    await find(principal.merchant_id, refund_id)
+    scope = principal.scope(Permission.SETTLE_MANUALLY)
+    await find(scope, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         if refund.state is not State.MANUAL:
@@ -108,8 +110,8 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
 
 async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, cause: Cause) -> Refund:
     """Say with evidence that a refund was paid by hand; it enters by the one door. Raises as `take`."""
-    principal.require(Permission.SETTLE_MANUALLY)
-    await find(principal.merchant_id, refund_id)
+    scope = principal.scope(Permission.SETTLE_MANUALLY)
+    await find(scope, refund_id)
     kind = await _checked(evidence, principal.merchant_id)
     by_bank = evidence.way is Way.BANK_TRANSFER
     async with transaction():
@@ -130,9 +132,9 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
 
     Another person than who settled it must say so: alone, one could have a customer paid twice. Raises as `take`.
     """
-    principal.require(Permission.SETTLE_MANUALLY)
+    scope = principal.scope(Permission.SETTLE_MANUALLY)
     _check_why(why)
-    await find(principal.merchant_id, refund_id)
+    await find(scope, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         paid = await Settlement.get_or_none(refund_id=refund_id)
@@ -142,7 +144,7 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
-        if person_of(paid.settled_by) == principal.person:
+        if same_person(paid.settled_by, principal.holder):
             raise Forbidden(f"{paid.settled_by} settled it; another person must say that the bank gave it back.")
         returned = Returned("TRANSFER_RETURNED", f"The bank gave the transfer back: {why.strip()}")
         await record_locked(refund, returned, Source(Door.PERSON), cause)

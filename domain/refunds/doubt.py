@@ -5,7 +5,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.access.tokens import Permission, Principal, person_of
+from domain.access.holders import same_person
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.history.events import append
 from domain.models import Connection, Payment, Refund
@@ -54,13 +56,13 @@ async def resolve(
     NOT_PAID before the PSE's next report can prove it needs RESOLVE_DOUBT_EARLY.
     Raises Forbidden, NotFound, InvalidState, InvalidInput.
     """
-    principal.require(Permission.RESOLVE_DOUBT)
+    scope = principal.scope(Permission.RESOLVE_DOUBT)
     low, high = EVIDENCE_LENGTH
     if not low <= len(evidence.strip()) <= high:
         raise InvalidInput(
             f"evidence takes {low} to {high} characters: where you looked and what it said.", path=["input", "evidence"]
         )
-    await find.find(principal.merchant_id, refund_id)
+    await find.find(scope, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         attempt = await _checked_doubt(refund)
@@ -135,7 +137,8 @@ async def _check_grace(refund: Refund) -> None:
 
 async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int, said: _Said, cause: Cause) -> bool:
     if said.verdict is Verdict.NOT_PAID and not await _reported_since(refund):
-        principal.require(Permission.RESOLVE_DOUBT_EARLY)
+        early, had = Permission.RESOLVE_DOUBT_EARLY, Permission.RESOLVE_DOUBT
+        await find.check_also(principal, refund.id, early, had=had)
     found = await rows(
         # A vote counts for the refund as it was: not after another send, nor after a move.
         "SELECT id, verdict, pse_reference, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "
@@ -148,7 +151,7 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
     if not same or not found[0]["counts"]:
         await _propose(principal, refund, attempt, said, found, cause)
         return False
-    if person_of(found[0]["proposed_by"]) == principal.person:
+    if same_person(found[0]["proposed_by"], principal.holder):
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )

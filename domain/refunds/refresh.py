@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform import bell, pace
@@ -11,12 +13,12 @@ from domain.refunds.destination import destinations
 from domain.refunds.find import find
 
 
-async def refresh(merchant_id: UUID, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None) -> Refund:
     """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
 
-    Raises NotFound, InvalidState when it has not been sent, RateLimited.
+    Raises Forbidden, NotFound, InvalidState when it has not been sent, RateLimited.
     """
-    refund = await find(merchant_id, refund_id)
+    refund = await find(scope_of(whose, Permission.REFRESH), refund_id)
     if refund.state in destinations.WAITING or refund.state is State.MANUAL:
         raise InvalidState(
             "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state

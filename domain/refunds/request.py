@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from domain.access.permissions import Permission
+from domain.access.principal import Scope, Whose, scope_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import Reason, State
@@ -51,13 +53,14 @@ class Requested:
     replayed: bool
 
 
-async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
+async def request(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
     """Reserve the amount, record the refund and ring the bell, all or nothing. `secret` seals a destination.
 
     Without a way back it waits for a destination, or for an approval where the holder is not known to be the payer.
-    Raises InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
+    Raises Forbidden, InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
     IdempotencyConflict.
     """
+    scope = scope_of(whose, Permission.REFUND, Permission.ASK)
     facts: dict[str, Any] = {
         "payment": new.payment_id,
         "amount": [new.amount.minor_units, new.amount.currency] if new.amount else None,
@@ -65,8 +68,8 @@ async def request(merchant_id: UUID, new: NewRefund, key: str, cause: Cause, sec
         "note": new.note,
     }
     if new.destination is not None:
-        facts["destination"] = await _fingerprint(merchant_id, new.destination, secret)
-    return await _request(merchant_id, CREATE, facts, new, key, cause, secret, retry_of=None)
+        facts["destination"] = await _fingerprint(scope.merchant_id, new.destination, secret)
+    return await _request(scope, CREATE, facts, new, key, cause, secret, retry_of=None)
 
 
 async def _fingerprint(merchant_id: UUID, given: Given, secret: bytes | None) -> str:
@@ -75,19 +78,20 @@ async def _fingerprint(merchant_id: UUID, given: Given, secret: bytes | None) ->
     return await destinations.fingerprint_of(secret, AccountDetails(given.kind, given.values))
 
 
-async def retry(merchant_id: UUID, refund_id: UUID, key: str, cause: Cause) -> Requested:
+async def retry(whose: Whose, refund_id: UUID, key: str, cause: Cause) -> Requested:
     """Ask again for what a FAILED (or returned, expired, canceled) refund asked for: a new refund with `retryOf`.
 
     Raises what `request` raises, and InvalidState while the old one has not ended, when it was retried before, or when
     as much of the payment left meanwhile that no refund accounts for: it may be the same money.
     """
-    old = await find(merchant_id, refund_id)
+    scope = scope_of(whose, Permission.REFUND)
+    old = await find(scope, refund_id)
     new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
-    return await _request(merchant_id, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
+    return await _request(scope, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
 
 
 async def _request(
-    merchant_id: UUID,
+    scope: Scope,
     mutation: str,
     facts: dict[str, Any],
     new: NewRefund,
@@ -100,7 +104,7 @@ async def _request(
     if new.note is not None and not (len(new.note) <= NOTE_LENGTH_MAX and new.note.isprintable()):
         raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
     idempotency.check_key(key)
-    asked = _Asked(merchant_id, insert.Key(mutation, key, idempotency.digest(facts)), new, cause, secret, retry_of)
+    asked = _Asked(scope, insert.Key(mutation, key, idempotency.digest(facts)), new, cause, secret, retry_of)
     done = None
     if retry_of is None and new.destination is None:
         done = await _if_unchanged(asked)
@@ -117,7 +121,7 @@ async def _request(
 class _Asked:
     """One request, with the key that it came with."""
 
-    merchant_id: UUID
+    scope: Scope
     key: insert.Key
     new: NewRefund
     cause: Cause
@@ -128,12 +132,14 @@ class _Asked:
 async def _if_unchanged(asked: _Asked) -> Requested | None:
     """Ask, decide, and write if nothing has changed meanwhile. None: others change it all the time, take the lock."""
     for _ in range(_TRIES):
-        seen = await insert.seen(asked.merchant_id, asked.new.payment_id, asked.key)
+        seen = await insert.seen(asked.scope.merchant_id, asked.new.payment_id, asked.key)
+        if not asked.scope.is_whole:
+            _found(asked, seen)  # before the key, which may be another store's
         if seen["subject_id"] is not None:
             idempotency.check_same(seen["input_digest"], asked.key.input_digest, seen["original_request_id"])
             return Requested(await Refund.get(id=seen["subject_id"]), replayed=True)
         crash_here("request.seen")
-        payment = _found(seen if seen["id"] is not None else None)
+        payment = _found(asked, seen)
         amount = checked_amount(payment, asked.new.amount)
         if _waits_for_destination(payment):
             return None
@@ -160,12 +166,14 @@ async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
     async with transaction():
         # A refund before its payment, everywhere; and the key last, as in the statement that does all at once.
         old = await lock(asked.retry_of.id) if asked.retry_of is not None else None
-        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)
-        stored = await idempotency.claim(asked.merchant_id, key.mutation, key.key, facts, refund_id, cause)
+        locked = await insert.locked(asked.scope.merchant_id, asked.new.payment_id)
+        if not asked.scope.is_whole:
+            _found(asked, locked)
+        stored = await idempotency.claim(asked.scope.merchant_id, key.mutation, key.key, facts, refund_id, cause)
         if stored is not None:
             return Requested(await Refund.get(id=stored), replayed=True)
         crash_here("request.claimed")
-        payment = _found(locked)
+        payment = _found(asked, locked)
         if old is not None:
             await _check_retry(old)
             await held.check_retry(old)  # the payment's lock is held: nothing is booked in between
@@ -178,8 +186,8 @@ async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
     return Requested(made, replayed=False)
 
 
-def _found(payment: dict[str, Any] | None) -> dict[str, Any]:
-    if payment is None:
+def _found(asked: _Asked, payment: dict[str, Any] | None) -> dict[str, Any]:
+    if payment is None or payment["id"] is None or not asked.scope.covers(payment):
         raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
     return payment
 

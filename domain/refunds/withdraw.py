@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from domain.access.permissions import Permission
+from domain.access.principal import Principal, Whose, scope_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import State
@@ -19,7 +21,7 @@ CANCEL: Final = "refundCancel"
 
 
 async def cancel(
-    merchant_id: UUID,
+    whose: Whose,
     refund_id: UUID,
     expected_sequence: int | None,
     key: str,
@@ -27,16 +29,18 @@ async def cancel(
     *,
     settles_manually: bool = False,
 ) -> Requested:
-    """Withdraw a refund that was not sent. Raises NotFound, InvalidState, IdempotencyConflict, InvalidInput.
+    """Withdraw a refund that was not sent. Raises Forbidden, NotFound, InvalidState, IdempotencyConflict, InvalidInput.
 
-    `settles_manually`: whether the caller may withdraw what a person has taken to pay by hand.
+    `settles_manually`: whether we ourselves may withdraw what a person has taken to pay by hand; a principal may who
+    has the permission.
     """
+    scope = scope_of(whose, Permission.REFUND)
     facts = {"refund": refund_id, "sequence": expected_sequence}
     async with transaction():
-        stored = await idempotency.claim(merchant_id, CANCEL, key, facts, refund_id, cause)
+        stored = await idempotency.claim(scope.merchant_id, CANCEL, key, facts, refund_id, cause)
         if stored is not None:
-            return Requested(await find(merchant_id, stored), replayed=True)
-        await find(merchant_id, refund_id)
+            return Requested(await find(scope, stored), replayed=True)
+        await find(scope, refund_id)
         refund = await lock(refund_id)
         if refund.state not in CANCELABLE or await was_sent(refund):
             raise InvalidState(
@@ -45,7 +49,7 @@ async def cancel(
                 current_state=refund.state,
             )
         if refund.state is State.MANUAL:
-            await in_hand.check_cancelable(refund, settles_manually)
+            await in_hand.check_cancelable(refund, settles_manually or await _settles(whose, refund_id))
         if expected_sequence is not None and expected_sequence != refund.sequence:
             raise InvalidState(
                 f"The refund has moved on (sequence {refund.sequence}); read it again and decide anew.",
@@ -55,6 +59,13 @@ async def cancel(
         await move(refund, State.CANCELED, cause, Note("CANCELED"), due_in=None)
     await bell.wake(bell.refund_channel(refund_id))
     return Requested(await Refund.get(id=refund_id), replayed=False)
+
+
+async def _settles(whose: Whose, refund_id: UUID) -> bool:
+    """Whether somebody pays refunds by hand where this one is."""
+    if not isinstance(whose, Principal) or not whose.may(Permission.SETTLE_MANUALLY):
+        return False
+    return await Refund.exists(whose.scope(Permission.SETTLE_MANUALLY).refunds(), id=refund_id)
 
 
 async def was_sent(refund: Refund) -> bool:

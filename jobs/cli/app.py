@@ -187,7 +187,9 @@ def synth(
 @token.command()
 def create(
     merchant: Annotated[str, typer.Option(help="The merchant's id, or its name where that is unique.")],
-    role: Annotated[str, typer.Option(help="FRONTEND, ACCOUNTING, SUPPORT or ADMINISTRATOR.")],
+    role: Annotated[
+        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, ADMIN or PLATFORM_ADMIN.")
+    ],
     holder: Annotated[str, typer.Option(help="The person or program it is for; four eyes compare holders.")],
     hours: Annotated[int, typer.Option(help="How long it works.", min=1, max=24 * 366)] = 24,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain import invariants
-from domain.access import tokens
+from domain.access import holders, tokens
 from domain.access.tokens import Role
 from domain.books import checkpoints
 from domain.history import seals
@@ -27,6 +27,7 @@ from domain.platform.database import DatabaseError, connected
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
+from domain.problems import InvalidInput
 from domain.reconciliation.nights import FutureDate
 from jobs import reconciliation
 from jobs.demo.client import DemoError
@@ -201,13 +202,15 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
     """The token in clear."""
     if role not in Role.__members__:
         raise CommandError(f"There is no role {role!r}; there are {', '.join(Role)}.")
-    if not 0 < len(holder.strip()) <= 200:
-        raise CommandError("--holder takes the name of the person or program, 1 to 200 characters.")
+    try:
+        holder = holders.checked_name(holder, ["holder"])
+    except InvalidInput as error:
+        raise CommandError(f"--holder takes the name of the person or program. {error}") from error
 
     async def make() -> str:
         async with connected(settings.database_url, pool_max=2):
             found: Merchant = await one(Merchant, merchant, "merchant")
-            return await tokens.create_token(found.id, Role[role], holder.strip(), timedelta(hours=hours))
+            return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours))
 
     return asyncio.run(make())
 

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.access.principal import role_reach
 from domain.access.tokens import Principal, Role
 from domain.cause import Cause
 from domain.connections import connections
@@ -113,7 +114,7 @@ async def a_refund(
 
 
 def a_person(shop: Shop, name: str, role: Role) -> Principal:
-    return Principal(uuid4(), shop.id, name, role, datetime.now(UTC) + timedelta(hours=1))
+    return Principal(uuid4(), shop.id, name, role_reach(role), datetime.now(UTC) + timedelta(hours=1))
 
 
 async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:

@@ -2,7 +2,6 @@
 
 import strawberry
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.refunds.destination import DestinationInput
 from api.graphql.refunds.types import Refund
@@ -10,7 +9,6 @@ from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError, DestinationLinkCreateError, DestinationProvideError
 from api.graphql.transport.scalars import DateTime
-from domain.access.tokens import Permission
 from domain.problems import InvalidInput
 from domain.refunds import approvals
 from domain.refunds.destination import destinations, links
@@ -67,10 +65,9 @@ class RefundDecisionPayload:
 @answering(DestinationProvidePayload)
 async def destination_provide(info: Info, input: DestinationProvideInput) -> DestinationProvidePayload:
     context = info.context
-    principal = require(info, Permission.PROVIDE_DESTINATION)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     row, replayed = await destinations.provide(
-        principal.merchant_id,
+        context.principal,
         refund_id,
         input.destination.given(),
         input.idempotency_key,
@@ -83,11 +80,10 @@ async def destination_provide(info: Info, input: DestinationProvideInput) -> Des
 @answering(DestinationLinkCreatePayload)
 async def destination_link_create(info: Info, input: DestinationLinkCreateInput) -> DestinationLinkCreatePayload:
     context = info.context
-    principal = require(info, Permission.PROVIDE_DESTINATION)
     if not context.settings.public_url:
         raise InvalidInput("No customer can reach this API: set ESTORNO_PUBLIC_URL to its public address.")
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-    made = await links.create(principal.merchant_id, refund_id, context.cause)
+    made = await links.create(context.principal, refund_id, context.cause)
     return DestinationLinkCreatePayload(
         url=f"{context.settings.public_url.rstrip('/')}/refund-destination/{made.token}",
         expires_at=DateTime(made.expires_at),

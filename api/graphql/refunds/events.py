@@ -1,21 +1,21 @@
 """A refund's history, and following it live: replay from the table, CaughtUp, then live; in order, at least once."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import strawberry
 from strawberry.relay import to_base64
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.transport import ids
 from api.graphql.transport.feeds import Kind
 from api.graphql.transport.follow import CaughtUp, Heartbeat, Item
 from api.graphql.transport.live import Followed
 from api.graphql.transport.scalars import DateTime
-from domain.access.tokens import Permission
-from domain.history import events, seals
+from domain.access.permissions import Permission
+from domain.access.principal import Scope
+from domain.history import events, portions, seals
 from domain.history.events import Happened
 from domain.models import Event as Row
 from domain.models.refunds import State
@@ -25,6 +25,7 @@ from domain.refunds import find
 from domain.refunds.states import SETTLED_FOR_NOW
 
 RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a refund is. Members may be added.")
+K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
 # By the refund's id, and by the merchant's.
 REFUNDS: Kind[UUID, Happened] = Kind(
@@ -40,6 +41,16 @@ MERCHANTS: Kind[UUID, tuple[int, Happened]] = Kind(
     position=lambda sealed: sealed[0],
     is_terminal=lambda sealed: False,
     channel=bell.merchant_channel,
+)
+
+# For who may see some of a merchant's: by that scope.
+PORTIONS: Kind[Scope, portions.Portion] = Kind(
+    "portions",
+    portions.after_each,
+    position=lambda portion: portion[0],
+    is_terminal=lambda portion: False,
+    channel=lambda scope: bell.merchant_channel(scope.merchant_id),
+    sparse=True,
 )
 
 
@@ -87,7 +98,7 @@ class CaughtUpMessage:
     cursor: str
 
 
-@strawberry.type(description="Nothing happened; the stream is alive.")
+@strawberry.type(description="Nothing happened that one may see; the stream is alive.")
 class HeartbeatMessage:
     cursor: str
 
@@ -108,38 +119,49 @@ def _after(cursor: str | None) -> int:
 
 async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messages:
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
-    principal = require(info, Permission.READ)
-    key, merchant_id = ids.decode(refund_id, "Refund", ["refundId"]), principal.merchant_id
+    scope = info.context.principal.scope(Permission.READ, Permission.SEE)
+    key = ids.decode(refund_id, "Refund", ["refundId"])
     start = _after(after)
     feed = info.context.feeds.of(REFUNDS)
     ended = False
-    if not feed.belongs_to(key, merchant_id) or start > feed.reached(key):
-        refund = await find.find(merchant_id, key)
+    if not (scope.is_whole and feed.belongs_to(key, scope.merchant_id)) or start > feed.reached(key):
+        refund = await find.find(scope, key)
         if start > refund.sequence:
             raise InvalidInput(
                 f"`after` lies ahead of the refund, which is at {refund.sequence}; it is a cursor of another stream.",
                 path=["after"],
             )
         ended = start == refund.sequence and refund.state in SETTLED_FOR_NOW
-    return _followed(info, REFUNDS, key, start, _message, ended=ended)
+    # Whose it is was proven; a part of the merchant's is looked up each time.
+    owner = scope.merchant_id if scope.is_whole else None
+    return _followed(info, REFUNDS, key, start, _message, owner=owner, ended=ended)
 
 
 async def follow_merchant(info: Info, after: str | None) -> Messages:
-    """The stream of `refundsChanged`: every sealed event of the merchant, in order. It never ends by itself."""
-    merchant_id = require(info, Permission.READ).merchant_id
+    """The stream of `refundsChanged`: every sealed event that one may see, in order. It never ends by itself."""
+    scope = info.context.principal.scope(Permission.READ)
     start = _after(after)
-    end = (await seals.head(merchant_id)).position
+    end = (await seals.head(scope.merchant_id)).position
     if start > end:
         # It would wait in silence until other events had got those positions, and leave them out.
         raise InvalidInput(
             f"`after` lies ahead of the feed, which ends at {end}; it is a cursor of another merchant or server.",
             path=["after"],
         )
-    return _followed(info, MERCHANTS, merchant_id, start, _sealed_message)
+    if scope.is_whole:
+        return _followed(info, MERCHANTS, scope.merchant_id, start, _sealed_message)
+    return _followed(info, PORTIONS, scope, start, _portion_message)
 
 
 def _followed(
-    info: Info, kind: Kind[UUID, E], key: UUID, after: int, shown: Callable[[Item[E]], Any], *, ended: bool = False
+    info: Info,
+    kind: Kind[K, E],
+    key: K,
+    after: int,
+    shown: Callable[[Item[E]], Any],
+    *,
+    owner: UUID | None = None,
+    ended: bool = False,
 ) -> Messages:
     shared = info.context.without_person()
     feed = info.context.feeds.of(kind)
@@ -150,7 +172,7 @@ def _followed(
         shown=shown,
         scope=shared.principal,
         shared=shared,
-        owner=shared.principal.merchant_id,
+        owner=owner,
         ended=ended,
     )
 
@@ -167,6 +189,17 @@ def _sealed_message(item: Item[tuple[int, Happened]]) -> RefundStreamMessage:
     if isinstance(item, CaughtUp | Heartbeat):
         return _message(item)
     position, happened = item.row
+    return _at(position, happened, replayed=item.replayed)
+
+
+def _portion_message(item: Item[portions.Portion]) -> RefundStreamMessage:
+    if isinstance(item, CaughtUp | Heartbeat):
+        return _message(item)
+    position, happened = item.row
+    return _at(position, happened, replayed=item.replayed) if happened else HeartbeatMessage(cursor=str(position))
+
+
+def _at(position: int, happened: Happened, *, replayed: bool) -> RefundStreamMessage:
     event = RefundEvent.of(happened)
     event.cursor = str(position)
-    return RefundEventMessage(event=event, replayed=item.replayed)
+    return RefundEventMessage(event=event, replayed=replayed)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import strawberry
 
-from api.graphql.access import require
 from api.graphql.context import Info
 from api.graphql.refunds.destination import DestinationInput
 from api.graphql.refunds.types import Refund, RefundReason
@@ -18,7 +17,6 @@ from api.graphql.transport.errors import (
     RefundRetryError,
 )
 from api.graphql.transport.scalars import MoneyInput
-from domain.access.tokens import Permission
 from domain.models.refunds import Reason
 from domain.refunds import doubt, refresh, request, withdraw
 from domain.refunds.doubt import Verdict
@@ -112,7 +110,6 @@ class RefundResolveDoubtPayload:
 @answering(RefundCreatePayload)
 async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePayload:
     context = info.context
-    principal = require(info, Permission.REFUND)
     new = NewRefund(
         payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
         amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
@@ -121,7 +118,7 @@ async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePay
         destination=input.destination.given() if input.destination else None,
     )
     secret = context.settings.secret_key
-    done = await request.request(principal.merchant_id, new, input.idempotency_key, context.cause, secret)
+    done = await request.request(context.principal, new, input.idempotency_key, context.cause, secret)
     return RefundCreatePayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )
@@ -130,16 +127,14 @@ async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePay
 @answering(RefundCancelPayload)
 async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPayload:
     context = info.context
-    principal = require(info, Permission.REFUND)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     key = input.idempotency_key
     done = await withdraw.cancel(
-        principal.merchant_id,
+        context.principal,
         refund_id,
         input.expected_sequence,
         key,
         context.cause,
-        settles_manually=principal.may(Permission.SETTLE_MANUALLY),
     )
     return RefundCancelPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
@@ -149,9 +144,8 @@ async def refund_cancel(info: Info, input: RefundCancelInput) -> RefundCancelPay
 @answering(RefundRetryPayload)
 async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayload:
     context = info.context
-    principal = require(info, Permission.REFUND)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-    done = await request.retry(principal.merchant_id, refund_id, input.idempotency_key, context.cause)
+    done = await request.retry(context.principal, refund_id, input.idempotency_key, context.cause)
     return RefundRetryPayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )
@@ -160,9 +154,8 @@ async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayloa
 @answering(RefundRefreshPayload)
 async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
     context = info.context
-    principal = require(info, Permission.REFRESH)
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-    row = await refresh.refresh(principal.merchant_id, refund_id, principal.token_id)
+    row = await refresh.refresh(context.principal, refund_id, context.principal.token_id)
     return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
 
 

@@ -1,13 +1,12 @@
 """How a refund is asked for and read."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 import structlog
 from strawberry import relay
+from tortoise.queryset import QuerySet
 
-from api.graphql.access import require
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
@@ -17,7 +16,8 @@ from api.graphql.refunds.events import RefundEvent, RefundStatus
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money
-from domain.access.tokens import Permission
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.books import ledger
 from domain.connections import calls
 from domain.history import events
@@ -40,8 +40,7 @@ RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the
 
 @strawberry.type(description="A refund. `status` SUBMITTED means that the PSE may or may not have it.")
 class Refund(Scoped, relay.Node):
-    model = Row
-    permission = Permission.READ
+    readable = find.readable
 
     id: relay.NodeID[str]
     request_id: str = strawberry.field(description="Of the request that created it; support asks for it.")
@@ -108,13 +107,13 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field(description="Requests to the PSE and its answers, oldest first. Needs READ_CALLS.")
     async def calls(self, info: Info, first: int = PAGE_MAX) -> list[Call]:
-        require(info, Permission.READ_CALLS)
+        await find.check_also(info.context.principal, self.row.id, Permission.READ_CALLS)
         found = await info.context.loaders.children(calls.of_refunds, self.row.id, bounded(first))
         return [Call.of(call, answer) for call, answer in found]
 
     @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
     async def webhooks(self, info: Info, first: int = PAGE_MAX) -> list[Webhook]:
-        require(info, Permission.READ_CALLS)
+        await find.check_also(info.context.principal, self.row.id, Permission.READ_CALLS)
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
         found = await info.context.loaders.children(inbox.of_refunds, self.row.id, bounded(first))
         return [Webhook.of(row, connection) for row in found]
@@ -142,7 +141,7 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
     async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:
-        require(info, Permission.READ_LEDGER)
+        await find.check_also(info.context.principal, self.row.id, Permission.READ_LEDGER)
         found = await info.context.loaders.children(ledger.entries_of, self.row.id, bounded(first))
         return [LedgerEntry.of(row) for row in found]
 
@@ -156,17 +155,17 @@ class RefundBy:
 
 
 async def refund(info: Info, by: RefundBy) -> Refund | None:
-    """One refund of the caller's merchant by any of its handles; null when there is none."""
-    merchant = require(info, Permission.READ).merchant_id
+    """One refund that the caller may see, by any of its handles; null when there is none."""
+    principal = info.context.principal
     row: Row | None = None
     if by.id is not None:
-        row = await Row.get_or_none(id=ids.decode(by.id.value, "Refund", ["by", "id"]), merchant_id=merchant)
+        row = await find.by_id(principal, ids.decode(by.id.value, "Refund", ["by", "id"]))
     elif by.request_id is not None:
-        row = await find.by_request_id(merchant, by.request_id.value)
+        row = await find.by_request_id(principal, by.request_id.value)
     elif by.idempotency_key is not None:
-        row = await find.by_idempotency_key(merchant, by.idempotency_key.value)
+        row = await find.by_idempotency_key(principal, by.idempotency_key.value)
     elif by.pse_reference is not None:
-        row = await find.by_pse_reference(merchant, by.pse_reference.value)
+        row = await find.by_pse_reference(principal, by.pse_reference.value)
     return Refund.of(row) if row else None
 
 
@@ -179,9 +178,9 @@ class RefundFilter:
     needs_person: bool | None = None
 
 
-def refunds_query(merchant: UUID, given: RefundFilter | None) -> Any:
-    """The filtered rows of a merchant, to be paged."""
-    query = Row.filter(merchant_id=merchant)
+def refunds_query(principal: Principal, given: RefundFilter | None) -> QuerySet[Row]:
+    """The filtered refunds that one may see, to be paged."""
+    query = find.readable(principal)
     if given is None:
         return query
     if given.statuses:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from api.graphql.context import Info
 from api.graphql.transport.errors import errors_of
+from domain.access import policies
 from domain.problems import Problem
 
 Input = TypeVar("Input")
@@ -15,7 +16,9 @@ Mutation = Callable[[Info, Input], Awaitable[Payload]]
 
 
 def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mutation[Input, Payload]]:
-    """A mutation whose Problem is answered with `payload`: `errors`, `request_id`, and each other field null or false.
+    """A mutation that takes its permission, and whose Problem is answered with `payload`.
+
+    In it are `errors` and `request_id`; each other field is null or false.
 
     A problem that has no typed error is a bug: it is raised again, masked and logged.
     """
@@ -28,6 +31,7 @@ def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mu
         @wraps(mutation)
         async def answered(info: Info, input: Input) -> Payload:
             try:
+                policies.check(info.context.principal, "Mutation", info.field_name)
                 return await mutation(info, input)
             except Problem as problem:
                 refused: Payload = make(**empty, errors=errors_of(problem), request_id=info.context.request_id)

@@ -1,6 +1,7 @@
 """Documents, each read once: parsed and checked within the limits, one at a time of all, and kept by its text."""
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -62,6 +63,10 @@ async def _count(asking: Reader) -> None:
 reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
 
 
+# What is wrong with a document because of who sent it, in an operation's context.
+Hidden = Callable[[GraphQLSchema, DocumentNode, Any], list[GraphQLError]]
+
+
 @dataclass(slots=True)
 class Known:
     """A text that was sent before, and what was found: no document where it cannot be parsed."""
@@ -76,8 +81,9 @@ class Known:
 class DocumentCache:
     """Documents by their text, least recently used ones forgotten. One for each schema, shared by its requests."""
 
-    def __init__(self, limits: Limits, *, introspection: bool = True) -> None:
+    def __init__(self, limits: Limits, *, introspection: bool = True, hidden: Hidden = lambda *_: []) -> None:
         self.limits = limits
+        self._hidden = hidden
         self.read_count = 0
         extra: tuple[type[ASTValidationRule], ...] = (MaybeNullValidationRule, OneOfInputValidationRule)
         if not introspection:
@@ -151,12 +157,18 @@ class DocumentCache:
         if lines > self.limits.lines:
             raise GraphQLError(f"The document has more than {self.limits.lines} lines; nothing was executed.")
 
-    def errors(self, schema: GraphQLSchema, known: Known, name: str | None, variables: Any) -> list[GraphQLError]:
+    def errors(
+        self, schema: GraphQLSchema, known: Known, name: str | None, variables: Any, context: Any = None
+    ) -> list[GraphQLError]:
         """What is wrong with the operation `name`. Only the part that variables cannot change is remembered."""
         given = variables if isinstance(variables, dict) else {}
         refused = refused_variables(given, self.limits)
         if refused is not None:
             return [refused]
-        if known.errors or known.document is None or not known.cost_depends_on_variables:
+        if known.errors or known.document is None:
             return list(known.errors)
+        if unseen := self._hidden(schema, known.document, context):
+            return unseen
+        if not known.cost_depends_on_variables:
+            return []
         return check_cost(schema, known.document, self.limits, name, given)

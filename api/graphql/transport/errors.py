@@ -44,7 +44,7 @@ class NotFoundError(Error):
     pass
 
 
-@strawberry.type(description="The token's role does not include it.")
+@strawberry.type(description="You do not have the permission, or not there.")
 class ForbiddenError(Error):
     pass
 
@@ -138,6 +138,10 @@ FileAnnounceError = Annotated[
 ConnectionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="ConnectionError"),
+]
+AccessError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError,
+    strawberry.union(name="AccessError"),
 ]
 PaymentRegisterError = Annotated[
     InvalidInputError

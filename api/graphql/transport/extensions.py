@@ -41,7 +41,7 @@ class Documents(SchemaExtension):
         context = self.execution_context
         if self._known is not None:
             context.pre_execution_errors = self._cache.errors(
-                context.schema._schema, self._known, context.operation_name, context.variables
+                context.schema._schema, self._known, context.operation_name, context.variables, context.context
             )
         yield
 

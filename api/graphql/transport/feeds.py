@@ -34,6 +34,7 @@ class Kind(Generic[K, E]):
     channel: Callable[[K], str]
     poll_seconds: float = 2.0
     heartbeat_seconds: float = 15.0
+    sparse: bool = False  # what is read gives fewer rows than were looked at: only an empty batch is the last
 
 
 class Audience(Protocol):
@@ -227,7 +228,9 @@ class Feed(Generic[K, E]):
                 await self._tell(room, batch)
             # A batch that is full may not be all; behind a terminal row only an empty one says that there is no more.
             rooms = [
-                room for room, batch in zip(rooms, found, strict=True) if len(batch) >= limit or (batch and room.ended)
+                room
+                for room, batch in zip(rooms, found, strict=True)
+                if len(batch) >= limit or (batch and (room.ended or self.kind.sparse))
             ]
 
     async def _tell(self, room: Room[K], batch: Sequence[E]) -> None:

@@ -88,7 +88,7 @@ class Followed(AsyncGenerator[Any, None], Generic[K, E]):
     def enter(self) -> Room[K]:
         """The room of what is followed. The feed is told when it is left."""
         room = self.feed.enter(self.key)
-        room.owner = self.owner
+        room.owner = self.owner or room.owner
         return room
 
     def items(self, room: Room[K]) -> AsyncGenerator[Item[E], None]:

@@ -70,7 +70,7 @@ async def live_results(
 ) -> AsyncGenerator[Result, None] | None:
     """The results of a live subscription; None: it is none, or is refused, and Strawberry answers."""
     operation = _live_operation(schema, known, asked)
-    if operation is None or documents.errors(schema, known, asked.operation_name, asked.variables):
+    if operation is None or documents.errors(schema, known, asked.operation_name, asked.variables, context):
         return None
     executor = _executor(schema, asked, context)
     if executor is None:

@@ -16,6 +16,16 @@ class TooManyWaiting(Exception):
     """So many of one merchant wait already that this one would not have its turn in time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Those of a key who may have half of its turns at once, and none of the others' when there are too many."""
+
+    whole: Hashable
+
+    def __str__(self) -> str:
+        return f"a part of {self.whole}"
+
+
 @dataclass(slots=True)
 class _Queue:
     gate: asyncio.Semaphore
@@ -33,8 +43,17 @@ class Turns:
     @asynccontextmanager
     async def turn(self, key: Hashable) -> AsyncIterator[None]:
         """Wait for a turn and hold it. Raises TooManyWaiting."""
-        queue = self._queues.setdefault(key, _Queue(asyncio.Semaphore(self.at_once)))
-        if queue.inside >= self.at_once + self.waiting_max:
+        if not isinstance(key, Part):
+            async with self._turn(key, self.at_once):
+                yield
+            return
+        async with self._turn(key, max(1, self.at_once // 2)), self._turn(key.whole, self.at_once):
+            yield
+
+    @asynccontextmanager
+    async def _turn(self, key: Hashable, at_once: int) -> AsyncIterator[None]:
+        queue = self._queues.setdefault(key, _Queue(asyncio.Semaphore(at_once)))
+        if queue.inside >= at_once + self.waiting_max:
             raise TooManyWaiting
         queue.inside += 1
         try:

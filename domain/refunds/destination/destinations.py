@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.cause import Cause
 from domain.history import events
 from domain.models import Destination as Row
@@ -18,9 +20,10 @@ from domain.models.refunds import State
 from domain.payments import customers
 from domain.platform import bell, data_keys, idempotency
 from domain.platform.database import execute, rows, transaction
-from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, DestinationKind
 from domain.refunds.destination import accounts
+from domain.refunds.find import find
 from domain.refunds.intervals import REMINDER_SECONDS, WAITING_SECONDS
 from domain.refunds.moves import Note, lock, move
 
@@ -56,21 +59,20 @@ async def is_the_payers(
 
 
 async def provide(
-    merchant_id: UUID, refund_id: UUID, given: Given, key: str, cause: Cause, secret: bytes
+    whose: Whose, refund_id: UUID, given: Given, key: str, cause: Cause, secret: bytes
 ) -> tuple[Refund, bool]:
     """Name the account of a refund that waits for it, or another one while it waits for approval.
 
-    Gives the refund and whether the same key had done it before. Raises InvalidInput, NotFound, InvalidState,
-    IdempotencyConflict.
+    Gives the refund and whether the same key had done it before. Raises Forbidden, InvalidInput, NotFound,
+    InvalidState, IdempotencyConflict.
     """
-    known = await Refund.get_or_none(id=refund_id, merchant_id=merchant_id)
-    if known is None:
-        raise NotFound("No such refund.", path=["input", "refundId"])
+    scope = scope_of(whose, Permission.PROVIDE_DESTINATION)
+    known = await find(scope, refund_id)
     destination = accounts.checked(given.kind, given.values, known.currency, ["input", "destination"])
     facts = {"refund": refund_id, "destination": await fingerprint_of(secret, destination)}
-    await data_keys.current(secret, merchant_id)  # before the transaction, so that it is remembered
+    await data_keys.current(secret, scope.merchant_id)  # before the transaction, so that it is remembered
     async with transaction():
-        stored = await idempotency.claim(merchant_id, MUTATION, key, facts, refund_id, cause)
+        stored = await idempotency.claim(scope.merchant_id, MUTATION, key, facts, refund_id, cause)
         if stored is None:
             refund = await lock(refund_id)
             if refund.state not in WAITING:

@@ -16,6 +16,8 @@ from uuid import UUID, uuid4
 
 from tortoise.expressions import F
 
+from domain.access.permissions import Permission
+from domain.access.principal import Whose, scope_of
 from domain.cause import Cause
 from domain.history import events
 from domain.models import DestinationLink, Payment
@@ -62,12 +64,13 @@ class WrongDigits:
     left: int
 
 
-async def create(merchant_id: UUID, refund_id: UUID, cause: Cause) -> Made:
+async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
     """Make a link for a refund that waits for its destination; the ones before it are closed.
 
-    Raises NotFound, InvalidState.
+    Raises Forbidden, NotFound, InvalidState.
     """
-    await find(merchant_id, refund_id)
+    scope = scope_of(whose, Permission.PROVIDE_DESTINATION)
+    await find(scope, refund_id)
     token = random.token_urlsafe(32)
     async with transaction():
         refund = await lock(refund_id)
@@ -97,7 +100,7 @@ async def create(merchant_id: UUID, refund_id: UUID, cause: Cause) -> Made:
             "  expires_at) VALUES ($1, $2, $3, $4, 0, $5, now(), now() + make_interval(days => $6)) "
             "RETURNING expires_at",
             uuid4(),
-            merchant_id,
+            scope.merchant_id,
             refund_id,
             _digest(token),
             cause.actor[:200],

@@ -136,3 +136,27 @@ async def test_no_answer_leads_to_the_host_that_the_client_named(enter: Enter, p
     answer = await asker.http.get(asker.url + path, headers={"Host": "evil.example"})
     assert answer.status_code == 404
     assert "evil" not in str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query Q($long: String!) { refund(by: {pseReference: $long}) { id } }",
+        "query Q($long: String!) { refund(by: {requestId: $long}) { id } }",
+        "query Q($long: String!) { refund(by: {idempotencyKey: $long}) { id } }",
+        "query Q($long: String!) { payment(pseReference: $long) { id } }",
+    ],
+)
+async def test_a_handle_that_is_longer_than_any_finds_nothing(enter: Enter, query: str) -> None:
+    asker = await enter()
+    assert await asker.ask(query, long="x" * 300) is None
+
+
+async def test_a_name_that_is_longer_than_any_lists_nothing(enter: Enter) -> None:
+    asker = await enter()
+    await a_payment(asker.shop)
+    for name in ("pseReference", "orderReference"):
+        page = await asker.ask(
+            f"query Q($long: String!) {{ payments(first: 1, {name}: $long) {{ edges {{ cursor }} }} }}", long="x" * 300
+        )
+        assert page["edges"] == []

@@ -4,13 +4,14 @@ import json
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 
 from api.app import create
-from domain.access.tokens import Role, create_token
+from domain.access.tokens import Draft, Role, create_token, make
 from domain.history import seals
 from domain.models import Merchant
 from jobs.synth import fill
@@ -36,6 +37,11 @@ _LISTS: dict[str, tuple[str, set[str]]] = {
         {"findings_of_kind"},
     ),
 }
+# The same, asked by a browser for one customer.
+_CUSTOMERS = {
+    "{ refunds(first: 9) { edges { cursor } } }": ("refunds", {"payments_of_customer", "idx_refunds_payment_7629c5"}),
+    "{ payments(first: 9) { edges { cursor } } }": ("payments", {"payments_of_customer"}),
+}
 
 
 def _scans(plan: dict[str, Any]) -> set[str]:
@@ -54,6 +60,12 @@ async def _asked(url: str, token: str, document: str, caplog: pytest.LogCaptureF
     return [one.args for one in caplog.records if one.name == "tortoise.db_client"]  # type: ignore[misc]
 
 
+async def _browser(merchant_id: UUID) -> str:
+    expires_at = datetime.now(UTC) + timedelta(hours=1)
+    grants = [("CUSTOMER_SEE", None)]
+    return await make(Draft(merchant_id, "customer", grants, expires_at, kind="CUSTOMER", customer_digest="d"))
+
+
 async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_for_them(
     fresh_database: Database, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -65,8 +77,10 @@ async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_
         assert merchant is not None
         token = await create_token(merchant.id, Role.ADMINISTRATOR, "tester", timedelta(hours=1))
         with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
-            for document, (table, indexes) in _LISTS.items():
-                asked = await _asked(url, token, document, caplog)
+            browser = await _browser(merchant.id)
+            lists = [(token, *one) for one in _LISTS.items()] + [(browser, *one) for one in _CUSTOMERS.items()]
+            for by, document, (table, indexes) in lists:
+                asked = await _asked(url, by, document, caplog)
                 for statement, values in [one for one in asked if f'FROM "{table}"' in one[0]]:
                     told = await hand.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *values)
                     scans = _scans(json.loads(told)[0]["Plan"])

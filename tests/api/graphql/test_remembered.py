@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.graphql.access import Remembered
+from api.graphql.access.remembered import Remembered
 from api.graphql.transport.follow import Waker
 from domain.access.tokens import Role, create_token, revoke
 from domain.models import Token

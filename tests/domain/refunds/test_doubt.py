@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from domain import invariants
+from domain.access.principal import role_reach
 from domain.access.tokens import Principal, Role
 from domain.models import Finding, Payment, Refund
 from domain.models.refunds import State
@@ -25,7 +26,7 @@ EVIDENCE = "Back office of the PSE, 2026-11-23: refund D1 is listed as paid."
 
 
 def _person(shop: Shop, name: str, role: Role = Role.SUPPORT) -> Principal:
-    return Principal(uuid4(), shop.id, name, role, datetime.now(UTC) + timedelta(hours=1))
+    return Principal(uuid4(), shop.id, name, role_reach(role), datetime.now(UTC) + timedelta(hours=1))
 
 
 async def _in_doubt(pse: str = "pix") -> tuple[Shop, Payment, Refund]:

@@ -91,3 +91,12 @@ async def test_a_new_link_gives_no_new_tries_and_at_the_bound_a_person_must_name
         await links.create(shop.id, refund.id, CAUSE)
     done, _ = await destinations.provide(shop.id, refund.id, _given(), a_key(), CAUSE, KEY)
     assert done.state is State.AWAITING_APPROVAL
+
+
+async def test_a_person_who_signs_in_is_who_their_address_is() -> None:
+    shop, refund = await _waiting()
+    await destinations.provide(shop.id, refund.id, _given(), a_key(), Cause("r", "Ana <ana@example.com>"), KEY)
+    for same in ("Ana Maria <ANA@example.com>", "ana"):
+        with pytest.raises(Forbidden, match="another person"):
+            await _decide(shop, refund, same)
+    assert await _decide(shop, refund, "Ana <another@example.com>") is State.REQUESTED

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from domain import invariants
+from domain.access.principal import role_reach
 from domain.access.tokens import Principal, Role
 from domain.models import Refund
 from domain.models.refunds import State
@@ -25,7 +26,7 @@ LOST = InDoubt("TIMEOUT", "no answer")
 
 
 def _person(shop: Shop, name: str, role: Role = Role.ADMINISTRATOR) -> Principal:
-    return Principal(uuid4(), shop.id, name, role, datetime.now(UTC) + timedelta(hours=1))
+    return Principal(uuid4(), shop.id, name, role_reach(role), datetime.now(UTC) + timedelta(hours=1))
 
 
 async def _in_doubt() -> tuple[Shop, Refund]:

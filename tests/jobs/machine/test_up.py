@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from domain.access.permissions import Role
 from jobs.machine.servers import free_port
 from tests.conftest import Servers
 from tests.kit.family import begun
@@ -88,7 +89,7 @@ def test_the_demo_day_comes_out_as_it_must_and_leaves_nothing_running(home: Path
     assert "✗" not in done.stdout
     card = home / "demo.json"
     assert stat.S_IMODE(card.stat().st_mode) == 0o600
-    assert set(json.loads(card.read_text())["tokens"]) == {"FRONTEND", "ACCOUNTING", "SUPPORT", "ADMINISTRATOR"}
+    assert set(json.loads(card.read_text())["tokens"]) == set(Role)
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
 
 
@@ -221,6 +222,7 @@ def test_a_demo_refuses_a_database_that_is_somebody_elses(home: Path, servers: S
 
 _MERCHANT = """
 import asyncio, sys
+from domain.access.tokens import Role
 from domain.platform import database
 from tests.kit.factories import a_shop
 async def main():

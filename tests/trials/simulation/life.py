@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from domain.access.principal import role_reach
 from domain.access.tokens import Principal, Role
 from domain.cause import Cause
 from domain.models import Payment, Refund
@@ -207,7 +208,7 @@ class Life:
 
     def _person(self, number: int) -> Principal:
         expires = self.clock.now + timedelta(hours=8)
-        return Principal(uuid4(), self.shop.id, f"person-{number}", Role.ADMINISTRATOR, expires)
+        return Principal(uuid4(), self.shop.id, f"person-{number}", role_reach(Role.ADMINISTRATOR), expires)
 
     async def sweep(self) -> None:
         await sweep()

@@ -6,6 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
+from domain.access.principal import role_reach
 from domain.access.tokens import Role
 from domain.models import Refund
 from domain.models.refunds import State
@@ -47,7 +48,7 @@ class WideLife(Life):
         if seen is None:
             return None
         verdict = Verdict.PAID if seen is Status.DONE else Verdict.NOT_PAID
-        who = dataclasses.replace(self._person(person), role=Role.SUPPORT)
+        who = dataclasses.replace(self._person(person), reach=role_reach(Role.SUPPORT))
         return partial(doubt.resolve, who, refund.id, verdict, _EVIDENCE, self.cause(f"support-{person}"))
 
     def says(self, refund: Refund, verdict: Verdict, person: int) -> Job:

@@ -15,7 +15,7 @@ from graphql.execution.collect_fields import FieldDetails
 from websockets.exceptions import ConnectionClosed
 
 from api.doors import Gate, open_gate
-from api.graphql.access import REMEMBERED_SECONDS
+from api.graphql.access.remembered import REMEMBERED_SECONDS
 from api.graphql.transport.endpoint import RECHECK_SECONDS
 from api.graphql.transport.live import WAITING_BYTES_MAX
 from api.places import Places

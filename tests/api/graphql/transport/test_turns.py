@@ -9,7 +9,7 @@ from strawberry.types import ExecutionResult
 from api.app import _at_once
 from api.doors import network_of
 from api.graphql.transport.bounds import Bounds
-from api.graphql.transport.turns import TooManyWaiting, Turns
+from api.graphql.transport.turns import Part, TooManyWaiting, Turns
 from tests.kit.world import quick_settings
 
 
@@ -62,3 +62,23 @@ def test_all_addresses_of_a_line_are_one_and_those_of_the_next_line_are_others()
     assert network_of("2001:db8::1") == network_of("2001:db8:0:0:ffff::2")
     assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
     assert network_of("192.0.2.1") != network_of("192.0.2.2")
+
+
+async def test_a_part_takes_half_of_the_turns_and_leaves_the_others() -> None:
+    turns, go_on, inside = Turns(at_once=4, waiting_max=9), asyncio.Event(), 0
+
+    async def work(key: object) -> None:
+        nonlocal inside
+        async with turns.turn(key):
+            inside += 1
+            await go_on.wait()
+
+    working = [asyncio.create_task(work(Part("one"))) for _ in range(6)]
+    await asyncio.sleep(0.01)
+    assert inside == 2
+    working += [asyncio.create_task(work("one")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert inside == 4  # together no more than the whole may
+    go_on.set()
+    await asyncio.gather(*working)
+    assert not turns._queues

@@ -1,0 +1,115 @@
+"""Who is asking, what they may do, and for which merchant."""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.transport.paging import PAGE_MAX, bounded
+from api.graphql.transport.scalars import DateTime
+from domain.access import merchants, stores
+from domain.access.permissions import Permission, Role
+from domain.access.principal import Principal
+from domain.models import Connection as ConnectionRow
+from domain.models import Merchant as MerchantRow
+from domain.models import Store as StoreRow
+
+PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done. Members may be added.")
+RoleEnum = strawberry.enum(Role, name="Role", description="A set of permissions that is built in.")
+
+
+@strawberry.type(description="A store of the merchant.")
+class Store:
+    id: strawberry.ID
+    code: str
+    name: str
+    payee_key: str | None = strawberry.field(description="The key or account that receives this store's payments.")
+    created_at: DateTime
+
+    @classmethod
+    def of(cls, row: StoreRow) -> "Store":
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            code=row.code,
+            name=row.name,
+            payee_key=row.payee_key,
+            created_at=DateTime(row.created_at),
+        )
+
+
+@strawberry.type(description="The merchant's account at a PSE.")
+class PseConnection:
+    id: strawberry.ID
+    pse: str
+    name: str
+    enabled: bool
+
+    @classmethod
+    def of(cls, row: ConnectionRow) -> "PseConnection":
+        return cls(id=strawberry.ID(str(row.id)), pse=row.pse, name=row.name, enabled=row.enabled)
+
+
+@strawberry.type(description="A merchant: whose refunds they are.")
+class Merchant:
+    id: strawberry.ID
+    name: str
+    country: str
+    zone: str = strawberry.field(description="IANA zone of the accounting date.")
+
+    @classmethod
+    def of(cls, row: MerchantRow) -> "Merchant":
+        return cls(id=strawberry.ID(str(row.id)), name=row.name, country=row.country, zone=row.zone)
+
+    @strawberry.field(description="Those that you have anything to do with, by code. `first` is 1-100.")
+    async def stores(self, info: Info, first: int = PAGE_MAX) -> list[Store]:
+        query = stores.readable(info.context.principal).filter(merchant_id=UUID(self.id))
+        return [Store.of(row) for row in await query.order_by("code").limit(bounded(first))]
+
+    @strawberry.field(description="By name. `first` is 1-100.")
+    async def connections(self, info: Info, first: int = PAGE_MAX) -> list[PseConnection]:
+        mine = info.context.principal.merchant_id
+        query = ConnectionRow.filter(merchant_id=UUID(self.id)).filter(merchant_id=mine)
+        return [PseConnection.of(row) for row in await query.order_by("name").limit(bounded(first))]
+
+
+@strawberry.type(description="A permission that is held for some stores only.")
+class StorePermission:
+    permission: Annotated[Permission, PermissionEnum]
+    store_codes: list[str] = strawberry.field(description="At most 100, in order.")
+
+
+@strawberry.type(description="Whoever holds the token of this request.")
+class Viewer:
+    holder: str = strawberry.field(description="As it stands on what they do.")
+    person_id: strawberry.ID | None = strawberry.field(description="Null: a program.")
+    permissions: list[Annotated[Permission, PermissionEnum]] = strawberry.field(
+        description="All that are held, be it in one store only."
+    )
+    expires_at: DateTime
+
+    @strawberry.field(description="Those of `permissions` that are held for some stores only.")
+    async def in_some_stores(self, info: Info) -> list[StorePermission]:
+        principal = info.context.principal
+        narrowed = {one: held for one, held in sorted(principal.reach.stores.items()) if held is not None}
+        wanted = {store for held in narrowed.values() for store in held}
+        rows = await StoreRow.filter(id__in=list(wanted)) if wanted else []
+        codes = {row.id: row.code for row in rows}
+        return [
+            StorePermission(permission=one, store_codes=sorted(codes[store] for store in held)[:PAGE_MAX])
+            for one, held in narrowed.items()
+        ]
+
+    @strawberry.field(description="The merchant that the token speaks for.")
+    async def merchant(self, info: Info) -> Merchant:
+        return Merchant.of(await merchants.own(info.context.principal))
+
+
+def viewer(principal: Principal) -> Viewer:
+    """Who is asking."""
+    return Viewer(
+        holder=principal.holder,
+        person_id=strawberry.ID(str(principal.person_id)) if principal.person_id else None,
+        permissions=sorted(principal.permissions),
+        expires_at=DateTime(principal.expires_at),
+    )

@@ -1,0 +1,206 @@
+"""Signing in and out: by a one-time link, or with the identity provider. Plain HTML, works without JavaScript.
+
+A session is what the console (and nothing of GraphQL, which takes bearer tokens) knows a person by. Looking at a link
+uses nothing up; going on does, once.
+"""
+
+import hmac
+import time
+from html import escape
+from typing import Final
+
+import structlog
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from api.customer.pages import locale_of, page
+from api.sign_in import cookies
+from api.sign_in.provider import Directory
+from api.sign_in.texts import text
+from domain.access import sessions, sign_in
+from domain.access.principal import Principal
+from domain.access.sessions import Begun
+from domain.access.sign_in import Attempt, Refused
+from domain.platform import secrets
+from domain.platform.secrets import Unsealable
+from domain.platform.settings import Settings
+
+PREFIX: Final = "/sign-in"
+LINK: Final = f"{PREFIX}/link/"
+_OIDC, _CALLBACK, _OUT = f"{PREFIX}/oidc", f"{PREFIX}/callback", "/sign-out"
+_PLACE: Final = "sign-in/attempt"
+_CODE_LENGTH_MAX: Final = 2_048
+_log = structlog.get_logger()
+
+
+async def principal_of(connection: HTTPConnection, settings: Settings) -> Principal | None:
+    """The person whose session the browser has; None: nobody's that lives."""
+    secret = cookies.read(connection, settings, cookies.SESSION)
+    return await sessions.authenticate(secret, settings.session_idle_seconds)
+
+
+async def show(request: Request) -> Response:
+    """GET /sign-in: who one is, or how to become somebody."""
+    settings, locale = _settings(request), locale_of(request, None)
+    principal = await principal_of(request, settings)
+    if principal is not None:
+        said = escape(text("in", locale, who=principal.holder))
+        return _page(locale, f"<p>{said}</p>{_button(_OUT, 'out', locale)}")
+    if settings.oidc_issuer:
+        return _page(locale, f'<p><a href="{_OIDC}">{escape(text("provider", locale))}</a></p>')
+    return _page(locale, f"<p>{escape(text('ask', locale))}</p>")
+
+
+async def show_link(request: Request) -> Response:
+    """GET /sign-in/link/…: a button (200), or that the link does not work (410). Uses nothing up."""
+    locale = locale_of(request, None)
+    if not await sessions.is_open(request.path_params["secret"]):
+        return _said("closed", locale, 410)
+    return _page(locale, f"<p>{escape(text('link', locale))}</p>{_button('', 'go_on', locale)}")
+
+
+async def use_link(request: Request) -> Response:
+    """POST /sign-in/link/…: signed in (303), 403 from a foreign page or without https, 410 closed."""
+    settings, locale = _settings(request), locale_of(request, None)
+    refused = _refusal(request, locale)
+    if refused is not None:
+        return refused
+    begun = await sessions.by_link(request.path_params["secret"], settings.session_seconds)
+    return _said("closed", locale, 410) if begun is None else await _signed_in(request, begun)
+
+
+async def ask_provider(request: Request) -> Response:
+    """GET /sign-in/oidc: to the identity provider (303). A link: forms of this page lead to no other host."""
+    settings, locale = _settings(request), locale_of(request, None)
+    if not cookies.is_allowed(request, settings):
+        return _said("insecure", locale, 403)
+    if not settings.oidc_issuer:
+        return _said("ask", locale, 404)
+    attempt = sign_in.begin()
+    try:
+        provider = await _directory(request).provider()
+    except Refused as error:
+        _log.warning("sign_in.provider_refused", error=str(error))
+        return _said("refused", locale, 502)
+    address = sign_in.authorization_url(provider, settings.oidc_client_id, _callback_of(settings), attempt)
+    answer = RedirectResponse(address, 303)
+    sealed = _sealed(attempt, settings)
+    cookies.give(answer, settings, cookies.ATTEMPT, sealed, cookies.ATTEMPT_SECONDS)
+    return answer
+
+
+async def come_back(request: Request) -> Response:
+    """GET /sign-in/callback: signed in (303), or not (403). The attempt is over either way."""
+    settings, locale = _settings(request), locale_of(request, None)
+    attempt = _attempt(request, settings)
+    state, code = (request.query_params.get(name, "") for name in ("state", "code"))
+    begun: Begun | None = None
+    if attempt is not None and _equal(state, attempt.state) and 0 < len(code) <= _CODE_LENGTH_MAX:
+        begun = await _begun(request, code, attempt)
+    answer = _said("refused", locale, 403) if begun is None else await _signed_in(request, begun)
+    cookies.take(answer, settings, cookies.ATTEMPT)
+    return answer
+
+
+async def sign_out(request: Request) -> Response:
+    """POST /sign-out: the session is over (303), 403 from a foreign page."""
+    settings = _settings(request)
+    if not cookies.is_our_form(request, settings):
+        return _said("refused", locale_of(request, None), 403)
+    await _end_session(request, settings)
+    answer = RedirectResponse(PREFIX, 303)
+    cookies.take(answer, settings, cookies.SESSION)
+    return answer
+
+
+ROUTES: Final = (
+    Route(PREFIX, show, methods=["GET"]),
+    Route(f"{LINK}{{secret}}", show_link, methods=["GET"]),
+    Route(f"{LINK}{{secret}}", use_link, methods=["POST"]),
+    Route(_OIDC, ask_provider, methods=["GET"]),
+    Route(_CALLBACK, come_back, methods=["GET"]),
+    Route(_OUT, sign_out, methods=["POST"]),
+)
+
+
+async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
+    settings = _settings(request)
+    try:
+        address = await _directory(request).address(code, attempt, _callback_of(settings))
+    except Refused as error:
+        _log.warning("sign_in.refused", error=str(error))
+        return None
+    begun = await sessions.by_address(address, settings.session_seconds)
+    if begun is None:
+        _log.warning("sign_in.nobody")  # the address is not written: it may be anybody's
+    return begun
+
+
+def _attempt(request: Request, settings: Settings) -> Attempt | None:
+    """The attempt that the browser brings back; None: none, or one that began too long ago."""
+    sealed = cookies.read(request, settings, cookies.ATTEMPT)
+    try:
+        values = secrets.unseal(settings.secret_key, bytes.fromhex(sealed or ""), _PLACE)
+    except (Unsealable, ValueError):
+        return None
+    began = float(values.pop("began"))
+    return Attempt(**values) if 0 <= time.time() - began <= cookies.ATTEMPT_SECONDS else None
+
+
+def _sealed(attempt: Attempt, settings: Settings) -> str:
+    values = {"state": attempt.state, "nonce": attempt.nonce, "verifier": attempt.verifier, "began": str(time.time())}
+    return secrets.seal(settings.secret_key, values, _PLACE).hex()
+
+
+def _equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+async def _signed_in(request: Request, begun: Begun) -> Response:
+    """To the page that says who one is; whom the browser knew before is signed out."""
+    settings = _settings(request)
+    await _end_session(request, settings)
+    answer = RedirectResponse(PREFIX, 303)
+    cookies.give(answer, settings, cookies.SESSION, begun.secret, settings.session_seconds)
+    return answer
+
+
+async def _end_session(request: Request, settings: Settings) -> None:
+    secret = cookies.read(request, settings, cookies.SESSION)
+    if secret and secret.isascii():
+        await sessions.end(secret)
+
+
+def _refusal(request: Request, locale: str) -> Response | None:
+    settings = _settings(request)
+    if not cookies.is_allowed(request, settings):
+        return _said("insecure", locale, 403)
+    return None if cookies.is_our_form(request, settings) else _said("refused", locale, 403)
+
+
+def _callback_of(settings: Settings) -> str:
+    return f"{settings.address}{_CALLBACK}"
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _directory(request: Request) -> Directory:
+    directory: Directory = request.app.state.directory
+    return directory
+
+
+def _button(action: str, name: str, locale: str) -> str:
+    target = f' action="{action}"' if action else ""
+    return f'<form method="post"{target}><button>{escape(text(name, locale))}</button></form>'
+
+
+def _said(name: str, locale: str, status: int) -> Response:
+    return _page(locale, f"<p>{escape(text(name, locale))}</p>", status)
+
+
+def _page(locale: str, body: str, status: int = 200) -> Response:
+    return page(locale, body, status, text("title", locale))

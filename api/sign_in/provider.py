@@ -1,0 +1,100 @@
+"""Speaks with the identity provider: its documents, kept for a while, and the exchange of a code.
+
+The only HTTP that the API sends. The provider's addresses are an operator's setting and never a client's word; no
+redirect is followed, an answer is bounded in size and time.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+from joserfc.jwk import KeySet
+
+from domain.access import sign_in
+from domain.access.sign_in import Attempt, Provider, Refused, UnknownKey
+from domain.platform.settings import Settings
+
+_SECONDS_MAX: Final = 10.0
+_BYTES_MAX: Final = 262_144
+_KEPT_SECONDS: Final = 3_600.0
+_AGAIN_SECONDS: Final = 30.0  # the earliest that an unknown key has the keys fetched anew
+_DISCOVERY: Final = "/.well-known/openid-configuration"
+
+
+class Directory:
+    """What is known of the identity provider of the settings. Raises Refused where it is not to be believed."""
+
+    def __init__(self, settings: Settings, again_seconds: float = _AGAIN_SECONDS) -> None:
+        self._again_seconds = again_seconds
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._provider: Provider | None = None
+        self._keys: KeySet | None = None
+        self._fetched_at = float("-inf")
+
+    async def provider(self) -> Provider:
+        """Its addresses."""
+        provider, _ = await self._known(_KEPT_SECONDS)
+        return provider
+
+    async def address(self, code: str, attempt: Attempt, redirect_uri: str) -> str:
+        """The e-mail address that a code of the attempt proves."""
+        provider, keys = await self._known(_KEPT_SECONDS)
+        token = await self._exchanged(provider, code, attempt, redirect_uri)
+        client = self._settings.oidc_client_id
+        try:
+            return sign_in.address_of(token, keys, provider, client, attempt.nonce)
+        except UnknownKey:
+            provider, keys = await self._known(self._again_seconds)
+            return sign_in.address_of(token, keys, provider, client, attempt.nonce)
+
+    async def _known(self, seconds: float) -> tuple[Provider, KeySet]:
+        """Its addresses and keys, not older than this."""
+        async with self._lock:
+            if self._provider is None or self._keys is None or time.monotonic() - self._fetched_at > seconds:
+                issuer = self._settings.oidc_issuer
+                if not sign_in.is_safe(issuer):
+                    raise Refused("ESTORNO_OIDC_ISSUER is no https address.")
+                metadata = await _asked("GET", issuer.rstrip("/") + _DISCOVERY)
+                self._provider = sign_in.provider_of(metadata, issuer)
+                self._keys = sign_in.keys_of(await _asked("GET", self._provider.jwks_uri))
+                self._fetched_at = time.monotonic()
+            return self._provider, self._keys
+
+    async def _exchanged(self, provider: Provider, code: str, attempt: Attempt, redirect_uri: str) -> str:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": attempt.verifier,
+        }
+        client = httpx.BasicAuth(self._settings.oidc_client_id, self._settings.oidc_client_secret)
+        answer = await _asked("POST", provider.token_endpoint, data=form, auth=client)
+        token = answer.get("id_token")
+        if not isinstance(token, str):
+            raise Refused("The provider gave no ID token.")
+        return token
+
+
+async def _asked(method: str, address: str, **more: Any) -> Mapping[str, Any]:
+    """A JSON object. Raises Refused."""
+    try:
+        async with (
+            asyncio.timeout(_SECONDS_MAX),
+            httpx.AsyncClient(timeout=_SECONDS_MAX, follow_redirects=False) as http,
+            http.stream(method, address, headers={"accept": "application/json"}, **more) as answer,
+        ):
+            body = b""
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > _BYTES_MAX:
+                    raise Refused(f"{address} answers with more than {_BYTES_MAX} bytes.")
+        found = json.loads(body) if answer.status_code == 200 else None
+    except (httpx.HTTPError, TimeoutError, ValueError) as error:
+        raise Refused(f"{address} does not answer as it should: {error!r}.") from error
+    if not isinstance(found, dict):
+        raise Refused(f"{address} answers with {answer.status_code} and no JSON object.")
+    return found

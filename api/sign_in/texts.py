@@ -1,0 +1,54 @@
+"""The words of the sign-in pages."""
+
+from collections.abc import Mapping
+from typing import Final
+
+# Each row: Portuguese, Spanish, English, Chinese.
+_ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
+    "title": ("Entrar", "Iniciar sesión", "Sign in", "登录"),
+    "link": (
+        "Este link funciona uma vez. Continue para entrar.",
+        "Este enlace funciona una vez. Continúe para entrar.",
+        "This link works once. Go on to sign in.",
+        "此链接仅可使用一次。请继续以登录。",
+    ),
+    "go_on": ("Continuar", "Continuar", "Go on", "继续"),
+    "provider": (
+        "Entrar com a conta da empresa",
+        "Entrar con la cuenta de la empresa",
+        "Sign in with your company account",
+        "使用公司账户登录",
+    ),
+    "ask": (
+        "Peça um link de acesso a quem administra.",
+        "Pida un enlace de acceso a quien administra.",
+        "Ask an administrator for a sign-in link.",
+        "请向管理员索取登录链接。",
+    ),
+    "closed": (
+        "Este link não funciona mais. Peça outro a quem administra.",
+        "Este enlace ya no funciona. Pida otro a quien administra.",
+        "This link does not work any more. Ask an administrator for another one.",
+        "该链接已失效，请向管理员索取新链接。",
+    ),
+    "in": ("Você entrou como {who}.", "Ha entrado como {who}.", "You are signed in as {who}.", "您已登录：{who}。"),
+    "out": ("Sair", "Cerrar sesión", "Sign out", "退出登录"),
+    "refused": (
+        "Não foi possível entrar. Tente de novo ou fale com quem administra.",
+        "No fue posible entrar. Inténtelo de nuevo o hable con quien administra.",
+        "You could not be signed in. Try again, or talk to an administrator.",
+        "登录失败。请重试或联系管理员。",
+    ),
+    "insecure": (
+        "Entre por https.",
+        "Entre por https.",
+        "Sign in over https.",
+        "请通过 https 登录。",
+    ),
+}
+_LOCALES: Final = ("pt-BR", "es", "en", "zh-CN")
+
+
+def text(name: str, locale: str, **values: str) -> str:
+    """The words of a name in a language, with its values put in."""
+    return _ROWS[name][_LOCALES.index(locale)].format(**values)

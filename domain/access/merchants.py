@@ -1,0 +1,107 @@
+"""Merchants: one, or several that an installation serves: the one whose administrator made them is their platform."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from domain.access import tokens
+from domain.access.holders import checked_name
+from domain.access.permissions import Permission, Role
+from domain.access.principal import Principal
+from domain.cause import Cause
+from domain.models import Grant, Merchant
+from domain.platform import idempotency
+from domain.platform.database import rows, transaction
+from domain.problems import InvalidInput
+
+CREATE: Final = "merchantCreate"
+_FIRST_TOKEN: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMerchant:
+    """A merchant as a person describes it: ISO 3166 country, IANA zone of the accounting date."""
+
+    name: str
+    country: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A merchant, and the administrator's token in clear, this once: None where the same key had made it before."""
+
+    merchant: Merchant
+    token: str | None
+
+
+async def readable(principal: Principal) -> QuerySet[Merchant]:
+    """The merchant that one speaks for; where one is a person, all that one has a part in; a platform's, all of its."""
+    mine = Q(id=principal.merchant_id)
+    if principal.person_id is not None:
+        mine |= Q(id__in=await of_person(principal.person_id))
+    if principal.may(Permission.MANAGE_MERCHANTS):
+        mine |= Q(platform_id=principal.merchant_id)
+    return Merchant.filter(mine)
+
+
+async def of_person(person_id: UUID) -> list[UUID]:
+    """The merchants that a person has a part in."""
+    found = await rows(
+        "SELECT DISTINCT merchant_id FROM grants WHERE person_id = $1 AND ended_at IS NULL ORDER BY 1", person_id
+    )
+    return [row["merchant_id"] for row in found]
+
+
+async def own(principal: Principal) -> Merchant:
+    """The merchant that somebody speaks for."""
+    return await Merchant.get(id=principal.merchant_id)
+
+
+async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause) -> Made:
+    """Make a merchant that this one is the platform of, and its administrator: the person who asks, else their token.
+
+    Raises Forbidden, InvalidInput, IdempotencyConflict.
+    """
+    principal.require_everywhere(Permission.MANAGE_MERCHANTS)
+    values = _checked(new)
+    merchant_id = uuid4()
+    async with transaction():
+        stored = await idempotency.claim(principal.merchant_id, CREATE, key, values, merchant_id, cause)
+        if stored is not None:
+            return Made(await Merchant.get(id=stored), None)
+        made = await Merchant.create(
+            id=merchant_id,
+            platform_id=principal.merchant_id,
+            name=values["name"],
+            country=values["country"],
+            zone=values["zone"],
+        )
+        if principal.person_id is not None:
+            await Grant.create(
+                id=uuid4(),
+                merchant_id=merchant_id,
+                person_id=principal.person_id,
+                role=Role.ADMIN.value,
+                created_by=cause.actor,
+            )
+        expires_at = datetime.now(UTC) + _FIRST_TOKEN
+        draft = tokens.Draft(
+            merchant_id, principal.holder, [(Role.ADMIN.value, None)], expires_at, "first steps", created_by=cause.actor
+        )
+        return Made(made, await tokens.make(draft))
+
+
+def _checked(new: NewMerchant) -> dict[str, str]:
+    if not (len(new.country) == 2 and new.country.isascii() and new.country.isalpha() and new.country.isupper()):
+        raise InvalidInput("country is two capital letters of ISO 3166, as BR.", path=["input", "country"])
+    try:
+        ZoneInfo(new.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput("zone is a name of the IANA list, as America/Sao_Paulo.", path=["input", "zone"]) from error
+    return {"name": checked_name(new.name, ["input", "name"]), "country": new.country, "zone": new.zone}

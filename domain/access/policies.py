@@ -1,0 +1,116 @@
+"""What each field of the API takes: one table for queries, mutations, subscriptions and what of an object is apart.
+
+Any one of the permissions named is enough; none named: whoever is signed in. The table says who may ask at all. What
+they reach is decided where it is read or done: `principal.scope(permission)`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from domain.access.permissions import Permission as P
+from domain.access.principal import Principal
+
+Needed = tuple[P, ...]
+_SEEN: Final[Needed] = (P.READ, P.SEE)
+SIGNED_IN: Final[Needed] = ()
+POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
+    "Query": {
+        "connectionApplication": (P.READ,),
+        "connectionApplications": (P.READ,),
+        "connectionFields": (P.READ,),
+        "findings": (P.READ_LEDGER,),
+        "ledgerBalances": (P.READ_LEDGER,),
+        "merchants": SIGNED_IN,
+        "node": SIGNED_IN,  # each type of object asks for its own
+        "payment": _SEEN,
+        "payments": _SEEN,
+        "people": (P.MANAGE_PEOPLE,),
+        "pseCapabilities": (P.READ,),
+        "pseErrorExplanation": (P.READ,),
+        "reconciliationRun": (P.READ_LEDGER,),
+        "reconciliationRuns": (P.READ_LEDGER,),
+        "refund": _SEEN,
+        "refunds": _SEEN,
+        "roles": (P.MANAGE_PEOPLE, P.MANAGE_TOKENS),
+        "sessions": (P.MANAGE_PEOPLE,),
+        "stores": SIGNED_IN,
+        "tokens": (P.MANAGE_TOKENS,),
+        "viewer": SIGNED_IN,
+    },
+    "Mutation": {
+        "connectionActivate": (P.REVIEW_CONNECTIONS, P.MANAGE_CONNECTIONS),
+        "connectionCreate": (P.MANAGE_CONNECTIONS,),
+        "connectionDocumentHandIn": (P.MANAGE_CONNECTIONS,),
+        "connectionReopen": (P.MANAGE_CONNECTIONS,),
+        "connectionReview": (P.REVIEW_CONNECTIONS,),
+        "connectionSubmit": (P.MANAGE_CONNECTIONS,),
+        "connectionSuspend": (P.MANAGE_CONNECTIONS,),
+        "customerTokenCreate": (P.READ, P.REFUND),
+        "destinationLinkCreate": (P.PROVIDE_DESTINATION,),
+        "destinationProvide": (P.PROVIDE_DESTINATION,),
+        "fileAnnounce": (P.MANAGE_CONNECTIONS,),
+        "grantSet": (P.MANAGE_PEOPLE,),
+        "merchantCreate": (P.MANAGE_MERCHANTS,),
+        "paymentRegister": (P.REGISTER_PAYMENT,),
+        "paymentWithdraw": (P.WITHDRAW_PAYMENT,),
+        "personInvite": (P.MANAGE_PEOPLE,),
+        "personUpdate": (P.MANAGE_PEOPLE,),
+        "refundApprove": (P.APPROVE,),
+        "refundCancel": (P.REFUND,),
+        "refundCreate": (P.REFUND, P.ASK),
+        "refundRefresh": (P.REFRESH,),
+        "refundReject": (P.APPROVE,),
+        "refundResolveDoubt": (P.RESOLVE_DOUBT,),
+        "refundRetry": (P.REFUND,),
+        "refundReturnToQueue": (P.SETTLE_MANUALLY,),
+        "refundSettleManually": (P.SETTLE_MANUALLY,),
+        "refundTakeManual": (P.SETTLE_MANUALLY,),
+        "refundTransferReturned": (P.SETTLE_MANUALLY,),
+        "roleDelete": (P.MANAGE_PEOPLE,),
+        "roleSave": (P.MANAGE_PEOPLE,),
+        "sessionRevoke": (P.MANAGE_PEOPLE,),
+        "signInLinkCreate": (P.MANAGE_PEOPLE,),
+        "storeCreate": (P.MANAGE_STORES,),
+        "storeUpdate": (P.MANAGE_STORES,),
+        "tokenCreate": (P.MANAGE_TOKENS,),
+        "tokenRevoke": (P.MANAGE_TOKENS,),
+        "tokenRotate": (P.MANAGE_TOKENS,),
+    },
+    "Subscription": {"refundEvents": _SEEN, "refundsChanged": (P.READ,)},
+    "Finding": {"refund": (P.READ,)},
+    "Refund": {
+        "calls": (P.READ_CALLS,),
+        "ledgerEntries": (P.READ_LEDGER,),
+        "paymentInstruction": (P.SETTLE_MANUALLY,),
+        "webhooks": (P.READ_CALLS,),
+    },
+}
+# All that is there for a customer: of these types, these fields; of types that are not named (money, pages, errors),
+# every one. Anything else answers as if nothing existed.
+CUSTOMERS_SEE: Final[Mapping[str, frozenset[str]]] = {
+    "Query": frozenset({"node", "payment", "payments", "refund", "refunds"}),
+    "Mutation": frozenset({"refundCreate"}),
+    "Subscription": frozenset({"refundEvents"}),
+    "Refund": frozenset(
+        {"id", "status", "amount", "reason", "createdAt", "updatedAt", "succeededAt", "expiresAt", "payment"}
+    ),
+    "Payment": frozenset(
+        {"id", "method", "captured", "refunded", "refundable", "refundableUntil", "capturedAt", "refunds"}
+    ),
+    "RefundEvent": frozenset({"id", "refundId", "sequence", "status", "previousStatus", "occurredAt", "cursor"}),
+    "Finding": frozenset(),
+    "ReconciliationRun": frozenset(),
+}
+
+
+def check(principal: Principal, type_name: str, field_name: str) -> None:
+    """Raises Forbidden (to a customer NotFound) unless the field is one that the principal may ask for."""
+    needed = POLICIES[type_name][field_name]
+    if needed:
+        principal.require(*needed)
+
+
+def is_shown_to_customers(type_name: str, field_name: str) -> bool:
+    """Whether a customer's document may name this field."""
+    fields = CUSTOMERS_SEE.get(type_name)
+    return fields is None or field_name in fields or field_name == "__typename"

@@ -1,0 +1,125 @@
+"""The tokens of programs: made, listed, replaced and revoked by who manages them. None may do more than its maker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tortoise.queryset import QuerySet
+
+from domain.access import grants, roles, tokens
+from domain.access.grants import Wanted
+from domain.access.holders import checked_name
+from domain.access.permissions import Permission, built_in
+from domain.access.principal import Principal
+from domain.access.tokens import Draft
+from domain.cause import Cause
+from domain.models import Token
+from domain.platform import bell, idempotency
+from domain.platform.database import transaction
+from domain.problems import InvalidInput, NotFound
+
+CREATE: Final = "tokenCreate"
+ROTATE: Final = "tokenRotate"
+DAYS_MAX: Final = 366
+OVERLAP_HOURS_MAX: Final = 24 * 31
+_TOKEN: Final = ["input", "tokenId"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A token's row, and the token in clear, this once: None where the same key had made it before."""
+
+    row: Token
+    clear: str | None
+
+
+def readable(principal: Principal) -> QuerySet[Token]:
+    """The merchant's service tokens, those that have ended too. Raises Forbidden."""
+    principal.require_everywhere(Permission.MANAGE_TOKENS)
+    return Token.filter(merchant_id=principal.merchant_id, kind=tokens.SERVICE)
+
+
+async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days: int, key: str, cause: Cause) -> Made:
+    """Make a token of so many days. Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict."""
+    principal.require_everywhere(Permission.MANAGE_TOKENS)
+    name = checked_name(name, ["input", "name"])
+    if not 1 <= days <= DAYS_MAX:
+        raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
+    if not wanted:
+        raise InvalidInput("A token has some grant.", path=["input", "grants"])
+    facts = {"name": name, "days": days, "grants": sorted([one.role, one.store_code or ""] for one in wanted)}
+    draft = Draft(
+        principal.merchant_id, name, (), datetime.now(UTC) + timedelta(days=days), name, created_by=cause.actor
+    )
+    async with transaction():
+        stored = await idempotency.claim(principal.merchant_id, CREATE, key, facts, draft.id, cause)
+        if stored is not None:
+            return Made(await Token.get(id=stored), None)
+        pairs = await grants.checked(principal, wanted, ["input", "grants"])
+        clear = await tokens.make(_with(draft, pairs))
+    return Made(await Token.get(id=draft.id), clear)
+
+
+async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours: int, key: str, cause: Cause) -> Made:
+    """Make a token that may do what another one may, which ends so many hours later.
+
+    Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict.
+    """
+    old = await _find(principal, token_id)
+    if not 1 <= days <= DAYS_MAX:
+        raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
+    if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
+        raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
+    now = datetime.now(UTC)
+    draft = Draft(
+        old.merchant_id, old.holder, (), now + timedelta(days=days), old.name or old.holder, created_by=cause.actor
+    )
+    facts = {"token": token_id, "days": days, "overlap": overlap_hours}
+    async with transaction():
+        stored = await idempotency.claim(principal.merchant_id, ROTATE, key, facts, draft.id, cause)
+        if stored is not None:
+            return Made(await Token.get(id=stored), None)
+        if old.revoked_at is not None or old.expires_at <= now:
+            raise InvalidInput("This token has ended; make a new one (tokenCreate).", path=_TOKEN)
+        clear = await tokens.make(_with(draft, await _covered(principal, old)))
+        ends_at = min(old.expires_at, now + timedelta(hours=overlap_hours))
+        await Token.filter(id=old.id).update(expires_at=ends_at)
+    await bell.wake(bell.TOKENS_CHANNEL)
+    return Made(await Token.get(id=draft.id), clear)
+
+
+async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
+    """End a token at once, everywhere. Raises Forbidden, NotFound."""
+    found = await _find(principal, token_id)
+    await tokens.revoke(found.id, cause.actor)
+    return await Token.get(id=found.id)
+
+
+async def _find(principal: Principal, token_id: UUID) -> Token:
+    found = await readable(principal).get_or_none(id=token_id)
+    if found is None:
+        raise NotFound("No such token; tokens lists them.", path=_TOKEN)
+    return found
+
+
+async def _covered(principal: Principal, old: Token) -> list[grants.Pair]:
+    """What the old token may do, where one holds all of it. Raises Forbidden."""
+    pairs = await grants.of_token(old)
+    sets = await roles.sets_of(principal.merchant_id)
+    for role, store_id in pairs:
+        roles.check_holds(principal, built_in(role) or sets.get(role, frozenset()), store_id)
+    return pairs
+
+
+def _with(draft: Draft, pairs: Sequence[grants.Pair]) -> Draft:
+    return Draft(
+        draft.merchant_id,
+        draft.holder,
+        pairs,
+        draft.expires_at,
+        draft.name,
+        created_by=draft.created_by,
+        id=draft.id,
+    )

@@ -1,0 +1,114 @@
+"""Sessions of people: rows that end when they are idle, when they are old, and at once when they are revoked."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from tortoise.queryset import QuerySet
+
+from domain.access.holders import actor_of
+from domain.access.people import PersonState
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.access.tokens import digest_of, granted
+from domain.models import Person, Session, SignInLink
+from domain.platform.database import execute, rows, transaction
+from domain.problems import NotFound
+
+# What the person may do at the merchant that was chosen, else at their own.
+_PRINCIPAL: Final = """
+SELECT s.id, s.expires_at, s.person_id, p.name, p.email, coalesce($2::uuid, p.merchant_id) AS merchant_id,
+    g.role AS granted, g.store_id, r.permissions, s.last_seen_at < now() - interval '1 minute' AS seen_long_ago
+FROM sessions s JOIN people p ON p.id = s.person_id
+LEFT JOIN grants g ON g.person_id = p.id AND g.merchant_id = coalesce($2::uuid, p.merchant_id) AND g.ended_at IS NULL
+LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
+WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND p.state = 'ACTIVE'
+    AND s.last_seen_at > now() - make_interval(secs => $3)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new session: its secret in clear, this once, and until when it can last (UTC)."""
+
+    secret: str = field(repr=False)
+    expires_at: datetime
+    person_id: UUID
+
+
+async def by_link(secret: str, seconds: float) -> Begun | None:
+    """Sign in with a one-time link, for at most so many seconds; None: it is unknown, over, or was used."""
+    async with transaction():
+        found = await rows(
+            "UPDATE sign_in_links l SET used_at = now() FROM people p WHERE l.digest = $1 AND l.used_at IS NULL "
+            "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' RETURNING l.person_id",
+            digest_of(secret),
+        )
+        return await begin(found[0]["person_id"], seconds) if found else None
+
+
+async def by_address(address: str, seconds: float) -> Begun | None:
+    """Sign in whoever an identity provider says has this address; None: nobody here has it, or people of several
+    merchants have.
+    """
+    found = await Person.filter(email__iexact=address, state=PersonState.ACTIVE.value).limit(2)
+    return await begin(found[0].id, seconds) if len(found) == 1 else None
+
+
+async def is_open(secret: str) -> bool:
+    """Whether a one-time link would sign somebody in; looking at it uses nothing up."""
+    return await SignInLink.exists(digest=digest_of(secret), used_at=None, expires_at__gt=datetime.now(UTC))
+
+
+async def begin(person_id: UUID, seconds: float) -> Begun:
+    """A session of a person who has proven who they are, for at most so many seconds."""
+    secret, now = secrets.token_urlsafe(32), datetime.now(UTC)
+    expires_at = now + timedelta(seconds=seconds)
+    await Session.create(
+        id=uuid4(),
+        person_id=person_id,
+        digest=digest_of(secret),
+        created_at=now,
+        last_seen_at=now,
+        expires_at=expires_at,
+    )
+    return Begun(secret, expires_at, person_id)
+
+
+async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUID | None = None) -> Principal | None:
+    """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
+
+    That they were here is remembered, to the minute.
+    """
+    if not secret or not secret.isascii():
+        return None
+    found = await rows(_PRINCIPAL, digest_of(secret), merchant_id, idle_seconds)
+    if not found or (merchant_id is not None and found[0]["granted"] is None):
+        return None
+    row = found[0]
+    if row["seen_long_ago"]:
+        await execute("UPDATE sessions SET last_seen_at = now() WHERE id = $1", row["id"])
+    holder = actor_of(row["name"], row["email"])
+    return Principal(row["id"], row["merchant_id"], holder, granted(found), row["expires_at"], row["person_id"])
+
+
+async def end(secret: str) -> None:
+    """Sign out."""
+    await Session.filter(digest=digest_of(secret), revoked_at=None).update(revoked_at=datetime.now(UTC))
+
+
+def readable(principal: Principal) -> QuerySet[Session]:
+    """The sessions, not revoked and not too old, of the merchant's own people. Raises Forbidden."""
+    principal.require_everywhere(Permission.MANAGE_PEOPLE)
+    return Session.filter(person__merchant_id=principal.merchant_id, revoked_at=None, expires_at__gt=datetime.now(UTC))
+
+
+async def revoke(principal: Principal, session_id: UUID) -> Session:
+    """End a session of one of the merchant's people at once. Raises Forbidden, NotFound."""
+    principal.require_everywhere(Permission.MANAGE_PEOPLE)
+    found = await Session.get_or_none(id=session_id, person__merchant_id=principal.merchant_id)
+    if found is None:
+        raise NotFound("No such session; sessions lists them.", path=["input", "sessionId"])
+    await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
+    return await Session.get(id=session_id)

@@ -1,0 +1,83 @@
+"""Tokens for a customer's browser: they see, or ask for, the refunds of one payment or one customer, for minutes.
+
+Whoever makes one gives no more than they have: its stores are theirs.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from domain.access import tokens
+from domain.access.permissions import Permission
+from domain.access.principal import Principal, Scope
+from domain.access.tokens import Draft
+from domain.cause import Cause
+from domain.payments import customers
+from domain.payments.find import find
+from domain.problems import InvalidInput
+
+MINUTES_MAX: Final = 60
+HOLDER: Final = "customer"
+
+
+class CustomerMay(StrEnum):
+    """What a customer's token may do."""
+
+    SEE = "SEE"
+    ASK = "ASK"
+
+
+_TAKES: Final = {CustomerMay.SEE: Permission.READ, CustomerMay.ASK: Permission.REFUND}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCustomerToken:
+    """For one payment, or for the payments of the customer of a tax ID: exactly one of the two."""
+
+    may: CustomerMay
+    minutes: int
+    payment_id: UUID | None = None
+    tax_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The token in clear, this once, and until when it works (UTC)."""
+
+    clear: str
+    expires_at: datetime
+
+
+async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secret: bytes) -> Made:
+    """Make one. Each call makes another: they end by themselves. Raises Forbidden, NotFound, InvalidInput."""
+    scope = principal.scope(_TAKES[new.may])
+    if not 1 <= new.minutes <= MINUTES_MAX:
+        raise InvalidInput(f"A customer's token lasts 1 to {MINUTES_MAX} minutes.", path=["input", "minutes"])
+    if (new.payment_id is None) == (new.tax_id is None):
+        raise InvalidInput("Give either `paymentId` or `customerTaxId`.", path=["input", "paymentId"])
+    expires_at = datetime.now(UTC) + timedelta(minutes=new.minutes)
+    tax_id = _tax_id(new.tax_id) if new.tax_id else None
+    digest = await customers.digest(principal.merchant_id, tax_id, secret) if tax_id else None
+    draft = Draft(
+        principal.merchant_id,
+        HOLDER,
+        [(f"CUSTOMER_{new.may.value}", store_id) for store_id in _stores(scope)],
+        expires_at,
+        kind=tokens.CUSTOMER,
+        created_by=cause.actor,
+        payment_id=(await find(scope, new.payment_id)).id if new.payment_id else None,
+        customer_digest=digest,
+    )
+    return Made(await tokens.make(draft), expires_at)
+
+
+def _stores(scope: Scope) -> list[UUID | None]:
+    return [None] if scope.stores is None else list(scope.stores)
+
+
+def _tax_id(text: str) -> str:
+    if not customers.normal_tax_id(text):
+        raise InvalidInput("customerTaxId has letters or digits.", path=["input", "customerTaxId"])
+    return text

@@ -1,0 +1,264 @@
+"""Who may ask for what: every root field, by every role, of one's own, another store's and another merchant's."""
+
+import json
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from strawberry.relay import from_base64, to_base64
+
+from api.graphql.context import Context
+from api.graphql.schema import MOVING_MONEY, make
+from api.graphql.transport.feeds import Feeds
+from api.graphql.transport.follow import Waker
+from domain.access import people, sessions, tokens
+from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role
+from domain.access.policies import CUSTOMERS_SEE, POLICIES
+from domain.access.principal import Principal, reach_of
+from domain.cause import Cause
+from domain.files import tickets
+from domain.models import Finding, ReconciliationRun, Session, Store
+from domain.models.files import Purpose
+from domain.models.refunds import Reason
+from domain.money import Money
+from domain.platform.database import transaction
+from domain.refunds import request
+from domain.refunds.request import NewRefund
+from tests.kit.factories import Shop, a_key, a_payment, a_person, a_shop
+from tests.kit.generated import Document, documents
+from tests.kit.world import quick_settings
+
+SCHEMA = make()
+SETTINGS = quick_settings()
+CORE = SCHEMA._schema
+ROOTS = ("Query", "Mutation", "Subscription")
+ALL = [document for root in ROOTS for document in documents(CORE, root)]
+MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
+LATER = datetime.now(UTC) + timedelta(hours=1)
+TAX_ID = "39053344705"
+
+
+def test_every_root_field_has_a_policy_and_every_policy_a_field() -> None:
+    for root in ROOTS:
+        assert set(cast("Any", CORE.get_type(root)).fields) == set(POLICIES[root]), root
+    for name in {*POLICIES, *CUSTOMERS_SEE}:
+        fields = set(cast("Any", CORE.get_type(name)).fields)
+        assert {*POLICIES.get(name, ()), *CUSTOMERS_SEE.get(name, ())} <= fields, name
+    nodes = {kind.name for kind in CORE.get_possible_types(cast("Any", CORE.get_type("Node")))}
+    assert nodes <= set(CUSTOMERS_SEE), "What of it does a customer see?"
+
+
+def test_every_permission_opens_something() -> None:
+    used = {one for fields in POLICIES.values() for needed in fields.values() for one in needed}
+    assert used == set(Permission) - {Permission.RESOLVE_DOUBT_EARLY}  # which goes further than RESOLVE_DOUBT
+    assert set(POLICIES["Mutation"]) >= MOVING_MONEY
+
+
+async def _findings_of(shop: Shop, payment_id: UUID) -> tuple[Finding, ReconciliationRun]:
+    run = await ReconciliationRun.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, state="COMPLETED", manifest={},
+        business_date=datetime(2026, 1, 2, tzinfo=UTC).date(),
+    )  # fmt: skip
+    finding = await Finding.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, run_id=run.id, payment_id=payment_id,
+        kind="CONTRADICTION", fingerprint=str(uuid4()), amount=1, currency="BRL", detail={}, explanation="x",
+        action="x",
+    )  # fmt: skip
+    return finding, run
+
+
+async def _world(shop: Shop, email: str) -> dict[str, Any]:
+    """Something of every kind, in one store of a merchant."""
+    key, order = a_key(), a_key()
+    payment = await a_payment(shop, tax_id=TAX_ID, order=order)
+    new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
+    refund = (await request.request(shop.id, new, key, Cause(a_key(), "tester"))).refund
+    finding, run = await _findings_of(shop, payment.id) if shop.store.code == "sp" else (None, None)
+    person, _ = await people.make(shop.id, "Bia", email, [(Role.SUPPORT.value, None)], "tester")
+    draft = tokens.Draft(shop.id, "robot", [(Role.DEVELOPER.value, None)], LATER, "robot")
+    await tokens.make(draft)
+    begun = await sessions.begin(person.id, 3600)
+    boss = a_person(shop, "boss", Role.ADMIN)
+    file = (await tickets.announce(boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS)).file
+    (session,) = await Session.filter(person_id=person.id)
+    assert begun.person_id == person.id
+    return {
+        "Refund": to_base64("Refund", str(refund.id)),
+        "Payment": to_base64("Payment", str(payment.id)),
+        "Finding": to_base64("Finding", str(finding.id if finding else uuid4())),
+        "ReconciliationRun": to_base64("ReconciliationRun", str(run.id if run else uuid4())),
+        "connection": str(shop.connection.id),
+        "store": str(shop.store.id),
+        "store code": shop.store.code,
+        "token": str(draft.id),
+        "person": str(person.id),
+        "session": str(session.id),
+        "PSE reference": payment.pse_reference,
+        "order": order,
+        "request": refund.request_id,
+        "key": key,
+        "tax ID": TAX_ID,
+        "file": str(file.id),
+    }
+
+
+def _unknown() -> dict[str, Any]:
+    nodes = {name: to_base64(name, str(uuid4())) for name in ("Refund", "Payment", "Finding", "ReconciliationRun")}
+    rows = {name: str(uuid4()) for name in ("connection", "store", "token", "person", "session", "request", "file")}
+    words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
+    return {**nodes, **rows, **words, "tax ID": "11144477735"}
+
+
+class Stage:
+    """Two stores of one merchant, and another merchant."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.own: dict[str, Any] = {}
+        self.other_store: dict[str, Any] = {}
+        self.other_merchant: dict[str, Any] = {}
+
+    def principal(self, permissions: Iterable[Permission], *, store: bool = False, **more: Any) -> Principal:
+        where = self.shop.store.id if store else None
+        return Principal(uuid4(), self.shop.id, "somebody", reach_of((frozenset(permissions), where)), LATER, **more)
+
+    def foreign(self) -> list[str]:
+        """What must stand in no answer."""
+        kinds = ("Refund", "Payment", "Finding", "ReconciliationRun", "store", "token", "person", "session")
+        return [self.other_merchant[kind] for kind in kinds]
+
+
+@pytest.fixture
+async def stage(books: object) -> Stage:
+    shop = await a_shop()
+    other = await a_shop(name="Outra")
+    second = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
+    made = Stage(shop)
+    made.own = await _world(shop, "bia@example.com")
+    made.other_store = await _world(replace(shop, store=second), "caio@example.com")
+    made.other_merchant = await _world(other, "dora@example.com")
+    return made
+
+
+class _Undone(Exception):
+    """Nothing of it is kept."""
+
+
+async def _answer(document: Document, principal: Principal, world: dict[str, Any]) -> Any:
+    """What somebody is answered; whatever it did is undone."""
+    waker = Waker("redis://127.0.0.1:1")
+    settings = quick_settings(public_url="https://refunds.example.com")
+    context = Context(principal, "request-of-the-matrix", settings, waker, Feeds(waker))
+    given: dict[str, Any] = {"variable_values": document.about(world), "context_value": context}
+    if document.type_name == "Subscription":
+        results = cast("AsyncGenerator[Any, None]", await SCHEMA.subscribe(document.text, **given))
+        async with aclosing(results):
+            return _plain(await anext(results))
+    found: Any = None
+    try:
+        async with transaction():
+            found = await SCHEMA.execute(document.text, **given)
+            raise _Undone
+    except _Undone:
+        return _plain(found)
+
+
+def _plain(result: Any) -> Any:
+    if hasattr(result, "json"):
+        return json.loads("{" + result.json.decode() + "}")
+    errors = [{"code": (one.extensions or {}).get("code"), "message": one.message} for one in result.errors or ()]
+    return {"data": result.data, "errors": errors}
+
+
+def _codes(answer: Any) -> set[str | None]:
+    root = next(iter((answer["data"] or {"": None}).values()))
+    typed = root.get("errors", ()) if isinstance(root, dict) else ()
+    return {one["code"] for one in (*answer.get("errors", ()), *typed)}
+
+
+def _may(document: Document, principal: Principal) -> bool:
+    """By the table; what is managed is managed in all stores."""
+    needed = POLICIES[document.type_name][document.field]
+    if document.field == "node":
+        of_ledger = document.names[("id",)] in ("Finding", "ReconciliationRun")
+        needed = (Permission.READ_LEDGER,) if of_ledger else (Permission.READ, Permission.SEE)
+    if document.field == "customerTokenCreate":
+        needed = (Permission.READ,)  # for one that may SEE
+    held = [one for one in needed if one in principal.permissions]
+    return not needed or any(one not in MANAGING or principal.reach.stores[one] is None for one in held)
+
+
+@pytest.mark.parametrize("store", [False, True], ids=["all stores", "one store"])
+async def test_each_root_field_opens_to_each_role_as_the_table_says(stage: Stage, store: bool) -> None:
+    for role, permissions in PERMISSIONS.items():
+        principal = stage.principal(permissions, store=store)
+        for document in ALL:
+            answer = await _answer(document, principal, stage.own)
+            refused = "FORBIDDEN" in _codes(answer)
+            assert refused != _may(document, principal), (role, document.field, document.variables, answer)
+            assert not any(foreign in json.dumps(answer) for foreign in stage.foreign()), document.field
+
+
+async def test_each_permission_opens_its_fields_without_any_other(stage: Stage) -> None:
+    for permission in Permission:
+        principal = stage.principal({permission})
+        for document in ALL:
+            if POLICIES[document.type_name][document.field] and _may(document, principal):
+                answer = await _answer(document, principal, stage.own)
+                # Who may give nothing but their own is told so: the table lets them ask.
+                refused = "FORBIDDEN" in _codes(answer) and "do not hold" not in json.dumps(answer)
+                assert not refused, (permission, document.field, answer)
+
+
+async def test_another_merchants_and_another_stores_answer_like_what_does_not_exist(stage: Stage) -> None:
+    everything = stage.principal(Permission)
+    of_a_store = stage.principal(set(Permission) - MANAGING, store=True)
+    for principal, world in ((everything, stage.other_merchant), (of_a_store, stage.other_store)):
+        for document in ALL:
+            if set(document.names.values()) - _whole(principal) and _may(document, principal):
+                theirs = await _answer(document, principal, _only_foreign(document, stage, world, principal))
+                nobodys = await _answer(document, principal, _only_foreign(document, stage, _unknown(), principal))
+                assert theirs == nobodys, (document.field, document.variables, document.names)
+
+
+def _only_foreign(document: Document, stage: Stage, world: dict[str, Any], principal: Principal) -> dict[str, Any]:
+    whole = _whole(principal)
+    return {kind: stage.own[kind] if kind in whole else value for kind, value in world.items()}
+
+
+def _whole(principal: Principal) -> set[str]:
+    """What is not of one store, or not of one merchant: there is no other one's."""
+    return {"connection", "tax ID"} if principal.reach.stores[Permission.READ] is not None else {"tax ID"}
+
+
+async def test_a_store_sees_its_own_in_every_list(stage: Stage) -> None:
+    principal = stage.principal(set(Permission) - MANAGING, store=True)
+    lists = [one for one in ALL if "edges" in one.text and not one.names and _may(one, principal)]
+    told = json.dumps([await _answer(one, principal, stage.own) for one in lists])
+    for kind in ("Refund", "Payment", "Finding", "store"):
+        assert stage.own[kind] in told, kind
+    for kind in ("Refund", "Payment", "store"):
+        assert stage.other_store[kind] not in told, kind
+
+
+@pytest.mark.parametrize("role", sorted(CUSTOMERS))
+async def test_a_customer_finds_nothing_but_their_own(stage: Stage, role: str) -> None:
+    payment_id = UUID(from_base64(stage.own["Payment"])[1])
+    principal = stage.principal(CUSTOMERS[role], payment_id=payment_id)
+    for document in ALL:
+        shown = document.field in CUSTOMERS_SEE[document.type_name] and _may(document, principal)
+        answer = await _answer(document, principal, stage.own)
+        nobodys = await _answer(document, principal, _unknown())
+        assert "FORBIDDEN" not in _codes(answer)
+        if not shown:
+            assert answer == nobodys, document.field
+            assert document.field == "node" or _codes(answer) == {"NOT_FOUND"}, (document.field, answer)
+            continue
+        assert _codes(answer) <= {"INVALID_INPUT", None}, (document.field, document.variables, answer)
+        for world in (stage.other_store, stage.other_merchant):
+            if document.names:
+                assert await _answer(document, principal, world) == nobodys, document.field
