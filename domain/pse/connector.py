@@ -7,6 +7,7 @@ from typing import Protocol
 import httpx
 
 from domain.pse.capabilities import Capability
+from domain.pse.checking import Account, Asking, Check
 from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     CapturedPayment,
@@ -69,6 +70,12 @@ class Connector(Protocol):
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         """Raises BadReport."""
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        """The preflight: what the PSE says of the account, a check each but CLOCK and CERTIFICATE. Total.
+
+        It gets every answer, or why there was none. Nothing is changed at the PSE, and no money moves.
+        """
 
     def request_id(self, response: httpx.Response) -> str | None:
         """The PSE's own id of the exchange, for its support desk."""

@@ -5,15 +5,18 @@ honestly: a PSE that has no reports has none to fetch.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 import httpx
 
 from domain.pse.capabilities import Capability, load
+from domain.pse.checking import Account, Asking, Check
 from domain.pse.connector import Connector
 from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.bearer import Bearer
+from domain.pse.kit.interview import Interview
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.kit.scrubbing import Scrubbed
@@ -153,6 +156,15 @@ class Base(Connector):
         if self.parts.lines is None:
             raise BadReport(file.name, f"no report of {self.name} can be read: its columns are not published.")
         return self.parts.lines.lines(file, period)
+
+    # The preflight
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        """A check each; what the PSE tells to no program says so."""
+        interview = Interview(self.words.setup, self.parts.objects.error_of)
+        if self.parts.setup is not None:
+            yield from self.parts.setup.setup(account, interview)
+        return [replace(check, saw=self.scrub(check.saw)) for check in interview.checks()]
 
     # For people
 

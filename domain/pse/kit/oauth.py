@@ -14,6 +14,21 @@ _LIFETIME_SECONDS_DEFAULT: Final = 300.0
 _TIMEOUT_SECONDS: Final = 10.0
 
 
+def token_request(token_url: str, scope: str) -> httpx.Request:
+    """What asks for a token; who the client is, the Auth adds."""
+    return httpx.Request(
+        "POST",
+        token_url,
+        data={"grant_type": "client_credentials", "scope": scope},
+        headers={"Accept": "application/json"},
+        # A request of an Auth flow has no time limit unless it carries one.
+        extensions={
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS),
+            PURPOSE: TOKEN,
+        },
+    )
+
+
 class ClientCredentials(httpx.Auth):
     """Puts a bearer token on each request, and renews it once when the PSE refuses it with 401 or 403."""
 
@@ -29,6 +44,9 @@ class ClientCredentials(httpx.Auth):
         raise RuntimeError("This Auth is for asynchronous clients only.")
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if request.extensions.get(PURPOSE) == TOKEN:  # somebody wants to see what the token endpoint says
+            yield next(self._basic.auth_flow(request))
+            return
         async with self._lock:
             if self._token is None or time.monotonic() >= self._good_until:
                 self._keep((yield self._token_request()))
@@ -44,18 +62,7 @@ class ClientCredentials(httpx.Auth):
         yield request
 
     def _token_request(self) -> httpx.Request:
-        made = httpx.Request(
-            "POST",
-            self._token_url,
-            data={"grant_type": "client_credentials", "scope": self._scope},
-            headers={"Accept": "application/json"},
-            # A request of an Auth flow has no time limit unless it carries one.
-            extensions={
-                "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS),
-                PURPOSE: TOKEN,
-            },
-        )
-        return next(self._basic.auth_flow(made))
+        return next(self._basic.auth_flow(token_request(self._token_url, self._scope)))
 
     def _keep(self, response: httpx.Response) -> None:
         self._token = None
