@@ -11,6 +11,7 @@ import httpx
 import polars as pl
 
 from domain.pse.capabilities import Capability, LookUp, Route
+from domain.pse.checking import Account, Asking, Check, CheckCode, CheckOutcome
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -159,6 +160,11 @@ class Lab:
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         return Report(pl.LazyFrame(schema=dict(REPORT_SCHEMA)), None)
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        yield from ()
+        told = CheckOutcome.NOT_ASKABLE, "The laboratory knows no accounts.", "Nothing."
+        return [Check(code, *told) for code in CheckCode]
 
     def request_id(self, response: httpx.Response) -> str | None:
         return None
