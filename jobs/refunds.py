@@ -2,7 +2,10 @@
 
 import random
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
+from http import HTTPStatus
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -14,15 +17,18 @@ from domain.platform.crash import crash_here
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.pse.capabilities import Route
+from domain.pse.checking import Answer
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import first_send, listing, next_step, schedule
+from domain.refunds import first_send, listing, next_step, refused, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
 from domain.refunds.work import Ask, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 
+_ACCESS_REFUSED: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
+_SAID_MAX: Final = 300
 _log = structlog.get_logger()
 
 
@@ -42,8 +48,11 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     seen = await first_send.look(refund_id)
     if seen is None or seen.refund.due_at is None:
         return False
+    if refused.concerns(seen.refund) and refused.stands(seen.connection):
+        await next_step.put_off_refused(refund_id, seen.connection)
+        return False
     if (wait := sender.wait(seen.connection.id)) > 0:
-        await next_step.put_off_resting(refund_id, _spread(wait))
+        await next_step.put_off_resting(refund_id, _spread(wait), sender.failing_since(seen.connection.id))
         return False
     work = await next_step.take_seen(
         seen, lease_seconds=settings.lease_seconds, send_seconds=settings.send_limit_seconds
@@ -80,7 +89,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
     wire = connector(work.connection.pse)
     request = wire.snapshot(work.order)
     assert request is not None, "A connector whose look-up is a listing can list."
-    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
+    answer = await _sent(work, sender.send(work.connection, request, _about(work, "LOOK_UP")))
     if isinstance(answer, Unsent | InDoubt):
         return await not_sent(work.refund_id, answer.code, answer.message)
     try:
@@ -110,7 +119,7 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")
-    answer = await sender.send(connection, wire.refund(order), about, send_before=work.send_before)
+    answer = await _sent(work, sender.send(connection, wire.refund(order), about, send_before=work.send_before))
     if isinstance(answer, Unsent | InDoubt):
         return answer
     return wire.read_refund(order, answer)
@@ -121,11 +130,27 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
     wire = connector(work.connection.pse)
     request = wire.look_up(work.order)
     assert request is not None, "A connector whose capability is a look-up builds one."
-    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
+    answer = await _sent(work, sender.send(work.connection, request, _about(work, "LOOK_UP")))
     if isinstance(answer, Unsent | InDoubt):
         # A question that never left says nothing about the refund.
         return InDoubt(answer.code, answer.message)
     return wire.read_look_up(work.order, answer)
+
+
+async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
+    """The answer; what it says of our access is counted, so that a key that is refused holds up nobody else."""
+    answer = await sending
+    connection = work.connection
+    if isinstance(answer, Unsent | InDoubt):
+        if answer.code in _ACCESS_REFUSED:
+            await refused.count(connection, f"{answer.code}: {answer.message}")
+    elif connector(connection.pse).refuses_us(answer):
+        wire = connector(connection.pse)
+        said = wire.scrub(answer.text[:_SAID_MAX])
+        await refused.count(connection, f"{answer.status_code} {said}")
+    elif answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        await refused.lift(connection)
+    return answer
 
 
 def _about(work: Work, purpose: str) -> About:

@@ -9,6 +9,7 @@ from domain.models.destinations import Approval, Destination, DestinationLink, S
 from domain.models.events import Event
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
+from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
@@ -21,6 +22,8 @@ __all__ = [
     "Approval",
     "Attempt",
     "Call",
+    "CertificationCase",
+    "CertificationRun",
     "Check",
     "Connection",
     "DemoMark",
@@ -38,6 +41,8 @@ __all__ = [
     "Notice",
     "NoticeRefund",
     "Payment",
+    "PreflightCheck",
+    "PreflightRun",
     "ReconciliationRun",
     "Refund",
     "RefusedWebhook",

@@ -28,6 +28,10 @@ class Connection(Model):
     )
     default_store_id: UUID
     enabled = fields.BooleanField(default=True)
+    refusals = fields.IntField(default=0)  # orders in a row that the PSE did not take because of our access
+    refused_since = fields.DatetimeField(null=True)  # since when nothing is sent because of that
+    refused_with = fields.CharField(max_length=64, null=True)  # SHA-256 of the sealed secrets that were refused
+    refused_because = fields.CharField(max_length=500, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

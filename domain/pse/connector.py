@@ -71,6 +71,9 @@ class Connector(Protocol):
     def read_report(self, file: ReportFile, period: Period) -> Report:
         """Raises BadReport."""
 
+    def refuses_us(self, response: httpx.Response) -> bool:
+        """Whether an answer refuses our key, our address or the merchant, and not what was asked for."""
+
     def setup(self, account: Account) -> Asking[Sequence[Check]]:
         """The preflight: what the PSE says of the account, a check each but CLOCK and CERTIFICATE. Total.
 

@@ -19,7 +19,7 @@ from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, first_send, held, intervals, listing, schedule
+from domain.refunds import attempts, call_person, first_send, held, intervals, listing, refused, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
@@ -93,8 +93,11 @@ async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before
     return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
 
 
-async def put_off_resting(refund_id: UUID, seconds: float) -> None:
-    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
+async def put_off_resting(refund_id: UUID, seconds: float, failing_since: datetime | None = None) -> None:
+    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on.
+
+    `failing_since` (UTC): since when it answers nothing; None: it asked to be left alone.
+    """
     async with transaction():
         refund, now = await _due(refund_id)
         if refund is None:
@@ -104,10 +107,25 @@ async def put_off_resting(refund_id: UUID, seconds: float) -> None:
             return
         last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
         if last is None or last.kind != "RESTING":
-            said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
+            said = "The PSE asked to be left alone for a while; the refund waits."
+            if failing_since is not None:
+                said = f"The PSE is not answering since {failing_since:%Y-%m-%d %H:%M} UTC; the refund waits."
             await events.note(refund, "RESTING", Cause(refund.request_id, WORKER), code="PSE_RESTING", message=said)
         elif now - last.occurred_at >= intervals.RESTING_FINDING:
             await call_person.open_resting(refund, last.occurred_at)
+
+
+async def put_off_refused(refund_id: UUID, connection: Connection) -> None:
+    """The PSE refuses our access: the refund looks again now and then, and its history says once why it waits."""
+    async with transaction():
+        refund, _ = await _due(refund_id)
+        if refund is None:
+            return
+        await schedule.put_off(refund_id, intervals.HELD_SECONDS)
+        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
+        if last is None or last.code != refused.CODE:
+            cause = Cause(refund.request_id, WORKER)
+            await events.note(refund, "HELD", cause, code=refused.CODE, message=refused.said(connection))
 
 
 async def _due(refund_id: UUID) -> tuple[Refund | None, datetime]:

@@ -45,6 +45,16 @@ async def ask(refund_ids: Sequence[str]) -> None:
     )
 
 
+async def wake(connection_id: UUID) -> None:
+    """Look now at what is to be sent on the connection: what it waited for is over."""
+    await execute(
+        "UPDATE refunds SET due_at = now() WHERE id IN ("  # locked in the order of all others
+        "  SELECT id FROM refunds WHERE connection_id = $1 AND state = 'REQUESTED' AND due_at > now() "
+        "  ORDER BY id FOR NO KEY UPDATE)",
+        connection_id,
+    )
+
+
 async def put_off(refund_id: UUID, seconds: float) -> None:
     """Look at the refund no sooner than in so many seconds, if it is to be looked at again at all."""
     await execute(

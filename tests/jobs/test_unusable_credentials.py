@@ -26,4 +26,4 @@ async def test_nothing_is_sent_and_nothing_is_in_doubt(world: World, kept: dict[
     for _ in range(9):
         refund = await world.step(refund)
     assert (refund.state, refund.doubt_since) == (State.REQUESTED, None)
-    assert await Finding.filter(refund_id=refund.id, kind="NOT_SENT").count() == 1
+    assert await Finding.filter(connection_id=connection.id, kind="CONNECTION_REFUSED").count() == 1

@@ -17,12 +17,16 @@ _COUNTRIES: Final[Mapping[str, str]] = {
     "HNL": "HN", "MXN": "MX", "NIO": "NI", "PAB": "PA", "PEN": "PE", "PYG": "PY", "USD": "EC", "UYU": "UY",
 }  # fmt: skip
 
+_WRONG_SIGNATURE: Final = "5000"
+
 
 def setup(account: Account, interview: Interview) -> Asking[None]:
     """`GET /payments-methods` of each currency's country, and a refund of no payment."""
     taken: set[str] = set()
     for currency in sorted(account.currencies) or ["BRL"]:
         heard = yield from interview.ask(_methods(account, _COUNTRIES.get(currency, "BR")))
+        if heard.code == _WRONG_SIGNATURE:  # of a form that is right, so it is the secret key
+            heard = interview.refused(heard, "3001", heard.said)
         if not interview.entrance(heard):
             return
         if exact.objects(heard.body):

@@ -27,6 +27,7 @@ class Ebanx(Base):
     """The connector. Stateless. Secrets: `integration_key`, and `webhook_certificate` (EBANX's, in PEM)."""
 
     name = "ebanx"
+    hides_refusals = True
     # Of its reports a few columns are published, and no whole sample.
     parts = Parts(objects, webhooks, payments=objects, setup=setup)
 

@@ -18,6 +18,7 @@ from domain.pse.kit.outcomes import ErrorAnswer
 NO_SUCH_PAYMENT: Final = "estornopreflight"  # of a refund that nobody can pay: there is no such payment
 _SAID_MAX: Final = 300
 _OURS: Final = (CheckCode.CLOCK, CheckCode.CERTIFICATE)  # seen by who sends
+_LATER: Final = (408, 425, 429)
 _KEY_UNUSABLE: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
 Fact = tuple[CheckOutcome, str]
 
@@ -70,6 +71,24 @@ class Heard:
         return exact.inner(self.body, *names)
 
 
+def access_of(words: SetupWords, status: int, error: ErrorAnswer) -> Access:
+    """What a refusal says of our access: by the PSE's codes, else by its status."""
+    if error.code in words.address_refused or (words.address_said and words.address_said in error.said):
+        return Access.ADDRESS
+    if error.code in words.suspended:
+        return Access.SUSPENDED
+    if error.code in words.key_refused or status == httpx.codes.UNAUTHORIZED:
+        return Access.KEY
+    if status == httpx.codes.FORBIDDEN:
+        return Access.NOT_PERMITTED
+    return Access.SILENT if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _LATER else Access.UNCLEAR
+
+
+def refuses_us(words: SetupWords, status: int, error: ErrorAnswer) -> bool:
+    """Whether it refuses us, whatever we ask for."""
+    return access_of(words, status, error) in (Access.KEY, Access.ADDRESS, Access.SUSPENDED, Access.NOT_PERMITTED)
+
+
 class Interview:
     """One preflight of one account: what is asked, and what was found so far."""
 
@@ -95,24 +114,12 @@ class Interview:
             return Heard(Access.OPEN, answer.status_code, body, "", f"answered {answer.status_code}")
         error = self._error_of(answer)
         said = f"answered {answer.status_code} {error.code}: {error.said}"[:_SAID_MAX]
-        return Heard(self._access(answer.status_code, error), answer.status_code, body, error.code, said)
+        return Heard(access_of(self._words, answer.status_code, error), answer.status_code, body, error.code, said)
 
     def refused(self, heard: Heard, code: str, said: str) -> Heard:
         """The same answer, where its status does not tell that it is a refusal, or of what."""
-        access = self._access(httpx.codes.BAD_REQUEST, ErrorAnswer(code, said, explained=True))
+        access = access_of(self._words, httpx.codes.BAD_REQUEST, ErrorAnswer(code, said, explained=True))
         return Heard(access, heard.status, heard.body, code, f"answered {code}: {said}"[:_SAID_MAX])
-
-    def _access(self, status: int, error: ErrorAnswer) -> Access:
-        words = self._words
-        if error.code in words.address_refused or (words.address_said and words.address_said in error.said):
-            return Access.ADDRESS
-        if error.code in words.suspended:
-            return Access.SUSPENDED
-        if error.code in words.key_refused or status == 401:
-            return Access.KEY
-        if status == 403:
-            return Access.NOT_PERMITTED
-        return Access.SILENT if status >= 500 or status in (408, 425, 429) else Access.UNCLEAR
 
     # Finding
 

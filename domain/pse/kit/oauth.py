@@ -7,11 +7,12 @@ from typing import Final
 
 import httpx
 
-from domain.pse.vocabulary import PURPOSE, TOKEN, TokenRefused
+from domain.pse.vocabulary import PURPOSE, TOKEN, TokenRefused, TokenUnavailable
 
 _MARGIN_SECONDS: Final = 30.0
 _LIFETIME_SECONDS_DEFAULT: Final = 300.0
 _TIMEOUT_SECONDS: Final = 10.0
+_LATER: Final = (408, 425, 429)
 
 
 def token_request(token_url: str, scope: str) -> httpx.Request:
@@ -66,6 +67,8 @@ class ClientCredentials(httpx.Auth):
 
     def _keep(self, response: httpx.Response) -> None:
         self._token = None
+        if response.status_code in _LATER or response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise TokenUnavailable(f"The token endpoint answered {response.status_code}.")
         if response.status_code != 200:
             raise TokenRefused(f"The token endpoint answered {response.status_code}; check client ID and secret.")
         try:

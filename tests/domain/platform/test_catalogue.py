@@ -16,6 +16,10 @@ CHECKS = {
     "manual_settlements_file_whole",
     "manual_settlements_way_known",
     "attempts_end_has_outcome",
+    "certification_cases_known",
+    "certification_runs_end_has_outcome",
+    "preflight_checks_known",
+    "preflight_runs_end_has_outcome",
     "attempts_number_positive",
     "doubt_verdicts_confirmed_whole",
     "doubt_verdicts_four_eyes",
@@ -46,6 +50,10 @@ UNIQUE = {
     "destinations": {("refund_id",)},
     "destination_links": {("digest",), ("refund_id",)},
     "manual_settlements": {("refund_id",)},
+    "certification_cases": {("run_id", "name")},
+    "certification_runs": {("connection_id",)},
+    "preflight_checks": {("run_id", "code")},
+    "preflight_runs": {("connection_id",)},
     "attempts": {("refund_id", "number"), ("refund_id",)},
     "connections": {("merchant_id", "name"), ("id", "merchant_id")},
     "event_seals": {("merchant_id", "position"), ("event_id",)},
@@ -77,6 +85,10 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "certification_runs_due": "due_at IS NOT NULL",
+    "certification_runs_one_live": "finished_at IS NULL",
+    "preflight_runs_due": "due_at IS NOT NULL",
+    "preflight_runs_one_live": "finished_at IS NULL",
     "findings_of_payment": "payment_id IS NOT NULL",
     "findings_resolved": "resolved_at IS NOT NULL",
     "payments_withdrawn": "withdrawn_at IS NOT NULL",
@@ -110,6 +122,7 @@ APPEND_ONLY = {
     "answers",
     "approvals",
     "calls",
+    "certification_cases",
     "checks",
     "event_seals",
     "events",
@@ -119,6 +132,7 @@ APPEND_ONLY = {
     "listed_money",
     "manual_settlements",
     "notice_refunds",
+    "preflight_checks",
     "report_news",
 }
 KEPT = {
@@ -137,6 +151,8 @@ KEPT = {
 BELONGING = {
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
+    "certification_runs_connection_of_merchant",
+    "preflight_runs_connection_of_merchant",
     "connections_store_of_merchant",
     "destination_links_refund_of_merchant",
     "destinations_refund_of_merchant",
