@@ -80,10 +80,21 @@ class PseConnection:
     pse: str
     name: str
     enabled: bool
+    refused_since: DateTime | None = strawberry.field(
+        description="Since when the PSE refuses our access, so that its refunds wait; null: it does not."
+    )
+    refused_because: str | None
 
     @classmethod
     def of(cls, row: ConnectionRow) -> "PseConnection":
-        return cls(id=strawberry.ID(str(row.id)), pse=row.pse, name=row.name, enabled=row.enabled)
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            pse=row.pse,
+            name=row.name,
+            enabled=row.enabled,
+            refused_since=DateTime(row.refused_since) if row.refused_since else None,
+            refused_because=row.refused_because if row.refused_since else None,
+        )
 
 
 @strawberry.type(description="The merchant that the token speaks for.")

@@ -6,8 +6,9 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api.graphql import access, ledger, nodes, payments, pses, reconciliation
+from api.graphql import access, connections, ledger, nodes, payments, pses, reconciliation
 from api.graphql.access import Viewer, require
+from api.graphql.connections import ConnectionPreflightInput, ConnectionPreflightPayload, PreflightRun
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
 from api.graphql.payments import (
@@ -59,6 +60,7 @@ from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
 from domain.findings.findings import FindingKind
+from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
 
 MOVING_MONEY = frozenset(
@@ -78,8 +80,9 @@ MOVING_MONEY = frozenset(
         "refundTransferReturned",
     }
 )
-# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields.
-SIZES = {"errors": 1, "paymentInstruction": 10}
+# Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, a preflight
+# looks at few things.
+SIZES = {"errors": 1, "paymentInstruction": 10, "checks": len(CheckCode)}
 
 
 @strawberry.type
@@ -147,6 +150,13 @@ class Query:
     ) -> Connection[Finding]:
         merchant = require(info, Permission.READ_LEDGER).merchant_id
         return await page(reconciliation.findings_query(merchant, kinds, unresolved), first, after, Finding.of)
+
+    @strawberry.field(description="A connection's preflights, newest first. `first` is 1-100. Needs READ_CALLS.")
+    async def preflight_runs(
+        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
+    ) -> Connection[PreflightRun]:
+        merchant = require(info, Permission.READ_CALLS).merchant_id
+        return await page(connections.preflights_query(merchant, connection_id), first, after, PreflightRun.of)
 
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
@@ -237,6 +247,13 @@ class Mutation:
     @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
     async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
         return await by_hand.refund_return_to_queue(info, input)
+
+    @strawberry.mutation(
+        description="Have the PSE asked whether all is in order before money depends on it: read `preflightRuns`, or "
+        "the run by `node`, until it has an outcome. Needs MANAGE_CONNECTIONS."
+    )
+    async def connection_preflight(self, info: Info, input: ConnectionPreflightInput) -> ConnectionPreflightPayload:
+        return await connections.connection_preflight(info, input)
 
 
 @strawberry.type

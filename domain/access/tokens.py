@@ -35,6 +35,7 @@ class Permission(StrEnum):
     APPROVE = "APPROVE"
     SETTLE_MANUALLY = "SETTLE_MANUALLY"  # and read the whole account that a person pays to
     RESOLVE_DOUBT = "RESOLVE_DOUBT"
+    MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"
     RESOLVE_DOUBT_EARLY = "RESOLVE_DOUBT_EARLY"  # "not paid" before the PSE's next report says so
 
 

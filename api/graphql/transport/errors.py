@@ -128,6 +128,10 @@ DecisionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DecisionError"),
 ]
+ConnectionPreflightError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError,
+    strawberry.union(name="ConnectionPreflightError"),
+]
 PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),
