@@ -19,6 +19,7 @@ from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.reconciliation.nights import FutureDate
+from jobs import certification as certification_jobs
 from jobs import notices as notice_jobs
 from jobs import onboarding as onboarding_jobs
 from jobs import reconciliation as reconciliation_jobs
@@ -29,7 +30,8 @@ from jobs.wire.sender import Sender
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
 # What takes longer than a step of a refund: a PSE is asked a dozen things, each within the limit of one send.
-_SECONDS_MAX: Final = {bell.PREFLIGHT: 240.0}
+# A certification mostly waits, for refunds that other jobs of this very queue send.
+_SECONDS_MAX: Final = {bell.PREFLIGHT: 240.0, bell.CERTIFY: 1_800.0}
 _POLL_SECONDS: Final = 1.0  # how long a ring may go unheard that no ear has taken
 _log = structlog.get_logger()
 
@@ -52,6 +54,11 @@ async def preflight(ctx: Context, subject: str) -> None:
     await onboarding_jobs.run_preflight(UUID(subject), ctx["sender"], ctx["settings"])
 
 
+async def certify(ctx: Context, subject: str) -> None:
+    """The certification of a connection, by its run's id."""
+    await certification_jobs.run_certification(UUID(subject), ctx["sender"], ctx["settings"])
+
+
 async def reconcile(ctx: Context, subject: str) -> None:
     """The night of a connection's business date, by `connection/date`."""
     connection, _, day = subject.partition("/")
@@ -62,7 +69,10 @@ async def reconcile(ctx: Context, subject: str) -> None:
 
 
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "refunds": (bell.REFUNDS_QUEUE, {bell.REFUND: refund, bell.NOTICE: notice, bell.PREFLIGHT: preflight}),
+    "refunds": (
+        bell.REFUNDS_QUEUE,
+        {bell.REFUND: refund, bell.NOTICE: notice, bell.PREFLIGHT: preflight, bell.CERTIFY: certify},
+    ),
     "batch": (bell.BATCH_QUEUE, {bell.RECONCILE: reconcile}),
 }
 

@@ -34,7 +34,7 @@ _CURRENCIES: Final[Mapping[str, str]] = {
     "UY": "UYU",
 }
 _OTHERWISE: Final = "USD"
-_PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
+PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ async def pse_of(connection_id: UUID) -> str:
 def _safe(url: str) -> bool:
     """https, or plain HTTP to this machine and to the sandbox of the compose file."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _PLAIN_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in PLAIN_HOSTS)
 
 
 def credentials_of(connection: Connection, key: bytes) -> Credentials:

@@ -67,7 +67,10 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
     "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
     "preflight_checks": _READ_ADD,
-    "certification_runs": (*_READ_ADD, "UPDATE (outcome, error, report, signature, tries, due_at, finished_at)"),
+    "certification_runs": (
+        *_READ_ADD,
+        "UPDATE (outcome, error, payments, report, signature, tries, due_at, finished_at)",
+    ),
     "certification_cases": _READ_ADD,
     "tortoise_migrations": ("SELECT",),
     "demo_marks": _READ_ADD,

@@ -74,6 +74,12 @@ class Connector(Protocol):
     def refuses_us(self, response: httpx.Response) -> bool:
         """Whether an answer refuses our key, our address or the merchant, and not what was asked for."""
 
+    def is_live(self, credentials: Credentials) -> bool:
+        """Whether it can be seen from the credentials that the account is one with money of customers in it."""
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """What is registered at the PSE where `url` is where it is to tell: maybe with a secret behind it."""
+
     def setup(self, account: Account) -> Asking[Sequence[Check]]:
         """The preflight: what the PSE says of the account, a check each but CLOCK and CERTIFICATE. Total.
 

@@ -164,6 +164,12 @@ class Lab:
     def refuses_us(self, response: httpx.Response) -> bool:
         return response.status_code in (401, 403)
 
+    def is_live(self, credentials: Credentials) -> bool:
+        return False
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        return url
+
     def setup(self, account: Account) -> Asking[Sequence[Check]]:
         yield from ()
         told = CheckOutcome.NOT_ASKABLE, "The laboratory knows no accounts.", "Nothing."

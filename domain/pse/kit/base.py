@@ -167,6 +167,16 @@ class Base(Connector):
             return False
         return refuses_us(self.words.setup, response.status_code, self.parts.objects.error_of(response))
 
+    def is_live(self, credentials: Credentials) -> bool:
+        """By its host, or by how its secrets begin."""
+        words, host = self.words.setup, httpx.URL(credentials.base_url).host
+        secret = credentials.secrets.get(self.bearer, "")
+        return host.endswith(tuple(words.live_hosts)) or secret.startswith(tuple(words.live_secrets))
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """The same, where webhooks are signed."""
+        return url
+
     def setup(self, account: Account) -> Asking[Sequence[Check]]:
         """A check each; what the PSE tells to no program says so."""
         interview = Interview(self.words.setup, self.parts.objects.error_of)

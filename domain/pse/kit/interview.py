@@ -26,6 +26,7 @@ Fact = tuple[CheckOutcome, str]
 @dataclass(frozen=True, slots=True)
 class SetupWords:
     """A PSE's facts about its preflight. Codes are those of its errors; `address_said`: its words for an address.
+    `live_hosts`: how the hosts end that move money of customers; `live_secrets`: how the keys begin that do.
 
     `to_do`: what mends a check, by its code. `not_askable`: why a check cannot be asked of this PSE, by its code.
     """
@@ -35,6 +36,8 @@ class SetupWords:
     address_said: str = ""
     suspended: Collection[str] = ()
     unknown_payment: Collection[str] = ()
+    live_hosts: Collection[str] = ()
+    live_secrets: Collection[str] = ()
     to_do: Mapping[str, str] = field(default_factory=dict)
     not_askable: Mapping[str, str] = field(default_factory=dict)
 

@@ -41,6 +41,10 @@ class Pix(Base):
         url = token_url(credentials.base_url, credentials.token_url)
         return ClientCredentials(url, credentials.client_id, credentials.secrets["client_secret"], SCOPE)
 
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """With the secret by which the PSP is known: Pix has no signature."""
+        return f"{url}/{credentials.secrets['webhook_secret']}"
+
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`PUT /pix/{e2eid}/devolucao/{id}` with our reference as id."""
         assert _REFERENCE.fullmatch(order.reference), "Our reference is made of letters and digits."
