@@ -1,5 +1,6 @@
-"""A connection before and while money depends on it: preflights, as they are asked for and read."""
+"""A connection before and while money depends on it: preflights and certifications, as they are asked for and read."""
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,12 +12,15 @@ from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
-from api.graphql.transport.errors import ConnectionPreflightError
+from api.graphql.transport.errors import ConnectionCertifyError, ConnectionPreflightError
 from api.graphql.transport.scalars import DateTime
 from domain.access.tokens import Permission
+from domain.models import CertificationCase as CaseRow
+from domain.models import CertificationRun as CertificationRow
 from domain.models import PreflightCheck as CheckRow
 from domain.models import PreflightRun as Row
-from domain.onboarding import preflight
+from domain.onboarding import certificate, certification, preflight
+from domain.onboarding.certification import CaseName, CaseOutcome
 from domain.platform import bell
 from domain.pse.checking import CheckCode, CheckOutcome
 
@@ -25,6 +29,12 @@ CheckOutcomeEnum = strawberry.enum(
     CheckOutcome,
     name="PreflightOutcome",
     description="UNKNOWN: it could not be told this time. NOT_ASKABLE: this PSE tells it to no program.",
+)
+CaseNameEnum = strawberry.enum(CaseName, name="CertificationCaseName", description="What is proven.")
+CaseOutcomeEnum = strawberry.enum(
+    CaseOutcome,
+    name="CertificationOutcome",
+    description="SKIPPED: it cannot be provoked there; the series in Estorno's own sandbox proves it.",
 )
 
 
@@ -102,3 +112,109 @@ async def connection_preflight(info: Info, input: ConnectionPreflightInput) -> C
 def preflights_query(merchant: UUID, connection_id: str) -> Any:
     """The preflights of one of the merchant's connections, to be paged."""
     return Row.filter(merchant_id=merchant, connection_id=ids.uuid_of(connection_id, ["connectionId"]))
+
+
+@strawberry.type(description="One case of a certification, once it is played.")
+class CertificationCase:
+    name: Annotated[CaseName, CaseNameEnum]
+    outcome: Annotated[CaseOutcome, CaseOutcomeEnum]
+    said: str
+    evidence: str = strawberry.field(description="JSON: ids of requests, here and at the PSE, to look it up by.")
+    at: DateTime
+
+    @classmethod
+    def of(cls, row: CaseRow) -> "CertificationCase":
+        evidence = json.dumps(row.evidence, sort_keys=True)
+        name, outcome = CaseName(row.name), CaseOutcome(row.outcome)
+        return cls(name=name, outcome=outcome, said=row.said, evidence=evidence, at=DateTime(row.at))
+
+
+@strawberry.type(description="The series of refunds that a connection must have made before its money is real.")
+class CertificationRun(Scoped, relay.Node):
+    model = CertificationRow
+    permission = Permission.READ_CALLS
+
+    id: relay.NodeID[str]
+    connection_id: strawberry.ID
+    request_id: str
+    asked_by: str
+    outcome: Annotated[CaseOutcome, CaseOutcomeEnum] | None = strawberry.field(description="Null: it is under way.")
+    error: str | None
+    total: int = strawberry.field(description="How many cases there are; `cases` are those that are played.")
+    created_at: DateTime
+    finished_at: DateTime | None
+    row: strawberry.Private[CertificationRow]
+
+    @classmethod
+    def of(cls, row: CertificationRow) -> "CertificationRun":
+        return cls(
+            id=str(row.id),
+            connection_id=strawberry.ID(str(row.connection_id)),
+            request_id=row.request_id,
+            asked_by=row.asked_by,
+            outcome=CaseOutcome(row.outcome) if row.outcome else None,
+            error=row.error,
+            total=len(CaseName),
+            created_at=DateTime(row.created_at),
+            finished_at=DateTime(row.finished_at) if row.finished_at else None,
+            row=row,
+        )
+
+    @strawberry.field(description="Those that are played, in their order.")
+    async def cases(self, info: Info) -> list[CertificationCase]:
+        found = await info.context.loaders.one(certification.cases_of, self.row.id)
+        return [CertificationCase.of(row) for row in found or []]
+
+    @strawberry.field(description="The signed report as a file of JSON: `estorno certificate verify` reads it.")
+    def report(self, info: Info) -> str | None:
+        if self.row.report is None or self.row.signature is None:
+            return None
+        return certificate.document(self.row.report, self.row.signature, info.context.settings.secret_key)
+
+    @strawberry.field(description="The signed report as a page of HTML that needs nothing else.")
+    def page(self, info: Info) -> str | None:
+        if self.row.report is None or self.row.signature is None:
+            return None
+        return certificate.page(self.row.report, self.row.signature, info.context.settings.secret_key)
+
+
+@strawberry.input
+class ConnectionCertifyInput:
+    connection_id: strawberry.ID
+    payments: list[str] = strawberry.field(
+        default_factory=list,
+        description="The PSE's references of three captured payments of its test environment, which are then refunded; "
+        "none at Estorno's own sandbox.",
+    )
+    test_environment: bool = strawberry.field(
+        default=False, description="You say that these payments are no customers'. Needed where payments are named."
+    )
+
+
+@strawberry.type
+class ConnectionCertifyPayload:
+    run: CertificationRun | None
+    errors: list[ConnectionCertifyError]
+    request_id: str
+
+
+@answering(ConnectionCertifyPayload)
+async def connection_certify(info: Info, input: ConnectionCertifyInput) -> ConnectionCertifyPayload:
+    """Have the series played; one that is under way is given instead of a second one."""
+    context = info.context
+    principal = require(info, Permission.MANAGE_CONNECTIONS)
+    connection_id = ids.uuid_of(input.connection_id, ["input", "connectionId"])
+    run = await certification.ask_for(
+        principal.merchant_id,
+        connection_id,
+        input.payments,
+        context.cause,
+        test_environment=input.test_environment,
+    )
+    await bell.ring(bell.CERTIFY, run.id)
+    return ConnectionCertifyPayload(run=CertificationRun.of(run), errors=[], request_id=context.request_id)
+
+
+def certifications_query(merchant: UUID, connection_id: str) -> Any:
+    """The certifications of one of the merchant's connections, to be paged."""
+    return CertificationRow.filter(merchant_id=merchant, connection_id=ids.uuid_of(connection_id, ["connectionId"]))

@@ -8,7 +8,14 @@ from strawberry import relay
 
 from api.graphql import access, connections, ledger, nodes, payments, pses, reconciliation
 from api.graphql.access import Viewer, require
-from api.graphql.connections import ConnectionPreflightInput, ConnectionPreflightPayload, PreflightRun
+from api.graphql.connections import (
+    CertificationRun,
+    ConnectionCertifyInput,
+    ConnectionCertifyPayload,
+    ConnectionPreflightInput,
+    ConnectionPreflightPayload,
+    PreflightRun,
+)
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
 from api.graphql.payments import (
@@ -60,11 +67,13 @@ from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.access.tokens import Permission
 from domain.findings.findings import FindingKind
+from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
 
 MOVING_MONEY = frozenset(
     {
+        "connectionCertify",
         "destinationProvide",
         "paymentWithdraw",
         "refundApprove",
@@ -82,7 +91,7 @@ MOVING_MONEY = frozenset(
 )
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, a preflight
 # looks at few things.
-SIZES = {"errors": 1, "paymentInstruction": 10, "checks": len(CheckCode)}
+SIZES = {"errors": 1, "paymentInstruction": 10, "checks": len(CheckCode), "cases": len(CaseName)}
 
 
 @strawberry.type
@@ -157,6 +166,13 @@ class Query:
     ) -> Connection[PreflightRun]:
         merchant = require(info, Permission.READ_CALLS).merchant_id
         return await page(connections.preflights_query(merchant, connection_id), first, after, PreflightRun.of)
+
+    @strawberry.field(description="A connection's certifications, newest first. `first` is 1-100. Needs READ_CALLS.")
+    async def certification_runs(
+        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
+    ) -> Connection[CertificationRun]:
+        merchant = require(info, Permission.READ_CALLS).merchant_id
+        return await page(connections.certifications_query(merchant, connection_id), first, after, CertificationRun.of)
 
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
@@ -254,6 +270,13 @@ class Mutation:
     )
     async def connection_preflight(self, info: Info, input: ConnectionPreflightInput) -> ConnectionPreflightPayload:
         return await connections.connection_preflight(info, input)
+
+    @strawberry.mutation(
+        description="Have a connection to a test environment prove itself: a scripted series of refunds, whose cases "
+        "appear in `certificationRuns` as they are played. It refunds. Needs MANAGE_CONNECTIONS."
+    )
+    async def connection_certify(self, info: Info, input: ConnectionCertifyInput) -> ConnectionCertifyPayload:
+        return await connections.connection_certify(info, input)
 
 
 @strawberry.type

@@ -24,6 +24,7 @@ from domain.platform import bell, database
 from domain.platform.bell import BellError
 from domain.platform.database import DatabaseError, connected
 from domain.platform.settings import Settings
+from domain.problems import Problem
 from domain.reconciliation.nights import FutureDate
 from jobs import reconciliation
 from jobs.demo.client import DemoError
@@ -40,7 +41,7 @@ class CommandError(RuntimeError):
     """The command cannot be done as it was given."""
 
 
-ERRORS: Final = (CommandError, FutureDate, DatabaseError, BellError, StageError, DemoError, SynthError)
+ERRORS: Final = (CommandError, Problem, FutureDate, DatabaseError, BellError, StageError, DemoError, SynthError)
 
 
 def ready(settings: Settings, *, need_redis: bool = True) -> Settings:
@@ -149,7 +150,7 @@ async def _reconcile(
     async with connected(settings.database_url, pool_max=5):
         await bell.connect(settings.redis_url)
         try:
-            found: Connection = await _one(Connection, connection, "connection")
+            found: Connection = await one(Connection, connection, "connection")
             run = await reconciliation.run(found.id, business_date, sender, handed_in)
             findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
         finally:
@@ -179,13 +180,13 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
 
     async def make() -> str:
         async with connected(settings.database_url, pool_max=2):
-            found: Merchant = await _one(Merchant, merchant, "merchant")
+            found: Merchant = await one(Merchant, merchant, "merchant")
             return await tokens.create_token(found.id, Role[role], holder.strip(), timedelta(hours=hours))
 
     return asyncio.run(make())
 
 
-async def _one(model: Any, given: str, noun: str) -> Any:
+async def one(model: Any, given: str, noun: str) -> Any:
     """The row of that id, or of that name where it is the only one. Raises CommandError."""
     try:
         found = await model.filter(id=UUID(given))

@@ -87,9 +87,9 @@ async def test_every_pse_passes_the_whole_series_in_our_sandbox(
 
 
 async def test_a_series_is_repeatable_and_one_that_was_left_goes_on_without_refunding_twice(
-    books: Database, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+    books: Database, sandbox: SandboxClient
 ) -> None:
-    async with a_world(sandbox.at("stripe")) as world:
+    async with a_world(sandbox.at("mercadopago")) as world:
         asked = await certification.ask_for(world.shop.id, world.shop.connection.id, [], CAUSE, test_environment=False)
         async with _workers(world):
             working = asyncio.create_task(certification_jobs.run_certification(asked.id, world.sender, world.settings))

@@ -132,6 +132,10 @@ ConnectionPreflightError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError,
     strawberry.union(name="ConnectionPreflightError"),
 ]
+ConnectionCertifyError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError,
+    strawberry.union(name="ConnectionCertifyError"),
+]
 PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),
