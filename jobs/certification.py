@@ -31,12 +31,15 @@ from domain.pse.vocabulary import BadAnswer, InDoubt, Method, Unsent
 from domain.refunds import request
 from domain.refunds.request import NewRefund
 from jobs import reconciliation
+from jobs import refunds as refund_jobs
 from jobs.wire.hand import Hand, call, hand_of
 from jobs.wire.sender import Sender
 
 _AMOUNT: Final = 10_000  # minor units of each payment at our own sandbox
 _KEY: Final = "estorno-certification"  # the payee key there
 _LOOK_SECONDS: Final = 0.1
+_STEP_LOOKS: Final = 10
+_HOLD_LOOKS: Final = 300
 _SETTLE_SECONDS: Final = 120.0
 _REPORT_TRIES: Final = 20
 _OF_THE_TRANSPORT: Final = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
@@ -207,8 +210,12 @@ async def _until(play: Play, refund_id: UUID, *states: State) -> Refund:
             raise TimeoutError(f"{refund.reference} is {refund.state} after {waited:.0f} s, and not {wanted}.")
         await asyncio.sleep(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
-        if int(waited / _LOOK_SECONDS) % 300 == 0:
+        looks = round(waited / _LOOK_SECONDS)
+        if looks % _HOLD_LOOKS == 0:
             await runs.hold(CertificationRun, play.run.id, certification.LEASE_SECONDS)
+        if looks % _STEP_LOOKS == 0:
+            # A worker that does one job at a time is busy with this very one: nobody else may be there to send.
+            await refund_jobs.step(refund_id, play.sender, play.settings)
     return refund
 
 

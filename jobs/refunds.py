@@ -122,6 +122,8 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     answer = await _sent(work, sender.send(connection, wire.refund(order), about, send_before=work.send_before))
     if isinstance(answer, Unsent | InDoubt):
         return answer
+    if answer.status_code < HTTPStatus.TOO_MANY_REQUESTS and not wire.refuses_us(answer):
+        await refused.lift(connection)  # only an order shows that the key may refund: many may look who may not
     return wire.read_refund(order, answer)
 
 
@@ -144,12 +146,9 @@ async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
     if isinstance(answer, Unsent | InDoubt):
         if answer.code in _ACCESS_REFUSED:
             await refused.count(connection, f"{answer.code}: {answer.message}")
-    elif connector(connection.pse).refuses_us(answer):
-        wire = connector(connection.pse)
+    elif (wire := connector(connection.pse)).refuses_us(answer):
         said = wire.scrub(answer.text[:_SAID_MAX])
         await refused.count(connection, f"{answer.status_code} {said}")
-    elif answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-        await refused.lift(connection)
     return answer
 
 
