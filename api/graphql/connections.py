@@ -1,11 +1,14 @@
 """A connection before and while money depends on it: preflights and certifications, as they are asked for and read."""
 
+import asyncio
 import json
-from typing import Annotated, Any
+from collections.abc import AsyncGenerator, Mapping
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
 from strawberry import relay
+from strawberry.relay import to_base64
 
 from api.graphql.access import require
 from api.graphql.context import Info
@@ -22,8 +25,12 @@ from domain.models import PreflightRun as Row
 from domain.onboarding import certificate, certification, preflight
 from domain.onboarding.certification import CaseName, CaseOutcome
 from domain.platform import bell
+from domain.problems import NotFound
 from domain.pse.checking import CheckCode, CheckOutcome
 
+_LOOK_SECONDS: Final = 1.0
+_LOOKS_MAX: Final = 3_600
+_PREFIX: Final = 12  # characters of an opaque id that only its type decides
 CheckCodeEnum = strawberry.enum(CheckCode, name="PreflightCheckCode", description="What is looked at.")
 CheckOutcomeEnum = strawberry.enum(
     CheckOutcome,
@@ -218,3 +225,36 @@ async def connection_certify(info: Info, input: ConnectionCertifyInput) -> Conne
 def certifications_query(merchant: UUID, connection_id: str) -> Any:
     """The certifications of one of the merchant's connections, to be paged."""
     return CertificationRow.filter(merchant_id=merchant, connection_id=ids.uuid_of(connection_id, ["connectionId"]))
+
+
+OnboardingRun = Annotated[PreflightRun | CertificationRun, strawberry.union(name="OnboardingRun")]
+_MODELS: Final[Mapping[str, tuple[Any, Any]]] = {
+    "PreflightRun": (Row, PreflightRun),
+    "CertificationRun": (CertificationRow, CertificationRun),
+}
+
+
+async def follow_run(info: Info, run_id: str) -> AsyncGenerator[OnboardingRun, None]:
+    """The stream of `onboardingRun`. Raises InvalidInput, NotFound."""
+    merchant_id = require(info, Permission.READ_CALLS).merchant_id
+    name = next((one for one in _MODELS if run_id.startswith(to_base64(one, "")[:_PREFIX])), "PreflightRun")
+    key = ids.decode(run_id, name, ["id"])
+    model, shown = _MODELS[name]
+    if not await model.exists(id=key, merchant_id=merchant_id):
+        raise NotFound("There is no such run.", path=["id"])
+    return _progress(model, shown, key)
+
+
+async def _progress(model: Any, shown: Any, key: UUID) -> AsyncGenerator[OnboardingRun, None]:
+    """The run whenever something of it is new: these are few, last for minutes, and are looked at once a second."""
+    told: tuple[object, ...] = ()
+    for _ in range(_LOOKS_MAX):
+        row = await model.get(id=key)
+        played = len((await certification.cases_of([key])).get(key, [])) if model is CertificationRow else 0
+        seen = (row.outcome, row.tries, played)
+        if seen != told:
+            told = seen
+            yield shown.of(row)
+        if row.outcome is not None:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)

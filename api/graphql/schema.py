@@ -14,6 +14,7 @@ from api.graphql.connections import (
     ConnectionCertifyPayload,
     ConnectionPreflightInput,
     ConnectionPreflightPayload,
+    OnboardingRun,
     PreflightRun,
 )
 from api.graphql.context import Info
@@ -298,6 +299,14 @@ class Subscription:
     )
     async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
         return await events.follow_merchant(info, after)
+
+    @strawberry.subscription(
+        description="A preflight or certification of yours, now and whenever something of it is new; it completes when "
+        "the run has ended. Needs READ_CALLS."
+    )
+    async def onboarding_run(self, info: Info, id: strawberry.ID) -> AsyncGenerator[OnboardingRun, None]:
+        async for run in await connections.follow_run(info, id):
+            yield run
 
 
 def make(*, introspection: bool = True) -> Schema:

@@ -1,16 +1,18 @@
 """A connection's preflight and certification over the public API, and what a refund of it says while it waits."""
 
+import asyncio
 import json
 
 import pytest
+from strawberry.relay import to_base64
 
 from domain.access.tokens import Role
 from domain.models import Connection, PreflightRun
-from domain.onboarding import preflight
+from domain.onboarding import certification, preflight
 from domain.pse.checking import Check, CheckCode, CheckOutcome
 from domain.refunds import next_step, refused
-from tests.api.conftest import Enter, global_id
-from tests.kit.factories import a_payment, a_refund
+from tests.api.conftest import Asker, Enter, global_id
+from tests.kit.factories import CAUSE, a_payment, a_refund
 
 _PREFLIGHT = """mutation P($id: ID!) { connectionPreflight(input: {connectionId: $id}) {
   run { id outcome askedBy checks { code } } errors { ... on Error { code path } } } }"""
@@ -19,6 +21,8 @@ _RUNS = """query R($id: ID!) { preflightRuns(connectionId: $id, first: 5) {
 _CERTIFY = """mutation C($input: ConnectionCertifyInput!) { connectionCertify(input: $input) {
   run { outcome total cases { name } report page } errors { ... on Error { code path message } } } }"""
 _CERTIFIED = """query R($id: ID!) { certificationRuns(connectionId: $id, first: 5) { edges { node { id total } } } }"""
+_FOLLOW = """subscription F($id: ID!) { onboardingRun(id: $id) { __typename
+  ... on PreflightRun { outcome checks { code } } ... on CertificationRun { result: outcome cases { name } } } }"""
 _WAITS = """query W($id: ID!) { refund(by: {id: $id}) { status waitsFor { code message since } } }"""
 _CONNECTIONS = "{ viewer { merchant { connections { name refusedSince refusedBecause } } } }"
 
@@ -79,3 +83,29 @@ async def test_a_refund_that_waits_says_why_and_a_connection_that_is_refused_say
     await refused.lift(connection)
     (shown,) = (await asker.ask(_CONNECTIONS))["merchant"]["connections"]
     assert json.dumps(shown) == json.dumps({"name": shown["name"], "refusedSince": None, "refusedBecause": None})
+
+
+async def _followed(asker: Asker, run_id: str) -> str:
+    body = {"query": _FOLLOW, "variables": {"id": run_id}}
+    return (await asker.post(body, accept="text/event-stream")).text
+
+
+async def test_a_run_is_followed_until_it_has_ended_by_nobody_but_its_merchant(enter: Enter) -> None:
+    asker, stranger = await enter(), await enter()
+    connection = asker.shop.connection
+    run = (await asker.ask(_PREFLIGHT, id=str(connection.id)))["run"]["id"]
+    following = asyncio.create_task(_followed(asker, run))
+    await asyncio.sleep(0.2)  # it is told how the run stands before
+    passed = [Check(CheckCode.CREDENTIALS, CheckOutcome.PASSED, "The PSE knows our key.", "")]
+    await preflight.finish(await PreflightRun.get(connection_id=connection.id), connection, passed)
+    told = await following
+    assert told.index('"outcome":null') < told.index('"outcome":"PASSED"')
+    assert "complete" in told
+    for nothing in (run, to_base64("Refund", str(connection.id)), "x"):
+        refused_to = await _followed(stranger, nothing)
+        assert "PASSED" not in refused_to
+        assert "errors" in refused_to
+    played = await certification.ask_for(asker.shop.id, connection.id, [], CAUSE, test_environment=False)
+    await certification.fail(played, "Nothing to play with.")
+    told = await _followed(asker, global_id(played))
+    assert '"result":"FAILED"' in told
