@@ -3,7 +3,7 @@
 import hashlib
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
 import strawberry
@@ -16,7 +16,11 @@ from domain.access.tokens import PERMISSIONS, Permission, Principal, Role, authe
 from domain.models import Connection as ConnectionRow
 from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
+from domain.onboarding import certification, preflight
 from domain.platform.bell import TOKENS_CHANNEL
+
+if TYPE_CHECKING:
+    from api.graphql.connections import CertificationRun, PreflightRun
 
 REMEMBERED_SECONDS: Final = 2.5
 _REMEMBERED_MAX: Final = 10_000
@@ -84,6 +88,24 @@ class PseConnection:
         description="Since when the PSE refuses our access, so that its refunds wait; null: it does not."
     )
     refused_because: str | None
+
+    @strawberry.field(description="Its newest preflight that has ended; null without READ_CALLS, too.")
+    async def last_preflight(
+        self, info: Info
+    ) -> Annotated["PreflightRun", strawberry.lazy("api.graphql.connections")] | None:
+        from api.graphql.connections import PreflightRun  # the two name each other
+
+        row = await info.context.loaders.one(preflight.newest_of, UUID(self.id))
+        return PreflightRun.of(row) if row and info.context.principal.may(Permission.READ_CALLS) else None
+
+    @strawberry.field(description="Its newest certification that has ended; null without READ_CALLS, too.")
+    async def last_certification(
+        self, info: Info
+    ) -> Annotated["CertificationRun", strawberry.lazy("api.graphql.connections")] | None:
+        from api.graphql.connections import CertificationRun  # as above
+
+        row = await info.context.loaders.one(certification.newest_of, UUID(self.id))
+        return CertificationRun.of(row) if row and info.context.principal.may(Permission.READ_CALLS) else None
 
     @classmethod
     def of(cls, row: ConnectionRow) -> "PseConnection":

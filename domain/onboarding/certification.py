@@ -141,6 +141,11 @@ async def fail(run: CertificationRun, why: str) -> None:
     await runs.end(CertificationRun, run.id, CaseOutcome.FAILED.value, why[:_SAID_MAX])
 
 
+async def newest_of(connection_ids: Sequence[UUID]) -> dict[UUID, CertificationRun]:
+    """Each connection's newest certification that has ended: a connection goes live if that one PASSED."""
+    return await runs.newest_of(CertificationRun, connection_ids)
+
+
 async def evidence_of(refund_id: UUID) -> dict[str, Any]:
     """By what anybody can look a refund up, here and at the PSE."""
     refund = await Refund.get(id=refund_id)

@@ -179,3 +179,8 @@ async def checks_of(run_ids: Sequence[UUID]) -> dict[UUID, list[PreflightCheck]]
     for row in await PreflightCheck.filter(run_id__in=list(run_ids)):
         found.setdefault(row.run_id, []).append(row)
     return {run: sorted(checks, key=lambda one: order.get(one.code, len(order))) for run, checks in found.items()}
+
+
+async def newest_of(connection_ids: Sequence[UUID]) -> dict[UUID, PreflightRun]:
+    """Each connection's newest preflight that has ended."""
+    return await runs.newest_of(PreflightRun, connection_ids)

@@ -75,16 +75,11 @@ async def end(model: type[Run], run_id: UUID, outcome: str, error: str | None = 
     return bool(done)
 
 
-async def newest(model: type[Run], connection_id: UUID) -> Run | None:
-    """The connection's newest run that has ended."""
-    ended = model.filter(connection_id=connection_id, finished_at__isnull=False)
-    return await ended.order_by("-created_at", "-id").first()
-
-
-async def due(model: type[Run], limit: int) -> Sequence[UUID]:
-    """Those that are due, the oldest first."""
+async def newest_of(model: type[Run], connection_ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Each connection's newest run that has ended; of one that never had any, none."""
     found = await rows(
-        f"SELECT id FROM {model._meta.db_table} WHERE due_at <= now() ORDER BY due_at LIMIT $1",  # noqa: S608
-        limit,
+        f"SELECT newest.id FROM unnest($1::uuid[]) AS c(id) CROSS JOIN LATERAL (SELECT id FROM {model._meta.db_table} "  # noqa: S608
+        "  WHERE connection_id = c.id AND finished_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 1) AS newest",
+        list(connection_ids),
     )
-    return [row["id"] for row in found]
+    return {row.connection_id: row for row in await model.filter(id__in=[one["id"] for one in found])}

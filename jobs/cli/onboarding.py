@@ -1,11 +1,14 @@
 """`estorno preflight`, `estorno certify`, `estorno certificate verify`: what a connection's PSE says, at 80 columns."""
 
 import asyncio
+import logging
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
+
+import structlog
 
 from domain.cause import Cause
 from domain.models import CertificationCase, CertificationRun, Connection, PreflightCheck, PreflightRun
@@ -32,6 +35,8 @@ def run_preflight(settings: Settings, name: str) -> tuple[PreflightRun, Sequence
 
 
 async def _preflight(settings: Settings, name: str) -> tuple[PreflightRun, Sequence[PreflightCheck]]:
+    # What a worker logs is told here in words.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
     async with connected(settings.database_url, pool_max=2):
         try:
@@ -83,8 +88,8 @@ async def _followed(asked: CertificationRun, tell: Tell) -> CertificationRun:
         run = await CertificationRun.get(id=asked.id)
         cases = (await certification.cases_of([run.id])).get(run.id, [])
         for case in cases[told:]:
-            tell(case_lines(case, len(cases)))
-        told = len(cases)
+            told += 1
+            tell(case_lines(case, told))
         if run.outcome is not None:
             return run
         waited += _LOOK_SECONDS

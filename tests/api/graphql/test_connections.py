@@ -24,6 +24,8 @@ _CERTIFIED = """query R($id: ID!) { certificationRuns(connectionId: $id, first: 
 _FOLLOW = """subscription F($id: ID!) { onboardingRun(id: $id) { __typename
   ... on PreflightRun { outcome checks { code } } ... on CertificationRun { result: outcome cases { name } } } }"""
 _WAITS = """query W($id: ID!) { refund(by: {id: $id}) { status waitsFor { code message since } } }"""
+_LAST = """{ viewer { merchant { connections { lastPreflight { outcome checks { code } } lastCertification { outcome }
+} } } }"""
 _CONNECTIONS = "{ viewer { merchant { connections { name refusedSince refusedBecause } } } }"
 
 
@@ -40,6 +42,11 @@ async def test_an_administrator_has_a_connection_looked_at_and_support_reads_wha
     (edge,) = (await support.ask(_RUNS, id=str(connection.id)))["edges"]
     told = {"code": "CREDENTIALS", "outcome": "FAILED", "saw": "answered 401", "whatToDo": "Copy the key again."}
     assert edge["node"] == {"outcome": "FAILED", "checks": [told]}
+    newest = {"lastPreflight": {"outcome": "FAILED", "checks": [{"code": "CREDENTIALS"}]}, "lastCertification": None}
+    assert (await support.ask(_LAST))["merchant"]["connections"] == [newest]
+    frontend = await enter(Role.FRONTEND, asker.shop)
+    hidden = {"lastPreflight": None, "lastCertification": None}
+    assert (await frontend.ask(_LAST))["merchant"]["connections"] == [hidden]
 
 
 @pytest.mark.parametrize("document", [_PREFLIGHT, "certify"])
