@@ -91,8 +91,8 @@ async def finish(run: PreflightRun, connection: Connection, checks: Sequence[Che
                 for check in checks
             ]
         )
-    for check in checks:
-        await _tell(connection, check)
+        for check in checks:
+            await _tell(connection, check)
     await _step_around(connection, {check.code: check for check in checks})
 
 

@@ -24,7 +24,8 @@ class Keys(httpx.Auth):
     """The API key for the Checkout and Management APIs; for reports the report user, where there is one."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self._with_key = (f"{credentials.base_url}/", f"{management_url(credentials.base_url)}/")
+        places = (credentials.base_url, management_url(credentials.base_url))
+        self._with_key = tuple(str(httpx.URL(f"{place}/")) for place in places)  # a host in lower case, as in requests
         self._api_key = credentials.secrets["api_key"]
         user = credentials.secrets.get("report_user")
         self._reports = httpx.BasicAuth(user, credentials.secrets.get("report_password", "")) if user else None
