@@ -33,8 +33,7 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
 
 
 def _credential(interview: Interview, me: Heard) -> None:
-    roles = [str(one) for one in me.inner("roles") or []]
-    known = {_plain(one) for one in roles}
+    known = {_plain(one) for one in me.texts("roles")}
     has = [one for one in _ROLES if _plain(one) in known]
     saw = f"The API credential {me.inner('username')} has {' and '.join(has) or 'neither of the roles that refund'}"
     if me.inner("active") is False:
@@ -43,7 +42,7 @@ def _credential(interview: Interview, me: Heard) -> None:
         interview.unknown(CheckCode.MAY_REFUND, f"{saw} alone")
     else:
         interview.judge(CheckCode.MAY_REFUND, bool(has), saw)
-    allowed = [str(one) for one in me.inner("allowedIpAddresses") or []]
+    allowed = me.texts("allowedIpAddresses")
     told = f"among {', '.join(allowed)[:200]}" if allowed else "and its list of allowed addresses is empty"
     interview.passed(CheckCode.EGRESS_ADDRESS, f"Adyen answers the address that we ask from, {told}.")
 
@@ -54,18 +53,18 @@ def _plain(role: str) -> str:
 
 
 def _listening(hooks: Heard) -> list[str]:
-    listed = exact.objects(hooks.inner("data")) or []
+    listed = hooks.objects("data")
     on = [one for one in listed if one.get("type") == "standard" and one.get("active") is True]
     return [str(one.get("url")) for one in on if one.get("hmacKeyCheckValue")]
 
 
 def _currencies(account: Account, interview: Interview, methods: Heard) -> None:
     """A method that names no currency takes all of them."""
-    listed = [one for one in exact.objects(methods.inner("data")) or [] if one.get("enabled") is not False]
+    listed = [one for one in methods.objects("data") if one.get("enabled") is not False]
     if any(not one.get("currencies") for one in listed):
         interview.passed(CheckCode.CURRENCIES, f"{len(listed)} payment methods, of which one takes every currency.")
     else:
-        interview.currencies(account, {str(code) for one in listed for code in one.get("currencies") or []})
+        interview.currencies(account, {code for one in listed for code in exact.texts(one, "currencies")})
 
 
 def _get(account: Account, *parts: str) -> httpx.Request:

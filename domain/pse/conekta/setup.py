@@ -34,8 +34,8 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
 
 
 def _listening(hooks: Heard) -> list[str]:
-    listed = exact.objects(hooks.inner("data")) or []
-    on = [one for one in listed if one.get("active") is True and _REFUNDED & set(one.get("subscribed_events") or [])]
+    listed = hooks.objects("data")
+    on = [one for one in listed if one.get("active") is True and _REFUNDED & {*exact.texts(one, "subscribed_events")}]
     return [str(one.get("url")) for one in on]
 
 

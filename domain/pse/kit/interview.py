@@ -73,6 +73,14 @@ class Heard:
         """What stands under these names in the answer, each within the one before it."""
         return exact.inner(self.body, *names)
 
+    def texts(self, *names: str) -> list[str]:
+        """The texts of the list that stands under these names."""
+        return exact.texts(self.body, *names)
+
+    def objects(self, *names: str) -> list[dict[str, Any]]:
+        """The objects of the list that stands under these names; none where there is no such list."""
+        return exact.objects(self.inner(*names)) or []
+
 
 def access_of(words: SetupWords, status: int, error: ErrorAnswer) -> Access:
     """What a refusal says of our access: by the PSE's codes, else by its status."""

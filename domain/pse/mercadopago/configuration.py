@@ -96,5 +96,7 @@ def _is_translated(found: Configuration) -> bool:
 
 
 def _keys(found: Configuration) -> set[str]:
-    columns = found.get("columns", [])
+    columns = found.get("columns")
+    if not isinstance(columns, list):
+        return set()
     return {column["key"] for column in columns if isinstance(column, dict) and isinstance(column.get("key"), str)}

@@ -24,8 +24,7 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
     interview.currencies(account, {"BRL"})
     hooks = yield from interview.ask(requests.get(account.base_url, "webhook"))
     if interview.or_unknown(CheckCode.CALLBACK_REGISTERED, hooks, "the webhooks (scope webhook.read)"):
-        listed = exact.objects(hooks.inner("webhooks")) or []
-        interview.callback(account, [str(one.get("webhookUrl")) for one in listed])
+        interview.callback(account, [str(one.get("webhookUrl")) for one in hooks.objects("webhooks")])
     now = datetime.now(UTC)
     period = {"inicio": moments.written(now - timedelta(minutes=1)), "fim": moments.written(now)}
     listing = httpx.Request("GET", f"{account.base_url}/pix", params=period, headers=requests.JSON)

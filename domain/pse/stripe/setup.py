@@ -36,20 +36,20 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
 
 def _merchant(account: Account, interview: Interview, me: Heard) -> Asking[None]:
     charges, payouts = me.inner("charges_enabled") is True, me.inner("payouts_enabled") is True
-    due = [str(name) for name in me.inner("requirements", "currently_due") or []]
+    due = me.texts("requirements", "currently_due")
     saw = f"charges_enabled {charges}, payouts_enabled {payouts}".lower()
     saw += f"; Stripe still wants {', '.join(due)[:200]}" if due else ""
     interview.judge(CheckCode.MERCHANT_ACTIVE, charges and payouts, saw)
     country = yield from interview.ask(_get(account, "country_specs", str(me.inner("country"))))
     if interview.or_unknown(CheckCode.CURRENCIES, country, "the country"):
-        known = country.inner("supported_payment_currencies") or []
-        interview.currencies(account, {str(one).upper() for one in known})
+        known = country.texts("supported_payment_currencies")
+        interview.currencies(account, {one.upper() for one in known})
 
 
 def _listening(endpoints: Heard) -> list[str]:
     """The addresses of the endpoints that are enabled and hear of refunds."""
-    listed = exact.objects(endpoints.inner("data")) or []
-    on = [one for one in listed if one.get("status") == "enabled" and _EVENTS & set(one.get("enabled_events") or [])]
+    listed = endpoints.objects("data")
+    on = [one for one in listed if one.get("status") == "enabled" and _EVENTS & {*exact.texts(one, "enabled_events")}]
     return [str(one.get("url")) for one in on]
 
 
