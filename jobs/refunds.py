@@ -2,7 +2,10 @@
 
 import random
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
+from http import HTTPStatus
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -16,9 +19,10 @@ from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
+from domain.pse.checking import Answer
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import first_send, listing, next_step, put_off, schedule
+from domain.refunds import first_send, listing, next_step, put_off, refused, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
@@ -26,6 +30,8 @@ from domain.refunds.states import OFF_THE_WIRE
 from domain.refunds.work import Ask, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 
+_ACCESS_REFUSED: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
+_SAID_MAX: Final = 300
 _log = structlog.get_logger()
 
 
@@ -48,8 +54,11 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     if seen.connection.state not in SENDING and seen.refund.state not in OFF_THE_WIRE:
         await put_off.suspended(refund_id)
         return False
+    if refused.concerns(seen.refund) and refused.stands(seen.connection):
+        await put_off.refused(refund_id, seen.connection)
+        return False
     if (wait := sender.wait(seen.connection.id)) > 0:
-        await put_off.resting(refund_id, _spread(wait))
+        await put_off.resting(refund_id, _spread(wait), sender.failing_since(seen.connection.id))
         return False
     if seen.refund.state in put_off.SPEAKS and (why := await sender.why_not(seen.connection)) is not None:
         await put_off.unusable(refund_id, why.code, f"It waits: {why.said}"[:500], lasting=why.lasting)
@@ -89,7 +98,7 @@ async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:
     wire = connector(work.connection.pse)
     request = wire.snapshot(work.order)
     assert request is not None, "A connector whose look-up is a listing can list."
-    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
+    answer = await _sent(work, sender.send(work.connection, request, _about(work, "LOOK_UP")))
     if isinstance(answer, Unsent | InDoubt):
         return await not_sent(work.refund_id, answer.code, answer.message)
     try:
@@ -121,9 +130,11 @@ async def _send(work: Send, sender: Sender, settings: Settings) -> Outcome:
     crash_here("take.committed")
     order = replace(work.order, webhook_url=settings.webhook_url(connection.id), destination=destination)
     about = _about(work, "REFUND")
-    answer = await sender.send(connection, wire.refund(order), about, send_before=work.send_before)
+    answer = await _sent(work, sender.send(connection, wire.refund(order), about, send_before=work.send_before))
     if isinstance(answer, Unsent | InDoubt):
         return answer
+    if answer.status_code < HTTPStatus.TOO_MANY_REQUESTS and not wire.refuses_us(answer):
+        await refused.lift(connection)  # only an order shows that the key may refund: many may look who may not
     return wire.read_refund(order, answer)
 
 
@@ -132,11 +143,24 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
     wire = connector(work.connection.pse)
     request = wire.look_up(work.order)
     assert request is not None, "A connector whose capability is a look-up builds one."
-    answer = await sender.send(work.connection, request, _about(work, "LOOK_UP"))
+    answer = await _sent(work, sender.send(work.connection, request, _about(work, "LOOK_UP")))
     if isinstance(answer, Unsent | InDoubt):
         # A question that never left says nothing about the refund.
         return InDoubt(answer.code, answer.message)
     return wire.read_look_up(work.order, answer)
+
+
+async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
+    """The answer; what it says of our access is counted, so that a key that is refused holds up nobody else."""
+    answer = await sending
+    connection = work.connection
+    if isinstance(answer, Unsent | InDoubt):
+        if answer.code in _ACCESS_REFUSED:
+            await refused.count(connection, f"{answer.code}: {answer.message}")
+    elif (wire := connector(connection.pse)).refuses_us(answer):
+        said = wire.scrub(answer.text[:_SAID_MAX])
+        await refused.count(connection, f"{answer.status_code} {said}")
+    return answer
 
 
 def _about(work: Work, purpose: str) -> About:

@@ -12,12 +12,14 @@ _ONCE_IN_SECONDS: Final = 10.0
 # Each is answered by the partial index on `due_at`, however many rows have long been done.
 DUE: Final[Mapping[str, str]] = {
     bell.REFUND: "SELECT id FROM refunds WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.PREFLIGHT: "SELECT id FROM preflight_runs WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.CERTIFY: "SELECT id FROM certification_runs WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
 }
 
 
 async def sweep() -> int:
-    """Ring for every due refund and notice, the oldest first; how many."""
+    """Ring for every due refund, notice, preflight and certification, the oldest first; how many."""
     rung = 0
     for job, statement in DUE.items():
         due = await rows(statement, AT_ONCE_MAX)

@@ -27,7 +27,7 @@ from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
-from jobs import reconciliation
+from jobs import onboarding, reconciliation
 from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
@@ -36,6 +36,7 @@ _GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it m
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _SEAL_SECONDS: Final = 1
+_PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one that is refused each time
 _log = structlog.get_logger()
 
 
@@ -65,6 +66,10 @@ async def _night() -> None:
     _log.info("night.rung", runs=rung)
 
 
+async def _preflights() -> None:
+    _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
+
+
 Job = Callable[[], Awaitable[object]]
 
 
@@ -80,6 +85,7 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
+    scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

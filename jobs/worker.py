@@ -20,7 +20,9 @@ from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.reconciliation.nights import FutureDate
+from jobs import certification as certification_jobs
 from jobs import notices as notice_jobs
+from jobs import onboarding as onboarding_jobs
 from jobs import reconciliation as reconciliation_jobs
 from jobs import refunds as refund_jobs
 from jobs.ear import Ear
@@ -28,6 +30,9 @@ from jobs.wire.sender import Sender
 
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
+# What takes longer than a step of a refund: a PSE is asked a dozen things, each within the limit of one send.
+# A certification mostly waits, for refunds that other jobs of this very queue send.
+_SECONDS_MAX: Final = {bell.PREFLIGHT: 240.0, bell.CERTIFY: 1_800.0}
 _POLL_SECONDS: Final = 1.0  # how long a ring may go unheard that no ear has taken
 _log = structlog.get_logger()
 
@@ -45,6 +50,16 @@ async def notice(ctx: Context, subject: str) -> None:
     await notice_jobs.apply(UUID(subject), ctx["sender"])
 
 
+async def preflight(ctx: Context, subject: str) -> None:
+    """The preflight of a connection, by its run's id."""
+    await onboarding_jobs.run_preflight(UUID(subject), ctx["sender"], ctx["settings"])
+
+
+async def certify(ctx: Context, subject: str) -> None:
+    """The certification of a connection, by its run's id."""
+    await certification_jobs.run_certification(UUID(subject), ctx["sender"], ctx["settings"])
+
+
 async def reconcile(ctx: Context, subject: str) -> None:
     """The night of a connection's business date, by `connection/date`."""
     connection, _, day = subject.partition("/")
@@ -55,7 +70,10 @@ async def reconcile(ctx: Context, subject: str) -> None:
 
 
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "refunds": (bell.REFUNDS_QUEUE, {bell.REFUND: refund, bell.NOTICE: notice}),
+    "refunds": (
+        bell.REFUNDS_QUEUE,
+        {bell.REFUND: refund, bell.NOTICE: notice, bell.PREFLIGHT: preflight, bell.CERTIFY: certify},
+    ),
     "batch": (bell.BATCH_QUEUE, {bell.RECONCILE: reconcile}),
 }
 
@@ -84,7 +102,13 @@ def worker(queue: str, settings: Settings) -> Worker:
 
     made = Worker(
         functions=[
-            func(cast("WorkerCoroutine", job), name=job_name, keep_result=0, max_tries=_TRIES_MAX)
+            func(
+                cast("WorkerCoroutine", job),
+                name=job_name,
+                keep_result=0,
+                max_tries=_TRIES_MAX,
+                timeout=_SECONDS_MAX.get(job_name, seconds),
+            )
             for job_name, job in jobs.items()
         ],
         queue_name=name,

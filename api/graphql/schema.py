@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api.graphql import connections, files, ledger, nodes, payments, pses, reconciliation
+from api.graphql import connections, files, ledger, nodes, onboarding, payments, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
 from api.graphql.connections import (
@@ -22,6 +22,15 @@ from api.graphql.connections import (
 from api.graphql.context import Info
 from api.graphql.files import FileAnnounceInput, FileAnnouncePayload
 from api.graphql.ledger import LedgerBalance
+from api.graphql.onboarding import (
+    CertificationRun,
+    ConnectionCertifyInput,
+    ConnectionCertifyPayload,
+    ConnectionPreflightInput,
+    ConnectionPreflightPayload,
+    OnboardingRun,
+    PreflightRun,
+)
 from api.graphql.payments import (
     Payment,
     PaymentMethod,
@@ -71,11 +80,14 @@ from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.findings.findings import FindingKind
 from domain.models.connections import ConnectionState
+from domain.onboarding.certification import CaseName
+from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
 from domain.reconciliation import find as runs
 
 MOVING_MONEY = frozenset(
     {
+        "connectionCertify",
         "destinationProvide",
         "paymentWithdraw",
         "refundApprove",
@@ -94,6 +106,8 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "cases": len(CaseName),
+    "checks": len(CheckCode),
     "connectionFields": 20,
     "documents": 5,
     "errors": 1,
@@ -162,6 +176,22 @@ class Query(AccessQuery):
     ) -> Connection[Finding]:
         return await page(
             reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
+        )
+
+    @strawberry.field(description="A connection's preflights, newest first. `first` is 1-100. Needs READ_CALLS.")
+    async def preflight_runs(
+        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
+    ) -> Connection[PreflightRun]:
+        return await page(
+            onboarding.preflights_query(info.context.principal, connection_id), first, after, PreflightRun.of
+        )
+
+    @strawberry.field(description="A connection's certifications, newest first. `first` is 1-100. Needs READ_CALLS.")
+    async def certification_runs(
+        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
+    ) -> Connection[CertificationRun]:
+        return await page(
+            onboarding.certifications_query(info.context.principal, connection_id), first, after, CertificationRun.of
         )
 
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
@@ -311,6 +341,20 @@ class Mutation(AccessMutation):
     async def connection_suspend(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
         return await connections.connection_suspend(info, input)
 
+    @strawberry.mutation(
+        description="Have the PSE asked whether all is in order before money depends on it: read `preflightRuns`, or "
+        "the run by `node`, until it has an outcome. Needs MANAGE_CONNECTIONS."
+    )
+    async def connection_preflight(self, info: Info, input: ConnectionPreflightInput) -> ConnectionPreflightPayload:
+        return await onboarding.connection_preflight(info, input)
+
+    @strawberry.mutation(
+        description="Have a connection to a test environment prove itself: a scripted series of refunds, whose cases "
+        "appear in `certificationRuns` as they are played. It refunds. Needs MANAGE_CONNECTIONS."
+    )
+    async def connection_certify(self, info: Info, input: ConnectionCertifyInput) -> ConnectionCertifyPayload:
+        return await onboarding.connection_certify(info, input)
+
 
 @strawberry.type
 class Subscription:
@@ -331,6 +375,14 @@ class Subscription:
     )
     async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
         return await events.follow_merchant(info, after)
+
+    @strawberry.subscription(
+        description="A preflight or certification of yours, now and whenever something of it is new; it completes when "
+        "the run has ended. Needs READ_CALLS."
+    )
+    async def onboarding_run(self, info: Info, id: strawberry.ID) -> AsyncGenerator[OnboardingRun, None]:
+        async for run in await onboarding.follow_run(info, id):
+            yield run
 
 
 def make(*, introspection: bool = True) -> Schema:

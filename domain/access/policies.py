@@ -15,6 +15,7 @@ _SEEN: Final[Needed] = (P.READ, P.SEE)
 SIGNED_IN: Final[Needed] = ()
 POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
     "Query": {
+        "certificationRuns": (P.READ_CALLS,),
         "connectionApplication": (P.READ,),
         "connectionApplications": (P.READ,),
         "connectionFields": (P.READ,),
@@ -24,6 +25,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "node": SIGNED_IN,  # each type of object asks for its own
         "payment": _SEEN,
         "payments": _SEEN,
+        "preflightRuns": (P.READ_CALLS,),
         "people": (P.MANAGE_PEOPLE,),
         "pseCapabilities": (P.READ,),
         "pseErrorExplanation": (P.READ,),
@@ -39,8 +41,10 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
     },
     "Mutation": {
         "connectionActivate": (P.REVIEW_CONNECTIONS, P.MANAGE_CONNECTIONS),
+        "connectionCertify": (P.MANAGE_CONNECTIONS,),
         "connectionCreate": (P.MANAGE_CONNECTIONS,),
         "connectionDocumentHandIn": (P.MANAGE_CONNECTIONS,),
+        "connectionPreflight": (P.MANAGE_CONNECTIONS,),
         "connectionReopen": (P.MANAGE_CONNECTIONS,),
         "connectionReview": (P.REVIEW_CONNECTIONS,),
         "connectionSubmit": (P.MANAGE_CONNECTIONS,),
@@ -76,7 +80,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "tokenRevoke": (P.MANAGE_TOKENS,),
         "tokenRotate": (P.MANAGE_TOKENS,),
     },
-    "Subscription": {"refundEvents": _SEEN, "refundsChanged": (P.READ,)},
+    "Subscription": {"onboardingRun": (P.READ_CALLS,), "refundEvents": _SEEN, "refundsChanged": (P.READ,)},
     "Finding": {"refund": (P.READ,)},
     "Refund": {
         "calls": (P.READ_CALLS,),
@@ -98,7 +102,9 @@ CUSTOMERS_SEE: Final[Mapping[str, frozenset[str]]] = {
         {"id", "method", "captured", "refunded", "refundable", "refundableUntil", "capturedAt", "refunds"}
     ),
     "RefundEvent": frozenset({"id", "refundId", "sequence", "status", "previousStatus", "occurredAt", "cursor"}),
+    "CertificationRun": frozenset(),
     "Finding": frozenset(),
+    "PreflightRun": frozenset(),
     "ReconciliationRun": frozenset(),
 }
 

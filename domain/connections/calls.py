@@ -24,7 +24,7 @@ class About:
     merchant_id: UUID
     connection_id: UUID
     request_id: str
-    purpose: str  # REFUND, LOOK_UP, PAYMENT, LISTING, REPORT; a token request inside one of them is TOKEN
+    purpose: str  # REFUND, LOOK_UP, PAYMENT, LISTING, REPORT, PREFLIGHT; a token request inside one of them is TOKEN
     refund_id: UUID | None = None
     attempt: int | None = None
 

@@ -45,7 +45,7 @@ _OTHERWISE: Final = "USD"
 # asked for all the same: they wait.
 SENDING: Final = frozenset({ConnectionState.ACTIVE, ConnectionState.SANDBOX, ConnectionState.CERTIFIED})
 TAKING: Final = SENDING | {ConnectionState.SUSPENDED}
-_PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
+PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def pse_of(connection_id: UUID) -> str:
 def _safe(url: str) -> bool:
     """https, or plain HTTP to this machine and to the sandbox of the compose file."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _PLAIN_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in PLAIN_HOSTS)
 
 
 async def replace_secrets(

@@ -39,6 +39,9 @@ class FindingKind(StrEnum):
     UNREADABLE_FILE = "UNREADABLE_FILE"
     UNKNOWN_LINE = "UNKNOWN_LINE"
     CONTRADICTORY_FILE = "CONTRADICTORY_FILE"
+    CONNECTION_REFUSED = "CONNECTION_REFUSED"
+    PREFLIGHT_FAILED = "PREFLIGHT_FAILED"
+    EXPIRES_SOON = "EXPIRES_SOON"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -58,6 +61,9 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
     FindingKind.UNREADABLE_FILE: "Have the PSE make it anew: it is fetched again, or handed in by its name (--file).",
     FindingKind.UNKNOWN_LINE: "Ask the PSE what the word means and whether it moved money; then have it taught to us.",
+    FindingKind.CONNECTION_REFUSED: "Run the connection's preflight: it says what to mend. Its refunds wait till then.",
+    FindingKind.PREFLIGHT_FAILED: "Do what the check says, and run the preflight again.",
+    FindingKind.EXPIRES_SOON: "Have the PSE give a new one, and set it on the connection before this one ends.",
     FindingKind.CONTRADICTORY_FILE: "Ask the PSE which is right, the rows or the totals, and have it make a new file.",
 }
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer

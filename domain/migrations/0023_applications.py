@@ -43,7 +43,7 @@ STATEMENTS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0021_data_keys")]
+    dependencies = [("models", "0022_preflight")]
 
     initial = False
 

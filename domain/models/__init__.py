@@ -22,6 +22,7 @@ from domain.models.files import File
 from domain.models.keys import DataKey
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
+from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
@@ -34,6 +35,8 @@ __all__ = [
     "Approval",
     "Attempt",
     "Call",
+    "CertificationCase",
+    "CertificationRun",
     "Check",
     "Connection",
     "DataKey",
@@ -58,6 +61,8 @@ __all__ = [
     "OwnRole",
     "Payment",
     "Person",
+    "PreflightCheck",
+    "PreflightRun",
     "ReconciliationRun",
     "Refund",
     "RefusedWebhook",

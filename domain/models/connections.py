@@ -49,6 +49,10 @@ class Connection(Model):
     state = fields.CharEnumField(ConnectionState, max_length=16, default=ConnectionState.ACTIVE)
     submitted_by = fields.CharField(max_length=200, null=True)
     reviewed_by = fields.CharField(max_length=200, null=True)  # never who submitted it
+    refusals = fields.IntField(default=0)  # orders in a row that the PSE did not take because of our access
+    refused_since = fields.DatetimeField(null=True)  # since when nothing is sent because of that
+    refused_with = fields.CharField(max_length=64, null=True)  # SHA-256 of the sealed secrets that were refused
+    refused_because = fields.CharField(max_length=500, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

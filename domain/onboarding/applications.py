@@ -12,6 +12,7 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Connection, OnboardingStep
 from domain.models.connections import ConnectionState
+from domain.models.refunds import State
 from domain.onboarding import documents
 from domain.onboarding.locks import locked
 from domain.onboarding.states import STEPS, Step, from_here
@@ -98,7 +99,7 @@ async def _take(
         connection.reviewed_by = identity_of(actor)
     await connection.save(update_fields=["state", "submitted_by", "reviewed_by"])
     if before is _S.SUSPENDED:
-        await schedule.let_go(connection.id)
+        await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
     await OnboardingStep.create(
         connection_id=connection.id,
         sequence=sequence,

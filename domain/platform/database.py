@@ -74,6 +74,13 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
     "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
+    "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
+    "preflight_checks": _READ_ADD,
+    "certification_runs": (
+        *_READ_ADD,
+        "UPDATE (outcome, error, payments, report, signature, tries, due_at, finished_at)",
+    ),
+    "certification_cases": _READ_ADD,
     "tortoise_migrations": ("SELECT",),
     "demo_marks": _READ_ADD,
     "paces": (*_READ_ADD, "UPDATE (until)"),

@@ -7,6 +7,7 @@ from typing import Protocol
 import httpx
 
 from domain.pse.capabilities import Capability
+from domain.pse.checking import Account, Asking, Check
 from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import (
     CapturedPayment,
@@ -69,6 +70,21 @@ class Connector(Protocol):
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         """Raises BadReport."""
+
+    def refuses_us(self, response: httpx.Response) -> bool:
+        """Whether an answer refuses our key, our address or the merchant, and not what was asked for."""
+
+    def is_live(self, credentials: Credentials) -> bool:
+        """Whether it can be seen from the credentials that the account is one with money of customers in it."""
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """What is registered at the PSE where `url` is where it is to tell: maybe with a secret behind it."""
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        """The preflight: what the PSE says of the account, a check each but CLOCK and CERTIFICATE. Total.
+
+        It gets every answer, or why there was none. Nothing is changed at the PSE, and no money moves.
+        """
 
     def request_id(self, response: httpx.Response) -> str | None:
         """The PSE's own id of the exchange, for its support desk."""

@@ -244,6 +244,10 @@ class TokenRefused(Exception):
     """The PSE gave no access token, so the order behind it was never sent."""
 
 
+class TokenUnavailable(TokenRefused):
+    """It gave none because it was in trouble itself, or wants to be asked later: that says nothing of who asked."""
+
+
 class BadSignature(Exception):
     """The webhook does not prove that it comes from the PSE."""
 

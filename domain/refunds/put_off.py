@@ -6,10 +6,11 @@ from uuid import UUID
 
 from domain.cause import WORKER, Cause
 from domain.history import events
-from domain.models import Event, Refund
+from domain.models import Connection, Event, Refund
 from domain.models.refunds import State
 from domain.platform.database import rows, transaction
 from domain.refunds import call_person, intervals, schedule
+from domain.refunds import refused as access
 from domain.refunds.destination import destinations
 from domain.refunds.states import SETTLED_FOR_NOW
 
@@ -17,9 +18,14 @@ from domain.refunds.states import SETTLED_FOR_NOW
 SPEAKS: Final = frozenset({State.REQUESTED, State.SUBMITTED, State.PENDING})
 
 
-async def resting(refund_id: UUID, seconds: float) -> None:
-    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on."""
-    said = "The PSE is left alone for a while, because it fails or asked for it; the refund waits."
+async def resting(refund_id: UUID, seconds: float, failing_since: datetime | None = None) -> None:
+    """The PSE is left alone for so long: say so in the history once, and call a person when it goes on and on.
+
+    `failing_since` (UTC): since when it answers nothing; None: it asked to be left alone.
+    """
+    said = "The PSE asked to be left alone for a while; the refund waits."
+    if failing_since is not None:
+        said = f"The PSE is not answering since {failing_since:%Y-%m-%d %H:%M} UTC; the refund waits."
     async with transaction():
         refund, now, since = await _rests(refund_id, seconds, "PSE_RESTING", said)
         if refund is not None and since is not None and now - since >= intervals.RESTING_FINDING:
@@ -31,6 +37,19 @@ async def suspended(refund_id: UUID) -> None:
     said = "The connection to the PSE is suspended: nothing is sent until somebody lets it go on; the refund waits."
     async with transaction():
         await _rests(refund_id, intervals.HELD_SECONDS, "CONNECTION_SUSPENDED", said)
+
+
+async def refused(refund_id: UUID, connection: Connection) -> None:
+    """The PSE refuses our access: the refund looks again now and then, and its history says once why it waits."""
+    async with transaction():
+        refund, _ = await due(refund_id)
+        if refund is None:
+            return
+        await schedule.put_off(refund_id, intervals.HELD_SECONDS)
+        last = await Event.filter(refund_id=refund_id).order_by("-sequence").first()
+        if last is None or last.code != access.CODE:
+            cause = Cause(refund.request_id, WORKER)
+            await events.note(refund, "HELD", cause, code=access.CODE, message=access.said(connection))
 
 
 async def _rests(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from domain.models.refunds import State
 from domain.platform.database import execute, rows
 from domain.pse.capabilities import Capability
 
@@ -45,16 +46,18 @@ async def ask(refund_ids: Sequence[str]) -> None:
     )
 
 
-async def let_go(connection_id: UUID) -> None:
-    """Look now at all refunds that were put off while this connection was suspended. Who is locked is looked at later.
+async def wake(connection_id: UUID, *states: State) -> None:
+    """Look now at the connection's refunds in these states: what they waited for is over.
 
-    Whose turn is later for another reason is looked at too, once: that costs a question and harms nothing.
+    Who is locked is looked at later. Who has a turn later for another reason is looked at too, once: that costs a
+    question and harms nothing.
     """
     await execute(
-        "UPDATE refunds SET due_at = now() WHERE id IN ("
-        "  SELECT id FROM refunds WHERE connection_id = $1 AND due_at > now() AND state IN ('REQUESTED', 'SUBMITTED', "
-        "  'PENDING') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
+        "UPDATE refunds SET due_at = now() WHERE id IN ("  # locked in the order of all others
+        "  SELECT id FROM refunds WHERE connection_id = $1 AND state = ANY($2) AND due_at > now() "
+        "  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
         connection_id,
+        [state.value for state in states],
     )
 
 

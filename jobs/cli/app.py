@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import commands, facts, keys
+from jobs.cli import commands, facts, keys, onboarding
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -28,6 +28,8 @@ app.add_typer(token, name="token")
 pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 app.add_typer(pse, name="pse")
 app.add_typer(keys.app, name="keys")
+certificate = typer.Typer(help="Signed reports of certifications.", no_args_is_help=True)
+app.add_typer(certificate, name="certificate")
 
 
 def main() -> None:
@@ -150,6 +152,43 @@ def reconcile(
     if run.manifest.get("not_ended"):
         console.print(f"{run.manifest['not_ended']}: the night reconciles it again.", markup=False)
     raise typer.Exit(0 if run.state in DONE else 1)
+
+
+@app.command()
+def preflight(
+    connection: Annotated[str, typer.Argument(help="The connection's id, or its name where that is unique.")],
+) -> None:
+    """Ask a connection's PSE whether all is in order; exit 1 when something is not. Nothing is changed there."""
+    run, checks = onboarding.run_preflight(commands.ready(Settings.read(), need_redis=False), connection)
+    for one in checks:
+        typer.echo(onboarding.check_lines(one))
+    typer.echo(f"\nThe preflight: {run.outcome}. {run.error or ''}".rstrip())
+    raise typer.Exit(1 if run.outcome == "FAILED" or run.error else 0)
+
+
+@app.command()
+def certify(
+    connection: Annotated[str, typer.Argument(help="The connection's id, or its name where that is unique.")],
+    payment: Annotated[
+        list[str] | None,
+        typer.Option(help="A captured payment of the PSE's test environment; give three. None at Estorno's sandbox."),
+    ] = None,
+    test_environment: Annotated[bool, typer.Option(help="These payments are no customers'.")] = False,
+    out: Annotated[Path, typer.Option(help="The folder for the signed report.")] = Path(),
+) -> None:
+    """Have a connection to a test environment prove itself by a series of refunds; exit 1 unless it passes."""
+    settings = commands.ready(Settings.read())
+    run = onboarding.run_certification(settings, connection, payment or [], test=test_environment, tell=typer.echo)
+    typer.echo(f"\nThe certification: {run.outcome}. {run.error or ''}".rstrip())
+    for path in onboarding.write_report(settings, run, out):
+        typer.echo(f"Written: {path}")
+    raise typer.Exit(0 if run.outcome == "PASSED" else 1)
+
+
+@certificate.command("verify")
+def verify_certificate(file: Annotated[Path, typer.Argument(help="The signed report, as JSON.")]) -> None:
+    """Say whether a report is as this installation signed it; exit 1 when it is not."""
+    typer.echo(onboarding.verify(Settings.read(), file))
 
 
 @app.command()

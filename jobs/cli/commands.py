@@ -27,7 +27,7 @@ from domain.platform.database import DatabaseError, connected
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
-from domain.problems import InvalidInput
+from domain.problems import InvalidInput, Problem
 from domain.reconciliation.nights import FutureDate
 from jobs import reconciliation
 from jobs.demo.client import DemoError
@@ -46,6 +46,7 @@ class CommandError(RuntimeError):
 
 ERRORS: Final = (
     CommandError,
+    Problem,
     FutureDate,
     DatabaseError,
     BellError,

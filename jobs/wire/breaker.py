@@ -31,6 +31,7 @@ class Breaker:
     probes_failed: int = 0
     half_open: bool = False
     probe: "asyncio.Task[Any] | None" = None
+    failing_since: datetime | None = None  # UTC; of the first failure in a row
 
     def rest(self) -> float:
         """Seconds for which nothing may be sent."""
@@ -53,12 +54,13 @@ class Breaker:
         if self._is_probe():
             _log.info("breaker.closed")
             self.half_open, self.probe, self.probes_failed = False, None, 0
-        self.failures = 0
+        self.failures, self.failing_since = 0, None
         self._rest(wait)
 
     def failed(self, wait: float = 0.0) -> None:
         """No answer, or one that says that the PSE is in trouble, and maybe for how long."""
         self.failures += 1
+        self.failing_since = self.failing_since or datetime.now(UTC)
         self._rest(wait)
         if self._is_probe() or (not self.half_open and self.failures >= FAILURES_MAX):
             self.probes_failed += self.half_open

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,13 +24,14 @@ from domain.platform.secrets import Unsealable
 from domain.platform.wrapping import KeyServiceAway
 from domain.pse.kit import exact
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, Unsent
+from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, TokenUnavailable, Unsent
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED
 from jobs.wire.exchange import CURRENT, Exchange, LeasePassed, LoggedTransport
 
 _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
+PREFLIGHT: Final = "PREFLIGHT"
 _ABOUT_ACCESS: Final = (401, 403, 408, 425, 429)
 _UNUSABLE: Final = (Unsealable, ssl.SSLError, KeyError, ValueError)  # sealed with another key, no PEM, one left out
 _CLOSED_AFTER_SECONDS: Final = 5.0  # beyond the longest send
@@ -100,6 +102,11 @@ class Sender:
             return _unusable(error)
         return None
 
+    def failing_since(self, connection_id: UUID) -> datetime | None:
+        """Since when (UTC) nothing that was sent on the connection was answered; None: it is, or nothing was sent."""
+        line = self._lines.get(connection_id)
+        return None if line is None else line.breaker.failing_since
+
     async def send(
         self, connection: Connection, request: httpx.Request, about: About, *, send_before: float | None = None
     ) -> httpx.Response | Unsent | InDoubt:
@@ -127,7 +134,8 @@ class Sender:
             return Unsent(why.code, f"Never sent: {why.said}")
         token = CURRENT.set(exchange)
         try:
-            if (wait := line.breaker.admit()) > 0:
+            # Who asks whether a PSE works wants it asked: a few questions, and never an order.
+            if exchange.about.purpose != PREFLIGHT and (wait := line.breaker.admit()) > 0:
                 return Unsent("RESTING", f"Never sent: the PSE is left alone for {wait:.0f} more seconds.")
             async with asyncio.timeout(seconds) as exchange.limit:
                 answer = await line.client.send(exchange.order, auth=line.auth)
@@ -136,8 +144,11 @@ class Sender:
             else:
                 line.breaker.worked(exchange.wait)
             return answer
-        except TokenRefused as error:
+        except TokenUnavailable as error:
             line.breaker.failed(exchange.wait)
+            return Unsent("TOKEN_UNAVAILABLE", str(error))
+        except TokenRefused as error:
+            line.breaker.worked(exchange.wait)  # it answered: what it refuses is our key, and that is counted elsewhere
             return Unsent("TOKEN_REFUSED", str(error))
         except LeasePassed as error:
             return Unsent("LEASE_PASSED", str(error))

@@ -32,6 +32,7 @@ NAMED: Final[Mapping[str, str]] = {
     "paymentId": "Payment",
     "connectionApplication.id": "connection",
     "connectionId": "connection",
+    "onboardingRun.id": "PreflightRun",
     "fileId": "file",
     "storeId": "store",
     "storeCode": "store code",

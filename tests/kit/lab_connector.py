@@ -11,6 +11,7 @@ import httpx
 import polars as pl
 
 from domain.pse.capabilities import Capability, LookUp, Route
+from domain.pse.checking import Account, Asking, Check, CheckCode, CheckOutcome
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
@@ -159,6 +160,20 @@ class Lab:
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         return Report(pl.LazyFrame(schema=dict(REPORT_SCHEMA)), None)
+
+    def refuses_us(self, response: httpx.Response) -> bool:
+        return response.status_code in (401, 403)
+
+    def is_live(self, credentials: Credentials) -> bool:
+        return False
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        return url
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        yield from ()
+        told = CheckOutcome.NOT_ASKABLE, "The laboratory knows no accounts.", "Nothing."
+        return [Check(code, *told) for code in CheckCode if code not in (CheckCode.CLOCK, CheckCode.CERTIFICATE)]
 
     def request_id(self, response: httpx.Response) -> str | None:
         return None

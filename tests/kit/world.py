@@ -70,7 +70,7 @@ async def running(config: uvicorn.Config) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def a_sandbox() -> AsyncIterator[SandboxClient]:
-    async with served(create()) as url, httpx.AsyncClient(timeout=10, verify=TLS) as http:
+    async with served(create(), date_header=False) as url, httpx.AsyncClient(timeout=10, verify=TLS) as http:
         yield SandboxClient(url, http)
 
 

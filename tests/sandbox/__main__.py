@@ -14,7 +14,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8900)
     parser.add_argument("--log", type=Path, default=None)
     given = parser.parse_args()
-    uvicorn.run(create(given.log), host=given.host, port=given.port, log_level="warning", access_log=False)
+    app = create(given.log)
+    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False, date_header=False)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
     POST refuse         {"payment", "refund"}   a pending refund is refused
     POST give-back      {"payment", "refund"}   a paid refund comes back
     POST webhooks       {"key", "url", "times"?}  where notices of this payee key go, and how often each is sent
+    POST account        {"key"?, "active"?, "address"?, "callback"?, "skew_seconds"?}  the rest is as it was at first
     POST balance        {"amount"}              what the account has from now on: paid out, or topped up
     POST tamper         {}                      changes one number in the log
     GET  log            {"opening", "balance", "movements": [{"at", "kind", "payment", "refund", "amount", "currency"}]}
@@ -27,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import OPENING_BALANCE, Payment, Refund
-from tests.sandbox.server import MOODS, WEBHOOK_MOODS, PseServer
+from tests.sandbox.server import MOODS, STATES, WEBHOOK_MOODS, PseServer
 
 
 def routes(server: PseServer) -> list[BaseRoute]:
@@ -41,6 +42,7 @@ def routes(server: PseServer) -> list[BaseRoute]:
         "refuse": hand.refuse,
         "give-back": hand.give_back,
         "webhooks": hand.webhooks,
+        "account": hand.account,
         "balance": hand.balance,
         "tamper": hand.tamper,
         **server.admin(),
@@ -103,6 +105,13 @@ class _Hand:
         body = await request.json()
         self._server.webhooks[body["key"]] = body["url"]
         self._server.webhook_times = body.get("times", 1)
+        return JSONResponse({})
+
+    async def account(self, request: Request) -> Response:
+        body = await request.json()
+        if unknown := set(body) - set(STATES):
+            raise ValueError(f"Unknown states {sorted(unknown)}; there are {sorted(STATES)}.")
+        self._server.states = {**STATES, **body}
         return JSONResponse({})
 
     async def balance(self, request: Request) -> Response:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -13,6 +14,7 @@ from tests.kit.accounts import ACCOUNTS
 from tests.sandbox import admin
 from tests.sandbox.adyen.server import AdyenServer
 from tests.sandbox.books import Books
+from tests.sandbox.clock import Clock
 from tests.sandbox.conekta.server import ConektaServer
 from tests.sandbox.dlocal.server import DLocalServer
 from tests.sandbox.ebanx.server import EbanxServer
@@ -55,4 +57,4 @@ def create(log_file: Path | None = None) -> Starlette:
     routes: list[BaseRoute] = [Route("/healthz", _alive), Route("/_admin/accounts", _accounts)]
     for server in servers:
         routes += [*server.routes(), *admin.routes(server)]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(Clock, servers=servers)])

@@ -52,6 +52,9 @@ MOODS = frozenset(
 WEBHOOK_MOODS = frozenset(["ok", "missing", "late", "duplicate", "reordered"])
 _WEBHOOK_TRIES = 5
 _RETRY_AFTER_SECONDS = 1
+# What a merchant's account is like; the admin API's `account` sets some of it and resets the rest. `key`: "ok",
+# "refused", "no_refunds" or "no_reading" (of the account itself). `callback`: whether our address is registered.
+STATES: Mapping[str, Any] = {"key": "ok", "active": True, "address": True, "callback": True, "skew_seconds": 0}
 TLS = ssl.create_default_context()  # reading the authorities anew for each webhook would cost more than all else
 Mood = Mapping[str, Any]
 
@@ -78,6 +81,7 @@ class PseServer(ABC):
         self.requests: list[dict[str, Any]] = []
         self.delivered: list[str] = []  # SHA-256 of each webhook body that was answered with 2xx
         self.hidden_until: dict[str, float] = {}
+        self.states: dict[str, Any] = dict(STATES)
         self._held: list[Hook] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -110,6 +114,10 @@ class PseServer(ABC):
         return {}
 
     # What every PSE does
+
+    def registered(self) -> list[str]:
+        """The addresses that are registered for webhooks."""
+        return sorted(set(self.webhooks.values())) if self.states["callback"] else []
 
     def note(self, method: str, payment: str, refund: str | None, raw: bytes = b"") -> None:
         """Remember a refund request (not GET) or a look-up (GET) as it came in."""

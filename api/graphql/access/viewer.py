@@ -1,6 +1,6 @@
 """Who is asking, what they may do, and for which merchant."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
@@ -14,6 +14,10 @@ from domain.access.principal import Principal
 from domain.models import Connection as ConnectionRow
 from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
+from domain.onboarding import certification, preflight
+
+if TYPE_CHECKING:
+    from api.graphql.onboarding import CertificationRun, PreflightRun
 
 PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done. Members may be added.")
 RoleEnum = strawberry.enum(Role, name="Role", description="A set of permissions that is built in.")
@@ -44,10 +48,39 @@ class PseConnection:
     pse: str
     name: str
     enabled: bool
+    refused_since: DateTime | None = strawberry.field(
+        description="Since when the PSE refuses our access, so that its refunds wait; null: it does not."
+    )
+    refused_because: str | None
+
+    @strawberry.field(description="Its newest preflight that has ended; null without READ_CALLS, too.")
+    async def last_preflight(
+        self, info: Info
+    ) -> Annotated["PreflightRun", strawberry.lazy("api.graphql.onboarding")] | None:
+        from api.graphql.onboarding import PreflightRun  # the two name each other
+
+        row = await info.context.loaders.one(preflight.newest_of, UUID(self.id))
+        return PreflightRun.of(row) if row and info.context.principal.may(Permission.READ_CALLS) else None
+
+    @strawberry.field(description="Its newest certification that has ended; null without READ_CALLS, too.")
+    async def last_certification(
+        self, info: Info
+    ) -> Annotated["CertificationRun", strawberry.lazy("api.graphql.onboarding")] | None:
+        from api.graphql.onboarding import CertificationRun  # as above
+
+        row = await info.context.loaders.one(certification.newest_of, UUID(self.id))
+        return CertificationRun.of(row) if row and info.context.principal.may(Permission.READ_CALLS) else None
 
     @classmethod
     def of(cls, row: ConnectionRow) -> "PseConnection":
-        return cls(id=strawberry.ID(str(row.id)), pse=row.pse, name=row.name, enabled=row.enabled)
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            pse=row.pse,
+            name=row.name,
+            enabled=row.enabled,
+            refused_since=DateTime(row.refused_since) if row.refused_since else None,
+            refused_because=row.refused_because if row.refused_since else None,
+        )
 
 
 @strawberry.type(description="A merchant: whose refunds they are.")

@@ -28,7 +28,7 @@ from domain.models.refunds import Reason, State
 from domain.money import Money as Amount
 from domain.notices import inbox
 from domain.pse import explanations
-from domain.refunds import by_hand, find
+from domain.refunds import by_hand, find, refused
 from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
+
+
+@strawberry.type(description="Why a refund that is not at its end does not go on.")
+class RefundWait:
+    code: str | None
+    message: str
+    since: DateTime
 
 
 @strawberry.type(description="A refund. `status` SUBMITTED means that the PSE may or may not have it.")
@@ -99,6 +106,14 @@ class Refund(Scoped, relay.Node):
             return None
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
         return explanations.in_words(connection.pse, self.row.failure_code)
+
+    @strawberry.field(
+        description="Why it does not go on, for support: the PSE does not answer since then, it refuses our key since "
+        "then, the customer may have the money already; null: it goes on, or has ended."
+    )
+    async def waits_for(self, info: Info) -> RefundWait | None:
+        found = await info.context.loaders.one(refused.of_refunds, self.row.id)
+        return RefundWait(code=found.code, message=found.message, since=DateTime(found.since)) if found else None
 
     @strawberry.field(description="What happened, in order; at most 100.")
     async def events(self, info: Info, first: int = PAGE_MAX) -> list[RefundEvent]:

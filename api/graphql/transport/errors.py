@@ -128,6 +128,14 @@ DecisionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DecisionError"),
 ]
+ConnectionPreflightError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError,
+    strawberry.union(name="ConnectionPreflightError"),
+]
+ConnectionCertifyError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError,
+    strawberry.union(name="ConnectionCertifyError"),
+]
 PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),

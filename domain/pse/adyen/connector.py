@@ -6,7 +6,7 @@ settlement details report (lines.py). What got no answer is sent again with the 
 
 import httpx
 
-from domain.pse.adyen import amounts, lines, objects, reports, webhooks
+from domain.pse.adyen import amounts, lines, objects, reports, setup, webhooks
 from domain.pse.adyen.auth import Keys
 from domain.pse.kit import exact, requests
 from domain.pse.kit.base import Base
@@ -25,7 +25,7 @@ class Adyen(Base):
     """
 
     name = "adyen"
-    parts = Parts(objects, webhooks, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, reports=reports, lines=lines, setup=setup)
     # How long a refund may wait for its batch is not published: a week of a weekly payout, and the days until booked.
     report_lag_days: int | None = 10
     accepted = (200, 201)

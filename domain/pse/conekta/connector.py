@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import httpx
 
-from domain.pse.conekta import lines, objects, reports, webhooks
+from domain.pse.conekta import lines, objects, reports, setup, webhooks
 from domain.pse.kit import answers, requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
@@ -24,7 +24,7 @@ class Conekta(Base):
     """
 
     name = "conekta"
-    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines, setup=setup)
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
     refusing = (400, 402, 404, 422)
     request_id_headers = ()

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from domain.pse.dlocal import auth, lines, objects, webhooks
+from domain.pse.dlocal import auth, lines, objects, setup, webhooks
 from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
@@ -28,7 +28,7 @@ class DLocal(Base):
 
     name = "dlocal"
     # Reports come by SFTP, by e-mail or from the dashboard: no way to fetch them over HTTP is published.
-    parts = Parts(objects, webhooks, lines=lines)
+    parts = Parts(objects, webhooks, lines=lines, setup=setup)
     accepted = range(200, 300)
     refusing = range(400, 500)
 

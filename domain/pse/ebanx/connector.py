@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from domain.pse.ebanx import objects, webhooks
+from domain.pse.ebanx import objects, setup, webhooks
 from domain.pse.ebanx.auth import IntegrationKey
 from domain.pse.kit import exact, outcomes
 from domain.pse.kit.base import Base
@@ -27,8 +27,9 @@ class Ebanx(Base):
     """The connector. Stateless. Secrets: `integration_key`, and `webhook_certificate` (EBANX's, in PEM)."""
 
     name = "ebanx"
+    hides_refusals = True
     # Of its reports a few columns are published, and no whole sample.
-    parts = Parts(objects, webhooks, payments=objects)
+    parts = Parts(objects, webhooks, payments=objects, setup=setup)
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return IntegrationKey(credentials.secrets["integration_key"])

@@ -5,15 +5,18 @@ honestly: a PSE that has no reports has none to fetch.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 import httpx
 
 from domain.pse.capabilities import Capability, load
+from domain.pse.checking import Account, Asking, Check
 from domain.pse.connector import Connector
 from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.bearer import Bearer
+from domain.pse.kit.interview import Interview, refuses_us
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.kit.scrubbing import Scrubbed
@@ -38,6 +41,7 @@ class Base(Connector):
 
     `bearer`: the secret that is the account's token, where a fixed one is all it takes. `accepted`: statuses of answers
     that hold a refund. `refusing`: those with which the PSE itself refuses an order for good, if it explains them.
+    `hides_refusals`: it answers a key that it refuses with 200.
     `request_id_headers`, `request_id_field`: where its own id of an exchange is, the field in the body of an error.
     """
 
@@ -49,6 +53,7 @@ class Base(Connector):
     bearer: ClassVar[str] = "api_key"
     accepted: ClassVar[Collection[int]] = (200,)
     refusing: ClassVar[Collection[int]] = ()
+    hides_refusals: ClassVar[bool] = False
     request_id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
     request_id_field: ClassVar[str | None] = None
 
@@ -153,6 +158,31 @@ class Base(Connector):
         if self.parts.lines is None:
             raise BadReport(file.name, f"no report of {self.name} can be read: its columns are not published.")
         return self.parts.lines.lines(file, period)
+
+    # The preflight
+
+    def refuses_us(self, response: httpx.Response) -> bool:
+        """By its status, or by the PSE's codes for a key, an address and a merchant."""
+        if response.is_success and not self.hides_refusals:
+            return False
+        return refuses_us(self.words.setup, response.status_code, self.parts.objects.error_of(response))
+
+    def is_live(self, credentials: Credentials) -> bool:
+        """By its host, or by how its secrets begin."""
+        words, host = self.words.setup, httpx.URL(credentials.base_url).host
+        secret = credentials.secrets.get(self.bearer, "")
+        return host.endswith(tuple(words.live_hosts)) or secret.startswith(tuple(words.live_secrets))
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """The same, where webhooks are signed."""
+        return url
+
+    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+        """A check each; what the PSE tells to no program says so."""
+        interview = Interview(self.words.setup, self.parts.objects.error_of)
+        if self.parts.setup is not None:
+            yield from self.parts.setup.setup(account, interview)
+        return [replace(check, saw=self.scrub(check.saw)) for check in interview.checks()]
 
     # For people
 

@@ -56,6 +56,12 @@ def objects(found: Any) -> list[dict[str, Any]] | None:
     return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
+def texts(found: Any, *names: str) -> list[str]:
+    """The texts of the list that stands under these names; what else is there, or no list, is left out."""
+    listed = inner(found, *names)
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+
+
 def whole_list(found: Any, name: str) -> list[dict[str, Any]]:
     """The objects of `{"data": [...], "has_more": false}`. Raises Unreadable, also where it does not show all."""
     listed = objects(inner(found, "data"))

@@ -7,11 +7,27 @@ from typing import Final
 
 import httpx
 
-from domain.pse.vocabulary import PURPOSE, TOKEN, TokenRefused
+from domain.pse.vocabulary import PURPOSE, TOKEN, TokenRefused, TokenUnavailable
 
 _MARGIN_SECONDS: Final = 30.0
 _LIFETIME_SECONDS_DEFAULT: Final = 300.0
 _TIMEOUT_SECONDS: Final = 10.0
+_LATER: Final = (408, 425, 429)
+
+
+def token_request(token_url: str, scope: str) -> httpx.Request:
+    """What asks for a token; who the client is, the Auth adds."""
+    return httpx.Request(
+        "POST",
+        token_url,
+        data={"grant_type": "client_credentials", "scope": scope},
+        headers={"Accept": "application/json"},
+        # A request of an Auth flow has no time limit unless it carries one.
+        extensions={
+            "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS),
+            PURPOSE: TOKEN,
+        },
+    )
 
 
 class ClientCredentials(httpx.Auth):
@@ -29,6 +45,9 @@ class ClientCredentials(httpx.Auth):
         raise RuntimeError("This Auth is for asynchronous clients only.")
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if request.extensions.get(PURPOSE) == TOKEN:  # somebody wants to see what the token endpoint says
+            yield next(self._basic.auth_flow(request))
+            return
         async with self._lock:
             if self._token is None or time.monotonic() >= self._good_until:
                 self._keep((yield self._token_request()))
@@ -44,21 +63,12 @@ class ClientCredentials(httpx.Auth):
         yield request
 
     def _token_request(self) -> httpx.Request:
-        made = httpx.Request(
-            "POST",
-            self._token_url,
-            data={"grant_type": "client_credentials", "scope": self._scope},
-            headers={"Accept": "application/json"},
-            # A request of an Auth flow has no time limit unless it carries one.
-            extensions={
-                "timeout": dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT_SECONDS),
-                PURPOSE: TOKEN,
-            },
-        )
-        return next(self._basic.auth_flow(made))
+        return next(self._basic.auth_flow(token_request(self._token_url, self._scope)))
 
     def _keep(self, response: httpx.Response) -> None:
         self._token = None
+        if response.status_code in _LATER or response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise TokenUnavailable(f"The token endpoint answered {response.status_code}.")
         if response.status_code != 200:
             raise TokenRefused(f"The token endpoint answered {response.status_code}; check client ID and secret.")
         try:

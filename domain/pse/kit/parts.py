@@ -8,6 +8,7 @@
 | `reports.py` | which reports there are, and how they come here: `fetch` |
 | `lines.py` | a report's lines in canonical columns: `lines` |
 | `proof.py` | what a report says of itself, compared with its rows |
+| `setup.py` | what the PSE says of the merchant's account, before money depends on it: `setup` |
 | `auth.py` | how a connection proves itself, where no scheme of the kit does |
 """
 
@@ -18,6 +19,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from domain.pse.checking import Account, Asking
+from domain.pse.kit.interview import Interview
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
 from domain.pse.vocabulary import CapturedPayment, Credentials, Outcome, Period, RefundOrder, Told, WebhookRequest
@@ -77,6 +80,13 @@ class Lines(Protocol):
         """Raises BadReport."""
 
 
+class Setup(Protocol):
+    """`setup.py`."""
+
+    def setup(self, account: Account, interview: Interview) -> Asking[None]:
+        """Ask the PSE about the account, and say what was seen. Total; nothing is changed at the PSE."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The modules that a connector's package has; None: the PSE has nothing for it."""
@@ -87,3 +97,4 @@ class Parts:
     payments: Payments | None = None
     reports: Reports | None = None
     lines: Lines | None = None
+    setup: Setup | None = None

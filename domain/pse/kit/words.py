@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from domain.money import EXPONENTS
 from domain.pse.kit import accounts, scrubbing
+from domain.pse.kit.interview import SetupWords
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
 from domain.pse.vocabulary import AccountDetails, Method
@@ -47,7 +48,8 @@ class Words:
     `methods`: how the customer paid. `layouts`: of the reports that are tables, by name. `states`: of a report's line,
     by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
     who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
-    characters). `account_types`: the PSE's words for those of an account; one that is not here is not told.
+    characters). `account_types`: the PSE's words for those of an account; one that is not here is not told. `setup`: of
+    a preflight.
     """
 
     errors: Mapping[str, str]
@@ -61,6 +63,7 @@ class Words:
     states: Mapping[str, str]
     destinations: Mapping[str, Mapping[str, str]]
     account_types: Mapping[str, str]
+    setup: SetupWords
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
         """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
@@ -105,4 +108,5 @@ def words_of(pse: str) -> Words:
         states=table.get("states", {}),
         destinations=table.get("destinations", {}),
         account_types=table.get("account_types", {}),
+        setup=SetupWords(**table.get("setup", {})),
     )

@@ -12,7 +12,7 @@ from domain.pse.kit import exact, requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.mercadopago import lines, objects, reports, webhooks
+from domain.pse.mercadopago import lines, objects, reports, setup, webhooks
 from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder
 
 _FLAKY_TRIES: Final = 3
@@ -22,11 +22,11 @@ class MercadoPago(Base):
     """The connector. Stateless: all it needs is in its arguments.
 
     Secrets: `access_token` (of the account), `webhook_secret` (of the application's notifications).
-    Reports come with the columns that the account has configured; what is changed of that: setup.py.
+    Reports come with the columns that the account has configured; what is changed of that: configuration.py.
     """
 
     name = "mercadopago"
-    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines, setup=setup)
     report_lag_days: int | None = 1  # a refund made at the end of a day may touch the balance on the next
     bearer = "access_token"
     accepted = (200, 201)

@@ -13,7 +13,7 @@ import httpx
 from domain.pse.kit import exact, moments, requests
 from domain.pse.mercadopago import objects
 from domain.pse.mercadopago.account import content_type
-from domain.pse.mercadopago.setup import setup
+from domain.pse.mercadopago.configuration import configure
 from domain.pse.reporting import Download, Steps
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
@@ -30,7 +30,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
     One that was made after the period had ended is final and is taken as it is, unless the account's reports have what
     we need only from now on; else one is made.
     """
-    configured = yield from setup(period)
+    configured = yield from configure(period)
     known = yield from _listed(period)
     final = [] if configured.changed else [one for one in known if _is_final(one, period)]
     made = final[-1] if final else (yield from _make(period, known))

@@ -14,11 +14,11 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.oauth import ClientCredentials
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.pix import lines, objects, reports, webhooks
+from domain.pse.pix import lines, objects, reports, setup, webhooks
+from domain.pse.pix.setup import SCOPE, token_url
 from domain.pse.reporting import Steps
 from domain.pse.vocabulary import CapturedPayment, Credentials, Outcome, Period, RefundOrder
 
-SCOPE: Final = "pix.read pix.write"
 _DESCRIPTION_MAX: Final = 140
 _REFERENCE: Final = re.compile(r"[a-zA-Z0-9]{1,35}")
 _INVALID: Final = "PixDevolucaoInvalida"
@@ -29,7 +29,7 @@ class Pix(Base):
     """The connector. Stateless: all it needs is in its arguments."""
 
     name = "pix"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines, setup=setup)
     report_lag_days: int | None = 0
     accepted = (200, 201)
     refusing = (400, 404, 410, 422)
@@ -38,8 +38,12 @@ class Pix(Base):
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         """OAuth2 client credentials; the token URL is the PSP's own."""
-        token_url = credentials.token_url or f"{credentials.base_url}/oauth/token"
-        return ClientCredentials(token_url, credentials.client_id, credentials.secrets["client_secret"], SCOPE)
+        url = token_url(credentials.base_url, credentials.token_url)
+        return ClientCredentials(url, credentials.client_id, credentials.secrets["client_secret"], SCOPE)
+
+    def webhook_address(self, credentials: Credentials, url: str) -> str:
+        """With the secret by which the PSP is known: Pix has no signature."""
+        return f"{url}/{credentials.secrets['webhook_secret']}"
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`PUT /pix/{e2eid}/devolucao/{id}` with our reference as id."""

@@ -14,7 +14,7 @@ from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.stripe import lines, objects, reports, webhooks
+from domain.pse.stripe import lines, objects, reports, setup, webhooks
 from domain.pse.vocabulary import Outcome, RefundOrder
 
 _PAGE_SIZE: Final = 100  # the largest that a list gives
@@ -30,7 +30,7 @@ class Stripe(Base):
     """
 
     name = "stripe"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines)
+    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines, setup=setup)
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
     refusing = (400, 402, 404, 422)

@@ -12,7 +12,7 @@ from domain.pse.stripe import objects
 from domain.pse.stripe.lines import LAYOUT
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 
-_REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
+REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
 _FILES_HOST: Final = "files.stripe.com"
 _WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 60)  # seconds; half an hour in all
 
@@ -33,7 +33,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
 
 def _order(period: Period) -> httpx.Request:
     form = {
-        "report_type": _REPORT_TYPE,
+        "report_type": REPORT_TYPE,
         "parameters[interval_start]": str(int(period.start.timestamp())),
         "parameters[interval_end]": str(int(period.end.timestamp())),
         "parameters[timezone]": "Etc/UTC",

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tests.sandbox.adyen.management import Management
 from tests.sandbox.adyen.report import Batches, Style
 from tests.sandbox.books import Books, Payment, Refund, Refused
 from tests.sandbox.server import Hook, Mood, PseServer
@@ -80,6 +81,7 @@ class AdyenServer(PseServer):
     def routes(self) -> list[BaseRoute]:
         report = REPORTS + "/{account}/{name}"
         return [
+            *Management(self, ACCOUNT, self._refused).routes(),
             Route(PREFIX + "/payments/{payment}/refunds", self.refund, methods=["POST"]),
             Route(report, self.report, methods=["GET"]),  # and HEAD with it
         ]
@@ -122,14 +124,23 @@ class AdyenServer(PseServer):
     def internal(self) -> Response:
         return service_error(500, "905", "Internal error", "internal")
 
+    def _refused(self, request: Request) -> Response | None:
+        """A credential with allowed addresses is not told apart from one that is unknown."""
+        known = self.states["address"] and self.states["key"] != "refused"
+        if known and request.headers.get("x-api-key") == API_KEY:
+            return None
+        return service_error(401, "000", "HTTP Status Response - Unauthorized", "security")
+
     # Refunds
 
     async def refund(self, request: Request) -> Response:
         raw = await request.body()
         wanted = request.path_params["payment"]
         self.note("POST", wanted, _reference_in(raw), raw)
-        if request.headers.get("x-api-key") != API_KEY:
-            return service_error(401, "000", "HTTP Status Response - Unauthorized", "security")
+        if (refused := self._refused(request)) is not None:
+            return refused
+        if self.states["key"] == "no_refunds" or not self.states["active"]:
+            return service_error(403, "010", "Not allowed", "security")
         payment, key = self.books.payments.get(wanted), request.headers.get("idempotency-key")
         mood = self.mood_of(payment)
         return await self.by_mood(mood, lambda: self._replayed(mood, payment, key, raw))

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import Movement, Payment, Refund, Refused
+from tests.sandbox.conekta import account
 from tests.sandbox.conekta.key import PRIVATE_KEY
 from tests.sandbox.server import Hook, Mood, PseServer
 from tests.sandbox.signing import signing_key
@@ -36,6 +37,7 @@ _STATUSES = {"PENDING": "pending", "REFUSED": "declined", "RETURNED": "reversed"
 _TYPES = {"CAPTURE": "capture", "REFUND": "refund", "RETURN": "refund_reversal"}
 _ERRORS = {
     401: ("authentication_error", "conekta.errors.authentication.missing_key"),
+    403: ("authentication_error", "conekta.errors.authentication.not_allowed"),
     402: ("processing_error", "conekta.errors.processing.refund.declined"),
     404: ("resource_not_found_error", "conekta.errors.resource_not_found.entity"),
     422: ("parameter_validation_error", "conekta.errors.parameter_validation.order.refund"),
@@ -88,6 +90,8 @@ class ConektaServer(PseServer):
             Route(order, self._guarded(self.get_order), methods=["GET"]),
             Route(order + "/refunds", self._guarded(self.refund), methods=["POST"]),
             Route(order + "/refunds/{refund}", self._guarded(self.cancel), methods=["DELETE"]),
+            Route(PREFIX + "/companies/current", self._guarded(self.company), methods=["GET"]),
+            Route(PREFIX + "/webhooks", self._guarded(self.list_webhooks), methods=["GET"]),
             Route(PREFIX + "/transactions", self._guarded(self.transactions), methods=["GET"]),
         ]
 
@@ -95,6 +99,8 @@ class ConektaServer(PseServer):
         async def guarded(request: Request) -> Response:
             if request.headers.get("authorization") != f"Bearer {API_KEY}":
                 return error(401, "Please include your access key in your request.")
+            if (status := account.refused(self, request.method, request.url.path)) is not None:
+                return error(status, "The access key or the address may not do this.")
             response: Response = await answer(request)
             return response
 
@@ -208,6 +214,14 @@ class ConektaServer(PseServer):
             "payment_status": status,
             "updated_at": payment.facts["updated_at"],
         }
+
+    # The company
+
+    async def company(self, request: Request) -> Response:
+        return _json(account.company(self))
+
+    async def list_webhooks(self, request: Request) -> Response:
+        return self._page(request, account.webhooks(self))
 
     # Transactions
 

@@ -33,16 +33,20 @@ _STATUSES = {
 }
 _ERRORS = {
     "3001": (403, "Invalid Credentials."),
+    "3002": (403, "Unregistered IP address."),
+    "3003": (403, "Merchant has no authorization to use this API."),
     "4000": (404, "Payment not found."),
     "4001": (404, "Refund not found."),
     "5000": (400, "Invalid request."),
     "5001": (400, "Invalid parameter."),
+    "5003": (400, "Country not supported."),
     "5007": (400, "Amount exceeded."),
     "5011": (400, "order_refund_id duplicated."),
     "6000": (429, "Too many requests to the API."),
     "7000": (500, "Internal error."),
 }
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_COUNTRIES = ("AR", "BR", "CL", "CO", "MX", "PE", "UY")
 _DECIMALS = {"CLP": 0, "PYG": 0}
 _LENGTHS = {"payment_id": 50, "notification_url": 500, "description": 200, "order_refund_id": 125}
 
@@ -59,6 +63,7 @@ class DLocalServer(PseServer):
 
     def routes(self) -> list[BaseRoute]:
         return [
+            Route(PREFIX + "/payments-methods", self.payment_methods, methods=["GET"]),
             Route(PREFIX + "/refunds", self.post_refund, methods=["POST"]),
             Route(PREFIX + "/refunds/{id}", self.get_refund, methods=["GET"]),
             Route(PREFIX + "/refunds/{id}/status", self.get_refund, methods=["GET"]),
@@ -105,13 +110,37 @@ class DLocalServer(PseServer):
 
     def _refused(self, request: Request, raw: bytes) -> Response | None:
         login, date = request.headers.get("x-login", ""), request.headers.get("x-date", "")
-        if (login, request.headers.get("x-trans-key")) != (LOGIN, TRANS_KEY):
+        if not self.states["address"]:
+            return _error("3002")
+        if self.states["key"] == "refused" or (login, request.headers.get("x-trans-key")) != (LOGIN, TRANS_KEY):
             return _error("3001")
         if request.headers.get("x-version") != "2.1" or not request.headers.get("user-agent"):
             return _error("5000")
         signed = f"V2-HMAC-SHA256, Signature: {signature(date, raw)}"
         fits = hmac.compare_digest(request.headers.get("authorization", ""), signed)
-        return None if fits and _DATE.fullmatch(date) else _error("5000")
+        if not fits or not _DATE.fullmatch(date):
+            return _error("5000")
+        refunding = request.method == "POST" and self.states["key"] == "no_refunds"
+        return _error("3003") if refunding or not self.states["active"] else None
+
+    async def payment_methods(self, request: Request) -> Response:
+        """The methods that the merchant has in a country."""
+        refused = self._refused(request, b"")
+        if refused is not None:
+            return refused
+        country = request.query_params.get("country")
+        if country is None:
+            return _error("5001", "country")
+        if country not in _COUNTRIES:
+            return _error("5003")
+        card = {
+            "id": "CARD",
+            "type": "CARD",
+            "name": "Credit card",
+            "countries": [country],
+            "allowed_flows": ["DIRECT"],
+        }
+        return JSONResponse([card])
 
     # Refunds
 

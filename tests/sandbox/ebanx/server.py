@@ -48,6 +48,7 @@ class EbanxServer(PseServer):
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PREFIX + "/ws/refund", self.refund, methods=["GET", "POST"]),
+            Route(PREFIX + "/ws/merchantIntegrationProperties/get", self.properties, methods=["GET", "POST"]),
             Route(PREFIX + "/ws/query", self.query, methods=["GET", "POST"]),
         ]
 
@@ -71,12 +72,29 @@ class EbanxServer(PseServer):
     def internal(self) -> Response:
         return _error("BP-GEN-1", "Internal error", 500)
 
+    def _refused(self, asked: Mapping[str, str]) -> Response | None:
+        """An address that may not ask is refused before EBANX's API: by a page."""
+        if not self.states["address"]:
+            return Response("<html><body><h1>403 Forbidden</h1></body></html>", 403, media_type="text/html")
+        if asked.get("integration_key") != INTEGRATION_KEY or self.states["key"] == "refused":
+            return _error("BP-SA-1", "Parameter integration_key not found")
+        return None
+
+    async def properties(self, request: Request) -> Response:
+        """Where the merchant wants to be told of a payment's news."""
+        _, asked = await _asked(request)
+        if (refused := self._refused(asked)) is not None:
+            return refused
+        urls = self.registered()
+        body = {"url_response": "", "url_status_change_notification": urls[0] if urls else ""}
+        return JSONResponse({"body": body, "status": "SUCCESS"})
+
     # Refunds
 
     async def refund(self, request: Request) -> Response:
         raw, asked = await _asked(request)
-        if asked.get("integration_key") != INTEGRATION_KEY:
-            return _error("BP-SA-1", "Parameter integration_key not found")
+        if (refused := self._refused(asked)) is not None:
+            return refused
         if asked.get("operation") == "cancel":
             return self._cancel(asked)
         payment = self.books.payments.get(asked.get("hash", ""))
@@ -129,8 +147,8 @@ class EbanxServer(PseServer):
 
     async def query(self, request: Request) -> Response:
         _, asked = await _asked(request)
-        if asked.get("integration_key") != INTEGRATION_KEY:
-            return _error("BP-SA-1", "Parameter integration_key not found")
+        if (refused := self._refused(asked)) is not None:
+            return refused
         payment = self.books.payments.get(asked.get("hash", ""))
         self.note("GET", asked.get("hash", ""), None)
         if payment is None:

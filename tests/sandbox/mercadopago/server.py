@@ -159,6 +159,7 @@ class MercadoPagoServer(PseServer):
     def routes(self) -> list[BaseRoute]:
         payment = PREFIX + "/v1/payments/{payment}"
         made: list[BaseRoute] = [
+            Route(PREFIX + "/users/me", self._guarded(self.me), methods=["GET"]),
             Route(payment, self._guarded(self.get_payment), methods=["GET"]),
             Route(payment + "/refunds", self._guarded(self.list_refunds), methods=["GET"]),
             Route(payment + "/refunds", self._guarded(self.create_refund), methods=["POST"]),
@@ -170,12 +171,39 @@ class MercadoPagoServer(PseServer):
 
     def _guarded(self, what: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            if not self.states["address"] or self._may_not_refund(request):
+                policy = {
+                    "message": "At least one policy returned UNAUTHORIZED.",
+                    "code": "PA_UNAUTHORIZED_RESULT_FROM_POLICIES",
+                }
+                return document({**policy, "blocked_by": "PolicyAgent", "status": 403}, 403)
+            if request.headers.get("authorization") != f"Bearer {TOKEN}" or self.states["key"] == "refused":
                 said = {"message": "invalid access token", "error": "unauthorized", "status": 401, "cause": []}
                 return document(said, 401)
             return await what(request)
 
         return endpoint
+
+    def _may_not_refund(self, request: Request) -> bool:
+        refunding = request.method == "POST" and request.url.path.endswith("/refunds")
+        return refunding and self.states["key"] == "no_refunds"
+
+    async def me(self, request: Request) -> Response:
+        active = self.states["active"]
+        status = {
+            "site_status": "active" if active else "deactive",
+            "required_action": None if active else "validate_identity",
+        }
+        return document(
+            {
+                "id": USER_ID,
+                "nickname": "LOJA",
+                "email": "dona@loja.example",
+                "country_id": "BR",
+                "site_id": "MLB",
+                "status": status,
+            }
+        )
 
     # Refunds
 

@@ -172,6 +172,7 @@ class PixServer(PseServer):
             Route(PREFIX + "/pix/{e2eid}", self.payment, methods=["GET"]),
             Route(PREFIX + "/pix/{e2eid}/devolucao/{id}", self.get_refund, methods=["GET"]),
             Route(PREFIX + "/pix/{e2eid}/devolucao/{id}", self.put_refund, methods=["PUT"]),
+            Route(PREFIX + "/webhook", self.list_webhooks, methods=["GET"]),
             Route(PREFIX + "/webhook/{chave}", self.webhook, methods=["GET", "PUT", "DELETE"]),
         ]
 
@@ -186,18 +187,31 @@ class PixServer(PseServer):
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         name, _, secret = _decoded(given).partition(":")
         form = httpx.QueryParams((await request.body()).decode())
-        if mood == "refused" or scheme != "Basic" or self.clients.get(name) != secret:
+        if not self.states["address"]:
+            return problem("AcessoNegado", "O endereço de origem não é permitido.")
+        if (
+            mood == "refused"
+            or self.states["key"] == "refused"
+            or scheme != "Basic"
+            or self.clients.get(name) != secret
+        ):
             return JSONResponse({"error": "invalid_client"}, 401)
         if form.get("grant_type") != "client_credentials":
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
         token = secrets.token_urlsafe(24)
         self._tokens[token] = time.monotonic() + 3600
-        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": form.get("scope", "")}
+        # As PSPs do it that give an application all that it may, whatever was asked for.
+        scope = "pix.read webhook.read" if self.states["key"] == "no_refunds" else "pix.read pix.write webhook.read"
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope}
         return JSONResponse(answer)
 
     def _refused(self, request: Request) -> Response | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme == "Bearer" and self._tokens.get(token, 0) > time.monotonic():
+        refunding = request.method == "PUT" and "/devolucao/" in request.url.path
+        if refunding and self.states["key"] == "no_refunds":
+            return problem("AcessoNegado", "O token de acesso não tem o escopo pix.write.")
+        known = self.states["address"] and self.states["key"] != "refused"
+        if known and scheme == "Bearer" and self._tokens.get(token, 0) > time.monotonic():
             return None
         return problem("AcessoNegado", "O token de acesso falta, é desconhecido ou expirou.")
 
@@ -284,6 +298,21 @@ class PixServer(PseServer):
         return JSONResponse({"parametros": parameters, "pix": [payment_json(payment) for payment in shown]})
 
     # Webhook
+
+    async def list_webhooks(self, request: Request) -> Response:
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        now = _time(datetime.now(UTC))
+        kept = self.webhooks if self.states["callback"] else {}
+        listed = [{"webhookUrl": url, "chave": key, "criacao": now} for key, url in kept.items()]
+        paging = {
+            "paginaAtual": 0,
+            "itensPorPagina": 100,
+            "quantidadeDePaginas": 1,
+            "quantidadeTotalDeItens": len(listed),
+        }
+        return JSONResponse({"parametros": {"inicio": now, "fim": now, "paginacao": paging}, "webhooks": listed})
 
     async def webhook(self, request: Request) -> Response:
         refused = self._refused(request)

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from tests.sandbox.books import Books, Payment, Refund, Refused
 from tests.sandbox.server import Hook, Mood, PseServer
 from tests.sandbox.stripe import report
+from tests.sandbox.stripe.account import Account
 
 PREFIX = "/stripe"  # the clients' own paths begin with /v1
 API_KEY = "sk_test_sandbox"
@@ -63,6 +64,7 @@ class StripeServer(PseServer):
         super().__init__(books)
         self._replays: dict[str, tuple[list[tuple[str, str]], Response]] = {}
         self._runs: dict[str, dict[str, Any]] = {}
+        self._account = Account(self, API_KEY)
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
         kind = _TYPES[wanted.get("method", "CARD")]
@@ -115,6 +117,10 @@ class StripeServer(PseServer):
             Route(v1 + "/refunds/{id}/cancel", self._guarded(self.cancel), methods=["POST"]),
             Route(v1 + "/charges/{id}", self._guarded(self.charge), methods=["GET"]),
             Route(v1 + "/payment_intents/{id}", self._guarded(self.payment_intent), methods=["GET"]),
+            Route(v1 + "/account", self._guarded(self._account.me), methods=["GET"]),
+            Route(v1 + "/country_specs/{country}", self._guarded(self._account.country), methods=["GET"]),
+            Route(v1 + "/webhook_endpoints", self._guarded(self._account.endpoints), methods=["GET"]),
+            Route(v1 + "/reporting/report_types/{name}", self._guarded(self._account.report_type), methods=["GET"]),
             Route(v1 + "/reporting/report_runs", self._guarded(self.create_run), methods=["POST"]),
             Route(v1 + "/reporting/report_runs/{id}", self._guarded(self.retrieve_run), methods=["GET"]),
             Route(v1 + "/files/{id}/contents", self._guarded(self.file), methods=["GET"]),
@@ -124,8 +130,8 @@ class StripeServer(PseServer):
         """Only who has the key gets an answer; every answer has the request's id."""
 
         async def guarded(request: Request) -> Response:
-            if request.headers.get("authorization") != f"Bearer {API_KEY}":
-                return _invalid("Invalid API Key provided.", status=401)
+            if (refused := self._account.refused(request)) is not None:
+                return _invalid(refused[1], status=refused[0])
             response: Response = await answer(request)
             response.headers.setdefault("request-id", new_id("req"))
             return response

@@ -21,10 +21,11 @@ from domain.access.policies import CUSTOMERS_SEE, POLICIES
 from domain.access.principal import Principal, reach_of
 from domain.cause import Cause
 from domain.files import tickets
-from domain.models import Finding, ReconciliationRun, Session, Store
+from domain.models import CertificationRun, Finding, PreflightRun, ReconciliationRun, Session, Store
 from domain.models.files import Purpose
 from domain.models.refunds import Reason
 from domain.money import Money
+from domain.onboarding import runs
 from domain.platform.database import transaction
 from domain.refunds import request
 from domain.refunds.request import NewRefund
@@ -40,6 +41,9 @@ ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
+NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
+TAKES = {"Finding": Permission.READ_LEDGER, "ReconciliationRun": Permission.READ_LEDGER}
+TAKES |= {"PreflightRun": Permission.READ_CALLS, "CertificationRun": Permission.READ_CALLS}
 
 
 def test_every_root_field_has_a_policy_and_every_policy_a_field() -> None:
@@ -82,7 +86,10 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     draft = tokens.Draft(shop.id, "robot", [(Role.DEVELOPER.value, None)], LATER, "robot")
     await tokens.make(draft)
     begun = await sessions.begin(person.id, 3600)
-    boss = a_person(shop, "boss", Role.ADMIN)
+    boss, first = a_person(shop, "boss", Role.ADMIN), shop.store.code == "sp"
+    cause = Cause(a_key(), "tester")
+    asked = await runs.begin(PreflightRun, shop.connection, cause) if first else None
+    played = await runs.begin(CertificationRun, shop.connection, cause, payments="{}") if first else None
     file = (await tickets.announce(boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS)).file
     (session,) = await Session.filter(person_id=person.id)
     assert begun.person_id == person.id
@@ -91,6 +98,8 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "Payment": to_base64("Payment", str(payment.id)),
         "Finding": to_base64("Finding", str(finding.id if finding else uuid4())),
         "ReconciliationRun": to_base64("ReconciliationRun", str(run.id if run else uuid4())),
+        "PreflightRun": to_base64("PreflightRun", str(asked.id if asked else uuid4())),
+        "CertificationRun": to_base64("CertificationRun", str(played.id if played else uuid4())),
         "connection": str(shop.connection.id),
         "store": str(shop.store.id),
         "store code": shop.store.code,
@@ -107,7 +116,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
 
 
 def _unknown() -> dict[str, Any]:
-    nodes = {name: to_base64(name, str(uuid4())) for name in ("Refund", "Payment", "Finding", "ReconciliationRun")}
+    nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
     rows = {name: str(uuid4()) for name in ("connection", "store", "token", "person", "session", "request", "file")}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
@@ -128,7 +137,7 @@ class Stage:
 
     def foreign(self) -> list[str]:
         """What must stand in no answer."""
-        kinds = ("Refund", "Payment", "Finding", "ReconciliationRun", "store", "token", "person", "session")
+        kinds = (*NODES, "store", "token", "person", "session")
         return [self.other_merchant[kind] for kind in kinds]
 
 
@@ -184,8 +193,8 @@ def _may(document: Document, principal: Principal) -> bool:
     """By the table; what is managed is managed in all stores."""
     needed = POLICIES[document.type_name][document.field]
     if document.field == "node":
-        of_ledger = document.names[("id",)] in ("Finding", "ReconciliationRun")
-        needed = (Permission.READ_LEDGER,) if of_ledger else (Permission.READ, Permission.SEE)
+        own = TAKES.get(document.names[("id",)])
+        needed = (own,) if own else (Permission.READ, Permission.SEE)
     if document.field == "customerTokenCreate":
         needed = (Permission.READ,)  # for one that may SEE
     held = [one for one in needed if one in principal.permissions]

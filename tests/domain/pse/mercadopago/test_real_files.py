@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from tests.domain.pse.mercadopago.test_configuration import DEFAULT
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
-from tests.domain.pse.mercadopago.test_setup import DEFAULT
 
 # As an Argentinian account has configured it.
 FULL = (

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.mercadopago.setup import NEEDED
+from domain.pse.mercadopago.configuration import NEEDED
 from domain.pse.reporting import Download
 from domain.pse.vocabulary import BadAnswer, Wait
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.mercadopago.setup import NEEDED, Setup, setup
+from domain.pse.mercadopago.configuration import NEEDED, Setup, configure
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
 from tests.domain.pse.mercadopago.test_reports import CONFIGURED, _entry
 from tests.schemas import mercadopago as schemas
@@ -30,7 +30,7 @@ FOUND: dict[str, Any] = {
 
 
 def _run(*answers: httpx.Response) -> tuple[Setup, list[httpx.Request]]:
-    steps, asked = setup(DAY), []
+    steps, asked = configure(DAY), []
     try:
         wish = next(steps)
         for answer in answers:

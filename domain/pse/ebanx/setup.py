@@ -1,0 +1,24 @@
+"""What EBANX says of a merchant: `ws/merchantIntegrationProperties/get`, where it tells of a payment's news."""
+
+import httpx
+
+from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.ebanx import objects
+from domain.pse.kit import exact
+from domain.pse.kit.interview import Interview
+from domain.pse.kit.requests import NAMED
+
+
+def setup(account: Account, interview: Interview) -> Asking[None]:
+    """The properties of the integration. EBANX's errors are answered with 200."""
+    url = f"{account.base_url}/ws/merchantIntegrationProperties/get"
+    headers = {**NAMED, "Content-Type": "application/x-www-form-urlencoded"}
+    heard = yield from interview.ask(httpx.Request("POST", url, headers=headers))
+    if heard.ok and exact.text(heard.body, "status") != "SUCCESS":
+        error = objects.error_of(httpx.Response(200, json=heard.body))
+        heard = interview.refused(heard, error.code, error.said)
+    if not interview.entrance(heard):
+        return
+    if interview.or_unknown(CheckCode.CALLBACK_REGISTERED, heard, "the integration's properties"):
+        told = exact.text(heard.inner("body"), "url_status_change_notification", 500)
+        interview.callback(account, [told] if told else [])
