@@ -141,6 +141,18 @@ class ConnectionCreateInput:
 
 
 @strawberry.input
+class ConnectionSecretsInput:
+    connection_id: strawberry.ID
+    fields: list[ConnectionFieldInput] = strawberry.field(
+        description="All that `connectionFields` lists, but for addresses and the account: those stay."
+    )
+    old_valid_until: DateTime | None = strawberry.field(
+        default=None,
+        description="Until when webhooks that are signed with the old ones are believed; left out: no longer.",
+    )
+
+
+@strawberry.input
 class ConnectionDocumentInput:
     connection_id: strawberry.ID
     kind: Annotated[DocumentKind, KindEnum]
@@ -210,14 +222,25 @@ def applications_query(principal: Principal, states: list[ConnectionState] | Non
 @answering(ConnectionPayload)
 async def connection_create(info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
     context = info.context
-    values = {one.name: one.value for one in input.fields}
-    if len(values) != len(input.fields):
-        raise InvalidInput("A field is given twice.", path=["input", "fields"])
-    draft = Draft(input.pse, input.name, input.store_code, values)
+    draft = Draft(input.pse, input.name, input.store_code, _values(input.fields))
     made = await drafts.create(
         context.principal, draft, input.idempotency_key, context.cause, context.settings.secret_key
     )
     return _done(info, made)
+
+
+@answering(ConnectionPayload)
+async def connection_secrets_replace(info: Info, input: ConnectionSecretsInput) -> ConnectionPayload:
+    context, wanted = info.context, _uuid(input.connection_id, "input", "connectionId")
+    values, key = _values(input.fields), context.settings.secret_key
+    return _done(info, await drafts.replace(context.principal, wanted, values, input.old_valid_until, key))
+
+
+def _values(fields: list[ConnectionFieldInput]) -> dict[str, str]:
+    values = {one.name: one.value for one in fields}
+    if len(values) != len(fields):
+        raise InvalidInput("A field is given twice.", path=["input", "fields"])
+    return values
 
 
 @answering(ConnectionPayload)

@@ -16,6 +16,7 @@ from api.graphql.connections import (
     ConnectionField,
     ConnectionPayload,
     ConnectionReviewInput,
+    ConnectionSecretsInput,
     ConnectionStepInput,
     StateEnum,
 )
@@ -310,6 +311,13 @@ class Mutation(AccessMutation):
     @strawberry.mutation(description="Apply for an account at a PSE: a draft. Needs MANAGE_CONNECTIONS.")
     async def connection_create(self, info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
         return await connections.connection_create(info, input)
+
+    @strawberry.mutation(
+        description="Replace a connection's keys: the new ones count at once for what is sent, webhooks are believed "
+        "with the old ones until `oldValidUntil`. Needs MANAGE_CONNECTIONS."
+    )
+    async def connection_secrets_replace(self, info: Info, input: ConnectionSecretsInput) -> ConnectionPayload:
+        return await connections.connection_secrets_replace(info, input)
 
     @strawberry.mutation(description="Hand in a document of a draft; a newer one of its kind takes its place.")
     async def connection_document_hand_in(self, info: Info, input: ConnectionDocumentInput) -> ConnectionPayload:

@@ -69,7 +69,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
     Raises Forbidden, InvalidInput, IdempotencyConflict.
     """
     principal.require_everywhere(Permission.MANAGE_MERCHANTS)
-    values = _checked(new)
+    values = checked(new)
     merchant_id = uuid4()
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, CREATE, key, values, merchant_id, cause)
@@ -97,7 +97,8 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
         return Made(made, await tokens.make(draft))
 
 
-def _checked(new: NewMerchant) -> dict[str, str]:
+def checked(new: NewMerchant) -> dict[str, str]:
+    """The columns of a merchant as described. Raises InvalidInput."""
     if not (len(new.country) == 2 and new.country.isascii() and new.country.isalpha() and new.country.isupper()):
         raise InvalidInput("country is two capital letters of ISO 3166, as BR.", path=["input", "country"])
     try:

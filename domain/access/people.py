@@ -70,7 +70,7 @@ async def invite(
     Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict.
     """
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
-    name, email = checked_name(name, ["input", "name"]), _email(email)
+    name, email = checked_name(name, ["input", "name"]), checked_email(email)
     facts = {"name": name, "email": email, "grants": sorted([one.role, one.store_code or ""] for one in wanted)}
     person_id = uuid4()
     try:
@@ -167,7 +167,8 @@ async def _merchants_of(person_id: UUID) -> list[UUID]:
     return list({grant.merchant_id for grant in found})
 
 
-def _email(text: str) -> str:
+def checked_email(text: str) -> str:
+    """An address, without the spaces around it. Raises InvalidInput."""
     stripped = text.strip()
     if len(stripped) > _EMAIL_LENGTH_MAX or not _EMAIL.fullmatch(stripped):
         raise InvalidInput(

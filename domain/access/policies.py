@@ -47,6 +47,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "connectionPreflight": (P.MANAGE_CONNECTIONS,),
         "connectionReopen": (P.MANAGE_CONNECTIONS,),
         "connectionReview": (P.REVIEW_CONNECTIONS,),
+        "connectionSecretsReplace": (P.MANAGE_CONNECTIONS,),
         "connectionSubmit": (P.MANAGE_CONNECTIONS,),
         "connectionSuspend": (P.MANAGE_CONNECTIONS,),
         "customerTokenCreate": (P.READ, P.REFUND),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,12 +13,14 @@ from domain.connections import connections
 from domain.connections.connections import NewConnection
 from domain.models import Connection, Store
 from domain.models.connections import ConnectionState
+from domain.models.refunds import State
 from domain.platform import data_keys, idempotency
 from domain.platform.database import transaction
 from domain.platform.ids import time_ordered
-from domain.problems import InvalidInput
+from domain.problems import InvalidInput, NotFound
 from domain.pse.credentials import PLAIN, Field, fields
 from domain.pse.registry import UnknownPse, connector
+from domain.refunds import schedule
 
 MUTATION: Final = "connectionCreate"
 _NAME_MAX: Final = 64
@@ -57,6 +60,26 @@ async def create(principal: Principal, draft: Draft, key: str, cause: Cause, sec
         return await connections.create(
             principal.merchant_id, new, secret_key, state=ConnectionState.DRAFT, connection_id=connection_id
         )
+
+
+async def replace(
+    principal: Principal, connection_id: UUID, values: Mapping[str, str], old_valid_until: datetime | None, key: bytes
+) -> Connection:
+    """Give a connection all of its sealed fields anew: they count at once for what is sent.
+
+    Webhooks are believed with the old ones until `old_valid_until` (UTC; None: no longer). What waited because the PSE
+    had refused the old ones goes out. Raises Forbidden, NotFound, InvalidInput, Unsealable, KeyServiceAway.
+    """
+    principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
+    connection = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
+    if connection is None:
+        raise NotFound("No such connection.", path=["input", "connectionId"])
+    wanted = [one for one in fields(connection.pse) if one.name not in PLAIN]
+    _check_values(wanted, values)
+    new = {name: value.strip() for name, value in values.items() if value.strip()}
+    await connections.replace_secrets(connection, new, old_valid_until, key)
+    await schedule.wake(connection.id, State.REQUESTED)
+    return connection
 
 
 def _new(draft: Draft, store_id: UUID) -> NewConnection:

@@ -82,6 +82,15 @@ class Settings:
         "Where files are kept: a folder that all processes see, or s3://bucket/prefix; unset: `files` in ESTORNO_HOME.",
         "",
     )
+    url: str = _setting(
+        "ESTORNO_URL",
+        variables.url("https", "http"),
+        "For commands that ask the API: where it is.",
+        "http://127.0.0.1:8000",
+    )
+    token: str = _setting(
+        "ESTORNO_TOKEN", variables.text, "For commands that ask the API: a bearer token.", "", secret=True
+    )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
         "ESTORNO_LOG_LEVEL",

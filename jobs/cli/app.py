@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import commands, facts, keys, onboarding
+from jobs.cli import commands, connect, connections, facts, init, keys, onboarding, people
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -28,6 +28,13 @@ app.add_typer(token, name="token")
 pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 app.add_typer(pse, name="pse")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.stores, name="store")
+app.add_typer(people.people, name="people")
+app.add_typer(connections.app, name="connection")
+app.command("init")(init.init)
+app.command("connect")(connect.connect)
+token.command("list")(people.list_tokens)
+token.command("revoke")(people.revoke_token)
 certificate = typer.Typer(help="Signed reports of certifications.", no_args_is_help=True)
 app.add_typer(certificate, name="certificate")
 

@@ -21,6 +21,8 @@ NOT_OF_THE_FILE = {
     "ESTORNO_PULSE_FILE",  # the image's
     "ESTORNO_OWNER_DATABASE_URL",  # migrate's alone
     "ESTORNO_CRASH",  # for tests only
+    "ESTORNO_URL",  # of who sits at the command line
+    "ESTORNO_TOKEN",  # the same
 }
 SET_HERE = {"DATABASE_URL", "REDIS_URL", "ESTORNO_SECRET_KEY", "ESTORNO_HOST", "ESTORNO_PORT", "ESTORNO_FILES"}
 

@@ -11,6 +11,7 @@ import pytest
 from api.http import masked
 from domain.access.tokens import Role
 from domain.cause import Cause
+from domain.connections.connections import credentials_believed
 from domain.files import content
 from domain.models import Connection, File, OnboardingStep
 from domain.models.applications import DocumentKind
@@ -19,7 +20,7 @@ from domain.onboarding import applications
 from domain.platform.database import transaction
 from domain.platform.secrets import Unsealable
 from tests.api.conftest import Asker, Enter
-from tests.kit.factories import OwnerRows
+from tests.kit.factories import KEY, OwnerRows
 from tests.kit.world import quick_settings
 
 PDF = b"%PDF-1.7 licence"
@@ -171,6 +172,31 @@ async def test_a_draft_is_told_all_that_is_wrong_at_once_and_gives_its_secrets_t
         "api_key",
         "hmac_key",
     }
+
+
+async def test_keys_are_replaced_whole_and_the_old_ones_are_believed_for_a_while(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    connection = str((await _create(ana))["application"]["id"])
+    before = bytes((await Connection.get(id=UUID(connection))).sealed_secrets)
+    new = [{"name": "client_secret", "value": "a-new-one"}]
+    given = {"connectionId": connection, "fields": new, "oldValidUntil": "2030-01-01T00:00:00Z"}
+    part = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+    assert "Missing: webhook_secret" in part["errors"][0]["message"]
+    new.append({"name": "base_url", "value": "https://elsewhere.example.com"})
+    address = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+    assert "Not of this PSE: base_url" in address["errors"][0]["message"]
+    new[1] = {"name": "webhook_secret", "value": "another-webhook-secret-of-the-test"}
+    past = await _do(
+        ana, "connectionSecretsReplace", {**given, "oldValidUntil": "2020-01-01T00:00:00Z"}, "ConnectionSecretsInput"
+    )
+    assert past["errors"][0]["path"] == ["input", "oldValidUntil"]
+    assert bytes((await Connection.get(id=UUID(connection))).sealed_secrets) == before
+    assert (await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput"))["errors"] == []
+    row = await Connection.get(id=UUID(connection))
+    assert [one.secrets["client_secret"] async for one in credentials_believed(row, KEY)] == [
+        "a-new-one",
+        "the-client-secret",
+    ]
 
 
 async def test_another_merchant_finds_no_connection_document_or_file(enter: Enter) -> None:

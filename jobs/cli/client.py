@@ -1,0 +1,62 @@
+"""The commands' way to the public API: the documents that anybody could send, with a bearer token.
+
+What a command can do is what its token may do: there is no second way in.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+from domain.platform.settings import Settings
+from jobs.cli.commands import CommandError
+
+_SECONDS: Final = 60.0
+
+
+def ask(settings: Settings, document: str, **variables: Any) -> dict[str, Any]:
+    """The data of one operation. Raises CommandError with what the API says, also for a mutation's typed errors."""
+    return asyncio.run(_ask(settings, document, variables))
+
+
+async def _ask(settings: Settings, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    if not settings.token:
+        raise CommandError(
+            "Set ESTORNO_TOKEN to a token of yours. On the machine that has the database, "
+            "`estorno token create --role ADMIN` makes one."
+        )
+    headers = {"Authorization": f"Bearer {settings.token}"}
+    async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as http:
+        try:
+            answer = await http.post(
+                f"{settings.url.rstrip('/')}/graphql", json={"query": document, "variables": variables}
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise CommandError(
+                f"The API at {settings.url} does not answer ({type(error).__name__}); start `estorno up`, or set "
+                "ESTORNO_URL."
+            ) from error
+    return _data(settings, answer)
+
+
+def _data(settings: Settings, answer: httpx.Response) -> dict[str, Any]:
+    try:
+        told = answer.json()
+    except ValueError:
+        raise CommandError(f"{settings.url} answers {answer.status_code}, and not as our API does.") from None
+    if told.get("errors"):
+        raise CommandError("; ".join(one["message"] for one in told["errors"]))
+    data: dict[str, Any] = told["data"]
+    for payload in data.values():
+        if isinstance(payload, dict) and payload.get("errors"):
+            raise CommandError("; ".join(one["message"] for one in payload["errors"]))
+    return data
+
+
+async def upload(settings: Settings, path: str, content: bytes) -> None:
+    """Send a file's bytes to the path that its ticket names. Raises CommandError."""
+    async with httpx.AsyncClient(timeout=_SECONDS) as http:
+        answer = await http.put(settings.url.rstrip("/") + path, content=content)
+    if not answer.is_success:
+        raise CommandError("; ".join(one["message"] for one in answer.json()["errors"]))

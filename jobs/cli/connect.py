@@ -1,0 +1,185 @@
+"""`estorno connect`: asks for what a PSE wants, makes the draft, and shows what its preflight says."""
+
+import csv
+import hashlib
+import textwrap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import typer
+
+from domain.platform.settings import Settings
+from domain.pse.credentials import PLAIN
+from jobs.cli import client
+from jobs.cli.commands import CommandError
+
+_COLUMNS: Final = 80
+_LOOK_SECONDS: Final = 0.5
+_WAIT_SECONDS: Final = 60.0
+_ERRORS: Final = "errors { ... on Error { code message path } }"
+_FIELDS: Final = (
+    "query Fields($pse: String!) { connectionFields(pse: $pse) { name label where secret optional test live } }"
+)
+_CREATE: Final = f"""mutation Create($input: ConnectionCreateInput!) {{ connectionCreate(input: $input) {{
+  application {{ id name state }} {_ERRORS} }} }}"""
+_REPLACE: Final = f"""mutation Replace($input: ConnectionSecretsInput!) {{ connectionSecretsReplace(input: $input) {{
+  application {{ name }} {_ERRORS} }} }}"""
+_PREFLIGHT: Final = f"""mutation Preflight($input: ConnectionPreflightInput!) {{ connectionPreflight(input: $input) {{
+  run {{ id }} {_ERRORS} }} }}"""
+_RUN: Final = """query Run($id: ID!) { node(id: $id) { ... on PreflightRun {
+  outcome error checks { code outcome saw whatToDo } } } }"""
+_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
+  file {{ id }} uploadPath {_ERRORS} }} }}"""
+_HAND_IN: Final = f"""mutation HandIn($input: ConnectionDocumentInput!) {{ connectionDocumentHandIn(input: $input) {{
+  application {{ missingDocuments }} {_ERRORS} }} }}"""
+_LIST: Final = """query List($first: Int!, $after: String) { connectionApplications(first: $first, after: $after) {
+  edges { node { id pse name state missingDocuments submittedBy reviewedBy } } pageInfo { hasNextPage endCursor } } }"""
+
+
+def connect(
+    pse: Annotated[str, typer.Argument(help="One of `estorno pse list`.")],
+    store: Annotated[str, typer.Option(help="The code of the store of payments that name none.")],
+    name: Annotated[str | None, typer.Option(help="Yours, unique among your connections; left out: PSE-STORE.")] = None,
+    values: Annotated[
+        Path | None, typer.Option("--from", help="A file of lines NAME=VALUE; what it lacks is asked for.")
+    ] = None,
+    test: Annotated[bool, typer.Option(help="The PSE's test environment: its addresses are filled in.")] = False,
+) -> None:
+    """Apply for a connection: asks for what the PSE wants, hidden where it is secret, and shows its preflight."""
+    settings = Settings.read()
+    wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
+    given = _read(values) if values else {}
+    _refuse_unknown(given, wanted)
+    filled = {**{one["name"]: one["test" if test else "live"] for one in wanted}, **given}
+    answers = {one["name"]: filled.get(one["name"]) or _asked(one) for one in wanted}
+    made = _create(settings, pse, name or f"{pse}-{store}", store, answers)
+    typer.echo(f"{made['name']} is a {made['state'].lower()}: {made['id']}")
+    outcome = preflight(settings, made["id"])
+    typer.echo("Next: `estorno connection document` five times, `estorno connection submit`.")
+    raise typer.Exit(1 if outcome == "FAILED" else 0)
+
+
+def replace(settings: Settings, connection: str, pse: str, values: Path | None, until: str | None) -> None:
+    """Ask for the connection's keys, and replace them; the old ones verify webhooks until that moment (ISO 8601)."""
+    wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
+    sealed = [one for one in wanted if one["name"] not in PLAIN]
+    given = _read(values) if values else {}
+    _refuse_unknown(given, sealed)
+    answers = {one["name"]: given.get(one["name"]) or _asked(one) for one in sealed}
+    fields = [{"name": key, "value": value} for key, value in answers.items() if value]
+    client.ask(settings, _REPLACE, input={"connectionId": connection, "fields": fields, "oldValidUntil": until})
+
+
+def _asked(field: Mapping[str, Any]) -> str:
+    typer.echo(f"\n{field['label']}{' (may be left out)' if field['optional'] else ''}")
+    typer.echo(textwrap.fill(field["where"], _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+    default = "" if field["optional"] else None
+    answer: str = typer.prompt(f"  {field['name']}", default=default, hide_input=field["secret"], show_default=False)
+    return answer
+
+
+def _create(settings: Settings, pse: str, name: str, store: str, answers: Mapping[str, str]) -> Mapping[str, Any]:
+    fields = [{"name": key, "value": value} for key, value in answers.items() if value]
+    given = {"pse": pse, "name": name, "storeCode": store, "fields": fields, "idempotencyKey": str(uuid4())}
+    made: Mapping[str, Any] = client.ask(settings, _CREATE, input=given)["connectionCreate"]["application"]
+    return made
+
+
+def preflight(settings: Settings, connection: str) -> str | None:
+    """Have a connection's preflight made and print each check; its outcome, None where no worker has made it yet."""
+    asked = client.ask(settings, _PREFLIGHT, input={"connectionId": connection})["connectionPreflight"]["run"]
+    until = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < until:
+        run = client.ask(settings, _RUN, id=asked["id"])["node"]
+        if run["outcome"] is not None:
+            for check in run["checks"]:
+                typer.echo(_check(check))
+            typer.echo(f"\nThe preflight: {run['outcome']}. {run['error'] or ''}".rstrip())
+            return str(run["outcome"])
+        time.sleep(_LOOK_SECONDS)
+    typer.echo("No worker has made the preflight yet; start `estorno worker`, then `estorno preflight`.")
+    return None
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    indent = " " * 13
+    lines = [
+        textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", _COLUMNS, subsequent_indent=indent)
+    ]
+    if check["whatToDo"]:
+        todo = f"To do: {check['whatToDo']}"
+        lines.append(textwrap.fill(todo, _COLUMNS, initial_indent=indent, subsequent_indent=indent))
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read ({type(error).__name__}).") from error
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, equals, value = line.partition("=")
+        if line.strip() and not line.startswith("#"):
+            if not equals:
+                raise CommandError(f"{path}, line {number}: write NAME=VALUE.")
+            found[name.strip()] = value.strip().replace("\\n", "\n")
+    return found
+
+
+def _refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> None:
+    known = [one["name"] for one in wanted]
+    if unknown := sorted(given.keys() - set(known)):
+        raise CommandError(f"Not asked for: {', '.join(unknown)}. This PSE wants {', '.join(known)}.")
+
+
+def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Sequence[str]:
+    """Upload a document and hand it in; the kinds that are still missing. Raises CommandError."""
+    import asyncio
+
+    content = path.read_bytes() if path.is_file() else b""
+    if not content:
+        raise CommandError(f"There is no file {path}, or it is empty.")
+    about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
+    about["sha256"] = hashlib.sha256(content).hexdigest()
+    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
+    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    given = {"connectionId": connection, "kind": kind, "fileId": told["file"]["id"]}
+    missing: Sequence[str] = client.ask(settings, _HAND_IN, input=given)["connectionDocumentHandIn"]["application"][
+        "missingDocuments"
+    ]
+    return missing
+
+
+def listed(settings: Settings) -> Iterator[Mapping[str, Any]]:
+    """All connections of the merchant, newest first, page by page."""
+    after: str | None = None
+    while True:
+        told = client.ask(settings, _LIST, first=100, after=after)["connectionApplications"]
+        yield from (edge["node"] for edge in told["edges"])
+        after = told["pageInfo"]["endCursor"]
+        if not told["pageInfo"]["hasNextPage"]:
+            return
+
+
+def import_sheet(settings: Settings, sheet: Path) -> Iterator[tuple[str, str]]:
+    """One connection for each row of a CSV (pse, name, store, and the PSE's fields): its name, and what came of it.
+
+    A row that is refused holds up no other one. Names that are there already are left as they are.
+    """
+    there = {one["name"] for one in listed(settings)}
+    with sheet.open(newline="", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            name = (row.pop("name", "") or "").strip()
+            if name in there:
+                yield name, "is there already"
+                continue
+            pse, store = (row.pop("pse", "") or "").strip(), (row.pop("store", "") or "").strip()
+            values = {key: value for key, value in row.items() if key and value}
+            try:
+                yield name, _create(settings, pse, name, store, values)["state"]
+            except CommandError as error:
+                yield name, f"refused: {error}"

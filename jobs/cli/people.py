@@ -1,0 +1,102 @@
+"""`estorno store`, `estorno people` and the tokens of programs, through the API."""
+
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from domain.platform.settings import Settings
+from jobs.cli import client
+
+stores = typer.Typer(help="The merchant's stores.", no_args_is_help=True)
+people = typer.Typer(help="People who sign in.", no_args_is_help=True)
+_ERRORS: Final = "errors { ... on Error { code message path } }"
+_STORE: Final = f"""mutation Store($input: StoreCreateInput!) {{ storeCreate(input: $input) {{
+  store {{ code name }} {_ERRORS} }} }}"""
+_STORES: Final = """query Stores($first: Int!, $after: String) { stores(first: $first, after: $after) {
+  edges { node { code name payeeKey } } pageInfo { hasNextPage endCursor } } }"""
+_INVITE: Final = f"""mutation Invite($input: PersonInviteInput!) {{ personInvite(input: $input) {{
+  person {{ name email }} link {{ url expiresAt }} {_ERRORS} }} }}"""
+_PEOPLE: Final = """query People($first: Int!, $after: String) { people(first: $first, after: $after) {
+  edges { node { name email state grants(first: 20) { role storeCode } } } pageInfo { hasNextPage endCursor } } }"""
+_TOKENS: Final = """query Tokens($first: Int!, $after: String) { tokens(first: $first, after: $after) {
+  edges { node { id name prefix expiresAt lastUsedAt revokedAt } } pageInfo { hasNextPage endCursor } } }"""
+_REVOKE: Final = f"""mutation Revoke($input: TokenRevokeInput!) {{ tokenRevoke(input: $input) {{
+  token {{ name prefix }} {_ERRORS} }} }}"""
+
+
+@stores.command("create")
+def create_store(
+    code: Annotated[str, typer.Argument(help="For life; 1-64 characters without spaces.")],
+    name: Annotated[str, typer.Option(help="As people call it.")],
+    payee_key: Annotated[str | None, typer.Option(help="The key or account that receives its payments.")] = None,
+) -> None:
+    """Make a store."""
+    given = {"code": code, "name": name, "payeeKey": payee_key, "idempotencyKey": str(uuid4())}
+    made = client.ask(Settings.read(), _STORE, input=given)["storeCreate"]["store"]
+    typer.echo(f"Store {made['code']} ({made['name']}) is there.")
+
+
+@stores.command("list")
+def list_stores() -> None:
+    """All stores."""
+    table = Table("Code", "Name", "Payee key")
+    for one in _all(_STORES, "stores"):
+        table.add_row(one["code"], one["name"], one["payeeKey"] or "")
+    Console(soft_wrap=False).print(table)
+
+
+@people.command("invite")
+def invite(
+    email: Annotated[str, typer.Argument(help="Who they are, for life.")],
+    name: Annotated[str, typer.Option(help="As people call them.")],
+    role: Annotated[list[str], typer.Option(help="ROLE, or ROLE:STORE for one store; may be given often.")],
+) -> None:
+    """Make a person, and a link that signs them in once."""
+    grants = [_grant(one) for one in role]
+    given = {"email": email, "name": name, "grants": grants, "idempotencyKey": str(uuid4())}
+    made = client.ask(Settings.read(), _INVITE, input=given)["personInvite"]
+    typer.echo(f"{made['person']['name']} can sign in once, until {made['link']['expiresAt']}, at")
+    typer.echo(f"  {made['link']['url']}")
+
+
+def _grant(text: str) -> dict[str, str | None]:
+    role, _, store = text.partition(":")
+    return {"role": role, "storeCode": store or None}
+
+
+@people.command("list")
+def list_people() -> None:
+    """All people, and what they may do."""
+    table = Table("Name", "E-mail", "State", "Roles")
+    for one in _all(_PEOPLE, "people"):
+        roles = ", ".join(f"{grant['role']}:{grant['storeCode'] or '*'}" for grant in one["grants"])
+        table.add_row(one["name"], one["email"], one["state"], roles)
+    Console(soft_wrap=False).print(table)
+
+
+def list_tokens() -> None:
+    """The tokens of programs: how they begin, until when they work, when they were used last."""
+    table = Table("Id", "Name", "Begins", "Until", "Last used", "Revoked")
+    for one in _all(_TOKENS, "tokens"):
+        shown = [one["expiresAt"], one["lastUsedAt"], one["revokedAt"]]
+        table.add_row(one["id"], one["name"] or "", one["prefix"], *((moment or "")[:16] for moment in shown))
+    Console(soft_wrap=False).print(table)
+
+
+def revoke_token(token_id: Annotated[str, typer.Argument(help="Of `estorno token list`.")]) -> None:
+    """End a token at once, everywhere."""
+    client.ask(Settings.read(), _REVOKE, input={"tokenId": token_id})
+    typer.echo("Revoked: no process takes it any more within 5 seconds.")
+
+
+def _all(document: str, field: str) -> list[dict[str, Any]]:
+    settings, found, after = Settings.read(), [], None
+    while True:
+        told = client.ask(settings, document, first=100, after=after)[field]
+        found += [edge["node"] for edge in told["edges"]]
+        after = told["pageInfo"]["endCursor"]
+        if not told["pageInfo"]["hasNextPage"]:
+            return found

@@ -1,0 +1,182 @@
+"""From an empty database to a submitted connection, with the commands and in the words that a newcomer reads."""
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import create
+from domain.models import Connection, Grant, Merchant, Person, PreflightRun
+from domain.models.connections import ConnectionState
+from jobs import onboarding
+from jobs.wire.sender import sender
+from tests.conftest import Database
+from tests.kit.factories import KEY
+from tests.kit.forked import told
+from tests.kit.world import a_sandbox, quick_settings, served
+
+Command = Callable[..., Any]
+INIT = ("init", "--merchant", "Loja", "--country", "BR", "--zone", "America/Sao_Paulo")
+ANA = ("--name", "Ana Souza", "--email", "ana@loja.example")
+KEYS = {
+    "client_id": "estorno",
+    "client_secret": "sandbox-secret",
+    "webhook_secret": "hook-secret-of-the-test",
+}
+
+
+@asynccontextmanager
+async def _preflights(settings: Any) -> AsyncIterator[None]:
+    """The worker's part: what is asked for is made."""
+
+    async def work() -> None:
+        async with sender(settings.secret_key, settings.send_limit_seconds) as sending:
+            while True:
+                for run in await PreflightRun.filter(finished_at=None):
+                    await onboarding.run_preflight(run.id, sending, settings)
+                await asyncio.sleep(0.05)
+
+    working = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@pytest.fixture
+async def command(own_database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Command]:
+    """Runs `estorno` against an API of the test's own; gives what it said, or raises what it raised."""
+    settings = quick_settings(
+        database_url=own_database.application_url, redis_url=redis_url, files=str(tmp_path / "files")
+    )
+    async with served(create(settings)) as url, _preflights(settings):
+        environment = {
+            "DATABASE_URL": own_database.application_url,
+            "REDIS_URL": redis_url,
+            "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode(),
+            "ESTORNO_HOME": str(tmp_path),
+            "ESTORNO_URL": url,
+            "COLUMNS": "80",
+        }
+
+        async def run(*arguments: str, token: str = "", typed: str | None = None, status: int = 0) -> str:
+            given, argv = {**os.environ, **environment, "ESTORNO_TOKEN": token}, ["jobs.cli.app", *arguments]
+            if typed is None:
+                done = await asyncio.to_thread(told, argv, given, 60)
+            else:  # what is typed goes to a program that was started
+                call = partial(subprocess.run, env=given, input=typed, capture_output=True, text=True, check=False)
+                done = await asyncio.to_thread(call, [sys.executable, "-m", *argv])
+            assert done.returncode == status, done.stdout + done.stderr
+            assert "Traceback" not in done.stderr
+            return done.stdout + done.stderr if status else done.stdout
+
+        yield run
+
+
+async def _token(command: Command, holder: str) -> str:
+    said = await command("token", "create", "--merchant", "Loja", "--role", "ADMIN", "--holder", holder)
+    return str(said.split()[-1])
+
+
+async def test_init_makes_a_merchant_and_its_administrator_once_and_nothing_else(command: Command) -> None:
+    said = await command(*INIT, *ANA)
+    (link,) = [line.strip() for line in said.splitlines() if "/sign-in/link/" in line]
+    assert (await Person.get()).email == "ana@loja.example"
+    assert [one.role for one in await Grant.all()] == ["PLATFORM_ADMIN"]
+    assert await Merchant.all().count() == 1
+    assert await Connection.all().count() == 0
+    assert len(link.rsplit("/", 1)[1]) >= 40
+    assert "has a merchant already" in await command(*INIT, *ANA, status=1)
+    assert await Merchant.all().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(("--country", "Brasil"), "ISO 3166"), (("--zone", "Sao Paulo"), "IANA"), (("--email", "ana"), "address")],
+)
+async def test_what_init_cannot_use_is_said_and_nothing_is_made(
+    command: Command, wrong: tuple[str, str], said: str
+) -> None:
+    assert said in await command(*INIT, *ANA, *wrong, status=1)
+    assert await Merchant.all().count() == 0
+
+
+async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(command: Command, tmp_path: Path) -> None:
+    await command(*INIT, *ANA)
+    ana, rui = await _token(command, "Ana Souza"), await _token(command, "Rui Dias")
+    assert "is there" in await command("store", "create", "main", "--name", "Main shop", token=ana)
+    async with a_sandbox() as sandbox:
+        typed = tmp_path / "pix.txt"
+        known = {**KEYS, "base_url": f"{sandbox.url}/pix/v2", "token_url": f"{sandbox.url}/oauth/token"}
+        secret = known.pop("client_secret")
+        typed.write_text("\n".join(f"{name}={value}" for name, value in known.items()))
+        asked = ("connect", "pix", "--store", "main", "--from", str(typed))
+        said = await command(*asked, token=ana, typed=f"{secret}\n", status=1)
+    assert "The institution's developer area" in said
+    assert secret not in said, "What is secret is not shown while it is typed."
+    assert "PASSED       CREDENTIALS" in said
+    assert "FAILED       CALLBACK_REGISTERED: Estorno has no public address" in said
+    assert "The preflight: FAILED." in said
+    assert max(len(line) for line in said.splitlines() if "getpass" not in line) <= 80
+    (connection,) = await Connection.all()
+    assert (connection.name, connection.state) == ("pix-main", ConnectionState.DRAFT)
+    document = tmp_path / "licence.pdf"
+    document.write_bytes(b"%PDF-1.7 licence")
+    assert "Hand in first" in await command("connection", "submit", "pix-main", token=ana, status=1)
+    for kind in ("BUSINESS_LICENCE", "LEGAL_REPRESENTATIVE_ID", "BANK_PROOF", "ADMISSION_NOTICE", "SERVICE_AGREEMENT"):
+        said = await command("connection", "document", "pix-main", kind, str(document), token=ana)
+    assert "Missing: nothing." in said
+    assert "pix-main is SUBMITTED" in await command("connection", "submit", "pix-main", token=ana)
+    own = await command("connection", "review", "pix-main", "start", token=ana, status=1)
+    assert "ask another person" in own
+    await command("connection", "review", "pix-main", "start", token=rui)
+    assert "pix-main is SANDBOX" in await command("connection", "review", "pix-main", "approve", token=rui)
+    listed = await command("connection", "list", token=rui)
+    assert "SANDBOX" in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+async def test_forty_stores_come_from_a_sheet_and_one_bad_row_holds_up_no_other(
+    command: Command, tmp_path: Path
+) -> None:
+    await command(*INIT, *ANA)
+    token = await _token(command, "Ana Souza")
+    await command("store", "create", "main", "--name", "Main shop", token=token)
+    sheet = tmp_path / "connections.csv"
+    row = "stripe,{name},main,acct_1,https://api.stripe.com/v1,{key},whsec_1"
+    rows = [row.format(name=f"stripe {number}", key="" if number == 2 else "sk_test_1") for number in range(5)]
+    sheet.write_text("\n".join(["pse,name,store,client_id,base_url,api_key,webhook_secret", *rows]))
+    said = await command("connection", "import", str(sheet), token=token, status=1)
+    assert said.count(": DRAFT") == 4
+    assert "stripe 2: refused: Missing: api_key" in said
+    again = await command("connection", "import", str(sheet), token=token, status=1)
+    assert again.count("is there already") == 4
+    assert await Connection.all().count() == 4
+
+
+async def test_a_person_is_invited_and_a_token_listed_and_revoked(command: Command) -> None:
+    await command(*INIT, *ANA)
+    token = await _token(command, "Ana Souza")
+    said = await command(
+        "people", "invite", "rui@loja.example", "--name", "Rui Dias", "--role", "APPROVER", token=token
+    )
+    assert "/sign-in/link/" in said
+    assert "rui@loja.example" in await command("people", "list", token=token)
+    other = await _token(command, "robot")
+    listed = await command("token", "list", token=token)
+    assert other[:12] in listed
+    assert other not in listed
+
+
+async def test_without_a_token_or_an_api_the_commands_say_what_to_do(command: Command) -> None:
+    assert "Set ESTORNO_TOKEN" in await command("store", "list", status=1)
+    assert "valid token" in await command("store", "list", token="est_nobody", status=1)
