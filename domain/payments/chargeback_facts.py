@@ -58,7 +58,7 @@ def _named(lines: Iterable[Mapping[str, Any]]) -> dict[Fact, int]:
 
 
 def _unnamed(lines: Sequence[Mapping[str, Any]]) -> dict[Fact, int]:
-    """Of one amount as many as the kind of report tells that has most; what two files have of one moment is the same."""
+    """Of one amount as many as the kind of report has that tells most; two files tell of one moment's the same."""
     by_file = Counter((_is_back(x), x["amount"], x["kind"], x["booked_at"], x["report_id"]) for x in lines)
     moments: Counter[tuple[bool, int, str, datetime]] = Counter()
     for (back, amount, kind, at, _), count in by_file.items():

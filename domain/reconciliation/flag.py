@@ -14,7 +14,7 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
-from domain.reconciliation import back_no_longer, compare, no_longer
+from domain.reconciliation import back_no_longer, compare, no_longer, proven
 
 _LET_IT_BE_TOLD: Final = (
     "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
@@ -47,6 +47,7 @@ async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataF
     await taken_otherwise.agreed(connection)
     await _resolve_returns(connection)
     await no_longer.close(connection)
+    await proven.found_again(connection)
     await back_no_longer.came_back_again(connection)
 
 
