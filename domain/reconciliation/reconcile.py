@@ -149,7 +149,7 @@ async def _reconcile(
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
-    await flag.flag(connection, run, effects)
+    await flag.flag(connection, run, file.name, effects)
     return effects
 
 
