@@ -120,7 +120,7 @@ _QUERIES: Final[Mapping[str, str]] = {
         SELECT format('payment %s: captured %s, refunded %s, taken %s, charged back %s', p.id, p.captured, p.refunded,
                       p.taken_by_bank, p.charged_back) AS detail, p.id AS payment_id
         FROM payments p
-        WHERE @(p.id) AND p.refunded + p.taken_by_bank + p.charged_back > p.captured AND p.withdrawn_at IS NULL
+        WHERE @(p.id) AND p.refunded::numeric + p.taken_by_bank + p.charged_back > p.captured AND p.withdrawn_at IS NULL
           AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id AND f.resolved_at IS NULL
             AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')
             AND (f.payment_id = p.id OR f.refund_id IN (SELECT id FROM refunds WHERE payment_id = p.id)))

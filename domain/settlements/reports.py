@@ -141,8 +141,13 @@ async def store(
 
 def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
     """Control totals: rows and minor units per effect and currency."""
-    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), pl.col("amount").sum()).sort("effect")
+    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), _sum()).sort("effect")
     return {"rows": lines.height, "effects": grouped.to_dicts()}
+
+
+def _sum() -> pl.Expr:
+    """The amounts added up: of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them."""
+    return pl.col("amount").cast(pl.Int128).sum()
 
 
 async def _copy(report: Report, lines: pl.DataFrame) -> None:
@@ -161,7 +166,7 @@ async def _copy(report: Report, lines: pl.DataFrame) -> None:
 def batches_of(lines: pl.DataFrame) -> list[Batch]:
     """One batch per store, effect and currency."""
     moving = lines.filter(pl.col("effect") != Effect.NONE.value)
-    grouped = moving.group_by("store_id", "effect", "currency").agg(pl.col("amount").sum())
+    grouped = moving.group_by("store_id", "effect", "currency").agg(_sum())
     return [
         Batch(UUID(row["store_id"]), Effect(row["effect"]), row["currency"], row["amount"])
         for row in grouped.sort("store_id", "effect", "currency").iter_rows(named=True)
