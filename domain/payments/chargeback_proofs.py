@@ -1,5 +1,6 @@
 """Which lines prove a chargeback: what another report has proven is not proven again."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -9,7 +10,7 @@ from domain.models.settlements import Effect
 from domain.payments.chargeback_facts import TYPES
 from domain.platform.database import rows
 
-_PROVEN_SCHEMA: Final = {
+_PROVEN_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     **dict.fromkeys(("report_id", "payment_id", "type", "reference"), pl.String),
     "amount": pl.Int64,
     **dict.fromkeys(("kind", "effect"), pl.String),

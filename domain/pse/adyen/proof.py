@@ -50,13 +50,13 @@ class Batches:
             raise BadCell("Merchant Account", said)
         if not _BATCH.fullmatch(row["Batch Number"]):
             raise BadCell("Batch Number", f"{row['Batch Number'][:40]!r} is not a number.")
-        self.zones.check(row)
         gross, net = _sides(row, GROSS), _sides(row, NET)
         _check_currencies(row, gross)
         totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
         totals.debit += net[0]
         totals.credit += net[1]
         totals.paid_out = totals.paid_out or row["Type"].lower() == _PAYOUT
+        self.zones.check(row)
         self._compare(line, row, gross[1] - gross[0], net[1] - net[0])
 
     def _compare(self, line: int, row: Row, gross: Decimal, net: Decimal) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.cells import BadCell, BadRow, Row
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, ReportFile
 
@@ -51,11 +51,13 @@ def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
     `check` sees each row, with all of these columns, and its line, and raises BadCell for what cannot be used; it may
-    add up control totals. The text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises
-    BadReport.
+    add up control totals, before it raises BadRow. The text that it gives is kept in the column UNCLEAR, and counted by
+    `unclear`: with it, a BadRow makes its row unclear, as long as most rows are not. Raises BadReport.
     """
     _whole(file, layout)
-    pieces = list(_pieces(file, layout, _rows(file, layout, _counted(check, unclear or Unclear()))))
+    counted = _Counted(file, layout, check, unclear)
+    pieces = list(_pieces(file, layout, _rows(file, layout, counted)))
+    counted.trust()
     if not pieces:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
@@ -67,12 +69,30 @@ def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
     return next(_rows(file, layout, check))[1]
 
 
-def _counted(check: Check, unclear: Unclear) -> Check:
-    def counted(line: int, row: Row) -> str | None:
-        words = check(line, row)
-        return unclear.add(line, words) if words else None
+class _Counted:
+    """A check whose words are counted. Without `unclear` no row may be bad."""
 
-    return counted
+    def __init__(self, file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None) -> None:
+        self._file, self._layout, self._check, self._unclear = file, layout, check, unclear
+        self._good = self._bad = 0
+        self._first: BadReport | None = None
+
+    def __call__(self, line: int, row: Row) -> str | None:
+        try:
+            words = self._check(line, row)
+            self._good += 1
+        except BadRow as error:
+            if self._unclear is None:
+                raise
+            self._bad += 1
+            self._first = self._first or BadReport(self._file.name, str(error), line=line, column=error.column)
+            words = f"{row.get(self._layout.columns.get('kind', ''), '')[:40] or 'a row'} {error.why}"
+        return (self._unclear or Unclear()).add(line, words) if words else None
+
+    def trust(self) -> None:
+        """Raises the first BadReport where most rows are bad: they are not what this reader thinks."""
+        if self._first is not None and self._bad > self._good:
+            raise self._first
 
 
 def _columns(layout: Layout) -> Sequence[str]:

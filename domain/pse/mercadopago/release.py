@@ -11,7 +11,7 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals
-from domain.pse.kit.unclear import counted
+from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, words
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
@@ -33,11 +33,12 @@ def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
     currency = _currency(file, period)
     control = Control(file.name, currency)
-    rows = tables.read(file, _LAYOUT, control.check)
+    unclear = Unclear()
+    rows = tables.read(file, _LAYOUT, control.check, unclear)
     completeness = control.completeness()
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
-    return Report(made, completeness, control.contradicted, counted(read, pl.col("_unclear")))
+    return Report(made, completeness, control.contradicted, [*unclear.told(), *counted(read, pl.col("_unclear"))])
 
 
 def _currency(file: ReportFile, period: Period) -> str:
@@ -70,7 +71,7 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
         _missing=_missing(), settled_gross=pl.coalesce(decimals("GROSS_AMOUNT"), pl.col("_net"))
     )
-    typed = known.with_columns(_unclear=_unclear()).with_columns(
+    typed = known.with_columns(_unclear=_unclear() & (pl.col(tables.UNCLEAR) == "")).with_columns(
         type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))
     )
     return typed.with_columns(**_columns(own))
