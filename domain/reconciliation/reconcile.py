@@ -21,7 +21,7 @@ from domain.pse.vocabulary import (
 )
 from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
 from domain.reconciliation.enter import enter, gains
-from domain.reconciliation.known import books_for, settled_elsewhere, suspense_of
+from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
@@ -50,6 +50,7 @@ async def period_of(connection: Connection, business_date: date, run: Reconcilia
         report_url=connection.report_url,
         announced=wanted.announced,
         fetched=wanted.known,
+        currency=await currency_of(connection),
     )
 
 

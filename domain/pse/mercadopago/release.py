@@ -55,7 +55,7 @@ def _currency(file: ReportFile, period: Period) -> str:
             seen = (row[place] for row, _ in zip(rows, range(_ROWS_LOOKED_AT), strict=False) if len(row) > place)
             told = next((cell for cell in seen if cell in EXPONENTS), told)
     if told is None:
-        said = "no row says its currency, nor does the account: add the column CURRENCY to the report at Mercado Pago."
+        said = "no row says its currency, nor does the account: register a payment, or add the column CURRENCY."
         raise BadReport(file.name, said, line=1, column="CURRENCY")
     return told
 

@@ -16,7 +16,7 @@ from domain.pse.vocabulary import Period
 
 PSE = MercadoPago()
 START = datetime(2026, 11, 23, 3, tzinfo=UTC)
-DAY = Period("https://api.example.com", START, START + timedelta(days=1), "America/Sao_Paulo")
+DAY = Period("https://api.example.com", START, START + timedelta(days=1), "America/Sao_Paulo", currency="BRL")
 RELEASE = (
     "DATE", "SOURCE_ID", "EXTERNAL_REFERENCE", "RECORD_TYPE", "DESCRIPTION", "NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT",
     "GROSS_AMOUNT", "CURRENCY", "METADATA", "BALANCE_AMOUNT",
