@@ -25,7 +25,7 @@ from domain.reconciliation.known import books_for, currency_of, settled_elsewher
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
-from domain.settlements.storable import storable
+from domain.settlements.storable import named, storable
 
 ACTOR: Final = "reconciliation"
 _log = structlog.get_logger()
@@ -74,7 +74,7 @@ async def reconcile(
     at = fetched_at or datetime.now(UTC)
     outcomes = [await nights.report_failed(run, one, at) for one in failed]
     async with nights.one_at_a_time(connection):
-        outcomes += [await _outcome_of(connection, run, file, at) for file in files]
+        outcomes += [await _outcome_of(connection, run, named(file), at) for file in files]
         outcomes += [await _outcome_of(connection, run, file, None) for file in kept]
         wrong = [*([listing] if listing else []), *nights.failed_of(outcomes)]
         if not wrong:

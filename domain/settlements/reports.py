@@ -59,6 +59,9 @@ _LINE_COLUMNS: Final = (
 )
 
 
+_AT_ONCE: Final = 10_000  # lines that are rows of Python at a time
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Lines of one effect in one store. `amount` in minor units."""
@@ -151,10 +154,13 @@ def _sum() -> pl.Expr:
 
 
 async def _copy(report: Report, lines: pl.DataFrame) -> None:
-    records = [
+    told = lines.select(*_LINE_COLUMNS, "payment_id", "refund_id")
+    # One after the other: as tuples of Python they are many times as large as in their columns.
+    records = (
         (report.id, *row[:-2], UUID(row[-2]) if row[-2] else None, UUID(row[-1]) if row[-1] else None)
-        for row in lines.select(*_LINE_COLUMNS, "payment_id", "refund_id").iter_rows()
-    ]
+        for part in told.iter_slices(_AT_ONCE)
+        for row in part.iter_rows()
+    )
     async with current().acquire_connection() as raw:
         await raw.copy_records_to_table(
             "settlement_lines",

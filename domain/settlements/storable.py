@@ -7,6 +7,7 @@ money it is, and the line becomes OTHER, which moves nothing and is a finding. W
 at all: the file is refused.
 """
 
+import hashlib
 from dataclasses import replace
 from typing import Final
 
@@ -14,9 +15,10 @@ import polars as pl
 
 from domain.money import AMOUNT_MAX
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import BadReport, Report
+from domain.pse.reporting import BadReport, Report, ReportFile
 
 NAME_BYTES_MAX: Final = 2_600
+_FILE_CHARACTERS_MAX: Final = 200
 _NUL: Final = "\x00"
 _OF_PAYMENT: Final = ("payment_reference", "payment_alias")
 _INDEXED: Final = (*_OF_PAYMENT, "order_reference")
@@ -26,6 +28,14 @@ _WORDS: Final = ("kind", "payout_reference")
 _CURRENCIES: Final = ("currency", "settled_currency")
 _CURRENCY_CHARACTERS: Final = 3
 _MOVING: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
+
+
+def named(file: ReportFile) -> ReportFile:
+    """The file under a name that can be stored, and that stays one name: a person's folder may call it anything."""
+    name = file.name.encode("utf-8", "backslashreplace").decode().replace(_NUL, "")
+    if len(name) > _FILE_CHARACTERS_MAX:
+        name = f"{name[: _FILE_CHARACTERS_MAX - 65]}#{hashlib.sha256(name.encode()).hexdigest()}"
+    return replace(file, name=name)
 
 
 def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl.DataFrame]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.models import Finding, ReconciliationRun, SettlementLine
+from domain.models import Finding, ReconciliationRun, Report, SettlementLine
 from domain.pse.vocabulary import Succeeded
 from tests.domain.reconciliation.test_died_unstored import _shop
 from tests.kit.factories import a_refund, an_answer
@@ -89,3 +89,13 @@ async def test_payouts_are_added_up_though_no_64_bits_hold_their_sum() -> None:
     (file,) = (await ReconciliationRun.get()).manifest["files"]
     assert file["totals"]["effects"] == [{"effect": "NONE", "currency": "BRL", "rows": 2, "amount": 2**64 - 2}]
     assert await invariants.check() == []
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "n\udce9.csv", "a\x00b.csv"])
+async def test_a_file_that_is_called_as_no_column_can_hold_is_read_under_a_name_of_its_own(name: str) -> None:
+    shop, payment = await _shop()
+    for called in (name, name, f"{name}2"):
+        await a_night(shop, a_line(payment, "FEE", 1), name=called)
+        assert (await ReconciliationRun.get()).error is None
+    assert await Report.filter(superseded_at=None).count() == 2
+    assert await open_findings() == []
