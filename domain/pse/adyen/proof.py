@@ -12,7 +12,7 @@ from typing import Final
 
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
-from domain.pse.kit.tables import ends_with_newline
+from domain.pse.kit.tables import refuse_cut
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")
@@ -82,9 +82,7 @@ class Batches:
                 raise BadReport(file.name, f"{said}, which must be equal: rows are missing or changed; fetch it again.")
         if self.totals and all(totals.paid_out for totals in self.totals.values()):
             return "Net credit equals net debit in each currency of the closed batch, MerchantPayout included."
-        if not ends_with_newline(file):
-            said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
-            raise BadReport(file.name, said)
+        refuse_cut(file, None)
         return None
 
 

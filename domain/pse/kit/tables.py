@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
+_BLANK: Final = " \t\r\n\x1a"
+_LOOKED_AT: Final = 65_536  # bytes: as many as a line of headings may have
+_UTF_16_SEEN: Final = 64  # bytes: it has a zero in every second one
+_UTF_16: Final = "the file is UTF-16; save it as UTF-8, or fetch it again."
+_NO_TEXT: Final[Mapping[bytes, str]] = {
+    b"\x1f\x8b": "the file is packed (gzip): unpack it.",
+    b"PK\x03\x04": "the file is packed (ZIP), or XLSX: unpack it, or set the report's format to CSV at the PSE.",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+    b"%PDF": "the file is a PDF; the report is wanted as CSV.",
+    b"<": "the file is a page of the web, and no report; fetch it again.",
+    b"{": "the file is JSON; the report is wanted as CSV.",
+}
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
@@ -102,13 +115,34 @@ def _columns(layout: Layout) -> Sequence[str]:
 def ends_with_newline(file: ReportFile) -> bool:
     """Whether the last row of a file that is not empty is whole."""
     with file.path.open("rb") as raw:
-        raw.seek(-1, os.SEEK_END)
-        return raw.read(1) == b"\n"
+        raw.seek(-min(2, file.path.stat().st_size), os.SEEK_END)
+        return raw.read().removesuffix(b"\x1a").endswith(b"\n")
+
+
+def check_text(file: ReportFile) -> None:
+    """Raises BadReport for a file that is none, or no text in lines, and says what it is."""
+    with file.path.open("rb") as raw:
+        begins = raw.read(_LOOKED_AT)
+    if not begins:
+        raise BadReport(file.name, "the file is empty; fetch it again.")
+    for mark, said in _NO_TEXT.items():
+        if begins.startswith(mark):
+            raise BadReport(file.name, said)
+    if b"\x00" in begins[:_UTF_16_SEEN]:
+        raise BadReport(file.name, f"the file has zero bytes where text should be. Perhaps {_UTF_16}")
+    if b"\n" not in begins and b"\r" in begins:
+        raise BadReport(file.name, "its lines end with a carriage return alone: save it with line feeds.")
+
+
+def refuse_cut(file: ReportFile, completeness: str | None) -> None:
+    """Raises BadReport where neither totals nor a last line break say that the last row is whole."""
+    if completeness is None and not ends_with_newline(file):
+        said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
+        raise BadReport(file.name, said)
 
 
 def _whole(file: ReportFile, layout: Layout) -> None:
-    if file.path.stat().st_size == 0:
-        raise BadReport(file.name, "the file is empty; fetch it again.")
+    check_text(file)
     if layout.ends_with_newline and not ends_with_newline(file):
         raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
 
@@ -120,8 +154,8 @@ def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str,
         raise _not_utf8(file) from error
     split = {mark: next(csv.reader([lines[-1]], delimiter=mark), []) for mark in layout.separators}
     separator, header = max(split.items(), key=lambda one: sum(name in one[1] for name in layout.needed))
-    for name in layout.needed:
-        if name not in header:
+    for name in (*layout.needed, *layout.optional):
+        if name in layout.needed and name not in header:
             raise _another_layout(file, layout, lines[0], name)
         if header.count(name) > 1:
             raise BadReport(file.name, "the column is there twice.", line=layout.header_line, column=name)
@@ -152,7 +186,8 @@ def _records(file: ReportFile, reader: "Reader", layout: Layout) -> Iterator[tup
     begins = 1
     try:
         for record in reader:
-            if begins > layout.header_line and record:
+            # A row of nothing but separators says nothing; Ctrl-Z is how old programs end a file.
+            if begins > layout.header_line and any(cell.strip(_BLANK) for cell in record):
                 yield begins, record
             begins = reader.line_num + 1
     except UnicodeDecodeError as error:

@@ -25,7 +25,7 @@ _NAMED: Final = ("payment", "refund", "chargeback")
 _PAYOUTS: Final = ("payout", "payouts_cash", "withdrawal")
 # They hold money and give it back, or are the account's own: known, and nothing that a refund or a fee is.
 _OTHERS: Final = ("dispute", "mediation", "asset_management")
-_FEES: Final = ("tax", "fee", "shipping")
+_FEES: Final = "^(?:tax|fee|shipping)(?:_|$)"  # tax_withholding is one, a taxi_ride is none
 _ROWS_LOOKED_AT: Final = 10_000
 
 
@@ -36,6 +36,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     unclear = Unclear()
     rows = tables.read(file, _LAYOUT, control.check, unclear)
     completeness = control.completeness()
+    tables.refuse_cut(file, completeness)
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
     return Report(made, completeness, control.contradicted, [*unclear.told(), *counted(read, pl.col("_unclear"))])
@@ -109,9 +110,7 @@ def _missing() -> pl.Expr:
 def _unclear() -> pl.Expr:
     said = pl.col("DESCRIPTION")
     understood = (
-        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS])
-        | said.str.starts_with("reserve_for_")
-        | pl.any_horizontal(said.str.starts_with(word) for word in _FEES)
+        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS]) | said.str.starts_with("reserve_for_") | said.str.contains(_FEES)
     )
     documented = pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
     return pl.col("_foreign") | pl.col("_missing").is_not_null() | ~documented | ~understood
@@ -152,7 +151,7 @@ def _type(purchases: list[str]) -> pl.Expr:
         .then(pl.lit("CHARGEBACK"))
         .when(said.is_in(_PAYOUTS))
         .then(pl.lit("PAYOUT"))
-        .when(pl.any_horizontal(said.str.starts_with(word) for word in _FEES))
+        .when(said.str.contains(_FEES))
         .then(pl.lit("FEE"))
         .otherwise(pl.lit("OTHER"))
     )

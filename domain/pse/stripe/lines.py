@@ -37,6 +37,7 @@ def lines(file: ReportFile, period: Period) -> Report:
 
     rows = tables.read(file, LAYOUT, check, unclear)
     proof, against = payouts.proof(file)
+    tables.refuse_cut(file, proof)
     return Report(_lines(rows, period), proof, against, unclear.told())
 
 

@@ -271,7 +271,7 @@ def _with(number: int, **changed: str) -> str:
     [
         (b"", "empty"),
         (b"PK\x03\x04and so on", "XLSX"),
-        (_text()[:-2], "cut"),
+        (_text(ROWS[1:3])[:-2], "cut"),
         (_text(ROWS[:3]), "cut"),
         (_text(ROWS[:1]), "cut"),
         (_text(ROWS[:2] + ROWS[3:]), "the rows give BRL 99.01 and BRL 0.00, or a closing balance of BRL 199.01"),
@@ -310,6 +310,10 @@ def test_a_row_with_an_amount_that_is_none_is_other_where_no_total_contradicts(r
         ("OTHER", "refund with a NET_DEBIT_AMOUNT below zero"),
     ]
     assert report.completeness is None
+
+
+def test_a_last_line_break_may_be_missing_where_the_total_proves_the_file(read: Read) -> None:
+    assert read(_text()[:-2])[0].completeness is not None
 
 
 def test_a_report_without_its_controls_is_read_and_unproven(read: Read) -> None:

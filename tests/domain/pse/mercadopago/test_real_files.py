@@ -239,6 +239,8 @@ def test_a_sale_carries_its_fees_and_its_withheld_taxes() -> None:
     ("changed", "words"),
     [
         ({"DESCRIPTION": "word_of_tomorrow"}, "word_of_tomorrow"),
+        ({"DESCRIPTION": "taxi_ride"}, "taxi_ride"),
+        ({"DESCRIPTION": "feedback"}, "feedback"),
         ({"DESCRIPTION": ""}, "a row without words"),
         ({"DESCRIPTION": "payment", "SOURCE_ID": ""}, "payment without SOURCE_ID"),
         ({"DESCRIPTION": "payment", "SOURCE_ID": "1" * 101}, "payment without SOURCE_ID"),

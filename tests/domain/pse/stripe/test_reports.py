@@ -229,6 +229,7 @@ def test_a_payout_that_is_there_proves_its_rows(tmp_path: Path) -> None:
     lines, report = read(tmp_path, text(CHARGE, REFUND, paid))
     assert report.completeness == "The nets of each payout add up to what it paid."
     assert lines[2]["type"] == "PAYOUT"
+    assert read(tmp_path, text(CHARGE, REFUND, paid)[:-1])[1].completeness == report.completeness
     assert read(tmp_path, text(CHARGE, REFUND))[1].completeness is None
     assert read(tmp_path, text(CHARGE, REFUND, paid, CHARGE | {"automatic_payout_id": "po_2"}))[1].completeness is None
 
