@@ -128,3 +128,11 @@ async def test_no_secret_and_no_signature_is_kept_in_the_calls(world: World, own
     for row in kept:
         for secret in ("sandboxtranskey", "sandbox-secret-key", "V2-HMAC-SHA256"):
             assert secret not in row["text"]
+
+
+async def test_a_night_to_which_nobody_has_handed_the_report_says_so(world: World) -> None:
+    connection = await Connection.get(id=world.shop.connection.id)
+    run = await reconcile.begin(connection, datetime.now(UTC).astimezone(ZONE).date())
+    await reconcile.reconcile(connection, run, [])
+    told = (await ReconciliationRun.get(id=run.id)).manifest["completeness"]
+    assert "downloaded by a person (estorno reconcile --file)" in told
