@@ -271,8 +271,8 @@ async def test_a_nameless_chargeback_that_two_files_tell_is_one_and_a_later_one_
 
 
 def test_two_kinds_of_report_prove_a_nameless_chargeback_once() -> None:
-    row = {"type": "CHARGEBACK", "state": "SUCCEEDED", "payment_id": "p", "reference": None, "amount": 5}
-    row["booked_at"] = datetime(2026, 1, 31, tzinfo=UTC)
+    at = {"booked_at": datetime(2026, 1, 31, tzinfo=UTC)}
+    row = at | {"type": "CHARGEBACK", "state": "SUCCEEDED", "payment_id": "p", "reference": None, "amount": 5}
     lines = pl.DataFrame(
         [{**row, "line": line, "kind": "settled", "effect": "NONE"} for line in (1, 2)], schema_overrides=TEXTS
     )

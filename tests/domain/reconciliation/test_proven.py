@@ -1,6 +1,6 @@
 """A report that had proven itself whole, and another of its name: cut, revised, or made anew."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ REFUND = stripe_line("refund", "-40.00", "pi_1", "re_1", **OF)
 _FACING = {"customer_facing_amount": "", "customer_facing_currency": ""}
 
 
-def _paid(amount: str) -> Mapping[str, str]:
+def _paid(amount: str) -> dict[str, str]:
     return stripe_line("payout", f"-{amount}", "", "po_1", **OF, **_FACING)
 
 
@@ -31,7 +31,7 @@ async def _shop() -> Shop:
 
 
 @pytest.mark.parametrize("cut", [[], [CHARGE]])
-async def test_a_cut_report_does_not_take_the_place_of_one_that_proved_itself(cut: Sequence[Mapping[str, str]]) -> None:
+async def test_a_cut_report_does_not_take_the_place_of_one_that_proved_itself(cut: Sequence[dict[str, str]]) -> None:
     shop = await _shop()
     whole = [CHARGE, REFUND, _paid("60.00")]
     await run_stripe(shop, whole)
