@@ -50,9 +50,9 @@ class Batches:
             raise BadCell("Merchant Account", said)
         if not _BATCH.fullmatch(row["Batch Number"]):
             raise BadCell("Batch Number", f"{row['Batch Number'][:40]!r} is not a number.")
+        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
         gross, net = _sides(row, GROSS), _sides(row, NET)
         _check_currencies(row, gross)
-        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
         totals.debit += net[0]
         totals.credit += net[1]
         totals.paid_out = totals.paid_out or row["Type"].lower() == _PAYOUT

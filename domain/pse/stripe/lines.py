@@ -29,7 +29,9 @@ def lines(file: ReportFile, period: Period) -> Report:
     payouts, unclear = Payouts(), Unclear()
 
     def check(_: int, row: Row) -> str | None:
-        payout, net = (row["automatic_payout_id"], _currency(row, "currency")), _amount(row, "net")
+        payout = (row["automatic_payout_id"], _currency(row, "currency"))
+        payouts.add(payout, "", Decimal(0))  # it is named, whatever the row's net is
+        net = _amount(row, "net")
         payouts.add(payout, row["reporting_category"], net)
         cells.check_time(row, "created_utc")
         cells.check_net(_amount(row, "gross"), _amount(row, "fee"), net)

@@ -346,6 +346,8 @@ def test_a_row_that_cannot_be_added_up_leaves_its_closed_batch_refused_and_one_w
     for column, cell in (("Net Debit (NC)", "40,00"), ("Net Debit (NC)", "1.0.0")):
         with pytest.raises(BadReport, match="must be equal"):
             read(written([BATCH[0], {**BATCH[1], column: cell}, *BATCH[2:]]))
+    dollars = credit("Settled", "1e3", **{"Gross Currency": "USD", "Net Currency": "USD"})
+    assert read(written([*BATCH, dollars]))[1] is None
     lines, proof = read(written([*BATCH[:-1], BATCH[-1] | {"Creation Date": "", "TimeZone": ""}]))
     assert (lines[-1]["type"], proof is not None) == ("OTHER", True)
 

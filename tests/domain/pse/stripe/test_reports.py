@@ -263,6 +263,8 @@ def test_a_row_that_cannot_be_added_up_proves_no_payout(tmp_path: Path) -> None:
     paid = row("payout", "-58.81", source_id="po_1", customer_facing_amount="", customer_facing_currency="")
     with pytest.raises(BadReport, match=r"po_1 add up to -40\.00 BRL, and it paid 58\.81"):
         read(tmp_path, text(CHARGE | {"net": "1e2"}, REFUND, paid))
+    odd = CHARGE | {"net": "1e2", "automatic_payout_id": "po_2"}
+    assert read(tmp_path, text(CHARGE, REFUND, paid, odd))[1].completeness is None
 
 
 def test_a_day_without_payouts_has_no_lines(tmp_path: Path) -> None:
