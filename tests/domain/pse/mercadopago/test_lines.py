@@ -310,6 +310,11 @@ def test_a_row_with_an_amount_that_is_none_is_other_where_no_total_contradicts(r
         ("OTHER", "refund with a NET_DEBIT_AMOUNT below zero"),
     ]
     assert report.completeness is None
+    grossless = _with(2, GROSS_AMOUNT="-4e1")
+    assert [line["type"] for line in read(grossless)[1]] == ["CAPTURE", "OTHER"]
+    assert read(grossless)[0].completeness is not None, "What it gives and takes is read and added up."
+    with pytest.raises(BadReport, match="it was cut"):
+        read(_text([*ROWS, odd[0]]))
 
 
 def test_a_last_line_break_may_be_missing_where_the_total_proves_the_file(read: Read) -> None:
