@@ -2,12 +2,13 @@
 
 Each movement is a fact with a name: the PSE's, where it has one for every stage of a dispute, so that a webhook and a
 report, or two reports, tell of one; else (Mercado Pago) its amount, of which as many are booked as the kind of report
-that has most of them tells.
+that has most of them tells, each by its moment: files overlap.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,7 +34,7 @@ class Fact:
 async def told_of(payment: Payment) -> dict[Fact, int]:
     """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units."""
     lines = await rows(
-        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount FROM settlement_lines l "  # noqa: S608
+        "SELECT l.report_id, l.type, l.reference, l.kind, l.amount, l.booked_at FROM settlement_lines l "  # noqa: S608
         "JOIN reports r ON r.id = l.report_id JOIN payments p ON p.id = $4 "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND l.type = ANY($2) "
         "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND l.amount > 0 AND (l.payment_id = $4 "
@@ -57,9 +58,16 @@ def _named(lines: Iterable[Mapping[str, Any]]) -> dict[Fact, int]:
 
 
 def _unnamed(lines: Sequence[Mapping[str, Any]]) -> dict[Fact, int]:
-    times = Counter((_is_back(line), line["amount"], line["kind"]) for line in lines)
+    """Of one amount as many as the kind of report has that tells most; two files tell of one moment's the same."""
+    by_file = Counter((_is_back(x), x["amount"], x["kind"], x["booked_at"], x["report_id"]) for x in lines)
+    moments: Counter[tuple[bool, int, str, datetime]] = Counter()
+    for (back, amount, kind, at, _), count in by_file.items():
+        moments[back, amount, kind, at] = max(moments[back, amount, kind, at], count)
+    kinds: Counter[tuple[bool, int, str]] = Counter()
+    for (back, amount, kind, _), count in moments.items():
+        kinds[back, amount, kind] += count
     most: Counter[tuple[bool, int]] = Counter()
-    for (back, amount, _), count in times.items():
+    for (back, amount, _), count in kinds.items():
         most[back, amount] = max(most[back, amount], count)
     return {
         Fact(back, f"{_BY_AMOUNT}/{amount}/{turn}"): amount

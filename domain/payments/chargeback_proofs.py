@@ -1,5 +1,6 @@
 """Which lines prove a chargeback: what another report has proven is not proven again."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -9,18 +10,23 @@ from domain.models.settlements import Effect
 from domain.payments.chargeback_facts import TYPES
 from domain.platform.database import rows
 
-_PROVEN_SCHEMA: Final = {
-    **dict.fromkeys(("payment_id", "type", "reference"), pl.String),
+_PROVEN_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
+    **dict.fromkeys(("report_id", "payment_id", "type", "reference"), pl.String),
     "amount": pl.Int64,
     **dict.fromkeys(("kind", "effect"), pl.String),
+    "booked_at": pl.Datetime("us", "UTC"),
 }
+_EQUAL: Final = ["payment_id", "type", "amount"]
+_OF_KIND: Final = [*_EQUAL, "kind"]
+_ONE: Final = [*_OF_KIND, "booked_at"]  # however many files tell it: a week's has the day's again
 
 
 async def proven_elsewhere(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
     """The chargebacks of these payments in the other valid reports, with what each line of them has proven."""
     concerned = lines.filter(pl.col("type").is_in(TYPES))["payment_id"].drop_nulls().unique().to_list()
     found = await rows(
-        "SELECT l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, l.effect "
+        "SELECT r.id::text AS report_id, l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, "
+        "  l.effect, l.booked_at "
         "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
         "  AND l.payment_id = ANY($3::uuid[]) AND l.type = ANY($4) AND l.state = 'SUCCEEDED'",
@@ -39,18 +45,35 @@ def with_effects(lines: pl.DataFrame, elsewhere: pl.DataFrame) -> pl.DataFrame:
         return lines
     proven = elsewhere.filter(pl.col("effect") != Effect.NONE.value)
     named = proven.filter(pl.col("reference").is_not_null()).select("payment_id", "type", "reference").unique()
-    same = ["payment_id", "type", "amount"]
-    nameless = elsewhere.filter(pl.col("reference").is_null())
-    of_kind = nameless.group_by(*same, "kind").agg(pl.len().alias("_told"))
-    in_all = nameless.filter(pl.col("effect") != Effect.NONE.value).group_by(same).agg(pl.len().alias("_proven"))
-    turn = pl.int_range(1, pl.len() + 1).over("payment_id", "type", "amount", "kind", "reference")
-    fresh = pl.col("_told").fill_null(0) + turn > pl.col("_proven").fill_null(0)
-    proves = pl.when(pl.col("reference").is_null()).then(fresh).otherwise(~pl.col("_named").fill_null(value=False))
+    fresh = _fresh(lines.filter(moved & pl.col("reference").is_null()), elsewhere.filter(pl.col("reference").is_null()))
+    proves = pl.when(pl.col("reference").is_null()).then("_fresh").otherwise(~pl.col("_named").fill_null(value=False))
     return (
         lines.join(named.with_columns(_named=pl.lit(value=True)), on=["payment_id", "type", "reference"], how="left")
-        .join(of_kind, on=[*same, "kind"], how="left")
-        .join(in_all, on=same, how="left")
+        .join(fresh, on="line", how="left")
         .sort("line")
         .with_columns(effect=pl.when(moved & proves).then(pl.col("type")).otherwise(pl.col("effect")))
-        .drop("_named", "_told", "_proven")
+        .drop("_named", "_fresh")
+    )
+
+
+def _fresh(nameless: pl.DataFrame, elsewhere: pl.DataFrame) -> pl.DataFrame:
+    """Per `line`: whether it proves. Together the reports prove as many as the lines of its kind tell, each moment's
+    counted where most of them are told; what has no name may be the one that another kind of report has proven.
+    """
+    there = elsewhere.group_by("report_id", *_ONE).agg(_told=pl.len()).drop("report_id")
+    here = nameless.group_by(_ONE).agg(_told=pl.len())
+    most = pl.concat([there, here.select(there.columns)]).group_by(_ONE).agg(pl.col("_told").max())
+    told = most.group_by(_OF_KIND).agg(pl.col("_told").cast(pl.Int64).sum())
+    proven = elsewhere.filter(pl.col("effect") != Effect.NONE.value)
+    turn = pl.int_range(1, pl.len() + 1).over(_OF_KIND)
+    return (
+        nameless.sort("line")
+        .with_columns(_turn=pl.int_range(1, pl.len() + 1).over(_ONE))
+        .join(proven.group_by(_ONE).agg(_same=pl.len()), on=_ONE, how="left", nulls_equal=True)
+        .filter(pl.col("_turn") > pl.col("_same").fill_null(0))
+        .join(told, on=_OF_KIND, how="left", nulls_equal=True)
+        .join(proven.group_by(_EQUAL).agg(_proven=pl.len().cast(pl.Int64)), on=_EQUAL, how="left")
+        .sort("line")
+        .with_columns(_open=pl.col("_told") - pl.col("_proven").fill_null(0))
+        .select("line", _fresh=turn > pl.len().over(_OF_KIND).cast(pl.Int64) - pl.col("_open"))
     )

@@ -26,7 +26,13 @@ class Connector(Protocol):
 
     name: str
     capabilities: Mapping[Method, Capability]
-    report_lag_days: int | None  # a refund's line comes at most so many days after it; None: no report is published
+    report_lag_days: (
+        int | None
+    )  # a refund's line comes at most so many days after it; None: none is published to be fetched
+
+    @property
+    def report_by_hand(self) -> bool:
+        """Whether it has a report that can be read, and that a person downloads and hands in."""
 
     def auth(self, credentials: Credentials) -> httpx.Auth: ...
 

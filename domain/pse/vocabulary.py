@@ -172,6 +172,7 @@ class Period:
     report_url: str | None = None  # where reports are fetched, where that is another host
     announced: tuple[str, ...] = ()  # reports that a webhook has announced, by name, oldest first, not yet fetched
     fetched: tuple[str, ...] = ()  # the newest reports that were fetched, by name
+    currency: str | None = None  # of the payments that are known there, where all have one
 
     @property
     def business_date(self) -> date:

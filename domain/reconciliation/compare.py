@@ -149,27 +149,6 @@ def _name(line: Line) -> str:
     return name
 
 
-def unknown_payments(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
-    """Money that moved for a payment that is not registered."""
-    moving = ["CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED"]
-    moved = pl.col("type").is_in(moving) & (pl.col("state") == "SUCCEEDED")
-    unknown = lines.filter(pl.col("payment_id").is_null() & moved)
-    return [
-        _found(
-            FindingKind.MISSING_IN_LEDGER,
-            connection,
-            run,
-            line,
-            fingerprint=f"unknown/{connection.id}/{named}/{line['reference'] or line['pse_refund_reference'] or ''}",
-            amount=line["amount"],
-            explanation=f"The report has a {line['type'].lower().replace('_', ' ')} of {named}, unknown to us.",
-            detail={"payment": named, "reference": line["reference"] or line["pse_refund_reference"]},
-        )
-        for line in unknown.iter_rows(named=True)
-        for named in [line["payment_reference"] or line["payment_alias"] or line["order_reference"]]
-    ]
-
-
 def vat_reversals(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
     """Refunds that are proven, and whose VAT has not been taken back."""
     left = (pl.col("effect") == Effect.REFUND.value) & (pl.col("refund_state") != "RETURNED")

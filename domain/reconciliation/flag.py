@@ -14,7 +14,7 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
-from domain.reconciliation import back_no_longer, compare, no_longer
+from domain.reconciliation import back_no_longer, compare, no_longer, proven, unknown
 
 _LET_IT_BE_TOLD: Final = (
     "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
@@ -27,11 +27,11 @@ _LEFT: Final = (
 _BACK: Final = _LEFT.replace("'REFUND'", "'RETURN'")
 
 
-async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> None:
-    """Open what the lines of a report say that the books do not, and close what they agree about."""
+async def flag(connection: Connection, run: ReconciliationRun, name: str, effects: pl.DataFrame) -> None:
+    """Open what the lines of the report of that name say that the books do not, and close what they agree about."""
     found = [
         *compare.of_amounts(connection, run, effects),
-        *compare.unknown_payments(connection, run, effects),
+        *unknown.of_lines(connection, run, name, effects),
         *compare.vat_reversals(connection, run, effects),
         *await _registered_twice(connection, run, effects),
         *compare.duplicates(connection, run, effects),
@@ -46,7 +46,11 @@ async def flag(connection: Connection, run: ReconciliationRun, effects: pl.DataF
     await _resolve(connection, compare.agreed(effects), findings.AGREED)
     await taken_otherwise.agreed(connection)
     await _resolve_returns(connection)
-    await no_longer.close(connection)
+    await no_longer.close(connection, name)
+    still = {one.fingerprint for one in found}
+    several = [findings.bounded(one) for one in unknown.of_file(connection, name) if one not in still]
+    await _resolve(connection, several, no_longer.GONE)
+    await proven.found_again(connection)
     await back_no_longer.came_back_again(connection)
 
 

@@ -1,5 +1,7 @@
 """What the books know of the payments that a report names: the open side of the match, as tables."""
 
+from typing import Final
+
 import polars as pl
 
 from domain.models import Connection
@@ -9,6 +11,8 @@ from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
+
+_LOOKED_AT: Final = 100  # payments that say what currency an account has
 
 
 async def books_for(connection: Connection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -85,3 +89,14 @@ async def suspense_of(connection: Connection, payments: pl.DataFrame) -> pl.Data
         external.AGAIN,
     )
     return pl.DataFrame(found, schema=SUSPENSE_SCHEMA)
+
+
+async def currency_of(connection: Connection) -> str | None:
+    """The currency of the payments that are registered on the connection, if it is one; the first ones tell."""
+    found = await rows(
+        "SELECT DISTINCT currency FROM (SELECT currency FROM payments WHERE connection_id = $1 "
+        "  AND withdrawn_at IS NULL ORDER BY pse_reference LIMIT $2) p",
+        connection.id,
+        _LOOKED_AT,
+    )
+    return found[0]["currency"] if len(found) == 1 else None

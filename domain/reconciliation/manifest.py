@@ -13,6 +13,7 @@ import polars as pl
 from domain.history import seals
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
+from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -53,10 +54,9 @@ async def of_run(
     wire = connector(connection.pse)
     files = [*(await _earlier(run, read)), *({**one, "run": run.times} for one in read)]
     entered = entered_of(files)
-    nothing = "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
     return {
         "files": files,
-        "completeness": "; ".join(sorted({file["completeness"] for file in entered})) if files else nothing,
+        "completeness": "; ".join(sorted({file["completeness"] for file in entered})) if files else _nothing(wire),
         "not_ended": _not_ended(run, period, at),
         "matched_refunds": sum(file["matched_refunds"] for file in entered),
         "unmatched_refunds": sum(file["unmatched_refunds"] for file in entered),
@@ -64,6 +64,12 @@ async def of_run(
         "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
     }
+
+
+def _nothing(wire: Connector) -> str:
+    if wire.report_by_hand:
+        return "none was handed in: this PSE's report is downloaded by a person (estorno reconcile --file)"
+    return "nothing to fetch" if wire.report_lag_days is not None else "the PSE publishes no report"
 
 
 def entered_of(files: Sequence[Entry]) -> list[Entry]:

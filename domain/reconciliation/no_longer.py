@@ -19,22 +19,38 @@ _OPEN: Final = (
     "UPDATE findings f SET resolved_at = now(), resolution = {} FROM {} WHERE f.merchant_id = $1 "
     "AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = '{}' AND length(f.fingerprint) < 600 AND {}"
 )
-# Lines of payments that are not registered (compare.unknown_payments).
-_UNKNOWN: Final = _OPEN.format(
-    "CASE WHEN EXISTS (SELECT 1 FROM payments p WHERE p.connection_id = f.connection_id AND p.withdrawn_at IS NULL "
-    "  AND (p.pse_reference = f.detail ->> 'payment' OR p.order_reference = f.detail ->> 'payment')) "
-    "  THEN $3 ELSE $4 END",
-    "connections c",
-    "MISSING_IN_LEDGER",
-    "c.id = f.connection_id AND starts_with(f.fingerprint, 'unknown/' || c.id || '/') "
-    "AND f.detail ->> 'payment' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settlement_lines l "
-    "  JOIN reports r ON r.id = l.report_id WHERE r.connection_id = c.id AND l.payment_id IS NULL "
-    "  AND l.voided_at IS NULL AND l.state = 'SUCCEEDED' "
-    "  AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED') "
-    "  AND (l.payment_reference = f.detail ->> 'payment' OR l.payment_alias = f.detail ->> 'payment' "
-    "    OR l.order_reference = f.detail ->> 'payment') "
-    "  AND coalesce(l.reference, l.pse_refund_reference) IS NOT DISTINCT FROM f.detail ->> 'reference')",
+# Lines of payments that are not registered (unknown.of_lines), of the names that this report has, or had before: only
+# its own reading can have changed what is said of them. A line is looked for by each of its names, so that each look
+# has its index.
+_LINE: Final = """SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+  WHERE r.connection_id = $2 AND l.payment_id IS NULL AND l.voided_at IS NULL AND ({moved}) AND {name} = m.name
+    AND coalesce(l.reference, l.pse_refund_reference) IS NOT DISTINCT FROM m.reference"""
+_MOVED: Final = (
+    "(l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED') AND l.state = 'SUCCEEDED') "
+    "OR (l.type = 'REFUND' AND l.state = 'RETURNED')"
 )
+_BY_PAYMENT, _BY_ALIAS = (
+    _LINE.format(moved=_MOVED, name=f"l.{name}") for name in ("payment_reference", "payment_alias")
+)
+_BY_ORDER: Final = (
+    _LINE.format(moved=_MOVED, name="l.order_reference")
+    + " AND l.payment_reference IS NULL AND l.payment_alias IS NULL"
+)
+_MINE: Final = f"""SELECT f.id, t.name, t.reference FROM (
+    SELECT DISTINCT coalesce(l.payment_reference, l.payment_alias, l.order_reference) AS name,
+      coalesce(l.reference, l.pse_refund_reference) AS reference
+    FROM (SELECT id FROM reports WHERE connection_id = $2 AND name = $3 ORDER BY created_at DESC, id LIMIT 2) r
+    JOIN settlement_lines l ON l.report_id = r.id WHERE l.payment_id IS NULL AND ({_MOVED})) t
+  JOIN findings f ON f.merchant_id = $1 AND f.fingerprint = concat('unknown/', $2::text, '/', t.name, '/', t.reference)
+  WHERE f.resolved_at IS NULL AND f.kind = 'MISSING_IN_LEDGER' AND t.name IS NOT NULL"""  # noqa: S608 - ours
+_UNKNOWN: Final = f"""WITH mine AS MATERIALIZED ({_MINE}), gone AS MATERIALIZED (
+    SELECT m.id, m.name FROM mine m
+    WHERE NOT EXISTS ({_BY_PAYMENT}) AND NOT EXISTS ({_BY_ALIAS}) AND NOT EXISTS ({_BY_ORDER}))
+  UPDATE findings f SET resolved_at = now(), resolution = CASE WHEN EXISTS (SELECT 1 FROM payments p
+      WHERE p.connection_id = $2 AND p.withdrawn_at IS NULL AND p.pse_reference = gone.name)
+    OR EXISTS (SELECT 1 FROM payments p WHERE p.connection_id = $2 AND p.withdrawn_at IS NULL
+      AND p.order_reference = gone.name) THEN $4 ELSE $5 END
+  FROM gone WHERE f.id = gone.id"""  # noqa: S608 - ours
 # Refunds that left, or came back, with another amount.
 _REFUNDS: Final = _OPEN.format(
     "$3",
@@ -83,10 +99,12 @@ _TWICE: Final = _OPEN.format(
 )
 
 
-async def close(connection: Connection) -> None:
-    """Close the connection's findings that hold no longer, each with a word why. After a report is stored."""
+async def close(connection: Connection, name: str) -> None:
+    """Close the connection's findings that hold no longer, each with a word why. After the report of that name is
+    stored.
+    """
     of = (connection.merchant_id, connection.id)
-    await execute(_UNKNOWN, *of, REGISTERED, GONE)
+    await execute(_UNKNOWN, *of, name, REGISTERED, GONE)
     await execute(_REFUNDS, *of, GONE)
     await execute(_BACK, *of, GONE)
     await execute(_CAPTURES, *of, GONE, findings.AGREED)

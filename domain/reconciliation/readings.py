@@ -27,6 +27,10 @@ _LISTED: Final = "The payments were listed."
 _LIST_THEM: Final = (
     "It is listed again by itself. Ask the PSE what is wrong with it; register what is missing meanwhile."
 )
+_REVISE: Final = (
+    "Was it cut? Have the PSE make it anew: it is fetched again, or handed in by its name (--file). If lines really "
+    "went, ask for a file that proves itself by its totals."
+)
 _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
 
 # Open findings of words that the file of this name, or these bytes, had before, and that are not in it as unknown now.
@@ -91,6 +95,19 @@ async def unreadable(connection: Connection, run: ReconciliationRun, file: Repor
         f"A report of {connection.name} cannot be read, in the night of {run.business_date}: {named}",
         line=error.line if isinstance(error, BadReport) else None,
         column=error.column if isinstance(error, BadReport) else None,
+    )
+    await findings.open_finding(found)
+    await findings.open_again([found], READ)
+
+
+async def not_used(connection: Connection, run: ReconciliationRun, file: ReportFile, why: str) -> None:
+    """Call a person to a file that can be read and is not entered; a reading that is entered closes it."""
+    reading = await _reading(connection, run, file)
+    found = reading.found(
+        FindingKind.UNREADABLE_FILE,
+        reading.called("unreadable", file.name),
+        f"Report {file.name} of {connection.name} came again in the night of {run.business_date}: {why}",
+        _REVISE,
     )
     await findings.open_finding(found)
     await findings.open_again([found], READ)

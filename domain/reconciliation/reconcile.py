@@ -19,13 +19,13 @@ from domain.pse.vocabulary import (
     BadAnswer,
     Period,
 )
-from domain.reconciliation import flag, manifest, nights, readings, revised, shortfall, unreturned
+from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
 from domain.reconciliation.enter import enter, gains
-from domain.reconciliation.known import books_for, settled_elsewhere, suspense_of
+from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
-from domain.settlements.storable import storable
+from domain.settlements.storable import named, storable
 
 ACTOR: Final = "reconciliation"
 _log = structlog.get_logger()
@@ -50,6 +50,7 @@ async def period_of(connection: Connection, business_date: date, run: Reconcilia
         report_url=connection.report_url,
         announced=wanted.announced,
         fetched=wanted.known,
+        currency=await currency_of(connection),
     )
 
 
@@ -73,7 +74,7 @@ async def reconcile(
     at = fetched_at or datetime.now(UTC)
     outcomes = [await nights.report_failed(run, one, at) for one in failed]
     async with nights.one_at_a_time(connection):
-        outcomes += [await _outcome_of(connection, run, file, at) for file in files]
+        outcomes += [await _outcome_of(connection, run, named(file), at) for file in files]
         outcomes += [await _outcome_of(connection, run, file, None) for file in kept]
         wrong = [*([listing] if listing else []), *nights.failed_of(outcomes)]
         if not wrong:
@@ -100,12 +101,17 @@ async def _outcome_of(
 ) -> dict[str, Any]:
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
-        report = connector(connection.pse).read_report(file, await period_of(connection, run.business_date))
+        period = await period_of(connection, run.business_date)
+        report = connector(connection.pse).read_report(file, period)
         report, lines = storable(file.name, report, report.lines.collect())
+        instead = await proven.stays(connection, file, report, lines, period)
     except Exception as error:
         failed = _failed(connection, file, error, unreadable=True)
         await readings.unreadable(connection, run, file, error)
         return await nights.report_failed(run, failed, at)
+    if instead is not None:
+        await readings.not_used(connection, run, file, instead)
+        return await nights.report_failed(run, Failed(file.name, instead, unreadable=True), at)
     try:
         await readings.told(connection, run, file, report)
         if at is not None:
@@ -144,7 +150,7 @@ async def _reconcile(
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
-    await flag.flag(connection, run, effects)
+    await flag.flag(connection, run, file.name, effects)
     return effects
 
 
@@ -174,18 +180,19 @@ async def _keep(
         new = await reports.store(connection, run.business_date, file, effects, cause.request_id)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
-        await _follow(old, new, cause)
+        await _follow(connection, old, new, cause)
     elif old is not None and old.repeat_since is not None:
         await told_before.repeated(connection.id, file.name, old.repeat_since)
     return effects
 
 
-async def _follow(old: Report | None, new: Report, cause: Cause) -> None:
+async def _follow(connection: Connection, old: Report | None, new: Report, cause: Cause) -> None:
     """What a report changes beyond its own lines, and what the one that it supersedes had said."""
     concerned = await chargebacks.of_report(new.id)
     if old is not None:
         await revised.reopen_missing(old.id)
         await revised.give_back(old.id, cause)
+        await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
 

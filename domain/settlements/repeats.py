@@ -60,10 +60,11 @@ async def kept(connection: Connection, business_date: date, fetched: Collection[
     """The reports in force of that date, as they are kept, in files of `folder`; without those of `fetched` names."""
     valid = Report.filter(connection_id=connection.id, business_date=business_date, superseded_at=None)
     names = await valid.order_by("created_at", "id").values_list("id", "name")
-    return [await _unpacked(report_id, folder) for report_id, name in names if name not in fetched]
+    return [await unpacked(report_id, folder) for report_id, name in names if name not in fetched]
 
 
-async def _unpacked(report_id: UUID, folder: Path) -> ReportFile:
+async def unpacked(report_id: UUID, folder: Path) -> ReportFile:
+    """That report as it is kept, in a file of `folder`."""
     report = await Report.get(id=report_id)
     path = folder / f"kept-{hashlib.sha256(report.name.encode()).hexdigest()}"
     with gzip.GzipFile(fileobj=io.BytesIO(report.content)) as packed, path.open("wb") as into:

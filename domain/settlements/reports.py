@@ -59,6 +59,9 @@ _LINE_COLUMNS: Final = (
 )
 
 
+_AT_ONCE: Final = 10_000  # lines that are rows of Python at a time
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Lines of one effect in one store. `amount` in minor units."""
@@ -141,15 +144,23 @@ async def store(
 
 def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
     """Control totals: rows and minor units per effect and currency."""
-    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), pl.col("amount").sum()).sort("effect")
+    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), _sum()).sort("effect")
     return {"rows": lines.height, "effects": grouped.to_dicts()}
 
 
+def _sum() -> pl.Expr:
+    """The amounts added up: of a PSE's payouts and fees, 64 bits may not hold what polars would add up in them."""
+    return pl.col("amount").cast(pl.Int128).sum()
+
+
 async def _copy(report: Report, lines: pl.DataFrame) -> None:
-    records = [
+    told = lines.select(*_LINE_COLUMNS, "payment_id", "refund_id")
+    # One after the other: as tuples of Python they are many times as large as in their columns.
+    records = (
         (report.id, *row[:-2], UUID(row[-2]) if row[-2] else None, UUID(row[-1]) if row[-1] else None)
-        for row in lines.select(*_LINE_COLUMNS, "payment_id", "refund_id").iter_rows()
-    ]
+        for part in told.iter_slices(_AT_ONCE)
+        for row in part.iter_rows()
+    )
     async with current().acquire_connection() as raw:
         await raw.copy_records_to_table(
             "settlement_lines",
@@ -161,7 +172,7 @@ async def _copy(report: Report, lines: pl.DataFrame) -> None:
 def batches_of(lines: pl.DataFrame) -> list[Batch]:
     """One batch per store, effect and currency."""
     moving = lines.filter(pl.col("effect") != Effect.NONE.value)
-    grouped = moving.group_by("store_id", "effect", "currency").agg(pl.col("amount").sum())
+    grouped = moving.group_by("store_id", "effect", "currency").agg(_sum())
     return [
         Batch(UUID(row["store_id"]), Effect(row["effect"]), row["currency"], row["amount"])
         for row in grouped.sort("store_id", "effect", "currency").iter_rows(named=True)

@@ -1,19 +1,24 @@
 """Lines in what the database can hold: PostgreSQL's text has no NUL, and an index has no row of more than 2,704 bytes.
 
-One row must not hold up its file. Words lose their NULs. A name that cannot be kept is none that anybody knows: where
-the line has another one for the same it is counted by that; else nobody knows whose money it is, and the line becomes
-OTHER, which moves nothing and is a finding. What says no currency cannot be counted at all: the file is refused.
+One row must not hold up its file. A refund of nothing is none, and a sum that nobody could have paid would be counted
+with others into one that no column holds: such a row becomes OTHER. Words lose their NULs. A name that cannot be kept
+is none that anybody knows: where the line has another one for the same it is counted by that; else nobody knows whose
+money it is, and the line becomes OTHER, which moves nothing and is a finding. What says no currency cannot be counted
+at all: the file is refused.
 """
 
+import hashlib
 from dataclasses import replace
 from typing import Final
 
 import polars as pl
 
+from domain.money import AMOUNT_MAX
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import BadReport, Report
+from domain.pse.reporting import BadReport, Report, ReportFile
 
 NAME_BYTES_MAX: Final = 2_600
+_FILE_CHARACTERS_MAX: Final = 200
 _NUL: Final = "\x00"
 _OF_PAYMENT: Final = ("payment_reference", "payment_alias")
 _INDEXED: Final = (*_OF_PAYMENT, "order_reference")
@@ -25,6 +30,14 @@ _CURRENCY_CHARACTERS: Final = 3
 _MOVING: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
+def named(file: ReportFile) -> ReportFile:
+    """The file under a name that can be stored, and that stays one name: a person's folder may call it anything."""
+    name = file.name.encode("utf-8", "backslashreplace").decode().replace(_NUL, "")
+    if len(name) > _FILE_CHARACTERS_MAX:
+        name = f"{name[: _FILE_CHARACTERS_MAX - 65]}#{hashlib.sha256(name.encode()).hexdigest()}"
+    return replace(file, name=name)
+
+
 def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl.DataFrame]:
     """The report, which says what is unclear, and its lines as they can be stored. `name`: the file's.
 
@@ -32,20 +45,40 @@ def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl
     """
     _check_currencies(name, lines)
     kept = lines.with_columns(pl.col(column).str.replace_all(_NUL, "", literal=True) for column in _WORDS)
-    if not kept.select(pl.any_horizontal(_unusable(one).any() for one in _NAMES)).item():
+    if not kept.select((_of_no_amount() | pl.any_horizontal(_unusable(one) for one in _NAMES)).any()).item():
         return report, kept
-    lost = kept.with_columns(_lost=_lost())
+    lost = kept.with_columns(_lost=_lost()).with_columns(
+        _unclear=pl.col("_lost").is_not_null() | _of_no_amount().fill_null(value=False)
+    )
     clean = lost.with_columns(pl.when(~_unusable(one)).then(one).alias(one) for one in _NAMES)
-    unclear = pl.col("_lost").is_not_null()
+    unclear = pl.col("_unclear")
     made = clean.with_columns(
-        kind=pl.when(unclear).then(pl.format("{} with an unusable {}", "type", "_lost")).otherwise("kind"),
+        kind=pl.when(unclear).then(_words()).otherwise("kind"),
         type=pl.when(unclear).then(pl.lit("OTHER")).otherwise("type"),
         state=pl.when(unclear).then(pl.lit("SUCCEEDED")).otherwise("state"),
         by_amount=pl.col("by_amount") & ~unclear,
+        # What was settled of it stands beside it.
+        amount=pl.when(pl.col("type").is_in(_MOVING) & (pl.col("amount") > AMOUNT_MAX)).then(0).otherwise("amount"),
         **{one: pl.when(~unclear).then(one) for one in _NAMES},
     )
     told = replace(report, unknown=(*report.unknown, *counted(made.lazy(), unclear)))
-    return told, made.drop("_lost")
+    return told, made.drop("_lost", "_unclear")
+
+
+def _of_no_amount() -> pl.Expr:
+    """A refund of nothing, and money of a payment that is more than any payment can be."""
+    nothing = (pl.col("type") == "REFUND") & (pl.col("amount") == 0)
+    return nothing | (pl.col("type").is_in(_MOVING) & (pl.col("amount") > AMOUNT_MAX))
+
+
+def _words() -> pl.Expr:
+    return (
+        pl.when(pl.col("_lost").is_not_null())
+        .then(pl.format("{} with an unusable {}", "type", "_lost"))
+        .when(pl.col("amount") == 0)
+        .then(pl.format("{} of 0", "type"))
+        .otherwise(pl.format("{} of more than any payment can be", "type"))
+    )
 
 
 def _check_currencies(name: str, lines: pl.DataFrame) -> None:

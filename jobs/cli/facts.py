@@ -16,6 +16,7 @@ def pses() -> Sequence[tuple[str, str, str]]:
     for name, wire in registry.connectors().items():
         lag = wire.report_lag_days
         report = "none is published" if lag is None else f"within {lag} days"
+        report = "handed in by a person" if wire.report_by_hand else report
         rows.append((name, ", ".join(sorted(wire.capabilities)), report))
     return rows
 

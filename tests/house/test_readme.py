@@ -29,6 +29,7 @@ def _row(name: str, wire: Connector) -> str:
     look_ups = {able.look_up for able in wire.capabilities.values() if able.route is not Route.UNSUPPORTED}
     (look_up,) = {_LOOK_UPS[one] for one in look_ups if one is not LookUp.NONE} or {"none"}
     report = "none published" if wire.report_lag_days is None else "yes"
+    report = "handed in" if wire.report_by_hand else report
     return " | ".join(["", f"`{name}`", *cells, look_up, report, ""]).strip()
 
 

@@ -45,6 +45,7 @@ class Lab:
 
     name = "lab"
     report_lag_days: int | None = None
+    report_by_hand = False
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ from domain.pse.adyen.proof import FEES, GROSS, MORE_FEES, NET, Batches
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit import canonical
 from domain.pse.kit.canonical import decimals
+from domain.pse.kit.tables import UNCLEAR
 from domain.pse.kit.tables import read as read_table
-from domain.pse.kit.unclear import counted
+from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.reporting import SETTLED, Report, ReportFile
 from domain.pse.vocabulary import Period
 
@@ -31,10 +32,11 @@ _LAYOUT: Final = WORDS.layouts["settlement_details"]
 def lines(file: ReportFile, period: Period) -> Report:
     """The lines of a report. Raises BadReport for a cell that cannot be added up and for totals that do not add up."""
     batches = Batches(period.client_id, Zones(period))
-    rows = _read(read_table(file, _LAYOUT, batches.check))
+    unclear = Unclear()
+    rows = _read(read_table(file, _LAYOUT, batches.check, unclear))
     completeness = batches.completeness(file)
     made = _lines(rows, batches.zones.moment(), period)
-    return Report(made, completeness, batches.contradicted(), counted(rows, pl.col("_unclear")))
+    return Report(made, completeness, batches.contradicted(), [*unclear.told(), *counted(rows, pl.col("_unclear"))])
 
 
 def _read(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -52,7 +54,7 @@ def _read(table: pl.LazyFrame) -> pl.LazyFrame:
     # A currency that we do not refund in is no secret: the row is told by what was settled of it, and proves nothing.
     foreign = ~pl.col("currency").is_in(list(EXPONENTS))
     read = known.with_columns(_units=pl.col("_counted").abs() * scale, _foreign=foreign).with_columns(_why=_why())
-    unclear = pl.col("_why").is_not_null()
+    unclear = pl.col("_why").is_not_null() & (pl.col(UNCLEAR) == "")
     return read.with_columns(
         _unclear=unclear,
         type=pl.when(unclear | pl.col("_foreign")).then(pl.lit("OTHER")).otherwise("type"),
@@ -111,7 +113,7 @@ def _lines(rows: pl.LazyFrame, moment: pl.Expr, period: Period) -> pl.LazyFrame:
         "kind": pl.col("kind"),
         "booked_at": moment,
     }
-    return canonical.columns(rows.with_columns(settled_fee=_fee()), period.zone, values, _LAYOUT)
+    return canonical.columns(rows.with_columns(settled_fee=_fee()), period, values, _LAYOUT)
 
 
 def _fee() -> pl.Expr:

@@ -12,7 +12,7 @@ from typing import Final
 
 from domain.pse.adyen.zones import Zones
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
-from domain.pse.kit.tables import ends_with_newline
+from domain.pse.kit.tables import refuse_cut
 from domain.pse.reporting import BadReport, ReportFile
 
 GROSS: Final = ("Gross Debit (GC)", "Gross Credit (GC)")
@@ -50,13 +50,13 @@ class Batches:
             raise BadCell("Merchant Account", said)
         if not _BATCH.fullmatch(row["Batch Number"]):
             raise BadCell("Batch Number", f"{row['Batch Number'][:40]!r} is not a number.")
-        self.zones.check(row)
+        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
         gross, net = _sides(row, GROSS), _sides(row, NET)
         _check_currencies(row, gross)
-        totals = self.totals.setdefault((row["Batch Number"], row["Net Currency"]), _Totals())
         totals.debit += net[0]
         totals.credit += net[1]
         totals.paid_out = totals.paid_out or row["Type"].lower() == _PAYOUT
+        self.zones.check(row)
         self._compare(line, row, gross[1] - gross[0], net[1] - net[0])
 
     def _compare(self, line: int, row: Row, gross: Decimal, net: Decimal) -> None:
@@ -82,9 +82,7 @@ class Batches:
                 raise BadReport(file.name, f"{said}, which must be equal: rows are missing or changed; fetch it again.")
         if self.totals and all(totals.paid_out for totals in self.totals.values()):
             return "Net credit equals net debit in each currency of the closed batch, MerchantPayout included."
-        if not ends_with_newline(file):
-            said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
-            raise BadReport(file.name, said)
+        refuse_cut(file, None)
         return None
 
 

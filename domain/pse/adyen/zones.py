@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import polars as pl
 
 from domain.pse.kit import canonical, cells
-from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.cells import BadRow, Row
 from domain.pse.vocabulary import Period
 
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)(?P<sign>[+-])(?P<hours>[01]?\d)(?::?(?P<minutes>[0-5]\d))?")
@@ -41,7 +41,7 @@ class Zones:
         self._seasons: dict[str, str] = {}
 
     def check(self, row: Row) -> None:
-        """Raises BadCell for what is no time, and for what does not name one zone."""
+        """Raises BadRow for what is no time, and for what does not name one zone."""
         cells.check_time(row, "Creation Date")
         name = row["TimeZone"]
         if name not in self._offsets and name not in self._seasons:
@@ -55,7 +55,7 @@ class Zones:
         elif zone in available_timezones() and ("/" in zone or zone == "UTC"):
             self._seasons[name] = zone
         else:
-            raise BadCell("TimeZone", f"{name[:40]!r} does not name one time zone that we know.")
+            raise BadRow("TimeZone", f"{name[:40]!r} does not name one time zone that we know.")
 
     def moment(self) -> pl.Expr:
         """The checked rows' times in UTC."""

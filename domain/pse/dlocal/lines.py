@@ -23,7 +23,7 @@ from domain.pse.dlocal.objects import WORDS
 from domain.pse.dlocal.proof import TOTALS, Header, read_header
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
@@ -46,10 +46,10 @@ class _Check:
     undated: bool = False
 
     def __call__(self, line: int, row: Row) -> str | None:
-        self.undated = self.undated or not _has_time(row)
         self.rows += 1
-        for column in self.sums:
-            self.sums[column] += cells.decimal_of(row, column, _DECIMALS) or 0
+        for column, amount in [(column, cells.decimal_of(row, column, _DECIMALS) or 0) for column in self.sums]:
+            self.sums[column] += amount
+        self.undated = self.undated or not _has_time(row)
         return _unclear(row)
 
 
@@ -84,7 +84,7 @@ def _unclear(row: Row) -> str | None:
     if amount or kind in (*_PAYMENTS, _REFUND):
         cells.minor_units_of(row, "LOCAL_AMOUNT", currency)
     if (amount or 0) * WORDS.kinds[kind].sign < 0:
-        raise BadCell("LOCAL_AMOUNT", f"a {kind} of {amount} would take money away.")
+        raise BadRow("LOCAL_AMOUNT", f"a {kind} of {amount} would take money away.", "of the wrong sign")
     return None
 
 
@@ -118,9 +118,9 @@ def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
         "settled_currency": settlement,
         "payout_reference": header.values["TRANSFER_ID"],
         "booked_at": _booked(time, period.zone),
-        "business_date": pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date()),
+        "business_date": pl.when(_is_date(time)).then(time.str.slice(0, 10).str.to_date(strict=False)),
     }
-    return canonical.columns(rows, period.zone, values, _LAYOUT)
+    return canonical.columns(rows, period, values, _LAYOUT)
 
 
 def _is_date(time: pl.Expr) -> pl.Expr:

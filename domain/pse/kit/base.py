@@ -147,6 +147,11 @@ class Base(Connector):
 
     # Reports
 
+    @property
+    def report_by_hand(self) -> bool:
+        """Whether what it publishes of its report is the columns, and no way to fetch it."""
+        return self.parts.lines is not None and self.parts.reports is None
+
     def reports(self, period: Period) -> Steps[Sequence[Built | Download]]:
         """Raises BadAnswer. None to fetch where none is published: see `report_lag_days`."""
         if self.parts.reports is None:

@@ -9,6 +9,7 @@ from domain.money import EXPONENTS
 from domain.pse.kit.tables import UNCLEAR, Layout
 from domain.pse.kit.words import Kind
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED
+from domain.pse.vocabulary import Period
 
 Values = Mapping[str, pl.Expr | str | bool | None]
 OUR_REFERENCE: Final = "^[0-9a-z]{20}$"  # the form of vocabulary.RefundOrder.reference
@@ -45,21 +46,22 @@ def state_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
 
 
 def minor_units(column: str, exponent: pl.Expr | int) -> pl.Expr:
-    """A checked text column in major units as signed minor units; null where the cell is empty."""
+    """A checked text column in major units as signed minor units; null where it is empty, or bad (cells.BadRow)."""
     text = pl.col(column)
-    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8))
+    amount = pl.when(text != "").then(text).cast(pl.Decimal(28, 8), strict=False)
     power = pl.lit(10, dtype=pl.Int64).pow(exponent)
-    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64)
+    return (amount * power.cast(pl.Decimal(28, 0))).cast(pl.Int64, strict=False)
 
 
 def decimals(column: str) -> pl.Expr:
-    """A checked text column as a decimal of eight places; null where the cell is empty."""
-    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8))
+    """A checked text column as a decimal of eight places; null where the cell is empty, or bad (cells.BadRow)."""
+    return pl.when(pl.col(column) != "").then(pl.col(column)).cast(pl.Decimal(28, 8), strict=False)
 
 
 def local_time(text: pl.Expr) -> pl.Expr:
-    """A checked text (cells.check_time) as a time without a zone."""
-    return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us")
+    """A checked text (cells.check_time) as a time without a zone; null where it is bad."""
+    time = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    return pl.when(time.dt.year().is_between(2000, 2199)).then(time)
 
 
 def in_zone(local: pl.Expr, zone: str) -> pl.Expr:
@@ -74,27 +76,29 @@ def in_zone(local: pl.Expr, zone: str) -> pl.Expr:
     return pl.coalesce(read(local), read(local.dt.offset_by("1h")))
 
 
-def columns(rows: pl.LazyFrame, zone: str, values: Values, layout: Layout | None = None) -> pl.LazyFrame:
+def columns(rows: pl.LazyFrame, period: Period, values: Values, layout: Layout | None = None) -> pl.LazyFrame:
     """The lines: `values` by canonical column, else what the layout says in a column of its own, else null.
 
     A text among the values is that text in every line.
-    `business_date` is that of `booked_at` in the `zone` unless it is given. A row that `tables.read` was told is
-    unclear is OTHER, and the amount of a currency that we do not know is 0 of the settlement's.
+    `business_date` is that of `booked_at` in the period's zone unless it is given; what has no time is of the period's
+    beginning. A row that `tables.read` was told is unclear is OTHER, of the amount 0 where it has none that can be
+    read; so is one of a currency that we do not know, in the settlement's.
     """
     plain = {"by_amount": False, "by_bank": False, **_plain(layout), **values}
     unclear = pl.col(UNCLEAR) != ""
     for name, instead in {**_OTHER, "kind": pl.col(UNCLEAR)}.items():
         plain[name] = pl.when(unclear).then(_expression(instead)).otherwise(_expression(plain.get(name)))
     known = pl.col("currency").is_in(list(EXPONENTS))
-    day = pl.col("booked_at").dt.convert_time_zone(zone).dt.date()
+    day = pl.col("booked_at").dt.convert_time_zone(period.zone).dt.date()
     made = rows.select("line", **{name: _expression(plain.get(name)) for name in REPORT_SCHEMA if name != "line"})
     return (
-        made.with_columns(pl.col(name).cast(dtype) for name, dtype in REPORT_SCHEMA.items())
+        made.with_columns(pl.col(name).cast(dtype, strict=name != "amount") for name, dtype in REPORT_SCHEMA.items())
         .with_columns(
-            amount=pl.when(known).then("amount").otherwise(0),
+            booked_at=pl.col("booked_at").fill_null(pl.lit(period.start, dtype=pl.Datetime("us", "UTC"))),
+            amount=pl.when(known).then(pl.col("amount").fill_null(0)).otherwise(0),
             currency=pl.when(known).then("currency").otherwise("settled_currency"),
-            business_date=pl.coalesce("business_date", day),
         )
+        .with_columns(business_date=pl.coalesce("business_date", day))
         .select(pl.col(name).cast(dtype) for name, dtype in REPORT_SCHEMA.items())
     )
 

@@ -27,8 +27,16 @@ class BadCell(ValueError):
         self.column = column
 
 
+class BadRow(BadCell):
+    """A cell that makes its row unclear, and leaves the others what they are. `why`: in words that follow its kind."""
+
+    def __init__(self, column: str, said: str, why: str | None = None) -> None:
+        super().__init__(column, said)
+        self.why = why or f"with an unusable {column}"
+
+
 def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
-    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadCell.
+    """A plain decimal of at most `places` decimals, None where the cell is empty. Raises BadRow.
 
     Whatever its currency, its minor units fit into 64 bits: a row that nobody understands is kept with them.
     """
@@ -36,12 +44,12 @@ def decimal_of(row: Row, column: str, places: int) -> Decimal | None:
     if text == "":
         return None
     if not _DECIMAL.fullmatch(text) or len(text) > 30:
-        raise BadCell(column, f"{text[:40]!r} is not a decimal number with a point.")
+        raise BadRow(column, f"{text[:40]!r} is not a decimal number with a point.")
     if len(text.partition(".")[2].rstrip("0")) > places:
-        raise BadCell(column, f"{text[:40]!r} has more than {places} decimals.")
+        raise BadRow(column, f"{text[:40]!r} has more than {places} decimals.")
     amount = Decimal(text)
     if abs(amount.scaleb(min(places, _EXPONENT_MAX))) > MINOR_UNITS_MAX:
-        raise BadCell(column, f"{text!r} is larger than any amount of money.")
+        raise BadRow(column, f"{text!r} is larger than any amount of money.")
     return amount
 
 
@@ -66,15 +74,22 @@ def currency_of(row: Row, column: str) -> str:
 
 
 def check_net(gross: Decimal | int, fee: Decimal | int, net: Decimal | int, name: str = "gross") -> None:
-    """Raises BadCell of the column `net` unless it is gross less fee. `name`: what the PSE calls its gross."""
+    """Raises BadRow of the column `net` unless it is gross less fee. `name`: what the PSE calls its gross."""
     if gross - fee != net:
-        raise BadCell("net", f"{name} {gross} less fee {fee} is {gross - fee}, and net is {net}.")
+        said = f"{name} {gross} less fee {fee} is {gross - fee}, and net is {net}."
+        raise BadRow("net", said, f"whose net is not its {name} less its fee")
 
 
 def check_time(row: Row, column: str) -> None:
-    """Raises BadCell unless the cell is a time that exists; its zone is known from elsewhere."""
+    """Raises BadRow unless the cell is a time that exists, of our days; its zone is known from elsewhere."""
     text = row[column]
     try:
-        datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
+        if not is_of_our_days(datetime.fromisoformat(text if _TIME.fullmatch(text) else "")):
+            raise ValueError
     except ValueError as error:
-        raise BadCell(column, f"{text[:40]!r} is not a time as 2026-01-31 23:59:59.") from error
+        raise BadRow(column, f"{text[:40]!r} is not a time as 2026-01-31 23:59:59.") from error
+
+
+def is_of_our_days(moment: datetime) -> bool:
+    """Whether a PSE can have written it of money that moved; others come of cells that nobody filled, or shifted."""
+    return 2000 <= moment.year < 2200

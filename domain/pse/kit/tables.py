@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.cells import BadCell, BadRow, Row
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, ReportFile
 
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 # The column that `read` adds: what in the row nobody understands, in the row's own words; "" where all is clear.
 UNCLEAR: Final = "unclear"
+_BLANK: Final = " \t\r\n\x1a"
+_LOOKED_AT: Final = 65_536  # bytes: as many as a line of headings may have
+_UTF_16_SEEN: Final = 64  # bytes: it has a zero in every second one
+_UTF_16: Final = "the file is UTF-16; save it as UTF-8, or fetch it again."
+_NO_TEXT: Final[Mapping[bytes, str]] = {
+    b"\x1f\x8b": "the file is packed (gzip): unpack it.",
+    b"PK\x03\x04": "the file is packed (ZIP), or XLSX: unpack it, or set the report's format to CSV at the PSE.",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+    b"%PDF": "the file is a PDF; the report is wanted as CSV.",
+    b"<": "the file is a page of the web, and no report; fetch it again.",
+    b"{": "the file is JSON; the report is wanted as CSV.",
+}
 _CHUNK_ROWS: Final = 50_000
 _CELL_CHARACTERS_MAX: Final = 131_072
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
@@ -51,11 +64,13 @@ def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
     `check` sees each row, with all of these columns, and its line, and raises BadCell for what cannot be used; it may
-    add up control totals. The text that it gives is kept in the column UNCLEAR, and counted by `unclear`. Raises
-    BadReport.
+    add up control totals, before it raises BadRow. The text that it gives is kept in the column UNCLEAR, and counted by
+    `unclear`: with it, a BadRow makes its row unclear, as long as most rows are not. Raises BadReport.
     """
     _whole(file, layout)
-    pieces = list(_pieces(file, layout, _rows(file, layout, _counted(check, unclear or Unclear()))))
+    counted = _Counted(file, layout, check, unclear)
+    pieces = list(_pieces(file, layout, _rows(file, layout, counted)))
+    counted.trust()
     if not pieces:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
@@ -67,12 +82,30 @@ def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
     return next(_rows(file, layout, check))[1]
 
 
-def _counted(check: Check, unclear: Unclear) -> Check:
-    def counted(line: int, row: Row) -> str | None:
-        words = check(line, row)
-        return unclear.add(line, words) if words else None
+class _Counted:
+    """A check whose words are counted. Without `unclear` no row may be bad."""
 
-    return counted
+    def __init__(self, file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None) -> None:
+        self._file, self._layout, self._check, self._unclear = file, layout, check, unclear
+        self._good = self._bad = 0
+        self._first: BadReport | None = None
+
+    def __call__(self, line: int, row: Row) -> str | None:
+        try:
+            words = self._check(line, row)
+            self._good += 1
+        except BadRow as error:
+            if self._unclear is None:
+                raise
+            self._bad += 1
+            self._first = self._first or BadReport(self._file.name, str(error), line=line, column=error.column)
+            words = f"{row.get(self._layout.columns.get('kind', ''), '')[:40] or 'a row'} {error.why}"
+        return (self._unclear or Unclear()).add(line, words) if words else None
+
+    def trust(self) -> None:
+        """Raises the first BadReport where most rows are bad: they are not what this reader thinks."""
+        if self._first is not None and self._bad > self._good:
+            raise self._first
 
 
 def _columns(layout: Layout) -> Sequence[str]:
@@ -82,13 +115,34 @@ def _columns(layout: Layout) -> Sequence[str]:
 def ends_with_newline(file: ReportFile) -> bool:
     """Whether the last row of a file that is not empty is whole."""
     with file.path.open("rb") as raw:
-        raw.seek(-1, os.SEEK_END)
-        return raw.read(1) == b"\n"
+        raw.seek(-min(2, file.path.stat().st_size), os.SEEK_END)
+        return raw.read().removesuffix(b"\x1a").endswith(b"\n")
+
+
+def check_text(file: ReportFile) -> None:
+    """Raises BadReport for a file that is none, or no text in lines, and says what it is."""
+    with file.path.open("rb") as raw:
+        begins = raw.read(_LOOKED_AT)
+    if not begins:
+        raise BadReport(file.name, "the file is empty; fetch it again.")
+    for mark, said in _NO_TEXT.items():
+        if begins.startswith(mark):
+            raise BadReport(file.name, said)
+    if b"\x00" in begins[:_UTF_16_SEEN]:
+        raise BadReport(file.name, f"the file has zero bytes where text should be. Perhaps {_UTF_16}")
+    if b"\n" not in begins and b"\r" in begins:
+        raise BadReport(file.name, "its lines end with a carriage return alone: save it with line feeds.")
+
+
+def refuse_cut(file: ReportFile, completeness: str | None) -> None:
+    """Raises BadReport where neither totals nor a last line break say that the last row is whole."""
+    if completeness is None and not ends_with_newline(file):
+        said = "the file does not end with a line break, and no totals prove it whole: it was cut; fetch it again."
+        raise BadReport(file.name, said)
 
 
 def _whole(file: ReportFile, layout: Layout) -> None:
-    if file.path.stat().st_size == 0:
-        raise BadReport(file.name, "the file is empty; fetch it again.")
+    check_text(file)
     if layout.ends_with_newline and not ends_with_newline(file):
         raise BadReport(file.name, "the file does not end with a line break: it was cut; fetch it again.")
 
@@ -100,8 +154,8 @@ def _header(file: ReportFile, layout: Layout, text: io.TextIOBase) -> tuple[str,
         raise _not_utf8(file) from error
     split = {mark: next(csv.reader([lines[-1]], delimiter=mark), []) for mark in layout.separators}
     separator, header = max(split.items(), key=lambda one: sum(name in one[1] for name in layout.needed))
-    for name in layout.needed:
-        if name not in header:
+    for name in (*layout.needed, *layout.optional):
+        if name in layout.needed and name not in header:
             raise _another_layout(file, layout, lines[0], name)
         if header.count(name) > 1:
             raise BadReport(file.name, "the column is there twice.", line=layout.header_line, column=name)
@@ -132,7 +186,8 @@ def _records(file: ReportFile, reader: "Reader", layout: Layout) -> Iterator[tup
     begins = 1
     try:
         for record in reader:
-            if begins > layout.header_line and record:
+            # A row of nothing but separators says nothing; Ctrl-Z is how old programs end a file.
+            if begins > layout.header_line and any(cell.strip(_BLANK) for cell in record):
                 yield begins, record
             begins = reader.line_num + 1
     except UnicodeDecodeError as error:

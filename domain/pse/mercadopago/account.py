@@ -4,25 +4,10 @@ It travels as parameters of the report's content type, because a report is read 
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from domain.money import EXPONENTS
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import Period
-
-# An account is of one of Mercado Pago's countries and has that country's currency alone.
-_ZONES: Final[Mapping[str, str]] = {
-    "ARS": "Buenos_Aires Catamarca Cordoba Jujuy La_Rioja Mendoza Rio_Gallegos Salta San_Juan San_Luis Tucuman Ushuaia",
-    "BRL": "Araguaina Bahia Belem Boa_Vista Campo_Grande Cuiaba Eirunepe Fortaleza Maceio Manaus Noronha Porto_Velho "
-    "Recife Rio_Branco Santarem Sao_Paulo",
-    "CLP": "Santiago Punta_Arenas Coyhaique Easter",
-    "COP": "Bogota",
-    "MXN": "Bahia_Banderas Cancun Chihuahua Ciudad_Juarez Hermosillo Matamoros Mazatlan Merida Mexico_City Monterrey "
-    "Ojinaga Tijuana",
-    "PEN": "Lima",
-    "UYU": "Montevideo",
-}
-_CURRENCIES: Final = {zone: currency for currency, zones in _ZONES.items() for zone in zones.split()}
 
 
 def content_type(currency: object, *, detailed: bool) -> str:
@@ -32,9 +17,12 @@ def content_type(currency: object, *, detailed: bool) -> str:
 
 
 def currency_of(file: ReportFile, period: Period) -> str | None:
-    """The account's currency: as Mercado Pago told it with the file, else that of the merchant's own country."""
+    """The account's currency, for it has but one: as Mercado Pago told it with the file, else that of its payments.
+
+    None where neither says it: a merchant's own country is no witness, for its account may be of another.
+    """
     told = _parameters(file).get("currency")
-    return told if told in EXPONENTS else _CURRENCIES.get(period.zone.rpartition("/")[2])
+    return told if told in EXPONENTS else period.currency
 
 
 def is_detailed(file: ReportFile) -> bool:

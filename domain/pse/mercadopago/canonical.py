@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from domain.pse.kit.canonical import OUR_REFERENCE, columns, filled
-from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row, currency_of, decimal_of
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row, currency_of, decimal_of, is_of_our_days
 from domain.pse.vocabulary import Period
 
 # yyyy-MM-dd'T'HH:mm:ss.SSSZ: the offset comes with a colon, without one, or as Z.
@@ -34,13 +34,13 @@ ID_MAX: Final = 100  # characters: what is longer is no id of Mercado Pago
 
 
 def check_moment(row: Row, column: str) -> None:
-    """Raises BadCell unless the cell is a moment with its offset."""
+    """Raises BadRow unless the cell is a moment with its offset."""
     text = row[column]
     try:
-        if not _MOMENT.fullmatch(text) or not 2000 <= datetime.fromisoformat(text).year < 2200:
+        if not _MOMENT.fullmatch(text) or not is_of_our_days(datetime.fromisoformat(text)):
             raise ValueError
     except ValueError as error:
-        raise BadCell(
+        raise BadRow(
             column, f"{text[:40]!r} is no moment with its offset, as 2026-03-02T09:10:11.000-04:00."
         ) from error
 
@@ -55,7 +55,7 @@ def check_foreign(row: Row, column: str, amounts: Sequence[str]) -> None:
 def moment(column: str) -> pl.Expr:
     """A checked column of moments, in UTC; null where the cell is empty."""
     text = pl.when(pl.col(column) != "").then(pl.col(column)).str.replace("Z$", "+00:00")
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC")
+    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False)
 
 
 def own_reference(*, detailed: bool) -> pl.Expr:
@@ -92,14 +92,10 @@ def made_reference() -> pl.Expr:
 
 
 def canonical(lines: pl.LazyFrame, period: Period) -> pl.LazyFrame:
-    """Lines with `type`, `_units`, `own_reference` and what else the layout could fill, made canonical.
-
-    A row that does not say when it was is of the period's beginning.
-    """
-    kind, at = pl.col("type"), pl.lit(period.start, dtype=pl.Datetime("us", "UTC"))
+    """Lines with `type`, `_units`, `own_reference` and what else the layout could fill, made canonical."""
+    kind = pl.col("type")
     nameless, back = kind == "REFUND", (kind == "REFUND") & (pl.col("_units") > 0)
     found = lines.with_columns(
-        booked_at=pl.col("booked_at").fill_null(at),
         state=pl.when(back).then(pl.lit("RETURNED")).otherwise(pl.lit("SUCCEEDED")),
         payment_reference=filled("SOURCE_ID", kind.is_in(_OF_A_PAYMENT)),
         payout_reference=filled("SOURCE_ID", kind == "PAYOUT"),
@@ -108,4 +104,4 @@ def canonical(lines: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "by_amount": nameless,
         "reference": pl.when(nameless).then(pl.coalesce("own_reference", made_reference())),
     }
-    return columns(found, period.zone, values)
+    return columns(found, period, values)

@@ -11,7 +11,7 @@ import polars as pl
 
 from domain.money import EXPONENTS, MoneyError, exponent_of
 from domain.pse.kit.canonical import minor_units
-from domain.pse.kit.cells import BadCell, Row, minor_units_of
+from domain.pse.kit.cells import BadCell, BadRow, Row, minor_units_of
 from domain.pse.reporting import BadReport, ReportFile
 
 _SEPARATORS: Final = ";,"
@@ -121,7 +121,7 @@ def units_of(row: Row, column: str, currency: str) -> int | None:
         return minor_units_of({column: text.replace(".", "")}, column, currency)
     if not whole and _ONE_GROUP.fullmatch(text):
         said = f"{text[:40]!r} may be thousands or three decimals, and {currency} has two decimals."
-        raise BadCell(column, said)
+        raise BadRow(column, said)
     return minor_units_of(row, column, currency)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.money import exponent_of
-from domain.pse.kit.cells import BadCell, Row
+from domain.pse.kit.cells import BadCell, BadRow, Row
 from domain.pse.mercadopago.canonical import check_foreign, check_moment
 from domain.pse.mercadopago.cells import units_of
 from domain.pse.reporting import BadReport
@@ -16,6 +16,11 @@ from domain.pse.reporting import BadReport
 OPENING, MOVEMENT, TOTAL, CLOSING = "initial_available_balance", "release", "total", "available_balance"
 AMOUNTS: Final = ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT", "GROSS_AMOUNT")
 _RECORDS: Final = (OPENING, MOVEMENT, TOTAL, CLOSING)
+
+
+def _check_date(row: Row) -> None:
+    if row["DATE"]:
+        check_moment(row, "DATE")
 
 
 class Control:
@@ -37,25 +42,37 @@ class Control:
         self._closing: str | None = None
 
     def check(self, line: int, row: Row) -> None:
-        """Raises BadCell for what cannot be added up, BadReport for a total that the rows contradict."""
-        if row["DATE"]:
-            check_moment(row, "DATE")
+        """Raises BadRow for a row that cannot be read, BadCell for what is two files, BadReport for a total that the
+        rows contradict.
+        """
         if row["CURRENCY"] not in ("", self._currency):
             check_foreign(row, "CURRENCY", AMOUNTS)
+            _check_date(row)
             return  # of another currency: kept as it is, and no part of this account's balance
-        credit, debit = (units_of(row, name, self._currency) or 0 for name in ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT"))
-        gross = units_of(row, "GROSS_AMOUNT", self._currency) or 0
-        if credit < 0 or debit < 0:
-            raise BadCell("NET_CREDIT_AMOUNT" if credit < 0 else "NET_DEBIT_AMOUNT", "the amount is below zero.")
+        credit, debit = self._net(row)
         record = self._record(row, credit - debit)
         self._began = True
         if record != MOVEMENT:
             self.lines.append(line)
-        elif row["DESCRIPTION"] == "payment" and gross < 0:
-            self.purchases.add(row["SOURCE_ID"])
         self._take(record, line, row, credit, debit)
         if record != TOTAL:  # there, the column is nothing
             self._compare_balance(line, row)
+        gross = units_of(row, "GROSS_AMOUNT", self._currency) or 0
+        if record == MOVEMENT and row["DESCRIPTION"] == "payment" and gross < 0:
+            self.purchases.add(row["SOURCE_ID"])
+        _check_date(row)
+        if record == MOVEMENT and (credit < 0 or debit < 0):
+            column = "NET_CREDIT_AMOUNT" if credit < 0 else "NET_DEBIT_AMOUNT"
+            raise BadRow(column, "the amount is below zero.", f"with a {column} below zero")
+
+    def _net(self, row: Row) -> tuple[int, int]:
+        """What the row gives and takes. Where that cannot be read, nothing above proves the file. Raises BadRow."""
+        try:
+            credit, debit = (units_of(row, name, self._currency) or 0 for name in AMOUNTS[:2])
+        except BadRow:
+            self._total = self._closing = None
+            raise
+        return credit, debit
 
     def _record(self, row: Row, net: int) -> str:
         """The row's RECORD_TYPE; without one, a row that names nothing is the opening, a balance, or the total."""

@@ -11,7 +11,7 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals
-from domain.pse.kit.unclear import counted
+from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own_reference, words
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
@@ -25,7 +25,7 @@ _NAMED: Final = ("payment", "refund", "chargeback")
 _PAYOUTS: Final = ("payout", "payouts_cash", "withdrawal")
 # They hold money and give it back, or are the account's own: known, and nothing that a refund or a fee is.
 _OTHERS: Final = ("dispute", "mediation", "asset_management")
-_FEES: Final = ("tax", "fee", "shipping")
+_FEES: Final = "^(?:tax|fee|shipping)(?:_|$)"  # tax_withholding is one, a taxi_ride is none
 _ROWS_LOOKED_AT: Final = 10_000
 
 
@@ -33,11 +33,13 @@ def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
     currency = _currency(file, period)
     control = Control(file.name, currency)
-    rows = tables.read(file, _LAYOUT, control.check)
+    unclear = Unclear()
+    rows = tables.read(file, _LAYOUT, control.check, unclear)
     completeness = control.completeness()
+    tables.refuse_cut(file, completeness)
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
-    return Report(made, completeness, control.contradicted, counted(read, pl.col("_unclear")))
+    return Report(made, completeness, control.contradicted, [*unclear.told(), *counted(read, pl.col("_unclear"))])
 
 
 def _currency(file: ReportFile, period: Period) -> str:
@@ -54,7 +56,7 @@ def _currency(file: ReportFile, period: Period) -> str:
             seen = (row[place] for row, _ in zip(rows, range(_ROWS_LOOKED_AT), strict=False) if len(row) > place)
             told = next((cell for cell in seen if cell in EXPONENTS), told)
     if told is None:
-        said = "no row says its currency, nor does the account: add the column CURRENCY to the report at Mercado Pago."
+        said = "no row says its currency, nor does the account: register a payment, or add the column CURRENCY."
         raise BadReport(file.name, said, line=1, column="CURRENCY")
     return told
 
@@ -70,7 +72,7 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
         _missing=_missing(), settled_gross=pl.coalesce(decimals("GROSS_AMOUNT"), pl.col("_net"))
     )
-    typed = known.with_columns(_unclear=_unclear()).with_columns(
+    typed = known.with_columns(_unclear=_unclear() & (pl.col(tables.UNCLEAR) == "")).with_columns(
         type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))
     )
     return typed.with_columns(**_columns(own))
@@ -108,9 +110,7 @@ def _missing() -> pl.Expr:
 def _unclear() -> pl.Expr:
     said = pl.col("DESCRIPTION")
     understood = (
-        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS])
-        | said.str.starts_with("reserve_for_")
-        | pl.any_horizontal(said.str.starts_with(word) for word in _FEES)
+        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS]) | said.str.starts_with("reserve_for_") | said.str.contains(_FEES)
     )
     documented = pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
     return pl.col("_foreign") | pl.col("_missing").is_not_null() | ~documented | ~understood
@@ -151,7 +151,7 @@ def _type(purchases: list[str]) -> pl.Expr:
         .then(pl.lit("CHARGEBACK"))
         .when(said.is_in(_PAYOUTS))
         .then(pl.lit("PAYOUT"))
-        .when(pl.any_horizontal(said.str.starts_with(word) for word in _FEES))
+        .when(said.str.contains(_FEES))
         .then(pl.lit("FEE"))
         .otherwise(pl.lit("OTHER"))
     )

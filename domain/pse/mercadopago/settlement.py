@@ -11,8 +11,8 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import tables
 from domain.pse.kit.canonical import decimals, type_of
-from domain.pse.kit.cells import BadCell, Row
-from domain.pse.kit.unclear import counted
+from domain.pse.kit.cells import BadCell, BadRow, Row
+from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
     canonical,
@@ -36,15 +36,14 @@ _OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 def lines(file: ReportFile, period: Period) -> Report:
     """Raises BadReport."""
     account = currency_of(file, period)
-    rows = tables.read(file, _LAYOUT, _check(account))
+    odd = Unclear()
+    rows = tables.read(file, _LAYOUT, _check(account), odd)
     read = _read(rows, account, own_reference(detailed=is_detailed(file)))
-    return Report(canonical(read, period), None, None, counted(read, pl.col("_unclear")))
+    return Report(canonical(read, period), None, None, [*odd.told(), *counted(read, pl.col("_unclear"))])
 
 
 def _check(account: str | None) -> Callable[[int, Row], None]:
     def check(line: int, row: Row) -> None:
-        if row["TRANSACTION_DATE"]:
-            check_moment(row, "TRANSACTION_DATE")
         currency = row["TRANSACTION_CURRENCY"] or account
         if currency is None:
             raise BadCell("TRANSACTION_CURRENCY", "neither the row nor the account says its currency.")
@@ -53,7 +52,9 @@ def _check(account: str | None) -> Callable[[int, Row], None]:
             return
         for column in _AMOUNTS:
             if units_of(row, column, currency) is None:
-                raise BadCell(column, "the cell is empty.")
+                raise BadRow(column, "the cell is empty.")
+        if row["TRANSACTION_DATE"]:
+            check_moment(row, "TRANSACTION_DATE")
 
     return check
 
@@ -74,6 +75,7 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
     # A SETTLEMENT that takes money is a purchase that the account made.
     bought = (pl.col("_type") == "CAPTURE") & (pl.col("_units") < 0)
     unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null() | pl.col("_backwards")
+    unclear &= pl.col(tables.UNCLEAR) == ""
     typed = known.with_columns(
         _unclear=unclear, type=pl.when(unclear | bought).then(pl.lit("OTHER")).otherwise(pl.col("_type"))
     )

@@ -12,7 +12,7 @@ import polars as pl
 from domain.money import EXPONENTS
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
-from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadCell, Row
+from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.stripe.objects import WORDS
@@ -29,13 +29,17 @@ def lines(file: ReportFile, period: Period) -> Report:
     payouts, unclear = Payouts(), Unclear()
 
     def check(_: int, row: Row) -> str | None:
-        cells.check_time(row, "created_utc")
         payout = (row["automatic_payout_id"], _currency(row, "currency"))
-        payouts.add(payout, row["reporting_category"], _settled(row))
+        payouts.add(payout, "", Decimal(0))  # it is named, whatever the row's net is
+        net = _amount(row, "net")
+        payouts.add(payout, row["reporting_category"], net)
+        cells.check_time(row, "created_utc")
+        cells.check_net(_amount(row, "gross"), _amount(row, "fee"), net)
         return _unclear(row)
 
     rows = tables.read(file, LAYOUT, check, unclear)
     proof, against = payouts.proof(file)
+    tables.refuse_cut(file, proof)
     return Report(_lines(rows, period), proof, against, unclear.told())
 
 
@@ -47,19 +51,11 @@ def _unclear(row: Row) -> str | None:
     if unknown := WORDS.unclear(row, "reporting_category", paid_in, currency):
         return unknown
     if (cells.decimal_of(row, "gross", UNKNOWN_DECIMALS) or 0) * WORDS.kinds[category].sign < 0:
-        raise BadCell("gross", f"{row['gross']} has the wrong sign for a {category}.")
+        raise BadRow("gross", f"{row['gross']} has the wrong sign for a {category}.", "of the wrong sign")
     if category in _REFUNDS and not row["source_id"]:
         return f"{category} without source_id"
     cells.minor_units_of(row, "customer_facing_amount" if row["customer_facing_amount"] else "gross", paid_in)
     return None
-
-
-def _settled(row: Row) -> Decimal:
-    """The net, which gross less fee must be. Raises BadCell."""
-    places = EXPONENTS.get(_currency(row, "currency"), UNKNOWN_DECIMALS)
-    gross, fee, net = (_amount(row, column, places) for column in ("gross", "fee", "net"))
-    cells.check_net(gross, fee, net)
-    return net
 
 
 def _paid_in(row: Row) -> str:
@@ -71,10 +67,11 @@ def _currency(row: Row, column: str) -> str:
     return cells.currency_of({column: row[column].upper()}, column)
 
 
-def _amount(row: Row, column: str, places: int) -> Decimal:
+def _amount(row: Row, column: str) -> Decimal:
+    places = EXPONENTS.get(_currency(row, "currency"), UNKNOWN_DECIMALS)
     found = cells.decimal_of(row, column, places)
     if found is None:
-        raise BadCell(column, "the amount is missing.")
+        raise BadRow(column, "the amount is missing.")
     return found
 
 
@@ -97,4 +94,4 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "settled_currency": currency,
         "booked_at": canonical.local_time(pl.col("created_utc")).dt.replace_time_zone("UTC"),
     }
-    return canonical.columns(rows, period.zone, values, LAYOUT)
+    return canonical.columns(rows, period, values, LAYOUT)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import polars as pl
@@ -18,7 +19,7 @@ from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable, NotRefundable
 from domain.pse.vocabulary import ChargedBack, Method, Succeeded
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_refund, a_shop, an_answer
-from tests.kit.nights import run_stripe, stripe_line
+from tests.kit.nights import run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
 OUT = stripe_line("dispute", "-100.00", "pi_1", "dp_1")
@@ -249,14 +250,48 @@ async def test_where_the_pse_names_no_stage_each_line_is_one_and_the_same_night_
     assert await _charged(payment) == 0
 
 
+async def test_a_nameless_chargeback_that_two_files_tell_is_one_and_a_later_one_is_another() -> None:
+    shop, payment = await _stripe()
+    out, back = stripe_line("dispute", "-30.00", "pi_1"), stripe_line("dispute_reversal", "10.00", "pi_1")
+    await run_stripe(shop, [out])
+    await run_stripe(shop, [back, out], days=1)  # a week's file has the day's again
+    await run_stripe(shop, [out, back], days=2)
+    assert await _charged(payment) == 2_000
+    assert (await _balances(shop))[Account.PSE_BALANCE] == -2_000
+    later = {"created_utc": f"{today()} 13:00:00"}
+    await run_stripe(shop, [out, out | later], days=3)
+    assert await _charged(payment) == 5_000
+    await run_stripe(shop, [])  # the first to tell it has it no longer, and others have it still
+    await run_stripe(shop, [back, out], days=1)
+    await run_stripe(shop, [], days=2)
+    await run_stripe(shop, [], days=1)
+    await run_stripe(shop, [out, out | later], days=3)
+    assert await _charged(payment) == 6_000
+    assert (await _balances(shop))[Account.PSE_BALANCE] == -6_000
+
+
 def test_two_kinds_of_report_prove_a_nameless_chargeback_once() -> None:
-    row = {"type": "CHARGEBACK", "state": "SUCCEEDED", "payment_id": "p", "reference": None, "amount": 5}
+    at = {"booked_at": datetime(2026, 1, 31, tzinfo=UTC)}
+    row = at | {"type": "CHARGEBACK", "state": "SUCCEEDED", "payment_id": "p", "reference": None, "amount": 5}
     lines = pl.DataFrame(
         [{**row, "line": line, "kind": "settled", "effect": "NONE"} for line in (1, 2)], schema_overrides=TEXTS
     )
-    released = {**row, "kind": "released", "effect": "CHARGEBACK"}
+    released = {**row, "kind": "released", "effect": "CHARGEBACK", "report_id": "r"}
     elsewhere = pl.DataFrame([released], schema_overrides=TEXTS).drop("state")
     assert chargeback_proofs.with_effects(lines, elsewhere)["effect"].to_list() == ["NONE", "CHARGEBACK"]
+
+
+async def test_the_invariants_notice_a_nameless_chargeback_that_is_proven_or_booked_twice(
+    owner_rows: OwnerRows,
+) -> None:
+    shop, _ = await _stripe()
+    for days in (0, 1):
+        await run_stripe(shop, [stripe_line("dispute", "-30.00", "pi_1")], days=days)
+    await owner_rows("UPDATE settlement_lines SET effect = 'CHARGEBACK'")
+    names = {broken.name.split(":")[0] for broken in await invariants.check()}
+    assert names == {"balance", "charged back once"}
+    await owner_rows("UPDATE settlement_lines SET voided_at = now()")
+    assert "charged back as told" in {broken.name.split(":")[0] for broken in await invariants.check()}
 
 
 async def test_the_database_refuses_a_counter_that_its_entries_do_not_say() -> None:

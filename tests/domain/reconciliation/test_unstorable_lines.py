@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain import invariants
-from domain.models import Finding, ReconciliationRun, SettlementLine
+from domain.models import Finding, ReconciliationRun, Report, SettlementLine
 from domain.pse.vocabulary import Succeeded
 from tests.domain.reconciliation.test_died_unstored import _shop
 from tests.kit.factories import a_refund, an_answer
@@ -59,3 +59,43 @@ async def test_money_without_a_currency_is_refused_with_its_place() -> None:
     run = await ReconciliationRun.get()
     assert (run.state, run.error) == ("FAILED", "a.csv: a.csv, line 2, column currency: this is no currency.")
     assert await open_findings() == ["UNREADABLE_FILE"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "amount", "words"),
+    [
+        ("REFUND", "SUCCEEDED", 0, "REFUND of 0"),
+        ("REFUND", "RETURNED", 0, "REFUND of 0"),
+        ("REFUND", "SUCCEEDED", 2**63 - 1, "REFUND of more than any payment can be"),
+        ("CAPTURE", "SUCCEEDED", 10**13 + 1, "CAPTURE of more than any payment can be"),
+    ],
+)
+async def test_a_refund_of_nothing_and_more_than_any_payment_can_be_are_unclear(
+    kind: str, state: str, amount: int, words: str
+) -> None:
+    shop, payment = await _shop()
+    odd = [a_line(payment, kind, amount, state, reference=f"re_{number}") for number in range(2)]
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000), *odd)
+    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", "NONE", "NONE"])
+    line = await SettlementLine.get(line=2)
+    assert (line.type, line.kind, line.amount) == ("OTHER", words, 0)
+    assert (await open_findings(), await invariants.check()) == (["UNKNOWN_LINE"], [])
+
+
+async def test_payouts_are_added_up_though_no_64_bits_hold_their_sum() -> None:
+    shop, payment = await _shop()
+    payouts = [a_line(payment, "PAYOUT", 2**63 - 1, payment_reference=None) for _ in range(2)]
+    await a_night(shop, *payouts)
+    (file,) = (await ReconciliationRun.get()).manifest["files"]
+    assert file["totals"]["effects"] == [{"effect": "NONE", "currency": "BRL", "rows": 2, "amount": 2**64 - 2}]
+    assert await invariants.check() == []
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "n\udce9.csv", "a\x00b.csv"])
+async def test_a_file_that_is_called_as_no_column_can_hold_is_read_under_a_name_of_its_own(name: str) -> None:
+    shop, payment = await _shop()
+    for called in (name, name, f"{name}2"):
+        await a_night(shop, a_line(payment, "FEE", 1), name=called)
+        assert (await ReconciliationRun.get()).error is None
+    assert await Report.filter(superseded_at=None).count() == 2
+    assert await open_findings() == []

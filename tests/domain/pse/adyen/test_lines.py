@@ -319,16 +319,44 @@ def test_a_broken_file_says_where(content: bytes, line: int | None, said: str) -
     [
         ("Gross Debit (GC)", "40,00", "not a decimal"),
         ("Gross Debit (GC)", "9" * 20, "larger than any"),
-        ("Gross Currency", "reais", "not a currency"),
         ("Net Debit (NC)", "1e3", "not a decimal"),
         ("Net Debit (NC)", "1.000.000,00", "not a decimal"),
-        ("Net Currency", "", "not a currency"),
         ("Markup (NC)", "x", "not a decimal"),
         ("Creation Date", "2026-02-30 10:00:00", "not a time"),
         ("Creation Date", "2026-03-05", "not a time"),
+        ("Creation Date", "0001-01-01 00:00:00", "not a time"),
         ("Creation Date", "05/03/2026 10:00:00", "not a time"),
         ("TimeZone", "", "time zone"),
         ("TimeZone", "XYZ", "time zone"),
+    ],
+)
+def test_a_row_with_a_cell_that_cannot_be_used_is_other_and_most_such_rows_are_refused(
+    column: str, cell: str, said: str
+) -> None:
+    odd = {**BATCH[1], column: cell}
+    (_, line), proof = read(written([BATCH[0], odd]))
+    words = f"Refunded with an unusable {column}"
+    assert (line["type"], line["kind"], line["pse_refund_reference"], proof) == ("OTHER", words, None, None)
+    with pytest.raises(BadReport, match=said) as refused:
+        read(written([BATCH[0], odd, odd]))
+    assert (refused.value.line, refused.value.column) == (3, column)
+
+
+def test_a_row_that_cannot_be_added_up_leaves_its_closed_batch_refused_and_one_without_a_date_does_not() -> None:
+    for column, cell in (("Net Debit (NC)", "40,00"), ("Net Debit (NC)", "1.0.0")):
+        with pytest.raises(BadReport, match="must be equal"):
+            read(written([BATCH[0], {**BATCH[1], column: cell}, *BATCH[2:]]))
+    dollars = credit("Settled", "1e3", **{"Gross Currency": "USD", "Net Currency": "USD"})
+    assert read(written([*BATCH, dollars]))[1] is None
+    lines, proof = read(written([*BATCH[:-1], BATCH[-1] | {"Creation Date": "", "TimeZone": ""}]))
+    assert (lines[-1]["type"], proof is not None) == ("OTHER", True)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("Gross Currency", "reais", "not a currency"),
+        ("Net Currency", "", "not a currency"),
         ("Batch Number", "", "not a number"),
         ("Merchant Account", "OtherAccount", "OtherAccount"),
     ],

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from domain.pse.dlocal.connector import DLocal
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
@@ -214,25 +214,36 @@ def test_a_file_that_lost_its_last_row_is_refused(tmp_path: Path) -> None:
     assert _refusal(file)[:2] == (2, "NUMBER_OF_ITEMS")
 
 
-@pytest.mark.parametrize(
-    ("changed", "column"),
-    [
-        ({"LOCAL_AMOUNT": "-24.801"}, "LOCAL_AMOUNT"),
-        ({"LOCAL_AMOUNT": "-1,5"}, "LOCAL_AMOUNT"),
-        ({"LOCAL_CURRENCY": "Reais"}, "LOCAL_CURRENCY"),
-        ({"GROSS_AMOUNT": "1.0000001"}, "GROSS_AMOUNT"),
-        ({"APPROVED_DATE": "03/02/2026"}, "APPROVED_DATE"),
-        ({"APPROVED_DATE": "2026-02-30 00:00:00"}, "APPROVED_DATE"),
-        ({"APPROVED_DATE": "", "CREATION_DATE": ""}, "CREATION_DATE"),
-        ({"ROW_TYPE": "PAYMENT"}, "LOCAL_AMOUNT"),
-    ],
-)
-def test_a_cell_that_cannot_be_used_is_named(tmp_path: Path, changed: Row, column: str) -> None:
+ODD: list[tuple[Row, str, str]] = [
+    ({"LOCAL_AMOUNT": "-24.801"}, "LOCAL_AMOUNT", "REFUND with an unusable LOCAL_AMOUNT"),
+    ({"LOCAL_AMOUNT": "-1,5"}, "LOCAL_AMOUNT", "REFUND with an unusable LOCAL_AMOUNT"),
+    ({"LOCAL_AMOUNT": "9" * 29}, "LOCAL_AMOUNT", "REFUND with an unusable LOCAL_AMOUNT"),
+    ({"GROSS_AMOUNT": "1.0000001"}, "GROSS_AMOUNT", "REFUND with an unusable GROSS_AMOUNT"),
+    ({"APPROVED_DATE": "03/02/2026"}, "APPROVED_DATE", "REFUND with an unusable APPROVED_DATE"),
+    ({"APPROVED_DATE": "0001-01-01 00:00:00"}, "APPROVED_DATE", "REFUND with an unusable APPROVED_DATE"),
+    ({"APPROVED_DATE": "2026-02-30 00:00:00"}, "APPROVED_DATE", "REFUND with an unusable APPROVED_DATE"),
+    ({"APPROVED_DATE": "", "CREATION_DATE": ""}, "CREATION_DATE", "REFUND with an unusable CREATION_DATE"),
+    ({"ROW_TYPE": "PAYMENT"}, "LOCAL_AMOUNT", "PAYMENT of the wrong sign"),
+]
+
+
+@pytest.mark.parametrize(("changed", "column", "words"), ODD)
+def test_a_row_with_a_cell_that_cannot_be_used_is_other_and_most_such_rows_are_refused(
+    tmp_path: Path, changed: Row, column: str, words: str
+) -> None:
     bad = {**ROWS[1], **changed}
-    file = a_file(tmp_path, [ROWS[0], bad], mark=";", header={"GROSS_TOTAL_AMOUNT": "0"})
-    line, named, text = _refusal(file)
-    assert (line, named) == (5, column)
-    assert file.name in text
+    lines, report = read(a_file(tmp_path, [ROWS[0], bad], mark=";"))
+    assert [(one["type"], one["state"], one["by_amount"]) for one in lines[1:]] == [("OTHER", "SUCCEEDED", False)]
+    assert (lines[1]["kind"], list(report.unknown)) == (words, [Unknown(words, 1, 5)])
+    assert (report.completeness is None) == (column == "GROSS_AMOUNT")
+    line, named, text = _refusal(a_file(tmp_path, [bad, ROWS[0], bad], mark=";"))
+    assert (line, named) == (4, column)
+    assert ".csv, line 4" in text
+
+
+def test_a_currency_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = a_file(tmp_path, [ROWS[0], {**ROWS[1], "LOCAL_CURRENCY": "Reais"}])
+    assert _refusal(file)[:2] == (5, "LOCAL_CURRENCY")
 
 
 @pytest.mark.parametrize("name", ["LOCAL_AMOUNT", "TRANSACTION_ID", "STATUS"])

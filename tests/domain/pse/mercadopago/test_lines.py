@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from domain.pse.mercadopago.connector import MercadoPago
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 
 PSE = MercadoPago()
 START = datetime(2026, 11, 23, 3, tzinfo=UTC)
-DAY = Period("https://api.example.com", START, START + timedelta(days=1), "America/Sao_Paulo")
+DAY = Period("https://api.example.com", START, START + timedelta(days=1), "America/Sao_Paulo", currency="BRL")
 RELEASE = (
     "DATE", "SOURCE_ID", "EXTERNAL_REFERENCE", "RECORD_TYPE", "DESCRIPTION", "NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT",
     "GROSS_AMOUNT", "CURRENCY", "METADATA", "BALANCE_AMOUNT",
@@ -271,7 +271,7 @@ def _with(number: int, **changed: str) -> str:
     [
         (b"", "empty"),
         (b"PK\x03\x04and so on", "XLSX"),
-        (_text()[:-2], "cut"),
+        (_text(ROWS[1:3])[:-2], "cut"),
         (_text(ROWS[:3]), "cut"),
         (_text(ROWS[:1]), "cut"),
         (_text(ROWS[:2] + ROWS[3:]), "the rows give BRL 99.01 and BRL 0.00, or a closing balance of BRL 199.01"),
@@ -283,17 +283,42 @@ def _with(number: int, **changed: str) -> str:
         (_text().replace("BRL;;\r\n", "BRL;;;;\r\n"), "fields"),
         (_text().encode("utf-16"), "fetch it again"),
         (_text([{**ROWS[0], "EXTERNAL_REFERENCE": "São"}]).encode("latin-1"), "line 2: the line is not UTF-8"),
-        (_with(2, NET_DEBIT_AMOUNT="40.001"), "line 4, column NET_DEBIT_AMOUNT"),
-        (_with(2, NET_DEBIT_AMOUNT="-40.00"), "below zero"),
-        (_with(2, DATE="2026-11-23T10:00:00.000"), "line 4, column DATE"),
-        (_with(2, DATE="2026-13-23T10:00:00.000Z"), "line 4, column DATE"),
-        (_with(2, DATE="23/11/2026"), "line 4, column DATE"),
+        (_with(2, NET_DEBIT_AMOUNT="40.001"), "the rows give BRL 99.01 and BRL 0.00"),
+        (_with(2, NET_DEBIT_AMOUNT="-40.00"), "the rows give BRL 99.01 and BRL -40.00"),
+        (_text([{**ROWS[2], "DATE": "23/11/2026"}] * 2), "line 2, column DATE"),
         (_with(2, METADATA='"a"b'), "line 4"),
     ],
 )  # fmt: skip
 def test_a_report_that_cannot_be_used_says_where_and_why(read: Read, content: str | bytes, said: str) -> None:
     with pytest.raises(BadReport, match=said.replace(".", r"\.")):
         read(content)
+
+
+@pytest.mark.parametrize("written", ["2026-11-23T10:00:00.000", "2026-13-23T10:00:00.000Z", "23/11/2026"])
+def test_a_row_with_a_date_that_is_none_is_other_and_counts_in_the_total(read: Read, written: str) -> None:
+    report, lines = read(_with(2, DATE=written))
+    words = "refund with an unusable DATE"
+    assert [(line["type"], line["kind"]) for line in lines] == [("CAPTURE", "payment"), ("OTHER", words)]
+    assert (list(report.unknown), report.completeness is not None) == ([Unknown(words, 1, 4)], True)
+
+
+def test_a_row_with_an_amount_that_is_none_is_other_where_no_total_contradicts(read: Read) -> None:
+    odd = [{**ROWS[2], "NET_DEBIT_AMOUNT": cell} for cell in ("40.001", "-40.00")]
+    report, lines = read(_text([ROWS[1], ROWS[1], *odd]))
+    assert [(line["type"], line["kind"]) for line in lines[2:]] == [
+        ("OTHER", "refund with an unusable NET_DEBIT_AMOUNT"),
+        ("OTHER", "refund with a NET_DEBIT_AMOUNT below zero"),
+    ]
+    assert report.completeness is None
+    grossless = _with(2, GROSS_AMOUNT="-4e1")
+    assert [line["type"] for line in read(grossless)[1]] == ["CAPTURE", "OTHER"]
+    assert read(grossless)[0].completeness is not None, "What it gives and takes is read and added up."
+    with pytest.raises(BadReport, match="it was cut"):
+        read(_text([*ROWS, odd[0]]))
+
+
+def test_a_last_line_break_may_be_missing_where_the_total_proves_the_file(read: Read) -> None:
+    assert read(_text()[:-2])[0].completeness is not None
 
 
 def test_a_report_without_its_controls_is_read_and_unproven(read: Read) -> None:

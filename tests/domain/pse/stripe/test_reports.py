@@ -229,6 +229,7 @@ def test_a_payout_that_is_there_proves_its_rows(tmp_path: Path) -> None:
     lines, report = read(tmp_path, text(CHARGE, REFUND, paid))
     assert report.completeness == "The nets of each payout add up to what it paid."
     assert lines[2]["type"] == "PAYOUT"
+    assert read(tmp_path, text(CHARGE, REFUND, paid)[:-1])[1].completeness == report.completeness
     assert read(tmp_path, text(CHARGE, REFUND))[1].completeness is None
     assert read(tmp_path, text(CHARGE, REFUND, paid, CHARGE | {"automatic_payout_id": "po_2"}))[1].completeness is None
 
@@ -237,6 +238,33 @@ def test_a_payout_that_does_not_add_up_says_the_two_numbers(tmp_path: Path) -> N
     paid = row("payout", "-58.80", source_id="po_1")
     with pytest.raises(BadReport, match=r"po_1 add up to 58\.81 BRL, and it paid 58\.80"):
         read(tmp_path, text(CHARGE, REFUND, paid))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"fee": "1.190001"}, "charge with an unusable fee"),
+        ({"gross": ""}, "charge with an unusable gross"),
+        ({"net": "98.80"}, "charge whose net is not its gross less its fee"),
+        ({"gross": "-100.00", "net": "-101.19"}, "charge of the wrong sign"),
+        ({"customer_facing_amount": "1.234"}, "charge with an unusable customer_facing_amount"),
+        ({"created_utc": "2026-02-30 00:00:00"}, "charge with an unusable created_utc"),
+        ({"created_utc": "0001-01-01 00:00:00"}, "charge with an unusable created_utc"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_other_and_is_told(tmp_path: Path, changed: dict[str, str], words: str) -> None:
+    lines, report = read(tmp_path, text(CHARGE, REFUND, CHARGE | changed))
+    assert (lines[2]["type"], lines[2]["kind"], lines[2]["state"]) == ("OTHER", words, "SUCCEEDED")
+    assert [(one.words, one.line) for one in report.unknown] == [(words, 4)]
+    assert [one["type"] for one in lines[:2]] == ["CAPTURE", "REFUND"]
+
+
+def test_a_row_that_cannot_be_added_up_proves_no_payout(tmp_path: Path) -> None:
+    paid = row("payout", "-58.81", source_id="po_1", customer_facing_amount="", customer_facing_currency="")
+    with pytest.raises(BadReport, match=r"po_1 add up to -40\.00 BRL, and it paid 58\.81"):
+        read(tmp_path, text(CHARGE | {"net": "1e2"}, REFUND, paid))
+    odd = CHARGE | {"net": "1e2", "automatic_payout_id": "po_2"}
+    assert read(tmp_path, text(CHARGE, REFUND, paid, odd))[1].completeness is None
 
 
 def test_a_day_without_payouts_has_no_lines(tmp_path: Path) -> None:
