@@ -36,6 +36,8 @@ EVENTS: Final = """
 subscription Events($refundId: ID!, $after: String) { refundEvents(refundId: $refundId, after: $after) { __typename
   ... on RefundEventMessage { replayed event { sequence kind status code } } } }"""
 
+CHANGED: Final = "subscription Changed { refundsChanged { __typename } }"
+
 
 class DemoError(RuntimeError):
     """The API answered with something that the demo day does not expect."""
@@ -107,6 +109,18 @@ class Client:
                         yield message["event"]
                 else:
                     raise DemoError(str(told)[:500])
+
+    async def until_closed(self) -> int | None:
+        """Follow all refunds of the merchant until the API closes the socket; the code that it closes with."""
+        async with websockets.connect(self._websocket_url, subprotocols=[_SUBPROTOCOL]) as socket:
+            await socket.send(_message("connection_init", payload={"Authorization": f"Bearer {self._token}"}))
+            _expect(await socket.recv(), "connection_ack")
+            await socket.send(_message("subscribe", id="1", payload={"query": CHANGED}))
+            try:
+                while True:
+                    await socket.recv()
+            except websockets.ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else None
 
 
 def _message(kind: str, **more: Any) -> str:

@@ -1,32 +1,27 @@
-"""Setting the stage: a merchant with two stores, a connection to the sandbox, tokens, and 60 captured payments."""
+"""Setting the stage: a merchant that has opened as anybody would, and 60 captured payments."""
 
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import asyncpg
 import httpx
 
-from domain.access.tokens import Role, create_token
-from domain.connections import connections
-from domain.connections.connections import NewConnection
-from domain.models import Connection, Merchant, Store
+from domain.access.tokens import Role
+from domain.models import Connection, Merchant
 from domain.money import Money
 from domain.platform.database import rows
 from domain.platform.settings import Settings
 from domain.pse.vocabulary import Period
 from jobs import payments
+from jobs.demo import opening
 from jobs.wire.sender import Sender
 
 PAYMENTS: Final = 60
 _AGES_DAYS: Final = (0, 1, 30, 89)
-_TOKEN_LIFETIME: Final = timedelta(hours=24)
-_KEYS: Final = ("sp@loja.example", "rj@loja.example")
 
 
 class StageError(RuntimeError):
@@ -52,6 +47,7 @@ class Stage:
     connection: Connection
     tokens: dict[Role, str]
     too_old: str  # the e2eid of the payment of 91 days ago
+    promises: list[tuple[bool, str]]  # of the opening: whether each holds, in words
 
 
 async def clear(owner_url: str) -> None:
@@ -75,32 +71,17 @@ async def clear(owner_url: str) -> None:
 
 
 async def prepare(settings: Settings, addresses: Addresses, http: httpx.AsyncClient) -> Stage:
-    """Make the merchant, capture the payments at the sandbox, and register them from its listing."""
+    """Begin in the empty database, connect the account, and capture the payments at the sandbox."""
     await rows("INSERT INTO demo_marks (marked_at) VALUES (now()) RETURNING id")
-    merchant = await Merchant.create(id=uuid4(), name="Loja Demonstração", country="BR", zone="America/Sao_Paulo")
-    stores = [
-        await Store.create(id=uuid4(), merchant_id=merchant.id, code=code, name=name, payee_key=key)
-        for code, name, key in zip(("sp", "rj"), ("São Paulo", "Rio de Janeiro"), _KEYS, strict=True)
-    ]
-    hook = secrets.token_urlsafe(24)
-    new = NewConnection(
-        pse="pix",
-        name="pix-sandbox",
-        base_url=f"{addresses.sandbox_url}/pix/v2",
-        token_url=f"{addresses.sandbox_url}/oauth/token",
-        client_id="estorno",
-        secrets={"client_secret": "sandbox-secret", "webhook_secret": hook},
-        default_store_id=stores[0].id,
-    )
-    connection = await connections.create(merchant.id, new, settings.secret_key)
-    for key in _KEYS:
-        url = f"{addresses.api_url}/webhooks/{connection.id}/{hook}"
+    opened = await opening.open_shop(http, addresses.api_url, addresses.websocket_url, addresses.sandbox_url)
+    for key in opening.KEYS:
+        url = f"{addresses.api_url}/webhooks/{opened.connection_id}/{opened.hook}"
         (
             await http.post(f"{addresses.sandbox_url}/_admin/pix/webhooks", json={"key": key, "url": url})
         ).raise_for_status()
     too_old = await _capture(http, addresses)
-    tokens = {role: await create_token(merchant.id, role, f"demo {role.lower()}", _TOKEN_LIFETIME) for role in Role}
-    return Stage(addresses, merchant, connection, tokens, too_old)
+    connection = await Connection.get(id=opened.connection_id)
+    return Stage(addresses, opened.merchant, connection, dict(opened.tokens), too_old, opened.promises)
 
 
 async def _capture(http: httpx.AsyncClient, addresses: Addresses) -> str:
@@ -110,7 +91,7 @@ async def _capture(http: httpx.AsyncClient, addresses: Addresses) -> str:
         {
             "amount": Money.parse(f"{50 + number * 7}.{number:02}", "BRL").minor_units,
             "captured_at": (now - timedelta(days=age, minutes=number)).isoformat(),
-            "key": _KEYS[number % len(_KEYS)],
+            "key": opening.KEYS[number % len(opening.KEYS)],
             "order": f"demo{number:028d}",
         }
         for number, age in enumerate(ages)

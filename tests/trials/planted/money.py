@@ -47,8 +47,8 @@ WIRE: Final = (
             Edit(
                 request._under_the_lock,
                 "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n"
-                "        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)\n",
-                "        locked = await insert.locked(asked.merchant_id, asked.new.payment_id)\n"
+                "        locked = await insert.locked(asked.scope.merchant_id, asked.new.payment_id)\n",
+                "        locked = await insert.locked(asked.scope.merchant_id, asked.new.payment_id)\n"
                 "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n",
             ),
         ),
@@ -181,9 +181,16 @@ REPORTS: Final = (
         r"is booked as taken, only|PSE_BALANCE is|others took",
         (
             Edit(
-                match._with_payment,
-                'pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id"))',
-                'pl.coalesce("_of_order", "payment_id")',
+                match._by_order,
+                "    if not lines.select(unnamed.any()).item():  # so are most reports\n"
+                "        return lines\n"
+                "    return (\n"
+                '        lines.join(_orders(lines, payments), on="order_reference", how="left")\n'
+                "        .with_columns(payment_id="
+                'pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id")))\n',
+                "    return (\n"
+                '        lines.join(_orders(lines, payments), on="order_reference", how="left")\n'
+                '        .with_columns(payment_id=pl.coalesce("_of_order", "payment_id"))\n',
             ),
             Edit(match._orders, "pl.concat([books, told])", "pl.concat([books])"),
         ),
