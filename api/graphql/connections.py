@@ -144,7 +144,7 @@ class ConnectionCreateInput:
 class ConnectionSecretsInput:
     connection_id: strawberry.ID
     fields: list[ConnectionFieldInput] = strawberry.field(
-        description="All that `connectionFields` lists, but for addresses and the account: those stay."
+        description="All that `connectionFields` lists; account and addresses only until the connection has gone live."
     )
     old_valid_until: DateTime | None = strawberry.field(
         default=None,

@@ -72,9 +72,7 @@ async def create(
 ) -> Connection:
     """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
     connector(new.pse)
-    for url in (new.base_url, new.token_url, new.report_url):
-        if url is not None and not _safe(url):
-            raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "baseUrl"])
+    _check_addresses(new.base_url, new.token_url, new.report_url)
     connection_id = connection_id or uuid4()
     return await Connection.create(
         id=connection_id,
@@ -105,6 +103,20 @@ def _safe(url: str) -> bool:
     """https, or plain HTTP to this machine and to the sandbox of the compose file."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in PLAIN_HOSTS)
+
+
+def _check_addresses(*urls: str | None) -> None:
+    for url in urls:
+        if url is not None and not _safe(url):
+            raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "fields"])
+
+
+async def place(connection: Connection, fields: Mapping[str, str]) -> None:
+    """Give a connection another account or other addresses (by the names of its PSE's fields). Raises InvalidInput."""
+    _check_addresses(*(value for name, value in fields.items() if name.endswith("_url")))
+    if fields:
+        await Connection.filter(id=connection.id).update(**fields)
+        await connection.refresh_from_db()
 
 
 async def replace_secrets(

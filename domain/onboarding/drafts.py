@@ -1,5 +1,6 @@
 """A new connection: a draft of the fields that its PSE wants, its secrets sealed at once and shown to nobody again."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,17 +68,25 @@ async def replace(
 ) -> Connection:
     """Give a connection all of its sealed fields anew: they count at once for what is sent.
 
-    Webhooks are believed with the old ones until `old_valid_until` (UTC; None: no longer). What waited because the PSE
-    had refused the old ones goes out. Raises Forbidden, NotFound, InvalidInput, Unsealable, KeyServiceAway.
+    Until it has gone live, its account and addresses can be given too: those of the PSE's test environment become the
+    live ones. Webhooks are believed with the old ones until `old_valid_until` (UTC; None: no longer). What waited
+    because the PSE had refused the old ones goes out. Raises Forbidden, NotFound, InvalidInput, Unsealable,
+    KeyServiceAway.
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     connection = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
     if connection is None:
         raise NotFound("No such connection.", path=["input", "connectionId"])
-    wanted = [one for one in fields(connection.pse) if one.name not in PLAIN]
+    wanted = fields(connection.pse)
+    if connection.state in (ConnectionState.ACTIVE, ConnectionState.SUSPENDED):
+        wanted = [one for one in wanted if one.name not in PLAIN]  # its payments are at this account
+    else:
+        wanted = [dataclasses.replace(one, optional=one.optional or one.name in PLAIN) for one in wanted]
     _check_values(wanted, values)
     new = {name: value.strip() for name, value in values.items() if value.strip()}
-    await connections.replace_secrets(connection, new, old_valid_until, key)
+    await connections.place(connection, {name: value for name, value in new.items() if name in PLAIN})
+    sealed = {name: value for name, value in new.items() if name not in PLAIN}
+    await connections.replace_secrets(connection, sealed, old_valid_until, key)
     await schedule.wake(connection.id, State.REQUESTED)
     return connection
 

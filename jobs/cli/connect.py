@@ -65,10 +65,10 @@ def connect(
 def replace(settings: Settings, connection: str, pse: str, values: Path | None, until: str | None) -> None:
     """Ask for the connection's keys, and replace them; the old ones verify webhooks until that moment (ISO 8601)."""
     wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
-    sealed = [one for one in wanted if one["name"] not in PLAIN]
     given = _read(values) if values else {}
-    _refuse_unknown(given, sealed)
-    answers = {one["name"]: given.get(one["name"]) or _asked(one) for one in sealed}
+    _refuse_unknown(given, wanted)
+    sealed = [one for one in wanted if one["name"] not in PLAIN]
+    answers = {**given, **{one["name"]: given.get(one["name"]) or _asked(one) for one in sealed}}
     fields = [{"name": key, "value": value} for key, value in answers.items() if value]
     client.ask(settings, _REPLACE, input={"connectionId": connection, "fields": fields, "oldValidUntil": until})
 

@@ -182,10 +182,11 @@ async def test_keys_are_replaced_whole_and_the_old_ones_are_believed_for_a_while
     given = {"connectionId": connection, "fields": new, "oldValidUntil": "2030-01-01T00:00:00Z"}
     part = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
     assert "Missing: webhook_secret" in part["errors"][0]["message"]
-    new.append({"name": "base_url", "value": "https://elsewhere.example.com"})
+    new.append({"name": "webhook_secret", "value": "another-webhook-secret-of-the-test"})
+    new.append({"name": "base_url", "value": "http://10.0.0.1"})
     address = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
-    assert "Not of this PSE: base_url" in address["errors"][0]["message"]
-    new[1] = {"name": "webhook_secret", "value": "another-webhook-secret-of-the-test"}
+    assert "is not an https address" in address["errors"][0]["message"]
+    new[2]["value"] = "https://live.example.com/v2"
     past = await _do(
         ana, "connectionSecretsReplace", {**given, "oldValidUntil": "2020-01-01T00:00:00Z"}, "ConnectionSecretsInput"
     )
@@ -193,6 +194,10 @@ async def test_keys_are_replaced_whole_and_the_old_ones_are_believed_for_a_while
     assert bytes((await Connection.get(id=UUID(connection))).sealed_secrets) == before
     assert (await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput"))["errors"] == []
     row = await Connection.get(id=UUID(connection))
+    assert row.base_url == "https://live.example.com/v2"
+    await Connection.filter(id=row.id).update(state=ConnectionState.ACTIVE)
+    moved = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+    assert "Not of this PSE: base_url" in moved["errors"][0]["message"]
     assert [one.secrets["client_secret"] async for one in credentials_believed(row, KEY)] == [
         "a-new-one",
         "the-client-secret",

@@ -9,8 +9,8 @@ import pytest
 from domain.models import ReconciliationRun, SettlementLine
 from domain.pse.reporting import ReportFile
 from domain.reconciliation import reconcile
+from tests.domain.pse.mercadopago.test_configuration import DEFAULT
 from tests.domain.pse.mercadopago.test_real_files import moved, opening, total, written
-from tests.domain.pse.mercadopago.test_setup import DEFAULT
 from tests.kit.factories import Shop, a_payment, a_shop
 from tests.kit.lines import today
 
