@@ -17,7 +17,7 @@ from api.doors import Gate, RateMiddleware, rates_of
 from api.graphql.access.remembered import Remembered, Uses
 from api.graphql.context import Context
 from api.graphql.schema import make
-from api.graphql.transport.bounds import WAITING_MAX, Bounds
+from api.graphql.transport.bounds import WAITING_MAX, OperationBounds
 from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
@@ -52,7 +52,7 @@ def create(settings: Settings) -> Starlette:
         make_context=make_context,
         allowed_origins=settings.allowed_origins,
         gate=gate,
-        bounds=Bounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
+        bounds=OperationBounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
         share_of=_share_of,
     )
     patience = Patience(settings.operation_seconds, settings.lock_seconds)

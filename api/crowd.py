@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.doors import PROBES, address_of, busy
-from api.places import Held, Newcomers, Shares
+from api.places import HeldPlace, Newcomers, Shares
 
 
 class CrowdMiddleware:
@@ -76,7 +76,7 @@ def _told_once(body: bytes, receive: Receive) -> Receive:
     return receive_body_first
 
 
-def _leaving(held: Held, send: Send) -> Send:
+def _leaving(held: HeldPlace, send: Send) -> Send:
     async def send_and_leave(message: Message) -> None:
         if message["type"] == "http.response.start":
             held.leave()

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 
 from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
-from api.places import EVERYBODY, SHARE, Held, Newcomers, Places, Shares
+from api.places import EVERYBODY, SHARE, HeldPlace, Newcomers, Places, Shares
 from api.rates import Rates
 from domain.platform.settings import Settings
 
@@ -109,7 +109,7 @@ class Gate:
             Newcomers(strangers),
         )
 
-    def take_stream(self, address: str, holder: Holder) -> tuple[Held, Held] | None:
+    def take_stream(self, address: str, holder: Holder) -> tuple[HeldPlace, HeldPlace] | None:
         """The places of a stream over HTTP, which is a socket with one subscription; None where there is none left."""
         socket = self.sockets.take({**holder.places, "address": address})
         subscription = self.subscriptions.take(holder.places) if socket else None

@@ -32,7 +32,7 @@ _LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RequestBounds:
     """Of a connection: seconds until its request has a head, and then a body; and how many connections there may be.
 
     `sockets_at` is the one path at which an upgrade to WebSocket is taken.
@@ -47,7 +47,7 @@ class Bounds:
 class HttpProtocol(Unread, HttpToolsProtocol):
     """uvicorn's protocol within bounds: 431 for a large head, 408 for half a request, 503 for one client too many."""
 
-    def __init__(self, *arguments: Any, bounds: Bounds, idle: Idle, **more: Any) -> None:
+    def __init__(self, *arguments: Any, bounds: RequestBounds, idle: Idle, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._parser = RequestParser(self, self._should_upgrade, self._head_without_upgrade)
         self.parser = cast("HttpRequestParser", self._parser)

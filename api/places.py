@@ -10,7 +10,7 @@ SHARE: Final = "share"  # a kind of holder
 _SECONDS_ENOUGH: Final = 1.0  # to send a few kilobytes, or a token, from wherever
 
 
-class Held:
+class HeldPlace:
     """Places that are taken until `leave`, which may be called again."""
 
     def __init__(self, taken: Counter[tuple[str, str]], keys: list[tuple[str, str]]) -> None:
@@ -45,13 +45,13 @@ class Places:
             return False
         return self._taken[kind, holder] >= most
 
-    def take(self, holders: Mapping[str, str]) -> Held | None:
+    def take(self, holders: Mapping[str, str]) -> HeldPlace | None:
         """One place of each holder, or None and none of them."""
         if any(self.full(*holder) for holder in holders.items()):
             return None
         keys = list(holders.items())
         self._taken.update(keys)
-        return Held(self._taken, keys)
+        return HeldPlace(self._taken, keys)
 
 
 class Shares:
@@ -64,7 +64,7 @@ class Shares:
     def __init__(self, places: int) -> None:
         self._places = Places({"process": places})
 
-    def take(self, holder: str) -> Held | None:
+    def take(self, holder: str) -> HeldPlace | None:
         """A place for the holder, or None."""
         return self._places.take({"process": EVERYBODY, SHARE: holder})
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from api.app import GRAPHQL_PATH, create
 from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
-from api.http_protocol import Bounds, HttpProtocol
+from api.http_protocol import HttpProtocol, RequestBounds
 from api.idle import Idle
 from api.socket_protocol import SocketProtocol
 from domain.keys import trial
@@ -21,7 +21,7 @@ from domain.platform.settings import Settings
 
 def configuration(app: ASGIApp, settings: Settings, **more: Any) -> uvicorn.Config:
     """uvicorn's configuration for the application; `more` goes to it too."""
-    bounds = Bounds(settings.head_seconds, settings.body_seconds, settings.connections_max, GRAPHQL_PATH)
+    bounds = RequestBounds(settings.head_seconds, settings.body_seconds, settings.connections_max, GRAPHQL_PATH)
     idle = Idle(settings.idle_per_address)
     return uvicorn.Config(
         app,

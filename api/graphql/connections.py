@@ -20,7 +20,7 @@ from domain.models import OnboardingDocument, OnboardingStep
 from domain.models.applications import DocumentKind
 from domain.models.connections import ConnectionState
 from domain.onboarding import applications, documents, drafts
-from domain.onboarding.drafts import Draft
+from domain.onboarding.drafts import NewApplication
 from domain.onboarding.states import from_here
 from domain.problems import InvalidInput
 from domain.pse import credentials
@@ -222,7 +222,7 @@ def applications_query(principal: Principal, states: list[ConnectionState] | Non
 @answering(ConnectionPayload)
 async def connection_create(info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
     context = info.context
-    draft = Draft(input.pse, input.name, input.store_code, _values(input.fields))
+    draft = NewApplication(input.pse, input.name, input.store_code, _values(input.fields))
     made = await drafts.create(
         context.principal, draft, input.idempotency_key, context.cause, context.settings.secret_key
     )

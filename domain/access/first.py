@@ -18,7 +18,7 @@ _ACTOR: Final = "estorno init"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class FirstSteps:
     """Who was made. `link` signs the administrator in once, within a day."""
 
     merchant: Merchant
@@ -26,7 +26,7 @@ class Begun:
     link: Link
 
 
-async def begin(new: NewMerchant, name: str, email: str) -> Begun:
+async def begin(new: NewMerchant, name: str, email: str) -> FirstSteps:
     """Make them, in a database that has no merchant. Raises InvalidInput, also where there is one already."""
     values = merchants.checked(new)
     name, email = checked_name(name, ["name"]), people.checked_email(email)
@@ -43,4 +43,4 @@ async def begin(new: NewMerchant, name: str, email: str) -> Begun:
         # Who begins an installation may make other merchants in it.
         pairs = [(Role.PLATFORM_ADMIN.value, None)]
         person, link = await people.make(merchant.id, name, email, pairs, _ACTOR)
-    return Begun(merchant, person, link)
+    return FirstSteps(merchant, person, link)

@@ -91,7 +91,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
                 created_by=cause.actor,
             )
         expires_at = datetime.now(UTC) + _FIRST_TOKEN
-        draft = tokens.Draft(
+        draft = tokens.NewToken(
             merchant_id, principal.holder, [(Role.ADMIN.value, None)], expires_at, "first steps", created_by=cause.actor
         )
         return Made(made, await tokens.make(draft))

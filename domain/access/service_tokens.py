@@ -13,7 +13,7 @@ from domain.access.grants import Wanted
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission, built_in
 from domain.access.principal import Principal
-from domain.access.tokens import Draft
+from domain.access.tokens import NewToken
 from domain.cause import Cause
 from domain.models import Token
 from domain.platform import bell, idempotency
@@ -50,7 +50,7 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
     if not wanted:
         raise InvalidInput("A token has some grant.", path=["input", "grants"])
     facts = {"name": name, "days": days, "grants": sorted([one.role, one.store_code or ""] for one in wanted)}
-    draft = Draft(
+    draft = NewToken(
         principal.merchant_id, name, (), datetime.now(UTC) + timedelta(days=days), name, created_by=cause.actor
     )
     async with transaction():
@@ -73,7 +73,7 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
     now = datetime.now(UTC)
-    draft = Draft(
+    draft = NewToken(
         old.merchant_id, old.holder, (), now + timedelta(days=days), old.name or old.holder, created_by=cause.actor
     )
     facts = {"token": token_id, "days": days, "overlap": overlap_hours}
@@ -113,8 +113,8 @@ async def _covered(principal: Principal, old: Token) -> list[grants.Pair]:
     return pairs
 
 
-def _with(draft: Draft, pairs: Sequence[grants.Pair]) -> Draft:
-    return Draft(
+def _with(draft: NewToken, pairs: Sequence[grants.Pair]) -> NewToken:
+    return NewToken(
         draft.merchant_id,
         draft.holder,
         pairs,

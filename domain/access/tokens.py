@@ -17,7 +17,7 @@ from domain.platform.database import execute, rows, transaction
 
 __all__ = [
     "PERMISSIONS",
-    "Draft",
+    "NewToken",
     "Permission",
     "Principal",
     "Role",
@@ -47,7 +47,7 @@ WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()"""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewToken:
     """A token that is to be made. `grants`: roles by name, each in one store or (None) in all."""
 
     merchant_id: UUID
@@ -64,10 +64,10 @@ class Draft:
 
 async def create_token(merchant_id: UUID, role: Role, holder: str, lifetime: timedelta) -> str:
     """Make a token of a built-in role in all stores and give it in clear, once."""
-    return await make(Draft(merchant_id, holder, [(role.value, None)], datetime.now(UTC) + lifetime))
+    return await make(NewToken(merchant_id, holder, [(role.value, None)], datetime.now(UTC) + lifetime))
 
 
-async def make(draft: Draft) -> str:
+async def make(draft: NewToken) -> str:
     """Make a token and give it in clear, once: 256 random bits behind `est_`. Only its SHA-256 is kept."""
     token = _PREFIX + secrets.token_urlsafe(32)
     async with transaction():

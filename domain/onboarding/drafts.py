@@ -29,7 +29,7 @@ _VALUE_MAX: Final = 8_000  # a certificate in PEM
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewApplication:
     """What is known of the account. `values`: by the names of the PSE's fields."""
 
     pse: str
@@ -38,7 +38,7 @@ class Draft:
     values: Mapping[str, str] = field(repr=False)
 
 
-async def create(principal: Principal, draft: Draft, key: str, cause: Cause, secret_key: bytes) -> Connection:
+async def create(principal: Principal, draft: NewApplication, key: str, cause: Cause, secret_key: bytes) -> Connection:
     """Store the draft. The same key and input again gives the same one.
 
     Raises Forbidden, InvalidInput with each field that is missing or unknown, IdempotencyConflict.
@@ -91,7 +91,7 @@ async def replace(
     return connection
 
 
-def _new(draft: Draft, store_id: UUID) -> NewConnection:
+def _new(draft: NewApplication, store_id: UUID) -> NewConnection:
     values = {name: value.strip() for name, value in draft.values.items() if value.strip()}
     return NewConnection(
         pse=draft.pse,
@@ -105,7 +105,7 @@ def _new(draft: Draft, store_id: UUID) -> NewConnection:
     )
 
 
-def _check(draft: Draft) -> None:
+def _check(draft: NewApplication) -> None:
     try:
         connector(draft.pse)
     except UnknownPse as error:

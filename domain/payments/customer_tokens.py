@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.access import tokens
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope
-from domain.access.tokens import Draft
+from domain.access.tokens import NewToken
 from domain.cause import Cause
 from domain.payments import customers
 from domain.payments.find import find
@@ -60,7 +60,7 @@ async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secr
     expires_at = datetime.now(UTC) + timedelta(minutes=new.minutes)
     tax_id = _tax_id(new.tax_id) if new.tax_id else None
     digest = await customers.digest(principal.merchant_id, tax_id, secret) if tax_id else None
-    draft = Draft(
+    draft = NewToken(
         principal.merchant_id,
         HOLDER,
         [(f"CUSTOMER_{new.may.value}", store_id) for store_id in _stores(scope)],

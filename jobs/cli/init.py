@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.access import first
-from domain.access.first import Begun
+from domain.access.first import FirstSteps
 from domain.access.merchants import NewMerchant
 from domain.platform.database import connected
 from domain.platform.settings import Settings
@@ -37,6 +37,6 @@ def init(
     typer.echo("  estorno connect pix --store main    # or another of `estorno pse list`")
 
 
-async def _begin(settings: Settings, new: NewMerchant, name: str, email: str) -> Begun:
+async def _begin(settings: Settings, new: NewMerchant, name: str, email: str) -> FirstSteps:
     async with connected(settings.database_url, pool_max=1):
         return await first.begin(new, name, email)

@@ -14,7 +14,7 @@ from domain.connections.connections import place_of
 from domain.history import seals
 from domain.platform import secrets
 from jobs.synth import lives, schema
-from jobs.synth.text import COLUMNS, ZONE, Place, Writer
+from jobs.synth.text import COLUMNS, ZONE, TextPlace, Writer
 
 MERCHANTS_MAX: Final = 1_000
 _AT_ONCE: Final = 5_000  # payments to a COPY
@@ -63,11 +63,11 @@ async def _refuse(owner: Any) -> None:
         raise SynthError(f"This database holds a merchant ({name}); fill an empty one (`estorno migrate` makes it).")
 
 
-async def _places(owner: Any, wanted: Wanted, key: bytes) -> list[Place]:
+async def _places(owner: Any, wanted: Wanted, key: bytes) -> list[TextPlace]:
     chance = Random(wanted.seed + 2)  # noqa: S311 - made-up names guard nothing
     made = []
     for number in range(1, wanted.merchants + 1):
-        place = Place(*(lives.uuid_of(chance) for _ in range(3)))
+        place = TextPlace(*(lives.uuid_of(chance) for _ in range(3)))
         await owner.execute(
             "INSERT INTO merchants (id, name, country, zone, created_at) VALUES ($1, $2, 'BR', $3, $4)",
             place.merchant, f"Synthetic {number}", ZONE, wanted.until,

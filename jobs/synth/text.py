@@ -66,7 +66,7 @@ _NOTHING: Final = "\\\\x" + gzip.compress(b"", mtime=0).hex()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TextPlace:
     """Whose made-up rows they are."""
 
     merchant: str
@@ -77,7 +77,7 @@ class Place:
 class Writer:
     """Rows by table, until they are taken. `until` (UTC) is when the made-up year ends."""
 
-    def __init__(self, places: list[Place], until: datetime, seed: int) -> None:
+    def __init__(self, places: list[TextPlace], until: datetime, seed: int) -> None:
         self.events = 0
         self._places = places
         self._until = until
@@ -110,7 +110,7 @@ class Writer:
         for nth, life in enumerate(sale.refunds):
             self._refund(place, sale, life, f"synth-{sale.number}-{nth}")
 
-    def _refund(self, place: Place, sale: Sale, life: Life, request: str) -> None:
+    def _refund(self, place: TextPlace, sale: Sale, life: Life, request: str) -> None:
         first, last, path = life.moments[0], life.moments[-1], PATHS[life.state]
         waits, doubt = life.state in _WAITING, first if life.state is State.SUBMITTED else None
         paid = life.moments[path.index(State.SUCCEEDED)] if State.SUCCEEDED in path else None
@@ -135,7 +135,7 @@ class Writer:
         if life.state in _FOUND and self._chance.randrange(_ONE_IN) == 0:
             self._finding(place, sale, life)
 
-    def _history(self, place: Place, sale: Sale, life: Life, request: str) -> None:
+    def _history(self, place: TextPlace, sale: Sale, life: Life, request: str) -> None:
         before: State | None = None
         for sequence, (state, at) in enumerate(zip(PATHS[life.state], life.moments, strict=True), start=1):
             self.events += 1
@@ -149,7 +149,7 @@ class Writer:
             before = state
 
     def _legs(
-        self, place: Place, sale: Sale, life: Life | None, entry: Entry, name: str, at: datetime, request: str
+        self, place: TextPlace, sale: Sale, life: Life | None, entry: Entry, name: str, at: datetime, request: str
     ) -> None:
         amount, tax = (life.amount, life.tax) if life else (sale.captured, sale.tax)
         day = ledger.accounting_date_of(at, ZONE)
@@ -157,7 +157,7 @@ class Writer:
             self._add("ledger_entries", place.merchant, place.store, place.connection, sale.id, life and life.id, entry,
                       debit, credit, part, CURRENCY, day, at, f"{name}/{entry}", leg, request)  # fmt: skip
 
-    def _call(self, place: Place, life: Life, request: str, at: datetime) -> None:
+    def _call(self, place: TextPlace, life: Life, request: str, at: datetime) -> None:
         call, outcome, answered = uuid_of(self._chance), _OUTCOMES.get(life.state), at + timedelta(milliseconds=240)
         outcome = outcome or ("IN_DOUBT" if life.state is State.SUBMITTED else "ACCEPTED")
         code = "TIMEOUT" if outcome == "IN_DOUBT" else _CODE if outcome == "DECLINED" else None
@@ -169,14 +169,14 @@ class Writer:
         told = f'{{"id": "{_reference(life)}", "rtrId": "D{life.id}", "status": "{outcome}"}}'
         self._add("answers", call, status, _HEADERS, told if status else "", request, 240, answered)
 
-    def _notice(self, place: Place, life: Life, request: str) -> None:
+    def _notice(self, place: TextPlace, life: Life, request: str) -> None:
         notice, at = uuid_of(self._chance), life.moments[-1]
         body = f'{{"pix": [{{"devolucoes": [{{"id": "{_reference(life)}", "status": "NAO_REALIZADO"}}]}}]}}'
         self._add("notices", notice, place.connection, hashlib.sha256(body.encode()).hexdigest(),
                   "\\\\x" + body.encode().hex(), _HEADERS, request, at, 1, 1, at)  # fmt: skip
         self._add("notice_refunds", notice, life.id)
 
-    def _finding(self, place: Place, sale: Sale, life: Life) -> None:
+    def _finding(self, place: TextPlace, sale: Sale, life: Life) -> None:
         kind, at = _FOUND[life.state], life.moments[-1]
         ended = at if life.state not in _DUE and self._chance.randrange(10) else None
         self._add("findings", uuid_of(self._chance), place.merchant, place.connection, kind, f"synth/{life.id}",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import create
-from api.places import Held, Shares
+from api.places import HeldPlace, Shares
 from api.server import configuration
 from domain.access.tokens import Role, create_token
 from domain.platform import database
@@ -37,7 +37,7 @@ def test_one_who_is_alone_takes_half_and_two_leave_a_third() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_whoever_holds_nothing_is_let_in_whatever_two_others_do(seed: int) -> None:
     chance, shares = random.Random(seed), Shares(200)
-    held: list[Held] = []
+    held: list[HeldPlace] = []
     for _ in range(3000):
         if held and chance.random() < chance.choice((0.1, 0.6)):
             held.pop(chance.randrange(len(held))).leave()
@@ -57,7 +57,7 @@ def test_places_are_given_back() -> None:
     assert len(taken(shares, "b")) == 5
 
 
-def taken(shares: Shares, who: str) -> list[Held]:
+def taken(shares: Shares, who: str) -> list[HeldPlace]:
     held = []
     while one := shares.take(who):
         held.append(one)

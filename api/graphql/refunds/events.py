@@ -9,7 +9,7 @@ from strawberry.relay import to_base64
 
 from api.graphql.context import Info
 from api.graphql.transport import ids
-from api.graphql.transport.feeds import Kind
+from api.graphql.transport.feeds import FeedKind
 from api.graphql.transport.follow import CaughtUp, Heartbeat, Item
 from api.graphql.transport.live import Followed
 from api.graphql.transport.scalars import DateTime
@@ -28,14 +28,14 @@ RefundStatus = strawberry.enum(State, name="RefundStatus", description="Where a 
 K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
 # By the refund's id, and by the merchant's.
-REFUNDS: Kind[UUID, Happened] = Kind(
+REFUNDS: FeedKind[UUID, Happened] = FeedKind(
     "refunds",
     events.after_each,
     position=lambda event: event.sequence,
     is_terminal=lambda event: event.state in SETTLED_FOR_NOW,
     channel=bell.refund_channel,
 )
-MERCHANTS: Kind[UUID, tuple[int, Happened]] = Kind(
+MERCHANTS: FeedKind[UUID, tuple[int, Happened]] = FeedKind(
     "merchants",
     seals.after_each,
     position=lambda sealed: sealed[0],
@@ -44,7 +44,7 @@ MERCHANTS: Kind[UUID, tuple[int, Happened]] = Kind(
 )
 
 # For who may see some of a merchant's: by that scope.
-PORTIONS: Kind[Scope, portions.Portion] = Kind(
+PORTIONS: FeedKind[Scope, portions.Portion] = FeedKind(
     "portions",
     portions.after_each,
     position=lambda portion: portion[0],
@@ -155,7 +155,7 @@ async def follow_merchant(info: Info, after: str | None) -> Messages:
 
 def _followed(
     info: Info,
-    kind: Kind[K, E],
+    kind: FeedKind[K, E],
     key: K,
     after: int,
     shown: Callable[[Item[E]], Any],

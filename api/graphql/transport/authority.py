@@ -15,7 +15,7 @@ TRY_AGAIN: Final = 1012
 _log = structlog.get_logger()
 
 
-class Principal(Protocol):
+class Authenticated(Protocol):
     """Whoever holds a token, as far as the transport cares."""
 
     @property
@@ -23,7 +23,7 @@ class Principal(Protocol):
         """When the token ends (UTC); None: never."""
 
 
-P = TypeVar("P", bound=Principal)
+P = TypeVar("P", bound=Authenticated)
 Authenticate = Callable[[str | None], Awaitable[P | None]]
 
 
@@ -112,5 +112,5 @@ async def authority_ended(
             return TRY_AGAIN
 
 
-def _seconds_left(principal: Principal) -> float:
+def _seconds_left(principal: Authenticated) -> float:
     return float("inf") if principal.expires_at is None else (principal.expires_at - datetime.now(UTC)).total_seconds()

@@ -26,7 +26,7 @@ class ClientGone(Exception):
 
 
 @dataclass(slots=True)
-class Bounds:
+class OperationBounds:
     """For all operations of one view. `seconds` counts the wait for a turn too."""
 
     turns: Turns

@@ -31,8 +31,8 @@ from strawberry.types.graphql import OperationType
 
 from api.doors import Gate, Holder, address_of, busy, deny, limited, open_gate
 from api.graphql.transport import accept
-from api.graphql.transport.authority import Authenticate, Principal, Watches, bearer
-from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, Bounds, ClientGone
+from api.graphql.transport.authority import Authenticate, Authenticated, Watches, bearer
+from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, ClientGone, OperationBounds
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
 from api.graphql.transport.masking import NOT_TAKEN_HERE, presented
 from api.graphql.transport.parameters import Refused, is_json, parameters_of, refusal, refuse_input
@@ -46,7 +46,7 @@ from api.places import EVERYBODY
 from api.socket_protocol import ABORTING
 
 C = TypeVar("C")
-P = TypeVar("P", bound=Principal)
+P = TypeVar("P", bound=Authenticated)
 
 INIT_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 2.0
@@ -70,7 +70,7 @@ class _Draft(Response):
         super().__init__()
         del self.headers["content-length"]
         self.chosen = media_type
-        self.authority: tuple[str | None, Principal] | None = None
+        self.authority: tuple[str | None, Authenticated] | None = None
 
 
 class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
@@ -100,7 +100,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         recheck_seconds: float = RECHECK_SECONDS,
         subscriptions_max: int = SUBSCRIPTIONS_MAX,
         gate: Gate | None = None,
-        bounds: Bounds | None = None,
+        bounds: OperationBounds | None = None,
         share_of: Callable[[P], Hashable] = lambda principal: None,
     ) -> None:
         super().__init__(
@@ -117,7 +117,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         self.make_context = make_context
         self.watches = Watches(authenticate, recheck_seconds)
         self.gate = gate or open_gate()
-        self.bounds = bounds or Bounds(Turns(AT_ONCE, WAITING_MAX))
+        self.bounds = bounds or OperationBounds(Turns(AT_ONCE, WAITING_MAX))
         self.share_of = share_of
 
     def new_context(self, principal: P) -> C:

@@ -12,7 +12,7 @@ from strawberry.types.execution import PreExecutionError
 
 from api.graphql.transport.documents import DocumentCache, Known
 from api.graphql.transport.limits import Limits
-from api.graphql.transport.live_results import Asked, EventExecutor, live_results
+from api.graphql.transport.live_results import EventExecutor, LiveRequest, live_results
 from api.graphql.transport.masking import presented, requested
 from api.graphql.transport.scalars import SCALARS
 
@@ -95,7 +95,7 @@ class Schema(strawberry.Schema):
         if unreadable:
             return _refused(unreadable)
         if query and known and known.document:
-            asked = Asked(query, known.document, operation_name, variable_values or {})
+            asked = LiveRequest(query, known.document, operation_name, variable_values or {})
             live = await live_results(self._schema, self.documents, known, asked, context_value)
             if live is not None:
                 return live

@@ -19,7 +19,7 @@ _ROWS_OF_A_KEY: Final = 4, 200  # at least and at most
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[K, E]):
+class FeedKind(Generic[K, E]):
     """What can be followed by a key.
 
     `read(pairs, limit)` gives, for each key and position, the rows behind that position, in order, at most `limit`.
@@ -94,7 +94,7 @@ class Room(Generic[K]):
 class Feed(Generic[K, E]):
     """All that is followed of one kind in this process, read by one task while there is anything."""
 
-    def __init__(self, kind: Kind[K, E], waker: Waker) -> None:
+    def __init__(self, kind: FeedKind[K, E], waker: Waker) -> None:
         self.kind = kind
         self.rooms: dict[K, Room[K]] = {}
         # What renders for all who see the same, for as long as any room has them.
@@ -257,7 +257,7 @@ class Feeds:
         self._waker = waker
         self._made: dict[str, Feed[Any, Any]] = {}
 
-    def of(self, kind: Kind[K, E]) -> Feed[K, E]:
+    def of(self, kind: FeedKind[K, E]) -> Feed[K, E]:
         """The one feed of this kind."""
         if kind.name not in self._made:
             self._made[kind.name] = Feed(kind, self._waker)

@@ -113,7 +113,7 @@ async def _unless_away(reading: Awaitable[Sequence[E]]) -> Sequence[E] | None:
         return None
 
 
-class Ear(Protocol):
+class ChannelEar(Protocol):
     """What hears the wakes of a channel."""
 
     def wake(self) -> None:
@@ -158,7 +158,7 @@ class Waker:
     def __init__(self, redis_url: str, *, pattern: str = "estorno:*") -> None:
         self._url = redis_url
         self._pattern = pattern
-        self._listeners: dict[str, WeakSet[Ear]] = {}
+        self._listeners: dict[str, WeakSet[ChannelEar]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -186,11 +186,11 @@ class Waker:
         self.hear(channel, listener)
         return listener
 
-    def hear(self, channel: str, ear: Ear) -> None:
+    def hear(self, channel: str, ear: ChannelEar) -> None:
         """As `listen`, with an ear of one's own: `forget` it."""
         self._listeners.setdefault(channel, WeakSet()).add(ear)
 
-    def forget(self, channel: str, ear: Ear) -> None:
+    def forget(self, channel: str, ear: ChannelEar) -> None:
         listeners = self._listeners.get(channel)
         if listeners is not None:
             listeners.discard(ear)

@@ -17,32 +17,32 @@ from graphql import (
 from api.graphql.transport.cost import Count, Counter, Limits
 from api.graphql.transport.values import refused_literals
 
-__all__ = ["Limits", "Verdict", "check", "check_cost"]
+__all__ = ["Limits", "DocumentVerdict", "check", "check_cost"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DocumentVerdict:
     """What is wrong with a document, and whether its cost depends on the values of its variables."""
 
     errors: tuple[GraphQLError, ...]
     cost_depends_on_variables: bool
 
 
-def check(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Verdict:
+def check(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> DocumentVerdict:
     """Count every operation of the document, before any other rule looks at it.
 
     A cost that depends on variables is left to `check_cost`.
     """
     refused = _refused_text(document, limits)
     if refused is not None:
-        return Verdict((refused,), cost_depends_on_variables=False)
+        return DocumentVerdict((refused,), cost_depends_on_variables=False)
     errors: list[GraphQLError] = []
     counter = Counter(schema, _fragments(document), limits, {})
     for operation in _operations(document):
         count = counter.operation(operation)
         # A variable in one of them leaves the cost of the later ones to `check_cost` too, which counts what runs.
         errors.extend(_exceeded(operation, count, limits, with_cost=not counter.met_variable))
-    return Verdict(tuple(errors), counter.met_variable)
+    return DocumentVerdict(tuple(errors), counter.met_variable)
 
 
 def check_cost(

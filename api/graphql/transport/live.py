@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from api.graphql.transport.feeds import Feed, Room
 from api.graphql.transport.follow import CaughtUp, Change, Item, Wakes, follow
-from api.places import Held
+from api.places import HeldPlace
 
 K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
@@ -213,7 +213,7 @@ class Group:
 
     __slots__ = ("_caught_up", "_held", "_render", "inside", "members")
 
-    def __init__(self, render: Render, held: Held) -> None:
+    def __init__(self, render: Render, held: HeldPlace) -> None:
         self._render = render
         self._held = held
         self.members: dict[Member, None] = {}

@@ -33,7 +33,7 @@ from api.graphql.transport.feeds import Room
 from api.graphql.transport.follow import Item
 from api.graphql.transport.live import LIVE, Followed, Group, Rendered, TooSlow, told
 from api.graphql.transport.masking import foreseen, presented, requested
-from api.places import Held, Places
+from api.places import HeldPlace, Places
 
 TOO_SLOW: Final = "TOO_SLOW"
 _TOO_SLOW: Final = "You read too slowly; subscribe again behind the last cursor that you have."
@@ -56,7 +56,7 @@ class _LiveOperation:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LiveRequest:
     """What one subscription sent."""
 
     text: str
@@ -66,7 +66,7 @@ class Asked:
 
 
 async def live_results(
-    schema: Any, documents: DocumentCache, known: Known, asked: Asked, context: Any
+    schema: Any, documents: DocumentCache, known: Known, asked: LiveRequest, context: Any
 ) -> AsyncGenerator[Result, None] | None:
     """The results of a live subscription; None: it is none, or is refused, and Strawberry answers."""
     operation = _live_operation(schema, known, asked)
@@ -85,7 +85,7 @@ async def live_results(
     return _results(source, key, _Executors(schema, asked, context))
 
 
-def _live_operation(schema: Any, known: Known, asked: Asked) -> _LiveOperation | None:
+def _live_operation(schema: Any, known: Known, asked: LiveRequest) -> _LiveOperation | None:
     found = known.live.get(asked.operation_name, _MISSING)
     if found is _MISSING:
         found = _found(schema, known.document, asked.operation_name) if known.document and not known.errors else None
@@ -141,7 +141,7 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
         return made
 
 
-def _executor(schema: Any, asked: Asked, context: Any) -> Executor[Any] | None:
+def _executor(schema: Any, asked: LiveRequest, context: Any) -> Executor[Any] | None:
     made = EventExecutor.build(
         schema, asked.document, None, context, dict(asked.variables), asked.operation_name, hide_suggestions=True
     )
@@ -179,7 +179,7 @@ class _Executors:
 
     __slots__ = ("_asked", "_context", "_schema")
 
-    def __init__(self, schema: Any, asked: Asked, context: Any) -> None:
+    def __init__(self, schema: Any, asked: LiveRequest, context: Any) -> None:
         self._schema = schema
         self._asked = asked
         self._context = context
@@ -236,7 +236,7 @@ def _group(source: Followed[Any, Any], room: Room[Any], key: Hashable, executors
     return group
 
 
-def _place() -> Held | None:
+def _place() -> HeldPlace | None:
     asking = reader.get()
     return asking.executions.take(asking.holder.places) if asking else Places({}).take({})
 

@@ -21,7 +21,7 @@ from api.graphql.transport.authority import TRY_AGAIN, UNAUTHORIZED, Authenticat
 from api.graphql.transport.live import Rendered, encoded, outlet
 from api.graphql.transport.masking import requested
 from api.graphql.transport.subscribing import SubscriptionsOnly
-from api.places import Held, Newcomer
+from api.places import HeldPlace, Newcomer
 from api.socket_protocol import ABORTING
 from domain.platform.database import unavailable
 
@@ -99,7 +99,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     _unwatched: Callable[[], None] | None = None
     _closing: asyncio.Task[None] | None = None
-    _place: Held | None = None
+    _place: HeldPlace | None = None
     _newcomer: Newcomer | None = None
     _dropping: asyncio.Task[None] | None = None
 

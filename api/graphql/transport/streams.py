@@ -12,13 +12,13 @@ from strawberry.types.graphql import OperationType
 
 from api.graphql.transport.live import Rendered
 from api.graphql.transport.masking import requested
-from api.places import Held
+from api.places import HeldPlace
 
 
 class HeldStream(StreamingResponse):
     """A stream that gives its places back however it ends, also before it began."""
 
-    def __init__(self, held: Sequence[Held], content: AsyncIterator[str], headers: Mapping[str, str]) -> None:
+    def __init__(self, held: Sequence[HeldPlace], content: AsyncIterator[str], headers: Mapping[str, str]) -> None:
         super().__init__(content, headers=headers)
         self._held = held
 

@@ -10,7 +10,7 @@ from strawberry.types.execution import PreExecutionError
 
 from api.doors import RATE_LIMITED, Gate, Holder, too_often
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
-from api.places import Held
+from api.places import HeldPlace
 
 if TYPE_CHECKING:
     from strawberry.schema.schema import SubscriptionResult
@@ -54,7 +54,7 @@ async def _refused(said: str, code: str | None = RATE_LIMITED) -> AsyncGenerator
     yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code} if code else None)])
 
 
-async def _held(held: Held, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
+async def _held(held: HeldPlace, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:
     try:
         async with contextlib.aclosing(cast("AsyncGenerator[Any, None]", results)) as given:
             async for one in given:

@@ -20,7 +20,7 @@ from typing import Final
 import polars as pl
 
 from domain.pse.dlocal.objects import WORDS
-from domain.pse.dlocal.proof import TOTALS, Header, read_header
+from domain.pse.dlocal.proof import TOTALS, ProofHeader, read_header
 from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
@@ -97,7 +97,7 @@ def _has_time(row: Row) -> bool:
     return True
 
 
-def _lines(rows: pl.LazyFrame, header: Header, period: Period) -> pl.LazyFrame:
+def _lines(rows: pl.LazyFrame, header: ProofHeader, period: Period) -> pl.LazyFrame:
     kind, own_id = pl.col("ROW_TYPE"), filled("DLOCAL_TRANSACTION_ID")
     settlement = header.values["SETTLEMENT_CURRENCY"]
     currency = filled("LOCAL_CURRENCY").fill_null(pl.lit(settlement))

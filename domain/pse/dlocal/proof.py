@@ -20,7 +20,7 @@ _DATE_FORM: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ProofHeader:
     """`values` by name; a name that the file does not have is ""."""
 
     file: ReportFile
@@ -65,9 +65,9 @@ class Header:
             return None
 
 
-def read_header(file: ReportFile) -> Header:
+def read_header(file: ReportFile) -> ProofHeader:
     """Lines 1 and 2. Raises BadReport."""
-    return Header(file, tables.first_row(file, WORDS.layouts["header"], _check))
+    return ProofHeader(file, tables.first_row(file, WORDS.layouts["header"], _check))
 
 
 def _check(_: int, row: Row) -> None:

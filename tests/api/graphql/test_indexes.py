@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import create
-from domain.access.tokens import Draft, Role, create_token, make
+from domain.access.tokens import NewToken, Role, create_token, make
 from domain.history import seals
 from domain.models import Merchant
 from jobs.synth import fill
@@ -63,7 +63,7 @@ async def _asked(url: str, token: str, document: str, caplog: pytest.LogCaptureF
 async def _browser(merchant_id: UUID) -> str:
     expires_at = datetime.now(UTC) + timedelta(hours=1)
     grants = [("CUSTOMER_SEE", None)]
-    return await make(Draft(merchant_id, "customer", grants, expires_at, kind="CUSTOMER", customer_digest="d"))
+    return await make(NewToken(merchant_id, "customer", grants, expires_at, kind="CUSTOMER", customer_digest="d"))
 
 
 async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_for_them(

@@ -83,7 +83,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     refund = (await request.request(shop.id, new, key, Cause(a_key(), "tester"))).refund
     finding, run = await _findings_of(shop, payment.id) if shop.store.code == "sp" else (None, None)
     person, _ = await people.make(shop.id, "Bia", email, [(Role.SUPPORT.value, None)], "tester")
-    draft = tokens.Draft(shop.id, "robot", [(Role.DEVELOPER.value, None)], LATER, "robot")
+    draft = tokens.NewToken(shop.id, "robot", [(Role.DEVELOPER.value, None)], LATER, "robot")
     await tokens.make(draft)
     begun = await sessions.begin(person.id, 3600)
     boss, first = a_person(shop, "boss", Role.ADMIN), shop.store.code == "sp"

@@ -14,7 +14,7 @@ from strawberry.types import Info as StrawberryInfo
 from api.doors import Gate
 from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.extensions import build_schema
-from api.graphql.transport.feeds import Feeds, Kind
+from api.graphql.transport.feeds import FeedKind, Feeds
 from api.graphql.transport.follow import Change, Heartbeat, Item, Waker
 from api.graphql.transport.live import LIVE, Followed
 from api.http import middleware
@@ -46,8 +46,8 @@ class Ticks:
             await self.go_on.wait()
         return seen
 
-    def kind(self, *, poll: float = 60.0, heartbeat: float = 60.0) -> Kind[str, int]:
-        return Kind(
+    def kind(self, *, poll: float = 60.0, heartbeat: float = 60.0) -> FeedKind[str, int]:
+        return FeedKind(
             "ticks",
             self.read,
             position=lambda row: row,

@@ -8,7 +8,7 @@ from strawberry.types import ExecutionResult
 
 from api.app import _at_once
 from api.doors import network_of
-from api.graphql.transport.bounds import Bounds
+from api.graphql.transport.bounds import OperationBounds
 from api.graphql.transport.turns import Part, TooManyWaiting, Turns
 from tests.kit.world import quick_settings
 
@@ -39,7 +39,7 @@ async def test_one_more_than_may_wait_is_refused_and_others_are_not() -> None:
 
 
 async def test_who_may_not_even_wait_is_told_to_come_again() -> None:
-    bounds, go_on = Bounds(Turns(at_once=1, waiting_max=0)), asyncio.Event()
+    bounds, go_on = OperationBounds(Turns(at_once=1, waiting_max=0)), asyncio.Event()
 
     async def execute() -> ExecutionResult:
         await go_on.wait()
