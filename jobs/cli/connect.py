@@ -58,7 +58,7 @@ def connect(
     made = _create(settings, pse, name or f"{pse}-{store}", store, answers)
     typer.echo(f"{made['name']} is a {made['state'].lower()}: {made['id']}")
     outcome = preflight(settings, made["id"])
-    typer.echo("Next: `estorno connection document` five times, `estorno connection submit`.")
+    typer.echo("Next: `estorno connection document`, then `estorno connection submit`.")
     raise typer.Exit(1 if outcome == "FAILED" else 0)
 
 
@@ -140,9 +140,7 @@ def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Seque
     """Upload a document and hand it in; the kinds that are still missing. Raises CommandError."""
     import asyncio
 
-    content = path.read_bytes() if path.is_file() else b""
-    if not content:
-        raise CommandError(f"There is no file {path}, or it is empty.")
+    content = path.read_bytes()
     about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
     about["sha256"] = hashlib.sha256(content).hexdigest()
     told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]

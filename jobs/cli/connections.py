@@ -33,13 +33,25 @@ def show() -> None:
 @app.command()
 def document(
     connection: _Id,
-    kind: Annotated[DocumentKind, typer.Argument(help="What it is.", case_sensitive=False)],
-    file: Annotated[Path, typer.Argument(help="PDF, PNG or JPEG; at most 10 MiB.")],
+    documents: Annotated[
+        list[str], typer.Argument(help="KIND=FILE, once or more; PDF, PNG or JPEG of at most 10 MiB.")
+    ],
 ) -> None:
-    """Upload a document of a draft; a newer one of its kind takes its place."""
-    settings = Settings.read()
-    missing = connect.hand_in(settings, _id_of(settings, connection), kind.value, file)
+    """Upload documents of a draft; a newer one of its kind takes its place."""
+    settings, handed_in = Settings.read(), [_document(one) for one in documents]
+    wanted = _id_of(settings, connection)
+    for kind, file in handed_in:
+        missing = connect.hand_in(settings, wanted, kind, file)
     typer.echo(f"Handed in. Missing: {', '.join(missing) or 'nothing'}.")
+
+
+def _document(text: str) -> tuple[str, Path]:
+    kind, equals, file = text.partition("=")
+    if not equals or kind.upper() not in DocumentKind.__members__:
+        raise CommandError(f"{text!r} is not KIND=FILE; kinds are {', '.join(DocumentKind)}.")
+    if not Path(file).is_file():
+        raise CommandError(f"There is no file {file}.")
+    return kind.upper(), Path(file)
 
 
 @app.command()

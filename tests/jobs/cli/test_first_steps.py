@@ -132,8 +132,11 @@ async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(comm
     document = tmp_path / "licence.pdf"
     document.write_bytes(b"%PDF-1.7 licence")
     assert "Hand in first" in await command("connection", "submit", "pix-main", token=ana, status=1)
-    for kind in ("BUSINESS_LICENCE", "LEGAL_REPRESENTATIVE_ID", "BANK_PROOF", "ADMISSION_NOTICE", "SERVICE_AGREEMENT"):
-        said = await command("connection", "document", "pix-main", kind, str(document), token=ana)
+    nothing = await command("connection", "document", "pix-main", "BANK_PROOF", token=ana, status=1)
+    assert "is not KIND=FILE; kinds are BUSINESS_LICENCE" in nothing
+    kinds = ("BUSINESS_LICENCE", "LEGAL_REPRESENTATIVE_ID", "BANK_PROOF", "ADMISSION_NOTICE", "SERVICE_AGREEMENT")
+    pairs = [f"{kind}={document}" for kind in kinds]
+    said = await command("connection", "document", "pix-main", *pairs, token=ana)
     assert "Missing: nothing." in said
     assert "pix-main is SUBMITTED" in await command("connection", "submit", "pix-main", token=ana)
     own = await command("connection", "review", "pix-main", "start", token=ana, status=1)
