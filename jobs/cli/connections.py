@@ -34,7 +34,7 @@ def show() -> None:
 def document(
     connection: _Id,
     documents: Annotated[
-        list[str], typer.Argument(help="KIND=FILE, once or more; PDF, PNG or JPEG of at most 10 MiB.")
+        list[str], typer.Argument(help="KIND=FILE, once or more; PDF, PNG or JPEG, at most 10 MiB.")
     ],
 ) -> None:
     """Upload documents of a draft; a newer one of its kind takes its place."""
