@@ -5,6 +5,7 @@ arq may run a job twice, late or never: PostgreSQL decides what is due (a job ca
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from datetime import date
 from typing import Any, Final, cast
 from uuid import UUID
@@ -31,8 +32,10 @@ from jobs.wire.sender import Sender
 _TRIES_MAX: Final = 1_000_000  # the database owns the retry policy
 _BATCH_SECONDS_MAX: Final = 6 * 3600
 # What takes longer than a step of a refund: a PSE is asked a dozen things, each within the limit of one send.
-# A certification mostly waits, for refunds that other jobs of this very queue send.
-_SECONDS_MAX: Final = {bell.PREFLIGHT: 240.0, bell.CERTIFY: 1_800.0}
+# A certification mostly waits, for refunds that jobs of this very queue send.
+_PREFLIGHT_SECONDS_MAX: Final = 240.0
+_CERTIFY_SECONDS_MAX: Final = 1_800.0
+_LONG_MAX: Final = 4  # of them at once in one worker
 _POLL_SECONDS: Final = 1.0  # how long a ring may go unheard that no ear has taken
 _log = structlog.get_logger()
 
@@ -52,12 +55,38 @@ async def notice(ctx: Context, subject: str) -> None:
 
 async def preflight(ctx: Context, subject: str) -> None:
     """The preflight of a connection, by its run's id."""
-    await onboarding_jobs.run_preflight(UUID(subject), ctx["sender"], ctx["settings"])
+    made = onboarding_jobs.run_preflight(UUID(subject), ctx["sender"], ctx["settings"])
+    _by_itself(ctx, made, _PREFLIGHT_SECONDS_MAX)
 
 
 async def certify(ctx: Context, subject: str) -> None:
     """The certification of a connection, by its run's id."""
-    await certification_jobs.run_certification(UUID(subject), ctx["sender"], ctx["settings"])
+    made = certification_jobs.run_certification(UUID(subject), ctx["sender"], ctx["settings"])
+    _by_itself(ctx, made, _CERTIFY_SECONDS_MAX)
+
+
+def _by_itself(ctx: Context, work: Coroutine[Any, Any, None], seconds: float) -> None:
+    """Have it done beside the jobs, whose time limit is short and stays so.
+
+    arq hides what a killed worker had in hand for as long as its longest job may take, and looks at the first few
+    hundred jobs of a queue only: with one job of half an hour, a few killed workers would stop all others for that
+    long. What is begun here has a row with a lease: the sweep rings for it again when nobody holds it.
+    """
+    long: set[asyncio.Task[None]] = ctx["long"]
+    if len(long) >= _LONG_MAX:
+        work.close()  # the sweep rings again
+        return
+
+    async def bounded() -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except Exception:
+            _log.exception("worker.failed")
+
+    task = asyncio.create_task(bounded())
+    long.add(task)
+    task.add_done_callback(long.discard)
 
 
 async def reconcile(ctx: Context, subject: str) -> None:
@@ -91,11 +120,15 @@ def worker(queue: str, settings: Settings) -> Worker:
         ctx["sender"] = Sender(settings.secret_key, settings.send_limit_seconds)
         ctx["pulse"] = asyncio.create_task(pulse.beat(settings.pulse))
         ctx["ear"] = Ear(made, settings.redis_url)
+        ctx["long"] = set()
         _log.info("worker.ready", queue=queue)
 
     async def shutdown(ctx: Context) -> None:
         ctx["pulse"].cancel()
         await ctx["ear"].close()
+        for task in (long := tuple(ctx["long"])):
+            task.cancel()
+        await asyncio.gather(*long, return_exceptions=True)
         await ctx["sender"].close()
         await bell.close()
         await close_pool()
@@ -107,7 +140,7 @@ def worker(queue: str, settings: Settings) -> Worker:
                 name=job_name,
                 keep_result=0,
                 max_tries=_TRIES_MAX,
-                timeout=_SECONDS_MAX.get(job_name, seconds),
+                timeout=seconds,
             )
             for job_name, job in jobs.items()
         ],

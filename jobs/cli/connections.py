@@ -33,9 +33,7 @@ def show() -> None:
 @app.command()
 def document(
     connection: _Id,
-    documents: Annotated[
-        list[str], typer.Argument(help="KIND=FILE, once or more; PDF, PNG or JPEG, at most 10 MiB.")
-    ],
+    documents: Annotated[list[str], typer.Argument(help="KIND=FILE, once or more; PDF, PNG or JPEG, at most 10 MiB.")],
 ) -> None:
     """Upload documents of a draft; a newer one of its kind takes its place."""
     settings, handed_in = Settings.read(), [_document(one) for one in documents]
