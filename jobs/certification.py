@@ -25,7 +25,7 @@ from domain.payments import register
 from domain.payments.register import NewPayment
 from domain.platform.database import rows, unavailable
 from domain.platform.settings import Settings
-from domain.problems import AmountExceedsRefundable, Problem
+from domain.problems import AmountExceedsRefundable, InvalidState, Problem
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, Method, Unsent
 from domain.refunds import request
@@ -122,6 +122,10 @@ async def _case(play: Play, name: CaseName, what: "Deed") -> Case:
 async def _prepare(play: Play) -> None:
     """Raises CannotPlay where there is nothing to play with, or where money of customers would move."""
     wire = connector(play.connection.pse)
+    try:
+        certification.check_state(play.connection, [] if play.hand is not None else ["its own"])
+    except InvalidState as error:  # since it was asked for
+        raise CannotPlay(error.message) from error
     credentials = await credentials_of(play.connection, play.settings.secret_key)
     if play.hand is None and wire.is_live(credentials):
         raise CannotPlay("This connection is live: certify one to the PSE's test environment, with its own keys.")

@@ -19,7 +19,7 @@ from domain.models import Connection as Row
 from domain.models import OnboardingDocument, OnboardingStep
 from domain.models.applications import DocumentKind
 from domain.models.connections import ConnectionState
-from domain.onboarding import applications, documents, drafts
+from domain.onboarding import applications, documents, drafts, steps
 from domain.onboarding.drafts import NewApplication
 from domain.onboarding.states import from_here
 from domain.problems import InvalidInput
@@ -51,7 +51,7 @@ class ConnectionDocument:
     created_at: DateTime
 
 
-@strawberry.type(description="One step of an application, who took it and why.")
+@strawberry.type(description="A step of an application or, both states the same, what was changed of it: who, and why.")
 class ConnectionStep:
     sequence: int
     from_state: Annotated[ConnectionState, StateEnum]
@@ -71,6 +71,10 @@ class ConnectionApplication:
     next_states: list[Annotated[ConnectionState, StateEnum]] = strawberry.field(
         description="Where people can take it from here."
     )
+    client_id: str = strawberry.field(description="The account at the PSE.")
+    base_url: str
+    token_url: str | None
+    report_url: str | None
     submitted_by: str | None
     reviewed_by: str | None
     created_at: DateTime
@@ -83,6 +87,10 @@ class ConnectionApplication:
             name=row.name,
             state=row.state,
             next_states=from_here(row.state),
+            client_id=row.client_id,
+            base_url=row.base_url,
+            token_url=row.token_url,
+            report_url=row.report_url,
             submitted_by=row.submitted_by,
             reviewed_by=row.reviewed_by,
             created_at=DateTime(row.created_at),
@@ -101,7 +109,7 @@ class ConnectionApplication:
 
     @strawberry.field(description="Newest first. `first` is 1-100.")
     async def steps(self, info: Info, first: int = PAGE_MAX) -> list[ConnectionStep]:
-        found = await info.context.loaders.children(applications.steps_of_all, UUID(self.id), bounded(first))
+        found = await info.context.loaders.children(steps.of_all, UUID(self.id), bounded(first))
         return [_step(one) for one in found]
 
 
@@ -233,7 +241,8 @@ async def connection_create(info: Info, input: ConnectionCreateInput) -> Connect
 async def connection_secrets_replace(info: Info, input: ConnectionSecretsInput) -> ConnectionPayload:
     context, wanted = info.context, _uuid(input.connection_id, "input", "connectionId")
     values, key = _values(input.fields), context.settings.secret_key
-    return _done(info, await drafts.replace(context.principal, wanted, values, input.old_valid_until, key))
+    until, cause = input.old_valid_until, context.cause
+    return _done(info, await drafts.replace(context.principal, wanted, values, until, cause, key))
 
 
 def _values(fields: list[ConnectionFieldInput]) -> dict[str, str]:

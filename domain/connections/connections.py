@@ -101,7 +101,12 @@ async def pse_of(connection_id: UUID) -> str:
 
 def _safe(url: str) -> bool:
     """https, or plain HTTP to this machine and to the sandbox of the compose file."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.username is not None or not parts.hostname:
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in PLAIN_HOSTS)
 
 

@@ -3,7 +3,6 @@
 Each step is a row that stays. The database refuses a reviewer who is the submitter, whatever the code believes.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -13,10 +12,9 @@ from domain.cause import Cause
 from domain.models import Connection, OnboardingStep
 from domain.models.connections import ConnectionState
 from domain.models.refunds import State
-from domain.onboarding import documents
+from domain.onboarding import documents, steps
 from domain.onboarding.locks import locked
 from domain.onboarding.states import STEPS, Step, from_here
-from domain.platform.children import first_of_each
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.refunds import schedule
@@ -37,22 +35,21 @@ async def step(
     async with transaction():
         connection = await locked(principal, connection_id)
         last = await OnboardingStep.filter(connection_id=connection_id).order_by("-sequence").first()
-        if last and connection.state is to and same_person(last.actor, principal.holder):
+        if last and last.from_state is not to and connection.state is to and same_person(last.actor, principal.holder):
             return connection
         rule = STEPS.get((connection.state, to))
         if rule is None or rule.permission is None:
             raise _no_way(connection, to)
         principal.require_everywhere(rule.permission)
         await _check(principal, connection, to, rule, said)
-        await _take(connection, to, principal.holder, said, cause, sequence=last.sequence + 1 if last else 1)
+        await _take(connection, to, principal.holder, said, cause)
     return connection
 
 
 async def certified(connection: Connection, cause: Cause) -> None:
     """Its certification has passed. For the job that ran it, inside its transaction, with the connection locked."""
-    last = await OnboardingStep.filter(connection_id=connection.id).order_by("-sequence").first()
     if connection.state is _S.SANDBOX:
-        await _take(connection, _S.CERTIFIED, cause.actor, None, cause, sequence=last.sequence + 1 if last else 1)
+        await _take(connection, _S.CERTIFIED, cause.actor, None, cause)
 
 
 def _comment(comment: str | None) -> str | None:
@@ -77,11 +74,10 @@ async def _check(
 ) -> None:
     if rule.says_why and said is None:
         raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])
-    submitted = OnboardingStep.filter(connection_id=connection.id, to_state=_S.SUBMITTED).order_by("-sequence")
-    by = await submitted.first() if rule.reviews else None
-    if by is not None and same_person(by.actor, principal.holder):
+    if rule.reviews and any(same_person(name, principal.holder) for name in await steps.makers(connection)):
         raise Forbidden(
-            "Who submitted a connection does not review it; ask another person with REVIEW_CONNECTIONS.",
+            "Who applied for a connection, typed its keys, handed in its documents or submitted it neither reviews it "
+            "nor lets it go live; ask another person with REVIEW_CONNECTIONS.",
             path=["input", "connectionId"],
         )
     standing = await documents.of_all([connection.id], len(documents.REQUIRED))
@@ -89,9 +85,7 @@ async def _check(
         raise InvalidInput(f"Hand in first: {', '.join(lacking)}.", path=["input", "connectionId"])
 
 
-async def _take(
-    connection: Connection, to: ConnectionState, actor: str, said: str | None, cause: Cause, *, sequence: int
-) -> None:
+async def _take(connection: Connection, to: ConnectionState, actor: str, said: str | None, cause: Cause) -> None:
     before, connection.state = connection.state, to
     if to is _S.SUBMITTED:
         connection.submitted_by, connection.reviewed_by = identity_of(actor), None
@@ -100,17 +94,4 @@ async def _take(
     await connection.save(update_fields=["state", "submitted_by", "reviewed_by"])
     if before is _S.SUSPENDED:
         await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
-    await OnboardingStep.create(
-        connection_id=connection.id,
-        sequence=sequence,
-        from_state=before,
-        to_state=to,
-        actor=actor[:200],
-        comment=said,
-        request_id=cause.request_id,
-    )
-
-
-async def steps_of_all(connections: Sequence[UUID], first: int) -> Mapping[UUID, list[OnboardingStep]]:
-    """The steps of each connection, newest first, at most `first` of each."""
-    return await first_of_each(OnboardingStep, connections, key="connection_id", order="sequence DESC", limit=first)
+    await steps.append(connection, before, actor, said, cause)

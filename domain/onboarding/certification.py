@@ -10,10 +10,12 @@ from uuid import UUID
 
 from domain.access.principal import Whose
 from domain.cause import Cause
+from domain.connections.connections import SENDING
 from domain.models import Answer, Attempt, Call, CertificationCase, CertificationRun, Connection, Refund
+from domain.models.connections import ConnectionState
 from domain.onboarding import applications, runs
 from domain.platform.database import execute, transaction
-from domain.problems import InvalidInput
+from domain.problems import InvalidInput, InvalidState
 
 LEASE_SECONDS: Final = 300.0
 PAYMENTS_MAX: Final = 10
@@ -60,12 +62,13 @@ class Case:
 async def ask_for(
     whose: Whose, connection_id: UUID, payments: Sequence[str], cause: Cause, *, test_environment: bool
 ) -> CertificationRun:
-    """Have the series played now; one that is being played is given. Raises NotFound, InvalidInput.
+    """Have the series played now; one that is being played is given. Raises NotFound, InvalidInput, InvalidState.
 
     `payments`: the PSE's references of captured payments, one for each of PAID; of Estorno's own sandbox none. It is a
     person who says that the connection is of the PSE's `test_environment`: money of customers must not be moved.
     """
     connection = await runs.managed(whose, connection_id)
+    check_state(connection, payments)
     if payments and not test_environment:
         said = "Say testEnvironment: the series refunds these payments, so they must be of the PSE's test environment."
         raise InvalidInput(said, path=["input", "testEnvironment"])
@@ -73,6 +76,22 @@ async def ask_for(
         raise InvalidInput(f"Name {len(PAID)} captured payments that nobody needs.", path=["input", "payments"])
     named = {case.value: {"reference": name[:200]} for case, name in zip(PAID, payments, strict=False)}
     return await runs.begin(CertificationRun, connection, cause, payments=json.dumps(named))
+
+
+def check_state(connection: Connection, payments: Sequence[str]) -> None:
+    """Raises InvalidState where the series cannot be played, or would move money of customers.
+
+    A connection that is live is never tried with payments of its PSE, whatever a person says of them: an account at
+    Estorno's own sandbox names none.
+    """
+    playable = (ConnectionState.SANDBOX, ConnectionState.CERTIFIED)
+    if connection.state in playable or (connection.state in SENDING and not payments):
+        return
+    raise InvalidState(
+        f"A connection is certified once its review is done and before it goes live; this one is {connection.state}.",
+        path=["input", "connectionId"],
+        current_state=connection.state,
+    )
 
 
 async def keep_payments(run: CertificationRun, payments: Mapping[str, Any]) -> None:

@@ -15,10 +15,12 @@ from domain.connections.connections import NewConnection
 from domain.models import Connection, Store
 from domain.models.connections import ConnectionState
 from domain.models.refunds import State
+from domain.onboarding import steps
+from domain.onboarding.locks import locked
 from domain.platform import data_keys, idempotency
 from domain.platform.database import transaction
 from domain.platform.ids import time_ordered
-from domain.problems import InvalidInput, NotFound
+from domain.problems import InvalidInput, InvalidState
 from domain.pse.credentials import PLAIN, Field, fields
 from domain.pse.registry import UnknownPse, connector
 from domain.refunds import schedule
@@ -26,6 +28,8 @@ from domain.refunds import schedule
 MUTATION: Final = "connectionCreate"
 _NAME_MAX: Final = 64
 _VALUE_MAX: Final = 8_000  # a certificate in PEM
+_PLAIN_MAX: Final = {"client_id": 200}  # else an address: 500
+_SAID_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +62,59 @@ async def create(principal: Principal, draft: NewApplication, key: str, cause: C
         if await Connection.exists(merchant_id=principal.merchant_id, name=draft.name.strip()):
             raise InvalidInput("Another connection has this name.", path=["input", "name"])
         new = _new(draft, store.id)
-        return await connections.create(
+        made = await connections.create(
             principal.merchant_id, new, secret_key, state=ConnectionState.DRAFT, connection_id=connection_id
         )
+        await steps.note(made, principal.holder, "Applied for.", cause)
+        return made
 
 
 async def replace(
-    principal: Principal, connection_id: UUID, values: Mapping[str, str], old_valid_until: datetime | None, key: bytes
+    principal: Principal,
+    connection_id: UUID,
+    values: Mapping[str, str],
+    old_valid_until: datetime | None,
+    cause: Cause,
+    key: bytes,
 ) -> Connection:
-    """Give a connection all of its sealed fields anew: they count at once for what is sent.
+    """Give a connection all of its sealed fields anew: they count at once for what is sent, and a step says who did it.
 
     Until it has gone live, its account and addresses can be given too: those of the PSE's test environment become the
-    live ones. Webhooks are believed with the old ones until `old_valid_until` (UTC; None: no longer). What waited
-    because the PSE had refused the old ones goes out. Raises Forbidden, NotFound, InvalidInput, Unsealable,
-    KeyServiceAway.
+    live ones, which another person lets go live. While it is reviewed nothing of it changes. Webhooks are believed with
+    the old ones until `old_valid_until` (UTC; None: no longer). What waited because the PSE had refused the old ones
+    goes out. Raises Forbidden, NotFound, InvalidInput, InvalidState, Unsealable, KeyServiceAway.
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
-    connection = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
-    if connection is None:
-        raise NotFound("No such connection.", path=["input", "connectionId"])
-    wanted = fields(connection.pse)
-    if connection.state in (ConnectionState.ACTIVE, ConnectionState.SUSPENDED):
-        wanted = [one for one in wanted if one.name not in PLAIN]  # its payments are at this account
-    else:
-        wanted = [dataclasses.replace(one, optional=one.optional or one.name in PLAIN) for one in wanted]
-    _check_values(wanted, values)
-    new = {name: value.strip() for name, value in values.items() if value.strip()}
-    await connections.place(connection, {name: value for name, value in new.items() if name in PLAIN})
-    sealed = {name: value for name, value in new.items() if name not in PLAIN}
-    await connections.replace_secrets(connection, sealed, old_valid_until, key)
-    await schedule.wake(connection.id, State.REQUESTED)
+    async with transaction():
+        connection = await locked(principal, connection_id)
+        _check_replaceable(connection, values)
+        new = {name: value.strip() for name, value in values.items() if value.strip()}
+        placed = {name: value for name, value in new.items() if name in PLAIN}
+        sealed = {name: value for name, value in new.items() if name not in PLAIN}
+        await connections.place(connection, placed)
+        await connections.replace_secrets(connection, sealed, old_valid_until, key)
+        said = "".join(f" {name}: {value}." for name, value in sorted(placed.items()))
+        await steps.note(connection, principal.holder, f"Keys replaced.{said}"[:_SAID_MAX], cause)
+        await schedule.wake(connection.id, State.REQUESTED)
     return connection
+
+
+def _check_replaceable(connection: Connection, values: Mapping[str, str]) -> None:
+    wanted = fields(connection.pse)
+    if connection.state in (ConnectionState.SUBMITTED, ConnectionState.UNDER_REVIEW, ConnectionState.REJECTED):
+        raise InvalidState(
+            f"The connection is {connection.state}: make it a draft again first; what is reviewed stays as it is.",
+            path=["input", "connectionId"],
+            current_state=connection.state,
+        )
+    if connection.state in (ConnectionState.ACTIVE, ConnectionState.SUSPENDED):
+        if moved := sorted(values.keys() & PLAIN):
+            raise InvalidInput(
+                f"{', '.join(moved)}: an account that has gone live stays; apply for another one.",
+                path=["input", "fields"],
+            )
+        wanted = [one for one in wanted if one.name not in PLAIN]
+    _check_values([dataclasses.replace(one, optional=one.optional or one.name in PLAIN) for one in wanted], values)
 
 
 def _new(draft: NewApplication, store_id: UUID) -> NewConnection:
@@ -122,9 +148,13 @@ def _check_values(wanted: Sequence[Field], values: Mapping[str, str]) -> None:
     given = {name for name, value in values.items() if value.strip()}
     lacking = [f"{one.name} ({one.label}; {one.where})" for one in wanted if not one.optional and one.name not in given]
     unknown = sorted(values.keys() - known)
-    long = sorted(name for name, value in values.items() if len(value) > _VALUE_MAX)
+    long = sorted(name for name, value in values.items() if len(value.strip()) > _longest(name))
     said = [f"Missing: {'; '.join(lacking)}."] if lacking else []
     said += [f"Not of this PSE: {', '.join(one[:40] for one in unknown)}."] if unknown else []
-    said += [f"Longer than {_VALUE_MAX} characters: {', '.join(long)}."] if long else []
+    said += [f"Longer than {_longest(name)} characters: {name}." for name in long if name in known]
     if said:
         raise InvalidInput(" ".join(said), path=["input", "fields"])
+
+
+def _longest(name: str) -> int:
+    return _PLAIN_MAX.get(name, 500) if name in PLAIN else _VALUE_MAX

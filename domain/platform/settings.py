@@ -85,8 +85,8 @@ class Settings:
     url: str = _setting(
         "ESTORNO_URL",
         variables.url("https", "http"),
-        "For commands that ask the API: where it is.",
-        "http://127.0.0.1:8000",
+        "For commands that ask the API: where it is; unset: ESTORNO_HOST and ESTORNO_PORT.",
+        "",
     )
     token: str = _setting(
         "ESTORNO_TOKEN", variables.text, "For commands that ask the API: a bearer token.", "", secret=True
@@ -294,6 +294,11 @@ class Settings:
     def address(self) -> str:
         """Where people reach us."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """Where a command finds the API."""
+        return self.url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""

@@ -71,7 +71,8 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
         )
     if any(same_person(principal.holder, name) for name in await _involved(refund, destination)):
         raise Forbidden(
-            "You asked for this refund, named its account or made the customer's link; another person must decide.",
+            "You asked for this refund, named its account or made the customer's link or token; another person must "
+            "decide.",
             path=["input", "refundId"],
         )
     if fingerprint is not None and fingerprint != destination.fingerprint:
@@ -84,6 +85,16 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
 
 
 async def _involved(refund: Refund, destination: Row) -> list[str]:
-    """The people who may not decide. Whoever makes a link can open it, so they may be the customer who answered."""
-    made = await rows("SELECT DISTINCT created_by FROM destination_links WHERE refund_id = $1", refund.id)
-    return [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made)]
+    """The people who may not decide.
+
+    Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked.
+    """
+    made = await rows(
+        "SELECT created_by FROM destination_links WHERE refund_id = $1 UNION "
+        "SELECT t.created_by FROM tokens t JOIN payments p ON p.id = $2 AND p.merchant_id = t.merchant_id "
+        "  JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK' "
+        "WHERE t.kind = 'CUSTOMER' AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)",
+        refund.id,
+        refund.payment_id,
+    )
+    return [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made if row["created_by"])]

@@ -23,18 +23,16 @@ def ask(settings: Settings, document: str, **variables: Any) -> dict[str, Any]:
 async def _ask(settings: Settings, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     if not settings.token:
         raise CommandError(
-            "Set ESTORNO_TOKEN to a token of yours. On the machine that has the database, "
-            "`estorno token create --role ADMIN` makes one."
+            "Set ESTORNO_TOKEN to a token of yours. On the machine that has the database, `estorno token create "
+            "--merchant NAME --role ADMIN --holder YOU` makes one."
         )
     headers = {"Authorization": f"Bearer {settings.token}"}
     async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as http:
         try:
-            answer = await http.post(
-                f"{settings.url.rstrip('/')}/graphql", json={"query": document, "variables": variables}
-            )
+            answer = await http.post(f"{settings.api}/graphql", json={"query": document, "variables": variables})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CommandError(
-                f"The API at {settings.url} does not answer ({type(error).__name__}); start `estorno up`, or set "
+                f"The API at {settings.api} does not answer ({type(error).__name__}); start `estorno up`, or set "
                 "ESTORNO_URL."
             ) from error
     return _data(settings, answer)
@@ -44,7 +42,9 @@ def _data(settings: Settings, answer: httpx.Response) -> dict[str, Any]:
     try:
         told = answer.json()
     except ValueError:
-        raise CommandError(f"{settings.url} answers {answer.status_code}, and not as our API does.") from None
+        raise CommandError(f"{settings.api} answers {answer.status_code}, and not as our API does.") from None
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise CommandError("ESTORNO_TOKEN is no valid token (any more); make another one with `estorno token create`.")
     if told.get("errors"):
         raise CommandError("; ".join(one["message"] for one in told["errors"]))
     data: dict[str, Any] = told["data"]
@@ -57,6 +57,6 @@ def _data(settings: Settings, answer: httpx.Response) -> dict[str, Any]:
 async def upload(settings: Settings, path: str, content: bytes) -> None:
     """Send a file's bytes to the path that its ticket names. Raises CommandError."""
     async with httpx.AsyncClient(timeout=_SECONDS) as http:
-        answer = await http.put(settings.url.rstrip("/") + path, content=content)
+        answer = await http.put(settings.api + path, content=content)
     if not answer.is_success:
         raise CommandError("; ".join(one["message"] for one in answer.json()["errors"]))

@@ -58,6 +58,7 @@ def connect(
     made = _create(settings, pse, name or f"{pse}-{store}", store, answers)
     typer.echo(f"{made['name']} is a {made['state'].lower()}: {made['id']}")
     outcome = preflight(settings, made["id"])
+    typer.echo(f"Wrong keys? `estorno connection keys {made['name']}` asks again.")
     typer.echo("Next: `estorno connection document`, then `estorno connection submit`.")
     raise typer.Exit(1 if outcome == "FAILED" else 0)
 
@@ -170,7 +171,12 @@ def import_sheet(settings: Settings, sheet: Path) -> Iterator[tuple[str, str]]:
     """
     there = {one["name"] for one in listed(settings)}
     with sheet.open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
+        reader = csv.DictReader(file)
+        if lacking := {"pse", "name", "store"} - set(reader.fieldnames or ()):
+            raise CommandError(
+                f"{sheet} has no column {', '.join(sorted(lacking))}; its first line names them, with commas between."
+            )
+        for row in reader:
             name = (row.pop("name", "") or "").strip()
             if name in there:
                 yield name, "is there already"

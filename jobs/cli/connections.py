@@ -16,18 +16,57 @@ from jobs.cli.commands import CommandError
 app = typer.Typer(help="Accounts at PSEs: documents, review, go-live.", no_args_is_help=True)
 _Id = Annotated[str, typer.Argument(help="The connection's name, or its id.")]
 _Why = Annotated[str | None, typer.Option("--comment", help="Why; whoever comes after you reads it.")]
+_DECISIONS: Final = ("START", "ASK_FOR_MORE", "APPROVE", "REJECT")
+_NEXT: Final = {
+    "SUBMITTED": "another person reviews it",
+    "SANDBOX": "`estorno certify`",
+    "CERTIFIED": "`estorno connection keys` with the live ones, then another person activates it",
+}
+_SHOW: Final = """query Show($id: ID!) { connectionApplication(id: $id) {
+  id name pse state clientId baseUrl tokenUrl reportUrl missingDocuments documents { kind file { name size } createdBy }
+  steps(first: 100) { fromState toState actor comment at } }
+  preflightRuns(connectionId: $id, first: 1) { edges { node { outcome createdAt checks { code outcome saw } } } } }"""
 _STEP: Final = """mutation Step($input: {type}!) {{ {field}(input: $input) {{
   application {{ name state nextStates missingDocuments }} errors {{ ... on Error {{ code message path }} }} }} }}"""
 
 
 @app.command("list")
-def show() -> None:
+def list_all() -> None:
     """All connections, and what each lacks."""
     table = Table("Name", "PSE", "State", Column("Missing", overflow="fold"), "Submitted by", "Reviewed by")
     for one in connect.listed(Settings.read()):
         missing = ", ".join(one["missingDocuments"]) if one["state"] == "DRAFT" else ""
         table.add_row(one["name"], one["pse"], one["state"], missing, one["submittedBy"] or "", one["reviewedBy"] or "")
     Console(soft_wrap=False).print(table)
+
+
+@app.command()
+def show(connection: _Id) -> None:
+    """All of one connection: account, addresses, documents, what the PSE said last, and who did what."""
+    settings = Settings.read()
+    told = client.ask(settings, _SHOW, id=_id_of(settings, connection))
+    one = told["connectionApplication"]
+    typer.echo(f"{one['name']} ({one['pse']}) is {one['state']}: {one['id']}")
+    for label, value in (
+        ("Account", one["clientId"]),
+        ("API", one["baseUrl"]),
+        ("Token", one["tokenUrl"]),
+        ("Reports", one["reportUrl"]),
+    ):
+        if value:
+            typer.echo(f"  {label}: {value}")
+    for handed in one["documents"]:
+        typer.echo(f"  {handed['kind']}: {handed['file']['name']}, by {handed['createdBy']}")
+    if one["missingDocuments"]:
+        typer.echo(f"  Missing: {', '.join(one['missingDocuments'])}")
+    for edge in told["preflightRuns"]["edges"]:
+        typer.echo(f"Preflight of {edge['node']['createdAt'][:16]}: {edge['node']['outcome']}")
+        for check in edge["node"]["checks"]:
+            typer.echo(f"  {check['outcome']} {check['code']}: {check['saw']}")
+    typer.echo("Steps, newest first:")
+    for step in one["steps"]:
+        moved = f"{step['fromState']} to {step['toState']}" if step["fromState"] != step["toState"] else step["toState"]
+        typer.echo(f"  {step['at'][:16]} {step['actor']}: {moved}. {step['comment'] or ''}".rstrip())
 
 
 @app.command()
@@ -46,7 +85,7 @@ def document(
 def _document(text: str) -> tuple[str, Path]:
     kind, equals, file = text.partition("=")
     if not equals or kind.upper() not in DocumentKind.__members__:
-        raise CommandError(f"{text!r} is not KIND=FILE; kinds are {', '.join(DocumentKind)}.")
+        raise CommandError(f"{text!r} is not KIND=FILE with one of these kinds: {', '.join(DocumentKind)}.")
     if not Path(file).is_file():
         raise CommandError(f"There is no file {file}.")
     return kind.upper(), Path(file)
@@ -87,6 +126,8 @@ def review(
     comment: _Why = None,
 ) -> None:
     """Review what another person submitted."""
+    if decision.upper() not in _DECISIONS:
+        raise CommandError(f"{decision!r} is no decision; there are {', '.join(_DECISIONS)}.")
     _step("connectionReview", connection, comment, "ConnectionReviewInput", decision=decision.upper())
 
 
@@ -128,7 +169,8 @@ def _step(field: str, connection: str, comment: str | None, type_: str = "Connec
     settings = Settings.read()
     given = {"connectionId": _id_of(settings, connection), "comment": comment, **more}
     told = client.ask(settings, _STEP.format(type=type_, field=field), input=given)[field]["application"]
-    typer.echo(f"{told['name']} is {told['state']}. From here: {', '.join(told['nextStates']) or 'nothing'}.")
+    after = _NEXT.get(told["state"]) or ", ".join(told["nextStates"]) or "nothing"
+    typer.echo(f"{told['name']} is {told['state']}. Next: {after}.")
 
 
 def _id_of(settings: Settings, named: str) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings
 from jobs.cli import client
+from jobs.cli.commands import CommandError
 
 stores = typer.Typer(help="The merchant's stores.", no_args_is_help=True)
 people = typer.Typer(help="People who sign in.", no_args_is_help=True)
@@ -20,7 +21,9 @@ _STORES: Final = """query Stores($first: Int!, $after: String) { stores(first: $
 _INVITE: Final = f"""mutation Invite($input: PersonInviteInput!) {{ personInvite(input: $input) {{
   person {{ name email }} link {{ url expiresAt }} {_ERRORS} }} }}"""
 _PEOPLE: Final = """query People($first: Int!, $after: String) { people(first: $first, after: $after) {
-  edges { node { name email state grants(first: 20) { role storeCode } } } pageInfo { hasNextPage endCursor } } }"""
+  edges { node { id name email state grants(first: 20) { role storeCode } } } pageInfo { hasNextPage endCursor } } }"""
+_LINK: Final = f"""mutation Link($input: SignInLinkCreateInput!) {{ signInLinkCreate(input: $input) {{
+  link {{ url expiresAt }} {_ERRORS} }} }}"""
 _TOKENS: Final = """query Tokens($first: Int!, $after: String) { tokens(first: $first, after: $after) {
   edges { node { id name prefix expiresAt lastUsedAt revokedAt } } pageInfo { hasNextPage endCursor } } }"""
 _REVOKE: Final = f"""mutation Revoke($input: TokenRevokeInput!) {{ tokenRevoke(input: $input) {{
@@ -67,6 +70,16 @@ def _grant(text: str) -> dict[str, str | None]:
     return {"role": role, "storeCode": store or None}
 
 
+@people.command("link")
+def link(email: Annotated[str, typer.Argument(help="Of one of your people.")]) -> None:
+    """A new link that signs somebody in once; earlier ones work no more."""
+    found = [one["id"] for one in _all(_PEOPLE, "people") if one["email"] == email]
+    if not found:
+        raise CommandError(f"There is nobody with the address {email!r}; `estorno people list` shows yours.")
+    made = client.ask(Settings.read(), _LINK, input={"personId": found[0]})["signInLinkCreate"]
+    typer.echo(f"Until {made['link']['expiresAt']}:\n  {made['link']['url']}")
+
+
 @people.command("list")
 def list_people() -> None:
     """All people, and what they may do."""
@@ -79,11 +92,11 @@ def list_people() -> None:
 
 def list_tokens() -> None:
     """The tokens of programs: how they begin, until when they work, when they were used last."""
-    table = Table("Id", "Name", "Begins", "Until", "Last used", "Revoked")
     for one in _all(_TOKENS, "tokens"):
-        shown = [one["expiresAt"], one["lastUsedAt"], one["revokedAt"]]
-        table.add_row(one["id"], one["name"] or "", one["prefix"], *((moment or "")[:16] for moment in shown))
-    Console(soft_wrap=False).print(table)
+        state = f"revoked {one['revokedAt'][:16]}" if one["revokedAt"] else f"until {one['expiresAt'][:16]}"
+        used = f"used {one['lastUsedAt'][:16]}" if one["lastUsedAt"] else "never used"
+        typer.echo(f"{one['id']}  {one['prefix']}...  {one['name'] or ''}")
+        typer.echo(f"    {state}, {used}")
 
 
 def revoke_token(token_id: Annotated[str, typer.Argument(help="Of `estorno token list`.")]) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from domain.cause import Cause
 from domain.models import CertificationRun, Connection, Payment, Refund
+from domain.models.connections import ConnectionState
 from domain.onboarding import certificate, certification
 from domain.onboarding.certification import CaseName, CaseOutcome
 from domain.platform.database import rows
-from domain.problems import InvalidInput, NotFound
+from domain.problems import InvalidInput, InvalidState, NotFound
 from jobs import certification as certification_jobs
 from jobs import refunds
 from tests.conftest import Database
@@ -129,9 +130,11 @@ async def test_payments_of_a_test_environment_are_looked_up_and_what_cannot_be_p
             return None
 
         monkeypatch.setattr(certification_jobs, "hand_of", nobodys_hand)
+        await Connection.filter(id=world.shop.connection.id).update(state=ConnectionState.SANDBOX)
         payments = [await sandbox.at("stripe").capture(8_000, currency="MXN") for _ in range(3)]
         run, cases = await _certify(world, *payments)
         assert run.outcome == "PASSED", cases
+        assert (await Connection.get(id=world.shop.connection.id)).state is ConnectionState.CERTIFIED
         assert {name for name, said in cases.items() if said.startswith("SKIPPED")} == {
             "REFUSED",
             "TIMEOUT",
@@ -149,10 +152,18 @@ async def test_money_of_customers_is_never_played_with(
     )
     async with a_world(sandbox.at("stripe")) as world:
         names = ["pi_1", "pi_2", "pi_3"]
+        with pytest.raises(InvalidState, match="before it goes live"):
+            await certification.ask_for(shop.id, shop.connection.id, names, CAUSE, test_environment=True)
+        await Connection.filter(id=shop.connection.id).update(state=ConnectionState.SANDBOX)
         asked = await certification.ask_for(shop.id, shop.connection.id, names, CAUSE, test_environment=True)
         await certification_jobs.run_certification(asked.id, world.sender, world.settings)
         run = await CertificationRun.get(id=asked.id)
         assert (run.outcome, "is live" in (run.error or "")) == ("FAILED", True)
+        await Connection.filter(id=shop.connection.id).update(state=ConnectionState.ACTIVE)  # meanwhile
+        later = await certification.ask_for(shop.id, shop.connection.id, [], CAUSE, test_environment=False)
+        await certification_jobs.run_certification(later.id, world.sender, world.settings)
+        assert "before it goes live" in ((await CertificationRun.get(id=later.id)).error or "")
+        await Connection.filter(id=shop.connection.id).update(state=ConnectionState.SANDBOX)
         with pytest.raises(InvalidInput, match="test environment"):
             await certification.ask_for(shop.id, shop.connection.id, names, CAUSE, test_environment=False)
         with pytest.raises(NotFound):

@@ -133,7 +133,7 @@ ConnectionPreflightError = Annotated[
     strawberry.union(name="ConnectionPreflightError"),
 ]
 ConnectionCertifyError = Annotated[
-    InvalidInputError | NotFoundError | ForbiddenError,
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="ConnectionCertifyError"),
 ]
 PaymentWithdrawError = Annotated[

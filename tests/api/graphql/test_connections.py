@@ -118,6 +118,7 @@ async def test_two_people_take_an_account_from_draft_to_the_sandbox(enter: Enter
         ("Rui", "DRAFT", "The licence has expired."),
         ("Rui", "UNDER_REVIEW", None),
         ("Ana", "SUBMITTED", None),
+        ("Ana", "DRAFT", "Applied for."),
     ]
 
 
@@ -186,22 +187,64 @@ async def test_keys_are_replaced_whole_and_the_old_ones_are_believed_for_a_while
     new.append({"name": "base_url", "value": "http://10.0.0.1"})
     address = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
     assert "is not an https address" in address["errors"][0]["message"]
+    for wrong in ("https://[", "https://user:word@host.example"):
+        new[2]["value"] = wrong
+        told = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+        assert told["errors"][0]["code"] == "INVALID_INPUT"
+    new[2]["value"] = "https://" + "x" * 600
+    long = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+    assert "Longer than 500 characters: base_url" in long["errors"][0]["message"]
     new[2]["value"] = "https://live.example.com/v2"
     past = await _do(
         ana, "connectionSecretsReplace", {**given, "oldValidUntil": "2020-01-01T00:00:00Z"}, "ConnectionSecretsInput"
     )
     assert past["errors"][0]["path"] == ["input", "oldValidUntil"]
-    assert bytes((await Connection.get(id=UUID(connection))).sealed_secrets) == before
+    unchanged = await Connection.get(id=UUID(connection))
+    assert (bytes(unchanged.sealed_secrets), unchanged.base_url) == (before, FIELDS["base_url"])
     assert (await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput"))["errors"] == []
     row = await Connection.get(id=UUID(connection))
     assert row.base_url == "https://live.example.com/v2"
     await Connection.filter(id=row.id).update(state=ConnectionState.ACTIVE)
     moved = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
-    assert "Not of this PSE: base_url" in moved["errors"][0]["message"]
+    assert "base_url: an account that has gone live stays" in moved["errors"][0]["message"]
+    (step,) = await OnboardingStep.filter(connection_id=row.id, comment__startswith="Keys replaced.")
+    assert (step.actor, step.from_state, step.to_state) == ("Ana", "DRAFT", "DRAFT")
+    assert "https://live.example.com/v2" in (step.comment or "")
     assert [one.secrets["client_secret"] async for one in credentials_believed(row, KEY)] == [
         "a-new-one",
         "the-client-secret",
     ]
+
+
+async def test_what_was_reviewed_is_what_goes_live_or_another_person_has_seen_it(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    rui, eva = [await enter(Role.ADMINISTRATOR, ana.shop, name) for name in ("Rui", "Eva")]
+    connection = await _submitted(ana)
+    keys = [{"name": name, "value": FIELDS[name]} for name in ("client_secret", "webhook_secret")]
+    given = {"connectionId": connection, "fields": keys}
+    during = await _do(rui, "connectionSecretsReplace", given, "ConnectionSecretsInput")
+    assert during["errors"][0]["code"] == "INVALID_STATE"
+    for decision in ("START", "APPROVE"):
+        await _step(rui, "connectionReview", connection, decision=decision)
+    async with transaction():
+        row = await Connection.filter(id=UUID(connection)).select_for_update().get()
+        await applications.certified(row, Cause("certification", "Ana"))
+    keys.append({"name": "base_url", "value": "https://ruis-psp.example"})
+    assert (await _do(rui, "connectionSecretsReplace", given, "ConnectionSecretsInput"))["errors"] == []
+    for maker in (rui, ana):
+        assert (await _step(maker, "connectionActivate", connection))["errors"][0]["code"] == "FORBIDDEN"
+    seen = await eva.ask("query Q($id: ID!) { connectionApplication(id: $id) { baseUrl clientId } }", id=connection)
+    assert seen == {"baseUrl": "https://ruis-psp.example", "clientId": "app"}
+    assert (await _step(eva, "connectionActivate", connection))["application"]["state"] == "ACTIVE"
+
+
+async def test_who_typed_the_account_or_handed_in_its_papers_does_not_review_it(enter: Enter) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    rui = await enter(Role.ADMINISTRATOR, ana.shop, "Rui")
+    connection = str((await _create(ana))["application"]["id"])
+    await _hand_in_all(ana, connection)
+    await _step(rui, "connectionSubmit", connection)
+    assert (await _step(ana, "connectionReview", connection, decision="START"))["errors"][0]["code"] == "FORBIDDEN"
 
 
 async def test_another_merchant_finds_no_connection_document_or_file(enter: Enter) -> None:

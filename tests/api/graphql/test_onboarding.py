@@ -66,6 +66,9 @@ async def test_a_certification_is_asked_for_and_says_how_far_it_is(enter: Enter)
     asker = await enter()
     connection = str(asker.shop.connection.id)
     payments = {"connectionId": connection, "payments": ["a", "b", "c"]}
+    (error,) = (await asker.ask(_CERTIFY, input={**payments, "testEnvironment": True}))["errors"]
+    assert error["code"] == "INVALID_STATE", "It is live: these may be customers' payments."
+    await Connection.filter(id=asker.shop.connection.id).update(state="SANDBOX")
     (error,) = (await asker.ask(_CERTIFY, input=payments))["errors"]
     assert (error["code"], error["path"]) == ("INVALID_INPUT", ["input", "testEnvironment"])
     payload = await asker.ask(_CERTIFY, input={**payments, "testEnvironment": True})

@@ -31,4 +31,4 @@ def test_each_field_says_where_it_is_found_and_what_must_not_be_seen(pse: str) -
         assert one.label
         assert one.where
         hidden = any(word in one.name for word in ("secret", "password", "api_key", "hmac", "token", "trans_key"))
-        assert one.secret is (hidden or one.name == "integration_key") or one.name == "token_url"
+        assert one.secret is (hidden or one.name in ("integration_key", "client_key")) or one.name == "token_url"

@@ -9,6 +9,8 @@ from domain.access.tokens import Role, person_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import State
+from domain.payments import customer_tokens
+from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
 from domain.problems import Forbidden, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
@@ -100,3 +102,17 @@ async def test_a_person_who_signs_in_is_who_their_address_is() -> None:
         with pytest.raises(Forbidden, match="another person"):
             await _decide(shop, refund, same)
     assert await _decide(shop, refund, "Ana <another@example.com>") is State.REQUESTED
+
+
+@pytest.mark.parametrize("by_tax_id", [False, True])
+async def test_whoever_made_the_customers_token_cannot_approve_what_was_asked_for_with_it(by_tax_id: bool) -> None:
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, tax_id=CPF)
+    ana = a_person(shop, "Ana Souza", Role.ADMINISTRATOR)
+    bound = NewCustomerToken(CustomerMay.ASK, 5, None if by_tax_id else payment.id, CPF if by_tax_id else None)
+    await customer_tokens.create(ana, bound, Cause("r", "Ana Souza"), KEY)
+    refund = await a_refund(shop, payment, 4_000, given=_given())
+    assert refund.state is State.AWAITING_APPROVAL
+    with pytest.raises(Forbidden, match="customer's link or token"):
+        await _decide(shop, refund, "Ana Souza")
+    assert await _decide(shop, refund, "Caio") is State.REQUESTED

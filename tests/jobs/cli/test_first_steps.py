@@ -120,7 +120,7 @@ async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(comm
         secret = known.pop("client_secret")
         typed.write_text("\n".join(f"{name}={value}" for name, value in known.items()))
         asked = ("connect", "pix", "--store", "main", "--from", str(typed))
-        said = await command(*asked, token=ana, typed=f"{secret}\n", status=1)
+        said = await command(*asked, token=ana, typed=f"{secret}\n\n\n", status=1)
     assert "The institution's developer area" in said
     assert secret not in said, "What is secret is not shown while it is typed."
     assert "PASSED       CREDENTIALS" in said
@@ -133,7 +133,7 @@ async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(comm
     document.write_bytes(b"%PDF-1.7 licence")
     assert "Hand in first" in await command("connection", "submit", "pix-main", token=ana, status=1)
     nothing = await command("connection", "document", "pix-main", "BANK_PROOF", token=ana, status=1)
-    assert "is not KIND=FILE; kinds are BUSINESS_LICENCE" in nothing
+    assert "is not KIND=FILE with one of these kinds: BUSINESS_LICENCE" in nothing
     kinds = ("BUSINESS_LICENCE", "LEGAL_REPRESENTATIVE_ID", "BANK_PROOF", "ADMISSION_NOTICE", "SERVICE_AGREEMENT")
     pairs = [f"{kind}={document}" for kind in kinds]
     said = await command("connection", "document", "pix-main", *pairs, token=ana)
@@ -141,6 +141,12 @@ async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(comm
     assert "pix-main is SUBMITTED" in await command("connection", "submit", "pix-main", token=ana)
     own = await command("connection", "review", "pix-main", "start", token=ana, status=1)
     assert "ask another person" in own
+    shown = await command("connection", "show", "pix-main", token=rui)
+    assert f"{sandbox.url}/pix/v2" in shown
+    assert "FAILED CALLBACK_REGISTERED" in shown
+    assert "licence.pdf" in shown
+    assert "Ana Souza: DRAFT to SUBMITTED" in shown
+    assert secret not in shown
     await command("connection", "review", "pix-main", "start", token=rui)
     assert "pix-main is SANDBOX" in await command("connection", "review", "pix-main", "approve", token=rui)
     listed = await command("connection", "list", token=rui)
@@ -182,4 +188,4 @@ async def test_a_person_is_invited_and_a_token_listed_and_revoked(command: Comma
 
 async def test_without_a_token_or_an_api_the_commands_say_what_to_do(command: Command) -> None:
     assert "Set ESTORNO_TOKEN" in await command("store", "list", status=1)
-    assert "valid token" in await command("store", "list", token="est_nobody", status=1)
+    assert "is no valid token" in await command("store", "list", token="est_nobody", status=1)
