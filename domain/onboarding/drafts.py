@@ -149,12 +149,18 @@ def _check_values(wanted: Sequence[Field], values: Mapping[str, str]) -> None:
     lacking = [f"{one.name} ({one.label}; {one.where})" for one in wanted if not one.optional and one.name not in given]
     unknown = sorted(values.keys() - known)
     long = sorted(name for name, value in values.items() if len(value.strip()) > _longest(name))
+    broken = sorted(one.name for one in wanted if one.pem and one.name in given and not _is_pem(values[one.name]))
     said = [f"Missing: {'; '.join(lacking)}."] if lacking else []
     said += [f"Not of this PSE: {', '.join(one[:40] for one in unknown)}."] if unknown else []
     said += [f"Longer than {_longest(name)} characters: {name}." for name in long if name in known]
+    said += [f"Not in PEM (-----BEGIN ... to -----END ...): {', '.join(broken)}."] if broken else []
     if said:
         raise InvalidInput(" ".join(said), path=["input", "fields"])
 
 
 def _longest(name: str) -> int:
     return _PLAIN_MAX.get(name, 500) if name in PLAIN else _VALUE_MAX
+
+
+def _is_pem(text: str) -> bool:
+    return text.strip().startswith("-----BEGIN ") and text.strip().endswith("-----")

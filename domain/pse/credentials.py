@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 class Field:
     """One of them. `where`: in the PSE's back office; `test`, `live`: its value there, where it is the same for all.
 
-    `secret`: not shown while it is typed.
+    `secret`: not shown while it is typed. `pem`: a key or certificate as text, with its first and last lines.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Field:
     where: str
     secret: bool = False
     optional: bool = False
+    pem: bool = False
     test: str | None = None
     live: str | None = None
 

@@ -107,7 +107,7 @@ def timetable() -> None:
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.")] = 8900,
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1.", min=1, max=65535)] = 8900,
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
 ) -> None:
     """Play the PSEs' side of the wire."""

@@ -153,6 +153,8 @@ async def test_a_draft_is_told_all_that_is_wrong_at_once_and_gives_its_secrets_t
     (said,) = wrong["errors"]
     assert said["path"] == ["input", "fields"]
     assert all(word in said["message"] for word in ("client_secret", "token_url", "Not of this PSE: nonsense"))
+    unreadable = await _create(ana, values={"client_certificate": "x"})
+    assert "Not in PEM (-----BEGIN ... to -----END ...): client_certificate" in unreadable["errors"][0]["message"]
     assert (await _create(ana, storeCode="nowhere"))["errors"][0]["path"] == ["input", "storeCode"]
     assert (await _create(ana, pse="nobody"))["errors"][0]["path"] == ["input", "pse"]
     assert (await _create(ana, values={"base_url": "http://10.0.0.1/"}))["errors"][0]["code"] == "INVALID_INPUT"
