@@ -6,6 +6,7 @@ that a rotation touches rows and no content. In S3 the credentials are those of 
 
 import base64
 import os
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from domain.platform import data_keys, secrets
 from domain.platform.settings import Settings
 
 _KEY_BYTES: Final = 32
+_RETRIES_MAX: Final = 2
+_RETRY_LIMIT: Final = timedelta(seconds=20)
 _TIMEOUT: Final = "10s"  # of one request to the storage
 
 
@@ -29,7 +32,13 @@ class ContentAway(RuntimeError):
 @lru_cache(maxsize=4)
 def _opened(place: str) -> ObjectStore:
     if "://" in place:
-        return from_url(place, client_options={"timeout": _TIMEOUT})
+        # A storage of one's own may be on one's own wire.
+        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        return from_url(
+            place,
+            client_options={"timeout": _TIMEOUT, "allow_http": plain},
+            retry_config={"max_retries": _RETRIES_MAX, "retry_timeout": _RETRY_LIMIT},
+        )
     return LocalStore(Path(place), mkdir=True)
 
 

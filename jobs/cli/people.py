@@ -13,6 +13,7 @@ from jobs.cli.commands import CommandError
 
 stores = typer.Typer(help="The merchant's stores.", no_args_is_help=True)
 people = typer.Typer(help="People who sign in.", no_args_is_help=True)
+merchants = typer.Typer(help="Merchants, where an installation serves several.", no_args_is_help=True)
 _ERRORS: Final = "errors { ... on Error { code message path } }"
 _STORE: Final = f"""mutation Store($input: StoreCreateInput!) {{ storeCreate(input: $input) {{
   store {{ code name }} {_ERRORS} }} }}"""
@@ -26,6 +27,13 @@ _LINK: Final = f"""mutation Link($input: SignInLinkCreateInput!) {{ signInLinkCr
   link {{ url expiresAt }} {_ERRORS} }} }}"""
 _TOKENS: Final = """query Tokens($first: Int!, $after: String) { tokens(first: $first, after: $after) {
   edges { node { id name prefix expiresAt lastUsedAt revokedAt } } pageInfo { hasNextPage endCursor } } }"""
+_ROTATE: Final = (
+    f"""mutation Rotate($input: TokenRotateInput!) {{ tokenRotate(input: $input) {{ secret {_ERRORS} }} }}"""
+)
+_MERCHANT: Final = f"""mutation Merchant($input: MerchantCreateInput!) {{ merchantCreate(input: $input) {{
+  merchant {{ name }} token {_ERRORS} }} }}"""
+_MERCHANTS: Final = """query Merchants($first: Int!, $after: String) { merchants(first: $first, after: $after) {
+  edges { node { id name country zone } } pageInfo { hasNextPage endCursor } } }"""
 _REVOKE: Final = f"""mutation Revoke($input: TokenRevokeInput!) {{ tokenRevoke(input: $input) {{
   token {{ name prefix }} {_ERRORS} }} }}"""
 
@@ -103,6 +111,36 @@ def revoke_token(token_id: Annotated[str, typer.Argument(help="Of `estorno token
     """End a token at once, everywhere."""
     client.ask(Settings.read(), _REVOKE, input={"tokenId": token_id})
     typer.echo("Revoked: no process takes it any more within 5 seconds.")
+
+
+def rotate_token(
+    token_id: Annotated[str, typer.Argument(help="Of `estorno token list`.")],
+    overlap_hours: Annotated[int, typer.Option(help="How long the old one still works.", min=0, max=744)] = 24,
+    days: Annotated[int, typer.Option(help="How long the new one works.", min=1, max=366)] = 90,
+) -> None:
+    """A new token in the place of an old one. It is shown once."""
+    given = {"tokenId": token_id, "overlapHours": overlap_hours, "days": days, "idempotencyKey": str(uuid4())}
+    typer.echo(client.ask(Settings.read(), _ROTATE, input=given)["tokenRotate"]["secret"])
+
+
+@merchants.command("create")
+def create_merchant(
+    name: Annotated[str, typer.Argument(help="Whose refunds they are.")],
+    country: Annotated[str, typer.Option(help="ISO 3166, as BR.")],
+    zone: Annotated[str, typer.Option(help="IANA, as America/Sao_Paulo; of the accounting date.")],
+) -> None:
+    """Make a merchant that this installation serves too; its first token is shown once."""
+    given = {"name": name, "country": country, "zone": zone, "idempotencyKey": str(uuid4())}
+    made = client.ask(Settings.read(), _MERCHANT, input=given)["merchantCreate"]
+    typer.echo(f"{made['merchant']['name']} is there. An ADMIN token of it, for 24 hours:")
+    typer.echo(f"  {made['token']}")
+
+
+@merchants.command("list")
+def list_merchants() -> None:
+    """The merchants that you have a part in."""
+    for one in _all(_MERCHANTS, "merchants"):
+        typer.echo(f"{one['name']} ({one['country']}, {one['zone']}): {one['id']}")
 
 
 def _all(document: str, field: str) -> list[dict[str, Any]]:
