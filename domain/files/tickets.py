@@ -9,12 +9,14 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Final
 from uuid import UUID, uuid4
 
 from domain.access.tokens import Principal
 from domain.files import content
 from domain.files.kinds import RULES, media_type_of
+from domain.files.room import ROOM
 from domain.models.files import File, Purpose
 from domain.platform.database import rows
 from domain.platform.settings import Settings
@@ -91,28 +93,33 @@ async def awaited(ticket: str) -> File | None:
 
 
 async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) -> File:
-    """Store the awaited file. Raises InvalidInput with what is wrong (the ticket stays good), ContentAway."""
-    given = await _whole(file, chunks)
-    media_type = media_type_of(given)
-    if media_type not in RULES[file.purpose].media_types:
-        known = ", ".join(sorted(RULES[file.purpose].media_types))
-        raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
-    await content.put(settings, file, given)
+    """Store the awaited file. Raises InvalidInput with what is wrong (the ticket stays good), ContentAway.
+
+    Raises UnderWay and NoRoom before a byte is read.
+    """
+    with ROOM.taking(file):
+        given = await _whole(file, chunks)
+        media_type = media_type_of(given)
+        if media_type not in RULES[file.purpose].media_types:
+            known = ", ".join(sorted(RULES[file.purpose].media_types))
+            raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
+        await content.put(settings, file, given)
     await File.filter(id=file.id, stored_at=None).update(media_type=media_type, stored_at=datetime.now(UTC))
     return await File.get(id=file.id)
 
 
 async def _whole(file: File, chunks: AsyncIterator[bytes]) -> bytes:
-    given = bytearray()
+    given, seen = BytesIO(), hashlib.sha256()  # what it collects it gives out without a copy
     async for chunk in chunks:
-        given += chunk
-        if len(given) > file.size:
+        seen.update(chunk)
+        given.write(chunk)
+        if given.tell() > file.size:
             raise InvalidInput(f"More than the announced {file.size} bytes came; announce the file as it is.")
-    if len(given) != file.size:
-        raise InvalidInput(f"{len(given)} of the announced {file.size} bytes came; send the whole file again.")
-    if hashlib.sha256(given).hexdigest() != file.sha256:
+    if given.tell() != file.size:
+        raise InvalidInput(f"{given.tell()} of the announced {file.size} bytes came; send the whole file again.")
+    if seen.hexdigest() != file.sha256:
         raise InvalidInput("The bytes have another SHA-256 than was announced; send the file that was announced.")
-    return bytes(given)
+    return given.getvalue()
 
 
 async def read(principal: Principal, file_id: UUID, settings: Settings) -> tuple[File, bytes]:

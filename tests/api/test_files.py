@@ -1,19 +1,27 @@
 """The doors of files under people who may less than they ask, and under uploads that never end."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from api import files
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Permission
 from domain.files import tickets
+from domain.files.kinds import SIZE_MAX
+from domain.files.room import ROOM
 from domain.problems import NotFound
 from tests.api.conftest import Enter
 from tests.api.graphql import test_connections as connections
+from tests.api.graphql.test_connections import PDF
 from tests.kit.factories import Shop
-from tests.kit.world import quick_settings
+from tests.kit.world import quick_settings, served
 
 
 async def test_a_merchants_document_is_read_by_who_may_in_all_of_its_stores(enter: Enter, tmp_path: Path) -> None:
@@ -22,7 +30,7 @@ async def test_a_merchants_document_is_read_by_who_may_in_all_of_its_stores(ente
     settings = quick_settings(files=str(tmp_path / "files"))
     for permission in (Permission.MANAGE_CONNECTIONS, Permission.REVIEW_CONNECTIONS):
         whole, local = [_holding(ana.shop, permission, store) for store in (None, ana.shop.store.id)]
-        assert (await tickets.read(whole, file_id, settings))[1] == connections.PDF
+        assert (await tickets.read(whole, file_id, settings))[1] == PDF
         with pytest.raises(NotFound):
             await tickets.read(local, file_id, settings)
 
@@ -30,3 +38,35 @@ async def test_a_merchants_document_is_read_by_who_may_in_all_of_its_stores(ente
 def _holding(shop: Shop, permission: Permission, store: UUID | None) -> Principal:
     later = datetime.now(UTC) + timedelta(hours=1)
     return Principal(uuid4(), shop.id, "somebody", reach_of((frozenset({permission}), store)), later)
+
+
+@pytest.fixture
+async def door(enter: Enter, tmp_path: Path) -> AsyncIterator[str]:
+    """The door alone, on a socket of its own: nothing before it collects what it is to refuse unread."""
+    app = Starlette(routes=[Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"])])
+    app.state.settings = quick_settings(files=str(tmp_path / "files"))
+    async with served(app) as url:
+        yield url
+
+
+async def test_stalled_uploads_take_no_more_than_their_room(enter: Enter, door: str) -> None:
+    ana, eva = await enter(holder="Ana"), await enter(holder="Eva")
+    told = [await connections._announce(ana, PDF, size=SIZE_MAX) for _ in range(4)]
+    large = [door + one["uploadPath"] for one in told]
+    small = [door + (await connections._announce(one, PDF))["uploadPath"] for one in (ana, eva)]
+    go_on = asyncio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield PDF
+        await go_on.wait()
+
+    putting = [asyncio.create_task(ana.http.put(one, content=stalled())) for one in large]
+    async with asyncio.timeout(10):
+        while ROOM.taken < len(large) * SIZE_MAX:  # noqa: ASYNC110 - the room tells nobody
+            await asyncio.sleep(0.01)
+    answers = [await ana.http.put(one, content=PDF) for one in (large[0], *small)]
+    assert [one.status_code for one in answers] == [409, 503, 201]
+    assert ["retry-after" in one.headers for one in answers] == [True, True, False]
+    go_on.set()
+    assert {(await one).status_code for one in putting} == {422}
+    assert (await ana.http.put(small[0], content=PDF)).status_code == 201
