@@ -18,7 +18,7 @@ from domain.files import content
 from domain.files.kinds import RULES, media_type_of
 from domain.files.room import ROOM
 from domain.models.files import File, Purpose
-from domain.platform.database import rows
+from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound, RateLimited
 
@@ -51,29 +51,37 @@ async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ti
     rule = RULES[new.purpose]
     principal.require_everywhere(rule.writer)
     _check(new, rule.size_max)
+    secret, file_id = secrets.token_urlsafe(32), uuid4()
+    sealed_key = await content.new_key(settings, principal.merchant_id, file_id)
+    async with transaction():
+        await _check_open(principal.merchant_id)
+        file = await File.create(
+            id=file_id,
+            sealed_key=sealed_key,
+            merchant_id=principal.merchant_id,
+            purpose=new.purpose,
+            name=new.name.strip(),
+            size=new.size,
+            sha256=new.sha256,
+            ticket_digest=_digest(secret),
+            ticket_until=datetime.now(UTC) + LIFETIME,
+            created_by=principal.holder,
+        )
+    return Ticket(file, secret)
+
+
+async def _check_open(merchant_id: UUID) -> None:
+    """One announcement of a merchant at a time, until the caller's transaction ends: many at once count each other."""
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"files/{merchant_id}")
     open_now = (
         "SELECT count(*) AS count FROM files WHERE merchant_id = $1 AND stored_at IS NULL AND ticket_until > now()"
     )
-    (row,) = await rows(open_now, principal.merchant_id)
+    (row,) = await rows(open_now, merchant_id)
     if row["count"] >= _OPEN_MAX:
         raise RateLimited(
             f"{_OPEN_MAX} uploads are announced and have not come; send those first.",
             retry_after=int(LIFETIME.total_seconds()),
         )
-    secret, file_id = secrets.token_urlsafe(32), uuid4()
-    file = await File.create(
-        id=file_id,
-        sealed_key=await content.new_key(settings, principal.merchant_id, file_id),
-        merchant_id=principal.merchant_id,
-        purpose=new.purpose,
-        name=new.name.strip(),
-        size=new.size,
-        sha256=new.sha256,
-        ticket_digest=_digest(secret),
-        ticket_until=datetime.now(UTC) + LIFETIME,
-        created_by=principal.holder,
-    )
-    return Ticket(file, secret)
 
 
 def _check(new: NewFile, size_max: int) -> None:

@@ -12,15 +12,18 @@ from starlette.routing import Route
 
 from api import files
 from domain.access.principal import Principal, reach_of
-from domain.access.tokens import Permission
+from domain.access.tokens import Permission, Role
 from domain.files import tickets
 from domain.files.kinds import SIZE_MAX
 from domain.files.room import ROOM
-from domain.problems import NotFound
+from domain.files.tickets import NewFile
+from domain.models import File
+from domain.models.files import Purpose
+from domain.problems import NotFound, RateLimited
 from tests.api.conftest import Enter
 from tests.api.graphql import test_connections as connections
 from tests.api.graphql.test_connections import PDF
-from tests.kit.factories import Shop
+from tests.kit.factories import Shop, a_person, a_shop
 from tests.kit.world import quick_settings, served
 
 
@@ -70,3 +73,13 @@ async def test_stalled_uploads_take_no_more_than_their_room(enter: Enter, door: 
     go_on.set()
     assert {(await one).status_code for one in putting} == {422}
     assert (await ana.http.put(small[0], content=PDF)).status_code == 201
+
+
+async def test_many_who_announce_at_once_have_no_more_tickets_than_one_by_one(books: object) -> None:
+    shop = await a_shop()
+    boss, new = a_person(shop, "boss", Role.ADMIN), NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64)
+    asked = [tickets.announce(boss, new, quick_settings()) for _ in range(60)]
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [one for one in done if isinstance(one, RateLimited)]
+    assert (len(refused), await File.filter(merchant_id=shop.id).count()) == (10, 50)
+    await tickets.announce(a_person(await a_shop(), "boss", Role.ADMIN), new, quick_settings())
