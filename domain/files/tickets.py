@@ -4,6 +4,7 @@ The ticket is bound to merchant, purpose, size and SHA-256: two uploads with one
 """
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -24,6 +25,12 @@ from domain.problems import InvalidInput, NotFound, RateLimited
 
 LIFETIME: Final = timedelta(minutes=15)
 _OPEN_MAX: Final = 50  # tickets of a merchant that nobody has used yet
+_DAY: Final = timedelta(days=1)
+_DAY_MAX: Final = 200  # announced by a merchant within a day: a file is kept for good
+_LATELY: Final = """
+SELECT count(*) AS count, count(*) FILTER (WHERE stored_at IS NULL AND ticket_until > now()) AS open,
+    extract(epoch FROM min(created_at) + $2::interval - now())::float8 AS wait
+FROM files WHERE merchant_id = $1 AND created_at > now() - $2::interval"""
 _NAME_MAX: Final = 200
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -73,14 +80,16 @@ async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ti
 async def _check_open(merchant_id: UUID) -> None:
     """One announcement of a merchant at a time, until the caller's transaction ends: many at once count each other."""
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"files/{merchant_id}")
-    open_now = (
-        "SELECT count(*) AS count FROM files WHERE merchant_id = $1 AND stored_at IS NULL AND ticket_until > now()"
-    )
-    (row,) = await rows(open_now, merchant_id)
-    if row["count"] >= _OPEN_MAX:
+    (row,) = await rows(_LATELY, merchant_id, _DAY)
+    if row["open"] >= _OPEN_MAX:
         raise RateLimited(
             f"{_OPEN_MAX} uploads are announced and have not come; send those first.",
             retry_after=int(LIFETIME.total_seconds()),
+        )
+    if row["count"] >= _DAY_MAX:
+        raise RateLimited(
+            f"{_DAY_MAX} files were announced within a day; hand in what is there.",
+            retry_after=max(1, math.ceil(row["wait"])),
         )
 
 
