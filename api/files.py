@@ -14,6 +14,7 @@ from api.http import RETRY_AFTER, problem
 from domain.access.tokens import Principal
 from domain.files import tickets
 from domain.files.content import ContentAway
+from domain.files.room import NoRoom, UnderWay
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -27,7 +28,7 @@ _log = structlog.get_logger()
 
 
 async def take_in(request: Request) -> Response:
-    """PUT: 201 stored, 404 the ticket opens nothing, 422 not the bytes that were announced, 503 come back.
+    """PUT: 201 stored, 404 the ticket opens nothing, 409 it is coming in, 422 not what was announced, 503 come back.
 
     What the ticket says is asked before a byte is read; the body is the file, and nothing around it.
     """
@@ -39,6 +40,10 @@ async def take_in(request: Request) -> Response:
         await tickets.take_in(file, request.stream(), settings)
     except InvalidInput as refused:
         return problem(422, refused.message, code=refused.code)
+    except UnderWay as refused:
+        return problem(409, str(refused), headers=RETRY_AFTER)
+    except NoRoom as refused:
+        return problem(503, str(refused), headers=RETRY_AFTER)
     except (ContentAway, Unsealable, KeyServiceAway) as error:
         _log.error("files.away", file=str(file.id), error=str(error))
         return problem(503, _AWAY, headers=RETRY_AFTER)

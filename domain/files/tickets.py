@@ -4,24 +4,33 @@ The ticket is bound to merchant, purpose, size and SHA-256: two uploads with one
 """
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Final
 from uuid import UUID, uuid4
 
 from domain.access.tokens import Principal
 from domain.files import content
 from domain.files.kinds import RULES, media_type_of
+from domain.files.room import ROOM
 from domain.models.files import File, Purpose
-from domain.platform.database import rows
+from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound, RateLimited
 
 LIFETIME: Final = timedelta(minutes=15)
 _OPEN_MAX: Final = 50  # tickets of a merchant that nobody has used yet
+_DAY: Final = timedelta(days=1)
+_DAY_MAX: Final = 200  # announced by a merchant within a day: a file is kept for good
+_LATELY: Final = """
+SELECT count(*) AS count, count(*) FILTER (WHERE stored_at IS NULL AND ticket_until > now()) AS open,
+    extract(epoch FROM min(created_at) + $2::interval - now())::float8 AS wait
+FROM files WHERE merchant_id = $1 AND created_at > now() - $2::interval"""
 _NAME_MAX: Final = 200
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -49,29 +58,39 @@ async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ti
     rule = RULES[new.purpose]
     principal.require_everywhere(rule.writer)
     _check(new, rule.size_max)
-    open_now = (
-        "SELECT count(*) AS count FROM files WHERE merchant_id = $1 AND stored_at IS NULL AND ticket_until > now()"
-    )
-    (row,) = await rows(open_now, principal.merchant_id)
-    if row["count"] >= _OPEN_MAX:
+    secret, file_id = secrets.token_urlsafe(32), uuid4()
+    sealed_key = await content.new_key(settings, principal.merchant_id, file_id)
+    async with transaction():
+        await _check_open(principal.merchant_id)
+        file = await File.create(
+            id=file_id,
+            sealed_key=sealed_key,
+            merchant_id=principal.merchant_id,
+            purpose=new.purpose,
+            name=new.name.strip(),
+            size=new.size,
+            sha256=new.sha256,
+            ticket_digest=_digest(secret),
+            ticket_until=datetime.now(UTC) + LIFETIME,
+            created_by=principal.holder,
+        )
+    return Ticket(file, secret)
+
+
+async def _check_open(merchant_id: UUID) -> None:
+    """One announcement of a merchant at a time, until the caller's transaction ends: many at once count each other."""
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"files/{merchant_id}")
+    (row,) = await rows(_LATELY, merchant_id, _DAY)
+    if row["open"] >= _OPEN_MAX:
         raise RateLimited(
             f"{_OPEN_MAX} uploads are announced and have not come; send those first.",
             retry_after=int(LIFETIME.total_seconds()),
         )
-    secret, file_id = secrets.token_urlsafe(32), uuid4()
-    file = await File.create(
-        id=file_id,
-        sealed_key=await content.new_key(settings, principal.merchant_id, file_id),
-        merchant_id=principal.merchant_id,
-        purpose=new.purpose,
-        name=new.name.strip(),
-        size=new.size,
-        sha256=new.sha256,
-        ticket_digest=_digest(secret),
-        ticket_until=datetime.now(UTC) + LIFETIME,
-        created_by=principal.holder,
-    )
-    return Ticket(file, secret)
+    if row["count"] >= _DAY_MAX:
+        raise RateLimited(
+            f"{_DAY_MAX} files were announced within a day; hand in what is there.",
+            retry_after=max(1, math.ceil(row["wait"])),
+        )
 
 
 def _check(new: NewFile, size_max: int) -> None:
@@ -91,36 +110,46 @@ async def awaited(ticket: str) -> File | None:
 
 
 async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) -> File:
-    """Store the awaited file. Raises InvalidInput with what is wrong (the ticket stays good), ContentAway."""
-    given = await _whole(file, chunks)
-    media_type = media_type_of(given)
-    if media_type not in RULES[file.purpose].media_types:
-        known = ", ".join(sorted(RULES[file.purpose].media_types))
-        raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
-    await content.put(settings, file, given)
+    """Store the awaited file. Raises InvalidInput with what is wrong (the ticket stays good), ContentAway.
+
+    Raises UnderWay and NoRoom before a byte is read.
+    """
+    with ROOM.taking(file):
+        given = await _whole(file, chunks)
+        media_type = media_type_of(given)
+        if media_type not in RULES[file.purpose].media_types:
+            known = ", ".join(sorted(RULES[file.purpose].media_types))
+            raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
+        await content.put(settings, file, given)
     await File.filter(id=file.id, stored_at=None).update(media_type=media_type, stored_at=datetime.now(UTC))
     return await File.get(id=file.id)
 
 
 async def _whole(file: File, chunks: AsyncIterator[bytes]) -> bytes:
-    given = bytearray()
+    given, seen = BytesIO(), hashlib.sha256()  # what it collects it gives out without a copy
     async for chunk in chunks:
-        given += chunk
-        if len(given) > file.size:
+        seen.update(chunk)
+        given.write(chunk)
+        if given.tell() > file.size:
             raise InvalidInput(f"More than the announced {file.size} bytes came; announce the file as it is.")
-    if len(given) != file.size:
-        raise InvalidInput(f"{len(given)} of the announced {file.size} bytes came; send the whole file again.")
-    if hashlib.sha256(given).hexdigest() != file.sha256:
+    if given.tell() != file.size:
+        raise InvalidInput(f"{given.tell()} of the announced {file.size} bytes came; send the whole file again.")
+    if seen.hexdigest() != file.sha256:
         raise InvalidInput("The bytes have another SHA-256 than was announced; send the file that was announced.")
-    return bytes(given)
+    return given.getvalue()
 
 
 async def read(principal: Principal, file_id: UUID, settings: Settings) -> tuple[File, bytes]:
     """A stored file and its content. Raises NotFound (also where the principal may not), ContentAway, Unsealable."""
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
-    if file is None or file.stored_at is None or not any(principal.may(one) for one in RULES[file.purpose].readers):
+    if file is None or file.stored_at is None or not _may_read(principal, file):
         raise NotFound("There is no such file, or it is not yours to read.")
     return file, await content.get(settings, file)
+
+
+def _may_read(principal: Principal, file: File) -> bool:
+    # A file is the merchant's and of no one store: it takes somebody who may in all of them.
+    return any(principal.covers([reader], None) for reader in RULES[file.purpose].readers)
 
 
 def _digest(ticket: str) -> str:

@@ -4,12 +4,14 @@ The statement reserves the amount, claims the key, stores the refund and its fir
 nothing at all: it is one, so no death of ours can leave a key without its refund, or a refund without its key.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
+from domain.access.principal import Scope
 from domain.books import ledger
 from domain.cause import Cause
 from domain.models import Refund
@@ -18,6 +20,8 @@ from domain.money import Money
 from domain.platform.database import rows
 from domain.platform.joined import columns, model_of
 from domain.refunds.states import MOVES
+
+_NAMESPACE_LENGTH: Final = 40  # of the column; more than 100 bits of it tell one customer from another
 
 # What `checked_amount` and `tax_of` decide by, with the clock that they decide by.
 _PAYMENT: Final = (
@@ -65,11 +69,19 @@ _WRITE_IF_UNCHANGED: Final = _WRITE.format(unchanged=_UNCHANGED, claim=_CLAIM, r
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The idempotency key that a request came with."""
+    """The idempotency key that a request came with; `mutation` is the namespace in which it is the only one."""
 
     mutation: str
     key: str
     input_digest: str
+
+    @classmethod
+    def of(cls, scope: Scope, mutation: str, key: str, input_digest: str) -> "Key":
+        """A customer's are of a namespace of their own: they take no key of the shop's, and learn of none."""
+        if scope.payment_id is None and scope.customer is None:
+            return cls(mutation, key, input_digest)
+        whose = hashlib.sha256(f"{scope.payment_id}/{scope.customer}".encode()).hexdigest()
+        return cls(f"{mutation}/{whose}"[:_NAMESPACE_LENGTH], key, input_digest)
 
 
 @dataclass(frozen=True, slots=True)

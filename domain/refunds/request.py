@@ -104,7 +104,8 @@ async def _request(
     if new.note is not None and not (len(new.note) <= NOTE_LENGTH_MAX and new.note.isprintable()):
         raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
     idempotency.check_key(key)
-    asked = _Asked(scope, insert.Key(mutation, key, idempotency.digest(facts)), new, cause, secret, retry_of)
+    taken = insert.Key.of(scope, mutation, key, idempotency.digest(facts))
+    asked = _Asked(scope, taken, new, cause, secret, retry_of)
     done = None
     if retry_of is None and new.destination is None:
         done = await _if_unchanged(asked)

@@ -12,10 +12,11 @@ from domain.access.principal import Principal, role_reach
 from domain.access.tokens import authenticate, create_token
 from domain.models import Payment, Refund, Store, Token
 from domain.models.refunds import Reason
+from domain.money import Money
 from domain.payments import customer_tokens
 from domain.payments import find as payments
 from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
-from domain.problems import Forbidden, InvalidInput, NotFound
+from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
 from domain.refunds import find, request
 from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
@@ -138,6 +139,25 @@ async def test_a_customer_sees_all_of_their_payments_and_asks_for_those_only() -
             await request.request(asks, NewRefund(payment_id, None, Reason.CUSTOMER_REQUEST), a_key(), CAUSE)
     with pytest.raises(NotFound):
         find.readable(asks)
+
+
+async def test_a_customers_key_is_theirs_alone_and_nobody_elses_is_told_of_it() -> None:
+    shop, key = await a_shop(), a_key()
+    one, other, third = [await a_payment(shop, tax_id=CPF) for _ in range(3)]
+    asked = [(await _customer(shop, CustomerMay.ASK, one), one), (await _customer(shop, CustomerMay.ASK, other), other)]
+    asked += [(await _customer(shop, CustomerMay.ASK, tax_id=CPF), third), (await _admin(shop), third)]
+    made = set()
+    for whose, payment in asked:
+        new = NewRefund(payment.id, Money(100, "BRL"), Reason.CUSTOMER_REQUEST)
+        done, again = [await request.request(whose, new, key, CAUSE) for _ in range(2)]
+        assert (done.replayed, again.replayed, again.refund.id) == (False, True, done.refund.id)
+        made.add(done.refund.id)
+    assert len(made) == len(asked)
+    found = await find.by_idempotency_key(asked[-1][0], key)
+    assert found is not None
+    assert found.id == done.refund.id, "Of the shop's own key."
+    with pytest.raises(IdempotencyConflict):
+        await request.request(asked[0][0], NewRefund(one.id, None, Reason.CUSTOMER_REQUEST), key, CAUSE)
 
 
 async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:

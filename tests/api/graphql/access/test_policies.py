@@ -39,6 +39,8 @@ CORE = SCHEMA._schema
 ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
+# An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
+EVERYWHERE = MANAGING | {Permission.READ_CALLS}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -190,7 +192,7 @@ def _codes(answer: Any) -> set[str | None]:
 
 
 def _may(document: Document, principal: Principal) -> bool:
-    """By the table; what is managed is managed in all stores."""
+    """By the table; what is managed, and what is no store's, takes all stores."""
     needed = POLICIES[document.type_name][document.field]
     if document.field == "node":
         own = TAKES.get(document.names[("id",)])
@@ -198,7 +200,7 @@ def _may(document: Document, principal: Principal) -> bool:
     if document.field == "customerTokenCreate":
         needed = (Permission.READ,)  # for one that may SEE
     held = [one for one in needed if one in principal.permissions]
-    return not needed or any(one not in MANAGING or principal.reach.stores[one] is None for one in held)
+    return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
 
 @pytest.mark.parametrize("store", [False, True], ids=["all stores", "one store"])
