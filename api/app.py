@@ -91,7 +91,13 @@ def create(settings: Settings) -> Starlette:
                 body_bytes_max=settings.body_limit_bytes,
                 larger={files.UPLOAD_PREFIX: SIZE_MAX},
             ),
-            Middleware(CrowdMiddleware, arriving=gate.arriving, requests=gate.strangers, known_at=GRAPHQL_PATH),
+            Middleware(
+                CrowdMiddleware,
+                arriving=gate.arriving,
+                requests=gate.strangers,
+                known_at=GRAPHQL_PATH,
+                streamed=files.UPLOAD_PREFIX,
+            ),
         ],
         lifespan=lifespan,
     )

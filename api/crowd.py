@@ -21,14 +21,17 @@ class CrowdMiddleware:
     them, the slowest ones are told to come again.
     """
 
-    def __init__(self, app: ASGIApp, *, arriving: Newcomers, requests: Shares, known_at: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, arriving: Newcomers, requests: Shares, known_at: str, streamed: str = "\0"
+    ) -> None:
         self.app = app
+        self._streamed = streamed  # paths that begin so read a body as it comes, and know themselves whose
         self._arriving = arriving
         self._requests = requests
         self._free = {*PROBES, known_at}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._free:
+        if scope["type"] != "http" or scope["path"] in self._free or scope["path"].startswith(self._streamed):
             await self.app(scope, receive, send)
             return
         address = address_of(HTTPConnection(scope))

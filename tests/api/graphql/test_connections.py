@@ -1,6 +1,8 @@
 """An account at a PSE from its application to the first refund, as two people do it; and what each of them may not."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -346,3 +348,24 @@ async def test_a_draft_takes_no_payment_and_a_suspended_one_takes_it_and_waits(e
     assert refused["errors"] == [{"code": "INVALID_STATE", "path": ["input", "connectionId"]}]
     await Connection.filter(id=ana.shop.connection.id).update(state=ConnectionState.SUSPENDED)
     assert (await ana.ask(register, input=given))["errors"] == []
+
+
+async def test_while_an_upload_stalls_its_ticket_lets_nobody_else_in(
+    enter: Enter,
+) -> None:
+    ana = await enter(Role.ADMINISTRATOR, holder="Ana")
+    path = ana.url + (await _announce(ana, PDF))["uploadPath"]
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PDF[:4]
+        begun.set()
+        await go_on.wait()
+        yield PDF[4:]
+
+    first = asyncio.create_task(ana.http.put(path, content=slowly()))
+    await begun.wait()
+    await asyncio.sleep(0.1)
+    second = await ana.http.put(path, content=PDF)
+    go_on.set()
+    assert (second.status_code, (await first).status_code) == (409, 201)
