@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
+from domain.access import grants
 from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -114,10 +115,15 @@ def readable(principal: Principal) -> QuerySet[Session]:
 
 
 async def revoke(principal: Principal, session_id: UUID) -> Session:
-    """End a session of one of the merchant's people at once. Raises Forbidden, NotFound."""
+    """End a session of one of the merchant's people at once: one's own, or of who may no more than oneself.
+
+    Raises Forbidden, NotFound.
+    """
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
     found = await Session.get_or_none(id=session_id, person__merchant_id=principal.merchant_id)
     if found is None:
         raise NotFound("No such session; sessions lists them.", path=["input", "sessionId"])
+    if found.person_id != principal.person_id:
+        await grants.check_covers(principal, found.person_id)
     await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
     return await Session.get(id=session_id)

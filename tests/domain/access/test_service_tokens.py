@@ -1,11 +1,12 @@
 """Tokens of programs: told once, replaced with an overlap, revoked; and customers', which see one payment's refunds."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access import service_tokens, tokens
+from domain.access import roles, service_tokens, tokens
 from domain.access.grants import Wanted
 from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal, role_reach
@@ -15,12 +16,17 @@ from domain.models.refunds import Reason
 from domain.payments import customer_tokens
 from domain.payments import find as payments
 from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
+from domain.platform.database import rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 from domain.refunds import find, request
 from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
+_WAITING = (
+    "SELECT 1 AS one FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    "WHERE NOT l.granted AND a.datname = current_database()"
+)
 CPF, OTHER = "390.533.447-05", "111.444.777-35"
 
 
@@ -76,10 +82,65 @@ async def test_a_token_that_is_older_than_grants_works_as_it_did(owner_rows: Own
         assert principal.reach == role_reach(role)
         made[old] = principal
     (row,) = await Token.filter(role="FRONTEND")
-    new = await service_tokens.rotate(await _admin(shop), row.id, 1, 0, a_key(), CAUSE)
+    new = await service_tokens.rotate(made["ADMINISTRATOR"], row.id, 1, 0, a_key(), CAUSE)
     replaced = await authenticate(new.clear)
     assert replaced is not None
     assert replaced.permissions == PERMISSIONS[Role.REQUESTER] | {Permission.SEE, Permission.ASK}
+
+
+async def test_nobody_revokes_a_token_that_may_more_but_their_own() -> None:
+    shop = await a_shop()
+    admin = await _admin(shop)
+    made = await service_tokens.create(admin, "dev", [Wanted("DEVELOPER")], 1, a_key(), CAUSE)
+    dev = await authenticate(made.clear)
+    assert dev is not None
+    with pytest.raises(Forbidden, match="do not hold"):
+        await service_tokens.revoke(dev, admin.token_id, CAUSE)
+    await roles.save(admin, "Keys", frozenset({Permission.MANAGE_TOKENS}), CAUSE)
+    for of in (made.row.id, dev.token_id):
+        assert (await service_tokens.revoke(dev, of, CAUSE)).revoked_at is not None
+
+
+async def test_a_persons_token_is_replaced_by_nobody_else() -> None:
+    shop = await a_shop()
+    admin = await _admin(shop)
+    for holder, name in (("Rui", None), ("Ana <ana@example.com>", "first steps")):
+        draft = tokens.NewToken(
+            shop.id, holder, [("ADMIN", None)], datetime.now(UTC) + timedelta(hours=1), name, created_by="operator"
+        )
+        own = await authenticate(await tokens.make(draft))
+        assert own is not None
+        made = await service_tokens.create(admin, "Ana", [Wanted("ADMIN")], 1, a_key(), CAUSE)
+        namesake = await authenticate(made.clear)
+        assert namesake is not None
+        for other in (admin, namesake):
+            with pytest.raises(Forbidden, match="person"):
+                await service_tokens.rotate(other, draft.id, 1, 0, a_key(), CAUSE)
+        new = await service_tokens.rotate(own, draft.id, 1, 0, a_key(), CAUSE)
+        assert (new.row.holder, new.row.name) == (holder, name)
+        with pytest.raises(Forbidden, match="person"):
+            await service_tokens.rotate(admin, new.row.id, 1, 0, a_key(), CAUSE)
+
+
+async def test_a_token_that_is_revoked_while_it_is_replaced_has_no_successor() -> None:
+    shop = await a_shop()
+    admin = await _admin(shop)
+    made = await service_tokens.create(admin, "shop", [Wanted("SUPPORT")], 1, a_key(), CAUSE)
+    begun = asyncio.Event()
+
+    async def rotate() -> service_tokens.Made:
+        await begun.wait()
+        return await service_tokens.rotate(admin, made.row.id, 1, 1, a_key(), CAUSE)
+
+    rotating = asyncio.create_task(rotate())  # before the transaction, which is this task's alone
+    async with transaction():
+        await Token.filter(id=made.row.id).update(revoked_at=datetime.now(UTC))
+        begun.set()
+        while not await rows(_WAITING):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
+    with pytest.raises(InvalidInput, match="has ended"):
+        await rotating
+    assert await Token.filter(name="shop").count() == 1
 
 
 async def test_a_role_of_a_later_version_is_nobodys(owner_rows: OwnerRows) -> None:

@@ -8,6 +8,7 @@ from domain.access import grants, people, roles, sessions
 from domain.access.grants import Wanted
 from domain.access.permissions import Permission, Role
 from domain.models import Grant
+from domain.problems import Forbidden
 from tests.kit.factories import CAUSE, Shop, a_person, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -77,3 +78,20 @@ async def test_a_role_that_comes_to_hold_more_has_whoever_has_it_sign_in_anew() 
     for permissions, works in (({Permission.READ}, True), ({Permission.READ, Permission.APPROVE}, False)):
         await roles.save(boss, "night", frozenset(permissions), CAUSE)
         assert await sessions.is_open(link.secret) is works
+
+
+async def test_nobody_signs_out_whoever_may_more() -> None:
+    shop = await a_shop()
+    ana, _ = await people.make(shop.id, "Ana", "ana@example.com", [("ADMIN", None)], "tester")
+    begun = await sessions.begin(ana.id, 60)
+    principal = await sessions.authenticate(begun.secret, IDLE)
+    assert principal is not None
+    boss = a_person(shop, "Root", Role.ADMIN)
+    await roles.save(boss, "Desk", frozenset({Permission.MANAGE_PEOPLE}), CAUSE)
+    bia, _ = await people.make(shop.id, "Bia", "bia@example.com", [("Desk", None)], "tester")
+    desk = await sessions.authenticate((await sessions.begin(bia.id, 60)).secret, IDLE)
+    assert desk is not None
+    with pytest.raises(Forbidden, match="do not hold"):
+        await sessions.revoke(desk, principal.token_id)
+    assert (await sessions.revoke(desk, desk.token_id)).revoked_at is not None
+    assert (await sessions.revoke(boss, principal.token_id)).revoked_at is not None
