@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access import roles, service_tokens, tokens
+from domain.access import people, roles, service_tokens, sessions, tokens
 from domain.access.grants import Wanted
+from domain.access.people import PersonState
 from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal, role_reach
 from domain.access.tokens import authenticate, create_token
@@ -215,6 +216,29 @@ async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:
     assert customer is not None
     assert customer.scope(Permission.SEE).stores == frozenset({rio.id})
     assert await payments.readable(customer) == []
+
+
+async def test_a_customers_token_ends_with_who_made_it() -> None:
+    shop = await a_shop()
+    payment, admin = await a_payment(shop), await _admin(shop)
+    made = await service_tokens.create(admin, "shop", [Wanted("REQUESTER")], 1, a_key(), CAUSE)
+    bia, _ = await people.make(shop.id, "Bia", "bia@example.com", [("REQUESTER", None)], "tester")
+    program = await authenticate(made.clear)
+    person = await sessions.authenticate((await sessions.begin(bia.id, 60)).secret, 60)
+    clear = []
+    for maker in (admin, program, person):
+        assert maker is not None
+        new = NewCustomerToken(CustomerMay.ASK, 5, payment.id)
+        clear.append((await customer_tokens.create(maker, new, CAUSE, KEY)).clear)
+
+    async def work() -> list[bool]:
+        return [await authenticate(one) is not None for one in clear]
+
+    assert await work() == [True, True, True]
+    await service_tokens.revoke(admin, made.row.id, CAUSE)
+    assert await work() == [True, False, True]
+    await people.update(admin, bia.id, None, PersonState.SUSPENDED)
+    assert await work() == [True, False, False]
 
 
 @pytest.mark.parametrize(
