@@ -84,7 +84,7 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
         if stored is not None:
             return Made(await Token.get(id=stored), None)
         # Read anew and held: a revocation that comes first leaves nothing to replace.
-        old = await _find(readable(principal).select_for_update(), token_id)
+        old = await _find(readable(principal).select_for_update(no_key=True), token_id)
         if old.revoked_at is not None or old.expires_at <= now:
             raise InvalidInput("This token has ended; make a new one (tokenCreate).", path=_TOKEN)
         clear = await tokens.make(_with(draft, await _covered(principal, old)))
