@@ -162,7 +162,10 @@ async def revoke(token_id: UUID, by: str | None = None) -> bool:
 
     Processes that remember it hear of it through Valkey; where they do not, they forget it within seconds.
     """
-    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
+    async with transaction():
+        # Held first: what a replacement made before it must not look as if it was made after it.
+        await Token.filter(id=token_id).select_for_update(no_key=True).get_or_none()
+        changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
     await bell.wake(bell.TOKENS_CHANNEL)
     return bool(changed)
 

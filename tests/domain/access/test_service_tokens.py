@@ -1,6 +1,5 @@
 """Tokens of programs: told once, replaced with an overlap, revoked; and customers', which see one payment's refunds."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,17 +16,12 @@ from domain.models.refunds import Reason
 from domain.payments import customer_tokens
 from domain.payments import find as payments
 from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
-from domain.platform.database import rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 from domain.refunds import find, request
 from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
-_WAITING = (
-    "SELECT 1 AS one FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-    "WHERE NOT l.granted AND a.datname = current_database()"
-)
 CPF, OTHER = "390.533.447-05", "111.444.777-35"
 
 
@@ -121,27 +115,6 @@ async def test_a_persons_token_is_replaced_by_nobody_else() -> None:
         assert (new.row.holder, new.row.name) == (holder, name)
         with pytest.raises(Forbidden, match="person"):
             await service_tokens.rotate(admin, new.row.id, 1, 0, a_key(), CAUSE)
-
-
-async def test_a_token_that_is_revoked_while_it_is_replaced_has_no_successor() -> None:
-    shop = await a_shop()
-    admin = await _admin(shop)
-    made = await service_tokens.create(admin, "shop", [Wanted("SUPPORT")], 1, a_key(), CAUSE)
-    begun = asyncio.Event()
-
-    async def rotate() -> service_tokens.Made:
-        await begun.wait()
-        return await service_tokens.rotate(admin, made.row.id, 1, 1, a_key(), CAUSE)
-
-    rotating = asyncio.create_task(rotate())  # before the transaction, which is this task's alone
-    async with transaction():
-        await Token.filter(id=made.row.id).update(revoked_at=datetime.now(UTC))
-        begun.set()
-        while not await rows(_WAITING):  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0.01)
-    with pytest.raises(InvalidInput, match="has ended"):
-        await rotating
-    assert await Token.filter(name="shop").count() == 1
 
 
 async def test_a_role_of_a_later_version_is_nobodys(owner_rows: OwnerRows) -> None:
