@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import roles, stores
+from domain.access import roles, sign_outs, stores
 from domain.access.permissions import ADMINISTERING, Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -49,12 +49,15 @@ async def checked(principal: Principal, wanted: Sequence[Wanted], path: list[str
 async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wanted], cause: Cause) -> Person:
     """Have these be all that a person may do at this merchant: of its own people, or a guest whose id one was told.
 
+    Who is given what they did not have signs in anew: whoever held their links or sessions may hold less.
+
     Raises Forbidden, NotFound, InvalidInput; the last administrator keeps that role.
     """
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
     async with transaction():
         await roles.lock(principal.merchant_id)
-        person = await Person.get_or_none(id=person_id)
+        # Held, so that no link is made meanwhile by who sees what the person may do now.
+        person = await Person.filter(id=person_id).select_for_update(no_key=True).get_or_none()
         if person is None or not await _is_known(principal, person):
             raise NotFound("No such person; people lists them.", path=["input", "personId"])
         pairs = await checked(principal, wanted, _PATH)
@@ -135,6 +138,8 @@ async def _end(merchant_id: UUID, person_id: UUID, kept: Collection[Pair], cause
 
 async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[Pair], cause: Cause) -> None:
     had = await _end(merchant_id, person_id, pairs, cause)
+    if set(pairs) - had:
+        await sign_outs.all_of([person_id])
     for role, store_id in pairs:
         if (role, store_id) not in had:
             await Grant.create(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.access import tokens
+from domain.access import sign_outs, tokens
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission, Role
 from domain.access.principal import Principal
@@ -83,6 +83,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
             zone=values["zone"],
         )
         if principal.person_id is not None:
+            await sign_outs.close_links([principal.person_id])  # whoever made one has no part in the new merchant
             await Grant.create(
                 id=uuid4(),
                 merchant_id=merchant_id,

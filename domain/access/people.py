@@ -13,14 +13,14 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
-from domain.access import grants, roles
+from domain.access import grants, roles, sign_outs
 from domain.access.grants import Wanted
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of
 from domain.cause import Cause
-from domain.models import Grant, Person, Session, SignInLink
+from domain.models import Grant, Person, SignInLink
 from domain.platform import bell, idempotency
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
@@ -78,6 +78,7 @@ async def invite(
             stored = await idempotency.claim(principal.merchant_id, INVITE, key, facts, person_id, cause)
             if stored is not None:
                 return Invited(await Person.get(id=stored), None)
+            await roles.lock(principal.merchant_id)  # what a role holds does not grow before the link is there
             pairs = await grants.checked(principal, wanted, ["input", "grants"])
             return Invited(*await make(principal.merchant_id, name, email, pairs, cause.actor, person_id=person_id))
     except IntegrityError as error:
@@ -107,7 +108,7 @@ async def make(
 async def new_link(person_id: UUID, actor: str) -> Link:
     """Another link; those before it that nobody used work no more."""
     secret, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + LINK_LIFETIME
-    await SignInLink.filter(person_id=person_id, used_at=None).update(used_at=datetime.now(UTC))
+    await sign_outs.close_links([person_id])
     await SignInLink.create(
         id=uuid4(), person_id=person_id, digest=digest_of(secret), created_by=actor, expires_at=expires_at
     )
@@ -130,8 +131,7 @@ async def update(principal: Principal, person_id: UUID, name: str | None, state:
             grants.refuse_self(principal, person_id)
             for merchant_id in places:
                 await grants.check_not_last(merchant_id, person_id)
-            await Session.filter(person_id=person_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
-            await SignInLink.filter(person_id=person_id, used_at=None).update(used_at=datetime.now(UTC))
+            await sign_outs.all_of([person_id])
         if state is not None:
             await Person.filter(id=person.id).update(state=state.value)
     await bell.wake(bell.TOKENS_CHANNEL)
@@ -144,6 +144,7 @@ async def sign_in_link(principal: Principal, person_id: UUID, cause: Cause) -> t
     Raises Forbidden, NotFound, InvalidInput.
     """
     async with transaction():
+        await roles.lock(principal.merchant_id)
         person = await _own(principal, person_id)
         if person.state != PersonState.ACTIVE:
             raise InvalidInput("This person is suspended.", path=["input", "personId"])
@@ -154,8 +155,11 @@ async def sign_in_link(principal: Principal, person_id: UUID, cause: Cause) -> t
 
 
 async def _own(principal: Principal, person_id: UUID) -> Person:
+    """A person of one's own who may nothing that one may not; the row is held until the transaction ends."""
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
-    person = await Person.get_or_none(id=person_id, merchant_id=principal.merchant_id)
+    person = await (
+        Person.filter(id=person_id, merchant_id=principal.merchant_id).select_for_update(no_key=True).get_or_none()
+    )
     if person is None:
         raise NotFound("No such person of your own; people lists them.", path=["input", "personId"])
     await grants.check_covers(principal, person_id)

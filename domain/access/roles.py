@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
+from domain.access import sign_outs
 from domain.access.holders import checked_name
 from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.models import OwnRole
+from domain.models import Grant, OwnRole
 from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
@@ -59,6 +60,8 @@ def check_holds(principal: Principal, permissions: frozenset[Permission], store_
 async def save(principal: Principal, name: str, permissions: frozenset[Permission], cause: Cause) -> OwnRole:
     """Name a set of permissions, or change what a name stands for: whoever has it, has the new set at once.
 
+    Where it is more than it was, these people sign in anew, as `grants.give_person` says.
+
     Raises Forbidden, InvalidInput.
     """
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
@@ -71,6 +74,8 @@ async def save(principal: Principal, name: str, permissions: frozenset[Permissio
             raise InvalidInput(f"A merchant names at most {OWN_MAX} roles; delete one first.", path=_PATH)
         if before is not None:
             await _end(before, cause)
+            if permissions - known(before.permissions):
+                await sign_outs.all_of(await _people_with(before))
         made = await OwnRole.create(
             id=uuid4(),
             merchant_id=principal.merchant_id,
@@ -107,6 +112,11 @@ async def _named(merchant_id: UUID, name: str) -> OwnRole | None:
 
 async def _end(role: OwnRole, cause: Cause) -> None:
     await OwnRole.filter(id=role.id).update(ended_at=datetime.now(UTC), ended_by=cause.actor)
+
+
+async def _people_with(role: OwnRole) -> list[UUID]:
+    found = Grant.filter(merchant_id=role.merchant_id, role=role.name, person_id__isnull=False, ended_at=None)
+    return [grant.person_id for grant in await found if grant.person_id is not None]
 
 
 def _checked(name: str, permissions: frozenset[Permission]) -> str:

@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import grants, roles, tokens
 from domain.access.grants import Wanted
-from domain.access.holders import checked_name
+from domain.access.holders import checked_name, identity_of
 from domain.access.permissions import Permission, built_in
 from domain.access.principal import Principal
 from domain.access.tokens import NewToken
@@ -18,7 +18,7 @@ from domain.cause import Cause
 from domain.models import Token
 from domain.platform import bell, idempotency
 from domain.platform.database import transaction
-from domain.problems import InvalidInput, NotFound
+from domain.problems import Forbidden, InvalidInput, NotFound
 
 CREATE: Final = "tokenCreate"
 ROTATE: Final = "tokenRotate"
@@ -65,22 +65,26 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
 async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours: int, key: str, cause: Cause) -> Made:
     """Make a token that may do what another one may, which ends so many hours later.
 
+    It has the holder of the old one. A program's is replaced by whoever may; a person's by that person alone, for
+    nobody else's deeds may say their name.
+
     Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict.
     """
-    old = await _find(principal, token_id)
+    old = await _find(readable(principal), token_id)
+    _check_holder(principal, old)
     if not 1 <= days <= DAYS_MAX:
         raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
     now = datetime.now(UTC)
-    draft = NewToken(
-        old.merchant_id, old.holder, (), now + timedelta(days=days), old.name or old.holder, created_by=cause.actor
-    )
+    draft = NewToken(old.merchant_id, old.holder, (), now + timedelta(days=days), old.name, created_by=cause.actor)
     facts = {"token": token_id, "days": days, "overlap": overlap_hours}
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, ROTATE, key, facts, draft.id, cause)
         if stored is not None:
             return Made(await Token.get(id=stored), None)
+        # Read anew and held: a revocation that comes first leaves nothing to replace.
+        old = await _find(readable(principal).select_for_update(no_key=True), token_id)
         if old.revoked_at is not None or old.expires_at <= now:
             raise InvalidInput("This token has ended; make a new one (tokenCreate).", path=_TOKEN)
         clear = await tokens.make(_with(draft, await _covered(principal, old)))
@@ -91,17 +95,25 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
 
 
 async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
-    """End a token at once, everywhere. Raises Forbidden, NotFound."""
-    found = await _find(principal, token_id)
+    """End a token at once, everywhere: one's own, or one that may no more than oneself. Raises Forbidden, NotFound."""
+    found = await _find(readable(principal), token_id)
+    if found.id != principal.token_id:
+        await _covered(principal, found)
     await tokens.revoke(found.id, cause.actor)
     return await Token.get(id=found.id)
 
 
-async def _find(principal: Principal, token_id: UUID) -> Token:
-    found = await readable(principal).get_or_none(id=token_id)
+async def _find(among: QuerySet[Token], token_id: UUID) -> Token:
+    found = await among.get_or_none(id=token_id)
     if found is None:
         raise NotFound("No such token; tokens lists them.", path=_TOKEN)
     return found
+
+
+def _check_holder(principal: Principal, old: Token) -> None:
+    """Raises Forbidden where it is another person's. A program's is called as it is for: tokenCreate makes no other."""
+    if old.name != old.holder and identity_of(principal.holder) != identity_of(old.holder):
+        raise Forbidden("This is a person's token: they replace it themselves, or you make a new one (tokenCreate).")
 
 
 async def _covered(principal: Principal, old: Token) -> list[grants.Pair]:

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
+from domain.access import grants
 from domain.access.holders import actor_of
-from domain.access.people import PersonState
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of, granted
-from domain.models import Person, Session, SignInLink
+from domain.models import Session, SignInLink
 from domain.platform.database import execute, rows, transaction
 from domain.problems import NotFound
 
@@ -26,6 +26,12 @@ LEFT JOIN grants g ON g.person_id = p.id AND g.merchant_id = coalesce($2::uuid, 
 LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
 WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND p.state = 'ACTIVE'
     AND s.last_seen_at > now() - make_interval(secs => $3)"""
+
+# "C" folds ASCII and nothing else. The row is held so that nobody is suspended before the session is there to be ended.
+_BY_ADDRESS: Final = """
+SELECT p.id FROM people p WHERE lower(p.email COLLATE "C") = $1 AND p.state = 'ACTIVE'
+    AND EXISTS (SELECT 1 FROM grants g WHERE g.person_id = p.id AND g.ended_at IS NULL)
+ORDER BY p.created_at, p.id LIMIT 1 FOR NO KEY UPDATE OF p"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,15 @@ async def by_link(secret: str, seconds: float) -> Begun | None:
 
 
 async def by_address(address: str, seconds: float) -> Begun | None:
-    """Sign in whoever an identity provider says has this address; None: nobody here has it, or people of several
-    merchants have.
+    """Sign in whoever an identity provider says has this address; None: nobody who may anything has it.
+
+    Of several merchants' people it is who was made first: no merchant that invites an address later takes it away.
     """
-    found = await Person.filter(email__iexact=address, state=PersonState.ACTIVE.value).limit(2)
-    return await begin(found[0].id, seconds) if len(found) == 1 else None
+    if not address.isascii():  # a letter that is folded into another one is another's address
+        return None
+    async with transaction():
+        found = await rows(_BY_ADDRESS, address.lower())
+        return await begin(found[0]["id"], seconds) if found else None
 
 
 async def is_open(secret: str) -> bool:
@@ -105,10 +115,15 @@ def readable(principal: Principal) -> QuerySet[Session]:
 
 
 async def revoke(principal: Principal, session_id: UUID) -> Session:
-    """End a session of one of the merchant's people at once. Raises Forbidden, NotFound."""
+    """End a session of one of the merchant's people at once: one's own, or of who may no more than oneself.
+
+    Raises Forbidden, NotFound.
+    """
     principal.require_everywhere(Permission.MANAGE_PEOPLE)
     found = await Session.get_or_none(id=session_id, person__merchant_id=principal.merchant_id)
     if found is None:
         raise NotFound("No such session; sessions lists them.", path=["input", "sessionId"])
+    if found.person_id != principal.person_id:
+        await grants.check_covers(principal, found.person_id)
     await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
     return await Session.get(id=session_id)

@@ -144,4 +144,6 @@ def _address(claims: Mapping[str, Any], client_id: str) -> str:
     address = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(address, str) or not address:
         raise Refused("The provider has not verified an e-mail address.")
+    if not address.isascii():  # nobody here has one
+        raise Refused("The provider's address is not ASCII.")
     return address

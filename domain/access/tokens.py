@@ -36,19 +36,25 @@ _SHOWN: Final = 12
 GRANTED: Final = "GRANTED"
 SERVICE: Final = "SERVICE"
 CUSTOMER: Final = "CUSTOMER"
-# A token's grants are few; one that was made before there were any has the role on its row.
+# A token's grants are few; one that was made before there were any has the role on its row. A customer's is looked at
+# together with who made it: a browser's that is made just while that one is revoked does not work either.
 _AUTHENTICATE: Final = """
 SELECT t.id, t.merchant_id, t.holder, t.role, t.expires_at, t.payment_id, t.customer_digest, g.role AS granted,
     g.store_id, r.permissions
 FROM tokens t
 LEFT JOIN grants g ON g.token_id = t.id AND g.ended_at IS NULL
 LEFT JOIN roles r ON r.merchant_id = t.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
-WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()"""
+WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
+    AND NOT EXISTS (SELECT 1 FROM tokens m WHERE m.id = t.maker_id AND m.revoked_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM people m WHERE m.id = t.maker_id AND m.state <> 'ACTIVE')"""
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that is to be made. `grants`: roles by name, each in one store or (None) in all."""
+    """A token that is to be made. `grants`: roles by name, each in one store or (None) in all.
+
+    `maker_id`: of the token or the person with whom it ends.
+    """
 
     merchant_id: UUID
     holder: str
@@ -59,6 +65,7 @@ class NewToken:
     created_by: str | None = None
     payment_id: UUID | None = None
     customer_digest: str | None = None
+    maker_id: UUID | None = None
     id: UUID = field(default_factory=uuid4)
 
 
@@ -82,6 +89,7 @@ async def make(draft: NewToken) -> str:
             digest=digest_of(token),
             payment_id=draft.payment_id,
             customer_digest=draft.customer_digest,
+            maker_id=draft.maker_id,
             created_by=draft.created_by,
             expires_at=draft.expires_at,
         )
@@ -154,7 +162,10 @@ async def revoke(token_id: UUID, by: str | None = None) -> bool:
 
     Processes that remember it hear of it through Valkey; where they do not, they forget it within seconds.
     """
-    changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
+    async with transaction():
+        # Held first: what a replacement made before it must not look as if it was made after it.
+        await Token.filter(id=token_id).select_for_update(no_key=True).get_or_none()
+        changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
     await bell.wake(bell.TOKENS_CHANNEL)
     return bool(changed)
 

@@ -92,6 +92,7 @@ class Token(Model):
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token, hex
     payment_id = fields.UUIDField(null=True)  # a customer's: of one payment,
     customer_digest = fields.CharField(max_length=64, null=True)  # or of one customer's payments
+    maker_id = fields.UUIDField(null=True)  # a customer's: of the token, or of the person, that made it
     created_by = fields.CharField(max_length=200, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     last_used_at = fields.DatetimeField(null=True)  # to the minute

@@ -1,6 +1,7 @@
 """Tokens for a customer's browser: they see, or ask for, the refunds of one payment or one customer, for minutes.
 
-Whoever makes one gives no more than they have: its stores are theirs.
+Whoever makes one gives no more than they have: its stores are theirs. It ends at the latest when the token that made it
+is revoked, or the person suspended.
 """
 
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secr
         created_by=cause.actor,
         payment_id=(await find(scope, new.payment_id)).id if new.payment_id else None,
         customer_digest=digest,
+        maker_id=principal.person_id or principal.token_id,
     )
     return Made(await tokens.make(draft), expires_at)
 

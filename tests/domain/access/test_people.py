@@ -16,9 +16,9 @@ from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal
 from domain.access.stores import NewStore
 from domain.access.tokens import authenticate, create_token
-from domain.models import Person, Session, SignInLink, Store, Token
+from domain.models import Person, Session, SignInLink, Store
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
-from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_shop
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_person, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
 IDLE = 1800.0
@@ -101,8 +101,8 @@ async def test_nobody_gives_what_they_do_not_hold_in_any_way() -> None:
 async def test_a_token_that_may_more_than_oneself_cannot_be_replaced() -> None:
     shop = await a_shop()
     desk = await _own_manager(shop)
-    await create_token(shop.id, Role.ADMIN, "boss", timedelta(hours=1))
-    token = await Token.get(holder="boss")
+    boss = a_person(shop, "Root", Role.ADMIN)
+    token = (await service_tokens.create(boss, "robot", [Wanted("ADMIN")], 1, a_key(), CAUSE)).row
     with pytest.raises(Forbidden, match="do not hold"):
         await service_tokens.rotate(desk, token.id, 1, 0, a_key(), CAUSE)
 

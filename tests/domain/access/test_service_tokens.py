@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.access import service_tokens, tokens
+from domain.access import people, roles, service_tokens, sessions, tokens
 from domain.access.grants import Wanted
+from domain.access.people import PersonState
 from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal, role_reach
 from domain.access.tokens import authenticate, create_token
@@ -77,10 +78,44 @@ async def test_a_token_that_is_older_than_grants_works_as_it_did(owner_rows: Own
         assert principal.reach == role_reach(role)
         made[old] = principal
     (row,) = await Token.filter(role="FRONTEND")
-    new = await service_tokens.rotate(await _admin(shop), row.id, 1, 0, a_key(), CAUSE)
+    new = await service_tokens.rotate(made["ADMINISTRATOR"], row.id, 1, 0, a_key(), CAUSE)
     replaced = await authenticate(new.clear)
     assert replaced is not None
     assert replaced.permissions == PERMISSIONS[Role.REQUESTER] | {Permission.SEE, Permission.ASK}
+
+
+async def test_nobody_revokes_a_token_that_may_more_but_their_own() -> None:
+    shop = await a_shop()
+    admin = await _admin(shop)
+    made = await service_tokens.create(admin, "dev", [Wanted("DEVELOPER")], 1, a_key(), CAUSE)
+    dev = await authenticate(made.clear)
+    assert dev is not None
+    with pytest.raises(Forbidden, match="do not hold"):
+        await service_tokens.revoke(dev, admin.token_id, CAUSE)
+    await roles.save(admin, "Keys", frozenset({Permission.MANAGE_TOKENS}), CAUSE)
+    for of in (made.row.id, dev.token_id):
+        assert (await service_tokens.revoke(dev, of, CAUSE)).revoked_at is not None
+
+
+async def test_a_persons_token_is_replaced_by_nobody_else() -> None:
+    shop = await a_shop()
+    admin = await _admin(shop)
+    for holder, name in (("Rui", None), ("Ana <ana@example.com>", "first steps")):
+        draft = tokens.NewToken(
+            shop.id, holder, [("ADMIN", None)], datetime.now(UTC) + timedelta(hours=1), name, created_by="operator"
+        )
+        own = await authenticate(await tokens.make(draft))
+        assert own is not None
+        made = await service_tokens.create(admin, "Ana", [Wanted("ADMIN")], 1, a_key(), CAUSE)
+        namesake = await authenticate(made.clear)
+        assert namesake is not None
+        for other in (admin, namesake):
+            with pytest.raises(Forbidden, match="person"):
+                await service_tokens.rotate(other, draft.id, 1, 0, a_key(), CAUSE)
+        new = await service_tokens.rotate(own, draft.id, 1, 0, a_key(), CAUSE)
+        assert (new.row.holder, new.row.name) == (holder, name)
+        with pytest.raises(Forbidden, match="person"):
+            await service_tokens.rotate(admin, new.row.id, 1, 0, a_key(), CAUSE)
 
 
 async def test_a_role_of_a_later_version_is_nobodys(owner_rows: OwnerRows) -> None:
@@ -174,6 +209,29 @@ async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:
     assert customer is not None
     assert customer.scope(Permission.SEE).stores == frozenset({rio.id})
     assert await payments.readable(customer) == []
+
+
+async def test_a_customers_token_ends_with_who_made_it() -> None:
+    shop = await a_shop()
+    payment, admin = await a_payment(shop), await _admin(shop)
+    made = await service_tokens.create(admin, "shop", [Wanted("REQUESTER")], 1, a_key(), CAUSE)
+    bia, _ = await people.make(shop.id, "Bia", "bia@example.com", [("REQUESTER", None)], "tester")
+    program = await authenticate(made.clear)
+    person = await sessions.authenticate((await sessions.begin(bia.id, 60)).secret, 60)
+    clear = []
+    for maker in (admin, program, person):
+        assert maker is not None
+        new = NewCustomerToken(CustomerMay.ASK, 5, payment.id)
+        clear.append((await customer_tokens.create(maker, new, CAUSE, KEY)).clear)
+
+    async def work() -> list[bool]:
+        return [await authenticate(one) is not None for one in clear]
+
+    assert await work() == [True, True, True]
+    await service_tokens.revoke(admin, made.row.id, CAUSE)
+    assert await work() == [True, False, True]
+    await people.update(admin, bia.id, None, PersonState.SUSPENDED)
+    assert await work() == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def test_a_token_of_the_provider_for_us_proves_an_address(key: Any) -> None:
         {"email_verified": None},
         {"email": None},
         {"email": 7},
+        {"email": "an\u0131@example.com"},
     ],
 )
 def test_a_token_that_says_anything_else_is_refused(more: dict[str, Any]) -> None:
