@@ -31,6 +31,11 @@ _PREFLIGHT: Final = f"""mutation Preflight($input: ConnectionPreflightInput!) {{
   run {{ id }} {_ERRORS} }} }}"""
 _RUN: Final = """query Run($id: ID!) { node(id: $id) { ... on PreflightRun {
   outcome error checks { code outcome saw whatToDo } } } }"""
+_CERTIFY: Final = f"""mutation Certify($input: ConnectionCertifyInput!) {{ connectionCertify(input: $input) {{
+  run {{ id }} {_ERRORS} }} }}"""
+_PLAYED: Final = """query Played($id: ID!) { node(id: $id) { ... on CertificationRun {
+  outcome error total cases { name outcome said } report page } } }"""
+_CERTIFY_SECONDS: Final = 1_800.0
 _ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
   file {{ id }} uploadPath {_ERRORS} }} }}"""
 _HAND_IN: Final = f"""mutation HandIn($input: ConnectionDocumentInput!) {{ connectionDocumentHandIn(input: $input) {{
@@ -102,6 +107,32 @@ def preflight(settings: Settings, connection: str) -> str | None:
             return str(run["outcome"])
         time.sleep(_LOOK_SECONDS)
     typer.echo("No worker has made the preflight yet; start `estorno worker`, then `estorno preflight`.")
+    return None
+
+
+def certify(settings: Settings, connection: str, payments: Sequence[str], out: Path, *, test: bool) -> str | None:
+    """Have the series played, print each case as it is, and write the signed report; the outcome."""
+    if not out.is_dir():
+        raise CommandError(f"There is no folder {out} for the signed report.")
+    given = {"connectionId": connection, "payments": list(payments), "testEnvironment": test}
+    asked = client.ask(settings, _CERTIFY, input=given)["connectionCertify"]["run"]
+    told, until = 0, time.monotonic() + _CERTIFY_SECONDS
+    while time.monotonic() < until:
+        run = client.ask(settings, _PLAYED, id=asked["id"])["node"]
+        for case in run["cases"][told:]:
+            told += 1
+            said = f"{case['outcome']:<8} {told}/{run['total']} {case['name']}: {case['said']}"
+            typer.echo(textwrap.fill(said, _COLUMNS, subsequent_indent=" " * 9))
+        if run["outcome"] is not None:
+            typer.echo(f"\nThe certification: {run['outcome']}. {run['error'] or ''}".rstrip())
+            for name, content in (("json", run["report"]), ("html", run["page"])):
+                if content:
+                    path = out / f"certification-{connection}.{name}"
+                    path.write_text(content)
+                    typer.echo(f"Written: {path}")
+            return str(run["outcome"])
+        time.sleep(_LOOK_SECONDS)
+    typer.echo("It has not ended; look for it again later.")
     return None
 
 

@@ -19,7 +19,7 @@ _Why = Annotated[str | None, typer.Option("--comment", help="Why; whoever comes 
 _DECISIONS: Final = ("START", "ASK_FOR_MORE", "APPROVE", "REJECT")
 _NEXT: Final = {
     "SUBMITTED": "another person reviews it",
-    "SANDBOX": "`estorno certify`",
+    "SANDBOX": "`estorno connection certify`",
     "CERTIFIED": "`estorno connection keys` with the live ones, then another person activates it",
 }
 _SHOW: Final = """query Show($id: ID!) { connectionApplication(id: $id) {
@@ -149,6 +149,25 @@ def preflight(connection: _Id) -> None:
     settings = Settings.read()
     outcome = connect.preflight(settings, _id_of(settings, connection))
     raise typer.Exit(1 if outcome in (None, "FAILED") else 0)
+
+
+@app.command()
+def certify(
+    connection: _Id,
+    payment: Annotated[
+        list[str] | None,
+        typer.Option(help="A captured payment of the PSE's test environment; give three. None at Estorno's sandbox."),
+    ] = None,
+    test_environment: Annotated[
+        bool, typer.Option("--test-environment", help="These payments are no customers'.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The folder for the signed report.")] = Path(),
+) -> None:
+    """Have a connection to a test environment prove itself by a series of refunds; exit 1 unless it passes."""
+    settings = Settings.read()
+    wanted = _id_of(settings, connection)
+    outcome = connect.certify(settings, wanted, payment or [], out, test=test_environment)
+    raise typer.Exit(0 if outcome == "PASSED" else 1)
 
 
 @app.command("import")

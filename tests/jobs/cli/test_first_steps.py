@@ -129,6 +129,8 @@ async def test_a_newcomer_connects_an_account_and_another_person_reviews_it(comm
     assert max(len(line) for line in said.splitlines() if "getpass" not in line) <= 80
     (connection,) = await Connection.all()
     assert (connection.name, connection.state) == ("pix-main", ConnectionState.DRAFT)
+    early = await command("connection", "certify", "pix-main", "--out", str(tmp_path), token=ana, status=1)
+    assert "certified once its review is done" in early
     document = tmp_path / "licence.pdf"
     document.write_bytes(b"%PDF-1.7 licence")
     assert "Hand in first" in await command("connection", "submit", "pix-main", token=ana, status=1)
