@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from domain.connections.calls import About
+from domain.connections.connections import SENDING
 from domain.models import Connection, Merchant, ReconciliationRun
 from domain.platform import bell
 from domain.platform.crash import crash_here
@@ -132,7 +133,8 @@ async def ring_the_night(now: datetime) -> int:
     many at once; and for those whose reports told of refunds that turned out to be ours. How many.
     """
     rung = 0
-    for connection in await Connection.filter(enabled=True):
+    # What is suspended is caught up with when it goes on; what is not yet certified has no nights.
+    for connection in await Connection.filter(enabled=True, state__in=SENDING):
         zone = (await Merchant.get(id=connection.merchant_id)).zone
         today = now.astimezone(ZoneInfo(zone)).date()
         first = connection.created_at.astimezone(ZoneInfo(zone)).date()

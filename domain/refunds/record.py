@@ -133,7 +133,7 @@ async def _refuse_stale(refund: Refund) -> Recorded:
 async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
     if refund.paid_by_bank_transfer and refund.state in _PAID_OR_BACK and source.door is not Door.PERSON:
         await paid_after_end.beside_a_transfer(refund, outcome, cause)
-        await schedule.rest(refund.id)
+        await _rest(refund, source)
         return Recorded(refund.state, None)
     decision = decide(refund.state, outcome)
     match decision:
@@ -173,8 +173,15 @@ async def _take_in(refund: Refund, outcome: Outcome, source: Source, cause: Caus
             await paid_after_end.confirm(refund, outcome, cause, by_report=source.door is Door.REPORT)
             await paid_after_end.give_back(refund, outcome, cause)
     if refund.state in SETTLED_FOR_NOW:
-        await schedule.rest(refund.id)
+        await _rest(refund, source)
     return Recorded(refund.state, None)
+
+
+async def _rest(refund: Refund, source: Source) -> None:
+    # Only an answer calls off a question. News comes by itself: a worker that asks meanwhile may die before it is
+    # answered, and what it was to ask about would be forgotten.
+    if source.door not in (Door.NOTICE, Door.REPORT):
+        await schedule.rest(refund.id)
 
 
 async def _ask_later(refund: Refund, outcome: InDoubt, cause: Cause) -> Recorded:

@@ -18,7 +18,7 @@ from uuid import UUID
 import httpx
 
 from domain.connections.calls import About
-from domain.connections.connections import credentials_of
+from domain.connections.connections import SENDING, credentials_of
 from domain.models import Connection
 from domain.platform.secrets import Unsealable
 from domain.platform.wrapping import KeyServiceAway
@@ -127,6 +127,9 @@ class Sender:
     async def _send(
         self, connection: Connection, exchange: Exchange, seconds: float
     ) -> httpx.Response | Unsent | InDoubt:
+        if connection.state not in SENDING and exchange.about.purpose != PREFLIGHT:
+            # Whoever it is that would ask: somebody has said that nothing leaves, or nobody yet that it may.
+            return Unsent("CONNECTION_SUSPENDED", f"Never sent: the connection is {connection.state}.")
         try:
             line = await self._line(connection)
         except (*_UNUSABLE, KeyServiceAway) as error:

@@ -66,6 +66,20 @@ async def test_a_refund_that_falls_due_during_its_look_up_stays_due(world: World
     assert await _is_due("refunds", refund.id)
 
 
+async def test_news_that_agrees_calls_off_no_question_that_another_worker_is_asking(world: World) -> None:
+    """That worker may die, and what it was to ask about, such as money that came back, would never be asked again."""
+    refund = await a_refund(world.shop, await world.payment())
+    await an_answer(refund, Succeeded("D1"))
+    await refresh.refresh(world.shop.id, refund.id)  # as news does that says something else
+    work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
+    assert isinstance(work, Ask)
+    await record(refund.id, Succeeded("D1"), Source(Door.NOTICE), CAUSE)
+    leased = (await Refund.get(id=refund.id)).due_at
+    assert leased is not None, "The question is forgotten with the worker that was asking it."
+    await record(refund.id, Succeeded("D1"), Source(Door.LOOK_UP, work.attempt, work.asked_at), work.cause)
+    assert (await Refund.get(id=refund.id)).due_at is None
+
+
 async def test_the_same_bytes_while_they_are_applied_are_applied_again(world: World) -> None:
     payment = await world.payment("pending")
     refund = await world.step(await a_refund(world.shop, payment))

@@ -1,12 +1,14 @@
 """A connection that is suspended: nothing leaves, its refunds say why they wait, and all goes on when it may."""
 
+from datetime import UTC, datetime, timedelta
+
 from domain.access.tokens import Role
-from domain.models import Connection, Event, Refund
+from domain.models import Call, Connection, Event, Refund
 from domain.models.connections import ConnectionState
 from domain.models.refunds import State
-from domain.onboarding import applications
+from domain.onboarding import applications, preflight
 from domain.refunds import schedule
-from jobs import refunds
+from jobs import onboarding, reconciliation, refunds
 from tests.kit.factories import CAUSE, a_person, a_refund
 from tests.kit.world import World
 
@@ -39,3 +41,25 @@ async def test_who_waits_for_a_person_waits_as_before(world: World) -> None:
     await applications.step(boss, world.shop.connection.id, ConnectionState.SUSPENDED, "The key leaked.", CAUSE)
     await applications.step(boss, world.shop.connection.id, ConnectionState.ACTIVE, "It did not.", CAUSE)
     assert (await Refund.get(id=refund.id)).due_at is None
+
+
+async def test_nobody_asks_a_suspended_connections_pse_anything_but_whether_it_works(world: World) -> None:
+    """Neither a webhook's question nor a night's: that nothing leaves is not the refunds' alone."""
+    boss, connection_id = a_person(world.shop, "boss", Role.ADMINISTRATOR), world.shop.connection.id
+    payment = await world.payment()
+    refund = await world.finish(await a_refund(world.shop, payment))
+    await applications.step(boss, connection_id, ConnectionState.SUSPENDED, "The key leaked.", CAUSE)
+    calls = await Call.filter(connection_id=connection_id).count()
+    await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund.reference)
+    await world.apply_notices()
+    await schedule.postpone(refund.id, 0)
+    await refunds.step(refund.id, world.sender, world.settings)
+    night = await reconciliation.run(connection_id, datetime.now(UTC).date(), world.sender)
+    assert night.state == "FAILED"
+    assert await Call.filter(connection_id=connection_id).count() == calls
+    asked = await preflight.ask_for(world.shop.id, connection_id, CAUSE)
+    await onboarding.run_preflight(asked.id, world.sender, world.settings)
+    assert await Call.filter(connection_id=connection_id, purpose="PREFLIGHT").exists()
+    assert await reconciliation.ring_the_night(datetime.now(UTC) + timedelta(days=3)) == 0
+    await applications.step(boss, connection_id, ConnectionState.ACTIVE, "It is another one.", CAUSE)
+    assert await reconciliation.ring_the_night(datetime.now(UTC) + timedelta(days=3)) > 0
