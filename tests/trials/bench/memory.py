@@ -1,12 +1,12 @@
 """The API as it is, whose `refundCreate` answers from memory: what HTTP, GraphQL and our limits cost by themselves."""
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 from starlette.types import ASGIApp
 
 from api import app, server
+from domain.access.principal import merchant_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import Reason, State
@@ -15,17 +15,15 @@ from domain.refunds import request
 from domain.refunds.request import NewRefund, Requested
 
 
-async def _from_memory(
-    merchant_id: Any, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None
-) -> Requested:
+async def _from_memory(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
     now = datetime.now(UTC)
     amount = new.amount
     assert amount is not None, "The load names an amount."
     refund = Refund(
         id=uuid4(),
-        merchant_id=merchant_id,
+        merchant_id=merchant_of(whose),
         payment_id=new.payment_id,
-        connection_id=merchant_id,
+        connection_id=merchant_of(whose),
         reference=request.new_reference(),
         request_id=cause.request_id,
         state=State.REQUESTED,
