@@ -6,7 +6,7 @@ from uuid import uuid4
 from starlette.types import ASGIApp
 
 from api import app, server
-from domain.access.principal import merchant_of
+from domain.access.principal import Whose, merchant_of
 from domain.cause import Cause
 from domain.models import Refund
 from domain.models.refunds import Reason, State
