@@ -6,32 +6,13 @@ from typing import Annotated
 import strawberry
 from strawberry import relay
 
-from api.graphql import connections, files, ledger, nodes, onboarding, payments, pses, reconciliation
+from api.graphql import ledger, nodes, onboarding, payments, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
-from api.graphql.connections import (
-    ConnectionApplication,
-    ConnectionCreateInput,
-    ConnectionDocumentInput,
-    ConnectionField,
-    ConnectionPayload,
-    ConnectionReviewInput,
-    ConnectionSecretsInput,
-    ConnectionStepInput,
-    StateEnum,
-)
+from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
-from api.graphql.files import FileAnnounceInput, FileAnnouncePayload
 from api.graphql.ledger import LedgerBalance
-from api.graphql.onboarding import (
-    CertificationRun,
-    ConnectionCertifyInput,
-    ConnectionCertifyPayload,
-    ConnectionPreflightInput,
-    ConnectionPreflightPayload,
-    OnboardingRun,
-    PreflightRun,
-)
+from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
     Payment,
     PaymentMethod,
@@ -80,7 +61,6 @@ from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
 from domain.findings.findings import FindingKind
-from domain.models.connections import ConnectionState
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
@@ -120,7 +100,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery):
+class Query(AccessQuery, ConnectionQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -179,46 +159,11 @@ class Query(AccessQuery):
             reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
         )
 
-    @strawberry.field(description="A connection's preflights, newest first. `first` is 1-100. Needs READ_CALLS.")
-    async def preflight_runs(
-        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
-    ) -> Connection[PreflightRun]:
-        return await page(
-            onboarding.preflights_query(info.context.principal, connection_id), first, after, PreflightRun.of
-        )
-
-    @strawberry.field(description="A connection's certifications, newest first. `first` is 1-100. Needs READ_CALLS.")
-    async def certification_runs(
-        self, info: Info, connection_id: strawberry.ID, first: int, after: str | None = None
-    ) -> Connection[CertificationRun]:
-        return await page(
-            onboarding.certifications_query(info.context.principal, connection_id), first, after, CertificationRun.of
-        )
-
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
         self, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
     ) -> list[PseCapability]:
         return pses.pse_capabilities(pse, method)
-
-    @strawberry.field(description="What a connection to a PSE is made of, in the order in which to ask for it.")
-    def connection_fields(self, pse: str) -> list[ConnectionField]:
-        return connections.connection_fields(pse)
-
-    @strawberry.field(description="One of your connections, by its id, on its way from draft to active.")
-    async def connection_application(self, info: Info, id: strawberry.ID) -> ConnectionApplication | None:
-        return await connections.application(info, id)
-
-    @strawberry.field(description="Your connections, newest first. `first` is 1-100.")
-    async def connection_applications(
-        self,
-        info: Info,
-        first: int,
-        after: str | None = None,
-        states: list[Annotated[ConnectionState, StateEnum]] | None = None,
-    ) -> Connection[ConnectionApplication]:
-        query = connections.applications_query(info.context.principal, states)
-        return await page(query, first, after, ConnectionApplication.of)
 
     @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
     def pse_error_explanation(self, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
@@ -235,7 +180,7 @@ class Query(AccessQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation):
+class Mutation(AccessMutation, ConnectionMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
@@ -303,65 +248,6 @@ class Mutation(AccessMutation):
     @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
     async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
         return await by_hand.refund_return_to_queue(info, input)
-
-    @strawberry.mutation(description="Announce a file: you get a path to which its bytes can be sent, once.")
-    async def file_announce(self, info: Info, input: FileAnnounceInput) -> FileAnnouncePayload:
-        return await files.file_announce(info, input)
-
-    @strawberry.mutation(description="Apply for an account at a PSE: a draft. Needs MANAGE_CONNECTIONS.")
-    async def connection_create(self, info: Info, input: ConnectionCreateInput) -> ConnectionPayload:
-        return await connections.connection_create(info, input)
-
-    @strawberry.mutation(
-        description="Replace a connection's keys: the new ones count at once for what is sent, webhooks are believed "
-        "with the old ones until `oldValidUntil`. Needs MANAGE_CONNECTIONS."
-    )
-    async def connection_secrets_replace(self, info: Info, input: ConnectionSecretsInput) -> ConnectionPayload:
-        return await connections.connection_secrets_replace(info, input)
-
-    @strawberry.mutation(description="Hand in a document of a draft; a newer one of its kind takes its place.")
-    async def connection_document_hand_in(self, info: Info, input: ConnectionDocumentInput) -> ConnectionPayload:
-        return await connections.connection_document_hand_in(info, input)
-
-    @strawberry.mutation(description="Submit a draft whose documents are whole, for another person to review.")
-    async def connection_submit(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
-        return await connections.connection_submit(info, input)
-
-    @strawberry.mutation(description="Make what was submitted, or rejected, a draft again, and say why.")
-    async def connection_reopen(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
-        return await connections.connection_reopen(info, input)
-
-    @strawberry.mutation(
-        description="Review what another person submitted: start, ask for more, approve, reject. Needs "
-        "REVIEW_CONNECTIONS."
-    )
-    async def connection_review(self, info: Info, input: ConnectionReviewInput) -> ConnectionPayload:
-        return await connections.connection_review(info, input)
-
-    @strawberry.mutation(
-        description="Let a certified connection go live (another person than who submitted it, with "
-        "REVIEW_CONNECTIONS), or a suspended one go on (MANAGE_CONNECTIONS)."
-    )
-    async def connection_activate(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
-        return await connections.connection_activate(info, input)
-
-    @strawberry.mutation(description="Stop all calls to the PSE at once; refunds wait. Needs MANAGE_CONNECTIONS.")
-    async def connection_suspend(self, info: Info, input: ConnectionStepInput) -> ConnectionPayload:
-        return await connections.connection_suspend(info, input)
-
-    @strawberry.mutation(
-        description="Have the PSE asked whether all is in order before money depends on it: read `preflightRuns`, or "
-        "the run by `node`, until it has an outcome. Needs MANAGE_CONNECTIONS."
-    )
-    async def connection_preflight(self, info: Info, input: ConnectionPreflightInput) -> ConnectionPreflightPayload:
-        return await onboarding.connection_preflight(info, input)
-
-    @strawberry.mutation(
-        description="Have a connection to a test environment prove itself: a scripted series of refunds, whose cases "
-        "appear in `certificationRuns` as they are played. It refunds. Needs MANAGE_CONNECTIONS."
-    )
-    async def connection_certify(self, info: Info, input: ConnectionCertifyInput) -> ConnectionCertifyPayload:
-        return await onboarding.connection_certify(info, input)
 
 
 @strawberry.type
