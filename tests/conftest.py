@@ -27,8 +27,8 @@ from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey
 from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
 from tests.kit.drivers_once import build_models_once, describe_types_once
-from tests.kit.family import keep
-from tests.kit.forked import zygote
+from tests.kit.family import keep, keep_for_later, made_before
+from tests.kit.forked import forked_python, zygote
 
 # Else every process that a test starts would compile anew what it imports, and every worker all the tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -95,6 +95,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(end)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """The workers are forked from a process that has imported the product and its libraries."""
+    specs[:] = [type(spec)(f"popen//id={spec.id}//python={forked_python()}") for spec in specs]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """What is collected stays to the end: the collector of garbage need not look through it again and again."""
@@ -128,10 +134,12 @@ def start_servers(home: Path) -> list[Child]:
 def _migrated(home: Path) -> Postgres:
     """A cluster with the migrated template; tests whose servers are their own begin with a copy of it."""
     postgres = Postgres(home, home / "postgres.log", free_port(), durable=False)
-    child = postgres.child()
-    child.start()
-    asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
-    child.stop()
+    if not made_before(home):
+        child = postgres.child()
+        child.start()
+        asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+        child.stop()
+        keep_for_later(home)
     keep(postgres, home / "ready")
     return postgres
 

@@ -1,6 +1,7 @@
 """Families of real processes: our programs, and servers of their own that a test may take away and give back."""
 
 import asyncio
+import hashlib
 import inspect
 import os
 import shutil
@@ -24,6 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _READY = "TEST_CLUSTER"
 _WAIT_SECONDS_MAX = 60.0
 _PAUSE_SECONDS = 0.05
+_CLUSTERS_MAX = 4  # that are kept; 40 MB each
 
 
 def program(name: str, settings: Settings, *argv: str, log: Path | None = None) -> Child:
@@ -107,13 +109,50 @@ def keep(postgres: Postgres, ready: Path) -> None:
     os.environ[_READY] = str(ready)
 
 
+def made_before(home: Path) -> bool:
+    """Give `home` the migrated cluster of an earlier run of the same schema; whether there was one."""
+    kept = _kept()
+    if kept.is_dir():
+        _copy(kept, kept, home, place_for(home))
+    return kept.is_dir()
+
+
+def keep_for_later(home: Path) -> None:
+    """Keep a copy of the migrated cluster of `home` for later runs; those of other schemas go, but for a few."""
+    kept = _kept()
+    scratch = kept.with_name(f"{kept.name}.{os.getpid()}")
+    _copy(home, place_for(home), scratch, scratch)
+    try:
+        scratch.rename(kept)
+    except OSError:  # another run was quicker
+        shutil.rmtree(scratch)
+    others = sorted(kept.parent.glob("cluster-*"), key=lambda path: path.stat().st_mtime)
+    for old in others[:-_CLUSTERS_MAX]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _kept() -> Path:
+    """Named by all that a migrated cluster is made by."""
+    made_by = [
+        *(CHECKOUT / "domain" / "migrations").glob("*.py"),
+        *(CHECKOUT / "domain" / "platform").glob("*.py"),
+        CHECKOUT / "jobs" / "machine" / "servers.py",
+        CHECKOUT / "requirements.lock",
+    ]
+    digest = hashlib.sha256(b"\0".join(path.name.encode() + path.read_bytes() for path in sorted(made_by)))
+    return CHECKOUT / ".venv" / f"cluster-{digest.hexdigest()[:16]}"
+
+
 def copy_cluster(home: Path, to: Path) -> None:
     """Give `to` the cluster of `home`, roles, passwords and all."""
-    to.mkdir(mode=0o711, parents=True, exist_ok=True)
+    _copy(home, place_for(home), to, place_for(to))
+
+
+def _copy(home: Path, data: Path, to: Path, to_data: Path) -> None:
+    for folder in (to, to_data):
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     shutil.copy(home / PASSWORDS, to / PASSWORDS)
-    data = place_for(to)
-    data.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-pR", str(place_for(home) / "postgres"), str(data)], check=True)  # noqa: S607 - POSIX
+    subprocess.run(["cp", "-pR", str(data / "postgres"), str(to_data)], check=True)  # noqa: S607 - POSIX
 
 
 def begun(home: Path) -> Path:

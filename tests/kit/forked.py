@@ -27,6 +27,11 @@ def zygote(home: Path) -> Child:
     return Child("zygote", [sys.executable, "-m", "tests.kit.zygote", str(path)], ready=path.exists)
 
 
+def forked_python() -> str:
+    """A command that takes Python's own arguments and runs them in a fork (kit/worker)."""
+    return f"{sys.executable} -I -S {Path(__file__).with_name('worker.py')}"
+
+
 def can_fork(module: str) -> bool:
     """Whether this run has a zygote, and it has imported that program."""
     return module in PROGRAMS and _ZYGOTE in os.environ

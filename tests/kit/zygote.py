@@ -7,6 +7,7 @@ No loop, connection or thread of Python's may be there at a fork. (Polars brings
 """
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 MESSAGE_BYTES_MAX: Final = 180_000  # below what a socket of this kind takes at once
-_FILES: Final = 2
+_FILES: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
 _WARM: Final = (
     "api.server",
@@ -46,7 +47,7 @@ class Wish:
     env: dict[str, str]
     place: str
     death: int  # the signal that it gets when we are gone
-    output: list[int]  # what become its descriptors 1 and 2
+    files: list[int]  # what become its descriptors 1 and 2; where there are three, 0 is the last
 
 
 class Zygote:
@@ -84,7 +85,7 @@ class Zygote:
             _become(wish, mother)
             self._let_go(line)
             return True
-        for file in wish.output:
+        for file in wish.files:
             os.close(file)
         end = os.pidfd_open(child)
         self._ends[end] = child, line
@@ -126,7 +127,7 @@ def _heard(line: socket.socket) -> Wish | None:
     if not told:
         line.close()
         return None
-    return Wish(**json.loads(told), output=files)
+    return Wish(**json.loads(told), files=files)
 
 
 def _say(line: socket.socket, number: int) -> None:
@@ -136,9 +137,13 @@ def _say(line: socket.socket, number: int) -> None:
 
 
 def _warm() -> None:
-    """Import what the programs import; the first asker waits for it."""
+    """Import what the programs and the tests import; the first asker waits for it."""
+    if _WARM[0] in sys.modules:
+        return
     for name in _WARM:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what a fork never writes to stays one for all
 
 
 def _become(wish: Wish, mother: int) -> None:
@@ -151,7 +156,7 @@ def _become(wish: Wish, mother: int) -> None:
     os.environ.clear()
     os.environ.update(wish.env)
     time.tzset()
-    for number, file in enumerate(wish.output, 1):
+    for number, file in zip((1, 2, 0), wish.files, strict=False):
         os.dup2(file, number)
         os.close(file)
 
@@ -161,6 +166,9 @@ def _run(wish: Wish) -> None:
     crash: Any = importlib.import_module("domain.platform.crash")
     crash._name, crash._left = crash._armed(os.environ.get(crash.VARIABLE, ""))
     sys.argv = list(wish.argv)
+    if wish.argv[0] == "-c":
+        exec(wish.argv[1], vars(sys.modules["__main__"]))  # noqa: S102 - as Python itself does it
+        return
     if not hasattr(sys.modules.get(wish.argv[0]), "__path__"):  # of a package another module is the main program
         sys.modules.pop(wish.argv[0], None)  # the main program is imported by nobody
     runpy.run_module(wish.argv[0], run_name="__main__", alter_sys=True)
