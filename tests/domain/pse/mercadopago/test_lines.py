@@ -328,9 +328,10 @@ def test_a_report_without_its_controls_is_read_and_unproven(read: Read) -> None:
     assert read(_text(ROWS[:0]))[1] == []
 
 
-# A million rows
+# Many rows
 
-_MILLION = """
+_ROWS = 300_000  # as objects of Python they would take 500 MB
+_MANY = """
 import resource, sys
 from pathlib import Path
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
@@ -348,19 +349,19 @@ print(rows, report.completeness is not None, grown)
 """
 
 
-def test_a_million_rows_are_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_many_rows_are_read_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "release.csv"
     with path.open("w", newline="") as file:
         file.write(_text(ROWS[:1], RELEASE))
-        for number in range(1_000_000):
+        for number in range(_ROWS):
             side = "1.00;0.00;1.00" if number % 2 == 0 else "0.00;1.00;-1.00"
             kind = "payment" if number % 2 == 0 else "refund"
             balance = "101.00" if number % 2 == 0 else "100.00"
             at = f"2026-11-23T10:{number // 60_000 % 60:02}:{number // 1000 % 60:02}.{number % 1000:03}-04:00"
             file.write(f"{at};{90_000_000_000 + number // 2};;release;{kind};{side};BRL;{{}};{balance}\r\n")
-        last = [_row("total", credit="500000.00", debit="500000.00"), _row("available_balance", credit="100.00")]
+        last = [_row("total", credit=f"{_ROWS // 2}.00", debit=f"{_ROWS // 2}.00"), _row("available_balance", credit="100.00")]
         file.write(_text(last).partition("\r\n")[2])
-    done = subprocess.run([sys.executable, "-c", _MILLION, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _MANY, str(path)], capture_output=True, text=True, check=True)
     rows, proven, grown = done.stdout.split()
-    assert (rows, proven) == ("1000000", "True")
-    assert int(grown) < 400, f"Reading the report took {grown} MB."
+    assert (rows, proven) == (str(_ROWS), "True")
+    assert int(grown) < 200, f"Reading the report took {grown} MB."
