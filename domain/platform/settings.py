@@ -91,6 +91,12 @@ class Settings:
     token: str = _setting(
         "ESTORNO_TOKEN", variables.text, "For commands that ask the API: a bearer token.", "", secret=True
     )
+    private_hosts: tuple[str, ...] = _setting(
+        "ESTORNO_PRIVATE_HOSTS",
+        variables.places,
+        "host:port of PSEs that are not on the public internet, such as a sandbox, separated by commas.",
+        (),
+    )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
         "ESTORNO_LOG_LEVEL",

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from domain.addresses import names
+
 KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
 
@@ -85,6 +87,14 @@ def origins(value: str) -> tuple[str, ...]:
     found = tuple(origin.strip() for origin in value.split(",") if origin.strip())
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
         raise ValueError("origins such as https://shop.example.com, separated by commas")
+    return found
+
+
+def places(value: str) -> tuple[str, ...]:
+    """Hosts with their ports, separated by commas."""
+    found = tuple(place.strip() for place in value.split(",") if place.strip())
+    for place in found:
+        names.place_named(place)
     return found
 
 
