@@ -244,6 +244,25 @@ class Settings:
         600,
     )
 
+    rate_sign_in: int = _setting(
+        "ESTORNO_RATE_SIGN_IN",
+        variables.integer(0, 1_000_000),
+        "Requests of an address to sign in, in a minute; 0: no limit.",
+        60,
+    )
+    rate_customer_pages: int = _setting(
+        "ESTORNO_RATE_CUSTOMER_PAGES",
+        variables.integer(0, 1_000_000),
+        "Requests of an address to customers' pages in a minute; 0: no limit.",
+        600,
+    )
+    rate_customer_tokens: int = _setting(
+        "ESTORNO_RATE_CUSTOMER_TOKENS",
+        variables.integer(0, 1_000_000),
+        "Customers' tokens that one token or person makes in an hour; 0: no limit.",
+        1_000,
+    )
+
     oidc_issuer: str = _setting(
         "ESTORNO_OIDC_ISSUER",
         variables.url("https", "http"),
@@ -253,6 +272,18 @@ class Settings:
     oidc_client_id: str = _setting("ESTORNO_OIDC_CLIENT_ID", variables.text, "Our name at the identity provider.", "")
     oidc_client_secret: str = _setting(
         "ESTORNO_OIDC_CLIENT_SECRET", variables.text, "Our secret at the identity provider.", "", secret=True
+    )
+    oidc_require_mfa: bool = _setting(
+        "ESTORNO_OIDC_REQUIRE_MFA",
+        variables.boolean,
+        "Whether the identity provider must say that a second factor was asked for (amr or acr).",
+        False,
+    )
+    oidc_mfa_values: tuple[str, ...] = _setting(
+        "ESTORNO_OIDC_MFA_VALUES",
+        variables.words,
+        "What it says then in `amr` or `acr`, separated by commas; one of them is enough.",
+        ("mfa",),
     )
     session_idle_seconds: float = _setting(
         "ESTORNO_SESSION_IDLE_SECONDS",
@@ -291,6 +322,11 @@ class Settings:
     def owner_url(self) -> str:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
+
+    @property
+    def mfa_values(self) -> tuple[str, ...]:
+        """What the identity provider must say of a second factor; none: it need not say anything."""
+        return self.oidc_mfa_values if self.oidc_require_mfa else ()
 
     def webhook_url(self, connection_id: UUID) -> str | None:
         """Where a PSE is to send the webhooks of a connection, if the outside can reach us."""
@@ -351,6 +387,8 @@ def _check(settings: Settings) -> None:
         )
     if settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
         raise SettingsError("ESTORNO_OIDC_ISSUER is set, so ESTORNO_OIDC_CLIENT_ID and ESTORNO_PUBLIC_URL must be too.")
+    if settings.oidc_require_mfa and not settings.oidc_issuer:
+        raise SettingsError("ESTORNO_OIDC_REQUIRE_MFA is set, so ESTORNO_OIDC_ISSUER must be too: it asks for it.")
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")
 

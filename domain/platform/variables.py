@@ -90,6 +90,14 @@ def origins(value: str) -> tuple[str, ...]:
     return found
 
 
+def words(value: str) -> tuple[str, ...]:
+    """Words without spaces, separated by commas."""
+    found = tuple(word.strip() for word in value.split(",") if word.strip())
+    if not found or not all(re.fullmatch(r"[!-+\--~]{1,200}", word) for word in found):
+        raise ValueError("words without spaces, separated by commas")
+    return found
+
+
 def places(value: str) -> tuple[str, ...]:
     """Hosts with their ports, separated by commas."""
     found = tuple(place.strip() for place in value.split(",") if place.strip())

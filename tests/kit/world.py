@@ -39,7 +39,8 @@ def quick_settings(**changed: Any) -> Settings:
     """Settings of a test: short limits, the tests' own key, and no rates, for all of a test comes from one address."""
     quick = {"send_limit_seconds": 1.0, "job_timeout_seconds": 2.0, "lease_seconds": 4.0}
     per = ("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook")
-    kinds = (*per, "rate_new_documents", "rate_merchant_documents")
+    pages = ("rate_sign_in", "rate_customer_pages", "rate_customer_tokens")
+    kinds = (*per, *pages, "rate_new_documents", "rate_merchant_documents")
     rates = dict.fromkeys(kinds, 0)
     private = {"private_hosts": tuple(sorted(SERVED))}  # for programs that are started: the sandbox of the test
     return Settings(**{"secret_key": KEY, **quick, **rates, **private, **changed})
