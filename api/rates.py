@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from domain.platform import tls
 
 WINDOW_SECONDS: Final = 60.0
 _ANSWER_SECONDS_MAX: Final = 0.2
@@ -67,7 +68,7 @@ class Rates:
     ) -> None:
         self._limits = limits
         self._answer_seconds = answer_seconds
-        self._redis = Redis.from_url(redis_url, socket_timeout=answer_seconds) if redis_url else None
+        self._redis = tls.redis(redis_url, socket_timeout=answer_seconds) if redis_url else None
         self._away_until = 0.0
         self._own: dict[str, float] = {}
         self._in_hand: dict[str, tuple[int, float]] = {}  # taken and not used yet, and until when it may be

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from domain.platform import crash, variables
+from domain.platform import crash, tls, variables
 
 _OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
 
@@ -32,18 +32,21 @@ class Settings:
     home: Path = _setting("ESTORNO_HOME", Path, "Where our own servers and the secret key live.", Path(".estorno"))
     database_url: str = _setting(
         "DATABASE_URL",
-        variables.url("postgres", "postgresql"),
+        variables.checked(variables.url("postgres", "postgresql"), tls.check_database),
         "PostgreSQL as the application's role; unset: our own server.",
         "",
     )
     owner_database_url: str = _setting(
         "ESTORNO_OWNER_DATABASE_URL",
-        variables.url("postgres", "postgresql"),
+        variables.checked(variables.url("postgres", "postgresql"), tls.check_database),
         "The same database as its owner, who migrates; unset: DATABASE_URL.",
         "",
     )
     redis_url: str = _setting(
-        "REDIS_URL", variables.url("redis", "rediss"), "Valkey or Redis; unset: our own server.", ""
+        "REDIS_URL",
+        variables.checked(variables.url("redis", "rediss"), tls.check_redis),
+        "Valkey or Redis; unset: our own server.",
+        "",
     )
     secret_key: bytes = _setting(
         "ESTORNO_SECRET_KEY",

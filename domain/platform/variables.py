@@ -72,6 +72,17 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def checked(read: Callable[[str], str], check: Callable[[str], None]) -> Callable[[str], str]:
+    """As `read` reads it, if `check` has nothing against it."""
+
+    def both(value: str) -> str:
+        found = read(value)
+        check(found)
+        return found
+
+    return both
+
+
 def _is_address(value: str, schemes: Sequence[str]) -> bool:
     try:
         parts = urlsplit(value)
