@@ -20,7 +20,7 @@ _OF_REDIS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 def of_database(url: str) -> ssl.SSLContext | str | None:
     """What asyncpg takes as `ssl`; None: the address says nothing, so PGSSLMODE or its default counts.
 
-    `verify-full` is by the authorities of `sslrootcert`, else the system's. Raises OSError where that file is not there.
+    `verify-full` is by the authorities of `sslrootcert`, else the system's. Raises OSError for a file that lacks.
     """
     said = dict(parse_qsl(urlsplit(url).query))
     mode = said.get("sslmode")
