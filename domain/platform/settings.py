@@ -1,22 +1,17 @@
 """The settings: one typed object, read once from the environment. A wrong value or name stops the start."""
 
-import base64
 import difflib
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from domain.platform import crash, tls, variables
+from domain.platform import crash, kept_key, tls, variables
+from domain.platform.variables import SettingsError as SettingsError
 
 _OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
-
-
-class SettingsError(ValueError):
-    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
 
 
 def _setting(
@@ -310,7 +305,11 @@ class Settings:
                 values[one.name] = _read(one.metadata, text)
         settings = cls(**values)
         _check(settings)
-        return settings if settings.secret_key else settings.with_(secret_key=_kept_key(settings))
+        return (
+            settings
+            if settings.secret_key
+            else settings.with_(secret_key=kept_key.of(settings.home, settings.database_url))
+        )
 
     def with_(self, **changed: Any) -> "Settings":
         """The same with other values."""
@@ -394,32 +393,3 @@ def _check(settings: Settings) -> None:
         raise SettingsError("ESTORNO_OIDC_REQUIRE_MFA is set, so ESTORNO_OIDC_ISSUER must be too: it asks for it.")
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")
-
-
-def _kept_key(settings: Settings) -> bytes:
-    """The key of our own servers, made once. With a database of somebody else's a lost file would lose every secret."""
-    path = settings.home / "secret.key"
-    try:
-        return _kept_or_made(settings, path)
-    except OSError as error:
-        said = f"ESTORNO_HOME ({settings.home}) cannot be read or cannot be written: {error.strerror}"
-        raise SettingsError(f"{said}; name a folder of yours, or mend its rights.") from None
-    except SettingsError:
-        raise
-    except ValueError as error:
-        raise SettingsError(f"{path} does not hold {error}: put the key back that was there.") from None
-
-
-def _kept_or_made(settings: Settings, path: Path) -> bytes:
-    if path.exists():
-        return variables.key(path.read_text().strip())
-    if settings.database_url:
-        raise SettingsError(
-            "ESTORNO_SECRET_KEY must be set when DATABASE_URL is: 32 random bytes in base64url, for example from "
-            "`python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(variables.KEY_BYTES)).decode())
-    return variables.key(path.read_text().strip())

@@ -33,8 +33,8 @@ def of_database(url: str) -> ssl.SSLContext | str | None:
     return context
 
 
-def redis(url: str, **more: Any) -> Redis:
-    """A client of Valkey; by `rediss://` its certificate must be of the address's host."""
+def redis(url: str, **more: Any) -> Any:
+    """A client of Valkey, whose types are narrower than it; by `rediss://` its certificate is of the address's host."""
     return Redis.from_url(url, **more, **({"ssl_check_hostname": True} if _is_tls(url) else {}))
 
 

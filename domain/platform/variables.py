@@ -16,6 +16,10 @@ KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
 
 
+class SettingsError(ValueError):
+    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
+
+
 def text(value: str) -> str:
     """As it is."""
     return value

@@ -166,8 +166,8 @@ async def test_an_answer_tells_what_is_left_of_the_tokens_rate_and_a_refusal_too
     settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, rate_per_token=3)
     async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
         token = await create_token((await a_shop()).id, Role.SUPPORT, "ana", timedelta(hours=1))
-        asked = {"url": f"{url}/graphql", "json": {"query": "{ viewer { holder } }"}}
-        answers = [await http.post(**asked, headers={"authorization": f"Bearer {token}"}) for _ in range(4)]
+        asked, who = {"query": "{ viewer { holder } }"}, {"authorization": f"Bearer {token}"}
+        answers = [await http.post(f"{url}/graphql", json=asked, headers=who) for _ in range(4)]
     told = [answer.json()["extensions"]["rateLimit"] for answer in answers]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert [one["remaining"] for one in told] == [2, 1, 0, 0]

@@ -256,7 +256,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         if failed_before_execution or come_back(response):
             del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
         if left := request.scope.get(_LEFT):
-            response.setdefault("extensions", {})["rateLimit"] = left.told()
+            response["extensions"] = {**(response.get("extensions") or {}), "rateLimit": left.told()}
         return response
 
     def create_response(
