@@ -11,7 +11,7 @@ export SECONDS SEED MINUTES SMALL LARGE ROUNDS
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: attack schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
+.PHONY: attack audit pin-images sbom schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -99,6 +99,21 @@ schema: $(STAMP) ## print the GraphQL schema to schema.graphql
 migrate: $(STAMP) ## bring the database of DATABASE_URL up to date
 	$(BIN)/estorno migrate
 
+.venv/supply/installed: deploy/supply.lock $(STAMP)
+	$(PYTHON) -m venv .venv/supply
+	.venv/supply/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+sbom: .venv/supply/installed ## list what the image is made of (CycloneDX), to SBOM=sbom.cdx.json
+	@.venv/supply/bin/cyclonedx-py requirements deploy/requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--of JSON --output-file $(or $(SBOM),sbom.cdx.json)
+
+audit: .venv/supply/installed ## ask whether anything in the image has a known vulnerability; fails too where nobody answers
+	@.venv/supply/bin/pip-audit --strict --require-hashes --disable-pip --requirement deploy/requirements.lock
+
+pin-images: ## write the digests of today's images into docker-compose.yml and Dockerfile (needs docker and its registry)
+	@$(PYTHON) deploy/pin_images.py
+
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet
 
@@ -106,3 +121,4 @@ lock: $(STAMP) ## resolve requirements.lock (of a checkout) and deploy/requireme
 	$(BIN)/python -m pip install --quiet uv==0.13.9
 	$(COMPILE) --extra dev --extra machine --extra aws --output-file requirements.lock
 	$(COMPILE) --extra aws --constraint requirements.lock --output-file deploy/requirements.lock
+	$(subst pyproject.toml,--group supply,$(COMPILE)) --output-file deploy/supply.lock

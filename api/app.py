@@ -27,6 +27,7 @@ from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
 from api.webhooks import endpoint
 from domain.access.tokens import Principal
+from domain.addresses import names
 from domain.files.kinds import SIZE_MAX
 from domain.platform import bell
 from domain.platform.database import Patience, close_pool, open_pool
@@ -38,6 +39,7 @@ GRAPHQL_PATH = "/graphql"
 
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
+    names.open_places(settings.private_hosts)
     waker = Waker(settings.redis_url)
     feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from api.customer.pages import PREFIX
 from api.http import RETRY_AFTER, UNAVAILABLE, problem
 from api.places import EVERYBODY, SHARE, HeldPlace, Newcomers, Places, Shares
-from api.rates import Rates
+from api.rates import Left, Rates
 from domain.platform.settings import Settings
 
 RATE_LIMITED: Final = "RATE_LIMITED"
@@ -23,7 +23,8 @@ BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the s
 _STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
 _KNOWN: Final = 3  # so many places of sockets make one more for those whose token has not come yet
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-_SIGN_IN: Final = "/sign-in/link/"
+_SIGN_IN_PAGES: Final = "/sign-in"
+_SIGN_IN: Final = f"{_SIGN_IN_PAGES}/link/"
 _WEBHOOK: Final = "/webhooks/"
 
 
@@ -32,10 +33,11 @@ def too_often(seconds: float) -> str:
     return f"You ask too often; nothing was executed. Send the same again in {math.ceil(seconds)} seconds."
 
 
-def limited(seconds: float) -> Response:
-    """429, typed, with the seconds to wait."""
+def limited(seconds: float, left: Left | None = None) -> Response:
+    """429, typed, with the seconds to wait; `left`: of the limit that was met."""
     waiting = {"retry-after": str(math.ceil(seconds))}
-    return problem(429, too_often(seconds), headers=waiting, code=RATE_LIMITED)
+    more = {"rateLimit": left.told()} if left else {}
+    return problem(429, too_often(seconds), headers=waiting, code=RATE_LIMITED, extensions=more)
 
 
 def busy() -> Response:
@@ -129,6 +131,8 @@ def rates_of(settings: Settings) -> Rates:
         "webhook": settings.rate_per_webhook,
         "document": settings.rate_new_documents,
         "merchant_document": settings.rate_merchant_documents,
+        "sign_in": settings.rate_sign_in,
+        "customer_page": settings.rate_customer_pages,
     }
     return Rates(settings.redis_url, limits)
 
@@ -159,6 +163,10 @@ class RateMiddleware:
 def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
     path, address = connection.scope["path"], address_of(connection)
     yield "address", address
+    if path.startswith(_SIGN_IN_PAGES):
+        yield "sign_in", address
+    if path.startswith(PREFIX):
+        yield "customer_page", address
     for prefix in (PREFIX, _SIGN_IN):
         if path.startswith(prefix):
             yield "link", path.removeprefix(prefix)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
@@ -49,11 +49,16 @@ def new_request_id() -> str:
 
 
 def problem(
-    status: int, message: str, *, headers: Mapping[str, str] | None = None, code: str | None = None
+    status: int,
+    message: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    code: str | None = None,
+    extensions: Mapping[str, Any] | None = None,
 ) -> Response:
     """An answer that says in a sentence what was wrong, in the shape of a GraphQL error: every client reads it."""
     error = {"message": message, **({"extensions": {"code": code}} if code else {})}
-    body = {"errors": [error], "extensions": {"requestId": request_id()}}
+    body = {"errors": [error], "extensions": {"requestId": request_id(), **(extensions or {})}}
     return Response(json.dumps(body), status, headers, "application/json")
 
 

@@ -8,13 +8,16 @@ long before it asks again. What it took and nobody used is lost, so a limit is n
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from domain.platform import tls
 
 WINDOW_SECONDS: Final = 60.0
 _ANSWER_SECONDS_MAX: Final = 0.2
@@ -22,20 +25,36 @@ _AWAY_SECONDS: Final = 5.0  # before Valkey is asked again
 _KEPT_MAX: Final = 10_000
 _HANDFUL_SECONDS: Final = 0.1
 # The generic cell rate algorithm: one number, the moment at which all that was taken is filled up again. Answers how
-# many of those asked for were taken, or else, below zero, the seconds until there is one.
+# many of those asked for were taken, or else, below zero, the seconds until there is one; and the seconds to it.
 _TAKE: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local interval, wanted = tonumber(ARGV[1]), tonumber(ARGV[3])
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local room = ARGV[2] - (full - now) + 0.000001
-if room < interval then return tostring(room - interval) end
+if room < interval then return tostring(room - interval) .. ' ' .. tostring(full - now) end
 local taken = math.min(wanted, math.floor(room / interval))
 full = full + taken * interval
 redis.call('SET', KEYS[1], string.format('%.6f', full), 'PX', math.ceil((full - now) * 1000))
-return tostring(taken)
+return tostring(taken) .. ' ' .. tostring(full - now)
 """
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a limit, as this process knows it: what others took in the last tenth of a second may be missing.
+
+    `limit`: in a minute. `reset_seconds`: until all of it is there again.
+    """
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+    def told(self) -> dict[str, int]:
+        """As `extensions.rateLimit`: each request costs one."""
+        return {"limit": self.limit, "remaining": self.remaining, "resetSeconds": self.reset_seconds, "cost": 1}
 
 
 class Rates:
@@ -49,18 +68,18 @@ class Rates:
     ) -> None:
         self._limits = limits
         self._answer_seconds = answer_seconds
-        self._redis = Redis.from_url(redis_url, socket_timeout=answer_seconds) if redis_url else None
+        self._redis = tls.redis(redis_url, socket_timeout=answer_seconds) if redis_url else None
         self._away_until = 0.0
         self._own: dict[str, float] = {}
         self._in_hand: dict[str, tuple[int, float]] = {}  # taken and not used yet, and until when it may be
+        self._full_at: dict[str, float] = {}  # by what Valkey said last: when all that was taken is filled up again
 
     async def seconds_to_wait(self, kind: str, subject: str) -> float:
         """Zero: it was counted, go on. Else nothing was counted; after so many seconds it would be."""
         per_minute = self._limits.get(kind, 0)
         if per_minute <= 0:
             return 0.0
-        # A link's token opens a door: only its hash leaves the process.
-        key = f"estorno-rate:{kind}:{hashlib.sha256(subject.encode('utf-8', 'replace')).hexdigest()[:32]}"
+        key = _key(kind, subject)
         interval = WINDOW_SECONDS / per_minute
         own = self._alone(key, interval)
         if own:
@@ -69,6 +88,18 @@ class Rates:
         if shared:
             self._give_back(key, interval)
         return shared
+
+    def left(self, kind: str, subject: str) -> Left | None:
+        """What is left of a limit, without asking anybody; None where there is no limit."""
+        per_minute = self._limits.get(kind, 0)
+        if per_minute <= 0:
+            return None
+        key, now = _key(kind, subject), time.monotonic()
+        spoken_for = max(self._own.get(key, now), self._full_at.get(key, now)) - now
+        in_hand, until = self._in_hand.get(key, (0, 0.0))
+        remaining = int((WINDOW_SECONDS - spoken_for) * per_minute / WINDOW_SECONDS + 1e-6)
+        remaining += in_hand if now < until else 0
+        return Left(per_minute, min(max(remaining, 0), per_minute), math.ceil(spoken_for))
 
     def _had(self, key: str) -> bool:
         """Whether one was in hand, and is used now."""
@@ -93,13 +124,16 @@ class Rates:
             async with asyncio.timeout(self._answer_seconds):
                 handful = max(1, int(_HANDFUL_SECONDS / interval))
                 asked: Any = self._redis.eval(_TAKE, 1, key, str(interval), str(WINDOW_SECONDS), str(handful))
-                taken = float(await asked)
+                taken, full = (float(one) for one in (await asked).split())
         except (RedisError, OSError, TimeoutError) as error:
             if alone or time.monotonic() >= self._away_until:  # the first of all who waited for it
                 _log.warning("rates.alone", error=str(error), retry_seconds=_AWAY_SECONDS)
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return 0.0
         self._away_until = 0.0
+        if len(self._full_at) >= _KEPT_MAX:
+            self._full_at.clear()
+        self._full_at[key] = time.monotonic() + full
         if taken > 1:
             self._keep(key, int(taken) - 1)
         return max(0.0, -taken)
@@ -131,3 +165,8 @@ class Rates:
     async def close(self) -> None:
         if self._redis is not None:
             await self._redis.aclose()
+
+
+def _key(kind: str, subject: str) -> str:
+    # A link's token opens a door: only its hash leaves the process.
+    return f"estorno-rate:{kind}:{hashlib.sha256(subject.encode('utf-8', 'replace')).hexdigest()[:32]}"

@@ -10,10 +10,9 @@ from typing import Any, Final, cast
 import structlog
 from arq.utils import timestamp_ms
 from arq.worker import Worker
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from domain.platform import bell
+from domain.platform import bell, tls
 
 _BACKOFF_SECONDS: Final = 1.0
 _QUIET_SECONDS: Final = 10.0
@@ -44,7 +43,7 @@ class Ear:
     async def _listen(self) -> None:
         while True:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
-                async with Redis.from_url(self._url) as client:
+                async with tls.redis(self._url) as client:
                     while True:
                         await self._free()
                         async with asyncio.timeout(2 * _QUIET_SECONDS):  # a server that hangs says nothing at all

@@ -22,7 +22,7 @@ from domain.books import checkpoints
 from domain.connections import connections
 from domain.history import seals
 from domain.keys import trial
-from domain.platform import bell, pulse
+from domain.platform import bell, pulse, tls
 from domain.platform.database import BATCH, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -145,7 +145,9 @@ async def guarding(database_url: str) -> AsyncIterator[Guard]:
         "idle_session_timeout": f"{_GUARD_SECONDS_MAX:.0f}s",
         "application_name": f"estorno timetable {os.getpid()}",  # who leads, for whoever looks at pg_stat_activity
     }
-    connection = await asyncpg.connect(database_url, timeout=_GUARD_SECONDS_MAX, server_settings=asked)
+    connection = await asyncpg.connect(
+        database_url, timeout=_GUARD_SECONDS_MAX, server_settings=asked, ssl=tls.of_database(database_url)
+    )
     try:
         yield Guard(connection)
     finally:

@@ -11,12 +11,11 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import structlog
-from arq.connections import RedisSettings
 from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from domain.keys import trial
-from domain.platform import bell, pulse
+from domain.platform import bell, pulse, tls
 from domain.platform.database import BATCH, Patience, close_pool, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -145,7 +144,7 @@ def worker(queue: str, settings: Settings) -> Worker:
             for job_name, job in jobs.items()
         ],
         queue_name=name,
-        redis_settings=RedisSettings.from_dsn(settings.redis_url),
+        redis_settings=tls.arq(settings.redis_url),
         on_startup=startup,
         on_shutdown=shutdown,
         max_jobs=settings.worker_concurrency if queue == "refunds" else 1,

@@ -21,7 +21,7 @@ from api.sign_in.texts import text
 from domain.access import sessions, sign_in
 from domain.access.principal import Principal
 from domain.access.sessions import Begun
-from domain.access.sign_in import Attempt, Refused
+from domain.access.sign_in import Attempt, NoSecondFactor, Refused
 from domain.platform import secrets
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
@@ -66,6 +66,8 @@ async def use_link(request: Request) -> Response:
     refused = _refusal(request, locale)
     if refused is not None:
         return refused
+    if settings.mfa_values:  # a link would be the way around; it is not used up
+        return _said("no_factor", locale, 403)
     begun = await sessions.by_link(request.path_params["secret"], settings.session_seconds)
     return _said("closed", locale, 410) if begun is None else await _signed_in(request, begun)
 
@@ -83,7 +85,8 @@ async def ask_provider(request: Request) -> Response:
     except Refused as error:
         _log.warning("sign_in.provider_refused", error=str(error))
         return _said("refused", locale, 502)
-    address = sign_in.authorization_url(provider, settings.oidc_client_id, _callback_of(settings), attempt)
+    client, mfa = settings.oidc_client_id, settings.mfa_values
+    address = sign_in.authorization_url(provider, client, _callback_of(settings), attempt, mfa)
     answer = RedirectResponse(address, 303)
     sealed = _sealed(attempt, settings)
     cookies.give(answer, settings, cookies.ATTEMPT, sealed, cookies.ATTEMPT_SECONDS)
@@ -96,9 +99,13 @@ async def come_back(request: Request) -> Response:
     attempt = _attempt(request, settings)
     state, code = (request.query_params.get(name, "") for name in ("state", "code"))
     begun: Begun | None = None
+    said = "refused"
     if attempt is not None and _equal(state, attempt.state) and 0 < len(code) <= _CODE_LENGTH_MAX:
-        begun = await _begun(request, code, attempt)
-    answer = _said("refused", locale, 403) if begun is None else await _signed_in(request, begun)
+        try:
+            begun = await _begun(request, code, attempt)
+        except NoSecondFactor:
+            said = "no_factor"
+    answer = _said(said, locale, 403) if begun is None else await _signed_in(request, begun)
     cookies.take(answer, settings, cookies.ATTEMPT)
     return answer
 
@@ -128,6 +135,9 @@ async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
     settings = _settings(request)
     try:
         address = await _directory(request).address(code, attempt, _callback_of(settings))
+    except NoSecondFactor:
+        _log.warning("sign_in.no_second_factor")
+        raise
     except Refused as error:
         _log.warning("sign_in.refused", error=str(error))
         return None

@@ -56,15 +56,15 @@ class Directory:
         return provider
 
     async def address(self, code: str, attempt: Attempt, redirect_uri: str) -> str:
-        """The e-mail address that a code of the attempt proves."""
+        """The e-mail address that a code of the attempt proves. Raises NoSecondFactor where one is demanded."""
         provider, keys = await self._known(_KEPT_SECONDS)
         token = await self._exchanged(provider, code, attempt, redirect_uri)
-        client = self._settings.oidc_client_id
+        client, mfa = self._settings.oidc_client_id, self._settings.mfa_values
         try:
-            return sign_in.address_of(token, keys, provider, client, attempt.nonce)
+            return sign_in.address_of(token, keys, provider, client, attempt.nonce, mfa)
         except UnknownKey:
             provider, keys = await self._known(self._again_seconds)
-            return sign_in.address_of(token, keys, provider, client, attempt.nonce)
+            return sign_in.address_of(token, keys, provider, client, attempt.nonce, mfa)
 
     async def _known(self, seconds: float) -> tuple[Provider, KeySet]:
         """Its addresses and keys, not older than this."""

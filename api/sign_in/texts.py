@@ -39,6 +39,12 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         "You could not be signed in. Try again, or talk to an administrator.",
         "登录失败。请重试或联系管理员。",
     ),
+    "no_factor": (
+        "Aqui só entra quem confirma com um segundo fator. Ative-o na conta da empresa e entre de novo.",
+        "Aquí solo se entra con un segundo factor. Actívelo en la cuenta de la empresa y entre de nuevo.",
+        "A second factor is demanded here. Set one up in your company account, and sign in again.",
+        "此处要求双重验证。请在公司账户中启用第二验证因素后重新登录。",
+    ),
     "insecure": (
         "Entre por https.",
         "Entre por https.",

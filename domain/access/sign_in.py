@@ -6,7 +6,7 @@ Pure: whoever speaks HTTP brings the provider's documents. The algorithms are fi
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +23,10 @@ _TOKEN_LENGTH_MAX: Final = 20_000
 
 class Refused(Exception):
     """The provider, or what it said, is not believed; the message is for the log."""
+
+
+class NoSecondFactor(Refused):
+    """Who it was is believed, but not that a second factor was asked for, and the operator demands one."""
 
 
 class UnknownKey(Refused):
@@ -76,8 +80,10 @@ def is_safe(address: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
 
 
-def authorization_url(provider: Provider, client_id: str, redirect_uri: str, attempt: Attempt) -> str:
-    """Where the browser is sent."""
+def authorization_url(
+    provider: Provider, client_id: str, redirect_uri: str, attempt: Attempt, mfa: Collection[str] = ()
+) -> str:
+    """Where the browser is sent. `mfa`: what the provider is asked to say of a second factor; none: it is not asked."""
     asked = {
         "response_type": "code",
         "client_id": client_id,
@@ -87,6 +93,7 @@ def authorization_url(provider: Provider, client_id: str, redirect_uri: str, att
         "nonce": attempt.nonce,
         "code_challenge": attempt.challenge,
         "code_challenge_method": "S256",
+        **({"acr_values": " ".join(mfa)} if mfa else {}),
     }
     joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
     return f"{provider.authorization_endpoint}{joint}{urlencode(asked)}"
@@ -108,8 +115,13 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
         raise Refused(f"The provider's keys cannot be read: {error}.") from error
 
 
-def address_of(id_token: str, keys: KeySet, provider: Provider, client_id: str, nonce: str) -> str:
-    """The verified e-mail address that an ID token proves. Raises Refused, UnknownKey."""
+def address_of(
+    id_token: str, keys: KeySet, provider: Provider, client_id: str, nonce: str, mfa: Collection[str] = ()
+) -> str:
+    """The verified e-mail address that an ID token proves. Raises Refused, UnknownKey.
+
+    `mfa`: one of these must stand in its `amr` (RFC 8176) or be its `acr`, else NoSecondFactor; none: no matter.
+    """
     if len(id_token) > _TOKEN_LENGTH_MAX:
         raise Refused("The ID token is too long.")
     try:
@@ -121,7 +133,16 @@ def address_of(id_token: str, keys: KeySet, provider: Provider, client_id: str, 
         raise UnknownKey(str(error)) from error
     except (JoseError, ValueError, TypeError) as error:
         raise Refused(f"The ID token is not valid: {error}.") from error
-    return _address(token.claims, client_id)
+    address = _address(token.claims, client_id)
+    if mfa and not _has_second_factor(token.claims, mfa):
+        raise NoSecondFactor("The provider does not say that a second factor was asked for.")
+    return address
+
+
+def _has_second_factor(claims: Mapping[str, Any], mfa: Collection[str]) -> bool:
+    methods = claims.get("amr")
+    said = [claims.get("acr"), *(methods if isinstance(methods, list) else ())]
+    return any(isinstance(one, str) and one in mfa for one in said)
 
 
 def _registry(provider: Provider, client_id: str, nonce: str) -> jwt.JWTClaimsRegistry:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,8 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.addresses import names
+from domain.addresses.names import AddressRefused
 from domain.models import Connection, Merchant
 from domain.models.connections import ConnectionState
 from domain.money import Money
@@ -45,7 +46,6 @@ _OTHERWISE: Final = "USD"
 # asked for all the same: they wait.
 SENDING: Final = frozenset({ConnectionState.ACTIVE, ConnectionState.SANDBOX, ConnectionState.CERTIFIED})
 TAKING: Final = SENDING | {ConnectionState.SUSPENDED}
-PLAIN_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "sandbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +99,15 @@ async def pse_of(connection_id: UUID) -> str:
     return _pses[connection_id]
 
 
-def _safe(url: str) -> bool:
-    """https, or plain HTTP to this machine and to the sandbox of the compose file."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    if parts.username is not None or not parts.hostname:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in PLAIN_HOSTS)
-
-
 def _check_addresses(*urls: str | None) -> None:
     for url in urls:
-        if url is not None and not _safe(url):
-            raise InvalidInput(f"{url[:80]!r} is not an https address.", path=["input", "fields"])
+        if url is None:
+            continue
+        try:
+            names.check(url)
+        except AddressRefused as error:
+            said = f"An address of the connection cannot be used: {error}"
+            raise InvalidInput(said, path=["input", "fields"]) from None
 
 
 async def place(connection: Connection, fields: Mapping[str, str]) -> None:

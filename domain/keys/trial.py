@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.addresses import names
 from domain.keys.places import SEALED
 from domain.platform import data_keys, secrets
 from domain.platform.database import DatabaseError, connected, rows
@@ -31,8 +32,12 @@ async def try_key(secret: bytes) -> None:
 
 
 def or_stop(settings: Settings) -> None:
-    """For a program, before it begins: say who wraps keys, and end with one sentence if ours does not open them."""
+    """For a program, before it begins: say who wraps keys and where it may send to.
+
+    Ends it with one sentence if our key does not open what is sealed.
+    """
     data_keys.configure(settings)
+    names.open_places(settings.private_hosts)
 
     async def try_it() -> None:
         async with connected(settings.database_url, pool_max=1):

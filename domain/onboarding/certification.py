@@ -14,6 +14,7 @@ from domain.connections.connections import SENDING
 from domain.models import Answer, Attempt, Call, CertificationCase, CertificationRun, Connection, Refund
 from domain.models.connections import ConnectionState
 from domain.onboarding import applications, runs
+from domain.platform import pace
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState
 
@@ -62,7 +63,9 @@ class Case:
 async def ask_for(
     whose: Whose, connection_id: UUID, payments: Sequence[str], cause: Cause, *, test_environment: bool
 ) -> CertificationRun:
-    """Have the series played now; one that is being played is given. Raises NotFound, InvalidInput, InvalidState.
+    """Have the series played now; one that is being played is given.
+
+    Raises NotFound, InvalidInput, InvalidState, RateLimited.
 
     `payments`: the PSE's references of captured payments, one for each of PAID; of Estorno's own sandbox none. It is a
     person who says that the connection is of the PSE's `test_environment`: money of customers must not be moved.
@@ -75,7 +78,9 @@ async def ask_for(
     if payments and not len(PAID) <= len(set(payments)) <= PAYMENTS_MAX:
         raise InvalidInput(f"Name {len(PAID)} captured payments that nobody needs.", path=["input", "payments"])
     named = {case.value: {"reference": name[:200]} for case, name in zip(PAID, payments, strict=False)}
-    return await runs.begin(CertificationRun, connection, cause, payments=json.dumps(named))
+    async with transaction():
+        await pace.keep({f"certification/{connection.id}": pace.CERTIFICATIONS_OF_CONNECTION}, "certifications")
+        return await runs.begin(CertificationRun, connection, cause, payments=json.dumps(named))
 
 
 def check_state(connection: Connection, payments: Sequence[str]) -> None:

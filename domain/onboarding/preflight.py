@@ -13,6 +13,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Finding, PreflightCheck, PreflightRun
 from domain.onboarding import runs
 from domain.onboarding.certificates import Certificate
+from domain.platform import pace
 from domain.platform.database import rows, transaction
 from domain.pse.checking import Account, Check, CheckCode, CheckOutcome
 from domain.refunds import refused
@@ -26,8 +27,11 @@ _TO_DO_MAX: Final = 500
 
 
 async def ask_for(whose: Whose, connection_id: UUID, cause: Cause) -> PreflightRun:
-    """Have the connection's preflight run now; one that runs already is given. Raises NotFound."""
-    return await runs.begin(PreflightRun, await runs.managed(whose, connection_id), cause)
+    """Have the connection's preflight run now; one that runs already is given. Raises NotFound, RateLimited."""
+    connection = await runs.managed(whose, connection_id)
+    async with transaction():
+        await pace.keep({f"preflight/{connection.id}": pace.PREFLIGHTS_OF_CONNECTION}, "preflights")
+        return await runs.begin(PreflightRun, connection, cause)
 
 
 async def account_of(connection: Connection, webhook_url: str | None) -> Account:

@@ -17,10 +17,13 @@ from domain.access.tokens import NewToken
 from domain.cause import Cause
 from domain.payments import customers
 from domain.payments.find import find
+from domain.platform import pace
+from domain.platform.database import transaction
 from domain.problems import InvalidInput
 
 MINUTES_MAX: Final = 60
 HOLDER: Final = "customer"
+PER_HOUR: Final = 1_000
 
 
 class CustomerMay(StrEnum):
@@ -51,8 +54,14 @@ class Made:
     expires_at: datetime
 
 
-async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secret: bytes) -> Made:
-    """Make one. Each call makes another: they end by themselves. Raises Forbidden, NotFound, InvalidInput."""
+async def create(
+    principal: Principal, new: NewCustomerToken, cause: Cause, secret: bytes, per_hour: int = PER_HOUR
+) -> Made:
+    """Make one. Each call makes another: they end by themselves.
+
+    Whoever makes them makes at most `per_hour` (0: any number), so that a stolen token fills no table and opens not
+    every payment at once. Raises Forbidden, NotFound, InvalidInput, RateLimited.
+    """
     scope = principal.scope(_TAKES[new.may])
     if not 1 <= new.minutes <= MINUTES_MAX:
         raise InvalidInput(f"A customer's token lasts 1 to {MINUTES_MAX} minutes.", path=["input", "minutes"])
@@ -72,7 +81,10 @@ async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secr
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
     )
-    return Made(await tokens.make(draft), expires_at)
+    async with transaction():
+        if per_hour:
+            await pace.keep({f"customer-tokens/{draft.maker_id}": pace.an_hour(per_hour)}, "tokens for customers")
+        return Made(await tokens.make(draft), expires_at)
 
 
 def _stores(scope: Scope) -> list[UUID | None]:

@@ -11,13 +11,15 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis, create_pool
 from arq.constants import expires_extra_ms, job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms, to_ms
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from domain.platform import tls
 
 REFUNDS_QUEUE: Final = "estorno:refunds"
 BATCH_QUEUE: Final = "estorno:batch"
@@ -60,7 +62,7 @@ async def connect(redis_url: str) -> ArqRedis:
     """Open the process's pool. Raises BellError with what to do."""
     global _pool, _resting_until, _telling
     _resting_until, _telling = 0.0, None
-    settings = RedisSettings.from_dsn(redis_url)
+    settings = tls.arq(redis_url)
     settings.conn_retries = 3
     settings.retry_on_timeout = True
     try:

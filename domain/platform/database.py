@@ -16,6 +16,7 @@ from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
+from domain.platform import tls
 from domain.platform.executor import Executor
 
 Row = Mapping[str, Any]
@@ -134,6 +135,7 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "minsize": 1,
         "maxsize": pool_max,
         "reset": _nothing_is_left,
+        "ssl": tls.of_database(url),
         "server_settings": {"timezone": "UTC", **(patience.settings() if patience else {})},
     }
     return {
@@ -275,7 +277,7 @@ async def _reachable(url: str) -> None:
     parts = urlsplit(url)
     place = f"{parts.hostname}:{parts.port or 5432}"
     try:
-        probe = await asyncpg.connect(url, timeout=10)
+        probe = await asyncpg.connect(url, timeout=10, ssl=tls.of_database(url))
     except (OSError, TimeoutError) as error:
         raise DatabaseError(
             f"PostgreSQL at {place} cannot be reached ({error}); start it or correct DATABASE_URL."
@@ -310,7 +312,7 @@ async def migrate(owner_url: str, app_role: str) -> list[str]:
     Safe to run by several processes at once. Gives the names of the migrations it applied.
     """
     await _reachable(owner_url)
-    guard = await asyncpg.connect(owner_url)
+    guard = await asyncpg.connect(owner_url, ssl=tls.of_database(owner_url))
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         lacking = await pending(owner_url)

@@ -26,16 +26,25 @@ class Pace:
 REFRESHES_OF_REFUND: Final = Pace(burst=3, seconds=20)
 REFRESHES_OF_TOKEN: Final = Pace(burst=20, seconds=3)
 REFRESHES_OF_CONNECTION: Final = Pace(burst=40, seconds=1.5)
+# A series of refunds, and a series of questions: nobody needs them oftener, and a PSE counts them as ours.
+PREFLIGHTS_OF_CONNECTION: Final = Pace(burst=10, seconds=60)
+CERTIFICATIONS_OF_CONNECTION: Final = Pace(burst=5, seconds=600)
 
 
-async def keep(wanted: Mapping[str, Pace], what: str) -> None:
-    """Take one from each bucket, or from none when the caller's transaction ends with the RateLimited raised here."""
+def an_hour(count: int) -> Pace:
+    """So many in an hour, all of them at once where none was taken before."""
+    return Pace(burst=count, seconds=3600 / count)
+
+
+async def keep(wanted: Mapping[str, Pace], what: str, meanwhile: str = "") -> None:
+    """Take one from each bucket, or from none when the caller's transaction ends with the RateLimited raised here.
+
+    `what` is asked for too often; `meanwhile`: what happens by itself, as a sentence.
+    """
     for key, pace in sorted(wanted.items()):
         if not await _taken(key, pace):
             wait = await _wait(key, pace)
-            raise RateLimited(
-                f"Too many {what}; try again in {wait} s. The PSE is asked by itself meanwhile.", retry_after=wait
-            )
+            raise RateLimited(f"Too many {what}; try again in {wait} s. {meanwhile}".rstrip(), retry_after=wait)
 
 
 def refreshes(refund_id: UUID, connection_id: UUID, token_id: UUID | None) -> Mapping[str, Pace]:

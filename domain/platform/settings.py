@@ -1,22 +1,17 @@
 """The settings: one typed object, read once from the environment. A wrong value or name stops the start."""
 
-import base64
 import difflib
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from domain.platform import crash, variables
+from domain.platform import crash, kept_key, tls, variables
+from domain.platform.variables import SettingsError as SettingsError
 
 _OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
-
-
-class SettingsError(ValueError):
-    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
 
 
 def _setting(
@@ -32,18 +27,21 @@ class Settings:
     home: Path = _setting("ESTORNO_HOME", Path, "Where our own servers and the secret key live.", Path(".estorno"))
     database_url: str = _setting(
         "DATABASE_URL",
-        variables.url("postgres", "postgresql"),
+        variables.checked(variables.url("postgres", "postgresql"), tls.check_database),
         "PostgreSQL as the application's role; unset: our own server.",
         "",
     )
     owner_database_url: str = _setting(
         "ESTORNO_OWNER_DATABASE_URL",
-        variables.url("postgres", "postgresql"),
+        variables.checked(variables.url("postgres", "postgresql"), tls.check_database),
         "The same database as its owner, who migrates; unset: DATABASE_URL.",
         "",
     )
     redis_url: str = _setting(
-        "REDIS_URL", variables.url("redis", "rediss"), "Valkey or Redis; unset: our own server.", ""
+        "REDIS_URL",
+        variables.checked(variables.url("redis", "rediss"), tls.check_redis),
+        "Valkey or Redis; unset: our own server.",
+        "",
     )
     secret_key: bytes = _setting(
         "ESTORNO_SECRET_KEY",
@@ -90,6 +88,12 @@ class Settings:
     )
     token: str = _setting(
         "ESTORNO_TOKEN", variables.text, "For commands that ask the API: a bearer token.", "", secret=True
+    )
+    private_hosts: tuple[str, ...] = _setting(
+        "ESTORNO_PRIVATE_HOSTS",
+        variables.places,
+        "host:port of PSEs that are not on the public internet, such as a sandbox, separated by commas.",
+        (),
     )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
     log_level: str = _setting(
@@ -238,6 +242,25 @@ class Settings:
         600,
     )
 
+    rate_sign_in: int = _setting(
+        "ESTORNO_RATE_SIGN_IN",
+        variables.integer(0, 1_000_000),
+        "Requests of an address to sign in, in a minute; 0: no limit.",
+        60,
+    )
+    rate_customer_pages: int = _setting(
+        "ESTORNO_RATE_CUSTOMER_PAGES",
+        variables.integer(0, 1_000_000),
+        "Requests of an address to customers' pages in a minute; 0: no limit.",
+        600,
+    )
+    rate_customer_tokens: int = _setting(
+        "ESTORNO_RATE_CUSTOMER_TOKENS",
+        variables.integer(0, 1_000_000),
+        "Customers' tokens that one token or person makes in an hour; 0: no limit.",
+        1_000,
+    )
+
     oidc_issuer: str = _setting(
         "ESTORNO_OIDC_ISSUER",
         variables.url("https", "http"),
@@ -247,6 +270,18 @@ class Settings:
     oidc_client_id: str = _setting("ESTORNO_OIDC_CLIENT_ID", variables.text, "Our name at the identity provider.", "")
     oidc_client_secret: str = _setting(
         "ESTORNO_OIDC_CLIENT_SECRET", variables.text, "Our secret at the identity provider.", "", secret=True
+    )
+    oidc_require_mfa: bool = _setting(
+        "ESTORNO_OIDC_REQUIRE_MFA",
+        variables.boolean,
+        "Whether the identity provider must say that a second factor was asked for (amr or acr).",
+        False,
+    )
+    oidc_mfa_values: tuple[str, ...] = _setting(
+        "ESTORNO_OIDC_MFA_VALUES",
+        variables.words,
+        "What it says then in `amr` or `acr`, separated by commas; one of them is enough.",
+        ("mfa",),
     )
     session_idle_seconds: float = _setting(
         "ESTORNO_SESSION_IDLE_SECONDS",
@@ -270,7 +305,11 @@ class Settings:
                 values[one.name] = _read(one.metadata, text)
         settings = cls(**values)
         _check(settings)
-        return settings if settings.secret_key else settings.with_(secret_key=_kept_key(settings))
+        return (
+            settings
+            if settings.secret_key
+            else settings.with_(secret_key=kept_key.of(settings.home, settings.database_url))
+        )
 
     def with_(self, **changed: Any) -> "Settings":
         """The same with other values."""
@@ -285,6 +324,11 @@ class Settings:
     def owner_url(self) -> str:
         """Who migrates: the owner, or the application's role where only one is given."""
         return self.owner_database_url or self.database_url
+
+    @property
+    def mfa_values(self) -> tuple[str, ...]:
+        """What the identity provider must say of a second factor; none: it need not say anything."""
+        return self.oidc_mfa_values if self.oidc_require_mfa else ()
 
     def webhook_url(self, connection_id: UUID) -> str | None:
         """Where a PSE is to send the webhooks of a connection, if the outside can reach us."""
@@ -345,34 +389,7 @@ def _check(settings: Settings) -> None:
         )
     if settings.oidc_issuer and not (settings.oidc_client_id and settings.public_url):
         raise SettingsError("ESTORNO_OIDC_ISSUER is set, so ESTORNO_OIDC_CLIENT_ID and ESTORNO_PUBLIC_URL must be too.")
+    if settings.oidc_require_mfa and not settings.oidc_issuer:
+        raise SettingsError("ESTORNO_OIDC_REQUIRE_MFA is set, so ESTORNO_OIDC_ISSUER must be too: it asks for it.")
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")
-
-
-def _kept_key(settings: Settings) -> bytes:
-    """The key of our own servers, made once. With a database of somebody else's a lost file would lose every secret."""
-    path = settings.home / "secret.key"
-    try:
-        return _kept_or_made(settings, path)
-    except OSError as error:
-        said = f"ESTORNO_HOME ({settings.home}) cannot be read or cannot be written: {error.strerror}"
-        raise SettingsError(f"{said}; name a folder of yours, or mend its rights.") from None
-    except SettingsError:
-        raise
-    except ValueError as error:
-        raise SettingsError(f"{path} does not hold {error}: put the key back that was there.") from None
-
-
-def _kept_or_made(settings: Settings, path: Path) -> bytes:
-    if path.exists():
-        return variables.key(path.read_text().strip())
-    if settings.database_url:
-        raise SettingsError(
-            "ESTORNO_SECRET_KEY must be set when DATABASE_URL is: 32 random bytes in base64url, for example from "
-            "`python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(variables.KEY_BYTES)).decode())
-    return variables.key(path.read_text().strip())

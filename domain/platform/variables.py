@@ -10,8 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from domain.addresses import names
+
 KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
+
+
+class SettingsError(ValueError):
+    """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
 
 
 def text(value: str) -> str:
@@ -70,6 +76,17 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def checked(read: Callable[[str], str], check: Callable[[str], None]) -> Callable[[str], str]:
+    """As `read` reads it, if `check` has nothing against it."""
+
+    def both(value: str) -> str:
+        found = read(value)
+        check(found)
+        return found
+
+    return both
+
+
 def _is_address(value: str, schemes: Sequence[str]) -> bool:
     try:
         parts = urlsplit(value)
@@ -85,6 +102,22 @@ def origins(value: str) -> tuple[str, ...]:
     found = tuple(origin.strip() for origin in value.split(",") if origin.strip())
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
         raise ValueError("origins such as https://shop.example.com, separated by commas")
+    return found
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Words without spaces, separated by commas."""
+    found = tuple(word.strip() for word in value.split(",") if word.strip())
+    if not found or not all(re.fullmatch(r"[!-+\--~]{1,200}", word) for word in found):
+        raise ValueError("words without spaces, separated by commas")
+    return found
+
+
+def places(value: str) -> tuple[str, ...]:
+    """Hosts with their ports, separated by commas."""
+    found = tuple(place.strip() for place in value.split(",") if place.strip())
+    for place in found:
+        names.place_named(place)
     return found
 
 

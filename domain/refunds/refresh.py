@@ -24,7 +24,8 @@ async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None) -
             "The PSE does not know this refund yet.", path=["input", "refundId"], current_state=refund.state
         )
     async with transaction():
-        await pace.keep(pace.refreshes(refund_id, refund.connection_id, token_id), "refreshes")
+        wanted = pace.refreshes(refund_id, refund.connection_id, token_id)
+        await pace.keep(wanted, "refreshes", "The PSE is asked by itself meanwhile.")
         await execute(
             "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
             refund_id,

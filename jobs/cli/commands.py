@@ -13,6 +13,7 @@ from uuid import UUID
 from domain import invariants
 from domain.access import holders, tokens
 from domain.access.tokens import Role
+from domain.addresses import names
 from domain.books import checkpoints
 from domain.history import seals
 from domain.history.seals import Head, Tampered
@@ -66,6 +67,7 @@ def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True)
     """
     settings = as_running(settings)
     data_keys.configure(settings)
+    names.open_places(settings.private_hosts)
     if not settings.database_url or (need_redis and not settings.redis_url):
         raise CommandError("Set DATABASE_URL and REDIS_URL, or start `estorno up`, which brings servers of its own.")
     lacking = asyncio.run(database.pending(settings.database_url))

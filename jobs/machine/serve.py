@@ -2,6 +2,7 @@
 
 import asyncio
 
+from domain.addresses import names
 from domain.platform import data_keys, database
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -58,8 +59,11 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
 async def _serve(
     supervisor: Supervisor, settings: Settings, results: list[bool], *, demo: bool, once: bool, tamper: bool
 ) -> None:
-    supervisor.start(up.workers(settings, quiet=demo))
     port = free_port()
+    if demo:
+        settings = settings.with_(private_hosts=(*settings.private_hosts, f"127.0.0.1:{port}"))
+        names.open_places(settings.private_hosts)
+    supervisor.start(up.workers(settings, quiet=demo))
     if demo:
         supervisor.start([up.sandbox(settings, port)])
     else:

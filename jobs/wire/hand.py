@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from domain.connections.connections import PLAIN_HOSTS
+from domain.addresses import names
+from domain.addresses.names import AddressRefused
 from domain.models import Connection
 
 _SECONDS_MAX: Final = 10.0
@@ -39,9 +40,13 @@ class Hand:
 
 async def hand_of(connection: Connection) -> Hand | None:
     """The hand behind the connection's PSE; None where it is no sandbox of ours."""
-    place = urlsplit(connection.base_url)
-    if place.hostname not in PLAIN_HOSTS:
+    try:
+        _, (host, port) = names.place_of(connection.base_url)
+    except AddressRefused:
         return None
+    if not names.is_open(host, port):
+        return None
+    place = urlsplit(connection.base_url)
     origin = f"{place.scheme}://{place.netloc}"
     try:
         async with httpx.AsyncClient(timeout=_SECONDS_MAX) as client:

@@ -17,6 +17,8 @@ from uuid import UUID
 
 import httpx
 
+from domain.addresses import names
+from domain.addresses.names import AddressRefused
 from domain.connections.calls import About
 from domain.connections.connections import SENDING, credentials_of
 from domain.models import Connection
@@ -28,6 +30,7 @@ from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, TokenUnava
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED
 from jobs.wire.exchange import CURRENT, Exchange, LeasePassed, LoggedTransport
+from jobs.wire.outside import Outside
 
 _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
@@ -97,7 +100,10 @@ class Sender:
     async def why_not(self, connection: Connection) -> Unusable | None:
         """Why nothing can be sent or asked on this connection, whatever it is; None: its credentials can be used."""
         try:
+            names.check(connection.base_url)
             await self._line(connection)
+        except AddressRefused as error:
+            return Unusable("ADDRESS_REFUSED", f"nothing is sent to the connection's address. {error}", True)
         except (*_UNUSABLE, KeyServiceAway) as error:
             return _unusable(error)
         return None
@@ -155,6 +161,8 @@ class Sender:
             return Unsent("TOKEN_REFUSED", str(error))
         except LeasePassed as error:
             return Unsent("LEASE_PASSED", str(error))
+        except AddressRefused as error:
+            return Unsent("ADDRESS_REFUSED", f"Never sent to {exchange.order.url.host}: {error}")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             if exchange.at_the_pse:  # else our own database was slow, and the PSE has nothing to do with it
                 line.breaker.failed()
@@ -199,12 +207,11 @@ def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:
     # HTTP/2 is spoken where the PSE's server offers it (ALPN), else HTTP/1.1.
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
     return httpx.AsyncClient(
-        transport=LoggedTransport(
-            httpx.AsyncHTTPTransport(verify=_tls(credentials), limits=limits, retries=0, http2=True)
-        ),
+        transport=LoggedTransport(Outside(_tls(credentials), limits)),
         headers={"accept-encoding": ACCEPTED},
         timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
         follow_redirects=False,
+        trust_env=False,
     )
 
 

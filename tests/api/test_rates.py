@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +11,9 @@ from structlog.testing import capture_logs
 
 from api.app import create
 from api.rates import Rates
+from domain.access.tokens import Role, create_token
 from tests.conftest import Database
+from tests.kit.factories import a_shop
 from tests.kit.world import quick_settings, served
 
 
@@ -155,3 +158,62 @@ async def test_who_floods_a_webhook_path_that_is_not_theirs_shuts_nobody_out(
         answers = [await it.post(f"{url}{path}{number}") for number in range(3)]
         assert [answer.status_code for answer in answers] == [401, 401, 429]
         assert (await pse.post(f"{url}{path}x")).status_code == 401
+
+
+async def test_an_answer_tells_what_is_left_of_the_tokens_rate_and_a_refusal_too(
+    own_database: Database, redis_url: str
+) -> None:
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, rate_per_token=3)
+    async with served(create(settings)) as url, httpx.AsyncClient(timeout=20) as http:
+        token = await create_token((await a_shop()).id, Role.SUPPORT, "ana", timedelta(hours=1))
+        asked, who = {"query": "{ viewer { holder } }"}, {"authorization": f"Bearer {token}"}
+        answers = [await http.post(f"{url}/graphql", json=asked, headers=who) for _ in range(4)]
+    told = [answer.json()["extensions"]["rateLimit"] for answer in answers]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [one["remaining"] for one in told] == [2, 1, 0, 0]
+    assert {(one["limit"], one["cost"]) for one in told} == {(3, 1)}
+    assert [20 * number - 2 <= one["resetSeconds"] <= 20 * number for number, one in enumerate(told[:3], 1)] == [
+        True
+    ] * 3
+    assert "retry-after" in answers[3].headers
+
+
+async def test_what_is_left_counts_what_other_processes_took(redis_url: str) -> None:
+    one, other = patient(redis_url, 10), patient(redis_url, 10)
+    for _ in range(6):
+        await one.seconds_to_wait("token", "left")
+    await other.seconds_to_wait("token", "left")
+    left = other.left("token", "left")
+    assert left is not None
+    assert left.remaining == 3
+    assert other.left("address", "left") is None
+    for rates in (one, other):
+        await rates.close()
+
+
+async def test_what_is_in_hand_is_left_too(redis_url: str) -> None:
+    rates = patient(redis_url, 60_000)
+    await rates.seconds_to_wait("token", "in hand")
+    left = rates.left("token", "in hand")
+    assert left is not None
+    assert left.remaining >= 59_998
+    await rates.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("rate_sign_in", "/sign-in/link/{}"), ("rate_customer_pages", "/refund-destination/{}")]
+)
+async def test_whoever_tries_many_links_from_one_address_is_stopped(
+    own_database: Database, redis_url: str, kind: str, path: str
+) -> None:
+    settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, **{kind: 3})
+    stranger = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+    async with (
+        served(create(settings)) as url,
+        httpx.AsyncClient() as one,
+        httpx.AsyncClient(transport=stranger) as other,
+    ):
+        answers = [await one.get(url + path.format(number)) for number in range(4)]
+        assert (await other.get(url + path.format(0))).status_code != 429
+    assert [answer.status_code == 429 for answer in answers] == [False, False, False, True]
+    assert "retry-after" in answers[3].headers

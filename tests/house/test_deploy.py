@@ -70,6 +70,73 @@ def test_each_service_that_stays_has_a_health_check_and_ours_write_nowhere(servi
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_every_service_is_bounded_and_may_do_nothing_that_it_need_not(services: dict[str, Any]) -> None:
+    for name, one in services.items():
+        assert one["read_only"] is True, name
+        assert "/tmp" in [place.partition(":")[0] for place in one["tmpfs"]], name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert one["pids_limit"] <= 512, name
+        assert one["cpus"] <= 2, name
+        assert re.fullmatch(r"[0-9]+[mg]", one["mem_limit"]), name
+        assert not {"privileged", "network_mode", "pid", "devices", "ipc", "userns_mode"} & one.keys(), name
+        assert "docker.sock" not in str(one.get("volumes")), name
+    assert {name: one["cap_add"] for name, one in services.items() if "cap_add" in one} == {
+        "proxy": ["NET_BIND_SERVICE"]
+    }
+    assert [name for name, one in services.items() if one["user"].startswith(("0", "root"))] == ["proxy"]
+    published = {name: one["ports"] for name, one in services.items() if "ports" in one}
+    assert {name for name, ports in published.items() if not ports[0].startswith("127.0.0.1:")} == {"proxy"}
+
+
+def _unpinned() -> set[str]:
+    """Images of others that are named without a digest."""
+    dockerfile = (CHECKOUT / "Dockerfile").read_text()
+    named = set(re.findall(r"(?m)^\s+image: (\S+)$", (CHECKOUT / "docker-compose.yml").read_text()))
+    named |= set(re.findall(r"(?m)^FROM (\S+)", dockerfile)) - set(re.findall(r" AS (\w+)", dockerfile))
+    return {one for one in named if "@sha256:" not in one and not one.startswith("estorno")}
+
+
+def test_which_images_are_not_pinned_is_said_where_a_reviewer_reads() -> None:
+    said = (CHECKOUT / "docs" / "security.md").read_text()
+    assert {one for one in _unpinned() if f"`{one}`" not in said} == set()
+
+
+def test_pinning_writes_the_digest_behind_each_image_of_others(tmp_path: Path) -> None:
+    for name in ("docker-compose.yml", "Dockerfile"):
+        (tmp_path / name).write_text((CHECKOUT / name).read_text())
+    docker = tmp_path / "docker"  # the one program that is asked; the registry is not here
+    docker.write_text(
+        '#!/bin/sh\ncase "$4" in caddy*) exit 1;; esac\necho "sha256:$(echo $4 | sha256sum | cut -c1-64)"\n'
+    )
+    docker.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    script = [sys.executable, str(CHECKOUT / "deploy" / "pin_images.py"), str(tmp_path)]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "caddy:2" in done.stderr
+    written = (tmp_path / "docker-compose.yml").read_text()
+    assert re.search(r"image: postgres:18@sha256:[0-9a-f]{64}\n", written)
+    assert re.search(r"image: valkey/valkey:9@sha256:[0-9a-f]{64}\n", written)
+    assert "image: caddy:2\n" in written
+    assert "image: estorno:latest\n" in written
+    pinned = (tmp_path / "Dockerfile").read_text()
+    assert len(re.findall(r"FROM python:3.13-slim@sha256:[0-9a-f]{64} AS", pinned)) == 2
+    assert "FROM estorno AS sandbox" in pinned
+    again = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert ((tmp_path / "Dockerfile").read_text(), again.returncode) == (pinned, 1)
+
+
+def test_what_the_image_is_made_of_is_listed_and_audited_by_locked_tools_that_are_not_in_it() -> None:
+    makefile = (CHECKOUT / "Makefile").read_text()
+    assert "--strict" in makefile, "Else an audit that could not ask anybody would pass."
+    lock = (CHECKOUT / "deploy" / "supply.lock").read_text()
+    for tool in ("cyclonedx-bom", "pip-audit"):
+        assert re.search(rf"(?m)^{tool}==[0-9.]+ \\\n +--hash=sha256:", lock)
+        assert f"{tool}==" not in (CHECKOUT / "deploy" / "requirements.lock").read_text()
+        assert f'"{tool}==' in (CHECKOUT / "pyproject.toml").read_text()
+
+
 def test_a_worker_that_does_not_touch_its_file_is_unhealthy(services: dict[str, Any], tmp_path: Path) -> None:
     *_, code = services["worker"]["healthcheck"]["test"]
     pulse = tmp_path / "pulse"

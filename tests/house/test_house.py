@@ -32,6 +32,7 @@ FORBIDDEN = [
     ("api/health.py", "import httpx", HTTP),
     ("domain/connections/calls.py", "import httpx", HTTP),
     ("jobs/sweep.py", "import httpx", HTTP),
+    ("jobs/worker.py", "import httpcore", HTTP),
     ("jobs/wire/sender.py", "import botocore", "the key service is asked by domain/platform/kms alone"),
     ("tests/sandbox/pix/server.py", "import domain.money", "the sandbox is the other side of the wire"),
 ]

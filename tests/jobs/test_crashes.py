@@ -169,6 +169,7 @@ async def test_two_workers_stopped_and_continued_pay_once(paying: World, books: 
 _STEP = """
 import asyncio, sys
 from uuid import UUID
+from domain.addresses import names
 from domain.platform.database import connected
 from domain.platform.log import configure
 from domain.platform.settings import Settings
@@ -178,6 +179,7 @@ from jobs.refunds import step
 async def main():
     settings = Settings.read()
     configure(settings)
+    names.open_places(settings.private_hosts)
     async with connected(settings.database_url), sender(settings.secret_key, settings.send_limit_seconds) as sending:
         await step(UUID(sys.argv[1]), sending, settings)
 

@@ -24,6 +24,7 @@ from tests.conftest import Database
 from tests.jobs.test_nights import Nightly, _line
 from tests.kit.factories import KEY, OwnerRows, a_payment, a_shop
 from tests.kit.forked import told
+from tests.kit.loopback import SERVED
 from tests.kit.world import Lay, World
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -98,6 +99,7 @@ async def test_the_command_refuses_a_future_date_and_says_that_today_has_not_end
 async def _command(books: Database, redis_url: str, connection: str, day: str) -> tuple[int, str]:
     """The exit status of `estorno reconcile`, and all that it says."""
     where = {"DATABASE_URL": books.application_url, "REDIS_URL": redis_url, "COLUMNS": "200"}
+    where["ESTORNO_PRIVATE_HOSTS"] = ",".join(SERVED)
     env = {**os.environ, **where, "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode()}
     argv = ["jobs.cli.app", "reconcile", "--connection", connection, "--date", day]
     done = await asyncio.to_thread(told, argv, env, 60)

@@ -12,6 +12,7 @@ from domain.platform import database
 from jobs.cli import onboarding
 from tests.conftest import Database
 from tests.kit.factories import KEY
+from tests.kit.loopback import SERVED
 from tests.kit.world import a_sandbox, a_shop_at
 
 _REPORT = {
@@ -30,6 +31,7 @@ async def _command(books: Database, *arguments: str) -> tuple[int, str]:
             **os.environ,
             "DATABASE_URL": books.application_url,
             "COLUMNS": "80",
+            "ESTORNO_PRIVATE_HOSTS": ",".join(SERVED),
             "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode(),
         },
         stdout=asyncio.subprocess.PIPE,

@@ -24,7 +24,9 @@ from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import record
 from domain.refunds.request import NewRefund
 from domain.refunds.work import Ask, Send
+from tests.kit.loopback import open_this_machine
 
+open_this_machine()
 OwnerRows = Callable[..., Awaitable[list[Any]]]  # runs SQL as the database's owner: the test's hand on the clock
 KEY = b"k" * 32
 SECRETS = {"client_secret": "sandbox-secret", "webhook_secret": "hook-secret-of-the-test"}

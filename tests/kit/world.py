@@ -26,6 +26,7 @@ from jobs.wire.sender import Sender, sender
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import KEY, OwnerRows, Shop, a_payment, a_shop, sent_earlier
 from tests.kit.lab_connector import Lab
+from tests.kit.loopback import SERVED
 from tests.sandbox.app import create
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.server import TLS
@@ -38,9 +39,11 @@ def quick_settings(**changed: Any) -> Settings:
     """Settings of a test: short limits, the tests' own key, and no rates, for all of a test comes from one address."""
     quick = {"send_limit_seconds": 1.0, "job_timeout_seconds": 2.0, "lease_seconds": 4.0}
     per = ("rate_per_token", "rate_per_address", "rate_per_link", "rate_per_webhook")
-    kinds = (*per, "rate_new_documents", "rate_merchant_documents")
+    pages = ("rate_sign_in", "rate_customer_pages", "rate_customer_tokens")
+    kinds = (*per, *pages, "rate_new_documents", "rate_merchant_documents")
     rates = dict.fromkeys(kinds, 0)
-    return Settings(**{"secret_key": KEY, **quick, **rates, **changed})
+    private = {"private_hosts": tuple(sorted(SERVED))}  # for programs that are started: the sandbox of the test
+    return Settings(**{"secret_key": KEY, **quick, **rates, **private, **changed})
 
 
 @asynccontextmanager
@@ -48,8 +51,12 @@ async def served(app: Any, scheme: str = "http", **more: Any) -> AsyncIterator[s
     """The application behind a real socket of 127.0.0.1; its address. `more` goes to uvicorn."""
     port = free_port()
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1, **more)
-    async with running(config):
-        yield f"{scheme}://127.0.0.1:{port}"
+    SERVED.add(f"127.0.0.1:{port}")
+    try:
+        async with running(config):
+            yield f"{scheme}://127.0.0.1:{port}"
+    finally:
+        SERVED.remove(f"127.0.0.1:{port}")
 
 
 @asynccontextmanager

@@ -143,7 +143,10 @@ async def customer_token_create(info: Info, input: CustomerTokenCreateInput) -> 
     context = info.context
     payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"]) if input.payment_id else None
     new = NewCustomerToken(input.may, input.minutes, payment_id, input.customer_tax_id)
-    made = await customer_tokens.create(context.principal, new, context.cause, context.settings.secret_key)
+    settings = context.settings
+    made = await customer_tokens.create(
+        context.principal, new, context.cause, settings.secret_key, settings.rate_customer_tokens
+    )
     return CustomerTokenCreatePayload(
         secret=made.clear, expires_at=DateTime(made.expires_at), errors=[], request_id=context.request_id
     )

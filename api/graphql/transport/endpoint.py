@@ -57,6 +57,7 @@ _STREAMS: Final = {
     accept.MULTIPART: MultipartSubscriptionTransport.protocol,
 }
 _PLACE: Final = "estorno.place"  # in the scope: one of the requests that are worked on
+_LEFT: Final = "estorno.left"  # in the scope: what is left of the token's rate
 _TAKEN: Final = {
     "GET": {OperationType.QUERY},
     "POST": {OperationType.QUERY, OperationType.MUTATION},
@@ -172,8 +173,9 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         holder = Holder(token or "", str(self.share_of(principal)))
         reader.set(Reader(self.gate.rates, holder, self.gate.executions))
         seconds = await self.gate.rates.seconds_to_wait("token", holder.token)
+        request.scope[_LEFT] = left = self.gate.rates.left("token", holder.token)
         if seconds:
-            raise Refused(limited(seconds))
+            raise Refused(limited(seconds, left))
         request.scope[_PLACE] = self.gate.requests.take(holder.merchant)
         if request.scope[_PLACE] is None:
             raise Refused(busy())
@@ -253,6 +255,8 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         failed_before_execution = result.data is None and not any(error.path for error in result.errors or ())
         if failed_before_execution or come_back(response):
             del response["data"]  # Part of an answer, cut short by a database that went away, would be a half-truth.
+        if left := request.scope.get(_LEFT):
+            response["extensions"] = {**(response.get("extensions") or {}), "rateLimit": left.told()}
         return response
 
     def create_response(

@@ -129,11 +129,11 @@ DecisionError = Annotated[
     strawberry.union(name="DecisionError"),
 ]
 ConnectionPreflightError = Annotated[
-    InvalidInputError | NotFoundError | ForbiddenError,
+    InvalidInputError | NotFoundError | ForbiddenError | RateLimitedError,
     strawberry.union(name="ConnectionPreflightError"),
 ]
 ConnectionCertifyError = Annotated[
-    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | RateLimitedError,
     strawberry.union(name="ConnectionCertifyError"),
 ]
 PaymentWithdrawError = Annotated[
@@ -148,7 +148,7 @@ ConnectionError = Annotated[
     strawberry.union(name="ConnectionError"),
 ]
 AccessError = Annotated[
-    InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError,
+    InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),
 ]
 PaymentRegisterError = Annotated[

@@ -9,11 +9,11 @@ from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import structlog
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from domain.platform import tls
 from domain.platform.database import unavailable
 
 E = TypeVar("E")
@@ -206,7 +206,7 @@ class Waker:
         shortest, longest = _BACKOFF_SECONDS
         backoff = shortest
         while True:
-            client = Redis.from_url(self._url)
+            client = tls.redis(self._url)
             try:
                 async with client, client.pubsub() as pubsub:
                     await pubsub.psubscribe(self._pattern)

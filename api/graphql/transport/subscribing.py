@@ -1,6 +1,7 @@
 """What may be asked on a socket: subscriptions, each counted, and nothing else."""
 
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -37,7 +38,8 @@ class SubscriptionsOnly(Generic[C]):
         seconds = await self._gate.rates.seconds_to_wait("token", self._holder.token)
         held = None if seconds else self._gate.subscriptions.take(self._holder.places)
         if held is None:
-            return _refused(too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours.")
+            said = too_often(seconds) if seconds else "Too many subscriptions are open; end one of yours."
+            return _refused(said, seconds=seconds)
         try:
             # Each operation has a task of its own.
             reader.set(Reader(self._gate.rates, self._holder, self._gate.executions))
@@ -46,12 +48,14 @@ class SubscriptionsOnly(Generic[C]):
         except BaseException as error:
             held.leave()
             if isinstance(error, TooManyDocuments):
-                return _refused(too_often(error.seconds))
+                return _refused(too_often(error.seconds), seconds=error.seconds)
             raise
 
 
-async def _refused(said: str, code: str | None = RATE_LIMITED) -> AsyncGenerator[Any, None]:
-    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code} if code else None)])
+async def _refused(said: str, code: str | None = RATE_LIMITED, seconds: float = 0.0) -> AsyncGenerator[Any, None]:
+    more: dict[str, Any] = {"code": code} if code else {}
+    more |= {"retryAfter": math.ceil(seconds)} if seconds else {}  # a socket has no header for it
+    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions=more or None)])
 
 
 async def _held(held: HeldPlace, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:

@@ -190,7 +190,7 @@ async def test_keys_are_replaced_whole_and_the_old_ones_are_believed_for_a_while
     new.append({"name": "webhook_secret", "value": "another-webhook-secret-of-the-test"})
     new.append({"name": "base_url", "value": "http://10.0.0.1"})
     address = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")
-    assert "is not an https address" in address["errors"][0]["message"]
+    assert "is no https address" in address["errors"][0]["message"]
     for wrong in ("https://[", "https://user:word@host.example"):
         new[2]["value"] = wrong
         told = await _do(ana, "connectionSecretsReplace", given, "ConnectionSecretsInput")

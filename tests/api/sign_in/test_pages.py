@@ -25,6 +25,7 @@ _USERS = [
     {"sub": "ana", "email": "Ana@example.com", "email_verified": True},
     {"sub": "unverified", "email": "ana@example.com"},
     {"sub": "stranger", "email": "stranger@example.com", "email_verified": True},
+    {"sub": "bia", "email": "bia@example.com", "email_verified": True, "amr": ["pwd", "mfa"]},
 ]
 
 
@@ -167,6 +168,25 @@ async def test_the_identity_provider_signs_in_whom_we_know(own_database: Databas
             await _an_answer_counts_once_and_for_its_own_browser(browser)
         async with _provider(port):  # with another key
             assert (await _come_back(browser, "ana")).status_code == 303
+
+
+async def test_where_a_second_factor_is_demanded_nobody_comes_in_without_one(
+    own_database: Database, redis_url: str
+) -> None:
+    port = free_port()
+    oidc = {"oidc_issuer": f"http://127.0.0.1:{port}", "oidc_client_id": "estorno", "oidc_client_secret": "s"}
+    async with _browser(own_database, redis_url, **oidc, oidc_require_mfa=True) as browser, _provider(port):
+        shop = await a_shop()
+        _, link = await _a_person(shop)
+        await people.make(shop.id, "Bia", "bia@example.com", [("SUPPORT", None)], "tester")
+        refused = await _come_back(browser, "ana")
+        assert (refused.status_code, "second factor" in refused.text) == (403, True)
+        by_link = await browser.http.post(f"/sign-in/link/{link.secret}")
+        assert (by_link.status_code, "second factor" in by_link.text) == (403, True)
+        assert (await Session.all().count(), await SignInLink.filter(used_at=None).count()) == (0, 2)
+        assert "acr_values=mfa" in (await browser.http.get("/sign-in/oidc")).headers["location"]
+        assert (await _come_back(browser, "bia")).status_code == 303
+        assert "bia@example.com" in await browser.text()
 
 
 async def _an_answer_counts_once_and_for_its_own_browser(browser: Browser) -> None:

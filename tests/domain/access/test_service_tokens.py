@@ -17,7 +17,7 @@ from domain.money import Money
 from domain.payments import customer_tokens
 from domain.payments import find as payments
 from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
-from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
+from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound, RateLimited
 from domain.refunds import find, request
 from domain.refunds.request import NewRefund
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
@@ -209,6 +209,20 @@ async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:
     assert customer is not None
     assert customer.scope(Permission.SEE).stores == frozenset({rio.id})
     assert await payments.readable(customer) == []
+
+
+async def test_whoever_makes_customers_tokens_makes_so_many_in_an_hour() -> None:
+    shop = await a_shop()
+    admin, other = await _admin(shop), await _admin(shop)
+    new = NewCustomerToken(CustomerMay.SEE, 5, (await a_payment(shop)).id)
+    before = await Token.all().count()
+    for _ in range(3):
+        await customer_tokens.create(admin, new, CAUSE, KEY, per_hour=3)
+    with pytest.raises(RateLimited, match="tokens for customers") as refused:
+        await customer_tokens.create(admin, new, CAUSE, KEY, per_hour=3)
+    assert 0 < refused.value.retry_after <= 1200
+    await customer_tokens.create(other, new, CAUSE, KEY, per_hour=3)
+    assert await Token.all().count() == before + 4
 
 
 async def test_a_customers_token_ends_with_who_made_it() -> None:

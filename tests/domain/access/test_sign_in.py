@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from domain.access import sign_in
-from domain.access.sign_in import Provider, Refused, UnknownKey
+from domain.access.sign_in import NoSecondFactor, Provider, Refused, UnknownKey
 
 ISSUER = "https://id.example.com"
 PROVIDER = Provider(ISSUER, f"{ISSUER}/authorize", f"{ISSUER}/token", f"{ISSUER}/jwks")
@@ -115,3 +115,26 @@ def test_a_provider_is_itself_and_speaks_https(more: dict[str, Any]) -> None:
     assert sign_in.provider_of(metadata, ISSUER).issuer == ISSUER
     with pytest.raises(Refused):
         sign_in.provider_of({**metadata, **more}, ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_enough"),
+    [
+        ({"amr": ["pwd", "mfa"]}, True),
+        ({"acr": "urn:bank:loa:3"}, True),
+        ({}, False),
+        ({"amr": ["pwd"]}, False),
+        ({"amr": "mfa"}, False),  # no list
+        ({"amr": [["mfa"], {"mfa": 1}, None]}, False),
+        ({"acr": ["mfa"]}, False),
+        ({"acr": "mfa2"}, False),
+    ],
+)
+def test_a_second_factor_is_what_the_provider_says_of_it(said: dict[str, Any], is_enough: bool) -> None:
+    token, mfa = _signed(_claims(**said)), ("mfa", "urn:bank:loa:3")
+    if is_enough:
+        assert sign_in.address_of(token, KEYS, PROVIDER, "estorno", "n", mfa) == "ana@example.com"
+    else:
+        with pytest.raises(NoSecondFactor):
+            sign_in.address_of(token, KEYS, PROVIDER, "estorno", "n", mfa)
+    assert _proven(token) == "ana@example.com"

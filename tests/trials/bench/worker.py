@@ -86,7 +86,8 @@ def scaled(stage: Stage, rounds: int) -> list[Scaled]:
 async def _pix(stage: Stage, workers: int) -> AsyncIterator[SandboxClient]:
     """The sandbox and so many workers, while the block lasts."""
     port = free_port()
-    settings = replace(stage.settings(port), **{name: getattr(Settings(), name) for name in _LIMITS})
+    private = {"private_hosts": (f"127.0.0.1:{port}",)}
+    settings = replace(stage.settings(port, **private), **{name: getattr(Settings(), name) for name in _LIMITS})
     with ExitStack() as stack:
         sandbox = Child("sandbox", [sys.executable, "-m", "tests.sandbox", "--port", str(port)], env={})
         crew = [

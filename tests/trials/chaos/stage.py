@@ -82,6 +82,7 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),
             redis_url=servers.valkey.url,
+            private_hosts=(f"127.0.0.1:{port}",),
             port=free_port(),
             send_limit_seconds=3.0,
             job_timeout_seconds=5.0,

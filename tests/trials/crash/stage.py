@@ -62,6 +62,7 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),
             redis_url=servers.valkey.url,
+            private_hosts=(f"127.0.0.1:{port}",),
             public_url=door.url,
             send_limit_seconds=2.0,
             job_timeout_seconds=3.0,

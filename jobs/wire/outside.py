@@ -1,0 +1,108 @@
+"""The way out to what somebody else has named: each address is judged, resolved once, and connected to as judged.
+
+A name that resolves to something else a moment later gains nothing by it: nobody asks again between the judgement and
+the connection. SNI and certificate are checked by the name all the same. No proxy of the environment stands between.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import httpcore
+import httpx
+from httpcore import SOCKET_OPTION
+
+from domain.addresses import names
+from domain.addresses.names import AddressRefused
+
+_TRIED_MAX: Final = 4  # of the addresses of a name
+
+
+class Outside(httpx.AsyncHTTPTransport):
+    """A transport that reaches the public internet by https, and what the operator has opened. Raises AddressRefused.
+
+    Redirects are not followed by a transport; whoever follows one comes back here with it.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, limits: httpx.Limits) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        # httpx has no argument for it: its pool is replaced by one that connects our way. A test holds that it is used.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            http2=True,
+            retries=0,
+            network_backend=Judging(),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        if url.userinfo:
+            raise AddressRefused("It has a user in it (what stands before @).")
+        port = names.port_of(url.scheme) if url.port is None else url.port
+        names.check_place(url.scheme, url.raw_host.decode("ascii"), port)
+        return await super().handle_async_request(request)
+
+
+class Judging(httpcore.AsyncNetworkBackend):
+    """Opens a connection to what a name resolved to, once all of it was judged."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        until = None if timeout is None else time.monotonic() + timeout
+        if names.is_open(host, port):
+            return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        names.check_place("https", host, port)
+        found = await _resolved(host, port, timeout)
+        names.check_resolved(found)
+        error: Exception | None = None
+        for tried, address in enumerate(found[:_TRIED_MAX]):
+            try:
+                share = _share(until, min(len(found), _TRIED_MAX) - tried)
+                return await self._inner.connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
+                error = failed
+        raise error or httpcore.ConnectError(f"{host} has no address.")
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        raise AddressRefused("Nothing is sent to a socket of this machine.")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def _resolved(host: str, port: int, seconds: float | None) -> Sequence[str]:
+    """All IP addresses of a name, each once. Raises httpcore.ConnectError, ConnectTimeout."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(seconds):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(f"The name {host} was not resolved in time.") from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"The name {host} is not known: {error}") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _share(until: float | None, left: int) -> float | None:
+    """Seconds for one of so many addresses, so that the first that is silent does not use up all."""
+    return None if until is None else max(0.01, (until - time.monotonic()) / left)
