@@ -359,7 +359,10 @@ def test_many_rows_are_read_in_bounded_memory(tmp_path: Path) -> None:
             balance = "101.00" if number % 2 == 0 else "100.00"
             at = f"2026-11-23T10:{number // 60_000 % 60:02}:{number // 1000 % 60:02}.{number % 1000:03}-04:00"
             file.write(f"{at};{90_000_000_000 + number // 2};;release;{kind};{side};BRL;{{}};{balance}\r\n")
-        last = [_row("total", credit=f"{_ROWS // 2}.00", debit=f"{_ROWS // 2}.00"), _row("available_balance", credit="100.00")]
+        last = [
+            _row("total", credit=f"{_ROWS // 2}.00", debit=f"{_ROWS // 2}.00"),
+            _row("available_balance", credit="100.00"),
+        ]
         file.write(_text(last).partition("\r\n")[2])
     done = subprocess.run([sys.executable, "-c", _MANY, str(path)], capture_output=True, text=True, check=True)
     rows, proven, grown = done.stdout.split()
