@@ -11,7 +11,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
@@ -140,6 +140,24 @@ def payment_of(order: Any) -> CapturedPayment | None:
         captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
         order_reference=references[0] if references else None,
         refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
+    )
+
+
+def shown_of(order: Any) -> Shown:
+    """What an order is to us: what its charges that were paid come to. Raises Unreadable."""
+    if not isinstance(order, dict) or order.get("object") != "order":
+        raise Unreadable("it is not an order")
+    charges = shown(order, "charges")
+    paid = [charge for charge in charges if charge.get("paid_at") is not None]
+    words = [str(exact.inner(charge, "payment_method", "object"))[:50] for charge in paid or charges]
+    whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
+    return Shown(
+        names=frozenset({exact.needed(order, "id")}),
+        amount=exact.minor_units(whole, str(order.get("currency"))),
+        status=str(order.get("payment_status") or "pending_payment")[:50],
+        captured=bool(paid),
+        methods=frozenset(WORDS.methods[word] for word in words if word in WORDS.methods),
+        method_said=", ".join(sorted(set(words)))[:80],
     )
 
 

@@ -12,7 +12,7 @@ from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Unsent
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Shown, Unsent
 
 _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
 WORDS: Final = words_of("ebanx")
@@ -100,6 +100,23 @@ def payment_of(raw: Any) -> CapturedPayment:
         captured_at=_moment(reference, raw),
         order_reference=exact.text(raw, "merchant_payment_code"),
         refunds=[refund_of(refund, currency, by_code=id(refund) in told_by_code) for refund in listed],
+    )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a payment is to us. Raises Unreadable."""
+    reference = exact.text(raw, "hash")
+    amount = exact.money(exact.inner(raw, "amount_ext"), exact.inner(raw, "currency_ext"))
+    if reference is None or amount is None:
+        raise Unreadable("it has no hash, or no amount_ext in a currency_ext that we know")
+    kind = str(raw.get("payment_type_code"))[:40]
+    return Shown(
+        names=frozenset({reference}),
+        amount=amount,
+        status=str(raw.get("status"))[:50],
+        captured=WORDS.payments.is_captured(raw.get("status")),
+        methods=frozenset({WORDS.methods.get(kind, Method.CARD)}),
+        method_said=kind,
     )
 
 

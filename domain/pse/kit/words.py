@@ -1,5 +1,6 @@
 """What a PSE's words mean: facts of its documents, in <name>/words.toml as its capabilities and codes are in theirs."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain.money import EXPONENTS
-from domain.pse.kit import accounts, scrubbing
+from domain.pse.kit import accounts, exact, scrubbing
 from domain.pse.kit.interview import SetupWords
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
+from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import AccountDetails, Method
 
 _PSES: Final = Path(__file__).parents[1]
@@ -41,6 +43,36 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentWords:
+    """What a PSE says of a payment that it is asked for. `unknown`: its codes for one that it does not have.
+
+    `unknown_in`: where its error has that code, if a bare 404 (of a wrong address, too) is called the same.
+    `unknown_said`: a pattern of its words for that, where it publishes no code. `captured`, `not_captured`: statuses of
+    a payment whose money was taken, given back since or not, and of one whose was not.
+    """
+
+    unknown: Sequence[str] = ()
+    unknown_in: Sequence[str] = ()
+    unknown_said: str = ""
+    captured: Sequence[str] = ()
+    not_captured: Sequence[str] = ()
+
+    def is_captured(self, status: object) -> bool:
+        """Raises Unreadable for a status that the PSE does not publish."""
+        if status in self.captured:
+            return True
+        if status not in self.not_captured:
+            raise Unreadable(f"status {str(status)[:50]!r} is not published")
+        return False
+
+    def is_unknown(self, code: str, said: str, raw: Any) -> bool:
+        """Whether an error, as it was read and as it came, says that there is no such payment."""
+        if self.unknown_in:
+            code = str(exact.inner(raw, *self.unknown_in)).rsplit("/", 1)[-1]
+        return code in self.unknown or bool(self.unknown_said and re.search(self.unknown_said, said))
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
@@ -49,7 +81,7 @@ class Words:
     by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
     who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
     characters). `account_types`: the PSE's words for those of an account; one that is not here is not told. `setup`: of
-    a preflight.
+    a preflight. `payments`: of a payment that is asked for.
     """
 
     errors: Mapping[str, str]
@@ -63,6 +95,7 @@ class Words:
     states: Mapping[str, str]
     destinations: Mapping[str, Mapping[str, str]]
     account_types: Mapping[str, str]
+    payments: PaymentWords
     setup: SetupWords
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
@@ -108,5 +141,6 @@ def words_of(pse: str) -> Words:
         states=table.get("states", {}),
         destinations=table.get("destinations", {}),
         account_types=table.get("account_types", {}),
+        payments=PaymentWords(**table.get("payments", {})),
         setup=SetupWords(**table.get("setup", {})),
     )

@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     Outcome,
     RefundOrder,
     Returned,
+    Shown,
     Succeeded,
     Unsent,
 )
@@ -189,6 +190,23 @@ def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) 
         captured_at=captured_at,
         order_reference=order if isinstance(order, str) and order else None,
         refunds=refunds,
+    )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a payment is to us; a payer's token sees it too, so whose it is is told. Raises Unreadable."""
+    if not is_named(raw):
+        raise Unreadable("id is missing")
+    words = (str(raw.get("payment_method_id")), str(raw.get("payment_type_id")))
+    collector = raw.get("collector_id")
+    return Shown(
+        names=frozenset({id_of(raw)}),
+        amount=money_of(raw.get("transaction_amount"), str(raw.get("currency_id"))),
+        status=str(raw.get("status"))[:50],
+        captured=WORDS.payments.is_captured(raw.get("status")) and raw.get("captured") is not False,
+        methods=frozenset(WORDS.methods[word] for word in words if word in WORDS.methods),
+        method_said=" ".join(words)[:80],
+        account=None if collector is None else str(collector)[:40],
     )
 
 

@@ -11,7 +11,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Shown
 
 WORDS: Final = words_of("pix")
 _REASON_MAX: Final = 500
@@ -71,6 +71,14 @@ def payment_of(raw: Any) -> CapturedPayment:
         order_reference=exact.text(raw, "txid"),
         refunds=[refund_of(refund) for refund in refunds_within(raw)],
     )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a Pix is to us: one that is shown was received. Raises Unreadable."""
+    if not isinstance(raw, Mapping):
+        raise Unreadable("it is not a Pix")
+    name, methods = exact.needed(raw, "endToEndId"), frozenset({Method.PIX})
+    return Shown(frozenset({name}), amount_of(raw), "received", True, methods, "Pix")
 
 
 def refunds_within(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
