@@ -258,6 +258,20 @@ async def test_a_payment_that_a_report_proves_needs_no_question(shop_at_lab: Wor
     assert [(await Payment.get(id=one.id)).confirmed_by for one in (proven, in_part)] == ["REPORT", "PSE"]
 
 
+async def test_a_signed_webhook_of_the_capture_confirms_first_and_only_what_was_registered(
+    shop_at_lab: World,
+) -> None:
+    world = shop_at_lab
+    mine, other = [await world.payment(confirmed=False) for _ in range(2)]
+    by_pix = frozenset({Method.PIX})
+    for payment, amount in ((mine, 10_000), (other, 9_999)):
+        shown = Shown(frozenset({payment.pse_reference}), Money(amount, "BRL"), "paid", True, by_pix)
+        await confirmations.confirm_told(world.shop.connection, shown)
+        await world.step(await a_refund(world.shop, payment, 1_000))
+    assert [await _asked(one) for one in (mine, other)] == [0, 1]
+    assert [(await Payment.get(id=one.id)).confirmed_by for one in (mine, other)] == ["WEBHOOK", "PSE"]
+
+
 async def test_a_payment_registered_twice_is_one_and_after_it_is_corrected_it_is_asked_for_anew(
     shop_at_lab: World,
 ) -> None:

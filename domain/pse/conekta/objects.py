@@ -149,16 +149,10 @@ def shown_of(order: Any) -> Shown:
         raise Unreadable("it is not an order")
     charges = shown(order, "charges")
     paid = [charge for charge in charges if charge.get("paid_at") is not None]
-    words = [str(exact.inner(charge, "payment_method", "object"))[:50] for charge in paid or charges]
+    kinds = [exact.inner(charge, "payment_method", "object") for charge in paid or charges]
     whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
-    return Shown(
-        names=frozenset({exact.needed(order, "id")}),
-        amount=exact.minor_units(whole, str(order.get("currency"))),
-        status=str(order.get("payment_status") or "pending_payment")[:50],
-        captured=bool(paid),
-        methods=frozenset(WORDS.methods[word] for word in words if word in WORDS.methods),
-        method_said=", ".join(sorted(set(words)))[:80],
-    )
+    amount = exact.minor_units(whole, str(order.get("currency")))
+    return WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

@@ -8,7 +8,6 @@ import httpx
 
 from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
-from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder, Shown
 
@@ -56,15 +55,6 @@ def outcome_of(told: Mapping[str, Any], reference: str, *, succeeded: bool) -> O
 
 def shown_of(raw: Any) -> Shown:
     """What a payment is to us. Its method's code and its type are both words for it. Raises Unreadable."""
-    reference, amount = exact.text(raw, "id"), exact.money(exact.inner(raw, "amount"), exact.inner(raw, "currency"))
-    if reference is None or amount is None:
-        raise Unreadable("it has no id, or no amount in a currency that we know")
-    kind, family = str(raw.get("payment_method_id"))[:40], str(raw.get("payment_method_type"))[:40]
-    return Shown(
-        names=frozenset({reference}),
-        amount=amount,
-        status=str(raw.get("status"))[:50],
-        captured=WORDS.payments.is_captured(raw.get("status")),
-        methods=frozenset(WORDS.methods[word] for word in (kind, family) if word in WORDS.methods),
-        method_said=f"{kind} {family}",
-    )
+    name, amount = exact.needed(raw, "id"), exact.money(raw.get("amount"), raw.get("currency"))
+    kinds = (raw.get("payment_method_id"), raw.get("payment_method_type"))
+    return WORDS.shown(name, amount, raw.get("status"), kinds)

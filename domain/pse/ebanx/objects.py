@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -104,20 +105,11 @@ def payment_of(raw: Any) -> CapturedPayment:
 
 
 def shown_of(raw: Any) -> Shown:
-    """What a payment is to us. Raises Unreadable."""
-    reference = exact.text(raw, "hash")
-    amount = exact.money(exact.inner(raw, "amount_ext"), exact.inner(raw, "currency_ext"))
-    if reference is None or amount is None:
-        raise Unreadable("it has no hash, or no amount_ext in a currency_ext that we know")
-    kind = str(raw.get("payment_type_code"))[:40]
-    return Shown(
-        names=frozenset({reference}),
-        amount=amount,
-        status=str(raw.get("status"))[:50],
-        captured=WORDS.payments.is_captured(raw.get("status")),
-        methods=frozenset({WORDS.methods.get(kind, Method.CARD)}),
-        method_said=kind,
-    )
+    """What a payment is to us; a method that has no word of its own is a card's. Raises Unreadable."""
+    name, kind = exact.needed(raw, "hash"), raw.get("payment_type_code")
+    amount = exact.money(raw.get("amount_ext"), raw.get("currency_ext"))
+    shown = WORDS.shown(name, amount, raw.get("status"), [kind])
+    return shown if shown.methods else replace(shown, methods=frozenset({Method.CARD}))
 
 
 def _moment(reference: str, raw: Mapping[str, Any]) -> datetime:

@@ -1,19 +1,18 @@
 """What a PSE's words mean: facts of its documents, in <name>/words.toml as its capabilities and codes are in theirs."""
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from domain.money import EXPONENTS
+from domain.money import EXPONENTS, Money
 from domain.pse.kit import accounts, exact, scrubbing
 from domain.pse.kit.interview import SetupWords
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.vocabulary import AccountDetails, Method
+from domain.pse.vocabulary import AccountDetails, Method, Shown
 
 _PSES: Final = Path(__file__).parents[1]
 
@@ -47,13 +46,13 @@ class PaymentWords:
     """What a PSE says of a payment that it is asked for. `unknown`: its codes for one that it does not have.
 
     `unknown_in`: where its error has that code, if a bare 404 (of a wrong address, too) is called the same.
-    `unknown_said`: a pattern of its words for that, where it publishes no code. `captured`, `not_captured`: statuses of
-    a payment whose money was taken, given back since or not, and of one whose was not.
+    `unknown_said`: its words for that, in lower case, where it publishes no code. `captured`, `not_captured`: statuses
+    of a payment whose money was taken, given back since or not, and of one whose was not.
     """
 
     unknown: Sequence[str] = ()
     unknown_in: Sequence[str] = ()
-    unknown_said: str = ""
+    unknown_said: Sequence[str] = ()
     captured: Sequence[str] = ()
     not_captured: Sequence[str] = ()
 
@@ -69,7 +68,7 @@ class PaymentWords:
         """Whether an error, as it was read and as it came, says that there is no such payment."""
         if self.unknown_in:
             code = str(exact.inner(raw, *self.unknown_in)).rsplit("/", 1)[-1]
-        return code in self.unknown or bool(self.unknown_said and re.search(self.unknown_said, said))
+        return code in self.unknown or any(words in said.lower() for words in self.unknown_said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +115,25 @@ class Words:
         values["account_type"] = self.account_types.get(values.get("account_type", ""), "")
         fields = {name: form.format_map(values) for name, form in self.destinations[destination.kind].items()}
         return {name: text for name, text in fields.items() if text}
+
+    def shown(
+        self, name: str, amount: Money | None, status: object, kinds: Sequence[object], captured: bool | None = None
+    ) -> Shown:
+        """A payment as its PSE shows it. `kinds`: its words for how it was paid. `captured` None: its status says so.
+
+        Raises Unreadable.
+        """
+        if amount is None:
+            raise Unreadable(f"the amount of {name}, or its currency, cannot be read")
+        said = [str(kind)[:40] for kind in kinds]
+        return Shown(
+            names=frozenset({name}),
+            amount=amount,
+            status=str(status)[:50],
+            captured=self.payments.is_captured(status) if captured is None else captured,
+            methods=frozenset(self.methods[kind] for kind in said if kind in self.methods),
+            method_said=" ".join(said)[:80],
+        )
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""

@@ -1,7 +1,7 @@
 """Mercado Pago's documents: refunds and payments, whose amounts are decimal numbers in major units, read exactly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -197,17 +197,11 @@ def shown_of(raw: Any) -> Shown:
     """What a payment is to us; a payer's token sees it too, so whose it is is told. Raises Unreadable."""
     if not is_named(raw):
         raise Unreadable("id is missing")
-    words = (str(raw.get("payment_method_id")), str(raw.get("payment_type_id")))
-    collector = raw.get("collector_id")
-    return Shown(
-        names=frozenset({id_of(raw)}),
-        amount=money_of(raw.get("transaction_amount"), str(raw.get("currency_id"))),
-        status=str(raw.get("status"))[:50],
-        captured=WORDS.payments.is_captured(raw.get("status")) and raw.get("captured") is not False,
-        methods=frozenset(WORDS.methods[word] for word in words if word in WORDS.methods),
-        method_said=" ".join(words)[:80],
-        account=None if collector is None else str(collector)[:40],
-    )
+    amount = money_of(raw.get("transaction_amount"), str(raw.get("currency_id")))
+    kinds = (raw.get("payment_method_id"), raw.get("payment_type_id"))
+    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds), raw.get("collector_id")
+    captured = made.captured and raw.get("captured") is not False
+    return replace(made, captured=captured, account=None if collector is None else str(collector)[:40])
 
 
 def _method(raw: Mapping[str, Any]) -> Method:

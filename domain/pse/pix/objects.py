@@ -1,6 +1,7 @@
 """The Pix API's Pix, Devolucao and Problem: what their fields mean."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -77,8 +78,8 @@ def shown_of(raw: Any) -> Shown:
     """What a Pix is to us: one that is shown was received. Raises Unreadable."""
     if not isinstance(raw, Mapping):
         raise Unreadable("it is not a Pix")
-    name, methods = exact.needed(raw, "endToEndId"), frozenset({Method.PIX})
-    return Shown(frozenset({name}), amount_of(raw), "received", True, methods, "Pix")
+    shown = WORDS.shown(exact.needed(raw, "endToEndId"), amount_of(raw), "received", ["Pix"], True)
+    return replace(shown, methods=frozenset({Method.PIX}))
 
 
 def refunds_within(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -131,8 +131,9 @@ def shown_of(raw: Any) -> Shown:
         raise Unreadable("it is no charge, and no payment intent with one")
     kind, status = str(exact.inner(charge, "payment_method_details", "type"))[:50], charge.get("status")
     captured = WORDS.payments.is_captured(status) and charge.get("captured") is True
+    intent = text_of(charge, "payment_intent")
     return Shown(
-        names=frozenset({_needed(charge, "id"), _needed(raw, "id")}),
+        names=frozenset({_needed(charge, "id"), _needed(raw, "id"), *filter(None, [intent])}),
         amount=money_of(charge, "amount_captured" if captured else "amount"),
         status=str(status) if captured else f"{status}, not captured",
         captured=captured,
