@@ -112,7 +112,7 @@ async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secre
         tax_id = new.customer_tax_id
         values = {
             "sealed_customer": await customers.seal(merchant_id, payment_id, known, secret),
-            "customer_digest": await customers.digest(merchant_id, tax_id, secret) if tax_id else None,
+            "customer_digest": await customers.digest_of_payer(merchant_id, tax_id, secret),
             "source": "MUTATION",
         }
         if listed is not None:

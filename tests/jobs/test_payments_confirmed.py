@@ -311,7 +311,7 @@ async def test_a_person_has_the_pse_asked_again_and_the_finding_ends_when_it_con
 async def test_no_payment_by_hand_before_the_pse_knows_the_payment(lay: Lay) -> None:
     lab = Lab(payment_look_up=True, route=Route.PAYOUT_WITH_DESTINATION, look_up=LookUp.NONE)
     world = await lay(lab)
-    facts = {"tax_id": "529.982.247-25", "confirmed": False}
+    facts: dict[str, Any] = {"tax_id": "529.982.247-25", "confirmed": False}
     real, invented = await world.payment(**facts), await world.payment(at_pse={"amount": 1}, **facts)
     clerk = a_person(world.shop, "Bia", Role.ADMIN)
     for payment, ends in ((real, State.MANUAL), (invented, State.FAILED)):

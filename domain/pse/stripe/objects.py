@@ -121,7 +121,7 @@ def payment_of(raw: Any) -> CapturedPayment:
 
 def shown_of(raw: Any) -> Shown:
     """What a charge, or a payment intent with its charge, is to us. Raises Unreadable."""
-    charge = raw
+    charge: Any = raw
     if exact.inner(raw, "object") == "payment_intent":
         charge = exact.inner(raw, "latest_charge")
         if charge is None:  # nobody has paid yet, or every try has failed
