@@ -125,8 +125,8 @@ def shown_of(raw: Any) -> Shown:
     if exact.inner(raw, "object") == "payment_intent":
         charge = exact.inner(raw, "latest_charge")
         if charge is None:  # nobody has paid yet, or every try has failed
-            status = str(raw.get("status"))[:50]
-            return Shown(frozenset({_needed(raw, "id")}), money_of(raw), f"{status}, without a charge", False)
+            unpaid = f"{str(raw.get('status'))[:50]}, without a charge"
+            return Shown(frozenset({_needed(raw, "id")}), money_of(raw), unpaid, False)
     if not isinstance(charge, dict) or charge.get("object") != "charge":
         raise Unreadable("it is no charge, and no payment intent with one")
     kind, status = str(exact.inner(charge, "payment_method_details", "type"))[:50], charge.get("status")
