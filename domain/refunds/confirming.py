@@ -11,7 +11,6 @@ from domain.models.refunds import State
 from domain.payments import confirmations
 from domain.payments.confirmations import By
 from domain.platform import bell
-from domain.platform.crash import crash_here
 from domain.platform.database import transaction
 from domain.pse.vocabulary import Declined, NotThere, NotTold, Shown, Standing
 from domain.refunds import put_off, schedule
@@ -80,8 +79,6 @@ async def _contradict(work: AskPayment, kind: FindingKind, said: str) -> Recorde
         recorded = Recorded(refund.state, None)
         if refund.state is State.REQUESTED:
             recorded = await _decline(refund, kind.value, said, work.cause)
-        crash_here("record.before_commit")
-    crash_here("record.committed")
     await bell.wake(bell.refund_channel(work.refund_id))
     return recorded
 
