@@ -1,6 +1,7 @@
 """Before the first refund of a payment leaves, its PSE is asked whether there is such a payment."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,18 +12,20 @@ from domain.access.tokens import Role
 from domain.models import Call, Event, Finding, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
+from domain.notices import inbox
 from domain.payments import confirmations, register, withdrawals
 from domain.payments.confirmations import By
 from domain.problems import InvalidInput, InvalidState, NotRefundable, PaymentContradicted
 from domain.pse.capabilities import LookUp, Route
-from domain.pse.vocabulary import CapturedPayment, DestinationKind, Method, Shown
+from domain.pse.vocabulary import CapturedPayment, DestinationKind, Method, Shown, WebhookRequest
 from domain.refunds import by_hand, confirming, next_step, withdraw
 from domain.refunds.destination.destinations import Given
 from domain.refunds.work import AskPayment
 from jobs import refunds
-from tests.kit.factories import CAUSE, OwnerRows, a_key, a_payment, a_person, a_refund
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_person, a_refund
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay, World
+from tests.sandbox.lab.server import signature
 
 PIX_KEY = Given(
     DestinationKind.PIX_KEY,
@@ -263,10 +266,12 @@ async def test_a_signed_webhook_of_the_capture_confirms_first_and_only_what_was_
 ) -> None:
     world = shop_at_lab
     mine, other = [await world.payment(confirmed=False) for _ in range(2)]
-    by_pix = frozenset({Method.PIX})
     for payment, amount in ((mine, 10_000), (other, 9_999)):
-        shown = Shown(frozenset({payment.pse_reference}), Money(amount, "BRL"), "paid", True, by_pix)
-        await confirmations.confirm_told(world.shop.connection, shown)
+        told = {"status": "captured", "payment": payment.pse_reference, "amount": amount}
+        body = json.dumps({"events": [{**told, "currency": "BRL", "method": "PIX"}]}).encode()
+        request = WebhookRequest("POST", "/", "", {"x-lab-signature": signature(body)}, body)
+        assert await inbox.store(world.shop.connection.id, request, "request-of-the-webhook", KEY)
+        await world.apply_notices()
         await world.step(await a_refund(world.shop, payment, 1_000))
     assert [await _asked(one) for one in (mine, other)] == [0, 1]
     assert [(await Payment.get(id=one.id)).confirmed_by for one in (mine, other)] == ["WEBHOOK", "PSE"]

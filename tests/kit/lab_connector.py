@@ -19,6 +19,7 @@ from domain.pse.vocabulary import (
     BadAnswer,
     BadNotice,
     BadSignature,
+    Captured,
     CapturedPayment,
     Credentials,
     Declined,
@@ -217,6 +218,9 @@ def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:
 
 
 def _heard(event: dict[str, Any]) -> Told:
+    if event["status"] == "captured":
+        method, money = Method(event["method"]), Money(event["amount"], event["currency"])
+        return Captured(Shown(frozenset({event["payment"]}), money, "paid", True, frozenset({method})))
     outcome = outcome_of(event)
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])
