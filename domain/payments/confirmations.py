@@ -23,6 +23,7 @@ from domain.pse.capabilities import Capability, Route
 from domain.pse.vocabulary import CapturedPayment, Shown
 
 _SAID_MAX: Final = 500
+_AT_ONCE_MAX: Final = 1_000
 _NO_LONGER: Final = "The PSE confirms the payment now."
 _CONFIRM: Final = (
     "confirmed_at = now(), confirmed_by = $2, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL"
@@ -116,27 +117,31 @@ async def by_report(payment: Payment) -> bool:
     return True
 
 
-# Payments that the PSE's own list has too, as they were registered. What a client registered otherwise stays open.
+# Payments that the PSE's own list has too, as they were registered. What a client registered otherwise stays open, and
+# what somebody has locked is asked for later. Locked in the order of all others.
 _LISTED: Final = f"""
-UPDATE payments p SET {_CONFIRM} FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[])
-  AS l(reference, method, currency, amount) WHERE p.connection_id = $1 AND p.pse_reference = l.reference
-  AND p.withdrawn_at IS NULL AND p.confirmed_at IS NULL AND p.method = l.method AND p.currency = l.currency
-  AND p.captured <= l.amount RETURNING p.id, p.merchant_id"""  # noqa: S608 - ours, and every value is bound
+UPDATE payments SET {_CONFIRM} WHERE id IN (SELECT p.id FROM payments p
+  JOIN unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) AS l(reference, method, currency, amount)
+    ON p.pse_reference = l.reference AND p.method = l.method AND p.currency = l.currency AND p.captured <= l.amount
+  WHERE p.connection_id = $1 AND p.withdrawn_at IS NULL AND p.confirmed_at IS NULL
+  ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED) RETURNING id, merchant_id"""  # noqa: S608 - ours, all is bound
 
 
 async def confirm_listed(connection: Connection, listed: Sequence[CapturedPayment]) -> None:
-    """Confirm what the PSE lists and a client had registered in the same words, with one statement."""
-    made = await rows(
-        _LISTED,
-        connection.id,
-        By.LISTING.value,
-        [one.reference for one in listed],
-        [one.method.value for one in listed],
-        [one.amount.currency for one in listed],
-        [one.amount.minor_units for one in listed],
-    )
-    for row in made:
-        await findings.resolve(row["merchant_id"], names.payment(row["id"]), _NO_LONGER)
+    """Confirm what the PSE lists and a client had registered in the same words, with a statement for a thousand."""
+    for start in range(0, len(listed), _AT_ONCE_MAX):
+        part = listed[start : start + _AT_ONCE_MAX]
+        made = await rows(
+            _LISTED,
+            connection.id,
+            By.LISTING.value,
+            [one.reference for one in part],
+            [one.method.value for one in part],
+            [one.amount.currency for one in part],
+            [one.amount.minor_units for one in part],
+        )
+        for row in made:
+            await findings.resolve(row["merchant_id"], names.payment(row["id"]), _NO_LONGER)
 
 
 async def confirm_told(connection: Connection, shown: Shown) -> None:
