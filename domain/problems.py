@@ -79,6 +79,12 @@ class NotRefundable(Problem):
     code = "PAYMENT_NOT_REFUNDABLE"
 
 
+class PaymentContradicted(NotRefundable):
+    """The PSE does not know the payment, or knows another than was registered."""
+
+    code = "PAYMENT_CONTRADICTED"
+
+
 class WindowExpired(NotRefundable):
     """The PSE takes no refund of so old a payment."""
 

@@ -9,10 +9,11 @@ from domain.connections.calls import About
 from domain.models import Payment
 from domain.notices import inbox, listings
 from domain.notices.inbox import Claimed
+from domain.payments import confirmations
 from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.pse.registry import connector
-from domain.pse.vocabulary import Announced, BadAnswer, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
+from domain.pse.vocabulary import Announced, BadAnswer, Captured, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
 from jobs.wire.sender import Sender
 
 _log = structlog.get_logger()
@@ -47,6 +48,9 @@ async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None
         return None
     if isinstance(told, Announced):
         await inbox.announce(claimed.connection, told)
+        return None
+    if isinstance(told, Captured):
+        await confirmations.confirm_told(claimed.connection, told.payment)
         return None
     if isinstance(told, ChargedBack):
         return await inbox.charge_back(claimed, told)

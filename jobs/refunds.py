@@ -21,13 +21,13 @@ from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
 from domain.pse.checking import Answer
 from domain.pse.registry import connector
-from domain.pse.vocabulary import BadAnswer, InDoubt, Outcome, Unsent
-from domain.refunds import first_send, listing, next_step, put_off, refused, schedule
+from domain.pse.vocabulary import BadAnswer, InDoubt, NotTold, Outcome, PaymentAsked, Standing, Unsent
+from domain.refunds import confirming, first_send, listing, next_step, put_off, refused, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
 from domain.refunds.states import OFF_THE_WIRE
-from domain.refunds.work import Ask, Send, Snapshot, Work
+from domain.refunds.work import Ask, AskPayment, Send, Snapshot, Work
 from jobs.wire.sender import Sender
 
 _ACCESS_REFUSED: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
@@ -73,11 +73,13 @@ async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
         recorded = await _do(work, sender, settings)
     await _ring_again(work, recorded, sender.rest(work.connection.id))
     crash_here("record.rung")
-    asked_to_send = isinstance(work, Snapshot | Ask) and seen.refund.state is State.REQUESTED
+    asked_to_send = isinstance(work, AskPayment | Snapshot | Ask) and seen.refund.state is State.REQUESTED
     return asked_to_send and recorded.state is State.REQUESTED and recorded.due_in == 0
 
 
 async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
+    if isinstance(work, AskPayment):
+        return await _ask_payment(work, sender)
     if isinstance(work, Snapshot):
         return await _snapshot(work, sender)
     assert isinstance(work, Send | Ask), "There is no other work."
@@ -90,6 +92,26 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
             "refund.answer_refused", refund=str(work.refund_id), attempt=work.attempt, heard=type(outcome).__name__
         )
     _log.info("refund.step", state=recorded.state, outcome=type(outcome).__name__, due_in=recorded.due_in)
+    return recorded
+
+
+async def _ask_payment(work: AskPayment, sender: Sender) -> Recorded:
+    crash_here("payment.committed")
+    connection, wire = work.connection, connector(work.connection.pse)
+    asked = PaymentAsked(connection.base_url, work.payment.pse_reference, connection.client_id)
+    request = wire.ask_payment(asked)
+    assert request is not None, "A connector whose capability is to be asked for a payment builds the question."
+    answer = await sender.send(connection, request, _about(work, "PAYMENT"))
+    if isinstance(answer, Unsent | InDoubt):
+        await _count(work, answer)
+        standing: Standing = NotTold(answer.code, answer.message)
+    else:
+        if answer.status_code != HTTPStatus.FORBIDDEN:  # a key may refund and not read
+            await _count(work, answer)
+        standing = wire.read_standing(asked, answer)
+    crash_here("payment.asked")
+    recorded = await confirming.take_in(work, standing)
+    _log.info("refund.payment", state=recorded.state, standing=type(standing).__name__, due_in=recorded.due_in)
     return recorded
 
 
@@ -153,6 +175,11 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
 async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
     """The answer; what it says of our access is counted, so that a key that is refused holds up nobody else."""
     answer = await sending
+    await _count(work, answer)
+    return answer
+
+
+async def _count(work: Work, answer: Answer) -> None:
     connection = work.connection
     if isinstance(answer, Unsent | InDoubt):
         if answer.code in _ACCESS_REFUSED:
@@ -160,7 +187,6 @@ async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
     elif (wire := connector(connection.pse)).refuses_us(answer):
         said = wire.scrub(answer.text[:_SAID_MAX])
         await refused.count(connection, f"{answer.status_code} {said}")
-    return answer
 
 
 def _about(work: Work, purpose: str) -> About:

@@ -1,5 +1,6 @@
 """How a captured payment is registered and read."""
 
+from enum import Enum
 from typing import Annotated
 
 import strawberry
@@ -11,7 +12,7 @@ from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
-from api.graphql.transport.errors import PaymentRegisterError, PaymentWithdrawError
+from api.graphql.transport.errors import PaymentAskAgainError, PaymentRegisterError, PaymentWithdrawError
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money, MoneyInput
 from domain.access.principal import Principal
@@ -19,8 +20,8 @@ from domain.models import Connection as ConnectionRow
 from domain.models import Payment as Row
 from domain.models import Store as StoreRow
 from domain.money import Money as Amount
+from domain.payments import confirmations, register, withdrawals
 from domain.payments import find as find_payments
-from domain.payments import register, withdrawals
 from domain.payments.refundable import deadline_of
 from domain.payments.register import NewPayment, Tax
 from domain.problems import CurrencyMismatch, InvalidInput
@@ -29,6 +30,14 @@ from domain.pse.vocabulary import Method
 from domain.refunds import find
 
 PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
+
+
+@strawberry.enum(description="Who confirmed that it is a payment.")
+class PaymentConfirmation(Enum):
+    PSE = strawberry.enum_value("PSE", description="The PSE, when it was asked for the payment.")
+    LISTING = strawberry.enum_value("LISTING", description="The PSE's own list of payments.")
+    WEBHOOK = strawberry.enum_value("WEBHOOK", description="A verified webhook that told of the capture.")
+    REPORT = strawberry.enum_value("REPORT", description="A line of a report that proves the capture.")
 
 
 @strawberry.type(description="VAT declared on the sale.")
@@ -61,6 +70,15 @@ class Payment(Scoped, relay.Node):
     withdrawn_at: DateTime | None = strawberry.field(description="It was registered in error; nothing is refundable.")
     withdrawn_by: str | None
     withdrawal_reason: str | None
+    confirmed_at: DateTime | None = strawberry.field(
+        description="When its PSE said so too. Null: not yet; where the PSE can be asked, it is, before the first "
+        "refund leaves."
+    )
+    confirmed_by: PaymentConfirmation | None = strawberry.field(description="Which of its words said so.")
+    contradicted_at: DateTime | None = strawberry.field(
+        description="When its PSE said that there is no such payment, or another: nothing of it is refundable."
+    )
+    contradiction: str | None = strawberry.field(description="What the PSE said against it.")
     row: strawberry.Private[Row]
 
     @classmethod
@@ -87,6 +105,10 @@ class Payment(Scoped, relay.Node):
             withdrawn_at=DateTime(row.withdrawn_at) if row.withdrawn_at else None,
             withdrawn_by=row.withdrawn_by,
             withdrawal_reason=row.withdrawal_reason,
+            confirmed_at=DateTime(row.confirmed_at) if row.confirmed_at else None,
+            confirmed_by=PaymentConfirmation(row.confirmed_by) if row.confirmed_by else None,
+            contradicted_at=DateTime(row.contradicted_at) if row.contradicted_at else None,
+            contradiction=row.contradiction,
             row=row,
         )
 
@@ -146,6 +168,19 @@ class PaymentWithdrawPayload:
     replayed: bool
 
 
+@strawberry.input(description="A payment that the PSE has contradicted, and that is right by now.")
+class PaymentAskAgainInput:
+    payment_id: strawberry.ID = strawberry.field(description="Whose contradiction is to be forgotten.")
+
+
+@strawberry.type(description="The payment as it stands now.")
+class PaymentAskAgainPayload:
+    payment: Payment | None = strawberry.field(description="Null: see `errors`.")
+    errors: list[PaymentAskAgainError] = strawberry.field(description="Why nothing was done; empty: it was.")
+    request_id: str = strawberry.field(description="Of this very request, for support.")
+    replayed: bool = strawberry.field(description="Always false: asked again, it changes nothing.")
+
+
 @strawberry.type
 class PaymentRegisterPayload:
     payment: Payment | None
@@ -173,6 +208,14 @@ async def payment_withdraw(info: Info, input: PaymentWithdrawInput) -> PaymentWi
     return PaymentWithdrawPayload(
         payment=Payment.of(done.payment), errors=[], request_id=context.request_id, replayed=done.replayed
     )
+
+
+@answering(PaymentAskAgainPayload)
+async def payment_ask_again(info: Info, input: PaymentAskAgainInput) -> PaymentAskAgainPayload:
+    context = info.context
+    payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
+    payment = await confirmations.ask_again(context.principal, payment_id)
+    return PaymentAskAgainPayload(payment=Payment.of(payment), errors=[], request_id=context.request_id, replayed=False)
 
 
 def _new_payment(given: PaymentRegisterInput) -> NewPayment:

@@ -34,6 +34,13 @@ class PseCapability:
     look_up: Annotated[LookUp, LookUpEnum]
     news: Annotated[News, NewsEnum]
     expected_days: int | None
+    payment_look_up: bool = strawberry.field(
+        description="Whether the PSE can be asked for a payment, as it is before the first refund of one leaves."
+    )
+    payment_look_up_days: int | None = strawberry.field(
+        description="How old a payment it can still be asked for; null: no limit is known."
+    )
+    payment_look_up_source: str = strawberry.field(description="The document that says so.")
     destinations: list[Annotated[DestinationKind, DestinationKindEnum]] = strawberry.field(
         description="What the PSE itself can pay to."
     )
@@ -59,6 +66,9 @@ class PseCapability:
             look_up=able.look_up,
             news=able.news,
             expected_days=able.expected_days,
+            payment_look_up=able.payment_look_up,
+            payment_look_up_days=able.payment_look_up_age.days if able.payment_look_up_age is not None else None,
+            payment_look_up_source=able.payment_look_up_source,
             destinations=list(able.destinations),
             reason=able.reason,
             instead=able.instead,

@@ -15,6 +15,8 @@ from api.graphql.ledger import LedgerBalance
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
     Payment,
+    PaymentAskAgainInput,
+    PaymentAskAgainPayload,
     PaymentMethod,
     PaymentRegisterInput,
     PaymentRegisterPayload,
@@ -188,6 +190,13 @@ class Mutation(AccessMutation, ConnectionMutation):
     @strawberry.mutation(description="Take back a payment that was registered in error. Needs WITHDRAW_PAYMENT.")
     async def payment_withdraw(self, info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
         return await payments.payment_withdraw(info, input)
+
+    @strawberry.mutation(
+        description="Have the PSE asked once more whether it knows a payment that it contradicted, before the next "
+        "refund of it leaves. Needs WITHDRAW_PAYMENT."
+    )
+    async def payment_ask_again(self, info: Info, input: PaymentAskAgainInput) -> PaymentAskAgainPayload:
+        return await payments.payment_ask_again(info, input)
 
     @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
     async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:

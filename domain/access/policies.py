@@ -56,6 +56,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "fileAnnounce": (P.MANAGE_CONNECTIONS,),
         "grantSet": (P.MANAGE_PEOPLE,),
         "merchantCreate": (P.MANAGE_MERCHANTS,),
+        "paymentAskAgain": (P.WITHDRAW_PAYMENT,),
         "paymentRegister": (P.REGISTER_PAYMENT,),
         "paymentWithdraw": (P.WITHDRAW_PAYMENT,),
         "personInvite": (P.MANAGE_PEOPLE,),

@@ -42,6 +42,8 @@ class FindingKind(StrEnum):
     CONNECTION_REFUSED = "CONNECTION_REFUSED"
     PREFLIGHT_FAILED = "PREFLIGHT_FAILED"
     EXPIRES_SOON = "EXPIRES_SOON"
+    PAYMENT_UNKNOWN = "PAYMENT_UNKNOWN"
+    PAYMENT_DIFFERS = "PAYMENT_DIFFERS"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -64,6 +66,8 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.CONNECTION_REFUSED: "Run the connection's preflight: it says what to mend. Its refunds wait till then.",
     FindingKind.PREFLIGHT_FAILED: "Do what the check says, and run the preflight again.",
     FindingKind.EXPIRES_SOON: "Have the PSE give a new one, and set it on the connection before this one ends.",
+    FindingKind.PAYMENT_UNKNOWN: "Find out who registered it: withdraw it, or have it asked again (paymentAskAgain).",
+    FindingKind.PAYMENT_DIFFERS: "Withdraw it and register what the PSE has, or have it asked again (paymentAskAgain).",
     FindingKind.CONTRADICTORY_FILE: "Ask the PSE which is right, the rows or the totals, and have it make a new file.",
 }
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer

@@ -41,6 +41,16 @@ def pending(refund_id: UUID) -> str:
     return f"pending/{refund_id}"
 
 
+def payment(payment_id: UUID) -> str:
+    """Its PSE does not know this payment, or knows another."""
+    return f"payment/{payment_id}"
+
+
+def payment_below(payment_id: UUID) -> str:
+    """Less of this payment was registered than its PSE has captured."""
+    return f"payment-below/{payment_id}"
+
+
 def money(kind: str, name: str) -> str:
     """Money that left without a refund of ours, by the name under which it is booked."""
     return f"{kind}/{name}"

@@ -94,4 +94,7 @@ def _stores(scope: Scope) -> list[UUID | None]:
 def _tax_id(text: str) -> str:
     if not customers.normal_tax_id(text):
         raise InvalidInput("customerTaxId has letters or digits.", path=["input", "customerTaxId"])
+    if customers.is_generic(text):
+        said = "customerTaxId is a generic one, which many customers have: name the payment (`paymentId`) instead."
+        raise InvalidInput(said, path=["input", "customerTaxId"])
     return text

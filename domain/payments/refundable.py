@@ -7,7 +7,14 @@ from typing import Any
 
 from domain.models import Payment
 from domain.money import Money, cumulative_share
-from domain.problems import AmountExceedsRefundable, CurrencyMismatch, InvalidInput, NotRefundable, WindowExpired
+from domain.problems import (
+    AmountExceedsRefundable,
+    CurrencyMismatch,
+    InvalidInput,
+    NotRefundable,
+    PaymentContradicted,
+    WindowExpired,
+)
 from domain.pse.capabilities import Capability, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
@@ -16,11 +23,18 @@ from domain.pse.vocabulary import Method
 def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
     """What is to be refunded; `wanted` None: everything that is left. An amount is never lowered to fit.
 
-    `payment` is its locked row with `pse` and `now`. Raises NotRefundable, WindowExpired, CurrencyMismatch,
-    AmountExceedsRefundable, InvalidInput.
+    `payment` is its locked row with `pse` and `now`. Raises NotRefundable, PaymentContradicted, WindowExpired,
+    CurrencyMismatch, AmountExceedsRefundable, InvalidInput.
     """
     if payment["withdrawn_at"] is not None:
         raise NotRefundable("The payment was withdrawn: it was registered in error.", path=["input", "paymentId"])
+    if payment["contradicted_at"] is not None:
+        raise PaymentContradicted(
+            f"{payment['contradiction']} Nothing of it is refunded: withdraw the payment (paymentWithdraw) and "
+            "register what the PSE has (paymentRegister), or, once that is corrected at the PSE, have it asked again "
+            "(paymentAskAgain).",
+            path=["input", "paymentId"],
+        )
     able = capability(payment["pse"], Method(payment["method"]))
     _check_window(payment, able)
     held = payment["reserved"] + payment["refunded"] + payment["taken_by_bank"]

@@ -17,7 +17,7 @@ from domain.connections.connections import TAKING
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
-from domain.payments import customers, declared, elsewhere, told_before
+from domain.payments import confirmations, customers, declared, elsewhere, told_before
 from domain.payments.refundable import left_of
 from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
@@ -66,8 +66,11 @@ class Registered:
 
 
 def refundable(payment: Payment) -> Money:
-    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back."""
-    if payment.withdrawn_at is not None:
+    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back.
+
+    Nothing of a payment that was withdrawn, or that its PSE has contradicted.
+    """
+    if payment.withdrawn_at is not None or payment.contradicted_at is not None:
         return Money(0, payment.currency)
     held = payment.reserved + payment.refunded + payment.taken_by_bank
     return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
@@ -109,7 +112,7 @@ async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secre
         tax_id = new.customer_tax_id
         values = {
             "sealed_customer": await customers.seal(merchant_id, payment_id, known, secret),
-            "customer_digest": await customers.digest(merchant_id, tax_id, secret) if tax_id else None,
+            "customer_digest": await customers.digest_of_payer(merchant_id, tax_id, secret),
             "source": "MUTATION",
         }
         if listed is not None:
@@ -149,6 +152,7 @@ async def register_listed(connection: Connection, listed: Sequence[CapturedPayme
             if await _insert(payment_id, connection, store, new, {"source": "LISTING"}, Cause(request_id, _SYSTEM)):
                 made.append(payment_id)
                 revived += await told_before.revive_notices(connection.id, [new.pse_reference])
+    await confirmations.confirm_listed(connection, listed)
     await _ring(revived)
     return made
 
@@ -288,8 +292,9 @@ async def _insert(
     made = await rows(
         "INSERT INTO payments (id, merchant_id, store_id, connection_id, pse_reference, order_reference, method, "
         "  currency, captured, reserved, refunded, taken_by_bank, tax_amount, tax_allocated, tax_rate, tax_document, "
-        "  tax_period, captured_at, sealed_customer, customer_digest, source, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, 0, $11, $12, $13, $14, $15, $16, $17, now()) "
+        "  tax_period, captured_at, sealed_customer, customer_digest, source, created_at, confirmed_at, confirmed_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, 0, $11, $12, $13, $14, $15, $16, $17, now(), "
+        "  CASE WHEN $17::varchar = 'LISTING' THEN now() END, nullif($17::varchar, 'MUTATION')) "
         "ON CONFLICT (connection_id, pse_reference) WHERE withdrawn_at IS NULL DO NOTHING RETURNING id",
         payment_id,
         connection.merchant_id,

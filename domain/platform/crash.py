@@ -26,6 +26,8 @@ POINTS: Final[Mapping[str, str]] = {
     "take.claimed": "the refund is locked, nothing is marked",
     "take.before_commit": "the attempt is opened and not committed",
     "take.committed": "the attempt is marked, nothing was sent",
+    "payment.committed": "the refund is claimed, the PSE was not asked whether there is such a payment",
+    "payment.asked": "the PSE has said whether there is such a payment, nothing of it is written down",
     "snapshot.committed": "the refund is claimed, the PSE was not asked what it has already",
     "snapshot.kept": "what the PSE has already is written down, the order was not sent",
     "resend.before_commit": "the attempt with the same key is opened and not committed",

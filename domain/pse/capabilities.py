@@ -11,6 +11,7 @@ from typing import Any, Final
 from domain.pse.vocabulary import DestinationKind, Method
 
 _HERE: Final = Path(__file__).parent
+_PAYMENT_GRACE_MIN: Final = timedelta(seconds=10)  # one "unknown" may come from a copy that lags
 
 
 class Route(StrEnum):
@@ -59,6 +60,9 @@ class Capability:
     look_up_grace: timedelta = timedelta(0)  # "unknown to us" is believed only this long after the last send
     news: News = News.BOTH
     expected_days: int | None = None  # how long the money takes to reach the customer
+    payment_look_up: bool = False  # whether the PSE can be asked for a payment of this method
+    payment_look_up_source: str = ""
+    payment_look_up_age: timedelta | None = None  # how old a payment it can still be asked for; None: no limit known
     destinations: tuple[DestinationKind, ...] = ()  # which the PSE's own wire can pay; others are paid by a person
     reason: str | None = None  # why it is unsupported
     instead: str | None = None  # what else can be done
@@ -72,6 +76,15 @@ class Capability:
     def pays_again(self) -> bool:
         """Whether the same order, sent twice, can be paid twice: it has no key, and its reference is no hindrance."""
         return self.key_lifetime is None and not self.reference_once
+
+    def shows_payment(self, age: timedelta) -> bool:
+        """Whether the PSE can be asked for a payment that was captured so long ago."""
+        return self.payment_look_up and (self.payment_look_up_age is None or age < self.payment_look_up_age)
+
+    @property
+    def payment_grace(self) -> timedelta:
+        """How long "we know no such payment" must last before it is believed."""
+        return max(self.look_up_grace, _PAYMENT_GRACE_MIN)
 
     def can_ask(self, pse_refund_reference: str | None) -> bool:
         """Whether the PSE can be asked about a refund of which it has told us this id (None: none yet)."""
@@ -103,15 +116,19 @@ def unconnected() -> Sequence[Unconnected]:
 
 
 def read(row: Mapping[str, Any]) -> Capability:
-    """One row. Durations are `window_days`, `key_hours`, `look_up_grace_seconds`; a missing one is none."""
+    """One row. Durations are `window_days`, `key_hours`, `look_up_grace_seconds`, `payment_look_up_days`; a missing one
+    is none.
+    """
     facts = dict(row)
     days, hours = facts.pop("window_days", None), facts.pop("key_hours", None)
+    age = facts.pop("payment_look_up_days", None)
     return Capability(
         route=Route(facts.pop("route")),
         look_up=LookUp(facts.pop("look_up", LookUp.NONE)),
         news=News(facts.pop("news", News.BOTH)),
         window=None if days is None else timedelta(days=days),
         key_lifetime=None if hours is None else timedelta(hours=hours),
+        payment_look_up_age=None if age is None else timedelta(days=age),
         look_up_grace=timedelta(seconds=facts.pop("look_up_grace_seconds", 0)),
         destinations=tuple(DestinationKind(kind) for kind in facts.pop("destinations", ())),
         **facts,

@@ -14,8 +14,10 @@ from domain.pse.vocabulary import (
     Credentials,
     Method,
     Outcome,
+    PaymentAsked,
     Period,
     RefundOrder,
+    Standing,
     Told,
     WebhookRequest,
 )
@@ -58,6 +60,12 @@ class Connector(Protocol):
 
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         """The payment, None when the PSE does not know it. Raises BadAnswer."""
+
+    def ask_payment(self, asked: PaymentAsked) -> httpx.Request | None:
+        """Ask whether the payment is one of the account's, and what it is; None where the PSE cannot be asked."""
+
+    def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
+        """Total; NotThere only when the PSE itself says that it does not know the payment."""
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         """Raises BadSignature."""

@@ -161,6 +161,51 @@ class CapturedPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentAsked:
+    """A payment that the PSE is asked for: by its reference there, on the merchant's account (`client_id`)."""
+
+    base_url: str
+    reference: str
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The PSE shows this payment under the account. `status` is its own word; `captured`: the money was taken.
+
+    `methods`: as which of ours it may be registered; none: by a method (`method_said`) that we have no word for.
+    `account`: whose it is, where the PSE says so.
+    """
+
+    names: frozenset[str]
+    amount: Money
+    status: str
+    captured: bool
+    methods: frozenset[Method] = frozenset()
+    method_said: str = ""
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotThere:
+    """The PSE says, in its own words, that it does not know the payment under this account."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotTold:
+    """What came back says nothing about the payment: the PSE was in trouble, refused us, or cannot be understood."""
+
+    code: str
+    message: str
+
+
+Standing = Shown | NotThere | NotTold
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """From `start` (included) to `end` (excluded), both UTC; `zone` is the IANA zone of the business dates."""
 
@@ -212,6 +257,13 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Captured:
+    """A verified webhook tells that a payment was captured, and all that it shows of it."""
+
+    payment: Shown
+
+
+@dataclass(frozen=True, slots=True)
 class NotUnderstood:
     """A webhook tells something that this connector does not know; it is kept and shown, and moves nothing."""
 
@@ -232,7 +284,7 @@ class ChargedBack:
     reversed: bool
 
 
-Told = TellsOfRefund | Announced | NotUnderstood | ChargedBack
+Told = TellsOfRefund | Announced | NotUnderstood | ChargedBack | Captured
 
 
 # A request that an Auth flow makes for itself says so in `extensions[PURPOSE] = TOKEN`: it is not the order, and when

@@ -13,8 +13,9 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.history import events
-from domain.models import Merchant, Refund, Settlement
+from domain.models import Merchant, Payment, Refund, Settlement
 from domain.models.refunds import State
+from domain.payments import confirmations
 from domain.platform import bell
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
@@ -26,6 +27,7 @@ from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record_locked
+from domain.refunds.weighed import capability_of
 from domain.refunds.withdraw import was_sent
 
 FILE_BYTES_MAX: Final = 512 * 1024
@@ -69,9 +71,20 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
                 current_state=refund.state,
             )
         await held.check(refund)
+        await _check_payment(refund)
         await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
+
+
+async def _check_payment(refund: Refund) -> None:
+    """Nobody pays by hand for a payment of which only a client has spoken, where its PSE can be asked."""
+    payment = await Payment.get(id=refund.payment_id)
+    able = await capability_of(refund)
+    open_yet = confirmations.is_open(payment, able, datetime.now(UTC)) and not await confirmations.by_report(payment)
+    if open_yet or payment.contradicted_at is not None:
+        said = payment.contradiction or "The PSE is asked first whether there is such a payment; try again in a moment."
+        raise InvalidState(said, path=["input", "refundId"], current_state=refund.state)
 
 
 async def give_back(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:

@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.cause import WORKER, Cause
 from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
+from domain.payments import confirmations
 from domain.platform.crash import crash_here
 from domain.platform.database import rows
 from domain.platform.joined import columns, model_of
@@ -78,6 +79,8 @@ async def _is_plain(seen: Seen) -> bool:
     if refund.state is not State.REQUESTED or refund.retry_of_id is not None or seen.arrived:
         return False
     if able.route is not Route.ORIGINAL or able.look_up is LookUp.BY_LISTING:
+        return False
+    if seen.payment.contradicted_at is not None or confirmations.is_open(seen.payment, able, seen.now):
         return False
     in_time = able.window is None or seen.now <= seen.payment.captured_at + able.window
     return in_time and await held.why(refund, seen.payment) is None

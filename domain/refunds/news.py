@@ -16,6 +16,7 @@ class Door(StrEnum):
 
     ANSWER = "ANSWER"
     LOOK_UP = "LOOK_UP"
+    PAYMENT = "PAYMENT"  # the PSE was asked for the payment, before anything of it was sent
     NOTICE = "NOTICE"
     REPORT = "REPORT"
     PERSON = "PERSON"

@@ -13,27 +13,30 @@ from tortoise.expressions import F
 
 from domain.cause import WORKER, Cause
 from domain.history import events
-from domain.models import Approval, Connection, Destination, Event, Payment, Refund
+from domain.models import Approval, Connection, Destination, Payment, Refund
 from domain.models.refunds import State
+from domain.payments import confirmations
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.registry import capability
-from domain.refunds import attempts, call_person, first_send, held, intervals, listing, put_off, schedule
+from domain.refunds import attempts, call_person, confirming, first_send, held, intervals, listing, put_off, schedule
 from domain.refunds.destination import destinations
 from domain.refunds.first_send import Seen
 from domain.refunds.moves import Note, move, sent
 from domain.refunds.schedule import Sends
-from domain.refunds.work import Ask, Send, Snapshot, parts_of
+from domain.refunds.work import Ask, AskPayment, Send, Snapshot, parts_of
+
+Next = Send | Ask | Snapshot | AskPayment
 
 
-async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
+async def take(refund_id: UUID, *, lease_seconds: float, send_seconds: float) -> Next | None:
     """Claim a due refund for one step; None when it is not due, or when only a person can go on."""
     seen = await first_send.look(refund_id)
     return await take_seen(seen, lease_seconds=lease_seconds, send_seconds=send_seconds) if seen else None
 
 
-async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) -> Send | Ask | Snapshot | None:
+async def take_seen(seen: Seen, *, lease_seconds: float, send_seconds: float) -> Next | None:
     """As `take`, of a refund that was looked at a moment ago."""
     send_before = time.monotonic() + lease_seconds - send_seconds
     if (send := await first_send.claim(seen, lease_seconds=lease_seconds, send_before=send_before)) is not None:
@@ -92,7 +95,7 @@ async def _case(refund: Refund, now: datetime, lease_seconds: float, send_before
     return _Case(refund, payment, connection, able, last, now, lease_seconds, send_before)
 
 
-async def _send(case: _Case) -> Send | Ask | Snapshot | None:
+async def _send(case: _Case) -> Next | None:
     refund, able = case.refund, case.able
     sends = await schedule.sends_of(refund.id)
     if sends.count and not _unknown_just_now(case, sends):
@@ -105,6 +108,8 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
         news = Note("EXPIRED", "REFUND_WINDOW_EXPIRED", "The refund window closed before the PSE took the order.")
         await move(refund, State.EXPIRED, case.cause, news, due_in=None)
         return None
+    if not sends.count and await _is_questionable(case):
+        return await _about_the_payment(case)
     if await _held(case, sends):
         return None
     if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
@@ -117,6 +122,23 @@ async def _send(case: _Case) -> Send | Ask | Snapshot | None:
             await schedule.postpone(refund.id, case.lease_seconds)
             return Snapshot(**await _work(case, 0), asked_at=case.now)
     return await _first_send(case)
+
+
+async def _is_questionable(case: _Case) -> bool:
+    """Whether nobody but a client says so far that there is such a payment, and the PSE can be asked, or denied it."""
+    payment = case.payment
+    if payment.contradicted_at is not None:
+        return True
+    return confirmations.is_open(payment, case.able, case.now) and not await confirmations.by_report(payment)
+
+
+async def _about_the_payment(case: _Case) -> AskPayment | None:
+    payment = case.payment
+    if payment.contradicted_at is not None:
+        await confirming.fail(case.refund, payment, case.cause)
+        return None
+    await schedule.postpone(case.refund.id, case.lease_seconds)
+    return AskPayment(**await _work(case, 0), payment=payment, asked_at=case.now)
 
 
 async def _held(case: _Case, sends: Sends) -> bool:
@@ -150,9 +172,7 @@ async def _wait_for_the_other(case: _Case) -> None:
 
 
 async def _note_held(case: _Case, code: str, said: str) -> None:
-    last = await Event.filter(refund_id=case.refund.id).order_by("-sequence").first()
-    if last is None or (last.kind, last.message) != ("HELD", said):
-        await events.note(case.refund, "HELD", case.cause, code=code, message=said)
+    await put_off.note_held(case.refund, case.cause, code, said)
 
 
 async def _first_send(case: _Case) -> Send:

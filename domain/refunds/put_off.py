@@ -86,6 +86,13 @@ async def unusable(refund_id: UUID, code: str, said: str, *, lasting: bool) -> N
             await call_person.open_unusable(refund, said)
 
 
+async def note_held(refund: Refund, cause: Cause, code: str, said: str) -> None:
+    """The history says why the refund waits, unless that is the last thing it says."""
+    last = await Event.filter(refund_id=refund.id).order_by("-sequence").first()
+    if last is None or (last.kind, last.message) != ("HELD", said):
+        await events.note(refund, "HELD", cause, code=code, message=said)
+
+
 async def due(refund_id: UUID) -> tuple[Refund | None, datetime]:
     """The refund, locked, and the database's time; None: it is not due, or somebody else holds it."""
     found = await rows(

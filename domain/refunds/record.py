@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.expressions import F
 
-from domain.cause import Cause
+from domain.cause import WORKER, Cause
 from domain.findings import findings
 from domain.history import events
 from domain.models import Refund
@@ -28,7 +28,7 @@ from domain.pse.vocabulary import (
     Succeeded,
     Unsent,
 )
-from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, schedule
+from domain.refunds import call_person, corrected, doubted, intervals, paid_after_end, pse_names, put_off, schedule
 from domain.refunds.moves import Note, lock, move
 from domain.refunds.news import Door, Recorded, Source, storable, words_of
 from domain.refunds.states import AT_THE_PSE, SETTLED_FOR_NOW, Agrees, AskAgain, Contradiction, Move, Stay, decide
@@ -237,12 +237,19 @@ def _due_in(refund: Refund, to: State, source: Source) -> float | None:
     return None
 
 
-async def not_sent(refund_id: UUID, code: str, message: str) -> Recorded:
-    """What must come before the first send failed, so nothing was sent: try again by the schedule."""
+async def not_sent(refund_id: UUID, code: str, message: str, held: Note | None = None) -> Recorded:
+    """What must come before the first send failed, so nothing was sent: try again by the schedule.
+
+    `held`: why it waits, as its history says once.
+    """
     async with transaction():
         refund = await lock(refund_id)
         if refund.state is not State.REQUESTED:
             return Recorded(refund.state, None)
+        if held is not None:
+            await put_off.note_held(
+                refund, Cause(refund.request_id, WORKER), held.code or code, held.message or message
+            )
         await _count_unsent(refund, code, message)
         due_in = intervals.UNSENT.delay(refund.unsent)
         await schedule.postpone(refund_id, due_in, keep_rung=True)

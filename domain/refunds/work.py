@@ -49,6 +49,17 @@ class Snapshot(Work):
     asked_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AskPayment(Work):
+    """Ask the PSE whether the payment is one, and `confirming.take_in`: only then the refund may leave.
+
+    `asked_at` is of the database's clock.
+    """
+
+    payment: Payment
+    asked_at: datetime
+
+
 def parts_of(
     refund: Refund, payment: Payment, connection: Connection, able: Capability, attempt: int, cause: Cause
 ) -> dict[str, Any]:

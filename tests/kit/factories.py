@@ -15,7 +15,8 @@ from domain.connections.connections import NewConnection
 from domain.models import Connection, Merchant, Payment, Refund, Store
 from domain.models.refunds import Reason
 from domain.money import Money
-from domain.payments import register
+from domain.payments import confirmations, register
+from domain.payments.confirmations import By
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
 from domain.refunds import next_step, request, schedule
@@ -91,7 +92,9 @@ async def a_payment(
     currency: str = "BRL",
     order: str | None = None,
     tax_id: str | None = None,
+    confirmed: bool = True,
 ) -> Payment:
+    """A registered payment. `confirmed`: its PSE has said so too, so that it is not asked before the first refund."""
     captured_at = datetime.now(UTC) - timedelta(days=days_ago)
     new = NewPayment(
         connection_id=shop.connection.id,
@@ -104,7 +107,11 @@ async def a_payment(
         customer_tax_id=tax_id,
         tax=Tax(tax, "18.00", "NFe 1", captured_at.strftime("%Y-%m")) if tax else None,
     )
-    return (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
+    payment = (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
+    if not confirmed:
+        return payment
+    await confirmations.confirm(payment.id, By.PSE)
+    return await Payment.get(id=payment.id)
 
 
 async def a_refund(

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import polars as pl
 
+from domain.money import Money
 from domain.pse.capabilities import Capability, LookUp, Route
 from domain.pse.checking import Account, Asking, Check, CheckCode, CheckOutcome
 from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
@@ -18,17 +19,23 @@ from domain.pse.vocabulary import (
     BadAnswer,
     BadNotice,
     BadSignature,
+    Captured,
     CapturedPayment,
     Credentials,
     Declined,
     DestinationKind,
     InDoubt,
     Method,
+    NotThere,
+    NotTold,
     NotUnderstood,
     Outcome,
+    PaymentAsked,
     Period,
     RefundOrder,
     Returned,
+    Shown,
+    Standing,
     Succeeded,
     TellsOfRefund,
     Told,
@@ -56,6 +63,7 @@ class Lab:
         signature: bool = True,
         route: Route = Route.ORIGINAL,
         destinations: tuple[DestinationKind, ...] = (),
+        payment_look_up: bool = False,
     ) -> None:
         self._signature = signature
         able = Capability(
@@ -68,6 +76,7 @@ class Lab:
             look_up=look_up,
             look_up_grace=look_up_grace,
             destinations=destinations,
+            payment_look_up=payment_look_up,
         )
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
 
@@ -140,6 +149,20 @@ class Lab:
     def read_payment(self, response: httpx.Response) -> CapturedPayment | None:
         return None
 
+    def ask_payment(self, asked: PaymentAsked) -> httpx.Request | None:
+        return httpx.Request("GET", f"{asked.base_url}/payments/{asked.reference}")
+
+    def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
+        if response.status_code == 404 and "error" in response.text:
+            return NotThere("UNKNOWN", "The laboratory knows no such payment.")
+        if response.status_code != 200:
+            return NotTold(f"HTTP_{response.status_code}", "The laboratory did not answer clearly.")
+        told = response.json()
+        status = "paid" if told["paid"] else "open"
+        method = frozenset({Method(told["method"])})
+        money = Money(told["amount"], told["currency"])
+        return Shown(frozenset({told["id"]}), money, status, told["paid"], method, told["method"])
+
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         if self._signature:
             _verify(credentials.secrets["webhook_secret"], request, now)
@@ -195,6 +218,9 @@ def _read(order: RefundOrder, answer: dict[str, Any]) -> Outcome:
 
 
 def _heard(event: dict[str, Any]) -> Told:
+    if event["status"] == "captured":
+        method, money = Method(event["method"]), Money(event["amount"], event["currency"])
+        return Captured(Shown(frozenset({event["payment"]}), money, "paid", True, frozenset({method})))
     outcome = outcome_of(event)
     if isinstance(outcome, InDoubt):
         return NotUnderstood(event["status"])

@@ -1,7 +1,7 @@
 """A small world: a shop, its database, the sandbox over real HTTP, and the worker's own steps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -109,14 +109,22 @@ class World:
     sender: Sender
     settings: Settings
 
-    async def payment(self, *moods: str, amount: int = 10_000, seconds: float | None = None, **more: Any) -> Payment:
-        """A payment that both sides know."""
+    async def payment(
+        self,
+        *moods: str,
+        amount: int = 10_000,
+        seconds: float | None = None,
+        at_pse: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Payment:
+        """A payment that both sides know. `at_pse`: what the PSE has otherwise than is registered."""
         account = ACCOUNTS[self.sandbox.pse]
         facts = {"method": Method(account.method), "currency": account.currency, **more}
         told = {"method": facts["method"].value, "currency": facts["currency"], "order": facts.get("order")}
         told = {name: value for name, value in told.items() if value is not None}
         told |= {"webhook_moods": facts.pop("webhook_moods", [])}
-        reference = await self.sandbox.capture(amount, *moods, seconds=seconds, **told)
+        told = {"amount": amount, **told, **(at_pse or {})}
+        reference = await self.sandbox.capture(told.pop("amount"), *moods, seconds=seconds, **told)
         return await a_payment(self.shop, amount=amount, reference=reference, **facts)
 
     async def step(self, refund: Refund) -> Refund:

@@ -1,8 +1,10 @@
 """The hand behind a PSE of the sandbox: plain JSON over HTTP under `/_admin/<pse>`, for tests and for the demo day.
 
     POST payments       {"amount", "captured_at"?, "key"?, "order"?, "method"?, "currency"?, "moods"?, "webhook_moods"?}
+                        "uncaptured": true: nobody has paid; "elsewhere": true: on another merchant's account
                         or {"payments": [...]}, which gives {"payments": [the PSE's references]}
     POST moods          {"payment"?, "moods": [{"name", "seconds"?}]}   without a payment: the next requests
+    POST payment-moods  {"moods": [...]}        what the next questions for a payment meet: PAYMENT_MOODS in server.py
     POST webhook-moods  {"payment", "moods": [{"name", "seconds"?, "times"?}]}
     POST settle         {"payment", "refund"}   a pending refund is paid; `refund`: our reference or the PSE's id
     POST refuse         {"payment", "refund"}   a pending refund is refused
@@ -28,7 +30,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.sandbox.books import OPENING_BALANCE, Payment, Refund
-from tests.sandbox.server import MOODS, STATES, WEBHOOK_MOODS, PseServer
+from tests.sandbox.server import MOODS, PAYMENT_MOODS, STATES, WEBHOOK_MOODS, PseServer
 
 
 def routes(server: PseServer) -> list[BaseRoute]:
@@ -37,6 +39,7 @@ def routes(server: PseServer) -> list[BaseRoute]:
     posts = {
         "payments": hand.payments,
         "moods": hand.moods,
+        "payment-moods": hand.payment_moods,
         "webhook-moods": hand.webhook_moods,
         "settle": hand.settle,
         "refuse": hand.refuse,
@@ -66,6 +69,7 @@ class _Hand:
         at = wanted.get("captured_at")
         payment = self._server.new_payment(wanted, datetime.fromisoformat(at) if at else datetime.now(UTC))
         payment.moods = _checked(wanted.get("moods", []), MOODS)
+        payment.facts |= {name: True for name in ("uncaptured", "elsewhere") if wanted.get(name)}
         payment.webhook_moods = _checked(wanted.get("webhook_moods", []), WEBHOOK_MOODS)
         return self._server.books.capture(payment)
 
@@ -76,6 +80,12 @@ class _Hand:
             self._server.books.payments[body["payment"]].moods = moods
         else:
             self._server.next_moods = moods
+        return JSONResponse({})
+
+    async def payment_moods(self, request: Request) -> Response:
+        moods = (await request.json())["moods"]
+        _checked([{"name": mood} for mood in moods], PAYMENT_MOODS)
+        self._server.payment_moods = moods
         return JSONResponse({})
 
     async def webhook_moods(self, request: Request) -> Response:

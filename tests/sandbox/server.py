@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from tests.sandbox.books import Books, Payment, Refund
@@ -49,6 +49,7 @@ MOODS = frozenset(
         "inner_400",
     ]
 )
+PAYMENT_MOODS = frozenset(["ok", "unavailable", "internal", "rate_limited", "bad_gateway", "no_route", "lost_answer"])
 WEBHOOK_MOODS = frozenset(["ok", "missing", "late", "duplicate", "reordered"])
 _WEBHOOK_TRIES = 5
 _RETRY_AFTER_SECONDS = 1
@@ -78,6 +79,7 @@ class PseServer(ABC):
         self.webhooks: dict[str, str] = {}  # payee key -> address
         self.webhook_times = 1
         self.next_moods: list[dict[str, Any]] = []
+        self.payment_moods: list[str] = []  # of the next questions for a payment
         self.requests: list[dict[str, Any]] = []
         self.delivered: list[str] = []  # SHA-256 of each webhook body that was answered with 2xx
         self.hidden_until: dict[str, float] = {}
@@ -122,6 +124,29 @@ class PseServer(ABC):
     def note(self, method: str, payment: str, refund: str | None, raw: bytes = b"") -> None:
         """Remember a refund request (not GET) or a look-up (GET) as it came in."""
         self.requests.append({"method": method, "payment": payment, "refund": refund, "body": raw.decode("latin-1")})
+
+    def payment_of(self, reference: str) -> Payment | None:
+        """The payment, if it is one of this very account."""
+        payment = self.books.payments.get(reference)
+        return None if payment is None or payment.facts.get("elsewhere") else payment
+
+    def trouble(self) -> Response | None:
+        """What a question for a payment meets instead of its answer, by the next of `payment_moods`."""
+        mood = self.payment_moods.pop(0) if self.payment_moods else "ok"
+        match mood:
+            case "unavailable":
+                return self.unavailable()
+            case "internal":
+                return self.internal()
+            case "rate_limited":
+                return self.rate_limited()
+            case "bad_gateway":
+                return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
+            case "no_route":  # a gateway before the PSE
+                return JSONResponse({"message": "no Route matched with those values"}, 404)
+            case "lost_answer":
+                return dropped()
+        return None
 
     def mood_of(self, payment: Payment | None) -> dict[str, Any]:
         for waiting in (self.next_moods, payment.moods if payment else []):

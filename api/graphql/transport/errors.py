@@ -22,6 +22,7 @@ class ErrorCode(Enum):
     AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
     CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
     PAYMENT_NOT_REFUNDABLE = "PAYMENT_NOT_REFUNDABLE"
+    PAYMENT_CONTRADICTED = "PAYMENT_CONTRADICTED"
     REFUND_WINDOW_EXPIRED = "REFUND_WINDOW_EXPIRED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     RATE_LIMITED = "RATE_LIMITED"
@@ -136,6 +137,10 @@ ConnectionCertifyError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | RateLimitedError,
     strawberry.union(name="ConnectionCertifyError"),
 ]
+PaymentAskAgainError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="PaymentAskAgainError"),
+]
 PaymentWithdrawError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PaymentWithdrawError"),
@@ -211,6 +216,7 @@ _ERRORS: Final[dict[type[Problem], Callable[[Any], Error]]] = {
     problems.AmountExceedsRefundable: _amount_exceeds,
     problems.CurrencyMismatch: _currency_mismatch,
     problems.NotRefundable: _not_refundable,
+    problems.PaymentContradicted: _not_refundable,
     problems.WindowExpired: _not_refundable,
     problems.IdempotencyConflict: _idempotency_conflict,
 }

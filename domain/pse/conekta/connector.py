@@ -24,7 +24,9 @@ class Conekta(Base):
     """
 
     name = "conekta"
-    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines, setup=setup)
+    parts = Parts(
+        objects, webhooks, listing=objects, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup
+    )
     report_lag_days: int | None = 1  # when a refund's transaction is written is not published
     refusing = (400, 402, 404, 422)
     request_id_headers = ()

@@ -11,7 +11,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
@@ -141,6 +141,18 @@ def payment_of(order: Any) -> CapturedPayment | None:
         order_reference=references[0] if references else None,
         refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
     )
+
+
+def shown_of(order: Any) -> Shown:
+    """What an order is to us: what its charges that were paid come to. Raises Unreadable."""
+    if not isinstance(order, dict) or order.get("object") != "order":
+        raise Unreadable("it is not an order")
+    charges = shown(order, "charges")
+    paid = [charge for charge in charges if charge.get("paid_at") is not None]
+    kinds = [exact.inner(charge, "payment_method", "object") for charge in paid or charges]
+    whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
+    amount = exact.minor_units(whole, str(order.get("currency")))
+    return WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

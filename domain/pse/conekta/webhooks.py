@@ -1,15 +1,17 @@
 """Conekta's webhooks: the header DIGEST, and what an event tells."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from domain.pse.conekta import objects
 from domain.pse.kit import answers, exact, signatures
-from domain.pse.kit.unreadable import Unreadable, told_as
-from domain.pse.vocabulary import BadNotice, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
+from domain.pse.kit.unreadable import Unreadable, or_none, told_as
+from domain.pse.vocabulary import BadNotice, Captured, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
+
+_PAID: Final = "order.paid"
 
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
@@ -33,7 +35,9 @@ def told(body: bytes) -> list[Told]:
     if not isinstance(about, dict):
         raise BadNotice(f"The {kind} event has no object.")
     with told_as(BadNotice, f"The {kind} event"):
-        return _notices(about) or [NotUnderstood(kind)]
+        found = _notices(about)
+    shown = or_none(lambda: objects.shown_of(about)) if kind == _PAID and not found else None
+    return [Captured(shown)] if shown is not None else found or [NotUnderstood(kind)]
 
 
 def _notices(about: dict[str, Any]) -> list[Told]:

@@ -14,7 +14,7 @@ from domain.pse.kit import requests
 from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
-from domain.pse.vocabulary import Credentials, Outcome, RefundOrder
+from domain.pse.vocabulary import Credentials, Outcome, PaymentAsked, RefundOrder
 
 _DESCRIPTION_MAX: Final = 200
 _REFUSALS: Final = ("4", "5")  # 4xxx: not found; 5xxx: the request or the business refused
@@ -28,7 +28,7 @@ class DLocal(Base):
 
     name = "dlocal"
     # Reports come by SFTP, by e-mail or from the dashboard: no way to fetch them over HTTP is published.
-    parts = Parts(objects, webhooks, lines=lines, setup=setup)
+    parts = Parts(objects, webhooks, shows=objects, lines=lines, setup=setup)
     accepted = range(200, 300)
     refusing = range(400, 500)
 
@@ -70,3 +70,7 @@ class DLocal(Base):
         if order.pse_refund_reference is None:
             return None
         return requests.get(order.base_url, "refunds", order.pse_refund_reference, headers=requests.NAMED)
+
+    def ask_payment(self, asked: PaymentAsked) -> httpx.Request:
+        """`GET /payments/{id}`. Its list of refunds is not relied on: their references are not published there."""
+        return requests.get(asked.base_url, "payments", asked.reference, headers=requests.NAMED)

@@ -9,7 +9,7 @@ import httpx
 from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder
+from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder, Shown
 
 WORDS: Final = words_of("dlocal")
 _STATUS_CODES: Final = {"PENDING": "100", "SUCCESS": "200", "REJECTED": "300", "CANCELLED": "400"}
@@ -51,3 +51,10 @@ def outcome_of(told: Mapping[str, Any], reference: str, *, succeeded: bool) -> O
         return None
     said = str(told.get("status_detail") or _NO_REASON)[:500]
     return WORDS.statuses.outcome(status, reference, said, succeeded=succeeded)
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a payment is to us. Its method's code and its type are both words for it. Raises Unreadable."""
+    name, amount = exact.needed(raw, "id"), exact.money(raw.get("amount"), raw.get("currency"))
+    kinds = (raw.get("payment_method_id"), raw.get("payment_method_type"))
+    return WORDS.shown(name, amount, raw.get("status"), kinds)

@@ -12,12 +12,20 @@ import httpx
 
 from domain.pse.ebanx import objects, setup, webhooks
 from domain.pse.ebanx.auth import IntegrationKey
-from domain.pse.kit import exact, outcomes
+from domain.pse.kit import answers, exact, outcomes
 from domain.pse.kit.base import Base
 from domain.pse.kit.parts import Parts
 from domain.pse.kit.requests import NAMED
 from domain.pse.kit.unreadable import told_as
-from domain.pse.vocabulary import BadAnswer, CapturedPayment, Credentials, Outcome, RefundOrder
+from domain.pse.vocabulary import (
+    BadAnswer,
+    CapturedPayment,
+    Credentials,
+    Outcome,
+    PaymentAsked,
+    RefundOrder,
+    Standing,
+)
 
 _REFERENCE_MAX: Final = 20
 _ACCESS: Final = "BP-SA-1"
@@ -29,7 +37,7 @@ class Ebanx(Base):
     name = "ebanx"
     hides_refusals = True
     # Of its reports a few columns are published, and no whole sample.
-    parts = Parts(objects, webhooks, payments=objects, setup=setup)
+    parts = Parts(objects, webhooks, payments=objects, shows=objects, setup=setup)
 
     def auth(self, credentials: Credentials) -> httpx.Auth:
         return IntegrationKey(credentials.secrets["integration_key"])
@@ -79,3 +87,10 @@ class Ebanx(Base):
             raise BadAnswer(f"The query of the payment was answered with {error.code}: {error.said}")
         with told_as(BadAnswer, "The query of the payment cannot be read"):
             return objects.payment_of(answer.get("payment"))
+
+    def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
+        """As everywhere; an error comes with 200, too."""
+        answer = exact.document(response.content)
+        if objects.is_success(response, answer):
+            return answers.shown_in(asked, exact.inner(answer, "payment"), objects.shown_of)
+        return answers.not_shown(self.words, response, objects.error_of(response))

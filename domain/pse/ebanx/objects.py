@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from domain.pse.kit import exact, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Unsent
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Shown, Unsent
 
 _CODE: Final = re.compile(r"BP-[A-Z0-9]+(?:-[A-Z0-9]+)*")
 WORDS: Final = words_of("ebanx")
@@ -101,6 +102,14 @@ def payment_of(raw: Any) -> CapturedPayment:
         order_reference=exact.text(raw, "merchant_payment_code"),
         refunds=[refund_of(refund, currency, by_code=id(refund) in told_by_code) for refund in listed],
     )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a payment is to us; a method that has no word of its own is a card's. Raises Unreadable."""
+    name, kind = exact.needed(raw, "hash"), raw.get("payment_type_code")
+    amount = exact.money(raw.get("amount_ext"), raw.get("currency_ext"))
+    shown = WORDS.shown(name, amount, raw.get("status"), [kind])
+    return shown if shown.methods else replace(shown, methods=frozenset({Method.CARD}))
 
 
 def _moment(reference: str, raw: Mapping[str, Any]) -> datetime:

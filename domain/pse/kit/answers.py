@@ -8,8 +8,19 @@ import httpx
 
 from domain.pse.kit import exact
 from domain.pse.kit.listings import Entry
-from domain.pse.kit.unreadable import told_as
-from domain.pse.vocabulary import BadAnswer, BadNotice, CapturedPayment
+from domain.pse.kit.outcomes import ErrorAnswer
+from domain.pse.kit.unreadable import Unreadable, told_as
+from domain.pse.kit.words import Words
+from domain.pse.vocabulary import (
+    BadAnswer,
+    BadNotice,
+    CapturedPayment,
+    NotThere,
+    NotTold,
+    PaymentAsked,
+    Shown,
+    Standing,
+)
 
 
 def payment_in(response: httpx.Response, payment_of: Callable[[Any], CapturedPayment | None]) -> CapturedPayment | None:
@@ -38,6 +49,24 @@ def payments_in(
             payment = payment_of(raw)
         if payment is not None:
             yield payment
+
+
+def shown_in(asked: PaymentAsked, raw: Any, shown_of: Callable[[Any], Shown]) -> Standing:
+    """What a document shows of the payment that was asked for. Total. `shown_of` raises Unreadable."""
+    try:
+        shown = shown_of(raw)
+    except Unreadable as error:
+        return NotTold("UNREADABLE", f"The payment cannot be read: {error}.")
+    if asked.reference not in shown.names:
+        return NotTold("ECHO_MISMATCH", f"Asked for {asked.reference}, the PSE shows {', '.join(sorted(shown.names))}.")
+    return shown
+
+
+def not_shown(words: Words, response: httpx.Response, error: ErrorAnswer) -> NotThere | NotTold:
+    """What an answer means that shows no payment: that there is none only where the PSE says so itself."""
+    said = words.payments.is_unknown(error.code, error.said, exact.document(response.content))
+    unknown = said and error.explained and response.status_code < 500
+    return (NotThere if unknown else NotTold)(error.code, error.said)
 
 
 def event_of(body: bytes, pse: str) -> tuple[str, Any]:

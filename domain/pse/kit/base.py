@@ -28,9 +28,12 @@ from domain.pse.vocabulary import (
     CapturedPayment,
     Credentials,
     Method,
+    NotTold,
     Outcome,
+    PaymentAsked,
     Period,
     RefundOrder,
+    Standing,
     Told,
     WebhookRequest,
 )
@@ -129,6 +132,18 @@ class Base(Connector):
         if self.parts.payments is None:
             raise BadAnswer("This PSE publishes no payment with its refunds.")
         return answers.payment_in(response, self.parts.payments.payment_of)
+
+    def ask_payment(self, asked: PaymentAsked) -> httpx.Request | None:
+        """The payment with its refunds, where it is shown so."""
+        return None if self.parts.shows is None else self.look_up_payment(asked.base_url, asked.reference)
+
+    def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
+        """Total; what is not clearly told is NotTold."""
+        if self.parts.shows is None:
+            return NotTold("NOT_ASKABLE", f"{self.name} cannot be asked for a payment.")
+        if response.status_code == 200:
+            return answers.shown_in(asked, exact.document(response.content), self.parts.shows.shown_of)
+        return answers.not_shown(self.words, response, self.parts.objects.error_of(response))
 
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """None: the PSE publishes no listing of payments."""

@@ -3,7 +3,7 @@
 | file | deed |
 |---|---|
 | `connector.py` | what is asked for, and what is special about this PSE |
-| `objects.py` | what its answers mean: `error_of`, `echoed`, `among`, `payment_of` |
+| `objects.py` | what its answers mean: `error_of`, `echoed`, `among`, `payment_of`, `shown_of` |
 | `webhooks.py` | whether a webhook is the PSE's (`verify`), and what it tells (`told`) |
 | `reports.py` | which reports there are, and how they come here: `fetch` |
 | `lines.py` | a report's lines in canonical columns: `lines` |
@@ -23,7 +23,16 @@ from domain.pse.checking import Account, Asking
 from domain.pse.kit.interview import Interview
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
-from domain.pse.vocabulary import CapturedPayment, Credentials, Outcome, Period, RefundOrder, Told, WebhookRequest
+from domain.pse.vocabulary import (
+    CapturedPayment,
+    Credentials,
+    Outcome,
+    Period,
+    RefundOrder,
+    Shown,
+    Told,
+    WebhookRequest,
+)
 
 
 class Objects(Protocol):
@@ -54,6 +63,13 @@ class Payments(Protocol):
 
     def payment_of(self, raw: Any) -> CapturedPayment | None:
         """The payment; None for one that is none of ours. Raises Unreadable."""
+
+
+class Shows(Protocol):
+    """`objects.py` of a PSE that can be asked for a payment."""
+
+    def shown_of(self, raw: Any) -> Shown:
+        """What it shows of the payment. Raises Unreadable."""
 
 
 class Webhooks(Protocol):
@@ -95,6 +111,7 @@ class Parts:
     webhooks: Webhooks
     listing: Listing | None = None
     payments: Payments | None = None
+    shows: Shows | None = None
     reports: Reports | None = None
     lines: Lines | None = None
     setup: Setup | None = None

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from domain.money import EXPONENTS
-from domain.pse.kit import accounts, scrubbing
+from domain.money import EXPONENTS, Money
+from domain.pse.kit import accounts, exact, scrubbing
 from domain.pse.kit.interview import SetupWords
 from domain.pse.kit.outcomes import Statuses
 from domain.pse.kit.tables import Layout
-from domain.pse.vocabulary import AccountDetails, Method
+from domain.pse.kit.unreadable import Unreadable
+from domain.pse.vocabulary import AccountDetails, Method, Shown
 
 _PSES: Final = Path(__file__).parents[1]
 
@@ -41,6 +42,36 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentWords:
+    """What a PSE says of a payment that it is asked for. `unknown`: its codes for one that it does not have.
+
+    `unknown_in`: where its error has that code, if a bare 404 (of a wrong address, too) is called the same.
+    `unknown_said`: its words for that, in lower case, where it publishes no code. `captured`, `not_captured`: statuses
+    of a payment whose money was taken, given back since or not, and of one whose was not.
+    """
+
+    unknown: Sequence[str] = ()
+    unknown_in: Sequence[str] = ()
+    unknown_said: Sequence[str] = ()
+    captured: Sequence[str] = ()
+    not_captured: Sequence[str] = ()
+
+    def is_captured(self, status: object) -> bool:
+        """Raises Unreadable for a status that the PSE does not publish."""
+        if status in self.captured:
+            return True
+        if status not in self.not_captured:
+            raise Unreadable(f"status {str(status)[:50]!r} is not published")
+        return False
+
+    def is_unknown(self, code: str, said: str, raw: Any) -> bool:
+        """Whether an error, as it was read and as it came, says that there is no such payment."""
+        if self.unknown_in:
+            code = str(exact.inner(raw, *self.unknown_in)).rsplit("/", 1)[-1]
+        return code in self.unknown or any(words in said.lower() for words in self.unknown_said)
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
@@ -49,7 +80,7 @@ class Words:
     by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
     who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
     characters). `account_types`: the PSE's words for those of an account; one that is not here is not told. `setup`: of
-    a preflight.
+    a preflight. `payments`: of a payment that is asked for.
     """
 
     errors: Mapping[str, str]
@@ -63,6 +94,7 @@ class Words:
     states: Mapping[str, str]
     destinations: Mapping[str, Mapping[str, str]]
     account_types: Mapping[str, str]
+    payments: PaymentWords
     setup: SetupWords
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
@@ -83,6 +115,25 @@ class Words:
         values["account_type"] = self.account_types.get(values.get("account_type", ""), "")
         fields = {name: form.format_map(values) for name, form in self.destinations[destination.kind].items()}
         return {name: text for name, text in fields.items() if text}
+
+    def shown(
+        self, name: str, amount: Money | None, status: object, kinds: Sequence[object], captured: bool | None = None
+    ) -> Shown:
+        """A payment as its PSE shows it. `kinds`: its words for how it was paid. `captured` None: its status says so.
+
+        Raises Unreadable.
+        """
+        if amount is None:
+            raise Unreadable(f"the amount of {name}, or its currency, cannot be read")
+        said = [str(kind)[:40] for kind in kinds]
+        return Shown(
+            names=frozenset({name}),
+            amount=amount,
+            status=str(status)[:50],
+            captured=self.payments.is_captured(status) if captured is None else captured,
+            methods=frozenset(self.methods[kind] for kind in said if kind in self.methods),
+            method_said=" ".join(said)[:80],
+        )
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
@@ -108,5 +159,6 @@ def words_of(pse: str) -> Words:
         states=table.get("states", {}),
         destinations=table.get("destinations", {}),
         account_types=table.get("account_types", {}),
+        payments=PaymentWords(**table.get("payments", {})),
         setup=SetupWords(**table.get("setup", {})),
     )

@@ -26,7 +26,9 @@ class MercadoPago(Base):
     """
 
     name = "mercadopago"
-    parts = Parts(objects, webhooks, listing=objects, payments=objects, reports=reports, lines=lines, setup=setup)
+    parts = Parts(
+        objects, webhooks, listing=objects, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup
+    )
     report_lag_days: int | None = 1  # a refund made at the end of a day may touch the balance on the next
     bearer = "access_token"
     accepted = (200, 201)

@@ -1,7 +1,7 @@
 """Mercado Pago's documents: refunds and payments, whose amounts are decimal numbers in major units, read exactly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -23,6 +23,7 @@ from domain.pse.vocabulary import (
     Outcome,
     RefundOrder,
     Returned,
+    Shown,
     Succeeded,
     Unsent,
 )
@@ -190,6 +191,17 @@ def _payment(raw: Mapping[str, Any], amount: Money, refunds: list[KnownRefund]) 
         order_reference=order if isinstance(order, str) and order else None,
         refunds=refunds,
     )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a payment is to us; a payer's token sees it too, so whose it is is told. Raises Unreadable."""
+    if not is_named(raw):
+        raise Unreadable("id is missing")
+    amount = money_of(raw.get("transaction_amount"), str(raw.get("currency_id")))
+    kinds = (raw.get("payment_method_id"), raw.get("payment_type_id"))
+    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds), raw.get("collector_id")
+    captured = made.captured and raw.get("captured") is not False
+    return replace(made, captured=captured, account=None if collector is None else str(collector)[:40])
 
 
 def _method(raw: Mapping[str, Any]) -> Method:

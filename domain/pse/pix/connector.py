@@ -29,7 +29,7 @@ class Pix(Base):
     """The connector. Stateless: all it needs is in its arguments."""
 
     name = "pix"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines, setup=setup)
+    parts = Parts(objects, webhooks, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup)
     report_lag_days: int | None = 0
     accepted = (200, 201)
     refusing = (400, 404, 410, 422)

@@ -1,6 +1,7 @@
 """The Pix API's Pix, Devolucao and Problem: what their fields mean."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Method, Outcome, RefundOrder, Shown
 
 WORDS: Final = words_of("pix")
 _REASON_MAX: Final = 500
@@ -71,6 +72,14 @@ def payment_of(raw: Any) -> CapturedPayment:
         order_reference=exact.text(raw, "txid"),
         refunds=[refund_of(refund) for refund in refunds_within(raw)],
     )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a Pix is to us: one that is shown was received. Raises Unreadable."""
+    if not isinstance(raw, Mapping):
+        raise Unreadable("it is not a Pix")
+    shown = WORDS.shown(exact.needed(raw, "endToEndId"), amount_of(raw), "received", ["Pix"], True)
+    return replace(shown, methods=frozenset({Method.PIX}))
 
 
 def refunds_within(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ class Stripe(Base):
     """
 
     name = "stripe"
-    parts = Parts(objects, webhooks, payments=objects, reports=reports, lines=lines, setup=setup)
+    parts = Parts(objects, webhooks, payments=objects, shows=objects, reports=reports, lines=lines, setup=setup)
     # A line comes with its payout, whose rhythm is the merchant's: monthly at the longest, and a few days to be made.
     report_lag_days: int | None = 35
     refusing = (400, 402, 404, 422)

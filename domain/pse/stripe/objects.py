@@ -10,7 +10,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Unsent
+from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
 
 WORDS: Final = words_of("stripe")
 REFERENCE: Final = "estorno_reference"  # the metadata key of our reference
@@ -116,6 +116,29 @@ def payment_of(raw: Any) -> CapturedPayment:
         amount=money_of(charge, "amount_captured"),
         captured_at=moments.unix(charge, "created"),
         refunds=[refund_of(one) for one in refunds if not _is_release(charge, one)],
+    )
+
+
+def shown_of(raw: Any) -> Shown:
+    """What a charge, or a payment intent with its charge, is to us. Raises Unreadable."""
+    charge: Any = raw
+    if exact.inner(raw, "object") == "payment_intent":
+        charge = exact.inner(raw, "latest_charge")
+        if charge is None:  # nobody has paid yet, or every try has failed
+            unpaid = f"{str(raw.get('status'))[:50]}, without a charge"
+            return Shown(frozenset({_needed(raw, "id")}), money_of(raw), unpaid, False)
+    if not isinstance(charge, dict) or charge.get("object") != "charge":
+        raise Unreadable("it is no charge, and no payment intent with one")
+    kind, status = str(exact.inner(charge, "payment_method_details", "type"))[:50], charge.get("status")
+    captured = WORDS.payments.is_captured(status) and charge.get("captured") is True
+    intent = text_of(charge, "payment_intent")
+    return Shown(
+        names=frozenset({_needed(charge, "id"), _needed(raw, "id"), *filter(None, [intent])}),
+        amount=money_of(charge, "amount_captured" if captured else "amount"),
+        status=str(status) if captured else f"{status}, not captured",
+        captured=captured,
+        methods=frozenset(filter(None, [WORDS.methods.get(kind)])),
+        method_said=kind,
     )
 
 

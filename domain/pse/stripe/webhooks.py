@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.pse.kit import answers, signatures
-from domain.pse.kit.unreadable import told_as
+from domain.pse.kit.unreadable import or_none, told_as
 from domain.pse.stripe import objects
 from domain.pse.vocabulary import (
     BadNotice,
     BadSignature,
+    Captured,
     ChargedBack,
     Credentials,
     NotUnderstood,
@@ -20,6 +21,8 @@ from domain.pse.vocabulary import (
 TOLERANCE_SECONDS: Final = 300
 _OF_REFUNDS: Final = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 
+# The object of these is the charge; that it is signed is all that a payment needs to be one.
+_OF_CAPTURES: Final = frozenset({"charge.succeeded", "charge.captured"})
 # Events of a dispute that moved money, and whether it came back: others only tell how the dispute goes.
 _OF_DISPUTES: Final = {"charge.dispute.funds_withdrawn": False, "charge.dispute.funds_reinstated": True}
 
@@ -47,6 +50,9 @@ def told(body: bytes) -> list[Told]:
     kind, about = answers.event_of(body, "Stripe")
     if kind in _OF_DISPUTES:
         return [_charged_back(kind, about)]
+    if kind in _OF_CAPTURES:
+        shown = or_none(lambda: objects.shown_of(about))
+        return [NotUnderstood(kind) if shown is None else Captured(shown)]
     if kind not in _OF_REFUNDS:
         return [NotUnderstood(kind)]
     if not isinstance(about, dict) or about.get("object") != "refund":

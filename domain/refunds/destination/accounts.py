@@ -12,6 +12,7 @@ from stdnum.mx import curp, rfc
 from domain.payments import customers
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import AccountDetails, DestinationKind
+from domain.refunds.destination import banks
 
 Kind = DestinationKind
 _HOLDER: Final = ("holder_name", "holder_tax_id")
@@ -33,7 +34,10 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{9,13}")
 _RANDOM_KEY: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FORMS: Final[Mapping[tuple[Kind, str], tuple[re.Pattern[str], str]]] = {
-    (Kind.BR_BANK_ACCOUNT, "bank_code"): (re.compile(r"[0-9]{3}"), "the bank's three digits"),
+    (Kind.BR_BANK_ACCOUNT, "bank_code"): (
+        re.compile(r"[0-9]{3}|[0-9]{8}"),
+        "the bank's three digits, or the eight of its ISPB",
+    ),
     (Kind.BR_BANK_ACCOUNT, "branch"): (re.compile(r"[0-9]{1,5}(-?[0-9Xx])?"), "the branch (agência), such as 1234"),
     (Kind.BR_BANK_ACCOUNT, "account"): (re.compile(r"[0-9]{1,13}-?[0-9Xx]"), "the account with its check digit"),
     (Kind.CO_BANK_ACCOUNT, "bank_code"): (re.compile(r"[0-9]{2,4}"), "the bank's code of two to four digits"),
@@ -69,7 +73,24 @@ def _checked_field(kind: Kind, name: str, value: str, currency: str, path: list[
     form, wants = _FORMS[(kind, name)]
     if not form.fullmatch(value):
         raise InvalidInput(f"{path[-1]} takes {wants}.", path=path)
-    return value.upper()
+    return _of_a_bank(kind, value, currency, path) if name == "bank_code" else value.upper()
+
+
+def _of_a_bank(kind: Kind, code: str, currency: str, path: list[str]) -> str:
+    """The code as accounts are told with it."""
+    known = banks.brazilian(code) if kind is Kind.BR_BANK_ACCOUNT else code if banks.is_colombian(code) else None
+    if known is None:
+        raise _no_bank(code, currency, path)
+    return known
+
+
+def _no_bank(code: str, currency: str, path: list[str]) -> InvalidInput:
+    instead = ", or for a Pix key instead" if currency == "BRL" else ""
+    return InvalidInput(
+        f"{path[-1]}: no bank has the code {code} (list: {banks.list_of(currency)}). Have the customer look at it "
+        f"again, and ask for the code of the bank where the account is{instead}.",
+        path=path,
+    )
 
 
 def _name(value: str, currency: str, path: list[str]) -> str:
@@ -127,8 +148,10 @@ def _pix_key(value: str, currency: str, path: list[str]) -> str:
 
 def _clabe(value: str, currency: str, path: list[str]) -> str:
     digits = re.sub(r"[ \-]", "", value)
+    if re.fullmatch(r"[0-9]{18}", digits) and not banks.is_mexican(digits):
+        raise _no_bank(digits[:3], currency, path)
     if not clabe_numbers.validate_clabe(digits):
-        raise InvalidInput(f"{path[-1]} takes the 18 digits of a CLABE; a digit or the bank is wrong.", path=path)
+        raise InvalidInput(f"{path[-1]} takes the 18 digits of a CLABE; a digit is wrong.", path=path)
     return digits
 
 

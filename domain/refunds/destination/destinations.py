@@ -52,7 +52,7 @@ async def is_the_payers(
 ) -> bool:
     """Whether the account's holder is known to be the one who paid, by tax ID."""
     tax_id = destination.values.get("holder_tax_id")
-    if payment_digest is None or tax_id is None:
+    if payment_digest is None or tax_id is None or customers.is_generic(tax_id):
         return False
     wanted = await customers.digest(merchant_id, tax_id, secret)
     return hmac.compare_digest(wanted, payment_digest)

@@ -82,8 +82,8 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             )
         if (await Payment.get(id=refund.payment_id)).customer_digest is None:
             raise InvalidState(
-                "The payer's tax ID, which the customer must confirm on the page, is not known: register the payment "
-                "with customerTaxId, or name the account with destinationProvide.",
+                "The payer's tax ID, which the customer must confirm on the page, is not known, or is a generic one: "
+                "register the payment with customerTaxId, or name the account with destinationProvide.",
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
@@ -168,6 +168,8 @@ async def _wrong_answers(refund_id: UUID) -> int:
 async def _is_the_payer(payment_id: UUID, digits: str, secret: bytes) -> bool:
     payment = await Payment.get(id=payment_id)
     known = await customers.opened(payment, secret)
+    if customers.is_generic(known.get("tax_id", "")):
+        return False  # anybody can type it
     last = customers.normal_tax_id(known.get("tax_id", ""))[-DIGITS:]
     return len(last) == DIGITS and hmac.compare_digest(last.encode(), customers.normal_tax_id(digits).encode())
 

@@ -60,10 +60,13 @@ def _able(connector: Connector) -> LookUp:
 
 
 @pytest.mark.parametrize(("mood", "ends"), [("ok", State.SUCCEEDED), ("refused", State.FAILED)])
-async def test_done_and_refused_are_understood(world: World, mood: str, ends: State) -> None:
-    payment = await world.payment(mood)
+async def test_done_and_refused_are_understood(world: World, connector: Connector, mood: str, ends: State) -> None:
+    payment = await world.payment(mood, confirmed=False)
     refund = await world.finish(await a_refund(world.shop, payment, 4_000))
     assert refund.state is ends
+    await payment.refresh_from_db()
+    asked = connector.capabilities[payment.method].payment_look_up
+    assert payment.confirmed_by == ("PSE" if asked else None)
     assert await world.sandbox.paid(payment.pse_reference) == (4_000 if ends is State.SUCCEEDED else 0)
     assert await invariants.check() == []
 

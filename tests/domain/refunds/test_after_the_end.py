@@ -20,7 +20,7 @@ from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.refresh import refresh
 from domain.refunds.request import retry
-from domain.refunds.work import Ask, Send, Snapshot
+from domain.refunds.work import Ask, Send
 from tests.kit.factories import (
     CAUSE,
     OwnerRows,
@@ -46,7 +46,7 @@ async def _lab(look_up: LookUp = LookUp.BY_REFERENCE) -> tuple[Shop, Payment]:
     return shop, await a_payment(shop, amount=10_000, days_ago=0)
 
 
-async def _due(refund: Refund) -> Send | Ask | Snapshot | None:
+async def _due(refund: Refund) -> next_step.Next | None:
     await schedule.postpone(refund.id, 0)
     return await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
 

@@ -53,7 +53,7 @@ async def _retried(shop: Shop, failed: Refund) -> Refund:
     return (await retry(shop.id, failed.id, a_key(), CAUSE)).refund
 
 
-async def _due(refund_id: UUID) -> Send | Ask | Snapshot | None:
+async def _due(refund_id: UUID) -> next_step.Next | None:
     return await next_step.take(refund_id, lease_seconds=60, send_seconds=20)
 
 

@@ -21,7 +21,7 @@ from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.refresh import refresh
 from domain.refunds.request import retry
-from domain.refunds.work import Ask, Send, Snapshot
+from domain.refunds.work import Send
 from tests.kit.factories import (
     CAUSE,
     OwnerRows,
@@ -52,7 +52,7 @@ async def _again(shop: Shop, refund: Refund) -> Refund:
     return (await retry(shop.id, refund.id, a_key(), CAUSE)).refund
 
 
-async def _due(refund: Refund) -> Send | Ask | Snapshot | None:
+async def _due(refund: Refund) -> next_step.Next | None:
     await schedule.postpone(refund.id, 0)
     return await next_step.take(refund.id, lease_seconds=60, send_seconds=20)
 

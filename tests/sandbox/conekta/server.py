@@ -169,7 +169,9 @@ class ConektaServer(PseServer):
     async def get_order(self, request: Request) -> Response:
         name = request.path_params["order"]
         self.note("GET", name, None)
-        payment = self.books.payments.get(name)
+        if (trouble := self.trouble()) is not None:
+            return trouble
+        payment = self.payment_of(name)
         return _json(self._order(payment)) if payment else error(404, "The resource was not found.")
 
     async def list_orders(self, request: Request) -> Response:
@@ -200,6 +202,9 @@ class ConektaServer(PseServer):
             "status": status,
             **({"reference_id": payment.order} if payment.order else {}),
         }
+        if payment.facts.get("uncaptured"):
+            charge |= {"paid_at": None, "status": "pending_payment"}
+            status = "pending_payment"
         return {
             "id": payment.reference,
             "object": "order",

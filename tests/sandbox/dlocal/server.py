@@ -46,6 +46,14 @@ _ERRORS = {
     "7000": (500, "Internal error."),
 }
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_METHODS = {  # payment_method_id and payment_method_type
+    "PIX": ("IX", "BANK_TRANSFER"),
+    "BOLETO": ("BL", "TICKET"),
+    "OXXO": ("OX", "TICKET"),
+    "SPEI": ("SE", "BANK_TRANSFER"),
+    "PSE_COLOMBIA": ("PC", "BANK_TRANSFER"),
+    "BANK_TRANSFER": ("I", "BANK_TRANSFER"),
+}
 _COUNTRIES = ("AR", "BR", "CL", "CO", "MX", "PE", "UY")
 _DECIMALS = {"CLP": 0, "PYG": 0}
 _LENGTHS = {"payment_id": 50, "notification_url": 500, "description": 200, "order_refund_id": 125}
@@ -64,6 +72,7 @@ class DLocalServer(PseServer):
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PREFIX + "/payments-methods", self.payment_methods, methods=["GET"]),
+            Route(PREFIX + "/payments/{id}", self.get_payment, methods=["GET"]),
             Route(PREFIX + "/refunds", self.post_refund, methods=["POST"]),
             Route(PREFIX + "/refunds/{id}", self.get_refund, methods=["GET"]),
             Route(PREFIX + "/refunds/{id}/status", self.get_refund, methods=["GET"]),
@@ -142,6 +151,15 @@ class DLocalServer(PseServer):
         }
         return JSONResponse([card])
 
+    async def get_payment(self, request: Request) -> Response:
+        """The payment object, its amount a number; its time is written with another offset than a refund's."""
+        if (refused := self._refused(request, b"")) is not None:
+            return refused
+        if (trouble := self.trouble()) is not None:
+            return trouble
+        payment = self.payment_of(request.path_params["id"])
+        return _error("4000") if payment is None else _numbers(payment_json(payment))
+
     # Refunds
 
     async def post_refund(self, request: Request) -> Response:
@@ -215,6 +233,30 @@ class DLocalServer(PseServer):
 
 def signature(date: str, body: bytes) -> str:
     return hmac.new(SECRET_KEY.encode(), (LOGIN + date).encode() + body, hashlib.sha256).hexdigest()
+
+
+def payment_json(payment: Payment) -> dict[str, Any]:
+    """The payment object, which has the payer's data in it."""
+    kind, family = _METHODS.get(payment.method, ("CARD", "CARD"))
+    status, code, detail = ("PENDING", "100", "The payment is pending.")
+    if not payment.facts.get("uncaptured"):
+        status, code, detail = ("PAID", "200", "The payment was paid.")
+    return {
+        "id": payment.reference,
+        "amount": Decimal(payment.amount).scaleb(-_DECIMALS.get(payment.currency, 2)),
+        "currency": payment.currency,
+        "country": "BR",
+        "payment_method_id": kind,
+        "payment_method_type": family,
+        "payment_method_flow": "DIRECT",
+        "payer": {"name": "Pagadora Canaria", "email": "payer@example.com", "document": "52998224725"},
+        "created_date": f"{payment.captured_at:%Y-%m-%dT%H:%M:%S-00:00}",
+        "status": status,
+        "status_code": code,
+        "status_detail": detail,
+        "order_id": payment.order or "order",
+        "refunds": [],
+    }
 
 
 def refund_json(payment: Payment, refund: Refund) -> dict[str, Any]:

@@ -149,7 +149,9 @@ class EbanxServer(PseServer):
         _, asked = await _asked(request)
         if (refused := self._refused(asked)) is not None:
             return refused
-        payment = self.books.payments.get(asked.get("hash", ""))
+        if (trouble := self.trouble()) is not None:
+            return trouble
+        payment = self.payment_of(asked.get("hash", ""))
         self.note("GET", asked.get("hash", ""), None)
         if payment is None:
             return _error("BP-QUE-1", "Payment not found")
@@ -229,7 +231,7 @@ def payment_json(payment: Payment) -> dict[str, Any]:
         "pin": "484913390",
         "merchant_payment_code": payment.order,
         "order_number": None,
-        "status": "CO",
+        "status": "PE" if payment.facts.get("uncaptured") else "CO",
         "status_date": at,
         "open_date": at,
         "confirm_date": at,

@@ -38,6 +38,7 @@ class LabServer(PseServer):
     def routes(self) -> list[BaseRoute]:
         return [
             Route(PREFIX + "/refunds", self.refund, methods=["POST"]),
+            Route(PREFIX + "/payments/{payment}", self.get_payment, methods=["GET"]),
             Route(PREFIX + "/refunds/{id}", self.get_refund, methods=["GET"]),
             Route(PREFIX + "/payments/{payment}/refunds", self.list_refunds, methods=["GET"]),
         ]
@@ -55,8 +56,8 @@ class LabServer(PseServer):
         return Payment(
             reference=wanted.get("reference") or f"lab{secrets.token_hex(12)}",
             amount=wanted["amount"],
-            currency="BRL",
-            method="PIX",
+            currency=wanted.get("currency", "BRL"),
+            method=wanted.get("method", "PIX"),
             captured_at=captured_at,
             key=wanted.get("key", "lab"),
             order=wanted.get("order"),
@@ -118,6 +119,16 @@ class LabServer(PseServer):
                 if getattr(refund, names[self.look_up]) == wanted and not self.hidden(refund):
                     return JSONResponse(_told(refund))
         return JSONResponse({"error": "unknown"}, 404)
+
+    async def get_payment(self, request: Request) -> Response:
+        if (trouble := self.trouble()) is not None:
+            return trouble
+        payment = self.payment_of(request.path_params["payment"])
+        if payment is None:
+            return JSONResponse({"error": "unknown payment"}, 404)
+        facts = {"id": payment.reference, "amount": payment.amount, "currency": payment.currency}
+        paid = not payment.facts.get("uncaptured")
+        return JSONResponse({**facts, "method": payment.method, "paid": paid})
 
     async def list_refunds(self, request: Request) -> Response:
         self.note("GET", request.path_params["payment"], None)

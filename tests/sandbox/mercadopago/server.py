@@ -264,10 +264,17 @@ class MercadoPagoServer(PseServer):
         return document(refund_json(payment, found[0])) if found else problem("REFUND")
 
     async def get_payment(self, request: Request) -> Response:
+        if (trouble := self.trouble()) is not None:
+            return trouble
         payment = self.books.payments.get(request.path_params["payment"])
         if payment is None:
             return problem("PAYMENT")
-        return document(self._payment_json(payment))
+        shown = self._payment_json(payment)
+        if payment.facts.get("uncaptured"):
+            shown |= {"status": "pending", "status_detail": "pending_waiting_transfer", "date_approved": None}
+        if payment.facts.get("elsewhere"):  # who has paid it sees it, too
+            shown["collector_id"] = USER_ID + 1
+        return document(shown)
 
     def _payment_json(self, payment: Payment) -> dict[str, Any]:
         refunds = self._visible(payment)

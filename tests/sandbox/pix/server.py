@@ -265,8 +265,10 @@ class PixServer(PseServer):
         refused = self._refused(request)
         if refused is not None:
             return refused
-        payment = self.books.payments.get(request.path_params["e2eid"])
-        if payment is None:
+        if (trouble := self.trouble()) is not None:
+            return trouble
+        payment = self.payment_of(request.path_params["e2eid"])
+        if payment is None or payment.facts.get("uncaptured"):
             return problem("PixNaoEncontrado", "Não há Pix com este e2eid.")
         return JSONResponse(payment_json(payment))
 

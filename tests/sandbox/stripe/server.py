@@ -296,6 +296,8 @@ class StripeServer(PseServer):
             "refunded": back == payment.facts["authorised"],
             "status": "succeeded",
         }
+        if payment.facts.get("uncaptured"):
+            body |= {"amount_captured": 0, "captured": False}
         if "refunds" in expand:
             newest = sorted(payment.refunds.values(), key=lambda one: one.requested_at, reverse=True)
             shown = [self._refund(payment, one) for one in newest[:10]]
@@ -311,14 +313,18 @@ class StripeServer(PseServer):
         return self._refund(payment, made)
 
     async def charge(self, request: Request) -> Response:
+        if (trouble := self.trouble()) is not None:
+            return trouble
         payment = self._payment_of(httpx.QueryParams({"charge": request.path_params["id"]}))
-        if payment is None:
+        if payment is None or payment.facts.get("elsewhere"):
             return _missing("charge", request.path_params["id"])
         return JSONResponse(self._charge(payment, _expanded(request)))
 
     async def payment_intent(self, request: Request) -> Response:
+        if (trouble := self.trouble()) is not None:
+            return trouble
         payment = self._payment_of(httpx.QueryParams({"payment_intent": request.path_params["id"]}))
-        if payment is None:
+        if payment is None or payment.facts.get("elsewhere"):
             return _missing("payment_intent", request.path_params["id"])
         expand = [one.removeprefix("latest_charge.") for one in _expanded(request)]
         charge: object = self._charge(payment, expand) if expand else payment.facts["charge"]

@@ -81,9 +81,8 @@ class Load:
             method=account.method,
             currency=account.currency,
         )
-        payment = await a_payment(
-            at.shop, amount=CAPTURED, reference=reference, method=Method(account.method), currency=account.currency
-        )
+        facts: dict[str, Any] = {"method": Method(account.method), "currency": account.currency}
+        payment = await a_payment(at.shop, amount=CAPTURED, reference=reference, confirmed=False, **facts)
         kill.payments[reference] = payment.id
         return payment
 

@@ -24,6 +24,7 @@ _UNKNOWN_AT_FIRST = ("lost_answer", "applied_then_500", "half_response", "hang",
 _ASKED = ("pix", "stripe", "mercadopago", "conekta")
 # Where a point is passed by some PSEs or in some moods only. The others are met by any refund.
 _NEEDS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "payment.": (("conekta", "dlocal", "ebanx", "mercadopago", "pix", "stripe"), sorted(MOODS)),
     "snapshot.": (("conekta", "mercadopago"), sorted(MOODS)),
     "resend.": (("adyen", "dlocal"), ("lost_answer", "lost_request", "applied_then_500", "half_response")),
     "ask.": (_ASKED, _UNKNOWN_AT_FIRST),

@@ -26,6 +26,7 @@ PROBLEMS: list[tuple[Problem, dict[str, Any]]] = [
     ),
     (problems.CurrencyMismatch("m", expected="BRL", given="COP"), {"expected": "BRL", "given": "COP"}),
     (problems.NotRefundable("m", earliest_at=NOW), {"earliest_at": NOW, "deadline_at": None}),
+    (problems.PaymentContradicted("m"), {"earliest_at": None, "deadline_at": None}),
     (problems.WindowExpired("m", deadline_at=NOW), {"earliest_at": None, "deadline_at": NOW}),
     (problems.IdempotencyConflict("m", original_request_id="r"), {"original_request_id": "r"}),
 ]

@@ -576,7 +576,8 @@ def test_an_event_only_makes_us_ask_about_each_refund_of_its_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [event("order.paid", an_order()), event("webhook_ping", {}), event("customer.created", {"object": "c"})]
+    "body",
+    [event("order.pending_payment", an_order()), event("webhook_ping", {}), event("customer.created", {"object": "c"})],
 )
 def test_other_events_move_nothing(body: bytes) -> None:
     (told,) = CONEKTA.read_webhook(hook(body))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.payments.customers import normal_tax_id
+from domain.payments.customers import is_generic, normal_tax_id
 from domain.problems import InvalidInput
 from domain.pse.vocabulary import DestinationKind as Kind
 from domain.refunds.destination.accounts import KINDS_OF_CURRENCY, checked, masked
@@ -11,6 +11,7 @@ CPF = "390.533.447-05"
 HOLDER = {"holder_name": "Ana Souza", "holder_tax_id": CPF}
 MEXICAN = {"holder_name": "Ana Gómez", "holder_tax_id": "GODE561231GR8"}
 COLOMBIAN = {"holder_name": "Ana Pérez", "holder_tax_id": "213.123.432-1"}
+CEDULA = {**COLOMBIAN, "holder_tax_id": "52345678"}
 ACCOUNT = {"bank_code": "341", "branch": "1234", "account": "12345-6", "account_type": "CHECKING"}
 
 
@@ -42,7 +43,8 @@ def test_what_is_no_pix_key_is_refused_with_its_field(key: str) -> None:
         (Kind.BR_BANK_ACCOUNT, {**ACCOUNT, **HOLDER}, "BRL"),
         (Kind.MX_CLABE, {"clabe": "002 010 07777777777 1", **MEXICAN}, "MXN"),
         (Kind.CO_BANK_ACCOUNT, {**ACCOUNT, "bank_code": "1007", "account": "123456789", **COLOMBIAN}, "COP"),
-        (Kind.CO_BANK_ACCOUNT, {**ACCOUNT, "account": "123456789", **COLOMBIAN, "holder_tax_id": "52345678"}, "COP"),
+        (Kind.CO_BANK_ACCOUNT, {**ACCOUNT, "bank_code": "07", "account": "123456789", **COLOMBIAN}, "COP"),
+        (Kind.CO_BANK_ACCOUNT, {**ACCOUNT, "bank_code": "007", "account": "123456789", **CEDULA}, "COP"),
         (Kind.EMAIL, {"email": "ana@example.com"}, "MXN"),
     ],
 )  # fmt: skip
@@ -61,7 +63,7 @@ def test_accounts_of_each_country_are_taken(kind: Kind, values: dict[str, str], 
         (Kind.BR_BANK_ACCOUNT, "BRL", {**ACCOUNT, **HOLDER, "holder_name": "A"}, "holderName"),
         (Kind.MX_CLABE, "MXN", {"clabe": "002010077777777772", **MEXICAN}, "clabe"),
         (Kind.MX_CLABE, "MXN", {"clabe": "002010077777777771", **MEXICAN, "holder_tax_id": "X"}, "holderTaxId"),
-        (Kind.CO_BANK_ACCOUNT, "COP", {**ACCOUNT, "account": "12", **COLOMBIAN}, "account"),
+        (Kind.CO_BANK_ACCOUNT, "COP", {**ACCOUNT, "bank_code": "007", "account": "12", **COLOMBIAN}, "account"),
         (Kind.MX_CLABE, "BRL", {"clabe": "002010077777777771", **MEXICAN}, "kind"),
         (Kind.EMAIL, "BRL", {"email": "nobody"}, "email"),
     ],
@@ -82,3 +84,42 @@ def test_what_is_shown_cannot_be_used() -> None:
 def test_two_spellings_of_a_tax_id_are_one() -> None:
     assert normal_tax_id("390.533.447-05") == normal_tax_id(" 39053344705 ")
     assert set(KINDS_OF_CURRENCY) == {"BRL", "MXN", "COP"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "currency", "values", "field", "said"),
+    [
+        (Kind.BR_BANK_ACCOUNT, "BRL", {**ACCOUNT, **HOLDER, "bank_code": "999"}, "bankCode", "code 999.*Pix key"),
+        (Kind.BR_BANK_ACCOUNT, "BRL", {**ACCOUNT, **HOLDER, "bank_code": "99999999"}, "bankCode", "code 99999999"),
+        (Kind.CO_BANK_ACCOUNT, "COP", {**ACCOUNT, "account": "123456", **COLOMBIAN}, "bankCode", "code 341.*ACH"),
+        (Kind.MX_CLABE, "MXN", {"clabe": "999010077777777771", **MEXICAN}, "clabe", "code 999.*SPEI"),
+    ],
+)
+def test_a_code_that_no_bank_has_is_refused_with_what_to_do(
+    kind: Kind, currency: str, values: dict[str, str], field: str, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said) as refused:
+        checked(kind, values, currency, ["input"])
+    assert refused.value.path == ["input", field]
+    assert "Have the customer look at it again" in refused.value.message
+
+
+def test_a_brazilian_bank_may_be_named_by_its_ispb_and_is_told_by_its_code() -> None:
+    itau = checked(Kind.BR_BANK_ACCOUNT, {**ACCOUNT, **HOLDER, "bank_code": "60701190"}, "BRL", [])
+    assert itau.values["bank_code"] == "341"
+
+
+@pytest.mark.parametrize(
+    "tax_id",
+    ["XAXX010101000", "xexx-010101-000", "XEXX010101HNEXXXA4", "111.111.111-11", "000.000.000-00", "00.000.000/0000-00",
+     "99.999.999/9999-99", "222222222222", "222.222.222-7", "9999999999999"],
+)  # fmt: skip
+def test_a_generic_tax_id_names_nobody(tax_id: str) -> None:
+    assert is_generic(tax_id)
+
+
+@pytest.mark.parametrize(
+    "tax_id", [CPF, "11.222.333/0001-81", "GODE561231GR8", "213.123.432-1", "52345678", "1111", ""]
+)
+def test_anybodys_own_tax_id_is_not_generic(tax_id: str) -> None:
+    assert not is_generic(tax_id)

@@ -11,6 +11,8 @@ from domain.access.tokens import Role
 from domain.cause import Cause
 from domain.models import Approval, Destination, DestinationLink, Event, Payment, Refund
 from domain.models.refunds import State
+from domain.payments import customer_tokens, customers
+from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
@@ -25,6 +27,7 @@ from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books", "no_way_back")
 CPF, OTHER = "390.533.447-05", "111.444.777-35"
+GENERIC = "111.111.111-11"  # whose check digits are right
 
 
 def given(tax_id: str = CPF, key: str = "ana@example.com") -> Given:
@@ -70,7 +73,7 @@ async def test_the_payers_own_account_clears_the_refund_to_go() -> None:
     assert await invariants.check() == []
 
 
-@pytest.mark.parametrize(("payer", "holder"), [(CPF, OTHER), (None, CPF)])
+@pytest.mark.parametrize(("payer", "holder"), [(CPF, OTHER), (None, CPF), (GENERIC, GENERIC)])
 async def test_an_account_that_is_not_known_to_be_the_payers_waits_for_approval(payer: str | None, holder: str) -> None:
     shop, payment = await paid(payer)
     refund = await a_refund(shop, payment, 4_000, given=given(holder))
@@ -252,3 +255,22 @@ async def test_any_change_of_the_state_closes_the_link() -> None:
 async def test_without_a_payers_tax_id_there_is_no_second_factor_and_so_no_link() -> None:
     with pytest.raises(InvalidState, match="tax ID"):
         await _link(None)
+
+
+async def test_a_generic_tax_id_that_was_taken_for_a_payers_before_opens_nothing(owner_rows: OwnerRows) -> None:
+    shop, payment = await paid(GENERIC)
+    assert payment.customer_digest is None
+    generic = await customers.digest(shop.id, GENERIC, KEY)
+    await owner_rows("UPDATE payments SET customer_digest = $1 WHERE id = $2", generic, payment.id)
+    known = await a_refund(shop, payment, 4_000, given=given(GENERIC))
+    assert known.state is State.AWAITING_APPROVAL
+    asked = await a_refund(shop, payment, 1_000)
+    made = await links.create(shop.id, asked.id, CAUSE)
+    assert isinstance(await links.use(made.token, "1111", given(), "request-0001", KEY), WrongDigits)
+
+
+async def test_no_customers_token_is_made_for_a_generic_tax_id() -> None:
+    shop, _ = await paid()
+    wanted = NewCustomerToken(CustomerMay.SEE, 5, tax_id="XAXX010101000")
+    with pytest.raises(InvalidInput, match="generic"):
+        await customer_tokens.create(a_person(shop, "Ana", Role.ADMIN), wanted, CAUSE, KEY)
