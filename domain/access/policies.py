@@ -90,6 +90,10 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "webhooks": (P.READ_CALLS,),
     },
 }
+# Lists that say who may do what, or where secrets lie: whoever reads one leaves a deed.
+READ_LISTS: Final = frozenset(
+    {"connectionApplication", "connectionApplications", "people", "roles", "sessions", "tokens"}
+)
 # All that is there for a customer: of these types, these fields; of types that are not named (money, pages, errors),
 # every one. Anything else answers as if nothing existed.
 CUSTOMERS_SEE: Final[Mapping[str, frozenset[str]]] = {

@@ -29,8 +29,11 @@ _COLUMNS: Final = (
     "merchant_id, kind, operation, object_kind, object_id, actor, party, person_id, token_id, session_id, address, "
     "agent, request_id, outcome, changes"
 )
-_VALUES: Final = "$1::uuid, $2, $3, $4, {object}, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb"
-_WRITE: Final = f"INSERT INTO deeds ({_COLUMNS}) VALUES ({_VALUES.format(object='$5')})"  # noqa: S608 - ours
+_VALUES: Final = (
+    "$1::uuid, $2::varchar, $3::varchar, $4::varchar, {object}, $6::varchar, $7::uuid, $8::uuid, $9::uuid, $10::uuid, "
+    "$11::varchar, $12::varchar, $13::varchar, $14::varchar, $15::jsonb"
+)
+_WRITE: Final = f"INSERT INTO deeds ({_COLUMNS}) VALUES ({_VALUES.format(object='$5::varchar')})"  # noqa: S608 - ours
 # The same of the same by the same, lately: nothing is written.
 _WRITE_ONCE: Final = (
     f"INSERT INTO deeds ({_COLUMNS}) SELECT {_VALUES.format(object='asked.id')} "  # noqa: S608 - ours

@@ -51,10 +51,11 @@ def _unsealed_of(table: str, one: str, text: str, key: str, place: int, reach: s
 # own: a process of the version before seals events alone, and leaves older deeds behind.
 READY: Final = (
     "WITH now AS (SELECT pg_snapshot_xmin(s) AS oldest, pg_snapshot_xmax(s) AS next FROM pg_current_snapshot() s), "  # noqa: S608
-    "  last AS (SELECT coalesce(e.xact, d.xact) AS xact FROM event_seals s LEFT JOIN events e ON e.id = s.event_id "
-    "    LEFT JOIN deeds d ON d.id = s.deed_id WHERE coalesce(e.xact, d.xact) IS NOT NULL ORDER BY s.id DESC LIMIT 1), "
-    "  last_deed AS (SELECT d.xact FROM event_seals s JOIN deeds d ON d.id = s.deed_id WHERE s.deed_id IS NOT NULL "
-    "    ORDER BY s.id DESC LIMIT 1), "
+    "  last AS (SELECT xact FROM (SELECT s.id, coalesce((SELECT e.xact FROM events e WHERE e.id = s.event_id), "
+    "      (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id)) AS xact FROM event_seals s) AS known "
+    "    WHERE xact IS NOT NULL ORDER BY id DESC LIMIT 1), "
+    "  last_deed AS (SELECT (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id) AS xact FROM event_seals s "
+    "    WHERE s.deed_id IS NOT NULL ORDER BY s.deed_id DESC LIMIT 1), "
     "  bounds AS MATERIALIZED (SELECT oldest, next, "
     "    coalesce((SELECT xact FROM last WHERE xact < next), '0'::xid8) AS first, "
     "    coalesce((SELECT xact FROM last_deed WHERE xact < next), '0'::xid8) AS first_deed FROM now), "

@@ -43,7 +43,6 @@ STATEMENTS = [
     # A seal is an event's or a deed's.
     "ALTER TABLE event_seals ADD CONSTRAINT event_seals_one_subject CHECK (num_nonnulls(event_id, deed_id) = 1)",
     "CREATE UNIQUE INDEX event_seals_deed ON event_seals (deed_id) WHERE deed_id IS NOT NULL",
-    "CREATE INDEX event_seals_newest_deed ON event_seals (id) WHERE deed_id IS NOT NULL",
     *(
         f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
         "FOR EACH ROW EXECUTE FUNCTION refuse_change()"

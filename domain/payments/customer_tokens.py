@@ -15,8 +15,11 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope
 from domain.access.tokens import NewToken
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.payments import customers
 from domain.payments.find import find
+from domain.platform.database import transaction
 from domain.problems import InvalidInput
 
 MINUTES_MAX: Final = 60
@@ -72,7 +75,12 @@ async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secr
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
     )
-    return Made(await tokens.make(draft), expires_at)
+    told = {"may": new.may.value, "payment": draft.payment_id and str(draft.payment_id), "minutes": new.minutes}
+    async with transaction():
+        clear = await tokens.make(draft)
+        what = deeds.changed({}, told)
+        await deeds.note(principal.merchant_id, "customerTokenCreate", Of("token", draft.id), cause, what)
+    return Made(clear, expires_at)
 
 
 def _stores(scope: Scope) -> list[UUID | None]:

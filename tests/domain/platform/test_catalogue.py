@@ -134,7 +134,6 @@ PARTIAL = {
     "deeds_of_token": "token_id IS NOT NULL",
     "doubt_verdicts_one_open": "withdrawn_at IS NULL",
     "event_seals_deed": "deed_id IS NOT NULL",
-    "event_seals_newest_deed": "deed_id IS NOT NULL",
     "events_of_person": "actor",
     "findings_open": "resolved_at IS NULL",
     "payments_reference_once": "withdrawn_at IS NULL",

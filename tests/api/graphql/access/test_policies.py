@@ -92,7 +92,11 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     cause = Cause(a_key(), "tester")
     asked = await runs.begin(PreflightRun, shop.connection, cause) if first else None
     played = await runs.begin(CertificationRun, shop.connection, cause, payments="{}") if first else None
-    file = (await tickets.announce(boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS)).file
+    file = (
+        await tickets.announce(
+            boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS, Cause(a_key(), "tester")
+        )
+    ).file
     (session,) = await Session.filter(person_id=person.id)
     assert begun.person_id == person.id
     return {
