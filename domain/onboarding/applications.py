@@ -98,4 +98,17 @@ async def _take(connection: Connection, to: ConnectionState, actor: str, said: s
         await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
     await steps.append(connection, before, actor, said, cause)
     what = {"state": [before.value, to.value], **({"comment": [None, said]} if said else {})}
-    await deeds.note(connection.merchant_id, "connectionStep", Of("connection", connection.id), cause, what)
+    await deeds.note(connection.merchant_id, _operation(before, to), Of("connection", connection.id), cause, what)
+
+
+def _operation(before: ConnectionState, to: ConnectionState) -> str:
+    """The mutation that takes this step; a certification's is nobody's."""
+    known = {
+        _S.SUBMITTED: "connectionSubmit",
+        _S.SUSPENDED: "connectionSuspend",
+        _S.ACTIVE: "connectionActivate",
+        _S.CERTIFIED: "connectionCertified",
+    }
+    if to is _S.DRAFT and before is not _S.UNDER_REVIEW:
+        return "connectionReopen"
+    return known.get(to, "connectionReview")

@@ -49,9 +49,10 @@ async def begin(model: type[Run], connection: Connection, cause: Cause, **more: 
     columns |= {"request_id": cause.request_id[:64], "asked_by": cause.actor[:200], **more}
     names, places = ", ".join(columns), ", ".join(f"${place}" for place in range(1, len(columns) + 1))
     async with transaction():
-        made = await execute(
+        made = await rows(
             f"INSERT INTO {model._meta.db_table} ({names}, created_at, due_at) "  # noqa: S608 - names of our own columns
-            f"VALUES ({places}, now(), now()) ON CONFLICT (connection_id) WHERE finished_at IS NULL DO NOTHING",
+            f"VALUES ({places}, now(), now()) ON CONFLICT (connection_id) WHERE finished_at IS NULL DO NOTHING "
+            "RETURNING id",
             *columns.values(),
         )
         if made and cause.actor != WORKER:

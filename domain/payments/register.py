@@ -93,9 +93,7 @@ class _CameBetween(Exception):
     """The payment was listed, or withdrawn, since it was looked for: its id is another one. Begin again."""
 
 
-async def _register(
-    scope: Scope, new: NewPayment, key: str, cause: Cause, secret: bytes, asked: bool
-) -> Registered:
+async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secret: bytes, asked: bool) -> Registered:
     """`asked`: by somebody from outside, whose deed it is."""
     merchant_id = scope.merchant_id
     connection, store = await _places(scope, new)  # before the key, which may be another store's

@@ -137,9 +137,11 @@ class Stage:
         self.other_store: dict[str, Any] = {}
         self.other_merchant: dict[str, Any] = {}
 
-    def principal(self, permissions: Iterable[Permission], *, store: bool = False, **more: Any) -> Principal:
-        where = self.shop.store.id if store else None
-        return Principal(uuid4(), self.shop.id, "somebody", reach_of((frozenset(permissions), where)), LATER, **more)
+    def principal(
+        self, permissions: Iterable[Permission], *, store: bool = False, merchant: Shop | None = None, **more: Any
+    ) -> Principal:
+        where, whose = self.shop.store.id if store else None, merchant or self.shop
+        return Principal(uuid4(), whose.id, "somebody", reach_of((frozenset(permissions), where)), LATER, **more)
 
     def foreign(self) -> list[str]:
         """What must stand in no answer."""
