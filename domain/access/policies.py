@@ -15,6 +15,8 @@ _SEEN: Final[Needed] = (P.READ, P.SEE)
 SIGNED_IN: Final[Needed] = ()
 POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
     "Query": {
+        "accessReview": (P.READ_AUDIT,),
+        "auditLog": (P.READ_AUDIT,),
         "certificationRuns": (P.READ_CALLS,),
         "connectionApplication": (P.READ,),
         "connectionApplications": (P.READ,),
@@ -40,6 +42,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "viewer": SIGNED_IN,
     },
     "Mutation": {
+        "accessReviewSign": (P.READ_AUDIT,),
         "connectionActivate": (P.REVIEW_CONNECTIONS, P.MANAGE_CONNECTIONS),
         "connectionCertify": (P.MANAGE_CONNECTIONS,),
         "connectionCreate": (P.MANAGE_CONNECTIONS,),
@@ -92,7 +95,16 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
 }
 # Lists that say who may do what, or where secrets lie: whoever reads one leaves a deed.
 READ_LISTS: Final = frozenset(
-    {"connectionApplication", "connectionApplications", "people", "roles", "sessions", "tokens"}
+    {
+        "accessReview",
+        "auditLog",
+        "connectionApplication",
+        "connectionApplications",
+        "people",
+        "roles",
+        "sessions",
+        "tokens",
+    }
 )
 # All that is there for a customer: of these types, these fields; of types that are not named (money, pages, errors),
 # every one. Anything else answers as if nothing existed.

@@ -40,7 +40,7 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
