@@ -113,7 +113,9 @@ async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUI
 async def end(secret: str, came: Cause = _UNKNOWN) -> None:
     """Sign out."""
     async with transaction():
-        found = await Session.filter(digest=digest_of(secret), revoked_at=None).select_for_update(no_key=True).get_or_none()
+        found = (
+            await Session.filter(digest=digest_of(secret), revoked_at=None).select_for_update(no_key=True).get_or_none()
+        )
         if found is not None:
             await Session.filter(id=found.id).update(revoked_at=datetime.now(UTC))
             await _note("signOut", found.person_id, found.id, came, None)

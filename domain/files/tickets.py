@@ -156,7 +156,7 @@ async def read(principal: Principal, file_id: UUID, settings: Settings, cause: C
     Raises NotFound (also where the principal may not), ContentAway, Unsealable.
     """
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
-    if file is None or file.stored_at is None or not _may_read(principal, file):
+    if file is None or file.stored_at is None or file.sealed_key is None or not _may_read(principal, file):
         if file is not None:
             await deeds.refused(file.merchant_id, DOWNLOAD, cause, "FORBIDDEN")
         raise NotFound("There is no such file, or it is not yours to read.")

@@ -63,6 +63,10 @@ STATEMENTS = [
         f"ALTER TABLE {table} ADD COLUMN retired_at timestamptz"
         for table in ("calls", "answers", "manual_settlements", "notices", "destinations", "files")
     ),
+    # What is gone is gone by retention, and at a time.
+    "ALTER TABLE destinations ADD CONSTRAINT destinations_sealed_or_retired "
+    "CHECK (sealed IS NOT NULL OR retired_at IS NOT NULL)",
+    "ALTER TABLE files ADD CONSTRAINT files_key_or_retired CHECK (sealed_key IS NOT NULL OR retired_at IS NOT NULL)",
     *(f"DROP TRIGGER {table}_no_change ON {table}" for table in RETIRED),
     *(
         f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
@@ -139,6 +143,8 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
+        ops.AlterField(model_name="Destination", name="sealed", field=fields.BinaryField(null=True)),
+        ops.AlterField(model_name="File", name="sealed_key", field=fields.BinaryField(null=True)),
         ops.AddField(model_name="EventSeal", name="deed_id", field=fields.BigIntField(null=True)),
         ops.AlterField(
             model_name="EventSeal",

@@ -35,6 +35,8 @@ CHECKS = {
     "doubt_verdicts_four_eyes",
     "doubt_verdicts_known",
     "deeds_kind_known",
+    "destinations_sealed_or_retired",
+    "files_key_or_retired",
     "event_seals_one_subject",
     "event_seals_position_positive",
     "legal_holds_lifted_whole",
