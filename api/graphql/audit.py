@@ -237,7 +237,7 @@ def _wanted(given: AuditFilter | None) -> Wanted:
         token_id=ids.uuid_of(given.token_id, ["filter", "tokenId"]) if given.token_id else None,
         object_kind=given.object_kind,
         object_id=given.object_id,
-        kinds=[one.value for one in given.kinds] if given.kinds is not None else log.KINDS,
+        kinds=[one.name for one in given.kinds] if given.kinds is not None else log.KINDS,
         since=given.since,
         until=given.until,
     )

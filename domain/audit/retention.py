@@ -91,7 +91,7 @@ async def _take(one: Plan, ids: Sequence[Any], cause: Cause) -> Taken:
         await execute("SET LOCAL estorno.retention = 'on'")
         held = await rows(
             f"SELECT t.id, {one.kind.merchant} AS merchant_id FROM {one.kind.table} t WHERE {among} "  # noqa: S608
-            "FOR UPDATE OF t SKIP LOCKED",
+            "FOR NO KEY UPDATE OF t SKIP LOCKED",
             one.before,
             ids,
         )

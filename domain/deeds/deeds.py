@@ -64,7 +64,7 @@ async def note(
     operation: str,
     subject: Of,
     cause: Cause,
-    changes: Mapping[str, Sequence[Any]] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what somebody has done, inside the caller's transaction.
 
@@ -126,7 +126,7 @@ def _values(
     object_id: str | Sequence[str],
     cause: Cause,
     outcome: str,
-    changes: Mapping[str, Sequence[Any]] | None,
+    changes: Mapping[str, Any] | None,
 ) -> list[Any]:
     by = cause.by
     return [

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.access.tokens import Permission, Principal
@@ -69,7 +69,7 @@ async def create(principal: Principal, draft: NewApplication, key: str, cause: C
             principal.merchant_id, new, secret_key, state=ConnectionState.DRAFT, connection_id=connection_id
         )
         await steps.note(made, principal.holder, "Applied for.", cause)
-        told = {"pse": new.pse, "name": new.name, "base_url": new.base_url, "account": new.client_id}
+        told: dict[str, Any] = {"pse": new.pse, "name": new.name, "base_url": new.base_url, "account": new.client_id}
         told |= {"secrets": sorted(new.secrets)}  # their names
         await deeds.note(made.merchant_id, MUTATION, Of("connection", made.id), cause, deeds.changed({}, told))
         return made

@@ -104,7 +104,7 @@ def review(
         flags = "\n".join(one["flags"])
         table.add_row(f"{one['kind'].lower()} {one['name']}", given, (one["lastUsedAt"] or "never")[:10], flags)
     Console(soft_wrap=False).print(table)
-    typer.echo(f"{first['count']} people and tokens. Digest: {first['digest']}")
+    typer.echo(f"{first['count']} people and tokens. The digest to sign:\n{first['digest']}")
 
 
 @access.command("sign")

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -29,10 +30,12 @@ pytestmark = pytest.mark.usefixtures("books")
 OPERATOR = Cause("command-1", "command line: owner@host")
 
 
-async def _bundle(shop: Shop, month: str | None = None, **attached: bytes) -> dict[str, bytes]:
+async def _bundle(
+    shop: Shop, month: str | None = None, attached: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
     wanted = Month.of(month or f"{datetime.now(UTC):%Y-%m}", datetime.now(UTC))
     settings = quick_settings(database_url="postgres://app:planted-password@db/x")
-    return await evidence.bundle([shop.id], wanted, settings, attached, OPERATOR)
+    return await evidence.bundle([shop.id], wanted, settings, attached or {}, OPERATOR)
 
 
 async def _signed(shop: Shop) -> None:
@@ -45,7 +48,7 @@ async def test_the_bundle_names_every_file_with_its_digest_and_says_what_was_not
     await _signed(shop)
     async with transaction():
         await deeds.note(other.id, "roleSave", deeds.Of("role", "theirs"), CAUSE)
-    files = await _bundle(shop, **{"sbom.json": b"{}"})
+    files = await _bundle(shop, attached={"sbom.json": b"{}"})
     manifest = json.loads(files["manifest.json"])
     assert set(manifest["files"]) == set(files) - {"manifest.json"}
     for name, told in manifest["files"].items():
@@ -82,7 +85,7 @@ async def test_what_is_no_month_yet_is_refused(month: str) -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", ".hidden", "a\nb", ""])
 async def test_an_attachment_stays_in_the_bundle(name: str) -> None:
     with pytest.raises(InvalidInput):
-        await _bundle(await a_shop(), **{name: b"x"})
+        await _bundle(await a_shop(), attached={name: b"x"})
 
 
 @pytest.mark.parametrize(

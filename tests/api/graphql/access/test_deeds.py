@@ -176,7 +176,13 @@ async def _alone(stage: Stage) -> Ready:
 
 
 async def _role(stage: Stage) -> Ready:
-    made = {"id": uuid4(), "merchant_id": stage.shop.id, "name": "Night", "permissions": ["READ"], "created_by": "x"}
+    made: dict[str, Any] = {
+        "id": uuid4(),
+        "merchant_id": stage.shop.id,
+        "name": "Night",
+        "permissions": ["READ"],
+        "created_by": "x",
+    }
     await OwnRole.create(**made)
     return Ready(stage.shop, {"name": "Night"})
 
@@ -280,7 +286,7 @@ async def test_every_mutation_that_succeeds_leaves_a_deed_or_its_refunds_event(s
         if not played.succeeded:
             continue
         done[document.field] = None
-        actors = {one.actor for one in (*played.deeds, *played.events)}
+        actors = {one.actor for one in played.deeds} | {one.actor for one in played.events}
         if document.field not in SILENT:
             assert "somebody" in actors, f"{document.field} leaves no deed: call deeds.note, or say why in SILENT."
             named = {one.operation for one in played.deeds if one.kind == "CHANGE"}
