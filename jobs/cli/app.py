@@ -242,7 +242,7 @@ def synth(
 def create(
     merchant: Annotated[str, typer.Option(help="The merchant's id, or its name where that is unique.")],
     role: Annotated[
-        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, ADMIN or PLATFORM_ADMIN.")
+        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, AUDITOR, ADMIN or PLATFORM_ADMIN.")
     ],
     holder: Annotated[str, typer.Option(help="The person or program it is for; four eyes compare holders.")],
     hours: Annotated[int, typer.Option(help="How long it works.", min=1, max=24 * 366)] = 24,

@@ -143,13 +143,14 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field(
         description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; who "
-        "has read it is an event of the refund, which then cannot be canceled."
+        "has read it is an event of the refund, which then cannot be canceled; each reading stands in the audit log."
     )
     async def payment_instruction(self, info: Info) -> list[InstructionField] | None:
         context = info.context
         opened = await by_hand.instruction(context.principal, self.row.id, context.settings.secret_key, context.cause)
         if opened is None:
             return None
+        await noted.read(info, "Refund.paymentInstruction", "refund", self.row.id)
         _log.info("destination.read", refund=self.id, holder=context.principal.holder)
         return [InstructionField(name=name, value=value) for name, value in sorted(opened.values.items())]
 
