@@ -78,11 +78,12 @@ async def read(merchant_id: UUID, operation: str, kind: str, ids: Sequence[UUID 
 
     It is written before the answer goes out, and what it raises is raised: who cannot be written down reads nothing.
     """
-    fresh = _fresh(("read", merchant_id, operation, kind, cause.actor, cause.by), ids, READ_AGAIN_SECONDS)
+    key = ("read", merchant_id, operation, kind, cause.actor, cause.by.token_id, cause.by.session_id)
+    fresh = _fresh(key, ids, READ_AGAIN_SECONDS)
     if fresh:
         given = _values(merchant_id, READ, operation, kind, fresh, cause, DONE, None)
         await execute(_WRITE_ONCE, *given, float(READ_AGAIN_SECONDS))
-        _remember(("read", merchant_id, operation, kind, cause.actor, cause.by), fresh)
+        _remember(key, fresh)
 
 
 async def refused(merchant_id: UUID, operation: str, cause: Cause, code: str) -> None:

@@ -134,6 +134,8 @@ async def _query(merchant_id: UUID, wanted: Wanted, low: int, high: int) -> _Que
     query.of_deeds.append(f"d.kind = ANY({query.bind(kinds, '::varchar[]')})")
     reading = query.bind([name for name in ("CHANGE", "READ") if name in kinds], "::varchar[]")
     query.of_events.append(f"CASE WHEN e.kind = ANY($4) THEN 'READ' ELSE 'CHANGE' END = ANY({reading})")
+    if not {"CHANGE", "READ"} & set(kinds):
+        query.of_events.append("false")  # an event is no refusal: none is looked at
     if wanted.since is not None or wanted.until is not None:
         _within(query, wanted)
     if wanted.object_kind is not None:

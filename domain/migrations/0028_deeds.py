@@ -29,7 +29,7 @@ STATEMENTS = [
     "ALTER TABLE deeds ALTER COLUMN occurred_at SET DEFAULT now()",
     "CREATE INDEX deeds_xact ON deeds (xact, id)",
     # By whom, by what, of what; and whether somebody has just read the same.
-    "CREATE INDEX deeds_of_object ON deeds (merchant_id, object_kind, object_id, id)",
+    "CREATE INDEX deeds_of_object ON deeds (merchant_id, object_kind, object_id, occurred_at)",
     "CREATE INDEX deeds_of_person ON deeds (merchant_id, person_id, id) WHERE person_id IS NOT NULL",
     "CREATE INDEX deeds_of_token ON deeds (merchant_id, token_id, id) WHERE token_id IS NOT NULL",
     # What people did to refunds: a person is written with an address, a program is not, so its requests pay nothing.
