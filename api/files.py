@@ -9,8 +9,9 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.graphql.context import cause_of
 from api.graphql.transport.authority import bearer
-from api.http import RETRY_AFTER, problem
+from api.http import RETRY_AFTER, problem, request_id
 from domain.access.tokens import Principal
 from domain.files import tickets
 from domain.files.content import ContentAway
@@ -66,7 +67,7 @@ def giving(
 
 async def _given(principal: Principal, file_id: UUID, settings: Settings) -> Response:
     try:
-        file, content = await tickets.read(principal, file_id, settings)
+        file, content = await tickets.read(principal, file_id, settings, cause_of(principal, request_id()))
     except NotFound as refused:
         return problem(404, refused.message)
     except (ContentAway, Unsealable, KeyServiceAway) as error:

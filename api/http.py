@@ -36,11 +36,17 @@ COME_BACK: Final = (
 RETRY_AFTER: Final = {"retry-after": "2"}  # seconds
 _log = structlog.get_logger()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_origin: ContextVar[tuple[str | None, str | None]] = ContextVar("origin", default=(None, None))
 
 
 def request_id() -> str:
     """The ID of the request (or socket) that is being served; empty outside of one."""
     return _request_id.get()
+
+
+def origin() -> tuple[str | None, str | None]:
+    """The address that the request came from, and what the program calls itself (User-Agent), where it says so."""
+    return _origin.get()
 
 
 def new_request_id() -> str:
@@ -110,15 +116,17 @@ class RequestMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        chosen, given = new_request_id(), _correlation_id(Headers(scope=scope))
+        headers, client = Headers(scope=scope), scope.get("client")
+        chosen, given = new_request_id(), _correlation_id(headers)
         names = {REQUEST_ID_HEADER: chosen, **({CORRELATION_ID_HEADER: given} if given else {})}
-        token = _request_id.set(chosen)
+        token, came = _request_id.set(chosen), _origin.set((client[0] if client else None, headers.get("user-agent")))
         try:
             bound = {"request_id": chosen, **({"correlation_id": given} if given else {})}
             with structlog.contextvars.bound_contextvars(**bound):
                 await self._serve(names, scope, receive, send)
         finally:
             _request_id.reset(token)
+            _origin.reset(came)
 
     async def _serve(self, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         started = False

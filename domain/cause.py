@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 WORKER: Final = "worker"  # the actor of what happens by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """By what somebody is known who does something, and from where: an address as it came, a program's own name."""
+
+    token_id: UUID | None = None
+    person_id: UUID | None = None
+    session_id: UUID | None = None
+    address: str | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +24,5 @@ class Cause:
 
     request_id: str
     actor: str
+    party: UUID | None = None  # who answers for it
+    by: Doer = Doer()

@@ -258,7 +258,7 @@ async def connection_document_hand_in(info: Info, input: ConnectionDocumentInput
         _uuid(input.connection_id, "input", "connectionId"),
         _uuid(input.file_id, "input", "fileId"),
     )
-    await documents.hand_in(info.context.principal, connection_id, input.kind, file_id)
+    await documents.hand_in(info.context.principal, connection_id, input.kind, file_id, info.context.cause)
     return _done(info, await Row.get(id=connection_id))
 
 

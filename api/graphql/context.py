@@ -7,8 +7,9 @@ from strawberry.types import Info as StrawberryInfo
 from api.graphql.loaders import Loaders
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
+from api.http import origin
 from domain.access.tokens import Principal
-from domain.cause import Cause
+from domain.cause import Cause, Doer
 from domain.platform.settings import Settings
 
 
@@ -29,7 +30,14 @@ class Context:
 
     @property
     def cause(self) -> Cause:
-        return Cause(self.request_id, self.principal.holder)
+        return cause_of(self.principal, self.request_id)
+
+
+def cause_of(principal: Principal, request_id: str) -> Cause:
+    """Who asks, by what they are known, and where the request that is being served came from."""
+    (address, agent), person = origin(), principal.person_id
+    token, session = (principal.token_id, None) if person is None else (None, principal.token_id)
+    return Cause(request_id, principal.holder, by=Doer(token, person, session, address, agent))
 
 
 Info = StrawberryInfo[Context, None]

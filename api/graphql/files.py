@@ -68,7 +68,7 @@ class FileAnnouncePayload:
 @answering(FileAnnouncePayload)
 async def file_announce(info: Info, input: FileAnnounceInput) -> FileAnnouncePayload:
     new = NewFile(input.purpose, input.name, input.size, input.sha256)
-    ticket = await tickets.announce(info.context.principal, new, info.context.settings)
+    ticket = await tickets.announce(info.context.principal, new, info.context.settings, info.context.cause)
     return FileAnnouncePayload(
         file=File.of(ticket.file),
         upload_path=UPLOAD_PREFIX + ticket.secret,

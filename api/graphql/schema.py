@@ -9,6 +9,7 @@ from strawberry import relay
 from api.graphql import ledger, nodes, onboarding, payments, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
+from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
@@ -94,15 +95,17 @@ SIZES = {
     "connectionFields": 20,
     "documents": 5,
     "errors": 1,
+    "flags": 8,
     "inSomeStores": 20,
     "missingDocuments": 5,
     "nextStates": 8,
     "paymentInstruction": 10,
+    "permissions": 25,
 }
 
 
 @strawberry.type
-class Query(AccessQuery, ConnectionQuery):
+class Query(AccessQuery, AuditQuery, ConnectionQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -182,7 +185,7 @@ class Query(AccessQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ConnectionMutation):
+class Mutation(AccessMutation, AuditMutation, ConnectionMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

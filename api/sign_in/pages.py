@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.customer.pages import locale_of, page
+from api.http import origin, request_id
 from api.sign_in import cookies
 from api.sign_in.provider import Directory
 from api.sign_in.texts import text
@@ -22,6 +23,7 @@ from domain.access import sessions, sign_in
 from domain.access.principal import Principal
 from domain.access.sessions import Begun
 from domain.access.sign_in import Attempt, NoSecondFactor, Refused
+from domain.cause import Cause, Doer
 from domain.platform import secrets
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
@@ -68,7 +70,7 @@ async def use_link(request: Request) -> Response:
         return refused
     if settings.mfa_values:  # a link would be the way around; it is not used up
         return _said("no_factor", locale, 403)
-    begun = await sessions.by_link(request.path_params["secret"], settings.session_seconds)
+    begun = await sessions.by_link(request.path_params["secret"], settings.session_seconds, _came())
     return _said("closed", locale, 410) if begun is None else await _signed_in(request, begun)
 
 
@@ -141,7 +143,7 @@ async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
     except Refused as error:
         _log.warning("sign_in.refused", error=str(error))
         return None
-    begun = await sessions.by_address(address, settings.session_seconds)
+    begun = await sessions.by_address(address, settings.session_seconds, _came())
     if begun is None:
         _log.warning("sign_in.nobody")  # the address is not written: it may be anybody's
     return begun
@@ -179,7 +181,13 @@ async def _signed_in(request: Request, begun: Begun) -> Response:
 async def _end_session(request: Request, settings: Settings) -> None:
     secret = cookies.read(request, settings, cookies.SESSION)
     if secret and secret.isascii():
-        await sessions.end(secret)
+        await sessions.end(secret, _came())
+
+
+def _came() -> Cause:
+    """The request that is being served, and where it came from; who it is is not known yet."""
+    address, agent = origin()
+    return Cause(request_id(), "", by=Doer(address=address, agent=agent))
 
 
 def _refusal(request: Request, locale: str) -> Response | None:

@@ -9,6 +9,9 @@ from domain.access.holders import checked_name
 from domain.access.merchants import NewMerchant
 from domain.access.people import Link
 from domain.access.permissions import Role
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Merchant, Person
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput
@@ -43,4 +46,7 @@ async def begin(new: NewMerchant, name: str, email: str) -> FirstSteps:
         # Who begins an installation may make other merchants in it.
         pairs = [(Role.PLATFORM_ADMIN.value, None)]
         person, link = await people.make(merchant.id, name, email, pairs, _ACTOR)
+        told = {"merchant": merchant.name, "administrator": email}
+        cause = Cause(f"init-{merchant.id}", _ACTOR)
+        await deeds.note(merchant.id, "init", Of("merchant", merchant.id), cause, deeds.changed({}, told))
     return FirstSteps(merchant, person, link)

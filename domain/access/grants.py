@@ -11,6 +11,8 @@ from domain.access import roles, sign_outs, stores
 from domain.access.permissions import ADMINISTERING, Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Grant, Person, Token
 from domain.platform import bell
 from domain.platform.database import rows, transaction
@@ -64,9 +66,17 @@ async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wa
         await check_covers(principal, person_id)
         if not any(role in ADMINISTERING and store is None for role, store in pairs):
             await check_not_last(principal.merchant_id, person_id)
+        had = [(one.role, one.store_id) for one in await of_person(person_id, principal.merchant_id)]
         await _replace(principal.merchant_id, person_id, pairs, cause)
+        if what := deeds.changed({"grants": written(had)}, {"grants": written(pairs)}):
+            await deeds.note(principal.merchant_id, "grantSet", Of("person", person_id), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
     return person
+
+
+def written(pairs: Collection[Pair]) -> list[str]:
+    """As they stand in the log: ROLE, or ROLE:store's id."""
+    return sorted(f"{role}:{store_id}" if store_id else role for role, store_id in pairs)
 
 
 async def _is_known(principal: Principal, person: Person) -> bool:

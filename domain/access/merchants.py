@@ -14,6 +14,8 @@ from domain.access.holders import checked_name
 from domain.access.permissions import Permission, Role
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Grant, Merchant
 from domain.platform import idempotency
 from domain.platform.database import rows, transaction
@@ -95,6 +97,8 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
         draft = tokens.NewToken(
             merchant_id, principal.holder, [(Role.ADMIN.value, None)], expires_at, "first steps", created_by=cause.actor
         )
+        for log in (principal.merchant_id, merchant_id):
+            await deeds.note(log, CREATE, Of("merchant", merchant_id), cause, deeds.changed({}, values))
         return Made(made, await tokens.make(draft))
 
 

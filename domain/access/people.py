@@ -20,12 +20,15 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Grant, Person, SignInLink
 from domain.platform import bell, idempotency
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 INVITE: Final = "personInvite"
+UPDATE: Final = "personUpdate"
 LINK_LIFETIME: Final = timedelta(hours=24)
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _EMAIL_LENGTH_MAX: Final = 95
@@ -80,7 +83,10 @@ async def invite(
                 return Invited(await Person.get(id=stored), None)
             await roles.lock(principal.merchant_id)  # what a role holds does not grow before the link is there
             pairs = await grants.checked(principal, wanted, ["input", "grants"])
-            return Invited(*await make(principal.merchant_id, name, email, pairs, cause.actor, person_id=person_id))
+            made = await make(principal.merchant_id, name, email, pairs, cause.actor, person_id=person_id)
+            told = {"name": name, "email": email, "grants": grants.written(pairs)}
+            await deeds.note(principal.merchant_id, INVITE, Of("person", person_id), cause, deeds.changed({}, told))
+            return Invited(*made)
     except IntegrityError as error:
         raise InvalidInput("One of your people has this address already.", path=["input", "email"]) from error
 
@@ -115,7 +121,9 @@ async def new_link(person_id: UUID, actor: str) -> Link:
     return Link(secret, expires_at)
 
 
-async def update(principal: Principal, person_id: UUID, name: str | None, state: PersonState | None) -> Person:
+async def update(
+    principal: Principal, person_id: UUID, name: str | None, state: PersonState | None, cause: Cause
+) -> Person:
     """Give a person of one's own another name, suspend them (their sessions end at once), or have them back.
 
     Raises Forbidden, NotFound, InvalidInput.
@@ -134,6 +142,9 @@ async def update(principal: Principal, person_id: UUID, name: str | None, state:
             await sign_outs.all_of([person_id])
         if state is not None:
             await Person.filter(id=person.id).update(state=state.value)
+        had, after = _facts(person), _facts(await Person.get(id=person_id))
+        if what := deeds.changed(had, after):
+            await deeds.note(person.merchant_id, UPDATE, Of("person", person_id), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
     return await Person.get(id=person_id)
 
@@ -151,7 +162,12 @@ async def sign_in_link(principal: Principal, person_id: UUID, cause: Cause) -> t
         elsewhere = set(await _merchants_of(person_id)) - {principal.merchant_id}
         if elsewhere and principal.person_id != person_id:
             raise Forbidden("This person has a part in other merchants too; they must make the link themselves.")
+        await deeds.note(person.merchant_id, "signInLinkCreate", Of("person", person_id), cause)
         return person, await new_link(person_id, cause.actor)
+
+
+def _facts(person: Person) -> dict[str, str]:
+    return {"name": person.name, "state": str(person.state)}
 
 
 async def _own(principal: Principal, person_id: UUID) -> Person:

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     MANAGE_STORES = "MANAGE_STORES"
     MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"  # apply for an account at a PSE, give its keys, suspend it
     REVIEW_CONNECTIONS = "REVIEW_CONNECTIONS"  # look at what another person submitted, and let it go live
+    READ_AUDIT = "READ_AUDIT"  # who did and read what, and who may do what; nobody can write there
     MANAGE_MERCHANTS = "MANAGE_MERCHANTS"  # make others that this installation serves
     SEE = "SEE"  # of refunds what a customer may know of their own
     ASK = "ASK"  # for a refund of one's own payment
@@ -38,6 +39,7 @@ class Role(StrEnum):
     ACCOUNTANT = "ACCOUNTANT"
     SUPPORT = "SUPPORT"
     DEVELOPER = "DEVELOPER"
+    AUDITOR = "AUDITOR"
     ADMIN = "ADMIN"
     PLATFORM_ADMIN = "PLATFORM_ADMIN"
     FRONTEND = "REQUESTER"
@@ -63,6 +65,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     ),
     Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.PROVIDE_DESTINATION, _P.RESOLVE_DOUBT}),
     Role.DEVELOPER: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.MANAGE_TOKENS}),
+    Role.AUDITOR: frozenset({_P.READ, _P.READ_LEDGER, _P.READ_AUDIT}),
     Role.ADMIN: frozenset(Permission) - {_P.MANAGE_MERCHANTS},
     Role.PLATFORM_ADMIN: frozenset(Permission),
 }

@@ -15,6 +15,8 @@ _SEEN: Final[Needed] = (P.READ, P.SEE)
 SIGNED_IN: Final[Needed] = ()
 POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
     "Query": {
+        "accessReview": (P.READ_AUDIT,),
+        "auditLog": (P.READ_AUDIT,),
         "certificationRuns": (P.READ_CALLS,),
         "connectionApplication": (P.READ,),
         "connectionApplications": (P.READ,),
@@ -40,6 +42,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "viewer": SIGNED_IN,
     },
     "Mutation": {
+        "accessReviewSign": (P.READ_AUDIT,),
         "connectionActivate": (P.REVIEW_CONNECTIONS, P.MANAGE_CONNECTIONS),
         "connectionCertify": (P.MANAGE_CONNECTIONS,),
         "connectionCreate": (P.MANAGE_CONNECTIONS,),
@@ -91,6 +94,19 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "webhooks": (P.READ_CALLS,),
     },
 }
+# Lists that say who may do what, or where secrets lie: whoever reads one leaves a deed.
+READ_LISTS: Final = frozenset(
+    {
+        "accessReview",
+        "auditLog",
+        "connectionApplication",
+        "connectionApplications",
+        "people",
+        "roles",
+        "sessions",
+        "tokens",
+    }
+)
 # All that is there for a customer: of these types, these fields; of types that are not named (money, pages, errors),
 # every one. Anything else answers as if nothing existed.
 CUSTOMERS_SEE: Final[Mapping[str, frozenset[str]]] = {

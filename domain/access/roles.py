@@ -10,6 +10,8 @@ from domain.access.holders import checked_name
 from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Grant, OwnRole
 from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
@@ -83,6 +85,9 @@ async def save(principal: Principal, name: str, permissions: frozenset[Permissio
             permissions=sorted(permissions),
             created_by=cause.actor,
         )
+        had = {"permissions": sorted(before.permissions) if before else None}
+        what = deeds.changed(had, {"permissions": sorted(permissions)})
+        await deeds.note(principal.merchant_id, "roleSave", Of("role", made.name), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
     return made
 
@@ -99,6 +104,8 @@ async def delete(principal: Principal, name: str, cause: Cause) -> None:
         if await rows(_HOLDERS, principal.merchant_id, role.name):
             raise InvalidInput("Somebody still has this role; set their grants first (grantSet).", path=_PATH)
         await _end(role, cause)
+        what = deeds.changed({"permissions": sorted(role.permissions)}, {})
+        await deeds.note(principal.merchant_id, "roleDelete", Of("role", role.name), cause, what)
 
 
 async def lock(merchant_id: UUID) -> None:

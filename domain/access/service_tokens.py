@@ -15,6 +15,8 @@ from domain.access.permissions import Permission, built_in
 from domain.access.principal import Principal
 from domain.access.tokens import NewToken
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Token
 from domain.platform import bell, idempotency
 from domain.platform.database import transaction
@@ -59,6 +61,8 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
             return Made(await Token.get(id=stored), None)
         pairs = await grants.checked(principal, wanted, ["input", "grants"])
         clear = await tokens.make(_with(draft, pairs))
+        told = {"name": name, "grants": grants.written(pairs), "expires_at": draft.expires_at.isoformat()}
+        await deeds.note(principal.merchant_id, CREATE, Of("token", draft.id), cause, deeds.changed({}, told))
     return Made(await Token.get(id=draft.id), clear)
 
 
@@ -90,6 +94,8 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
         clear = await tokens.make(_with(draft, await _covered(principal, old)))
         ends_at = min(old.expires_at, now + timedelta(hours=overlap_hours))
         await Token.filter(id=old.id).update(expires_at=ends_at)
+        what = {"token": [str(old.id), str(draft.id)], "old_ends_at": [_at(old.expires_at), _at(ends_at)]}
+        await deeds.note(principal.merchant_id, ROTATE, Of("token", draft.id), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
     return Made(await Token.get(id=draft.id), clear)
 
@@ -99,8 +105,12 @@ async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
     found = await _find(readable(principal), token_id)
     if found.id != principal.token_id:
         await _covered(principal, found)
-    await tokens.revoke(found.id, cause.actor)
+    await tokens.revoke(found.id, cause.actor, cause)
     return await Token.get(id=found.id)
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
 
 
 async def _find(among: QuerySet[Token], token_id: UUID) -> Token:

@@ -1,9 +1,10 @@
 """Sessions of people: rows that end when they are idle, when they are old, and at once when they are revoked."""
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
@@ -13,10 +14,14 @@ from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of, granted
-from domain.models import Session, SignInLink
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.models import Person, Session, SignInLink
 from domain.platform.database import execute, rows, transaction
 from domain.problems import NotFound
 
+_UNKNOWN: Final = Cause("sign-in", "")
 # What the person may do at the merchant that was chosen, else at their own.
 _PRINCIPAL: Final = """
 SELECT s.id, s.expires_at, s.person_id, p.name, p.email, coalesce($2::uuid, p.merchant_id) AS merchant_id,
@@ -43,7 +48,7 @@ class Begun:
     person_id: UUID
 
 
-async def by_link(secret: str, seconds: float) -> Begun | None:
+async def by_link(secret: str, seconds: float, came: Cause = _UNKNOWN) -> Begun | None:
     """Sign in with a one-time link, for at most so many seconds; None: it is unknown, over, or was used."""
     async with transaction():
         found = await rows(
@@ -51,10 +56,10 @@ async def by_link(secret: str, seconds: float) -> Begun | None:
             "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' RETURNING l.person_id",
             digest_of(secret),
         )
-        return await begin(found[0]["person_id"], seconds) if found else None
+        return await begin(found[0]["person_id"], seconds, came, "link") if found else None
 
 
-async def by_address(address: str, seconds: float) -> Begun | None:
+async def by_address(address: str, seconds: float, came: Cause = _UNKNOWN) -> Begun | None:
     """Sign in whoever an identity provider says has this address; None: nobody who may anything has it.
 
     Of several merchants' people it is who was made first: no merchant that invites an address later takes it away.
@@ -63,7 +68,7 @@ async def by_address(address: str, seconds: float) -> Begun | None:
         return None
     async with transaction():
         found = await rows(_BY_ADDRESS, address.lower())
-        return await begin(found[0]["id"], seconds) if found else None
+        return await begin(found[0]["id"], seconds, came, "identity provider") if found else None
 
 
 async def is_open(secret: str) -> bool:
@@ -71,18 +76,20 @@ async def is_open(secret: str) -> bool:
     return await SignInLink.exists(digest=digest_of(secret), used_at=None, expires_at__gt=datetime.now(UTC))
 
 
-async def begin(person_id: UUID, seconds: float) -> Begun:
-    """A session of a person who has proven who they are, for at most so many seconds."""
-    secret, now = secrets.token_urlsafe(32), datetime.now(UTC)
+async def begin(person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: str = "link") -> Begun:
+    """A session of a person who has proven who they are, for at most so many seconds. `came`: the request, and where
+    it came from."""
+    secret, now, session_id = secrets.token_urlsafe(32), datetime.now(UTC), uuid4()
     expires_at = now + timedelta(seconds=seconds)
     await Session.create(
-        id=uuid4(),
+        id=session_id,
         person_id=person_id,
         digest=digest_of(secret),
         created_at=now,
         last_seen_at=now,
         expires_at=expires_at,
     )
+    await _note("signIn", person_id, session_id, came, {"way": [None, way]})
     return Begun(secret, expires_at, person_id)
 
 
@@ -103,9 +110,24 @@ async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUI
     return Principal(row["id"], row["merchant_id"], holder, granted(found), row["expires_at"], row["person_id"])
 
 
-async def end(secret: str) -> None:
+async def end(secret: str, came: Cause = _UNKNOWN) -> None:
     """Sign out."""
-    await Session.filter(digest=digest_of(secret), revoked_at=None).update(revoked_at=datetime.now(UTC))
+    async with transaction():
+        found = (
+            await Session.filter(digest=digest_of(secret), revoked_at=None).select_for_update(no_key=True).get_or_none()
+        )
+        if found is not None:
+            await Session.filter(id=found.id).update(revoked_at=datetime.now(UTC))
+            await _note("signOut", found.person_id, found.id, came, None)
+
+
+async def _note(
+    operation: str, person_id: UUID, session_id: UUID, came: Cause, changes: Mapping[str, Sequence[Any]] | None
+) -> None:
+    person = await Person.get(id=person_id)
+    by = replace(came.by, person_id=person_id, session_id=session_id)
+    cause = Cause(came.request_id, actor_of(person.name, person.email), by=by)
+    await deeds.note(person.merchant_id, operation, Of("session", session_id), cause, changes)
 
 
 def readable(principal: Principal) -> QuerySet[Session]:
@@ -114,7 +136,7 @@ def readable(principal: Principal) -> QuerySet[Session]:
     return Session.filter(person__merchant_id=principal.merchant_id, revoked_at=None, expires_at__gt=datetime.now(UTC))
 
 
-async def revoke(principal: Principal, session_id: UUID) -> Session:
+async def revoke(principal: Principal, session_id: UUID, cause: Cause) -> Session:
     """End a session of one of the merchant's people at once: one's own, or of who may no more than oneself.
 
     Raises Forbidden, NotFound.
@@ -125,5 +147,8 @@ async def revoke(principal: Principal, session_id: UUID) -> Session:
         raise NotFound("No such session; sessions lists them.", path=["input", "sessionId"])
     if found.person_id != principal.person_id:
         await grants.check_covers(principal, found.person_id)
-    await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC))
+    async with transaction():
+        if await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC)):
+            what = {"person": [str(found.person_id), None]}
+            await deeds.note(principal.merchant_id, "sessionRevoke", Of("session", session_id), cause, what)
     return await Session.get(id=session_id)

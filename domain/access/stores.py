@@ -11,12 +11,15 @@ from domain.access.holders import checked_name
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Store
 from domain.platform import idempotency
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, NotFound
 
 CREATE: Final = "storeCreate"
+UPDATE: Final = "storeUpdate"
 _CODE_LENGTH_MAX: Final = 64
 _KEY_LENGTH_MAX: Final = 140
 
@@ -59,21 +62,28 @@ async def create(principal: Principal, new: NewStore, key: str, cause: Cause) ->
                 await Store.create(
                     id=store_id, merchant_id=principal.merchant_id, code=code, name=name, payee_key=payee
                 )
+                await deeds.note(principal.merchant_id, CREATE, Of("store", store_id), cause, deeds.changed({}, facts))
     except IntegrityError as error:
         raise _taken(error) from error
     return await Store.get(id=stored or store_id), stored is not None
 
 
-async def update(principal: Principal, store_id: UUID, name: str, payee_key: str | None) -> Store:
+async def update(principal: Principal, store_id: UUID, name: str, payee_key: str | None, cause: Cause) -> Store:
     """Give a store another name and key; its code is for life. Raises Forbidden, NotFound, InvalidInput."""
     principal.require_everywhere(Permission.MANAGE_STORES)
     values = {"name": checked_name(name, ["input", "name"]), "payee_key": _payee(payee_key)}
     try:
-        changed = await Store.filter(id=store_id, merchant_id=principal.merchant_id).update(**values)
+        async with transaction():
+            among = Store.filter(id=store_id, merchant_id=principal.merchant_id)
+            before = await among.select_for_update(no_key=True).get_or_none()
+            if before is None:
+                raise NotFound("No such store; stores lists yours.", path=["input", "storeId"])
+            await Store.filter(id=store_id).update(**values)
+            had = {"name": before.name, "payee_key": before.payee_key}
+            if what := deeds.changed(had, values):
+                await deeds.note(before.merchant_id, UPDATE, Of("store", store_id), cause, what)
     except IntegrityError as error:
         raise _taken(error) from error
-    if not changed:
-        raise NotFound("No such store; stores lists yours.", path=["input", "storeId"])
     return await Store.get(id=store_id)
 
 

@@ -11,6 +11,9 @@ from uuid import UUID, uuid4
 from domain.access.holders import person_of
 from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal, Reach, reach_of
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Grant, Token
 from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
@@ -69,9 +72,17 @@ class NewToken:
     id: UUID = field(default_factory=uuid4)
 
 
-async def create_token(merchant_id: UUID, role: Role, holder: str, lifetime: timedelta) -> str:
-    """Make a token of a built-in role in all stores and give it in clear, once."""
-    return await make(NewToken(merchant_id, holder, [(role.value, None)], datetime.now(UTC) + lifetime))
+async def create_token(
+    merchant_id: UUID, role: Role, holder: str, lifetime: timedelta, cause: Cause | None = None
+) -> str:
+    """Make a token of a built-in role in all stores and give it in clear, once. `cause`: who asked for it."""
+    draft = NewToken(merchant_id, holder, [(role.value, None)], datetime.now(UTC) + lifetime)
+    async with transaction():
+        clear = await make(draft)
+        if cause is not None:
+            told = {"name": holder, "grants": [role.value], "expires_at": draft.expires_at.isoformat()}
+            await deeds.note(merchant_id, "tokenCreate", Of("token", draft.id), cause, deeds.changed({}, told))
+    return clear
 
 
 async def make(draft: NewToken) -> str:
@@ -157,15 +168,18 @@ async def mark_used(token_ids: Collection[UUID]) -> None:
     )
 
 
-async def revoke(token_id: UUID, by: str | None = None) -> bool:
+async def revoke(token_id: UUID, by: str | None = None, cause: Cause | None = None) -> bool:
     """End a token at once, everywhere; whether it was not revoked before.
 
     Processes that remember it hear of it through Valkey; where they do not, they forget it within seconds.
     """
     async with transaction():
         # Held first: what a replacement made before it must not look as if it was made after it.
-        await Token.filter(id=token_id).select_for_update(no_key=True).get_or_none()
+        held = await Token.filter(id=token_id).select_for_update(no_key=True).get_or_none()
         changed = await Token.filter(id=token_id, revoked_at=None).update(revoked_at=datetime.now(UTC), revoked_by=by)
+        if changed and held is not None and cause is not None:
+            what = {"name": [held.name or held.holder, None]}
+            await deeds.note(held.merchant_id, "tokenRevoke", Of("token", token_id), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
     return bool(changed)
 

@@ -72,7 +72,19 @@ async def get(settings: Settings, file: File) -> bytes:
     return secrets.decrypt(key, sealed, place_of(file.id))
 
 
+async def remove(settings: Settings, file_id: UUID) -> None:
+    """Take a file's content out of the storage; what is not there is gone already. Raises ContentAway."""
+    try:
+        await _store(settings).delete_async(str(file_id))
+    except FileNotFoundError:
+        return
+    except (BaseError, OSError) as error:
+        raise ContentAway(f"The storage of files does not take the file away: {error}") from error
+
+
 async def _key(settings: Settings, file: File) -> bytes:
+    if file.sealed_key is None:
+        raise ContentAway("The file was removed by retention.")
     values = await data_keys.unseal(settings.secret_key, file.merchant_id, bytes(file.sealed_key), place_of(file.id))
     return base64.b64decode(values["key"])
 

@@ -15,6 +15,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.access.tokens import Principal
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.files import content
 from domain.files.kinds import RULES, media_type_of
 from domain.files.room import ROOM
@@ -24,6 +27,7 @@ from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound, RateLimited
 
 LIFETIME: Final = timedelta(minutes=15)
+DOWNLOAD: Final = "fileDownload"
 _OPEN_MAX: Final = 50  # tickets of a merchant that nobody has used yet
 _DAY: Final = timedelta(days=1)
 _DAY_MAX: Final = 200  # announced by a merchant within a day: a file is kept for good
@@ -53,7 +57,7 @@ class Ticket:
     secret: str
 
 
-async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ticket:
+async def announce(principal: Principal, new: NewFile, settings: Settings, cause: Cause) -> Ticket:
     """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited; Unsealable, KeyServiceAway."""
     rule = RULES[new.purpose]
     principal.require_everywhere(rule.writer)
@@ -74,6 +78,8 @@ async def announce(principal: Principal, new: NewFile, settings: Settings) -> Ti
             ticket_until=datetime.now(UTC) + LIFETIME,
             created_by=principal.holder,
         )
+        told = {"purpose": new.purpose.value, "name": file.name, "size": new.size, "sha256": new.sha256}
+        await deeds.note(file.merchant_id, "fileAnnounce", Of("file", file_id), cause, deeds.changed({}, told))
     return Ticket(file, secret)
 
 
@@ -121,7 +127,12 @@ async def take_in(file: File, chunks: AsyncIterator[bytes], settings: Settings) 
             known = ", ".join(sorted(RULES[file.purpose].media_types))
             raise InvalidInput(f"By its content the file is none of {known}; export it again as one of them.")
         await content.put(settings, file, given)
-    await File.filter(id=file.id, stored_at=None).update(media_type=media_type, stored_at=datetime.now(UTC))
+    async with transaction():
+        stored = File.filter(id=file.id, stored_at=None)
+        if await stored.update(media_type=media_type, stored_at=datetime.now(UTC)):
+            # Whoever has the ticket may bring these bytes; who announced them answers for it.
+            cause, what = Cause(f"file-{file.id}", file.created_by), {"media_type": [None, media_type]}
+            await deeds.note(file.merchant_id, "fileUpload", Of("file", file.id), cause, what)
     return await File.get(id=file.id)
 
 
@@ -139,12 +150,19 @@ async def _whole(file: File, chunks: AsyncIterator[bytes]) -> bytes:
     return given.getvalue()
 
 
-async def read(principal: Principal, file_id: UUID, settings: Settings) -> tuple[File, bytes]:
-    """A stored file and its content. Raises NotFound (also where the principal may not), ContentAway, Unsealable."""
+async def read(principal: Principal, file_id: UUID, settings: Settings, cause: Cause) -> tuple[File, bytes]:
+    """A stored file and its content; that it was read is a deed.
+
+    Raises NotFound (also where the principal may not), ContentAway, Unsealable.
+    """
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
-    if file is None or file.stored_at is None or not _may_read(principal, file):
+    if file is None or file.stored_at is None or file.sealed_key is None or not _may_read(principal, file):
+        if file is not None:
+            await deeds.refused(file.merchant_id, DOWNLOAD, cause, "FORBIDDEN")
         raise NotFound("There is no such file, or it is not yours to read.")
-    return file, await content.get(settings, file)
+    given = await content.get(settings, file)
+    await deeds.read(file.merchant_id, DOWNLOAD, "file", [file_id], cause)
+    return file, given
 
 
 def _may_read(principal: Principal, file: File) -> bool:

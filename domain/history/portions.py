@@ -17,7 +17,7 @@ _AFTER: Final = (
     "  WITH ORDINALITY AS asked (merchant, position, stores, n), "
     f"LATERAL (SELECT s.position, {TOLD}, p.store_id = ANY(asked.stores::uuid[]) AS theirs "
     "  FROM (SELECT position, event_id FROM event_seals WHERE merchant_id = asked.merchant "
-    "    AND position > asked.position ORDER BY position LIMIT $4) s "
+    "    AND position > asked.position AND event_id IS NOT NULL ORDER BY position LIMIT $4) s "
     "  JOIN events e ON e.id = s.event_id JOIN refunds r ON r.id = e.refund_id JOIN payments p ON p.id = r.payment_id "
     "  ORDER BY s.position) AS e "
     "ORDER BY asked.n, e.position"

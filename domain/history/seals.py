@@ -1,6 +1,6 @@
-"""Sealing: a second behind, each merchant's events get a position and a hash over all that came before.
+"""Sealing: a second behind, each merchant's events and deeds get a position and a hash over all that came before.
 
-It takes only events that are older than every running transaction, so no position is ever given late: a reader that
+It takes only those that are older than every running transaction, so no position is ever given late: a reader that
 has read position N has read everything up to N. Tamper evidence costs the hot path nothing.
 """
 
@@ -25,29 +25,53 @@ _BYTES: Final = (
     f"ROW('{_VERSION}', e.id, e.merchant_id, e.refund_id, e.sequence, e.kind, e.state, e.previous_state, e.request_id, "
     "e.actor, e.code, e.message, e.detail::text, extract(epoch FROM e.occurred_at))::text"
 )
-_HERE: Final = "e.xact >= (SELECT first FROM bounds) AND e.xact < (SELECT oldest FROM bounds)"
-_ELSEWHERE: Final = "e.xact >= (SELECT next FROM bounds)"
-# Unsealed events of a range of transactions. Whether one is sealed is asked of each: joined, PostgreSQL may read all
-# seals that there are, every second.
-_UNSEALED: Final = (
-    f"SELECT e.id, e.merchant_id, e.xact, {_BYTES} AS text FROM events e WHERE {{range}} "  # noqa: S608
-    "AND (SELECT 1 FROM event_seals s WHERE s.event_id = e.id) IS NULL ORDER BY e.xact, e.id LIMIT $1"
+_DEED: Final = (
+    f"ROW('{_VERSION}/deed', d.id, d.merchant_id, d.kind, d.operation, d.object_kind, d.object_id, d.actor, d.party, "
+    "d.person_id, d.token_id, d.session_id, d.address, d.agent, d.request_id, d.outcome, d.changes::text, "
+    "extract(epoch FROM d.occurred_at))::text"
 )
-# Unsealed events whose transaction ended before the oldest running one began, in the order of transactions: behind the
-# last sealed one; where that lies in another server's life (a restored copy), all are compared once. The bounds are
-# looked up first, so that the index on transactions is read between them.
+_HERE: Final = "xact >= (SELECT {first} FROM bounds) AND {one}.xact < (SELECT oldest FROM bounds)"
+_ELSEWHERE: Final = "xact >= (SELECT next FROM bounds)"
+
+
+def _unsealed_of(table: str, one: str, text: str, key: str, place: int, reach: str) -> str:
+    """Unsealed rows of a range of transactions. Whether one is sealed is asked of each: joined, PostgreSQL may read all
+    seals that there are, every second."""
+    within = reach.format(first="first_deed" if one == "d" else "first", one=one)
+    return (
+        f"SELECT {one}.id, {one}.merchant_id, {one}.xact, {place} AS place, {text} AS text FROM {table} {one} "  # noqa: S608
+        f"WHERE {one}.{within} AND (SELECT 1 FROM event_seals s WHERE s.{key} = {one}.id) IS NULL "
+        f"ORDER BY {one}.xact, {one}.id LIMIT $1"
+    )
+
+
+# Unsealed events and deeds whose transaction ended before the oldest running one began, in the order of transactions:
+# behind the last sealed one; where that lies in another server's life (a restored copy), all are compared once. The
+# bounds are looked up first, so that the indexes on transactions are read between them. Deeds have a bound of their
+# own: a process of the version before seals events alone, and leaves older deeds behind.
 READY: Final = (
     "WITH now AS (SELECT pg_snapshot_xmin(s) AS oldest, pg_snapshot_xmax(s) AS next FROM pg_current_snapshot() s), "  # noqa: S608
-    "  last AS (SELECT e.xact FROM event_seals s JOIN events e ON e.id = s.event_id ORDER BY s.id DESC LIMIT 1), "
+    "  last AS (SELECT xact FROM (SELECT s.id, coalesce((SELECT e.xact FROM events e WHERE e.id = s.event_id), "
+    "      (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id)) AS xact FROM event_seals s) AS known "
+    "    WHERE xact IS NOT NULL ORDER BY id DESC LIMIT 1), "
+    "  last_deed AS (SELECT (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id) AS xact FROM event_seals s "
+    "    WHERE s.deed_id IS NOT NULL ORDER BY s.deed_id DESC LIMIT 1), "
     "  bounds AS MATERIALIZED (SELECT oldest, next, "
-    "    coalesce((SELECT xact FROM last WHERE xact < next), '0'::xid8) AS first FROM now), "
-    f"  here AS ({_UNSEALED.format(range=_HERE)}), elsewhere AS ({_UNSEALED.format(range=_ELSEWHERE)}) "
-    "SELECT id, merchant_id, text FROM (SELECT * FROM here UNION ALL SELECT * FROM elsewhere) AS ready "
-    "ORDER BY xact, id LIMIT $1"
+    "    coalesce((SELECT xact FROM last WHERE xact < next), '0'::xid8) AS first, "
+    "    coalesce((SELECT xact FROM last_deed WHERE xact < next), '0'::xid8) AS first_deed FROM now), "
+    f"  here AS ({_unsealed_of('events', 'e', _BYTES, 'event_id', 0, _HERE)}), "
+    f"  elsewhere AS ({_unsealed_of('events', 'e', _BYTES, 'event_id', 0, _ELSEWHERE)}), "
+    f"  deeds_here AS ({_unsealed_of('deeds', 'd', _DEED, 'deed_id', 1, _HERE)}), "
+    f"  deeds_elsewhere AS ({_unsealed_of('deeds', 'd', _DEED, 'deed_id', 1, _ELSEWHERE)}) "
+    "SELECT id, merchant_id, place, text FROM (SELECT * FROM here UNION ALL SELECT * FROM elsewhere "
+    "  UNION ALL SELECT * FROM deeds_here UNION ALL SELECT * FROM deeds_elsewhere) AS ready "
+    "ORDER BY xact, place, id LIMIT $1"
 )
 _CHAIN: Final = (
-    f"SELECT s.position, s.hash, s.event_id, {_BYTES} AS text, e.id AS there FROM event_seals s "  # noqa: S608
-    "LEFT JOIN events e ON e.id = s.event_id WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3"
+    "SELECT s.position, s.hash, s.deed_id IS NOT NULL AS is_deed, coalesce(s.event_id, s.deed_id) AS subject, "  # noqa: S608
+    f"  CASE WHEN s.deed_id IS NULL THEN {_BYTES} ELSE {_DEED} END AS text, coalesce(e.id, d.id) AS there "
+    "FROM event_seals s LEFT JOIN events e ON e.id = s.event_id LEFT JOIN deeds d ON d.id = s.deed_id "
+    "WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3"
 )
 
 # Every event, in the order of a chain that is made at once.
@@ -89,32 +113,29 @@ async def seal(limit: int = _AT_ONCE_MAX) -> int:
             return 0
         found = await rows(READY, limit)
         heads: dict[UUID, Head] = {}
-        made: list[tuple[UUID, int, int, str]] = []
+        made: list[tuple[UUID, int, int | None, int | None, str]] = []
         for row in found:
             merchant_id = row["merchant_id"]
             before = heads.get(merchant_id) or await head(merchant_id)
             after = Head(merchant_id, before.position + 1, link(before.hash, row["text"]))
             heads[merchant_id] = after
-            made.append((merchant_id, after.position, row["id"], after.hash))
+            of_event, of_deed = (None, row["id"]) if row["place"] else (row["id"], None)
+            made.append((merchant_id, after.position, of_event, of_deed, after.hash))
         await _store(made)
         crash_here("seal.before_commit")
     crash_here("seal.committed")
-    for merchant_id in heads:
+    for merchant_id in {merchant for merchant, _, of_event, *_ in made if of_event is not None}:
         await bell.wake(bell.merchant_channel(merchant_id))
     return len(made)
 
 
-async def _store(made: Sequence[tuple[UUID, int, int, str]]) -> None:
+async def _store(made: Sequence[tuple[UUID, int, int | None, int | None, str]]) -> None:
     if not made:
         return
-    merchants, positions, events, hashes = zip(*made, strict=True)
     await execute(
-        "INSERT INTO event_seals (merchant_id, position, event_id, hash) "
-        "SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::varchar[])",
-        list(merchants),
-        list(positions),
-        list(events),
-        list(hashes),
+        "INSERT INTO event_seals (merchant_id, position, event_id, deed_id, hash) "
+        "SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::varchar[])",
+        *(list(column) for column in zip(*made, strict=True)),
     )
 
 
@@ -160,7 +181,8 @@ async def verify(heads: Sequence[Head] = ()) -> Sequence[Tampered]:
     """
     broken: list[Tampered] = []
     for merchant in await rows(
-        "SELECT merchant_id AS id FROM event_seals UNION SELECT merchant_id FROM events ORDER BY 1"
+        "SELECT merchant_id AS id FROM event_seals UNION SELECT merchant_id FROM events "
+        "UNION SELECT merchant_id FROM deeds ORDER BY 1"
     ):
         broken += await _verify_merchant(merchant["id"])
     for known in (*await _manifest_heads(), *heads):
@@ -184,22 +206,29 @@ async def _verify_merchant(merchant_id: UUID) -> list[Tampered]:
 def _fault(row: Mapping[str, Any], before: str, position: int) -> str | None:
     if row["position"] != position + 1:
         return f"the seal of this position is missing; the next is {row['position']}"
+    name = f"{'deed' if row['is_deed'] else 'event'} {row['subject']}"
     if row["there"] is None:
-        return f"event {row['event_id']} is missing"
+        return f"{name} is missing"
     if link(before, row["text"]) != row["hash"]:
-        return f"event {row['event_id']} is not what was sealed here, or not in this place"
+        return f"{name} is not what was sealed here, or not in this place"
     return None
 
 
 async def _unsealed(merchant_id: UUID, position: int) -> list[Tampered]:
     (row,) = await rows(
-        "SELECT count(*) AS n FROM events e WHERE e.merchant_id = $1 "
-        "AND e.occurred_at < now() - make_interval(secs => $2) "
-        "AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.event_id = e.id)",
+        "SELECT (SELECT count(*) FROM events e WHERE e.merchant_id = $1 "
+        "  AND e.occurred_at < now() - make_interval(secs => $2) "
+        "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.event_id = e.id)) "
+        "+ (SELECT count(*) FROM deeds d WHERE d.merchant_id = $1 "
+        "  AND d.occurred_at < now() - make_interval(secs => $2) "
+        "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.deed_id = d.id)) AS n",
         merchant_id,
         _UNSEALED_SECONDS_MAX,
     )
-    said = f"{row['n']} events are older than a minute and not sealed: the chain was cut, nobody seals, or all wait"
+    said = (
+        f"{row['n']} events or deeds are older than a minute and not sealed: the chain was cut, nobody seals, or all "
+        "wait"
+    )
     return [Tampered(merchant_id, position + 1, said)] if row["n"] else []
 
 

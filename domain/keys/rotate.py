@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from domain.cause import WORKER, Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.keys.places import SEALED, Sealed
 from domain.platform import data_keys, secrets
 from domain.platform.database import execute, rows, transaction
@@ -21,6 +24,7 @@ AT_ONCE: Final = 200
 SETTLE_SECONDS: Final = data_keys.CURRENT_SECONDS + 90.0
 _PASSES_MAX: Final = 20
 _PAUSE_SECONDS: Final = 0.5
+_OURSELVES: Final = Cause("keys-rotate", WORKER)
 Told = Callable[[str, int], None]  # what is done now, and how many more values are sealed anew
 
 
@@ -45,6 +49,7 @@ async def rotate(
     only_wrap: bool = False,
     told: Told = lambda what, more: None,
     settle_seconds: float | None = None,
+    cause: Cause = _OURSELVES,
 ) -> Rotated:
     """A new key for this merchant, or for each (`only_wrap`: none, but each is wrapped by today's key-encryption key).
 
@@ -52,7 +57,7 @@ async def rotate(
     what does not open (`estorno check` lists it) and KeyServiceAway; what was done until then stays done.
     """
     merchants = [merchant_id] if merchant_id else await _merchants()
-    made = 0 if only_wrap else await _make(secret, merchants)
+    made = 0 if only_wrap else await _make(secret, merchants, cause)
     wrapped = await _wrap(secret, merchant_id)
     sealed = await _reseal_all(secret, merchants, told)
     retired = 0
@@ -67,7 +72,7 @@ async def _merchants() -> list[UUID]:
     return [row["id"] for row in await rows("SELECT id FROM merchants ORDER BY id")]
 
 
-async def _make(secret: bytes, merchants: Sequence[UUID]) -> int:
+async def _make(secret: bytes, merchants: Sequence[UUID], cause: Cause) -> int:
     """A new version each, but for those whose last rotation was not brought to its end: that one goes on."""
     unended = await _superseded(merchants)
     made = 0
@@ -77,6 +82,8 @@ async def _make(secret: bytes, merchants: Sequence[UUID]) -> int:
                 "SELECT coalesce(max(version), 0) + 1 AS next FROM data_keys WHERE merchant_id = $1", merchant_id
             )
             await data_keys.make(secret, merchant_id, row["next"])
+            what = {"version": [row["next"] - 1, row["next"]]}
+            await deeds.note(merchant_id, "keysRotate", Of("data key", str(row["next"])), cause, what)
             made += 1
     return made
 

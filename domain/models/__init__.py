@@ -16,6 +16,7 @@ from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
+from domain.models.deeds import Deed, LegalHold
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
 from domain.models.files import File
@@ -40,6 +41,7 @@ __all__ = [
     "Check",
     "Connection",
     "DataKey",
+    "Deed",
     "DemoMark",
     "Destination",
     "DestinationLink",
@@ -50,6 +52,7 @@ __all__ = [
     "Finding",
     "Grant",
     "IdempotencyKey",
+    "LegalHold",
     "LedgerCheckpoint",
     "LedgerEntry",
     "ListedMoney",

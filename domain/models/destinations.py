@@ -26,7 +26,8 @@ class Destination(Model):
     )
     refund_id: UUID
     kind = fields.CharEnumField(DestinationKind, max_length=24)
-    sealed = fields.BinaryField()  # AES-GCM of the values, bound to merchant, refund and field
+    # AES-GCM of the values, bound to merchant, refund and field; null: removed by retention
+    sealed = fields.BinaryField(null=True)
     masked = fields.CharField(max_length=300)
     fingerprint = fields.CharField(max_length=64)  # keyed hash of kind and values: what an approval is bound to
     payer_matches = fields.BooleanField()  # the holder's tax ID is the payer's

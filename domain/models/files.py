@@ -30,7 +30,8 @@ class File(Model):
     created_by = fields.CharField(max_length=200)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     stored_at = fields.DatetimeField(null=True)
-    sealed_key = fields.BinaryField()  # of its content: only this is ever sealed anew
+    # Of its content: only this is ever sealed anew; null: removed by retention.
+    sealed_key = fields.BinaryField(null=True)
 
     class Meta:
         table = "files"

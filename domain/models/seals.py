@@ -1,4 +1,4 @@
-"""Seals: each merchant's events in one order, each hashed with the one before. Added, never changed."""
+"""Seals: each merchant's events and deeds in one order, each hashed with the one before. Added, never changed."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -18,11 +18,12 @@ class EventSeal(Model):
     )
     merchant_id: UUID
     position = fields.BigIntField()  # gapless per merchant, from 1
-    event: "fields.OneToOneRelation[Event]" = fields.OneToOneField(
-        "models.Event", on_delete=fields.RESTRICT, related_name="seal", db_constraint=False
+    event: "fields.OneToOneNullableRelation[Event]" = fields.OneToOneField(
+        "models.Event", on_delete=fields.RESTRICT, related_name="seal", db_constraint=False, null=True
     )
-    event_id: int
-    hash = fields.CharField(max_length=64)  # SHA-256, hex, over the hash before and the event's stored bytes
+    event_id: int | None  # an event's, or a deed's: one of the two
+    deed_id = fields.BigIntField(null=True)
+    hash = fields.CharField(max_length=64)  # SHA-256, hex, over the hash before and the stored bytes
 
     class Meta:
         table = "event_seals"

@@ -9,6 +9,8 @@ from uuid import UUID
 from domain.access.holders import identity_of, same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Connection, OnboardingStep
 from domain.models.connections import ConnectionState
 from domain.models.refunds import State
@@ -95,3 +97,18 @@ async def _take(connection: Connection, to: ConnectionState, actor: str, said: s
     if before is _S.SUSPENDED:
         await schedule.wake(connection.id, State.REQUESTED, State.SUBMITTED, State.PENDING)
     await steps.append(connection, before, actor, said, cause)
+    what = {"state": [before.value, to.value], **({"comment": [None, said]} if said else {})}
+    await deeds.note(connection.merchant_id, _operation(before, to), Of("connection", connection.id), cause, what)
+
+
+def _operation(before: ConnectionState, to: ConnectionState) -> str:
+    """The mutation that takes this step; a certification's is nobody's."""
+    known = {
+        _S.SUBMITTED: "connectionSubmit",
+        _S.SUSPENDED: "connectionSuspend",
+        _S.ACTIVE: "connectionActivate",
+        _S.CERTIFIED: "connectionCertified",
+    }
+    if to is _S.DRAFT and before is not _S.UNDER_REVIEW:
+        return "connectionReopen"
+    return known.get(to, "connectionReview")

@@ -6,6 +6,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.access.tokens import Permission, Principal
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Connection, File, OnboardingDocument
 from domain.models.applications import DocumentKind
 from domain.models.connections import ConnectionState
@@ -18,7 +21,9 @@ from domain.problems import InvalidInput, InvalidState
 REQUIRED: Final = tuple(DocumentKind)
 
 
-async def hand_in(principal: Principal, connection_id: UUID, kind: DocumentKind, file_id: UUID) -> OnboardingDocument:
+async def hand_in(
+    principal: Principal, connection_id: UUID, kind: DocumentKind, file_id: UUID, cause: Cause
+) -> OnboardingDocument:
     """Make a stored file the connection's current document of this kind; the same file again changes nothing.
 
     Only while it is a draft: what is being reviewed does not change under the reviewer's eyes.
@@ -36,15 +41,19 @@ async def hand_in(principal: Principal, connection_id: UUID, kind: DocumentKind,
         file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
         if file is None or file.stored_at is None or file.purpose is not Purpose.ONBOARDING_DOCUMENT:
             raise InvalidInput("Upload the document first; there is no such file.", path=["input", "fileId"])
-        return await _current(principal, connection, kind, file)
+        return await _current(principal, connection, kind, file, cause)
 
 
-async def _current(principal: Principal, connection: Connection, kind: DocumentKind, file: File) -> OnboardingDocument:
+async def _current(
+    principal: Principal, connection: Connection, kind: DocumentKind, file: File, cause: Cause
+) -> OnboardingDocument:
     standing = OnboardingDocument.filter(connection_id=connection.id, kind=kind, superseded_at=None)
     before = await standing.get_or_none()
     if before is not None and before.file_id == file.id:
         return before
     await standing.update(superseded_at=datetime.now(UTC))
+    what = {"kind": [None, kind.value], "file": [None, str(file.id)], "sha256": [None, file.sha256]}
+    await deeds.note(connection.merchant_id, "connectionDocumentHandIn", Of("connection", connection.id), cause, what)
     return await OnboardingDocument.create(
         id=uuid4(), connection_id=connection.id, kind=kind, file_id=file.id, created_by=principal.holder
     )

@@ -5,13 +5,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.access.tokens import Permission, Principal
 from domain.cause import Cause
 from domain.connections import connections
 from domain.connections.connections import NewConnection
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Connection, Store
 from domain.models.connections import ConnectionState
 from domain.models.refunds import State
@@ -26,6 +28,7 @@ from domain.pse.registry import UnknownPse, connector
 from domain.refunds import schedule
 
 MUTATION: Final = "connectionCreate"
+REPLACE: Final = "connectionSecretsReplace"
 _NAME_MAX: Final = 64
 _VALUE_MAX: Final = 8_000  # a certificate in PEM
 _PLAIN_MAX: Final = {"client_id": 200}  # else an address: 500
@@ -66,6 +69,9 @@ async def create(principal: Principal, draft: NewApplication, key: str, cause: C
             principal.merchant_id, new, secret_key, state=ConnectionState.DRAFT, connection_id=connection_id
         )
         await steps.note(made, principal.holder, "Applied for.", cause)
+        told: dict[str, Any] = {"pse": new.pse, "name": new.name, "base_url": new.base_url, "account": new.client_id}
+        told |= {"secrets": sorted(new.secrets)}  # their names
+        await deeds.note(made.merchant_id, MUTATION, Of("connection", made.id), cause, deeds.changed({}, told))
         return made
 
 
@@ -95,6 +101,9 @@ async def replace(
         await connections.replace_secrets(connection, sealed, old_valid_until, key)
         said = "".join(f" {name}: {value}." for name, value in sorted(placed.items()))
         await steps.note(connection, principal.holder, f"Keys replaced.{said}"[:_SAID_MAX], cause)
+        told = {name: [None, value] for name, value in placed.items()}
+        what = {**told, "secrets": [None, sorted(sealed)]}  # their names
+        await deeds.note(connection.merchant_id, REPLACE, Of("connection", connection.id), cause, what)
         await schedule.wake(connection.id, State.REQUESTED)
     return connection
 

@@ -8,10 +8,12 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Whose, merchant_of
-from domain.cause import Cause
+from domain.cause import WORKER, Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import CertificationRun, Connection, PreflightRun
 from domain.platform import ids
-from domain.platform.database import execute, rows
+from domain.platform.database import execute, rows, transaction
 from domain.problems import NotFound
 
 Run = TypeVar("Run", PreflightRun, CertificationRun)
@@ -34,6 +36,9 @@ async def managed(whose: Whose, connection_id: UUID) -> Connection:
     return found
 
 
+_ASKED: Final = {PreflightRun: "connectionPreflight", CertificationRun: "connectionCertify"}
+
+
 async def begin(model: type[Run], connection: Connection, cause: Cause, **more: Any) -> Run:
     """Ask for a run, which is due at once; one that is under way already is given instead of a second one."""
     columns: dict[str, Any] = {
@@ -43,11 +48,16 @@ async def begin(model: type[Run], connection: Connection, cause: Cause, **more: 
     }
     columns |= {"request_id": cause.request_id[:64], "asked_by": cause.actor[:200], **more}
     names, places = ", ".join(columns), ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-    await execute(
-        f"INSERT INTO {model._meta.db_table} ({names}, created_at, due_at) "  # noqa: S608 - names of our own columns
-        f"VALUES ({places}, now(), now()) ON CONFLICT (connection_id) WHERE finished_at IS NULL DO NOTHING",
-        *columns.values(),
-    )
+    async with transaction():
+        made = await rows(
+            f"INSERT INTO {model._meta.db_table} ({names}, created_at, due_at) "  # noqa: S608 - names of our own columns
+            f"VALUES ({places}, now(), now()) ON CONFLICT (connection_id) WHERE finished_at IS NULL DO NOTHING "
+            "RETURNING id",
+            *columns.values(),
+        )
+        if made and cause.actor != WORKER:
+            subject = Of("connection", connection.id)
+            await deeds.note(connection.merchant_id, _ASKED[model], subject, cause, {"run": [None, str(columns["id"])]})
     # The one that is live, or, if it has ended meanwhile, that one.
     newest = await model.filter(connection_id=connection.id).order_by("-created_at", "-id").first()
     assert newest is not None, "There is the one that was just written, or the one that kept it from being written."

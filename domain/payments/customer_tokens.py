@@ -15,6 +15,8 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope
 from domain.access.tokens import NewToken
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.payments import customers
 from domain.payments.find import find
 from domain.platform import pace
@@ -81,10 +83,14 @@ async def create(
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
     )
+    told = {"may": new.may.value, "payment": draft.payment_id and str(draft.payment_id), "minutes": new.minutes}
     async with transaction():
         if per_hour:
             await pace.keep({f"customer-tokens/{draft.maker_id}": pace.an_hour(per_hour)}, "tokens for customers")
-        return Made(await tokens.make(draft), expires_at)
+        clear = await tokens.make(draft)
+        what = deeds.changed({}, told)
+        await deeds.note(principal.merchant_id, "customerTokenCreate", Of("token", draft.id), cause, what)
+    return Made(clear, expires_at)
 
 
 def _stores(scope: Scope) -> list[UUID | None]:

@@ -9,11 +9,13 @@ from uuid import UUID
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
-from domain.access.principal import Scope, Whose, scope_of
+from domain.access.principal import Principal, Scope, Whose, scope_of
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.connections.connections import TAKING
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
@@ -85,7 +87,7 @@ async def register(whose: Whose, new: NewPayment, key: str, cause: Cause, secret
     _check(new)
     while True:
         try:
-            return await _register(scope, new, key, cause, secret)
+            return await _register(scope, new, key, cause, secret, isinstance(whose, Principal))
         except (declared.Joined, _CameBetween):
             continue
 
@@ -94,7 +96,8 @@ class _CameBetween(Exception):
     """The payment was listed, or withdrawn, since it was looked for: its id is another one. Begin again."""
 
 
-async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:
+async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secret: bytes, asked: bool) -> Registered:
+    """`asked`: by somebody from outside, whose deed it is."""
     merchant_id = scope.merchant_id
     connection, store = await _places(scope, new)  # before the key, which may be another store's
     # The key keeps the payment's id for life, so one that the PSE has listed is looked for before.
@@ -120,6 +123,8 @@ async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secre
         elif not await _insert(payment_id, connection, store, new, values, cause):
             raise _CameBetween
         revived = await told_before.revive_notices(connection.id, [new.pse_reference])
+        if asked:
+            await deeds.note(merchant_id, MUTATION, Of("payment", payment_id), cause, deeds.changed({}, _told(new)))
     await _ring(revived)
     return Registered(await Payment.get(id=payment_id), replayed=False)
 
@@ -262,6 +267,19 @@ def _facts(new: NewPayment) -> dict[str, Any]:
         "order": new.order_reference,
         "customer": [new.customer_reference, new.customer_tax_id],
         "tax": [new.tax.amount, new.tax.rate, new.tax.document, new.tax.period] if new.tax else None,
+    }
+
+
+def _told(new: NewPayment) -> dict[str, Any]:
+    """What the log says of it: nothing of the customer."""
+    return {
+        "connection": str(new.connection_id),
+        "store": new.store_code,
+        "pse_reference": new.pse_reference,
+        "method": new.method.value,
+        "amount": [new.amount.minor_units, new.amount.currency],
+        "order": new.order_reference,
+        "tax": new.tax.amount if new.tax else None,
     }
 
 

@@ -13,6 +13,8 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.books import ledger
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Merchant, Payment
 from domain.payments.find import find
 from domain.payments.register import Registered
@@ -50,6 +52,9 @@ async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, c
             payment.id,
             cause.actor[:200],
             why.strip(),
+        )
+        await deeds.note(
+            payment.merchant_id, MUTATION, Of("payment", payment.id), cause, {"reason": [None, why.strip()]}
         )
     return Registered(await Payment.get(id=payment_id), replayed=False)
 

@@ -57,6 +57,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "attempts": (*_READ_ADD, "UPDATE (ended_at, outcome, code, message, refusal)"),
     "events": _READ_ADD,
     "event_seals": _READ_ADD,
+    "deeds": _READ_ADD,
+    "legal_holds": ("SELECT",),  # placed and lifted by the owner
     "calls": _READ_ADD,
     "answers": _READ_ADD,
     "checks": _READ_ADD,

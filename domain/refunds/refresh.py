@@ -4,6 +4,9 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Whose, scope_of
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform import bell, pace
@@ -13,7 +16,7 @@ from domain.refunds.destination import destinations
 from domain.refunds.find import find
 
 
-async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None) -> Refund:
+async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None, cause: Cause | None = None) -> Refund:
     """Have the PSE asked about the refund now, at a pace per refund, connection and token (where one asks).
 
     Raises Forbidden, NotFound, InvalidState when it has not been sent, RateLimited.
@@ -30,5 +33,7 @@ async def refresh(whose: Whose, refund_id: UUID, token_id: UUID | None = None) -
             "UPDATE refunds SET due_at = now() WHERE id = $1 AND (due_at IS NULL OR due_at > now())",
             refund_id,
         )
+        if cause is not None:  # somebody asks, and not ourselves
+            await deeds.note(refund.merchant_id, "refundRefresh", Of("refund", refund_id), cause)
     await bell.ring(bell.REFUND, refund_id)
     return await Refund.get(id=refund_id)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import commands, connect, connections, facts, init, keys, onboarding, people
+from jobs.cli import audit, commands, connect, connections, facts, init, keys, onboarding, owner, people
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -28,6 +28,12 @@ app.add_typer(token, name="token")
 pse = typer.Typer(help="Payment institutions: what they can do and what they say.", no_args_is_help=True)
 app.add_typer(pse, name="pse")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.audit, name="audit")
+app.add_typer(audit.access, name="access")
+app.add_typer(owner.hold, name="hold")
+app.add_typer(owner.restore, name="restore-test")
+app.command("retention")(owner.retention)
+app.command("evidence")(owner.evidence_of)
 app.add_typer(people.stores, name="store")
 app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
@@ -236,7 +242,7 @@ def synth(
 def create(
     merchant: Annotated[str, typer.Option(help="The merchant's id, or its name where that is unique.")],
     role: Annotated[
-        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, ADMIN or PLATFORM_ADMIN.")
+        str, typer.Option(help="REQUESTER, APPROVER, ACCOUNTANT, SUPPORT, DEVELOPER, AUDITOR, ADMIN or PLATFORM_ADMIN.")
     ],
     holder: Annotated[str, typer.Option(help="The person or program it is for; four eyes compare holders.")],
     hours: Annotated[int, typer.Option(help="How long it works.", min=1, max=24 * 366)] = 24,

@@ -1,6 +1,7 @@
 """What the commands do. Each raises an error whose message is one sentence that says what to do."""
 
 import asyncio
+import getpass
 import socket
 import subprocess
 import sys
@@ -8,13 +9,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain import invariants
 from domain.access import holders, tokens
 from domain.access.tokens import Role
 from domain.addresses import names
 from domain.books import checkpoints
+from domain.cause import Cause
 from domain.history import seals
 from domain.history.seals import Head, Tampered
 from domain.invariants import Broken
@@ -213,9 +215,18 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
     async def make() -> str:
         async with connected(settings.database_url, pool_max=2):
             found: Merchant = await one(Merchant, merchant, "merchant")
-            return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours))
+            return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours), operator())
 
     return asyncio.run(make())
+
+
+def operator() -> Cause:
+    """Who works at the command line of this machine: the system's name of them is all that is known."""
+    try:
+        who = getpass.getuser()
+    except (OSError, KeyError):
+        who = "unknown"
+    return Cause(f"command-{uuid4()}", f"command line: {who}@{socket.gethostname()}"[:200])
 
 
 async def one(model: Any, given: str, noun: str) -> Any:

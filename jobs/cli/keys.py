@@ -64,7 +64,9 @@ async def _rotate(settings: Settings, merchant: str | None, only_wrap: bool, pro
         def told(what: str, more: int) -> None:
             progress.update(task, description=what, advance=more)
 
-        return await rotate.rotate(settings.secret_key, merchant_id, only_wrap=only_wrap, told=told)
+        return await rotate.rotate(
+            settings.secret_key, merchant_id, only_wrap=only_wrap, told=told, cause=commands.operator()
+        )
 
 
 async def _id_of(merchant: str | None) -> UUID | None:

@@ -23,7 +23,7 @@ from domain.problems import NotFound, RateLimited
 from tests.api.conftest import Enter
 from tests.api.graphql import test_connections as connections
 from tests.api.graphql.test_connections import PDF
-from tests.kit.factories import OwnerRows, Shop, a_person, a_shop
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_person, a_shop
 from tests.kit.world import quick_settings, served
 
 
@@ -33,9 +33,9 @@ async def test_a_merchants_document_is_read_by_who_may_in_all_of_its_stores(ente
     settings = quick_settings(files=str(tmp_path / "files"))
     for permission in (Permission.MANAGE_CONNECTIONS, Permission.REVIEW_CONNECTIONS):
         whole, local = [_holding(ana.shop, permission, store) for store in (None, ana.shop.store.id)]
-        assert (await tickets.read(whole, file_id, settings))[1] == PDF
+        assert (await tickets.read(whole, file_id, settings, CAUSE))[1] == PDF
         with pytest.raises(NotFound):
-            await tickets.read(local, file_id, settings)
+            await tickets.read(local, file_id, settings, CAUSE)
 
 
 def _holding(shop: Shop, permission: Permission, store: UUID | None) -> Principal:
@@ -78,25 +78,25 @@ async def test_stalled_uploads_take_no_more_than_their_room(enter: Enter, door: 
 async def test_many_who_announce_at_once_have_no_more_tickets_than_one_by_one(books: object) -> None:
     shop = await a_shop()
     boss, new = a_person(shop, "boss", Role.ADMIN), NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64)
-    asked = [tickets.announce(boss, new, quick_settings()) for _ in range(60)]
+    asked = [tickets.announce(boss, new, quick_settings(), CAUSE) for _ in range(60)]
     done = await asyncio.gather(*asked, return_exceptions=True)
     refused = [one for one in done if isinstance(one, RateLimited)]
     assert (len(refused), await File.filter(merchant_id=shop.id).count()) == (10, 50)
-    await tickets.announce(a_person(await a_shop(), "boss", Role.ADMIN), new, quick_settings())
+    await tickets.announce(a_person(await a_shop(), "boss", Role.ADMIN), new, quick_settings(), CAUSE)
 
 
 async def test_a_merchant_announces_no_more_in_a_day_than_lie_for_good(books: object, owner_rows: OwnerRows) -> None:
     shop = await a_shop()
     boss, new = a_person(shop, "boss", Role.ADMIN), NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64)
-    await tickets.announce(boss, new, quick_settings())
+    await tickets.announce(boss, new, quick_settings(), CAUSE)
     alike = "merchant_id, purpose, name, size, sha256, ticket_until, created_by, created_at, sealed_key"
     await owner_rows(
         f"INSERT INTO files (id, ticket_digest, stored_at, {alike}) SELECT gen_random_uuid(), n::text, now(), {alike} "  # noqa: S608 - ours
         "FROM files, generate_series(1, 198) AS n"
     )
-    await tickets.announce(boss, new, quick_settings())
+    await tickets.announce(boss, new, quick_settings(), CAUSE)
     with pytest.raises(RateLimited) as refused:
-        await tickets.announce(boss, new, quick_settings())
+        await tickets.announce(boss, new, quick_settings(), CAUSE)
     assert 0 < refused.value.retry_after <= 24 * 3600
     await owner_rows("UPDATE files SET created_at = created_at - interval '1 day'")
-    await tickets.announce(boss, new, quick_settings())
+    await tickets.announce(boss, new, quick_settings(), CAUSE)

@@ -6,6 +6,7 @@ names a field which is not there for customers is refused whole, as what does no
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import isawaitable
 from typing import Any, Final
 
 from graphql import (
@@ -20,12 +21,15 @@ from graphql import (
     visit,
 )
 
+from api.graphql.access import noted
 from api.graphql.context import Context
 from domain.access import policies
-from domain.access.policies import POLICIES
-from domain.problems import NotFound
+from domain.access.policies import POLICIES, READ_LISTS
+from domain.deeds import deeds
+from domain.problems import Forbidden, NotFound
 
 _MUTATION: Final = "Mutation"
+_ROOTS: Final = ("Query", "Mutation", "Subscription")
 
 
 def guard(schema: GraphQLSchema) -> None:
@@ -44,12 +48,28 @@ def guard(schema: GraphQLSchema) -> None:
 
 
 def _asked(type_name: str, name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
+    operation = name if type_name in _ROOTS else f"{type_name}.{name}"
+
     @wraps(resolve)
     def asked(source: Any, info: Any, **arguments: Any) -> Any:
-        policies.check(info.context.principal, type_name, name)
-        return resolve(source, info, **arguments)
+        try:
+            policies.check(info.context.principal, type_name, name)
+        except Forbidden as problem:
+            return noted.refuse(info.context, operation, problem)
+        found = resolve(source, info, **arguments)
+        if name in READ_LISTS and type_name in _ROOTS:
+            return _read(found, info.context, operation)
+        return noted.watched(found, info.context, operation) if isawaitable(found) else found
 
     return asked
+
+
+async def _read(found: Any, context: Context, operation: str) -> Any:
+    """A list of what is sensitive: that it was read is a deed about the merchant whose it is."""
+    given = await noted.watched(found, context, operation) if isawaitable(found) else found
+    whose = context.principal.merchant_id
+    await deeds.read(whose, operation, "merchant", [whose], context.cause)
+    return given
 
 
 def hidden(schema: GraphQLSchema, document: DocumentNode, context: Context) -> list[GraphQLError]:

@@ -163,7 +163,7 @@ async def person_invite(info: Info, input: PersonInviteInput) -> PersonInvitePay
 @answering(PersonPayload)
 async def person_update(info: Info, input: PersonUpdateInput) -> PersonPayload:
     person_id = ids.uuid_of(input.person_id, ["input", "personId"])
-    row = await people.update(info.context.principal, person_id, input.name, input.state)
+    row = await people.update(info.context.principal, person_id, input.name, input.state, info.context.cause)
     return PersonPayload(person=Person.of(row, info), errors=[], request_id=info.context.request_id)
 
 
@@ -186,5 +186,5 @@ async def sign_in_link_create(info: Info, input: SignInLinkCreateInput) -> SignI
 @answering(SessionRevokePayload)
 async def session_revoke(info: Info, input: SessionRevokeInput) -> SessionRevokePayload:
     session_id = ids.uuid_of(input.session_id, ["input", "sessionId"])
-    row = await sessions.revoke(info.context.principal, session_id)
+    row = await sessions.revoke(info.context.principal, session_id, info.context.cause)
     return SessionRevokePayload(session=Session.of(row), errors=[], request_id=info.context.request_id)

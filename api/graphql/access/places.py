@@ -68,7 +68,7 @@ async def store_create(info: Info, input: StoreCreateInput) -> StorePayload:
 async def store_update(info: Info, input: StoreUpdateInput) -> StorePayload:
     context = info.context
     store_id = ids.uuid_of(input.store_id, ["input", "storeId"])
-    row = await stores.update(context.principal, store_id, input.name, input.payee_key)
+    row = await stores.update(context.principal, store_id, input.name, input.payee_key, context.cause)
     return StorePayload(store=Store.of(row), errors=[], request_id=context.request_id, replayed=False)
 
 

@@ -155,7 +155,7 @@ async def refund_retry(info: Info, input: RefundRetryInput) -> RefundRetryPayloa
 async def refund_refresh(info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
     context = info.context
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
-    row = await refresh.refresh(context.principal, refund_id, context.principal.token_id)
+    row = await refresh.refresh(context.principal, refund_id, context.principal.token_id, context.cause)
     return RefundRefreshPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
 
 

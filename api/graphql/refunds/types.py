@@ -7,6 +7,7 @@ import structlog
 from strawberry import relay
 from tortoise.queryset import QuerySet
 
+from api.graphql.access import noted
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
@@ -124,6 +125,7 @@ class Refund(Scoped, relay.Node):
     async def calls(self, info: Info, first: int = PAGE_MAX) -> list[Call]:
         await find.check_also(info.context.principal, self.row.id, Permission.READ_CALLS)
         found = await info.context.loaders.children(calls.of_refunds, self.row.id, bounded(first))
+        await noted.read(info, "Refund.calls", "refund", self.row.id)
         return [Call.of(call, answer) for call, answer in found]
 
     @strawberry.field(description="Webhooks that spoke of it, oldest first. Needs READ_CALLS.")
@@ -131,6 +133,7 @@ class Refund(Scoped, relay.Node):
         await find.check_also(info.context.principal, self.row.id, Permission.READ_CALLS)
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
         found = await info.context.loaders.children(inbox.of_refunds, self.row.id, bounded(first))
+        await noted.read(info, "Refund.webhooks", "refund", self.row.id)
         return [Webhook.of(row, connection) for row in found]
 
     @strawberry.field(description="Where the money goes, where the method has no way back.")
@@ -140,13 +143,14 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field(
         description="The whole account that a person pays to, while the refund is MANUAL. Needs SETTLE_MANUALLY; who "
-        "has read it is an event of the refund, which then cannot be canceled."
+        "has read it is an event of the refund, which then cannot be canceled; each reading stands in the audit log."
     )
     async def payment_instruction(self, info: Info) -> list[InstructionField] | None:
         context = info.context
         opened = await by_hand.instruction(context.principal, self.row.id, context.settings.secret_key, context.cause)
         if opened is None:
             return None
+        await noted.read(info, "Refund.paymentInstruction", "refund", self.row.id)
         _log.info("destination.read", refund=self.id, holder=context.principal.holder)
         return [InstructionField(name=name, value=value) for name, value in sorted(opened.values.items())]
 

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from api.graphql.access import noted
 from api.graphql.context import Info
 from api.graphql.transport.errors import errors_of
 from domain.access import policies
-from domain.problems import Problem
+from domain.problems import Forbidden, Problem
 
 Input = TypeVar("Input")
 Payload = TypeVar("Payload")
@@ -34,6 +35,8 @@ def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mu
                 policies.check(info.context.principal, "Mutation", info.field_name)
                 return await mutation(info, input)
             except Problem as problem:
+                if isinstance(problem, Forbidden):
+                    await noted.refused(info.context, info.field_name, problem)
                 refused: Payload = make(**empty, errors=errors_of(problem), request_id=info.context.request_id)
                 return refused
 

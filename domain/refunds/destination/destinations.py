@@ -110,7 +110,7 @@ async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
     """The tax IDs of the holders that were named for a payment."""
     named = await rows(
         "SELECT d.merchant_id, d.refund_id, d.sealed FROM destinations d JOIN refunds r ON r.id = d.refund_id "
-        "WHERE r.payment_id = $1 ORDER BY d.provided_at LIMIT $2",
+        "WHERE r.payment_id = $1 AND d.sealed IS NOT NULL ORDER BY d.provided_at LIMIT $2",
         payment_id,
         _NAMED_MAX,
     )
@@ -191,7 +191,7 @@ async def opened(refund_id: UUID, secret: bytes) -> AccountDetails | None:
     KeyServiceAway.
     """
     row = await current(refund_id)
-    if row is None:
+    if row is None or row.sealed is None:  # removed by retention
         return None
     return AccountDetails(row.kind, await _values(secret, row.merchant_id, row.refund_id, bytes(row.sealed)))
 

@@ -90,5 +90,6 @@ async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_
     # Every second somebody looks what is to be sealed.
     assert _scans(plan[0]["Plan"]) == {
         "events_xact", "event_seals_event_id_key", "event_seals_pkey", "events_pkey",
+        "deeds_xact", "deeds_pkey", "event_seals_deed",
     }  # fmt: skip
     await hand.close()

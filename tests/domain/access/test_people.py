@@ -88,7 +88,7 @@ async def test_nobody_gives_what_they_do_not_hold_in_any_way() -> None:
         grants.give_person(desk, desk.person_id, [Wanted("Front desk"), Wanted("SUPPORT", "sp")], CAUSE),
         grants.give_person(desk, admin.id, [], CAUSE),
         people.sign_in_link(desk, admin.id, CAUSE),
-        people.update(desk, admin.id, None, PersonState.SUSPENDED),
+        people.update(desk, admin.id, None, PersonState.SUSPENDED, CAUSE),
         roles.save(desk, "Front desk", frozenset(Permission) - {Permission.SEE, Permission.ASK}, CAUSE),
         service_tokens.create(desk, "robot", [Wanted("REQUESTER")], 1, a_key(), CAUSE),
     ]
@@ -119,14 +119,14 @@ async def test_the_last_administrator_cannot_be_removed_or_suspended() -> None:
     ana, bia = await _signed_in(shop, "ana@example.com"), await _signed_in(shop, "bia@example.com")
     assert ana.person_id is not None
     assert bia.person_id is not None
-    await people.update(ana, bia.person_id, None, PersonState.SUSPENDED)
+    await people.update(ana, bia.person_id, None, PersonState.SUSPENDED, CAUSE)
     with pytest.raises(InvalidInput, match="last administrator"):
         await grants.give_person(ana, ana.person_id, [Wanted("SUPPORT")], CAUSE)
     robot = await authenticate(await create_token(shop.id, Role.ADMIN, "robot", timedelta(hours=1)))
     assert robot is not None
     with pytest.raises(InvalidInput, match="last administrator"):
-        await people.update(robot, ana.person_id, None, PersonState.SUSPENDED)
-    await people.update(ana, bia.person_id, None, PersonState.ACTIVE)
+        await people.update(robot, ana.person_id, None, PersonState.SUSPENDED, CAUSE)
+    await people.update(ana, bia.person_id, None, PersonState.ACTIVE, CAUSE)
     await grants.give_person(bia, ana.person_id, [Wanted("SUPPORT")], CAUSE)
 
 
@@ -148,7 +148,7 @@ async def test_who_is_suspended_is_out_at_once_and_their_links_are_closed() -> N
     ana = await _signed_in(shop, "ana@example.com")
     bia, link = await people.make(shop.id, "Bia", "bia@example.com", [("SUPPORT", None)], "tester")
     begun = await sessions.begin(bia.id, 3600)
-    await people.update(ana, bia.id, None, PersonState.SUSPENDED)
+    await people.update(ana, bia.id, None, PersonState.SUSPENDED, CAUSE)
     assert await sessions.authenticate(begun.secret, IDLE) is None
     assert await sessions.by_link(link.secret, 3600) is None
     assert not await SignInLink.filter(person_id=bia.id, used_at=None)
@@ -169,7 +169,7 @@ async def test_a_session_ends_when_it_is_idle_when_it_is_old_and_when_it_is_revo
         assert await sessions.authenticate(begun.secret, IDLE) is None
     begun = await sessions.begin(ana.person_id, 3600)
     (row,) = await Session.filter(digest=tokens.digest_of(begun.secret))
-    await sessions.revoke(ana, row.id)
+    await sessions.revoke(ana, row.id, CAUSE)
     assert await sessions.authenticate(begun.secret, IDLE) is None
     begun = await sessions.begin(ana.person_id, 3600)
     await sessions.end(begun.secret)
@@ -248,7 +248,7 @@ async def test_a_guest_is_managed_where_they_are_at_home() -> None:
     assert there is not None
     assert ana.person_id is not None
     for attempt in (
-        people.update(there, ana.person_id, "Other", None),
+        people.update(there, ana.person_id, "Other", None, CAUSE),
         people.sign_in_link(there, ana.person_id, CAUSE),
     ):
         with pytest.raises(NotFound):
@@ -266,8 +266,8 @@ async def test_stores_are_made_once_and_changed() -> None:
     with pytest.raises(InvalidInput, match="code"):
         await stores.create(admin, NewStore("bh", "Another"), a_key(), CAUSE)
     with pytest.raises(InvalidInput, match="payeeKey"):
-        await stores.update(admin, made.id, "BH", "sp@loja")
-    assert (await stores.update(admin, made.id, "BH", None)).payee_key is None
+        await stores.update(admin, made.id, "BH", "sp@loja", CAUSE)
+    assert (await stores.update(admin, made.id, "BH", None, CAUSE)).payee_key is None
 
 
 def test_two_who_have_addresses_are_compared_by_them_and_else_by_names() -> None:

@@ -244,7 +244,7 @@ async def test_a_customers_token_ends_with_who_made_it() -> None:
     assert await work() == [True, True, True]
     await service_tokens.revoke(admin, made.row.id, CAUSE)
     assert await work() == [True, False, True]
-    await people.update(admin, bia.id, None, PersonState.SUSPENDED)
+    await people.update(admin, bia.id, None, PersonState.SUSPENDED, CAUSE)
     assert await work() == [True, False, False]
 
 

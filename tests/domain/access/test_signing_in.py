@@ -92,6 +92,6 @@ async def test_nobody_signs_out_whoever_may_more() -> None:
     desk = await sessions.authenticate((await sessions.begin(bia.id, 60)).secret, IDLE)
     assert desk is not None
     with pytest.raises(Forbidden, match="do not hold"):
-        await sessions.revoke(desk, principal.token_id)
-    assert (await sessions.revoke(desk, desk.token_id)).revoked_at is not None
-    assert (await sessions.revoke(boss, principal.token_id)).revoked_at is not None
+        await sessions.revoke(desk, principal.token_id, CAUSE)
+    assert (await sessions.revoke(desk, desk.token_id, CAUSE)).revoked_at is not None
+    assert (await sessions.revoke(boss, principal.token_id, CAUSE)).revoked_at is not None

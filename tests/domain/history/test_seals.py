@@ -40,7 +40,7 @@ async def _seal_all() -> int:
     for _ in range(40):
         while count := await seals.seal(7):
             sealed += count
-        if await EventSeal.all().count() == await Event.all().count():
+        if await EventSeal.filter(deed_id=None).count() == await Event.all().count():
             break
         await asyncio.sleep(0.05)
     return sealed
@@ -135,7 +135,7 @@ async def test_two_sealers_at_once_seal_each_event_once() -> None:
     done = await asyncio.gather(*(seals.seal(5) for _ in range(8)))
     await _seal_all()
     assert sum(done) > 0
-    assert await EventSeal.all().count() == await Event.all().count()
+    assert await EventSeal.filter(deed_id=None).count() == await Event.all().count()
     assert await seals.verify() == []
 
 
@@ -148,10 +148,10 @@ async def test_a_restored_copy_goes_on_where_another_servers_transactions_ended(
     await owner_rows("ALTER TABLE events ENABLE TRIGGER USER")
     await a_refund(shop, await a_payment(shop), 1_000)
     await _seal_all()
-    assert await EventSeal.all().count() == await Event.all().count()
+    assert await EventSeal.filter(deed_id=None).count() == await Event.all().count()
     await a_refund(shop, await a_payment(shop), 1_000)
     await _seal_all()
-    assert await EventSeal.all().count() == await Event.all().count()
+    assert await EventSeal.filter(deed_id=None).count() == await Event.all().count()
     assert await seals.verify() == []
 
 

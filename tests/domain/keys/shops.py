@@ -18,7 +18,7 @@ from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind
 from domain.refunds.destination.destinations import Given
-from tests.kit.factories import KEY, SECRETS, Shop, a_payment, a_person, a_refund, a_shop
+from tests.kit.factories import CAUSE, KEY, SECRETS, Shop, a_payment, a_person, a_refund, a_shop
 from tests.kit.lab_connector import Lab
 from tests.kit.world import quick_settings
 
@@ -36,7 +36,7 @@ async def a_shop_with_all(key: bytes = KEY) -> Shop:
     await a_refund(shop, payment, 1_000, given=Given(DestinationKind.PIX_KEY, ACCOUNT))
     boss = a_person(shop, "boss", Role.ADMINISTRATOR)
     document = NewFile(Purpose.ONBOARDING_DOCUMENT, "licence.pdf", 9, hashlib.sha256(b"%PDF-1.7 ").hexdigest())
-    await tickets.announce(boss, document, quick_settings(secret_key=key))
+    await tickets.announce(boss, document, quick_settings(secret_key=key), CAUSE)
     return shop
 
 

@@ -11,7 +11,7 @@ import pytest
 from api.graphql.access.remembered import Remembered, Uses
 from api.graphql.transport.follow import Waker
 from domain.access.tokens import Role
-from domain.models import Store, Token
+from domain.models import Deed, Store, Token
 from domain.pse.vocabulary import Succeeded
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
@@ -77,13 +77,13 @@ async def test_a_part_of_the_merchants_feed_is_what_one_may_see_of_it(enter: Ent
     await a_refund(admin.shop, await a_payment(admin.shop), 1_000)
     await changes._seal_all()
     async with events._socket(local) as socket:
-        await changes._subscribe(socket)
-        assert await changes._next(socket) == ("2", f"{mine.id}/1", True)
-        assert (await changes._next(socket))[:2] == ("3", "caught up")
+        await changes._subscribe(socket)  # that the token was made is a deed, which has the first position
+        assert await changes._next(socket) == ("3", f"{mine.id}/1", True)
+        assert (await changes._next(socket))[:2] == ("4", "caught up")
         await a_refund(admin.shop, await a_payment(admin.shop), 1_000)
         news = await a_refund(there, await a_payment(there), 1_000)
         await changes._seal_all()
-        assert await changes._next(socket) == ("5", f"{news.id}/1", False)
+        assert await changes._next(socket) == ("6", f"{news.id}/1", False)
 
 
 async def test_a_refund_of_another_store_is_not_followed_though_others_follow_it(enter: Enter) -> None:
@@ -175,3 +175,14 @@ async def test_an_invitation_shows_its_link_once(enter: Enter) -> None:
     assert (again["link"], again["replayed"], again["person"]) == (None, True, first["person"])
     page = await asker.ask("{ people(first: 5) { edges { node { name state } } } }")
     assert page["edges"] == [{"node": {"name": "Bia", "state": "ACTIVE"}}]
+
+
+async def test_a_deed_says_by_which_token_and_from_where(enter: Enter) -> None:
+    admin = await enter()
+    mine = (await admin.ask("{ tokens(first: 1) { edges { node { id } } } }"))["edges"]
+    (deed,) = await Deed.filter(merchant_id=admin.shop.id, operation="tokens")
+    assert (deed.kind, deed.address, deed.session_id, deed.person_id) == ("READ", "127.0.0.1", None, None)
+    assert deed.agent is not None
+    assert "httpx" in deed.agent
+    assert str(deed.token_id) == mine[0]["node"]["id"]
+    assert len(deed.request_id) == 32

@@ -40,7 +40,7 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -92,7 +92,11 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     cause = Cause(a_key(), "tester")
     asked = await runs.begin(PreflightRun, shop.connection, cause) if first else None
     played = await runs.begin(CertificationRun, shop.connection, cause, payments="{}") if first else None
-    file = (await tickets.announce(boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS)).file
+    file = (
+        await tickets.announce(
+            boss, tickets.NewFile(Purpose.ONBOARDING_DOCUMENT, "x", 9, "0" * 64), SETTINGS, Cause(a_key(), "tester")
+        )
+    ).file
     (session,) = await Session.filter(person_id=person.id)
     assert begun.person_id == person.id
     return {
@@ -133,9 +137,11 @@ class Stage:
         self.other_store: dict[str, Any] = {}
         self.other_merchant: dict[str, Any] = {}
 
-    def principal(self, permissions: Iterable[Permission], *, store: bool = False, **more: Any) -> Principal:
-        where = self.shop.store.id if store else None
-        return Principal(uuid4(), self.shop.id, "somebody", reach_of((frozenset(permissions), where)), LATER, **more)
+    def principal(
+        self, permissions: Iterable[Permission], *, store: bool = False, merchant: Shop | None = None, **more: Any
+    ) -> Principal:
+        where, whose = self.shop.store.id if store else None, merchant or self.shop
+        return Principal(uuid4(), whose.id, "somebody", reach_of((frozenset(permissions), where)), LATER, **more)
 
     def foreign(self) -> list[str]:
         """What must stand in no answer."""

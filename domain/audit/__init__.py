@@ -1,0 +1,1 @@
+"""What an auditor asks for, and what the owner may take away: retention, evidence of a month."""

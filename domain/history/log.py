@@ -1,0 +1,218 @@
+"""Who did what, read: deeds and the events that people and tokens caused, as one list in the order of the chain.
+
+A second behind, as the chain is: what is listed is sealed. What happens by itself (an answer, a webhook, a night) is in
+each refund's history, and not in here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.cause import WORKER
+from domain.models import Person, Token
+from domain.platform import bell
+from domain.platform.database import rows
+from domain.problems import InvalidInput
+
+KINDS: Final = ("CHANGE", "READ", "REFUSED")
+REFUND: Final = "refund"
+DAYS: Final = 31  # before `until`, where nobody, no object and no `since` is named
+# Who writes events by themselves (domain/notices, reconciliation, payments).
+_OURS: Final = (WORKER, "PSE webhook", "reconciliation", "PSE listing")
+_READINGS: Final = ("INSTRUCTION_SHOWN",)  # events that say that somebody has read
+# A moment in a row is that of its transaction's begin, and none lasts so long (platform/database.BATCH).
+_SLACK: Final = timedelta(hours=2)
+_EVENTS: Final = (
+    "SELECT s.position, s.hash, CASE WHEN e.kind = ANY($4) THEN 'READ' ELSE 'CHANGE' END AS kind, "
+    "  e.kind AS operation, 'refund' AS object_kind, e.refund_id::text AS object_id, e.actor, NULL::uuid AS party, "
+    "  NULL::uuid AS person_id, NULL::uuid AS token_id, NULL::uuid AS session_id, NULL AS address, NULL AS agent, "
+    "  e.request_id, 'DONE' AS outcome, jsonb_strip_nulls(jsonb_build_object("
+    "    'state', CASE WHEN e.previous_state IS DISTINCT FROM e.state "
+    "      THEN jsonb_build_array(e.previous_state, e.state) END, "
+    "    'code', CASE WHEN e.code IS NOT NULL THEN jsonb_build_array(NULL, e.code) END, "
+    "    'said', CASE WHEN e.message IS NOT NULL THEN jsonb_build_array(NULL, e.message) END)) AS changes, "
+    "  e.occurred_at FROM event_seals s JOIN events e ON e.id = s.event_id "
+    "WHERE s.merchant_id = $1 AND e.merchant_id = $1 AND s.position > $2 AND s.position < $3 "
+    "  AND e.actor <> ALL($5::varchar[])"
+)
+_DEEDS: Final = (
+    "SELECT s.position, s.hash, d.kind, d.operation, d.object_kind, d.object_id, d.actor, d.party, d.person_id, "
+    "  d.token_id, d.session_id, d.address, d.agent, d.request_id, d.outcome, d.changes, d.occurred_at "
+    "FROM event_seals s JOIN deeds d ON d.id = s.deed_id "
+    "WHERE s.merchant_id = $1 AND d.merchant_id = $1 AND s.position > $2 AND s.position < $3"
+)
+_AT: Final = """SELECT s.position, coalesce((SELECT e.occurred_at FROM events e WHERE e.id = s.event_id),
+  (SELECT d.occurred_at FROM deeds d WHERE d.id = s.deed_id)) AS at
+FROM event_seals s WHERE s.merchant_id = $1 AND s.position >= $2 ORDER BY s.position LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the log is asked for; all that is given holds at once. `until` (UTC) is excluded."""
+
+    person_id: UUID | None = None
+    token_id: UUID | None = None
+    object_kind: str | None = None
+    object_id: str | None = None
+    kinds: Sequence[str] = KINDS
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One deed, reading or refusal, at its position of the merchant's chain; `hash` is the seal's."""
+
+    position: int
+    hash: str
+    kind: str
+    operation: str
+    object_kind: str
+    object_id: str
+    actor: str
+    party: UUID | None
+    person_id: UUID | None
+    token_id: UUID | None
+    session_id: UUID | None
+    address: str | None
+    agent: str | None
+    request_id: str
+    outcome: str
+    changes: Mapping[str, Any]
+    occurred_at: datetime
+
+
+@dataclass(slots=True)
+class _Query:
+    """A statement in the making: its conditions, and the values that are bound to it."""
+
+    values: list[Any] = field(default_factory=list)
+    of_events: list[str] = field(default_factory=list)
+    of_deeds: list[str] = field(default_factory=list)
+
+    def bind(self, value: Any, cast: str = "") -> str:
+        self.values.append(value)
+        return f"${len(self.values)}{cast}"
+
+
+async def page(
+    principal: Principal, wanted: Wanted, behind: int | None, limit: int, *, newest_first: bool = True
+) -> list[Entry]:
+    """At most `limit` entries behind a position, the newest first unless told. Raises Forbidden, InvalidInput."""
+    principal.require_everywhere(Permission.READ_AUDIT)
+    if wanted.object_id is not None and wanted.object_kind is None:
+        raise InvalidInput("objectKind says what objectId is an id of.", path=["objectKind"])
+    return await entries(principal.merchant_id, wanted, behind, limit, newest_first=newest_first)
+
+
+async def entries(
+    merchant_id: UUID, wanted: Wanted, behind: int | None, limit: int, *, newest_first: bool = True
+) -> list[Entry]:
+    """As `page`, for ourselves."""
+    low, high = await _bounds(merchant_id, wanted)
+    if behind is not None:
+        low, high = (low, min(high, behind)) if newest_first else (max(low, behind), high)
+    query = await _query(merchant_id, wanted, low, high)
+    order = f"ORDER BY position {'DESC' if newest_first else 'ASC'} LIMIT {query.bind(limit)}"
+    events = f"({_with(_EVENTS, query.of_events)} {order})"
+    deeds = f"({_with(_DEEDS, query.of_deeds)} {order})"
+    found = await rows(f"{events} UNION ALL {deeds} {order}", *query.values)
+    return [Entry(**{**row, "changes": bell.deserialize(row["changes"].encode())}) for row in found]
+
+
+def _with(statement: str, conditions: Sequence[str]) -> str:
+    return " AND ".join([statement, *conditions])
+
+
+async def _query(merchant_id: UUID, wanted: Wanted, low: int, high: int) -> _Query:
+    query = _Query([merchant_id, low, high, list(_READINGS), list(_OURS)])
+    kinds = [one for one in wanted.kinds if one in KINDS]
+    query.of_deeds.append(f"d.kind = ANY({query.bind(kinds, '::varchar[]')})")
+    reading = query.bind([name for name in ("CHANGE", "READ") if name in kinds], "::varchar[]")
+    query.of_events.append(f"CASE WHEN e.kind = ANY($4) THEN 'READ' ELSE 'CHANGE' END = ANY({reading})")
+    if not {"CHANGE", "READ"} & set(kinds):
+        query.of_events.append("false")  # an event is no refusal: none is looked at
+    if wanted.since is not None or wanted.until is not None:
+        _within(query, wanted)
+    if wanted.object_kind is not None:
+        _about(query, wanted)
+    if wanted.person_id is not None:
+        await _by_person(query, wanted.person_id)
+    if wanted.token_id is not None:
+        await _by_token(query, merchant_id, wanted.token_id)
+    return query
+
+
+def _within(query: _Query, wanted: Wanted) -> None:
+    for moment, sign in ((wanted.since, ">="), (wanted.until, "<")):
+        if moment is not None:
+            place = query.bind(moment)
+            query.of_events.append(f"e.occurred_at {sign} {place}")
+            query.of_deeds.append(f"d.occurred_at {sign} {place}")
+
+
+def _about(query: _Query, wanted: Wanted) -> None:
+    query.of_deeds.append(f"d.object_kind = {query.bind(wanted.object_kind, '::varchar')}")
+    if wanted.object_kind != REFUND:
+        query.of_events.append("false")
+    if wanted.object_id is not None:
+        place = query.bind(wanted.object_id, "::varchar")
+        query.of_deeds.append(f"d.object_id = {place}")
+        if wanted.object_kind == REFUND:
+            query.of_events.append(f"e.refund_id = {query.bind(_uuid(wanted.object_id), '::uuid')}")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def _by_person(query: _Query, person_id: UUID) -> None:
+    """A person's events have their address, which is who they are for life."""
+    person = await Person.get_or_none(id=person_id)
+    query.of_deeds.append(f"d.person_id = {query.bind(person_id)}")
+    address = query.bind(person.email.lower() if person else "", "::varchar")
+    query.of_events.append(
+        f"right(e.actor, 1) = '>' AND lower(substring(e.actor FROM '<([^<>]+)>$')) = {address} AND e.actor <> ''"
+    )
+
+
+async def _by_token(query: _Query, merchant_id: UUID, token_id: UUID) -> None:
+    """A program's events have its name: two tokens of one name, as before and after a rotation, are one there."""
+    token = await Token.get_or_none(id=token_id, merchant_id=merchant_id)
+    query.of_deeds.append(f"d.token_id = {query.bind(token_id)}")
+    query.of_events.append(f"e.actor = {query.bind(token.holder if token else '', '::varchar')}")
+
+
+async def _bounds(merchant_id: UUID, wanted: Wanted) -> tuple[int, int]:
+    """The positions between which the range of time lies for certain, both excluded."""
+    found = await rows("SELECT max(position) AS last FROM event_seals WHERE merchant_id = $1", merchant_id)
+    last: int = found[0]["last"] or 0
+    high = last + 1
+    if wanted.until is not None:
+        high = await _first_since(merchant_id, wanted.until + _SLACK, last)
+    since = wanted.since
+    if since is None and wanted.person_id is None and wanted.object_kind is None:
+        end = wanted.until or (await rows("SELECT now() AS at"))[0]["at"]
+        since = end - timedelta(days=DAYS)
+    low = 0 if since is None else await _first_since(merchant_id, since - _SLACK, last) - 1
+    return max(low, 0), high
+
+
+async def _first_since(merchant_id: UUID, moment: datetime, last: int) -> int:
+    """The first position whose moment is not before this one, by halving; one behind the last: there is none."""
+    low, high = 1, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = await rows(_AT, merchant_id, middle)
+        if not found or found[0]["at"] is None or found[0]["at"] >= moment:
+            high = middle
+        else:
+            low = found[0]["position"] + 1
+    return low

@@ -1,0 +1,296 @@
+"""Whoever does something stands in the log: each mutation of the schema leaves a deed, or its refund's event.
+
+A mutation that is new is played as the schema says; where it needs more than that to succeed, it is prepared here.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from strawberry.relay import to_base64
+
+from api.graphql.context import Context
+from api.graphql.transport.feeds import Feeds
+from api.graphql.transport.follow import Waker
+from domain.access import review
+from domain.access.permissions import Permission
+from domain.access.tokens import Role
+from domain.cause import Cause
+from domain.models import Connection, Deed, Event, File, OnboardingDocument, OwnRole, Refund
+from domain.models.files import Purpose
+from domain.onboarding.documents import REQUIRED
+from domain.platform.database import rows, transaction
+from domain.pse import registry
+from domain.pse.capabilities import Route
+from domain.pse.vocabulary import DestinationKind as Kind
+from domain.pse.vocabulary import InDoubt
+from domain.refunds import by_hand
+from domain.refunds.by_hand import Evidence, Way
+from domain.refunds.destination import destinations
+from domain.refunds.destination.destinations import Given
+from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
+from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.generated import Document, documents
+from tests.kit.lab_connector import Lab
+from tests.kit.world import quick_settings
+
+MUTATIONS = list(documents(CORE, "Mutation"))
+ANOTHER = Cause("another-request", "another")
+# What leaves no deed, and why.
+SILENT: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a mutation needs: of whose merchant, and what its input says beside what the schema tells."""
+
+    shop: Shop
+    input: Mapping[str, Any]
+
+
+Prepare = Callable[[Stage], Awaitable[Ready]]
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    return {"refundId": to_base64("Refund", str(refund.id))}
+
+
+async def _new_refund(stage: Stage) -> Ready:
+    return Ready(stage.shop, _refund(await a_refund(stage.shop, await a_payment(stage.shop), 1_000)))
+
+
+async def _ended(stage: Stage) -> Ready:
+    refund = await a_refund(stage.shop, await a_payment(stage.shop), 1_000)
+    await rows("UPDATE refunds SET state = 'CANCELED', due_at = NULL WHERE id = $1", refund.id)
+    return Ready(stage.shop, _refund(refund))
+
+
+async def _doubted(stage: Stage) -> Ready:
+    refund = await a_refund(stage.shop, await a_payment(stage.shop), 1_000)
+    await an_answer(refund, InDoubt("TIMEOUT", "No answer came."))
+    return Ready(stage.shop, _refund(refund))
+
+
+async def _taken(stage: Stage) -> Refund:
+    refund = await a_refund(stage.shop, await a_payment(stage.shop), 1_000)
+    return await by_hand.take(_another(stage.shop), refund.id, "It has been down since noon.", ANOTHER)
+
+
+def _another(shop: Shop) -> Any:
+    return a_person(shop, "another", Role.ADMIN)
+
+
+async def _manual(stage: Stage) -> Ready:
+    return Ready(stage.shop, _refund(await _taken(stage)))
+
+
+async def _paid_by_hand(stage: Stage) -> Ready:
+    refund, today = await _taken(stage), datetime.now(UTC).date().replace(day=1)
+    await by_hand.settle(_another(stage.shop), refund.id, Evidence(Way.BANK_TRANSFER, "TED 1", today), ANOTHER)
+    return Ready(stage.shop, _refund(refund))
+
+
+async def _without_a_way(stage: Stage) -> Ready:
+    shop = await a_shop(pse="lab", name="Sem volta")
+    return Ready(shop, _refund(await a_refund(shop, await a_payment(shop, tax_id="39053344705"), 1_000)))
+
+
+PIX = {"pixKey": "x@example.com", "holderName": "Xavier Lima", "holderTaxId": "11144477735"}
+
+
+async def _named(stage: Stage) -> Ready:
+    ready = await _without_a_way(stage)
+    return Ready(ready.shop, {**ready.input, "destination": {"kind": "PIX_KEY", **PIX}})
+
+
+async def _to_decide(stage: Stage) -> Ready:
+    ready = await _without_a_way(stage)
+    refund = await Refund.filter(merchant_id=ready.shop.id).get()
+    given = Given(Kind.PIX_KEY, {"pix_key": "x@example.com", "holder_name": "X Lima", "holder_tax_id": "11144477735"})
+    await destinations.provide(ready.shop.id, refund.id, given, a_key(), ANOTHER, KEY)
+    seen = await destinations.current(refund.id)
+    assert seen is not None
+    return Ready(ready.shop, {**ready.input, "destinationFingerprint": seen.fingerprint, "note": "As agreed."})
+
+
+async def _rejected(stage: Stage) -> Ready:
+    ready = await _to_decide(stage)
+    return Ready(ready.shop, {name: one for name, one in ready.input.items() if name != "destinationFingerprint"})
+
+
+async def _new_payment(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"paymentId": to_base64("Payment", str((await a_payment(stage.shop)).id))})
+
+
+def _in(state: str, **more: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        shop = await a_shop(name=state.title())
+        await Connection.filter(id=shop.connection.id).update(state=state)
+        return Ready(shop, {"connectionId": str(shop.connection.id), "comment": "As agreed.", **more})
+
+    return prepared
+
+
+async def _whole_draft(stage: Stage) -> Ready:
+    ready = await _in("DRAFT")(stage)
+    for kind in REQUIRED:
+        file = await _file(ready.shop)
+        await OnboardingDocument.create(
+            id=uuid4(), connection_id=ready.shop.connection.id, kind=kind, file_id=file.id, created_by="another"
+        )
+    return ready
+
+
+async def _file(shop: Shop) -> File:
+    now = datetime.now(UTC)
+    return await File.create(
+        id=uuid4(), merchant_id=shop.id, purpose=Purpose.ONBOARDING_DOCUMENT, name="x", size=9, sha256="0" * 64,
+        ticket_digest=a_key(), ticket_until=now, created_by="another", stored_at=now, sealed_key=b"x",
+    )  # fmt: skip
+
+
+async def _a_document(stage: Stage) -> Ready:
+    ready = await _in("DRAFT")(stage)
+    return Ready(ready.shop, {"connectionId": ready.input["connectionId"], "fileId": str((await _file(ready.shop)).id)})
+
+
+def _fields(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+async def _secrets(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"fields": _fields(SECRETS)})
+
+
+async def _application(stage: Stage) -> Ready:
+    values = {**SECRETS, "client_id": "shop", "base_url": "https://pix.example", "token_url": "https://pix.example/t"}
+    return Ready(stage.shop, {"fields": _fields(values), "name": "another"})
+
+
+async def _alone(stage: Stage) -> Ready:
+    shop = await a_shop(name="Sozinha")
+    return Ready(shop, {"connectionId": str(shop.connection.id)})
+
+
+async def _role(stage: Stage) -> Ready:
+    made: dict[str, Any] = {
+        "id": uuid4(),
+        "merchant_id": stage.shop.id,
+        "name": "Night",
+        "permissions": ["READ"],
+        "created_by": "x",
+    }
+    await OwnRole.create(**made)
+    return Ready(stage.shop, {"name": "Night"})
+
+
+async def _another_name(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"name": "Bia Lima"})
+
+
+async def _reviewed(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
+
+
+PREPARED: Mapping[str, Prepare] = {
+    "accessReviewSign": _reviewed,
+    "connectionActivate": _in("CERTIFIED"),
+    "connectionCertify": _alone,
+    "connectionCreate": _application,
+    "connectionDocumentHandIn": _a_document,
+    "connectionPreflight": _alone,
+    "connectionReopen": _in("REJECTED"),
+    "connectionReview": _in("SUBMITTED"),
+    "connectionSecretsReplace": _secrets,
+    "connectionSubmit": _whole_draft,
+    "connectionSuspend": _in("ACTIVE"),
+    "destinationLinkCreate": _without_a_way,
+    "destinationProvide": _named,
+    "paymentWithdraw": _new_payment,
+    "personUpdate": _another_name,
+    "refundApprove": _to_decide,
+    "refundCancel": _new_refund,
+    "refundReject": _rejected,
+    "refundResolveDoubt": _doubted,
+    "refundRetry": _ended,
+    "refundReturnToQueue": _manual,
+    "refundSettleManually": _manual,
+    "refundTransferReturned": _paid_by_hand,
+    "roleDelete": _role,
+}
+
+
+@pytest.fixture(autouse=True)
+def no_way_back() -> Iterator[None]:
+    registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
+    yield
+    registry._CONNECTORS.pop("lab", None)
+
+
+@pytest.fixture(name="stage")
+async def a_stage(books: object) -> Stage:
+    made = Stage(await a_shop())
+    made.own = await _world(made.shop, "bia@example.com")
+    return made
+
+
+class _Undone(Exception):
+    """Nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a mutation answered, and what it left: deeds, and events of refunds."""
+
+    answer: Any
+    deeds: list[Deed]
+    events: list[Event]
+
+    @property
+    def succeeded(self) -> bool:
+        root = next(iter((self.answer["data"] or {"": None}).values()))
+        return not self.answer["errors"] and bool(root) and not root["errors"]
+
+
+async def _play(document: Document, stage: Stage) -> Played:
+    played: Played | None = None
+    try:
+        async with transaction():
+            prepare = PREPARED.get(document.field)
+            ready = await prepare(stage) if prepare else Ready(stage.shop, {})
+            variables = document.about(stage.own)
+            variables["input"] |= ready.input
+            principal = stage.principal(Permission, merchant=ready.shop)
+            settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com")
+            waker, name = Waker("redis://127.0.0.1:1"), a_key()
+            context = Context(principal, name, settings, waker, Feeds(waker))
+            found = await SCHEMA.execute(document.text, variable_values=variables, context_value=context)
+            deeds = await Deed.filter(request_id=name)
+            played = Played(_plain(found), deeds, await Event.filter(request_id=name))
+            for deed in deeds:
+                assert (deed.actor, deed.token_id) == (principal.holder, principal.token_id), document.field
+            raise _Undone
+    except _Undone:
+        assert played is not None
+        return played
+
+
+async def test_every_mutation_that_succeeds_leaves_a_deed_or_its_refunds_event(stage: Stage) -> None:
+    done: dict[str, Any] = {}
+    for document in MUTATIONS:
+        played = await _play(document, stage)
+        done.setdefault(document.field, played.answer)
+        if not played.succeeded:
+            continue
+        done[document.field] = None
+        actors = {one.actor for one in played.deeds} | {one.actor for one in played.events}
+        if document.field not in SILENT:
+            assert "somebody" in actors, f"{document.field} leaves no deed: call deeds.note, or say why in SILENT."
+            named = {one.operation for one in played.deeds if one.kind == "CHANGE"}
+            assert played.events or document.field in named, document.field
+    never = {name: answer for name, answer in done.items() if answer is not None}
+    assert not never, "These never succeeded here: say in PREPARED what they need."
+    assert set(done) == set(cast("Any", CORE.get_type("Mutation")).fields)
