@@ -83,7 +83,7 @@ _MERCHANT = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0025_payment_confirmed")]
+    dependencies = [("models", "0025_confirmed_payments")]
 
     initial = False
 
