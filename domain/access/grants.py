@@ -13,7 +13,7 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Grant, Person, Token
 from domain.platform import bell
-from domain.platform.database import rows, transaction
+from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 GRANTS_MAX: Final = 100  # of one holder at one merchant
@@ -46,6 +46,7 @@ async def checked(principal: Principal, wanted: Sequence[Wanted], path: list[str
     return sorted(pairs, key=str)
 
 
+@for_all("whoever is given a part may be another merchant's person, whose links and sessions end")
 async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wanted], cause: Cause) -> Person:
     """Have these be all that a person may do at this merchant: of its own people, or a guest whose id one was told.
 

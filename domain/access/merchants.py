@@ -16,7 +16,7 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Grant, Merchant
 from domain.platform import idempotency
-from domain.platform.database import rows, transaction
+from domain.platform.database import for_all, rows, transaction
 from domain.problems import InvalidInput
 
 CREATE: Final = "merchantCreate"
@@ -50,6 +50,7 @@ async def readable(principal: Principal) -> QuerySet[Merchant]:
     return Merchant.filter(mine)
 
 
+@for_all("a person may have a part in several merchants")
 async def of_person(person_id: UUID) -> list[UUID]:
     """The merchants that a person has a part in."""
     found = await rows(
@@ -63,6 +64,7 @@ async def own(principal: Principal) -> Merchant:
     return await Merchant.get(id=principal.merchant_id)
 
 
+@for_all("a platform makes another merchant, and its first administrator")
 async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause) -> Made:
     """Make a merchant that this one is the platform of, and its administrator: the person who asks, else their token.
 

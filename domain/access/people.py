@@ -22,7 +22,7 @@ from domain.access.tokens import digest_of
 from domain.cause import Cause
 from domain.models import Grant, Person, SignInLink
 from domain.platform import bell, idempotency
-from domain.platform.database import transaction
+from domain.platform.database import for_all, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 INVITE: Final = "personInvite"
@@ -115,6 +115,7 @@ async def new_link(person_id: UUID, actor: str) -> Link:
     return Link(secret, expires_at)
 
 
+@for_all("a person may have a part in several merchants: each keeps an administrator")
 async def update(principal: Principal, person_id: UUID, name: str | None, state: PersonState | None) -> Person:
     """Give a person of one's own another name, suspend them (their sessions end at once), or have them back.
 
@@ -166,6 +167,7 @@ async def _own(principal: Principal, person_id: UUID) -> Person:
     return person
 
 
+@for_all("a person may have a part in several merchants")
 async def _merchants_of(person_id: UUID) -> list[UUID]:
     found = await Grant.filter(person_id=person_id, ended_at=None)
     return list({grant.merchant_id for grant in found})

@@ -14,7 +14,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of, granted
 from domain.models import Session, SignInLink
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 from domain.problems import NotFound
 
 # What the person may do at the merchant that was chosen, else at their own.
@@ -33,6 +33,8 @@ SELECT p.id FROM people p WHERE lower(p.email COLLATE "C") = $1 AND p.state = 'A
     AND EXISTS (SELECT 1 FROM grants g WHERE g.person_id = p.id AND g.ended_at IS NULL)
 ORDER BY p.created_at, p.id LIMIT 1 FOR NO KEY UPDATE OF p"""
 
+_WHY: Final = "who signs in is known by a secret or an address, and may have a part in several merchants"
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -43,6 +45,7 @@ class Begun:
     person_id: UUID
 
 
+@for_all(_WHY)
 async def by_link(secret: str, seconds: float) -> Begun | None:
     """Sign in with a one-time link, for at most so many seconds; None: it is unknown, over, or was used."""
     async with transaction():
@@ -54,6 +57,7 @@ async def by_link(secret: str, seconds: float) -> Begun | None:
         return await begin(found[0]["person_id"], seconds) if found else None
 
 
+@for_all(_WHY)
 async def by_address(address: str, seconds: float) -> Begun | None:
     """Sign in whoever an identity provider says has this address; None: nobody who may anything has it.
 
@@ -66,6 +70,7 @@ async def by_address(address: str, seconds: float) -> Begun | None:
         return await begin(found[0]["id"], seconds) if found else None
 
 
+@for_all(_WHY)
 async def is_open(secret: str) -> bool:
     """Whether a one-time link would sign somebody in; looking at it uses nothing up."""
     return await SignInLink.exists(digest=digest_of(secret), used_at=None, expires_at__gt=datetime.now(UTC))
@@ -86,6 +91,7 @@ async def begin(person_id: UUID, seconds: float) -> Begun:
     return Begun(secret, expires_at, person_id)
 
 
+@for_all(_WHY)
 async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUID | None = None) -> Principal | None:
     """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
 
@@ -103,6 +109,7 @@ async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUI
     return Principal(row["id"], row["merchant_id"], holder, granted(found), row["expires_at"], row["person_id"])
 
 
+@for_all(_WHY)
 async def end(secret: str) -> None:
     """Sign out."""
     await Session.filter(digest=digest_of(secret), revoked_at=None).update(revoked_at=datetime.now(UTC))

@@ -13,7 +13,7 @@ from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal, Reach, reach_of
 from domain.models import Grant, Token
 from domain.platform import bell
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 
 __all__ = [
     "PERMISSIONS",
@@ -105,6 +105,7 @@ async def make(draft: NewToken) -> str:
     return token
 
 
+@for_all("whose a token is")
 async def authenticate(token: str | None) -> Principal | None:
     """The principal of a token that is known, in time and not revoked; else None."""
     if token is None or not token.startswith(_PREFIX) or not token.isascii():
@@ -148,6 +149,7 @@ def _of_role(name: str) -> Reach:
     return reach_of((built_in(name) or frozenset(), None))
 
 
+@for_all("tokens of several merchants were used in this process")
 async def mark_used(token_ids: Collection[UUID]) -> None:
     """Remember that these were used just now; to the minute."""
     await execute(

@@ -35,7 +35,7 @@ def or_stop(settings: Settings) -> None:
     data_keys.configure(settings)
 
     async def try_it() -> None:
-        async with connected(settings.database_url, pool_max=1):
+        async with connected(settings.database_url, pool_max=1, all_because="our keys are tried"):
             await try_key(settings.secret_key)
 
     try:

@@ -11,7 +11,7 @@ from domain.access.principal import Principal, Whose, merchant_of
 from domain.cause import Cause
 from domain.models import CertificationRun, Connection, PreflightRun
 from domain.platform import ids
-from domain.platform.database import execute, rows
+from domain.platform.database import execute, for_all, rows
 from domain.problems import NotFound
 
 Run = TypeVar("Run", PreflightRun, CertificationRun)
@@ -54,6 +54,7 @@ async def begin(model: type[Run], connection: Connection, cause: Cause, **more: 
     return newest
 
 
+@for_all("whose a run is that was rung for")
 async def take(model: type[Run], run_id: UUID, lease_seconds: float) -> Run | None:
     """Claim a run that is due, for so many seconds; None: it is not, or somebody else has it."""
     taken = await rows(

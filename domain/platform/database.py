@@ -4,8 +4,9 @@ The owner migrates; the application's role owns nothing and holds exactly the gr
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +17,42 @@ from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
+from domain.platform import wall
 from domain.platform.executor import Executor
+from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
+
+__all__ = [
+    "BATCH",
+    "GRANTS",
+    "OPERATOR",
+    "TORTOISE_CONFIG",
+    "DatabaseError",
+    "NoMerchant",
+    "Patience",
+    "Row",
+    "close_pool",
+    "config",
+    "connected",
+    "connection",
+    "door",
+    "execute",
+    "for_all",
+    "for_merchant",
+    "for_nobody",
+    "in_a_transaction",
+    "migrate",
+    "open_pool",
+    "overtime",
+    "pending",
+    "remembered",
+    "rows",
+    "stand_for",
+    "stand_for_all",
+    "transaction",
+    "unavailable",
+    "unsaid",
+    "user_of",
+]
 
 Row = Mapping[str, Any]
 
@@ -111,6 +147,7 @@ class Patience:
         return {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
 
 
+OPERATOR: Final = "the operator's command, whose installation it is"
 BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0)  # the night's work, the timetable
 
 
@@ -137,7 +174,7 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "server_settings": {"timezone": "UTC", **(patience.settings() if patience else {})},
     }
     return {
-        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "connections": {"default": {"engine": "domain.platform.walled", "credentials": credentials}},
         "apps": {
             "models": {
                 "models": ["domain.models"],
@@ -165,11 +202,12 @@ TORTOISE_CONFIG: Final = config("postgres://estorno_owner@127.0.0.1:5432/estorno
 
 
 @asynccontextmanager
-async def connected(url: str, *, pool_max: int = 10) -> AsyncIterator[None]:
-    """Open the pool for the life of a process or a test."""
+async def connected(url: str, *, pool_max: int = 10, all_because: str | None = None) -> AsyncIterator[None]:
+    """Open the pool for the life of a process or a test; `all_because`: and ask for all merchants, which says why."""
     await open_pool(url, pool_max=pool_max)
     try:
-        yield
+        with for_all(all_because) if all_because else nullcontext():
+            yield
     finally:
         await close_pool()
 
@@ -293,7 +331,8 @@ async def pending(url: str) -> list[str]:
         executor = Executor(get_connection("default"), config(url)["apps"])
         await executor.loader.build_graph()
         known = {key.name for key in executor.loader.graph.nodes}
-        return sorted(known - await _applied())
+        with for_nobody():
+            return sorted(known - await _applied())
     finally:
         await Tortoise.close_connections()
 
@@ -316,6 +355,7 @@ async def migrate(owner_url: str, app_role: str) -> list[str]:
         lacking = await pending(owner_url)
         if lacking:
             await _apply(owner_url)
+        await _build_wall(guard)
         await _grant(guard, app_role)
         return lacking
     finally:
@@ -326,7 +366,8 @@ async def _apply(owner_url: str) -> None:
     await Tortoise.init(config=config(owner_url, pool_max=1), _enable_global_fallback=True)
     try:
         executor = Executor(get_connection("default"), config(owner_url)["apps"])
-        await executor.migrate(direction="forward")
+        with for_all("migrations are the owner's, of whom the wall keeps nothing"):
+            await executor.migrate(direction="forward")
     finally:
         await Tortoise.close_connections()
 
@@ -337,9 +378,28 @@ async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
     role = await owner.fetchval("SELECT quote_ident($1)", app_role)
     database = await owner.fetchval("SELECT quote_ident(current_database())")
     async with owner.transaction():
-        await owner.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+        await owner.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}")
         await owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
         await owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
         await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
         for table, privileges in GRANTS.items():
             await owner.execute(f"GRANT {', '.join(privileges)} ON {table} TO {role}")
+
+
+_COLUMNS: Final = """SELECT c.relname AS name, array_agg(a.attname::text) AS columns,
+    (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'wall_seen')
+      AS said
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' GROUP BY c.oid, c.relname ORDER BY c.relname"""
+
+
+async def _build_wall(owner: "asyncpg.Connection") -> None:
+    """Put every table behind the wall; a table that is behind today's already is not locked for it again."""
+    async with owner.transaction():
+        for table in await owner.fetch(_COLUMNS):
+            told = wall.statements(table["name"], frozenset(table["columns"]))
+            mark = sha256(" ".join(told).encode()).hexdigest()
+            if told and table["said"] != mark:
+                await owner.execute("; ".join(told))
+                if any("wall_seen" in one for one in told[-3:]):
+                    await owner.execute(f"COMMENT ON POLICY wall_seen ON {table['name']} IS '{mark}'")

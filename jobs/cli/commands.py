@@ -23,7 +23,7 @@ from domain.models import Connection, Finding, Merchant, ReconciliationRun
 from domain.money import Money
 from domain.platform import bell, data_keys, database
 from domain.platform.bell import BellError
-from domain.platform.database import DatabaseError, connected
+from domain.platform.database import OPERATOR, DatabaseError, connected
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -80,7 +80,7 @@ def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True)
 
 async def try_key(settings: Settings) -> None:
     """Raises WrongKey when what the database holds does not open."""
-    async with connected(settings.database_url, pool_max=1):
+    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
         await trial.try_key(settings.secret_key)
 
 
@@ -135,7 +135,7 @@ def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Seq
     known = [_head(text) for text in heads]
 
     async def look() -> tuple[Sequence[Broken], Sequence[str]]:
-        async with connected(settings.database_url, pool_max=2):
+        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             broken = [Broken(name, detail) for name, detail in await trial.wrong(settings.secret_key)]
             broken += await invariants.check()
             if chain:
@@ -175,7 +175,7 @@ async def _reconcile(
     settings: Settings, connection: str, business_date: date, handed_in: Path | None
 ) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
-    async with connected(settings.database_url, pool_max=5):
+    async with connected(settings.database_url, pool_max=5, all_because=OPERATOR):
         await bell.connect(settings.redis_url)
         try:
             found: Connection = await one(Connection, connection, "connection")
@@ -193,7 +193,7 @@ def synth(settings: Settings, refunds: int, merchants: int, seed: int, told: Cal
 
     async def work() -> None:
         await fill.fill(settings.owner_url, wanted, settings.secret_key, told)
-        async with connected(settings.database_url, pool_max=2):
+        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             await checkpoints.cut()
 
     asyncio.run(work())
@@ -209,7 +209,7 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
         raise CommandError(f"--holder takes the name of the person or program. {error}") from error
 
     async def make() -> str:
-        async with connected(settings.database_url, pool_max=2):
+        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             found: Merchant = await one(Merchant, merchant, "merchant")
             return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours))
 
