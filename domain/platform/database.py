@@ -400,6 +400,4 @@ async def _build_wall(owner: "asyncpg.Connection") -> None:
             told = wall.statements(table["name"], frozenset(table["columns"]))
             mark = sha256(" ".join(told).encode()).hexdigest()
             if told and table["said"] != mark:
-                await owner.execute("; ".join(told))
-                if any("wall_seen" in one for one in told[-3:]):
-                    await owner.execute(f"COMMENT ON POLICY wall_seen ON {table['name']} IS '{mark}'")
+                await owner.execute("; ".join([*told, f"COMMENT ON POLICY wall_seen ON {table['name']} IS '{mark}'"]))

@@ -177,10 +177,8 @@ def statements(table: str, columns: frozenset[str]) -> list[str]:
         return []
     told = [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"]
     told += [f"DROP POLICY IF EXISTS {name} ON {table}" for name in ("wall_seen", "wall_added", "wall_changed")]
-    found = policy(table, columns)
-    if found is not None:
-        seen, written = found
-        told.append(f"CREATE POLICY wall_seen ON {table} FOR SELECT USING ({seen})")
-        told.append(f"CREATE POLICY wall_added ON {table} FOR INSERT WITH CHECK ({written})")
-        told.append(f"CREATE POLICY wall_changed ON {table} FOR UPDATE USING ({written}) WITH CHECK ({written})")
+    seen, written = policy(table, columns) or ("false", "false")
+    told.append(f"CREATE POLICY wall_seen ON {table} FOR SELECT USING ({seen})")
+    told.append(f"CREATE POLICY wall_added ON {table} FOR INSERT WITH CHECK ({written})")
+    told.append(f"CREATE POLICY wall_changed ON {table} FOR UPDATE USING ({written}) WITH CHECK ({written})")
     return told

@@ -42,7 +42,7 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
         await self._carry()
         return await super()._executemany(*arguments, **named)
 
-    async def _prepare(self, *arguments: Any, **named: Any) -> Any:
+    async def prepare(self, *arguments: Any, **named: Any) -> Any:
         raise NotImplementedError("A prepared statement could be asked when another is asked for: use fetch.")
 
     async def _copy_in(self, *arguments: Any, **named: Any) -> Any:
