@@ -148,7 +148,7 @@ async def test_concurrent_statements_can_not_either(books: Database, facts: dict
     reserve = _sql("UPDATE payments SET reserved = reserved + 3000 WHERE id = {payment}", facts)
 
     async def take(number: int) -> str:
-        connection = await asyncpg.connect(books.application_url)
+        connection = await asyncpg.connect(books.application_url, server_settings={"estorno.merchant": "*"})
         try:
             insert = _sql(_REFUND, facts, amount=3_000).replace("abcdefghij", f"abcdefgh{number:02}")
             async with connection.transaction():
