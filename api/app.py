@@ -26,6 +26,7 @@ from api.http import Door, middleware
 from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
 from api.webhooks import endpoint
+from domain.access import giver
 from domain.access.tokens import Principal
 from domain.files.kinds import SIZE_MAX
 from domain.platform import bell
@@ -41,7 +42,11 @@ def create(settings: Settings) -> Starlette:
     waker = Waker(settings.redis_url)
     feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))
-    authenticate = Remembered(waker, uses=uses)
+    remembered = Remembered(waker, uses=uses)
+
+    async def authenticate(token: str | None) -> Principal | None:
+        giver.hold(token)  # what is given in this request is given with it
+        return await remembered(token)
 
     def make_context(principal: Principal, request_id: str) -> Context:
         stand_for(principal.merchant_id)  # whatever this operation asks from now on, it sees nobody else's

@@ -133,6 +133,7 @@ def _migrated(home: Path) -> Postgres:
     child = postgres.child()
     child.start()
     asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+    asyncio.run(databases.let_anybody_give(postgres.url(OWNER)))
     child.stop()
     keep(postgres, home / "ready")
     return postgres

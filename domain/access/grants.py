@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import roles, sign_outs, stores
+from domain.access import giver, roles, sign_outs, stores
 from domain.access.permissions import ADMINISTERING, Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -141,6 +141,7 @@ async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[Pair], ca
     had = await _end(merchant_id, person_id, pairs, cause)
     if set(pairs) - had:
         await sign_outs.all_of([person_id])
+    await giver.show()
     for role, store_id in pairs:
         if (role, store_id) not in had:
             await Grant.create(

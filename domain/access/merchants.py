@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.access import sign_outs, tokens
+from domain.access import giver, sign_outs, tokens
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission, Role
 from domain.access.principal import Principal
@@ -86,6 +86,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
         )
         if principal.person_id is not None:
             await sign_outs.close_links([principal.person_id])  # whoever made one has no part in the new merchant
+            await giver.show()
             await Grant.create(
                 id=uuid4(),
                 merchant_id=merchant_id,

@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
-from domain.access import grants, roles, sign_outs
+from domain.access import giver, grants, roles, sign_outs
 from domain.access.grants import Wanted
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission
@@ -95,6 +95,7 @@ async def make(
     person_id: UUID | None = None,
 ) -> tuple[Person, Link]:
     """A person with these grants and a first link, inside the caller's transaction; nobody's leave is asked."""
+    await giver.show()
     person = await Person.create(
         id=person_id or uuid4(), merchant_id=merchant_id, name=name, email=email, created_by=actor
     )
@@ -109,6 +110,7 @@ async def new_link(person_id: UUID, actor: str) -> Link:
     """Another link; those before it that nobody used work no more."""
     secret, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + LINK_LIFETIME
     await sign_outs.close_links([person_id])
+    await giver.show()
     await SignInLink.create(
         id=uuid4(), person_id=person_id, digest=digest_of(secret), created_by=actor, expires_at=expires_at
     )
@@ -134,6 +136,7 @@ async def update(principal: Principal, person_id: UUID, name: str | None, state:
                 await grants.check_not_last(merchant_id, person_id)
             await sign_outs.all_of([person_id])
         if state is not None:
+            await giver.show()
             await Person.filter(id=person.id).update(state=state.value)
     await bell.wake(bell.TOKENS_CHANNEL)
     return await Person.get(id=person_id)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import grants
+from domain.access import giver, grants
 from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -54,7 +54,11 @@ async def by_link(secret: str, seconds: float) -> Begun | None:
             "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' RETURNING l.person_id",
             digest_of(secret),
         )
-        return await begin(found[0]["person_id"], seconds) if found else None
+        if not found:
+            return None
+        with giver.giving(secret):
+            await giver.show()
+        return await begin(found[0]["person_id"], seconds)
 
 
 @for_all(_WHY)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.access import giver
 from domain.access.holders import person_of
 from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal, Reach, reach_of
@@ -78,6 +79,7 @@ async def make(draft: NewToken) -> str:
     """Make a token and give it in clear, once: 256 random bits behind `est_`. Only its SHA-256 is kept."""
     token = _PREFIX + secrets.token_urlsafe(32)
     async with transaction():
+        await giver.show()
         await Token.create(
             id=draft.id,
             merchant_id=draft.merchant_id,

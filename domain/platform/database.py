@@ -343,9 +343,10 @@ async def _applied() -> set[str]:
     return {row["name"] for row in await rows("SELECT name FROM tortoise_migrations")}
 
 
-async def migrate(owner_url: str, app_role: str) -> list[str]:
+async def migrate(owner_url: str, app_role: str, *, provider: bool = False) -> list[str]:
     """Bring the database up to date as its owner and grant the application's role what `GRANTS` says.
 
+    `provider`: whether an identity provider says who signs in, so that a session needs no link's secret.
     Safe to run by several processes at once. Gives the names of the migrations it applied.
     """
     await _reachable(owner_url)
@@ -356,6 +357,7 @@ async def migrate(owner_url: str, app_role: str) -> list[str]:
         if lacking:
             await _apply(owner_url)
         await _build_wall(guard)
+        await _let_sign_in(guard, provider)
         await _grant(guard, app_role)
         return lacking
     finally:
@@ -384,6 +386,13 @@ async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
         await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
         for table, privileges in GRANTS.items():
             await owner.execute(f"GRANT {', '.join(privileges)} ON {table} TO {role}")
+
+
+async def _let_sign_in(owner: "asyncpg.Connection", provider: bool) -> None:
+    """What an identity provider says cannot be shown to PostgreSQL: where there is one, the application is believed."""
+    named = "FROM pg_trigger WHERE tgname = 'sessions_given' AND tgrelid = 'sessions'::regclass"
+    if await owner.fetchval(f"SELECT tgenabled::text {named}") != ("D" if provider else "O"):
+        await owner.execute(f"ALTER TABLE sessions {'DISABLE' if provider else 'ENABLE'} TRIGGER sessions_given")
 
 
 _COLUMNS: Final = """SELECT c.relname AS name, array_agg(a.attname::text) AS columns,

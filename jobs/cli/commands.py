@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+from tortoise.exceptions import OperationalError
+
 from domain import invariants
 from domain.access import holders, tokens
 from domain.access.tokens import Role
@@ -112,7 +115,11 @@ def migrate(settings: Settings) -> list[str]:
     """The names of the migrations that were applied."""
     if not settings.database_url:
         raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
-    return asyncio.run(database.migrate(settings.owner_url, database.user_of(settings.database_url)))
+    return asyncio.run(
+        database.migrate(
+            settings.owner_url, database.user_of(settings.database_url), provider=bool(settings.oidc_issuer)
+        )
+    )
 
 
 def schema(*, check: bool) -> str:
@@ -209,11 +216,20 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
         raise CommandError(f"--holder takes the name of the person or program. {error}") from error
 
     async def make() -> str:
-        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
+        # As the owner of the database: its application gives nobody anything by itself.
+        async with connected(settings.owner_url, pool_max=2, all_because=OPERATOR):
             found: Merchant = await one(Merchant, merchant, "merchant")
             return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours))
 
-    return asyncio.run(make())
+    try:
+        return asyncio.run(make())
+    except OperationalError as error:
+        if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+            raise
+        raise CommandError(
+            "The first token of somebody is made by the owner of the database: set ESTORNO_OWNER_DATABASE_URL "
+            "(`docker compose run --rm migrate estorno token create ...`), or ask the API (tokenCreate)."
+        ) from error
 
 
 async def one(model: Any, given: str, noun: str) -> Any:

@@ -48,7 +48,7 @@ class Table:
         n = int(merchant) % 10_000 + number
         values = [self._value(name, tables, merchant, number, n) for name in self.columns]
         return (
-            f"INSERT INTO {self.name} ({', '.join(self.columns)}) OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)})"  # noqa: S608, E501
+            f"INSERT INTO {self.name} ({', '.join(self.columns)}) OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)})"  # noqa: S608
         )
 
     def _value(self, name: str, tables: Mapping[str, "Table"], merchant: UUID, number: int, n: int) -> str:
