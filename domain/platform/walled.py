@@ -13,6 +13,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from domain.platform import wall
 
+_SPARE: Final = 2  # free connections
 _ENDS: Final = ("COMMIT", "ROLLBACK", "RELEASE")  # as asyncpg ends a transaction, or goes back in one
 
 
@@ -72,20 +73,20 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
 
 
 class _Free(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc]  # untyped
-    """The free connections of a pool: one that carries for whom we ask, else the one that was free for longest."""
+    """The free connections of a pool: one that carries for whom we ask, else the one that was free for longest.
+
+    Who looks whose something is and then works on it would tell one connection twice each time: there are some to spare.
+    """
 
     def _get(self) -> Any:
         whose = wall.wanted()
-        for place in range(len(self._queue) - 1, -1, -1):
-            if self._queue[place].is_connected() and self._queue[place]._con.carried == whose:
-                return self._pop(place)
-        for place, holder in enumerate(self._queue):
-            if holder.is_connected():
-                return self._pop(place)
-        return super()._get()
-
-    def _pop(self, place: int) -> Any:
-        return self._queue.pop(place)
+        live = [place for place, holder in enumerate(self._queue) if holder.is_connected()]
+        for place in reversed(live):
+            if self._queue[place]._con.carried == whose:
+                return self._queue.pop(place)
+        if len(live) < _SPARE and len(live) < len(self._queue):
+            return self.get_disconnected_nowait()
+        return self._queue.pop(live[0])
 
 
 class WalledClient(AsyncpgDBClient):

@@ -227,8 +227,8 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
         if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
             raise
         raise CommandError(
-            "The first token of somebody is made by the owner of the database: set ESTORNO_OWNER_DATABASE_URL "
-            "(`docker compose run --rm migrate estorno token create ...`), or ask the API (tokenCreate)."
+            "The database's application gives nobody anything by itself: set ESTORNO_OWNER_DATABASE_URL, as its owner "
+            "(docs/operations.md says how under Docker), or ask the API for a token (tokenCreate)."
         ) from error
 
 
