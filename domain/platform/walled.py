@@ -75,7 +75,7 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
 class _Free(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc]  # untyped
     """The free connections of a pool: one that carries for whom we ask, else the one that was free for longest.
 
-    Who looks whose something is and then works on it would tell one connection twice each time: there are some to spare.
+    Who looks whose something is and then works on it would tell one connection twice each time: some are to spare.
     """
 
     def _get(self) -> Any:
