@@ -6,7 +6,6 @@ The owner migrates; the application's role owns nothing and holds exactly the gr
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +16,7 @@ from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
-from domain.platform import wall
+from domain.platform import policies
 from domain.platform.executor import Executor
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
 
@@ -356,8 +355,8 @@ async def migrate(owner_url: str, app_role: str, *, provider: bool = False) -> l
         lacking = await pending(owner_url)
         if lacking:
             await _apply(owner_url)
-        await _build_wall(guard)
-        await _let_sign_in(guard, provider)
+        await policies.build(guard)
+        await policies.let_sign_in(guard, provider)
         await _grant(guard, app_role)
         return lacking
     finally:
@@ -386,27 +385,3 @@ async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
         await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
         for table, privileges in GRANTS.items():
             await owner.execute(f"GRANT {', '.join(privileges)} ON {table} TO {role}")
-
-
-async def _let_sign_in(owner: "asyncpg.Connection", provider: bool) -> None:
-    """What an identity provider says cannot be shown to PostgreSQL: where there is one, the application is believed."""
-    named = "FROM pg_trigger WHERE tgname = 'sessions_given' AND tgrelid = 'sessions'::regclass"
-    if await owner.fetchval(f"SELECT tgenabled::text {named}") != ("D" if provider else "O"):
-        await owner.execute(f"ALTER TABLE sessions {'DISABLE' if provider else 'ENABLE'} TRIGGER sessions_given")
-
-
-_COLUMNS: Final = """SELECT c.relname AS name, array_agg(a.attname::text) AS columns,
-    (SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'wall_seen')
-      AS said
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' GROUP BY c.oid, c.relname ORDER BY c.relname"""
-
-
-async def _build_wall(owner: "asyncpg.Connection") -> None:
-    """Put every table behind the wall; a table that is behind today's already is not locked for it again."""
-    async with owner.transaction():
-        for table in await owner.fetch(_COLUMNS):
-            told = wall.statements(table["name"], frozenset(table["columns"]))
-            mark = sha256(" ".join(told).encode()).hexdigest()
-            if told and table["said"] != mark:
-                await owner.execute("; ".join([*told, f"COMMENT ON POLICY wall_seen ON {table['name']} IS '{mark}'"]))

@@ -5,7 +5,7 @@ PostgreSQL is told by the setting `estorno.merchant`, which a connection of the 
 condition in each statement; this one is for the day when one is forgotten.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import wraps
@@ -122,63 +122,3 @@ def _narrowed(merchant_id: UUID) -> str:
     if now not in (None, EVERYBODY, NOBODY, then):
         raise AnotherMerchant("This is done for one merchant and turns to another one.")
     return then
-
-
-# The policies
-
-_MINE: Final = f"(SELECT nullif(nullif(current_setting('{SETTING}', true), ''), '{EVERYBODY}')::uuid)"
-_ALL: Final = f"(SELECT current_setting('{SETTING}', true) = '{EVERYBODY}')"
-# No merchant's: what was applied, what the demo keeps, and how soon somebody may ask again.
-OUTSIDE: Final = frozenset({"tortoise_migrations", "demo_marks", "paces"})
-# Every table with a column `merchant_id` is behind the wall by it. These are by the row that they hang on.
-PARENTS: Final[Mapping[str, tuple[str, str]]] = {
-    "announced_reports": ("connection_id", "connections"),
-    "answers": ("call_id", "calls"),
-    "attempts": ("refund_id", "refunds"),
-    "certification_cases": ("run_id", "certification_runs"),
-    "listed_money": ("payment_id", "payments"),
-    "notice_refunds": ("refund_id", "refunds"),
-    "notices": ("connection_id", "connections"),
-    "onboarding_documents": ("connection_id", "connections"),
-    "onboarding_steps": ("connection_id", "connections"),
-    "preflight_checks": ("run_id", "preflight_runs"),
-    "refused_webhooks": ("connection_id", "connections"),
-    "report_news": ("connection_id", "connections"),
-    "settlement_lines": ("report_id", "reports"),
-}
-_MERCHANT: Final = f"merchant_id = {_MINE} OR {_ALL}"
-_PERSON: Final = f"EXISTS (SELECT 1 FROM people p WHERE p.id = person_id AND p.merchant_id = {_MINE}) OR {_ALL}"  # noqa: S608
-# Table -> (what may be seen, what may be written).
-_OWN: Final[Mapping[str, tuple[str, str]]] = {
-    "merchants": (f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}", f"platform_id = {_MINE} OR {_ALL}"),
-    # Who has a part in a merchant may be another one's person; only their own merchant writes about them.
-    "people": (f"{_MERCHANT} OR EXISTS (SELECT 1 FROM grants g WHERE g.person_id = people.id)", _MERCHANT),  # noqa: S608
-    "sessions": (_PERSON, _PERSON),
-    "sign_in_links": (_PERSON, _PERSON),
-    "data_keys": (f"{_MERCHANT} OR merchant_id IS NULL", _MERCHANT),  # of nobody: the key of digests
-    "checks": (_ALL, _ALL),  # all of the books, compared
-}
-
-
-def policy(table: str, columns: frozenset[str]) -> tuple[str, str] | None:
-    """Who may see a row of this table, and who may write one; None: nobody has said it, so nobody may either."""
-    if table in _OWN:
-        return _OWN[table]
-    if table in PARENTS:
-        column, parent = PARENTS[table]
-        through = f"{_ALL} OR EXISTS (SELECT 1 FROM {parent} p WHERE p.id = {table}.{column})"  # noqa: S608 - ours
-        return through, through
-    return (_MERCHANT, _MERCHANT) if "merchant_id" in columns else None
-
-
-def statements(table: str, columns: frozenset[str]) -> list[str]:
-    """What puts a table behind the wall, be it new or behind an earlier one."""
-    if table in OUTSIDE:
-        return []
-    told = [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"]
-    told += [f"DROP POLICY IF EXISTS {name} ON {table}" for name in ("wall_seen", "wall_added", "wall_changed")]
-    seen, written = policy(table, columns) or ("false", "false")
-    told.append(f"CREATE POLICY wall_seen ON {table} FOR SELECT USING ({seen})")
-    told.append(f"CREATE POLICY wall_added ON {table} FOR INSERT WITH CHECK ({written})")
-    told.append(f"CREATE POLICY wall_changed ON {table} FOR UPDATE USING ({written}) WITH CHECK ({written})")
-    return told

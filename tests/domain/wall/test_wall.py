@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.platform import database, wall
+from domain.platform import database, policies
 from domain.platform.database import GRANTS
 from tests.conftest import Database, Servers
 from tests.domain.wall.rows_of_all import Table, catalogue, laid_open, told
@@ -27,7 +27,7 @@ class Walled:
 
     @property
     def behind(self) -> dict[str, Table]:
-        return {name: table for name, table in self.tables.items() if name not in wall.OUTSIDE}
+        return {name: table for name, table in self.tables.items() if name not in policies.OUTSIDE}
 
     async def seen(self, table: Table) -> set[str]:
         """The keys that the thief sees, as literals."""
@@ -56,7 +56,7 @@ async def walled(fresh_database: Database, servers: Servers) -> AsyncIterator[Wa
     await laid_open(owner, tables)
     for table in tables.values():
         for merchant in (MINE, THEIRS):
-            if table.name not in wall.OUTSIDE:
+            if table.name not in policies.OUTSIDE:
                 await owner.execute(table.insert(tables, merchant))
     yield Walled(tables, owner, thief)
     await thief.close()
@@ -74,13 +74,13 @@ async def test_every_table_is_behind_the_wall_or_is_said_to_be_no_merchants(owne
         "    AND polcmd IN ('r', 'a', 'w') AND 'false' NOT IN (coalesce(pg_get_expr(polqual, polrelid), ''), "
         "    coalesce(pg_get_expr(polwithcheck, polrelid), ''))) = 3)"
     )
-    assert {row["relname"] for row in open_ones} == wall.OUTSIDE
+    assert {row["relname"] for row in open_ones} == policies.OUTSIDE
 
 
 async def test_a_new_table_shows_nothing_until_somebody_says_whose_its_rows_are() -> None:
-    assert wall.policy("novelties", frozenset({"id", "refund_id"})) is None
-    assert wall.statements("novelties", frozenset({"id", "refund_id"}))[0].endswith("ENABLE ROW LEVEL SECURITY")
-    assert wall.policy("novelties", frozenset({"id", "merchant_id"})) is not None
+    assert policies.policy("novelties", frozenset({"id", "refund_id"})) is None
+    assert policies.statements("novelties", frozenset({"id", "refund_id"}))[0].endswith("ENABLE ROW LEVEL SECURITY")
+    assert policies.policy("novelties", frozenset({"id", "merchant_id"})) is not None
 
 
 async def test_the_application_is_neither_owner_nor_superuser_nor_may_it_step_around_the_wall(owner_rows: Any) -> None:
