@@ -22,15 +22,16 @@ from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
 from api.graphql.transport.turns import Part, Turns
-from api.http import middleware
+from api.http import Door, middleware
 from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
 from api.webhooks import endpoint
+from domain.access import giver
 from domain.access.tokens import Principal
 from domain.addresses import names
 from domain.files.kinds import SIZE_MAX
 from domain.platform import bell
-from domain.platform.database import Patience, close_pool, open_pool
+from domain.platform.database import Patience, close_pool, open_pool, stand_for
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 
@@ -43,9 +44,14 @@ def create(settings: Settings) -> Starlette:
     waker = Waker(settings.redis_url)
     feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))
-    authenticate = Remembered(waker, uses=uses)
+    remembered = Remembered(waker, uses=uses)
+
+    async def authenticate(token: str | None) -> Principal | None:
+        giver.hold(token)  # what is given in this request is given with it
+        return await remembered(token)
 
     def make_context(principal: Principal, request_id: str) -> Context:
+        stand_for(principal.merchant_id)  # whatever this operation asks from now on, it sees nobody else's
         return Context(principal, request_id, settings, waker, feeds)
 
     view = GraphQLView[Context, Principal](
@@ -86,6 +92,7 @@ def create(settings: Settings) -> Starlette:
             Route("/readyz", health.Readiness().answer),
         ],
         middleware=[
+            Middleware(Door),
             Middleware(PageMiddleware),
             *middleware(
                 _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait

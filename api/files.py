@@ -16,6 +16,7 @@ from domain.access.tokens import Principal
 from domain.files import tickets
 from domain.files.content import ContentAway
 from domain.files.room import NoRoom, UnderWay
+from domain.platform.database import for_merchant
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -38,7 +39,8 @@ async def take_in(request: Request) -> Response:
     if file is None:
         return problem(404, "This ticket opens nothing (any more); announce the file again.")
     try:
-        await tickets.take_in(file, request.stream(), settings)
+        with for_merchant(file.merchant_id):
+            await tickets.take_in(file, request.stream(), settings)
     except InvalidInput as refused:
         return problem(422, refused.message, code=refused.code)
     except UnderWay as refused:
@@ -67,7 +69,8 @@ def giving(
 
 async def _given(principal: Principal, file_id: UUID, settings: Settings) -> Response:
     try:
-        file, content = await tickets.read(principal, file_id, settings, cause_of(principal, request_id()))
+        with for_merchant(principal.merchant_id):
+            file, content = await tickets.read(principal, file_id, settings, cause_of(principal, request_id()))
     except NotFound as refused:
         return problem(404, refused.message)
     except (ContentAway, Unsealable, KeyServiceAway) as error:

@@ -23,7 +23,7 @@ from domain.onboarding import certificate, certification, runs
 from domain.onboarding.certification import PAID, Case, CaseName, CaseOutcome
 from domain.payments import register
 from domain.payments.register import NewPayment
-from domain.platform.database import rows, unavailable
+from domain.platform.database import door, for_merchant, rows, unavailable
 from domain.platform.settings import Settings
 from domain.problems import AmountExceedsRefundable, InvalidState, Problem
 from domain.pse.registry import connector
@@ -73,11 +73,17 @@ class Play:
         return "-".join(["certification", str(self.run.id), *map(str, names)])
 
 
+@door
 async def run_certification(run_id: UUID, sender: Sender, settings: Settings) -> None:
     """Play the series, if it is due; cases that were played before a worker died stay as they are."""
     run = await runs.take(CertificationRun, run_id, certification.LEASE_SECONDS)
     if run is None:
         return
+    with for_merchant(run.merchant_id):
+        await _run_certification(run, sender, settings)
+
+
+async def _run_certification(run: CertificationRun, sender: Sender, settings: Settings) -> None:
     if run.tries > runs.TRIES_MAX:
         await certification.fail(run, "Its worker ended before it could be finished, more than once.")
         return
@@ -88,7 +94,7 @@ async def run_certification(run_id: UUID, sender: Sender, settings: Settings) ->
     except Exception as error:
         if unavailable(error):
             raise  # nothing can be written down; it is due again when its lease is over
-        _log.exception("certification.failed", run=str(run_id))
+        _log.exception("certification.failed", run=str(run.id))
         await certification.fail(run, f"{type(error).__name__}: see the log of the worker for {run.request_id}.")
 
 

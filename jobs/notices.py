@@ -12,6 +12,7 @@ from domain.notices.inbox import Claimed
 from domain.payments import confirmations
 from domain.platform import bell
 from domain.platform.crash import crash_here
+from domain.platform.database import door, for_merchant
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Announced, BadAnswer, Captured, ChargedBack, InDoubt, NotUnderstood, Told, Unsent
 from jobs.wire.sender import Sender
@@ -19,11 +20,17 @@ from jobs.wire.sender import Sender
 _log = structlog.get_logger()
 
 
+@door
 async def apply(notice_id: UUID, sender: Sender) -> None:
     """Apply one stored webhook, once; what cannot be applied yet is tried later."""
     claimed = await inbox.take(notice_id)
     if claimed is None:
         return
+    with for_merchant(claimed.connection.merchant_id):
+        await _apply(claimed, sender)
+
+
+async def _apply(claimed: Claimed, sender: Sender) -> None:
     crash_here("notice.taken")
     try:
         waiting = [why for told in claimed.told if (why := await _apply_one(claimed, told, sender)) is not None]
@@ -39,7 +46,7 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     strange = [f"Not understood: {told.what}" for told in claimed.told if isinstance(told, NotUnderstood)]
     await inbox.done(claimed, "; ".join(strange) or f"{len(claimed.told)} told")
     crash_here("notice.done")
-    _log.info("notice.applied", notice=str(notice_id), told=len(claimed.told))
+    _log.info("notice.applied", notice=str(claimed.notice.id), told=len(claimed.told))
 
 
 async def _apply_one(claimed: Claimed, told: Told, sender: Sender) -> str | None:

@@ -11,7 +11,7 @@ from domain.connections.connections import credentials_of
 from domain.models import Connection, PreflightRun
 from domain.onboarding import certificates, preflight, runs
 from domain.platform import bell
-from domain.platform.database import unavailable
+from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -23,11 +23,17 @@ from jobs.wire.sender import PREFLIGHT, Sender
 _log = structlog.get_logger()
 
 
+@door
 async def run_preflight(run_id: UUID, sender: Sender, settings: Settings) -> None:
     """Make the run, if it is due: ask the PSE, keep what it says. After its lease a run that was left is due again."""
     run = await runs.take(PreflightRun, run_id, preflight.LEASE_SECONDS)
     if run is None:
         return
+    with for_merchant(run.merchant_id):
+        await _run_preflight(run, sender, settings)
+
+
+async def _run_preflight(run: PreflightRun, sender: Sender, settings: Settings) -> None:
     if run.tries > runs.TRIES_MAX:
         await preflight.fail(run, "Its worker ended before it could be finished, more than once.")
         return
@@ -36,7 +42,7 @@ async def run_preflight(run_id: UUID, sender: Sender, settings: Settings) -> Non
     except Exception as error:
         if unavailable(error):
             raise  # nothing can be written down; it is due again when its lease is over
-        _log.exception("preflight.failed", run=str(run_id))
+        _log.exception("preflight.failed", run=str(run.id))
         await preflight.fail(run, f"{type(error).__name__}: see the log of the worker for {run.request_id}.")
 
 
@@ -61,11 +67,14 @@ async def _certificates(connection: Connection, settings: Settings) -> Check:
     return certificates.check(found, now)
 
 
+@door
 async def ring_the_preflights() -> int:
     """Ask for the preflight of every connection whose turn it is; how many."""
-    wanting = await preflight.wanting()
+    with for_all("the timetable's turn of every connection"):
+        wanting = await preflight.wanting()
     for connection in wanting:
         cause = Cause(f"preflight-{uuid4()}", WORKER)
-        run = await runs.begin(PreflightRun, connection, cause)
+        with for_merchant(connection.merchant_id):
+            run = await runs.begin(PreflightRun, connection, cause)
         await bell.ring(bell.PREFLIGHT, run.id)
     return len(wanting)

@@ -16,7 +16,7 @@ from domain.connections.connections import SENDING
 from domain.models import Connection, Merchant, ReconciliationRun
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import rows, unavailable
+from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, Download, ReportFile
 from domain.pse.vocabulary import BadAnswer, Period
@@ -32,6 +32,7 @@ _SEEN_AFTER_DAYS: Final = 2
 _log = structlog.get_logger()
 
 
+@door
 async def run(
     connection_id: UUID, business_date: date, sender: Sender, handed_in: Path | None = None
 ) -> ReconciliationRun:
@@ -40,7 +41,15 @@ async def run(
 
     `handed_in`: the report as a person downloaded it, where the PSE publishes no way to fetch it.
     """
-    connection = await Connection.get(id=connection_id)
+    with for_all("whose the connection is whose night was rung for"):
+        connection = await Connection.get(id=connection_id)
+    with for_merchant(connection.merchant_id):
+        return await _run(connection, business_date, sender, handed_in)
+
+
+async def _run(
+    connection: Connection, business_date: date, sender: Sender, handed_in: Path | None
+) -> ReconciliationRun:
     await nights.refuse_future(connection, business_date)
     started = await reconcile.begin(connection, business_date)
     crash_here("reconcile.begun")
@@ -128,25 +137,33 @@ def _copied(handed_in: Path, folder: Path) -> ReportFile:
     return ReportFile(handed_in.name, "application/octet-stream", Path(shutil.copy(handed_in, folder)))
 
 
+@door
 async def ring_the_night(now: datetime) -> int:
     """Ring for every connection's dates that have ended, are due and have no run that is done, the newest first, so
     many at once; and for those whose reports told of refunds that turned out to be ours. How many.
     """
     rung = 0
     # What is suspended is caught up with when it goes on; what is not yet certified has no nights.
-    for connection in await Connection.filter(enabled=True, state__in=SENDING):
-        zone = (await Merchant.get(id=connection.merchant_id)).zone
-        today = now.astimezone(ZoneInfo(zone)).date()
-        first = connection.created_at.astimezone(ZoneInfo(zone)).date()
-        ended = {first + timedelta(days=days) for days in range((today - first).days)}
-        undone = ended - await _done(connection, zone)
-        await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
-        due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
-        due |= await to_repeat.dates(connection.id)
+    with for_all("the night of every connection"):
+        connections = await Connection.filter(enabled=True, state__in=SENDING)
+    for connection in connections:
+        with for_merchant(connection.merchant_id):
+            due = await _due(connection, now)
         for day in sorted(due):
             await bell.ring(bell.RECONCILE, f"{connection.id}/{day}", queue=bell.BATCH_QUEUE)
         rung += len(due)
     return rung
+
+
+async def _due(connection: Connection, now: datetime) -> set[date]:
+    zone = (await Merchant.get(id=connection.merchant_id)).zone
+    today = now.astimezone(ZoneInfo(zone)).date()
+    first = connection.created_at.astimezone(ZoneInfo(zone)).date()
+    ended = {first + timedelta(days=days) for days in range((today - first).days)}
+    undone = ended - await _done(connection, zone)
+    await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
+    due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
+    return due | await to_repeat.dates(connection.id)
 
 
 async def _done(connection: Connection, zone: str) -> set[date]:

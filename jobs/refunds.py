@@ -15,6 +15,7 @@ from domain.connections.connections import SENDING
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.crash import crash_here
+from domain.platform.database import door, for_all, for_merchant
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -24,6 +25,7 @@ from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, NotTold, Outcome, PaymentAsked, Standing, Unsent
 from domain.refunds import confirming, first_send, listing, next_step, put_off, refused, schedule
 from domain.refunds.destination import destinations
+from domain.refunds.first_send import Seen
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import not_sent, record
 from domain.refunds.states import OFF_THE_WIRE
@@ -35,6 +37,7 @@ _SAID_MAX: Final = 300
 _log = structlog.get_logger()
 
 
+@door
 async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
     """One step of one refund, if it is due: mark, call, record.
 
@@ -48,9 +51,16 @@ async def step(refund_id: UUID, sender: Sender, settings: Settings) -> None:
 
 async def _step(refund_id: UUID, sender: Sender, settings: Settings) -> bool:
     """Whether it was a question whose answer lets the refund be sent now."""
-    seen = await first_send.look(refund_id)
+    with for_all("whose a refund is that was rung for"):
+        seen = await first_send.look(refund_id)
     if seen is None or seen.refund.due_at is None:
         return False
+    with for_merchant(seen.connection.merchant_id):
+        return await _step_of(seen, sender, settings)
+
+
+async def _step_of(seen: Seen, sender: Sender, settings: Settings) -> bool:
+    refund_id = seen.refund.id
     if seen.connection.state not in SENDING and seen.refund.state not in OFF_THE_WIRE:
         await put_off.suspended(refund_id)
         return False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.platform import bell
-from domain.platform.database import rows
+from domain.platform.database import for_all, rows
 
 AT_ONCE_MAX: Final = 500
 # What is due stays due until a worker takes it. Ringing for it at every sweep would bury a worker that is behind.
@@ -18,6 +18,7 @@ DUE: Final[Mapping[str, str]] = {
 }
 
 
+@for_all("what is due is rung for, whosever it is")
 async def sweep() -> int:
     """Ring for every due refund, notice, preflight and certification, the oldest first; how many."""
     rung = 0

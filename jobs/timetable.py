@@ -23,7 +23,7 @@ from domain.connections import connections
 from domain.history import seals
 from domain.keys import trial
 from domain.platform import bell, pulse, tls
-from domain.platform.database import BATCH, close_pool, open_pool
+from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
@@ -40,12 +40,14 @@ _PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one t
 _log = structlog.get_logger()
 
 
+@for_all("the books of all are compared, and what nobody ends is ended")
 async def _check() -> None:
     await attempts.end_lost()
     await connections.forget_old_secrets()
     await _compare(whole=False)
 
 
+@for_all("the ledgers of all are summed up")
 async def _checkpoint() -> None:
     _log.info("ledger.checkpoint", rows=await checkpoints.cut())
     await _compare(whole=True)
@@ -56,6 +58,7 @@ async def _compare(*, whole: bool) -> None:
         _log.error("invariant.broken", name=broken.name, detail=broken.detail)
 
 
+@for_all("the events of all are sealed")
 async def _seal() -> None:
     while await seals.seal():
         pass  # more than one batch was waiting

@@ -36,6 +36,8 @@ sys.dont_write_bytecode = False
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # frames of a few lines: waking others costs more than it saves
 # For each request httpcore looks whether sniffio was installed meanwhile, on all of the path: it never is.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # None: there is no such module
+# What a test itself asks sees everything; what it calls by a door of the product says anew for whom it asks.
+database.stand_for_all("a test looks at everything")
 build_models_once()
 describe_types_once()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
@@ -138,6 +140,7 @@ def _migrated(home: Path) -> Postgres:
         child = postgres.child()
         child.start()
         asyncio.run(database.migrate(postgres.url(OWNER), APPLICATION))
+        asyncio.run(databases.let_anybody_give(postgres.url(OWNER)))
         child.stop()
         keep_for_later(home)
     keep(postgres, home / "ready")

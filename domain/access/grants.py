@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.access import roles, sign_outs, stores
+from domain.access import giver, roles, sign_outs, stores
 from domain.access.permissions import ADMINISTERING, Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -15,7 +15,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Grant, Person, Token
 from domain.platform import bell
-from domain.platform.database import rows, transaction
+from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 GRANTS_MAX: Final = 100  # of one holder at one merchant
@@ -48,6 +48,7 @@ async def checked(principal: Principal, wanted: Sequence[Wanted], path: list[str
     return sorted(pairs, key=str)
 
 
+@for_all("whoever is given a part may be another merchant's person, whose links and sessions end")
 async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wanted], cause: Cause) -> Person:
     """Have these be all that a person may do at this merchant: of its own people, or a guest whose id one was told.
 
@@ -150,6 +151,7 @@ async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[Pair], ca
     had = await _end(merchant_id, person_id, pairs, cause)
     if set(pairs) - had:
         await sign_outs.all_of([person_id])
+    await giver.show()
     for role, store_id in pairs:
         if (role, store_id) not in had:
             await Grant.create(

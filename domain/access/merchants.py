@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.access import sign_outs, tokens
+from domain.access import giver, sign_outs, tokens
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission, Role
 from domain.access.principal import Principal
@@ -18,7 +18,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Grant, Merchant
 from domain.platform import idempotency
-from domain.platform.database import rows, transaction
+from domain.platform.database import for_all, rows, transaction
 from domain.problems import InvalidInput
 
 CREATE: Final = "merchantCreate"
@@ -52,6 +52,7 @@ async def readable(principal: Principal) -> QuerySet[Merchant]:
     return Merchant.filter(mine)
 
 
+@for_all("a person may have a part in several merchants")
 async def of_person(person_id: UUID) -> list[UUID]:
     """The merchants that a person has a part in."""
     found = await rows(
@@ -65,6 +66,7 @@ async def own(principal: Principal) -> Merchant:
     return await Merchant.get(id=principal.merchant_id)
 
 
+@for_all("a platform makes another merchant, and its first administrator")
 async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause) -> Made:
     """Make a merchant that this one is the platform of, and its administrator: the person who asks, else their token.
 
@@ -86,6 +88,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
         )
         if principal.person_id is not None:
             await sign_outs.close_links([principal.person_id])  # whoever made one has no part in the new merchant
+            await giver.show()
             await Grant.create(
                 id=uuid4(),
                 merchant_id=merchant_id,

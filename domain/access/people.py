@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
-from domain.access import grants, roles, sign_outs
+from domain.access import giver, grants, roles, sign_outs
 from domain.access.grants import Wanted
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission
@@ -24,7 +24,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Grant, Person, SignInLink
 from domain.platform import bell, idempotency
-from domain.platform.database import transaction
+from domain.platform.database import for_all, transaction
 from domain.problems import Forbidden, InvalidInput, NotFound
 
 INVITE: Final = "personInvite"
@@ -101,6 +101,7 @@ async def make(
     person_id: UUID | None = None,
 ) -> tuple[Person, Link]:
     """A person with these grants and a first link, inside the caller's transaction; nobody's leave is asked."""
+    await giver.show()
     person = await Person.create(
         id=person_id or uuid4(), merchant_id=merchant_id, name=name, email=email, created_by=actor
     )
@@ -115,12 +116,14 @@ async def new_link(person_id: UUID, actor: str) -> Link:
     """Another link; those before it that nobody used work no more."""
     secret, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + LINK_LIFETIME
     await sign_outs.close_links([person_id])
+    await giver.show()
     await SignInLink.create(
         id=uuid4(), person_id=person_id, digest=digest_of(secret), created_by=actor, expires_at=expires_at
     )
     return Link(secret, expires_at)
 
 
+@for_all("a person may have a part in several merchants: each keeps an administrator")
 async def update(
     principal: Principal, person_id: UUID, name: str | None, state: PersonState | None, cause: Cause
 ) -> Person:
@@ -141,6 +144,7 @@ async def update(
                 await grants.check_not_last(merchant_id, person_id)
             await sign_outs.all_of([person_id])
         if state is not None:
+            await giver.show()
             await Person.filter(id=person.id).update(state=state.value)
         had, after = _facts(person), _facts(await Person.get(id=person_id))
         if what := deeds.changed(had, after):
@@ -182,6 +186,7 @@ async def _own(principal: Principal, person_id: UUID) -> Person:
     return person
 
 
+@for_all("a person may have a part in several merchants")
 async def _merchants_of(person_id: UUID) -> list[UUID]:
     found = await Grant.filter(person_id=person_id, ended_at=None)
     return list({grant.merchant_id for grant in found})

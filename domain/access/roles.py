@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.access import sign_outs
+from domain.access import giver, sign_outs
 from domain.access.holders import checked_name
 from domain.access.permissions import CUSTOMERS, PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal
@@ -78,6 +78,7 @@ async def save(principal: Principal, name: str, permissions: frozenset[Permissio
             await _end(before, cause)
             if permissions - known(before.permissions):
                 await sign_outs.all_of(await _people_with(before))
+        await giver.show()
         made = await OwnRole.create(
             id=uuid4(),
             merchant_id=principal.merchant_id,

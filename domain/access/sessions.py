@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import grants
+from domain.access import giver, grants
 from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -18,7 +18,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Person, Session, SignInLink
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 from domain.problems import NotFound
 
 _UNKNOWN: Final = Cause("sign-in", "")
@@ -38,6 +38,8 @@ SELECT p.id FROM people p WHERE lower(p.email COLLATE "C") = $1 AND p.state = 'A
     AND EXISTS (SELECT 1 FROM grants g WHERE g.person_id = p.id AND g.ended_at IS NULL)
 ORDER BY p.created_at, p.id LIMIT 1 FOR NO KEY UPDATE OF p"""
 
+_WHY: Final = "who signs in is known by a secret or an address, and may have a part in several merchants"
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -48,6 +50,7 @@ class Begun:
     person_id: UUID
 
 
+@for_all(_WHY)
 async def by_link(secret: str, seconds: float, came: Cause = _UNKNOWN) -> Begun | None:
     """Sign in with a one-time link, for at most so many seconds; None: it is unknown, over, or was used."""
     async with transaction():
@@ -56,9 +59,14 @@ async def by_link(secret: str, seconds: float, came: Cause = _UNKNOWN) -> Begun 
             "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' RETURNING l.person_id",
             digest_of(secret),
         )
-        return await begin(found[0]["person_id"], seconds, came, "link") if found else None
+        if not found:
+            return None
+        with giver.giving(secret):
+            await giver.show()
+        return await begin(found[0]["person_id"], seconds, came, "link")
 
 
+@for_all(_WHY)
 async def by_address(address: str, seconds: float, came: Cause = _UNKNOWN) -> Begun | None:
     """Sign in whoever an identity provider says has this address; None: nobody who may anything has it.
 
@@ -71,6 +79,7 @@ async def by_address(address: str, seconds: float, came: Cause = _UNKNOWN) -> Be
         return await begin(found[0]["id"], seconds, came, "identity provider") if found else None
 
 
+@for_all(_WHY)
 async def is_open(secret: str) -> bool:
     """Whether a one-time link would sign somebody in; looking at it uses nothing up."""
     return await SignInLink.exists(digest=digest_of(secret), used_at=None, expires_at__gt=datetime.now(UTC))
@@ -93,6 +102,7 @@ async def begin(person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: st
     return Begun(secret, expires_at, person_id)
 
 
+@for_all(_WHY)
 async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUID | None = None) -> Principal | None:
     """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
 
@@ -110,6 +120,7 @@ async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUI
     return Principal(row["id"], row["merchant_id"], holder, granted(found), row["expires_at"], row["person_id"])
 
 
+@for_all(_WHY)
 async def end(secret: str, came: Cause = _UNKNOWN) -> None:
     """Sign out."""
     async with transaction():

@@ -63,8 +63,9 @@ async def create(principal: Principal, new: NewStore, key: str, cause: Cause) ->
                     id=store_id, merchant_id=principal.merchant_id, code=code, name=name, payee_key=payee
                 )
                 await deeds.note(principal.merchant_id, CREATE, Of("store", store_id), cause, deeds.changed({}, facts))
-    except IntegrityError as error:
-        raise _taken(error) from error
+    except IntegrityError as error:  # behind the wall PostgreSQL does not say which value it was
+        known = await Store.exists(merchant_id=principal.merchant_id, code=code)
+        raise _taken("code" if known else "payeeKey") from error
     return await Store.get(id=stored or store_id), stored is not None
 
 
@@ -83,7 +84,7 @@ async def update(principal: Principal, store_id: UUID, name: str, payee_key: str
             if what := deeds.changed(had, values):
                 await deeds.note(before.merchant_id, UPDATE, Of("store", store_id), cause, what)
     except IntegrityError as error:
-        raise _taken(error) from error
+        raise _taken("payeeKey") from error
     return await Store.get(id=store_id)
 
 
@@ -101,6 +102,5 @@ def _payee(key: str | None) -> str | None:
     return key
 
 
-def _taken(error: IntegrityError) -> InvalidInput:
-    name = "payeeKey" if "payee_key" in str(error) else "code"
+def _taken(name: str) -> InvalidInput:
     return InvalidInput(f"Another store of yours has this {name}.", path=["input", name])

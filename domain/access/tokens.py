@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.access import giver
 from domain.access.holders import person_of
 from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal, Reach, reach_of
@@ -16,7 +17,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Grant, Token
 from domain.platform import bell
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 
 __all__ = [
     "PERMISSIONS",
@@ -89,6 +90,7 @@ async def make(draft: NewToken) -> str:
     """Make a token and give it in clear, once: 256 random bits behind `est_`. Only its SHA-256 is kept."""
     token = _PREFIX + secrets.token_urlsafe(32)
     async with transaction():
+        await giver.show()
         await Token.create(
             id=draft.id,
             merchant_id=draft.merchant_id,
@@ -116,6 +118,7 @@ async def make(draft: NewToken) -> str:
     return token
 
 
+@for_all("whose a token is")
 async def authenticate(token: str | None) -> Principal | None:
     """The principal of a token that is known, in time and not revoked; else None."""
     if token is None or not token.startswith(_PREFIX) or not token.isascii():
@@ -159,6 +162,7 @@ def _of_role(name: str) -> Reach:
     return reach_of((built_in(name) or frozenset(), None))
 
 
+@for_all("tokens of several merchants were used in this process")
 async def mark_used(token_ids: Collection[UUID]) -> None:
     """Remember that these were used just now; to the minute."""
     await execute(

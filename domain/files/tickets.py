@@ -22,7 +22,7 @@ from domain.files import content
 from domain.files.kinds import RULES, media_type_of
 from domain.files.room import ROOM
 from domain.models.files import File, Purpose
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound, RateLimited
 
@@ -109,6 +109,7 @@ def _check(new: NewFile, size_max: int) -> None:
         raise InvalidInput("sha256 is 64 characters of 0-9 and a-f, of the file's bytes.", path=["input", "sha256"])
 
 
+@for_all("whose a ticket is")
 async def awaited(ticket: str) -> File | None:
     """The file that this ticket is for; None where it opens nothing (any more). Asked before a byte is read."""
     found = File.filter(ticket_digest=_digest(ticket), stored_at=None, ticket_until__gt=datetime.now(UTC))

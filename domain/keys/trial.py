@@ -40,7 +40,7 @@ def or_stop(settings: Settings) -> None:
     names.open_places(settings.private_hosts)
 
     async def try_it() -> None:
-        async with connected(settings.database_url, pool_max=1):
+        async with connected(settings.database_url, pool_max=1, all_because="our keys are tried"):
             await try_key(settings.secret_key)
 
     try:

@@ -83,7 +83,7 @@ _MERCHANT = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0025_confirmed_payments")]
+    dependencies = [("models", "0026_ends")]
 
     initial = False
 

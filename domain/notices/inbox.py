@@ -20,7 +20,7 @@ from domain.payments import chargebacks
 from domain.platform import bell
 from domain.platform.children import first_of_each
 from domain.platform.crash import crash_here
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, for_merchant, rows, transaction
 from domain.pse.registry import connector
 from domain.pse.vocabulary import (
     Announced,
@@ -50,9 +50,15 @@ async def store(connection_id: UUID, request: WebhookRequest, request_id: str, k
     The same body again is counted, not stored. Of one that is not authentic only the number is kept.
     Raises BadSignature; Unsealable and KeyServiceAway when the connection's secrets do not open.
     """
-    connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
+    with for_all("whose the address is that a PSE calls"):
+        connection = await Connection.get_or_none(id=connection_id)  # disabled: it still tells of what was sent before
     if connection is None:
         return None
+    with for_merchant(connection.merchant_id):
+        return await _store(connection, request, request_id, key)
+
+
+async def _store(connection: Connection, request: WebhookRequest, request_id: str, key: bytes) -> UUID:
     try:
         await verify(connection, request, key)
     except BadSignature:
@@ -119,6 +125,7 @@ class Claimed:
     told: list[Told]
 
 
+@for_all("whose a notice is that was rung for")
 async def take(notice_id: UUID) -> Claimed | None:
     """Claim a due notice; None when it is not due."""
     claimed = await rows(

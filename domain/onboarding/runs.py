@@ -13,7 +13,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import CertificationRun, Connection, PreflightRun
 from domain.platform import ids
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, rows, transaction
 from domain.problems import NotFound
 
 Run = TypeVar("Run", PreflightRun, CertificationRun)
@@ -64,6 +64,7 @@ async def begin(model: type[Run], connection: Connection, cause: Cause, **more: 
     return newest
 
 
+@for_all("whose a run is that was rung for")
 async def take(model: type[Run], run_id: UUID, lease_seconds: float) -> Run | None:
     """Claim a run that is due, for so many seconds; None: it is not, or somebody else has it."""
     taken = await rows(

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.platform import secrets
-from domain.platform.database import in_a_transaction, remembered, rows
+from domain.platform.database import for_all, in_a_transaction, remembered, rows
 from domain.platform.kms import AwsKms
 from domain.platform.secrets import DataKey, Unsealable
 from domain.platform.settings import Settings
@@ -143,6 +143,13 @@ async def newest(secret: bytes, merchant_id: UUID) -> DataKey:
 
 
 async def _find_or_make(secret: bytes, merchant_id: UUID | None) -> DataKey:
+    if merchant_id is None:
+        with for_all("the key of digests is the installation's"):
+            return await _found_or_made(secret, None)
+    return await _found_or_made(secret, merchant_id)
+
+
+async def _found_or_made(secret: bytes, merchant_id: UUID | None) -> DataKey:
     found = await rows(_CURRENT, merchant_id)
     if not found:
         await make(secret, merchant_id, 1)

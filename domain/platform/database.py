@@ -4,7 +4,7 @@ The owner migrates; the application's role owns nothing and holds exactly the gr
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -16,8 +16,42 @@ from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
-from domain.platform import tls
+from domain.platform import policies, tls
 from domain.platform.executor import Executor
+from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
+
+__all__ = [
+    "BATCH",
+    "GRANTS",
+    "OPERATOR",
+    "TORTOISE_CONFIG",
+    "DatabaseError",
+    "NoMerchant",
+    "Patience",
+    "Row",
+    "close_pool",
+    "config",
+    "connected",
+    "connection",
+    "door",
+    "execute",
+    "for_all",
+    "for_merchant",
+    "for_nobody",
+    "in_a_transaction",
+    "migrate",
+    "open_pool",
+    "overtime",
+    "pending",
+    "remembered",
+    "rows",
+    "stand_for",
+    "stand_for_all",
+    "transaction",
+    "unavailable",
+    "unsaid",
+    "user_of",
+]
 
 Row = Mapping[str, Any]
 
@@ -114,6 +148,7 @@ class Patience:
         return {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
 
 
+OPERATOR: Final = "the operator's command, whose installation it is"
 BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0)  # the night's work, the timetable
 
 
@@ -141,7 +176,7 @@ def config(url: str, *, pool_max: int = 10, patience: Patience | None = None) ->
         "server_settings": {"timezone": "UTC", **(patience.settings() if patience else {})},
     }
     return {
-        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "connections": {"default": {"engine": "domain.platform.walled", "credentials": credentials}},
         "apps": {
             "models": {
                 "models": ["domain.models"],
@@ -169,11 +204,12 @@ TORTOISE_CONFIG: Final = config("postgres://estorno_owner@127.0.0.1:5432/estorno
 
 
 @asynccontextmanager
-async def connected(url: str, *, pool_max: int = 10) -> AsyncIterator[None]:
-    """Open the pool for the life of a process or a test."""
+async def connected(url: str, *, pool_max: int = 10, all_because: str | None = None) -> AsyncIterator[None]:
+    """Open the pool for the life of a process or a test; `all_because`: and ask for all merchants, which says why."""
     await open_pool(url, pool_max=pool_max)
     try:
-        yield
+        with for_all(all_because) if all_because else nullcontext():
+            yield
     finally:
         await close_pool()
 
@@ -297,7 +333,8 @@ async def pending(url: str) -> list[str]:
         executor = Executor(get_connection("default"), config(url)["apps"])
         await executor.loader.build_graph()
         known = {key.name for key in executor.loader.graph.nodes}
-        return sorted(known - await _applied())
+        with for_nobody():
+            return sorted(known - await _applied())
     finally:
         await Tortoise.close_connections()
 
@@ -308,9 +345,10 @@ async def _applied() -> set[str]:
     return {row["name"] for row in await rows("SELECT name FROM tortoise_migrations")}
 
 
-async def migrate(owner_url: str, app_role: str) -> list[str]:
+async def migrate(owner_url: str, app_role: str, *, provider: bool = False) -> list[str]:
     """Bring the database up to date as its owner and grant the application's role what `GRANTS` says.
 
+    `provider`: whether an identity provider says who signs in, so that a session needs no link's secret.
     Safe to run by several processes at once. Gives the names of the migrations it applied.
     """
     await _reachable(owner_url)
@@ -320,6 +358,8 @@ async def migrate(owner_url: str, app_role: str) -> list[str]:
         lacking = await pending(owner_url)
         if lacking:
             await _apply(owner_url)
+        await policies.build(guard)
+        await policies.let_sign_in(guard, provider)
         await _grant(guard, app_role)
         return lacking
     finally:
@@ -330,7 +370,8 @@ async def _apply(owner_url: str) -> None:
     await Tortoise.init(config=config(owner_url, pool_max=1), _enable_global_fallback=True)
     try:
         executor = Executor(get_connection("default"), config(owner_url)["apps"])
-        await executor.migrate(direction="forward")
+        with for_all("migrations are the owner's, of whom the wall keeps nothing"):
+            await executor.migrate(direction="forward")
     finally:
         await Tortoise.close_connections()
 
@@ -341,7 +382,7 @@ async def _grant(owner: "asyncpg.Connection", app_role: str) -> None:
     role = await owner.fetchval("SELECT quote_ident($1)", app_role)
     database = await owner.fetchval("SELECT quote_ident(current_database())")
     async with owner.transaction():
-        await owner.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+        await owner.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}")
         await owner.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
         await owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
         await owner.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")

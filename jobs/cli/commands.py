@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import asyncpg
+from tortoise.exceptions import OperationalError
+
 from domain import invariants
 from domain.access import holders, tokens
 from domain.access.tokens import Role
@@ -26,7 +29,7 @@ from domain.models import Connection, Finding, Merchant, ReconciliationRun
 from domain.money import Money
 from domain.platform import bell, data_keys, database
 from domain.platform.bell import BellError
-from domain.platform.database import DatabaseError, connected
+from domain.platform.database import OPERATOR, DatabaseError, connected
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -84,7 +87,7 @@ def ready(settings: Settings, *, need_redis: bool = True, need_key: bool = True)
 
 async def try_key(settings: Settings) -> None:
     """Raises WrongKey when what the database holds does not open."""
-    async with connected(settings.database_url, pool_max=1):
+    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
         await trial.try_key(settings.secret_key)
 
 
@@ -116,7 +119,11 @@ def migrate(settings: Settings) -> list[str]:
     """The names of the migrations that were applied."""
     if not settings.database_url:
         raise CommandError("Set DATABASE_URL (and ESTORNO_OWNER_DATABASE_URL), or use `estorno up`.")
-    return asyncio.run(database.migrate(settings.owner_url, database.user_of(settings.database_url)))
+    return asyncio.run(
+        database.migrate(
+            settings.owner_url, database.user_of(settings.database_url), provider=bool(settings.oidc_issuer)
+        )
+    )
 
 
 def schema(*, check: bool) -> str:
@@ -139,7 +146,7 @@ def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Seq
     known = [_head(text) for text in heads]
 
     async def look() -> tuple[Sequence[Broken], Sequence[str]]:
-        async with connected(settings.database_url, pool_max=2):
+        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             broken = [Broken(name, detail) for name, detail in await trial.wrong(settings.secret_key)]
             broken += await invariants.check()
             if chain:
@@ -179,7 +186,7 @@ async def _reconcile(
     settings: Settings, connection: str, business_date: date, handed_in: Path | None
 ) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
-    async with connected(settings.database_url, pool_max=5):
+    async with connected(settings.database_url, pool_max=5, all_because=OPERATOR):
         await bell.connect(settings.redis_url)
         try:
             found: Connection = await one(Connection, connection, "connection")
@@ -197,7 +204,7 @@ def synth(settings: Settings, refunds: int, merchants: int, seed: int, told: Cal
 
     async def work() -> None:
         await fill.fill(settings.owner_url, wanted, settings.secret_key, told)
-        async with connected(settings.database_url, pool_max=2):
+        async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             await checkpoints.cut()
 
     asyncio.run(work())
@@ -213,11 +220,20 @@ def create_token(settings: Settings, merchant: str, role: str, holder: str, hour
         raise CommandError(f"--holder takes the name of the person or program. {error}") from error
 
     async def make() -> str:
-        async with connected(settings.database_url, pool_max=2):
+        # As the owner of the database: its application gives nobody anything by itself.
+        async with connected(settings.owner_url, pool_max=2, all_because=OPERATOR):
             found: Merchant = await one(Merchant, merchant, "merchant")
             return await tokens.create_token(found.id, Role[role], holder, timedelta(hours=hours), operator())
 
-    return asyncio.run(make())
+    try:
+        return asyncio.run(make())
+    except OperationalError as error:
+        if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+            raise
+        raise CommandError(
+            "The database's application gives nobody anything by itself: set ESTORNO_OWNER_DATABASE_URL, as its owner "
+            "(docs/operations.md says how under Docker), or ask the API for a token (tokenCreate)."
+        ) from error
 
 
 def operator() -> Cause:

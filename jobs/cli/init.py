@@ -8,7 +8,7 @@ import typer
 from domain.access import first
 from domain.access.first import FirstSteps
 from domain.access.merchants import NewMerchant
-from domain.platform.database import connected
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.cli import commands
 
@@ -38,5 +38,5 @@ def init(
 
 
 async def _begin(settings: Settings, new: NewMerchant, name: str, email: str) -> FirstSteps:
-    async with connected(settings.database_url, pool_max=1):
+    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
         return await first.begin(new, name, email)

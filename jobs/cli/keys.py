@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from domain.keys import rotate, trial
 from domain.models import Merchant
-from domain.platform.database import connected
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.cli import commands
 
@@ -32,7 +32,7 @@ def show(merchant: _Merchant = None) -> None:
 
 
 async def _listed(settings: Settings, merchant: str | None) -> list[dict[str, object]]:
-    async with connected(settings.database_url, pool_max=1):
+    async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
         return list(await trial.listed(await _id_of(merchant)))
 
 
@@ -57,7 +57,7 @@ def renew(
 
 
 async def _rotate(settings: Settings, merchant: str | None, only_wrap: bool, progress: Progress) -> rotate.Rotated:
-    async with connected(settings.database_url, pool_max=2):
+    async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
         merchant_id = await _id_of(merchant)
         task = progress.add_task("Sealing anew", total=None if only_wrap else await rotate.to_seal(merchant_id))
 

@@ -16,7 +16,7 @@ from domain.onboarding import certificate, certification, preflight
 from domain.onboarding.certificate import NotGenuine
 from domain.onboarding.certification import CaseName
 from domain.platform import bell
-from domain.platform.database import connected
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs import onboarding
 from jobs.cli.commands import CommandError, one
@@ -38,7 +38,7 @@ async def _preflight(settings: Settings, name: str) -> tuple[PreflightRun, Seque
     # What a worker logs is told here in words.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
-    async with connected(settings.database_url, pool_max=2):
+    async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
         try:
             connection: Connection = await one(Connection, name, "connection")
             asked = await preflight.ask_for(connection.merchant_id, connection.id, _cause("preflight"))
@@ -69,7 +69,7 @@ def run_certification(
 async def _certification(
     settings: Settings, name: str, payments: Sequence[str], test: bool, tell: Tell
 ) -> CertificationRun:
-    async with connected(settings.database_url, pool_max=2):
+    async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
         await bell.connect(settings.redis_url)
         try:
             connection: Connection = await one(Connection, name, "connection")

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from domain.access import first
+from domain.access import first, giver, sessions
 from domain.access.merchants import NewMerchant
 from domain.access.tokens import Role, create_token
 from domain.models import Merchant
@@ -70,10 +70,13 @@ async def open_shop(http: httpx.AsyncClient, api_url: str, websocket_url: str, s
     begun = await first.begin(
         NewMerchant("Loja Demonstração", "BR", "America/Sao_Paulo"), "Ana Souza", "ana@loja.example"
     )
-    tokens = {
-        role: await create_token(begun.merchant.id, role, f"demo {role.lower()}", _TOKEN_LIFETIME) for role in Role
-    }
-    reviewer = await create_token(begun.merchant.id, Role.ADMIN, "demo reviewer", _TOKEN_LIFETIME)
+    signed_in = await sessions.by_link(begun.link.secret, _TOKEN_LIFETIME.total_seconds())
+    assert signed_in is not None, "The link of the first administrator signs them in."
+    with giver.giving(signed_in.secret):
+        tokens = {
+            role: await create_token(begun.merchant.id, role, f"demo {role.lower()}", _TOKEN_LIFETIME) for role in Role
+        }
+        reviewer = await create_token(begun.merchant.id, Role.ADMIN, "demo reviewer", _TOKEN_LIFETIME)
     ana = Client(http, f"{api_url}/graphql", websocket_url, tokens[Role.ADMIN])
     rui = Client(http, f"{api_url}/graphql", websocket_url, reviewer)
     for (code, name), key in zip(_STORES, KEYS, strict=True):

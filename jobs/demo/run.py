@@ -7,7 +7,7 @@ from rich.console import Console
 
 from domain.access.tokens import Role
 from domain.platform import bell
-from domain.platform.database import connected
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.demo.course import Day
 from jobs.demo.day import play
@@ -28,7 +28,10 @@ def addresses(settings: Settings, sandbox_port: int) -> Addresses:
 async def run(settings: Settings, sandbox_port: int, *, tamper: bool) -> bool:
     """Set the stage and play the day; True when everything came out as it must."""
     console = Console(file=sys.stdout, soft_wrap=False)
-    async with connected(settings.database_url, pool_max=5), httpx.AsyncClient(timeout=30) as http:
+    async with (
+        connected(settings.database_url, pool_max=5, all_because=OPERATOR),
+        httpx.AsyncClient(timeout=30) as http,
+    ):
         await bell.connect(settings.redis_url)
         try:
             stage = await prepare(settings, addresses(settings, sandbox_port), http)

@@ -46,7 +46,8 @@ async def _run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> b
         settings = family.settings
         if demo:
             await stage.clear(settings.owner_url)
-        await database.migrate(settings.owner_url, database.user_of(settings.database_url))
+        app = database.user_of(settings.database_url)
+        await database.migrate(settings.owner_url, app, provider=bool(settings.oidc_issuer))
         data_keys.configure(settings)
         await commands.try_key(settings)  # before any process that would end over it
         with up.card_of(settings):

@@ -89,6 +89,7 @@ def as_running(settings: Settings) -> Settings:
 def workers(settings: Settings, *, quiet: bool) -> list[Child]:
     """The API, the workers and the timetable. `quiet`: their logs go to files."""
     environment = settings.environment()
+    environment.pop("ESTORNO_OWNER_DATABASE_URL", None)  # they serve, and own nothing
     health = f"http://{settings.host}:{settings.port}/readyz"
     return [
         _python(settings, "api", quiet, environment, "api.server", health=health),

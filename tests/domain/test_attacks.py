@@ -48,8 +48,8 @@ _ATTEMPT = """INSERT INTO attempts (refund_id, number, claimed_until, sent_at, r
 
 @pytest.fixture
 async def attacker(books: Database) -> AsyncIterator[Any]:
-    """A bare connection as the application's role."""
-    connection = await asyncpg.connect(books.application_url)
+    """A bare connection as the application's role, whose hand has stepped around the second wall."""
+    connection = await asyncpg.connect(books.application_url, server_settings={"estorno.merchant": "*"})
     yield connection
     await connection.close()
 
@@ -148,7 +148,7 @@ async def test_concurrent_statements_can_not_either(books: Database, facts: dict
     reserve = _sql("UPDATE payments SET reserved = reserved + 3000 WHERE id = {payment}", facts)
 
     async def take(number: int) -> str:
-        connection = await asyncpg.connect(books.application_url)
+        connection = await asyncpg.connect(books.application_url, server_settings={"estorno.merchant": "*"})
         try:
             insert = _sql(_REFUND, facts, amount=3_000).replace("abcdefghij", f"abcdefgh{number:02}")
             async with connection.transaction():

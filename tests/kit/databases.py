@@ -49,6 +49,27 @@ async def create(superuser_url: str, name: str) -> None:
         await root.close()
 
 
+async def let_anybody_give(owner_url: str) -> None:
+    """Tests make tokens and people as they need them; what guards that is enabled again where it is the subject."""
+    await _guards(owner_url, "DISABLE")
+
+
+async def let_nobody_give(owner_url: str) -> None:
+    """As in a database that nobody has touched: whoever gives shows a secret."""
+    await _guards(owner_url, "ENABLE")
+
+
+async def _guards(owner_url: str, change: str) -> None:
+    owner = await asyncpg.connect(owner_url)
+    try:
+        for one in await owner.fetch(
+            "SELECT tgname, tgrelid::regclass::text AS on FROM pg_trigger WHERE tgfoid = 'refuse_ungiven'::regproc"
+        ):
+            await owner.execute(f"ALTER TABLE {one['on']} {change} TRIGGER {one['tgname']}")
+    finally:
+        await owner.close()
+
+
 async def drop(superuser_url: str, name: str) -> None:
     root = await asyncpg.connect(superuser_url)
     try:

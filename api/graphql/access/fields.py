@@ -39,6 +39,7 @@ from api.graphql.context import Info
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from domain.access import merchants, service_tokens, sessions, stores
 from domain.access import people as domain_people
+from domain.platform.database import for_all
 
 
 @strawberry.type
@@ -49,7 +50,9 @@ class AccessQuery:
 
     @strawberry.field(description="The one that you speak for, and those that you have a part in. `first` is 1-100.")
     async def merchants(self, info: Info, first: int, after: str | None = None) -> Connection[Merchant]:
-        return await page(await merchants.readable(info.context.principal), first, after, Merchant.of)
+        readable = await merchants.readable(info.context.principal)
+        with for_all("a person may have a part in several merchants, and only those are in the condition"):
+            return await page(readable, first, after, Merchant.of)
 
     @strawberry.field(description="Those that you have anything to do with, newest first. `first` is 1-100.")
     async def stores(self, info: Info, first: int, after: str | None = None) -> Connection[Store]:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from api.graphql.transport.follow import Change, Heartbeat, Item, Listener, Waker
-from domain.platform.database import unavailable
+from domain.platform.database import for_all, unavailable
 
 K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
@@ -183,6 +183,7 @@ class Feed(Generic[K, E]):
             if not answer.done():  # else who asked has left
                 answer.set_result(batch)
 
+    @for_all("one statement for all who follow live; each has proven before that what they follow is theirs")
     async def _read(self, pairs: Sequence[tuple[K, int]]) -> tuple[list[Sequence[E]], int]:
         """A batch for each pair, and how many rows make it a full one."""
         fewest, most = _ROWS_OF_A_KEY

@@ -24,7 +24,7 @@ from domain.models import DestinationLink, Payment
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import customers
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, for_all, for_merchant, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
 from domain.refunds.destination import accounts, destinations
@@ -55,6 +55,7 @@ class Asked:
     kinds: Sequence[DestinationKind]
     link_id: UUID
     refund_id: UUID
+    merchant_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,11 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
     return Made(token, row["expires_at"])
 
 
+@for_all("whose a customer's link is")
 async def look(token: str) -> Asked | None:
     """What a link asks for; None when it does not work (any more). Uses nothing up."""
     found = await rows(
-        "SELECT l.id, l.refund_id, r.amount, r.currency, s.name FROM destination_links l "
+        "SELECT l.id, l.refund_id, l.merchant_id, r.amount, r.currency, s.name FROM destination_links l "
         "JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id "
         "JOIN stores s ON s.id = p.store_id "
         "WHERE l.digest = $1 AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > now() "
@@ -126,7 +128,8 @@ async def look(token: str) -> Asked | None:
         return None
     (row,) = found
     amount = Money(row["amount"], row["currency"])
-    return Asked(amount, row["name"], destinations.kinds_of(amount.currency), row["id"], row["refund_id"])
+    kinds = destinations.kinds_of(amount.currency)
+    return Asked(amount, row["name"], kinds, row["id"], row["refund_id"], row["merchant_id"])
 
 
 async def use(token: str, digits: str, given: Given, request_id: str, secret: bytes) -> Asked | WrongDigits | None:
@@ -137,6 +140,13 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
     asked = await look(token)
     if asked is None:
         return None
+    with for_merchant(asked.merchant_id):
+        return await _use(asked, token, digits, given, request_id, secret)
+
+
+async def _use(
+    asked: Asked, token: str, digits: str, given: Given, request_id: str, secret: bytes
+) -> Asked | WrongDigits | None:
     async with transaction():
         refund = await lock(asked.refund_id)
         link = await DestinationLink.filter(id=asked.link_id).select_for_update(no_key=True).get()

@@ -12,7 +12,7 @@ from domain import invariants
 from domain.books import checkpoints, ledger
 from domain.models import LedgerCheckpoint
 from domain.models.ledger import Account
-from domain.platform.database import rows, transaction
+from domain.platform.database import for_all, rows, transaction
 from domain.pse.vocabulary import Succeeded
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 
@@ -27,7 +27,12 @@ async def _day(shop: Shop) -> None:
 
 async def _alone(work: Coroutine[Any, Any, T]) -> T:
     """On a connection of the pool, while this test holds a transaction open on its own."""
-    return await asyncio.create_task(work, context=contextvars.Context())
+
+    async def asked() -> T:
+        with for_all("a test looks at everything"):
+            return await work
+
+    return await asyncio.create_task(asked(), context=contextvars.Context())
 
 
 async def _balance(shop: Shop, account: Account) -> int:

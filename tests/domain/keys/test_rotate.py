@@ -77,7 +77,7 @@ async def test_a_rotation_that_was_stopped_goes_on_and_makes_no_further_key(monk
 async def test_a_row_that_somebody_holds_is_sealed_once_it_is_free(own_database: Database) -> None:
     shop = await a_shop_with_all()
     payment = await a_payment(shop, tax_id="390.533.447-05")
-    holder = await asyncpg.connect(own_database.application_url)
+    holder = await asyncpg.connect(own_database.application_url, server_settings={"estorno.merchant": "*"})
     try:
         held = holder.transaction()
         await held.start()
@@ -98,7 +98,7 @@ async def test_a_key_stays_while_somebody_holds_what_it_seals(
 ) -> None:
     monkeypatch.setattr(rotate, "_PAUSE_SECONDS", 0.0)
     shop = await a_shop_with_all()
-    holder = await asyncpg.connect(own_database.application_url)
+    holder = await asyncpg.connect(own_database.application_url, server_settings={"estorno.merchant": "*"})
     try:
         async with holder.transaction():
             await holder.execute("SELECT id FROM payments FOR NO KEY UPDATE")

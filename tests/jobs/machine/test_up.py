@@ -226,7 +226,7 @@ from domain.access.tokens import Role
 from domain.platform import database
 from tests.kit.factories import a_shop
 async def main():
-    async with database.connected(sys.argv[1]):
+    async with database.connected(sys.argv[1], all_because="a test looks at everything"):
         await a_shop()
 asyncio.run(main())
 """

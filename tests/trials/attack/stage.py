@@ -18,6 +18,7 @@ from domain.pse.vocabulary import Declined
 from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, free_port
 from jobs.machine.up import workers
+from tests.kit import databases
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.family import machine, running, until
 from tests.kit.world import quick_settings
@@ -72,6 +73,7 @@ async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
     """The APIs and their servers in `home`, with a payment of many refunds; one has these rates."""
     async with machine(room(home)) as servers:
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             home=home,
             database_url=servers.postgres.url(APPLICATION),
@@ -80,7 +82,7 @@ async def stage(home: Path, rates: Mapping[str, int]) -> AsyncIterator[Stage]:
             introspection=True,
             idle_per_address=300,  # a burst of 200 from here is no attack on idle connections
         )
-        async with database.connected(settings.database_url):
+        async with database.connected(settings.database_url, all_because="a trial looks at everything"):
             facts = await _facts()
         both = [settings, settings.with_(port=free_port(), **rates)]
         apis = [workers(one, quiet=True)[0] for one in both]

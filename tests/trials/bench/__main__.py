@@ -13,6 +13,7 @@ from rich.table import Table
 
 from domain.platform import database
 from jobs.machine.servers import APPLICATION, OWNER
+from tests.kit import databases
 from tests.trials.bench import creates, live, worker
 from tests.trials.bench.stage import Stage, servers
 
@@ -50,6 +51,7 @@ def main() -> None:
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="estorno-bench-") as folder, servers(Path(folder)) as stage:
         asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(databases.let_anybody_give(stage.postgres.url(OWNER)))
         asyncio.run(creates.prepare(stage))
         for name, part in parts.items():
             if os.environ.get("ONLY") in (None, "", name):

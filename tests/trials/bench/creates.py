@@ -69,7 +69,7 @@ async def prepare(stage: Stage) -> None:
 
 
 async def _shop(stage: Stage) -> _Shop:
-    async with database.connected(stage.postgres.url(APPLICATION)):
+    async with database.connected(stage.postgres.url(APPLICATION), all_because="a trial looks at everything"):
         shop = await a_shop()
         payments = [to_base64("Payment", str((await a_payment(shop, amount=10**12)).id)) for _ in range(PAYMENTS)]
         return _Shop(await create_token(shop.id, Role.FRONTEND, "bench", timedelta(hours=1)), payments)

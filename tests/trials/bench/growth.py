@@ -33,6 +33,7 @@ from jobs import sweep
 from jobs.machine.servers import APPLICATION, DATABASE, OWNER, SUPERUSER
 from jobs.synth import fill
 from jobs.synth.fill import Wanted
+from tests.kit import databases
 from tests.kit.factories import KEY
 from tests.trials.bench import pages
 from tests.trials.bench.client import Load, measured
@@ -83,10 +84,13 @@ async def _prepare(side: Side) -> None:
         await root.execute(f"CREATE DATABASE {side.stage.database} TEMPLATE {DATABASE} OWNER {OWNER}")
     await root.close()
     await database.migrate(postgres.url(OWNER, side.stage.database), APPLICATION)
+    await databases.let_anybody_give(postgres.url(OWNER, side.stage.database))
     if not there:
         wanted = Wanted(side.refunds, MERCHANTS, datetime.now(UTC))
         await fill.fill(postgres.url(OWNER, side.stage.database), wanted, KEY)
-    async with database.connected(postgres.url(APPLICATION, side.stage.database), pool_max=2):
+    async with database.connected(
+        postgres.url(APPLICATION, side.stage.database), pool_max=2, all_because="a trial looks at everything"
+    ):
         await checkpoints.cut()
         first = not await Check.exists()  # of kept servers what has changed is compared
         began = time.perf_counter()
@@ -128,7 +132,7 @@ def _asked(side: Side, port: int, document: str, variables: dict[str, Any]) -> f
 async def _within(side: Side) -> None:
     """What runs by the clock, after the refunds that were just created."""
     settings = side.stage.settings(0)
-    async with database.connected(settings.database_url, pool_max=2):
+    async with database.connected(settings.database_url, pool_max=2, all_because="a trial looks at everything"):
         await bell.connect(settings.redis_url)
         await _timed(side, "sealer, 50 new events", lambda: seals.seal(50), times=11)
         while await seals.seal():
@@ -202,6 +206,7 @@ def main() -> None:
     console = Console(width=120)
     with _home() as home, servers(home) as stage, contextlib.ExitStack() as stack:
         asyncio.run(database.migrate(stage.postgres.url(OWNER), APPLICATION))
+        asyncio.run(databases.let_anybody_give(stage.postgres.url(OWNER)))
         sides = [Side(replace(stage, database=f"growth_{size}"), size) for size in sizes]
         for side in sides:
             asyncio.run(_prepare(side))

@@ -120,7 +120,10 @@ async def _payments(hand: SandboxClient, shop: Shop, number: int) -> list[str]:
 
 
 async def _idle(stage: Stage) -> Idle:
-    async with database.connected(stage.postgres.url(APPLICATION)), _pix(stage, 1) as hand:
+    async with (
+        database.connected(stage.postgres.url(APPLICATION), all_because="a trial looks at everything"),
+        _pix(stage, 1) as hand,
+    ):
         await bell.connect(stage.valkey.url)
         shop = await a_shop_at(hand)
         for _ in range(_IDLE_REFUNDS):
@@ -141,7 +144,7 @@ def _end_to_end(stage: Stage, apis: int, workers: int) -> float:
 
 async def _served(stage: Stage, ports: list[int], workers: int) -> float:
     async with _pix(stage, workers) as hand:
-        async with database.connected(stage.postgres.url(APPLICATION)):
+        async with database.connected(stage.postgres.url(APPLICATION), all_because="a trial looks at everything"):
             shop = await a_shop_at(hand)
             payments = await _payments(hand, shop, REFUNDS)
             token = await create_token(shop.id, Role.FRONTEND, "bench", timedelta(hours=1))

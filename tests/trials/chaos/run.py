@@ -73,7 +73,7 @@ async def _play(set_up: Stage, family: Sequence[Child], plan: Plan, dice: random
     try:
         await faults.run(plan)
         await set_up.calm()
-        async with database.connected(set_up.settings.database_url):
+        async with database.connected(set_up.settings.database_url, all_because="a trial looks at everything"):
             await quiet(load, verdict, QUIET_SECONDS_MAX)
             await load.end()
             await compare(set_up, load.seen, verdict, sorted({began, today(set_up.shop)}))

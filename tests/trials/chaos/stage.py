@@ -19,6 +19,7 @@ from jobs import payments
 from jobs.machine.children import Child
 from jobs.machine.servers import APPLICATION, OWNER, free_port
 from jobs.wire.sender import sender
+from tests.kit import databases
 from tests.kit.factories import KEY, Shop
 from tests.kit.family import Machine, machine, program, running, until
 from tests.kit.world import a_shop_at, quick_settings
@@ -79,6 +80,7 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
         hand = SandboxClient(f"http://127.0.0.1:{port}", http)
         await until(lambda: _answers(hand), "the sandbox answers")
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),
             redis_url=servers.valkey.url,
@@ -90,7 +92,7 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
             sweep_seconds=1.0,
             worker_concurrency=20,
         )
-        async with database.connected(settings.database_url):
+        async with database.connected(settings.database_url, all_because="a trial looks at everything"):
             shop = await a_shop_at(hand)
             token = await create_token(shop.id, Role.ADMINISTRATOR, "chaos", timedelta(hours=1))
             await _capture(hand, payments_count, dice)

@@ -12,6 +12,7 @@ from domain.access.tokens import Role, create_token
 from domain.platform import bell, database
 from domain.platform.settings import Settings
 from jobs.machine.servers import APPLICATION, OWNER, free_port
+from tests.kit import databases
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import Shop
 from tests.kit.family import machine, program, running, until
@@ -59,6 +60,7 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
         hand = SandboxClient(f"http://127.0.0.1:{port}", admin)
         await until(lambda: _answers(hand), "the sandbox answers")
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
+        await databases.let_anybody_give(servers.postgres.url(OWNER))
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),
             redis_url=servers.valkey.url,
@@ -71,7 +73,7 @@ async def stage(home: Path) -> AsyncIterator[Stage]:
             worker_concurrency=20,
             database_pool=5,
         )
-        async with database.connected(settings.database_url):
+        async with database.connected(settings.database_url, all_because="a trial looks at everything"):
             await bell.connect(settings.redis_url)
             accounts = {pse: await _account(hand.at(pse), settings) for pse in PSES}
             yield Stage(home, settings, door, http, accounts)

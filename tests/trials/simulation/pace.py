@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from domain.platform.walled import Walled
+
 _DONE_FOR_THE_DEAD: Final = ("ROLLBACK", "SELECT pg_advisory_unlock")
 
 
@@ -61,7 +63,7 @@ class Pace:
 pace: Final[ContextVar[Pace | None]] = ContextVar("pace", default=None)
 
 
-class PacedConnection(asyncpg.Connection):  # type: ignore[misc]
+class PacedConnection(Walled):
     """A connection whose statements go at the pace of the process that runs them."""
 
     __slots__ = ()
