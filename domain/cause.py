@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 WORKER: Final = "worker"  # the actor of what happens by itself
 
@@ -12,3 +13,4 @@ class Cause:
 
     request_id: str
     actor: str
+    party: UUID | None = None  # who answers for it (Principal.party); None: we ourselves, a PSE

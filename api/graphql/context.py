@@ -29,7 +29,7 @@ class Context:
 
     @property
     def cause(self) -> Cause:
-        return Cause(self.request_id, self.principal.holder)
+        return Cause(self.request_id, self.principal.holder, self.principal.party)
 
 
 Info = StrawberryInfo[Context, None]

@@ -12,6 +12,7 @@ from domain.models.access import (
     Token,
 )
 from domain.models.applications import OnboardingDocument, OnboardingStep
+from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
@@ -33,6 +34,8 @@ __all__ = [
     "AnnouncedReport",
     "Answer",
     "Approval",
+    "ApprovalNeeds",
+    "ApprovalRule",
     "Attempt",
     "Call",
     "CertificationCase",
@@ -41,6 +44,7 @@ __all__ = [
     "Connection",
     "DataKey",
     "DemoMark",
+    "Delegation",
     "Destination",
     "DestinationLink",
     "DoubtVerdict",
@@ -71,7 +75,9 @@ __all__ = [
     "Session",
     "Settlement",
     "SettlementLine",
+    "SettlementProposal",
     "SignInLink",
     "Store",
     "Token",
+    "TransferReturn",
 ]

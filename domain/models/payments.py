@@ -51,6 +51,11 @@ class Payment(Model):
     withdrawn_at = fields.DatetimeField(null=True)  # registered in error: its capture is reversed in the ledger
     withdrawn_by = fields.CharField(max_length=200, null=True)
     withdrawal_reason = fields.CharField(max_length=500, null=True)
+    # Whether its PSE says so too, and which of its words did: an answer, a listing, a verified webhook, a report.
+    confirmed_at = fields.DatetimeField(null=True)
+    confirmed_by = fields.CharField(max_length=16, null=True)  # PSE, LISTING, WEBHOOK or REPORT
+    contradicted_at = fields.DatetimeField(null=True)  # nothing of it is refunded
+    contradiction = fields.CharField(max_length=500, null=True)
 
     class Meta:
         table = "payments"

@@ -71,6 +71,7 @@ async def create(principal: Principal, new: NewCustomerToken, cause: Cause, secr
         payment_id=(await find(scope, new.payment_id)).id if new.payment_id else None,
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
+        party_id=principal.party,
     )
     return Made(await tokens.make(draft), expires_at)
 

@@ -10,7 +10,7 @@ from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError, DestinationLinkCreateError, DestinationProvideError
 from api.graphql.transport.scalars import DateTime
 from domain.problems import InvalidInput
-from domain.refunds import approvals
+from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination import destinations, links
 
 

@@ -156,6 +156,7 @@ async def keep(
         fingerprint=await fingerprint_of(secret, destination),
         payer_matches=matches,
         provided_by=cause.actor[:200],
+        provided_by_id=cause.party,
     )
 
 

@@ -96,8 +96,9 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             )
         await close_links(refund_id)
         (row,) = await rows(
-            "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, created_at, "
-            "  expires_at) VALUES ($1, $2, $3, $4, 0, $5, now(), now() + make_interval(days => $6)) "
+            "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, "
+            "  created_by_id, created_at, expires_at) "
+            "VALUES ($1, $2, $3, $4, 0, $5, $7, now(), now() + make_interval(days => $6)) "
             "RETURNING expires_at",
             uuid4(),
             scope.merchant_id,
@@ -105,6 +106,7 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             _digest(token),
             cause.actor[:200],
             _LIFETIME_DAYS,
+            cause.party,
         )
         await events.note(refund, "DESTINATION_LINK_CREATED", cause)
     return Made(token, row["expires_at"])

@@ -2,15 +2,15 @@
 
 from uuid import UUID, uuid4
 
-from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Approval, Refund
 from domain.models import Destination as Row
 from domain.models.refunds import State
-from domain.platform.database import rows, transaction
+from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
+from domain.refunds.approvals import involved
 from domain.refunds.destination import destinations
 from domain.refunds.find import find
 from domain.refunds.moves import Note, lock, move
@@ -43,14 +43,21 @@ async def _decide(
     async with transaction():
         refund = await lock(refund_id)
         destination = await _checked(principal, refund, fingerprint)
+        part = await involved.of(refund, destination)
         await Approval.create(
             id=uuid4(),
             merchant_id=refund.merchant_id,
             refund_id=refund.id,
+            amount=refund.amount,
+            currency=refund.currency,
             fingerprint=destination.fingerprint,
             requested_by=refund.requested_by,
+            requested_by_id=refund.requested_by_id,
             provided_by=destination.provided_by,
+            provided_by_id=destination.provided_by_id,
+            involved_ids=list(part.parties),
             decided_by=principal.holder,
+            decided_by_id=principal.party,
             decision="YES" if yes else "NO",
             note=note,
         )
@@ -69,7 +76,7 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
             path=["input", "refundId"],
             current_state=refund.state,
         )
-    if any(same_person(principal.holder, name) for name in await _involved(refund, destination)):
+    if (await involved.of(refund, destination)).has(principal.party, principal.holder):
         raise Forbidden(
             "You asked for this refund, named its account or made the customer's link or token; another person must "
             "decide.",
@@ -82,19 +89,3 @@ async def _checked(principal: Principal, refund: Refund, fingerprint: str | None
             current_state=refund.state,
         )
     return destination
-
-
-async def _involved(refund: Refund, destination: Row) -> list[str]:
-    """The people who may not decide.
-
-    Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked.
-    """
-    made = await rows(
-        "SELECT created_by FROM destination_links WHERE refund_id = $1 UNION "
-        "SELECT t.created_by FROM tokens t JOIN payments p ON p.id = $2 AND p.merchant_id = t.merchant_id "
-        "  JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK' "
-        "WHERE t.kind = 'CUSTOMER' AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)",
-        refund.id,
-        refund.payment_id,
-    )
-    return [refund.requested_by, destination.provided_by, *(row["created_by"] for row in made if row["created_by"])]
