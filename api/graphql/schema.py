@@ -28,6 +28,7 @@ from api.graphql.refunds.by_hand import (
     RefundManualPayload,
     RefundReturnToQueueInput,
     RefundSettleManuallyInput,
+    RefundSettleManuallyPayload,
     RefundTakeManualInput,
     RefundTransferReturnedInput,
 )
@@ -234,8 +235,11 @@ class Mutation(AccessMutation, ConnectionMutation):
     async def refund_take_manual(self, info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
         return await by_hand.refund_take_manual(info, input)
 
-    @strawberry.mutation(description="Say with evidence that it was paid by hand. Needs SETTLE_MANUALLY.")
-    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
+    @strawberry.mutation(
+        description="Say with evidence that it was paid by hand. At or above the merchant's limit it takes a file, and "
+        "another person who says the same. Needs SETTLE_MANUALLY."
+    )
+    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundSettleManuallyPayload:
         return await by_hand.refund_settle_manually(info, input)
 
     @strawberry.mutation(

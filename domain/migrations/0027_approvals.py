@@ -60,6 +60,18 @@ BEGIN
     RETURN NEW;
 END $$
 """
+# Whatever the code believes: what needs somebody's yes is not cleared to go without it.
+_UNMET = """
+CREATE FUNCTION refuse_unapproved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM public.approval_needs WHERE refund_id = NEW.id AND ended_at IS NULL AND met_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'refund % is not cleared to go: what it needs is not met', NEW.id
+            USING ERRCODE = '23514', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$
+"""
 _COUNTERS = """
 CREATE TABLE velocity_counters (
     merchant_id uuid NOT NULL REFERENCES merchants (id) ON DELETE RESTRICT,
@@ -102,6 +114,10 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX settlement_proposals_open ON settlement_proposals (refund_id) WHERE withdrawn_at IS NULL",
     "CREATE INDEX approval_delegations_to ON approval_delegations (to_id) WHERE revoked_at IS NULL",
     _FUNCTION,
+    _UNMET,
+    "CREATE TRIGGER refunds_cleared BEFORE UPDATE OF state ON refunds FOR EACH ROW "
+    "WHEN (NEW.state = 'REQUESTED' AND OLD.state IN ('AWAITING_APPROVAL', 'AWAITING_DESTINATION')) "
+    "EXECUTE FUNCTION refuse_unapproved()",
     "CREATE TRIGGER approvals_other_eyes BEFORE INSERT ON approvals FOR EACH ROW "
     "EXECUTE FUNCTION refuse_own_approval()",
     *(
@@ -159,6 +175,7 @@ class Migration(migrations.Migration):
                 ("barred_ids", ArrayField(element_type="UUID")),
                 ("made_at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
                 ("until", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("met_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={

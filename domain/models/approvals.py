@@ -58,6 +58,7 @@ class ApprovalNeeds(Model):
     barred_ids = ArrayField(element_type="uuid")  # who has a part in it, or has said yes already
     made_at = fields.DatetimeField(auto_now_add=True)
     until = fields.DatetimeField()
+    met_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
 
     class Meta:

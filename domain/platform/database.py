@@ -53,7 +53,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "destination_links": (*_READ_ADD, "UPDATE (wrong_answers, used_at, revoked_at)"),
     "approvals": _READ_ADD,
     "approval_rules": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, started_at, ended_at, ended_by)"),
-    "approval_needs": (*_READ_ADD, "UPDATE (open_words, barred_ids, ended_at)"),
+    "approval_needs": (*_READ_ADD, "UPDATE (open_words, barred_ids, met_at, ended_at)"),
     "approval_delegations": (*_READ_ADD, "UPDATE (revoked_at, revoked_by)"),
     "velocity_counters": (*_READ_ADD, "UPDATE (amount, times)"),
     "settlement_proposals": (*_READ_ADD, "UPDATE (withdrawn_at)"),

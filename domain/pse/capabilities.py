@@ -56,6 +56,7 @@ class Capability:
     key_lifetime: timedelta | None = None  # how long our reference works as idempotency key; None: it does not replay
     reference_once: bool = False  # the same order again is refused by our reference: it cannot be paid twice
     look_up: LookUp = LookUp.NONE
+    payment_look_up: bool = False  # whether a payment of this method can be asked for by its reference
     look_up_grace: timedelta = timedelta(0)  # "unknown to us" is believed only this long after the last send
     news: News = News.BOTH
     expected_days: int | None = None  # how long the money takes to reach the customer

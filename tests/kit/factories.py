@@ -19,6 +19,8 @@ from domain.payments import register
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
 from domain.refunds import next_step, request, schedule
+from domain.refunds.approvals import decide
+from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import record
@@ -89,7 +91,9 @@ async def a_payment(
     currency: str = "BRL",
     order: str | None = None,
     tax_id: str | None = None,
+    confirmed: bool = True,
 ) -> Payment:
+    """A registered payment. `confirmed`: its PSE has said so too, so that its first refund needs nobody more."""
     captured_at = datetime.now(UTC) - timedelta(days=days_ago)
     new = NewPayment(
         connection_id=shop.connection.id,
@@ -102,7 +106,11 @@ async def a_payment(
         customer_tax_id=tax_id,
         tax=Tax(tax, "18.00", "NFe 1", captured_at.strftime("%Y-%m")) if tax else None,
     )
-    return (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
+    payment = (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
+    if not confirmed:
+        return payment
+    await Payment.filter(id=payment.id).update(confirmed_at=datetime.now(UTC), confirmed_by="PSE")
+    return await Payment.get(id=payment.id)
 
 
 async def a_refund(
@@ -115,6 +123,13 @@ async def a_refund(
 
 def a_person(shop: Shop, name: str, role: Role) -> Principal:
     return Principal(uuid4(), shop.id, name, role_reach(role), datetime.now(UTC) + timedelta(hours=1))
+
+
+async def a_yes(shop: Shop, refund: Refund, name: str = "second person", role: Role = Role.APPROVER) -> Refund:
+    """Another person says yes to the refund as it is."""
+    seen = await destinations.current(refund.id)
+    cause = Cause("request-of-the-second", name)
+    return await decide.approve(a_person(shop, name, role), refund.id, seen.fingerprint if seen else None, None, cause)
 
 
 async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:

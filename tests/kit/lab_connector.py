@@ -56,6 +56,7 @@ class Lab:
         signature: bool = True,
         route: Route = Route.ORIGINAL,
         destinations: tuple[DestinationKind, ...] = (),
+        payment_look_up: bool = False,
     ) -> None:
         self._signature = signature
         able = Capability(
@@ -68,6 +69,7 @@ class Lab:
             look_up=look_up,
             look_up_grace=look_up_grace,
             destinations=destinations,
+            payment_look_up=payment_look_up,
         )
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
 

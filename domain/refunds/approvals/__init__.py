@@ -1,1 +1,4 @@
-"""Four eyes: what needs whose yes (rules, needs), who may say it (involved, delegations), and saying it (decide)."""
+"""Four eyes: what needs whose yes, who may say it, and saying it.
+
+Pure are rules, defaults, weigh and looser; the others gather, keep and count. See docs/approvals.md.
+"""

@@ -27,6 +27,7 @@ from domain.payments import customers
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
+from domain.refunds.approvals.rules import Word
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import find
@@ -148,7 +149,9 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
             return await _wrong(link)
         destination = accounts.checked(given.kind, given.values, refund.currency, [])
         await execute("UPDATE destination_links SET used_at = now() WHERE id = $1", link.id)
-        await destinations.accept(refund, destination, Cause(request_id, ACTOR), secret)
+        # It is the customer's word, and whoever made the link could have opened it: they answer for it.
+        cause = Cause(request_id, ACTOR, link.created_by_id)
+        await destinations.accept(refund, destination, Word.CUSTOMER, cause, secret)
     await destinations.announce(asked.refund_id)
     return asked
 

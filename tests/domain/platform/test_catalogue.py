@@ -249,6 +249,7 @@ REFUSALS = {
     "payments_counted",
     "payments_counted_new",
     "refunds_begin",
+    "refunds_cleared",
     "refunds_counted",
     "refunds_counted_new",
     "refunds_move",

@@ -1,0 +1,78 @@
+"""Who could say the yes that is needed; and where nobody could, what to do about it, in plain words."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from domain.access.holders import actor_of
+from domain.access.permissions import Permission, built_in
+from domain.models import Payment
+from domain.platform.database import rows
+from domain.refunds.approvals import defaults, needs
+from domain.refunds.approvals.involved import Involved
+from domain.refunds.approvals.rules import Need
+
+SHOWN_MAX: Final = 20
+_PEOPLE_MAX: Final = 1_000
+# People, and what each holds in the store. Programs are not named: nobody should count on one to approve.
+_HOLDERS: Final = """
+SELECT p.id, p.name, p.email, g.role, r.permissions FROM people p
+JOIN grants g ON g.person_id = p.id AND g.merchant_id = $1 AND g.ended_at IS NULL
+  AND (g.store_id IS NULL OR g.store_id = $2)
+LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
+WHERE p.state = 'ACTIVE' ORDER BY p.created_at, p.id LIMIT $3"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who could say yes, and the roles and permissions that they hold."""
+
+    id: UUID
+    name: str
+    words: frozenset[str]
+
+
+async def candidates(merchant_id: UUID, store_id: UUID, part: Involved) -> list[Candidate]:
+    """The people who hold something in a store, but those who have a part in the refund."""
+    found: dict[UUID, tuple[str, set[str]]] = {}
+    for row in await rows(_HOLDERS, merchant_id, store_id, _PEOPLE_MAX):
+        name, held = found.setdefault(row["id"], (actor_of(row["name"], row["email"]), set()))
+        held.update({row["role"], *(built_in(row["role"]) or row["permissions"] or ())})
+    return [
+        Candidate(person, name, frozenset(held))
+        for person, (name, held) in found.items()
+        if Permission.APPROVE in held and not part.has(person, name)
+    ]
+
+
+def short_of(wanted: Sequence[Need], able: Collection[Candidate]) -> Mapping[str, int]:
+    """Of which roles and permissions more people are needed than there are, and how many more."""
+    lacking: dict[str, int] = {}
+    for need in wanted:
+        for step in need.steps:
+            there = sum(step.of in one.words for one in able)
+            if there < step.count:
+                lacking[step.of] = max(lacking.get(step.of, 0), step.count - there)
+    return lacking
+
+
+def told(lacking: Mapping[str, int]) -> str | None:
+    """What to do where there are too few; None: there are enough."""
+    if not lacking:
+        return None
+    people = " and ".join(
+        f"{count} more {'person' if count == 1 else 'people'} with {word}" for word, count in lacking.items()
+    )
+    role = "APPROVER" if set(lacking) == {defaults.APPROVE} else next(iter(lacking))
+    return (
+        f"Nobody else here can say this yes: it takes {people}, who has no part in this refund. Invite a second person "
+        f"(personInvite with the role {role}, or `estorno people invite`); they sign in and approve it."
+    )
+
+
+async def advice(merchant_id: UUID, payment_id: UUID, part: Involved, refund_id: UUID) -> str | None:
+    """What to do about a refund that waits, where nobody could say the yes; None: somebody can."""
+    store_id = (await Payment.get(id=payment_id)).store_id
+    able = await candidates(merchant_id, store_id, part)
+    return told(short_of(needs.wanted_of(await needs.current(refund_id)), able))
