@@ -9,6 +9,7 @@ from strawberry import relay
 from api.graphql import ledger, nodes, onboarding, payments, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
+from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
@@ -88,6 +89,12 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "candidates": 20,
+    "holds": 10,
+    "needs": 10,
+    "nextBy": 10,
+    "settlementLimits": 17,
+    "steps": 10,
     "cases": len(CaseName),
     "checks": len(CheckCode),
     "connectionFields": 20,
@@ -101,7 +108,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, ConnectionQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -181,7 +188,7 @@ class Query(AccessQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, ConnectionMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

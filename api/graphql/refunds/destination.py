@@ -7,8 +7,14 @@ import strawberry
 from api.graphql.transport.scalars import DateTime
 from domain.models import Destination as Row
 from domain.pse.vocabulary import DestinationKind
+from domain.refunds.approvals.rules import Word
 from domain.refunds.destination.destinations import Given
 
+WhoseWord = strawberry.enum(
+    Word,
+    name="WhoseWord",
+    description="Whose word it is where the money goes. CUSTOMER: typed behind the link, or with their own token.",
+)
 DestinationKindEnum = strawberry.enum(DestinationKind, name="DestinationKind", description="What names an account.")
 
 
@@ -43,6 +49,9 @@ class Destination:
     fingerprint: str = strawberry.field(description="Names these very values; refundApprove wants it.")
     payer_matches: bool = strawberry.field(description="The holder's tax ID is the payer's.")
     provided_by: str
+    whose_word: Annotated[Word, WhoseWord] | None = strawberry.field(
+        description="STAFF, or CUSTOMER: typed behind the link, or with the customer's own token. Null: it is older."
+    )
     provided_at: DateTime
 
     @classmethod
@@ -53,6 +62,7 @@ class Destination:
             fingerprint=row.fingerprint,
             payer_matches=row.payer_matches,
             provided_by=row.provided_by,
+            whose_word=Word(row.whose_word) if row.whose_word else None,
             provided_at=DateTime(row.provided_at),
         )
 

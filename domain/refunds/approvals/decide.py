@@ -39,8 +39,8 @@ async def approve(
     `fingerprint` None: it has no destination. `amount`: what was seen; None: whatever it is.
     Raises Forbidden, NotFound, InvalidState, InvalidInput.
     """
-    _check_note(note)
     await _find(principal, refund_id)
+    _check_note(note)
     async with transaction():
         refund = await lock(refund_id)
         destination = await destinations.current(refund_id)
@@ -56,10 +56,10 @@ async def approve(
 
 async def reject(principal: Principal, refund_id: UUID, note: str, cause: Cause) -> Refund:
     """Say no: the refund ends, the amount is free again. Raises Forbidden, NotFound, InvalidState, InvalidInput."""
+    await _find(principal, refund_id)
     if not note.strip():
         raise InvalidInput("note says why, for the one who asked.", path=["input", "note"])
     _check_note(note)
-    await _find(principal, refund_id)
     async with transaction():
         refund = await lock(refund_id)
         destination = await destinations.current(refund_id)
@@ -80,7 +80,9 @@ def _check_note(note: str | None) -> None:
 
 async def _find(principal: Principal, refund_id: UUID) -> None:
     """The refund is there for whoever may approve it, and for whoever sees it and may have been lent the right."""
-    await find(principal.scope(Permission.APPROVE, Permission.READ), refund_id)
+    scope = principal.scope(Permission.APPROVE, Permission.READ)
+    await rights.check_may(principal)
+    await find(scope, refund_id)
 
 
 def _check_waits(refund: Refund) -> None:
@@ -103,7 +105,7 @@ async def _right(principal: Principal, refund: Refund, part: involved.Involved) 
         "You, or the person whose right was lent to you, asked for this refund, named its account or made the "
         "customer's link or token; another person must decide. "
     )
-    advice = await who.advice(refund.merchant_id, refund.payment_id, part, refund.id)
+    advice = await who.advice(refund, part)
     raise Forbidden(said + (advice or ""), path=["input", "refundId"])
 
 

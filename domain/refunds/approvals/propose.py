@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.access import roles
@@ -56,13 +55,13 @@ class Proposal:
 
 def readable(principal: Principal) -> QuerySet[ApprovalRule]:
     """All that was ever proposed or stood. Raises Forbidden."""
-    principal.require_everywhere(Permission.READ, Permission.MANAGE_RULES)
+    principal.require(Permission.READ, Permission.MANAGE_RULES)
     return ApprovalRule.filter(merchant_id=principal.merchant_id)
 
 
-def open_or_standing(principal: Principal) -> QuerySet[ApprovalRule]:
-    """What stands, and what waits for a second person. Raises Forbidden."""
-    return readable(principal).filter(Q(ended_at=None))
+def waiting(principal: Principal) -> QuerySet[ApprovalRule]:
+    """What waits for a second person. Raises Forbidden."""
+    return readable(principal).filter(started_at=None, ended_at=None)
 
 
 async def propose(principal: Principal, new: Proposal) -> ApprovalRule:
@@ -183,6 +182,11 @@ async def _start(row: ApprovalRule, by: Principal, confirmer: Principal | None) 
     await execute("UPDATE merchants SET rules_version = rules_version + 1 WHERE id = $1", row.merchant_id)
 
 
+def in_words(body: dict[str, Any] | None) -> str | None:
+    """What is kept, as JSON."""
+    return json.dumps(body, sort_keys=True) if body is not None else None
+
+
 # What may be said
 
 
@@ -253,8 +257,8 @@ __all__ = [
     "SETTLEMENT",
     "Proposal",
     "confirm",
-    "open_or_standing",
     "propose",
     "readable",
+    "waiting",
     "withdraw",
 ]

@@ -56,6 +56,12 @@ class Right:
         return [(self.party, self.name), *lender]
 
 
+async def check_may(principal: Principal) -> None:
+    """Raises Forbidden unless one may approve somewhere, or was lent the right."""
+    if not principal.may(Permission.APPROVE) and not await rows(_LENT, principal.merchant_id, principal.party):
+        principal.require(Permission.APPROVE)
+
+
 async def of(principal: Principal, refund: Refund) -> Right:
     """The right to decide on a refund. Raises Forbidden."""
     store_id = (await Payment.get(id=refund.payment_id)).store_id

@@ -1,17 +1,18 @@
 """Who could say the yes that is needed; and where nobody could, what to do about it, in plain words."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from domain.access.holders import actor_of
 from domain.access.permissions import Permission, built_in
-from domain.models import Payment
+from domain.models import Payment, Refund
 from domain.platform.database import rows
-from domain.refunds.approvals import defaults, needs
+from domain.refunds.approvals import defaults, needs, weigh
 from domain.refunds.approvals.involved import Involved
 from domain.refunds.approvals.rules import Need
+from domain.refunds.approvals.weigh import Yes
 
 SHOWN_MAX: Final = 20
 _PEOPLE_MAX: Final = 1_000
@@ -46,33 +47,41 @@ async def candidates(merchant_id: UUID, store_id: UUID, part: Involved) -> list[
     ]
 
 
-def short_of(wanted: Sequence[Need], able: Collection[Candidate]) -> Mapping[str, int]:
-    """Of which roles and permissions more people are needed than there are, and how many more."""
-    lacking: dict[str, int] = {}
-    for need in wanted:
-        for step in need.steps:
-            there = sum(step.of in one.words for one in able)
-            if there < step.count:
-                lacking[step.of] = max(lacking.get(step.of, 0), step.count - there)
-    return lacking
+def lacking(wanted: Sequence[Need], given: Sequence[Yes], able: Collection[Candidate]) -> Mapping[str, int]:
+    """Of which roles and permissions more people are needed than could still say yes, and how many more."""
+    said = [*given, *(Yes(one.words) for one in able)]
+    return {
+        step.of: weigh.missing(need, said)
+        for need in (replace(one, in_sequence=False) for one in wanted)  # whoever is there waits for their turn
+        for step in need.steps
+        if weigh.missing(need, [*said, Yes(frozenset({step.of}))]) < weigh.missing(need, said)
+    }
 
 
-def told(lacking: Mapping[str, int]) -> str | None:
+def told(people_wanted: Mapping[str, int]) -> str | None:
     """What to do where there are too few; None: there are enough."""
-    if not lacking:
+    if not people_wanted:
         return None
     people = " and ".join(
-        f"{count} more {'person' if count == 1 else 'people'} with {word}" for word, count in lacking.items()
+        f"{count} more {'person' if count == 1 else 'people'} with {word}" for word, count in people_wanted.items()
     )
-    role = "APPROVER" if set(lacking) == {defaults.APPROVE} else next(iter(lacking))
+    role = "APPROVER" if set(people_wanted) == {defaults.APPROVE} else next(iter(people_wanted))
     return (
         f"Nobody else here can say this yes: it takes {people}, who has no part in this refund. Invite a second person "
         f"(personInvite with the role {role}, or `estorno people invite`); they sign in and approve it."
     )
 
 
-async def advice(merchant_id: UUID, payment_id: UUID, part: Involved, refund_id: UUID) -> str | None:
+async def store_of(refund: Refund) -> UUID:
+    """The store of a refund's payment."""
+    store_id: UUID = (await Payment.get(id=refund.payment_id)).store_id
+    return store_id
+
+
+async def advice(refund: Refund, part: Involved) -> str | None:
     """What to do about a refund that waits, where nobody could say the yes; None: somebody can."""
-    store_id = (await Payment.get(id=payment_id)).store_id
-    able = await candidates(merchant_id, store_id, part)
-    return told(short_of(needs.wanted_of(await needs.current(refund_id)), able))
+    row = await needs.current(refund.id)
+    given = await needs.said_to(row) if row is not None else []
+    barred = set(row.barred_ids) if row is not None else set()
+    able = await candidates(refund.merchant_id, await store_of(refund), part)
+    return told(lacking(needs.wanted_of(row), given, [one for one in able if one.id not in barred]))
