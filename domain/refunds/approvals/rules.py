@@ -4,8 +4,8 @@ A condition that costs a question (who was refunded before, the requester's role
 yet whether the rule is met, and the caller gathers it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
@@ -92,6 +92,10 @@ class Rule:
 
     when: When
     need: Need
+    conditions: tuple["Condition", ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditions", tuple(_conditions(self.when)))  # once, not for every refund
 
     @property
     def name(self) -> str:
@@ -127,6 +131,9 @@ class Facts:
     refunded_before: Mapping[int, int] | None = None
 
 
+Condition = Callable[[Facts], bool | None]  # None: what is known does not say
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is needed; `unknown`: rules that only further facts decide."""
@@ -140,9 +147,7 @@ def decide(rules: Iterable[Rule], facts: Facts) -> Verdict:
     needs: list[Need] = []
     unknown: list[Rule] = []
     for rule in rules:
-        if not rule.need.steps:
-            continue
-        met = matches(rule.when, facts)
+        met = rule.need.steps and _all(rule.conditions, facts)
         if met is None:
             unknown.append(rule)
         elif met:
@@ -152,10 +157,17 @@ def decide(rules: Iterable[Rule], facts: Facts) -> Verdict:
 
 def matches(when: When, facts: Facts) -> bool | None:
     """Whether all conditions hold; None: what is known does not say."""
-    answers = list(_answers(when, facts))
-    if any(answer is False for answer in answers):
-        return False
-    return None if None in answers else True
+    return _all(tuple(_conditions(when)), facts)
+
+
+def _all(conditions: tuple["Condition", ...], facts: Facts) -> bool | None:
+    known: bool | None = True
+    for condition in conditions:
+        answer = condition(facts)
+        if answer is False:
+            return False
+        known = answer and known
+    return known
 
 
 def reached(amounts: Mapping[str, int], amount: Money) -> bool:
@@ -164,45 +176,59 @@ def reached(amounts: Mapping[str, int], amount: Money) -> bool:
     return least is not None and amount.minor_units >= least
 
 
-def _answers(when: When, facts: Facts) -> Iterator[bool | None]:
-    if when.amounts is not None:
-        yield reached(when.amounts, facts.amount)
-    for wanted, is_so in (
-        (when.methods, facts.method),
-        (when.pses, facts.pse),
-        (when.stores, facts.store_id),
-        (when.reasons, facts.reason),
-        (when.requesters, facts.party),
-    ):
-        if wanted is not None:
-            yield is_so in wanted
-    if when.requester_is_program is not None:
-        yield facts.is_program is when.requester_is_program
-    if when.unproven is not None:
-        yield facts.unproven is when.unproven
-    if when.older_than_days is not None:
-        yield facts.age > timedelta(days=when.older_than_days)
-    if when.outside is not None:
-        yield not when.outside.cover(facts.local)
-    yield from _about_the_destination(when, facts.named)
-    yield from _what_costs(when, facts)
+def _conditions(when: When) -> Iterator[Condition]:
+    """One for each that is given; those that are known without asking come first."""
+    if (amounts := when.amounts) is not None:
+        yield lambda facts: reached(amounts, facts.amount)
+    if (word := when.whose_word) is not None:
+        yield lambda facts: facts.named is not None and facts.named.word is word
+    if (unproven := when.unproven) is not None:
+        yield lambda facts: facts.unproven is unproven
+    yield from _of_the_payment(when)
+    yield from _of_who_and_when(when)
+    yield from _of_the_destination(when)
+    yield from _what_costs(when)
 
 
-def _about_the_destination(when: When, named: Named | None) -> Iterator[bool]:
-    if when.destination_kinds is not None:
-        yield named is not None and named.kind in when.destination_kinds
-    if when.whose_word is not None:
-        yield named is not None and named.word is when.whose_word
-    if when.other_holder is not None:
-        yield named is not None and named.is_payers is not when.other_holder
+def _of_the_payment(when: When) -> Iterator[Condition]:
+    if (methods := when.methods) is not None:
+        yield lambda facts: facts.method in methods
+    if (pses := when.pses) is not None:
+        yield lambda facts: facts.pse in pses
+    if (stores := when.stores) is not None:
+        yield lambda facts: facts.store_id in stores
+    if (days := when.older_than_days) is not None:
+        yield lambda facts: facts.age > timedelta(days=days)
 
 
-def _what_costs(when: When, facts: Facts) -> Iterator[bool | None]:
-    if when.requester_roles is not None:
-        yield None if facts.roles is None else bool(facts.roles & when.requester_roles)
+def _of_who_and_when(when: When) -> Iterator[Condition]:
+    if (reasons := when.reasons) is not None:
+        yield lambda facts: facts.reason in reasons
+    if (requesters := when.requesters) is not None:
+        yield lambda facts: facts.party in requesters
+    if (program := when.requester_is_program) is not None:
+        yield lambda facts: facts.is_program is program
+    if (hours := when.outside) is not None:
+        yield lambda facts: not hours.cover(facts.local)
+
+
+def _of_the_destination(when: When) -> Iterator[Condition]:
+    if (kinds := when.destination_kinds) is not None:
+        yield lambda facts: facts.named is not None and facts.named.kind in kinds
+    if (other := when.other_holder) is not None:
+        yield lambda facts: facts.named is not None and facts.named.is_payers is not other
+
+
+def _what_costs(when: When) -> Iterator[Condition]:
+    if (roles := when.requester_roles) is not None:
+        yield lambda facts: None if facts.roles is None else bool(facts.roles & roles)
     if (before := when.refunded_before) is not None:
-        times = None if facts.refunded_before is None else facts.refunded_before.get(before.days)
-        yield None if times is None else times >= before.count
+        yield lambda facts: _times(facts, before)
+
+
+def _times(facts: Facts, before: Before) -> bool | None:
+    times = None if facts.refunded_before is None else facts.refunded_before.get(before.days)
+    return None if times is None else times >= before.count
 
 
 def joined(*many: Sequence[Need]) -> tuple[Need, ...]:
