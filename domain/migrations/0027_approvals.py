@@ -108,7 +108,7 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX approval_rules_proposed ON approval_rules (merchant_id, kind, name) "
     "WHERE started_at IS NULL AND ended_at IS NULL",
     "CREATE UNIQUE INDEX approval_needs_current ON approval_needs (refund_id) WHERE ended_at IS NULL",
-    "CREATE INDEX approval_needs_open ON approval_needs (merchant_id) WHERE ended_at IS NULL",
+    "CREATE INDEX approval_needs_open ON approval_needs (merchant_id) WHERE ended_at IS NULL AND met_at IS NULL",
     # Twice the same person is one yes, whatever two requests of theirs do at once.
     "CREATE UNIQUE INDEX approvals_once ON approvals (needs_id, decided_by_id) WHERE decision = 'YES'",
     "CREATE UNIQUE INDEX settlement_proposals_open ON settlement_proposals (refund_id) WHERE withdrawn_at IS NULL",

@@ -7,13 +7,12 @@ import strawberry
 from api.graphql.transport.scalars import DateTime, Money
 from domain.models import Approval as ApprovalRow
 from domain.models import ApprovalNeeds as Row
-from domain.models import Refund
 from domain.money import Money as Amount
-from domain.refunds.approvals import involved, needs, weigh, who
+from domain.refunds.approvals import needs, weigh, who
 from domain.refunds.approvals.rules import Need
+from domain.refunds.approvals.shown import Shown
 from domain.refunds.approvals.weigh import Yes
 from domain.refunds.approvals.who import Candidate
-from domain.refunds.destination import destinations
 
 
 @strawberry.type(description="So many people, of whom each holds this role or permission.")
@@ -64,6 +63,16 @@ class RefundNeeds:
         description="Where there are too few such people: what to do. Null: there are enough."
     )
 
+    @classmethod
+    def of(cls, found: Shown) -> "RefundNeeds":
+        return cls(
+            needs=[ApprovalNeed.of_need(need, found.given) for need in found.wanted],
+            next_by=sorted(weigh.open_words(found.wanted, found.given)),
+            until=DateTime(needs.deadline_of(found.row)),
+            candidates=[ApprovalCandidate.of(one, found.wanted) for one in found.able[: who.SHOWN_MAX]],
+            advice=found.advice,
+        )
+
 
 @strawberry.type(description="What somebody said to a refund.")
 class RefundApproval:
@@ -89,19 +98,3 @@ class RefundApproval:
             destination_fingerprint=row.fingerprint,
             counts=current is None or row.needs_id in (None, current.id),
         )
-
-
-async def needs_of(refund: Refund, row: Row) -> RefundNeeds:
-    """What is kept of a refund that waits, with who could say the rest."""
-    wanted, given = needs.wanted_of(row), await needs.said_to(row)
-    part = await involved.of(refund, await destinations.current(refund.id))
-    store_id = await who.store_of(refund)
-    able = [one for one in await who.candidates(refund.merchant_id, store_id, part) if one.id not in row.barred_ids]
-    lacking = who.lacking(wanted, given, able)
-    return RefundNeeds(
-        needs=[ApprovalNeed.of_need(need, given) for need in wanted],
-        next_by=sorted(weigh.open_words(wanted, given)),
-        until=DateTime(needs.deadline_of(row)),
-        candidates=[ApprovalCandidate.of(one, wanted) for one in able[: who.SHOWN_MAX]],
-        advice=who.told(lacking),
-    )

@@ -7,7 +7,7 @@ import structlog
 from strawberry import relay
 from tortoise.queryset import QuerySet
 
-from api.graphql.approvals.needs import RefundApproval, RefundNeeds, needs_of
+from api.graphql.approvals.needs import RefundApproval, RefundNeeds
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
@@ -31,6 +31,7 @@ from domain.notices import inbox
 from domain.pse import explanations
 from domain.refunds import by_hand, find, refused
 from domain.refunds.approvals import needs as approval_needs
+from domain.refunds.approvals import shown
 from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ class Refund(Scoped, relay.Node):
     async def needs(self, info: Info) -> RefundNeeds | None:
         if self.row.state is not State.AWAITING_APPROVAL:
             return None
-        found = await info.context.loaders.one(approval_needs.current_of, self.row.id)
-        return await needs_of(self.row, found) if found else None
+        found = await info.context.loaders.one(shown.of_refunds, self.row.id)
+        return RefundNeeds.of(found) if found else None
 
     @strawberry.field(description="What people said to it, in order; at most 100.")
     async def approvals(self, info: Info, first: int = PAGE_MAX) -> list[RefundApproval]:

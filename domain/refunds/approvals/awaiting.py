@@ -16,7 +16,8 @@ FOUND_MAX: Final = 1_000
 # Of what is lent, the lender has no part in it either. Names are compared when the yes is said.
 _OPEN: Final = """
 SELECT n.refund_id FROM approval_needs n JOIN refunds r ON r.id = n.refund_id AND r.state = 'AWAITING_APPROVAL'
-WHERE n.merchant_id = $1 AND n.ended_at IS NULL AND n.open_words && $2::text[] AND NOT (n.barred_ids && $3::uuid[])
+WHERE n.merchant_id = $1 AND n.ended_at IS NULL AND n.met_at IS NULL AND n.open_words && $2::text[]
+  AND NOT (n.barred_ids && $3::uuid[])
 ORDER BY n.made_at LIMIT $4"""
 _ROLES: Final = "SELECT DISTINCT role FROM grants WHERE merchant_id = $1 AND ended_at IS NULL AND person_id = $2"
 _OWN_ROLES: Final = (

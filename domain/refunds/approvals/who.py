@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.access.holders import actor_of
@@ -18,9 +18,9 @@ SHOWN_MAX: Final = 20
 _PEOPLE_MAX: Final = 1_000
 # People, and what each holds in the store. Programs are not named: nobody should count on one to approve.
 _HOLDERS: Final = """
-SELECT p.id, p.name, p.email, g.role, r.permissions FROM people p
+SELECT p.id, p.name, p.email, g.role, g.store_id, r.permissions FROM people p
 JOIN grants g ON g.person_id = p.id AND g.merchant_id = $1 AND g.ended_at IS NULL
-  AND (g.store_id IS NULL OR g.store_id = $2)
+  AND (g.store_id IS NULL OR g.store_id = ANY($2))
 LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
 WHERE p.state = 'ACTIVE' ORDER BY p.created_at, p.id LIMIT $3"""
 
@@ -35,16 +35,31 @@ class Candidate:
 
 
 async def candidates(merchant_id: UUID, store_id: UUID, part: Involved) -> list[Candidate]:
-    """The people who hold something in a store, but those who have a part in the refund."""
-    found: dict[UUID, tuple[str, set[str]]] = {}
-    for row in await rows(_HOLDERS, merchant_id, store_id, _PEOPLE_MAX):
-        name, held = found.setdefault(row["id"], (actor_of(row["name"], row["email"]), set()))
-        held.update({row["role"], *(built_in(row["role"]) or row["permissions"] or ())})
-    return [
-        Candidate(person, name, frozenset(held))
-        for person, (name, held) in found.items()
-        if Permission.APPROVE in held and not part.has(person, name)
-    ]
+    """The people who may approve in a store, but those who have a part in the refund."""
+    return without((await holders(merchant_id, [store_id]))[store_id], part)
+
+
+async def holders(merchant_id: UUID, store_ids: Collection[UUID]) -> Mapping[UUID, list[Candidate]]:
+    """The people who may approve in each of these stores, with all that they hold there."""
+    found = await rows(_HOLDERS, merchant_id, list(store_ids), _PEOPLE_MAX)
+    return {store_id: _in_store(found, store_id) for store_id in store_ids}
+
+
+def _in_store(found: Sequence[Mapping[str, Any]], store_id: UUID) -> list[Candidate]:
+    names: dict[UUID, str] = {}
+    held: dict[UUID, set[str]] = {}
+    for row in found:
+        if row["store_id"] in (None, store_id):
+            names[row["id"]] = actor_of(row["name"], row["email"])
+            words = held.setdefault(row["id"], set())
+            words.update({row["role"], *(built_in(row["role"]) or row["permissions"] or ())})
+    able = {person: words for person, words in held.items() if Permission.APPROVE in words}
+    return [Candidate(person, names[person], frozenset(words)) for person, words in able.items()]
+
+
+def without(able: Sequence[Candidate], part: Involved, barred: Collection[UUID] = ()) -> list[Candidate]:
+    """Those of them who have no part in a refund, and have not said yes to it."""
+    return [one for one in able if one.id not in barred and not part.has(one.id, one.name)]
 
 
 def lacking(wanted: Sequence[Need], given: Sequence[Yes], able: Collection[Candidate]) -> Mapping[str, int]:
@@ -72,16 +87,11 @@ def told(people_wanted: Mapping[str, int]) -> str | None:
     )
 
 
-async def store_of(refund: Refund) -> UUID:
-    """The store of a refund's payment."""
-    store_id: UUID = (await Payment.get(id=refund.payment_id)).store_id
-    return store_id
-
-
 async def advice(refund: Refund, part: Involved) -> str | None:
     """What to do about a refund that waits, where nobody could say the yes; None: somebody can."""
     row = await needs.current(refund.id)
     given = await needs.said_to(row) if row is not None else []
-    barred = set(row.barred_ids) if row is not None else set()
-    able = await candidates(refund.merchant_id, await store_of(refund), part)
-    return told(lacking(needs.wanted_of(row), given, [one for one in able if one.id not in barred]))
+    store_id: UUID = (await Payment.get(id=refund.payment_id)).store_id
+    able = (await holders(refund.merchant_id, [store_id]))[store_id]
+    barred = row.barred_ids if row is not None else ()
+    return told(lacking(needs.wanted_of(row), given, without(able, part, barred)))

@@ -1,5 +1,6 @@
 """One person alone moves no money to where they like, through the public API, with as many tokens as they can make."""
 
+import logging
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from domain.cause import Cause
 from domain.models import Connection, Event
 from domain.platform.database import rows
 from tests.api.conftest import Asker, Enter, global_id
-from tests.kit.factories import Shop, a_key, a_payment, a_shop
+from tests.kit.factories import Shop, a_key, a_payment, a_refund, a_shop
 
 RFC, CLABE = "GODE561231GR8", "002010077777777771"
 ACCOUNT = {"kind": "MX_CLABE", "clabe": CLABE, "holderName": "Maria Gomez", "holderTaxId": RFC}
@@ -224,3 +225,23 @@ async def test_what_holds_is_shown_with_the_defaults(enter: Enter, field: str) -
     told = await asker.ask(f"{{ {field} {{ name }} }}")
     names = {"STAFF_DESTINATION", "OTHER_HOLDER", "CUSTOMERS_WORD", "UNPROVEN_PAYMENT", "LARGE_AMOUNT"}
     assert {one["name"] for one in told} == (names if field == "approvalRules" else set())
+
+
+async def test_what_waits_is_shown_in_as_many_statements_for_two_as_for_six(
+    enter: Enter, caplog: pytest.LogCaptureFixture
+) -> None:
+    asker = await enter()
+    bia = await a_token(asker, await a_signed_in(asker.shop, "Bia", Role.ADMIN), "bia")
+    query = """{ refundsAwaitingMe(first: 9) { edges { node { needs { needs { rule } advice candidates { person } }
+      approvals { decision } } } } }"""
+    costs = []
+    for more in (2, 4):
+        for _ in range(more):
+            await a_refund(asker.shop, await a_payment(asker.shop, amount=2_500_000))
+        with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+            await bia.ask(query)
+            caplog.clear()
+            found = await bia.ask(query)
+            costs.append(len([one for one in caplog.records if one.name == "tortoise.db_client"]))
+    assert len(found["edges"]) == 6
+    assert costs[0] == costs[1], costs

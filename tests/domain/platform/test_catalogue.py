@@ -129,7 +129,7 @@ UNIQUE = {
 PARTIAL = {
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
-    "approval_needs_open": "ended_at IS NULL",
+    "approval_needs_open": "met_at IS NULL",
     "approval_rules_proposed": "started_at IS NULL",
     "approval_rules_standing": "started_at IS NOT NULL",
     "approvals_once": "YES",
