@@ -20,17 +20,16 @@ from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.crash import crash_here, crash_in_flight
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.pse.capabilities import Route
-from domain.pse.registry import capability
-from domain.pse.vocabulary import AccountDetails, Method
+from domain.pse.vocabulary import AccountDetails
 from domain.refunds import held, insert
 from domain.refunds.approvals import asking, needs, standing
 from domain.refunds.approvals.facts import Requester, of_payment
-from domain.refunds.approvals.rules import Named, Need, Word, decide
-from domain.refunds.destination import accounts, destinations
+from domain.refunds.approvals.rules import Need, Word, decide
+from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import CREATE, RETRY, find
 from domain.refunds.moves import lock
+from domain.refunds.target import Target, place_to_go, waits_for_destination
 
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
@@ -137,6 +136,12 @@ class _Asked:
     secret: bytes | None
     retry_of: Refund | None
 
+    @property
+    def word(self) -> Word:
+        """Whose word a destination is that came along."""
+        is_customers = self.scope.payment_id is not None or self.scope.customer is not None
+        return Word.CUSTOMER if is_customers else Word.STAFF
+
 
 async def _if_unchanged(asked: _Asked) -> Requested | None:
     """Ask, decide, and write if nothing has changed meanwhile. None: others change it all the time, take the lock."""
@@ -150,7 +155,7 @@ async def _if_unchanged(asked: _Asked) -> Requested | None:
         crash_here("request.seen")
         payment = _found(asked, seen)
         amount = checked_amount(payment, asked.new.amount)
-        if _waits_for_destination(payment) or not await _goes_alone(asked, payment, amount):
+        if waits_for_destination(payment) or not await _goes_alone(asked, payment, amount):
             return None
         draft = _draft(asked, ids.time_ordered(), payment, amount, State.REQUESTED)
         try:
@@ -194,7 +199,7 @@ async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
             await _check_retry(old)
             await held.check_retry(old)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, asked.new.amount)
-        target = await _place_to_go(payment, asked)
+        target = await place_to_go(payment, asked.new.destination, asked.word, asked.secret)
         wanted = await asking.wanted(payment, amount, asked.new.reason, asked.requester, cause, target.named)
         state = target.state_with(wanted)
         made = await insert.write(payment, _draft(asked, refund_id, payment, amount, state), cause)
@@ -223,53 +228,8 @@ def _draft(asked: _Asked, refund_id: UUID, payment: dict[str, Any], amount: Mone
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Whether the customer is asked where it goes, and the destination that came with it."""
-
-    is_asked_for: bool = False
-    destination: AccountDetails | None = None
-    named: Named | None = None
-
-    def state_with(self, wanted: Sequence[Need]) -> State:
-        """Where a refund begins that needs this: the destination comes first, an approval is bound to it."""
-        if self.is_asked_for:
-            return State.AWAITING_DESTINATION
-        return State.AWAITING_APPROVAL if wanted else State.REQUESTED
-
-
-def _waits_for_destination(payment: dict[str, Any]) -> bool:
-    return capability(payment["pse"], Method(payment["method"])).route is Route.PAYOUT_WITH_DESTINATION
-
-
-async def _place_to_go(payment: dict[str, Any], asked: _Asked) -> _Target:
-    given, secret = asked.new.destination, asked.secret
-    able = capability(payment["pse"], Method(payment["method"]))
-    if given is None:
-        return _Target(_waits_for_destination(payment))
-    if able.route is Route.ORIGINAL:
-        raise InvalidInput(
-            f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
-            path=["input", "destination"],
-        )
-    if able.route is Route.PSE_COLLECTS and given.kind not in able.destinations:
-        raise InvalidInput(
-            f"{payment['pse']} asks the customer for the account of a {payment['method']} refund itself: leave "
-            "destination out.",
-            path=["input", "destination"],
-        )
-    assert secret is not None, "A destination is never kept in clear."
-    merchant_id = payment["merchant_id"]
-    destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
-    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
-    matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
-    is_customers = asked.scope.payment_id is not None or asked.scope.customer is not None
-    word = Word.CUSTOMER if is_customers else Word.STAFF
-    return _Target(destination=destination, named=Named(given.kind, word, matches))
-
-
 async def _after_insert(
-    refund: Refund, target: _Target, wanted: Sequence[Need], cause: Cause, secret: bytes | None
+    refund: Refund, target: Target, wanted: Sequence[Need], cause: Cause, secret: bytes | None
 ) -> None:
     row = None
     if target.destination is not None and target.named is not None:

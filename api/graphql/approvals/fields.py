@@ -10,18 +10,15 @@ from api.graphql.approvals.delegations import (
     ApprovalDelegationRevokeInput,
 )
 from api.graphql.approvals.preview import ApprovalPreview
-from api.graphql.approvals.rules import (
-    ApprovalRule,
+from api.graphql.approvals.rule_inputs import (
     ApprovalRuleConfirmInput,
     ApprovalRuleEndInput,
     ApprovalRuleProposeInput,
     ApprovalRuleWithdrawInput,
-    RuleChange,
-    RuleChangePayload,
     SettlementLimitProposeInput,
-    VelocityCap,
     VelocityCapProposeInput,
 )
+from api.graphql.approvals.rules import ApprovalRule, RuleChange, RuleChangePayload, VelocityCap
 from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
 from api.graphql.refunds.types import Refund
