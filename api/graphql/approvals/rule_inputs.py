@@ -9,6 +9,7 @@ from api.graphql.payments import PaymentMethod
 from api.graphql.refunds.destination import DestinationKindEnum, WhoseWord
 from api.graphql.refunds.types import RefundReason
 from api.graphql.transport import ids
+from api.graphql.transport.enums import described
 from api.graphql.transport.scalars import MoneyInput
 from domain.models.refunds import Reason
 from domain.problems import InvalidInput
@@ -16,12 +17,23 @@ from domain.pse.vocabulary import DestinationKind, Method
 from domain.refunds.approvals.caps import Over, Per
 from domain.refunds.approvals.rules import Before, Hours, When, Word
 
-CapPer = strawberry.enum(
+CapPer = described(
     Per,
-    name="CapPer",
-    description="Whose refunds are counted together: PARTY is a person with all tokens that they made.",
+    "CapPer",
+    "Whose refunds are counted together.",
+    {
+        Per.PARTY: "Of a person, with all tokens that they made; of a token that nobody made.",
+        Per.STORE: "Of a store.",
+        Per.MERCHANT: "Of the merchant.",
+        Per.CUSTOMER: "Of a customer, by the payer's tax ID.",
+    },
 )
-CapOver = strawberry.enum(Over, name="CapOver", description="REFUSE what is over, or HOLD it for a second person.")
+CapOver = described(
+    Over,
+    "CapOver",
+    "What becomes of what is over a cap.",
+    {Over.REFUSE: "It is refused, with a CapExceededError.", Over.HOLD: "It waits for a second person."},
+)
 
 
 @strawberry.input(description="When people are at work, in the merchant's zone.")

@@ -4,16 +4,21 @@ from typing import Annotated
 
 import strawberry
 
+from api.graphql.transport.enums import described
 from api.graphql.transport.scalars import DateTime
 from domain.models import Destination as Row
 from domain.pse.vocabulary import DestinationKind
 from domain.refunds.approvals.rules import Word
 from domain.refunds.destination.destinations import Given
 
-WhoseWord = strawberry.enum(
+WhoseWord = described(
     Word,
-    name="WhoseWord",
-    description="Whose word it is where the money goes. CUSTOMER: typed behind the link, or with their own token.",
+    "WhoseWord",
+    "Whose word it is where the money goes.",
+    {
+        Word.STAFF: "Somebody of the merchant's, or their program, typed it.",
+        Word.CUSTOMER: "It was typed behind the customer's link, or with the customer's own token.",
+    },
 )
 DestinationKindEnum = strawberry.enum(DestinationKind, name="DestinationKind", description="What names an account.")
 

@@ -22,7 +22,7 @@ from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
 from domain.refunds import by_hand, next_step, withdraw
-from domain.refunds.approvals import decide, propose
+from domain.refunds.approvals import awaiting, decide, propose
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Before, Need, Rule, Step, When
 from domain.refunds.by_hand import Evidence, Way
@@ -120,6 +120,16 @@ async def test_one_administrator_alone_is_told_to_invite_a_second_person() -> No
     refund = await _large(shop)
     with pytest.raises(Forbidden, match=r"Invite a second person \(personInvite"):
         await decide.approve(a_person(shop, CAUSE.actor, Role.ADMIN), refund.id, None, None, CAUSE)
+
+
+async def test_what_waited_before_needs_were_kept_is_found_and_takes_one_person(unguarded_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    refund = await _large(shop)
+    await unguarded_rows("DELETE FROM approval_needs")
+    boss = a_person(shop, "boss", Role.APPROVER)
+    assert [row.id for row in await (await awaiting.awaiting(boss))] == [refund.id]
+    assert (await decide.approve(boss, refund.id, None, None, CAUSE)).state is State.REQUESTED
+    assert (await Approval.get(refund_id=refund.id)).needs_id is not None
 
 
 # Bound to the destination

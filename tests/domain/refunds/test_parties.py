@@ -134,3 +134,33 @@ async def test_the_database_refuses_the_same_two_eyes_even_where_the_copies_say_
         await owner_rows(insert, shop.id, refund.id, bia.party, bia.party)
     with pytest.raises(asyncpg.CheckViolationError, match="another person"):
         await owner_rows(insert, shop.id, refund.id, None, ana.party)
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (
+            "doubt_verdicts (id, merchant_id, refund_id, attempt, verdict, evidence, proposed_by, proposed_by_id, "
+            "proposed_at, confirmed_by, confirmed_by_id, confirmed_at)",
+            "gen_random_uuid(), $1, $2, 1, 'PAID', 'seen there', 'a', $3, now(), 'b', $3, now()",
+        ),
+        (
+            "manual_settlements (id, merchant_id, refund_id, way, reference, paid_on, settled_by, settled_by_id, "
+            "confirmed_by, confirmed_by_id, settled_at)",
+            "gen_random_uuid(), $1, $2, 'BANK_TRANSFER', 'r', now(), 'a', $3, 'b', $3, now()",
+        ),
+        (
+            "transfer_returns (id, merchant_id, refund_id, settled_by_id, returned_by, returned_by_id, why, "
+            "returned_at)",
+            "gen_random_uuid(), $1, $2, $3, 'b', $3, 'closed', now()",
+        ),
+    ],
+)
+async def test_the_database_wants_two_people_by_their_ids_in_every_deed_of_four_eyes(
+    owner_rows: OwnerRows, table: str, values: str
+) -> None:
+    shop = await a_shop(pse="lab")
+    ana = await a_signed_in(shop, "Ana")
+    refund = await _asked(shop, ana)
+    with pytest.raises(asyncpg.CheckViolationError, match="other_people"):
+        await owner_rows(f"INSERT INTO {table} VALUES ({values})", shop.id, refund.id, ana.party)  # noqa: S608
