@@ -84,12 +84,12 @@ CREATE TABLE velocity_counters (
     PRIMARY KEY (merchant_id, cap, subject, day, currency))
 """
 # Who made a token is told by its row: a customer's names the token or the person, a program's the person's address.
-_PARTIES = (
-    "UPDATE tokens t SET party_id = coalesce((SELECT m.party_id FROM tokens m WHERE m.id = t.maker_id), t.maker_id) "
-    "WHERE t.kind = 'CUSTOMER' AND t.maker_id IS NOT NULL",
+PARTIES = (
     "UPDATE tokens t SET party_id = p.id FROM people p WHERE t.kind = 'SERVICE' AND p.merchant_id = t.merchant_id "
     "AND t.created_by LIKE '%>' AND lower(p.email) = lower(rtrim(split_part(t.created_by, ' <', "
     "array_length(string_to_array(t.created_by, ' <'), 1)), '>'))",
+    "UPDATE tokens t SET party_id = coalesce((SELECT m.party_id FROM tokens m WHERE m.id = t.maker_id), t.maker_id) "
+    "WHERE t.kind = 'CUSTOMER' AND t.maker_id IS NOT NULL",
 )
 STATEMENTS = [
     "ALTER TABLE merchants ALTER COLUMN rules_version SET DEFAULT 0",
@@ -132,7 +132,7 @@ STATEMENTS = [
         for table in (*KEPT, "transfer_returns")
     ),
     _COUNTERS,
-    *_PARTIES,
+    *PARTIES,
 ]
 
 

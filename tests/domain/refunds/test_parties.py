@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 
 import asyncpg
 import pytest
@@ -12,7 +13,7 @@ from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.access.tokens import authenticate
 from domain.cause import Cause
-from domain.models import Approval, Refund
+from domain.models import Approval, Refund, Token
 from domain.models.refunds import Reason, State
 from domain.money import Money
 from domain.payments import customer_tokens
@@ -21,11 +22,14 @@ from domain.problems import Forbidden
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
+from domain.pse.vocabulary import InDoubt
+from domain.refunds import doubt
 from domain.refunds.approvals import decide
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
+from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund, request
-from tests.kit.factories import KEY, OwnerRows, Shop, a_key, a_payment, a_shop
+from tests.kit.factories import KEY, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -134,6 +138,33 @@ async def test_the_database_refuses_the_same_two_eyes_even_where_the_copies_say_
         await owner_rows(insert, shop.id, refund.id, bia.party, bia.party)
     with pytest.raises(asyncpg.CheckViolationError, match="another person"):
         await owner_rows(insert, shop.id, refund.id, None, ana.party)
+
+
+async def test_older_tokens_answer_as_who_their_rows_say_made_them(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    ana = await a_signed_in(shop, "Ana")
+    program = await a_token(ana, "robot")
+    bound = NewCustomerToken(CustomerMay.SEE, 5, (await a_payment(shop)).id)
+    await customer_tokens.create(program, bound, cause(program), KEY)
+    await tokens.create_token(shop.id, Role.ADMIN, "cli", timedelta(hours=1))
+    await owner_rows("UPDATE tokens SET party_id = NULL")
+    for statement in import_module("domain.migrations.0027_approvals").PARTIES:
+        await owner_rows(statement)
+    found = {row.holder: row.party_id for row in await Token.all()}
+    assert found == {"robot": ana.party, "customer": ana.party, "cli": None}
+
+
+async def test_no_token_of_whoever_proposed_a_verdict_confirms_it() -> None:
+    shop = await a_shop()
+    ana, bia = await a_signed_in(shop, "Ana"), await a_signed_in(shop, "Bia")
+    refund = await a_refund(shop, await a_payment(shop), 1_000)
+    await an_answer(refund, InDoubt("TIMEOUT", "no answer"))
+    said = (refund.id, Verdict.PAID, "The back office shows it.")
+    assert not (await doubt.resolve(await a_token(ana, "finance"), *said, cause(ana))).confirmed
+    for same in (ana, await a_token(ana, "somebody else")):
+        with pytest.raises(Forbidden, match="another person"):
+            await doubt.resolve(same, *said, cause(same))
+    assert (await doubt.resolve(bia, *said, cause(bia))).confirmed
 
 
 @pytest.mark.parametrize(
