@@ -24,5 +24,5 @@ class Cause:
 
     request_id: str
     actor: str
-    party: UUID | None = None  # who answers for it
+    party: UUID | None = None  # who answers for it (Principal.party); None: we ourselves, a PSE
     by: Doer = Doer()

@@ -53,6 +53,20 @@ class RateLimited(Problem):
 
 
 @dataclass(eq=False)
+class CapExceeded(Problem):
+    """More, or more often, than a cap of the merchant's own allows in a day; `renews_at` is UTC."""
+
+    cap: str = field(kw_only=True)
+    per: str = field(kw_only=True)
+    renews_at: datetime = field(kw_only=True)
+    limit: Money | None = field(default=None, kw_only=True)
+    left: Money | None = field(default=None, kw_only=True)
+    count: int | None = field(default=None, kw_only=True)
+    count_left: int | None = field(default=None, kw_only=True)
+    code = "CAP_EXCEEDED"
+
+
+@dataclass(eq=False)
 class AmountExceedsRefundable(Problem):
     """More is asked for than is left of the payment."""
 

@@ -37,7 +37,7 @@ def cause_of(principal: Principal, request_id: str) -> Cause:
     """Who asks, by what they are known, and where the request that is being served came from."""
     (address, agent), person = origin(), principal.person_id
     token, session = (principal.token_id, None) if person is None else (None, principal.token_id)
-    return Cause(request_id, principal.holder, by=Doer(token, person, session, address, agent))
+    return Cause(request_id, principal.holder, principal.party, Doer(token, person, session, address, agent))
 
 
 Info = StrawberryInfo[Context, None]

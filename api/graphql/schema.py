@@ -9,6 +9,7 @@ from strawberry import relay
 from api.graphql import ledger, nodes, onboarding, payments, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
+from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
@@ -31,6 +32,7 @@ from api.graphql.refunds.by_hand import (
     RefundManualPayload,
     RefundReturnToQueueInput,
     RefundSettleManuallyInput,
+    RefundSettleManuallyPayload,
     RefundTakeManualInput,
     RefundTransferReturnedInput,
 )
@@ -90,6 +92,12 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "candidates": 20,
+    "holds": 10,
+    "needs": 10,
+    "nextBy": 10,
+    "settlementLimits": 17,
+    "steps": 10,
     "cases": len(CaseName),
     "checks": len(CheckCode),
     "connectionFields": 20,
@@ -105,7 +113,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, AuditQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -185,7 +193,7 @@ class Query(AccessQuery, AuditQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, AuditMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
@@ -246,8 +254,11 @@ class Mutation(AccessMutation, AuditMutation, ConnectionMutation):
     async def refund_take_manual(self, info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
         return await by_hand.refund_take_manual(info, input)
 
-    @strawberry.mutation(description="Say with evidence that it was paid by hand. Needs SETTLE_MANUALLY.")
-    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
+    @strawberry.mutation(
+        description="Say with evidence that it was paid by hand. At or above the merchant's limit it takes a file, and "
+        "another person who says the same. Needs SETTLE_MANUALLY."
+    )
+    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundSettleManuallyPayload:
         return await by_hand.refund_settle_manually(info, input)
 
     @strawberry.mutation(

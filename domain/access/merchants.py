@@ -98,7 +98,13 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
             )
         expires_at = datetime.now(UTC) + _FIRST_TOKEN
         draft = tokens.NewToken(
-            merchant_id, principal.holder, [(Role.ADMIN.value, None)], expires_at, "first steps", created_by=cause.actor
+            merchant_id,
+            principal.holder,
+            [(Role.ADMIN.value, None)],
+            expires_at,
+            "first steps",
+            created_by=cause.actor,
+            party_id=principal.party,
         )
         for log in (principal.merchant_id, merchant_id):
             await deeds.note(log, CREATE, Of("merchant", merchant_id), cause, deeds.changed({}, values))

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"  # apply for an account at a PSE, give its keys, suspend it
     REVIEW_CONNECTIONS = "REVIEW_CONNECTIONS"  # look at what another person submitted, and let it go live
     READ_AUDIT = "READ_AUDIT"  # who did and read what, and who may do what; nobody can write there
+    MANAGE_RULES = "MANAGE_RULES"  # what needs a second person, and how much may be refunded in a day
     MANAGE_MERCHANTS = "MANAGE_MERCHANTS"  # make others that this installation serves
     SEE = "SEE"  # of refunds what a customer may know of their own
     ASK = "ASK"  # for a refund of one's own payment

@@ -98,6 +98,16 @@ class Principal:
     person_id: UUID | None = None
     payment_id: UUID | None = None  # a customer's token is bound to one payment,
     customer: str | None = None  # or to one customer
+    party_id: UUID | None = None  # of a token: whoever made it, through all the tokens between
+
+    @property
+    def party(self) -> UUID:
+        """Who answers for what is done: the person; of a token the person who made it, however many tokens between.
+
+        Of a token that was made on the command line it is the token itself. Four eyes are compared by this, never by a
+        name alone.
+        """
+        return self.person_id or self.party_id or self.token_id
 
     @property
     def is_customer(self) -> bool:

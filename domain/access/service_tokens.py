@@ -53,7 +53,13 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
         raise InvalidInput("A token has some grant.", path=["input", "grants"])
     facts = {"name": name, "days": days, "grants": sorted([one.role, one.store_code or ""] for one in wanted)}
     draft = NewToken(
-        principal.merchant_id, name, (), datetime.now(UTC) + timedelta(days=days), name, created_by=cause.actor
+        principal.merchant_id,
+        name,
+        (),
+        datetime.now(UTC) + timedelta(days=days),
+        name,
+        created_by=cause.actor,
+        party_id=principal.party,
     )
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, CREATE, key, facts, draft.id, cause)
@@ -81,7 +87,16 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
     now = datetime.now(UTC)
-    draft = NewToken(old.merchant_id, old.holder, (), now + timedelta(days=days), old.name, created_by=cause.actor)
+    # Whoever replaces it has the new one in hand, and answers for it.
+    draft = NewToken(
+        old.merchant_id,
+        old.holder,
+        (),
+        now + timedelta(days=days),
+        old.name,
+        created_by=cause.actor,
+        party_id=principal.party,
+    )
     facts = {"token": token_id, "days": days, "overlap": overlap_hours}
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, ROTATE, key, facts, draft.id, cause)
@@ -143,5 +158,6 @@ def _with(draft: NewToken, pairs: Sequence[grants.Pair]) -> NewToken:
         draft.expires_at,
         draft.name,
         created_by=draft.created_by,
+        party_id=draft.party_id,
         id=draft.id,
     )

@@ -44,7 +44,7 @@ CUSTOMER: Final = "CUSTOMER"
 # together with who made it: a browser's that is made just while that one is revoked does not work either.
 _AUTHENTICATE: Final = """
 SELECT t.id, t.merchant_id, t.holder, t.role, t.expires_at, t.payment_id, t.customer_digest, g.role AS granted,
-    g.store_id, r.permissions
+    g.store_id, r.permissions, coalesce(t.party_id, t.maker_id) AS party_id
 FROM tokens t
 LEFT JOIN grants g ON g.token_id = t.id AND g.ended_at IS NULL
 LEFT JOIN roles r ON r.merchant_id = t.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
@@ -57,7 +57,7 @@ WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
 class NewToken:
     """A token that is to be made. `grants`: roles by name, each in one store or (None) in all.
 
-    `maker_id`: of the token or the person with whom it ends.
+    `maker_id`: of the token or the person with whom it ends. `party_id`: who answers for it; None: it does itself.
     """
 
     merchant_id: UUID
@@ -70,6 +70,7 @@ class NewToken:
     payment_id: UUID | None = None
     customer_digest: str | None = None
     maker_id: UUID | None = None
+    party_id: UUID | None = None
     id: UUID = field(default_factory=uuid4)
 
 
@@ -103,6 +104,7 @@ async def make(draft: NewToken) -> str:
             payment_id=draft.payment_id,
             customer_digest=draft.customer_digest,
             maker_id=draft.maker_id,
+            party_id=draft.party_id or draft.id,
             created_by=draft.created_by,
             expires_at=draft.expires_at,
         )
@@ -136,6 +138,7 @@ async def authenticate(token: str | None) -> Principal | None:
         row["expires_at"],
         payment_id=row["payment_id"],
         customer=row["customer_digest"],
+        party_id=row["party_id"],
     )
 
 

@@ -83,7 +83,7 @@ _MERCHANT = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0026_ends")]
+    dependencies = [("models", "0027_approvals")]
 
     initial = False
 

@@ -12,6 +12,7 @@ from domain.models.access import (
     Token,
 )
 from domain.models.applications import OnboardingDocument, OnboardingStep
+from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
@@ -34,6 +35,8 @@ __all__ = [
     "AnnouncedReport",
     "Answer",
     "Approval",
+    "ApprovalNeeds",
+    "ApprovalRule",
     "Attempt",
     "Call",
     "CertificationCase",
@@ -43,6 +46,7 @@ __all__ = [
     "DataKey",
     "Deed",
     "DemoMark",
+    "Delegation",
     "Destination",
     "DestinationLink",
     "DoubtVerdict",
@@ -74,7 +78,9 @@ __all__ = [
     "Session",
     "Settlement",
     "SettlementLine",
+    "SettlementProposal",
     "SignInLink",
     "Store",
     "Token",
+    "TransferReturn",
 ]

@@ -12,6 +12,9 @@ class Merchant(Model):
     name = fields.CharField(max_length=200)
     country = fields.CharField(max_length=2)
     zone = fields.CharField(max_length=64)  # IANA zone of the accounting date
+    rules_version = fields.IntField(
+        default=0
+    )  # grows with each change of its rules and caps: what is remembered of them
     # The merchant whose administrator made this one, where one installation serves several.
     platform: "fields.ForeignKeyNullableRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, null=True, db_index=True, related_name="served"
@@ -92,6 +95,7 @@ class Token(Model):
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token, hex
     payment_id = fields.UUIDField(null=True)  # a customer's: of one payment,
     customer_digest = fields.CharField(max_length=64, null=True)  # or of one customer's payments
+    party_id = fields.UUIDField(null=True)  # who answers for it: a person, else the first of the tokens that made it
     maker_id = fields.UUIDField(null=True)  # a customer's: of the token, or of the person, that made it
     created_by = fields.CharField(max_length=200, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)

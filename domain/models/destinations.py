@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.models import Model
 
 from domain.pse.vocabulary import DestinationKind
@@ -32,6 +33,8 @@ class Destination(Model):
     fingerprint = fields.CharField(max_length=64)  # keyed hash of kind and values: what an approval is bound to
     payer_matches = fields.BooleanField()  # the holder's tax ID is the payer's
     provided_by = fields.CharField(max_length=200)
+    provided_by_id = fields.UUIDField(null=True)  # of what came by a link: who made the link
+    whose_word = fields.CharField(max_length=8, null=True)  # STAFF or CUSTOMER; null: it is older
     provided_at = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)
 
@@ -54,6 +57,7 @@ class DestinationLink(Model):
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256, hex
     wrong_answers = fields.IntField(default=0)
     created_by = fields.CharField(max_length=200)
+    created_by_id = fields.UUIDField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
@@ -75,10 +79,20 @@ class Approval(Model):
         "models.Refund", on_delete=fields.RESTRICT, db_index=True
     )
     refund_id: UUID
-    fingerprint = fields.CharField(max_length=64)
+    needs_id = fields.UUIDField(null=True)  # what it answers; null: it is older
+    amount = fields.BigIntField(null=True)  # minor units
+    currency = fields.CharField(max_length=3, null=True)
+    fingerprint = fields.CharField(max_length=64, null=True)  # null: the money goes back the way it came
     requested_by = fields.CharField(max_length=200)
-    provided_by = fields.CharField(max_length=200)
+    requested_by_id = fields.UUIDField(null=True)
+    provided_by = fields.CharField(max_length=200, null=True)
+    provided_by_id = fields.UUIDField(null=True)
+    involved_ids = ArrayField(element_type="uuid", null=True)  # all who have a part in it
     decided_by = fields.CharField(max_length=200)
+    decided_by_id = fields.UUIDField(null=True)
+    delegated_by = fields.CharField(max_length=200, null=True)  # whose right it was, where it was lent
+    delegated_by_id = fields.UUIDField(null=True)
+    counts_as = ArrayField(element_type="text", null=True)  # the roles and permissions that were held then
     decision = fields.CharField(max_length=8)  # YES or NO
     note = fields.CharField(max_length=500, null=True)
     decided_at = fields.DatetimeField(auto_now_add=True)
@@ -107,6 +121,9 @@ class Settlement(Model):
     file_digest = fields.CharField(max_length=64, null=True)  # SHA-256, hex
     file_content = fields.BinaryField(null=True)
     settled_by = fields.CharField(max_length=200)
+    settled_by_id = fields.UUIDField(null=True)
+    confirmed_by = fields.CharField(max_length=200, null=True)  # above the limit: who said the same
+    confirmed_by_id = fields.UUIDField(null=True)
     settled_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

@@ -114,6 +114,7 @@ class Refund(Model):
     needs_person_since = fields.DatetimeField(null=True)
     succeeded_at = fields.DatetimeField(null=True)  # the PSE's time where it gives one
     requested_by = fields.CharField(max_length=200)
+    requested_by_id = fields.UUIDField(null=True)  # who answers for it (Principal.party); null: it is older, or ours
     created_at = fields.DatetimeField(auto_now_add=True)
     updated_at = fields.DatetimeField(auto_now=True)
 
@@ -159,8 +160,10 @@ class DoubtVerdict(Model):
     evidence = fields.CharField(max_length=1000)
     pse_reference = fields.CharField(max_length=100, null=True)  # PAID: what the PSE calls the refund, if it is known
     proposed_by = fields.CharField(max_length=200)
+    proposed_by_id = fields.UUIDField(null=True)
     proposed_at = fields.DatetimeField(auto_now_add=True)
     confirmed_by = fields.CharField(max_length=200, null=True)
+    confirmed_by_id = fields.UUIDField(null=True)
     confirmed_at = fields.DatetimeField(null=True)
     withdrawn_at = fields.DatetimeField(null=True)
 

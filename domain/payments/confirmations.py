@@ -103,18 +103,17 @@ async def unknown_since(payment_id: UUID, asked_at: datetime) -> datetime:
     return since
 
 
-async def by_report(payment: Payment) -> bool:
-    """Whether a valid line of a report proves as much of the payment as was registered; then that is written down."""
-    (row,) = await rows(
-        "SELECT coalesce(sum(amount), 0) AS proven FROM settlement_lines "
-        "WHERE payment_id = $1 AND voided_at IS NULL AND effect = 'CAPTURE' AND currency = $2",
-        payment.id,
-        payment.currency,
+async def by_report(payment_id: UUID) -> bool:
+    """Whether valid lines of reports prove as much of the payment as was registered; then that is written down."""
+    found = await rows(
+        "SELECT 1 AS one FROM payments p WHERE p.id = $1 AND p.captured <= (SELECT coalesce(sum(l.amount), 0) "
+        "  FROM settlement_lines l WHERE l.payment_id = p.id AND l.voided_at IS NULL AND l.effect = 'CAPTURE' "
+        "  AND l.currency = p.currency)",
+        payment_id,
     )
-    if row["proven"] < payment.captured:
-        return False
-    await confirm(payment.id, By.REPORT)
-    return True
+    if found:
+        await confirm(payment_id, By.REPORT)
+    return bool(found)
 
 
 # Payments that the PSE's own list has too, as they were registered. What a client registered otherwise stays open, and

@@ -82,6 +82,7 @@ async def create(
         payment_id=(await find(scope, new.payment_id)).id if new.payment_id else None,
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
+        party_id=principal.party,
     )
     told = {"may": new.may.value, "payment": draft.payment_id and str(draft.payment_id), "minutes": new.minutes}
     async with transaction():

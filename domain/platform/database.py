@@ -58,7 +58,7 @@ Row = Mapping[str, Any]
 _READ_ADD: Final = ("SELECT", "INSERT")
 _READ_ADD_CHANGE: Final = ("SELECT", "INSERT", "UPDATE")
 GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "merchants": _READ_ADD,
+    "merchants": (*_READ_ADD, "UPDATE (rules_version)"),
     "stores": (*_READ_ADD, "UPDATE (name, payee_key)"),
     "tokens": (*_READ_ADD, "UPDATE (revoked_at, revoked_by, expires_at, last_used_at)"),
     "people": (*_READ_ADD, "UPDATE (name, state)"),
@@ -83,10 +83,16 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         "paid_by_bank_transfer, updated_at)",
     ),
     "idempotency_keys": _READ_ADD,
-    "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_at, withdrawn_at)"),
+    "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, confirmed_at, withdrawn_at)"),
     "destinations": (*_READ_ADD, "UPDATE (sealed, superseded_at)"),
     "destination_links": (*_READ_ADD, "UPDATE (wrong_answers, used_at, revoked_at)"),
     "approvals": _READ_ADD,
+    "approval_rules": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, started_at, ended_at, ended_by)"),
+    "approval_needs": (*_READ_ADD, "UPDATE (open_words, barred_ids, met_at, ended_at)"),
+    "approval_delegations": (*_READ_ADD, "UPDATE (revoked_at, revoked_by)"),
+    "velocity_counters": (*_READ_ADD, "UPDATE (amount, times)"),
+    "settlement_proposals": (*_READ_ADD, "UPDATE (withdrawn_at)"),
+    "transfer_returns": _READ_ADD,
     "manual_settlements": _READ_ADD,
     "attempts": (*_READ_ADD, "UPDATE (ended_at, outcome, code, message, refusal)"),
     "events": _READ_ADD,

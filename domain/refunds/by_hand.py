@@ -1,27 +1,26 @@
 """The manual way: a refund taken off the wire is paid by a person, who brings evidence. It is never sent meanwhile."""
 
 import hashlib
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.history import events
-from domain.models import Merchant, Payment, Refund, Settlement
+from domain.models import Payment, Refund, Settlement, SettlementProposal, TransferReturn
 from domain.models.refunds import State
 from domain.payments import confirmations
 from domain.platform import bell
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
-from domain.refunds import held, pse_names
+from domain.refunds import held, pse_names, settled_by_two
 from domain.refunds.destination import destinations
+from domain.refunds.evidence import FILE_BYTES_MAX, Evidence, Way, checked
 from domain.refunds.find import find
 from domain.refunds.in_hand import INSTRUCTION_SHOWN, instruction_shown
 from domain.refunds.moves import Note, lock, move
@@ -30,27 +29,19 @@ from domain.refunds.record import record_locked
 from domain.refunds.weighed import capability_of
 from domain.refunds.withdraw import was_sent
 
-FILE_BYTES_MAX: Final = 512 * 1024
+__all__ = [
+    "FILE_BYTES_MAX",
+    "Evidence",
+    "Settled",
+    "Way",
+    "give_back",
+    "instruction",
+    "settle",
+    "take",
+    "transfer_returned",
+]
 _WHY: Final = (5, 500)
 _TYPES: Final = ((b"%PDF-", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-
-
-class Way(StrEnum):
-    """How a person paid."""
-
-    BANK_TRANSFER = "BANK_TRANSFER"  # from the merchant's bank: no report line of the PSE comes
-    PSE_BACK_OFFICE = "PSE_BACK_OFFICE"  # at the PSE, whose report will prove it
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What proves that it was paid. `paid_on` in the merchant's zone; the file is a PDF, PNG or JPEG."""
-
-    way: Way
-    reference: str
-    paid_on: date
-    file_name: str | None = None
-    file_content: bytes | None = field(default=None, repr=False)
 
 
 async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
@@ -81,7 +72,7 @@ async def _check_payment(refund: Refund) -> None:
     """Nobody pays by hand for a payment of which only a client has spoken, where its PSE can be asked."""
     payment = await Payment.get(id=refund.payment_id)
     able = await capability_of(refund)
-    open_yet = confirmations.is_open(payment, able, datetime.now(UTC)) and not await confirmations.by_report(payment)
+    open_yet = confirmations.is_open(payment, able, datetime.now(UTC)) and not await confirmations.by_report(payment.id)
     if open_yet or payment.contradicted_at is not None:
         said = payment.contradiction or "The PSE is asked first whether there is such a payment; try again in a moment."
         raise InvalidState(said, path=["input", "refundId"], current_state=refund.state)
@@ -121,23 +112,44 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
     return opened
 
 
-async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, cause: Cause) -> Refund:
-    """Say with evidence that a refund was paid by hand; it enters by the one door. Raises as `take`."""
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The refund afterwards; `confirmed` False: at this amount another person must still say the same."""
+
+    refund: Refund
+    confirmed: bool
+
+
+async def settle(principal: Principal, refund_id: UUID, evidence: Evidence, cause: Cause) -> Settled:
+    """Say with evidence that a refund was paid by hand; it enters by the one door.
+
+    Above the merchant's limit two people say the same, the first of them with a file. Raises as `take`.
+    """
     scope = principal.scope(Permission.SETTLE_MANUALLY)
     await find(scope, refund_id)
-    kind = await _checked(evidence, principal.merchant_id)
-    by_bank = evidence.way is Way.BANK_TRANSFER
+    kind = await checked(evidence, principal.merchant_id)
     async with transaction():
         refund = await _locked(refund_id)
-        if not by_bank:
+        if evidence.way is not Way.BANK_TRANSFER:
             await _check_name(refund, evidence.reference)
-        await _keep(refund, evidence, kind, principal)
-        await Refund.filter(id=refund.id).update(paid_by_bank_transfer=by_bank)
-        refund.paid_by_bank_transfer = by_bank
-        outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
-        await record_locked(refund, outcome, Source(Door.PERSON), cause)
+        said = None
+        confirmed = not await settled_by_two.is_wanted(refund)
+        if not confirmed:
+            said = await settled_by_two.propose_or_confirm(principal, refund, evidence, kind, cause)
+            confirmed = said is not None
+        if confirmed:
+            await _keep(refund, evidence, kind, principal, said)
+            await _record(refund, evidence, cause)
     await destinations.announce(refund_id)
-    return await Refund.get(id=refund_id)
+    return Settled(await Refund.get(id=refund_id), confirmed)
+
+
+async def _record(refund: Refund, evidence: Evidence, cause: Cause) -> None:
+    by_bank = evidence.way is Way.BANK_TRANSFER
+    await Refund.filter(id=refund.id).update(paid_by_bank_transfer=by_bank)
+    refund.paid_by_bank_transfer = by_bank
+    outcome = Succeeded(None if by_bank else evidence.reference, code="SETTLED_MANUALLY")
+    await record_locked(refund, outcome, Source(Door.PERSON), cause)
 
 
 async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
@@ -157,8 +169,17 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
-        if same_person(paid.settled_by, principal.holder):
+        if paid.settled_by_id == principal.party or same_person(paid.settled_by, principal.holder):
             raise Forbidden(f"{paid.settled_by} settled it; another person must say that the bank gave it back.")
+        await TransferReturn.create(
+            id=uuid4(),
+            merchant_id=refund.merchant_id,
+            refund_id=refund.id,
+            settled_by_id=paid.settled_by_id,
+            returned_by=principal.holder,
+            returned_by_id=principal.party,
+            why=why.strip(),
+        )
         returned = Returned("TRANSFER_RETURNED", f"The bank gave the transfer back: {why.strip()}")
         await record_locked(refund, returned, Source(Door.PERSON), cause)
     await destinations.announce(refund_id)
@@ -187,27 +208,12 @@ def _check_why(why: str) -> None:
         raise InvalidInput(f"reason takes {low} to {high} characters.", path=["input", "reason"])
 
 
-async def _checked(evidence: Evidence, merchant_id: UUID) -> str | None:
-    """The file's type by its content, None without a file. Raises InvalidInput."""
-    if not (0 < len(evidence.reference) <= 100 and evidence.reference.isprintable()):
-        raise InvalidInput("reference takes 1 to 100 printable characters.", path=["input", "reference"])
-    zone = ZoneInfo((await Merchant.get(id=merchant_id)).zone)
-    if evidence.paid_on > datetime.now(UTC).astimezone(zone).date():
-        raise InvalidInput("paidOn lies in the future.", path=["input", "paidOn"])
-    if evidence.file_content is None:
-        return None
-    if not evidence.file_name or len(evidence.file_name) > 200:
-        raise InvalidInput("A file has a name of at most 200 characters.", path=["input", "fileName"])
-    if len(evidence.file_content) > FILE_BYTES_MAX:
-        raise InvalidInput(f"The file is larger than {FILE_BYTES_MAX} bytes.", path=["input", "fileContent"])
-    for start, kind in _TYPES:
-        if evidence.file_content.startswith(start):
-            return kind
-    raise InvalidInput("The file is no PDF, PNG or JPEG.", path=["input", "fileContent"])
-
-
-async def _keep(refund: Refund, evidence: Evidence, kind: str | None, principal: Principal) -> None:
-    content = evidence.file_content
+async def _keep(
+    refund: Refund, evidence: Evidence, kind: str | None, principal: Principal, said: SettlementProposal | None
+) -> None:
+    """`said`: what another person had said before, whose evidence it is; the principal confirms it."""
+    first = said is None
+    content = evidence.file_content if said is None else said.file_content
     await Settlement.create(
         id=uuid4(),
         merchant_id=refund.merchant_id,
@@ -215,9 +221,12 @@ async def _keep(refund: Refund, evidence: Evidence, kind: str | None, principal:
         way=evidence.way,
         reference=evidence.reference,
         paid_on=evidence.paid_on,
-        file_name=evidence.file_name,
-        file_type=kind,
+        file_name=evidence.file_name if said is None else said.file_name,
+        file_type=kind if said is None else said.file_type,
         file_digest=hashlib.sha256(content).hexdigest() if content is not None else None,
         file_content=content,
-        settled_by=principal.holder,
+        settled_by=principal.holder if said is None else said.proposed_by,
+        settled_by_id=principal.party if said is None else said.proposed_by_id,
+        confirmed_by=None if first else principal.holder,
+        confirmed_by_id=None if first else principal.party,
     )

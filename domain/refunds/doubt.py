@@ -141,8 +141,9 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
         await find.check_also(principal, refund.id, early, had=had)
     found = await rows(
         # A vote counts for the refund as it was: not after another send, nor after a move.
-        "SELECT id, verdict, pse_reference, proposed_by, attempt = $2 AND NOT EXISTS (SELECT 1 FROM events e "
-        "  WHERE e.refund_id = $1 AND e.previous_state <> e.state AND e.occurred_at > v.proposed_at) AS counts "
+        "SELECT id, verdict, pse_reference, proposed_by, proposed_by_id, attempt = $2 AND NOT EXISTS ("
+        "  SELECT 1 FROM events e WHERE e.refund_id = $1 AND e.previous_state <> e.state "
+        "  AND e.occurred_at > v.proposed_at) AS counts "
         "FROM doubt_verdicts v WHERE refund_id = $1 AND withdrawn_at IS NULL AND confirmed_at IS NULL",
         refund.id,
         attempt,
@@ -151,14 +152,15 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
     if not same or not found[0]["counts"]:
         await _propose(principal, refund, attempt, said, found, cause)
         return False
-    if same_person(found[0]["proposed_by"], principal.holder):
+    if principal.party == found[0]["proposed_by_id"] or same_person(found[0]["proposed_by"], principal.holder):
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )
     await execute(
-        "UPDATE doubt_verdicts SET confirmed_by = $2, confirmed_at = now() WHERE id = $1",
+        "UPDATE doubt_verdicts SET confirmed_by = $2, confirmed_by_id = $3, confirmed_at = now() WHERE id = $1",
         found[0]["id"],
         principal.holder,
+        principal.party,
     )
     await _event(refund, "DOUBT_CONFIRMED", said, cause)
     return True
@@ -176,7 +178,7 @@ async def _propose(
         await execute("UPDATE doubt_verdicts SET withdrawn_at = now() WHERE id = $1", row["id"])
     await execute(
         "INSERT INTO doubt_verdicts (id, merchant_id, refund_id, attempt, verdict, evidence, pse_reference, "
-        "  proposed_by, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())",
+        "  proposed_by, proposed_by_id, proposed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())",
         uuid4(),
         refund.merchant_id,
         refund.id,
@@ -185,6 +187,7 @@ async def _propose(
         said.evidence,
         said.pse_reference,
         principal.holder,
+        principal.party,
     )
     await _event(refund, "DOUBT_PROPOSED", said, cause)
 

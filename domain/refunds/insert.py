@@ -27,7 +27,7 @@ _NAMESPACE_LENGTH: Final = 40  # of the column; more than 100 bits of it tell on
 _PAYMENT: Final = (
     "p.id, p.merchant_id, p.store_id, p.connection_id, p.method, p.currency, p.captured, p.reserved, p.refunded, "
     "p.taken_by_bank, p.charged_back, p.tax_amount, p.tax_allocated, p.captured_at, p.withdrawn_at, p.customer_digest, "
-    "p.confirmed_at, p.contradicted_at, p.contradiction, c.pse, m.zone, now() AS now"
+    "p.source, p.confirmed_at, p.contradicted_at, p.contradiction, c.pse, m.zone, m.rules_version, now() AS now"
 )
 _JOINED: Final = "JOIN connections c ON c.id = p.connection_id JOIN merchants m ON m.id = p.merchant_id"
 _SEEN: Final = f"""
@@ -40,19 +40,20 @@ _LOCKED: Final = (
 )
 # What was decided holds only while the payment is as it was seen. Who waited here for another's commit compares again.
 _UNCHANGED: Final = (
-    " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($20, $21, $22, $23, $24, $25)"
+    " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($21, $22, $23, $24, $25, $26)"
     " AND withdrawn_at IS NULL"
 )
 _CLAIM: Final = """
 claimed AS (INSERT INTO idempotency_keys (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)
-  SELECT $2, $26, $27, $28, $9, $1, now() FROM reserved),"""
+  SELECT $2, $27, $28, $29, $9, $1, now() FROM reserved),"""
 _WRITE: Final = """
 WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7
   WHERE id = $3{unchanged} RETURNING store_id),{claim}
 made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, reference, request_id, state, amount,
-    currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by, created_at,
-    updated_at)
-  SELECT $1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, now(), now() FROM reserved
+    currency, tax_amount, reason, note, retry_of_id, sequence, due_at, asks, unsent, requested_by,
+    requested_by_id, created_at, updated_at)
+  SELECT $1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, $20::uuid, now(), now()
+  FROM reserved
   RETURNING *),
 told AS (INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at)
   SELECT $2, $1, 1, $14::varchar, $14::varchar, $9, $13, '{{}}'::jsonb, now() FROM made),
@@ -169,4 +170,5 @@ def _values(payment: Mapping[str, Any], draft: Draft, cause: Cause) -> list[Any]
         draft.state.value,
         ledger.accounting_date_of(payment["now"], payment["zone"]),
         *columns,
+        cause.party,
     ]

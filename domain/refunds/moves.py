@@ -17,6 +17,7 @@ from domain.payments import vat
 from domain.platform.crash import crash_in_flight
 from domain.platform.database import execute, rows
 from domain.refunds import move_statement
+from domain.refunds.approvals import needs
 from domain.refunds.states import BY_BANK, MOVES
 
 _NEVER_SENT: Final = (State.REJECTED, State.CANCELED, State.EXPIRED)
@@ -65,6 +66,8 @@ async def move(
         (moved,) = await rows(move_statement.SENDING, *values, attempt)
     if previous in (State.AWAITING_DESTINATION, State.AWAITING_APPROVAL):
         await close_links(refund.id)
+        if to in _NEVER_SENT:
+            await needs.end(refund.id)
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)

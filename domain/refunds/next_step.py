@@ -13,7 +13,7 @@ from tortoise.expressions import F
 
 from domain.cause import WORKER, Cause
 from domain.history import events
-from domain.models import Approval, Connection, Destination, Payment, Refund
+from domain.models import Connection, Payment, Refund
 from domain.models.refunds import State
 from domain.payments import confirmations
 from domain.platform.crash import crash_here
@@ -129,7 +129,7 @@ async def _is_questionable(case: _Case) -> bool:
     payment = case.payment
     if payment.contradicted_at is not None:
         return True
-    return confirmations.is_open(payment, case.able, case.now) and not await confirmations.by_report(payment)
+    return confirmations.is_open(payment, case.able, case.now) and not await confirmations.by_report(payment.id)
 
 
 async def _about_the_payment(case: _Case) -> AskPayment | None:
@@ -200,16 +200,11 @@ async def _wire_pays(case: _Case) -> bool:
     refund = case.refund
     destination = await destinations.current(refund.id)
     assert destination is not None, "A refund without a way back is cleared to go with its destination."
-    assert destination.payer_matches or await _approved(destination), "Somebody else's account needs a second person."
     if destination.kind in case.able.destinations:
         return True
     said = f"This PSE does not pay to a {destination.kind}: pay it by the payment instruction, and bring evidence."
     await move(refund, State.MANUAL, case.cause, Note("MANUAL", "NO_PAYOUT_WIRE", said), due_in=None)
     return False
-
-
-async def _approved(destination: Destination) -> bool:
-    return await Approval.exists(refund_id=destination.refund_id, fingerprint=destination.fingerprint, decision="YES")
 
 
 async def _remind_or_expire(case: _Case) -> None:

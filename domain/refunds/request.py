@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -19,14 +20,16 @@ from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.crash import crash_here, crash_in_flight
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.pse.capabilities import Route
-from domain.pse.registry import capability
-from domain.pse.vocabulary import AccountDetails, Method
+from domain.pse.vocabulary import AccountDetails
 from domain.refunds import held, insert
-from domain.refunds.destination import accounts, destinations
+from domain.refunds.approvals import asking, needs, standing
+from domain.refunds.approvals.facts import Requester, of_payment
+from domain.refunds.approvals.rules import Need, Word, decide
+from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import CREATE, RETRY, find
 from domain.refunds.moves import lock
+from domain.refunds.target import Target, place_to_go, waits_for_destination
 
 NOTE_LENGTH_MAX: Final = 140
 _ALPHABET: Final = string.digits + string.ascii_lowercase
@@ -56,9 +59,9 @@ class Requested:
 async def request(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
     """Reserve the amount, record the refund and ring the bell, all or nothing. `secret` seals a destination.
 
-    Without a way back it waits for a destination, or for an approval where the holder is not known to be the payer.
+    Without a way back it waits for a destination; and for an approval where one of the merchant's rules says so.
     Raises Forbidden, InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
-    IdempotencyConflict.
+    CapExceeded, IdempotencyConflict.
     """
     scope = scope_of(whose, Permission.REFUND, Permission.ASK)
     facts: dict[str, Any] = {
@@ -69,7 +72,8 @@ async def request(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: 
     }
     if new.destination is not None:
         facts["destination"] = await _fingerprint(scope.merchant_id, new.destination, secret)
-    return await _request(scope, CREATE, facts, new, key, cause, secret, retry_of=None)
+    requester = Requester.of(whose, cause.party)
+    return await _request(scope, requester, CREATE, facts, new, key, cause, secret, retry_of=None)
 
 
 async def _fingerprint(merchant_id: UUID, given: Given, secret: bytes | None) -> str:
@@ -87,11 +91,13 @@ async def retry(whose: Whose, refund_id: UUID, key: str, cause: Cause) -> Reques
     scope = scope_of(whose, Permission.REFUND)
     old = await find(scope, refund_id)
     new = NewRefund(old.payment_id, Money(old.amount, old.currency), old.reason, old.note)
-    return await _request(scope, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
+    requester = Requester.of(whose, cause.party)
+    return await _request(scope, requester, RETRY, {"refund": refund_id}, new, key, cause, None, retry_of=old)
 
 
 async def _request(
     scope: Scope,
+    requester: Requester,
     mutation: str,
     facts: dict[str, Any],
     new: NewRefund,
@@ -105,7 +111,7 @@ async def _request(
         raise InvalidInput(f"note takes at most {NOTE_LENGTH_MAX} printable characters.", path=["input", "note"])
     idempotency.check_key(key)
     taken = insert.Key.of(scope, mutation, key, idempotency.digest(facts))
-    asked = _Asked(scope, taken, new, cause, secret, retry_of)
+    asked = _Asked(scope, requester, taken, new, cause, secret, retry_of)
     done = None
     if retry_of is None and new.destination is None:
         done = await _if_unchanged(asked)
@@ -123,11 +129,18 @@ class _Asked:
     """One request, with the key that it came with."""
 
     scope: Scope
+    requester: Requester
     key: insert.Key
     new: NewRefund
     cause: Cause
     secret: bytes | None
     retry_of: Refund | None
+
+    @property
+    def word(self) -> Word:
+        """Whose word a destination is that came along."""
+        is_customers = self.scope.payment_id is not None or self.scope.customer is not None
+        return Word.CUSTOMER if is_customers else Word.STAFF
 
 
 async def _if_unchanged(asked: _Asked) -> Requested | None:
@@ -142,7 +155,7 @@ async def _if_unchanged(asked: _Asked) -> Requested | None:
         crash_here("request.seen")
         payment = _found(asked, seen)
         amount = checked_amount(payment, asked.new.amount)
-        if _waits_for_destination(payment):
+        if waits_for_destination(payment) or not await _goes_alone(asked, payment, amount):
             return None
         draft = _draft(asked, ids.time_ordered(), payment, amount, State.REQUESTED)
         try:
@@ -156,6 +169,13 @@ async def _if_unchanged(asked: _Asked) -> Requested | None:
         if made is not None:
             return Requested(made, replayed=False)
     return None
+
+
+async def _goes_alone(asked: _Asked, payment: dict[str, Any], amount: Money) -> bool:
+    """Whether no rule and no cap has a word to say, by what the payment's row tells: nothing is asked for it."""
+    held = await standing.of(payment["merchant_id"], payment["rules_version"])
+    verdict = decide(held.rules, of_payment(payment, amount, asked.new.reason, asked.requester))
+    return not (held.caps or verdict.needs or verdict.unknown)
 
 
 def _key_is_taken(error: IntegrityError) -> bool:
@@ -179,9 +199,11 @@ async def _under_the_lock(asked: _Asked, facts: dict[str, Any]) -> Requested:
             await _check_retry(old)
             await held.check_retry(old)  # the payment's lock is held: nothing is booked in between
         amount = checked_amount(payment, asked.new.amount)
-        target = await _place_to_go(payment, asked.new.destination, asked.secret)
-        await insert.write(payment, _draft(asked, refund_id, payment, amount, target.state), cause)
-        await _after_insert(refund_id, target, cause, asked.secret)
+        target = await place_to_go(payment, asked.new.destination, asked.word, asked.secret)
+        wanted = await asking.wanted(payment, amount, asked.new.reason, asked.requester, cause, target.named)
+        state = target.state_with(wanted)
+        made = await insert.write(payment, _draft(asked, refund_id, payment, amount, state), cause)
+        await _after_insert(made, target, wanted, cause, asked.secret)
         made = await Refund.get(id=refund_id)
         crash_here("request.before_commit")
     return Requested(made, replayed=False)
@@ -206,50 +228,17 @@ def _draft(asked: _Asked, refund_id: UUID, payment: dict[str, Any], amount: Mone
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a new refund begins, and the destination that came with it."""
-
-    state: State
-    destination: AccountDetails | None = None
-    matches: bool = False
-    merchant_id: UUID | None = None
-
-
-def _waits_for_destination(payment: dict[str, Any]) -> bool:
-    return capability(payment["pse"], Method(payment["method"])).route is Route.PAYOUT_WITH_DESTINATION
-
-
-async def _place_to_go(payment: dict[str, Any], given: Given | None, secret: bytes | None) -> _Target:
-    able = capability(payment["pse"], Method(payment["method"]))
-    if given is None:
-        return _Target(State.AWAITING_DESTINATION if _waits_for_destination(payment) else State.REQUESTED)
-    if able.route is Route.ORIGINAL:
-        raise InvalidInput(
-            f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
-            path=["input", "destination"],
-        )
-    if able.route is Route.PSE_COLLECTS and given.kind not in able.destinations:
-        raise InvalidInput(
-            f"{payment['pse']} asks the customer for the account of a {payment['method']} refund itself: leave "
-            "destination out.",
-            path=["input", "destination"],
-        )
-    assert secret is not None, "A destination is never kept in clear."
-    merchant_id = payment["merchant_id"]
-    destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
-    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
-    matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
-    return _Target(State.REQUESTED if matches else State.AWAITING_APPROVAL, destination, matches, merchant_id)
-
-
-async def _after_insert(refund_id: UUID, target: _Target, cause: Cause, secret: bytes | None) -> None:
-    if target.destination is not None:
-        assert target.merchant_id is not None, "It came with the destination."
+async def _after_insert(
+    refund: Refund, target: Target, wanted: Sequence[Need], cause: Cause, secret: bytes | None
+) -> None:
+    row = None
+    if target.destination is not None and target.named is not None:
         assert secret is not None, "It was needed to compare the destination."
-        await destinations.keep(target.merchant_id, refund_id, target.destination, target.matches, cause, secret)
-    if target.state in destinations.WAITING:
-        await destinations.wait(refund_id)
+        row = await destinations.keep(refund, target.destination, target.named, cause, secret)
+        await destinations.note(refund, row, cause)
+    await asking.keep(refund, row, wanted)
+    if refund.state in destinations.WAITING:
+        await needs.wait(refund.id, needs.seconds_of(wanted))
 
 
 async def _check_retry(old: Refund) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import audit, commands, connect, connections, facts, init, keys, onboarding, owner, people
+from jobs.cli import approvals, audit, commands, connect, connections, facts, init, keys, onboarding, owner, people
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -38,6 +38,7 @@ app.add_typer(people.stores, name="store")
 app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
+app.add_typer(approvals.app, name="approvals")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)
 token.command("list")(people.list_tokens)

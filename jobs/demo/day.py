@@ -13,7 +13,7 @@ from domain import invariants
 from domain.access.tokens import Role
 from domain.models import ReconciliationRun
 from jobs import reconciliation
-from jobs.demo import books, opening, others
+from jobs.demo import books, opening, others, second_person
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.course import Day
 from jobs.demo.stage import PAYMENTS, register_listed
@@ -36,6 +36,7 @@ async def play(day: Day, *, tamper: bool) -> bool:
     listed = await _register(day)
     say("[bold]Day: refunds through the public GraphQL API")
     await _refund_all(day, listed)
+    await second_person.play(day)
     places = await others.play(day)
     say("[bold]Night: reconciliation")
     await others.night(day, places)

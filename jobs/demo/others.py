@@ -18,8 +18,10 @@ from domain.models.ledger import Account
 from domain.pse import registry
 from domain.reconciliation.nights import DONE
 from jobs import reconciliation
+from jobs.demo import second_person
 from jobs.demo.client import REGISTER, Client
 from jobs.demo.course import Day
+from jobs.demo.second_person import Waited
 from jobs.wire.sender import Sender
 
 _KEY: Final = "demo"
@@ -47,6 +49,7 @@ class Place:
     account: dict[str, Any]
     connection: Connection
     endings: list[tuple[str, str]] = field(default_factory=list)  # mood, and the state it ended in
+    waited: list[Waited] = field(default_factory=list)
 
 
 async def play(day: Day) -> list[Place]:
@@ -127,6 +130,9 @@ async def _refund(
         place.endings.append((mood, str(told["errors"])))
         return
     refund = told["refund"]["id"]
+    # Where nobody but the client knows of the payment, and its PSE cannot be asked, the first refund waits.
+    if (waited := await second_person.say_yes(day, refund)) is not None:
+        place.waited.append(waited)
     if mood == _RETURNED:
         await _ending(client, refund, "SUCCEEDED")
         known = (await client.ask(_STATUS, by={"id": refund}))["refund"]

@@ -11,7 +11,7 @@ from domain.pse.vocabulary import DestinationKind, Method
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from tests.conftest import Database
-from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_refund
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_refund, a_yes
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
 from tests.schemas import dlocal as schemas
@@ -65,8 +65,8 @@ async def test_a_method_without_a_way_back_is_paid_to_the_named_account_and_the_
     payment = await world.payment(method=method, currency=currency, tax_id=values["holder_tax_id"])
     refund = await a_refund(world.shop, payment, 4_000)
     assert refund.state is State.AWAITING_DESTINATION
-    await destinations.provide(world.shop.id, refund.id, Given(kind, values), a_key(), CAUSE, KEY)
-    assert (await world.finish(refund)).state is State.SUCCEEDED
+    named, _ = await destinations.provide(world.shop.id, refund.id, Given(kind, values), a_key(), CAUSE, KEY)
+    assert (await world.finish(await a_yes(world.shop, named))).state is State.SUCCEEDED
     assert await world.sandbox.paid(payment.pse_reference) == 4_000
 
     (sent,) = [row for row in (await world.sandbox.get("requests"))["requests"] if row["method"] == "POST"]
@@ -84,6 +84,7 @@ async def test_a_method_without_a_way_back_is_paid_to_the_named_account_and_the_
 async def test_an_account_that_dlocal_does_not_pay_to_is_a_persons(world: World) -> None:
     payment = await world.payment(method=Method.BOLETO, tax_id=CPF)
     key = {"pix_key": "ana@example.com", "holder_name": "Ana Souza", "holder_tax_id": CPF}
-    refund = await a_refund(world.shop, payment, 4_000, given=Given(DestinationKind.PIX_KEY, key))
+    given = Given(DestinationKind.PIX_KEY, key)
+    refund = await a_yes(world.shop, await a_refund(world.shop, payment, 4_000, given=given))
     assert (await world.step(refund)).state is State.MANUAL
     assert await world.sandbox.refund_requests(payment.pse_reference) == 0

@@ -19,7 +19,7 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import external
 from domain.pse.vocabulary import DestinationKind, KnownRefund, Method, Succeeded
-from domain.refunds import approvals
+from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination.destinations import Given
 from jobs import reconciliation
 from tests.conftest import Database

@@ -7,12 +7,17 @@ from contextlib import suppress
 import pytest
 
 from domain import invariants
+from domain.access.permissions import Role
 from domain.models import Refund
 from domain.models.refunds import State
 from domain.platform.database import close_pool, open_pool
+from domain.pse.vocabulary import Method
+from domain.refunds.approvals import propose
+from domain.refunds.approvals.propose import Proposal
+from domain.refunds.approvals.rules import Need, Rule, Step, When
 from jobs import refunds
 from tests.conftest import Database
-from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.factories import OwnerRows, a_payment, a_person, a_refund, a_shop
 from tests.kit.round_trips import RoundTrips, counted
 from tests.kit.world import World
 
@@ -47,6 +52,21 @@ async def test_to_send_a_refund_and_record_the_answer_costs_at_most_ten_round_tr
 ) -> None:
     # Seen, claimed, the call written down, its answer; BEGIN, locked, its name is nobody's, moved, findings, COMMIT.
     assert await _cost_of_the_third(world, trips, mood) == (state, ROUND_TRIPS_MAX)
+
+
+async def test_to_ask_for_a_refund_costs_two_round_trips_where_no_rule_has_a_word_to_say(trips: RoundTrips) -> None:
+    shop = await a_shop()
+    costs = []
+    for _ in range(2):
+        for _ in range(3):  # what is learned once is known afterwards
+            payment = await a_payment(shop)
+            before = trips.count
+            await a_refund(shop, payment, 1_000)
+        costs.append(trips.count - before)
+        rule = Rule(When(methods=frozenset({Method.BOLETO})), Need("OURS", "x", (Step("APPROVE"),)))
+        boss = a_person(shop, "boss", Role.ADMIN)
+        await propose.propose(boss, Proposal(propose.APPROVAL, "OURS", rule=rule))
+    assert costs == [2, 2]  # the defaults, and a rule of one's own: asked once, and written
 
 
 async def test_a_claim_that_is_written_and_whose_answer_is_lost_is_sent_once(

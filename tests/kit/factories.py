@@ -20,6 +20,8 @@ from domain.payments.confirmations import By
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
 from domain.refunds import next_step, request, schedule
+from domain.refunds.approvals import decide
+from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import record
@@ -124,6 +126,13 @@ async def a_refund(
 
 def a_person(shop: Shop, name: str, role: Role) -> Principal:
     return Principal(uuid4(), shop.id, name, role_reach(role), datetime.now(UTC) + timedelta(hours=1))
+
+
+async def a_yes(shop: Shop, refund: Refund, name: str = "second person", role: Role = Role.APPROVER) -> Refund:
+    """Another person says yes to the refund as it is."""
+    seen = await destinations.current(refund.id)
+    cause = Cause("request-of-the-second", name)
+    return await decide.approve(a_person(shop, name, role), refund.id, seen.fingerprint if seen else None, None, cause)
 
 
 async def an_answer(refund: Refund, outcome: Outcome) -> Recorded:

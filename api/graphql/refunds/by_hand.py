@@ -57,6 +57,14 @@ class RefundManualPayload:
     request_id: str
 
 
+@strawberry.type(description="At or above the merchant's limit two people say the same, the first with a file.")
+class RefundSettleManuallyPayload:
+    refund: Refund | None
+    errors: list[DecisionError]
+    request_id: str
+    confirmed: bool = strawberry.field(description="False: another person must still say the same.")
+
+
 @answering(RefundManualPayload)
 async def refund_take_manual(info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
     context = info.context
@@ -71,12 +79,15 @@ async def refund_return_to_queue(info: Info, input: RefundReturnToQueueInput) ->
     return _done(info, await by_hand.give_back(context.principal, refund_id, input.reason, context.cause))
 
 
-@answering(RefundManualPayload)
-async def refund_settle_manually(info: Info, input: RefundSettleManuallyInput) -> RefundManualPayload:
+@answering(RefundSettleManuallyPayload)
+async def refund_settle_manually(info: Info, input: RefundSettleManuallyInput) -> RefundSettleManuallyPayload:
     context = info.context
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     evidence = Evidence(input.way, input.reference, input.paid_on, input.file_name, _content(input.file_content))
-    return _done(info, await by_hand.settle(context.principal, refund_id, evidence, context.cause))
+    done = await by_hand.settle(context.principal, refund_id, evidence, context.cause)
+    return RefundSettleManuallyPayload(
+        refund=Refund.of(done.refund), errors=[], request_id=context.request_id, confirmed=done.confirmed
+    )
 
 
 @answering(RefundManualPayload)

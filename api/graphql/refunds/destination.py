@@ -4,11 +4,22 @@ from typing import Annotated
 
 import strawberry
 
+from api.graphql.transport.enums import described
 from api.graphql.transport.scalars import DateTime
 from domain.models import Destination as Row
 from domain.pse.vocabulary import DestinationKind
+from domain.refunds.approvals.rules import Word
 from domain.refunds.destination.destinations import Given
 
+WhoseWord = described(
+    Word,
+    "WhoseWord",
+    "Whose word it is where the money goes.",
+    {
+        Word.STAFF: "Somebody of the merchant's, or their program, typed it.",
+        Word.CUSTOMER: "It was typed behind the customer's link, or with the customer's own token.",
+    },
+)
 DestinationKindEnum = strawberry.enum(DestinationKind, name="DestinationKind", description="What names an account.")
 
 
@@ -43,6 +54,9 @@ class Destination:
     fingerprint: str = strawberry.field(description="Names these very values; refundApprove wants it.")
     payer_matches: bool = strawberry.field(description="The holder's tax ID is the payer's.")
     provided_by: str
+    whose_word: Annotated[Word, WhoseWord] | None = strawberry.field(
+        description="STAFF, or CUSTOMER: typed behind the link, or with the customer's own token. Null: it is older."
+    )
     provided_at: DateTime
 
     @classmethod
@@ -53,6 +67,7 @@ class Destination:
             fingerprint=row.fingerprint,
             payer_matches=row.payer_matches,
             provided_by=row.provided_by,
+            whose_word=Word(row.whose_word) if row.whose_word else None,
             provided_at=DateTime(row.provided_at),
         )
 

@@ -8,9 +8,9 @@ from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError, DestinationLinkCreateError, DestinationProvideError
-from api.graphql.transport.scalars import DateTime
+from api.graphql.transport.scalars import DateTime, MoneyInput
 from domain.problems import InvalidInput
-from domain.refunds import approvals
+from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination import destinations, links
 
 
@@ -45,7 +45,10 @@ class DestinationLinkCreatePayload:
 @strawberry.input
 class RefundApproveInput:
     refund_id: strawberry.ID
-    destination_fingerprint: str = strawberry.field(description="Of the destination that you saw.")
+    destination_fingerprint: str | None = strawberry.field(
+        default=None, description="Of the destination that you saw; left out where the money goes back as it came."
+    )
+    amount: MoneyInput | None = strawberry.field(default=None, description="What you saw; refused if it is another.")
     note: str | None = None
 
 
@@ -97,7 +100,12 @@ async def refund_approve(info: Info, input: RefundApproveInput) -> RefundDecisio
     context = info.context
     refund_id = ids.decode(input.refund_id, "Refund", ["input", "refundId"])
     row = await approvals.approve(
-        context.principal, refund_id, input.destination_fingerprint, input.note, context.cause
+        context.principal,
+        refund_id,
+        input.destination_fingerprint,
+        input.note,
+        context.cause,
+        input.amount.parsed(["input", "amount"]) if input.amount else None,
     )
     return RefundDecisionPayload(refund=Refund.of(row), errors=[], request_id=context.request_id)
 

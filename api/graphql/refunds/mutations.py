@@ -38,6 +38,16 @@ class RefundCreateInput:
         description="16-255 printable characters; make it once per click and keep it over retries."
     )
 
+    def parsed(self) -> NewRefund:
+        """What is asked for. Raises InvalidInput."""
+        return NewRefund(
+            payment_id=ids.decode(self.payment_id, "Payment", ["input", "paymentId"]),
+            amount=self.amount.parsed(["input", "amount"]) if self.amount else None,
+            reason=self.reason,
+            note=self.note,
+            destination=self.destination.given() if self.destination else None,
+        )
+
 
 @strawberry.input
 class RefundCancelInput:
@@ -110,15 +120,8 @@ class RefundResolveDoubtPayload:
 @answering(RefundCreatePayload)
 async def refund_create(info: Info, input: RefundCreateInput) -> RefundCreatePayload:
     context = info.context
-    new = NewRefund(
-        payment_id=ids.decode(input.payment_id, "Payment", ["input", "paymentId"]),
-        amount=input.amount.parsed(["input", "amount"]) if input.amount else None,
-        reason=input.reason,
-        note=input.note,
-        destination=input.destination.given() if input.destination else None,
-    )
     secret = context.settings.secret_key
-    done = await request.request(context.principal, new, input.idempotency_key, context.cause, secret)
+    done = await request.request(context.principal, input.parsed(), input.idempotency_key, context.cause, secret)
     return RefundCreatePayload(
         refund=Refund.of(done.refund), errors=[], request_id=context.request_id, replayed=done.replayed
     )

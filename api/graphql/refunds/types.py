@@ -8,6 +8,7 @@ from strawberry import relay
 from tortoise.queryset import QuerySet
 
 from api.graphql.access import noted
+from api.graphql.approvals.needs import RefundApproval, RefundNeeds
 from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
@@ -30,6 +31,8 @@ from domain.money import Money as Amount
 from domain.notices import inbox
 from domain.pse import explanations
 from domain.refunds import by_hand, find, refused
+from domain.refunds.approvals import needs as approval_needs
+from domain.refunds.approvals import shown
 from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
@@ -157,6 +160,19 @@ class Refund(Scoped, relay.Node):
     @strawberry.field(description="Until when somebody must have decided; null where nobody need.")
     def expires_at(self) -> DateTime | None:
         return DateTime(self.row.expires_at) if self.row.expires_at else None
+
+    @strawberry.field(description="What must be said before it goes, while it waits for approval; else null.")
+    async def needs(self, info: Info) -> RefundNeeds | None:
+        if self.row.state is not State.AWAITING_APPROVAL:
+            return None
+        found = await info.context.loaders.one(shown.of_refunds, self.row.id)
+        return RefundNeeds.of(found) if found else None
+
+    @strawberry.field(description="What people said to it, in order; at most 100.")
+    async def approvals(self, info: Info, first: int = PAGE_MAX) -> list[RefundApproval]:
+        given = await info.context.loaders.one(approval_needs.given_of, self.row.id) or []
+        current = await info.context.loaders.one(approval_needs.current_of, self.row.id)
+        return [RefundApproval.of(one, current) for one in given[: bounded(first)]]
 
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
     async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:

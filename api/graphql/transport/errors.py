@@ -26,6 +26,7 @@ class ErrorCode(Enum):
     REFUND_WINDOW_EXPIRED = "REFUND_WINDOW_EXPIRED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     RATE_LIMITED = "RATE_LIMITED"
+    CAP_EXCEEDED = "CAP_EXCEEDED"
 
 
 @strawberry.interface(description="Nothing was done. Branch on `code` or `__typename`; `message` is for developers.")
@@ -83,6 +84,17 @@ class RateLimitedError(Error):
     retry_after: int = strawberry.field(description="Seconds until it may be asked for again.")
 
 
+@strawberry.type(description="A cap of the merchant's own allows no more today; nothing was done.")
+class CapExceededError(Error):
+    cap: str = strawberry.field(description="The cap's name.")
+    per: str = strawberry.field(description="Whose refunds it counts together: PARTY, STORE, MERCHANT or CUSTOMER.")
+    limit: Money | None = strawberry.field(description="At most so much in a day.")
+    left: Money | None = strawberry.field(description="So much of it is left today.")
+    count: int | None = strawberry.field(description="At most so many refunds in a day.")
+    count_left: int | None = strawberry.field(description="So many of them are left today.")
+    renews_at: DateTime = strawberry.field(description="When the merchant's next day begins.")
+
+
 RefundCreateError = Annotated[
     InvalidInputError
     | NotFoundError
@@ -91,6 +103,7 @@ RefundCreateError = Annotated[
     | AmountExceedsRefundableError
     | CurrencyMismatchError
     | NotRefundableError
+    | CapExceededError
     | IdempotencyConflictError,
     strawberry.union(name="RefundCreateError"),
 ]
@@ -102,6 +115,7 @@ RefundRetryError = Annotated[
     | AmountExceedsRefundableError
     | CurrencyMismatchError
     | NotRefundableError
+    | CapExceededError
     | IdempotencyConflictError,
     strawberry.union(name="RefundRetryError"),
 ]
@@ -183,6 +197,19 @@ def _rate_limited(problem: problems.RateLimited) -> Error:
     return RateLimitedError(**_common(problem), retry_after=problem.retry_after)
 
 
+def _cap_exceeded(problem: problems.CapExceeded) -> Error:
+    return CapExceededError(
+        **_common(problem),
+        cap=problem.cap,
+        per=problem.per,
+        limit=Money.of(problem.limit) if problem.limit else None,
+        left=Money.of(problem.left) if problem.left else None,
+        count=problem.count,
+        count_left=problem.count_left,
+        renews_at=DateTime(problem.renews_at),
+    )
+
+
 def _amount_exceeds(problem: problems.AmountExceedsRefundable) -> Error:
     return AmountExceedsRefundableError(
         **_common(problem), requested=Money.of(problem.requested), refundable=Money.of(problem.refundable)
@@ -213,6 +240,7 @@ _ERRORS: Final[dict[type[Problem], Callable[[Any], Error]]] = {
     problems.Forbidden: _plain(ForbiddenError),
     problems.InvalidState: _invalid_state,
     problems.RateLimited: _rate_limited,
+    problems.CapExceeded: _cap_exceeded,
     problems.AmountExceedsRefundable: _amount_exceeds,
     problems.CurrencyMismatch: _currency_mismatch,
     problems.NotRefundable: _not_refundable,

@@ -1,6 +1,7 @@
 """Where a refund goes when there is no way back: given with it, later, or by the customer. Sealed, shown masked.
 
-Destination first, then approval: a holder who is not known to be the payer needs a second person's yes.
+Destination first, then approval, bound to it. Whose word it is stands on it: the merchant's staff's, which always wants
+a second person, or the customer's own.
 """
 
 import hmac
@@ -22,9 +23,10 @@ from domain.platform import bell, data_keys, idempotency
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, DestinationKind
+from domain.refunds.approvals import asking, needs
+from domain.refunds.approvals.rules import Named, Word
 from domain.refunds.destination import accounts
 from domain.refunds.find import find
-from domain.refunds.intervals import REMINDER_SECONDS, WAITING_SECONDS
 from domain.refunds.moves import Note, lock, move
 
 MUTATION: Final = "destinationProvide"
@@ -81,11 +83,21 @@ async def provide(
                     path=["input", "refundId"],
                     current_state=refund.state,
                 )
+            await _check_takes_one(refund)
             payment = await Payment.filter(id=refund.payment_id).select_for_update(no_key=True).get()
             await check_guess(payment.id, payment.customer_digest, destination, secret)
-            await accept(refund, destination, cause, secret)
+            await accept(refund, destination, Word.STAFF, cause, secret)
     await announce(refund_id)
     return await Refund.get(id=refund_id), stored is not None
+
+
+async def _check_takes_one(refund: Refund) -> None:
+    if refund.state is State.AWAITING_APPROVAL and await current(refund.id) is None:
+        raise InvalidState(
+            "This refund goes back the way the payment came; it takes no destination.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
 
 
 async def check_guess(payment_id: UUID, payment_digest: str | None, destination: AccountDetails, secret: bytes) -> None:
@@ -118,55 +130,50 @@ async def _holders(payment_id: UUID, secret: bytes) -> set[str]:
     return {customers.normal_tax_id(values["holder_tax_id"]) for values in opened if "holder_tax_id" in values}
 
 
-async def accept(refund: Refund, destination: AccountDetails, cause: Cause, secret: bytes) -> None:
+async def accept(refund: Refund, destination: AccountDetails, word: Word, cause: Cause, secret: bytes) -> None:
     """Keep the destination of a locked refund that waits, and let it go on. The caller announces it afterwards."""
     payment = await Payment.get(id=refund.payment_id)
     matches = await is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
-    row = await keep(refund.merchant_id, refund.id, destination, matches, cause, secret)
-    await events.note(
-        refund,
-        "DESTINATION_PROVIDED",
-        cause,
-        message=row.masked,
-        detail={"fingerprint": row.fingerprint, "payer_matches": matches},
-    )
-    if matches:
+    named = Named(destination.kind, word, matches)
+    row = await keep(refund, destination, named, cause, secret)
+    await note(refund, row, cause)
+    wanted = await asking.renewed(refund, named)
+    await asking.keep(refund, row, wanted)
+    if not wanted:
         await move(refund, State.REQUESTED, cause, Note("REQUESTED"), due_in=0)
         return
     if refund.state is State.AWAITING_DESTINATION:
-        await move(refund, State.AWAITING_APPROVAL, cause, Note("AWAITING_APPROVAL"), due_in=None)
-    await wait(refund.id)
+        detail = {"needs": needs.told(wanted)}
+        await move(refund, State.AWAITING_APPROVAL, cause, Note("AWAITING_APPROVAL", detail=detail), due_in=None)
+    await needs.wait(refund.id, needs.seconds_of(wanted))
 
 
-async def keep(
-    merchant_id: UUID, refund_id: UUID, destination: AccountDetails, matches: bool, cause: Cause, secret: bytes
-) -> Row:
+async def note(refund: Refund, row: Row, cause: Cause) -> None:
+    """Say in the refund's history that its account was named, and whose word it is."""
+    detail = {"fingerprint": row.fingerprint, "payer_matches": row.payer_matches, "whose_word": row.whose_word}
+    code = f"{row.whose_word}S_WORD" if row.whose_word == Word.CUSTOMER else row.whose_word
+    await events.note(refund, "DESTINATION_PROVIDED", cause, code=code, message=row.masked, detail=detail)
+
+
+async def keep(refund: Refund, destination: AccountDetails, named: Named, cause: Cause, secret: bytes) -> Row:
     """Store a destination in place of the one before, inside the caller's transaction."""
     await execute(
         "UPDATE destinations SET superseded_at = now() WHERE refund_id = $1 AND superseded_at IS NULL",
-        refund_id,
+        refund.id,
     )
+    place = place_of(refund.merchant_id, refund.id)
     return await Row.create(
         id=uuid4(),
-        merchant_id=merchant_id,
-        refund_id=refund_id,
+        merchant_id=refund.merchant_id,
+        refund_id=refund.id,
         kind=destination.kind,
-        sealed=await data_keys.seal(secret, merchant_id, destination.values, place_of(merchant_id, refund_id)),
+        sealed=await data_keys.seal(secret, refund.merchant_id, destination.values, place),
         masked=accounts.masked(destination),
         fingerprint=await fingerprint_of(secret, destination),
-        payer_matches=matches,
+        payer_matches=named.is_payers,
+        whose_word=named.word.value,
         provided_by=cause.actor[:200],
-    )
-
-
-async def wait(refund_id: UUID) -> None:
-    """Somebody must decide: until then it waits, and is reminded of in time."""
-    await execute(
-        "UPDATE refunds SET expires_at = now() + make_interval(secs => $2::float8), reminded_at = NULL, "
-        "  due_at = now() + make_interval(secs => $3::float8) WHERE id = $1",
-        refund_id,
-        WAITING_SECONDS,
-        WAITING_SECONDS - REMINDER_SECONDS,
+        provided_by_id=cause.party,
     )
 
 

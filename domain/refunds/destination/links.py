@@ -27,6 +27,7 @@ from domain.payments import customers
 from domain.platform.database import execute, for_all, for_merchant, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.vocabulary import DestinationKind
+from domain.refunds.approvals.rules import Word
 from domain.refunds.destination import accounts, destinations
 from domain.refunds.destination.destinations import Given
 from domain.refunds.find import find
@@ -97,8 +98,9 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             )
         await close_links(refund_id)
         (row,) = await rows(
-            "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, created_at, "
-            "  expires_at) VALUES ($1, $2, $3, $4, 0, $5, now(), now() + make_interval(days => $6)) "
+            "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, "
+            "  created_by_id, created_at, expires_at) "
+            "VALUES ($1, $2, $3, $4, 0, $5, $7, now(), now() + make_interval(days => $6)) "
             "RETURNING expires_at",
             uuid4(),
             scope.merchant_id,
@@ -106,6 +108,7 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             _digest(token),
             cause.actor[:200],
             _LIFETIME_DAYS,
+            cause.party,
         )
         await events.note(refund, "DESTINATION_LINK_CREATED", cause)
     return Made(token, row["expires_at"])
@@ -156,7 +159,9 @@ async def _use(
             return await _wrong(link)
         destination = accounts.checked(given.kind, given.values, refund.currency, [])
         await execute("UPDATE destination_links SET used_at = now() WHERE id = $1", link.id)
-        await destinations.accept(refund, destination, Cause(request_id, ACTOR), secret)
+        # It is the customer's word, and whoever made the link could have opened it: they answer for it.
+        cause = Cause(request_id, ACTOR, link.created_by_id)
+        await destinations.accept(refund, destination, Word.CUSTOMER, cause, secret)
     await destinations.announce(asked.refund_id)
     return asked
 

@@ -58,7 +58,7 @@ async def _do(asker: Asker, name: str, refund: str, **values: Any) -> Any:
 async def test_a_refund_takes_its_destination_along_and_shows_it_masked(enter: Enter) -> None:
     asker = await enter(shop=await a_shop(pse="lab"))
     refund = (await _ask_for(asker, destination=ACCOUNT))["refund"]
-    assert (refund["status"], refund["destination"]["masked"]) == ("REQUESTED", "PIX_KEY a•••@example.com")
+    assert (refund["status"], refund["destination"]["masked"]) == ("AWAITING_APPROVAL", "PIX_KEY a•••@example.com")
     wrong = await _ask_for(asker, destination={**ACCOUNT, "pixKey": "nobody"})
     assert wrong == {"refund": None, "errors": [{"code": "INVALID_INPUT", "path": ["input", "destination", "pixKey"]}]}
 
@@ -88,7 +88,9 @@ async def test_a_no_and_a_return_to_the_queue(enter: Enter) -> None:
     asker, boss = await enter(Role.FRONTEND, shop, "shop"), await enter(Role.ACCOUNTING, shop, "boss")
     refused = (await _ask_for(asker, destination={**ACCOUNT, "holderTaxId": "111.444.777-35"}))["refund"]["id"]
     assert (await _do(boss, "refundReject", refused, note="Not ours."))["refund"] == {"status": "REJECTED"}
-    taken = (await _ask_for(asker, destination=ACCOUNT))["refund"]["id"]
+    created = (await _ask_for(asker, destination=ACCOUNT))["refund"]
+    taken, seen = created["id"], created["destination"]["fingerprint"]
+    await _do(boss, "refundApprove", taken, destinationFingerprint=seen)
     await _do(boss, "refundTakeManual", taken, reason="The PSE is down.")
     back = await _do(boss, "refundReturnToQueue", taken, reason="The PSE is up again.")
     assert back["refund"] == {"status": "REQUESTED"}

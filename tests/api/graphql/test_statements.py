@@ -16,6 +16,7 @@ from domain.models import Finding, Notice, NoticeRefund, ReconciliationRun, Refu
 from domain.pse import explanations
 from domain.pse.vocabulary import AccountDetails, Declined, DestinationKind
 from domain.refunds import request
+from domain.refunds.approvals.rules import Named, Word
 from domain.refunds.destination import destinations
 from tests.api.conftest import Asker, Enter
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop, an_answer
@@ -75,7 +76,7 @@ async def _refunds_with_everything(shop: Shop, number: int) -> None:
     values = {"pix_key": f"ana{number}@example.com", "holder_name": "Ana"}
     for refund in (failed, again):
         account = AccountDetails(DestinationKind.PIX_KEY, values)
-        await destinations.keep(shop.id, refund.id, account, True, CAUSE, KEY)
+        await destinations.keep(refund, account, Named(account.kind, Word.STAFF, True), CAUSE, KEY)
     await _findings(shop, again, number)
 
 

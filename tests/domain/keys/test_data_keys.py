@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("books")
 IN_CLEAR = {  # columns of bytes that nothing is sealed in
     ("data_keys", "wrapped"),
     ("manual_settlements", "file_content"),
+    ("settlement_proposals", "file_content"),
     ("notices", "body"),
     ("reports", "content"),
 }

@@ -23,7 +23,7 @@ from domain.refunds.record import record
 from jobs.wire.sender import sender
 from tests.conftest import Database
 from tests.domain.refunds.destination.test_destinations import CPF, given
-from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes, an_answer
 from tests.kit.lab_connector import Lab
 from tests.kit.lines import open_findings
 from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
@@ -47,7 +47,7 @@ async def _balance(shop: Shop, account: Account) -> int:
 
 async def test_a_bank_transfer_is_booked_against_the_bank_and_expects_no_report_line() -> None:
     shop, payment, refund = await _taken()
-    done = await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, TRANSFER, CAUSE)
+    done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, TRANSFER, CAUSE)).refund
     await payment.refresh_from_db()
     assert (done.state, payment.refunded, payment.reserved) == (State.SUCCEEDED, 4_000, 0)
     assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (-4_000, 10_000)
@@ -68,7 +68,7 @@ async def test_a_transfer_that_comes_back_comes_back_to_the_bank() -> None:
 async def test_paid_in_the_back_office_is_booked_at_the_pse_with_its_reference() -> None:
     shop, _, refund = await _taken()
     evidence = Evidence(Way.PSE_BACK_OFFICE, "D-77", TODAY)
-    done = await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence, CAUSE)
+    done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence, CAUSE)).refund
     assert (done.state, done.pse_refund_reference) == (State.SUCCEEDED, "D-77")
     assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (0, 6_000)
 
@@ -162,7 +162,7 @@ async def test_the_pse_coming_back_does_not_pay_what_a_person_has_taken(world: W
 async def test_where_the_pse_has_no_payout_wire_a_person_gets_the_instruction(lab: Lab, world: World) -> None:
     shop = await a_shop_at(world.sandbox.at("lab"))
     payment = await a_payment(shop, tax_id=CPF)
-    refund = await a_refund(shop, payment, given=given())
+    refund = await a_yes(shop, await a_refund(shop, payment, given=given()))
     stepped = await World(shop, world.sandbox.at("lab"), world.sender, world.settings).step(refund)
     assert (stepped.state, stepped.due_at) == (State.MANUAL, None)
     opened = await destinations.opened(refund.id, KEY)

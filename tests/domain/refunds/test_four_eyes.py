@@ -15,7 +15,7 @@ from domain.problems import Forbidden, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.refunds import approvals
+from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination import destinations, links
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import WrongDigits

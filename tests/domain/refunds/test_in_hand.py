@@ -11,7 +11,7 @@ from domain.problems import Forbidden, InvalidState
 from domain.refunds import by_hand, withdraw
 from domain.refunds.destination import destinations
 from tests.domain.refunds.destination.test_destinations import given, no_way_back, paid
-from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_person, a_refund
+from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_person, a_refund, a_yes
 
 pytestmark = pytest.mark.usefixtures("books", "no_way_back")
 __all__ = ["no_way_back"]  # a fixture
@@ -21,7 +21,7 @@ WHY = "The PSE has been down since noon."
 async def _in_hand() -> tuple[Shop, Payment, Refund, Principal]:
     """A refund with an account to pay to, taken by an accountant."""
     shop, payment = await paid()
-    refund = await a_refund(shop, payment, 4_000, given=given())
+    refund = await a_yes(shop, await a_refund(shop, payment, 4_000, given=given()))
     ana = a_person(shop, "tester", Role.ACCOUNTING)
     return shop, payment, await by_hand.take(ana, refund.id, WHY, CAUSE), ana
 

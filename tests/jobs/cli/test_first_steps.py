@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from typing import Any
 import pytest
 
 from api.app import create
+from domain.access.tokens import Role, create_token
 from domain.models import Connection, Grant, Merchant, Person, PreflightRun
 from domain.models.connections import ConnectionState
 from jobs import onboarding
 from jobs.wire.sender import sender
 from tests.conftest import Database
-from tests.kit.factories import KEY
+from tests.kit.factories import KEY, a_payment, a_refund, a_shop
 from tests.kit.forked import told
 from tests.kit.world import a_sandbox, quick_settings, served
 
@@ -198,3 +200,17 @@ async def test_a_person_is_invited_and_a_token_listed_and_revoked(command: Comma
 async def test_without_a_token_or_an_api_the_commands_say_what_to_do(command: Command) -> None:
     assert "Set ESTORNO_TOKEN" in await command("store", "list", status=1)
     assert "is no valid token" in await command("store", "list", token="est_nobody", status=1)
+
+
+async def test_what_waits_for_a_second_person_is_listed_and_approved_and_the_rules_are_shown(command: Command) -> None:
+    shop = await a_shop()
+    await a_refund(shop, await a_payment(shop, amount=2_500_000), 2_500_000)
+    token = await create_token(shop.id, Role.ADMIN, "bia", timedelta(hours=1))
+    listed = await command("approvals", "list", token=token)
+    assert "BRL 25000.00 to where it came from" in listed
+    assert "LARGE_AMOUNT" in listed
+    assert "STAFF_DESTINATION (default): 1 x APPROVE" in await command("approvals", "rules", token=token)
+    done = await command("approvals", "approve", listed.split()[0], token=token, typed="y\n")
+    assert "It is REQUESTED now." in done
+    assert await command("approvals", "list", token=token) == ""
+    assert await command("approvals", "changes", token=token) == ""

@@ -109,7 +109,9 @@ class Life:
 
     async def _register(self, new: NewPayment) -> None:
         registered = await register.register(self.shop.id, new, uuid4().hex, self.cause(), KEY)
-        self.payments.append(registered.payment)
+        # Whether there is such a payment is not this world's question: its PSE has told of it.
+        await Payment.filter(id=registered.payment.id).update(confirmed_at=self.clock.now, confirmed_by="WEBHOOK")
+        self.payments.append(await Payment.get(id=registered.payment.id))
 
     def today(self) -> date:
         """The business date, on which something happens."""

@@ -21,13 +21,25 @@ from domain.access.policies import CUSTOMERS_SEE, POLICIES
 from domain.access.principal import Principal, reach_of
 from domain.cause import Cause
 from domain.files import tickets
-from domain.models import CertificationRun, Finding, PreflightRun, ReconciliationRun, Session, Store
+from domain.models import (
+    ApprovalRule,
+    CertificationRun,
+    Delegation,
+    Finding,
+    PreflightRun,
+    ReconciliationRun,
+    Session,
+    Store,
+)
 from domain.models.files import Purpose
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
 from domain.platform.database import transaction
 from domain.refunds import request
+from domain.refunds.approvals import propose
+from domain.refunds.approvals.caps import Cap, Over, Per
+from domain.refunds.approvals.propose import Proposal
 from domain.refunds.request import NewRefund
 from tests.kit.factories import Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.generated import Document, documents
@@ -98,6 +110,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         )
     ).file
     (session,) = await Session.filter(person_id=person.id)
+    rule, lent = await _rule_and_delegation(shop, boss, person.id)
     assert begun.person_id == person.id
     return {
         "Refund": to_base64("Refund", str(refund.id)),
@@ -118,12 +131,29 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "key": key,
         "tax ID": TAX_ID,
         "file": str(file.id),
+        "rule": str(rule.id),
+        "delegation": str(lent.id),
     }
+
+
+async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
+    """A change that loosens, which waits, and a right that was lent."""
+    cap = Cap(f"CAP_{shop.store.code}", Per.MERCHANT, Over.HOLD, count=9)
+    await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap))
+    rule = await propose.propose(boss, Proposal(propose.CAP, cap.name))
+    lent = await Delegation.create(
+        id=uuid4(), merchant_id=shop.id, from_id=uuid4(), from_name="boss", to_id=person_id, to_name="Bia",
+        starts_at=LATER, ends_at=LATER + timedelta(days=1),
+    )  # fmt: skip
+    return rule, lent
 
 
 def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
-    rows = {name: str(uuid4()) for name in ("connection", "store", "token", "person", "session", "request", "file")}
+    rows = {
+        name: str(uuid4())
+        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
+    }
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
 
@@ -205,6 +235,8 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (own,) if own else (Permission.READ, Permission.SEE)
     if document.field == "customerTokenCreate":
         needed = (Permission.READ,)  # for one that may SEE
+    if document.field in ("refundApprove", "refundReject"):
+        needed = (Permission.APPROVE,)  # nobody was lent the right
     held = [one for one in needed if one in principal.permissions]
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 

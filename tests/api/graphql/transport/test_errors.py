@@ -21,6 +21,10 @@ PROBLEMS: list[tuple[Problem, dict[str, Any]]] = [
     (problems.InvalidState("m", current_state="FAILED"), {"current_state": "FAILED"}),
     (problems.RateLimited("m", retry_after=7), {"retry_after": 7}),
     (
+        problems.CapExceeded("m", cap="DAY", per="STORE", renews_at=NOW, left=Money(2, "BRL"), count_left=0),
+        {"cap": "DAY", "per": "STORE", "renews_at": NOW, "left.minor_units": 2, "count_left": 0, "limit": None},
+    ),
+    (
         problems.AmountExceedsRefundable("m", requested=Money(2, "BRL"), refundable=Money(1, "BRL")),
         {"requested.minor_units": 2, "refundable.minor_units": 1},
     ),

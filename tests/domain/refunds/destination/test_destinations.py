@@ -17,12 +17,13 @@ from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, Invali
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.refunds import approvals, next_step, withdraw
+from domain.refunds import next_step, withdraw
+from domain.refunds.approvals import decide as approvals
 from domain.refunds.destination import destinations, links
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import WrongDigits
 from domain.refunds.work import Send
-from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
+from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes
 from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books", "no_way_back")
@@ -62,9 +63,13 @@ async def test_without_a_destination_the_refund_waits_and_the_amount_is_reserved
     assert await invariants.check() == []
 
 
-async def test_the_payers_own_account_clears_the_refund_to_go() -> None:
+async def test_an_account_that_staff_typed_waits_even_under_the_payers_own_tax_id() -> None:
     shop, payment = await paid()
     refund = await a_refund(shop, payment, 4_000, given=given("39053344705"))
+    (told,) = await Event.filter(refund_id=refund.id, kind="DESTINATION_PROVIDED")
+    assert (refund.state, told.code, told.detail["payer_matches"]) == (State.AWAITING_APPROVAL, "STAFF", True)
+    assert await take(refund) is None
+    refund = await a_yes(shop, refund)
     assert refund.state is State.REQUESTED
     assert await take(refund) is not None
     opened = await destinations.opened(refund.id, KEY)
@@ -86,9 +91,15 @@ async def test_a_destination_that_comes_later_goes_the_same_way_once() -> None:
     refund, key = await a_refund(shop, payment, 4_000), a_key()
     first, replayed = await destinations.provide(shop.id, refund.id, given(), key, CAUSE, KEY)
     again, replayed_again = await destinations.provide(shop.id, refund.id, given(), key, CAUSE, KEY)
-    assert (first.state, again.state, replayed, replayed_again) == (State.REQUESTED, State.REQUESTED, False, True)
+    assert (first.state, again.state, replayed, replayed_again) == (
+        State.AWAITING_APPROVAL,
+        State.AWAITING_APPROVAL,
+        False,
+        True,
+    )
     with pytest.raises(IdempotencyConflict):
         await destinations.provide(shop.id, refund.id, given(key="bia@example.com"), key, CAUSE, KEY)
+    await a_yes(shop, first)
     with pytest.raises(InvalidState):
         await destinations.provide(shop.id, refund.id, given(), a_key(), CAUSE, KEY)
 

@@ -1,0 +1,65 @@
+"""What holds for a merchant that has said nothing else: each has a name, under which the merchant can say otherwise.
+
+Amounts in minor units, about what they are in US dollars; they follow no exchange rate.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from domain.refunds.approvals.rules import ANY_OTHER, Need, Rule, Step, When, Word
+
+APPROVE: Final = "APPROVE"
+# About 200 US dollars, and about 5,000. A currency that is not named needs a second person for any amount.
+SMALL: Final[Mapping[str, int]] = {
+    "ARS": 30_000_000,
+    "BOB": 140_000,
+    "BRL": 100_000,
+    "CLP": 190_000,
+    "COP": 80_000_000,
+    "CRC": 10_000_000,
+    "DOP": 1_200_000,
+    "EUR": 18_000,
+    "GTQ": 150_000,
+    "HNL": 500_000,
+    "MXN": 350_000,
+    "NIO": 700_000,
+    "PAB": 20_000,
+    "PEN": 75_000,
+    "PYG": 1_500_000,
+    "USD": 20_000,
+    "UYU": 800_000,
+    ANY_OTHER: 0,
+}
+LARGE: Final[Mapping[str, int]] = {currency: amount * 25 for currency, amount in SMALL.items()}
+SETTLE_BY_HAND: Final = "SETTLE_BY_HAND"
+
+
+def _one(name: str, why: str, when: When) -> Rule:
+    return Rule(when, Need(name, why, (Step(APPROVE),)))
+
+
+RULES: Final = (
+    _one(
+        "STAFF_DESTINATION",
+        "Somebody of the merchant's named the account, and nobody at the PSE confirms whose it is.",
+        When(whose_word=Word.STAFF),
+    ),
+    _one(
+        "OTHER_HOLDER",
+        "The customer named an account whose holder is not known to be the payer.",
+        When(whose_word=Word.CUSTOMER, other_holder=True),
+    ),
+    _one(
+        "CUSTOMERS_WORD",
+        "The account is the customer's word alone, and the amount is not small.",
+        When(whose_word=Word.CUSTOMER, amounts=SMALL),
+    ),
+    _one(
+        "UNPROVEN_PAYMENT",
+        "It is the first refund of a payment that our client registered and its PSE cannot be asked about.",
+        When(unproven=True),
+    ),
+    _one("LARGE_AMOUNT", "The amount is large.", When(amounts=LARGE)),
+)
+# Above this a refund that a person paid is settled by two, with a file.
+SETTLED_BY_TWO: Final = SMALL

@@ -1,0 +1,52 @@
+"""Who has a part in a refund, and so does not decide on it: by who answers for them, and by their names besides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from domain.access.holders import same_person
+from domain.models import Destination, Refund
+from domain.platform.database import rows
+
+# Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked.
+_MAKERS: Final = """
+SELECT refund_id, created_by AS name, created_by_id AS party FROM destination_links WHERE refund_id = ANY($1)
+UNION SELECT r.id, t.created_by, t.party_id FROM refunds r JOIN payments p ON p.id = r.payment_id
+  JOIN tokens t ON t.merchant_id = p.merchant_id AND t.kind = 'CUSTOMER'
+    AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)
+  JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK'
+WHERE r.id = ANY($1)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """The people and programs that have a part in a refund. What is older has names only."""
+
+    parties: frozenset[UUID]
+    names: frozenset[str]
+
+    def has(self, party: UUID | None, name: str) -> bool:
+        """Whether this is one of them: by who answers for them, else by the name, written in any way."""
+        return party in self.parties or any(same_person(name, one) for one in self.names)
+
+
+async def of(refund: Refund, destination: Destination | None) -> Involved:
+    """Who asked for it, named its account, or made a link or a customer's token for it."""
+    return (await of_all([refund], {refund.id: destination} if destination is not None else {}))[refund.id]
+
+
+async def of_all(refunds: Sequence[Refund], named: Mapping[UUID, Destination]) -> Mapping[UUID, Involved]:
+    """The same of several, with the destinations that count."""
+    pairs = {refund.id: [(refund.requested_by, refund.requested_by_id)] for refund in refunds}
+    for row in await rows(_MAKERS, list(pairs)):
+        pairs[row["refund_id"]].append((row["name"], row["party"]))
+    for refund_id, destination in named.items():
+        pairs[refund_id].append((destination.provided_by, destination.provided_by_id))
+    return {refund_id: _involved(found) for refund_id, found in pairs.items()}
+
+
+def _involved(pairs: Sequence[tuple[str | None, UUID | None]]) -> Involved:
+    return Involved(
+        frozenset(party for _, party in pairs if party is not None), frozenset(name for name, _ in pairs if name)
+    )
