@@ -31,9 +31,10 @@ PARENTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _MERCHANT: Final = f"merchant_id = {_MINE} OR {_ALL}"
 _PERSON: Final = f"EXISTS (SELECT 1 FROM people p WHERE p.id = person_id AND p.merchant_id = {_MINE}) OR {_ALL}"  # noqa: S608
+_SERVED: Final = f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}"
 # Table -> (what may be seen, what may be written).
 _OWN: Final[Mapping[str, tuple[str, str]]] = {
-    "merchants": (f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}", f"platform_id = {_MINE} OR {_ALL}"),
+    "merchants": (_SERVED, _SERVED),
     # Who has a part in a merchant may be another one's person; only their own merchant writes about them.
     "people": (f"{_MERCHANT} OR EXISTS (SELECT 1 FROM grants g WHERE g.person_id = people.id)", _MERCHANT),  # noqa: S608
     "sessions": (_PERSON, _PERSON),
