@@ -292,7 +292,7 @@ async def test_a_payment_registered_twice_is_one_and_after_it_is_corrected_it_is
     with pytest.raises(NotRefundable):
         await a_refund(world.shop, payment, 1_000)
     with pytest.raises(InvalidState):
-        await confirmations.ask_again(admin, payment.id)
+        await confirmations.ask_again(admin, payment.id, CAUSE)
 
 
 async def test_a_person_has_the_pse_asked_again_and_the_finding_ends_when_it_confirms(
@@ -304,7 +304,7 @@ async def test_a_person_has_the_pse_asked_again_and_the_finding_ends_when_it_con
     await _unknown_longer_ago(owner_rows)
     await world.step((await Refund.all())[0])
     admin = a_person(world.shop, "Ana", Role.ADMIN)
-    await confirmations.ask_again(admin, payment.id)
+    await confirmations.ask_again(admin, payment.id, CAUSE)
     assert await Finding.filter(resolved_at=None).count() == 1
     await world.sandbox.capture(10_000, reference="lab-that-comes-late")
     assert (await world.step(await a_refund(world.shop, payment, 2_000))).state is State.SUCCEEDED

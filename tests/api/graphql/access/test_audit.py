@@ -325,9 +325,14 @@ async def test_the_range_of_time_finds_its_positions_by_halving(owner_rows: Owne
 
 
 # What takes a permission over secrets or people, and is read without a deed; why.
+_RULES = "What holds for everybody who asks for a refund: no customer, no secret, nobody's right."
 UNNOTED = {
+    "approvalRuleChanges": _RULES,
+    "approvalRules": _RULES,
     "certificationRuns": "What a test environment said: no customer, no secret.",
     "preflightRuns": "What a PSE said of the account: no customer, no secret.",
+    "settlementLimits": _RULES,
+    "velocityCaps": _RULES,
 }
 SENSITIVE = {
     one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_", "READ_AUDIT", "READ_CALLS", "SETTLE_"))
