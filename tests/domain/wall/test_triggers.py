@@ -38,9 +38,9 @@ async def thief(books: Database) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def shop(books: Database) -> AsyncIterator[Shop]:
+async def shop(books: Database) -> Shop:
     registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
-    yield await a_shop(pse="lab")
+    return await a_shop(pse="lab")
 
 
 @pytest.mark.parametrize("statement", _COUNTERS.values(), ids=_COUNTERS)
@@ -50,10 +50,14 @@ async def test_a_sum_that_is_compared_at_the_commit_is_compared_whoever_is_asked
     await a_refund(shop, await a_payment(shop), 1_000)
     for then in ("", "00000000-0000-0000-0000-000000000001"):
         with pytest.raises(asyncpg.CheckViolationError):
-            async with thief.transaction():
-                await told(thief, str(shop.id))
-                assert await thief.execute(statement) == "UPDATE 1"
-                await told(thief, then)
+            await _changed(thief, shop, statement, then)
+
+
+async def _changed(thief: Any, shop: Shop, statement: str, then: str) -> None:
+    async with thief.transaction():
+        await told(thief, str(shop.id))
+        assert await thief.execute(statement) == "UPDATE 1"
+        await told(thief, then)
 
 
 async def test_nobody_decides_on_their_own_refund_nor_on_one_that_the_trigger_does_not_find(
