@@ -214,7 +214,7 @@ async def payment_withdraw(info: Info, input: PaymentWithdrawInput) -> PaymentWi
 async def payment_ask_again(info: Info, input: PaymentAskAgainInput) -> PaymentAskAgainPayload:
     context = info.context
     payment_id = ids.decode(input.payment_id, "Payment", ["input", "paymentId"])
-    payment = await confirmations.ask_again(context.principal, payment_id)
+    payment = await confirmations.ask_again(context.principal, payment_id, context.cause)
     return PaymentAskAgainPayload(payment=Payment.of(payment), errors=[], request_id=context.request_id, replayed=False)
 
 

@@ -113,6 +113,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
 READ_LISTS: Final = frozenset(
     {
         "accessReview",
+        "approvalDelegations",
         "auditLog",
         "connectionApplication",
         "connectionApplications",

@@ -12,18 +12,25 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Payment
 from domain.money import Money
 from domain.payments.find import find
-from domain.platform.database import execute, rows
+from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.capabilities import Capability, Route
 from domain.pse.vocabulary import CapturedPayment, Shown
 
 _SAID_MAX: Final = 500
 _AT_ONCE_MAX: Final = 1_000
+ASK_AGAIN: Final = "paymentAskAgain"
+_SAID_AGAINST: Final = (
+    "SELECT contradicted_at, contradiction, unknown_since FROM payments WHERE id = $1 FOR NO KEY UPDATE"
+)
 _NO_LONGER: Final = "The PSE confirms the payment now."
 _CONFIRM: Final = (
     "confirmed_at = now(), confirmed_by = $2, contradicted_at = NULL, contradiction = NULL, unknown_since = NULL"
@@ -153,7 +160,7 @@ async def confirm_told(connection: Connection, shown: Shown) -> None:
             await confirm(payment.id, By.WEBHOOK)
 
 
-async def ask_again(principal: Principal, payment_id: UUID) -> Payment:
+async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Payment:
     """Forget what the PSE said against the payment: it is asked anew before the next refund of it leaves.
 
     The finding stays until the PSE confirms. Repeated, it changes nothing. Raises Forbidden, NotFound, InvalidState.
@@ -161,10 +168,14 @@ async def ask_again(principal: Principal, payment_id: UUID) -> Payment:
     payment = await find(principal.scope(Permission.WITHDRAW_PAYMENT), payment_id)
     if payment.withdrawn_at is not None:
         raise InvalidState("The payment was withdrawn.", path=["input", "paymentId"], current_state="WITHDRAWN")
-    await execute(
-        "UPDATE payments SET contradicted_at = NULL, contradiction = NULL, unknown_since = NULL WHERE id = $1",
-        payment.id,
-    )
+    async with transaction():
+        (before,) = await rows(_SAID_AGAINST, payment.id)
+        await execute(
+            "UPDATE payments SET contradicted_at = NULL, contradiction = NULL, unknown_since = NULL WHERE id = $1",
+            payment.id,
+        )
+        if what := deeds.changed(before, dict.fromkeys(before)):
+            await deeds.note(payment.merchant_id, ASK_AGAIN, Of("payment", payment.id), cause, what)
     return await Payment.get(id=payment.id)
 
 

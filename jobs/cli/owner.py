@@ -17,7 +17,7 @@ from domain.audit.evidence import Month
 from domain.audit.retention import Plan
 from domain.files import content
 from domain.models import LegalHold, Merchant
-from domain.platform.database import connected
+from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.cli import commands
 from jobs.cli.commands import CommandError
@@ -52,7 +52,7 @@ def _kept(given: list[str]) -> dict[str, int]:
 
 async def _retain(settings: Settings, keep: dict[str, int], *, apply: bool) -> tuple[list[Plan], dict[str, int]]:
     cause, taken = commands.operator(), dict[str, int]()
-    async with connected(settings.owner_url, pool_max=2):
+    async with connected(settings.owner_url, pool_max=2, all_because=OPERATOR):
         planned = await runs.plan(keep, datetime.now(UTC))
         for one in planned if apply else ():
             async for batch in runs.apply(one, cause):
@@ -73,7 +73,7 @@ def place(
     settings = commands.ready(Settings.read(), need_redis=False)
 
     async def work() -> LegalHold:
-        async with connected(settings.owner_url, pool_max=1):
+        async with connected(settings.owner_url, pool_max=1, all_because=OPERATOR):
             found: Merchant = await commands.one(Merchant, merchant, "merchant")
             return await runs.hold(found.id, _uuid(refund) if refund else None, reason, commands.operator())
 
@@ -86,7 +86,7 @@ def lift(hold_id: Annotated[str, typer.Argument(help="Of `estorno hold list`.")]
     settings = commands.ready(Settings.read(), need_redis=False)
 
     async def work() -> None:
-        async with connected(settings.owner_url, pool_max=1):
+        async with connected(settings.owner_url, pool_max=1, all_because=OPERATOR):
             await runs.lift(_uuid(hold_id), commands.operator())
 
     asyncio.run(work())
@@ -99,7 +99,7 @@ def show() -> None:
     settings = commands.ready(Settings.read(), need_redis=False)
 
     async def work() -> list[LegalHold]:
-        async with connected(settings.database_url, pool_max=1):
+        async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
             return await LegalHold.filter(lifted_at=None).order_by("placed_at", "id").limit(1_000)
 
     for one in asyncio.run(work()):
@@ -121,7 +121,7 @@ def record(
         raise CommandError(f"{backup!r} is no day; write YYYY-MM-DD.") from None
 
     async def work() -> int:
-        async with connected(settings.database_url, pool_max=1):
+        async with connected(settings.database_url, pool_max=1, all_because=OPERATOR):
             return await evidence.record_restore_test(result, note, day, commands.operator())
 
     typer.echo(f"Written in the log of {asyncio.run(work())} merchants.")
@@ -150,7 +150,7 @@ def evidence_of(
 
 
 async def _bundle(settings: Settings, month: str, merchant: str | None, attached: dict[str, bytes]) -> dict[str, bytes]:
-    async with connected(settings.database_url, pool_max=2):
+    async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
         named = None if merchant is None else await commands.one(Merchant, merchant, "merchant")
         merchants = [named.id] if named else [one.id for one in await Merchant.all().order_by("id")]
         wanted = Month.of(month, datetime.now(UTC))

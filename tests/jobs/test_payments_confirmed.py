@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -22,7 +23,7 @@ from domain.refunds import by_hand, confirming, next_step, withdraw
 from domain.refunds.destination.destinations import Given
 from domain.refunds.work import AskPayment
 from jobs import refunds
-from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_person, a_refund
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_person, a_refund, a_yes
 from tests.kit.lab_connector import Lab
 from tests.kit.world import Lay, World
 from tests.sandbox.lab.server import signature
@@ -248,13 +249,23 @@ async def test_a_payment_of_the_listing_and_one_that_the_listing_repeats_need_no
 async def test_a_payment_that_a_report_proves_needs_no_question(shop_at_lab: World, owner_rows: OwnerRows) -> None:
     world = shop_at_lab
     proven, in_part = [await world.payment(confirmed=False) for _ in range(2)]
-    for payment, amount in ((proven, 10_000), (in_part, 9_000)):
+    report, shop = uuid4(), world.shop
+    await owner_rows(
+        "INSERT INTO reports (id, merchant_id, connection_id, business_date, name, digest, content_type, content, "
+        "totals, created_at) VALUES ($1, $2, $3, current_date, 'r', 'd', 't', '', '{}', now())",
+        report,
+        shop.id,
+        shop.connection.id,
+    )
+    for line, (payment, amount) in enumerate(((proven, 10_000), (in_part, 9_000)), 1):
         await owner_rows(
             "INSERT INTO settlement_lines (report_id, line, type, state, amount, currency, by_bank, booked_at, "
-            "  business_date, effect, payment_id, by_amount) VALUES (gen_random_uuid(), 1, 'CAPTURE', 'SUCCEEDED', $2, "
+            "  business_date, effect, payment_id, by_amount) VALUES ($3, $4, 'CAPTURE', 'SUCCEEDED', $2, "
             "  'BRL', false, now(), current_date, 'CAPTURE', $1, false)",
             payment.id,
             amount,
+            report,
+            line,
         )
         assert (await world.step(await a_refund(world.shop, payment, 1_000))).state is State.SUCCEEDED
     assert [await _asked(one) for one in (proven, in_part)] == [0, 1]
@@ -292,7 +303,7 @@ async def test_a_payment_registered_twice_is_one_and_after_it_is_corrected_it_is
     with pytest.raises(NotRefundable):
         await a_refund(world.shop, payment, 1_000)
     with pytest.raises(InvalidState):
-        await confirmations.ask_again(admin, payment.id)
+        await confirmations.ask_again(admin, payment.id, CAUSE)
 
 
 async def test_a_person_has_the_pse_asked_again_and_the_finding_ends_when_it_confirms(
@@ -304,7 +315,7 @@ async def test_a_person_has_the_pse_asked_again_and_the_finding_ends_when_it_con
     await _unknown_longer_ago(owner_rows)
     await world.step((await Refund.all())[0])
     admin = a_person(world.shop, "Ana", Role.ADMIN)
-    await confirmations.ask_again(admin, payment.id)
+    await confirmations.ask_again(admin, payment.id, CAUSE)
     assert await Finding.filter(resolved_at=None).count() == 1
     await world.sandbox.capture(10_000, reference="lab-that-comes-late")
     assert (await world.step(await a_refund(world.shop, payment, 2_000))).state is State.SUCCEEDED
@@ -320,7 +331,7 @@ async def test_no_payment_by_hand_before_the_pse_knows_the_payment(lay: Lay) -> 
     real, invented = await world.payment(**facts), await world.payment(at_pse={"amount": 1}, **facts)
     clerk = a_person(world.shop, "Bia", Role.ADMIN)
     for payment, ends in ((real, State.MANUAL), (invented, State.FAILED)):
-        refund = await a_refund(world.shop, payment, 2_000, given=PIX_KEY)
+        refund = await a_yes(world.shop, await a_refund(world.shop, payment, 2_000, given=PIX_KEY))
         with pytest.raises(InvalidState, match="asked first"):
             await by_hand.take(clerk, refund.id, "The customer is waiting.", CAUSE)
         assert (await world.step(refund)).state is ends
@@ -329,6 +340,8 @@ async def test_no_payment_by_hand_before_the_pse_knows_the_payment(lay: Lay) -> 
 async def test_a_pse_that_cannot_be_asked_is_asked_nothing(lay: Lay) -> None:
     world = await lay(Lab())
     payment = await world.payment(confirmed=False, at_pse={"amount": 20_000})
-    assert (await world.step(await a_refund(world.shop, payment, 1_000))).state is State.SUCCEEDED
+    refund = await a_refund(world.shop, payment, 1_000)
+    assert refund.state is State.AWAITING_APPROVAL  # nobody but the client says that there is such a payment
+    assert (await world.step(await a_yes(world.shop, refund))).state is State.SUCCEEDED
     await payment.refresh_from_db()
     assert (payment.confirmed_at, await _asked(payment)) == (None, 0)

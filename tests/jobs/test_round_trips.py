@@ -17,7 +17,7 @@ from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
 from jobs import refunds
 from tests.conftest import Database
-from tests.kit.factories import OwnerRows, a_payment, a_person, a_refund, a_shop
+from tests.kit.factories import CAUSE, OwnerRows, a_payment, a_person, a_refund, a_shop
 from tests.kit.round_trips import RoundTrips, counted
 from tests.kit.world import World
 
@@ -65,7 +65,7 @@ async def test_to_ask_for_a_refund_costs_two_round_trips_where_no_rule_has_a_wor
         costs.append(trips.count - before)
         rule = Rule(When(methods=frozenset({Method.BOLETO})), Need("OURS", "x", (Step("APPROVE"),)))
         boss = a_person(shop, "boss", Role.ADMIN)
-        await propose.propose(boss, Proposal(propose.APPROVAL, "OURS", rule=rule))
+        await propose.propose(boss, Proposal(propose.APPROVAL, "OURS", rule=rule), CAUSE)
     assert costs == [2, 2]  # the defaults, and a rule of one's own: asked once, and written
 
 

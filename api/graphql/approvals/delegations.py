@@ -54,14 +54,15 @@ class ApprovalDelegationPayload:
 @answering(ApprovalDelegationPayload)
 async def approval_delegate(info: Info, input: ApprovalDelegateInput) -> ApprovalDelegationPayload:
     to_person = ids.uuid_of(input.to_person_id, ["input", "toPersonId"])
-    row = await delegate.delegate(info.context.principal, to_person, input.starts_at, input.ends_at)
+    context = info.context
+    row = await delegate.delegate(context.principal, to_person, input.starts_at, input.ends_at, context.cause)
     return _done(info, row)
 
 
 @answering(ApprovalDelegationPayload)
 async def approval_delegation_revoke(info: Info, input: ApprovalDelegationRevokeInput) -> ApprovalDelegationPayload:
     delegation_id = ids.uuid_of(input.delegation_id, ["input", "delegationId"])
-    return _done(info, await delegate.revoke(info.context.principal, delegation_id))
+    return _done(info, await delegate.revoke(info.context.principal, delegation_id, info.context.cause))
 
 
 def _done(info: Info, row: Row) -> ApprovalDelegationPayload:

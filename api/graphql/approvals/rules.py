@@ -158,17 +158,17 @@ async def rule_end(info: Info, input: ApprovalRuleEndInput) -> RuleChangePayload
 @answering(RuleChangePayload)
 async def rule_confirm(info: Info, input: ApprovalRuleConfirmInput) -> RuleChangePayload:
     rule_id = ids.uuid_of(input.rule_id, ["input", "ruleId"])
-    return _changed(info, await propose.confirm(info.context.principal, rule_id))
+    return _changed(info, await propose.confirm(info.context.principal, rule_id, info.context.cause))
 
 
 @answering(RuleChangePayload)
 async def rule_withdraw(info: Info, input: ApprovalRuleWithdrawInput) -> RuleChangePayload:
     rule_id = ids.uuid_of(input.rule_id, ["input", "ruleId"])
-    return _changed(info, await propose.withdraw(info.context.principal, rule_id))
+    return _changed(info, await propose.withdraw(info.context.principal, rule_id, info.context.cause))
 
 
 async def _proposed(info: Info, new: Proposal) -> RuleChangePayload:
-    return _changed(info, await propose.propose(info.context.principal, new))
+    return _changed(info, await propose.propose(info.context.principal, new, info.context.cause))
 
 
 def _changed(info: Info, row: Row) -> RuleChangePayload:

@@ -12,11 +12,15 @@ from domain.access import grants, roles
 from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.models import Delegation, Person
-from domain.platform.database import execute
+from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, NotFound
 
 SPAN_MAX: Final = timedelta(days=90)
+OBJECT: Final = "delegation"  # in the log
 
 
 def readable(principal: Principal) -> QuerySet[Delegation]:
@@ -28,7 +32,9 @@ def readable(principal: Principal) -> QuerySet[Delegation]:
     return found.filter(Q(from_id=principal.party) | Q(to_id=principal.party))
 
 
-async def delegate(principal: Principal, to_person: UUID, starts_at: datetime, ends_at: datetime) -> Delegation:
+async def delegate(
+    principal: Principal, to_person: UUID, starts_at: datetime, ends_at: datetime, cause: Cause
+) -> Delegation:
     """Lend one's right to a person who does not hold it, from one moment to another (UTC).
 
     What was lent to oneself cannot be lent: one holds it not. Raises Forbidden, NotFound, InvalidInput.
@@ -39,7 +45,7 @@ async def delegate(principal: Principal, to_person: UUID, starts_at: datetime, e
         raise InvalidInput("Only a person lends their right: sign in, or use a token that you made.", path=["input"])
     _check_span(starts_at, ends_at)
     person = await _other(principal, to_person)
-    return await Delegation.create(
+    made = Delegation(
         id=uuid4(),
         merchant_id=principal.merchant_id,
         from_id=lender.id,
@@ -49,20 +55,42 @@ async def delegate(principal: Principal, to_person: UUID, starts_at: datetime, e
         starts_at=starts_at,
         ends_at=ends_at,
     )
+    async with transaction():
+        await made.save(force_create=True)
+        what = deeds.changed({}, _told(made))
+        await deeds.note(made.merchant_id, "approvalDelegate", Of(OBJECT, made.id), cause, what)
+    return made
 
 
-async def revoke(principal: Principal, delegation_id: UUID) -> Delegation:
+async def revoke(principal: Principal, delegation_id: UUID, cause: Cause) -> Delegation:
     """Take back what one has lent; who manages people takes back anybody's. Raises Forbidden, NotFound."""
     principal.require(Permission.APPROVE, Permission.MANAGE_PEOPLE)
     found = await Delegation.get_or_none(id=delegation_id, merchant_id=principal.merchant_id)
     if found is None or not (found.from_id == principal.party or principal.may(Permission.MANAGE_PEOPLE)):
         raise NotFound("No such delegation of yours.", path=["input", "delegationId"])
-    await execute(
-        "UPDATE approval_delegations SET revoked_at = now(), revoked_by = $2 WHERE id = $1 AND revoked_at IS NULL",
-        delegation_id,
-        principal.holder[:200],
-    )
+    async with transaction():
+        taken = await execute(
+            "UPDATE approval_delegations SET revoked_at = now(), revoked_by = $2 WHERE id = $1 AND revoked_at IS NULL",
+            delegation_id,
+            principal.holder[:200],
+        )
+        if taken:  # once: repeated, it changes nothing
+            what = deeds.changed(_told(found), {})
+            await deeds.note(found.merchant_id, "approvalDelegationRevoke", Of(OBJECT, found.id), cause, what)
     return await Delegation.get(id=delegation_id)
+
+
+def _told(row: Delegation) -> dict[str, object]:
+    """What is lent, whose it is, to whom, and for how long (UTC)."""
+    return {
+        "right": Permission.APPROVE.value,
+        "lent_by": row.from_name,
+        "lent_by_id": str(row.from_id),
+        "lent_to": row.to_name,
+        "lent_to_id": str(row.to_id),
+        "starts_at": row.starts_at.isoformat(),
+        "ends_at": row.ends_at.isoformat(),
+    }
 
 
 async def lent_to(principal: Principal) -> Sequence[Delegation]:

@@ -14,11 +14,13 @@ from domain.access import roles
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.cause import Cause
+from domain.deeds import deeds
 from domain.models import ApprovalRule
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
-from domain.refunds.approvals import caps, defaults, looser, standing, stored
+from domain.refunds.approvals import caps, changes, defaults, looser, standing, stored
 from domain.refunds.approvals.caps import Cap
 from domain.refunds.approvals.rules import ANY_OTHER, Rule
 from domain.refunds.approvals.standing import APPROVAL, CAP, SETTLEMENT, Standing
@@ -64,7 +66,7 @@ def waiting(principal: Principal) -> QuerySet[ApprovalRule]:
     return readable(principal).filter(started_at=None, ended_at=None)
 
 
-async def propose(principal: Principal, new: Proposal) -> ApprovalRule:
+async def propose(principal: Principal, new: Proposal, cause: Cause) -> ApprovalRule:
     """Have this stand: at once where it only tightens, else when another person confirms it.
 
     Raises Forbidden, InvalidInput.
@@ -78,7 +80,7 @@ async def propose(principal: Principal, new: Proposal) -> ApprovalRule:
             raise InvalidInput(f"A merchant has at most {RULES_MAX} rules and caps of its own.", path=["input"])
         loosens = _is_looser(held, new)
         before = await _standing_row(principal.merchant_id, new)
-        await _withdraw_open(principal, new)
+        older = await _withdraw_open(principal, new)
         row = await ApprovalRule.create(
             id=uuid4(),
             merchant_id=principal.merchant_id,
@@ -92,10 +94,15 @@ async def propose(principal: Principal, new: Proposal) -> ApprovalRule:
         )
         if not loosens:
             await _start(row, principal, None)
+        facts = deeds.changed(changes.held_under(held, new.kind, new.name), changes.would_hold(row))
+        if older:  # what somebody had proposed for that name counts no more
+            facts["replaces"] = [older, None]
+        states = (None, changes.WAITS if loosens else changes.STANDS)
+        await changes.note(changes.proposing(row), row, cause, states, facts)
     return await ApprovalRule.get(id=row.id)
 
 
-async def confirm(principal: Principal, rule_id: UUID) -> ApprovalRule:
+async def confirm(principal: Principal, rule_id: UUID, cause: Cause) -> ApprovalRule:
     """A second person's yes to what loosens. Raises Forbidden, NotFound, InvalidState."""
     principal.require_everywhere(Permission.MANAGE_RULES)
     async with transaction():
@@ -113,16 +120,23 @@ async def confirm(principal: Principal, rule_id: UUID) -> ApprovalRule:
             raise InvalidState(
                 "Another change came first: read the rules and propose it anew.", path=_PATH, current_state="OUTDATED"
             )
+        held = await standing.read(row.merchant_id)
         await _start(row, principal, principal)
+        facts = deeds.changed(changes.held_under(held, row.kind, row.name), changes.would_hold(row))
+        facts["proposed_by"] = [None, row.proposed_by]
+        await changes.note(changes.CONFIRM, row, cause, (changes.WAITS, changes.STANDS), facts)
     return await ApprovalRule.get(id=rule_id)
 
 
-async def withdraw(principal: Principal, rule_id: UUID) -> ApprovalRule:
+async def withdraw(principal: Principal, rule_id: UUID, cause: Cause) -> ApprovalRule:
     """Take back, or refuse, what waits for a second person. Raises Forbidden, NotFound, InvalidState."""
     principal.require_everywhere(Permission.MANAGE_RULES)
     async with transaction():
         row = await _open(principal, rule_id)
         await _end(row.id, principal)
+        facts = deeds.changed(changes.would_hold(row), {})  # what was proposed, and holds not
+        facts["proposed_by"] = [None, row.proposed_by]
+        await changes.note(changes.WITHDRAW, row, cause, (changes.WAITS, changes.ENDED), facts)
     return await ApprovalRule.get(id=rule_id)
 
 
@@ -156,11 +170,13 @@ async def _standing_row(merchant_id: UUID, new: Proposal) -> ApprovalRule | None
     )
 
 
-async def _withdraw_open(principal: Principal, new: Proposal) -> None:
-    """People who disagree begin again: an older proposal for that name counts no more."""
+async def _withdraw_open(principal: Principal, new: Proposal) -> list[str]:
+    """People who disagree begin again: an older proposal for that name counts no more. The ids of such."""
     same = ApprovalRule.filter(merchant_id=principal.merchant_id, kind=new.kind, name=new.name)
-    for row in await same.filter(started_at=None, ended_at=None):
+    open_ones = await same.filter(started_at=None, ended_at=None)
+    for row in open_ones:
         await _end(row.id, principal)
+    return [str(row.id) for row in open_ones]
 
 
 async def _end(rule_id: UUID, principal: Principal) -> None:

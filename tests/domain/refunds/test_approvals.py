@@ -40,7 +40,7 @@ YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 async def a_rule(shop: Shop, when: When, *steps: Step, name: str = "OURS", **more: Any) -> None:
     """A rule of the merchant's own; it only tightens, so it stands at once."""
     rule = Rule(when, Need(name, "We said so.", steps, **more))
-    made = await propose.propose(a_person(shop, "boss", Role.ADMIN), Proposal(propose.APPROVAL, name, rule=rule))
+    made = await propose.propose(a_person(shop, "boss", Role.ADMIN), Proposal(propose.APPROVAL, name, rule=rule), CAUSE)
     assert made.started_at is not None
 
 

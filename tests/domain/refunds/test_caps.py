@@ -26,7 +26,7 @@ CPF = "390.533.447-05"
 
 async def a_cap(shop: Shop, cap: Cap) -> None:
     boss = a_person(shop, "boss", Role.ADMIN)
-    assert (await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap))).started_at is not None
+    assert (await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap), CAUSE)).started_at is not None
 
 
 async def test_fifty_at_once_never_exceed_a_cap() -> None:
@@ -103,18 +103,18 @@ async def test_what_tightens_stands_at_once_and_what_loosens_waits_for_another_p
     ana, bia = a_person(shop, "Ana", Role.ADMIN), a_person(shop, "Bia", Role.ADMIN)
     await a_cap(shop, Cap("DAY", Per.MERCHANT, Over.REFUSE, count=5))
     more = Proposal(propose.CAP, "DAY", cap=Cap("DAY", Per.MERCHANT, Over.REFUSE, count=6))
-    row = await propose.propose(ana, more)
+    row = await propose.propose(ana, more, CAUSE)
     assert (row.loosens, row.started_at) == (True, None)
     for same in (ana, a_person(shop, "ana", Role.ADMIN)):
         with pytest.raises(Forbidden, match="yourself"):
-            await propose.confirm(same, row.id)
+            await propose.confirm(same, row.id, CAUSE)
     assert (await standing.read(shop.id)).caps[0].count == 5
-    assert (await propose.confirm(bia, row.id)).started_at is not None
+    assert (await propose.confirm(bia, row.id, CAUSE)).started_at is not None
     assert [cap.count for cap in (await standing.read(shop.id)).caps] == [6]
     less = Proposal(propose.CAP, "DAY", cap=Cap("DAY", Per.MERCHANT, Over.REFUSE, count=1))
-    assert (await propose.propose(ana, less)).started_at is not None
+    assert (await propose.propose(ana, less, CAUSE)).started_at is not None
     with pytest.raises(InvalidState):
-        await propose.confirm(bia, row.id)
+        await propose.confirm(bia, row.id, CAUSE)
 
 
 async def test_a_default_is_ended_by_two_and_stands_again_at_once() -> None:
@@ -125,12 +125,12 @@ async def test_a_default_is_ended_by_two_and_stands_again_at_once() -> None:
     from dataclasses import replace
 
     nobody = replace(default, need=replace(default.need, steps=()))
-    row = await propose.propose(ana, Proposal(propose.APPROVAL, "LARGE_AMOUNT", rule=nobody))
+    row = await propose.propose(ana, Proposal(propose.APPROVAL, "LARGE_AMOUNT", rule=nobody), CAUSE)
     payment = await a_payment(shop, amount=9_000_000)
     assert (await a_refund(shop, payment, 3_000_000)).state is State.AWAITING_APPROVAL
-    await propose.confirm(bia, row.id)
+    await propose.confirm(bia, row.id, CAUSE)
     assert (await a_refund(shop, payment, 3_000_000)).state is State.REQUESTED
-    again = await propose.propose(bia, Proposal(propose.APPROVAL, "LARGE_AMOUNT"))
+    again = await propose.propose(bia, Proposal(propose.APPROVAL, "LARGE_AMOUNT"), CAUSE)
     assert again.started_at is not None, "The default is stricter than nobody."
     assert (await a_refund(shop, payment, 3_000_000)).state is State.AWAITING_APPROVAL
     assert await ApprovalRule.filter(ended_at=None).count() == 1
@@ -140,11 +140,11 @@ async def test_a_change_that_came_between_makes_a_proposal_out_of_date_and_two_o
     shop = await a_shop()
     ana, bia = a_person(shop, "Ana", Role.ADMIN), a_person(shop, "Bia", Role.ADMIN)
     await a_cap(shop, Cap("DAY", Per.MERCHANT, Over.REFUSE, count=5))
-    first, second = [await propose.propose(ana, Proposal(propose.CAP, "DAY")) for _ in range(2)]
+    first, second = [await propose.propose(ana, Proposal(propose.CAP, "DAY"), CAUSE) for _ in range(2)]
     assert (await ApprovalRule.get(id=first.id)).ended_at is not None
     await a_cap(shop, Cap("DAY", Per.MERCHANT, Over.REFUSE, count=4))
     with pytest.raises(InvalidState):
-        await propose.confirm(bia, second.id)
+        await propose.confirm(bia, second.id, CAUSE)
     with pytest.raises(InvalidInput):
-        await propose.propose(ana, Proposal(propose.CAP, "X", cap=Cap("X", Per.STORE, Over.HOLD)))
+        await propose.propose(ana, Proposal(propose.CAP, "X", cap=Cap("X", Per.STORE, Over.HOLD)), CAUSE)
     assert CAUSE.party is None

@@ -24,6 +24,9 @@ from domain.history import log, seals
 from domain.history.log import Wanted
 from domain.models import Deed, EventSeal, Person
 from domain.platform.database import rows, transaction
+from domain.refunds.approvals import delegate, propose
+from domain.refunds.approvals.propose import Proposal
+from domain.refunds.approvals.rules import Need, Rule, Step, When
 from tests.api.graphql.access.test_policies import SCHEMA, _plain
 from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, Shop, a_key, a_payment, a_refund, a_shop
 from tests.kit.world import quick_settings
@@ -205,6 +208,51 @@ async def test_lists_of_people_and_the_log_itself_name_their_readers() -> None:
     assert told == [("people", "READ"), ("auditLog", "READ"), ("accessReview", "READ")]
 
 
+async def test_changes_of_a_rule_are_found_by_its_name_with_what_held_before(staffed: Shop) -> None:
+    ana, bia = (_who(staffed, Permission.MANAGE_RULES, Permission.READ_AUDIT, name=name) for name in ("ana", "bia"))
+    rule = Rule(When(amounts={"BRL": 900_000_000}), Need("LARGE_AMOUNT", "Our own.", (Step("APPROVE"),)))
+    looser = Proposal(propose.APPROVAL, "LARGE_AMOUNT", rule=rule)
+    first = await propose.propose(ana, looser, _by(ana))
+    await propose.withdraw(bia, first.id, _by(bia))
+    await propose.confirm(bia, (await propose.propose(ana, looser, _by(ana))).id, _by(bia))
+    await propose.propose(ana, Proposal(propose.APPROVAL, "LARGE_AMOUNT"), _by(ana))  # only tightens: it ends at once
+    await _sealed()
+    found = await log.page(ana, Wanted(object_kind="approval rule", object_id="LARGE_AMOUNT"), None, 10)
+    done = [(one.operation, one.actor, one.changes["state"]) for one in reversed(found)]
+    assert done == [
+        ("approvalRulePropose", "ana", [None, "WAITS"]),
+        ("approvalRuleWithdraw", "bia", ["WAITS", "ENDED"]),
+        ("approvalRulePropose", "ana", [None, "WAITS"]),
+        ("approvalRuleConfirm", "bia", ["WAITS", "STANDS"]),
+        ("approvalRuleEnd", "ana", [None, "STANDS"]),
+    ]
+    ended, confirmed = found[0].changes, found[1].changes
+    assert confirmed["when"][1]["amounts"] == {"BRL": 900_000_000}
+    assert confirmed["why"][1] == "Our own."
+    assert (ended["when"], ended["why"]) == (confirmed["when"][::-1], confirmed["why"][::-1])  # the default again
+
+
+async def test_a_right_that_is_lent_and_taken_back_is_found_by_its_id(staffed: Shop) -> None:
+    lender = await Person.filter(merchant_id=staffed.id).order_by("created_at").first()
+    assert lender is not None
+    ana = replace(_who(staffed, Permission.APPROVE, Permission.READ_AUDIT, name="ana"), person_id=lender.id)
+    other, _ = await people.make(staffed.id, "Caio", "caio@example.com", [(Role.SUPPORT.value, None)], "tester")
+    lent = await delegate.delegate(ana, other.id, LATER, LATER + timedelta(days=1), _by(ana))
+    for _ in range(2):  # the second one finds nothing to take back
+        await delegate.revoke(ana, lent.id, _by(ana))
+    await _sealed()
+    found = await log.page(ana, Wanted(object_kind="delegation", object_id=str(lent.id)), None, 10)
+    assert [one.operation for one in found] == ["approvalDelegationRevoke", "approvalDelegate"]
+    told = found[1].changes
+    assert told["lent_to"] == [None, "Caio <caio@example.com>"]
+    assert told["ends_at"] == [None, (LATER + timedelta(days=1)).isoformat()]
+    assert found[0].changes == {name: pair[::-1] for name, pair in told.items()}
+
+
+def _by(principal: Principal) -> Cause:
+    return Cause(a_key(), principal.holder, principal.party)
+
+
 async def test_refusals_are_written_and_a_flood_of_them_is_one_each() -> None:
     shop = await a_shop()
     nobody = _who(shop, Permission.READ)
@@ -325,9 +373,14 @@ async def test_the_range_of_time_finds_its_positions_by_halving(owner_rows: Owne
 
 
 # What takes a permission over secrets or people, and is read without a deed; why.
+_RULES = "What holds for everybody who asks for a refund: no customer, no secret, nobody's right."
 UNNOTED = {
+    "approvalRuleChanges": _RULES,
+    "approvalRules": _RULES,
     "certificationRuns": "What a test environment said: no customer, no secret.",
     "preflightRuns": "What a PSE said of the account: no customer, no secret.",
+    "settlementLimits": _RULES,
+    "velocityCaps": _RULES,
 }
 SENSITIVE = {
     one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_", "READ_AUDIT", "READ_CALLS", "SETTLE_"))

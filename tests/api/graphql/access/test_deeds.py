@@ -5,9 +5,9 @@ A mutation that is new is played as the schema says; where it needs more than th
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from strawberry.relay import to_base64
@@ -15,13 +15,14 @@ from strawberry.relay import to_base64
 from api.graphql.context import Context
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
-from domain.access import review
+from domain.access import people, review
 from domain.access.permissions import Permission
 from domain.access.tokens import Role
 from domain.cause import Cause
 from domain.models import Connection, Deed, Event, File, OnboardingDocument, OwnRole, Refund
 from domain.models.files import Purpose
 from domain.onboarding.documents import REQUIRED
+from domain.payments import confirmations
 from domain.platform.database import rows, transaction
 from domain.pse import registry
 from domain.pse.capabilities import Route
@@ -38,6 +39,7 @@ from tests.kit.lab_connector import Lab
 from tests.kit.world import quick_settings
 
 MUTATIONS = list(documents(CORE, "Mutation"))
+NOW = datetime.now(UTC)
 ANOTHER = Cause("another-request", "another")
 # What leaves no deed, and why.
 SILENT: Mapping[str, str] = {}
@@ -49,6 +51,7 @@ class Ready:
 
     shop: Shop
     input: Mapping[str, Any]
+    person_id: UUID | None = None  # who does it, where only a person may
 
 
 Prepare = Callable[[Stage], Awaitable[Ready]]
@@ -125,6 +128,22 @@ async def _new_payment(stage: Stage) -> Ready:
     return Ready(stage.shop, {"paymentId": to_base64("Payment", str((await a_payment(stage.shop)).id))})
 
 
+async def _contradicted(stage: Stage) -> Ready:
+    payment = await a_payment(stage.shop, confirmed=False)
+    assert await confirmations.contradict(payment.id, "it is of less", unknown=False)
+    return Ready(stage.shop, {"paymentId": to_base64("Payment", str(payment.id))})
+
+
+async def _lender(stage: Stage) -> Ready:
+    lender, _ = await people.make(stage.shop.id, "Ana", "ana@example.com", [(Role.ADMIN.value, None)], "tester")
+    starts, ends = NOW + timedelta(hours=1), NOW + timedelta(days=9)
+    return Ready(stage.shop, {"startsAt": starts.isoformat(), "endsAt": ends.isoformat()}, lender.id)
+
+
+async def _a_count(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"count": 9})
+
+
 def _in(state: str, **more: Any) -> Prepare:
     async def prepared(stage: Stage) -> Ready:
         shop = await a_shop(name=state.title())
@@ -197,6 +216,7 @@ async def _reviewed(stage: Stage) -> Ready:
 
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
+    "approvalDelegate": _lender,
     "connectionActivate": _in("CERTIFIED"),
     "connectionCertify": _alone,
     "connectionCreate": _application,
@@ -209,6 +229,7 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "paymentAskAgain": _contradicted,
     "paymentWithdraw": _new_payment,
     "personUpdate": _another_name,
     "refundApprove": _to_decide,
@@ -220,6 +241,7 @@ PREPARED: Mapping[str, Prepare] = {
     "refundSettleManually": _manual,
     "refundTransferReturned": _paid_by_hand,
     "roleDelete": _role,
+    "velocityCapPropose": _a_count,
 }
 
 
@@ -263,7 +285,7 @@ async def _play(document: Document, stage: Stage) -> Played:
             ready = await prepare(stage) if prepare else Ready(stage.shop, {})
             variables = document.about(stage.own)
             variables["input"] |= ready.input
-            principal = stage.principal(Permission, merchant=ready.shop)
+            principal = stage.principal(Permission, merchant=ready.shop, person_id=ready.person_id)
             settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com")
             waker, name = Waker("redis://127.0.0.1:1"), a_key()
             context = Context(principal, name, settings, waker, Feeds(waker))
@@ -271,7 +293,8 @@ async def _play(document: Document, stage: Stage) -> Played:
             deeds = await Deed.filter(request_id=name)
             played = Played(_plain(found), deeds, await Event.filter(request_id=name))
             for deed in deeds:
-                assert (deed.actor, deed.token_id) == (principal.holder, principal.token_id), document.field
+                by = (deed.actor, deed.token_id or deed.session_id)
+                assert by == (principal.holder, principal.token_id), document.field
             raise _Undone
     except _Undone:
         assert played is not None

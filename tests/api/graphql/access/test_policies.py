@@ -41,7 +41,7 @@ from domain.refunds.approvals import propose
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.request import NewRefund
-from tests.kit.factories import Shop, a_key, a_payment, a_person, a_shop
+from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.generated import Document, documents
 from tests.kit.world import quick_settings
 
@@ -139,8 +139,8 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
     """A change that loosens, which waits, and a right that was lent."""
     cap = Cap(f"CAP_{shop.store.code}", Per.MERCHANT, Over.HOLD, count=9)
-    await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap))
-    rule = await propose.propose(boss, Proposal(propose.CAP, cap.name))
+    await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap), CAUSE)
+    rule = await propose.propose(boss, Proposal(propose.CAP, cap.name), CAUSE)
     lent = await Delegation.create(
         id=uuid4(), merchant_id=shop.id, from_id=uuid4(), from_name="boss", to_id=person_id, to_name="Bia",
         starts_at=LATER, ends_at=LATER + timedelta(days=1),
