@@ -245,7 +245,7 @@ class Settings:
     rate_sign_in: int = _setting(
         "ESTORNO_RATE_SIGN_IN",
         variables.integer(0, 1_000_000),
-        "Requests of an address to sign in, in a minute; 0: no limit.",
+        "Tries of an address to sign in, in a minute; 0: no limit.",
         60,
     )
     rate_customer_pages: int = _setting(
