@@ -116,8 +116,8 @@ async def authenticate(
 ) -> Principal | None:
     """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
 
-    `second_factor`: one is demanded, and a session that was begun without is over. That they were here is remembered, to
-    the minute.
+    `second_factor`: one is demanded, and a session that was begun without is over. That they were here is remembered,
+    to the minute.
     """
     if not secret or not secret.isascii():
         return None
