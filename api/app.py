@@ -13,7 +13,7 @@ from api import files, health
 from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
-from api.doors import Gate, RateMiddleware, rates_of
+from api.doors import GRAPHQL_PATH, Gate, RateMiddleware, rates_of
 from api.graphql.access.remembered import Remembered, Uses
 from api.graphql.context import Context
 from api.graphql.schema import make
@@ -34,8 +34,6 @@ from domain.platform import bell
 from domain.platform.database import Patience, close_pool, open_pool, stand_for
 from domain.platform.log import configure
 from domain.platform.settings import Settings
-
-GRAPHQL_PATH = "/graphql"
 
 
 def create(settings: Settings) -> Starlette:
@@ -114,6 +112,7 @@ def create(settings: Settings) -> Starlette:
     application.router.redirect_slashes = False
     application.state.settings = settings
     application.state.directory = Directory(settings)
+    application.state.rates = gate.rates
     return application
 
 

@@ -23,8 +23,10 @@ BUSY: Final = "Too much is asked of us at once; nothing was executed. Send the s
 _STRANGERS: Final = 2  # so many places of merchants' requests make one more for those without a token
 _KNOWN: Final = 3  # so many places of sockets make one more for those whose token has not come yet
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-_SIGN_IN_PAGES: Final = "/sign-in"
-_SIGN_IN: Final = f"{_SIGN_IN_PAGES}/link/"
+GRAPHQL_PATH: Final = "/graphql"
+_SIGN_IN: Final = "/sign-in/link/"
+_ANSWERS_MAX: Final = 5  # of the identity provider, to one attempt
+_RETURNS: Final = 5  # for each try to sign in that an address has, so many answers to attempts of ours
 _WEBHOOK: Final = "/webhooks/"
 
 
@@ -132,6 +134,9 @@ def rates_of(settings: Settings) -> Rates:
         "document": settings.rate_new_documents,
         "merchant_document": settings.rate_merchant_documents,
         "sign_in": settings.rate_sign_in,
+        # Answers of the provider to attempts of ours: each asks it something, so one attempt and one address bring few.
+        "sign_in_attempt": _ANSWERS_MAX if settings.rate_sign_in else 0,
+        "sign_in_return": settings.rate_sign_in * _RETURNS,
         "customer_page": settings.rate_customer_pages,
     }
     return Rates(settings.redis_url, limits)
@@ -144,7 +149,11 @@ def open_gate() -> Gate:
 
 
 class RateMiddleware:
-    """Counts requests and handshakes by address, and those to a customer's page or to a webhook's by its path too."""
+    """Counts requests and handshakes by address, and those to a customer's page or to a webhook's by its path too.
+
+    Of signing in it counts whoever uses a link: pages are for looking at. The provider's answers are counted by who
+    reads them (api/sign_in/pages), since only there is known whose they are.
+    """
 
     def __init__(self, app: ASGIApp, *, rates: Rates) -> None:
         self.app = app
@@ -155,7 +164,8 @@ class RateMiddleware:
             for kind, subject in _subjects(HTTPConnection(scope)):
                 seconds = await self._rates.seconds_to_wait(kind, subject)
                 if seconds:
-                    await deny(limited(seconds), scope, receive, send)
+                    left = self._rates.left(kind, subject) if scope["path"] == GRAPHQL_PATH else None
+                    await deny(limited(seconds, left), scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
@@ -163,7 +173,7 @@ class RateMiddleware:
 def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
     path, address = connection.scope["path"], address_of(connection)
     yield "address", address
-    if path.startswith(_SIGN_IN_PAGES):
+    if path.startswith(_SIGN_IN) and connection.scope.get("method") == "POST":
         yield "sign_in", address
     if path.startswith(PREFIX):
         yield "customer_page", address

@@ -9,7 +9,8 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.app import GRAPHQL_PATH, create
+from api.app import create
+from api.doors import GRAPHQL_PATH
 from api.graphql.transport.sockets import MESSAGE_BYTES_MAX
 from api.http_protocol import HttpProtocol, RequestBounds
 from api.idle import Idle

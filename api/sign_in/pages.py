@@ -15,7 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from api.customer.pages import locale_of, page
+from api.doors import address_of, limited
 from api.http import origin, request_id
+from api.rates import Rates
 from api.sign_in import cookies
 from api.sign_in.provider import Directory
 from api.sign_in.texts import text
@@ -39,7 +41,8 @@ _log = structlog.get_logger()
 async def principal_of(connection: HTTPConnection, settings: Settings) -> Principal | None:
     """The person whose session the browser has; None: nobody's that lives."""
     secret = cookies.read(connection, settings, cookies.SESSION)
-    return await sessions.authenticate(secret, settings.session_idle_seconds)
+    demanded = bool(settings.mfa_values)
+    return await sessions.authenticate(secret, settings.session_idle_seconds, second_factor=demanded)
 
 
 async def show(request: Request) -> Response:
@@ -96,13 +99,17 @@ async def ask_provider(request: Request) -> Response:
 
 
 async def come_back(request: Request) -> Response:
-    """GET /sign-in/callback: signed in (303), or not (403). The attempt is over either way."""
+    """GET /sign-in/callback: signed in (303), or not (403); the attempt is over either way. 429: it is not."""
     settings, locale = _settings(request), locale_of(request, None)
     attempt = _attempt(request, settings)
-    state, code = (request.query_params.get(name, "") for name in ("state", "code"))
+    if attempt is not None and not _equal(request.query_params.get("state", ""), attempt.state):
+        attempt = None
+    if seconds := await _to_wait(request, attempt):
+        return limited(seconds)
+    code = request.query_params.get("code", "")
     begun: Begun | None = None
     said = "refused"
-    if attempt is not None and _equal(state, attempt.state) and 0 < len(code) <= _CODE_LENGTH_MAX:
+    if attempt is not None and 0 < len(code) <= _CODE_LENGTH_MAX:
         try:
             begun = await _begun(request, code, attempt)
         except NoSecondFactor:
@@ -143,10 +150,25 @@ async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
     except Refused as error:
         _log.warning("sign_in.refused", error=str(error))
         return None
-    begun = await sessions.by_address(address, settings.session_seconds, _came())
+    proven = bool(settings.mfa_values)  # else the directory would have raised
+    begun = await sessions.by_address(address, settings.session_seconds, _came(), second_factor=proven)
     if begun is None:
         _log.warning("sign_in.nobody")  # the address is not written: it may be anybody's
     return begun
+
+
+async def _to_wait(request: Request, attempt: Attempt | None) -> float:
+    """Seconds until the provider's answer is looked at; zero: now.
+
+    Who brings one to an attempt of theirs is not counted with those of the same address who bring any.
+    """
+    rates: Rates = request.app.state.rates
+    address = address_of(request)
+    if attempt is None:
+        return await rates.seconds_to_wait("sign_in", address)
+    return await rates.seconds_to_wait("sign_in_attempt", attempt.state) or await rates.seconds_to_wait(
+        "sign_in_return", address
+    )
 
 
 def _attempt(request: Request, settings: Settings) -> Attempt | None:

@@ -30,7 +30,7 @@ FROM sessions s JOIN people p ON p.id = s.person_id
 LEFT JOIN grants g ON g.person_id = p.id AND g.merchant_id = coalesce($2::uuid, p.merchant_id) AND g.ended_at IS NULL
 LEFT JOIN roles r ON r.merchant_id = g.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
 WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND p.state = 'ACTIVE'
-    AND s.last_seen_at > now() - make_interval(secs => $3)"""
+    AND s.last_seen_at > now() - make_interval(secs => $3) AND (s.second_factor OR NOT $4)"""
 
 # "C" folds ASCII and nothing else. The row is held so that nobody is suspended before the session is there to be ended.
 _BY_ADDRESS: Final = """
@@ -67,8 +67,12 @@ async def by_link(secret: str, seconds: float, came: Cause = _UNKNOWN) -> Begun 
 
 
 @for_all(_WHY)
-async def by_address(address: str, seconds: float, came: Cause = _UNKNOWN) -> Begun | None:
+async def by_address(
+    address: str, seconds: float, came: Cause = _UNKNOWN, *, second_factor: bool = False
+) -> Begun | None:
     """Sign in whoever an identity provider says has this address; None: nobody who may anything has it.
+
+    `second_factor`: whether it was asked for one, and said so.
 
     Of several merchants' people it is who was made first: no merchant that invites an address later takes it away.
     """
@@ -76,7 +80,8 @@ async def by_address(address: str, seconds: float, came: Cause = _UNKNOWN) -> Be
         return None
     async with transaction():
         found = await rows(_BY_ADDRESS, address.lower())
-        return await begin(found[0]["id"], seconds, came, "identity provider") if found else None
+        way = "identity provider"
+        return await begin(found[0]["id"], seconds, came, way, second_factor=second_factor) if found else None
 
 
 @for_all(_WHY)
@@ -85,7 +90,9 @@ async def is_open(secret: str) -> bool:
     return await SignInLink.exists(digest=digest_of(secret), used_at=None, expires_at__gt=datetime.now(UTC))
 
 
-async def begin(person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: str = "link") -> Begun:
+async def begin(
+    person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: str = "link", *, second_factor: bool = False
+) -> Begun:
     """A session of a person who has proven who they are, for at most so many seconds. `came`: the request, and where
     it came from."""
     secret, now, session_id = secrets.token_urlsafe(32), datetime.now(UTC), uuid4()
@@ -97,20 +104,24 @@ async def begin(person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: st
         created_at=now,
         last_seen_at=now,
         expires_at=expires_at,
+        second_factor=second_factor,
     )
     await _note("signIn", person_id, session_id, came, {"way": [None, way]})
     return Begun(secret, expires_at, person_id)
 
 
 @for_all(_WHY)
-async def authenticate(secret: str | None, idle_seconds: float, merchant_id: UUID | None = None) -> Principal | None:
+async def authenticate(
+    secret: str | None, idle_seconds: float, merchant_id: UUID | None = None, *, second_factor: bool = False
+) -> Principal | None:
     """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
 
-    That they were here is remembered, to the minute.
+    `second_factor`: one is demanded, and a session that was begun without is over. That they were here is remembered,
+    to the minute.
     """
     if not secret or not secret.isascii():
         return None
-    found = await rows(_PRINCIPAL, digest_of(secret), merchant_id, idle_seconds)
+    found = await rows(_PRINCIPAL, digest_of(secret), merchant_id, idle_seconds, second_factor)
     if not found or (merchant_id is not None and found[0]["granted"] is None):
         return None
     row = found[0]

@@ -1,12 +1,15 @@
 """What an address says of itself: https, a name of the public DNS, port 443, and nothing else.
 
 One strict pattern reads it, so that no two parsers can disagree about where the host ends. What the operator has opened
-(`open_places`, from the setting) is exempt by its exact host and port: there is no pattern and no wildcard.
+(`open_places`, from the setting) is exempt by its exact host and port, to one merchant or to all, by http where it says
+so: there is no pattern and no wildcard.
 """
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from domain.addresses.networks import is_public
 
@@ -23,7 +26,28 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # the last label of what is 
 _INSIDE: Final = frozenset(
     {"localhost", "localdomain", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "svc"}
 )
-_opened: set[Place] = set()
+_OPENING: Final = re.compile(
+    r"(?:(https?)://)?([^/=@]+)(?:=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}))?", re.IGNORECASE
+)
+_LOOPBACK: Final = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A place that the operator has opened. `scheme`: the one it may be spoken in (None: https, and http on this
+    machine). `merchant_id`: whose connections may reach it (None: everybody's)."""
+
+    place: Place
+    scheme: str | None = None
+    merchant_id: UUID | None = None
+
+    def admits(self, scheme: str, place: Place, merchant_id: UUID | None) -> bool:
+        """Whether it opens this place to this merchant (None: to somebody who is not known)."""
+        schemes = (self.scheme,) if self.scheme else ("https", "http") if _is_loopback(place[0]) else ("https",)
+        return place == self.place and scheme in schemes and self.merchant_id in (None, merchant_id)
+
+
+_opened: set[Opening] = set()
 
 
 class AddressRefused(Exception):
@@ -31,24 +55,40 @@ class AddressRefused(Exception):
 
 
 def open_places(texts: Iterable[str]) -> None:
-    """Let this process reach these (`host:port`) as well, whatever they resolve to, by http too: the operator's word.
+    """Let this process reach these as well, whatever they resolve to: the operator's word, as `opening_named` reads it.
 
-    Raises ValueError for what is no host and port.
+    Raises ValueError for what cannot be read.
     """
-    _opened.update(place_named(text) for text in texts)
+    _opened.update(opening_named(text) for text in texts)
 
 
-def place_named(text: str) -> Place:
-    """The place of `host:port` or `[IPv6]:port`. Raises ValueError."""
-    found = _AUTHORITY.fullmatch(text)
-    if found is None or not found[2] or not 0 < int(found[2]) < 65536:
-        raise ValueError("a host and its port, such as pse.example.internal:8443; no wildcard")
-    return found[1].lower().strip("[]"), int(found[2])
+def opening_named(text: str) -> Opening:
+    """Of `host:port` or `[IPv6]:port`; before it may stand `http://` or `https://`, behind it `=` and a merchant's ID.
+
+    Raises ValueError.
+    """
+    whole = _OPENING.fullmatch(text)
+    found = _AUTHORITY.fullmatch(whole[2]) if whole else None
+    if whole is None or found is None or not found[2] or not 0 < int(found[2]) < 65536:
+        raise ValueError(
+            "a host and its port, such as pse.example.internal:8443, with http:// before it if it is spoken to without "
+            "TLS, and =<a merchant's ID> behind it if it is opened to that one; no wildcard"
+        )
+    scheme = whole[1].lower() if whole[1] else None
+    return Opening((found[1].lower().strip("[]"), int(found[2])), scheme, UUID(whole[3]) if whole[3] else None)
 
 
-def is_open(host: str, port: int) -> bool:
-    """Whether the operator has opened this place."""
-    return (host.lower(), port) in _opened
+def is_open(host: str, port: int, merchant_id: UUID | None = None) -> bool:
+    """Whether the operator has opened this place to the merchant, in whatever scheme."""
+    return any(_is_opened(scheme, host, port, merchant_id) for scheme in _PORTS)
+
+
+def _is_opened(scheme: str, host: str, port: int, merchant_id: UUID | None) -> bool:
+    return any(one.admits(scheme, (host.lower(), port), merchant_id) for one in _opened)
+
+
+def _is_loopback(host: str) -> bool:
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def place_of(url: str) -> tuple[str, Place]:
@@ -74,18 +114,21 @@ def port_of(scheme: str) -> int:
     return _PORTS.get(scheme, 0)
 
 
-def check(url: str) -> None:
-    """Whether something may be sent to this address, as far as it tells by itself. Raises AddressRefused."""
+def check(url: str, merchant_id: UUID | None = None) -> None:
+    """Whether something may be sent to this address for the merchant, as far as it tells by itself.
+
+    Raises AddressRefused.
+    """
     scheme, (host, port) = place_of(url)
-    check_place(scheme, host, port)
+    check_place(scheme, host, port, merchant_id)
 
 
-def check_place(scheme: str, host: str, port: int) -> None:
+def check_place(scheme: str, host: str, port: int, merchant_id: UUID | None = None) -> None:
     """The same, of an address that was taken apart. Raises AddressRefused."""
-    if is_open(host, port):
+    if _is_opened(scheme, host, port, merchant_id):
         return
     if scheme != "https":
-        raise AddressRefused("It is no https address.")
+        raise AddressRefused(f"It is no https address; {_ONLY_THE_OPERATOR}")
     if port != HTTPS_PORT:
         raise AddressRefused(f"Port {port} is not of https (443); {_ONLY_THE_OPERATOR}")
     check_name(host)

@@ -72,7 +72,7 @@ async def create(
 ) -> Connection:
     """Store a connection with its secrets sealed. Raises UnknownPse, InvalidInput."""
     connector(new.pse)
-    _check_addresses(new.base_url, new.token_url, new.report_url)
+    _check_addresses(merchant_id, new.base_url, new.token_url, new.report_url)
     connection_id = connection_id or uuid4()
     return await Connection.create(
         id=connection_id,
@@ -99,12 +99,12 @@ async def pse_of(connection_id: UUID) -> str:
     return _pses[connection_id]
 
 
-def _check_addresses(*urls: str | None) -> None:
+def _check_addresses(merchant_id: UUID, *urls: str | None) -> None:
     for url in urls:
         if url is None:
             continue
         try:
-            names.check(url)
+            names.check(url, merchant_id)
         except AddressRefused as error:
             said = f"An address of the connection cannot be used: {error}"
             raise InvalidInput(said, path=["input", "fields"]) from None
@@ -112,7 +112,7 @@ def _check_addresses(*urls: str | None) -> None:
 
 async def place(connection: Connection, fields: Mapping[str, str]) -> None:
     """Give a connection another account or other addresses (by the names of its PSE's fields). Raises InvalidInput."""
-    _check_addresses(*(value for name, value in fields.items() if name.endswith("_url")))
+    _check_addresses(connection.merchant_id, *(value for name, value in fields.items() if name.endswith("_url")))
     if fields:
         await Connection.filter(id=connection.id).update(**fields)
         await connection.refresh_from_db()

@@ -151,6 +151,7 @@ class Session(Model):
     last_seen_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
+    second_factor = fields.BooleanField(default=False)  # whether the identity provider was asked for one, and said so
 
     class Meta:
         table = "sessions"

@@ -92,7 +92,7 @@ class Settings:
     private_hosts: tuple[str, ...] = _setting(
         "ESTORNO_PRIVATE_HOSTS",
         variables.places,
-        "host:port of PSEs that are not on the public internet, such as a sandbox, separated by commas.",
+        "PSEs that are not on the public internet, separated by commas: [http://]host:port[=<merchant's ID>].",
         (),
     )
     log_format: str = _setting("ESTORNO_LOG_FORMAT", variables.one_of("json", "console"), "json or console.", "json")
@@ -245,7 +245,7 @@ class Settings:
     rate_sign_in: int = _setting(
         "ESTORNO_RATE_SIGN_IN",
         variables.integer(0, 1_000_000),
-        "Requests of an address to sign in, in a minute; 0: no limit.",
+        "Tries of an address to sign in, in a minute; 0: no limit.",
         60,
     )
     rate_customer_pages: int = _setting(

@@ -114,10 +114,10 @@ def words(value: str) -> tuple[str, ...]:
 
 
 def places(value: str) -> tuple[str, ...]:
-    """Hosts with their ports, separated by commas."""
+    """What the operator opens, separated by commas: hosts with their ports, and to whom."""
     found = tuple(place.strip() for place in value.split(",") if place.strip())
     for place in found:
-        names.place_named(place)
+        names.opening_named(place)
     return found
 
 

@@ -44,7 +44,7 @@ async def hand_of(connection: Connection) -> Hand | None:
         _, (host, port) = names.place_of(connection.base_url)
     except AddressRefused:
         return None
-    if not names.is_open(host, port):
+    if not names.is_open(host, port, connection.merchant_id):
         return None
     place = urlsplit(connection.base_url)
     origin = f"{place.scheme}://{place.netloc}"

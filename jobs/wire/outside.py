@@ -5,11 +5,11 @@ the connection. SNI and certificate are checked by the name all the same. No pro
 """
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
 import httpcore
 import httpx
@@ -17,18 +17,20 @@ from httpcore import SOCKET_OPTION
 
 from domain.addresses import names
 from domain.addresses.names import AddressRefused
+from jobs.wire.look_ups import LookUps
 
 _TRIED_MAX: Final = 4  # of the addresses of a name
 
 
 class Outside(httpx.AsyncHTTPTransport):
-    """A transport that reaches the public internet by https, and what the operator has opened. Raises AddressRefused.
+    """A transport that reaches the public internet by https, and what the operator has opened to this merchant.
 
-    Redirects are not followed by a transport; whoever follows one comes back here with it.
+    Raises AddressRefused. Redirects are not followed by a transport; whoever follows one comes back here with it.
     """
 
-    def __init__(self, tls: ssl.SSLContext, limits: httpx.Limits) -> None:
+    def __init__(self, tls: ssl.SSLContext, limits: httpx.Limits, merchant_id: UUID, look_ups: LookUps) -> None:
         super().__init__(verify=tls, trust_env=False)
+        self._merchant_id = merchant_id
         # httpx has no argument for it: its pool is replaced by one that connects our way. A test holds that it is used.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
@@ -37,7 +39,7 @@ class Outside(httpx.AsyncHTTPTransport):
             keepalive_expiry=limits.keepalive_expiry,
             http2=True,
             retries=0,
-            network_backend=Judging(),
+            network_backend=Judging(merchant_id, look_ups),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,15 +47,17 @@ class Outside(httpx.AsyncHTTPTransport):
         if url.userinfo:
             raise AddressRefused("It has a user in it (what stands before @).")
         port = names.port_of(url.scheme) if url.port is None else url.port
-        names.check_place(url.scheme, url.raw_host.decode("ascii"), port)
+        names.check_place(url.scheme, url.raw_host.decode("ascii"), port, self._merchant_id)
         return await super().handle_async_request(request)
 
 
 class Judging(httpcore.AsyncNetworkBackend):
     """Opens a connection to what a name resolved to, once all of it was judged."""
 
-    def __init__(self) -> None:
+    def __init__(self, merchant_id: UUID, look_ups: LookUps) -> None:
         self._inner = httpcore.AnyIOBackend()
+        self._merchant_id = merchant_id
+        self._look_ups = look_ups
 
     async def connect_tcp(
         self,
@@ -64,11 +68,12 @@ class Judging(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         until = None if timeout is None else time.monotonic() + timeout
-        if names.is_open(host, port):
-            return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        names.check_place("https", host, port)
-        found = await _resolved(host, port, timeout)
-        names.check_resolved(found)
+        is_open = names.is_open(host, port, self._merchant_id)
+        if not is_open:
+            names.check_place("https", host, port, self._merchant_id)
+        found = await self._look_ups.addresses(self._merchant_id, host, timeout)
+        if not is_open:
+            names.check_resolved(found)  # what is remembered too: each connection is judged by itself
         error: Exception | None = None
         for tried, address in enumerate(found[:_TRIED_MAX]):
             try:
@@ -88,19 +93,6 @@ class Judging(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-async def _resolved(host: str, port: int, seconds: float | None) -> Sequence[str]:
-    """All IP addresses of a name, each once. Raises httpcore.ConnectError, ConnectTimeout."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(seconds):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError as error:
-        raise httpcore.ConnectTimeout(f"The name {host} was not resolved in time.") from error
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"The name {host} is not known: {error}") from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _share(until: float | None, left: int) -> float | None:

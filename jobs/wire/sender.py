@@ -30,6 +30,7 @@ from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, TokenUnava
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED
 from jobs.wire.exchange import CURRENT, Exchange, LeasePassed, LoggedTransport
+from jobs.wire.look_ups import LookUps
 from jobs.wire.outside import Outside
 
 _FILE_SECONDS_MAX: Final = 1800.0
@@ -78,6 +79,7 @@ class Sender:
         self._seconds_max = seconds_max
         self._lines: dict[UUID, _Line] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._look_ups = LookUps()
 
     async def close(self) -> None:
         for task in self._closing:
@@ -86,6 +88,7 @@ class Sender:
         for line in self._lines.values():
             await line.client.aclose()
         self._lines.clear()
+        await self._look_ups.close()
 
     def wait(self, connection_id: UUID) -> float:
         """Seconds until the connection's breaker lets the current task send; 0: now, and it may be the probe."""
@@ -100,7 +103,7 @@ class Sender:
     async def why_not(self, connection: Connection) -> Unusable | None:
         """Why nothing can be sent or asked on this connection, whatever it is; None: its credentials can be used."""
         try:
-            names.check(connection.base_url)
+            names.check(connection.base_url, connection.merchant_id)
             await self._line(connection)
         except AddressRefused as error:
             return Unusable("ADDRESS_REFUSED", f"nothing is sent to the connection's address. {error}", True)
@@ -183,7 +186,8 @@ class Sender:
             return line
         auth = connector(connection.pse).auth(credentials)
         breaker = line.breaker if line else Breaker()
-        made = _Line(_client(self._seconds_max, credentials), auth, credentials, sealed, breaker)
+        client = self._client(connection.merchant_id, credentials)
+        made = _Line(client, auth, credentials, sealed, breaker)
         self._lines[connection.id] = made
         if line is not None:
             task = asyncio.create_task(self._close(line.client))
@@ -195,24 +199,24 @@ class Sender:
         line = self._lines.get(connection_id)
         return line if line is not None and line.sealed == sealed else None
 
+    def _client(self, merchant_id: UUID, credentials: Credentials) -> httpx.AsyncClient:
+        # HTTP/2 is spoken where the PSE's server offers it (ALPN), else HTTP/1.1.
+        limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
+        outside = Outside(_tls(credentials), limits, merchant_id, self._look_ups)
+        return httpx.AsyncClient(
+            transport=LoggedTransport(outside),
+            headers={"accept-encoding": ACCEPTED},
+            timeout=httpx.Timeout(self._seconds_max, connect=min(self._seconds_max, 10)),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
     async def _close(self, client: httpx.AsyncClient) -> None:
         """Once what is under way with the credentials before has ended."""
         try:
             await asyncio.sleep(self._seconds_max + _CLOSED_AFTER_SECONDS)
         finally:
             await client.aclose()
-
-
-def _client(seconds: float, credentials: Credentials) -> httpx.AsyncClient:
-    # HTTP/2 is spoken where the PSE's server offers it (ALPN), else HTTP/1.1.
-    limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
-    return httpx.AsyncClient(
-        transport=LoggedTransport(Outside(_tls(credentials), limits)),
-        headers={"accept-encoding": ACCEPTED},
-        timeout=httpx.Timeout(seconds, connect=min(seconds, 10)),
-        follow_redirects=False,
-        trust_env=False,
-    )
 
 
 def _tls(credentials: Credentials) -> ssl.SSLContext:

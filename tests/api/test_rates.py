@@ -139,6 +139,10 @@ async def test_too_many_requests_are_429_with_retry_after_and_a_code(
     if kind != "rate_per_link":  # that is a page, for people
         assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert (other.status_code == 429) is (kind == "rate_per_address")
+    if kind == "rate_per_address":  # an answer of GraphQL, as the one by token
+        told = answers[2].json()["extensions"]["rateLimit"]
+        assert (told["limit"], told["remaining"], told["cost"], 0 < told["resetSeconds"] <= 60) == (2, 0, 1, True)
+        assert "rateLimit" not in other.text
 
 
 async def test_bodies_that_are_too_large_are_counted_too(own_database: Database, redis_url: str) -> None:
@@ -201,10 +205,11 @@ async def test_what_is_in_hand_is_left_too(redis_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"), [("rate_sign_in", "/sign-in/link/{}"), ("rate_customer_pages", "/refund-destination/{}")]
+    ("kind", "method", "path"),
+    [("rate_sign_in", "POST", "/sign-in/link/{}"), ("rate_customer_pages", "GET", "/refund-destination/{}")],
 )
 async def test_whoever_tries_many_links_from_one_address_is_stopped(
-    own_database: Database, redis_url: str, kind: str, path: str
+    own_database: Database, redis_url: str, kind: str, method: str, path: str
 ) -> None:
     settings = quick_settings(database_url=own_database.application_url, redis_url=redis_url, **{kind: 3})
     stranger = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
@@ -213,7 +218,7 @@ async def test_whoever_tries_many_links_from_one_address_is_stopped(
         httpx.AsyncClient() as one,
         httpx.AsyncClient(transport=stranger) as other,
     ):
-        answers = [await one.get(url + path.format(number)) for number in range(4)]
-        assert (await other.get(url + path.format(0))).status_code != 429
+        answers = [await one.request(method, url + path.format(number)) for number in range(4)]
+        assert (await other.request(method, url + path.format(0))).status_code != 429
     assert [answer.status_code == 429 for answer in answers] == [False, False, False, True]
     assert "retry-after" in answers[3].headers

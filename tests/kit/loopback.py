@@ -5,14 +5,16 @@ the setting.
 """
 
 from domain.addresses import names
-from domain.addresses.names import Place
+from domain.addresses.names import Opening, Place
 
 
-class OfThisMachine(set[Place]):
-    """Every port of 127.0.0.1, and what was opened by name."""
+class _Any(Opening):
+    """Every port of 127.0.0.1."""
 
-    def __contains__(self, place: object) -> bool:
-        return (isinstance(place, tuple) and place[0] == "127.0.0.1") or super().__contains__(place)
+    __slots__ = ()
+
+    def admits(self, scheme: str, place: Place, merchant_id: object) -> bool:
+        return place[0] == "127.0.0.1"
 
 
 SERVED: set[str] = set()  # what this process serves now, as the setting names places
@@ -20,4 +22,4 @@ SERVED: set[str] = set()  # what this process serves now, as the setting names p
 
 def open_this_machine() -> None:
     """For the life of the process."""
-    names._opened = OfThisMachine()
+    names._opened = {_Any(("127.0.0.1", 0))}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -187,6 +188,51 @@ async def test_where_a_second_factor_is_demanded_nobody_comes_in_without_one(
         assert "acr_values=mfa" in (await browser.http.get("/sign-in/oidc")).headers["location"]
         assert (await _come_back(browser, "bia")).status_code == 303
         assert "bia@example.com" in await browser.text()
+
+
+async def test_a_session_from_before_a_second_factor_was_demanded_is_over(
+    own_database: Database, redis_url: str
+) -> None:
+    async with _browser(own_database, redis_url) as browser:
+        _, link = await _a_person(await a_shop())
+        await browser.http.post(f"/sign-in/link/{link.secret}")
+        assert "ana@example.com" in await browser.text()
+        cookie = browser.http.cookies["estorno-session"]
+    oidc = {"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "estorno", "oidc_client_secret": "s"}
+    async with _browser(own_database, redis_url, **oidc, oidc_require_mfa=True) as browser:
+        browser.http.cookies.set("estorno-session", cookie)
+        assert "ana@example.com" not in await browser.text()
+
+
+async def test_who_looks_at_pages_or_answers_without_having_asked_keeps_nobody_beside_them_from_signing_in(
+    own_database: Database, redis_url: str
+) -> None:
+    """All of them come from one address, as behind a NAT."""
+    port = free_port()
+    oidc = {"oidc_issuer": f"http://127.0.0.1:{port}", "oidc_client_id": "estorno", "oidc_client_secret": "s"}
+    async with _browser(own_database, redis_url, **oidc, rate_sign_in=2) as browser, _provider(port):
+        await _a_person(await a_shop())
+        async with httpx.AsyncClient(base_url=browser.http.base_url) as stranger:
+            for path in ("/sign-in", "/sign-in/oidc", "/sign-in/link/x") * 2:
+                assert (await stranger.get(path)).status_code != 429
+            flood = [await stranger.get("/sign-in/callback?state=s&code=c") for _ in range(3)]
+            assert [one.status_code for one in flood] == [403, 403, 429]
+            assert 0 < int(flood[2].headers["retry-after"]) <= 30
+            assert (await _come_back(browser, "ana")).status_code == 303
+            assert (await stranger.post("/sign-in/link/x")).status_code == 429
+
+
+async def test_one_attempt_to_sign_in_brings_few_answers(own_database: Database, redis_url: str) -> None:
+    port = free_port()
+    oidc = {"oidc_issuer": f"http://127.0.0.1:{port}", "oidc_client_id": "estorno", "oidc_client_secret": "s"}
+    async with _browser(own_database, redis_url, **oidc, rate_sign_in=100) as browser, _provider(port):
+        asked = await browser.http.get("/sign-in/oidc")
+        cookie = {"cookie": f"estorno-sign-in={browser.http.cookies['estorno-sign-in']}"}
+        state = parse_qs(urlsplit(asked.headers["location"]).query)["state"][0]
+        async with httpx.AsyncClient(base_url=browser.http.base_url, headers=cookie) as again:
+            came = [await again.get("/sign-in/callback", params={"state": state, "code": "c"}) for _ in range(6)]
+    assert [one.status_code for one in came] == [403] * 5 + [429]
+    assert 0 < int(came[5].headers["retry-after"]) <= 12
 
 
 async def _an_answer_counts_once_and_for_its_own_browser(browser: Browser) -> None:

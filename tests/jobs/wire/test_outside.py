@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -28,7 +29,7 @@ from domain.connections.connections import NewConnection
 from domain.models import Answer, Connection
 from domain.platform.settings import Settings, SettingsError
 from domain.problems import InvalidInput
-from domain.pse.vocabulary import Unsent
+from domain.pse.vocabulary import InDoubt, Unsent
 from jobs.wire.sender import sender
 from tests.conftest import servers_of_the_run
 from tests.jobs.wire.test_sender import _certificate
@@ -421,20 +422,20 @@ async def test_a_stored_address_that_is_refused_by_now_calls_a_person(world: Wor
 
 
 @pytest.mark.parametrize(
-    "text", ["*:443", "10.0.0.0/8:80", "sandbox", "sandbox:", "sandbox:0", "http://sandbox:8900", "a:70000"]
+    "text", ["*:443", "10.0.0.0/8:80", "sandbox", "sandbox:", "sandbox:0", "ftp://sandbox:1", "a:70000", "a:1=b"]
 )
 def test_the_operator_opens_exact_hosts_and_ports(text: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no wildcard"):
         Settings.read({"ESTORNO_HOME": str(tmp_path), "ESTORNO_PRIVATE_HOSTS": text})
-    given = "sandbox:8900, [::1]:8080,PSE.internal:8443"
+    given = f"http://sandbox:8900, [::1]:8080,PSE.internal:8443={uuid4()}"
     settings = Settings.read({"ESTORNO_HOME": str(tmp_path), "ESTORNO_PRIVATE_HOSTS": given})
-    assert settings.private_hosts == ("sandbox:8900", "[::1]:8080", "PSE.internal:8443")
+    assert settings.private_hosts == tuple(one.strip() for one in given.split(","))
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_opened", set())
-    names.open_places(["sandbox:8900", "[::1]:8080", "PSE.internal:8443"])
+    names.open_places(["http://sandbox:8900", "[::1]:8080", "PSE.internal:8443", "vault.internal:8200"])
 
 
 @pytest.mark.usefixtures("opened")
@@ -448,6 +449,8 @@ def test_what_is_open_is_open_by_host_and_port_and_nothing_beside_it() -> None:
         names.check(url)
     for url in (
         "http://sandbox:8901",
+        "https://sandbox:8900",
+        "http://vault.internal:8200/v1/sys",
         "http://sandbox",
         "https://[::1]",
         "https://pse.internal",
@@ -455,6 +458,24 @@ def test_what_is_open_is_open_by_host_and_port_and_nothing_beside_it() -> None:
     ):
         with pytest.raises(AddressRefused):
             names.check(url)
+
+
+async def test_what_is_opened_to_one_merchant_is_closed_to_every_other(network: Network) -> None:
+    theirs, stranger = await _a_connection(), await _a_connection()
+    place = f"127.0.0.1:{network.port}"
+    names.open_places([f"{place}={theirs.merchant_id}"])
+    url, store_id = f"http://{place}/v1", stranger.default_store_id
+    new = NewConnection(pse="stripe", name="n", client_id="c", secrets={}, base_url=url, default_store_id=store_id)
+    with pytest.raises(InvalidInput, match="https"):
+        await connections.create(stranger.merchant_id, new, KEY)
+    async with sender(KEY, 2.0) as sending:
+        for connection in (stranger, theirs):
+            request = httpx.Request("GET", url)
+            said = await sending.send(connection, request, _about(connection))
+            assert isinstance(said, Unsent | InDoubt)
+            assert (said.code == "ADDRESS_REFUSED", network.came) == (
+                (True, 0) if connection is stranger else (False, 1)
+            )
 
 
 def test_addresses_of_every_pse_pass() -> None:
