@@ -42,6 +42,7 @@ _LOCKED: Final = (
 _UNCHANGED: Final = (
     " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($21, $22, $23, $24, $25, $26)"
     " AND withdrawn_at IS NULL"
+    " AND EXISTS (SELECT FROM merchants m WHERE m.id = payments.merchant_id AND m.rules_version = $30)"
 )
 _CLAIM: Final = """
 claimed AS (INSERT INTO idempotency_keys (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)
@@ -120,7 +121,8 @@ async def write(payment: Mapping[str, Any], draft: Draft, cause: Cause) -> Refun
 
 
 async def write_if_unchanged(payment: Mapping[str, Any], draft: Draft, key: Key, cause: Cause) -> Refund | None:
-    """Store the refund and claim its key; None, and nothing is stored, when the payment is not as it was seen.
+    """Store the refund and claim its key; None, and nothing is stored, when the payment or its merchant's rules are not
+    as they were seen.
 
     Raises Tortoise's IntegrityError when the key is taken meanwhile.
     """
@@ -136,6 +138,7 @@ async def write_if_unchanged(payment: Mapping[str, Any], draft: Draft, key: Key,
         key.mutation,
         key.key,
         key.input_digest,
+        payment["rules_version"],
     )
     return model_of(Refund, found[0], "made") if found else None
 

@@ -82,7 +82,7 @@ class ApprovalWhenInput:
     )
     unproven: bool | None = strawberry.field(
         default=None,
-        description="The first refund of a payment that a client registered and its PSE cannot be asked about.",
+        description="A refund of a payment that a client registered, its PSE cannot be asked about, and nobody has confirmed.",
     )
 
     def parsed(self) -> When:

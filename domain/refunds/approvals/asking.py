@@ -62,7 +62,7 @@ async def renewed(refund: Refund, named: Named) -> tuple[Need, ...]:
     party = refund.requested_by_id
     requester = Requester(party, not refund.requested_by.endswith(_BRACKET), party)
     amount = Money(refund.amount, refund.currency)
-    about = facts.of_payment(payment, amount, refund.reason, requester, named)
+    about = facts.of_payment(payment, amount, refund.reason, requester, named, is_reserved=True)
     verdict = await facts.weighed(held.rules, about, payment, requester, refund.id)
     before = await needs.current(refund.id)
     kept = [need for need in needs.wanted_of(before) if not _is_about_it(need)] if before is not None else []

@@ -96,7 +96,7 @@ def _check_waits(refund: Refund) -> None:
 
 async def _right(principal: Principal, refund: Refund, part: involved.Involved) -> Right:
     """The right to decide: one's own, or a lent one; of nobody who has a part in it. Raises Forbidden."""
-    right = await rights.of(principal, refund)
+    right = await rights.of(principal, refund, part)
     if not part.has(principal.party, principal.holder) and not (
         right.lender is not None and part.has(right.lender.party, right.lender.name)
     ):

@@ -56,7 +56,7 @@ RULES: Final = (
     ),
     _one(
         "UNPROVEN_PAYMENT",
-        "It is the first refund of a payment that our client registered and its PSE cannot be asked about.",
+        "Our client registered the payment, its PSE cannot be asked about it, and nobody else has confirmed it.",
         When(unproven=True),
     ),
     _one("LARGE_AMOUNT", "The amount is large.", When(amounts=LARGE)),

@@ -13,7 +13,7 @@ from domain.payments import confirmations
 from domain.platform.database import rows
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
-from domain.refunds.approvals.rules import Facts, Named, Rule, Verdict, decide
+from domain.refunds.approvals.rules import Facts, Named, Rule, Verdict, Word, decide
 
 _BY_CLIENT: Final = "MUTATION"
 # What was withdrawn before anything left is no refund of theirs.
@@ -21,14 +21,21 @@ _REFUNDED: Final = """
 SELECT count(*)::int AS times FROM refunds r JOIN payments p ON p.id = r.payment_id
 WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.created_at > now() - make_interval(days => $3)
   AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED') AND r.id IS DISTINCT FROM $4"""
+# What went, or is to go, by the customer's own word: who has one tax ID is one customer, however many payments.
+_BY_WORD: Final = """
+SELECT coalesce(sum(r.amount), 0)::bigint AS total FROM payments p JOIN refunds r ON r.payment_id = p.id
+WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.currency = $3 AND r.created_at > now() - make_interval(days => $4)
+  AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED') AND r.id IS DISTINCT FROM $5 AND EXISTS (SELECT FROM destinations d
+    WHERE d.refund_id = r.id AND d.superseded_at IS NULL AND d.whose_word = 'CUSTOMER')"""
+_WORD_DAYS: Final = 30
 _ROLES: Final = (
     "SELECT role FROM grants WHERE merchant_id = $1 AND ended_at IS NULL AND (person_id = $2 OR token_id = $2) "
     "AND (store_id IS NULL OR store_id = $3)"
 )
 # As request.insert reads it, of a refund that is there.
 _PAYMENT: Final = """
-SELECT p.id, p.merchant_id, p.store_id, p.method, p.currency, p.captured_at, p.source, p.confirmed_at, p.refunded,
-  p.customer_digest, c.pse, m.zone, m.rules_version, now() AS now
+SELECT p.id, p.merchant_id, p.store_id, p.method, p.currency, p.captured_at, p.source, p.confirmed_at, p.reserved,
+  p.refunded,  p.customer_digest, c.pse, m.zone, m.rules_version, now() AS now
 FROM payments p JOIN connections c ON c.id = p.connection_id JOIN merchants m ON m.id = p.merchant_id WHERE p.id = $1"""
 
 
@@ -49,11 +56,22 @@ class Requester:
 
 
 def of_payment(
-    payment: Mapping[str, Any], amount: Money, reason: Reason, requester: Requester, named: Named | None = None
+    payment: Mapping[str, Any],
+    amount: Money,
+    reason: Reason,
+    requester: Requester,
+    named: Named | None = None,
+    *,
+    is_reserved: bool = False,
 ) -> Facts:
-    """What a payment's row says, with what is asked for: no question is asked for it."""
+    """What a payment's row says, with what is asked for: no question is asked for it.
+
+    `is_reserved`: the refund is there, and its amount is among what the payment has reserved.
+    """
     method = Method(payment["method"])
-    unknown = payment["source"] == _BY_CLIENT and payment["confirmed_at"] is None and payment["refunded"] == 0
+    # What went before proves nothing of the rest: of a payment that was made up, a centavo can go, too.
+    unknown = payment["source"] == _BY_CLIENT and payment["confirmed_at"] is None
+    others = payment["reserved"] + payment["refunded"] - (amount.minor_units if is_reserved else 0)
     age = payment["now"] - payment["captured_at"]
     return Facts(
         amount=amount,
@@ -67,6 +85,7 @@ def of_payment(
         is_program=requester.is_program,
         unproven=unknown and not capability(payment["pse"], method).shows_payment(age),
         named=named,
+        others=max(others, 0),
     )
 
 
@@ -87,6 +106,9 @@ async def weighed(
     rules = tuple(rules)
     if facts.unproven and await confirmations.by_report(payment["id"]):
         facts = replace(facts, unproven=False)
+    if facts.named is not None and facts.named.word is Word.CUSTOMER:
+        by_word = await _by_word(payment, facts.amount.currency, refund_id)
+        facts = replace(facts, others=max(facts.others, by_word))
     verdict = decide(rules, facts)
     if not verdict.unknown:
         return verdict
@@ -96,6 +118,13 @@ async def weighed(
     if any(rule.when.requester_roles for rule in verdict.unknown):
         roles = await roles_of(payment["merchant_id"], requester.holder_id, payment["store_id"])
     return decide(rules, replace(facts, refunded_before=times, roles=roles))
+
+
+async def _by_word(payment: Mapping[str, Any], currency: str, refund_id: UUID | None) -> int:
+    digest = payment["customer_digest"]
+    (row,) = await rows(_BY_WORD, payment["merchant_id"], digest, currency, _WORD_DAYS, refund_id)
+    total: int = row["total"]
+    return total
 
 
 async def _refunded(payment: Mapping[str, Any], days: int, refund_id: UUID | None) -> int:

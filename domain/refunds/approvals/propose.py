@@ -223,7 +223,8 @@ async def _check(principal: Principal, new: Proposal) -> None:
 
 async def _check_rule(principal: Principal, rule: Rule) -> None:
     need, when = rule.need, rule.when
-    known = {*Permission, *await roles.sets_of(principal.merchant_id)}
+    sets = await roles.sets_of(principal.merchant_id)
+    known = {*Permission, *sets}
     if len(need.steps) > _STEPS_MAX or any(not 1 <= step.count <= _PEOPLE_MAX for step in need.steps):
         raise InvalidInput(
             f"A rule has at most {_STEPS_MAX} steps of 1 to {_PEOPLE_MAX} people.", path=["input", "steps"]
@@ -231,6 +232,12 @@ async def _check_rule(principal: Principal, rule: Rule) -> None:
     for step in need.steps:
         if step.of not in known:
             raise InvalidInput(f"{step.of} is no permission and no role; roles lists them.", path=["input", "steps"])
+        if Permission.APPROVE not in sets.get(step.of, {Permission.APPROVE}):
+            raise InvalidInput(
+                f"{step.of} does not have APPROVE: nobody who is only that could say yes. Name a role that has it, or "
+                "a permission.",
+                path=["input", "steps"],
+            )
     if need.hours is not None and not 1 <= need.hours <= _HOURS_MAX:
         raise InvalidInput(f"hours is 1 to {_HOURS_MAX}.", path=["input", "hours"])
     if when.amounts is not None:

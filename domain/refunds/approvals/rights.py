@@ -11,6 +11,7 @@ from domain.models import Payment, Refund
 from domain.platform.database import rows
 from domain.problems import Forbidden
 from domain.refunds.approvals.facts import roles_of
+from domain.refunds.approvals.involved import Involved
 
 # Who lends must still be there, and hold the right themselves.
 _LENT: Final = """
@@ -62,12 +63,13 @@ async def check_may(principal: Principal) -> None:
         principal.require(Permission.APPROVE)
 
 
-async def of(principal: Principal, refund: Refund) -> Right:
-    """The right to decide on a refund. Raises Forbidden."""
+async def of(principal: Principal, refund: Refund, part: Involved) -> Right:
+    """The right to decide on a refund; of several lenders, one's who has no part in it. Raises Forbidden."""
     store_id = (await Payment.get(id=refund.payment_id)).store_id
     if principal.covers([Permission.APPROVE], store_id):
         return Right(principal, store_id)
-    for row in await rows(_LENT, principal.merchant_id, principal.party):
+    lent = await rows(_LENT, principal.merchant_id, principal.party)
+    for row in sorted(lent, key=lambda one: part.has(one["from_id"], one["from_name"])):
         if Permission.APPROVE in await _permissions(principal.merchant_id, row["from_id"], store_id):
             return Right(principal, store_id, Lender(row["from_id"], row["from_name"]))
     principal.require(Permission.APPROVE)

@@ -48,7 +48,10 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The conditions of a rule; all that are given hold at once. `amounts`: at or above, in minor units."""
+    """The conditions of a rule; all that are given hold at once.
+
+    `amounts`: at or above, in minor units, of the refund with what was asked for of its payment before.
+    """
 
     amounts: Mapping[str, int] | None = None
     methods: frozenset[Method] | None = None
@@ -114,7 +117,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is decided by. `roles` and `refunded_before` (times by days) are None while nobody has asked for them."""
+    """What is decided by. `roles` and `refunded_before` (times by days) are None while nobody has asked for them.
+
+    `others`: what else was asked for that it is a part of, in minor units: what is split is as large as it was.
+    """
 
     amount: Money
     method: Method
@@ -127,6 +133,7 @@ class Facts:
     is_program: bool
     unproven: bool
     named: Named | None = None
+    others: int = 0
     roles: frozenset[str] | None = None
     refunded_before: Mapping[int, int] | None = None
 
@@ -170,16 +177,16 @@ def _all(conditions: tuple["Condition", ...], facts: Facts) -> bool | None:
     return known
 
 
-def reached(amounts: Mapping[str, int], amount: Money) -> bool:
-    """Whether an amount is at or above the one of its currency; one that no word is said of is below."""
+def reached(amounts: Mapping[str, int], amount: Money, others: int = 0) -> bool:
+    """Whether an amount, with `others` (minor units), is at or above the one of its currency; one that no word is said of is below."""
     least = amounts.get(amount.currency, amounts.get(ANY_OTHER))
-    return least is not None and amount.minor_units >= least
+    return least is not None and amount.minor_units + others >= least
 
 
 def _conditions(when: When) -> Iterator[Condition]:
     """One for each that is given; those that are known without asking come first."""
     if (amounts := when.amounts) is not None:
-        yield lambda facts: reached(amounts, facts.amount)
+        yield lambda facts: reached(amounts, facts.amount, facts.others)
     if (word := when.whose_word) is not None:
         yield lambda facts: facts.named is not None and facts.named.word is word
     if (unproven := when.unproven) is not None:
@@ -232,5 +239,5 @@ def _times(facts: Facts, before: Before) -> bool | None:
 
 
 def joined(*many: Sequence[Need]) -> tuple[Need, ...]:
-    """The needs of several verdicts, each rule's once; of one rule the later word counts."""
-    return tuple({need.rule: need for needs in many for need in needs}.values())
+    """The needs of several verdicts, each once: none takes the place of another that has its name."""
+    return tuple(dict.fromkeys(need for needs in many for need in needs))

@@ -6,10 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.access.holders import actor_of
-from domain.access.permissions import Permission, built_in
+from domain.access.permissions import PERMISSIONS, Permission, built_in
 from domain.models import Payment, Refund
 from domain.platform.database import rows
-from domain.refunds.approvals import defaults, needs, weigh
+from domain.refunds.approvals import needs, weigh
 from domain.refunds.approvals.involved import Involved
 from domain.refunds.approvals.rules import Need
 from domain.refunds.approvals.weigh import Yes
@@ -80,11 +80,17 @@ def told(people_wanted: Mapping[str, int]) -> str | None:
     people = " and ".join(
         f"{count} more {'person' if count == 1 else 'people'} with {word}" for word, count in people_wanted.items()
     )
-    role = "APPROVER" if set(people_wanted) == {defaults.APPROVE} else next(iter(people_wanted))
+    role = " or ".join(dict.fromkeys(_role_with(word) for word in people_wanted))
     return (
         f"Nobody else here can say this yes: it takes {people}, who has no part in this refund. Invite a second person "
         f"(personInvite with the role {role}, or `estorno people invite`); they sign in and approve it."
     )
+
+
+def _role_with(word: str) -> str:
+    """The least role that is built in, has this permission and may approve; what is no permission is a role."""
+    able = [role.value for role, held in PERMISSIONS.items() if {word, Permission.APPROVE} <= held]
+    return able[0] if able else word
 
 
 async def advice(refund: Refund, part: Involved) -> str | None:
