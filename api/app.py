@@ -42,7 +42,7 @@ def create(settings: Settings) -> Starlette:
     waker = Waker(settings.redis_url)
     feeds, uses = Feeds(waker), Uses()
     gate = Gate.of(settings, rates_of(settings))
-    remembered = Remembered(waker, uses=uses)
+    remembered = Remembered(waker, uses=uses, second_factor=bool(settings.mfa_values))
 
     async def authenticate(token: str | None) -> Principal | None:
         giver.hold(token)  # what is given in this request is given with it

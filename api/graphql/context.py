@@ -1,6 +1,7 @@
 """What every resolver is given: the principal, the request's ID, the settings, and loaders of this operation only."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -35,8 +36,12 @@ class Context:
 
 def cause_of(principal: Principal, request_id: str) -> Cause:
     """Who asks, by what they are known, and where the request that is being served came from."""
+    token: UUID | None
     (address, agent), person = origin(), principal.person_id
-    token, session = (principal.token_id, None) if person is None else (None, principal.token_id)
+    if person is None or principal.session_id is not None:  # a program's token, or a person's own
+        token, session = principal.token_id, principal.session_id
+    else:
+        token, session = None, principal.token_id
     return Cause(request_id, principal.holder, principal.party, Doer(token, person, session, address, agent))
 
 

@@ -1,7 +1,7 @@
 """Signing in and out: by a one-time link, or with the identity provider. Plain HTML, works without JavaScript.
 
-A session is what the console (and nothing of GraphQL, which takes bearer tokens) knows a person by. Looking at a link
-uses nothing up; going on does, once.
+A session is what these pages know a person by. GraphQL takes bearer tokens: who has signed in makes one of their own
+here. Looking at a link uses nothing up; going on does, once.
 """
 
 import hmac
@@ -21,7 +21,7 @@ from api.rates import Rates
 from api.sign_in import cookies
 from api.sign_in.provider import Directory
 from api.sign_in.texts import text
-from domain.access import sessions, sign_in
+from domain.access import personal_tokens, sessions, sign_in
 from domain.access.principal import Principal
 from domain.access.sessions import Begun
 from domain.access.sign_in import Attempt, NoSecondFactor, Refused
@@ -29,10 +29,11 @@ from domain.cause import Cause, Doer
 from domain.platform import secrets
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
+from domain.problems import RateLimited
 
 PREFIX: Final = "/sign-in"
 LINK: Final = f"{PREFIX}/link/"
-_OIDC, _CALLBACK, _OUT = f"{PREFIX}/oidc", f"{PREFIX}/callback", "/sign-out"
+_OIDC, _CALLBACK, _OUT, _TOKEN = f"{PREFIX}/oidc", f"{PREFIX}/callback", "/sign-out", f"{PREFIX}/token"
 _PLACE: Final = "sign-in/attempt"
 _CODE_LENGTH_MAX: Final = 2_048
 _log = structlog.get_logger()
@@ -51,7 +52,10 @@ async def show(request: Request) -> Response:
     principal = await principal_of(request, settings)
     if principal is not None:
         said = escape(text("in", locale, who=principal.holder))
-        return _page(locale, f"<p>{said}</p>{_button(_OUT, 'out', locale)}")
+        about = escape(text("about_token", locale))
+        return _page(
+            locale, f"<p>{said}</p><p>{about}</p>{_button(_TOKEN, 'token', locale)}{_button(_OUT, 'out', locale)}"
+        )
     if settings.oidc_issuer:
         return _page(locale, f'<p><a href="{_OIDC}">{escape(text("provider", locale))}</a></p>')
     return _page(locale, f"<p>{escape(text('ask', locale))}</p>")
@@ -119,6 +123,26 @@ async def come_back(request: Request) -> Response:
     return answer
 
 
+async def make_token(request: Request) -> Response:
+    """POST /sign-in/token: a token of one's own, shown this once (200); 403 from a foreign page, without https, or to
+    whom is not signed in; 429 too often."""
+    settings, locale = _settings(request), locale_of(request, None)
+    refused = _refusal(request, locale)
+    if refused is not None:
+        return refused
+    secret = cookies.read(request, settings, cookies.SESSION)
+    demanded = bool(settings.mfa_values)
+    try:
+        made = await personal_tokens.create(secret, settings.session_idle_seconds, _came(), second_factor=demanded)
+    except RateLimited as error:
+        return limited(error.retry_after)
+    if made is None:
+        return _said("refused", locale, 403)
+    until = escape(text("token_made", locale, until=f"{made.expires_at:%Y-%m-%d %H:%M} UTC"))
+    shown = f'<p><input readonly value="{escape(made.clear)}" size="50" aria-label="token"></p>'
+    return _page(locale, f"<p>{until}</p>{shown}{_button(_OUT, 'out', locale)}")
+
+
 async def sign_out(request: Request) -> Response:
     """POST /sign-out: the session is over (303), 403 from a foreign page."""
     settings = _settings(request)
@@ -137,6 +161,7 @@ ROUTES: Final = (
     Route(_OIDC, ask_provider, methods=["GET"]),
     Route(_CALLBACK, come_back, methods=["GET"]),
     Route(_OUT, sign_out, methods=["POST"]),
+    Route(_TOKEN, make_token, methods=["POST"]),
 )
 
 

@@ -33,6 +33,19 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     ),
     "in": ("Você entrou como {who}.", "Ha entrado como {who}.", "You are signed in as {who}.", "您已登录：{who}。"),
     "out": ("Sair", "Cerrar sesión", "Sign out", "退出登录"),
+    "token": ("Criar um token meu", "Crear un token mío", "Make a token of my own", "创建我的令牌"),
+    "about_token": (
+        "Com um token seu, você aprova e consulta pela API ou pelo comando estorno. Um novo encerra o anterior.",
+        "Con un token suyo aprueba y consulta por la API o el comando estorno. Uno nuevo termina el anterior.",
+        "With a token of your own you approve by the API or the estorno command. A new one ends the one before.",
+        "使用您的令牌可通过 API 或 estorno 命令审批和查询。创建新令牌会使旧令牌失效。",
+    ),
+    "token_made": (
+        "É mostrado só agora. Funciona até {until}, ou até você sair. Copie-o para ESTORNO_TOKEN e não o dê a ninguém.",
+        "Se muestra solo ahora. Funciona hasta {until}, o hasta que salga. Cópielo a ESTORNO_TOKEN y no lo dé a nadie.",
+        "It is shown once. It works until {until}, or until you sign out. Copy it to ESTORNO_TOKEN; give it to nobody.",
+        "仅显示一次，有效至 {until} 或您退出登录。请复制到 ESTORNO_TOKEN，切勿交给任何人。",
+    ),
     "refused": (
         "Não foi possível entrar. Tente de novo ou fale com quem administra.",
         "No fue posible entrar. Inténtelo de nuevo o hable con quien administra.",

@@ -83,7 +83,9 @@ async def invite(
                 return Invited(await Person.get(id=stored), None)
             await roles.lock(principal.merchant_id)  # what a role holds does not grow before the link is there
             pairs = await grants.checked(principal, wanted, ["input", "grants"])
-            made = await make(principal.merchant_id, name, email, pairs, cause.actor, person_id=person_id)
+            made = await make(
+                principal.merchant_id, name, email, pairs, cause.actor, person_id=person_id, maker=principal.voucher
+            )
             told = {"name": name, "email": email, "grants": grants.written(pairs)}
             await deeds.note(principal.merchant_id, INVITE, Of("person", person_id), cause, deeds.changed({}, told))
             return Invited(*made)
@@ -99,8 +101,12 @@ async def make(
     actor: str,
     *,
     person_id: UUID | None = None,
+    maker: UUID | None = None,
 ) -> tuple[Person, Link]:
-    """A person with these grants and a first link, inside the caller's transaction; nobody's leave is asked."""
+    """A person with these grants and a first link, inside the caller's transaction; nobody's leave is asked.
+
+    `maker`: who stands behind the link; None: the owner of the database, who vouches for whom it is made for.
+    """
     await giver.show()
     person = await Person.create(
         id=person_id or uuid4(), merchant_id=merchant_id, name=name, email=email, created_by=actor
@@ -109,16 +115,21 @@ async def make(
         await Grant.create(
             id=uuid4(), merchant_id=merchant_id, person_id=person.id, role=role, store_id=store_id, created_by=actor
         )
-    return person, await new_link(person.id, actor)
+    return person, await new_link(person.id, actor, maker)
 
 
-async def new_link(person_id: UUID, actor: str) -> Link:
+async def new_link(person_id: UUID, actor: str, maker: UUID | None = None) -> Link:
     """Another link; those before it that nobody used work no more."""
     secret, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + LINK_LIFETIME
     await sign_outs.close_links([person_id])
     await giver.show()
     await SignInLink.create(
-        id=uuid4(), person_id=person_id, digest=digest_of(secret), created_by=actor, expires_at=expires_at
+        id=uuid4(),
+        person_id=person_id,
+        digest=digest_of(secret),
+        created_by=actor,
+        created_by_id=maker,
+        expires_at=expires_at,
     )
     return Link(secret, expires_at)
 
@@ -167,7 +178,7 @@ async def sign_in_link(principal: Principal, person_id: UUID, cause: Cause) -> t
         if elsewhere and principal.person_id != person_id:
             raise Forbidden("This person has a part in other merchants too; they must make the link themselves.")
         await deeds.note(person.merchant_id, "signInLinkCreate", Of("person", person_id), cause)
-        return person, await new_link(person_id, cause.actor)
+        return person, await new_link(person_id, cause.actor, principal.voucher)
 
 
 def _facts(person: Person) -> dict[str, str]:

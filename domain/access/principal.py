@@ -99,6 +99,8 @@ class Principal:
     payment_id: UUID | None = None  # a customer's token is bound to one payment,
     customer: str | None = None  # or to one customer
     party_id: UUID | None = None  # of a token: whoever made it, through all the tokens between
+    session_id: UUID | None = None  # of a person's own token: the session that it was made from
+    vouched_by: UUID | None = None  # who made the link by which the person signed in (domain/access/vouching.py)
 
     @property
     def party(self) -> UUID:
@@ -108,6 +110,16 @@ class Principal:
         name alone.
         """
         return self.person_id or self.party_id or self.token_id
+
+    @property
+    def hands(self) -> frozenset[UUID]:
+        """Whoever may be doing it: who answers for it, and who can have used the link that began the session."""
+        return frozenset({self.party, self.vouched_by or self.party})
+
+    @property
+    def voucher(self) -> UUID:
+        """Who stands behind the links that are made now: through all the links between, the first who made one."""
+        return self.vouched_by or self.party
 
     @property
     def is_customer(self) -> bool:

@@ -38,9 +38,9 @@ class Made:
 
 
 def readable(principal: Principal) -> QuerySet[Token]:
-    """The merchant's service tokens, those that have ended too. Raises Forbidden."""
+    """The tokens of the merchant's programs and people, those that have ended too. Raises Forbidden."""
     principal.require_everywhere(Permission.MANAGE_TOKENS)
-    return Token.filter(merchant_id=principal.merchant_id, kind=tokens.SERVICE)
+    return Token.filter(merchant_id=principal.merchant_id, kind__in=[tokens.SERVICE, tokens.PERSONAL])
 
 
 async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days: int, key: str, cause: Cause) -> Made:
@@ -60,6 +60,7 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
         name,
         created_by=cause.actor,
         party_id=principal.party,
+        vouched_by=principal.vouched_by,
     )
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, CREATE, key, facts, draft.id, cause)
@@ -96,6 +97,7 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
         old.name,
         created_by=cause.actor,
         party_id=principal.party,
+        vouched_by=principal.vouched_by,
     )
     facts = {"token": token_id, "days": days, "overlap": overlap_hours}
     async with transaction():
@@ -119,9 +121,17 @@ async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
     """End a token at once, everywhere: one's own, or one that may no more than oneself. Raises Forbidden, NotFound."""
     found = await _find(readable(principal), token_id)
     if found.id != principal.token_id:
-        await _covered(principal, found)
+        await _check_may_end(principal, found)
     await tokens.revoke(found.id, cause.actor, cause)
     return await Token.get(id=found.id)
+
+
+async def _check_may_end(principal: Principal, found: Token) -> None:
+    """Raises Forbidden where it may more than oneself."""
+    if found.person_id is None:
+        await _covered(principal, found)
+    elif found.person_id != principal.person_id:
+        await grants.check_covers(principal, found.person_id)
 
 
 def _at(moment: datetime) -> str:
@@ -136,7 +146,11 @@ async def _find(among: QuerySet[Token], token_id: UUID) -> Token:
 
 
 def _check_holder(principal: Principal, old: Token) -> None:
-    """Raises Forbidden where it is another person's. A program's is called as it is for: tokenCreate makes no other."""
+    """Raises Forbidden where it is another person's; InvalidInput where it is a session's.
+
+    A program's is called as it is for: tokenCreate makes no other."""
+    if old.kind == tokens.PERSONAL:
+        raise InvalidInput("A person's own token is made where they sign in, not replaced.", path=_TOKEN)
     if old.name != old.holder and identity_of(principal.holder) != identity_of(old.holder):
         raise Forbidden("This is a person's token: they replace it themselves, or you make a new one (tokenCreate).")
 
@@ -159,5 +173,6 @@ def _with(draft: NewToken, pairs: Sequence[grants.Pair]) -> NewToken:
         draft.name,
         created_by=draft.created_by,
         party_id=draft.party_id,
+        vouched_by=draft.vouched_by,
         id=draft.id,
     )

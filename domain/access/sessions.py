@@ -14,10 +14,11 @@ from domain.access.holders import actor_of
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.access.tokens import digest_of, granted
-from domain.cause import Cause
+from domain.cause import Cause, Doer
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Person, Session, SignInLink
+from domain.platform import bell
 from domain.platform.database import execute, for_all, rows, transaction
 from domain.problems import NotFound
 
@@ -25,6 +26,7 @@ _UNKNOWN: Final = Cause("sign-in", "")
 # What the person may do at the merchant that was chosen, else at their own.
 _PRINCIPAL: Final = """
 SELECT s.id, s.expires_at, s.person_id, p.name, p.email, coalesce($2::uuid, p.merchant_id) AS merchant_id,
+    s.vouched_by_id,
     g.role AS granted, g.store_id, r.permissions, s.last_seen_at < now() - interval '1 minute' AS seen_long_ago
 FROM sessions s JOIN people p ON p.id = s.person_id
 LEFT JOIN grants g ON g.person_id = p.id AND g.merchant_id = coalesce($2::uuid, p.merchant_id) AND g.ended_at IS NULL
@@ -56,14 +58,15 @@ async def by_link(secret: str, seconds: float, came: Cause = _UNKNOWN) -> Begun 
     async with transaction():
         found = await rows(
             "UPDATE sign_in_links l SET used_at = now() FROM people p WHERE l.digest = $1 AND l.used_at IS NULL "
-            "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' RETURNING l.person_id",
+            "AND l.expires_at > now() AND p.id = l.person_id AND p.state = 'ACTIVE' "
+            "RETURNING l.person_id, l.created_by_id",
             digest_of(secret),
         )
         if not found:
             return None
         with giver.giving(secret):
             await giver.show()
-        return await begin(found[0]["person_id"], seconds, came, "link")
+        return await begin(found[0]["person_id"], seconds, came, "link", vouched_by=found[0]["created_by_id"])
 
 
 @for_all(_WHY)
@@ -91,10 +94,16 @@ async def is_open(secret: str) -> bool:
 
 
 async def begin(
-    person_id: UUID, seconds: float, came: Cause = _UNKNOWN, way: str = "link", *, second_factor: bool = False
+    person_id: UUID,
+    seconds: float,
+    came: Cause = _UNKNOWN,
+    way: str = "link",
+    *,
+    second_factor: bool = False,
+    vouched_by: UUID | None = None,
 ) -> Begun:
     """A session of a person who has proven who they are, for at most so many seconds. `came`: the request, and where
-    it came from."""
+    it came from. `vouched_by`: who made the link, where it was not that person."""
     secret, now, session_id = secrets.token_urlsafe(32), datetime.now(UTC), uuid4()
     expires_at = now + timedelta(seconds=seconds)
     await Session.create(
@@ -105,6 +114,7 @@ async def begin(
         last_seen_at=now,
         expires_at=expires_at,
         second_factor=second_factor,
+        vouched_by_id=vouched_by if vouched_by != person_id else None,
     )
     await _note("signIn", person_id, session_id, came, {"way": [None, way]})
     return Begun(secret, expires_at, person_id)
@@ -128,7 +138,20 @@ async def authenticate(
     if row["seen_long_ago"]:
         await execute("UPDATE sessions SET last_seen_at = now() WHERE id = $1", row["id"])
     holder = actor_of(row["name"], row["email"])
-    return Principal(row["id"], row["merchant_id"], holder, granted(found), row["expires_at"], row["person_id"])
+    return Principal(
+        row["id"],
+        row["merchant_id"],
+        holder,
+        granted(found),
+        row["expires_at"],
+        row["person_id"],
+        vouched_by=row["vouched_by_id"],
+    )
+
+
+def doer(came: Cause, principal: Principal) -> Doer:
+    """By what a person is known who has signed in, and from where the request came."""
+    return replace(came.by, person_id=principal.person_id, session_id=principal.session_id or principal.token_id)
 
 
 @for_all(_WHY)
@@ -141,6 +164,7 @@ async def end(secret: str, came: Cause = _UNKNOWN) -> None:
         if found is not None:
             await Session.filter(id=found.id).update(revoked_at=datetime.now(UTC))
             await _note("signOut", found.person_id, found.id, came, None)
+    await bell.wake(bell.TOKENS_CHANNEL)  # the person's own token ends with it
 
 
 async def _note(
@@ -173,4 +197,5 @@ async def revoke(principal: Principal, session_id: UUID, cause: Cause) -> Sessio
         if await Session.filter(id=session_id, revoked_at=None).update(revoked_at=datetime.now(UTC)):
             what = {"person": [str(found.person_id), None]}
             await deeds.note(principal.merchant_id, "sessionRevoke", Of("session", session_id), cause, what)
+    await bell.wake(bell.TOKENS_CHANNEL)
     return await Session.get(id=session_id)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.access import giver
-from domain.access.holders import person_of
+from domain.access.holders import actor_of, person_of
 from domain.access.permissions import PERMISSIONS, Permission, Role, built_in
 from domain.access.principal import Principal, Reach, reach_of
 from domain.cause import Cause
@@ -40,17 +40,25 @@ _SHOWN: Final = 12
 GRANTED: Final = "GRANTED"
 SERVICE: Final = "SERVICE"
 CUSTOMER: Final = "CUSTOMER"
+PERSONAL: Final = "PERSONAL"
 # A token's grants are few; one that was made before there were any has the role on its row. A customer's is looked at
-# together with who made it: a browser's that is made just while that one is revoked does not work either.
+# together with who made it: a browser's that is made just while that one is revoked does not work either. A person's
+# own may what the person may now, as long as the session lives.
 _AUTHENTICATE: Final = """
 SELECT t.id, t.merchant_id, t.holder, t.role, t.expires_at, t.payment_id, t.customer_digest, g.role AS granted,
-    g.store_id, r.permissions, coalesce(t.party_id, t.maker_id) AS party_id
+    g.store_id, r.permissions, coalesce(t.party_id, t.maker_id) AS party_id,
+    t.person_id, t.session_id, t.vouched_by_id, p.name, p.email
 FROM tokens t
-LEFT JOIN grants g ON g.token_id = t.id AND g.ended_at IS NULL
+LEFT JOIN people p ON p.id = t.person_id
+LEFT JOIN sessions s ON s.id = t.session_id
+LEFT JOIN grants g ON (g.token_id = t.id OR g.person_id = t.person_id AND g.merchant_id = t.merchant_id)
+    AND g.ended_at IS NULL
 LEFT JOIN roles r ON r.merchant_id = t.merchant_id AND lower(r.name) = lower(g.role) AND r.ended_at IS NULL
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND t.expires_at > now()
     AND NOT EXISTS (SELECT 1 FROM tokens m WHERE m.id = t.maker_id AND m.revoked_at IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM people m WHERE m.id = t.maker_id AND m.state <> 'ACTIVE')"""
+    AND NOT EXISTS (SELECT 1 FROM people m WHERE m.id = t.maker_id AND m.state <> 'ACTIVE')
+    AND (t.kind <> 'PERSONAL' OR p.state = 'ACTIVE' AND s.revoked_at IS NULL AND s.expires_at > now()
+        AND (s.second_factor OR NOT $2))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class NewToken:
     """A token that is to be made. `grants`: roles by name, each in one store or (None) in all.
 
     `maker_id`: of the token or the person with whom it ends. `party_id`: who answers for it; None: it does itself.
+    `person_id`, `session_id`: of a person's own. `vouched_by`: see domain/access/vouching.py.
     """
 
     merchant_id: UUID
@@ -71,6 +80,9 @@ class NewToken:
     customer_digest: str | None = None
     maker_id: UUID | None = None
     party_id: UUID | None = None
+    person_id: UUID | None = None
+    session_id: UUID | None = None
+    vouched_by: UUID | None = None
     id: UUID = field(default_factory=uuid4)
 
 
@@ -105,6 +117,9 @@ async def make(draft: NewToken) -> str:
             customer_digest=draft.customer_digest,
             maker_id=draft.maker_id,
             party_id=draft.party_id or draft.id,
+            person_id=draft.person_id,
+            session_id=draft.session_id,
+            vouched_by_id=draft.vouched_by,
             created_by=draft.created_by,
             expires_at=draft.expires_at,
         )
@@ -121,11 +136,14 @@ async def make(draft: NewToken) -> str:
 
 
 @for_all("whose a token is")
-async def authenticate(token: str | None) -> Principal | None:
-    """The principal of a token that is known, in time and not revoked; else None."""
+async def authenticate(token: str | None, *, second_factor: bool = False) -> Principal | None:
+    """The principal of a token that is known, in time and not revoked; else None.
+
+    `second_factor`: one is demanded of people, and the own token of a person who signed in without is over.
+    """
     if token is None or not token.startswith(_PREFIX) or not token.isascii():
         return None
-    found = await rows(_AUTHENTICATE, digest_of(token))
+    found = await rows(_AUTHENTICATE, digest_of(token), second_factor)
     if not found:
         return None
     row = found[0]
@@ -133,12 +151,15 @@ async def authenticate(token: str | None) -> Principal | None:
     return Principal(
         row["id"],
         row["merchant_id"],
-        row["holder"],
+        row["holder"] if row["person_id"] is None else actor_of(row["name"], row["email"]),
         reach,
         row["expires_at"],
+        row["person_id"],
         payment_id=row["payment_id"],
         customer=row["customer_digest"],
         party_id=row["party_id"],
+        session_id=row["session_id"],
+        vouched_by=row["vouched_by_id"],
     )
 
 

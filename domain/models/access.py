@@ -89,7 +89,7 @@ class Token(Model):
     merchant_id: UUID
     holder = fields.CharField(max_length=200)  # the person or program; four eyes compare domain/access/holders.py
     name = fields.CharField(max_length=100, null=True)  # what it is for
-    kind = fields.CharField(max_length=16, default="SERVICE")  # or CUSTOMER
+    kind = fields.CharField(max_length=16, default="SERVICE")  # or CUSTOMER, or PERSONAL
     role = fields.CharField(max_length=32)  # GRANTED: what its grants say; else it was made before there were any
     prefix = fields.CharField(max_length=16)  # shown to people, so that they can tell tokens apart
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the whole token, hex
@@ -97,6 +97,9 @@ class Token(Model):
     customer_digest = fields.CharField(max_length=64, null=True)  # or of one customer's payments
     party_id = fields.UUIDField(null=True)  # who answers for it: a person, else the first of the tokens that made it
     maker_id = fields.UUIDField(null=True)  # a customer's: of the token, or of the person, that made it
+    person_id = fields.UUIDField(null=True)  # a personal one's: whose it is,
+    session_id = fields.UUIDField(null=True)  # and the session with which it ends
+    vouched_by_id = fields.UUIDField(null=True)  # who made the link that began the session it comes from (vouching)
     created_by = fields.CharField(max_length=200, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
     last_used_at = fields.DatetimeField(null=True)  # to the minute
@@ -152,6 +155,7 @@ class Session(Model):
     expires_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
     second_factor = fields.BooleanField(default=False)  # whether the identity provider was asked for one, and said so
+    vouched_by_id = fields.UUIDField(null=True)  # who made the link that began it; null: a provider, or the owner
 
     class Meta:
         table = "sessions"
@@ -168,6 +172,7 @@ class SignInLink(Model):
     digest = fields.CharField(max_length=64, unique=True)  # SHA-256 of the link's secret, hex
     created_at = fields.DatetimeField(auto_now_add=True)
     created_by = fields.CharField(max_length=200)
+    created_by_id = fields.UUIDField(null=True)  # who may have used it besides; null: the owner of the database made it
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
 

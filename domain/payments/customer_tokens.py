@@ -83,6 +83,7 @@ async def create(
         customer_digest=digest,
         maker_id=principal.person_id or principal.token_id,
         party_id=principal.party,
+        vouched_by=principal.vouched_by,
     )
     told = {"may": new.may.value, "payment": draft.payment_id and str(draft.payment_id), "minutes": new.minutes}
     async with transaction():

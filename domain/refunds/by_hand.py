@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
+from domain.access import vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -169,7 +170,7 @@ async def transfer_returned(principal: Principal, refund_id: UUID, why: str, cau
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
-        if paid.settled_by_id == principal.party or same_person(paid.settled_by, principal.holder):
+        if await vouching.is_same(principal, paid.settled_by_id) or same_person(paid.settled_by, principal.holder):
             raise Forbidden(f"{paid.settled_by} settled it; another person must say that the bank gave it back.")
         await TransferReturn.create(
             id=uuid4(),

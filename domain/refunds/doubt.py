@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.access import vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -152,7 +153,9 @@ async def _propose_or_confirm(principal: Principal, refund: Refund, attempt: int
     if not same or not found[0]["counts"]:
         await _propose(principal, refund, attempt, said, found, cause)
         return False
-    if principal.party == found[0]["proposed_by_id"] or same_person(found[0]["proposed_by"], principal.holder):
+    proposer = found[0]
+    same = await vouching.is_same(principal, proposer["proposed_by_id"])
+    if same or same_person(proposer["proposed_by"], principal.holder):
         raise Forbidden(
             "You proposed this verdict yourself; another person must confirm it.", path=["input", "refundId"]
         )

@@ -7,6 +7,7 @@ import hashlib
 from typing import Final
 from uuid import UUID, uuid4
 
+from domain.access import vouching
 from domain.access.holders import same_person
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -41,7 +42,7 @@ async def propose_or_confirm(
     if found is None or found.taken_at_sequence != taken or not _says_the_same(found, evidence):
         await _propose(principal, refund, evidence, kind, taken, cause)
         return None
-    if principal.party == found.proposed_by_id or same_person(found.proposed_by, principal.holder):
+    if await vouching.is_same(principal, found.proposed_by_id) or same_person(found.proposed_by, principal.holder):
         raise Forbidden(
             "You settled it yourself; at this amount another person with SETTLE_MANUALLY must say the same. If there "
             "is nobody else, invite a second person (personInvite).",

@@ -55,7 +55,15 @@ class Remembered:
     A revocation is heard through Valkey at once; where it is not heard, the token ends so many seconds later.
     """
 
-    def __init__(self, waker: Waker, seconds: float = REMEMBERED_SECONDS, uses: Uses | None = None) -> None:
+    def __init__(
+        self,
+        waker: Waker,
+        seconds: float = REMEMBERED_SECONDS,
+        uses: Uses | None = None,
+        *,
+        second_factor: bool = False,
+    ) -> None:
+        self._second_factor = second_factor
         self._seconds = seconds
         self._uses = uses or Uses()
         self._revoked = waker.listen(TOKENS_CHANNEL)
@@ -70,7 +78,7 @@ class Remembered:
             self._uses.note(principal.token_id)
             return principal
         generation = self._generation
-        principal = await authenticate(token)
+        principal = await authenticate(token, second_factor=self._second_factor)
         self._hear()
         if principal is not None and generation == self._generation:  # else it may have been revoked meanwhile
             self._known[key] = (principal, time.monotonic() + self._seconds)

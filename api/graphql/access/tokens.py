@@ -21,10 +21,16 @@ from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
 CustomerMayEnum = strawberry.enum(CustomerMay, name="CustomerMay", description="What a customer's token may do.")
 
 
-@strawberry.type(description="A program's token. The token itself is told once, where it is made.")
+@strawberry.type(
+    description="The token of a program, or of a person who has signed in. The token itself is told once, where it is "
+    "made."
+)
 class Token:
     id: strawberry.ID
     name: str
+    person: str | None = strawberry.field(
+        description="Whose own it is; it may what they may, until their session ends. Null: a program's."
+    )
     prefix: str = strawberry.field(description="Its first characters, to tell it from others.")
     created_at: DateTime
     created_by: str | None
@@ -38,6 +44,7 @@ class Token:
         return cls(
             id=strawberry.ID(str(row.id)),
             name=row.name or row.holder,
+            person=row.holder if row.person_id is not None else None,
             prefix=row.prefix,
             created_at=DateTime(row.created_at),
             created_by=row.created_by,

@@ -82,7 +82,8 @@ class ApprovalWhenInput:
     )
     unproven: bool | None = strawberry.field(
         default=None,
-        description="A refund of a payment that a client registered, its PSE cannot be asked about, and nobody has confirmed.",
+        description="A refund of a payment that a client registered, its PSE cannot be asked about, and nobody has "
+        "confirmed.",
     )
 
     def parsed(self) -> When:

@@ -36,11 +36,11 @@ async def awaiting(principal: Principal) -> QuerySet[Refund]:
     if principal.may(Permission.APPROVE):
         mine = await rows(_OWN_ROLES, principal.merchant_id, principal.person_id or principal.token_id)
         words = {*principal.permissions, *(row["role"] for row in mine)}
-        found |= await _open(principal, words, [principal.party])
+        found |= await _open(principal, words, [*principal.hands])
         found |= {row["refund_id"] for row in await rows(_OLDER, principal.merchant_id, FOUND_MAX)}
     for lent in await delegate.lent_to(principal):
         theirs = {row["role"] for row in await rows(_ROLES, principal.merchant_id, lent.from_id)}
-        found |= await _open(principal, {Permission.APPROVE, *theirs}, [principal.party, lent.from_id])
+        found |= await _open(principal, {Permission.APPROVE, *theirs}, [*principal.hands, lent.from_id])
     return Refund.filter(scope.refunds(), id__in=found, state=State.AWAITING_APPROVAL)
 
 

@@ -6,6 +6,7 @@ withdrawn or has expired meanwhile is not what was decided on.
 
 from uuid import UUID, uuid4
 
+from domain.access import vouching
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
@@ -97,7 +98,7 @@ def _check_waits(refund: Refund) -> None:
 async def _right(principal: Principal, refund: Refund, part: involved.Involved) -> Right:
     """The right to decide: one's own, or a lent one; of nobody who has a part in it. Raises Forbidden."""
     right = await rights.of(principal, refund, part)
-    if not part.has(principal.party, principal.holder) and not (
+    if not part.has_hands(principal) and not (
         right.lender is not None and part.has(right.lender.party, right.lender.name)
     ):
         return right
@@ -105,6 +106,8 @@ async def _right(principal: Principal, refund: Refund, part: involved.Involved) 
         "You, or the person whose right was lent to you, asked for this refund, named its account or made the "
         "customer's link or token; another person must decide. "
     )
+    if not part.has(principal.party, principal.holder) and not principal.hands.isdisjoint(part.parties):
+        said = f"Whoever has a part in this refund made a link by which you signed in, or did you: {vouching.ADVICE}. "
     advice = await who.advice(refund, part)
     raise Forbidden(said + (advice or ""), path=["input", "refundId"])
 
@@ -142,7 +145,7 @@ async def _count_yes(
         raise Forbidden(f"It takes the yes of somebody who has {turn} now; you do not.", path=["input", "refundId"])
     await _keep(refund, destination, row, right, part, "YES", note, words)
     given = [*given, Yes(words)]
-    await needs.note_yes(row, wanted, given, [party for party, _ in right.people])
+    await needs.note_yes(row, wanted, given, {*(party for party, _ in right.people), *right.principal.hands})
     detail = {"under_the_right_of": right.lender.name} if right.lender is not None else {}
     if weigh.are_met(wanted, given):
         await move(refund, State.REQUESTED, cause, Note("APPROVED", message=note, detail=detail), due_in=0)
@@ -152,12 +155,13 @@ async def _count_yes(
 
 async def _check_new(row: ApprovalNeeds, right: Right) -> None:
     """Raises Forbidden where one of those whose yes this is has said it already."""
+    said_by = set(row.barred_ids) & right.principal.hands
     for one in await Approval.filter(needs_id=row.id, decision="YES"):
         said = involved.Involved(
             frozenset(party for party in (one.decided_by_id, one.delegated_by_id) if party is not None),
             frozenset(name for name in (one.decided_by, one.delegated_by) if name),
         )
-        if any(said.has(party, name) for party, name in right.people):
+        if said_by or any(said.has(party, name) for party, name in right.people):
             raise Forbidden("You, or somebody under your right, said yes to it already.", path=["input", "refundId"])
 
 

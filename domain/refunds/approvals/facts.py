@@ -24,8 +24,9 @@ WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.created_at > now() - m
 # What went, or is to go, by the customer's own word: who has one tax ID is one customer, however many payments.
 _BY_WORD: Final = """
 SELECT coalesce(sum(r.amount), 0)::bigint AS total FROM payments p JOIN refunds r ON r.payment_id = p.id
-WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.currency = $3 AND r.created_at > now() - make_interval(days => $4)
-  AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED') AND r.id IS DISTINCT FROM $5 AND EXISTS (SELECT FROM destinations d
+WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.currency = $3 AND r.id IS DISTINCT FROM $5
+  AND r.created_at > now() - make_interval(days => $4) AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED')
+  AND EXISTS (SELECT FROM destinations d
     WHERE d.refund_id = r.id AND d.superseded_at IS NULL AND d.whose_word = 'CUSTOMER')"""
 _WORD_DAYS: Final = 30
 _ROLES: Final = (

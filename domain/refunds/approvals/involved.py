@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.access import vouching
 from domain.access.holders import same_person
+from domain.access.principal import Principal
 from domain.models import Destination, Refund
 from domain.platform.database import rows
 
@@ -26,6 +28,10 @@ class Involved:
     parties: frozenset[UUID]
     names: frozenset[str]
 
+    def has_hands(self, principal: Principal) -> bool:
+        """Whether this is one of them, or may be: by a link that one of them made, or theirs that this one made."""
+        return self.has(principal.party, principal.holder) or not principal.hands.isdisjoint(self.parties)
+
     def has(self, party: UUID | None, name: str) -> bool:
         """Whether this is one of them: by who answers for them, else by the name, written in any way."""
         return party in self.parties or any(same_person(name, one) for one in self.names)
@@ -38,11 +44,17 @@ async def of(refund: Refund, destination: Destination | None) -> Involved:
 
 async def of_all(refunds: Sequence[Refund], named: Mapping[UUID, Destination]) -> Mapping[UUID, Involved]:
     """The same of several, with the destinations that count."""
-    pairs = {refund.id: [(refund.requested_by, refund.requested_by_id)] for refund in refunds}
+    pairs: dict[UUID, list[tuple[str | None, UUID | None]]] = {
+        refund.id: [(refund.requested_by, refund.requested_by_id)] for refund in refunds
+    }
     for row in await rows(_MAKERS, list(pairs)):
         pairs[row["refund_id"]].append((row["name"], row["party"]))
     for refund_id, destination in named.items():
         pairs[refund_id].append((destination.provided_by, destination.provided_by_id))
+    everybody = {party for found in pairs.values() for _, party in found if party is not None}
+    if await vouching.behind(everybody):  # else there is nobody to look for one by one
+        for found in pairs.values():
+            found += [(None, one) for one in await vouching.behind({party for _, party in found if party is not None})]
     return {refund_id: _involved(found) for refund_id, found in pairs.items()}
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from tortoise.queryset import QuerySet
 
-from domain.access import roles
+from domain.access import roles, vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -107,7 +107,7 @@ async def confirm(principal: Principal, rule_id: UUID, cause: Cause) -> Approval
     principal.require_everywhere(Permission.MANAGE_RULES)
     async with transaction():
         row = await _open(principal, rule_id)
-        if principal.party == row.proposed_by_id or same_person(row.proposed_by, principal.holder):
+        if await vouching.is_same(principal, row.proposed_by_id) or same_person(row.proposed_by, principal.holder):
             raise Forbidden(
                 "You proposed it yourself; another person with MANAGE_RULES must confirm what loosens. If there is "
                 "nobody else, invite a second person (personInvite with the role ADMIN).",

@@ -178,7 +178,8 @@ def _all(conditions: tuple["Condition", ...], facts: Facts) -> bool | None:
 
 
 def reached(amounts: Mapping[str, int], amount: Money, others: int = 0) -> bool:
-    """Whether an amount, with `others` (minor units), is at or above the one of its currency; one that no word is said of is below."""
+    """Whether an amount, with `others` (minor units), is at or above the one of its currency; one that no word is said
+    of is below."""
     least = amounts.get(amount.currency, amounts.get(ANY_OTHER))
     return least is not None and amount.minor_units + others >= least
 

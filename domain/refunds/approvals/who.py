@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
+from domain.access import vouching
 from domain.access.holders import actor_of
 from domain.access.permissions import PERMISSIONS, Permission, built_in
 from domain.models import Payment, Refund
@@ -83,7 +84,8 @@ def told(people_wanted: Mapping[str, int]) -> str | None:
     role = " or ".join(dict.fromkeys(_role_with(word) for word in people_wanted))
     return (
         f"Nobody else here can say this yes: it takes {people}, who has no part in this refund. Invite a second person "
-        f"(personInvite with the role {role}, or `estorno people invite`); they sign in and approve it."
+        f"(personInvite with the role {role}, or `estorno people invite`); they sign in and approve it with a "
+        f"token of their own. Mind that {vouching.ADVICE}."
     )
 
 

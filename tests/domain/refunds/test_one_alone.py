@@ -131,7 +131,8 @@ async def test_who_is_wanted_is_invited_as_somebody_who_approves_too() -> None:
     await a_rule(shop, "OURS", Step("MANAGE_STORES"))
     refund = await a_refund(shop, await a_payment(shop), 1_000)
     advice = (await shown.of_refunds([refund.id]))[refund.id].advice
-    assert advice is not None and "MANAGE_STORES" in advice and "role ADMIN" in advice
+    assert "MANAGE_STORES" in str(advice)
+    assert "role ADMIN" in str(advice)
 
 
 async def test_conditions_that_nothing_meets_in_the_place_of_a_default_loosen() -> None:
