@@ -13,7 +13,20 @@ from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
-from jobs.cli import approvals, audit, commands, connect, connections, facts, init, keys, onboarding, owner, people
+from jobs.cli import (
+    approvals,
+    audit,
+    commands,
+    connect,
+    connections,
+    facts,
+    init,
+    keys,
+    onboarding,
+    owner,
+    people,
+    sign_in,
+)
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
 
@@ -39,6 +52,7 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(sign_in.app, name="sign-in")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)
 token.command("list")(people.list_tokens)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import strawberry
 
 from api.graphql.transport.scalars import DateTime, Money
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
 from domain.models import Approval as ApprovalRow
 from domain.models import ApprovalNeeds as Row
 from domain.money import Money as Amount
@@ -42,13 +44,14 @@ class ApprovalNeed:
 
 @strawberry.type(description="A person who could say yes.")
 class ApprovalCandidate:
-    person: str = strawberry.field(description="Name and address.")
+    person: str = strawberry.field(description="Their name; with their address to whom manages people.")
     holds: list[str] = strawberry.field(description="Which of the wanted roles and permissions they hold.")
 
     @classmethod
-    def of(cls, found: Candidate, wanted: Sequence[Need]) -> "ApprovalCandidate":
+    def of(cls, found: Candidate, wanted: Sequence[Need], viewer: Principal) -> "ApprovalCandidate":
         words = {step.of for need in wanted for step in need.steps}
-        return cls(person=found.name, holds=sorted(found.words & words))
+        person = found.name if viewer.may(Permission.MANAGE_PEOPLE) else found.name.rpartition(" <")[0]
+        return cls(person=person, holds=sorted(found.words & words))
 
 
 @strawberry.type(description="What must be said before a refund goes. All needs hold at once.")
@@ -64,12 +67,12 @@ class RefundNeeds:
     )
 
     @classmethod
-    def of(cls, found: Shown) -> "RefundNeeds":
+    def of(cls, found: Shown, viewer: Principal) -> "RefundNeeds":
         return cls(
             needs=[ApprovalNeed.of_need(need, found.given) for need in found.wanted],
             next_by=sorted(weigh.open_words(found.wanted, found.given)),
             until=DateTime(needs.deadline_of(found.row)),
-            candidates=[ApprovalCandidate.of(one, found.wanted) for one in found.able[: who.SHOWN_MAX]],
+            candidates=[ApprovalCandidate.of(one, found.wanted, viewer) for one in found.able[: who.SHOWN_MAX]],
             advice=found.advice,
         )
 

@@ -30,7 +30,9 @@ async def approval_preview(info: Info, input: RefundCreateInput) -> ApprovalPrev
         amount=Money.of(found.amount),
         waits_for_destination=found.waits_for_destination,
         needs=[ApprovalNeed.of_need(need, []) for need in found.needs],
-        candidates=[ApprovalCandidate.of(one, found.needs) for one in found.candidates[: who.SHOWN_MAX]],
+        candidates=[
+            ApprovalCandidate.of(one, found.needs, info.context.principal) for one in found.candidates[: who.SHOWN_MAX]
+        ],
         advice=found.advice,
         cap_exceeded=errors_of(found.over)[0] if found.over is not None else None,
     )

@@ -45,9 +45,16 @@ class HoursInput:
     def parsed(self) -> Hours:
         """The hours. Raises InvalidInput."""
         try:
-            return Hours(time.fromisoformat(self.begin), time.fromisoformat(self.end), frozenset(self.weekdays))
+            return Hours(_time(self.begin), _time(self.end), frozenset(self.weekdays))
         except ValueError as error:
             raise InvalidInput("Hours are written as 09:00.", path=["input", "when", "outside"]) from error
+
+
+def _time(text: str) -> time:
+    """Hours and minutes, in the merchant's zone and no other. Raises ValueError."""
+    if len(text) != len("09:00"):
+        raise ValueError(text)
+    return time.fromisoformat(text)
 
 
 @strawberry.input(description="That the customer was refunded at least so often within so many days.")

@@ -166,7 +166,7 @@ class Refund(Scoped, relay.Node):
         if self.row.state is not State.AWAITING_APPROVAL:
             return None
         found = await info.context.loaders.one(shown.of_refunds, self.row.id)
-        return RefundNeeds.of(found) if found else None
+        return RefundNeeds.of(found, info.context.principal) if found else None
 
     @strawberry.field(description="What people said to it, in order; at most 100.")
     async def approvals(self, info: Info, first: int = PAGE_MAX) -> list[RefundApproval]:

@@ -4,6 +4,7 @@ All of it under the refund's lock: two who say yes at once are two, one who says
 withdrawn or has expired meanwhile is not what was decided on.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from domain.access import vouching
@@ -50,6 +51,7 @@ async def approve(
         right = await _right(principal, refund, part)
         _check_seen(refund, destination, fingerprint, amount)
         row = await needs.of_locked(refund, fingerprint, part.parties)
+        _check_in_time(refund, row)
         await _count_yes(refund, destination, row, right, part, note, cause)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
@@ -90,6 +92,16 @@ def _check_waits(refund: Refund) -> None:
     if refund.state is not State.AWAITING_APPROVAL:
         raise InvalidState(
             "Only a refund that waits for approval can be decided on.",
+            path=["input", "refundId"],
+            current_state=refund.state,
+        )
+
+
+def _check_in_time(refund: Refund, row: ApprovalNeeds) -> None:
+    """Whatever the worker has come to: a yes after the end is none. Raises InvalidState."""
+    if row.until <= datetime.now(UTC):
+        raise InvalidState(
+            "It was to be decided on before; it expires. Ask for the refund anew (refundRetry).",
             path=["input", "refundId"],
             current_state=refund.state,
         )

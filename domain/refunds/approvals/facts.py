@@ -33,6 +33,12 @@ _ROLES: Final = (
     "SELECT role FROM grants WHERE merchant_id = $1 AND ended_at IS NULL AND (person_id = $2 OR token_id = $2) "
     "AND (store_id IS NULL OR store_id = $3)"
 )
+# Of a refund that is there it is not kept which of their tokens asked: what any of them holds is held.
+_ROLES_OF_ALL: Final = (
+    "SELECT role FROM grants WHERE merchant_id = $1 AND ended_at IS NULL AND (person_id = $2 OR token_id = $2 OR "
+    "token_id IN (SELECT id FROM tokens WHERE merchant_id = $1 AND party_id = $2 AND kind <> 'CUSTOMER')) "
+    "AND (store_id IS NULL OR store_id = $3)"
+)
 # As request.insert reads it, of a refund that is there.
 _PAYMENT: Final = """
 SELECT p.id, p.merchant_id, p.store_id, p.method, p.currency, p.captured_at, p.source, p.confirmed_at, p.reserved,
@@ -117,7 +123,8 @@ async def weighed(
     times = {one: await _refunded(payment, one, refund_id) for one in days}
     roles = frozenset[str]()
     if any(rule.when.requester_roles for rule in verdict.unknown):
-        roles = await roles_of(payment["merchant_id"], requester.holder_id, payment["store_id"])
+        asked_by = (payment["merchant_id"], requester.holder_id, payment["store_id"])
+        roles = await roles_of(*asked_by, with_tokens=refund_id is not None)
     return decide(rules, replace(facts, refunded_before=times, roles=roles))
 
 
@@ -136,7 +143,9 @@ async def _refunded(payment: Mapping[str, Any], days: int, refund_id: UUID | Non
     return times
 
 
-async def roles_of(merchant_id: UUID, holder_id: UUID | None, store_id: UUID) -> frozenset[str]:
-    """The names of the roles that a person or a token has in a store."""
-    found = await rows(_ROLES, merchant_id, holder_id, store_id)
+async def roles_of(
+    merchant_id: UUID, holder_id: UUID | None, store_id: UUID, *, with_tokens: bool = False
+) -> frozenset[str]:
+    """The names of the roles that a person or a token has in a store. `with_tokens`: or any that they made."""
+    found = await rows(_ROLES_OF_ALL if with_tokens else _ROLES, merchant_id, holder_id, store_id)
     return frozenset(row["role"] for row in found)

@@ -251,7 +251,9 @@ async def _check_rule(principal: Principal, rule: Rule) -> None:
     if when.older_than_days is not None and not 0 <= when.older_than_days <= _DAYS_MAX:
         raise InvalidInput(f"olderThanDays is 0 to {_DAYS_MAX}.", path=["input", "when", "olderThanDays"])
     if when.outside is not None and not (
-        when.outside.begin < when.outside.end and when.outside.weekdays <= {1, 2, 3, 4, 5, 6, 7}
+        when.outside.begin.tzinfo is when.outside.end.tzinfo is None
+        and when.outside.begin < when.outside.end
+        and when.outside.weekdays <= {1, 2, 3, 4, 5, 6, 7}
     ):
         raise InvalidInput("Hours begin before they end, on weekdays 1 to 7.", path=["input", "when", "outside"])
 

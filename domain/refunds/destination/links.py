@@ -91,8 +91,8 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             )
         if await _wrong_answers(refund_id) >= WRONG_ANSWERS_MAX:
             raise InvalidState(
-                f"The payer's tax ID was answered wrongly {WRONG_ANSWERS_MAX} times: this refund takes no more links. "
-                "Ask the customer yourself and name the account with destinationProvide.",
+                f"The payer's tax ID was answered wrongly {WRONG_ANSWERS_MAX} times: refunds of this payment take no "
+                "more links. Ask the customer yourself and name the account with destinationProvide.",
                 path=["input", "refundId"],
                 current_state=refund.state,
             )
@@ -122,7 +122,8 @@ async def look(token: str) -> Asked | None:
         "JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id "
         "JOIN stores s ON s.id = p.store_id "
         "WHERE l.digest = $1 AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > now() "
-        "  AND (SELECT sum(w.wrong_answers) FROM destination_links w WHERE w.refund_id = l.refund_id) < $2 "
+        "  AND (SELECT sum(w.wrong_answers) FROM destination_links w JOIN refunds o ON o.id = w.refund_id "
+        "    WHERE o.payment_id = r.payment_id) < $2 "
         "  AND r.state = 'AWAITING_DESTINATION'",
         _digest(token),
         WRONG_ANSWERS_MAX,
@@ -172,9 +173,11 @@ async def _wrong(link: DestinationLink) -> WrongDigits:
 
 
 async def _wrong_answers(refund_id: UUID) -> int:
-    """To all the links of a refund: a new link gives no new tries."""
+    """To all the links of a refund's payment: a new link gives no new tries, and neither does a new refund."""
     (row,) = await rows(
-        "SELECT coalesce(sum(wrong_answers), 0)::bigint AS times FROM destination_links WHERE refund_id = $1", refund_id
+        "SELECT coalesce(sum(l.wrong_answers), 0)::bigint AS times FROM refunds r "
+        "JOIN refunds o ON o.payment_id = r.payment_id JOIN destination_links l ON l.refund_id = o.id WHERE r.id = $1",
+        refund_id,
     )
     times: int = row["times"]
     return times

@@ -164,7 +164,7 @@ PREVIEW = """query P($input: RefundCreateInput!) { approvalPreview(input: $input
 
 async def test_the_preview_says_what_is_needed_and_who_could_say_it_and_does_nothing(enter: Enter) -> None:
     asker, ana = await _stage(enter)
-    mine = await a_token(asker, ana, "ana")
+    mine, shop = await a_token(asker, ana, "ana"), await a_token(asker, ana, "shop", "REQUESTER")
     payment = await _invented(mine)
     given = {"paymentId": payment, "reason": "OTHER", "idempotencyKey": uuid4().hex, "destination": ACCOUNT}
     counted = "SELECT (SELECT count(*) FROM refunds) + (SELECT count(*) FROM idempotency_keys) AS n"
@@ -176,7 +176,16 @@ async def test_the_preview_says_what_is_needed_and_who_could_say_it_and_does_not
     bia = await a_signed_in(asker.shop, "Bia", Role.APPROVER)
     told = await mine.ask(PREVIEW, input=given)
     assert (told["candidates"], told["advice"]) == ([{"person": bia.holder}], None)
+    assert (await shop.ask(PREVIEW, input=given))["candidates"] == [{"person": "Bia"}]  # a browser's learns no address
     assert await rows(counted) == before
+
+
+@pytest.mark.parametrize("begin", ["09:00Z", "09:00+02:00", "09:00:00.5"])
+async def test_hours_that_are_not_the_merchants_own_are_refused(enter: Enter, begin: str) -> None:
+    asker = await enter()
+    outside = {"begin": begin, "end": "18:00Z" if "Z" in begin else "18:00+02:00", "weekdays": [1]}
+    rule = {"name": "NIGHT", "why": "Nights.", "steps": [{"of": "APPROVE"}], "when": {"outside": outside}}
+    assert (await asker.ask(RULE, input=rule))["errors"][0]["code"] == "INVALID_INPUT"
 
 
 AWAITING = "{ refundsAwaitingMe(first: 5) { edges { node { id } } } }"

@@ -5,14 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from domain.access import people
+from domain.access import people, service_tokens, tokens
+from domain.access.grants import Wanted
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.cause import Cause
 from domain.models import ApprovalNeeds, Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
-from domain.problems import InvalidInput
+from domain.problems import InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
@@ -24,8 +25,21 @@ from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
 from domain.refunds.destination import links
 from domain.refunds.destination.destinations import Given
+from domain.refunds.destination.links import WrongDigits
 from domain.refunds.request import NewRefund
-from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes, an_answer
+from tests.kit.factories import (
+    CAUSE,
+    KEY,
+    OwnerRows,
+    Shop,
+    a_key,
+    a_payment,
+    a_person,
+    a_refund,
+    a_shop,
+    a_yes,
+    an_answer,
+)
 from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -145,3 +159,44 @@ async def test_conditions_that_nothing_meets_in_the_place_of_a_default_loosen() 
         assert (made.loosens, made.started_at) == (True, None)
     refund = await asked_for(boss, shop, 3_000_000)
     assert await ApprovalNeeds.exists(refund_id=refund.id)
+
+
+async def test_a_yes_after_the_end_is_none_though_no_worker_has_come_by(owner_rows: OwnerRows) -> None:
+    shop = await a_shop()
+    await a_rule(shop, "OURS", Step("APPROVE"))
+    refund = await a_refund(shop, await a_payment(shop), 1_000)
+    await owner_rows("UPDATE approval_needs SET until = now() - interval '1 second'")
+    with pytest.raises(InvalidState, match="expires"):
+        await a_yes(shop, refund)
+
+
+async def test_a_rule_of_who_asks_holds_when_the_account_comes_later() -> None:
+    registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
+    shop = await a_shop(pse="lab")
+    ana = await a_member(shop, "Ana", Role.ADMIN)
+    made = await service_tokens.create(ana, "shop", [Wanted("REQUESTER")], 30, a_key(), cause_of(ana))
+    program = await tokens.authenticate(made.clear)
+    assert program is not None
+    when = When(requester_roles=frozenset({"REQUESTER"}), destination_kinds=frozenset({Kind.PIX_KEY}))
+    rule = Rule(when, Need("SHOPS_PIX", "We said so.", (Step("APPROVE"),)))
+    await propose.propose(a_person(shop, "boss", Role.ADMIN), Proposal(propose.APPROVAL, "SHOPS_PIX", rule=rule), CAUSE)
+    asked = NewRefund((await a_payment(shop, tax_id=CPF)).id, Money(1_000, "BRL"), Reason.OTHER)
+    refund = (await request.request(program, asked, a_key(), cause_of(program), KEY)).refund
+    link = await links.create(program, refund.id, cause_of(program))
+    values = {"pix_key": "any@example.com", "holder_name": "Maria", "holder_tax_id": CPF}
+    await links.use(link.token, "4705", Given(Kind.PIX_KEY, values), "r", KEY)
+    registry._CONNECTORS.pop("lab", None)
+    assert (await Refund.get(id=refund.id)).state is State.AWAITING_APPROVAL
+
+
+async def test_another_refund_of_a_payment_gives_no_new_tries_at_its_payers_digits() -> None:
+    registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, tax_id=CPF)
+    one, another = [await a_refund(shop, payment, 1) for _ in range(2)]
+    link = await links.create(shop.id, one.id, CAUSE)
+    for digits in ("0000", "0001", "0002", "0003", "0004"):
+        assert isinstance(await links.use(link.token, digits, Given(Kind.PIX_KEY, {}), "r", KEY), WrongDigits)
+    with pytest.raises(InvalidState, match="no more links"):
+        await links.create(shop.id, another.id, CAUSE)
+    registry._CONNECTORS.pop("lab", None)

@@ -16,7 +16,7 @@ import pytest
 
 from api.app import create
 from domain.access.tokens import Role, create_token
-from domain.models import Connection, Grant, Merchant, Person, PreflightRun
+from domain.models import Connection, Grant, Merchant, Person, PreflightRun, SignInLink
 from domain.models.connections import ConnectionState
 from jobs import onboarding
 from jobs.wire.sender import sender
@@ -97,6 +97,10 @@ async def test_init_makes_a_merchant_and_its_administrator_once_and_nothing_else
     assert await Merchant.all().count() == 1
     assert await Connection.all().count() == 0
     assert len(link.rsplit("/", 1)[1]) >= 40
+    assert "/sign-in" in await command("sign-in")
+    again = await command("sign-in", "link", "ana@loja.example", "--merchant", "Loja")
+    assert "/sign-in/link/" in again
+    assert await SignInLink.filter(created_by_id=None).count() == 2  # the owner made them: nobody stands behind them
     assert "has a merchant already" in await command(*INIT, *ANA, status=1)
     assert await Merchant.all().count() == 1
 
