@@ -31,6 +31,7 @@ class Destination(Model):
     sealed = fields.BinaryField(null=True)
     masked = fields.CharField(max_length=300)
     fingerprint = fields.CharField(max_length=64)  # keyed hash of kind and values: what an approval is bound to
+    account = fields.CharField(max_length=64, null=True)  # keyed hash of the account alone; null: it is older
     payer_matches = fields.BooleanField()  # the holder's tax ID is the payer's
     provided_by = fields.CharField(max_length=200)
     provided_by_id = fields.UUIDField(null=True)  # of what came by a link: who made the link

@@ -55,4 +55,5 @@ async def place_to_go(payment: Mapping[str, Any], given: Given | None, word: Wor
     destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
     await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
     matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
-    return Target(destination=destination, named=Named(given.kind, word, matches))
+    account = await destinations.account_of(secret, destination)
+    return Target(destination=destination, named=Named(given.kind, word, matches, account))

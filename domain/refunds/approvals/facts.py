@@ -21,10 +21,14 @@ _REFUNDED: Final = """
 SELECT count(*)::int AS times FROM refunds r JOIN payments p ON p.id = r.payment_id
 WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.created_at > now() - make_interval(days => $3)
   AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED') AND r.id IS DISTINCT FROM $4"""
-# What went, or is to go, by the customer's own word: who has one tax ID is one customer, however many payments.
+# What went, or is to go, by the customer's own word: who has one tax ID is one customer, however many payments, and so
+# is who has one account, however many tax IDs.
 _BY_WORD: Final = """
-SELECT coalesce(sum(r.amount), 0)::bigint AS total FROM payments p JOIN refunds r ON r.payment_id = p.id
-WHERE p.merchant_id = $1 AND p.customer_digest = $2 AND r.currency = $3 AND r.id IS DISTINCT FROM $5
+SELECT coalesce(sum(r.amount), 0)::bigint AS total FROM refunds r
+WHERE r.id IN (SELECT o.id FROM payments p JOIN refunds o ON o.payment_id = p.id
+      WHERE p.merchant_id = $1 AND p.customer_digest = $2
+    UNION SELECT d.refund_id FROM destinations d WHERE d.merchant_id = $1 AND d.account = $6)
+  AND r.currency = $3 AND r.id IS DISTINCT FROM $5
   AND r.created_at > now() - make_interval(days => $4) AND r.state NOT IN ('REJECTED', 'CANCELED', 'EXPIRED')
   AND EXISTS (SELECT FROM destinations d
     WHERE d.refund_id = r.id AND d.superseded_at IS NULL AND d.whose_word = 'CUSTOMER')"""
@@ -114,7 +118,7 @@ async def weighed(
     if facts.unproven and await confirmations.by_report(payment["id"]):
         facts = replace(facts, unproven=False)
     if facts.named is not None and facts.named.word is Word.CUSTOMER:
-        by_word = await _by_word(payment, facts.amount.currency, refund_id)
+        by_word = await _by_word(payment, facts.amount.currency, refund_id, facts.named.account)
         facts = replace(facts, others=max(facts.others, by_word))
     verdict = decide(rules, facts)
     if not verdict.unknown:
@@ -128,9 +132,9 @@ async def weighed(
     return decide(rules, replace(facts, refunded_before=times, roles=roles))
 
 
-async def _by_word(payment: Mapping[str, Any], currency: str, refund_id: UUID | None) -> int:
+async def _by_word(payment: Mapping[str, Any], currency: str, refund_id: UUID | None, account: str | None) -> int:
     digest = payment["customer_digest"]
-    (row,) = await rows(_BY_WORD, payment["merchant_id"], digest, currency, _WORD_DAYS, refund_id)
+    (row,) = await rows(_BY_WORD, payment["merchant_id"], digest, currency, _WORD_DAYS, refund_id, account)
     total: int = row["total"]
     return total
 

@@ -108,11 +108,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An account that was named: its kind, whose word it is, and whether its holder is known to be the payer."""
+    """An account that was named: its kind, whose word it is, and whether its holder is known to be the payer.
+
+    `account`: which one it is, whatever its holder is called; a keyed hash. None: nobody has looked.
+    """
 
     kind: DestinationKind
     word: Word
     is_payers: bool
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,12 @@ async def fingerprint_of(secret: bytes, destination: AccountDetails) -> str:
     return await data_keys.digest(secret, f"destination/{text}")
 
 
+async def account_of(secret: bytes, destination: AccountDetails) -> str:
+    """A keyed hash that names the account, whatever its holder is called."""
+    place = {name: value for name, value in destination.values.items() if not name.startswith("holder_")}
+    return await data_keys.digest(secret, f"account/{json.dumps([destination.kind, place], sort_keys=True)}")
+
+
 async def is_the_payers(
     payment_digest: str | None, merchant_id: UUID, destination: AccountDetails, secret: bytes
 ) -> bool:
@@ -134,7 +140,7 @@ async def accept(refund: Refund, destination: AccountDetails, word: Word, cause:
     """Keep the destination of a locked refund that waits, and let it go on. The caller announces it afterwards."""
     payment = await Payment.get(id=refund.payment_id)
     matches = await is_the_payers(payment.customer_digest, refund.merchant_id, destination, secret)
-    named = Named(destination.kind, word, matches)
+    named = Named(destination.kind, word, matches, await account_of(secret, destination))
     row = await keep(refund, destination, named, cause, secret)
     await note(refund, row, cause)
     wanted = await asking.renewed(refund, named)
@@ -170,6 +176,7 @@ async def keep(refund: Refund, destination: AccountDetails, named: Named, cause:
         sealed=await data_keys.seal(secret, refund.merchant_id, destination.values, place),
         masked=accounts.masked(destination),
         fingerprint=await fingerprint_of(secret, destination),
+        account=named.account,
         payer_matches=named.is_payers,
         whose_word=named.word.value,
         provided_by=cause.actor[:200],

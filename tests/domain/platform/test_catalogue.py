@@ -172,6 +172,7 @@ PARTIAL = {
     "events_of_person": "actor",
     "findings_open": "resolved_at IS NULL",
     "payments_reference_once": "withdrawn_at IS NULL",
+    "destinations_of_account": "account IS NOT NULL",
     "tokens_one_a_session": "revoked_at IS NULL",
     "tokens_vouched": "vouched_by_id IS NOT NULL",
     "notices_due": "due_at IS NOT NULL",

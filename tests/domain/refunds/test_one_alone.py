@@ -43,7 +43,7 @@ from tests.kit.factories import (
 from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
-CPF = "390.533.447-05"
+CPF, OTHER = "390.533.447-05", "111.444.777-35"
 SLICE = 99_999  # a centavo below what goes by the customer's own word
 
 
@@ -96,19 +96,21 @@ async def test_what_is_split_is_as_large_as_it_was() -> None:
     assert [one.state for one in halves] == [State.REQUESTED, State.AWAITING_APPROVAL]
 
 
-@pytest.mark.parametrize("several_payments", [False, True])
-async def test_small_amounts_on_one_customers_word_add_up(several_payments: bool) -> None:
+@pytest.mark.parametrize("what", ["a payment", "a payer", "an account"])
+async def test_small_amounts_on_customers_words_add_up_of(what: str) -> None:
     registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
     shop = await a_shop(pse="lab")
     payment, states = await a_payment(shop, amount=2_000_000, tax_id=CPF), []
-    for _ in range(2):
+    for n, tax_id in enumerate((CPF, OTHER if what == "an account" else CPF)):
+        if n and what != "a payment":
+            payment = await a_payment(shop, amount=2_000_000, tax_id=tax_id)
         refund = await a_refund(shop, payment, SLICE)
         link = await links.create(shop.id, refund.id, CAUSE)
-        values = {"pix_key": "any@example.com", "holder_name": "Maria", "holder_tax_id": CPF}
-        await links.use(link.token, "4705", Given(Kind.PIX_KEY, values), "r", KEY)
+        key = "any@example.com" if what == "an account" else f"{n}@example.com"
+        values = {"pix_key": key, "holder_name": f"Maria{n * 'a'}", "holder_tax_id": tax_id}
+        digits = "".join(one for one in tax_id if one.isdigit())[-4:]
+        await links.use(link.token, digits, Given(Kind.PIX_KEY, values), "r", KEY)
         states.append((await Refund.get(id=refund.id)).state)
-        if several_payments:
-            payment = await a_payment(shop, amount=2_000_000, tax_id=CPF)
     registry._CONNECTORS.pop("lab", None)
     assert states == [State.REQUESTED, State.AWAITING_APPROVAL]
 
