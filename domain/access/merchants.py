@@ -105,6 +105,7 @@ async def create(principal: Principal, new: NewMerchant, key: str, cause: Cause)
             "first steps",
             created_by=cause.actor,
             party_id=principal.party,
+            vouched_by=principal.vouched_by,
         )
         for log in (principal.merchant_id, merchant_id):
             await deeds.note(log, CREATE, Of("merchant", merchant_id), cause, deeds.changed({}, values))

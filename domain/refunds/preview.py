@@ -3,8 +3,9 @@
 Whether an account's holder is the payer is not told: it is taken for another's, so that nobody can guess without end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -16,13 +17,13 @@ from domain.pse.capabilities import Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.refunds import insert
-from domain.refunds.approvals import asking, caps, facts, standing, who
+from domain.refunds.approvals import asking, caps, facts, involved, standing, who
 from domain.refunds.approvals.facts import Requester
-from domain.refunds.approvals.involved import Involved
 from domain.refunds.approvals.rules import Named, Need, Word, joined
 from domain.refunds.approvals.who import Candidate
 from domain.refunds.destination import accounts
 from domain.refunds.request import NewRefund
+from domain.refunds.target import check_takes
 
 _NO_KEY = insert.Key("approvalPreview", "", "")  # no request has such a one
 
@@ -48,11 +49,11 @@ async def preview(principal: Principal, new: NewRefund, cause: Cause) -> Preview
     amount = checked_amount(payment, new.amount)
     requester = Requester.of(principal, cause.party)
     held = await standing.of(principal.merchant_id, payment["rules_version"])
-    about = facts.of_payment(payment, amount, new.reason, requester, _named(new, payment["currency"]))
+    about = facts.of_payment(payment, amount, new.reason, requester, _named(new, payment))
     verdict = await facts.weighed(held.rules, about, payment, requester)
     waiting, over = await caps.preview(held.caps, asking.counted(payment, amount, requester, cause))
     wanted = joined(verdict.needs, [asking.need_of(cap) for cap in waiting])
-    part = Involved(frozenset({principal.party}), frozenset({principal.holder}))
+    part = await involved.of_payment(payment["id"], principal)
     able = await who.candidates(principal.merchant_id, payment["store_id"], part) if wanted else []
     asks = new.destination is None and _has_no_way_back(payment["pse"], payment["method"])
     return Preview(amount, asks, wanted, able, who.told(who.lacking(wanted, [], able)), over)
@@ -62,9 +63,10 @@ def _has_no_way_back(pse: str, method: str) -> bool:
     return capability(pse, Method(method)).route is Route.PAYOUT_WITH_DESTINATION
 
 
-def _named(new: NewRefund, currency: str) -> Named | None:
+def _named(new: NewRefund, payment: Mapping[str, Any]) -> Named | None:
     given = new.destination
     if given is None:
         return None
-    accounts.checked(given.kind, given.values, currency, ["input", "destination"])
+    check_takes(payment, given)
+    accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
     return Named(given.kind, Word.STAFF, is_payers=False)

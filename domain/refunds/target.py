@@ -36,9 +36,21 @@ def waits_for_destination(payment: Mapping[str, Any]) -> bool:
 
 async def place_to_go(payment: Mapping[str, Any], given: Given | None, word: Word, secret: bytes | None) -> Target:
     """Where a refund of this (locked) payment goes, with what was given, by whose word. Raises InvalidInput."""
-    able = capability(payment["pse"], Method(payment["method"]))
     if given is None:
         return Target(waits_for_destination(payment))
+    check_takes(payment, given)
+    assert secret is not None, "A destination is never kept in clear."
+    merchant_id = payment["merchant_id"]
+    destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
+    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
+    matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
+    account = await destinations.account_of(secret, destination)
+    return Target(destination=destination, named=Named(given.kind, word, matches, account))
+
+
+def check_takes(payment: Mapping[str, Any], given: Given) -> None:
+    """Raises InvalidInput where no account is named for this payment, or none of this kind."""
+    able = capability(payment["pse"], Method(payment["method"]))
     if able.route is Route.ORIGINAL:
         raise InvalidInput(
             f"{payment['pse']} sends {payment['method']} money back the way it came: leave destination out.",
@@ -50,10 +62,3 @@ async def place_to_go(payment: Mapping[str, Any], given: Given | None, word: Wor
             "destination out.",
             path=["input", "destination"],
         )
-    assert secret is not None, "A destination is never kept in clear."
-    merchant_id = payment["merchant_id"]
-    destination = accounts.checked(given.kind, given.values, payment["currency"], ["input", "destination"])
-    await destinations.check_guess(payment["id"], payment["customer_digest"], destination, secret)
-    matches = await destinations.is_the_payers(payment["customer_digest"], merchant_id, destination, secret)
-    account = await destinations.account_of(secret, destination)
-    return Target(destination=destination, named=Named(given.kind, word, matches, account))

@@ -12,13 +12,15 @@ from domain.models import Destination, Refund
 from domain.platform.database import rows
 
 # Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked.
-_MAKERS: Final = """
-SELECT refund_id, created_by AS name, created_by_id AS party FROM destination_links WHERE refund_id = ANY($1)
-UNION SELECT r.id, t.created_by, t.party_id FROM refunds r JOIN payments p ON p.id = r.payment_id
+_TOKENS: Final = """
   JOIN tokens t ON t.merchant_id = p.merchant_id AND t.kind = 'CUSTOMER'
     AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)
-  JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK'
-WHERE r.id = ANY($1)"""
+  JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK'"""
+_MAKERS: Final = f"""
+SELECT refund_id, created_by AS name, created_by_id AS party FROM destination_links WHERE refund_id = ANY($1)
+UNION SELECT r.id, t.created_by, t.party_id FROM refunds r JOIN payments p ON p.id = r.payment_id {_TOKENS}
+WHERE r.id = ANY($1)"""  # noqa: S608 - ours, and every value is bound
+_OF_PAYMENT: Final = f"SELECT t.created_by AS name, t.party_id AS party FROM payments p {_TOKENS} WHERE p.id = $1"  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,14 @@ async def of_all(refunds: Sequence[Refund], named: Mapping[UUID, Destination]) -
         for found in pairs.values():
             found += [(None, one) for one in await vouching.behind({party for _, party in found if party is not None})]
     return {refund_id: _involved(found) for refund_id, found in pairs.items()}
+
+
+async def of_payment(payment_id: UUID, principal: Principal) -> Involved:
+    """Who would have a part in a refund of the payment that this one asked for."""
+    found = await rows(_OF_PAYMENT, payment_id)
+    direct = {*principal.hands, *(row["party"] for row in found if row["party"] is not None)}
+    names = {principal.holder, *(row["name"] for row in found if row["name"])}
+    return Involved(frozenset({*direct, *await vouching.behind(direct)}), frozenset(names))
 
 
 def _involved(pairs: Sequence[tuple[str | None, UUID | None]]) -> Involved:

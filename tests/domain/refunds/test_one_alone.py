@@ -1,5 +1,6 @@
 """What one person alone gets past the rules by: a name that is taken, an amount that is split, a look that is old."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -13,16 +14,19 @@ from domain.cause import Cause
 from domain.models import ApprovalNeeds, Refund
 from domain.models.refunds import Reason, State
 from domain.money import Money
+from domain.payments import customer_tokens
+from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
 from domain.problems import InvalidInput, InvalidState
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
 from domain.pse.vocabulary import Succeeded
-from domain.refunds import insert, request
+from domain.refunds import insert, preview, request
 from domain.refunds.approvals import awaiting, decide, delegate, propose, shown
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
+from domain.refunds.approvals.who import Candidate
 from domain.refunds.destination import links
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import WrongDigits
@@ -202,3 +206,28 @@ async def test_another_refund_of_a_payment_gives_no_new_tries_at_its_payers_digi
     with pytest.raises(InvalidState, match="no more links"):
         await links.create(shop.id, another.id, CAUSE)
     registry._CONNECTORS.pop("lab", None)
+
+
+async def test_the_preview_names_nobody_who_would_be_refused() -> None:
+    shop = await a_shop()
+    boss, bia = a_person(shop, "boss", Role.ADMIN), await a_member(shop, "Bia", Role.ADMIN)
+    payment = await a_payment(shop, amount=6_000_000)
+    new = NewCustomerToken(CustomerMay.ASK, 60, payment_id=payment.id)
+    await customer_tokens.create(bia, new, cause_of(bia), KEY)
+    asked = NewRefund(payment.id, Money(3_000_000, "BRL"), Reason.OTHER)
+    told = await preview.preview(boss, asked, cause_of(boss))
+    refund = (await request.request(boss, asked, a_key(), cause_of(boss), KEY)).refund
+    assert [one.name for one in told.candidates] == [one.name for one in await _able(refund)] == []
+
+
+async def _able(refund: Refund) -> Sequence[Candidate]:
+    return (await shown.of_refunds([refund.id]))[refund.id].able
+
+
+async def test_the_preview_refuses_an_account_that_asking_would_refuse() -> None:
+    shop = await a_shop()  # Pix goes back the way it came
+    boss, payment = a_person(shop, "boss", Role.ADMIN), await a_payment(shop, tax_id=CPF)
+    values = {"pix_key": "any@example.com", "holder_name": "Maria", "holder_tax_id": CPF}
+    asked = NewRefund(payment.id, Money(1_000, "BRL"), Reason.OTHER, destination=Given(Kind.PIX_KEY, values))
+    with pytest.raises(InvalidInput, match="leave destination out"):
+        await preview.preview(boss, asked, cause_of(boss))
