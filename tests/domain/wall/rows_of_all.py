@@ -39,6 +39,8 @@ class Table:
         if self.name == "merchants" and not number:
             return f"'{merchant}'"
         key = next(iter(self.columns))
+        if key == "merchant_id":  # the first of several columns that are its key
+            return f"'{merchant}'"
         kind = self.columns[key][0]
         made = uuid5(_NAMES, f"{self.name}/{merchant}/{number}")
         return f"'{made}'" if kind in ("uuid", "character varying", "text") else str(made.int % 2**30)
