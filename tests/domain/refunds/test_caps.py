@@ -35,8 +35,10 @@ async def test_what_a_merchants_own_request_proposes_holds_for_its_next_refund()
     boss = a_person(shop, "boss", Role.ADMIN)
     with for_merchant(shop.id):
         await propose.propose(
-            boss, Proposal(propose.CAP, "DAY", cap=Cap("DAY", Per.MERCHANT, Over.REFUSE, count=0)), CAUSE
+            boss, Proposal(propose.CAP, "DAY", cap=Cap("DAY", Per.MERCHANT, Over.REFUSE, count=2)), CAUSE
         )
+        for _ in range(2):
+            await a_refund(shop, await a_payment(shop), 1_000)
         with pytest.raises(CapExceeded):
             await a_refund(shop, await a_payment(shop), 1_000)
     await a_refund(other, await a_payment(other), 1_000)
