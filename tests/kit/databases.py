@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from jobs.machine.servers import OWNER
+from tests.kit.sessions import Sessions
 
 TEMPLATE: Final = "estorno"
 _KEPT: Final = "tortoise_migrations"
@@ -30,7 +31,7 @@ _FILLED: Final = """SELECT c.relname AS name, pg_relation_size(c.oid) > $1 AS la
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> $2
   AND pg_relation_size(c.oid) > 0"""
 _ALONE: Final = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL ($1::int[])"""
 _CUT: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 
@@ -65,18 +66,24 @@ class OwnDatabase:
 
     def __init__(self, superuser_url: str, name: str) -> None:
         self._root, self._name = superuser_url, name
+        self._sessions = Sessions(with_name(superuser_url, name))
+        self._sessions.keep()
         self._loop = asyncio.new_event_loop()
         self._hand: asyncpg.Connection[asyncpg.Record] | None = None
         self._template = ""  # the fingerprint of its catalogue, as we left it
 
     def empty(self) -> None:
-        """Nobody is connected but we, there are no rows, and the schema is the template's."""
+        """Nobody is connected but we, there are no rows, and the schema is the template's.
+
+        Sessions that wait for the next connection hold nothing and stay.
+        """
         self._loop.run_until_complete(self._emptied())
 
     def close(self) -> None:
         """Let it go; the database stays."""
         self._loop.run_until_complete(self._let_go())
         self._loop.close()
+        self._sessions.close()
 
     async def _emptied(self) -> None:
         if self._hand is not None and await self._same(self._hand):
@@ -96,7 +103,7 @@ class OwnDatabase:
     async def _same(self, hand: "asyncpg.Connection[asyncpg.Record]") -> bool:
         """Empty it. False: its schema is not the template's any more, or it is gone."""
         try:
-            await hand.execute(_ALONE)
+            await hand.fetch(_ALONE, self._sessions.pids())
             if await hand.fetchval(_FINGERPRINT) != self._template:
                 return False
             filled = await hand.fetch(_FILLED, _LARGE_BYTES, _KEPT)
