@@ -109,7 +109,7 @@ class World:
     sandbox: SandboxClient
     sender: Sender
     settings: Settings
-    payments: list[UUID] = field(default_factory=list)  # that were made here
+    payments: list[UUID] = field(default_factory=list, kw_only=True)  # that were made here
 
     async def payment(self, *moods: str, amount: int = 10_000, seconds: float | None = None, **more: Any) -> Payment:
         """A payment that both sides know."""
