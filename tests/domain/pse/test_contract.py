@@ -22,7 +22,7 @@ from domain.pse.vocabulary import Method
 from jobs.wire.sender import sender
 from tests.conftest import Database
 from tests.kit.accounts import ACCOUNTS
-from tests.kit.factories import OwnerRows, Shop, a_refund
+from tests.kit.factories import OwnerRows, Shop, a_refund, a_yes
 from tests.kit.lab_connector import Lab
 from tests.kit.world import World, a_sandbox, a_shop_at, our_door, quick_settings, set_abilities, show_door
 from tests.sandbox.client import SandboxClient
@@ -97,10 +97,13 @@ def _able(connector: Connector) -> LookUp:
 @pytest.mark.parametrize(("mood", "ends"), [("ok", State.SUCCEEDED), ("refused", State.FAILED)])
 async def test_done_and_refused_are_understood(world: World, connector: Connector, mood: str, ends: State) -> None:
     payment = await world.payment(mood, confirmed=False)
-    refund = await world.finish(await a_refund(world.shop, payment, 4_000))
+    asked = connector.capabilities[payment.method].payment_look_up
+    refund = await a_refund(world.shop, payment, 4_000)
+    if not asked:
+        refund = await a_yes(world.shop, refund)
+    refund = await world.finish(refund)
     assert refund.state is ends
     await payment.refresh_from_db()
-    asked = connector.capabilities[payment.method].payment_look_up
     assert payment.confirmed_by == ("PSE" if asked else None)
     assert await world.sandbox.paid(payment.pse_reference) == (4_000 if ends is State.SUCCEEDED else 0)
 
