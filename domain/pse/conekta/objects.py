@@ -1,6 +1,7 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
+from domain.pse.vocabulary import CapturedPayment, Declined, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
@@ -152,7 +153,16 @@ def shown_of(order: Any) -> Shown:
     kinds = [exact.inner(charge, "payment_method", "object") for charge in paid or charges]
     whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
     amount = exact.minor_units(whole, str(order.get("currency")))
-    return WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
+    made = WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
+    # One that was paid in several ways is none that `payment_of` reads either.
+    methods = made.methods if len(set(kinds)) == 1 else frozenset()
+    whole_back = order.get("payment_status") in ("refunded", "charged_back")
+    refunds = [amount_of(refund) for charge in paid for refund in shown(charge, "refunds") if _has_left(refund)]
+    return replace(made, methods=methods, given_back=amount.minor_units if whole_back else sum(refunds))
+
+
+def _has_left(refund: Mapping[str, Any]) -> bool:
+    return not isinstance(_outcome(refund, succeeded=False), Declined)
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

@@ -30,6 +30,7 @@ from domain.pse.vocabulary import (
 
 WORDS: Final = words_of("mercadopago")
 _ID_MAX: Final = 40
+_ALL_BACK: Final = ("refunded", "charged_back")  # nothing of such a payment is left
 # Refusals that Mercado Pago documents as final: the same order gets the same answer.
 FINAL: Final = frozenset(
     ["2017", "2063", "2085", "4040", "4041", "4292", "2000", "2024", "15016", "3024", "2022"],
@@ -201,7 +202,11 @@ def shown_of(raw: Any) -> Shown:
     kinds = (raw.get("payment_method_id"), raw.get("payment_type_id"))
     made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds), raw.get("collector_id")
     captured = made.captured and raw.get("captured") is not False
-    return replace(made, captured=captured, account=None if collector is None else str(collector)[:40])
+    back = money_of(raw.get("transaction_amount_refunded") or 0, amount.currency)
+    if made.status in _ALL_BACK:
+        back = amount
+    account = None if collector is None else str(collector)[:40]
+    return replace(made, captured=captured, account=account, given_back=back.minor_units)
 
 
 def _method(raw: Mapping[str, Any]) -> Method:
