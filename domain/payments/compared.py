@@ -30,7 +30,8 @@ def differences(payment: Payment, able: Capability, shown: Shown) -> str | None:
 
 def gone_otherwise(payment: Payment, shown: Shown) -> int:
     """How much the PSE shows to have left without a refund of ours (minor units)."""
-    return max(min(shown.given_back, shown.amount.minor_units) - payment.refunded, 0)
+    ours: int = payment.refunded
+    return max(min(shown.given_back, shown.amount.minor_units) - ours, 0)
 
 
 def other_amount(payment: Payment, shown: Shown) -> str | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from domain.cause import Cause
 from domain.connections.connections import SENDING
-from domain.findings import findings
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind
 from domain.models import Connection, Event, Payment, Refund
 from domain.models.refunds import State
@@ -48,8 +48,10 @@ async def take_in(work: AskPayment, standing: Standing) -> Recorded:
         if confirmations.is_past(payment, work.asked_at):
             # Others have confirmed it meanwhile, or it is to be asked for anew.
             return await _go_on(refund)
-        told = _shown if isinstance(standing, Shown) else _not_there
-        recorded = await told(work, refund, payment, standing)  # type: ignore[operator]
+        if isinstance(standing, Shown):
+            recorded = await _shown(work, refund, payment, standing)
+        else:
+            recorded = await _not_there(work, refund, payment, standing)
     await bell.wake(bell.refund_channel(work.refund_id))
     return recorded
 
@@ -64,8 +66,10 @@ async def _shown(work: AskPayment, refund: Refund, payment: Payment, shown: Show
         said = f"At the PSE payment {payment.pse_reference} is another than was registered: {differs}."
         return await _contradict(work, refund, payment, FindingKind.PAYMENT_DIFFERS, said)
     await confirmations.confirm(payment.id, By.PSE, shown)
-    if (said := compared.other_amount(payment, shown)) is not None:
-        await findings.open_finding(confirmations.of_other_amount(payment, said))
+    if (other := compared.other_amount(payment, shown)) is not None:
+        await findings.open_finding(confirmations.of_other_amount(payment, other))
+    else:
+        await findings.resolve(payment.merchant_id, names.payment_below(payment.id), "The PSE shows the same amount now.")
     return await _go_on(refund)
 
 
@@ -130,8 +134,9 @@ def is_beyond(payment: Payment) -> bool:
     """Whether more of the payment has left and is promised than its PSE has captured, though it was registered."""
     if payment.shown_captured is None or payment.shown_gone is None:
         return False
-    lost = max(payment.captured - payment.shown_captured, 0) + payment.shown_gone
-    return left_over(payment) < 0 <= left_over(payment) + lost
+    lost: int = max(payment.captured - payment.shown_captured, 0) + payment.shown_gone
+    left: int = left_over(payment)
+    return left < 0 <= left + lost
 
 
 async def fail_beyond(refund: Refund, payment: Payment, cause: Cause) -> None:

@@ -61,11 +61,14 @@ def storable(outcome: Outcome) -> Outcome:
 def storable_standing(standing: Standing) -> Standing:
     """What a PSE says of a payment, in words that the database can hold."""
     if isinstance(standing, Shown):
-        account = None if standing.account is None else _clean(standing.account)
-        key = None if standing.payee_key is None else _clean(standing.payee_key)
-        names = frozenset(map(_clean, standing.names))
-        said = {"status": _clean(standing.status), "method_said": _clean(standing.method_said)}
-        return replace(standing, names=names, account=account, payee_key=key, **said)
+        return replace(
+            standing,
+            names=frozenset(map(_clean, standing.names)),
+            status=_clean(standing.status),
+            method_said=_clean(standing.method_said),
+            account=None if standing.account is None else _clean(standing.account),
+            payee_key=None if standing.payee_key is None else _clean(standing.payee_key),
+        )
     return replace(standing, code=_clean(standing.code), message=_clean(standing.message))
 
 

@@ -5,7 +5,6 @@ from uuid import UUID
 from domain.cause import Cause
 from domain.models import Approval, Refund
 from domain.models.refunds import State
-from domain.platform import bell
 from domain.refunds.approvals import asking, defaults, needs
 from domain.refunds.approvals.rules import Need, Step
 from domain.refunds.destination import destinations
@@ -27,7 +26,6 @@ async def wait_for_another(refund: Refund, why: str, cause: Cause) -> None:
     """Take a locked refund that waits for its PSE's word to where a second person says yes to it, or no."""
     wanted = (Need(CODE, why, (Step(defaults.APPROVE),)),)
     await asking.keep(refund, await destinations.current(refund.id), wanted)
-    note = Note("NEEDS_APPROVAL", CODE, why, detail={"needs": needs.told(wanted)})
+    note = Note("AWAITING_APPROVAL", CODE, why, detail={"needs": needs.told(wanted)})
     await move(refund, State.AWAITING_APPROVAL, cause, note, due_in=None)
     await needs.wait(refund.id, needs.seconds_of(wanted))
-    await bell.wake(bell.refund_channel(refund.id))

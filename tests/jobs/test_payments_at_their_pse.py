@@ -118,7 +118,7 @@ async def test_a_pix_to_another_stores_key_is_not_refunded_by_a_store_that_never
     sandbox: SandboxClient,
 ) -> None:
     async with a_world(sandbox.at("pix")) as world:
-        facts = {"code": "rj", "name": "Rio", "payee_key": "rj@loja"}
+        facts: dict[str, Any] = {"code": "rj", "name": "Rio", "payee_key": "rj@loja"}
         store = await Store.create(id=uuid4(), merchant_id=world.shop.id, **facts)
         payment = await world.payment(confirmed=False, at_pse={"key": store.payee_key})
         refund = await _step(world, payment, 2_000)

@@ -302,7 +302,7 @@ async def test_a_payment_registered_twice_is_one_and_after_it_is_corrected_it_is
 ) -> None:
     world = shop_at_lab
     payment = await world.payment(confirmed=False, at_pse={"currency": "MXN"})
-    right = {"reference": payment.pse_reference, "currency": "MXN", "confirmed": False}
+    right: dict[str, Any] = {"reference": payment.pse_reference, "currency": "MXN", "confirmed": False}
     with pytest.raises(InvalidInput, match="registered on the connection already"):
         await a_payment(world.shop, **right)
     await world.step(await a_refund(world.shop, payment, 2_000))

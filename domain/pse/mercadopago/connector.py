@@ -94,8 +94,9 @@ class MercadoPago(Base):
 
     def read_account(self, response: httpx.Response) -> str | None:
         """The id of the user, as `collector_id` names it."""
-        me = exact.document(response.content) if response.status_code == httpx.codes.OK else None
-        return objects.id_of(me) if objects.is_named(me) else None
+        me = exact.document(response.content)
+        known = response.status_code == httpx.codes.OK and objects.is_named(me)
+        return objects.id_of(me) if known else None
 
 
 def _refunds_url(order: RefundOrder) -> str:
