@@ -69,7 +69,9 @@ async def _shown(work: AskPayment, refund: Refund, payment: Payment, shown: Show
     if (other := compared.other_amount(payment, shown)) is not None:
         await findings.open_finding(confirmations.of_other_amount(payment, other))
     else:
-        await findings.resolve(payment.merchant_id, names.payment_below(payment.id), "The PSE shows the same amount now.")
+        await findings.resolve(
+            payment.merchant_id, names.payment_below(payment.id), "The PSE shows the same amount now."
+        )
     return await _go_on(refund)
 
 

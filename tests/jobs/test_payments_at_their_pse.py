@@ -13,9 +13,10 @@ from domain.money import Money
 from domain.payments import confirmations, register
 from domain.pse.registry import connector
 from domain.pse.vocabulary import DestinationKind, Method, NotTold, PaymentAsked, Shown
+from domain.refunds.approvals import needs
 from domain.refunds.destination.destinations import Given
 from jobs import reconciliation
-from tests.kit.factories import a_payment, a_person, a_refund, a_yes
+from tests.kit.factories import a_payment, a_person, a_refund, a_shop, a_yes
 from tests.kit.lines import today
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
@@ -135,6 +136,18 @@ async def test_what_has_left_at_the_pse_is_not_refunded_again(sandbox: SandboxCl
         assert register.refundable(payment).minor_units == 3_000
         await Payment.filter(id=payment.id).update(taken_by_bank=7_000)  # a night books what had left
         assert register.refundable(await Payment.get(id=payment.id)).minor_units == 3_000
+
+
+async def test_an_invented_adyen_boleto_waits_for_a_second_person() -> None:
+    secrets = {"api_key": "k", "hmac_key": "00", "report_user": "u", "report_password": "p"}
+    shop = await a_shop(pse="adyen", secrets=secrets)
+    for method, currency in ((Method.BOLETO, "BRL"), (Method.OXXO, "MXN")):
+        facts: dict[str, Any] = {"method": method, "currency": currency, "tax_id": CPF, "confirmed": False}
+        payment = await a_payment(shop, reference=f"NEVERWAS{method}", **facts)
+        refund = await a_refund(shop, payment, 10_000, given=PIX_KEY if currency == "BRL" else MX)
+        needed = await needs.current(refund.id)
+        assert refund.state is State.AWAITING_APPROVAL
+        assert "UNPROVEN_PAYMENT" in {need.rule for need in needs.wanted_of(needed)}
 
 
 def _read(pse: str, reference: str, status: int, body: Any, client_id: str = "7") -> Any:

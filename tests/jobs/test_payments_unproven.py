@@ -10,6 +10,7 @@ from domain.access.tokens import Role
 from domain.models import Call, Connection, Finding, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
+from domain.onboarding import drafts
 from domain.payments import confirmations, withdrawals
 from domain.problems import Forbidden, InvalidState
 from domain.pse.capabilities import LookUp, Route
@@ -189,3 +190,17 @@ async def test_what_another_account_said_of_payments_counts_no_more(lay: Lay) ->
         assert [(await Payment.get(id=one.id)).confirmed_by for one in (told, listed)] == left
     await world.step(await a_refund(world.shop, told, 100))
     assert await _asked(told) == 2
+
+
+async def test_what_the_test_environment_confirmed_is_asked_anew_at_the_live_address(
+    lay: Lay, owner_rows: OwnerRows
+) -> None:
+    world = await lay(Lab(payment_look_up=True))
+    payment = await world.payment(confirmed=False)
+    await world.step(await a_refund(world.shop, payment, 100))
+    await owner_rows("UPDATE connections SET state = 'SANDBOX', pse = 'stripe' WHERE id = $1", world.shop.connection.id)
+    values = {"base_url": "https://api.stripe.com/v1", "api_key": "sk_live_1", "webhook_secret": "whsec_1"}
+    admin = a_person(world.shop, "Ana", Role.ADMIN)
+    await drafts.replace(admin, world.shop.connection.id, values, None, CAUSE, KEY)
+    await payment.refresh_from_db()
+    assert (payment.confirmed_at, payment.asked_from is None) == (None, False)
