@@ -1,7 +1,6 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -150,19 +149,13 @@ def shown_of(order: Any) -> Shown:
         raise Unreadable("it is not an order")
     charges = shown(order, "charges")
     paid = [charge for charge in charges if charge.get("paid_at") is not None]
-    kinds = [exact.inner(charge, "payment_method", "object") for charge in paid or charges]
+    # Paid in several ways it is no method's that we know, as in `payment_of`.
+    kinds = {str(exact.inner(charge, "payment_method", "object")) for charge in paid or charges}
     whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
     amount = exact.minor_units(whole, str(order.get("currency")))
-    made = WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
-    # One that was paid in several ways is none that `payment_of` reads either.
-    methods = made.methods if len(set(kinds)) == 1 else frozenset()
-    whole_back = order.get("payment_status") in ("refunded", "charged_back")
-    refunds = [amount_of(refund) for charge in paid for refund in shown(charge, "refunds") if _has_left(refund)]
-    return replace(made, methods=methods, given_back=amount.minor_units if whole_back else sum(refunds))
-
-
-def _has_left(refund: Mapping[str, Any]) -> bool:
-    return not isinstance(_outcome(refund, succeeded=False), Declined)
+    back = sum(amount_of(one) for one in refunds_of(order) if not isinstance(_outcome(one, succeeded=False), Declined))
+    said, status = [" ".join(sorted(kinds))], order.get("payment_status")
+    return WORDS.shown(exact.needed(order, "id"), amount, status, said, bool(paid), back)
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -15,7 +14,6 @@ from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder, Shown
 WORDS: Final = words_of("dlocal")
 _STATUS_CODES: Final = {"PENDING": "100", "SUCCESS": "200", "REJECTED": "300", "CANCELLED": "400"}
 _CODE: Final = re.compile(r"[0-9]{4}")
-_ALL_BACK: Final = "REFUNDED"  # of a part that was refunded, its status says nothing
 _NO_REASON: Final = "dLocal gave no reason."
 
 
@@ -59,5 +57,4 @@ def shown_of(raw: Any) -> Shown:
     """What a payment is to us. Its method's code and its type are both words for it. Raises Unreadable."""
     name, amount = exact.needed(raw, "id"), exact.money(raw.get("amount"), raw.get("currency"))
     kinds = (raw.get("payment_method_id"), raw.get("payment_method_type"))
-    made = WORDS.shown(name, amount, raw.get("status"), kinds)
-    return replace(made, given_back=made.amount.minor_units) if made.status == _ALL_BACK else made
+    return WORDS.shown(name, amount, raw.get("status"), kinds)

@@ -48,8 +48,8 @@ class PaymentWords:
 
     `unknown_in`: where its error has that code, if a bare 404 (of a wrong address, too) is called the same.
     `unknown_said`: its whole words for that, in lower case, where it publishes no code. `unknown_status`: with which it
-    says so. `captured`, `not_captured`: statuses
-    of a payment whose money was taken, given back since or not, and of one whose was not.
+    says so. `captured`, `not_captured`: statuses of a payment whose money was taken, given back since or not, and of
+    one whose was not; `all_back`: of one of which nothing is left.
     """
 
     unknown: Sequence[str] = ()
@@ -58,6 +58,7 @@ class PaymentWords:
     unknown_status: Sequence[int] = (404,)
     captured: Sequence[str] = ()
     not_captured: Sequence[str] = ()
+    all_back: Sequence[str] = ()
 
     def is_captured(self, status: object) -> bool:
         """Raises Unreadable for a status that the PSE does not publish."""
@@ -123,9 +124,16 @@ class Words:
         return {name: text for name, text in fields.items() if text}
 
     def shown(
-        self, name: str, amount: Money | None, status: object, kinds: Sequence[object], captured: bool | None = None
+        self,
+        name: str,
+        amount: Money | None,
+        status: object,
+        kinds: Sequence[object],
+        captured: bool | None = None,
+        given_back: int = 0,
     ) -> Shown:
         """A payment as its PSE shows it. `kinds`: its words for how it was paid. `captured` None: its status says so.
+        `given_back`: what it lists of that (minor units); its status may say that all was.
 
         Raises Unreadable.
         """
@@ -139,6 +147,7 @@ class Words:
             captured=self.payments.is_captured(status) if captured is None else captured,
             methods=self.methods_of(said),
             method_said=" ".join(said)[:80],
+            given_back=amount.minor_units if status in self.payments.all_back else given_back,
         )
 
     def methods_of(self, said: Sequence[str]) -> frozenset[Method]:

@@ -30,7 +30,6 @@ from domain.pse.vocabulary import (
 
 WORDS: Final = words_of("mercadopago")
 _ID_MAX: Final = 40
-_ALL_BACK: Final = ("refunded", "charged_back")  # nothing of such a payment is left
 # Refusals that Mercado Pago documents as final: the same order gets the same answer.
 FINAL: Final = frozenset(
     ["2017", "2063", "2085", "4040", "4041", "4292", "2000", "2024", "15016", "3024", "2022"],
@@ -200,13 +199,10 @@ def shown_of(raw: Any) -> Shown:
         raise Unreadable("id is missing")
     amount = money_of(raw.get("transaction_amount"), str(raw.get("currency_id")))
     kinds = (raw.get("payment_method_id"), raw.get("payment_type_id"))
-    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds), raw.get("collector_id")
+    back = money_of(raw.get("transaction_amount_refunded") or 0, amount.currency).minor_units
+    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds, None, back), raw.get("collector_id")
     captured = made.captured and raw.get("captured") is not False
-    back = money_of(raw.get("transaction_amount_refunded") or 0, amount.currency)
-    if made.status in _ALL_BACK:
-        back = amount
-    account = None if collector is None else str(collector)[:40]
-    return replace(made, captured=captured, account=account, given_back=back.minor_units)
+    return replace(made, captured=captured, account=None if collector is None else str(collector)[:40])
 
 
 def _method(raw: Mapping[str, Any]) -> Method:
