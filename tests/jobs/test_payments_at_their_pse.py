@@ -16,7 +16,7 @@ from domain.pse.vocabulary import DestinationKind, Method, NotTold, PaymentAsked
 from domain.refunds.approvals import needs
 from domain.refunds.destination.destinations import Given
 from jobs import reconciliation
-from tests.kit.factories import a_payment, a_person, a_refund, a_shop, a_yes
+from tests.kit.factories import OwnerRows, a_payment, a_person, a_refund, a_shop, a_yes
 from tests.kit.lines import today
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
@@ -136,6 +136,19 @@ async def test_what_has_left_at_the_pse_is_not_refunded_again(sandbox: SandboxCl
         assert register.refundable(payment).minor_units == 3_000
         await Payment.filter(id=payment.id).update(taken_by_bank=7_000)  # a night books what had left
         assert register.refundable(await Payment.get(id=payment.id)).minor_units == 3_000
+
+
+async def test_whose_a_payment_is_is_compared_with_whose_the_key_is_whatever_the_account_is_called(
+    sandbox: SandboxClient, owner_rows: OwnerRows
+) -> None:
+    async with a_world(sandbox.at("mercadopago")) as world:
+        await owner_rows("UPDATE connections SET client_id = 'user 1' WHERE id = $1", world.shop.connection.id)
+        ours = await world.payment(confirmed=False)
+        theirs = await world.payment(confirmed=False, at_pse={"elsewhere": True})
+        assert (await _step(world, ours, 1_000)).state is State.SUCCEEDED
+        assert _failed(refund := await _step(world, theirs, 1_000))
+        assert "another merchant" in (refund.failure_message or "")
+        assert await Call.filter(purpose="ACCOUNT").count() == 1
 
 
 async def test_an_invented_adyen_boleto_waits_for_a_second_person() -> None:
