@@ -94,10 +94,14 @@ def _able(connector: Connector) -> LookUp:
     return connector.capabilities[Method(ACCOUNTS[connector.name].method)].look_up
 
 
+def _shows(connector: Connector) -> bool:
+    return connector.capabilities[Method(ACCOUNTS[connector.name].method)].payment_look_up
+
+
 @pytest.mark.parametrize(("mood", "ends"), [("ok", State.SUCCEEDED), ("refused", State.FAILED)])
 async def test_done_and_refused_are_understood(world: World, connector: Connector, mood: str, ends: State) -> None:
     payment = await world.payment(mood, confirmed=False)
-    asked = connector.capabilities[payment.method].payment_look_up
+    asked = _shows(connector)
     refund = await a_refund(world.shop, payment, 4_000)
     if not asked:
         refund = await a_yes(world.shop, refund)
