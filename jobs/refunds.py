@@ -15,7 +15,7 @@ from domain.connections.connections import SENDING
 from domain.models.refunds import State
 from domain.platform import bell
 from domain.platform.crash import crash_here
-from domain.platform.database import door, for_all, for_merchant
+from domain.platform.database import door, for_all, for_merchant, remembered
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
@@ -34,6 +34,7 @@ from jobs.wire.sender import Sender
 
 _ACCESS_REFUSED: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
 _SAID_MAX: Final = 300
+_PAYMENT_BYTES_MAX: Final = 1024 * 1024
 _log = structlog.get_logger()
 
 
@@ -108,13 +109,18 @@ async def _do(work: Work, sender: Sender, settings: Settings) -> Recorded:
 async def _ask_payment(work: AskPayment, sender: Sender) -> Recorded:
     crash_here("payment.committed")
     connection, wire = work.connection, connector(work.connection.pse)
-    asked = PaymentAsked(connection.base_url, work.payment.pse_reference, connection.client_id)
+    account = await _account(work, sender)
+    if isinstance(account, NotTold):
+        return await confirming.take_in(work, account)
+    asked = PaymentAsked(connection.base_url, work.payment.pse_reference, account)
     request = wire.ask_payment(asked)
     assert request is not None, "A connector whose capability is to be asked for a payment builds the question."
     answer = await sender.send(connection, request, _about(work, "PAYMENT"))
     if isinstance(answer, Unsent | InDoubt):
         await _count(work, answer)
         standing: Standing = NotTold(answer.code, answer.message)
+    elif len(answer.content) > _PAYMENT_BYTES_MAX:  # to read it takes long, and all others wait meanwhile
+        standing = NotTold("ANSWER_TOO_LARGE", f"The payment's answer is larger than {_PAYMENT_BYTES_MAX} bytes.")
     else:
         if answer.status_code != HTTPStatus.FORBIDDEN:  # a key may refund and not read
             await _count(work, answer)
@@ -123,6 +129,29 @@ async def _ask_payment(work: AskPayment, sender: Sender) -> Recorded:
     recorded = await confirming.take_in(work, standing)
     _log.info("refund.payment", state=recorded.state, standing=type(standing).__name__, due_in=recorded.due_in)
     return recorded
+
+
+# Whose a key is, by the connection with its address and its sealed key: asked once, and anew for another key.
+_accounts: Final[dict[tuple[UUID, str, bytes], str]] = remembered()
+
+
+async def _account(work: AskPayment, sender: Sender) -> str | NotTold:
+    """The account that the payment must be of: the PSE's number of the key's, where it shows payments of others."""
+    connection, wire = work.connection, connector(work.connection.pse)
+    request = wire.ask_account(connection.base_url)
+    if request is None:
+        return connection.client_id
+    key = (connection.id, connection.base_url, bytes(connection.sealed_secrets))
+    if key not in _accounts:
+        answer = await sender.send(connection, request, _about(work, "ACCOUNT"))
+        await _count(work, answer)
+        if isinstance(answer, Unsent | InDoubt):
+            return NotTold(answer.code, answer.message)
+        told = wire.read_account(answer) if len(answer.content) <= _PAYMENT_BYTES_MAX else None
+        if told is None:
+            return NotTold("NO_ACCOUNT", f"The PSE does not say whose the key is ({answer.status_code}).")
+        _accounts[key] = told
+    return _accounts[key]
 
 
 async def _snapshot(work: Snapshot, sender: Sender) -> Recorded:

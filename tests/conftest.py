@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from uuid import uuid4
 import asyncpg
 import hypothesis
 import pytest
+import pytest_asyncio
 import structlog
 from redis.asyncio import Redis
 
@@ -227,14 +229,41 @@ async def books(own_database: Database) -> AsyncIterator[Database]:
         yield own_database
 
 
-@pytest.fixture
-async def owner_rows(own_database: Database) -> AsyncIterator[Any]:
-    """SQL as the owner: the test's hand on what the application may not touch."""
-    owner = await asyncpg.connect(own_database.owner_url)
+@pytest.fixture(scope="module")
+def lasting_database(servers: Servers, worker_id: str, kept_database: OwnDatabase) -> Database:
+    """As `own_database`, for all the tests of a module: they leave their rows to each other."""
+    kept_database.empty()
+    return _database(servers, f"test_{worker_id}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_books(lasting_database: Database) -> AsyncIterator[Database]:
+    """As `books`, for all the tests of a module, each of which moves only what it has made itself."""
+    async with database.connected(lasting_database.application_url, pool_max=20):
+        yield lasting_database
+
+
+@asynccontextmanager
+async def _owner_of(owned: Database) -> AsyncIterator[Any]:
+    owner = await asyncpg.connect(owned.owner_url)
     try:
         yield owner.fetch
     finally:
         await owner.close()
+
+
+@pytest.fixture
+async def owner_rows(own_database: Database) -> AsyncIterator[Any]:
+    """SQL as the owner: the test's hand on what the application may not touch."""
+    async with _owner_of(own_database) as fetch:
+        yield fetch
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_owner_rows(lasting_database: Database) -> AsyncIterator[Any]:
+    """As `owner_rows`, beside `lasting_books`."""
+    async with _owner_of(lasting_database) as fetch:
+        yield fetch
 
 
 @pytest.fixture

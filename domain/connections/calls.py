@@ -24,7 +24,8 @@ class About:
     merchant_id: UUID
     connection_id: UUID
     request_id: str
-    purpose: str  # REFUND, LOOK_UP, PAYMENT, LISTING, REPORT, PREFLIGHT; a token request inside one of them is TOKEN
+    # REFUND, LOOK_UP, PAYMENT, ACCOUNT, LISTING, REPORT, PREFLIGHT; a token request inside one of them is TOKEN
+    purpose: str
     refund_id: UUID | None = None
     attempt: int | None = None
 

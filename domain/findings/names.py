@@ -47,7 +47,7 @@ def payment(payment_id: UUID) -> str:
 
 
 def payment_below(payment_id: UUID) -> str:
-    """Less of this payment was registered than its PSE has captured."""
+    """Another amount of this payment was registered than its PSE has captured."""
     return f"payment-below/{payment_id}"
 
 

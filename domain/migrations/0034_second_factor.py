@@ -8,7 +8,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0032_given")]
+    dependencies = [("models", "0033_seeing")]
 
     initial = False
 

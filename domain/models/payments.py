@@ -56,7 +56,11 @@ class Payment(Model):
     confirmed_by = fields.CharField(max_length=16, null=True)  # PSE, LISTING, WEBHOOK or REPORT
     contradicted_at = fields.DatetimeField(null=True)  # nothing of it is refunded
     contradiction = fields.CharField(max_length=500, null=True)
-    unknown_since = fields.DatetimeField(null=True)  # the PSE said first that it does not know it (yet)
+    unknown_since = fields.DatetimeField(null=True)  # the PSE said first that it does not know it, or not paid (yet)
+    # What the PSE showed: how much was captured, and how much of that had left otherwise than by refunds of ours.
+    shown_captured: int | None = fields.BigIntField(null=True)
+    shown_gone: int | None = fields.BigIntField(null=True)
+    asked_from = fields.DatetimeField(null=True)  # what the PSE was asked before counts no more
 
     class Meta:
         table = "payments"

@@ -19,6 +19,7 @@ from domain.models.connections import ConnectionState
 from domain.models.refunds import State
 from domain.onboarding import steps
 from domain.onboarding.locks import locked
+from domain.payments import confirmations
 from domain.platform import data_keys, idempotency
 from domain.platform.database import transaction
 from domain.platform.ids import time_ordered
@@ -88,7 +89,8 @@ async def replace(
     Until it has gone live, its account and addresses can be given too: those of the PSE's test environment become the
     live ones, which another person lets go live. While it is reviewed nothing of it changes. Webhooks are believed with
     the old ones until `old_valid_until` (UTC; None: no longer). What waited because the PSE had refused the old ones
-    goes out. Raises Forbidden, NotFound, InvalidInput, InvalidState, Unsealable, KeyServiceAway.
+    goes out; what was confirmed of its payments is asked anew. Raises Forbidden, NotFound, InvalidInput, InvalidState,
+    Unsealable, KeyServiceAway.
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
     async with transaction():
@@ -97,8 +99,10 @@ async def replace(
         new = {name: value.strip() for name, value in values.items() if value.strip()}
         placed = {name: value for name, value in new.items() if name in PLAIN}
         sealed = {name: value for name, value in new.items() if name not in PLAIN}
+        moved = any(getattr(connection, name) != value for name, value in placed.items())
         await connections.place(connection, placed)
         await connections.replace_secrets(connection, sealed, old_valid_until, key)
+        await confirmations.forget(connection.id, listed=moved)
         said = "".join(f" {name}: {value}." for name, value in sorted(placed.items()))
         await steps.note(connection, principal.holder, f"Keys replaced.{said}"[:_SAID_MAX], cause)
         told = {name: [None, value] for name, value in placed.items()}

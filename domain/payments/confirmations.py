@@ -17,15 +17,16 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, Payment
+from domain.models import Connection, Payment, Store
 from domain.money import Money
+from domain.payments import compared
 from domain.payments.find import find
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidState
 from domain.pse.capabilities import Capability, Route
-from domain.pse.vocabulary import CapturedPayment, Shown
+from domain.pse.registry import capability
+from domain.pse.vocabulary import CapturedPayment, Method, Shown
 
-_SAID_MAX: Final = 500
 _AT_ONCE_MAX: Final = 1_000
 ASK_AGAIN: Final = "paymentAskAgain"
 _SAID_AGAINST: Final = (
@@ -46,36 +47,43 @@ class By(StrEnum):
     REPORT = "REPORT"  # a line of a report that proves the capture
 
 
-def is_open(payment: Payment, able: Capability, now: datetime) -> bool:
-    """Whether nobody but the client that registered it has spoken of the payment, and its PSE can be asked (`now`)."""
-    return payment.confirmed_at is None and able.shows_payment(now - payment.captured_at)
+def is_open(payment: Payment, able: Capability) -> bool:
+    """Whether nobody but the client that registered it has spoken of the payment, and its PSE can be asked.
 
-
-def differences(payment: Payment, able: Capability, client_id: str, shown: Shown) -> str | None:
-    """What the PSE shows otherwise than it was registered, in words; None: the refunds of the payment may leave.
-
-    Less may be registered than was captured. A method that we have no word for is nothing against one that goes back
-    the way it came: the money reaches whoever paid.
+    However old it is: its age is the client's word, too.
     """
-    registered, found = Money(payment.captured, payment.currency), []
-    if shown.account is not None and client_id.isdigit() and shown.account != client_id:
-        found.append(f"it is the payment of another merchant ({shown.account})")
-    if not shown.captured:
-        found.append(f"it is not captured ({shown.status})")
-    if shown.amount.currency != payment.currency or shown.amount.minor_units < payment.captured:
-        found.append(f"it is of {shown.amount}, and {registered} was registered")
-    unknown = not shown.methods and able.route is Route.ORIGINAL
-    if shown.captured and not unknown and payment.method not in shown.methods:
-        found.append(f"it was paid by {shown.method_said}, and {payment.method} was registered")
-    return "; ".join(found)[:_SAID_MAX] or None
+    return payment.confirmed_at is None and able.payment_look_up
 
 
-async def confirm(payment_id: UUID, by: By) -> bool:
-    """Write down that the payment is one; False: it was known before. What was said against it is over."""
+def proves_nothing(payment: Payment, able: Capability, asked_at: datetime) -> bool:
+    """Whether the PSE shows no payment so old, so that "there is none" says nothing (`asked_at`: then, UTC)."""
+    return not able.shows_payment(asked_at - payment.captured_at)
+
+
+async def locked(payment_id: UUID) -> Payment:
+    """The payment, its row locked until the caller's transaction ends."""
+    return await Payment.filter(id=payment_id).select_for_update(no_key=True).get()
+
+
+def is_past(payment: Payment, asked_at: datetime) -> bool:
+    """Whether the answer to a question of then (UTC) counts no more: it is confirmed, withdrawn, or asked anew."""
+    asked_anew = payment.asked_from is not None and asked_at < payment.asked_from
+    return payment.confirmed_at is not None or payment.withdrawn_at is not None or asked_anew
+
+
+async def confirm(payment_id: UUID, by: By, shown: Shown | None = None) -> bool:
+    """Write down that the payment is one; False: it was known before. What was said against it is over.
+
+    `shown`: what its PSE shows of it, which bounds what is refunded.
+    """
+    payment = await Payment.get(id=payment_id)
     made = await rows(
-        f"UPDATE payments SET {_CONFIRM} WHERE id = $1 AND confirmed_at IS NULL RETURNING merchant_id",  # noqa: S608 - ours
+        f"UPDATE payments SET {_CONFIRM}, shown_captured = $3, shown_gone = $4 "  # noqa: S608 - ours
+        "WHERE id = $1 AND confirmed_at IS NULL AND withdrawn_at IS NULL RETURNING merchant_id",
         payment_id,
         by.value,
+        shown.amount.minor_units if shown is not None else None,
+        compared.gone_otherwise(payment, shown) if shown is not None else None,
     )
     for row in made:
         await findings.resolve(row["merchant_id"], names.payment(payment_id), _NO_LONGER)
@@ -83,7 +91,7 @@ async def confirm(payment_id: UUID, by: By) -> bool:
 
 
 async def contradict(payment_id: UUID, said: str, *, unknown: bool) -> bool:
-    """Write down what the PSE says against the payment; False: it is confirmed, so nothing is written.
+    """Write down what the PSE says against the payment; False: it is confirmed or withdrawn, so nothing is written.
 
     `unknown`: that there is none; else that it is another.
     """
@@ -91,16 +99,16 @@ async def contradict(payment_id: UUID, said: str, *, unknown: bool) -> bool:
         await rows(
             "UPDATE payments SET contradicted_at = coalesce(contradicted_at, now()), contradiction = $2, "
             "  unknown_since = CASE WHEN $3::bool THEN unknown_since END "
-            "WHERE id = $1 AND confirmed_at IS NULL RETURNING id",
+            "WHERE id = $1 AND confirmed_at IS NULL AND withdrawn_at IS NULL RETURNING id",
             payment_id,
-            said[:_SAID_MAX],
+            said[: compared.SAID_MAX],
             unknown,
         )
     )
 
 
 async def unknown_since(payment_id: UUID, asked_at: datetime) -> datetime:
-    """Since when (UTC) the PSE says that it does not know the payment; `asked_at`: it was asked then and said so."""
+    """Since when (UTC) the PSE does not know the payment, or not as captured; `asked_at`: when it was asked."""
     (row,) = await rows(
         "UPDATE payments SET unknown_since = coalesce(unknown_since, $2) WHERE id = $1 RETURNING unknown_since",
         payment_id,
@@ -110,17 +118,50 @@ async def unknown_since(payment_id: UUID, asked_at: datetime) -> datetime:
     return since
 
 
-async def by_report(payment_id: UUID) -> bool:
-    """Whether valid lines of reports prove as much of the payment as was registered; then that is written down."""
+async def otherwise_named(payment: Payment, shown: Shown) -> str | None:
+    """Under which other of its names the merchant has registered the payment before, on any account at the PSE.
+
+    Of two that nobody has confirmed the older one counts; one that the PSE has contradicted does not.
+    """
     found = await rows(
-        "SELECT 1 AS one FROM payments p WHERE p.id = $1 AND p.captured <= (SELECT coalesce(sum(l.amount), 0) "
+        "SELECT p.pse_reference FROM payments p JOIN connections c ON c.id = p.connection_id "
+        "JOIN connections mine ON mine.id = $3 AND mine.pse = c.pse AND mine.merchant_id = c.merchant_id "
+        "WHERE p.merchant_id = $1 AND p.pse_reference = ANY($2) AND p.id <> $4 AND p.withdrawn_at IS NULL "
+        "  AND p.contradicted_at IS NULL AND (p.confirmed_at IS NOT NULL OR (p.created_at, p.id) < ($5, $4)) "
+        "ORDER BY p.created_at LIMIT 1",
+        payment.merchant_id,
+        sorted(shown.names),
+        payment.connection_id,
+        payment.id,
+        payment.created_at,
+    )
+    return found[0]["pse_reference"] if found else None
+
+
+async def key_of_other_store(payment: Payment, shown: Shown) -> str | None:
+    """The code of another store of the merchant, whose key received the payment; None: of no other store."""
+    if shown.payee_key is None:
+        return None
+    found = await Store.filter(merchant_id=payment.merchant_id, payee_key=shown.payee_key)
+    return None if not found or payment.store_id in {store.id for store in found} else found[0].code
+
+
+async def by_report(payment_id: UUID) -> bool:
+    """Whether valid lines of reports prove as much of the payment as was registered; then that is written down.
+
+    No line tells how it was paid, so they prove only what goes back the way it came: that reaches whoever paid.
+    """
+    found = await rows(
+        "SELECT p.method, c.pse FROM payments p JOIN connections c ON c.id = p.connection_id "
+        "WHERE p.id = $1 AND p.captured <= (SELECT coalesce(sum(l.amount), 0) "
         "  FROM settlement_lines l WHERE l.payment_id = p.id AND l.voided_at IS NULL AND l.effect = 'CAPTURE' "
         "  AND l.currency = p.currency)",
         payment_id,
     )
-    if found:
+    proven = bool(found) and capability(found[0]["pse"], Method(found[0]["method"])).route is Route.ORIGINAL
+    if proven:
         await confirm(payment_id, By.REPORT)
-    return bool(found)
+    return proven
 
 
 # Payments that the PSE's own list has too, as they were registered. What a client registered otherwise stays open, and
@@ -151,19 +192,22 @@ async def confirm_listed(connection: Connection, listed: Sequence[CapturedPaymen
 
 
 async def confirm_told(connection: Connection, shown: Shown) -> None:
-    """A verified webhook tells that a payment was captured: confirm what was registered in the same words."""
+    """A verified webhook tells that a payment was captured: confirm what was registered in the same words, once."""
     for payment in await Payment.filter(
         connection_id=connection.id, pse_reference__in=sorted(shown.names), withdrawn_at=None, confirmed_at=None
-    ):
+    ).order_by("created_at", "id"):
         told = (shown.captured, shown.amount.currency, payment.method in shown.methods)
-        if told == (True, payment.currency, True) and payment.captured <= shown.amount.minor_units:
-            await confirm(payment.id, By.WEBHOOK)
+        if told != (True, payment.currency, True) or payment.captured > shown.amount.minor_units:
+            continue
+        if await otherwise_named(payment, shown) is None:
+            await confirm(payment.id, By.WEBHOOK, shown)
 
 
 async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Payment:
     """Forget what the PSE said against the payment: it is asked anew before the next refund of it leaves.
 
-    The finding stays until the PSE confirms. Repeated, it changes nothing. Raises Forbidden, NotFound, InvalidState.
+    What it answers to a question of before counts no more. The finding stays until the PSE confirms. Repeated, it
+    changes nothing. Raises Forbidden, NotFound, InvalidState.
     """
     payment = await find(principal.scope(Permission.WITHDRAW_PAYMENT), payment_id)
     if payment.withdrawn_at is not None:
@@ -171,7 +215,8 @@ async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Pay
     async with transaction():
         (before,) = await rows(_SAID_AGAINST, payment.id)
         await execute(
-            "UPDATE payments SET contradicted_at = NULL, contradiction = NULL, unknown_since = NULL WHERE id = $1",
+            "UPDATE payments SET contradicted_at = NULL, contradiction = NULL, unknown_since = NULL, "
+            "asked_from = now() WHERE id = $1 AND confirmed_at IS NULL",
             payment.id,
         )
         if what := deeds.changed(before, dict.fromkeys(before)):
@@ -179,16 +224,37 @@ async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Pay
     return await Payment.get(id=payment.id)
 
 
+async def forget(connection_id: UUID, *, listed: bool) -> None:
+    """What was said of the connection's payments counts no more: it may be another account that is asked from now on.
+
+    `listed`: also of those that the PSE has listed, whose account is another one for certain. What is on its way from
+    the account before counts no more, too.
+    """
+    await execute(
+        "UPDATE payments SET confirmed_at = NULL, confirmed_by = NULL, shown_captured = NULL, shown_gone = NULL, "
+        "  contradicted_at = NULL, contradiction = NULL, unknown_since = NULL, asked_from = now() "
+        "WHERE id IN (SELECT id FROM payments WHERE connection_id = $1 AND withdrawn_at IS NULL "
+        "  AND (confirmed_at IS NOT NULL OR contradicted_at IS NOT NULL OR reserved > 0) "
+        "  AND (confirmed_by IS DISTINCT FROM 'LISTING' OR $2) ORDER BY id FOR NO KEY UPDATE)",
+        connection_id,
+        listed,
+    )
+
+
 def contradicted(payment: Payment, kind: FindingKind, said: str) -> Found:
     """The finding of a payment that its PSE does not know, or knows otherwise."""
     return _found(payment, kind, names.payment(payment.id), said, again=True)
 
 
-def below(payment: Payment, shown: Shown) -> Found:
-    """The finding of a payment of which less was registered than was captured: refunds leave all the same."""
-    registered = Money(payment.captured, payment.currency)
-    said = f"{registered} of payment {payment.pse_reference} was registered; the PSE has captured {shown.amount}."
-    action = "Nothing is held. To refund more: withdraw the payment before its first refund and register all of it."
+def of_other_amount(payment: Payment, said: str) -> Found:
+    """The finding of a payment of which more or less was registered than the PSE has: refunds leave up to what it has.
+
+    `said`: what the PSE shows.
+    """
+    said = f"Of payment {payment.pse_reference} {said}."
+    action = (
+        "Refunds leave up to what the PSE has. To refund more: withdraw it before its first refund, and register it."
+    )
     return _found(payment, FindingKind.PAYMENT_DIFFERS, names.payment_below(payment.id), said, action=action)
 
 
@@ -201,7 +267,7 @@ def _found(
         connection_id=payment.connection_id,
         fingerprint=name,
         amount=Money(payment.captured, payment.currency),
-        explanation=said[:_SAID_MAX],
+        explanation=said[: compared.SAID_MAX],
         payment_id=payment.id,
         again=again,
         action=action,

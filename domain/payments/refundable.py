@@ -1,9 +1,10 @@
 """What of a payment can still be refunded: window, amount, parts, and the VAT that goes with them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final
 
 from domain.models import Payment
 from domain.money import Money, cumulative_share
@@ -37,8 +38,7 @@ def checked_amount(payment: dict[str, Any], wanted: Money | None) -> Money:
         )
     able = capability(payment["pse"], Method(payment["method"]))
     _check_window(payment, able)
-    held = payment["reserved"] + payment["refunded"] + payment["taken_by_bank"]
-    refundable = Money(left_of(payment["captured"], held, payment["charged_back"]), payment["currency"])
+    refundable = Money(max(_left(Counted(**{name: payment[name] for name in _COUNTED})), 0), payment["currency"])
     if wanted is None and refundable.minor_units == 0:
         raise NotRefundable("Nothing is left to refund on this payment.", path=["input", "paymentId"])
     amount = wanted or refundable
@@ -68,11 +68,39 @@ def left_of(captured: int, held: int, charged_back: int) -> int:
     return max(captured - held - max(charged_back, 0), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counts for how much is left of a payment (minor units), by the names of its columns."""
+
+    captured: int
+    reserved: int
+    refunded: int
+    taken_by_bank: int
+    charged_back: int
+    shown_captured: int | None
+    shown_gone: int | None
+
+
+_COUNTED: Final = tuple(one.name for one in fields(Counted))
+
+
+def _left(payment: Counted) -> int:
+    gone = payment.taken_by_bank + max(payment.charged_back, 0)
+    whole = bound_of(payment.captured, payment.shown_captured)
+    return whole - payment.reserved - payment.refunded - max(gone, payment.shown_gone or 0)
+
+
+def bound_of(captured: int, shown_captured: int | None) -> int:
+    """How much may be refunded of a payment in all (minor units): what was registered, and its PSE has captured."""
+    return captured if shown_captured is None else min(captured, shown_captured)
+
+
 def left_over(payment: Payment) -> int:
-    """What was captured less all that has left and is promised (minor units): below zero, more than there was."""
-    held = payment.reserved + payment.refunded + payment.taken_by_bank
-    left: int = payment.captured - held - max(payment.charged_back, 0)
-    return left
+    """What was captured less all that has left and is promised (minor units): below zero, more than there was.
+
+    Captured as registered, and as its PSE has shown it: whichever is less.
+    """
+    return _left(Counted(**{name: getattr(payment, name) for name in _COUNTED}))
 
 
 def _check_window(payment: dict[str, Any], able: Capability) -> None:
@@ -99,7 +127,7 @@ def deadline_of(able: Capability, captured_at: datetime) -> datetime | None:
 
 
 def _check_parts(payment: dict[str, Any], able: Capability, amount: Money) -> None:
-    if not able.partial and amount.minor_units != payment["captured"]:
+    if not able.partial and amount.minor_units != bound_of(payment["captured"], payment["shown_captured"]):
         raise NotRefundable(
             f"{payment['pse']} refunds {payment['method']} payments only in full ({able.source}). "
             f"{able.instead or 'Refund the whole, or pay the part back another way.'}",

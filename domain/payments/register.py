@@ -20,7 +20,7 @@ from domain.models import Connection, Merchant, Payment, Store
 from domain.models.ledger import Entry
 from domain.money import AMOUNT_MAX, Money
 from domain.payments import confirmations, customers, declared, elsewhere, told_before
-from domain.payments.refundable import left_of
+from domain.payments.refundable import left_over
 from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
@@ -68,14 +68,13 @@ class Registered:
 
 
 def refundable(payment: Payment) -> Money:
-    """What can still be refunded: captured less reserved, refunded, taken by the bank and charged back.
+    """What can still be refunded: captured (as its PSE shows it, too) less reserved, refunded, taken, charged back.
 
     Nothing of a payment that was withdrawn, or that its PSE has contradicted.
     """
     if payment.withdrawn_at is not None or payment.contradicted_at is not None:
         return Money(0, payment.currency)
-    held = payment.reserved + payment.refunded + payment.taken_by_bank
-    return Money(left_of(payment.captured, held, payment.charged_back), payment.currency)
+    return Money(max(left_over(payment), 0), payment.currency)
 
 
 async def register(whose: Whose, new: NewPayment, key: str, cause: Cause, secret: bytes) -> Registered:

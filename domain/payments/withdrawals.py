@@ -15,6 +15,7 @@ from domain.books import ledger
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
+from domain.findings import findings, names
 from domain.models import Merchant, Payment
 from domain.payments.find import find
 from domain.payments.register import Registered
@@ -53,6 +54,8 @@ async def withdraw(principal: Principal, payment_id: UUID, why: str, key: str, c
             cause.actor[:200],
             why.strip(),
         )
+        for name in (names.payment(payment.id), names.payment_below(payment.id)):
+            await findings.resolve(payment.merchant_id, name, "The payment was withdrawn.")
         await deeds.note(
             payment.merchant_id, MUTATION, Of("payment", payment.id), cause, {"reason": [None, why.strip()]}
         )

@@ -72,7 +72,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         *_READ_ADD,
         "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
         "tax_rate, tax_document, tax_period, sealed_customer, customer_digest, source, withdrawn_at, withdrawn_by, "
-        "withdrawal_reason, confirmed_at, confirmed_by, contradicted_at, contradiction, unknown_since)",
+        "withdrawal_reason, confirmed_at, confirmed_by, contradicted_at, contradiction, unknown_since, "
+        "shown_captured, shown_gone, asked_from)",
     ),
     # Whose it is, how much, of what and under which reference is for life.
     "refunds": (

@@ -31,10 +31,11 @@ PARENTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _MERCHANT: Final = f"merchant_id = {_MINE} OR {_ALL}"
 _PERSON: Final = f"EXISTS (SELECT 1 FROM people p WHERE p.id = person_id AND p.merchant_id = {_MINE}) OR {_ALL}"  # noqa: S608
-_SERVED: Final = f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}"
+# What of one's own row may be changed where not all of it may be written: of a merchant, the columns of GRANTS.
+_CHANGED: Final[Mapping[str, str]] = {"merchants": f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}"}
 # Table -> (what may be seen, what may be written).
 _OWN: Final[Mapping[str, tuple[str, str]]] = {
-    "merchants": (_SERVED, _SERVED),
+    "merchants": (f"id = {_MINE} OR platform_id = {_MINE} OR {_ALL}", f"platform_id = {_MINE} OR {_ALL}"),
     # Who has a part in a merchant may be another one's person; only their own merchant writes about them.
     "people": (f"{_MERCHANT} OR EXISTS (SELECT 1 FROM grants g WHERE g.person_id = people.id)", _MERCHANT),  # noqa: S608
     "sessions": (_PERSON, _PERSON),
@@ -62,10 +63,11 @@ def statements(table: str, columns: frozenset[str]) -> list[str]:
     told = [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"]
     told += [f"DROP POLICY IF EXISTS {name} ON {table}" for name in ("wall_seen", "wall_added", "wall_changed")]
     seen, written = policy(table, columns) or ("false", "false")
+    changed = _CHANGED.get(table, written)
     rules = (
         ("wall_seen", "SELECT", f"USING ({seen})"),
         ("wall_added", "INSERT", f"WITH CHECK ({written})"),
-        ("wall_changed", "UPDATE", f"USING ({written}) WITH CHECK ({written})"),
+        ("wall_changed", "UPDATE", f"USING ({changed}) WITH CHECK ({changed})"),
     )
     return told + [f"CREATE POLICY {name} ON {table} FOR {what} {rule}" for name, what, rule in rules]
 

@@ -67,6 +67,12 @@ class Connector(Protocol):
     def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
         """Total; NotThere only when the PSE itself says that it does not know the payment."""
 
+    def ask_account(self, base_url: str) -> httpx.Request | None:
+        """Ask whose the key is, where the PSE shows payments of others, too; None: what it shows is the account's."""
+
+    def read_account(self, response: httpx.Response) -> str | None:
+        """The PSE's number of the account; None: it does not say."""
+
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         """Raises BadSignature."""
 

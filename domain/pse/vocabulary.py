@@ -174,7 +174,8 @@ class Shown:
     """The PSE shows this payment under the account. `status` is its own word; `captured`: the money was taken.
 
     `methods`: as which of ours it may be registered; none: by a method (`method_said`) that we have no word for.
-    `account`: whose it is, where the PSE says so.
+    `account`: whose it is, where the PSE says so; `ours`: it is the account's that was asked. `given_back`: how much of
+    it has left again, by whatever refund or chargeback (minor units). `payee_key`: which key received it.
     """
 
     names: frozenset[str]
@@ -184,6 +185,9 @@ class Shown:
     methods: frozenset[Method] = frozenset()
     method_said: str = ""
     account: str | None = None
+    ours: bool = True
+    given_back: int = 0
+    payee_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

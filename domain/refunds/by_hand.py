@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -19,7 +18,7 @@ from domain.platform import bell
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.pse.vocabulary import AccountDetails, Returned, Succeeded
-from domain.refunds import held, pse_names, settled_by_two
+from domain.refunds import confirming, held, pse_names, settled_by_two, unproven
 from domain.refunds.destination import destinations
 from domain.refunds.evidence import FILE_BYTES_MAX, Evidence, Way, checked
 from domain.refunds.find import find
@@ -48,6 +47,7 @@ _TYPES: Final = ((b"%PDF-", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/pn
 async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) -> Refund:
     """Take a refund that never reached the PSE off the wire.
 
+    One whose payment the PSE cannot be asked about now waits for a second person's yes, and is then taken again.
     Raises Forbidden, NotFound, InvalidInput, and InvalidState, also for a retry whose money may have left meanwhile.
     """
     scope = principal.scope(Permission.SETTLE_MANUALLY)
@@ -63,19 +63,36 @@ async def take(principal: Principal, refund_id: UUID, why: str, cause: Cause) ->
                 current_state=refund.state,
             )
         await held.check(refund)
-        await _check_payment(refund)
-        await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
+        if await _is_proven(principal, refund, why, cause):
+            await move(refund, State.MANUAL, cause, Note("MANUAL", message=why.strip()), due_in=None)
     await destinations.announce(refund_id)
     return await Refund.get(id=refund_id)
 
 
-async def _check_payment(refund: Refund) -> None:
-    """Nobody pays by hand for a payment of which only a client has spoken, where its PSE can be asked."""
+async def _is_proven(principal: Principal, refund: Refund, why: str, cause: Cause) -> bool:
+    """Nobody pays by hand for a payment of which only a client has spoken, where its PSE can be asked.
+
+    Where it cannot be asked now, a second person says yes: False, and the refund waits for that. Raises InvalidState.
+    """
     payment = await Payment.get(id=refund.payment_id)
-    able = await capability_of(refund)
-    open_yet = confirmations.is_open(payment, able, datetime.now(UTC)) and not await confirmations.by_report(payment.id)
-    if open_yet or payment.contradicted_at is not None:
-        said = payment.contradiction or "The PSE is asked first whether there is such a payment; try again in a moment."
+    _check_contradiction(payment, refund)
+    if not confirmations.is_open(payment, await capability_of(refund)) or await confirmations.by_report(payment.id):
+        return True
+    if await unproven.is_approved(refund, but=principal.party):
+        return True
+    if await unproven.is_approved(refund):
+        raise Forbidden("You have approved it; another person pays it by hand.", path=["input", "refundId"])
+    said = await confirming.why_not_asked(refund)
+    if said is None:
+        first = "The PSE is asked first whether there is such a payment; try again in a moment."
+        raise InvalidState(first, path=["input", "refundId"], current_state=refund.state)
+    await unproven.wait_for_another(refund, f"{said} It is to be paid by hand: {why.strip()}"[:500], cause)
+    return False
+
+
+def _check_contradiction(payment: Payment, refund: Refund) -> None:
+    if payment.contradicted_at is not None:
+        said = payment.contradiction or "The PSE has contradicted the payment."
         raise InvalidState(said, path=["input", "refundId"], current_state=refund.state)
 
 
@@ -95,7 +112,8 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
     """The whole account that a person pays to; None unless the refund is MANUAL and has one.
 
     Who has read it is an event of the refund (one for each reader and taking): from then on it may be paid, and nobody
-    cancels it. Raises Forbidden, NotFound, and InvalidState when the customer may have the money already.
+    cancels it. Raises Forbidden, NotFound, and InvalidState when the customer may have the money already, or the PSE
+    has contradicted the payment.
     """
     scope = principal.scope(Permission.SETTLE_MANUALLY)
     await find(scope, refund_id)
@@ -104,6 +122,7 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
         if refund.state is not State.MANUAL:
             return None
         await held.check(refund)
+        _check_contradiction(await Payment.get(id=refund.payment_id), refund)
         opened = await destinations.opened(refund_id, secret)
         if opened is None:
             return None

@@ -80,7 +80,7 @@ async def _is_plain(seen: Seen) -> bool:
         return False
     if able.route is not Route.ORIGINAL or able.look_up is LookUp.BY_LISTING:
         return False
-    if seen.payment.contradicted_at is not None or confirmations.is_open(seen.payment, able, seen.now):
+    if seen.payment.contradicted_at is not None or confirmations.is_open(seen.payment, able):
         return False
     in_time = able.window is None or seen.now <= seen.payment.captured_at + able.window
     return in_time and await held.why(refund, seen.payment) is None

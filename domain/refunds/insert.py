@@ -27,7 +27,8 @@ _NAMESPACE_LENGTH: Final = 40  # of the column; more than 100 bits of it tell on
 _PAYMENT: Final = (
     "p.id, p.merchant_id, p.store_id, p.connection_id, p.method, p.currency, p.captured, p.reserved, p.refunded, "
     "p.taken_by_bank, p.charged_back, p.tax_amount, p.tax_allocated, p.captured_at, p.withdrawn_at, p.customer_digest, "
-    "p.source, p.confirmed_at, p.contradicted_at, p.contradiction, c.pse, m.zone, m.rules_version, now() AS now"
+    "p.source, p.confirmed_at, p.contradicted_at, p.contradiction, p.shown_captured, "
+    "p.shown_gone, c.pse, m.zone, m.rules_version, now() AS now"
 )
 _JOINED: Final = "JOIN connections c ON c.id = p.connection_id JOIN merchants m ON m.id = p.merchant_id"
 _SEEN: Final = f"""

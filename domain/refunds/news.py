@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain.models.refunds import State
-from domain.pse.vocabulary import InDoubt, Outcome
+from domain.pse.vocabulary import InDoubt, Outcome, Shown, Standing
 
 _NAME_LENGTH_MAX: Final = 100
 
@@ -56,6 +56,20 @@ def storable(outcome: Outcome) -> Outcome:
         name: _clean(word) for name, word in (("code", code), ("message", message)) if word is not None
     }
     return replace(outcome, **words)
+
+
+def storable_standing(standing: Standing) -> Standing:
+    """What a PSE says of a payment, in words that the database can hold."""
+    if isinstance(standing, Shown):
+        return replace(
+            standing,
+            names=frozenset(map(_clean, standing.names)),
+            status=_clean(standing.status),
+            method_said=_clean(standing.method_said),
+            account=None if standing.account is None else _clean(standing.account),
+            payee_key=None if standing.payee_key is None else _clean(standing.payee_key),
+        )
+    return replace(standing, code=_clean(standing.code), message=_clean(standing.message))
 
 
 def _clean(text: str) -> str:

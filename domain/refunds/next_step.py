@@ -110,6 +110,9 @@ async def _send(case: _Case) -> Next | None:
         return None
     if not sends.count and await _is_questionable(case):
         return await _about_the_payment(case)
+    if not sends.count and confirming.is_beyond(case.payment):
+        await confirming.fail_beyond(refund, case.payment, case.cause)
+        return None
     if await _held(case, sends):
         return None
     if able.route is Route.PAYOUT_WITH_DESTINATION and not await _wire_pays(case):
@@ -129,7 +132,10 @@ async def _is_questionable(case: _Case) -> bool:
     payment = case.payment
     if payment.contradicted_at is not None:
         return True
-    return confirmations.is_open(payment, case.able, case.now) and not await confirmations.by_report(payment.id)
+    if not confirmations.is_open(payment, case.able) or await confirmations.by_report(payment.id):
+        return False
+    # The PSE was asked just now, and shows none so old: a second person has said yes instead (confirming).
+    return not (_is_fresh(case, case.refund.unknown_at) and confirmations.proves_nothing(payment, case.able, case.now))
 
 
 async def _about_the_payment(case: _Case) -> AskPayment | None:

@@ -26,6 +26,8 @@ MOVES: Final[Mapping[tuple[State | None, State], tuple[Entry, ...]]] = {
     (S.AWAITING_APPROVAL, S.REJECTED): (),
     (S.AWAITING_APPROVAL, S.CANCELED): (),
     (S.AWAITING_APPROVAL, S.EXPIRED): (),
+    # Its PSE cannot say whether there is such a payment: a second person does.
+    (S.REQUESTED, S.AWAITING_APPROVAL): (Entry.UNRECOGNISE,),
     (S.REQUESTED, S.SUBMITTED): (),
     (S.REQUESTED, S.MANUAL): (),
     (S.REQUESTED, S.CANCELED): (Entry.UNRECOGNISE,),

@@ -306,7 +306,7 @@ async def _moves(root: Any, refund: str, old: State, new: State) -> bool:
 
 
 def test_the_migrations_table_of_moves_is_the_domains() -> None:
-    migration = import_module("domain.migrations.0006_refusals")
+    migration = import_module("domain.migrations.0035_shown_captured")
     written = {(State(old), State(new)) for old, states in migration.MOVES.items() for new in states}
     assert written | {(None, State(state)) for state in migration.FIRST_STATES} == set(MOVES)
 

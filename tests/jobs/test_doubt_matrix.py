@@ -1,17 +1,21 @@
 """All that a network and a PSE can do × all that a PSE can or cannot: nothing in doubt fails or is paid twice."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
+import pytest_asyncio
 
 from domain import invariants
 from domain.models import Attempt, Event, Finding, Refund
 from domain.models.refunds import State
+from domain.pse import registry
 from domain.pse.capabilities import LookUp
+from jobs.wire.sender import sender
+from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_refund, sent_earlier
 from tests.kit.lab_connector import Lab
-from tests.kit.world import Lay, World
+from tests.kit.world import Lay, World, a_sandbox, a_shop_at, quick_settings, set_abilities
 
 DAY = timedelta(days=1)
 LABS: dict[str, Callable[[], Lab]] = {
@@ -24,6 +28,33 @@ LABS: dict[str, Callable[[], Lab]] = {
 # What the PSE has done when the worker hears nothing clear: paid, or never heard of it.
 PAID = ("lost_answer", "applied_then_500", "half_response", "hang")
 NOT_PAID = ("lost_request", "unavailable", "bad_gateway")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(lasting_books: Database) -> AsyncIterator[World]:
+    """One shop at the laboratory PSE for all of them: each has its own payment."""
+    registry.register(Lab())
+    settings = quick_settings()
+    async with a_sandbox() as sandbox, sender(settings.secret_key, settings.send_limit_seconds) as sending:
+        at_lab = sandbox.at("lab")
+        yield World(await a_shop_at(at_lab), at_lab, sending, settings)
+        # Once for all of them, for each question is about the whole of the books.
+        assert await invariants.check() == []
+    registry._CONNECTORS.pop("lab")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lay(ground: World) -> AsyncIterator[Lay]:
+    """As the worker's tests have it, around the shop that is there; the breaker is each test's own."""
+    async with sender(ground.settings.secret_key, ground.settings.send_limit_seconds) as sending:
+
+        async def make(lab: Lab) -> World:
+            registry.register(lab)
+            await set_abilities(ground.sandbox, lab)
+            return World(ground.shop, ground.sandbox, sending, ground.settings)
+
+        yield make
 
 
 @pytest.mark.parametrize("mood", [*PAID, *NOT_PAID])
@@ -55,7 +86,6 @@ async def test_doubt_ends_by_the_table_and_is_paid_at_most_once(lay: Lay, abilit
         assert (refund.state, paid) == (State.SUCCEEDED, 3_000)
         asked_first = abilities != "key only"
         assert sends == (1 if mood in PAID and asked_first else 2)
-    assert await invariants.check() == []
 
 
 async def _sends(world: World, refund: Refund) -> int:
@@ -108,7 +138,9 @@ async def test_an_ambiguous_refusal_of_a_later_attempt_is_looked_up_and_never_a_
     assert (refund.state, await world.sandbox.paid(payment.pse_reference)) == (State.SUCCEEDED, 3_000)
 
 
-async def test_the_end_of_a_look_up_schedule_calls_a_person_and_goes_on_asking(lay: Lay, owner_rows: OwnerRows) -> None:
+async def test_the_end_of_a_look_up_schedule_calls_a_person_and_goes_on_asking(
+    lay: Lay, lasting_owner_rows: OwnerRows
+) -> None:
     world = await lay(Lab(key_lifetime=None, look_up=LookUp.BY_REFERENCE, look_up_grace=timedelta(days=9)))
     payment = await world.payment("lost_request")
     refund = await world.step(await a_refund(world.shop, payment, 3_000))
@@ -118,9 +150,9 @@ async def test_the_end_of_a_look_up_schedule_calls_a_person_and_goes_on_asking(l
     assert refund.due_at is not None
     assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id).count() == 1
     assert await Event.filter(refund_id=refund.id, kind="NEEDS_PERSON").count() == 1
-    await sent_earlier(owner_rows, "10 days")
+    await sent_earlier(lasting_owner_rows, "10 days", refund)
     assert (await world.finish(await world.step(refund))).state is State.SUCCEEDED
-    assert await Finding.filter(kind="DOUBT_UNRESOLVED", resolved_at=None).count() == 0
+    assert await Finding.filter(kind="DOUBT_UNRESOLVED", refund_id=refund.id, resolved_at=None).count() == 0
 
 
 async def test_two_refunds_of_one_payment_are_never_in_doubt_together_where_only_a_listing_tells(lay: Lay) -> None:

@@ -28,6 +28,7 @@ from tests.sandbox.client import SandboxClient
 from tests.sandbox.lab.server import signature
 
 EVENTS = ("queued", "done", "returned", "unheard of")
+WHOLE = list(itertools.permutations(EVENTS))
 ORDERS = [order for length in (1, 2, 3, 4) for order in itertools.permutations(EVENTS, length)]
 # What the PSE really did is what the furthest of its words says, however they come in.
 _FURTHEST = {"unheard of": 0, "queued": 1, "done": 2, "returned": 3}
@@ -69,19 +70,22 @@ async def _answer(refund: Refund, outcome: Outcome) -> None:
 async def test_every_order_of_events_ends_in_the_same_state_and_the_same_books(
     world: World, when: str, doubled: int
 ) -> None:
-    for order in ORDERS:
+    # A shorter order is how a longer one begins, unless the answer comes after all of it.
+    for order in ORDERS if when == "during" else WHOLE:
         payment = await a_payment(world.shop, amount=10_000)
         refund = await a_refund(world.shop, payment, 4_000)
-        told = [status for status in order for _ in range(1 + doubled)]
         if when == "after":
             await _answer(refund, Accepted(f"L{refund.reference}"))
         work = await next_step.take(refund.id, lease_seconds=60, send_seconds=20) if when == "during" else None
-        for status in told:
-            await _hear(world, refund, status)
+        for told, status in enumerate(order, start=1):
+            for _ in range(1 + doubled):
+                await _hear(world, refund, status)
+            if work is None:
+                await _check(order[:told], refund, payment, when)
         if work is not None:
             assert isinstance(work, Send)
             await record(refund.id, Accepted(f"L{refund.reference}"), Source(Door.ANSWER, attempt=work.attempt), CAUSE)
-        await _check(order, refund, payment, when)
+            await _check(order, refund, payment, when)
     assert await invariants.check() == []
     assert not await Notice.filter(applied_at=None).exists()
 

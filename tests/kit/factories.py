@@ -151,7 +151,7 @@ async def a_look_up(refund: Refund, outcome: Outcome) -> Recorded:
     return await record(refund.id, outcome, source, work.cause)
 
 
-async def sent_earlier(owner_rows: OwnerRows, interval: str) -> None:
-    """Every send of the database happened so much earlier."""
+async def sent_earlier(owner_rows: OwnerRows, interval: str, refund: Refund | None = None) -> None:
+    """Every send of the database, or of one refund, happened so much earlier."""
     earlier = "UPDATE attempts SET sent_at = sent_at - $1::text::interval, ended_at = ended_at - $1::text::interval"
-    await owner_rows(earlier, interval)
+    await owner_rows(f"{earlier} WHERE $2::uuid IS NULL OR refund_id = $2", interval, refund and refund.id)

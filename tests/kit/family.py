@@ -112,9 +112,14 @@ def keep(postgres: Postgres, ready: Path) -> None:
 def made_before(home: Path) -> bool:
     """Give `home` the migrated cluster of an earlier run of the same schema; whether there was one."""
     kept = _kept()
-    if kept.is_dir():
+    try:
+        os.utime(kept)  # who tidies up begins with what was not used for longest
         _copy(kept, kept, home, place_for(home))
-    return kept.is_dir()
+    except (OSError, subprocess.CalledProcessError):  # there is none, or another run takes it away meanwhile
+        shutil.rmtree(place_for(home) / "postgres", ignore_errors=True)
+        (home / PASSWORDS).unlink(missing_ok=True)
+        return False
+    return True
 
 
 def keep_for_later(home: Path) -> None:

@@ -64,6 +64,7 @@ class Lab:
         route: Route = Route.ORIGINAL,
         destinations: tuple[DestinationKind, ...] = (),
         payment_look_up: bool = False,
+        payment_look_up_age: timedelta | None = None,
     ) -> None:
         self._signature = signature
         able = Capability(
@@ -77,6 +78,7 @@ class Lab:
             look_up_grace=look_up_grace,
             destinations=destinations,
             payment_look_up=payment_look_up,
+            payment_look_up_age=payment_look_up_age,
         )
         self.capabilities: Mapping[Method, Capability] = {Method.PIX: able}
 
@@ -162,6 +164,12 @@ class Lab:
         method = frozenset({Method(told["method"])})
         money = Money(told["amount"], told["currency"])
         return Shown(frozenset({told["id"]}), money, status, told["paid"], method, told["method"])
+
+    def ask_account(self, base_url: str) -> httpx.Request | None:
+        return None
+
+    def read_account(self, response: httpx.Response) -> str | None:
+        return None
 
     def verify_webhook(self, credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
         if self._signature:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx
 import uvicorn
@@ -108,6 +109,7 @@ class World:
     sandbox: SandboxClient
     sender: Sender
     settings: Settings
+    payments: list[UUID] = field(default_factory=list, kw_only=True)  # that were made here
 
     async def payment(
         self,
@@ -125,7 +127,9 @@ class World:
         told |= {"webhook_moods": facts.pop("webhook_moods", [])}
         told = {"amount": amount, **told, **(at_pse or {})}
         reference = await self.sandbox.capture(told.pop("amount"), *moods, seconds=seconds, **told)
-        return await a_payment(self.shop, amount=amount, reference=reference, **facts)
+        payment = await a_payment(self.shop, amount=amount, reference=reference, **facts)
+        self.payments.append(payment.id)
+        return payment
 
     async def step(self, refund: Refund) -> Refund:
         """One step of the worker, now; a snapshot before the first send is not a step of its own."""
@@ -142,7 +146,8 @@ class World:
     ) -> Refund:
         """Steps, and webhooks as they come, until nothing more is expected, without waiting for the schedule.
 
-        `owner_rows`: make each send a minute old, so that a PSE's "unknown" is believed. `wait_for`: a state to reach.
+        `owner_rows`: make each of its sends a minute old, so that a PSE's "unknown" is believed. `wait_for`: a state
+        to reach.
         """
         for _ in range(_STEPS_MAX):
             await self.apply_notices()
@@ -153,7 +158,7 @@ class World:
                 return refund
             if refund.due_at is not None:
                 if owner_rows is not None:
-                    await sent_earlier(owner_rows, "1 minute")
+                    await sent_earlier(owner_rows, "1 minute", refund)
                 await self.step(refund)
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError(f"The refund is still {refund.state} after {_STEPS_MAX} steps.")
@@ -212,14 +217,26 @@ async def heard() -> AsyncIterator[tuple[str, Posts]]:
 
 
 @asynccontextmanager
-async def listening(sandbox: SandboxClient, shop: Shop, settings: Settings) -> AsyncIterator[Settings]:
-    """Our webhook address behind a real socket, known to the sandbox's PSE; the settings that tell it to others."""
+async def our_door(settings: Settings) -> AsyncIterator[Settings]:
+    """Our webhook address behind a real socket; the settings that tell it to others."""
     app = Starlette(routes=[Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS])
     async with served(app) as url:
         app.state.settings = settings = settings.with_(public_url=url)
-        address = f"{settings.webhook_url(shop.connection.id)}{ACCOUNTS[sandbox.pse].hook}"
-        await sandbox.post("webhooks", key="sp@loja", url=address)
         yield settings
+
+
+async def show_door(sandbox: SandboxClient, shop: Shop, settings: Settings) -> None:
+    """Tell the sandbox's PSE where the shop's webhooks go."""
+    address = f"{settings.webhook_url(shop.connection.id)}{ACCOUNTS[sandbox.pse].hook}"
+    await sandbox.post("webhooks", key="sp@loja", url=address)
+
+
+@asynccontextmanager
+async def listening(sandbox: SandboxClient, shop: Shop, settings: Settings) -> AsyncIterator[Settings]:
+    """Our webhook address behind a real socket, known to the sandbox's PSE; the settings that tell it to others."""
+    async with our_door(settings) as known:
+        await show_door(sandbox, shop, known)
+        yield known
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
-from domain.pse.vocabulary import CapturedPayment, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
+from domain.pse.vocabulary import CapturedPayment, Declined, InDoubt, KnownRefund, Outcome, RefundOrder, Shown, Unsent
 
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
@@ -149,10 +149,13 @@ def shown_of(order: Any) -> Shown:
         raise Unreadable("it is not an order")
     charges = shown(order, "charges")
     paid = [charge for charge in charges if charge.get("paid_at") is not None]
-    kinds = [exact.inner(charge, "payment_method", "object") for charge in paid or charges]
+    # Paid in several ways it is no method's that we know, as in `payment_of`.
+    kinds = {str(exact.inner(charge, "payment_method", "object")) for charge in paid or charges}
     whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")
     amount = exact.minor_units(whole, str(order.get("currency")))
-    return WORDS.shown(exact.needed(order, "id"), amount, order.get("payment_status"), kinds, bool(paid))
+    back = sum(amount_of(one) for one in refunds_of(order) if not isinstance(_outcome(one, succeeded=False), Declined))
+    said, status = [" ".join(sorted(kinds))], order.get("payment_status")
+    return WORDS.shown(exact.needed(order, "id"), amount, status, said, bool(paid), back)
 
 
 def refund_of(refund: Mapping[str, Any], currency: str) -> KnownRefund:

@@ -109,7 +109,16 @@ def shown_of(raw: Any) -> Shown:
     name, kind = exact.needed(raw, "hash"), raw.get("payment_type_code")
     amount = exact.money(raw.get("amount_ext"), raw.get("currency_ext"))
     shown = WORDS.shown(name, amount, raw.get("status"), [kind])
-    return shown if shown.methods else replace(shown, methods=frozenset({Method.CARD}))
+    back = sum(_left_by(refund, raw.get("currency_ext")) for refund in refunds_within(raw) or ())
+    return replace(shown, methods=shown.methods or frozenset({Method.CARD}), given_back=back)
+
+
+def _left_by(refund: Mapping[str, Any], currency: object) -> int:
+    """How much left, or leaves, by this refund (minor units). Raises Unreadable."""
+    amount = exact.money(refund.get("amount_ext"), currency)
+    if amount is None:
+        raise Unreadable("amount_ext of a refund cannot be read")
+    return 0 if refund.get("status") in WORDS.statuses.failed else amount.minor_units
 
 
 def _moment(reference: str, raw: Mapping[str, Any]) -> datetime:

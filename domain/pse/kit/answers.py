@@ -64,8 +64,8 @@ def shown_in(asked: PaymentAsked, raw: Any, shown_of: Callable[[Any], Shown]) ->
 
 def not_shown(words: Words, response: httpx.Response, error: ErrorAnswer) -> NotThere | NotTold:
     """What an answer means that shows no payment: that there is none only where the PSE says so itself."""
-    said = words.payments.is_unknown(error.code, error.said, exact.document(response.content))
-    unknown = said and error.explained and response.status_code < 500
+    raw = exact.document(response.content)
+    unknown = error.explained and words.payments.is_unknown(response.status_code, error.code, error.said, raw)
     return (NotThere if unknown else NotTold)(error.code, error.said)
 
 

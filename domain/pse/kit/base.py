@@ -145,6 +145,14 @@ class Base(Connector):
             return answers.shown_in(asked, exact.document(response.content), self.parts.shows.shown_of)
         return answers.not_shown(self.words, response, self.parts.objects.error_of(response))
 
+    def ask_account(self, base_url: str) -> httpx.Request | None:
+        """None: the PSE shows a key nothing but its account's."""
+        return None
+
+    def read_account(self, response: httpx.Response) -> str | None:
+        """None."""
+        return None
+
     def payments(self, period: Period) -> Steps[Iterable[CapturedPayment]]:
         """None: the PSE publishes no listing of payments."""
         yield from ()

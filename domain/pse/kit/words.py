@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain.money import EXPONENTS, Money
+from domain.pse.capabilities import Route, load
 from domain.pse.kit import accounts, exact, scrubbing
 from domain.pse.kit.interview import SetupWords
 from domain.pse.kit.outcomes import Statuses
@@ -46,15 +47,18 @@ class PaymentWords:
     """What a PSE says of a payment that it is asked for. `unknown`: its codes for one that it does not have.
 
     `unknown_in`: where its error has that code, if a bare 404 (of a wrong address, too) is called the same.
-    `unknown_said`: its words for that, in lower case, where it publishes no code. `captured`, `not_captured`: statuses
-    of a payment whose money was taken, given back since or not, and of one whose was not.
+    `unknown_said`: its whole words for that, in lower case, where it publishes no code. `unknown_status`: with which it
+    says so. `captured`, `not_captured`: statuses of a payment whose money was taken, given back since or not, and of
+    one whose was not; `all_back`: of one of which nothing is left.
     """
 
     unknown: Sequence[str] = ()
     unknown_in: Sequence[str] = ()
     unknown_said: Sequence[str] = ()
+    unknown_status: Sequence[int] = (404,)
     captured: Sequence[str] = ()
     not_captured: Sequence[str] = ()
+    all_back: Sequence[str] = ()
 
     def is_captured(self, status: object) -> bool:
         """Raises Unreadable for a status that the PSE does not publish."""
@@ -64,11 +68,13 @@ class PaymentWords:
             raise Unreadable(f"status {str(status)[:50]!r} is not published")
         return False
 
-    def is_unknown(self, code: str, said: str, raw: Any) -> bool:
+    def is_unknown(self, status: int, code: str, said: str, raw: Any) -> bool:
         """Whether an error, as it was read and as it came, says that there is no such payment."""
+        if status not in self.unknown_status:
+            return False
         if self.unknown_in:
             code = str(exact.inner(raw, *self.unknown_in)).rsplit("/", 1)[-1]
-        return code in self.unknown or any(words in said.lower() for words in self.unknown_said)
+        return code in self.unknown or said.strip().rstrip(".").lower() in self.unknown_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Words:
     by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
     who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
     characters). `account_types`: the PSE's words for those of an account; one that is not here is not told. `setup`: of
-    a preflight. `payments`: of a payment that is asked for.
+    a preflight. `payments`: of a payment that is asked for. `routes`: where a refund goes, by method.
     """
 
     errors: Mapping[str, str]
@@ -96,6 +102,7 @@ class Words:
     account_types: Mapping[str, str]
     payments: PaymentWords
     setup: SetupWords
+    routes: Mapping[Method, Route]
 
     def unclear(self, row: Mapping[str, Any], column: str, *currencies: str) -> str | None:
         """What nobody understands of a row, in its words: its kind, which stands in `column`, or its currencies."""
@@ -117,9 +124,16 @@ class Words:
         return {name: text for name, text in fields.items() if text}
 
     def shown(
-        self, name: str, amount: Money | None, status: object, kinds: Sequence[object], captured: bool | None = None
+        self,
+        name: str,
+        amount: Money | None,
+        status: object,
+        kinds: Sequence[object],
+        captured: bool | None = None,
+        given_back: int = 0,
     ) -> Shown:
         """A payment as its PSE shows it. `kinds`: its words for how it was paid. `captured` None: its status says so.
+        `given_back`: what it lists of that (minor units); its status may say that all was.
 
         Raises Unreadable.
         """
@@ -131,9 +145,18 @@ class Words:
             amount=amount,
             status=str(status)[:50],
             captured=self.payments.is_captured(status) if captured is None else captured,
-            methods=frozenset(self.methods[kind] for kind in said if kind in self.methods),
+            methods=self.methods_of(said),
             method_said=" ".join(said)[:80],
+            given_back=amount.minor_units if status in self.payments.all_back else given_back,
         )
+
+    def methods_of(self, said: Sequence[str]) -> frozenset[Method]:
+        """As which methods a payment may be registered that the PSE calls so, its finest word first.
+
+        A wider word counts beside it only where a refund goes the same way: no Pix is a transfer to a named account.
+        """
+        found = [self.methods[kind] for kind in said if kind in self.methods]
+        return frozenset(one for one in found if self.routes.get(one) == self.routes.get(found[0]))
 
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
@@ -161,4 +184,5 @@ def words_of(pse: str) -> Words:
         account_types=table.get("account_types", {}),
         payments=PaymentWords(**table.get("payments", {})),
         setup=SetupWords(**table.get("setup", {})),
+        routes={method: able.route for method, able in load(pse).items()},
     )

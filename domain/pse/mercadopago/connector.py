@@ -4,6 +4,7 @@ A refund is named by Mercado Pago alone: it never echoes our reference, and a re
 `X-Idempotency-Key` is answered with an empty body. So every doubt is ended by listing the payment's refunds.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -13,7 +14,7 @@ from domain.pse.kit.base import Base
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.parts import Parts
 from domain.pse.mercadopago import lines, objects, reports, setup, webhooks
-from domain.pse.vocabulary import InDoubt, Outcome, RefundOrder
+from domain.pse.vocabulary import InDoubt, NotTold, Outcome, PaymentAsked, RefundOrder, Shown, Standing
 
 _FLAKY_TRIES: Final = 3
 
@@ -77,6 +78,25 @@ class MercadoPago(Base):
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /v1/payments/{id}`: with its currency, which the list of refunds does not tell, and its refunds."""
         return requests.get(base_url, "v1", "payments", reference)
+
+    def read_standing(self, asked: PaymentAsked, response: httpx.Response) -> Standing:
+        """As everywhere. A payer's key sees a payment, too: whose it is must be told."""
+        shown = super().read_standing(asked, response)
+        if not isinstance(shown, Shown):
+            return shown
+        if shown.account is None:
+            return NotTold("NO_COLLECTOR", "Mercado Pago shows the payment and does not say whose it is.")
+        return replace(shown, ours=shown.account == asked.client_id)
+
+    def ask_account(self, base_url: str) -> httpx.Request:
+        """`GET /users/me`."""
+        return requests.get(base_url, "users", "me")
+
+    def read_account(self, response: httpx.Response) -> str | None:
+        """The id of the user, as `collector_id` names it."""
+        me = exact.document(response.content)
+        known = response.status_code == httpx.codes.OK and objects.is_named(me)
+        return objects.id_of(me) if known else None
 
 
 def _refunds_url(order: RefundOrder) -> str:

@@ -199,7 +199,8 @@ def shown_of(raw: Any) -> Shown:
         raise Unreadable("id is missing")
     amount = money_of(raw.get("transaction_amount"), str(raw.get("currency_id")))
     kinds = (raw.get("payment_method_id"), raw.get("payment_type_id"))
-    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds), raw.get("collector_id")
+    back = money_of(raw.get("transaction_amount_refunded") or 0, amount.currency).minor_units
+    made, collector = WORDS.shown(id_of(raw), amount, raw.get("status"), kinds, None, back), raw.get("collector_id")
     captured = made.captured and raw.get("captured") is not False
     return replace(made, captured=captured, account=None if collector is None else str(collector)[:40])
 

@@ -79,7 +79,10 @@ def shown_of(raw: Any) -> Shown:
     if not isinstance(raw, Mapping):
         raise Unreadable("it is not a Pix")
     shown = WORDS.shown(exact.needed(raw, "endToEndId"), amount_of(raw), "received", ["Pix"], True)
-    return replace(shown, methods=frozenset({Method.PIX}))
+    known, _ = understood(raw)
+    left = [amount_of(one) for one in refunds_within(known) if one.get("status") not in WORDS.statuses.failed]
+    back = sum(amount.minor_units for amount in left)
+    return replace(shown, methods=frozenset({Method.PIX}), given_back=back, payee_key=exact.text(raw, "chave"))
 
 
 def refunds_within(raw: Mapping[str, Any]) -> list[dict[str, Any]]:

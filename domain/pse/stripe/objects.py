@@ -139,7 +139,16 @@ def shown_of(raw: Any) -> Shown:
         captured=captured,
         methods=frozenset(filter(None, [WORDS.methods.get(kind)])),
         method_said=kind,
+        given_back=_given_back(charge) if captured else 0,
     )
+
+
+def _given_back(charge: Mapping[str, Any]) -> int:
+    """What was refunded of it (minor units), without what was authorised, never captured and released."""
+    back, whole, captured = (charge.get(name, 0) for name in ("amount_refunded", "amount", "amount_captured"))
+    if not (isinstance(back, int) and isinstance(whole, int) and isinstance(captured, int)):
+        raise Unreadable("amount_refunded is no whole number")
+    return max(back - max(whole - captured, 0), 0)
 
 
 def _is_release(charge: Mapping[str, Any], refund: Any) -> bool:

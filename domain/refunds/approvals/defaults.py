@@ -32,6 +32,7 @@ SMALL: Final[Mapping[str, int]] = {
 }
 LARGE: Final[Mapping[str, int]] = {currency: amount * 25 for currency, amount in SMALL.items()}
 SETTLE_BY_HAND: Final = "SETTLE_BY_HAND"
+UNPROVEN_PAYMENT: Final = "UNPROVEN_PAYMENT"
 
 
 def _one(name: str, why: str, when: When) -> Rule:
@@ -55,7 +56,7 @@ RULES: Final = (
         When(whose_word=Word.CUSTOMER, amounts=SMALL),
     ),
     _one(
-        "UNPROVEN_PAYMENT",
+        UNPROVEN_PAYMENT,
         "Our client registered the payment, its PSE cannot be asked about it, and nobody else has confirmed it.",
         When(unproven=True),
     ),

@@ -32,6 +32,7 @@ _PEOPLE_MAX: Final = 10
 _HOURS_MAX: Final = 24 * 30
 _DAYS_MAX: Final = 3650
 _PATH: Final = ["input", "ruleId"]
+_RENEW: Final = "UPDATE merchants SET rules_version = rules_version + 1 WHERE id = $1"
 _LOCK: Final = "SELECT 1 AS one FROM merchants WHERE id = $1 FOR NO KEY UPDATE"
 
 
@@ -195,8 +196,8 @@ async def _start(row: ApprovalRule, by: Principal, confirmer: Principal | None) 
         confirmer.party if confirmer else None,
     )
     # Every process asks again with the next refund (standing).
-    changed = await execute("UPDATE merchants SET rules_version = rules_version + 1 WHERE id = $1", row.merchant_id)
-    assert changed == 1, "Whoever remembers the rules would go on with the old ones."
+    if await execute(_RENEW, row.merchant_id) != 1:
+        raise RuntimeError("The rules of this merchant were not renewed: nobody would hear of the change.")
 
 
 def in_words(body: dict[str, Any] | None) -> str | None:

@@ -11,7 +11,7 @@ from domain.cause import Cause
 from domain.models import ApprovalNeeds, ApprovalRule, Refund, Store
 from domain.models.refunds import Reason, State
 from domain.money import Money
-from domain.platform.database import rows
+from domain.platform.database import for_merchant, rows
 from domain.problems import CapExceeded, Forbidden, InvalidInput, InvalidState
 from domain.refunds import request
 from domain.refunds.approvals import propose, standing
@@ -27,6 +27,21 @@ CPF = "390.533.447-05"
 async def a_cap(shop: Shop, cap: Cap) -> None:
     boss = a_person(shop, "boss", Role.ADMIN)
     assert (await propose.propose(boss, Proposal(propose.CAP, cap.name, cap=cap), CAUSE)).started_at is not None
+
+
+async def test_what_a_merchants_own_request_proposes_holds_for_its_next_refund() -> None:
+    """Behind the wall: the request sees and changes its own merchant's rows, and no others."""
+    shop, other = await a_shop(), await a_shop(name="Outra")
+    boss = a_person(shop, "boss", Role.ADMIN)
+    with for_merchant(shop.id):
+        await propose.propose(
+            boss, Proposal(propose.CAP, "DAY", cap=Cap("DAY", Per.MERCHANT, Over.REFUSE, count=2)), CAUSE
+        )
+        for _ in range(2):
+            await a_refund(shop, await a_payment(shop), 1_000)
+        with pytest.raises(CapExceeded):
+            await a_refund(shop, await a_payment(shop), 1_000)
+    await a_refund(other, await a_payment(other), 1_000)
 
 
 async def test_fifty_at_once_never_exceed_a_cap() -> None:

@@ -39,7 +39,7 @@ class Table:
         if self.name == "merchants" and not number:
             return f"'{merchant}'"
         key = next(iter(self.columns))
-        if key == "merchant_id":
+        if key == "merchant_id":  # the first of several columns that are its key
             return f"'{merchant}'"
         kind = self.columns[key][0]
         made = uuid5(_NAMES, f"{self.name}/{merchant}/{number}")
@@ -55,10 +55,10 @@ class Table:
 
     def _value(self, name: str, tables: Mapping[str, "Table"], merchant: UUID, number: int, n: int) -> str:
         kind, parent = self.columns[name]
-        if name == "merchant_id":
-            return f"'{merchant}'"
         if name == next(iter(self.columns)):
             return self.key(merchant, number)
+        if name == "merchant_id":
+            return f"'{merchant}'"
         if name in ("platform_id", "maker_id"):
             return "NULL"
         if parent is not None:

@@ -49,6 +49,7 @@ _UNDONE: Final = {
     "a role in place": "UPDATE roles SET permissions = ARRAY['MANAGE_PEOPLE']",
     "a link that was used": "UPDATE sign_in_links SET used_at = NULL",
     "a session that was ended": "UPDATE sessions SET revoked_at = NULL",
+    "a second factor": "UPDATE sessions SET second_factor = true",
     "a session for tomorrow": "UPDATE sessions SET last_seen_at = now() + interval '1 day'",
     "a session that ends": "UPDATE sessions SET expires_at = expires_at + interval '1 day'",
     "a person who was suspended": "UPDATE people SET state = 'ACTIVE'",

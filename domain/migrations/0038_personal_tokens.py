@@ -45,7 +45,7 @@ STATEMENTS: Final = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0034_second_factor")]
+    dependencies = [("models", "0035_shown_captured")]
 
     initial = False
 

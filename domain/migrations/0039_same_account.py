@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0035_personal_tokens")]
+    dependencies = [("models", "0038_personal_tokens")]
 
     initial = False
 
