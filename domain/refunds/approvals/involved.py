@@ -53,10 +53,9 @@ async def of_all(refunds: Sequence[Refund], named: Mapping[UUID, Destination]) -
         pairs[row["refund_id"]].append((row["name"], row["party"]))
     for refund_id, destination in named.items():
         pairs[refund_id].append((destination.provided_by, destination.provided_by_id))
-    everybody = {party for found in pairs.values() for _, party in found if party is not None}
-    if await vouching.behind(everybody):  # else there is nobody to look for one by one
-        for found in pairs.values():
-            found += [(None, one) for one in await vouching.behind({party for _, party in found if party is not None})]
+    makers = await vouching.behind({party for found in pairs.values() for _, party in found if party is not None})
+    for found in pairs.values():
+        found += [(None, maker) for _, party in list(found) if party is not None for maker in makers.get(party, ())]
     return {refund_id: _involved(found) for refund_id, found in pairs.items()}
 
 
@@ -65,7 +64,8 @@ async def of_payment(payment_id: UUID, principal: Principal) -> Involved:
     found = await rows(_OF_PAYMENT, payment_id)
     direct = {*principal.hands, *(row["party"] for row in found if row["party"] is not None)}
     names = {principal.holder, *(row["name"] for row in found if row["name"])}
-    return Involved(frozenset({*direct, *await vouching.behind(direct)}), frozenset(names))
+    makers = await vouching.behind(direct)
+    return Involved(frozenset(direct).union(*makers.values()), frozenset(names))
 
 
 def _involved(pairs: Sequence[tuple[str | None, UUID | None]]) -> Involved:
