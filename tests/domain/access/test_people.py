@@ -16,7 +16,8 @@ from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal
 from domain.access.stores import NewStore
 from domain.access.tokens import authenticate, create_token
-from domain.models import Person, Session, SignInLink, Store
+from domain.models import Grant, OwnRole, Person, Session, SignInLink, Store
+from domain.platform.database import for_merchant, unsaid
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_person, a_shop
 
@@ -275,3 +276,15 @@ def test_two_who_have_addresses_are_compared_by_them_and_else_by_names() -> None
     assert not same_person("Ana <ana@example.com>", "Ana <other@example.com>")
     assert same_person("Ana <ana@example.com>", "ana")
     assert not same_person("Ana <ana@example.com>", "bia")
+
+
+async def test_a_guest_whose_role_grows_is_signed_out_too() -> None:
+    here, elsewhere = await a_shop(), await a_shop(name="Outra")
+    boss = a_person(here, "boss", Role.ADMIN)
+    guest, _ = await people.make(elsewhere.id, "Guest", "guest@example.com", [(Role.SUPPORT.value, None)], "tester")
+    await OwnRole.create(id=uuid4(), merchant_id=here.id, name="Night", permissions=["READ"], created_by="tester")
+    await Grant.create(id=uuid4(), merchant_id=here.id, person_id=guest.id, role="Night", created_by="tester")
+    await sessions.begin(guest.id, 3600)
+    with unsaid(), for_merchant(here.id):  # as the API asks
+        await roles.save(boss, "Night", frozenset({Permission.READ, Permission.APPROVE}), CAUSE)
+    assert not await Session.exists(revoked_at=None)
