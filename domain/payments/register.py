@@ -12,7 +12,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope, Whose, scope_of
 from domain.books import ledger
 from domain.books.ledger import Posting
-from domain.cause import Cause
+from domain.cause import LISTING, Cause
 from domain.connections.connections import TAKING
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -28,7 +28,7 @@ from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import CapturedPayment, Method
 
 MUTATION: Final = "paymentRegister"
-_SYSTEM: Final = "PSE listing"
+_SYSTEM: Final = LISTING
 _KNOWN: Final = "This pseReference is registered on the connection already; look it up with payments(pseReference:)."
 _CAPTURED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)  # older than any of these PSEs' methods
 
