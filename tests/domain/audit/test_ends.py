@@ -1,6 +1,7 @@
 """Every body and file has an end, or a reason why it has none; a legal hold keeps what may be about its refund too."""
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -88,7 +89,9 @@ async def _files(shop: Shop, refund_id: UUID) -> UUID:
 
 
 @pytest.mark.usefixtures("as_owner")
-async def test_a_proposed_file_and_a_pses_report_go_in_their_time_unless_they_are_held(owner_rows: OwnerRows) -> None:
+async def test_a_proposed_file_and_a_pses_report_go_in_their_time_unless_they_are_held(
+    owner_rows: OwnerRows, tmp_path: Path
+) -> None:
     shop = await a_shop()
     refund = await _paid(shop)
     report_id = await _files(shop, refund.id)
@@ -102,7 +105,7 @@ async def test_a_proposed_file_and_a_pses_report_go_in_their_time_unless_they_ar
     for table in ("settlement_proposals", "reports"):
         assert SECRET not in str(await rows(f"SELECT * FROM {table}"))
     with pytest.raises(NotFound, match="removed by retention"):
-        await repeats.unpacked(report_id, None)  # type: ignore[arg-type] - it reads nothing
+        await repeats.unpacked(report_id, tmp_path)
     await repeats.mark([report_id])
     assert await rows("SELECT 1 AS one FROM reports WHERE repeat_since IS NOT NULL") == []
 
