@@ -77,6 +77,20 @@ async def note(
     await execute(_WRITE, *_values(merchant_id, CHANGE, operation, subject.kind, str(subject.id), cause, DONE, changes))
 
 
+async def note_reading(
+    merchant_id: UUID,
+    operation: str,
+    subject: Of,
+    cause: Cause,
+    changes: Mapping[str, Any] | None,
+    select: str,
+    *values: Any,
+) -> list[dict[str, Any]]:
+    """As `note`, in one round trip with a SELECT whose values are counted from $16; gives its rows."""
+    given = _values(merchant_id, CHANGE, operation, subject.kind, str(subject.id), cause, DONE, changes)
+    return await rows(f"WITH noted AS ({_WRITE}) {select}", *given, *values)
+
+
 async def read(merchant_id: UUID, operation: str, kind: str, ids: Sequence[UUID | str], cause: Cause) -> None:
     """Write that somebody reads these objects of a kind: once for each within READ_AGAIN_SECONDS.
 
