@@ -19,6 +19,10 @@ _FREE: Final = """NOT EXISTS (SELECT 1 FROM refunds r WHERE r.id = {refund} AND 
 # What names no refund may be about the payment of one that is held: all such bodies of its merchant stay.
 _UNNAMED: Final = """NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.merchant_id = {merchant}
     AND h.lifted_at IS NULL)"""
+# A webhook of a dispute names the payment in its body alone.
+_OF_NO_FINDING: Final = """NOT EXISTS (SELECT 1 FROM findings f JOIN payments p ON p.id = f.payment_id
+    WHERE p.connection_id = t.connection_id AND f.resolved_at IS NULL
+      AND position(convert_to(p.pse_reference, 'UTF8') IN t.body) > 0)"""
 _NOBODY_HOLDS: Final = """NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.merchant_id = {merchant}
     AND h.refund_id IS NULL AND h.lifted_at IS NULL)"""
 _SAID: Final = "'removed by retention on ' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '; sha256 '"
@@ -61,7 +65,7 @@ KINDS: Final[Sequence[Kind]] = (
         + _FREE.format(refund="nr.refund_id")
         + ") AND (EXISTS (SELECT 1 FROM notice_refunds nr WHERE nr.notice_id = t.id) OR "
         + _UNNAMED.format(merchant="(SELECT c.merchant_id FROM connections c WHERE c.id = t.connection_id)")
-        + ")",
+        + f" AND {_OF_NO_FINDING})",
         f"body = {_OF_BYTES.format(column='body')}, headers = '{{}}', retired_at = now()",
     ),
     Kind(

@@ -62,10 +62,10 @@ PARTS: Final[Sequence[Part]] = (
     ),
     Part(
         "role-changes.csv",
-        "Who gave or took away which role.",
+        "Who gave or took away which role, also to whom was invited and to tokens.",
         "CC6.1, CC6.3; A.5.15, A.5.18, A.8.2",
         "No role was given, changed or taken away.",
-        _deeds("grantSet", "roleSave", "roleDelete"),
+        _deeds("grantSet", "roleSave", "roleDelete", "init", "personInvite", "tokenCreate"),
     ),
     Part(
         "people.csv",

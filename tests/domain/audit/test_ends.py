@@ -8,13 +8,15 @@ import pytest
 
 from domain.audit import retention
 from domain.audit.kinds import KINDS
-from domain.models import Call, Notice
+from domain.models import Call, Notice, Payment
 from domain.platform.database import rows
 from domain.problems import NotFound
 from domain.refunds.withdraw import cancel
 from domain.settlements import repeats
 from tests.domain.audit.test_retention import OWNER, SECRET, _aged, _now, _paid, _run, as_owner  # noqa: F401
+from tests.domain.payments.test_chargebacks import OUT, _a_notice, _stripe
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_refund, a_shop
+from tests.kit.nights import run_stripe
 
 pytestmark = pytest.mark.usefixtures("books")
 FILES = {"proposals": 60, "reports": 60}
@@ -133,3 +135,21 @@ async def test_a_held_refund_keeps_what_is_about_its_payment_and_what_names_no_r
     await retention.lift(hold.id, OWNER)
     done = await _run()
     assert (done["calls"], done["answers"], done["webhooks"]) == (2, 1, 2)
+
+
+@pytest.mark.usefixtures("as_owner")
+@pytest.mark.parametrize("finding", ["open", "resolved"])
+async def test_no_chargeback_is_given_back_because_retention_took_the_webhook_that_told_of_it(
+    owner_rows: OwnerRows, finding: str
+) -> None:
+    shop, payment = await _stripe()
+    await run_stripe(shop, [OUT])
+    await _a_notice(shop)
+    await rows("UPDATE notices SET applied_at = coalesce(applied_at, now()), due_at = NULL")
+    if finding == "resolved":
+        await rows("UPDATE findings SET resolved_at = now(), resolution = 'x'")
+    await _aged(owner_rows)
+    await owner_rows("UPDATE payments SET captured_at = captured_at - interval '90 months'")
+    assert (await _run())["webhooks"] == (finding == "resolved")
+    await run_stripe(shop, [])  # the report is revised, and tells of it no longer
+    assert (await Payment.get(id=payment.id)).charged_back == 10_000
