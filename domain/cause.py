@@ -5,6 +5,11 @@ from typing import Final
 from uuid import UUID
 
 WORKER: Final = "worker"  # the actor of what happens by itself
+WEBHOOK: Final = "PSE webhook"
+RECONCILIATION: Final = "reconciliation"
+LISTING: Final = "PSE listing"
+CUSTOMER: Final = "customer"  # who has a link
+OURS: Final = frozenset({WORKER, WEBHOOK, RECONCILIATION, LISTING})  # who does what nobody asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +31,8 @@ class Cause:
     actor: str
     party: UUID | None = None  # who answers for it (Principal.party); None: we ourselves, a PSE
     by: Doer = Doer()
+
+    @property
+    def known_by(self) -> tuple[UUID | None, UUID | None, UUID | None]:
+        """What an event keeps beside the name, which anybody may bear: the party, the token, the session."""
+        return self.party, self.by.token_id, self.by.session_id

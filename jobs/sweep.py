@@ -20,10 +20,15 @@ DUE: Final[Mapping[str, str]] = {
 
 @for_all("what is due is rung for, whosever it is")
 async def sweep() -> int:
-    """Ring for every due refund, notice, preflight and certification, the oldest first; how many."""
+    """Ring for every due refund, notice, preflight and certification, the oldest first; how many.
+
+    Of workers that are behind, no more waits in the queue than they can be given at once: each ring for what is rung
+    for already would put them further behind. What is left out is due still, and comes at a later sweep.
+    """
+    room = max(0, AT_ONCE_MAX - await bell.waiting())
     rung = 0
     for job, statement in DUE.items():
-        due = await rows(statement, AT_ONCE_MAX)
+        due = await rows(statement, room)
         for row in due:
             await bell.ring(job, row["id"], once_in=_ONCE_IN_SECONDS)
         rung += len(due)

@@ -10,11 +10,11 @@ from tortoise.queryset import QuerySet
 
 from domain.access import grants, roles, tokens
 from domain.access.grants import Wanted
-from domain.access.holders import checked_name, identity_of
+from domain.access.holders import checked_name, identity_of, person_of
 from domain.access.permissions import Permission, built_in
 from domain.access.principal import Principal
 from domain.access.tokens import NewToken
-from domain.cause import Cause
+from domain.cause import CUSTOMER, OURS, Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Token
@@ -26,6 +26,7 @@ CREATE: Final = "tokenCreate"
 ROTATE: Final = "tokenRotate"
 DAYS_MAX: Final = 366
 OVERLAP_HOURS_MAX: Final = 24 * 31
+_NAME: Final = ["input", "name"]
 _TOKEN: Final = ["input", "tokenId"]
 
 
@@ -46,7 +47,7 @@ def readable(principal: Principal) -> QuerySet[Token]:
 async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days: int, key: str, cause: Cause) -> Made:
     """Make a token of so many days. Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict."""
     principal.require_everywhere(Permission.MANAGE_TOKENS)
-    name = checked_name(name, ["input", "name"])
+    name = _checked_name(name)
     if not 1 <= days <= DAYS_MAX:
         raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
     if not wanted:
@@ -143,6 +144,14 @@ async def _find(among: QuerySet[Token], token_id: UUID) -> Token:
     if found is None:
         raise NotFound("No such token; tokens lists them.", path=_TOKEN)
     return found
+
+
+def _checked_name(name: str) -> str:
+    """A program's name. Raises InvalidInput, also for one that deeds of ours or of customers bear."""
+    name = checked_name(name, ["input", "name"])
+    if person_of(name) in {person_of(one) for one in (*OURS, CUSTOMER)}:
+        raise InvalidInput(f"{name} is written on what happens without a token; take another name.", path=_NAME)
+    return name
 
 
 def _check_holder(principal: Principal, old: Token) -> None:

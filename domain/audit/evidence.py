@@ -120,7 +120,9 @@ async def _chain(merchants: Sequence[UUID]) -> tuple[bytes, str]:
 
 async def _four_eyes(merchants: Sequence[UUID], month: Month) -> tuple[bytes, str]:
     found = await rows(
-        "SELECT refund_id, decision, decided_by, decided_by IN (requested_by, provided_by) AS alone FROM approvals "
+        "SELECT refund_id, decision, decided_by, decided_by IN (requested_by, provided_by) "
+        "  OR decided_by_id IN (requested_by_id, provided_by_id) "
+        "  OR delegated_by_id IN (requested_by_id, provided_by_id) AS alone FROM approvals "
         "WHERE merchant_id = ANY($1::uuid[]) AND decided_at >= $2 AND decided_at < $3",
         list(merchants),
         month.since,

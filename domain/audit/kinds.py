@@ -8,12 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# A refund that nobody needs any more: at its end, no finding of it or of its payment open, nobody holds it.
+# A refund that nobody needs any more: at its end, no finding of it or of its payment open, nobody holds it or another
+# one of its payment.
 _FREE: Final = """NOT EXISTS (SELECT 1 FROM refunds r WHERE r.id = {refund} AND (r.needs_person_since IS NOT NULL
     OR r.state NOT IN ('SUCCEEDED', 'RETURNED', 'FAILED', 'REJECTED', 'CANCELED', 'EXPIRED')
     OR EXISTS (SELECT 1 FROM findings f WHERE f.resolved_at IS NULL
       AND (f.refund_id = r.id OR f.payment_id = r.payment_id))
-    OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.refund_id = r.id AND h.lifted_at IS NULL)))"""
+    OR EXISTS (SELECT 1 FROM legal_holds h JOIN refunds o ON o.id = h.refund_id
+      WHERE o.payment_id = r.payment_id AND h.lifted_at IS NULL)))"""
+# What names no refund may be about the payment of one that is held: all such bodies of its merchant stay.
+_UNNAMED: Final = """NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.merchant_id = {merchant}
+    AND h.lifted_at IS NULL)"""
+# A webhook of a dispute names the payment in its body alone.
+_OF_NO_FINDING: Final = """NOT EXISTS (SELECT 1 FROM findings f JOIN payments p ON p.id = f.payment_id
+    WHERE p.connection_id = t.connection_id AND f.resolved_at IS NULL
+      AND position(convert_to(p.pse_reference, 'UTF8') IN t.body) > 0)"""
 _NOBODY_HOLDS: Final = """NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.merchant_id = {merchant}
     AND h.refund_id IS NULL AND h.lifted_at IS NULL)"""
 _SAID: Final = "'removed by retention on ' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '; sha256 '"
@@ -51,8 +60,12 @@ KINDS: Final[Sequence[Kind]] = (
         "notices",
         "t.received_at",
         "(SELECT c.merchant_id FROM connections c WHERE c.id = t.connection_id)",
-        "t.retired_at IS NULL AND t.applied_at IS NOT NULL AND t.due_at IS NULL AND NOT EXISTS (SELECT 1 "
-        "FROM notice_refunds nr WHERE nr.notice_id = t.id AND NOT " + _FREE.format(refund="nr.refund_id") + ")",
+        "t.retired_at IS NULL AND t.applied_at IS NOT NULL AND t.due_at IS NULL AND NOT EXISTS (SELECT 1 "  # noqa: S608 - ours
+        "FROM notice_refunds nr WHERE nr.notice_id = t.id AND NOT "
+        + _FREE.format(refund="nr.refund_id")
+        + ") AND (EXISTS (SELECT 1 FROM notice_refunds nr WHERE nr.notice_id = t.id) OR "
+        + _UNNAMED.format(merchant="(SELECT c.merchant_id FROM connections c WHERE c.id = t.connection_id)")
+        + f" AND {_OF_NO_FINDING})",
         f"body = {_OF_BYTES.format(column='body')}, headers = '{{}}', retired_at = now()",
     ),
     Kind(
@@ -64,7 +77,8 @@ KINDS: Final[Sequence[Kind]] = (
         "calls",
         "t.sent_at",
         "t.merchant_id",
-        "t.retired_at IS NULL AND " + _FREE.format(refund="t.refund_id"),
+        f"t.retired_at IS NULL AND {_FREE.format(refund='t.refund_id')} "
+        f"AND (t.refund_id IS NOT NULL OR {_UNNAMED.format(merchant='t.merchant_id')})",
         f"body = {_OF_TEXT}, headers = '{{}}', retired_at = now()",
     ),
     Kind(
@@ -77,8 +91,8 @@ KINDS: Final[Sequence[Kind]] = (
         "t.answered_at",
         "(SELECT c.merchant_id FROM calls c WHERE c.id = t.call_id)",
         "t.retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = t.call_id AND NOT "  # noqa: S608 - ours
-        + _FREE.format(refund="c.refund_id")
-        + ")",
+        + f"({_FREE.format(refund='c.refund_id')} "
+        + f"AND (c.refund_id IS NOT NULL OR {_UNNAMED.format(merchant='c.merchant_id')})))",
         f"body = {_OF_TEXT}, headers = '{{}}', retired_at = now()",
         number=True,
     ),
@@ -120,6 +134,30 @@ KINDS: Final[Sequence[Kind]] = (
         "t.merchant_id",
         "t.retired_at IS NULL AND t.file_content IS NOT NULL AND " + _FREE.format(refund="t.refund_id"),
         f"file_content = {_OF_BYTES.format(column='file_content')}, retired_at = now()",
+    ),
+    Kind(
+        "proposals",
+        "files that were proposed as evidence of payments by hand",
+        120,
+        60,
+        "As evidence: what the second person looked at.",
+        "settlement_proposals",
+        "t.proposed_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND " + _FREE.format(refund="t.refund_id"),
+        f"file_content = {_OF_BYTES.format(column='file_content')}, retired_at = now()",
+    ),
+    Kind(
+        "reports",
+        "files of PSEs' reports",
+        120,
+        60,
+        "They are vouchers of the books, as evidence is; their lines, which name nobody, stay.",
+        "reports",
+        "t.created_at",
+        "t.merchant_id",
+        f"t.retired_at IS NULL AND t.repeat_since IS NULL AND {_UNNAMED.format(merchant='t.merchant_id')}",
+        f"content = {_OF_BYTES.format(column='content')}, retired_at = now()",
     ),
     Kind(
         "files",

@@ -1,6 +1,6 @@
 """What a month's evidence is made of: each part is a table of one question, with the controls that it speaks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,19 @@ def _of(table: str, columns: str, at: str, joins: str = "", more: str = "") -> s
     )
 
 
+def _facts(table: str, columns: str, facts: Mapping[str, tuple[str, str]]) -> str:
+    """A line for each fact of a row, in the month of its own moment: `facts` are (moment, by whom) by name."""
+    lines = ", ".join(f"('{what}', {at}, {by})" for what, (at, by) in facts.items())
+    return (
+        f"SELECT f.at, f.what, f.by, {columns}, m.name AS merchant FROM {table} t "  # noqa: S608 - names of ours
+        f"JOIN merchants m ON m.id = t.merchant_id, LATERAL (VALUES {lines}) AS f (what, at, by) "
+        "WHERE t.merchant_id = ANY($1::uuid[]) AND f.at >= $2 AND f.at < $3 ORDER BY f.at, t.id, f.what"
+    )
+
+
+_NOBODY: Final = "NULL::varchar"  # no name is kept of who did it
+
+
 PARTS: Final[Sequence[Part]] = (
     Part(
         "access-reviews.csv",
@@ -49,10 +62,10 @@ PARTS: Final[Sequence[Part]] = (
     ),
     Part(
         "role-changes.csv",
-        "Who gave or took away which role.",
+        "Who gave or took away which role, also to whom was invited and to tokens.",
         "CC6.1, CC6.3; A.5.15, A.5.18, A.8.2",
         "No role was given, changed or taken away.",
-        _deeds("grantSet", "roleSave", "roleDelete"),
+        _deeds("grantSet", "roleSave", "roleDelete", "init", "personInvite", "tokenCreate"),
     ),
     Part(
         "people.csv",
@@ -80,7 +93,9 @@ PARTS: Final[Sequence[Part]] = (
         "Keys that seal data: made or retired in the month.",
         "CC6.1; A.8.24",
         "No key was rotated in this month.",
-        _of("data_keys", "t.version, t.kek, t.created_at, t.retired_at", "coalesce(t.retired_at, t.created_at)"),
+        _facts(
+            "data_keys", "t.version, t.kek", {"MADE": ("t.created_at", _NOBODY), "RETIRED": ("t.retired_at", _NOBODY)}
+        ),
     ),
     Part(
         "connection-secrets.csv",
@@ -95,30 +110,56 @@ PARTS: Final[Sequence[Part]] = (
         "CC6.1, CC8.1; A.5.3, A.8.32",
         "No connection was submitted, reviewed or changed.",
         "SELECT t.at, c.name AS connection, c.pse, t.from_state, t.to_state, t.actor, t.comment, t.request_id, "
-        "  c.submitted_by, c.reviewed_by, m.name AS merchant FROM onboarding_steps t "
+        "  m.name AS merchant FROM onboarding_steps t "
         "JOIN connections c ON c.id = t.connection_id JOIN merchants m ON m.id = c.merchant_id "
         "WHERE c.merchant_id = ANY($1::uuid[]) AND t.at >= $2 AND t.at < $3 ORDER BY t.at, t.id",
     ),
     Part(
         "approvals.csv",
-        "Four eyes: each decision on a refund, who asked, who named the account, who decided.",
+        "Four eyes: each decision on a refund, who asked, who named the account, who decided, and with whose right.",
         "CC5.1, CC6.3; A.5.3",
         "No refund needed a second person's decision.",
         _of(
             "approvals",
-            "t.decided_at, t.refund_id, t.requested_by, t.provided_by, t.decided_by, t.decision, t.note",
+            "t.decided_at, t.refund_id, t.requested_by, t.provided_by, t.decided_by, t.delegated_by, "
+            "array_to_string(t.counts_as, ' ') AS counts_as, t.decision, t.note",
             "t.decided_at",
         ),
+    ),
+    Part(
+        "rules.csv",
+        "What needs a second person and what is capped: who proposed, confirmed, withdrew or ended a rule.",
+        "CC5.1, CC5.3, CC6.3; A.5.3, A.8.32",
+        "No rule, cap or limit was changed.",
+        _deeds(
+            "approvalRulePropose",
+            "velocityCapPropose",
+            "settlementLimitPropose",
+            "approvalRuleConfirm",
+            "approvalRuleWithdraw",
+            "approvalRuleEnd",
+        ),
+    ),
+    Part(
+        "delegations.csv",
+        "Who lent their right to approve to whom, until when, and who took it back.",
+        "CC5.1, CC6.3; A.5.3, A.5.18",
+        "Nobody lent a right to approve.",
+        _deeds("approvalDelegate", "approvalDelegationRevoke"),
     ),
     Part(
         "doubts.csv",
         "Four eyes: verdicts on refunds whose outcome was not known.",
         "CC5.1; A.5.3",
         "No doubt was ended by people.",
-        _of(
+        _facts(
             "doubt_verdicts",
-            "t.proposed_at, t.refund_id, t.verdict, t.proposed_by, t.confirmed_by, t.confirmed_at, t.withdrawn_at",
-            "t.proposed_at",
+            "t.refund_id, t.verdict",
+            {
+                "PROPOSED": ("t.proposed_at", "t.proposed_by"),
+                "CONFIRMED": ("t.confirmed_at", "t.confirmed_by"),
+                "WITHDRAWN": ("t.withdrawn_at", _NOBODY),
+            },
         ),
     ),
     Part(
@@ -128,18 +169,37 @@ PARTS: Final[Sequence[Part]] = (
         "No refund was paid by hand.",
         _of(
             "manual_settlements",
-            "t.settled_at, t.refund_id, t.way, t.settled_by, t.paid_on, t.file_digest",
+            "t.settled_at, t.refund_id, t.way, t.settled_by, t.confirmed_by, t.paid_on, t.file_digest",
             "t.settled_at",
         ),
     ),
     Part(
+        "proposed-by-hand.csv",
+        "Payments by hand above the limit, as the first of two people told them, with the digest of the evidence.",
+        "CC5.1; A.5.3, A.5.33",
+        "Nobody proposed a payment by hand.",
+        _facts(
+            "settlement_proposals",
+            "t.refund_id, t.way, t.paid_on, t.file_digest",
+            {"PROPOSED": ("t.proposed_at", "t.proposed_by"), "WITHDRAWN": ("t.withdrawn_at", _NOBODY)},
+        ),
+    ),
+    Part(
+        "returned-by-hand.csv",
+        "Transfers that the bank gave back, and who said so.",
+        "CC5.1; A.5.3",
+        "No transfer came back.",
+        _of("transfer_returns", "t.returned_at, t.refund_id, t.returned_by, t.why", "t.returned_at"),
+    ),
+    Part(
         "invariants.csv",
-        "Comparisons of the books: when, whether of all, how many violations stood.",
+        "Comparisons of the books: when, whether of all, how many payments of these merchants were broken, and which "
+        "sums over the whole installation.",
         "CC7.1, PI1.3; A.8.16",
         "The books were not compared in this month.",
-        "SELECT at, whole, jsonb_array_length(standing->'payments') AS payments_broken, "
-        "  standing->'invariants' AS invariants_broken FROM checks WHERE cardinality($1::uuid[]) >= 0 "
-        "AND at >= $2 AND at < $3 ORDER BY id",
+        "SELECT c.at, c.whole, (SELECT count(*) FROM jsonb_array_elements_text(c.standing->'payments') AS one (id) "
+        "    JOIN payments p ON p.id = one.id::uuid AND p.merchant_id = ANY($1::uuid[])) AS payments_broken, "
+        "  c.standing->'invariants' AS sums_broken FROM checks c WHERE c.at >= $2 AND c.at < $3 ORDER BY c.id",
     ),
     Part(
         "restore-tests.csv",

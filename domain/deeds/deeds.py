@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from domain.cause import Cause
-from domain.platform.database import execute, remembered
+from domain.platform.database import execute, remembered, rows
 
 CHANGE: Final = "CHANGE"
 READ: Final = "READ"
@@ -22,6 +22,7 @@ DONE: Final = "DONE"
 READ_AGAIN_SECONDS: Final = 900  # who reads the same within a quarter of an hour has read it once
 REFUSED_AGAIN_SECONDS: Final = 3_600
 _VALUE_MAX: Final = 300
+_ID_MAX: Final = 100
 _REMEMBERED_MAX: Final = 10_000
 _log = structlog.get_logger()
 
@@ -34,14 +35,17 @@ _VALUES: Final = (
     "$11::varchar, $12::varchar, $13::varchar, $14::varchar, $15::jsonb"
 )
 _WRITE: Final = f"INSERT INTO deeds ({_COLUMNS}) VALUES ({_VALUES.format(object='$5::varchar')})"  # noqa: S608 - ours
-# The same of the same by the same, lately: nothing is written.
+# The same of the same by the same, lately: nothing is written. How many seconds each that stands is old.
 _WRITE_ONCE: Final = (
-    f"INSERT INTO deeds ({_COLUMNS}) SELECT {_VALUES.format(object='asked.id')} "  # noqa: S608 - ours
-    "FROM (SELECT DISTINCT unnest($5::varchar[]) AS id) AS asked WHERE NOT EXISTS (SELECT 1 FROM deeds d "
-    "  WHERE d.merchant_id = $1 AND d.object_kind = $4 AND d.object_id = asked.id AND d.kind = $2 "
+    "WITH asked AS (SELECT one.id, (SELECT max(d.occurred_at) FROM deeds d "  # noqa: S608 - ours
+    "  WHERE d.merchant_id = $1 AND d.object_kind = $4 AND d.object_id = one.id AND d.kind = $2 "
     "    AND d.operation = $3 AND d.actor = $6 AND d.token_id IS NOT DISTINCT FROM $9 "
     "    AND d.session_id IS NOT DISTINCT FROM $10 "
-    "    AND d.occurred_at > now() - make_interval(secs => $16::float8))"
+    "    AND d.occurred_at > now() - make_interval(secs => $16::float8)) AS lately "
+    "  FROM (SELECT DISTINCT unnest($5::varchar[]) AS id) AS one), "
+    f"written AS (INSERT INTO deeds ({_COLUMNS}) SELECT {_VALUES.format(object='asked.id')} "
+    "  FROM asked WHERE lately IS NULL) "
+    "SELECT id, coalesce(extract(epoch FROM now() - lately), 0)::float8 AS age FROM asked"
 )
 
 
@@ -73,6 +77,20 @@ async def note(
     await execute(_WRITE, *_values(merchant_id, CHANGE, operation, subject.kind, str(subject.id), cause, DONE, changes))
 
 
+async def note_reading(
+    merchant_id: UUID,
+    operation: str,
+    subject: Of,
+    cause: Cause,
+    changes: Mapping[str, Any] | None,
+    select: str,
+    *values: Any,
+) -> list[dict[str, Any]]:
+    """As `note`, in one round trip with a SELECT whose values are counted from $16; gives its rows."""
+    given = _values(merchant_id, CHANGE, operation, subject.kind, str(subject.id), cause, DONE, changes)
+    return await rows(f"WITH noted AS ({_WRITE}) {select}", *given, *values)
+
+
 async def read(merchant_id: UUID, operation: str, kind: str, ids: Sequence[UUID | str], cause: Cause) -> None:
     """Write that somebody reads these objects of a kind: once for each within READ_AGAIN_SECONDS.
 
@@ -82,8 +100,9 @@ async def read(merchant_id: UUID, operation: str, kind: str, ids: Sequence[UUID 
     fresh = _fresh(key, ids, READ_AGAIN_SECONDS)
     if fresh:
         given = _values(merchant_id, READ, operation, kind, fresh, cause, DONE, None)
-        await execute(_WRITE_ONCE, *given, float(READ_AGAIN_SECONDS))
-        _remember(key, fresh)
+        found = await rows(_WRITE_ONCE, *given, float(READ_AGAIN_SECONDS))
+        ages = {row["id"]: row["age"] for row in found}
+        _remember(key, {one: ages[one[:_ID_MAX]] for one in fresh})
 
 
 async def refused(merchant_id: UUID, operation: str, cause: Cause, code: str) -> None:
@@ -96,14 +115,14 @@ async def refused(merchant_id: UUID, operation: str, cause: Cause, code: str) ->
         return
     try:
         given = _values(merchant_id, REFUSED, operation, "operation", [operation], cause, code, None)
-        await execute(_WRITE_ONCE, *given, float(REFUSED_AGAIN_SECONDS))
+        (found,) = await rows(_WRITE_ONCE, *given, float(REFUSED_AGAIN_SECONDS))
     except Exception as error:
         _log.error("deeds.refusal_unwritten", operation=operation, actor=cause.actor, error=str(error))
         return
-    _remember(key, [code])
+    _remember(key, {code: found["age"]})
 
 
-_lately: Final[dict[Any, float]] = remembered()  # until when each is not written again, by this process's clock
+_lately: Final[dict[Any, float]] = remembered()  # when each was written, by this process's clock
 
 
 def _fresh(key: tuple[Any, ...], ids: Sequence[UUID | str], seconds: float) -> list[str]:
@@ -112,11 +131,12 @@ def _fresh(key: tuple[Any, ...], ids: Sequence[UUID | str], seconds: float) -> l
     return [one for one in dict.fromkeys(map(str, ids)) if now - _lately.get((key, one), -seconds) >= seconds]
 
 
-def _remember(key: tuple[Any, ...], ids: Sequence[str]) -> None:
+def _remember(key: tuple[Any, ...], ages: Mapping[str, float]) -> None:
+    """From the moment of the deed, which another process may have written: its window is nobody's to lengthen."""
     if len(_lately) > _REMEMBERED_MAX:
         _lately.clear()
-    for one in ids:
-        _lately[(key, one)] = time.monotonic()
+    for one, age in ages.items():
+        _lately[(key, one)] = time.monotonic() - age
 
 
 def _values(
@@ -135,7 +155,7 @@ def _values(
         kind,
         operation[:64],
         object_kind[:32],
-        object_id[:100] if isinstance(object_id, str) else [one[:100] for one in object_id],
+        object_id[:_ID_MAX] if isinstance(object_id, str) else [one[:_ID_MAX] for one in object_id],
         cause.actor[:200],
         cause.party,
         by.person_id,

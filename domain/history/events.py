@@ -30,8 +30,9 @@ async def append(
         "WITH next AS (UPDATE refunds SET sequence = sequence + 1, updated_at = now() WHERE id = $2 "
         "  RETURNING sequence) "
         "INSERT INTO events (merchant_id, refund_id, sequence, kind, state, previous_state, request_id, actor, code, "
-        "  message, detail, occurred_at) "
-        "SELECT $1, $2, sequence, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, now() FROM next RETURNING sequence",
+        "  message, detail, party, token_id, session_id, occurred_at) "
+        "SELECT $1, $2, sequence, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12, $13, now() FROM next "
+        "RETURNING sequence",
         refund["merchant_id"],
         refund["id"],
         kind,
@@ -42,6 +43,7 @@ async def append(
         code[:100] if code else None,
         message[:500] if message else None,
         json.dumps(detail or {}, default=str),
+        *cause.known_by,
     )
     sequence: int = row["sequence"]
     return sequence

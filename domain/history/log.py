@@ -12,7 +12,8 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.cause import WORKER
+from domain.cause import OURS
+from domain.history import seals
 from domain.models import Person, Token
 from domain.platform import bell
 from domain.platform.database import rows
@@ -21,15 +22,18 @@ from domain.problems import InvalidInput
 KINDS: Final = ("CHANGE", "READ", "REFUSED")
 REFUND: Final = "refund"
 DAYS: Final = 31  # before `until`, where nobody, no object and no `since` is named
-# Who writes events by themselves (domain/notices, reconciliation, payments).
-_OURS: Final = (WORKER, "PSE webhook", "reconciliation", "PSE listing")
 _READINGS: Final = ("INSTRUCTION_SHOWN",)  # events that say that somebody has read
 # A moment in a row is that of its transaction's begin, and none lasts so long (platform/database.BATCH).
 _SLACK: Final = timedelta(hours=2)
+# By whom an event was done is told where its seal covers it: of others anybody may have written it in later.
+_COVERED: Final = f"s.version >= {seals.BY_WHOM}"
 _EVENTS: Final = (
-    "SELECT s.position, s.hash, CASE WHEN e.kind = ANY($4) THEN 'READ' ELSE 'CHANGE' END AS kind, "
-    "  e.kind AS operation, 'refund' AS object_kind, e.refund_id::text AS object_id, e.actor, NULL::uuid AS party, "
-    "  NULL::uuid AS person_id, NULL::uuid AS token_id, NULL::uuid AS session_id, NULL AS address, NULL AS agent, "
+    "SELECT s.position, s.hash, CASE WHEN e.kind = ANY($4) THEN 'READ' ELSE 'CHANGE' END AS kind, "  # noqa: S608 - ours
+    "  e.kind AS operation, 'refund' AS object_kind, e.refund_id::text AS object_id, e.actor, "
+    f"  CASE WHEN {_COVERED} THEN e.party END AS party, "
+    f"  CASE WHEN {_COVERED} AND e.session_id IS NOT NULL THEN e.party END AS person_id, "
+    f"  CASE WHEN {_COVERED} THEN e.token_id END AS token_id, "
+    f"  CASE WHEN {_COVERED} THEN e.session_id END AS session_id, NULL AS address, NULL AS agent, "
     "  e.request_id, 'DONE' AS outcome, jsonb_strip_nulls(jsonb_build_object("
     "    'state', CASE WHEN e.previous_state IS DISTINCT FROM e.state "
     "      THEN jsonb_build_array(e.previous_state, e.state) END, "
@@ -37,7 +41,7 @@ _EVENTS: Final = (
     "    'said', CASE WHEN e.message IS NOT NULL THEN jsonb_build_array(NULL, e.message) END)) AS changes, "
     "  e.occurred_at FROM event_seals s JOIN events e ON e.id = s.event_id "
     "WHERE s.merchant_id = $1 AND e.merchant_id = $1 AND s.position > $2 AND s.position < $3 "
-    "  AND e.actor <> ALL($5::varchar[])"
+    f"  AND (e.actor <> ALL($5::varchar[]) OR {_COVERED} AND num_nonnulls(e.party, e.token_id, e.session_id) > 0)"
 )
 _DEEDS: Final = (
     "SELECT s.position, s.hash, d.kind, d.operation, d.object_kind, d.object_id, d.actor, d.party, d.person_id, "
@@ -129,7 +133,7 @@ def _with(statement: str, conditions: Sequence[str]) -> str:
 
 
 async def _query(merchant_id: UUID, wanted: Wanted, low: int, high: int) -> _Query:
-    query = _Query([merchant_id, low, high, list(_READINGS), list(_OURS)])
+    query = _Query([merchant_id, low, high, list(_READINGS), await _ours(merchant_id)])
     kinds = [one for one in wanted.kinds if one in KINDS]
     query.of_deeds.append(f"d.kind = ANY({query.bind(kinds, '::varchar[]')})")
     reading = query.bind([name for name in ("CHANGE", "READ") if name in kinds], "::varchar[]")
@@ -145,6 +149,12 @@ async def _query(merchant_id: UUID, wanted: Wanted, low: int, high: int) -> _Que
     if wanted.token_id is not None:
         await _by_token(query, merchant_id, wanted.token_id)
     return query
+
+
+async def _ours(merchant_id: UUID) -> list[str]:
+    """Who writes events by themselves, but for a name that a token of the merchant has borne."""
+    borne = await Token.filter(merchant_id=merchant_id, holder__in=list(OURS)).values_list("holder", flat=True)
+    return sorted(OURS - set(map(str, borne)))
 
 
 def _within(query: _Query, wanted: Wanted) -> None:
@@ -174,20 +184,26 @@ def _uuid(text: str) -> UUID | None:
 
 
 async def _by_person(query: _Query, person_id: UUID) -> None:
-    """A person's events have their address, which is who they are for life."""
+    """What they did themselves, and what was done by tokens and links that they answer for.
+
+    Events of before have no party: a person's have their address, which is who they are for life.
+    """
     person = await Person.get_or_none(id=person_id)
-    query.of_deeds.append(f"d.person_id = {query.bind(person_id)}")
+    who = query.bind(person_id, "::uuid")
+    query.of_deeds.append(f"(d.person_id = {who} OR d.party = {who})")
     address = query.bind(person.email.lower() if person else "", "::varchar")
-    query.of_events.append(
-        f"right(e.actor, 1) = '>' AND lower(substring(e.actor FROM '<([^<>]+)>$')) = {address} AND e.actor <> ''"
-    )
+    named = f"right(e.actor, 1) = '>' AND lower(substring(e.actor FROM '<([^<>]+)>$')) = {address} AND e.actor <> ''"
+    query.of_events.append(f"(e.party = {who} OR {named})")
+    query.of_events.append(f"({_COVERED} OR {named})")
 
 
 async def _by_token(query: _Query, merchant_id: UUID, token_id: UUID) -> None:
-    """A program's events have its name: two tokens of one name, as before and after a rotation, are one there."""
+    """Another token of its name is another one, also the one that replaced it. Events of before have the name alone."""
     token = await Token.get_or_none(id=token_id, merchant_id=merchant_id)
-    query.of_deeds.append(f"d.token_id = {query.bind(token_id)}")
-    query.of_events.append(f"e.actor = {query.bind(token.holder if token else '', '::varchar')}")
+    which = query.bind(token_id, "::uuid")
+    query.of_deeds.append(f"d.token_id = {which}")
+    named = f"e.actor = {query.bind(token.holder if token else '', '::varchar')}"
+    query.of_events.append(f"CASE WHEN {_COVERED} THEN e.token_id = {which} ELSE {named} END")
 
 
 async def _bounds(merchant_id: UUID, wanted: Wanted) -> tuple[int, int]:

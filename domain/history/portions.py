@@ -12,7 +12,7 @@ from domain.history.events import TOLD, Happened, happened
 from domain.platform.database import rows
 
 Portion = tuple[int, Happened | None]
-_AFTER: Final = (
+AFTER: Final = (
     "SELECT asked.n, e.* FROM unnest($1::uuid[], $2::bigint[], $3::text[]) "  # noqa: S608 - ours, every value is bound
     "  WITH ORDINALITY AS asked (merchant, position, stores, n), "
     f"LATERAL (SELECT s.position, {TOLD}, p.store_id = ANY(asked.stores::uuid[]) AS theirs "
@@ -27,7 +27,7 @@ _AFTER: Final = (
 async def after_each(pairs: Sequence[tuple[Scope, int]], limit: int) -> list[list[Portion]]:
     """For each scope (some stores) and position, in one statement: what lies behind it, of at most `limit` events."""
     found = await rows(
-        _AFTER,
+        AFTER,
         [scope.merchant_id for scope, _ in pairs],
         [position for _, position in pairs],
         ["{" + ",".join(sorted(map(str, scope.stores or ()))) + "}" for scope, _ in pairs],

@@ -20,11 +20,14 @@ _AT_ONCE_MAX: Final = 2_000
 _LOCK: Final = 0x7365616C
 _UNSEALED_SECONDS_MAX: Final = 60
 _VERSION: Final = "1"  # of the bytes that are hashed; another one is another text, never a reinterpretation
+BY_WHOM: Final = 2  # the version of an event's bytes that has its party, token and session: those of 1 lack them
 # The stored columns as PostgreSQL writes a row: unambiguous, and independent of any session's settings.
-_BYTES: Final = (
-    f"ROW('{_VERSION}', e.id, e.merchant_id, e.refund_id, e.sequence, e.kind, e.state, e.previous_state, e.request_id, "
-    "e.actor, e.code, e.message, e.detail::text, extract(epoch FROM e.occurred_at))::text"
+_COLUMNS: Final = (
+    "e.id, e.merchant_id, e.refund_id, e.sequence, e.kind, e.state, e.previous_state, e.request_id, "
+    "e.actor, e.code, e.message, e.detail::text, extract(epoch FROM e.occurred_at)"
 )
+_BEFORE: Final = f"ROW('{_VERSION}', {_COLUMNS})::text"
+_BYTES: Final = f"ROW('{BY_WHOM}', {_COLUMNS}, e.party, e.token_id, e.session_id)::text"
 _DEED: Final = (
     f"ROW('{_VERSION}/deed', d.id, d.merchant_id, d.kind, d.operation, d.object_kind, d.object_id, d.actor, d.party, "
     "d.person_id, d.token_id, d.session_id, d.address, d.agent, d.request_id, d.outcome, d.changes::text, "
@@ -69,13 +72,25 @@ READY: Final = (
 )
 _CHAIN: Final = (
     "SELECT s.position, s.hash, s.deed_id IS NOT NULL AS is_deed, coalesce(s.event_id, s.deed_id) AS subject, "  # noqa: S608
-    f"  CASE WHEN s.deed_id IS NULL THEN {_BYTES} ELSE {_DEED} END AS text, coalesce(e.id, d.id) AS there "
+    f"  CASE WHEN s.deed_id IS NOT NULL THEN {_DEED} WHEN s.version = 1 THEN {_BEFORE} ELSE {_BYTES} END AS text, "
+    "  coalesce(e.id, d.id) AS there "
     "FROM event_seals s LEFT JOIN events e ON e.id = s.event_id LEFT JOIN deeds d ON d.id = s.deed_id "
     "WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3"
 )
 
-# Every event, in the order of a chain that is made at once.
-WHOLE: Final = f"SELECT e.id, e.merchant_id, {_BYTES} AS text FROM events e ORDER BY e.id"  # noqa: S608
+# Joined, so that a batch of seals whose events were retired does not look like the end; each
+# is looked up, for joined at once PostgreSQL may read all events that there are.
+AFTER: Final = (
+    "SELECT asked.n, e.* FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (id, position, n), "  # noqa: S608
+    f"LATERAL (SELECT s.position, {TOLD} FROM event_seals s, "
+    "  LATERAL (SELECT * FROM events WHERE id = s.event_id LIMIT 1) AS e "
+    "  WHERE s.merchant_id = asked.id AND s.position > asked.position AND s.event_id IS NOT NULL "
+    "  ORDER BY s.position LIMIT $3) AS e "
+    "ORDER BY asked.n, e.position"
+)
+
+# Every event, in the order of a chain that is made at once, of version 1: nothing in it says by whom.
+WHOLE: Final = f"SELECT e.id, e.merchant_id, {_BEFORE} AS text FROM events e ORDER BY e.id"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +148,10 @@ async def _store(made: Sequence[tuple[UUID, int, int | None, int | None, str]]) 
     if not made:
         return
     await execute(
-        "INSERT INTO event_seals (merchant_id, position, event_id, deed_id, hash) "
-        "SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::varchar[])",
+        "INSERT INTO event_seals (merchant_id, position, event_id, deed_id, hash, version) "
+        "SELECT *, $6::smallint FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::varchar[])",
         *(list(column) for column in zip(*made, strict=True)),
+        BY_WHOM,
     )
 
 
@@ -159,11 +175,7 @@ async def after_each(pairs: Sequence[tuple[UUID, int]], limit: int) -> list[list
     At most `limit` of each.
     """
     found = await rows(
-        # Joined, so that a batch of seals whose events were retired does not look like the end.
-        "SELECT asked.n, e.* FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (id, position, n), "  # noqa: S608
-        f"LATERAL (SELECT s.position, {TOLD} FROM event_seals s JOIN events e ON e.id = s.event_id "
-        "  WHERE s.merchant_id = asked.id AND s.position > asked.position ORDER BY s.position LIMIT $3) AS e "
-        "ORDER BY asked.n, e.position",
+        AFTER,
         [merchant_id for merchant_id, _ in pairs],
         [position for _, position in pairs],
         limit,

@@ -111,6 +111,7 @@ class SettlementProposal(Model):
     proposed_by_id = fields.UUIDField()
     proposed_at = fields.DatetimeField(auto_now_add=True)
     withdrawn_at = fields.DatetimeField(null=True)
+    retired_at = fields.DatetimeField(null=True)  # when retention took the file away
 
     class Meta:
         table = "settlement_proposals"

@@ -32,6 +32,9 @@ class Event(Model):
     code = fields.CharField(max_length=100, null=True)
     message = fields.CharField(max_length=500, null=True)
     detail = fields.JSONField[dict[str, Any]]()
+    party = fields.UUIDField(null=True)  # who answers for it; all three null: we ourselves, a PSE, or from before
+    token_id = fields.UUIDField(null=True)
+    session_id = fields.UUIDField(null=True)
     occurred_at = fields.DatetimeField()
 
     class Meta:

@@ -24,6 +24,7 @@ class EventSeal(Model):
     event_id: int | None  # an event's, or a deed's: one of the two
     deed_id = fields.BigIntField(null=True)
     hash = fields.CharField(max_length=64)  # SHA-256, hex, over the hash before and the stored bytes
+    version = fields.SmallIntField(default=1)  # of the bytes of an event: 2 has by whom it was done
 
     class Meta:
         table = "event_seals"

@@ -44,6 +44,7 @@ class Report(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)
     repeat_since = fields.DatetimeField(null=True)  # what it says can be matched better now: its date is run again
+    retired_at = fields.DatetimeField(null=True)  # when retention took the file away
 
     class Meta:
         table = "reports"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.cause import Cause
+from domain.cause import WEBHOOK, Cause
 from domain.connections import calls
 from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
@@ -40,7 +40,7 @@ from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import REFERENCE_LENGTH
 
-ACTOR: Final = "PSE webhook"
+ACTOR: Final = WEBHOOK
 _LEASE_SECONDS: Final = 60.0
 
 

@@ -97,9 +97,19 @@ async def booked_of(payment_id: UUID) -> dict[Fact, int]:
     return dict(standing)
 
 
+_RETIRED: Final = (
+    "SELECT 1 AS one FROM notices WHERE connection_id = $1 AND retired_at IS NOT NULL AND received_at >= $2 LIMIT 1"
+)
+
+
 async def told_by_notice(payment: Payment, fact: Fact) -> bool:
-    """Whether a webhook that was applied tells of it: asked only where a revised report tells of it no longer."""
+    """Whether a webhook that was applied tells of it: asked only where a revised report tells of it no longer.
+
+    One whose body retention has taken may have: in doubt the money is not given back.
+    """
     connection = await Connection.get(id=payment.connection_id)
+    if await rows(_RETIRED, connection.id, payment.captured_at):
+        return True
     case = fact.name.partition("/")[0]
     found = await rows(
         "SELECT headers, body FROM notices WHERE connection_id = $1 AND applied_at IS NOT NULL "

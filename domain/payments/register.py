@@ -12,7 +12,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, Scope, Whose, scope_of
 from domain.books import ledger
 from domain.books.ledger import Posting
-from domain.cause import Cause
+from domain.cause import LISTING, Cause
 from domain.connections.connections import TAKING
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -23,12 +23,13 @@ from domain.payments import confirmations, customers, declared, elsewhere, told_
 from domain.payments.refundable import left_over
 from domain.platform import bell, data_keys, idempotency, ids
 from domain.platform.database import rows, transaction
+from domain.platform.joined import columns, model_of
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.registry import UnknownMethod, capability
 from domain.pse.vocabulary import CapturedPayment, Method
 
 MUTATION: Final = "paymentRegister"
-_SYSTEM: Final = "PSE listing"
+_SYSTEM: Final = LISTING
 _KNOWN: Final = "This pseReference is registered on the connection already; look it up with payments(pseReference:)."
 _CAPTURED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)  # older than any of these PSEs' methods
 
@@ -122,10 +123,17 @@ async def _register(scope: Scope, new: NewPayment, key: str, cause: Cause, secre
         elif not await _insert(payment_id, connection, store, new, values, cause):
             raise _CameBetween
         revived = await told_before.revive_notices(connection.id, [new.pse_reference])
-        if asked:
-            await deeds.note(merchant_id, MUTATION, Of("payment", payment_id), cause, deeds.changed({}, _told(new)))
+        noted = await _noted(merchant_id, payment_id, new, cause) if asked else None
     await _ring(revived)
-    return Registered(await Payment.get(id=payment_id), replayed=False)
+    return Registered(noted or await Payment.get(id=payment_id), replayed=False)
+
+
+async def _noted(merchant_id: UUID, payment_id: UUID, new: NewPayment, cause: Cause) -> Payment:
+    """The payment as it is now, read in the round trip that writes the deed."""
+    read = f"SELECT {columns(Payment, 'p')} FROM payments p WHERE p.id = $16"  # noqa: S608 - names of ours
+    what = deeds.changed({}, _told(new))
+    (row,) = await deeds.note_reading(merchant_id, MUTATION, Of("payment", payment_id), cause, what, read, payment_id)
+    return model_of(Payment, row, "p")
 
 
 async def register_listed(connection: Connection, listed: Sequence[CapturedPayment], request_id: str) -> list[UUID]:

@@ -112,6 +112,18 @@ async def _ring_once(job: str, subject: UUID | str, queue: str, once_in: float) 
     await _unless_resting(enqueue)
 
 
+async def waiting(queue: str = REFUNDS_QUEUE) -> int:
+    """How many jobs of a queue are due and not done yet; zero where Valkey cannot tell."""
+    counted = 0
+
+    async def count(pool: ArqRedis) -> None:
+        nonlocal counted
+        counted = int(await pool.zcount(queue, "-inf", timestamp_ms()))
+
+    await _unless_resting(count)
+    return counted
+
+
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
     await _told(lambda pipe: pipe.publish(channel, b"1"))

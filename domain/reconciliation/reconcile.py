@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 import structlog
 
-from domain.cause import Cause
+from domain.cause import RECONCILIATION, Cause
 from domain.connections.connections import zone_of
 from domain.models import Connection, ReconciliationRun, Report
 from domain.payments import chargeback_proofs, chargebacks, external, told_before
@@ -27,7 +27,7 @@ from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
 from domain.settlements.storable import named, storable
 
-ACTOR: Final = "reconciliation"
+ACTOR: Final = RECONCILIATION
 _log = structlog.get_logger()
 begin, fail = nights.begin, nights.fail
 

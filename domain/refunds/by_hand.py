@@ -126,7 +126,7 @@ async def instruction(principal: Principal, refund_id: UUID, secret: bytes, caus
         opened = await destinations.opened(refund_id, secret)
         if opened is None:
             return None
-        if await instruction_shown(refund_id, cause.actor) is None:
+        if await instruction_shown(refund_id, cause) is None:
             await events.note(refund, INSTRUCTION_SHOWN, cause)
     await bell.wake(bell.refund_channel(refund_id))
     return opened

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from domain.cause import Cause
 from domain.models import Event, Refund
 from domain.models.refunds import State
 from domain.problems import InvalidState
@@ -29,9 +30,14 @@ async def check_cancelable(refund: Refund, settles_manually: bool) -> None:
         )
 
 
-async def instruction_shown(refund_id: UUID, holder: str | None = None) -> Event | None:
-    """When the account to pay to was shown (to `holder`) since a person took the refund; None: it was not."""
+async def instruction_shown(refund_id: UUID, reader: Cause | None = None) -> Event | None:
+    """When the account to pay to was shown (to `reader`) since a person took the refund; None: it was not.
+
+    A reader is a name with its party and token: who bears another's name is another reader.
+    """
     events = Event.filter(refund_id=refund_id).order_by("-sequence")
     taken = await events.filter(state=State.MANUAL).exclude(previous_state=State.MANUAL).first()
     shown = events.filter(kind=INSTRUCTION_SHOWN, sequence__gt=taken.sequence if taken else 0)
-    return await (shown.filter(actor=holder[:200]) if holder is not None else shown).first()
+    if reader is not None:
+        shown = shown.filter(actor=reader.actor[:200], party=reader.party, token_id=reader.by.token_id)
+    return await shown.first()

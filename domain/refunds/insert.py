@@ -41,13 +41,13 @@ _LOCKED: Final = (
 )
 # What was decided holds only while the payment is as it was seen. Who waited here for another's commit compares again.
 _UNCHANGED: Final = (
-    " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($21, $22, $23, $24, $25, $26)"
+    " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($23, $24, $25, $26, $27, $28)"
     " AND withdrawn_at IS NULL"
     " AND EXISTS (SELECT FROM merchants m WHERE m.id = payments.merchant_id AND m.rules_version = $30)"
 )
 _CLAIM: Final = """
 claimed AS (INSERT INTO idempotency_keys (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)
-  SELECT $2, $27, $28, $29, $9, $1, now() FROM reserved),"""
+  SELECT $2, $29, $30, $31, $9, $1, now() FROM reserved),"""
 _WRITE: Final = """
 WITH reserved AS (UPDATE payments SET reserved = reserved + $5, tax_allocated = tax_allocated + $7
   WHERE id = $3{unchanged} RETURNING store_id),{claim}
@@ -57,8 +57,10 @@ made AS (INSERT INTO refunds (id, merchant_id, payment_id, connection_id, refere
   SELECT $1, $2, $3, $4, $8, $9, $14, $5, $6, $7, $10, $11, $12, 1, now(), 0, 0, $13, $20::uuid, now(), now()
   FROM reserved
   RETURNING *),
-told AS (INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, occurred_at)
-  SELECT $2, $1, 1, $14::varchar, $14::varchar, $9, $13, '{{}}'::jsonb, now() FROM made),
+told AS (INSERT INTO events (merchant_id, refund_id, sequence, kind, state, request_id, actor, detail, party, token_id,
+    session_id, occurred_at)
+  SELECT $2, $1, 1, $14::varchar, $14::varchar, $9, $13, '{{}}'::jsonb, $20::uuid, $21::uuid, $22::uuid, now()
+  FROM made),
 posted AS (INSERT INTO ledger_entries (merchant_id, store_id, connection_id, payment_id, refund_id, entry, debit,
     credit, amount, currency, accounting_date, cause, leg, request_id, booked_at)
   SELECT $2, reserved.store_id, $4, $3, $1, legs.entry, legs.debit, legs.credit, legs.amount, $6, $15,
@@ -174,5 +176,5 @@ def _values(payment: Mapping[str, Any], draft: Draft, cause: Cause) -> list[Any]
         draft.state.value,
         ledger.accounting_date_of(payment["now"], payment["zone"]),
         *columns,
-        cause.party,
+        *cause.known_by,
     ]

@@ -133,6 +133,7 @@ async def _values(
         *shift_of(refund.amount, refund.tax_amount, holding_of(refund.state), holding_of(to)),
         await ledger.today(refund.merchant_id) if entries else None,
         *_columns_of(refund, entries),
+        *cause.known_by,
     ]
 
 

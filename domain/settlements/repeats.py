@@ -17,6 +17,7 @@ from uuid import UUID
 
 from domain.models import Connection, Report
 from domain.platform.database import execute
+from domain.problems import NotFound
 from domain.pse.reporting import ReportFile
 
 _MOVED = (
@@ -31,8 +32,8 @@ _QUERY = (
     "  UNION SELECT n.payment_id, n.type, true FROM now n LEFT JOIN was w USING (payment_id, type, effect) "
     "    WHERE n.effect IN ('REFUND', 'TAKEN') AND n.times > coalesce(w.times, 0)) "
     "UPDATE reports SET repeat_since = clock_timestamp() WHERE id IN (SELECT r.id FROM reports r "
-    "  WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.id IN (SELECT l.report_id FROM changed c "
-    "    JOIN settlement_lines l ON l.payment_id = c.payment_id AND l.type = c.type "
+    "  WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.retired_at IS NULL AND r.id IN ("
+    "    SELECT l.report_id FROM changed c JOIN settlement_lines l ON l.payment_id = c.payment_id AND l.type = c.type "
     "    WHERE l.report_id <> $3 AND l.voided_at IS NULL AND l.effect = 'NONE' "
     "      AND (NOT c.told OR (l.state = 'RETURNED' AND NOT (l.by_amount AND l.refund_id IS NULL)))) "
     "  FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"
@@ -43,7 +44,7 @@ async def mark(reports: Iterable[UUID]) -> None:
     """These are read again: lines of theirs are proven no longer. Inside the caller's transaction."""
     await execute(
         "UPDATE reports SET repeat_since = clock_timestamp() WHERE id IN (SELECT id FROM reports "
-        "  WHERE id = ANY($1) AND superseded_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)",
+        "  WHERE id = ANY($1) AND superseded_at IS NULL AND retired_at IS NULL FOR NO KEY UPDATE SKIP LOCKED)",
         sorted(reports),
     )
 
@@ -64,8 +65,10 @@ async def kept(connection: Connection, business_date: date, fetched: Collection[
 
 
 async def unpacked(report_id: UUID, folder: Path) -> ReportFile:
-    """That report as it is kept, in a file of `folder`."""
+    """That report as it is kept, in a file of `folder`. Raises NotFound where retention has taken the file away."""
     report = await Report.get(id=report_id)
+    if report.retired_at is not None:
+        raise NotFound(f"The file of the report {report.name} was removed by retention; its lines stand.")
     path = folder / f"kept-{hashlib.sha256(report.name.encode()).hexdigest()}"
     with gzip.GzipFile(fileobj=io.BytesIO(report.content)) as packed, path.open("wb") as into:
         shutil.copyfileobj(packed, into)

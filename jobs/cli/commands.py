@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import hashlib
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from domain.access.tokens import Role
 from domain.addresses import names
 from domain.books import checkpoints
 from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
 from domain.history import seals
 from domain.history.seals import Head, Tampered
 from domain.invariants import Broken
@@ -34,7 +37,7 @@ from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.problems import InvalidInput, Problem
-from domain.reconciliation.nights import FutureDate
+from domain.reconciliation.nights import FutureDate, refuse_future
 from jobs import reconciliation
 from jobs.demo.client import DemoError
 from jobs.demo.stage import StageError
@@ -190,12 +193,27 @@ async def _reconcile(
         await bell.connect(settings.redis_url)
         try:
             found: Connection = await one(Connection, connection, "connection")
+            await refuse_future(found, business_date)
+            await _note_reconciling(found, business_date, handed_in)
             run = await reconciliation.run(found.id, business_date, sender, handed_in)
             findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
         finally:
             await sender.close()
             await bell.close()
     return run, [(row.kind, str(Money(row.amount, row.currency)), row.explanation, row.action) for row in findings]
+
+
+async def _note_reconciling(connection: Connection, business_date: date, handed_in: Path | None) -> None:
+    """What a person asks for, before it is done; of a file that they hand in its digest."""
+    digest = None if handed_in is None else await asyncio.to_thread(_digest, handed_in)
+    what = {"date": [None, business_date.isoformat()], "file_sha256": [None, digest]}
+    async with database.transaction():
+        await deeds.note(connection.merchant_id, "reconcile", Of("connection", connection.id), operator(), what)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def synth(settings: Settings, refunds: int, merchants: int, seed: int, told: Callable[[int], None]) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from domain.models import Finding, ReconciliationRun
+from domain.models import Deed, Finding, ReconciliationRun
 from domain.notices import inbox
 from domain.platform import database
 from domain.pse.reporting import BadReport, Built, Download
@@ -94,6 +94,9 @@ async def test_the_command_refuses_a_future_date_and_says_that_today_has_not_end
     assert "Traceback" not in said
     assert code == days
     assert ("NO_REPORT the PSE publishes no report" in said) == (days == 0)
+    async with database.connected(own_database.application_url, pool_max=2):
+        left = [(one.actor[:12], one.changes["date"][1]) for one in await Deed.filter(operation="reconcile")]
+    assert left == [("command line", str(_day(days)))] * (days == 0)
 
 
 async def _command(books: Database, redis_url: str, connection: str, day: str) -> tuple[int, str]:

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from domain import invariants
 from domain.access.permissions import Role
-from domain.models import Refund
+from domain.access.principal import Whose
+from domain.models import Deed, Refund
 from domain.models.refunds import State
+from domain.money import Money
+from domain.payments.register import NewPayment, register
 from domain.platform.database import close_pool, open_pool
 from domain.pse.vocabulary import Method
 from domain.refunds.approvals import propose
@@ -17,7 +21,7 @@ from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
 from jobs import refunds
 from tests.conftest import Database
-from tests.kit.factories import CAUSE, OwnerRows, a_payment, a_person, a_refund, a_shop
+from tests.kit.factories import CAUSE, KEY, OwnerRows, a_key, a_payment, a_person, a_refund, a_shop
 from tests.kit.round_trips import RoundTrips, counted
 from tests.kit.world import World
 
@@ -67,6 +71,21 @@ async def test_to_ask_for_a_refund_costs_two_round_trips_where_no_rule_has_a_wor
         boss = a_person(shop, "boss", Role.ADMIN)
         await propose.propose(boss, Proposal(propose.APPROVAL, "OURS", rule=rule), CAUSE)
     assert costs == [2, 2]  # the defaults, and a rule of one's own: asked once, and written
+
+
+async def test_a_client_that_registers_a_payment_pays_no_round_trip_for_its_deed(trips: RoundTrips) -> None:
+    shop = await a_shop()
+    asks: list[Whose] = [shop.id, a_person(shop, "program", Role.ADMIN)]  # ourselves leave no deed
+    costs = []
+    for whose in asks * 2:  # what is learned once is known afterwards
+        new = NewPayment(
+            shop.connection.id, shop.store.code, f"E{a_key()}", Method.PIX, Money(1_000, "BRL"), datetime.now(UTC)
+        )
+        before = trips.count
+        made = await register(whose, new, a_key(), CAUSE, KEY)
+        costs.append(trips.count - before)
+    assert (await Deed.get(object_id=str(made.payment.id))).operation == "paymentRegister"
+    assert costs[2] == costs[3]
 
 
 async def test_a_claim_that_is_written_and_whose_answer_is_lost_is_sent_once(

@@ -146,3 +146,14 @@ async def test_a_worker_that_is_behind_is_not_buried_in_rings_for_the_same_work(
     await sweep.sweep()
     assert await client.zcard(bell.REFUNDS_QUEUE) == 3, "What Valkey has lost is rung for at the very next sweep."
     await client.aclose()
+
+
+async def test_a_queue_that_is_full_is_rung_into_no_more(books: Database, ringing: str) -> None:
+    shop = await a_shop()
+    await a_refund(shop, await a_payment(shop), 100)
+    client = Redis.from_url(ringing)
+    await client.zadd(bell.REFUNDS_QUEUE, {f"job-{number}": number for number in range(sweep.AT_ONCE_MAX)})
+    assert await sweep.sweep() == 0
+    await client.zremrangebyrank(bell.REFUNDS_QUEUE, 0, 1)  # the refund was rung for when it was asked for
+    assert await sweep.sweep() == 1
+    await client.aclose()

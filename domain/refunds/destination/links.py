@@ -18,7 +18,7 @@ from tortoise.expressions import F
 
 from domain.access.permissions import Permission
 from domain.access.principal import Whose, scope_of
-from domain.cause import Cause
+from domain.cause import CUSTOMER, Cause
 from domain.history import events
 from domain.models import DestinationLink, Payment
 from domain.models.refunds import State
@@ -35,7 +35,7 @@ from domain.refunds.moves import close_links, lock
 
 WRONG_ANSWERS_MAX: Final = 5
 DIGITS: Final = 4
-ACTOR: Final = "customer"
+ACTOR: Final = CUSTOMER
 _LIFETIME_DAYS: Final = 7
 
 

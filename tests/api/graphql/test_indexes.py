@@ -12,7 +12,7 @@ import pytest
 
 from api.app import create
 from domain.access.tokens import NewToken, Role, create_token, make
-from domain.history import seals
+from domain.history import portions, seals
 from domain.models import Merchant
 from jobs.synth import fill
 from jobs.synth.fill import Wanted
@@ -93,3 +93,30 @@ async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_
         "deeds_xact", "deeds_pkey", "event_seals_deed",
     }  # fmt: skip
     await hand.close()
+    await _feeds_pass_deeds_by(fresh_database)
+
+
+async def _feeds_pass_deeds_by(filled: Database) -> None:
+    """A feed behind a long run of deeds reads none of their seals."""
+    owner = await asyncpg.connect(filled.owner_url)
+    await owner.execute(
+        "INSERT INTO event_seals (merchant_id, position, deed_id, hash) SELECT s.merchant_id, s.last + n, n, 'f' FROM "
+        "(SELECT merchant_id, max(position) AS last FROM event_seals GROUP BY 1) s, generate_series(1, 20000) n"
+    )
+    await owner.execute("VACUUM ANALYZE event_seals")
+    merchant_id = await owner.fetchval("SELECT id FROM merchants")
+    last = await owner.fetchval("SELECT max(position) FROM event_seals WHERE event_id IS NOT NULL")
+    for statement, values in ((seals.AFTER, ()), (portions.AFTER, (["{}"],))):
+        told = await owner.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", [merchant_id], [last - 3], *values, 200
+        )
+        plan = json.loads(told)[0]["Plan"]
+        assert "event_seals_of_events" in _scans(plan)
+        assert _most(plan, "event_seals") <= 3
+    await owner.close()
+
+
+def _most(plan: dict[str, Any], table: str) -> float:
+    """How many rows were looked at of a table in one place, those that were thrown away too."""
+    seen = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if plan.get("Relation Name") == table else 0
+    return max([seen, *(_most(child, table) for child in plan.get("Plans", []))])

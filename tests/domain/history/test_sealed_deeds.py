@@ -1,9 +1,11 @@
 """Deeds in the chain: sealed with the events, found when one is taken away, and no reader of the feed is disturbed."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
+from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.history import events, seals
@@ -105,3 +107,25 @@ async def test_the_application_changes_no_deed_and_can_not_choose_its_moment() -
         "SELECT min(occurred_at) > now() - interval '1 hour' AND min(xact) > '1'::xid8 AS now FROM deeds"
     )
     assert row["now"]
+
+
+async def test_who_reads_again_after_a_quarter_of_an_hour_is_written_whichever_process_answers(
+    owner_rows: OwnerRows,
+) -> None:
+    """A process that finds the deed of another one remembers its moment, and not when it has looked."""
+    shop, reader, seen = await a_shop(), Cause("r", "reader", uuid4()), uuid4()
+    await deeds.read(shop.id, "calls", "call", [seen], reader)
+    deeds._lately.clear()  # another process answers
+    await _minutes_pass(owner_rows, 14)
+    await deeds.read(shop.id, "calls", "call", [seen], reader)
+    assert await Deed.filter(operation="calls").count() == 1
+    await _minutes_pass(owner_rows, 2)
+    await deeds.read(shop.id, "calls", "call", [seen], reader)
+    assert await Deed.filter(operation="calls").count() == 2
+
+
+async def _minutes_pass(owner_rows: OwnerRows, minutes: int) -> None:
+    deeds._lately.update({key: at - minutes * 60 for key, at in deeds._lately.items()})
+    await owner_rows("ALTER TABLE deeds DISABLE TRIGGER USER")
+    await owner_rows(f"UPDATE deeds SET occurred_at = occurred_at - interval '{minutes} minutes'")
+    await owner_rows("ALTER TABLE deeds ENABLE TRIGGER USER")

@@ -194,6 +194,9 @@ COLUMNS = {
     "code": "CASE WHEN code IS NULL THEN '' END",
     "message": "coalesce(message, '') || '.'",
     "detail": """detail || '{"forged": true}'""",
+    "party": "gen_random_uuid()",
+    "token_id": "gen_random_uuid()",
+    "session_id": "gen_random_uuid()",
     "occurred_at": "occurred_at + interval '1 microsecond'",
 }
 

@@ -1,10 +1,13 @@
 """What a person has taken to pay by hand: nobody else gives it back; once the account was read, nobody cancels it."""
 
 import asyncio
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from domain.access.tokens import Principal, Role
+from domain.cause import Doer
 from domain.models import Event, Payment, Refund
 from domain.models.refunds import State
 from domain.problems import Forbidden, InvalidState
@@ -43,6 +46,15 @@ async def test_who_has_read_the_account_is_an_event_and_then_nobody_cancels() ->
     assert (shown.actor, shown.state) == ("tester", State.MANUAL)
     with pytest.raises(InvalidState, match=r"tester has read.*refundReturnToQueue"):
         await withdraw.cancel(shop.id, refund.id, None, a_key(), CAUSE, settles_manually=True)
+
+
+async def test_each_reader_of_the_account_is_an_event_whatever_name_they_bear() -> None:
+    shop, _, refund, ana = await _in_hand()
+    namesake = replace(CAUSE, party=uuid4(), by=Doer(token_id=uuid4()))
+    for cause in (CAUSE, namesake, CAUSE, namesake):
+        assert await by_hand.instruction(ana, refund.id, KEY, cause) is not None
+    shown = await Event.filter(refund_id=refund.id, kind="INSTRUCTION_SHOWN").order_by("id")
+    assert [one.token_id for one in shown] == [None, namesake.by.token_id]
 
 
 async def test_given_back_and_taken_again_it_may_be_canceled_until_it_is_read_again() -> None:

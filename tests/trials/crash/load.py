@@ -71,7 +71,8 @@ class Load:
 
     async def _payment(self, kill: Kill) -> Payment:
         at, account = self._stage.accounts[kill.pse], ACCOUNTS[kill.pse]
-        can_ask = capability(kill.pse, Method(account.method)).look_up is not LookUp.NONE
+        able = capability(kill.pse, Method(account.method))
+        can_ask = able.look_up is not LookUp.NONE
         astray = (*_ASTRAY, *_LOST) if can_ask else _ASTRAY
         reference = await at.hand.capture(
             CAPTURED,
@@ -82,7 +83,9 @@ class Load:
             currency=account.currency,
         )
         facts: dict[str, Any] = {"method": Method(account.method), "currency": account.currency}
-        payment = await a_payment(at.shop, amount=CAPTURED, reference=reference, confirmed=False, **facts)
+        # Of a payment that its PSE cannot be asked about, every refund would wait for a second person.
+        told = not able.payment_look_up
+        payment = await a_payment(at.shop, amount=CAPTURED, reference=reference, confirmed=told, **facts)
         kill.payments[reference] = payment.id
         return payment
 
