@@ -45,7 +45,7 @@ STATEMENTS: Final = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0035_shown_captured")]
+    dependencies = [("models", "0037_ends_of_files")]
 
     initial = False
 
