@@ -33,6 +33,7 @@ class OnboardingDocument(Model):
     )
     file_id: UUID
     created_by = fields.CharField(max_length=200)
+    party_id: UUID | None = fields.UUIDField(null=True)  # who answers for it
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)  # a newer one of its kind was handed in
 
@@ -50,6 +51,7 @@ class OnboardingStep(Model):
     from_state = fields.CharEnumField(ConnectionState, max_length=16)
     to_state = fields.CharEnumField(ConnectionState, max_length=16)
     actor = fields.CharField(max_length=200)
+    party_id: UUID | None = fields.UUIDField(null=True)  # who answers for it; null: nobody but ourselves
     comment = fields.CharField(max_length=1000, null=True)
     request_id = fields.CharField(max_length=64)
     at: datetime = fields.DatetimeField(auto_now_add=True)

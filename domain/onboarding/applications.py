@@ -76,7 +76,7 @@ async def _check(
 ) -> None:
     if rule.says_why and said is None:
         raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])
-    if rule.reviews and any(same_person(name, principal.holder) for name in await steps.makers(connection)):
+    if rule.reviews and await steps.is_a_maker(principal, connection):
         raise Forbidden(
             "Who applied for a connection, typed its keys, handed in its documents or submitted it neither reviews it "
             "nor lets it go live; ask another person with REVIEW_CONNECTIONS.",

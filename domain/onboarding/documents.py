@@ -55,7 +55,12 @@ async def _current(
     what = {"kind": [None, kind.value], "file": [None, str(file.id)], "sha256": [None, file.sha256]}
     await deeds.note(connection.merchant_id, "connectionDocumentHandIn", Of("connection", connection.id), cause, what)
     return await OnboardingDocument.create(
-        id=uuid4(), connection_id=connection.id, kind=kind, file_id=file.id, created_by=principal.holder
+        id=uuid4(),
+        connection_id=connection.id,
+        kind=kind,
+        file_id=file.id,
+        created_by=principal.holder,
+        party_id=principal.party,
     )
 
 

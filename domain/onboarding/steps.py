@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from domain.access import vouching
+from domain.access.holders import same_person
+from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.models import Connection, OnboardingDocument, OnboardingStep
 from domain.models.connections import ConnectionState
@@ -19,6 +22,7 @@ async def append(connection: Connection, before: ConnectionState, actor: str, sa
         from_state=before,
         to_state=connection.state,
         actor=actor[:200],
+        party_id=cause.party,
         comment=said,
         request_id=cause.request_id,
     )
@@ -29,12 +33,22 @@ async def note(connection: Connection, actor: str, said: str, cause: Cause) -> N
     await append(connection, connection.state, actor, said, cause)
 
 
-async def makers(connection: Connection) -> list[str]:
-    """Who has made the application what it is: applied, typed keys, handed in what stands, submitted."""
-    steps = await OnboardingStep.filter(connection_id=connection.id)
-    made = [one.actor for one in steps if _makes(one)]
+async def is_a_maker(principal: Principal, connection: Connection) -> bool:
+    """Whether they have made the application what it is: applied, typed keys, handed in what stands, submitted.
+
+    By who answers for each, and whoever may be behind them; by their names, too, of which older ones have nothing else.
+    """
+    made = [
+        (one.party_id, one.actor) for one in await OnboardingStep.filter(connection_id=connection.id) if _makes(one)
+    ]
     standing = OnboardingDocument.filter(connection_id=connection.id, superseded_at=None)
-    return [*made, *(one.created_by for one in await standing)]
+    made += [(one.party_id, one.created_by) for one in await standing]
+    if any(same_person(name, principal.holder) for _, name in made):
+        return True
+    for party in {party for party, _ in made}:
+        if await vouching.is_same(principal, party):
+            return True
+    return False
 
 
 def _makes(step: OnboardingStep) -> bool:

@@ -22,6 +22,7 @@ from domain.onboarding import applications
 from domain.platform.database import transaction
 from domain.platform.secrets import Unsealable
 from tests.api.conftest import Asker, Enter
+from tests.api.graphql.test_one_person_alone import a_signed_in, a_token
 from tests.kit.factories import KEY, OwnerRows
 from tests.kit.world import quick_settings
 
@@ -249,6 +250,14 @@ async def test_who_typed_the_account_or_handed_in_its_papers_does_not_review_it(
     await _hand_in_all(ana, connection)
     await _step(rui, "connectionSubmit", connection)
     assert (await _step(ana, "connectionReview", connection, decision="START"))["errors"][0]["code"] == "FORBIDDEN"
+
+
+async def test_who_applied_does_not_review_it_by_another_token_of_theirs(enter: Enter) -> None:
+    asker = await enter(Role.ADMINISTRATOR)
+    ana = await a_signed_in(asker.shop, "Ana", Role.ADMIN)
+    shop, desk = [await a_token(asker, ana, name) for name in ("shop", "desk")]
+    connection = await _submitted(shop)
+    assert (await _step(desk, "connectionReview", connection, decision="START"))["errors"][0]["code"] == "FORBIDDEN"
 
 
 async def test_another_merchant_finds_no_connection_document_or_file(enter: Enter) -> None:
