@@ -96,7 +96,7 @@ def test_the_demo_day_comes_out_as_it_must_and_leaves_nothing_running(home: Path
 def test_one_changed_number_in_the_sandboxs_log_makes_the_demo_day_fail(home: Path) -> None:
     done = _told(home, "up", "--demo", "--once", "--tamper")
     assert done.returncode == 1
-    assert "✗ all 60 payments agree" in done.stdout
+    assert "✗ all 61 payments agree" in done.stdout
 
 
 def test_nothing_is_left_running_however_it_ends_and_it_starts_again(home: Path) -> None:
