@@ -46,6 +46,12 @@ class Asker:
         return next(iter(told["data"].values()))
 
 
+def statements(caplog: pytest.LogCaptureFixture) -> int:
+    """How many statements were asked and logged, without the looks at a token: it is remembered for seconds only."""
+    asked = [one.getMessage() for one in caplog.records if one.name == "tortoise.db_client"]
+    return len([one for one in asked if "FROM tokens t" not in one])
+
+
 def global_id(row: Model) -> str:
     return to_base64(type(row).__name__, str(row.pk))
 

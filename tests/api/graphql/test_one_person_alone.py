@@ -16,7 +16,7 @@ from domain.access.principal import Principal, role_reach
 from domain.cause import Cause
 from domain.models import Connection, Event
 from domain.platform.database import rows
-from tests.api.conftest import Asker, Enter, global_id
+from tests.api.conftest import Asker, Enter, global_id, statements
 from tests.kit.factories import Shop, a_key, a_payment, a_refund, a_shop
 
 RFC, CLABE = "GODE561231GR8", "002010077777777771"
@@ -251,6 +251,6 @@ async def test_what_waits_is_shown_in_as_many_statements_for_two_as_for_six(
             await bia.ask(query)
             caplog.clear()
             found = await bia.ask(query)
-            costs.append(len([one for one in caplog.records if one.name == "tortoise.db_client"]))
+            costs.append(statements(caplog))
     assert len(found["edges"]) == 6
     assert costs[0] == costs[1], costs

@@ -18,7 +18,7 @@ from domain.pse.vocabulary import AccountDetails, Declined, DestinationKind
 from domain.refunds import request
 from domain.refunds.approvals.rules import Named, Word
 from domain.refunds.destination import destinations
-from tests.api.conftest import Asker, Enter
+from tests.api.conftest import Asker, Enter, statements
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop, an_answer
 
 # Two levels never ask for the same kind of row at times that are not in order: those would be one statement or two.
@@ -92,7 +92,7 @@ async def _statements(asker: Asker, page: str, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
         caplog.clear()
         found = await asker.ask(_PAGES[page])
-        return len([one for one in caplog.records if one.name == "tortoise.db_client"]), found
+        return statements(caplog), found
 
 
 def _bare(refund: Any) -> bool:
