@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from domain.money import MINOR_UNITS_MAX
 from domain.refunds.approvals.rules import ANY_OTHER, Before, Need, Rule, When
 
 
@@ -47,8 +48,9 @@ def _amounts_cover(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
     return all(_least(new, one) <= _least(old, one) for one in currencies | {ANY_OTHER})
 
 
-def _least(amounts: Mapping[str, int], currency: str) -> float:
-    return amounts.get(currency, amounts.get(ANY_OTHER, float("inf")))
+def _least(amounts: Mapping[str, int], currency: str) -> int:
+    """From how much on the rule holds, in minor units; above every amount where it does not."""
+    return amounts.get(currency, amounts.get(ANY_OTHER, MINOR_UNITS_MAX + 1))
 
 
 def _wants_as_much(new: Need, old: Need) -> bool:

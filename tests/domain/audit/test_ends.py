@@ -138,18 +138,18 @@ async def test_a_held_refund_keeps_what_is_about_its_payment_and_what_names_no_r
 
 
 @pytest.mark.usefixtures("as_owner")
-@pytest.mark.parametrize("finding", ["open", "resolved"])
+@pytest.mark.parametrize("is_open", [True, False])
 async def test_no_chargeback_is_given_back_because_retention_took_the_webhook_that_told_of_it(
-    owner_rows: OwnerRows, finding: str
+    owner_rows: OwnerRows, is_open: bool
 ) -> None:
     shop, payment = await _stripe()
     await run_stripe(shop, [OUT])
     await _a_notice(shop)
     await rows("UPDATE notices SET applied_at = coalesce(applied_at, now()), due_at = NULL")
-    if finding == "resolved":
+    if not is_open:
         await rows("UPDATE findings SET resolved_at = now(), resolution = 'x'")
     await _aged(owner_rows)
     await owner_rows("UPDATE payments SET captured_at = captured_at - interval '90 months'")
-    assert (await _run())["webhooks"] == (finding == "resolved")
+    assert (await _run())["webhooks"] == (not is_open)
     await run_stripe(shop, [])  # the report is revised, and tells of it no longer
     assert (await Payment.get(id=payment.id)).charged_back == 10_000
