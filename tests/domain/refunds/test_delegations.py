@@ -72,6 +72,21 @@ async def test_one_right_is_one_yes_whoever_uses_it() -> None:
         await decide.approve(caio, refund.id, None, None, cause(caio))
 
 
+async def test_a_yes_under_a_right_that_was_taken_back_since_is_still_its_lenders_only_one() -> None:
+    shop = await a_shop()
+    ana, caio = await _people(shop)
+    await a_rule(shop, When(), Step("APPROVE", 2))
+    refund = await a_refund(shop, await a_payment(shop), 1_000)
+    await decide.approve(caio, refund.id, None, None, cause(caio))
+    (lent,) = await delegate.lent_to(caio)
+    await delegate.revoke(ana, lent.id, cause(ana))
+    for one in (ana, caio):
+        with pytest.raises(Forbidden):
+            await decide.approve(one, refund.id, None, None, cause(one))
+    dora = await a_signed_in(shop, "Dora", Role.APPROVER)
+    assert (await decide.approve(dora, refund.id, None, None, cause(dora))).state is State.REQUESTED
+
+
 async def test_it_is_not_lent_on_nor_to_who_has_it_nor_by_a_program_nor_for_long() -> None:
     shop = await a_shop()
     ana, caio = await _people(shop)
