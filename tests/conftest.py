@@ -25,7 +25,8 @@ from redis.asyncio import Redis
 from domain.platform import bell, database
 from domain.pse import registry
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey
 from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
 from tests.kit.drivers_once import build_models_once, describe_types_once

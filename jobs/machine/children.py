@@ -34,7 +34,7 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     ready: Callable[[], bool] = lambda: True
     once_ready: Callable[[], None] = lambda: None
-    ready_seconds_max: float = 30.0
+    ready_seconds_max: float = 60.0  # a busy machine is slow, not broken
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -10,7 +10,7 @@ from jobs.cli import commands
 from jobs.demo import run as demo_run
 from jobs.demo import stage
 from jobs.machine import up
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from jobs.machine.supervisor import Supervisor
 
 

@@ -31,14 +31,6 @@ _SERVANT: Final = "nobody"
 _SHARED_PLACE: Final = Path("/var/tmp")  # noqa: S108 - checked to be ours before it is used
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def servant() -> str | None:
     """Whom servers run as: an unprivileged user when we are root, else ourselves."""
     return _SERVANT if hasattr(os, "geteuid") and os.geteuid() == 0 else None

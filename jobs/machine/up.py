@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child, ChildError
-from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _CARD: Final = "running.json"

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from domain.platform.settings import Settings
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {

@@ -16,7 +16,7 @@ from api.server import configuration
 from domain.access.tokens import Role, create_token
 from domain.platform import database
 from domain.platform.settings import Settings
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from tests.conftest import Database
 from tests.kit.factories import a_shop
 from tests.kit.world import quick_settings, running

@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 
 from domain.platform import bell
 from jobs.ear import Ear
-from jobs.machine.servers import Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import Valkey
 from tests.kit.family import running, until
 
 SECONDS_MAX = 20

@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
-from jobs.machine.servers import PASSWORDS, Postgres, Valkey, free_port, place_for
+from jobs.machine.ports import free_port
+from jobs.machine.servers import PASSWORDS, Postgres, Valkey, place_for
 from tests.kit.forked import ForkedChild, can_fork
 
 CHECKOUT = Path(__file__).resolve().parents[2]

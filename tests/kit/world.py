@@ -22,7 +22,7 @@ from domain.platform.settings import Settings
 from domain.pse.vocabulary import Method
 from domain.refunds import schedule
 from jobs import notices, refunds
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from jobs.wire.sender import Sender, sender
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import KEY, OwnerRows, Shop, a_payment, a_shop, sent_earlier

@@ -17,7 +17,7 @@ from api.app import create
 from api.sign_in.provider import Directory
 from domain.access import people, sessions
 from domain.models import Person, Session, SignInLink
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
 from tests.kit.world import quick_settings, running

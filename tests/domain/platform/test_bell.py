@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from api.rates import Rates
 from domain.platform import bell
 from jobs.machine.children import Child
-from jobs.machine.servers import Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import Valkey
 from tests.kit.family import running, send, until
 
 

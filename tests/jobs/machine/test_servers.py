@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from jobs.machine.children import Child, ChildError
-from jobs.machine.servers import Postgres, Valkey, free_port, place_for
+from jobs.machine.ports import free_port
+from jobs.machine.servers import Postgres, Valkey, place_for
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become somebody else.")
@@ -22,7 +23,8 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become som
 _START = """
 import encodings.idna, os, sys, time  # what is imported late could not be read as somebody else
 from pathlib import Path
-from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER, Postgres, Valkey
 home, user, after = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if user:
     os.setgroups([]); os.setgid(user); os.setuid(user)

@@ -11,17 +11,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 
 from domain.access.permissions import Role
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from tests.conftest import Servers
 from tests.kit.family import begun
 from tests.kit.forked import told
 
 _SECONDS_MAX = 90
+_WORDS = "words"  # what `up` says on standard error
 _CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("ESTORNO_", "DATABASE_", "REDIS_"))}
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -58,12 +60,18 @@ def _gone(processes: Sequence[psutil.Process]) -> bool:
 
 @contextmanager
 def _started(home: Path, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    home.mkdir(exist_ok=True)
+    with (home / _WORDS).open("w") as words:
+        yield from _popened(home, words, *arguments, **more)
+
+
+def _popened(home: Path, words: IO[str], *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "jobs.cli.app", "up", *arguments],
         env=_environment(home, **more),
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=words,
         text=True,
     )
     try:
@@ -73,6 +81,11 @@ def _started(home: Path, *arguments: str, **more: str) -> Iterator[subprocess.Po
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _wait_until_it_serves(home: Path, process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert "serves at" in process.stdout.readline(), (home / _WORDS).read_text()
 
 
 def _wait_for(path: Path) -> None:
@@ -107,8 +120,7 @@ def test_nothing_is_left_running_however_it_ends_and_it_starts_again(home: Path)
 
 def _ends(home: Path, ending: signal.Signals) -> None:
     with _started(home) as process:
-        assert process.stdout is not None
-        assert "serves at" in process.stdout.readline()
+        _wait_until_it_serves(home, process)
         family = _family(process.pid)
         assert len(family) >= 6  # two servers, api, two workers, timetable
         process.send_signal(ending)
@@ -119,8 +131,7 @@ def _ends(home: Path, ending: signal.Signals) -> None:
 def test_a_second_one_is_refused_and_a_child_that_dies_is_started_again_with_its_data(home: Path) -> None:
     begun(home)
     with _started(home) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+        _wait_until_it_serves(home, process)
         done = _told(home, "up")
         assert (done.returncode, "Another `estorno up` runs" in done.stderr) == (1, True)
         for name in ("valkey-server", "jobs.worker", "postgres"):

@@ -25,7 +25,7 @@ from domain.connections.calls import About
 from domain.connections.connections import NewConnection
 from domain.models import Answer, Call, Connection
 from domain.pse.vocabulary import InDoubt, Unsent
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from jobs.wire import exchange as wire
 from jobs.wire.sender import Sender, sender
 from tests.kit.factories import KEY, Shop, a_shop

@@ -16,7 +16,8 @@ from domain.access.tokens import Role, create_token
 from domain.platform import database
 from domain.pse.vocabulary import Declined
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, OWNER, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER
 from jobs.machine.up import workers
 from tests.kit import databases
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, DATABASE, OWNER, Postgres, Valkey, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, DATABASE, OWNER, Postgres, Valkey
 from tests.kit.world import quick_settings
 
 PGBENCH_SECONDS: Final = 5

@@ -21,7 +21,8 @@ from domain.access.tokens import Role, create_token
 from domain.platform import bell, database
 from domain.platform.settings import Settings
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, OWNER, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER
 from tests.kit.accounts import ACCOUNTS
 from tests.kit.factories import Shop, a_payment, a_refund
 from tests.kit.family import until

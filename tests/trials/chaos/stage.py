@@ -17,7 +17,8 @@ from domain.platform import database
 from domain.platform.settings import Settings
 from jobs import payments
 from jobs.machine.children import Child
-from jobs.machine.servers import APPLICATION, OWNER, free_port
+from jobs.machine.ports import free_port
+from jobs.machine.servers import APPLICATION, OWNER
 from jobs.wire.sender import sender
 from tests.kit import databases
 from tests.kit.factories import KEY, Shop

@@ -15,7 +15,7 @@ from pathlib import Path
 from domain.platform import bell
 from domain.platform.crash import VARIABLE
 from jobs.machine.children import Child
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from tests.kit.family import end, program, until
 from tests.trials.crash.load import Load, Seen
 from tests.trials.crash.plan import AT_RANDOM, Kill

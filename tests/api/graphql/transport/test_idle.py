@@ -15,7 +15,7 @@ from api.idle import YOUNG_SECONDS, Idle, Waiter
 from api.server import configuration
 from domain.access.tokens import Role, create_token
 from domain.platform import database
-from jobs.machine.servers import free_port
+from jobs.machine.ports import free_port
 from tests.api.graphql.transport.conftest import Server, eventually
 from tests.api.graphql.transport.wires import GET, POST, Wire, a_server, wire_to
 from tests.conftest import Database
