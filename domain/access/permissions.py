@@ -27,6 +27,9 @@ class Permission(StrEnum):
     REVIEW_CONNECTIONS = "REVIEW_CONNECTIONS"  # look at what another person submitted, and let it go live
     READ_AUDIT = "READ_AUDIT"  # who did and read what, and who may do what; nobody can write there
     MANAGE_RULES = "MANAGE_RULES"  # what needs a second person, and how much may be refunded in a day
+    WORK_FINDINGS = "WORK_FINDINGS"  # take on what the books do not explain, and say what becomes of it
+    KEEP_BOOKS = "KEEP_BOOKS"  # hand in reports, statements, tax documents, fees and rates
+    CLOSE_PERIODS = "CLOSE_PERIODS"  # with another person: what is closed never changes
     MANAGE_MERCHANTS = "MANAGE_MERCHANTS"  # make others that this installation serves
     SEE = "SEE"  # of refunds what a customer may know of their own
     ASK = "ASK"  # for a refund of one's own payment
@@ -62,6 +65,9 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             _P.APPROVE,
             _P.SETTLE_MANUALLY,
             _P.RESOLVE_DOUBT,
+            _P.WORK_FINDINGS,
+            _P.KEEP_BOOKS,
+            _P.CLOSE_PERIODS,
         }
     ),
     Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.PROVIDE_DESTINATION, _P.RESOLVE_DOUBT}),

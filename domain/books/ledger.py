@@ -42,6 +42,21 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.PROVE_RETURNS: ((A.PSE_BALANCE, A.PSE_CLEARING, "amount"),),
     Entry.PROVE_TAKEN: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_CHARGEBACKS: ((A.PSE_CLEARING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_FEES: ((A.FEES, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_FEE_TAXES: ((A.FEE_TAXES, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_TAXES_WITHHELD: ((A.TAXES_WITHHELD, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_PAYOUTS: ((A.PAYOUTS_IN_TRANSIT, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_RESERVES: ((A.PSE_RESERVE, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_ROUNDING: ((A.ROUNDING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_OPENING: ((A.PSE_BALANCE, A.OPENING_BALANCES, "amount"),),
+    # Out of the one currency; into the other it is the same, reversed.
+    Entry.CONVERT: ((A.FX_CLEARING, A.PSE_BALANCE, "amount"),),
+    Entry.FX_DIFFERENCE: ((A.FX_DIFFERENCES, A.FX_CLEARING, "amount"),),
+    Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
+    Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
+    Entry.VAT_DOCUMENTED: ((A.OUTPUT_VAT, A.VAT_REVERSAL_PENDING, "amount"),),
+    Entry.VAT_NOT_RECOVERABLE: ((A.VAT_LOST, A.VAT_REVERSAL_PENDING, "amount"),),
 }
 
 

@@ -12,14 +12,21 @@ _SIGNATURES: Final = (
     (b"%PDF-", "application/pdf"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
+    (b"PK\x03\x04", "application/zip"),  # and so xlsx
+    (b"\x1f\x8b", "application/gzip"),
+    (b"PAR1", "application/vnd.apache.parquet"),
 )
+_TEXT: Final = "text/plain"  # CSV, XML, OFX, CNAB: what they are is found by their readers
+_LOOKED_AT_BYTES: Final = 8 * 1024
+_PICTURES: Final = frozenset({"application/pdf", "image/png", "image/jpeg"})
+_TABLES: Final = frozenset({_TEXT, "application/zip", "application/gzip"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Of one purpose. `readers`: any one of these permissions; `size_max` in bytes."""
+    """Of one purpose. `writer`: None where we make them; `readers`: any of these permissions; `size_max` in bytes."""
 
-    writer: Permission
+    writer: Permission | None
     readers: frozenset[Permission]
     media_types: frozenset[str]
     size_max: int
@@ -29,13 +36,38 @@ RULES: Final[Mapping[Purpose, Rule]] = {
     Purpose.ONBOARDING_DOCUMENT: Rule(
         Permission.MANAGE_CONNECTIONS,
         frozenset({Permission.MANAGE_CONNECTIONS, Permission.REVIEW_CONNECTIONS}),
-        frozenset({"application/pdf", "image/png", "image/jpeg"}),
+        _PICTURES,
         10 * _MIB,
     ),
+    Purpose.SETTLEMENT_REPORT: Rule(
+        Permission.KEEP_BOOKS, frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}), _TABLES, 32 * _MIB
+    ),
+    Purpose.BANK_STATEMENT: Rule(
+        Permission.KEEP_BOOKS, frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}), _TABLES, 16 * _MIB
+    ),
+    Purpose.TAX_DOCUMENT: Rule(
+        Permission.KEEP_BOOKS,
+        frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}),
+        _TABLES | _PICTURES,
+        10 * _MIB,
+    ),
+    Purpose.FINDING_ATTACHMENT: Rule(
+        Permission.WORK_FINDINGS,
+        frozenset({Permission.WORK_FINDINGS, Permission.READ_LEDGER}),
+        _TABLES | _PICTURES,
+        10 * _MIB,
+    ),
+    Purpose.DECISIONS: Rule(
+        Permission.WORK_FINDINGS, frozenset({Permission.WORK_FINDINGS, Permission.READ_LEDGER}), _TABLES, 16 * _MIB
+    ),
+    Purpose.EXPORT: Rule(None, frozenset({Permission.READ_LEDGER}), _TABLES, 32 * _MIB),
 }
 SIZE_MAX: Final = max(rule.size_max for rule in RULES.values())
 
 
 def media_type_of(content: bytes) -> str | None:
-    """What the content says it is; None for what we take none of."""
-    return next((media_type for start, media_type in _SIGNATURES if content.startswith(start)), None)
+    """What the content says it is; None for what we take none of. Text is what has no NUL at its beginning."""
+    found = next((media_type for start, media_type in _SIGNATURES if content.startswith(start)), None)
+    if found is None and content and b"\x00" not in content[:_LOOKED_AT_BYTES]:
+        return _TEXT
+    return found

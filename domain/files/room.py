@@ -10,7 +10,7 @@ from typing import Final
 from domain.files.kinds import SIZE_MAX
 from domain.models.files import File
 
-BYTES_MAX: Final = 8 * SIZE_MAX  # of the uploads under way in one process,
+BYTES_MAX: Final = 4 * SIZE_MAX  # of the uploads under way in one process,
 _SHARE: Final = BYTES_MAX // 2  # and of one merchant's, who leaves the others room
 
 

@@ -60,6 +60,8 @@ class Ticket:
 async def announce(principal: Principal, new: NewFile, settings: Settings, cause: Cause) -> Ticket:
     """A ticket of 15 minutes for this file. Raises Forbidden, InvalidInput, RateLimited; Unsealable, KeyServiceAway."""
     rule = RULES[new.purpose]
+    if rule.writer is None:
+        raise InvalidInput("Nobody hands in files of this purpose: they are made here.", path=["input", "purpose"])
     principal.require_everywhere(rule.writer)
     _check(new, rule.size_max)
     secret, file_id = secrets.token_urlsafe(32), uuid4()

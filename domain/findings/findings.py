@@ -44,6 +44,20 @@ class FindingKind(StrEnum):
     EXPIRES_SOON = "EXPIRES_SOON"
     PAYMENT_UNKNOWN = "PAYMENT_UNKNOWN"
     PAYMENT_DIFFERS = "PAYMENT_DIFFERS"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    FEE_MISMATCH = "FEE_MISMATCH"
+    FX_MISMATCH = "FX_MISMATCH"
+    DUPLICATE_REFUND = "DUPLICATE_REFUND"
+    BANK_INITIATED = "BANK_INITIATED"
+    RETURNED = "RETURNED"
+    BATCH_UNBALANCED = "BATCH_UNBALANCED"
+    BALANCE_DIFFERS = "BALANCE_DIFFERS"
+    PAYOUT_MISSING = "PAYOUT_MISSING"
+    BANK_LINE_UNKNOWN = "BANK_LINE_UNKNOWN"
+    EXPONENT_SUSPECTED = "EXPONENT_SUSPECTED"
+    VAT_REVERSAL_OVERDUE = "VAT_REVERSAL_OVERDUE"
+    VAT_DOCUMENT_DIFFERS = "VAT_DOCUMENT_DIFFERS"
+    AFTER_CLOSING = "AFTER_CLOSING"
 
 
 ACTIONS: Final[Mapping[FindingKind, str]] = {
@@ -69,6 +83,20 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.PAYMENT_UNKNOWN: "Find out who registered it: withdraw it, or have it asked again (paymentAskAgain).",
     FindingKind.PAYMENT_DIFFERS: "Withdraw it and register what the PSE has, or have it asked again (paymentAskAgain).",
     FindingKind.CONTRADICTORY_FILE: "Ask the PSE which is right, the rows or the totals, and have it make a new file.",
+    FindingKind.CURRENCY_MISMATCH: "Find out in which currency the money moved; correct by an entry or claim it.",
+    FindingKind.FEE_MISMATCH: "Compare with the contract: correct the fee schedule, or claim the difference.",
+    FindingKind.FX_MISMATCH: "Compare the PSE's rate with the one agreed; claim the difference or explain it.",
+    FindingKind.DUPLICATE_REFUND: "The customer seems to have the money twice: ask for it back, and tell the PSE.",
+    FindingKind.BANK_INITIATED: "The bank gave the money back without us: do not refund it again; accept or contest.",
+    FindingKind.RETURNED: "The money came back and is still owed: refund another way, or ask for another account.",
+    FindingKind.BATCH_UNBALANCED: "The report's lines are not its totals or payout: ask the PSE for what is missing.",
+    FindingKind.BALANCE_DIFFERS: "Our balance is not what the PSE says it holds: find the day it began, ask for a report.",
+    FindingKind.PAYOUT_MISSING: "No bank statement shows this payout: hand in the statement, or ask the PSE.",
+    FindingKind.BANK_LINE_UNKNOWN: "Money at the bank that no payout explains: say what it is, or ask the PSE.",
+    FindingKind.EXPONENT_SUSPECTED: "Sums differ by 100 or 1,000 times: decimals were misread. Ask before booking.",
+    FindingKind.VAT_REVERSAL_OVERDUE: "Its time is over or nearly: ask a tax adviser, document it or write it off.",
+    FindingKind.VAT_DOCUMENT_DIFFERS: "Document and refund differ: correct the document, or explain the difference.",
+    FindingKind.AFTER_CLOSING: "A closed period was contradicted: it is booked in the open one. Tell who signed it.",
 }
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer
 _NAME_CHARACTERS_MAX: Final = 600  # an index must hold it

@@ -12,6 +12,12 @@ class Purpose(StrEnum):
     """What a file is for; it says who may hand one in and who may read it."""
 
     ONBOARDING_DOCUMENT = "ONBOARDING_DOCUMENT"
+    SETTLEMENT_REPORT = "SETTLEMENT_REPORT"
+    BANK_STATEMENT = "BANK_STATEMENT"
+    TAX_DOCUMENT = "TAX_DOCUMENT"
+    FINDING_ATTACHMENT = "FINDING_ATTACHMENT"
+    DECISIONS = "DECISIONS"  # a sheet of findings that somebody has filled in
+    EXPORT = "EXPORT"  # made by us for somebody
 
 
 class File(Model):

@@ -31,6 +31,14 @@ class Account(StrEnum):
     FX_CLEARING = "FX_CLEARING"
     ROUNDING = "ROUNDING"
     SUSPENSE = "SUSPENSE"
+    FEE_TAXES = "FEE_TAXES"  # VAT on the PSE's fees, to be claimed with its invoice
+    TAXES_WITHHELD = "TAXES_WITHHELD"  # by the PSE for a tax office: the merchant's credit there
+    PSE_RESERVE = "PSE_RESERVE"  # what the PSE holds back for a while
+    PAYOUTS_IN_TRANSIT = "PAYOUTS_IN_TRANSIT"  # left the PSE, and no bank statement shows it yet
+    PSE_ADJUSTMENTS = "PSE_ADJUSTMENTS"  # what the PSE put right without a payment
+    FX_DIFFERENCES = "FX_DIFFERENCES"
+    WRITE_OFFS = "WRITE_OFFS"
+    OPENING_BALANCES = "OPENING_BALANCES"  # what was there before the first report
 
 
 class Entry(StrEnum):
@@ -54,6 +62,20 @@ class Entry(StrEnum):
     PROVE_RETURNS = "PROVE_RETURNS"
     PROVE_TAKEN = "PROVE_TAKEN"
     PROVE_CHARGEBACKS = "PROVE_CHARGEBACKS"
+    PROVE_FEES = "PROVE_FEES"
+    PROVE_FEE_TAXES = "PROVE_FEE_TAXES"
+    PROVE_TAXES_WITHHELD = "PROVE_TAXES_WITHHELD"
+    PROVE_PAYOUTS = "PROVE_PAYOUTS"
+    PROVE_RESERVES = "PROVE_RESERVES"
+    PROVE_ADJUSTMENTS = "PROVE_ADJUSTMENTS"
+    PROVE_ROUNDING = "PROVE_ROUNDING"
+    PROVE_OPENING = "PROVE_OPENING"
+    CONVERT = "CONVERT"
+    FX_DIFFERENCE = "FX_DIFFERENCE"
+    BANK_RECEIVED = "BANK_RECEIVED"
+    WRITE_OFF = "WRITE_OFF"
+    VAT_DOCUMENTED = "VAT_DOCUMENTED"
+    VAT_NOT_RECOVERABLE = "VAT_NOT_RECOVERABLE"
 
 
 class LedgerEntry(Model):

@@ -54,7 +54,7 @@ async def door(enter: Enter, tmp_path: Path) -> AsyncIterator[str]:
 
 async def test_stalled_uploads_take_no_more_than_their_room(enter: Enter, door: str) -> None:
     ana, eva = await enter(holder="Ana"), await enter(holder="Eva")
-    told = [await connections._announce(ana, PDF, size=SIZE_MAX) for _ in range(4)]
+    told = [await connections._announce(ana, PDF, size=SIZE_MAX, purpose="SETTLEMENT_REPORT") for _ in range(2)]
     large = [door + one["uploadPath"] for one in told]
     small = [door + (await connections._announce(one, PDF))["uploadPath"] for one in (ana, eva)]
     go_on = asyncio.Event()
