@@ -90,7 +90,7 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.BANK_INITIATED: "The bank gave the money back without us: do not refund it again; accept or contest.",
     FindingKind.RETURNED: "The money came back and is still owed: refund another way, or ask for another account.",
     FindingKind.BATCH_UNBALANCED: "The report's lines are not its totals or payout: ask the PSE for what is missing.",
-    FindingKind.BALANCE_DIFFERS: "Our balance is not what the PSE says it holds: find the day it began, ask for a report.",
+    FindingKind.BALANCE_DIFFERS: "Our balance is not what the PSE says it holds: find the day it began.",
     FindingKind.PAYOUT_MISSING: "No bank statement shows this payout: hand in the statement, or ask the PSE.",
     FindingKind.BANK_LINE_UNKNOWN: "Money at the bank that no payout explains: say what it is, or ask the PSE.",
     FindingKind.EXPONENT_SUSPECTED: "Sums differ by 100 or 1,000 times: decimals were misread. Ask before booking.",

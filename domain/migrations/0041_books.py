@@ -1,8 +1,87 @@
-from tortoise import migrations
+"""The words of the whole books: fees, payouts, taxes, reserves, currencies, write-offs; and what files are for."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
-from domain.models.files import Purpose
-from domain.models.ledger import Account, Entry
-from tortoise import fields
+
+# The words, kept here: a migration does not change with the code.
+_PURPOSES: Final = (
+    "ONBOARDING_DOCUMENT",
+    "SETTLEMENT_REPORT",
+    "BANK_STATEMENT",
+    "TAX_DOCUMENT",
+    "FINDING_ATTACHMENT",
+    "DECISIONS",
+    "EXPORT",
+)
+_ACCOUNTS: Final = (
+    "PSE_CLEARING",
+    "PSE_BALANCE",
+    "BANK",
+    "SALES",
+    "SALES_RETURNS",
+    "OUTPUT_VAT",
+    "VAT_REVERSAL_PENDING",
+    "VAT_LOST",
+    "REFUNDS_PAYABLE",
+    "FEES",
+    "CHARGEBACKS",
+    "FX_CLEARING",
+    "ROUNDING",
+    "SUSPENSE",
+    "FEE_TAXES",
+    "TAXES_WITHHELD",
+    "PSE_RESERVE",
+    "PAYOUTS_IN_TRANSIT",
+    "PSE_ADJUSTMENTS",
+    "FX_DIFFERENCES",
+    "WRITE_OFFS",
+    "OPENING_BALANCES",
+)
+_ENTRIES: Final = (
+    "CAPTURE",
+    "DECLARE_TAX",
+    "DECLARE_REFUND_TAX",
+    "RECOGNISE",
+    "UNRECOGNISE",
+    "PAY",
+    "PAY_BY_BANK",
+    "RETURN",
+    "RETURN_TO_BANK",
+    "TAKEN",
+    "TAKEN_BACK",
+    "CHARGEBACK",
+    "CHARGEBACK_REVERSED",
+    "PROVE_CAPTURES",
+    "PROVE_REFUNDS",
+    "PROVE_RETURNS",
+    "PROVE_TAKEN",
+    "PROVE_CHARGEBACKS",
+    "PROVE_FEES",
+    "PROVE_FEE_TAXES",
+    "PROVE_TAXES_WITHHELD",
+    "PROVE_PAYOUTS",
+    "PROVE_RESERVES",
+    "PROVE_ADJUSTMENTS",
+    "PROVE_ROUNDING",
+    "PROVE_OPENING",
+    "CONVERT",
+    "FX_DIFFERENCE",
+    "BANK_RECEIVED",
+    "WRITE_OFF",
+    "VAT_DOCUMENTED",
+    "VAT_NOT_RECOVERABLE",
+)
+
+
+def _words(name: str, words: Sequence[str], length: int) -> Any:
+    enum: Any = StrEnum(name, [(word, word) for word in words])  # type: ignore[misc]
+    return fields.CharEnumField(
+        description="\n".join(f"{word}: {word}" for word in words), enum_type=enum, max_length=length
+    )
 
 
 class Migration(migrations.Migration):
@@ -11,40 +90,8 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
-        ops.AlterField(
-            model_name="File",
-            name="purpose",
-            field=fields.CharEnumField(
-                description="ONBOARDING_DOCUMENT: ONBOARDING_DOCUMENT\nSETTLEMENT_REPORT: SETTLEMENT_REPORT\nBANK_STATEMENT: BANK_STATEMENT\nTAX_DOCUMENT: TAX_DOCUMENT\nFINDING_ATTACHMENT: FINDING_ATTACHMENT\nDECISIONS: DECISIONS\nEXPORT: EXPORT",
-                enum_type=Purpose,
-                max_length=32,
-            ),
-        ),
-        ops.AlterField(
-            model_name="LedgerEntry",
-            name="credit",
-            field=fields.CharEnumField(
-                description="PSE_CLEARING: PSE_CLEARING\nPSE_BALANCE: PSE_BALANCE\nBANK: BANK\nSALES: SALES\nSALES_RETURNS: SALES_RETURNS\nOUTPUT_VAT: OUTPUT_VAT\nVAT_REVERSAL_PENDING: VAT_REVERSAL_PENDING\nVAT_LOST: VAT_LOST\nREFUNDS_PAYABLE: REFUNDS_PAYABLE\nFEES: FEES\nCHARGEBACKS: CHARGEBACKS\nFX_CLEARING: FX_CLEARING\nROUNDING: ROUNDING\nSUSPENSE: SUSPENSE\nFEE_TAXES: FEE_TAXES\nTAXES_WITHHELD: TAXES_WITHHELD\nPSE_RESERVE: PSE_RESERVE\nPAYOUTS_IN_TRANSIT: PAYOUTS_IN_TRANSIT\nPSE_ADJUSTMENTS: PSE_ADJUSTMENTS\nFX_DIFFERENCES: FX_DIFFERENCES\nWRITE_OFFS: WRITE_OFFS\nOPENING_BALANCES: OPENING_BALANCES",
-                enum_type=Account,
-                max_length=24,
-            ),
-        ),
-        ops.AlterField(
-            model_name="LedgerEntry",
-            name="debit",
-            field=fields.CharEnumField(
-                description="PSE_CLEARING: PSE_CLEARING\nPSE_BALANCE: PSE_BALANCE\nBANK: BANK\nSALES: SALES\nSALES_RETURNS: SALES_RETURNS\nOUTPUT_VAT: OUTPUT_VAT\nVAT_REVERSAL_PENDING: VAT_REVERSAL_PENDING\nVAT_LOST: VAT_LOST\nREFUNDS_PAYABLE: REFUNDS_PAYABLE\nFEES: FEES\nCHARGEBACKS: CHARGEBACKS\nFX_CLEARING: FX_CLEARING\nROUNDING: ROUNDING\nSUSPENSE: SUSPENSE\nFEE_TAXES: FEE_TAXES\nTAXES_WITHHELD: TAXES_WITHHELD\nPSE_RESERVE: PSE_RESERVE\nPAYOUTS_IN_TRANSIT: PAYOUTS_IN_TRANSIT\nPSE_ADJUSTMENTS: PSE_ADJUSTMENTS\nFX_DIFFERENCES: FX_DIFFERENCES\nWRITE_OFFS: WRITE_OFFS\nOPENING_BALANCES: OPENING_BALANCES",
-                enum_type=Account,
-                max_length=24,
-            ),
-        ),
-        ops.AlterField(
-            model_name="LedgerEntry",
-            name="entry",
-            field=fields.CharEnumField(
-                description="CAPTURE: CAPTURE\nDECLARE_TAX: DECLARE_TAX\nDECLARE_REFUND_TAX: DECLARE_REFUND_TAX\nRECOGNISE: RECOGNISE\nUNRECOGNISE: UNRECOGNISE\nPAY: PAY\nPAY_BY_BANK: PAY_BY_BANK\nRETURN: RETURN\nRETURN_TO_BANK: RETURN_TO_BANK\nTAKEN: TAKEN\nTAKEN_BACK: TAKEN_BACK\nCHARGEBACK: CHARGEBACK\nCHARGEBACK_REVERSED: CHARGEBACK_REVERSED\nPROVE_CAPTURES: PROVE_CAPTURES\nPROVE_REFUNDS: PROVE_REFUNDS\nPROVE_RETURNS: PROVE_RETURNS\nPROVE_TAKEN: PROVE_TAKEN\nPROVE_CHARGEBACKS: PROVE_CHARGEBACKS\nPROVE_FEES: PROVE_FEES\nPROVE_FEE_TAXES: PROVE_FEE_TAXES\nPROVE_TAXES_WITHHELD: PROVE_TAXES_WITHHELD\nPROVE_PAYOUTS: PROVE_PAYOUTS\nPROVE_RESERVES: PROVE_RESERVES\nPROVE_ADJUSTMENTS: PROVE_ADJUSTMENTS\nPROVE_ROUNDING: PROVE_ROUNDING\nPROVE_OPENING: PROVE_OPENING\nCONVERT: CONVERT\nFX_DIFFERENCE: FX_DIFFERENCE\nBANK_RECEIVED: BANK_RECEIVED\nWRITE_OFF: WRITE_OFF\nVAT_DOCUMENTED: VAT_DOCUMENTED\nVAT_NOT_RECOVERABLE: VAT_NOT_RECOVERABLE",
-                enum_type=Entry,
-                max_length=24,
-            ),
-        ),
+        ops.AlterField(model_name="File", name="purpose", field=_words("Purpose", _PURPOSES, 32)),
+        ops.AlterField(model_name="LedgerEntry", name="credit", field=_words("Account", _ACCOUNTS, 24)),
+        ops.AlterField(model_name="LedgerEntry", name="debit", field=_words("Account", _ACCOUNTS, 24)),
+        ops.AlterField(model_name="LedgerEntry", name="entry", field=_words("Entry", _ENTRIES, 24)),
     ]
