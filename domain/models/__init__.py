@@ -27,6 +27,7 @@ from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
+from domain.models.quotes import FeeSchedule, FxRate, RefundQuote
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
 from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine
@@ -52,8 +53,10 @@ __all__ = [
     "DoubtVerdict",
     "Event",
     "EventSeal",
+    "FeeSchedule",
     "File",
     "Finding",
+    "FxRate",
     "Grant",
     "IdempotencyKey",
     "LegalHold",
@@ -72,6 +75,7 @@ __all__ = [
     "PreflightRun",
     "ReconciliationRun",
     "Refund",
+    "RefundQuote",
     "RefusedWebhook",
     "Report",
     "ReportNews",
