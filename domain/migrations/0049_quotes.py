@@ -21,9 +21,7 @@ STATEMENTS = [
     "ALTER TABLE fee_schedules ADD CONSTRAINT fee_schedules_original_fee_known CHECK ((kind = 'REFUND') = "
     "(original_fee IS NOT NULL) AND coalesce(original_fee, 'KEPT') IN ('KEPT', 'RETURNED', 'RETURNED_PRO_RATA'))",
     "ALTER TABLE fee_schedules ADD CONSTRAINT fee_schedules_currency_iso CHECK (currency ~ '^[A-Z]{3}$')",
-    *(
-        f"ALTER TABLE {table} ADD CONSTRAINT {table}_days_in_order CHECK (valid_to >= valid_from)" for table in _KEPT
-    ),
+    *(f"ALTER TABLE {table} ADD CONSTRAINT {table}_days_in_order CHECK (valid_to >= valid_from)" for table in _KEPT),
     *(
         f"ALTER TABLE {table} ADD CONSTRAINT {table}_withdrawn_whole "
         "CHECK (num_nonnulls(withdrawn_at, withdrawn_by) <> 1)"
@@ -47,6 +45,7 @@ STATEMENTS = [
     "CREATE INDEX fee_schedules_list ON fee_schedules (merchant_id, created_at, id)",
     "CREATE INDEX fx_rates_of_pair ON fx_rates (merchant_id, base, quote, valid_from) WHERE withdrawn_at IS NULL",
     "CREATE INDEX fx_rates_list ON fx_rates (merchant_id, created_at, id)",
+    *(f"CREATE INDEX {table}_of_batch ON {table} (batch_id)" for table in _KEPT),
     "CREATE INDEX refund_quotes_of_payment ON refund_quotes (payment_id, created_at)",
     *(
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
@@ -109,6 +108,7 @@ class Migration(migrations.Migration):
                 ("valid_from", fields.DateField()),
                 ("valid_to", fields.DateField(null=True)),
                 ("source", fields.CharField(max_length=500)),
+                ("batch_id", fields.UUIDField()),
                 ("entered_by", fields.CharField(max_length=200)),
                 ("created_at", _moment(added=True)),
                 ("withdrawn_at", _moment()),
@@ -137,6 +137,7 @@ class Migration(migrations.Migration):
                 ("published_at", _moment()),
                 ("origin", fields.CharField(max_length=8)),
                 ("source", fields.CharField(max_length=500)),
+                ("batch_id", fields.UUIDField()),
                 ("digest", fields.CharField(null=True, max_length=64)),
                 ("connection", _of("Connection", "connection_id", null=True)),
                 ("entered_by", fields.CharField(max_length=200)),

@@ -26,8 +26,8 @@ from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
-from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.quotes import FeeSchedule, FxRate, RefundQuote
+from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
 from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine

@@ -59,22 +59,23 @@ class FeeSchedule(Model):
         "models.Connection", on_delete=fields.RESTRICT, db_index=False
     )
     connection_id: UUID
-    method: str | None = fields.CharField(max_length=20, null=True)  # null: all
+    method = fields.CharField(max_length=20, null=True)  # null: all
     kind = fields.CharField(max_length=12)
     currency = fields.CharField(max_length=3)
     percent = fields.DecimalField(max_digits=9, decimal_places=6)
     fixed = fields.BigIntField(default=0)  # minor units
-    minimum: int | None = fields.BigIntField(null=True)
-    maximum: int | None = fields.BigIntField(null=True)
+    minimum = fields.BigIntField(null=True)
+    maximum = fields.BigIntField(null=True)
     tax_percent = fields.DecimalField(max_digits=9, decimal_places=6)  # on the fee
-    original_fee: str | None = fields.CharField(max_length=20, null=True)  # of a REFUND
+    original_fee = fields.CharField(max_length=20, null=True)  # of a REFUND
     valid_from = fields.DateField()
     valid_to = fields.DateField(null=True)  # the last day; null: until another one begins
     source = fields.CharField(max_length=500)  # in words: a contract, a page and its day
+    batch_id = fields.UUIDField()  # what was entered at once
     entered_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField(auto_now_add=True)
     withdrawn_at = fields.DatetimeField(null=True)  # entered in error: it counts no more
-    withdrawn_by: str | None = fields.CharField(max_length=200, null=True)
+    withdrawn_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "fee_schedules"
@@ -97,7 +98,8 @@ class FxRate(Model):
     published_at = fields.DatetimeField(null=True)
     origin = fields.CharField(max_length=8)
     source = fields.CharField(max_length=500)  # who publishes it, in words; of a REPORT its name and line
-    digest: str | None = fields.CharField(max_length=64, null=True)  # SHA-256 of the file that it came in, hex
+    digest = fields.CharField(max_length=64, null=True)  # SHA-256 of the file that it came in, hex
+    batch_id = fields.UUIDField()  # what was entered at once
     connection: "fields.ForeignKeyNullableRelation[Connection]" = fields.ForeignKeyField(
         "models.Connection", on_delete=fields.RESTRICT, null=True, db_index=False
     )
@@ -105,7 +107,7 @@ class FxRate(Model):
     entered_by = fields.CharField(max_length=200)
     created_at = fields.DatetimeField(auto_now_add=True)
     withdrawn_at = fields.DatetimeField(null=True)
-    withdrawn_by: str | None = fields.CharField(max_length=200, null=True)
+    withdrawn_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "fx_rates"

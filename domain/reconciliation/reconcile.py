@@ -19,7 +19,7 @@ from domain.pse.vocabulary import (
     BadAnswer,
     Period,
 )
-from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
+from domain.reconciliation import charged, flag, manifest, nights, proven, readings, revised, shortfall, unreturned
 from domain.reconciliation.enter import enter, gains
 from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
@@ -151,6 +151,7 @@ async def _reconcile(
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
     await flag.flag(connection, run, file.name, effects)
+    await charged.fee_findings(connection, run, file.name, effects)
     return effects
 
 
