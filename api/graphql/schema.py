@@ -26,6 +26,7 @@ from api.graphql.payments import (
     PaymentWithdrawPayload,
 )
 from api.graphql.pses import PseCapability, PseErrorExplanation
+from api.graphql.quotes.fields import QuoteMutation, QuoteQuery
 from api.graphql.reconciliation import Finding, FindingKindEnum, ReconciliationRun
 from api.graphql.refunds import by_hand, destinations, events, mutations, types
 from api.graphql.refunds.by_hand import (
@@ -69,6 +70,7 @@ from domain.findings.findings import FindingKind
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
+from domain.quotes.figures import CostName, Instead
 from domain.reconciliation import find as runs
 
 MOVING_MONEY = frozenset(
@@ -92,7 +94,9 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "alternatives": len(Instead),
     "candidates": 20,
+    "costs": len(CostName),
     "holds": 10,
     "needs": 10,
     "nextBy": 10,
@@ -113,7 +117,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, QuoteQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -193,7 +197,7 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation, QuoteMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
