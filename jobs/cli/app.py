@@ -20,11 +20,13 @@ from jobs.cli import (
     connect,
     connections,
     facts,
+    fees,
     init,
     keys,
     onboarding,
     owner,
     people,
+    rates,
     sign_in,
 )
 from jobs.cli.commands import CommandError
@@ -52,6 +54,9 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(fees.app, name="fees")
+app.add_typer(rates.app, name="rates")
+app.command("quote")(rates.quote)
 app.add_typer(sign_in.app, name="sign-in")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)

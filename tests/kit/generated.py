@@ -34,6 +34,8 @@ NAMED: Final[Mapping[str, str]] = {
     "connectionId": "connection",
     "onboardingRun.id": "PreflightRun",
     "fileId": "file",
+    "feeScheduleId": "fee schedule",
+    "fxRateId": "fx rate",
     "storeId": "store",
     "storeCode": "store code",
     "tokenId": "token",
@@ -73,6 +75,12 @@ _VALUES: Final[Mapping[str, Any]] = {
     "permissions": ["READ"],
     "reason": "It was wrong.",
     "sha256": "0" * 64,
+    "percent": "3.99",
+    "validFrom": "2026-01-02",
+    "base": "USD",
+    "quote": "BRL",
+    "rate": "5.43",
+    "fileContent": "words",
 }
 _NEW: Final = frozenset({"pseReference", "orderReference"})  # of what is made, they are words
 _NEW_REFERENCE: Final = "E12345678202601020304newpayment1"

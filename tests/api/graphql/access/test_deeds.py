@@ -3,6 +3,7 @@
 A mutation that is new is played as the schema says; where it needs more than that to succeed, it is prepared here.
 """
 
+import base64
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -214,6 +215,13 @@ async def _reviewed(stage: Stage) -> Ready:
     return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
 
 
+def _file_of(text: str) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, {"fileContent": base64.b64encode(text.encode()).decode()})
+
+    return prepared
+
+
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
@@ -229,6 +237,8 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "feeSchedulesImport": _file_of("kind,currency,percent,valid_from,source\nPAYMENT,BRL,3.99,2026-01-02,Contract 7\n"),
+    "fxRatesImport": _file_of("base,quote,rate,valid_from\nUSD,BRL,5.43,2026-01-02\n"),
     "paymentAskAgain": _contradicted,
     "paymentWithdraw": _new_payment,
     "personUpdate": _another_name,

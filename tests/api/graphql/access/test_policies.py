@@ -4,7 +4,8 @@ import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -32,6 +33,7 @@ from domain.models import (
     Store,
 )
 from domain.models.files import Purpose
+from domain.models.quotes import FeeKind
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
@@ -41,6 +43,9 @@ from domain.refunds.approvals import propose
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.request import NewRefund
+from domain.settlements import rates, schedules
+from domain.settlements.rates import NewRate
+from domain.settlements.schedules import Terms
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.generated import Document, documents
 from tests.kit.world import quick_settings
@@ -52,7 +57,7 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT, Permission.KEEP_BOOKS}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -133,7 +138,17 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "file": str(file.id),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        **(await _schedule_and_rate(shop, boss)),
     }
+
+
+async def _schedule_and_rate(shop: Shop, boss: Principal) -> dict[str, str]:
+    day, source = date(2026, 1, 2), "Contract 7"
+    terms = Terms(shop.connection.id, FeeKind.PAYMENT, "BRL", Decimal("3.99"), day, source)
+    (fee,) = await schedules.enter(boss, "feeScheduleSet", [terms], a_key(), CAUSE)
+    new = NewRate("USD", "BRL", Decimal("5.43"), day, day, source)
+    (rate,) = await rates.enter(boss, "fxRateSet", [new], None, a_key(), CAUSE)
+    return {"fee schedule": str(fee.id), "fx rate": str(rate.id)}
 
 
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
@@ -155,7 +170,8 @@ def _unknown() -> dict[str, Any]:
         for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
     }
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
-    return {**nodes, **rows, **words, "tax ID": "11144477735"}
+    numbers = {"fee schedule": str(2**50), "fx rate": str(2**50)}
+    return {**nodes, **rows, **words, **numbers, "tax ID": "11144477735"}
 
 
 class Stage:
