@@ -14,7 +14,8 @@ SET = f"""mutation M($input: FeeScheduleSetInput!) {{ feeScheduleSet(input: $inp
 LIST = "{ feeSchedules(first: 1) { edges { node { percent withdrawnAt } } pageInfo { hasNextPage } } }"
 GONE = f"""mutation M($input: FeeScheduleWithdrawInput!) {{ feeScheduleWithdraw(input: $input) {{
   schedule {{ withdrawnBy }} {_ERRORS} }} }}"""
-RATES = (
+RATES = f"""mutation M($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{
+  entered passedOver {_ERRORS} }} }}"""
     f"""mutation M($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{ entered passedOver {_ERRORS} }} }}"""
 )
 PTAX = "27112026;220;A;USD;5,4312;5,4318;1,0;1,0\n27112026;055;A;BTN;0,06;0,0601;90,1;90,2\n"
@@ -45,11 +46,11 @@ async def test_fees_are_entered_listed_and_withdrawn_and_a_quote_names_its_basis
     ):  # fmt: skip
         told = await accountant.post({"query": SET, "variables": {"input": _fee(shop.connection, **wrong)}})
         payload = (told.json().get("data") or {}).get("feeScheduleSet")
-        assert told.json().get("errors") or (payload["schedule"], payload["errors"][0]["code"]) == (
-            None,
-            "INVALID_INPUT",
-        )
-        assert payload is None or path is None or payload["errors"][0]["path"] == ["input", path]
+        if payload is None:
+            assert told.json()["errors"], wrong
+            continue
+        assert (payload["schedule"], payload["errors"][0]["code"]) == (None, "INVALID_INPUT"), wrong
+        assert path in (None, payload["errors"][0]["path"][-1])
     other = await a_shop(name="Outra")
     assert (await accountant.ask(SET, input=_fee(other.connection)))["errors"][0]["code"] == "NOT_FOUND"
     requester = await enter(Role.REQUESTER, shop)
@@ -96,7 +97,5 @@ async def test_a_file_of_rates_is_entered_whole_once_or_not_at_all(enter: Enter)
     assert (wrong["entered"], wrong["errors"][0]["code"]) == (None, "INVALID_INPUT")
     assert "Line 1" in wrong["errors"][0]["message"]
     rates = await accountant.ask("{ fxRates(first: 10) { edges { node { base quote side rate fileSha256 } } } }")
-    assert [(one["node"]["side"], one["node"]["rate"]) for one in rates["edges"]] == [
-        ("SELL", "5.4318"),
-        ("BUY", "5.4312"),
-    ]
+    told = [(edge["node"]["side"], edge["node"]["rate"]) for edge in rates["edges"]]
+    assert told == [("SELL", "5.4318"), ("BUY", "5.4312")]

@@ -30,7 +30,8 @@ LONG_AGO = today() - timedelta(days=400)
 async def _fee(shop: Shop, percent: str, kind: FeeKind, fee: OriginalFee | None = None, **more: Any) -> int:
     terms = Terms(shop.connection.id, kind, "BRL", Decimal(percent), LONG_AGO, "Contract 7", original_fee=fee, **more)
     (row,) = await schedules.enter(a_person(shop, "boss", Role.ADMIN), "feeScheduleSet", [terms], a_key(), CAUSE)
-    return row.id
+    made: int = row.id
+    return made
 
 
 async def _ask(shop: Shop, payment: Payment, amount: int | None = None, role: Role = Role.REQUESTER) -> Figures:
@@ -80,7 +81,9 @@ async def test_the_fees_are_by_schedule_and_the_shares_of_what_is_kept_close_to_
     assert (shares, sum(shares), sum(taxes)) == ([146, 146, 146], 438, 1_801)
     payment = await a_payment(shop, method=Method.CARD)
     for rule, part, cost in (
-        (OriginalFee.RETURNED_PRO_RATA, 5_000, 0), (OriginalFee.RETURNED, 5_000, 219), (OriginalFee.RETURNED, 10_000, 0),
+        (OriginalFee.RETURNED_PRO_RATA, 5_000, 0),
+        (OriginalFee.RETURNED, 5_000, 219),
+        (OriginalFee.RETURNED, 10_000, 0),
     ):  # fmt: skip
         await _fee(shop, "0", FeeKind.REFUND, rule)
         amount = _of(await _ask(shop, payment, part))[CostName.ORIGINAL_FEE].amount
