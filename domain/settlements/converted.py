@@ -70,9 +70,6 @@ SELECT merchant_id, base, quote, 'SINGLE', rate, day, day, 'REPORT', left('line 
 FROM largest n WHERE rate > 0 AND rate < 10000000000000000 AND rate IS DISTINCT FROM (
   SELECT f.rate FROM fx_rates f WHERE f.merchant_id = n.merchant_id AND f.base = n.base AND f.quote = n.quote
     AND f.valid_from = n.day AND f.connection_id = $1 AND f.withdrawn_at IS NULL ORDER BY f.id DESC LIMIT 1)"""  # noqa: S608
-_ANY: Final = """SELECT EXISTS (SELECT FROM reports r JOIN settlement_lines l ON l.report_id = r.id
-  WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND l.settled_currency <> l.currency
-    AND l.voided_at IS NULL) AS any"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +97,6 @@ class OffRate:
     highest: Decimal
     apart: Decimal
     examples: Sequence[dict[str, Any]]
-
-
-async def any_of(connection_id: UUID, report_name: str) -> bool:
-    """Whether a line of the report was settled in another currency."""
-    (found,) = await rows(_ANY, connection_id, report_name)
-    yes: bool = found["any"]
-    return yes
 
 
 async def keep(connection_id: UUID, report_name: str, actor: str) -> None:

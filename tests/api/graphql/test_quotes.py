@@ -16,8 +16,6 @@ GONE = f"""mutation M($input: FeeScheduleWithdrawInput!) {{ feeScheduleWithdraw(
   schedule {{ withdrawnBy }} {_ERRORS} }} }}"""
 RATES = f"""mutation M($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{
   entered passedOver {_ERRORS} }} }}"""
-    f"""mutation M($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{ entered passedOver {_ERRORS} }} }}"""
-)
 PTAX = "27112026;220;A;USD;5,4312;5,4318;1,0;1,0\n27112026;055;A;BTN;0,06;0,0601;90,1;90,2\n"
 QUOTE = f"""query Q($input: RefundQuoteInput!) {{ refundQuote(input: $input) {{
   quote {{ id amount {{ display }} taxAmount {{ minorUnits }} totalCost {{ display }}
