@@ -34,8 +34,9 @@ _WAYS: Final[Mapping[Route, Way]] = {
 # The newest of the same payment and amount says this already: it is not kept twice.
 _KEEP: Final = """INSERT INTO refund_quotes (id, merchant_id, payment_id, amount, currency, figures, digest, asked_by,
     created_at)
-  SELECT $1, $2, $3, $4, $5, $6::jsonb, $7, $8, now() WHERE $7 IS DISTINCT FROM (SELECT q.digest FROM refund_quotes q
-    WHERE q.payment_id = $3 AND q.amount = $4 ORDER BY q.created_at DESC, q.id DESC LIMIT 1)"""
+  SELECT $1, $2, $3::uuid, $4::bigint, $5, $6::jsonb, $7::varchar, $8, now()
+  WHERE $7 IS DISTINCT FROM (SELECT q.digest FROM refund_quotes q WHERE q.payment_id = $3 AND q.amount = $4
+    ORDER BY q.created_at DESC, q.id DESC LIMIT 1)"""
 # What was last said of the amount of each refund before it was asked for.
 _OF_REFUNDS: Final = """SELECT r.id AS refund_id, q.id FROM refunds r CROSS JOIN LATERAL (
     SELECT q.id FROM refund_quotes q WHERE q.payment_id = r.payment_id AND q.amount = r.amount

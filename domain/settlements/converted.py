@@ -13,20 +13,19 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.platform.database import execute, rows
-from domain.settlements.fees import EXPONENT_ROWS, SHOWN_MAX
+from domain.settlements.fees import KNOWN, SHOWN_MAX, scale
 from domain.settlements.rates import CARRIED_DAYS_MAX, HELD
 
 LIMIT_PERCENT: Final = 3  # how far a PSE's rate may lie off the reference, where no schedule of FX says otherwise
 # The converted lines of the valid report of a name. `had` in major units of the payment's currency.
 _LINES: Final = f"""
   SELECT l.line, l.payment_reference, l.business_date AS day, l.currency AS base, l.settled_currency AS quote,
-    r.merchant_id, l.amount / 10::numeric ^ e.exponent AS had, abs(l.settled_gross) AS got,
-    1 / 10::numeric ^ q.exponent AS unit, 1 / 10::numeric ^ e.exponent AS unit_had
+    r.merchant_id, l.amount::numeric / {scale("l.currency")} AS had, abs(l.settled_gross) AS got,
+    1::numeric / {scale("l.settled_currency")} AS unit, 1::numeric / {scale("l.currency")} AS unit_had
   FROM reports r JOIN settlement_lines l ON l.report_id = r.id
-  JOIN (VALUES {EXPONENT_ROWS}) AS e(currency, exponent) ON e.currency = l.currency
-  JOIN (VALUES {EXPONENT_ROWS}) AS q(currency, exponent) ON q.currency = l.settled_currency
   WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND l.settled_currency <> l.currency AND l.amount > 0 AND l.settled_gross <> 0
+    AND l.currency IN {KNOWN} AND l.settled_currency IN {KNOWN}
     AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED')"""  # noqa: S608 - ours, all bound
 _HELD: Final = HELD.format(
     merchant="a.merchant_id",

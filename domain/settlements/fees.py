@@ -1,6 +1,5 @@
 """What a PSE should charge by its schedule: for one amount, and for all lines of a report in one statement."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +25,15 @@ _FEE: Final = (
     "greatest(least({amount} * {of}.percent / 100 + {of}.fixed, {of}.maximum), {of}.minimum) "
     "* (1 + {of}.tax_percent / 100)"
 )
-EXPONENT_ROWS: Final = ", ".join(f"('{name}', {number})" for name, number in EXPONENTS.items())
+KNOWN: Final = f"({', '.join(repr(name) for name in EXPONENTS)})"
+
+
+def scale(currency: str) -> str:
+    """SQL for how many minor units one of a KNOWN currency has. A join, or a power, would cost more than all else."""
+    whens = " ".join(f"WHEN '{name}' THEN {10**number}" for name, number in EXPONENTS.items() if number != 2)
+    return f"(CASE {currency} {whens} ELSE 100 END)"
+
+
 # What a report's line says that it cost (a fee is negative there): the fee, and the tax on it where it stands apart.
 THEIRS: Final = "-l.settled_fee"
 # The lines of a valid report that tell a fee, in minor units of what was settled, with the fee by the schedule that
@@ -36,23 +43,23 @@ _COMPARED: Final = f"""
 WITH told AS MATERIALIZED (
   SELECT l.line, l.payment_id, l.payment_reference, l.business_date AS day, l.settled_currency AS currency,
     CASE l.type WHEN 'CAPTURE' THEN 'PAYMENT' ELSE l.type END AS kind, coalesce(p.method, '') AS method,
-    abs(l.settled_gross) * 10::numeric ^ e.exponent AS amount, ({THEIRS}) * 10::numeric ^ e.exponent AS theirs,
-    10::numeric ^ e.exponent AS scale,
+    abs(l.settled_gross) * {scale("l.settled_currency")} AS amount,
+    ({THEIRS}) * {scale("l.settled_currency")} AS theirs, {scale("l.settled_currency")} AS scale,
     CASE WHEN p.currency = l.settled_currency THEN p.captured END AS captured,
     (p.captured_at AT TIME ZONE m.zone)::date AS captured_on
   FROM reports r JOIN merchants m ON m.id = r.merchant_id JOIN settlement_lines l ON l.report_id = r.id
-  JOIN (VALUES {EXPONENT_ROWS}) AS e(currency, exponent) ON e.currency = l.settled_currency
   LEFT JOIN payments p ON p.id = l.payment_id
   WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND l.state = 'SUCCEEDED' AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'PAYOUT')
-    AND num_nonnulls(l.settled_fee, l.settled_gross) = 2),
+    AND l.settled_currency IN {KNOWN} AND num_nonnulls(l.settled_fee, l.settled_gross) = 2
+    AND ($3::bigint[] IS NULL OR l.line = ANY ($3))),
 asked AS (SELECT DISTINCT kind, method, currency, day FROM told
   UNION SELECT DISTINCT 'PAYMENT', method, currency, captured_on FROM told
     WHERE kind = 'REFUND' AND captured_on IS NOT NULL),
 held AS MATERIALIZED (
   SELECT a.kind, a.method AS of_method, a.currency, a.day, s.* FROM asked a CROSS JOIN LATERAL ({_HOLDS_FOR}) AS s),
 expected AS (
-  SELECT t.*, s.id AS schedule, s.method AS schedule_method, s.source, s.valid_from,
+  SELECT t.line, t.payment_reference, t.kind, t.amount, t.theirs, s.id AS schedule,
     {_FEE.format(amount="t.amount", of="s")} - CASE
       WHEN t.kind <> 'REFUND' OR s.original_fee = 'KEPT' THEN 0
       WHEN s.original_fee = 'RETURNED_PRO_RATA' THEN original.fee * t.amount / t.captured
@@ -64,16 +71,19 @@ expected AS (
       (SELECT ({THEIRS}) * t.scale FROM settlement_lines l WHERE l.payment_id = t.payment_id AND l.effect = 'CAPTURE'
         AND l.voided_at IS NULL AND l.settled_currency = t.currency ORDER BY l.id LIMIT 1),
       {_FEE.format(amount="t.captured", of="o")}) AS fee) AS original
-    ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT'),
-judged AS (SELECT *, abs(theirs - round(ours)) > 1 AS differs FROM expected WHERE ours IS NOT NULL),
-numbered AS (SELECT *, row_number() OVER (PARTITION BY schedule, kind, differs ORDER BY line) AS number FROM judged)
-SELECT schedule, kind, schedule_method AS method, currency, source, valid_from, count(*) AS lines,
-  count(*) FILTER (WHERE differs) AS differing, sum(theirs) FILTER (WHERE differs) AS theirs,
-  sum(round(ours)) FILTER (WHERE differs) AS ours, sum(abs(theirs - round(ours))) FILTER (WHERE differs) AS apart,
-  jsonb_agg(jsonb_build_object('line', line, 'payment', payment_reference, 'amount', trim_scale(amount)::text,
-    'ours', round(ours)::text, 'theirs', trim_scale(theirs)::text) ORDER BY line)
-    FILTER (WHERE differs AND number <= {SHOWN_MAX}) AS examples
-FROM numbered GROUP BY 1, 2, 3, 4, 5, 6 HAVING bool_or(differs) ORDER BY 1, 2"""  # noqa: S608 - ours, all bound
+    ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT' OFFSET 0),
+judged AS (SELECT *, abs(theirs - round(ours)) > 1 AS differs FROM expected WHERE ours IS NOT NULL OFFSET 0)"""  # noqa: S608
+_GROUPED: Final = f"""{_COMPARED}
+SELECT j.*, s.method, s.currency, s.source, s.valid_from FROM (
+  SELECT schedule, kind, count(*) AS lines, count(*) FILTER (WHERE differs) AS differing,
+    sum(theirs) FILTER (WHERE differs) AS theirs, sum(round(ours)) FILTER (WHERE differs) AS ours,
+    sum(abs(theirs - round(ours))) FILTER (WHERE differs) AS apart,
+    (array_agg(line ORDER BY line) FILTER (WHERE differs))[1:{SHOWN_MAX}] AS examples
+  FROM judged GROUP BY 1, 2 HAVING bool_or(differs)) AS j
+JOIN fee_schedules s ON s.id = j.schedule ORDER BY 1, 2"""  # noqa: S608 - ours, and all is bound
+_SHOWN: Final = f"""{_COMPARED}
+SELECT line, payment_reference AS payment, trim_scale(amount)::text AS amount, round(ours)::text AS ours,
+  trim_scale(theirs)::text AS theirs FROM judged ORDER BY line"""  # noqa: S608 - as above
 _ANY: Final = "SELECT EXISTS (SELECT FROM fee_schedules WHERE connection_id = $1 AND kind <> 'FX') AS any"
 
 
@@ -149,10 +159,10 @@ async def differing(connection_id: UUID, report_name: str) -> Sequence[Differing
     (known,) = await rows(_ANY, connection_id)
     if not known["any"]:
         return []
-    found = await rows(_COMPARED, connection_id, report_name)
-    return [Differing(**{**row, "kind": FeeKind(row["kind"]), "examples": _examples(row["examples"])}) for row in found]
-
-
-def _examples(told: Any) -> Sequence[dict[str, Any]]:
-    made: Sequence[dict[str, Any]] = json.loads(told) if isinstance(told, str) else told
-    return made
+    found = await rows(_GROUPED, connection_id, report_name, None)
+    lines = [line for row in found for line in row["examples"]]
+    shown = {row["line"]: row for row in await rows(_SHOWN, connection_id, report_name, lines)} if lines else {}
+    return [
+        Differing(**{**row, "kind": FeeKind(row["kind"]), "examples": [shown[line] for line in row["examples"]]})
+        for row in found
+    ]

@@ -21,7 +21,7 @@ QUOTE = f"""query Q($input: RefundQuoteInput!) {{ refundQuote(input: $input) {{
   quote {{ id amount {{ display }} taxAmount {{ minorUnits }} totalCost {{ display }}
     costs {{ name amount {{ minorUnits }} isGain unknownBecause basis {{ rule scheduleId source }} }}
     way takes {{ typicalDays atMostDays source }} refundableUntil alternatives {{ kind says }} }}
-  approval {{ needs {{ rule }} candidates {{ name }} }}
+  approval {{ needs {{ rule }} candidates {{ __typename }} }}
   {_ERRORS.replace("}", "... on AmountExceedsRefundableError { refundable { minorUnits } } }", 1)} }} }}"""
 REFUND = """query R($by: RefundBy!) { refund(by: $by) { quote { id } actualCost { fee { display } } } }"""
 

@@ -117,6 +117,7 @@ async def test_todays_rate_is_held_against_the_captures_own_and_a_carried_one_is
     shop = await a_shop(pse="stripe")
     payment = await a_payment(shop, reference="pi_1", method=Method.CARD, days_ago=20, currency="USD")
     paid = {"customer_facing_amount": "100.00", "customer_facing_currency": "usd"}
+    paid["created_utc"] = f"{today() - timedelta(days=20)} 12:00:00"
     await run_stripe(shop, [stripe_line("charge", "500.00", "pi_1", **paid)], days=-20)
     await _fee(shop, "1", FeeKind.REFUND, OriginalFee.KEPT)
     told = _of(await _ask(shop, payment, 1_000))
