@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
@@ -65,7 +66,8 @@ def readable(principal: Principal, connection_id: UUID | None, on: date | None) 
     if connection_id is not None:
         found = found.filter(connection_id=connection_id)
     if on is not None:
-        found = found.filter(valid_from__lte=on, withdrawn_at=None).exclude(valid_to__lt=on)
+        lasts = Q(valid_to__isnull=True) | Q(valid_to__gte=on)
+        found = found.filter(lasts, valid_from__lte=on, withdrawn_at=None)
     return found
 
 

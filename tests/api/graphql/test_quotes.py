@@ -12,6 +12,7 @@ _ERRORS = "errors { __typename ... on Error { code message path } }"
 SET = f"""mutation M($input: FeeScheduleSetInput!) {{ feeScheduleSet(input: $input) {{
   schedule {{ id percent fixed {{ display }} method originalFee validFrom }} {_ERRORS} }} }}"""
 LIST = "{ feeSchedules(first: 1) { edges { node { percent withdrawnAt } } pageInfo { hasNextPage } } }"
+ON = "query L($day: Date!) { feeSchedules(first: 5, on: $day) { edges { node { id } } } }"
 GONE = f"""mutation M($input: FeeScheduleWithdrawInput!) {{ feeScheduleWithdraw(input: $input) {{
   schedule {{ withdrawnBy }} {_ERRORS} }} }}"""
 RATES = f"""mutation M($input: FxRatesImportInput!) {{ fxRatesImport(input: $input) {{
@@ -49,6 +50,9 @@ async def test_fees_are_entered_listed_and_withdrawn_and_a_quote_names_its_basis
             continue
         assert (payload["schedule"], payload["errors"][0]["code"]) == (None, "INVALID_INPUT"), wrong
         assert path in (None, payload["errors"][0]["path"][-1])
+    for day, count in (("2024-12-31", 0), ("2025-01-01", 1), ("2036-01-01", 1)):
+        listed = await accountant.ask(ON, day=day)
+        assert len(listed["edges"]) == count, day
     other = await a_shop(name="Outra")
     assert (await accountant.ask(SET, input=_fee(other.connection)))["errors"][0]["code"] == "NOT_FOUND"
     requester = await enter(Role.REQUESTER, shop)
