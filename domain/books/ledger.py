@@ -49,6 +49,9 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.PROVE_RESERVES: ((A.PSE_RESERVE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ROUNDING: ((A.ROUNDING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_TRANSFERS: ((A.PSE_TRANSFERS, A.PSE_BALANCE, "amount"),),
+    # What the report's words do not explain: a person does, and clears it.
+    Entry.PROVE_UNEXPLAINED: ((A.SUSPENSE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_OPENING: ((A.PSE_BALANCE, A.OPENING_BALANCES, "amount"),),
     # Out of the one currency; into the other it is the same, reversed.
     Entry.CONVERT: ((A.FX_CLEARING, A.PSE_BALANCE, "amount"),),

@@ -29,7 +29,15 @@ from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
-from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine
+from domain.models.settlements import (
+    AnnouncedReport,
+    Payout,
+    PayoutPart,
+    Report,
+    ReportBalance,
+    ReportNews,
+    SettlementLine,
+)
 
 __all__ = [
     "AnnouncedReport",
@@ -67,6 +75,8 @@ __all__ = [
     "OnboardingStep",
     "OwnRole",
     "Payment",
+    "Payout",
+    "PayoutPart",
     "Person",
     "PreflightCheck",
     "PreflightRun",
@@ -74,6 +84,7 @@ __all__ = [
     "Refund",
     "RefusedWebhook",
     "Report",
+    "ReportBalance",
     "ReportNews",
     "Session",
     "Settlement",

@@ -39,6 +39,7 @@ class Account(StrEnum):
     FX_DIFFERENCES = "FX_DIFFERENCES"
     WRITE_OFFS = "WRITE_OFFS"
     OPENING_BALANCES = "OPENING_BALANCES"  # what was there before the first report
+    PSE_TRANSFERS = "PSE_TRANSFERS"  # on its way between two balances at the PSE, a batch's and the next one's too
 
 
 class Entry(StrEnum):
@@ -69,6 +70,8 @@ class Entry(StrEnum):
     PROVE_RESERVES = "PROVE_RESERVES"
     PROVE_ADJUSTMENTS = "PROVE_ADJUSTMENTS"
     PROVE_ROUNDING = "PROVE_ROUNDING"
+    PROVE_TRANSFERS = "PROVE_TRANSFERS"
+    PROVE_UNEXPLAINED = "PROVE_UNEXPLAINED"
     PROVE_OPENING = "PROVE_OPENING"
     CONVERT = "CONVERT"
     FX_DIFFERENCE = "FX_DIFFERENCE"

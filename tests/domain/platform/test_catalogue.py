@@ -86,6 +86,9 @@ CHECKS = {
     "refunds_tax_within_amount",
     "report_news_known",
     "settlement_lines_amount_not_negative",
+    "settlement_lines_booked_as_known",
+    "settlement_lines_booked_is_settled",
+    "settlement_lines_effect_is_booked",
 }
 UNIQUE = {
     "destinations": {("refund_id",)},
@@ -127,6 +130,8 @@ UNIQUE = {
     },
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
+    "payouts": {("connection_id", "reference", "currency")},
+    "report_balances": {("report_id", "currency")},
     "reports": {("connection_id", "name")},
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
     "answers": {("call_id",)},
@@ -187,6 +192,7 @@ PARTIAL = {
     "refunds_pse_name": "pse_refund_reference IS NOT NULL",
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
+    "settlement_lines_nobodys": "booked_as",
     "settlement_lines_of_payment": "voided_at IS NULL",
     "settlement_lines_taken": "TAKEN",
     "settlement_lines_returned": "RETURNED",
@@ -213,6 +219,7 @@ APPEND_ONLY = {
     "notice_refunds",
     "onboarding_steps",
     "preflight_checks",
+    "report_balances",
     "report_news",
     "transfer_returns",
 }
@@ -232,6 +239,8 @@ KEPT = {
     "notices",
     "onboarding_documents",
     "payments",
+    "payout_parts",
+    "payouts",
     "people",
     "refunds",
     "refused_webhooks",
@@ -263,6 +272,7 @@ BELONGING = {
     "settlement_proposals_refund_of_merchant",
     "transfer_returns_refund_of_merchant",
     "payments_connection_of_merchant",
+    "payouts_connection_of_merchant",
     "payments_store_of_merchant",
     "refunds_like_their_payment",
 }
