@@ -14,6 +14,7 @@ from domain.models.access import (
 from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
+from domain.models.bank import BankAccount, BankLine, BankStatement, PayoutProof
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
@@ -46,6 +47,9 @@ __all__ = [
     "ApprovalNeeds",
     "ApprovalRule",
     "Attempt",
+    "BankAccount",
+    "BankLine",
+    "BankStatement",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -75,6 +79,7 @@ __all__ = [
     "OnboardingStep",
     "OwnRole",
     "Payment",
+    "PayoutProof",
     "Payout",
     "PayoutPart",
     "Person",
