@@ -35,7 +35,8 @@ class Statement:
     it does not agree with itself.
     """
 
-    account: str  # bank, branch and number as printed
+    account: str | None  # bank, branch and number as printed; None: the file does not say
+    form: str  # OFX, CNAB240 or CSV
     currency: str
     lines: Sequence[StatementLine]
     opening: int | None = None
@@ -46,17 +47,22 @@ class Statement:
 
 
 def keys(statement: Statement) -> Iterator[str]:
-    """What each line is called, the same in every file that has it, in the order of the lines.
+    """What each line is called, the same in every file of its account that has it, in the order of the lines.
 
-    A bank's reference alone will not do: some are empty, some repeat, and some are given anew with each download. So a
-    line is its date, amount, reference and words, and which of its equals of that day it is.
+    A bank's reference is left out: some are empty, some repeat, and some are given anew with each download; a line
+    that was counted twice could prove two payouts. So a line is its date, amount and words, and which of its equals.
     """
-    seen: Counter[tuple[date, int, str, str]] = Counter()
+    seen: Counter[tuple[date, int, str]] = Counter()
     for line in statement.lines:
-        what = (line.booked_on, line.amount, line.reference or "", " ".join(line.text.split()))
+        what = (line.booked_on, line.amount, " ".join(line.text.split()))
         seen[what] += 1
-        told = (statement.account, statement.currency, *map(str, what), str(seen[what]))
+        told = (statement.currency, *map(str, what), str(seen[what]))
         yield hashlib.sha256("\x1f".join(told).encode()).hexdigest()
+
+
+def number_of(printed: str) -> str:
+    """The account of what a file prints: its last part's letters and digits, however bank and branch are written."""
+    return "".join(letter for letter in printed.rsplit("/", 1)[-1] if letter.isalnum()).lstrip("0").upper()
 
 
 def added_up(opening: int | None, closing: int | None, lines: Sequence[StatementLine]) -> tuple[str | None, str | None]:

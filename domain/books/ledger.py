@@ -57,6 +57,7 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.CONVERT: ((A.FX_CLEARING, A.PSE_BALANCE, "amount"),),
     Entry.FX_DIFFERENCE: ((A.FX_DIFFERENCES, A.FX_CLEARING, "amount"),),
     Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
+    Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
     Entry.VAT_DOCUMENTED: ((A.OUTPUT_VAT, A.VAT_REVERSAL_PENDING, "amount"),),
     Entry.VAT_NOT_RECOVERABLE: ((A.VAT_LOST, A.VAT_REVERSAL_PENDING, "amount"),),

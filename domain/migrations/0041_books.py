@@ -74,6 +74,7 @@ _ENTRIES: Final = (
     "CONVERT",
     "FX_DIFFERENCE",
     "BANK_RECEIVED",
+    "BANK_CHARGE",
     "WRITE_OFF",
     "VAT_DOCUMENTED",
     "VAT_NOT_RECOVERABLE",

@@ -1,4 +1,4 @@
-"""The merchant's accounts at banks, what their statements say, and which payout a line proves. Amounts in minor units."""
+"""The merchant's accounts at banks, what statements say, and which payout a line proves. Amounts in minor units."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ class BankAccount(Model):
     merchant_id: UUID
     name = fields.CharField(max_length=100)  # as the merchant calls it
     currency = fields.CharField(max_length=3)
-    number = fields.CharField(max_length=100, null=True)  # as its statements print it; learned from the first
+    number = fields.CharField(max_length=100, null=True)  # as its first statement prints it
     connection_ids = fields.JSONField[list[str]]()  # whose payouts come here; none named: those of all
     mapping = fields.JSONField[dict[str, Any]](null=True)  # of its CSV (domain/bank/readers/header)
     created_by = fields.CharField(max_length=200)
@@ -49,6 +49,7 @@ class BankStatement(Model):
         "models.File", on_delete=fields.RESTRICT, db_index=False
     )
     file_id: UUID
+    form = fields.CharField(max_length=8)  # OFX, CNAB240 or CSV: an account keeps to one, for each has other words
     first_on = fields.DateField(null=True)  # of its lines; null: it has none
     last_on = fields.DateField(null=True)
     lines = fields.IntField()  # in the file

@@ -79,6 +79,7 @@ def _statement(lot: _Lot) -> Statement:
     sequence = lot.header.at(174, 178)
     return Statement(
         account=_account(lot.header),
+        form="CNAB240",
         currency=_CURRENCY,
         lines=told,
         opening=opening,

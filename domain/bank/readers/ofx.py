@@ -95,7 +95,7 @@ def _statement(told: _Told, currency: str | None) -> Statement:
         raise BadStatement("The statement does not say of which account it is (ACCTID).")
     opening, closing = None, _closing(told.values, currency, sign)
     proof, _ = added_up(opening, closing, lines)
-    return Statement(account, currency, lines, opening, closing, proof=proof)
+    return Statement(account, "OFX", currency, lines, opening, closing, proof=proof)
 
 
 def _amount_of(values: Mapping[str, str], number: int) -> str:

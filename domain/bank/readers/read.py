@@ -12,8 +12,8 @@ _NO_GZIP: Final = "The file is no whole gzip: pack it again, or hand it in as it
 _GZIP: Final = b"\x1f\x8b"
 
 
-def read(content: bytes, account: str, currency: str, mapping: CsvMapping | None = None) -> list[Statement]:
-    """The statements of a file. `account` and `currency`: of one that does not say them. Raises BadStatement."""
+def read(content: bytes, currency: str, mapping: CsvMapping | None = None) -> list[Statement]:
+    """The statements of a file. `currency`: of one that does not say it. Raises BadStatement."""
     content = _unpacked(content) if content.startswith(_GZIP) else content
     if ofx.is_ofx(content):
         return ofx.read(content, currency)
@@ -21,7 +21,7 @@ def read(content: bytes, account: str, currency: str, mapping: CsvMapping | None
         return cnab240.read(content)
     if content.startswith(b"PK"):
         raise BadStatement("This is a workbook or an archive: export the statement as OFX, CNAB 240 or CSV.")
-    return [sheet.read(content, account, currency, mapping)]
+    return [sheet.read(content, currency, mapping)]
 
 
 def _unpacked(content: bytes) -> bytes:

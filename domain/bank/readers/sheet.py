@@ -33,8 +33,8 @@ class _Row:
         return self.cells[place].strip() if place is not None and place < len(self.cells) else ""
 
 
-def read(content: bytes, account: str, currency: str, mapping: CsvMapping | None = None) -> Statement:
-    """The statement of that account. Raises BadStatement: the line, and what to have the mapping say."""
+def read(content: bytes, currency: str, mapping: CsvMapping | None = None) -> Statement:
+    """The statement of an account in that currency. Raises BadStatement: the line, and what to have the mapping say."""
     mapping = mapping or CsvMapping()
     _check(mapping, currency)
     rows, found = _rows(decoded(content), mapping)
@@ -53,7 +53,7 @@ def read(content: bytes, account: str, currency: str, mapping: CsvMapping | None
             text = " ".join(filter(None, (row.at(place) for place in found.text)))
             told.append(StatementLine(row.line, booked_on, amount, text, row.at(found.reference) or None))
             balances.append(after)
-    return _proven(account, currency, told, balances)
+    return _proven(currency, told, balances)
 
 
 def _check(mapping: CsvMapping, currency: str) -> None:
@@ -156,11 +156,11 @@ _DAYS: Final[dict[str, Callable[[tuple[str, str, str], int], date]]] = {
 }
 
 
-def _proven(account: str, currency: str, told: Sequence[StatementLine], balances: Sequence[int | None]) -> Statement:
+def _proven(currency: str, told: Sequence[StatementLine], balances: Sequence[int | None]) -> Statement:
     """The running balance proves that no row is missing between two that print it, newest or oldest first."""
     forward, backward = _broken(told, balances), _broken(told[::-1], balances[::-1])
     if all(balance is None for balance in balances):
-        return Statement(account, currency, told)
+        return Statement(None, "CSV", currency, told)
     oldest_first = forward is None or (backward is not None and told[0].booked_on <= told[-1].booked_on)
     lines_, after = (told, balances) if oldest_first else (told[::-1], balances[::-1])
     broken = forward if oldest_first else backward
@@ -169,10 +169,9 @@ def _proven(account: str, currency: str, told: Sequence[StatementLine], balances
     closing = opening + sum(line.amount for line in lines_)
     if broken is not None:
         said = f"Line {broken}: the balance that it prints is not the one before and its amount: a row is missing."
-        return Statement(account, currency, told, contradicted=said)
-    return Statement(
-        account, currency, told, opening, closing, proof="Each printed balance is the one before and what moved."
-    )
+        return Statement(None, "CSV", currency, told, contradicted=said)
+    proof = "Each printed balance is the one before and what moved."
+    return Statement(None, "CSV", currency, told, opening, closing, proof=proof)
 
 
 def _broken(told: Sequence[StatementLine], balances: Sequence[int | None]) -> int | None:

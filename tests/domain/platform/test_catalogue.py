@@ -10,6 +10,12 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "bank_accounts_currency_iso",
+    "bank_lines_moved",
+    "payout_proofs_charges_by_a_person",
+    "payout_proofs_how_known",
+    "payout_proofs_moved",
+    "payout_proofs_void_whole",
     "grants_one_holder",
     "people_state_known",
     "roles_permissions_some",
@@ -130,7 +136,11 @@ UNIQUE = {
     },
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
-    "payouts": {("connection_id", "reference", "currency")},
+    "bank_accounts": {("id", "merchant_id")},
+    "bank_lines": {("account_id", "key"), ("id", "merchant_id")},
+    "bank_statements": {("account_id", "file_id")},
+    "payout_proofs": {("payout_id",), ("line_id",)},
+    "payouts": {("connection_id", "reference", "currency"), ("id", "merchant_id")},
     "report_balances": {("report_id", "currency")},
     "reports": {("connection_id", "name")},
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
@@ -145,6 +155,8 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "payout_proofs_of_line": "voided_at IS NULL",
+    "payout_proofs_of_payout": "voided_at IS NULL",
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
     "approval_needs_open": "met_at IS NULL",
@@ -204,6 +216,8 @@ PARTIAL = {
 APPEND_ONLY = {
     "announced_reports",
     "answers",
+    "bank_lines",
+    "bank_statements",
     "approvals",
     "calls",
     "certification_cases",
@@ -224,6 +238,8 @@ APPEND_ONLY = {
     "transfer_returns",
 }
 KEPT = {
+    "bank_accounts",
+    "payout_proofs",
     "approval_delegations",
     "approval_needs",
     "approval_rules",
@@ -250,6 +266,10 @@ KEPT = {
     "settlement_proposals",
 }
 BELONGING = {
+    "bank_lines_account_of_merchant",
+    "bank_statements_account_of_merchant",
+    "payout_proofs_line_of_merchant",
+    "payout_proofs_payout_of_merchant",
     "approval_needs_refund_of_merchant",
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
