@@ -103,10 +103,10 @@ async def end(principal: Principal, account_id: UUID, cause: Cause) -> BankAccou
 
 async def locked(principal: Principal, account_id: UUID) -> BankAccount:
     """The account, for the caller's transaction alone. Raises NotFound."""
-    found = BankAccount.filter(id=account_id, merchant_id=principal.merchant_id).select_for_update()
+    found = BankAccount.filter(id=account_id, merchant_id=principal.merchant_id).select_for_update(no_key=True)
     account = await found.get_or_none()
     if account is None:
-        raise NotFound("There is no such bank account of yours.", path=["input", "accountId"])
+        raise NotFound("There is no such bank account of yours.", path=["input", "bankAccountId"])
     return account
 
 

@@ -64,7 +64,7 @@ async def hand_in(
         if earlier is not None:
             return earlier
         if account.ended_at is not None:
-            raise InvalidState("This account has ended.", path=["input", "accountId"], current_state="ENDED")
+            raise InvalidState("This account has ended.", path=["input", "bankAccountId"], current_state="ENDED")
         statement = await _of_account(account, told)
         made = await _keep(principal, account, file, statement, cause)
         await proofs.prove_all(account.merchant_id, cause)

@@ -44,6 +44,8 @@ class OpenLine:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
+    """That a line is a payout, and how that is known."""
+
     payout_id: UUID
     line_id: UUID
     how: str

@@ -61,6 +61,19 @@ async def open_payouts(merchant_id: UUID) -> list[OpenPayout]:
     return [OpenPayout(**row) for row in await rows(_PAYOUTS, merchant_id, SEEN.days)]
 
 
+def opened(payout: Payout) -> OpenPayout:
+    """A payout as it is matched."""
+    return OpenPayout(
+        payout.id,
+        payout.connection_id,
+        payout.reference,
+        payout.currency,
+        payout.amount,
+        payout.business_date,
+        payout.expected_at,
+    )
+
+
 async def open_lines(merchant_id: UUID, payouts: Sequence[OpenPayout]) -> list[OpenLine]:
     """The lines of the payouts' amounts that prove nothing yet."""
     amounts = sorted({payout.amount for payout in payouts})
@@ -89,10 +102,7 @@ async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cau
                 current_state="PROVEN",
             )
         charges = await _charges(payout, line)
-        told = OpenPayout(
-            payout.id, payout.connection_id, payout.reference, payout.currency, payout.amount, payout.business_date
-        )
-        return await _prove(told, line.id, matching.BY_PERSON, charges, principal.holder, cause)
+        return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, principal.holder, cause)
 
 
 async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause) -> PayoutProof:
@@ -121,7 +131,7 @@ async def _both(principal: Principal, payout_id: UUID, line_id: UUID) -> tuple[P
         raise NotFound("There is no such payout of yours.", path=["input", "payoutId"])
     line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id)
     if line is None:
-        raise NotFound("There is no such line of yours.", path=["input", "lineId"])
+        raise NotFound("There is no such line of yours.", path=["input", "bankLineId"])
     return payout, line
 
 
@@ -129,12 +139,12 @@ async def _charges(payout: Payout, line: BankLine) -> int:
     """What of the payout the line lacks (minor units). Raises InvalidInput where that is not what banks keep."""
     account = await BankAccount.get(id=line.account_id)
     if account.currency != payout.currency or (line.amount > 0) != (payout.amount > 0):
-        raise InvalidInput("The line has another currency, or goes the other way.", path=["input", "lineId"])
+        raise InvalidInput("The line has another currency, or goes the other way.", path=["input", "bankLineId"])
     charges: int = payout.amount - line.amount
     if not 0 <= charges * 100 <= abs(payout.amount) * CHARGES_MAX_PERCENT:
         raise InvalidInput(
             f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} %.",
-            path=["input", "lineId"],
+            path=["input", "bankLineId"],
         )
     return charges
 

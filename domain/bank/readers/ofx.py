@@ -23,6 +23,7 @@ _OUT: Final = frozenset({"DEBIT", "PAYMENT", "FEE", "SRVCHG", "ATM", "POS", "CHE
 
 
 def is_ofx(content: bytes) -> bool:
+    """By how it begins, in either form."""
     head = content[:2_000].lstrip(b"\xef\xbb\xbf \r\n\t").upper()
     return head.startswith(b"OFXHEADER") or b"<OFX>" in head or head.startswith(b"<?OFX")
 

@@ -23,9 +23,13 @@ from domain.cause import Cause
 from domain.files import tickets
 from domain.models import (
     ApprovalRule,
+    BankAccount,
+    BankLine,
+    BankStatement,
     CertificationRun,
     Delegation,
     Finding,
+    Payout,
     PreflightRun,
     ReconciliationRun,
     Session,
@@ -131,9 +135,29 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "key": key,
         "tax ID": TAX_ID,
         "file": str(file.id),
+        **(await _bank(shop, file.id)),
         "rule": str(rule.id),
         "delegation": str(lent.id),
     }
+
+
+async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
+    """An account, a line on it, and a payout that it does not prove."""
+    today = datetime.now(UTC).date()
+    mine: Any = {"merchant_id": shop.id, "created_by": "boss"}
+    account = await BankAccount.create(id=uuid4(), name="Itaú", currency="BRL", connection_ids=[], **mine)
+    told: Any = {"merchant_id": shop.id, "account_id": account.id}
+    statement = await BankStatement.create(
+        id=uuid4(), file_id=file_id, form="CSV", lines=1, new_lines=1, created_by="boss", **told
+    )
+    line = await BankLine.create(
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=today, amount=100, text="x", key="k", **told
+    )
+    payout = await Payout.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, reference=a_key(), currency="BRL",
+        amount=900, business_date=today,
+    )  # fmt: skip
+    return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
 
 
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
