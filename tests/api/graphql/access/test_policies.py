@@ -174,10 +174,11 @@ async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> 
 
 def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
-    rows = {
-        name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
-    }
+    names = (
+        "connection", "store", "token", "person", "session", "request", "file", "rule", "delegation", "bank account",
+        "bank line", "payout",
+    )  # fmt: skip
+    rows = {name: str(uuid4()) for name in names}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
 
