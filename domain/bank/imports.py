@@ -50,7 +50,7 @@ async def hand_in(
     Raises Forbidden, NotFound, InvalidState, InvalidInput (BadStatement: in which line, and what to do), ContentAway.
     """
     principal.require_everywhere(Permission.KEEP_BOOKS)
-    account = await accounts.readable(principal).get_or_none(id=account_id)
+    account = await BankAccount.get_or_none(id=account_id, merchant_id=principal.merchant_id)
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
     if file is None or file.stored_at is None or file.purpose is not Purpose.BANK_STATEMENT:
         raise InvalidInput("Upload the statement first; there is no such file.", path=["input", "fileId"])

@@ -1,4 +1,4 @@
-"""`estorno bank`: accounts that PSEs pay out to, their statements, and the payouts that these prove, through the API."""
+"""`estorno bank`: accounts that PSEs pay out to, their statements, and the payouts that these prove."""
 
 import asyncio
 import hashlib
@@ -22,8 +22,8 @@ _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 _ACCOUNTS: Final = f"""query Accounts($first: Int!, $after: String) {{ bankAccounts(first: $first, after: $after) {{
   edges {{ node {{ id name currency number connectionIds endedAt }} }} {_PAGE} }} }}"""
 _PAYOUTS: Final = f"""query Payouts($first: Int!, $after: String, $standing: PayoutStanding) {{
-  payouts(first: $first, after: $after, standing: $standing) {{ edges {{ node {{ id connectionId reference amount currency
-  businessDate proof {{ bankLineId how charges }} candidates {{ id bookedOn text }} }} }} {_PAGE} }} }}"""
+  payouts(first: $first, after: $after, standing: $standing) {{ edges {{ node {{ id connectionId reference amount
+  currency businessDate proof {{ bankLineId how charges }} candidates {{ id bookedOn text }} }} }} {_PAGE} }} }}"""
 _LINES: Final = f"""query Lines($first: Int!, $after: String, $explained: Boolean) {{
   bankLines(first: $first, after: $after, explained: $explained) {{ edges {{ node {{ id bookedOn amount currency text
   payoutId }} }} {_PAGE} }} }}"""

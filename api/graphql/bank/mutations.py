@@ -51,9 +51,9 @@ class BankCsvMappingInput:
 class BankAccountCreateInput:
     name: str
     currency: str
-    connection_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description=_WHOSE)
-    mapping: BankCsvMappingInput | None = None
     idempotency_key: str
+    connection_ids: list[strawberry.ID] | None = strawberry.field(default=None, description=_WHOSE)
+    mapping: BankCsvMappingInput | None = None
 
 
 @strawberry.input
@@ -61,7 +61,7 @@ class BankAccountChangeInput:
     bank_account_id: strawberry.ID
     name: str
     currency: str = strawberry.field(description="As it is: an account's currency is for life.")
-    connection_ids: list[strawberry.ID] = strawberry.field(description=_WHOSE)
+    connection_ids: list[strawberry.ID] | None = strawberry.field(default=None, description=_WHOSE)
     mapping: BankCsvMappingInput | None = None
 
 
@@ -157,6 +157,8 @@ async def payout_proof_void(info: Info, input: PayoutProofVoidInput) -> PayoutPr
     return PayoutProofPayload(proof=PayoutProof.of(voided), errors=[], request_id=info.context.request_id)
 
 
-def _new(name: str, currency: str, connections: Sequence[str], mapping: BankCsvMappingInput | None) -> NewAccount:
-    whose: list[UUID] = [ids.uuid_of(one, ["input", "connectionIds"]) for one in connections]
+def _new(
+    name: str, currency: str, connections: Sequence[str] | None, mapping: BankCsvMappingInput | None
+) -> NewAccount:
+    whose: list[UUID] = [ids.uuid_of(one, ["input", "connectionIds"]) for one in connections or ()]
     return NewAccount(name, currency, whose, mapping.told() if mapping else None)

@@ -56,7 +56,9 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT, Permission.KEEP_BOOKS}
+# What is of no one store, and so is done by who may in all of them.
+OF_ALL_STORES = {"bankAccounts", "bankLines", "bankStatements", "payouts"}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -262,7 +264,11 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (Permission.READ,)  # for one that may SEE
     if document.field in ("refundApprove", "refundReject"):
         needed = (Permission.APPROVE,)  # nobody was lent the right
+    if document.field == "fileAnnounce":
+        needed = (Permission.MANAGE_CONNECTIONS,)  # for what an application hands in
     held = [one for one in needed if one in principal.permissions]
+    if document.field in OF_ALL_STORES:
+        return any(principal.reach.stores[one] is None for one in held)
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
 
