@@ -27,7 +27,7 @@ from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
-from jobs import onboarding, reconciliation
+from jobs import bank, onboarding, reconciliation
 from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
@@ -69,6 +69,10 @@ async def _night() -> None:
     _log.info("night.rung", runs=rung)
 
 
+async def _banks() -> None:
+    _log.info("bank.looked", merchants=await bank.look_at_all())
+
+
 async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
 
@@ -92,6 +96,7 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
+    scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
     return scheduler
 
 

@@ -49,11 +49,15 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.PROVE_RESERVES: ((A.PSE_RESERVE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ROUNDING: ((A.ROUNDING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_TRANSFERS: ((A.PSE_TRANSFERS, A.PSE_BALANCE, "amount"),),
+    # What the report's words do not explain: a person does, and clears it.
+    Entry.PROVE_UNEXPLAINED: ((A.SUSPENSE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_OPENING: ((A.PSE_BALANCE, A.OPENING_BALANCES, "amount"),),
     # Out of the one currency; into the other it is the same, reversed.
     Entry.CONVERT: ((A.FX_CLEARING, A.PSE_BALANCE, "amount"),),
     Entry.FX_DIFFERENCE: ((A.FX_DIFFERENCES, A.FX_CLEARING, "amount"),),
     Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
+    Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
     Entry.VAT_DOCUMENTED: ((A.OUTPUT_VAT, A.VAT_REVERSAL_PENDING, "amount"),),
     Entry.VAT_NOT_RECOVERABLE: ((A.VAT_LOST, A.VAT_REVERSAL_PENDING, "amount"),),

@@ -14,6 +14,7 @@ from domain.models.access import (
 from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
+from domain.models.bank import BankAccount, BankLine, BankStatement, PayoutProof
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
@@ -29,7 +30,15 @@ from domain.models.payments import Payment
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
-from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine
+from domain.models.settlements import (
+    AnnouncedReport,
+    Payout,
+    PayoutPart,
+    Report,
+    ReportBalance,
+    ReportNews,
+    SettlementLine,
+)
 
 __all__ = [
     "AnnouncedReport",
@@ -38,6 +47,9 @@ __all__ = [
     "ApprovalNeeds",
     "ApprovalRule",
     "Attempt",
+    "BankAccount",
+    "BankLine",
+    "BankStatement",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -67,6 +79,9 @@ __all__ = [
     "OnboardingStep",
     "OwnRole",
     "Payment",
+    "PayoutProof",
+    "Payout",
+    "PayoutPart",
     "Person",
     "PreflightCheck",
     "PreflightRun",
@@ -74,6 +89,7 @@ __all__ = [
     "Refund",
     "RefusedWebhook",
     "Report",
+    "ReportBalance",
     "ReportNews",
     "Session",
     "Settlement",

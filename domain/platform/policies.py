@@ -24,8 +24,10 @@ PARENTS: Final[Mapping[str, tuple[str, str]]] = {
     "notices": ("connection_id", "connections"),
     "onboarding_documents": ("connection_id", "connections"),
     "onboarding_steps": ("connection_id", "connections"),
+    "payout_parts": ("payout_id", "payouts"),
     "preflight_checks": ("run_id", "preflight_runs"),
     "refused_webhooks": ("connection_id", "connections"),
+    "report_balances": ("report_id", "reports"),
     "report_news": ("connection_id", "connections"),
     "settlement_lines": ("report_id", "reports"),
 }

@@ -10,6 +10,12 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "bank_accounts_currency_iso",
+    "bank_lines_moved",
+    "payout_proofs_charges_by_a_person",
+    "payout_proofs_how_known",
+    "payout_proofs_moved",
+    "payout_proofs_void_whole",
     "grants_one_holder",
     "people_state_known",
     "roles_permissions_some",
@@ -86,6 +92,9 @@ CHECKS = {
     "refunds_tax_within_amount",
     "report_news_known",
     "settlement_lines_amount_not_negative",
+    "settlement_lines_booked_as_known",
+    "settlement_lines_booked_is_settled",
+    "settlement_lines_effect_is_booked",
 }
 UNIQUE = {
     "destinations": {("refund_id",)},
@@ -127,6 +136,12 @@ UNIQUE = {
     },
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
+    "bank_accounts": {("id", "merchant_id")},
+    "bank_lines": {("account_id", "key"), ("id", "merchant_id")},
+    "bank_statements": {("account_id", "file_id")},
+    "payout_proofs": {("payout_id",), ("line_id",)},
+    "payouts": {("connection_id", "reference", "currency"), ("id", "merchant_id")},
+    "report_balances": {("report_id", "currency")},
     "reports": {("connection_id", "name")},
     "settlement_lines": {("refund_id", "effect"), ("payment_id",), ("report_id", "line")},
     "answers": {("call_id",)},
@@ -140,6 +155,8 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "payout_proofs_of_line": "voided_at IS NULL",
+    "payout_proofs_of_payout": "voided_at IS NULL",
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
     "approval_needs_open": "met_at IS NULL",
@@ -187,6 +204,7 @@ PARTIAL = {
     "refunds_pse_name": "pse_refund_reference IS NOT NULL",
     "reports_one_valid": "superseded_at IS NULL",
     "settlement_lines_capture_once": "voided_at IS NULL",
+    "settlement_lines_nobodys": "booked_as",
     "settlement_lines_of_payment": "voided_at IS NULL",
     "settlement_lines_taken": "TAKEN",
     "settlement_lines_returned": "RETURNED",
@@ -198,6 +216,8 @@ PARTIAL = {
 APPEND_ONLY = {
     "announced_reports",
     "answers",
+    "bank_lines",
+    "bank_statements",
     "approvals",
     "calls",
     "certification_cases",
@@ -213,10 +233,13 @@ APPEND_ONLY = {
     "notice_refunds",
     "onboarding_steps",
     "preflight_checks",
+    "report_balances",
     "report_news",
     "transfer_returns",
 }
 KEPT = {
+    "bank_accounts",
+    "payout_proofs",
     "approval_delegations",
     "approval_needs",
     "approval_rules",
@@ -232,6 +255,8 @@ KEPT = {
     "notices",
     "onboarding_documents",
     "payments",
+    "payout_parts",
+    "payouts",
     "people",
     "refunds",
     "refused_webhooks",
@@ -241,6 +266,10 @@ KEPT = {
     "settlement_proposals",
 }
 BELONGING = {
+    "bank_lines_account_of_merchant",
+    "bank_statements_account_of_merchant",
+    "payout_proofs_line_of_merchant",
+    "payout_proofs_payout_of_merchant",
     "approval_needs_refund_of_merchant",
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
@@ -263,6 +292,7 @@ BELONGING = {
     "settlement_proposals_refund_of_merchant",
     "transfer_returns_refund_of_merchant",
     "payments_connection_of_merchant",
+    "payouts_connection_of_merchant",
     "payments_store_of_merchant",
     "refunds_like_their_payment",
 }

@@ -3,6 +3,7 @@
 A mutation that is new is played as the schema says; where it needs more than that to succeed, it is prepared here.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,23 @@ from api.graphql.transport.follow import Waker
 from domain.access import people, review
 from domain.access.permissions import Permission
 from domain.access.tokens import Role
+from domain.bank import proofs
 from domain.cause import Cause
-from domain.models import Connection, Deed, Event, File, OnboardingDocument, OwnRole, Refund
+from domain.files import content, tickets
+from domain.files.tickets import NewFile
+from domain.models import (
+    BankAccount,
+    BankLine,
+    BankStatement,
+    Connection,
+    Deed,
+    Event,
+    File,
+    OnboardingDocument,
+    OwnRole,
+    Payout,
+    Refund,
+)
 from domain.models.files import Purpose
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
@@ -214,9 +230,71 @@ async def _reviewed(stage: Stage) -> Ready:
     return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
 
 
+async def _bank(stage: Stage) -> BankAccount:
+    return await BankAccount.create(
+        id=uuid4(), merchant_id=stage.shop.id, name="Itaú", currency="BRL", connection_ids=[], created_by="another"
+    )
+
+
+async def _a_bank_account(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"bankAccountId": str((await _bank(stage)).id), "currency": "BRL", "connectionIds": []})
+
+
+async def _an_account_to_end(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"bankAccountId": str((await _bank(stage)).id)})
+
+
+async def _new_bank_account(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"currency": "BRL", "connectionIds": [], "mapping": None})
+
+
+async def _a_statement(stage: Stage) -> Ready:
+    account, content_ = await _bank(stage), b"Data;Valor\n05/11/2026;1,00\n"
+    settings, boss = quick_settings(secret_key=KEY), a_person(stage.shop, "another", Role.ADMIN)
+    new = NewFile(Purpose.BANK_STATEMENT, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
+    ticket = await tickets.announce(boss, new, settings, ANOTHER)
+    await content.put(settings, ticket.file, content_)
+    await File.filter(id=ticket.file.id).update(stored_at=NOW)
+    return Ready(stage.shop, {"bankAccountId": str(account.id), "fileId": str(ticket.file.id)})
+
+
+async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
+    account = await _bank(stage)
+    file = await _file(stage.shop)
+    common: Any = {"merchant_id": stage.shop.id, "account_id": account.id}
+    statement = await BankStatement.create(
+        id=uuid4(), file_id=file.id, form="CSV", lines=1, new_lines=1, created_by="another", **common
+    )
+    line = await BankLine.create(
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=NOW.date(), amount=100, text="x", key="k", **common
+    )
+    payout = await Payout.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, reference="po", currency="BRL",
+        amount=100, business_date=NOW.date(),
+    )  # fmt: skip
+    return payout, line
+
+
+async def _to_prove(stage: Stage) -> Ready:
+    payout, line = await _shown(stage)
+    return Ready(stage.shop, {"payoutId": str(payout.id), "bankLineId": str(line.id)})
+
+
+async def _proven(stage: Stage) -> Ready:
+    payout, line = await _shown(stage)
+    await proofs.prove(_another(stage.shop), payout.id, line.id, ANOTHER)
+    return Ready(stage.shop, {"payoutId": str(payout.id), "reason": "It was another one."})
+
+
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
+    "bankAccountChange": _a_bank_account,
+    "bankAccountCreate": _new_bank_account,
+    "bankAccountEnd": _an_account_to_end,
+    "bankStatementImport": _a_statement,
+    "payoutProofVoid": _proven,
+    "payoutProve": _to_prove,
     "connectionActivate": _in("CERTIFIED"),
     "connectionCertify": _alone,
     "connectionCreate": _application,

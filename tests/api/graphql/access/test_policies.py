@@ -23,9 +23,13 @@ from domain.cause import Cause
 from domain.files import tickets
 from domain.models import (
     ApprovalRule,
+    BankAccount,
+    BankLine,
+    BankStatement,
     CertificationRun,
     Delegation,
     Finding,
+    Payout,
     PreflightRun,
     ReconciliationRun,
     Session,
@@ -52,7 +56,9 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT, Permission.KEEP_BOOKS}
+# What is of no one store, and so is done by who may in all of them.
+OF_ALL_STORES = {"bankAccounts", "bankLines", "bankStatements", "payouts"}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -131,9 +137,29 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "key": key,
         "tax ID": TAX_ID,
         "file": str(file.id),
+        **(await _bank(shop, file.id)),
         "rule": str(rule.id),
         "delegation": str(lent.id),
     }
+
+
+async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
+    """An account, a line on it, and a payout that it does not prove."""
+    today = datetime.now(UTC).date()
+    mine: Any = {"merchant_id": shop.id, "created_by": "boss"}
+    account = await BankAccount.create(id=uuid4(), name="Itaú", currency="BRL", connection_ids=[], **mine)
+    told: Any = {"merchant_id": shop.id, "account_id": account.id}
+    statement = await BankStatement.create(
+        id=uuid4(), file_id=file_id, form="CSV", lines=1, new_lines=1, created_by="boss", **told
+    )
+    line = await BankLine.create(
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=today, amount=100, text="x", key="k", **told
+    )
+    payout = await Payout.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, reference=a_key(), currency="BRL",
+        amount=900, business_date=today,
+    )  # fmt: skip
+    return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
 
 
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
@@ -150,10 +176,11 @@ async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> 
 
 def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
-    rows = {
-        name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
-    }
+    names = (
+        "connection", "store", "token", "person", "session", "request", "file", "rule", "delegation", "bank account",
+        "bank line", "payout",
+    )  # fmt: skip
+    rows = {name: str(uuid4()) for name in names}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
 
@@ -237,7 +264,11 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (Permission.READ,)  # for one that may SEE
     if document.field in ("refundApprove", "refundReject"):
         needed = (Permission.APPROVE,)  # nobody was lent the right
+    if document.field == "fileAnnounce":
+        needed = (Permission.MANAGE_CONNECTIONS,)  # for what an application hands in
     held = [one for one in needed if one in principal.permissions]
+    if document.field in OF_ALL_STORES:
+        return any(principal.reach.stores[one] is None for one in held)
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
 
