@@ -20,7 +20,18 @@ from domain.pse.vocabulary import (
     BadAnswer,
     Period,
 )
-from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
+from domain.reconciliation import (
+    balanced,
+    exponents,
+    flag,
+    manifest,
+    nights,
+    proven,
+    readings,
+    revised,
+    shortfall,
+    unreturned,
+)
 from domain.reconciliation.enter import enter, gains
 from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
@@ -119,7 +130,8 @@ async def _outcome_of(
             await nights.report_begun(run, file.name, at)
         effects = await _reconcile(connection, run, file, report, lines)
     except Exception as error:
-        return await nights.report_failed(run, _failed(connection, file, error), at)
+        suspected = isinstance(error, exponents.Suspected)
+        return await nights.report_failed(run, _failed(connection, file, error, unreadable=suspected), at)
     if at is not None:
         await nights.report_fetched(run, file.name, at)
     return manifest.of_file(file, effects, report)
@@ -145,6 +157,7 @@ async def _reconcile(
 ) -> pl.DataFrame:
     cause = _cause(run)
     entered = await _match(connection, file, lines)
+    await exponents.check(connection, run, file.name, entered)
     await enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
     async with transaction():
@@ -157,6 +170,7 @@ async def _reconcile(
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
     await flag.flag(connection, run, file.name, effects)
+    await balanced.flag(connection, run, file.name, told, effects)
     return effects
 
 

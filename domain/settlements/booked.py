@@ -45,7 +45,8 @@ _OTHERS_SCHEMA: Final = {
 # Money of no payment of ours that other valid reports of the connection have booked on these dates.
 _OTHERS: Final = (
     f"SELECT {', '.join(f'l.{name}' for name in _OTHERS_SCHEMA)} FROM settlement_lines l "  # noqa: S608 - ours
-    "JOIN reports r ON r.id = l.report_id WHERE l.payment_id IS NULL AND l.voided_at IS NULL AND l.booked_as <> 'NONE' "
+    "JOIN reports r ON r.id = l.report_id WHERE l.voided_at IS NULL AND l.booked_as NOT IN ('NONE', 'EFFECT') "
+    "AND (l.payment_id IS NULL OR l.booked_as <> 'UNEXPLAINED') "
     "AND l.business_date BETWEEN $3 AND $4 AND r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL"
 )
 
@@ -58,14 +59,15 @@ async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, set
     lines = effects.with_columns(booked_as=_word())
     of_ours = lines.filter(_of_ours())
     again = [] if of_ours.is_empty() else [_told_by(of_ours, _known(settled), _KNOWN, _known)]
-    nobodys = lines.filter(pl.col("payment_id").is_null() & (pl.col("booked_as") != BookedAs.NONE.value))
+    told = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & pl.col("payment_id").is_null()
+    nobodys = lines.filter(told | pl.col("booked_as").is_in(_BY_TYPE))
     if not nobodys.is_empty():
         others = await _others(connection, name, nobodys)
         again += [] if others.is_empty() else [_told_by(nobodys, _nobodys(others), _NOBODYS, _nobodys)]
-    told = [line for one in again for line in one["line"].to_list()]
-    if not told:
+    repeats = [line for one in again for line in one["line"].to_list()]
+    if not repeats:
         return lines
-    repeated = pl.col("line").is_in(told)
+    repeated = pl.col("line").is_in(repeats)
     return lines.with_columns(
         booked_as=pl.when(repeated).then(pl.lit(BookedAs.NONE.value)).otherwise(pl.col("booked_as"))
     )
