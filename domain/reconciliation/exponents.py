@@ -73,7 +73,7 @@ def _finding(connection: Connection, run: ReconciliationRun, name: str, found: S
         amount=Money(min(found.theirs - found.ours, MINOR_UNITS_MAX), found.currency),
         explanation=(
             f"Report {name} of {connection.name} has {theirs} of what the books have as {ours}, exactly "
-            f"{found.times:,} times as much, in a currency of {EXPONENTS[found.currency]} decimals. Nothing was entered."
+            f"{found.times:,} times as much, with {EXPONENTS[found.currency]} decimals: nothing is entered."
         ),
         detail={"report": name, "times": found.times, "currency": found.currency, **sides},
     )
