@@ -25,7 +25,7 @@ _TEXTS |= {name: pl.String() for name, kind in REPORT_SCHEMA.items() if kind == 
 
 
 class Telling(Lab):
-    """Its report is the JSON of canonical lines; `balances` and `payouts` are what it tells beside them, by its name."""
+    """Its report is the JSON of canonical lines; `balances` and `payouts` are told beside them, by its name."""
 
     def __init__(self) -> None:
         super().__init__()
