@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.money import EXPONENTS
 from domain.platform.database import rows
 
 SHOWN_MAX: Final = 20
@@ -22,6 +23,9 @@ class Broken:
     detail: str
     payment_id: UUID | None = None  # None: it is not about one payment
 
+
+# How many minor units are one unit of a `currency`.
+_SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
 
 # Each query gives a column `detail`, one row per violation, and `payment_id`. They run one by one, each on its own
 # snapshot, so each compares only what is written in one transaction. `@(column)` stands wherever a payment's id is
@@ -134,20 +138,60 @@ _QUERIES: Final[Mapping[str, str]] = {
             FROM events WHERE refund_id = r.id) e ON true
         WHERE @(r.payment_id)
           AND (e.n <> r.sequence OR e.last IS DISTINCT FROM r.sequence OR e.state IS DISTINCT FROM r.state)""",
-    "balance: PSE_BALANCE is what the valid report lines say": """
-        SELECT format('connection %s %s: lines %s, ledger %s', coalesce(b.connection_id, l.connection_id),
+    # Each report's lines are rounded once, and half away from zero; of a line that tells a payout, the payout itself is
+    # a part, and its fee is not.
+    "balance: PSE_BALANCE is what the valid report lines and payouts say, beside what was there before": f"""
+        WITH lines AS (
+          SELECT r.id, r.connection_id, s.currency, NULL AS settled_currency, sum(CASE WHEN s.effect IN ('CAPTURE',
+            'RETURN', 'TAKEN_BACK', 'CHARGEBACK_REVERSED') THEN s.amount ELSE -s.amount END)::numeric AS amount
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as = 'NONE' AND s.effect <> 'NONE' GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT r.id, r.connection_id, s.settled_currency, s.settled_currency, sum(CASE s.booked_as WHEN 'PAYOUT'
+            THEN coalesce(s.settled_fee, 0) + coalesce(s.settled_tax, 0) + coalesce(s.settled_withheld, 0)
+            ELSE s.settled_net END)
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as <> 'NONE' GROUP BY 1, 2, 3),
+        told AS (
+          SELECT connection_id, currency, sum(CASE WHEN settled_currency IS NULL THEN amount
+            ELSE round(amount * CASE currency {_SCALES} END) END) AS amount FROM lines GROUP BY 1, 2
+          UNION ALL SELECT p.connection_id, t.settled_currency, -sum(t.settled) FROM payout_parts t
+            JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2)
+        SELECT format('connection %s %s: reports %s, ledger %s', coalesce(b.connection_id, l.connection_id),
                       coalesce(b.currency, l.currency), coalesce(l.amount, 0), coalesce(b.amount, 0)) AS detail
         FROM (SELECT connection_id, currency,
                      sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
-              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry LIKE 'PROVE_%' GROUP BY 1, 2) b
-        FULL JOIN (
-              SELECT r.connection_id, s.currency, sum(CASE s.effect WHEN 'CAPTURE' THEN s.amount
-                     WHEN 'RETURN' THEN s.amount WHEN 'TAKEN_BACK' THEN s.amount
-                     WHEN 'CHARGEBACK_REVERSED' THEN s.amount
-                     WHEN 'NONE' THEN 0 ELSE -s.amount END) AS amount
-              FROM settlement_lines s JOIN reports r ON r.id = s.report_id
-              WHERE s.voided_at IS NULL GROUP BY 1, 2) l USING (connection_id, currency)
-        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",
+              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry <> 'PROVE_OPENING'
+                AND (entry LIKE 'PROVE_%' OR entry = 'CONVERT') GROUP BY 1, 2) b
+        FULL JOIN (SELECT connection_id, currency, sum(amount) AS amount FROM told GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
+    "payouts: what is on its way to a bank is what valid reports tell": """
+        SELECT format('connection %s %s: payouts %s, their parts %s, ledger %s', connection_id, currency,
+                      coalesce(p.amount, 0), coalesce(t.amount, 0), coalesce(l.amount, 0)) AS detail
+        FROM (SELECT connection_id, currency, sum(amount) AS amount FROM payouts GROUP BY 1, 2) p
+        FULL JOIN (SELECT p.connection_id, p.currency, sum(t.amount) AS amount FROM payout_parts t
+              JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2) t
+          USING (connection_id, currency)
+        FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PAYOUTS_IN_TRANSIT' THEN amount
+                ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_PAYOUTS' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
+    "opening: what was there before the first report that tells it is posted once": """
+        WITH valid AS MATERIALIZED (
+          SELECT r.connection_id, r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
+          FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL),
+        first AS (SELECT DISTINCT ON (connection_id, currency) * FROM valid WHERE opening IS NOT NULL
+          ORDER BY connection_id, currency, business_date, created_at),
+        wanted AS (SELECT f.connection_id, f.currency, f.opening - coalesce((SELECT sum(v.moved) FROM valid v
+            WHERE v.connection_id = f.connection_id AND v.currency = f.currency
+              AND v.business_date < f.business_date), 0) AS amount FROM first f)
+        SELECT format('connection %s %s: reports %s, ledger %s', connection_id, currency, coalesce(w.amount, 0),
+                      coalesce(l.amount, 0)) AS detail
+        FROM wanted w FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount
+            ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_OPENING' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",
     "lines: what a line settles exists and belongs together": """
         SELECT format('line %s of report %s: payment %s, refund %s', s.line, s.report_id, s.payment_id, s.refund_id)
                AS detail, s.payment_id
@@ -256,7 +300,9 @@ _QUERIES: Final[Mapping[str, str]] = {
 
 
 # What adds up all that was ever booked or reported, and what only the night's own work can break.
-WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(("balance:", "checkpoints:")))
+WHOLE: Final = frozenset(
+    name for name in _QUERIES if name.startswith(("balance:", "payouts:", "opening:", "checkpoints:"))
+)
 _MARK: Final = re.compile(r"@\(([a-z_.]+)\)")
 INVARIANTS: Final[Mapping[str, str]] = {name: _MARK.sub("TRUE", query) for name, query in _QUERIES.items()}
 _OF_A_FEW: Final[Mapping[str, str]] = {

@@ -76,7 +76,7 @@ ACTIONS: Final[Mapping[FindingKind, str]] = {
     FindingKind.DUPLICATE_LINE: "The line was counted once: ask the PSE whether the money moved twice, and claim it.",
     FindingKind.UNCLEAR_LINE: "Money came back and the report does not say of what: ask the PSE which refund it was.",
     FindingKind.UNREADABLE_FILE: "Have the PSE make it anew: it is fetched again, or handed in by its name (--file).",
-    FindingKind.UNKNOWN_LINE: "Ask the PSE what the word means and whether it moved money; then have it taught to us.",
+    FindingKind.UNKNOWN_LINE: "Ask the PSE what the word means; have it taught to us. Its money waits in SUSPENSE.",
     FindingKind.CONNECTION_REFUSED: "Run the connection's preflight: it says what to mend. Its refunds wait till then.",
     FindingKind.PREFLIGHT_FAILED: "Do what the check says, and run the preflight again.",
     FindingKind.EXPIRES_SOON: "Have the PSE give a new one, and set it on the connection before this one ends.",

@@ -18,9 +18,15 @@ STATEMENTS = [
     "CHECK (booked_as = 'NONE' OR num_nonnulls(settled_net, settled_currency) = 2)",
     "ALTER TABLE settlement_lines ADD CONSTRAINT settlement_lines_effect_is_booked "
     "CHECK (booked_as <> 'EFFECT' OR effect <> 'NONE')",
-    # Money of no payment, by its date: whether another report has told it already.
+    # Money that no effect explains, by its date: whether another report has told it already.
     "CREATE INDEX settlement_lines_nobodys ON settlement_lines (business_date, report_id) "
-    "WHERE payment_id IS NULL AND voided_at IS NULL AND booked_as <> 'NONE'",
+    "WHERE voided_at IS NULL AND booked_as NOT IN ('NONE', 'EFFECT')",
+    "CREATE INDEX ledger_entries_opening ON ledger_entries (connection_id, currency) WHERE entry = 'PROVE_OPENING'",
+    # What reports that were read before have moved in the books: what their lines prove, and nothing else.
+    "INSERT INTO report_balances (report_id, currency, moved, paid_out) "
+    "SELECT l.report_id, l.currency, sum(CASE WHEN l.effect IN ('CAPTURE', 'RETURN', 'TAKEN_BACK', "
+    "  'CHARGEBACK_REVERSED') THEN l.amount ELSE -l.amount END), 0 FROM settlement_lines l "
+    "WHERE l.voided_at IS NULL AND l.effect <> 'NONE' GROUP BY 1, 2",
     "ALTER TABLE payouts ADD CONSTRAINT payouts_connection_of_merchant FOREIGN KEY (connection_id, merchant_id) "
     "REFERENCES connections (id, merchant_id) ON DELETE RESTRICT",
     "CREATE INDEX payouts_of_day ON payouts (merchant_id, business_date, id)",

@@ -16,6 +16,7 @@ from domain.pse.kit.listings import Entry, Line
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
+_UNMOVED: Final = ("FAILED", "PENDING")  # states of what has touched no balance
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
@@ -53,6 +54,7 @@ def _named(one: Entry) -> Line:
         "reference": one["id"] if by_amount or kind.type in _DISPUTES else None,
         "pse_refund_reference": one["refund"] if is_refund else None,
         "by_amount": by_amount,
+        "payout_reference": one["id"] if kind.type == "PAYOUT" else None,
     }
 
 
@@ -60,12 +62,16 @@ def _moved(one: Entry) -> Line:
     """Which money the transaction moved, and when."""
     kind = WORDS.kinds.get(one["type"])
     sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
-    return {
+    amount = {
         "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
+        "booked_at": moments.unix(one, "created_at"),
+    }
+    if WORDS.states.get(one["status"]) in _UNMOVED:
+        return amount
+    return amount | {
         "settled_gross": _major(sign * one["amount"], one["currency"]),
         "settled_fee": _major(-sign * one["fee"], one["currency"]),
         "settled_net": _major(sign * one["net"], one["currency"]),
-        "booked_at": moments.unix(one, "created_at"),
     }
 
 

@@ -37,7 +37,7 @@ def _order(period: Period) -> httpx.Request:
         "parameters[interval_start]": str(int(period.start.timestamp())),
         "parameters[interval_end]": str(int(period.end.timestamp())),
         "parameters[timezone]": "Etc/UTC",
-        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed],
+        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed, *LAYOUT.optional],
     }
     url = f"{period.base_url}/reporting/report_runs"
     return httpx.Request("POST", url, data=form, headers=objects.HEADERS)

@@ -179,6 +179,7 @@ PARTIAL = {
     "refunds_need_person": "needs_person_since IS NOT NULL",
     "refunds_not_succeeded": "SUCCEEDED",
     "settlement_lines_voided": "voided_at IS NOT NULL",
+    "ledger_entries_opening": "PROVE_OPENING",
     "ledger_entries_taken": "TAKEN",
     "ledger_entries_taken_back": "TAKEN_BACK",
     "destination_links_open": "revoked_at IS NULL",
