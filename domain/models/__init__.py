@@ -30,6 +30,7 @@ from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
 from domain.models.settlements import AnnouncedReport, Report, ReportNews, SettlementLine
+from domain.models.taxes import BusinessDay, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal
 
 __all__ = [
     "AnnouncedReport",
@@ -38,6 +39,7 @@ __all__ = [
     "ApprovalNeeds",
     "ApprovalRule",
     "Attempt",
+    "BusinessDay",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -81,6 +83,10 @@ __all__ = [
     "SettlementProposal",
     "SignInLink",
     "Store",
+    "TaxDocument",
+    "TaxDocumentShare",
+    "TaxPlace",
     "Token",
     "TransferReturn",
+    "VatReversal",
 ]

@@ -125,6 +125,16 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         "UPDATE (outcome, error, payments, report, signature, tries, due_at, finished_at)",
     ),
     "certification_cases": _READ_ADD,
+    "vat_reversals": (
+        *_READ_ADD,
+        "UPDATE (country, regime, state, reason, booked, sequence, rule_id, rules_version, event_on, delivered_on, "
+        "cause, buyer_identified, due_on, document_number, document_on, period, note, decided_by, settled_on, "
+        "updated_at)",
+    ),
+    "tax_documents": (*_READ_ADD, "UPDATE (problem, ended_at, ended_because)"),
+    "tax_document_shares": (*_READ_ADD, "UPDATE (voided_at)"),
+    "tax_places": (*_READ_ADD, "UPDATE (ended_at)"),
+    "business_days": (*_READ_ADD, "UPDATE (ended_at)"),
     "tortoise_migrations": ("SELECT",),
     "demo_marks": _READ_ADD,
     "paces": (*_READ_ADD, "UPDATE (until)"),
