@@ -76,7 +76,6 @@ STATEMENTS = [
     "ALTER TABLE tax_places ADD CONSTRAINT tax_places_connection_of_merchant FOREIGN KEY (connection_id, merchant_id) "
     "REFERENCES connections (id, merchant_id) ON DELETE RESTRICT",
     "CREATE INDEX vat_reversals_open ON vat_reversals (merchant_id, due_on) WHERE state IN ('NEEDED', 'NEEDS_REVIEW')",
-    "CREATE INDEX vat_reversals_settled ON vat_reversals (merchant_id, settled_on) WHERE settled_on IS NOT NULL",
     "CREATE UNIQUE INDEX tax_documents_current ON tax_documents (merchant_id, name) WHERE ended_at IS NULL",
     "CREATE INDEX tax_documents_unmatched ON tax_documents (merchant_id) "
     "WHERE ended_at IS NULL AND problem IS NOT NULL",

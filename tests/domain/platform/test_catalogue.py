@@ -222,7 +222,6 @@ PARTIAL = {
     "tax_documents_unmatched": "problem IS NOT NULL",
     "tax_places_current": "ended_at IS NULL",
     "vat_reversals_open": "NEEDED",
-    "vat_reversals_settled": "settled_on IS NOT NULL",
 }
 APPEND_ONLY = {
     "announced_reports",
