@@ -3,7 +3,7 @@
 Locks are taken in one order, as for a refund's own moves: the refund, its payment, the reversal.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -89,8 +89,7 @@ async def undocument(reversal: VatReversal, refund: Refund, cause: Cause, why: s
     reversal.state = ReversalState.NEEDS_REVIEW if declared else ReversalState.NEEDED
     reversal.reason = Review.DOCUMENT_CANCELED if declared else None
     await save(reversal)
-    again = reversals.finding_of(reversal, refund.reference)
-    await findings.open_finding(replace(again, explanation=f"{why} {again.explanation}", again=True))
+    await reversals.open_finding(reversal, refund.reference, why)
 
 
 async def lose(reversal: VatReversal, cause: Cause) -> None:

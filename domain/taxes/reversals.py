@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from domain.books import ledger
 from domain.cause import Cause
-from domain.findings import names
+from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import VatReversal
 from domain.models.ledger import Entry
@@ -22,7 +22,8 @@ from domain.taxes.deadlines import Days
 from domain.taxes.weigh import CAUSES, Facts, Weighed, weigh
 
 OPEN: Final = (ReversalState.NEEDED, ReversalState.NEEDS_REVIEW)
-AT_ONCE_MAX: Final = 500
+AT_ONCE_MAX: Final = 2_000
+_NOBODY: Final = UUID(int=0)
 OURS: Final = Cause("taxes", "taxes")
 # Where a sale is taxed: as was said of its connection, else of its store, else of all of the merchant's sales, else in
 # the merchant's country. The refund is locked: what comes back meanwhile comes back before this, or after.
@@ -144,17 +145,23 @@ async def needed(found: Sequence[Found]) -> list[Found]:
 
     Each says by which rule, and until when.
     """
-    ids = [one.refund_id for one in found if one.refund_id is not None]
-    await open_of(ids)
-    known = {row.refund_id: row for row in await VatReversal.filter(refund_id__in=ids)} if ids else {}
-    told = []
-    for one in found:
-        row = known.get(one.refund_id) if one.refund_id else None
-        if row is None:  # it came back, or is not said to have left: there is nothing to go by yet
-            told.append(one)
-        elif row.state in OPEN:
-            told.append(replace(one, detail={**one.detail, **told_of(row)}, explanation=_said(one, row)))
+    told: list[Found] = []
+    for start in range(0, len(found), AT_ONCE_MAX):
+        few = found[start : start + AT_ONCE_MAX]
+        ids = [one.refund_id for one in few if one.refund_id is not None]
+        await open_of(ids)
+        known = {row.refund_id: row for row in await VatReversal.filter(refund_id__in=ids)} if ids else {}
+        told += [one for each in few if (one := _of(each, known.get(each.refund_id or _NOBODY))) is not None]
     return told
+
+
+def _of(found: Found, row: VatReversal | None) -> Found | None:
+    """The finding with what its reversal says; None: nobody need do anything."""
+    if row is None:  # it came back, or is not said to have left: there is nothing to go by yet
+        return found
+    if row.state not in OPEN:
+        return None
+    return replace(found, detail={**found.detail, **told_of(row)}, explanation=_said(found, row))
 
 
 def _said(found: Found, row: VatReversal) -> str:
@@ -177,6 +184,12 @@ def finding_of(row: VatReversal, reference: str) -> Found:
         detail=told_of(row),
     )
     return replace(plain, explanation=_said(plain, row))
+
+
+async def open_finding(row: VatReversal, reference: str, why: str = "") -> None:
+    """Open the finding of a reversal that needs somebody, again where it was closed."""
+    found = finding_of(row, reference)
+    await findings.open_finding(replace(found, explanation=f"{why} {found.explanation}".strip(), again=True))
 
 
 def told_of(row: VatReversal) -> dict[str, Any]:
