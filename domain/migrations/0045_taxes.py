@@ -56,7 +56,10 @@ CHECKS = {
     },
 }
 # What a sale's document is called, in one spelling: capitals, one dash between the parts, no zeros before a number.
-NAME = "regexp_replace(regexp_replace(upper(tax_document), '[^0-9A-Z]+', '-', 'g'), '(^|-)0+(?=[0-9])', '\\1', 'g')"
+NAME = (
+    "regexp_replace(btrim(regexp_replace(upper(tax_document), '[^0-9A-Z]+', '-', 'g'), '-'), "
+    "'(^|-)0+(?=[0-9])', '\\1', 'g')"
+)
 KEPT = ("vat_reversals", "tax_documents", "tax_document_shares", "tax_places", "business_days")
 STATEMENTS = [
     *(

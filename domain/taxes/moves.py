@@ -3,6 +3,7 @@
 Locks are taken in one order, as for a refund's own moves: the refund, its payment, the reversal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -45,6 +46,11 @@ async def hold(merchant_id: UUID, reversal_id: UUID) -> tuple[VatReversal, Refun
     refund = await Refund.filter(id=seen.refund_id).select_for_update(no_key=True).get()
     await Payment.filter(id=seen.payment_id).select_for_update(no_key=True).get()
     return await VatReversal.filter(id=reversal_id).select_for_update(no_key=True).get(), refund
+
+
+async def lock_refunds(refund_ids: Sequence[UUID]) -> list[Refund]:
+    """These refunds, locked in one order until the caller's transaction ends, before any payment or reversal."""
+    return await Refund.filter(id__in=list(refund_ids)).order_by("id").select_for_update(no_key=True)
 
 
 async def document(reversal: VatReversal, paper: Paper, cause: Cause) -> None:

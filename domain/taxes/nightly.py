@@ -7,13 +7,14 @@ from uuid import UUID
 
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
-from domain.models import VatReversal
+from domain.models import TaxDocument, VatReversal
 from domain.money import Money
-from domain.platform.database import rows
-from domain.taxes import business_days, reversals
+from domain.platform.database import rows, transaction
+from domain.taxes import business_days, importing, match, reversals
 from domain.taxes.deadlines import business_days_before
 
 NEARLY_BUSINESS_DAYS: Final = 5
+_DOCUMENTS_MAX: Final = 200
 _LOOKED_AHEAD: Final = timedelta(days=21)  # five business days, whatever holidays lie between
 # Of reversals that need somebody, those that have no open finding: an older database's, and unproven ones.
 _UNTOLD: Final = """
@@ -37,6 +38,23 @@ async def catch_up() -> int:
         opened, after = opened + len(few), few[-1]
     await _tell()
     return opened
+
+
+async def match_again() -> int:
+    """Match anew what was handed in before its sale, or its refund, was known; how many documents take VAT back now."""
+    matched, after = 0, UUID(int=0)
+    while found := await _waiting(after):
+        after = found[-1].id
+        for document in found:
+            async with transaction():
+                await importing.again(document, reversals.OURS)
+            matched += document.problem is None
+    return matched
+
+
+async def _waiting(after: UUID) -> list[TaxDocument]:
+    found = TaxDocument.filter(ended_at=None, problem__in=match.AGAIN, id__gt=after)
+    return await found.order_by("id").limit(_DOCUMENTS_MAX)
 
 
 async def _tell() -> None:

@@ -79,6 +79,8 @@ async def declare(principal: Principal, ids: Sequence[UUID], period: str, cause:
     if _PERIOD.fullmatch(period) is None or period > (await _today(principal)).strftime("%Y-%m"):
         raise InvalidInput("period is YYYY-MM, of this month or an earlier one.", path=["input", "period"])
     async with transaction():
+        seen = await VatReversal.filter(id__in=list(ids), merchant_id=principal.merchant_id)
+        await moves.lock_refunds([row.refund_id for row in seen])
         return [await _declare(principal, one, period, cause) for one in sorted(set(ids))]
 
 
