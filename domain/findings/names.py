@@ -17,7 +17,7 @@ def vat_overdue(refund_id: UUID | str) -> str:
 
 
 def vat_differs(refund_id: UUID | str) -> str:
-    """A tax document of this refund says something else than the refund."""
+    """A tax document of this refund says something else than the refund; behind it comes which document."""
     return f"vat-differs/{refund_id}"
 
 

@@ -15,6 +15,7 @@ from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.files import content
+from domain.findings import findings, names
 from domain.models import File, Merchant, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.files import Purpose
 from domain.platform.database import execute, transaction
@@ -191,6 +192,8 @@ async def end(document: TaxDocument, because: str, cause: Cause) -> None:
     await TaxDocumentShare.filter(id__in=[one.id for one in shares]).update(voided_at=now)
     for one in sorted(shares, key=lambda share: share.reversal_id):
         row, refund = await moves.hold(document.merchant_id, one.reversal_id)
+        told = {f"{names.vat_differs(refund.id)}/{document.id}": f"The document was {because.lower()}."}
+        await findings.resolve_of(document.merchant_id, refund.id, told)
         await moves.undocument(row, refund, cause, f"Document {document.number} was {because.lower()}.")
 
 

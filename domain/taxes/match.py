@@ -225,12 +225,14 @@ async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: 
     ours |= {"currency": row.currency, "sold_on": row.sold_on.isoformat()}
     theirs = {"document": document.number, "amount": document.total, "tax": document.tax}
     theirs |= {"currency": document.currency, "date": document.issued_on.isoformat()}
+    later = {names.vat_differs(row.refund_id): f"Document {document.number} came after it."}
+    await findings.resolve_of(row.merchant_id, row.refund_id, later)
     await findings.open_finding(
         Found(
             kind=FindingKind.VAT_DOCUMENT_DIFFERS,
             merchant_id=row.merchant_id,
             connection_id=row.connection_id,
-            fingerprint=names.vat_differs(row.refund_id),
+            fingerprint=f"{names.vat_differs(row.refund_id)}/{document.id}",
             amount=Money(abs(refund.amount - document.total) or row.amount, row.currency),
             explanation=f"Document {document.number} and refund {refund.reference}: {problem}",
             refund_id=refund.id,

@@ -1,20 +1,27 @@
 """What tests of VAT share: refunds that have left with VAT, their reversals, and what the books say of them."""
 
+import hashlib
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from domain import invariants
 from domain.access.tokens import Principal, Role
 from domain.books import ledger
+from domain.files import tickets
+from domain.files.tickets import NewFile
 from domain.models import Finding, Payment, Refund, VatReversal
+from domain.models.files import Purpose
 from domain.models.ledger import Account
 from domain.models.refunds import Reason
 from domain.money import Money
+from domain.platform.settings import Settings
 from domain.pse.vocabulary import Returned, Succeeded
 from domain.refunds import request
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from domain.refunds.request import NewRefund
-from domain.taxes import reversals
+from domain.taxes import importing, reversals
+from domain.taxes.importing import Imported
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_person, an_answer
 
 A = Account
@@ -59,3 +66,19 @@ async def in_order() -> bool:
     broken = await invariants.check()
     assert broken == [], broken
     return True
+
+
+async def handed_in(shop: Shop, given: bytes, settings: Settings) -> UUID:
+    """A tax document's file, announced and come."""
+    new = NewFile(Purpose.TAX_DOCUMENT, "notes", len(given), hashlib.sha256(given).hexdigest())
+    ticket = await tickets.announce(accountant(shop), new, settings, CAUSE)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield given
+
+    return (await tickets.take_in(ticket.file, chunks(), settings)).id
+
+
+async def taken_in(shop: Shop, given: bytes, settings: Settings) -> Imported:
+    file_id = await handed_in(shop, given, settings)
+    return await importing.take_in(accountant(shop), file_id, settings, CAUSE)
