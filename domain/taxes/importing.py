@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Subquery
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
@@ -57,9 +58,13 @@ class Imported:
 
 
 def readable(principal: Principal) -> QuerySet[TaxDocument]:
-    """The documents, of who may read all of the merchant's ledger: a document is of no one store. Raises Forbidden."""
-    principal.require_everywhere(Permission.READ_LEDGER)
-    return TaxDocument.filter(merchant_id=principal.merchant_id)
+    """The documents; to who reads some stores' ledgers, those of their refunds. Raises Forbidden."""
+    scope = principal.scope(Permission.READ_LEDGER)
+    found = TaxDocument.filter(merchant_id=scope.merchant_id)
+    if scope.stores is None:
+        return found
+    theirs = TaxDocumentShare.filter(merchant_id=scope.merchant_id, reversal__store_id__in=list(scope.stores))
+    return found.filter(id__in=Subquery(theirs.values("document_id")))
 
 
 async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause: Cause) -> Imported:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
@@ -33,9 +34,10 @@ class NewPlace:
 
 
 def readable(principal: Principal) -> QuerySet[TaxPlace]:
-    """The places in force. Raises Forbidden."""
-    principal.require_everywhere(Permission.READ_LEDGER)
-    return TaxPlace.filter(merchant_id=principal.merchant_id, ended_at=None)
+    """The places in force; to who reads some stores' ledgers, those of these and of all stores. Raises Forbidden."""
+    scope = principal.scope(Permission.READ_LEDGER)
+    found = TaxPlace.filter(merchant_id=scope.merchant_id, ended_at=None)
+    return found if scope.stores is None else found.filter(Q(store_id__in=list(scope.stores)) | Q(store_id=None))
 
 
 async def set_place(principal: Principal, new: NewPlace, cause: Cause) -> TaxPlace:

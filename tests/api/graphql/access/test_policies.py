@@ -30,6 +30,7 @@ from domain.models import (
     ReconciliationRun,
     Session,
     Store,
+    VatReversal,
 )
 from domain.models.files import Purpose
 from domain.models.refunds import Reason
@@ -52,6 +53,8 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
+# What is of no one store, and so is done by who may in all of them.
+OF_ALL_STORES = {"businessDaySet", "taxDocumentImport", "taxPlaceSet"}
 EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
@@ -92,6 +95,7 @@ async def _findings_of(shop: Shop, payment_id: UUID) -> tuple[Finding, Reconcili
 async def _world(shop: Shop, email: str) -> dict[str, Any]:
     """Something of every kind, in one store of a merchant."""
     key, order = a_key(), a_key()
+    reversal = await _vat_of(shop)  # first, so that the others are the newest
     payment = await a_payment(shop, tax_id=TAX_ID, order=order)
     new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
     refund = (await request.request(shop.id, new, key, Cause(a_key(), "tester"))).refund
@@ -133,7 +137,21 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "file": str(file.id),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        "reversal": str(reversal.id),
     }
+
+
+async def _vat_of(shop: Shop) -> VatReversal:
+    """Of a refund that has left, as far as this table goes."""
+    payment = await a_payment(shop, tax=100)
+    new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
+    refund = (await request.request(shop.id, new, a_key(), Cause(a_key(), "tester"))).refund
+    today = datetime.now(UTC).date()
+    return await VatReversal.create(
+        id=uuid4(), merchant_id=shop.id, refund_id=refund.id, payment_id=payment.id, connection_id=shop.connection.id,
+        store_id=shop.store.id, amount=10, currency="BRL", country="BR", regime="LOCAL", state="NEEDED",
+        rules_version="x", sold_on=today, asked_on=today, paid_on=today,
+    )  # fmt: skip
 
 
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
@@ -152,7 +170,18 @@ def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
     rows = {
         name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
+        for name in (
+            "connection",
+            "store",
+            "token",
+            "person",
+            "session",
+            "request",
+            "file",
+            "rule",
+            "delegation",
+            "reversal",
+        )
     }
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
@@ -237,7 +266,11 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (Permission.READ,)  # for one that may SEE
     if document.field in ("refundApprove", "refundReject"):
         needed = (Permission.APPROVE,)  # nobody was lent the right
+    if document.field == "fileAnnounce":
+        needed = (Permission.MANAGE_CONNECTIONS,)  # for what an application hands in
     held = [one for one in needed if one in principal.permissions]
+    if document.field in OF_ALL_STORES:
+        return any(principal.reach.stores[one] is None for one in held)
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
 
