@@ -9,7 +9,7 @@ from domain.taxes.documents import cfdi, dte, nfe, sri, table, ubl
 from domain.taxes.documents.said import Said, Unread
 from domain.taxes.documents.xml import BYTES_MAX, Element, Unreadable, name_of, namespace_of, parse
 
-_MEMBERS_MAX: Final = 1_000
+_MEMBERS_MAX: Final = 500
 _ALL_BYTES_MAX: Final = 64 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"

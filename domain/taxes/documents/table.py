@@ -14,7 +14,7 @@ from domain.money import exponent_of
 from domain.taxes.documents.said import Cancellation, Document, Said, Unread, day, day_first, minor, normal
 from domain.taxes.documents.xml import Unreadable
 
-ROWS_MAX: Final = 5_000
+ROWS_MAX: Final = 1_000
 _CELL_MAX: Final = 500
 _DELIMITERS: Final = ",;\t|"
 # Each column by what it may be called, without accents and in small letters: English, Spanish, Portuguese, Chinese.
