@@ -19,9 +19,11 @@ BYTES_MAX: Final = 2 * 1024 * 1024
 _ELEMENTS_MAX: Final = 50_000
 _DEPTH_MAX: Final = 64
 _TEXT_MAX: Final = 1_000_000
-_DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})["']""")
+_DECLARED: Final = re.compile(rb"""encoding=["']([^"']{1,40})["']""")
+_DECLARATION_MAX: Final = 300
 # In these a tag is spelled by its own bytes, so that looking for them finds them.
 _ENCODINGS: Final = frozenset({b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252"})
+_ENCODED: Final = "Only XML in UTF-8, ISO-8859-1 and Windows-1252 is read: save it in one of them."
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 Element = etree._Element
 
@@ -56,9 +58,13 @@ def parse(content: bytes) -> Element:
 def _check_bytes(content: bytes) -> None:
     if len(content) > BYTES_MAX:
         raise Unreadable(f"A tax document has at most {BYTES_MAX} bytes.")
-    declared = _DECLARED.match(content.removeprefix(b"\xef\xbb\xbf"))
-    if b"\x00" in content or (declared and declared[1].lower() not in _ENCODINGS):
-        raise Unreadable("Only UTF-8, ISO-8859-1 and Windows-1252 are read: save it in one of them.")
+    if b"\x00" in content or not content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        raise Unreadable(_ENCODED)
+    if b"<?xml" in content[:_DECLARATION_MAX]:
+        declaration, ended, _ = content[:_DECLARATION_MAX].partition(b"?>")
+        declared = _DECLARED.search(b"".join(declaration.split()))
+        if not ended or (declared and declared[1].lower() not in _ENCODINGS):
+            raise Unreadable(_ENCODED)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise Unreadable("A tax document declares no document type and no entity: it was changed by somebody.")
 

@@ -137,7 +137,9 @@ BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY i "Venda">]>' + vectors.nfe(
     [
         (BOMB, "no document type"),
         (BOMB.decode().replace("UTF-8", "UTF-16").encode("utf-16"), "no table"),
-        (b'<?xml version="1.0" encoding="UTF-7"?><nfeProc/>', "Only UTF-8"),
+        (b'<?xml version="1.0" encoding="UTF-7"?><nfeProc/>', "Only XML in UTF-8"),
+        (b'<?xml version="1.0" encoding \t =  "UTF-7"?><nfeProc/>', "Only XML in UTF-8"),
+        (b'<?xml version="1.0" ' + b" " * 400 + b'encoding="UTF-7"?><nfeProc/>', "Only XML in UTF-8"),
         (b"<nfeProc>" * 100 + b"</nfeProc>" * 100, "larger, or deeper"),
         (b"<nfeProc>" + b"<a/>" * 60_000 + b"</nfeProc>", "larger, or deeper"),
         (b"<nfeProc><a></nfeProc>", "well-formed"),
@@ -161,8 +163,11 @@ def test_many_documents_come_in_a_zip_and_a_bomb_of_one_is_refused() -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/1.xml", vectors.nfe(7, [KEY]))
         archive.writestr("2.xml", b"<html/>")
-    first, second = read.read(packed.getvalue(), "BR", "BRL")
+        archive.writestr("3.xml", '<?xml version="1.0"?><!DOCTYPE a><a/>'.encode("cp037"))  # libxml2 would know it
+    first, second, third = read.read(packed.getvalue(), "BR", "BRL")
     assert (type(first), type(second)) == (Document, Unread)
+    assert isinstance(third, Unread)
+    assert "Only XML in UTF-8" in third.why
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.xml", b"<a>" + b" " * 100_000_000)
