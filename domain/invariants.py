@@ -68,6 +68,33 @@ _QUERIES: Final[Mapping[str, str]] = {
                 WHEN debit IN ('PSE_CLEARING', 'BANK') THEN -amount ELSE 0 END) AS paid
             FROM ledger_entries WHERE refund_id IS NOT NULL AND @(payment_id) GROUP BY 1) l ON l.refund_id = r.id
         WHERE r.paid <> coalesce(l.paid, 0)""",
+    # A return undoes what was recognised, and not what a document took back: that waits for a counter-document.
+    "vat pending: of each refund it is the VAT that was recognised, less what was documented or lost": """
+        SELECT format('refund %s in %s: ledger %s, reversal %s of %s booked as %s', r.id, r.state,
+                      coalesce(l.pending, 0), v.state, r.tax_amount, coalesce(v.booked, 'NOTHING')) AS detail,
+               r.payment_id
+        FROM (SELECT id, payment_id, state, tax_amount FROM refunds WHERE tax_amount > 0 AND @(payment_id)) r
+        LEFT JOIN vat_reversals v ON v.refund_id = r.id
+        LEFT JOIN (SELECT refund_id, sum(CASE WHEN debit = 'VAT_REVERSAL_PENDING' THEN amount ELSE -amount END)
+              AS pending FROM ledger_entries
+            WHERE 'VAT_REVERSAL_PENDING' IN (debit, credit) AND refund_id IS NOT NULL AND @(payment_id) GROUP BY 1) l
+            ON l.refund_id = r.id
+        WHERE coalesce(l.pending, 0) <> CASE WHEN r.state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL',
+              'SUCCEEDED') THEN r.tax_amount ELSE 0 END
+            - CASE WHEN coalesce(v.booked, 'NOTHING') = 'NOTHING' THEN 0 ELSE v.amount END
+          OR v.amount <> r.tax_amount OR (v.state = 'UNDONE') <> (r.state <> 'SUCCEEDED' AND v.booked = 'NOTHING')
+          OR (r.state <> 'SUCCEEDED' AND v.state NOT IN ('UNDONE', 'NEEDS_REVIEW'))""",
+    "output vat: no more of a sale's VAT is taken back than was declared": """
+        SELECT format('payment %s: %s of OUTPUT_VAT', payment_id, owed) AS detail, payment_id
+        FROM (SELECT payment_id, sum(CASE WHEN credit = 'OUTPUT_VAT' THEN amount ELSE -amount END) AS owed
+              FROM ledger_entries WHERE 'OUTPUT_VAT' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
+              GROUP BY 1) t
+        WHERE owed < 0""",
+    # A document takes VAT back once: whole, and of as much money as left.
+    "vat documents: what a document takes back is of no more money than the refund": """
+        SELECT format('refund %s of %s: shares of %s', r.id, r.amount, sum(s.amount)) AS detail, r.payment_id
+        FROM tax_document_shares s JOIN vat_reversals v ON v.id = s.reversal_id JOIN refunds r ON r.id = v.refund_id
+        WHERE s.voided_at IS NULL AND @(r.payment_id) GROUP BY r.id HAVING sum(s.amount) > r.amount""",
     "taken: what left without us is in SUSPENSE": """
         SELECT format('payment %s: taken %s, ledger %s', p.id, p.taken_by_bank, coalesce(l.taken, 0)) AS detail,
                p.id AS payment_id

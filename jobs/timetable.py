@@ -27,7 +27,7 @@ from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
-from jobs import bank, onboarding, reconciliation
+from jobs import bank, onboarding, reconciliation, taxes
 from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
@@ -73,6 +73,11 @@ async def _banks() -> None:
     _log.info("bank.looked", merchants=await bank.look_at_all())
 
 
+async def _taxes() -> None:
+    done = await taxes.night()
+    _log.info("taxes.night", opened=done.opened, matched=done.matched, late=done.late)
+
+
 async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
 
@@ -93,6 +98,8 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
+    # Every hour, for a night's reports come late: what has its reversal is passed by.
+    scheduler.add_job(leading(_taxes), CronTrigger(minute=(minute + 30) % 60, timezone=UTC), id="taxes")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

@@ -60,6 +60,7 @@ from api.graphql.refunds.mutations import (
     RefundRetryPayload,
 )
 from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
+from api.graphql.taxes.fields import TaxMutation, TaxQuery
 from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
@@ -111,11 +112,16 @@ SIZES = {
     "nextStates": 8,
     "paymentInstruction": 10,
     "permissions": 25,
+    "originals": 100,
+    "rulesVersions": 20,
+    "taxDocuments": 100,
+    "reversals": 100,
+    "unread": 100,
 }
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, ConnectionQuery, TaxQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -195,7 +201,7 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, BankMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, BankMutation, ConnectionMutation, TaxMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

@@ -11,6 +11,21 @@ def vat(refund_id: UUID | str) -> str:
     return f"vat/{refund_id}"
 
 
+def vat_overdue(refund_id: UUID | str) -> str:
+    """The time to take this refund's VAT back is over, or nearly."""
+    return f"vat-overdue/{refund_id}"
+
+
+def vat_differs(refund_id: UUID | str) -> str:
+    """A tax document of this refund says something else than the refund; behind it comes which document."""
+    return f"vat-differs/{refund_id}"
+
+
+def vat_returned(refund_id: UUID | str) -> str:
+    """This refund came back after a tax document had taken its VAT back."""
+    return f"vat-returned/{refund_id}"
+
+
 def missing(refund_id: UUID | str) -> str:
     """No report proves this refund."""
     return f"missing/{refund_id}"

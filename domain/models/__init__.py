@@ -39,6 +39,7 @@ from domain.models.settlements import (
     ReportNews,
     SettlementLine,
 )
+from domain.models.taxes import BusinessDay, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal
 
 __all__ = [
     "AnnouncedReport",
@@ -50,6 +51,7 @@ __all__ = [
     "BankAccount",
     "BankLine",
     "BankStatement",
+    "BusinessDay",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -97,6 +99,10 @@ __all__ = [
     "SettlementProposal",
     "SignInLink",
     "Store",
+    "TaxDocument",
+    "TaxDocumentShare",
+    "TaxPlace",
     "Token",
     "TransferReturn",
+    "VatReversal",
 ]

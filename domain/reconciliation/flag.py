@@ -15,6 +15,7 @@ from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
 from domain.reconciliation import back_no_longer, compare, no_longer, proven, unknown
+from domain.taxes import reversals
 
 _LET_IT_BE_TOLD: Final = (
     "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
@@ -32,7 +33,7 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     found = [
         *compare.of_amounts(connection, run, effects),
         *unknown.of_lines(connection, run, name, effects),
-        *compare.vat_reversals(connection, run, effects),
+        *await reversals.needed(compare.vat_reversals(connection, run, effects)),
         *await _registered_twice(connection, run, effects),
         *compare.duplicates(connection, run, effects),
         *compare.unclear(connection, run, effects),

@@ -27,6 +27,7 @@ from jobs.cli import (
     owner,
     people,
     sign_in,
+    taxes,
 )
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
@@ -55,6 +56,7 @@ app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(bank.app, name="bank")
 app.add_typer(sign_in.app, name="sign-in")
+app.add_typer(taxes.app, name="taxes")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)
 token.command("list")(people.list_tokens)

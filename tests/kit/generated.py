@@ -46,6 +46,8 @@ NAMED: Final[Mapping[str, str]] = {
     "ruleId": "rule",
     "delegationId": "delegation",
     "sessionId": "session",
+    "reversalId": "reversal",
+    "vatReversal.id": "reversal",
     "pseReference": "PSE reference",
     "orderReference": "order",
     "requestId": "request",
@@ -77,6 +79,13 @@ _VALUES: Final[Mapping[str, Any]] = {
     "permissions": ["READ"],
     "reason": "It was wrong.",
     "sha256": "0" * 64,
+    "reversalIds": [],  # a list names nothing here: its own tests do
+    "issuedOn": "2026-01-02",
+    "day": "2026-01-02",
+    "on": "2026-01-02",
+    "period": "2026-01",
+    "works": False,
+    "why": "by decree",
 }
 _NEW: Final = frozenset({"pseReference", "orderReference"})  # of what is made, they are words
 _NEW_REFERENCE: Final = "E12345678202601020304newpayment1"

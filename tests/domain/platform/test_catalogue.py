@@ -95,6 +95,22 @@ CHECKS = {
     "settlement_lines_booked_as_known",
     "settlement_lines_booked_is_settled",
     "settlement_lines_effect_is_booked",
+    "tax_document_shares_within",
+    "tax_documents_ended_known",
+    "tax_documents_ended_whole",
+    "tax_documents_tax_within",
+    "tax_documents_total_positive",
+    "tax_places_of_one",
+    "tax_places_regime_known",
+    "vat_reversals_amount_positive",
+    "vat_reversals_booked_as_said",
+    "vat_reversals_booked_known",
+    "vat_reversals_declared_whole",
+    "vat_reversals_documented_whole",
+    "vat_reversals_period_form",
+    "vat_reversals_regime_known",
+    "vat_reversals_review_has_reason",
+    "vat_reversals_state_known",
 }
 UNIQUE = {
     "destinations": {("refund_id",)},
@@ -152,6 +168,11 @@ UNIQUE = {
     "sessions": {("digest",)},
     "sign_in_links": {("digest",)},
     "tokens": {("digest",), ("id", "merchant_id"), ("session_id",)},
+    "business_days": {("merchant_id", "country", "day")},
+    "tax_documents": {("merchant_id", "name")},
+    "tax_document_shares": {("document_id", "reversal_id")},
+    "tax_places": {("merchant_id", "store_id", "connection_id")},
+    "vat_reversals": {("refund_id",)},
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
@@ -213,6 +234,13 @@ PARTIAL = {
     "settlement_lines_unknown_alias": "payment_id IS NULL",
     "settlement_lines_unknown_order": "payment_reference IS NULL",
     "settlement_lines_unknown_payment": "payment_id IS NULL",
+    "business_days_current": "ended_at IS NULL",
+    "payments_by_tax_document": "tax_document IS NOT NULL",
+    "tax_document_shares_current": "voided_at IS NULL",
+    "tax_documents_current": "ended_at IS NULL",
+    "tax_documents_unmatched": "problem IS NOT NULL",
+    "tax_places_current": "ended_at IS NULL",
+    "vat_reversals_open": "NEEDED",
 }
 APPEND_ONLY = {
     "announced_reports",
@@ -265,6 +293,11 @@ KEPT = {
     "roles",
     "settlement_lines",
     "settlement_proposals",
+    "business_days",
+    "tax_document_shares",
+    "tax_documents",
+    "tax_places",
+    "vat_reversals",
 }
 BELONGING = {
     "bank_lines_account_of_merchant",
@@ -296,6 +329,11 @@ BELONGING = {
     "payouts_connection_of_merchant",
     "payments_store_of_merchant",
     "refunds_like_their_payment",
+    "tax_places_connection_of_merchant",
+    "tax_places_store_of_merchant",
+    "vat_reversals_like_their_payment",
+    "vat_reversals_refund_of_payment",
+    "vat_reversals_store_of_merchant",
 }
 GIVEN = {f"{table}_given" for table in ("grants", "people", "roles", "sessions", "sign_in_links", "tokens")}
 GIVEN |= {"people_had_back"}  # asleep in tests (kit/databases)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -35,6 +36,7 @@ from domain.models import (
     OwnRole,
     Payout,
     Refund,
+    VatReversal,
 )
 from domain.models.files import Purpose
 from domain.onboarding.documents import REQUIRED
@@ -43,11 +45,12 @@ from domain.platform.database import rows, transaction
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.pse.vocabulary import InDoubt
+from domain.pse.vocabulary import InDoubt, Succeeded
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
+from domain.taxes import reversals, work
 from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.generated import Document, documents
@@ -286,7 +289,44 @@ async def _proven(stage: Stage) -> Ready:
     return Ready(stage.shop, {"payoutId": str(payout.id), "reason": "It was another one."})
 
 
+async def _reversal(stage: Stage) -> Ready:
+    """VAT of a refund that has left, from its sale on: what is booked of it is there."""
+    shop = await a_shop(name="Com imposto")
+    refund = await a_refund(shop, await a_payment(shop, tax=1_000), 1_000)
+    await an_answer(refund, Succeeded("D1"))
+    await reversals.open_of([refund.id])
+    row = await VatReversal.get(refund_id=refund.id)
+    return Ready(shop, {"reversalId": str(row.id), "note": "As the adviser says."})
+
+
+async def _to_document(stage: Stage) -> Ready:
+    ready = await _reversal(stage)
+    return Ready(ready.shop, {"reversalId": ready.input["reversalId"]})
+
+
+async def _to_declare(stage: Stage) -> Ready:
+    ready = await _to_document(stage)
+    day = (NOW - timedelta(days=1)).date()
+    await work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
+    return Ready(ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": NOW.strftime("%Y-%m")})
+
+
+async def _tax_document(stage: Stage) -> Ready:
+    given = b"number,date,total,tax,original\n1,2026-01-02,10.00,1.00,NF 1\n"
+    new = NewFile(Purpose.TAX_DOCUMENT, "notes.csv", len(given), sha256(given).hexdigest())
+    settings = quick_settings()
+    file = (await tickets.announce(_another(stage.shop), new, settings, ANOTHER)).file
+    await content.put(settings, file, given)
+    await File.filter(id=file.id).update(stored_at=NOW)
+    return Ready(stage.shop, {"fileId": str(file.id)})
+
+
 PREPARED: Mapping[str, Prepare] = {
+    "taxDocumentImport": _tax_document,
+    "vatReversalDeclare": _to_declare,
+    "vatReversalDocument": _to_document,
+    "vatReversalReview": _reversal,
+    "vatReversalWriteOff": _reversal,
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
     "bankAccountChange": _a_bank_account,

@@ -34,6 +34,7 @@ from domain.models import (
     ReconciliationRun,
     Session,
     Store,
+    VatReversal,
 )
 from domain.models.files import Purpose
 from domain.models.refunds import Reason
@@ -56,9 +57,39 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT, Permission.KEEP_BOOKS}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
 # What is of no one store, and so is done by who may in all of them.
-OF_ALL_STORES = {"bankAccounts", "bankLines", "bankStatements", "payouts"}
+OF_ALL_STORES = {
+    "bankAccountChange",
+    "bankAccountCreate",
+    "bankAccountEnd",
+    "bankAccounts",
+    "bankLines",
+    "bankStatementImport",
+    "bankStatements",
+    "payoutProofVoid",
+    "payoutProve",
+    "payouts",
+    "businessDaySet",
+    "taxDocumentImport",
+    "taxPlaceSet",
+}
+# What an id may be of, where it is no node's.
+ROWS = (
+    "bank account",
+    "bank line",
+    "connection",
+    "delegation",
+    "file",
+    "payout",
+    "person",
+    "request",
+    "reversal",
+    "rule",
+    "session",
+    "store",
+    "token",
+)
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -98,6 +129,7 @@ async def _findings_of(shop: Shop, payment_id: UUID) -> tuple[Finding, Reconcili
 async def _world(shop: Shop, email: str) -> dict[str, Any]:
     """Something of every kind, in one store of a merchant."""
     key, order = a_key(), a_key()
+    reversal = await _vat_of(shop)  # first, so that the others are the newest
     payment = await a_payment(shop, tax_id=TAX_ID, order=order)
     new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
     refund = (await request.request(shop.id, new, key, Cause(a_key(), "tester"))).refund
@@ -140,6 +172,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         **(await _bank(shop, file.id)),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        "reversal": str(reversal.id),
     }
 
 
@@ -162,6 +195,19 @@ async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
     return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
 
 
+async def _vat_of(shop: Shop) -> VatReversal:
+    """Of a refund that has left, as far as this table goes."""
+    payment = await a_payment(shop, tax=100)
+    new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
+    refund = (await request.request(shop.id, new, a_key(), Cause(a_key(), "tester"))).refund
+    today = datetime.now(UTC).date()
+    return await VatReversal.create(
+        id=uuid4(), merchant_id=shop.id, refund_id=refund.id, payment_id=payment.id, connection_id=shop.connection.id,
+        store_id=shop.store.id, amount=10, currency="BRL", country="BR", regime="LOCAL", state="NEEDED",
+        rules_version="x", sold_on=today, asked_on=today, paid_on=today,
+    )  # fmt: skip
+
+
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
     """A change that loosens, which waits, and a right that was lent."""
     cap = Cap(f"CAP_{shop.store.code}", Per.MERCHANT, Over.HOLD, count=9)
@@ -176,11 +222,7 @@ async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> 
 
 def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
-    names = (
-        "connection", "store", "token", "person", "session", "request", "file", "rule", "delegation", "bank account",
-        "bank line", "payout",
-    )  # fmt: skip
-    rows = {name: str(uuid4()) for name in names}
+    rows = {name: str(uuid4()) for name in ROWS}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
 
