@@ -26,6 +26,7 @@ from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
+from domain.models.periods import ClosedBalance, JournalAccount, JournalBatch, PeriodClosing
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
@@ -42,6 +43,7 @@ __all__ = [
     "CertificationCase",
     "CertificationRun",
     "Check",
+    "ClosedBalance",
     "Connection",
     "DataKey",
     "Deed",
@@ -56,6 +58,8 @@ __all__ = [
     "Finding",
     "Grant",
     "IdempotencyKey",
+    "JournalAccount",
+    "JournalBatch",
     "LegalHold",
     "LedgerCheckpoint",
     "LedgerEntry",
@@ -67,6 +71,7 @@ __all__ = [
     "OnboardingStep",
     "OwnRole",
     "Payment",
+    "PeriodClosing",
     "Person",
     "PreflightCheck",
     "PreflightRun",

@@ -105,6 +105,14 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "checks": _READ_ADD,
     "ledger_entries": _READ_ADD,
     "ledger_checkpoints": _READ_ADD,
+    "period_closings": (
+        *_READ_ADD,
+        "UPDATE (confirmed_by, confirmed_by_id, confirmed_at, withdrawn_by, withdrawn_at, last_entry, chain_position, "
+        "chain_hash, digest)",
+    ),
+    "closed_balances": _READ_ADD,
+    "journal_accounts": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
+    "journal_batches": _READ_ADD,
     "listed_money": _READ_ADD,
     "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result, waits_for)"),
     "notice_refunds": _READ_ADD,

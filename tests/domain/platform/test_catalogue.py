@@ -10,6 +10,16 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "closed_balances_not_negative",
+    "journal_batches_number_positive",
+    "ledger_entries_moved_forward",
+    "period_closings_a_month",
+    "period_closings_confirmed_whole",
+    "period_closings_explained",
+    "period_closings_one_end",
+    "period_closings_other_people",
+    "period_closings_over",
+    "period_closings_two_names",
     "grants_one_holder",
     "people_state_known",
     "roles_permissions_some",
@@ -88,6 +98,10 @@ CHECKS = {
     "settlement_lines_amount_not_negative",
 }
 UNIQUE = {
+    "closed_balances": {("closing_id", "connection_id", "store_id", "currency", "account")},
+    "journal_accounts": {("merchant_id", "account", "connection_id", "store_id", "currency")},
+    "journal_batches": {("merchant_id", "number")},
+    "period_closings": {("id", "merchant_id"), ("merchant_id", "last_day"), ("merchant_id",)},
     "destinations": {("refund_id",)},
     "destination_links": {("digest",), ("refund_id",)},
     "manual_settlements": {("refund_id",)},
@@ -140,6 +154,10 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "journal_accounts_current": "ended_at IS NULL",
+    "ledger_entries_moved": "belongs_to IS NOT NULL",
+    "period_closings_closed": "confirmed_at IS NOT NULL",
+    "period_closings_proposed": "withdrawn_at IS NULL",
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
     "approval_needs_open": "met_at IS NULL",
@@ -196,6 +214,8 @@ PARTIAL = {
     "settlement_lines_unknown_payment": "payment_id IS NULL",
 }
 APPEND_ONLY = {
+    "closed_balances",
+    "journal_batches",
     "announced_reports",
     "answers",
     "approvals",
@@ -217,6 +237,8 @@ APPEND_ONLY = {
     "transfer_returns",
 }
 KEPT = {
+    "journal_accounts",
+    "period_closings",
     "approval_delegations",
     "approval_needs",
     "approval_rules",
@@ -241,6 +263,11 @@ KEPT = {
     "settlement_proposals",
 }
 BELONGING = {
+    "closed_balances_closing_of_merchant",
+    "closed_balances_connection_of_merchant",
+    "closed_balances_store_of_merchant",
+    "journal_accounts_connection_of_merchant",
+    "journal_accounts_store_of_merchant",
     "approval_needs_refund_of_merchant",
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
@@ -269,6 +296,10 @@ BELONGING = {
 GIVEN = {f"{table}_given" for table in ("grants", "people", "roles", "sessions", "sign_in_links", "tokens")}
 GIVEN |= {"people_had_back"}  # asleep in tests (kit/databases)
 REFUSALS = {
+    "journal_accounts_ended_once",
+    "ledger_entries_open_period",
+    "period_closings_in_order",
+    "period_closings_never_opened",
     "deeds_stamp",
     "destination_links_ended_once",
     "grants_ended_once",
