@@ -117,7 +117,7 @@ behind AS (SELECT *, coalesce(sum(abs(moved)) OVER (PARTITION BY connection_id, 
 left_over AS (SELECT *, greatest($3::date - since, 0) AS days,
       sign(net) * least(abs(moved), abs(net) - later) AS amount FROM behind WHERE abs(net) > later),
 items AS (SELECT *, {_BUCKET} AS bucket FROM left_over)
-"""
+"""  # noqa: S608 - ours
 _AGED: Final = """SELECT i.connection_id, c.name AS connection_name, c.pse, i.currency, i.bucket, count(*) AS count,
     sum(i.amount) AS amount
 FROM items i JOIN connections c ON c.id = i.connection_id GROUP BY i.connection_id, c.name, c.pse, i.currency, i.bucket

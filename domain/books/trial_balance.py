@@ -95,7 +95,7 @@ _CHECKPOINTS: Final = (
 )
 # Checkpoints know no stores: what is told apart by them, or is of some only, is summed up anew.
 _OF_STORES: Final = (
-    f"WITH booked AS MATERIALIZED ({_ENTRIES.format(behind='')} AND ($5::uuid[] IS NULL OR store_id = ANY($5))) "  # noqa: S608
+    f"WITH booked AS MATERIALIZED ({_ENTRIES.format(behind='')} AND ($5::uuid[] IS NULL OR store_id = ANY($5))) "
 )
 _NAMES: Final = {
     By.CONNECTION: ("s.connection_id, c.name AS connection_name, c.pse", "connections c ON c.id = s.connection_id"),

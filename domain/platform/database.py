@@ -125,7 +125,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
-    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
+    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution, amount, explanation, detail)"),
     "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
     "preflight_checks": _READ_ADD,
     "certification_runs": (

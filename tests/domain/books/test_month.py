@@ -1,6 +1,6 @@
 """The trial balance, statements and ageing of a shop's books, summed up by hand beside them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -35,7 +35,7 @@ def test_every_account_is_in_the_chart_with_a_side_and_a_meaning_in_each_languag
     assert chart()[Account.REFUNDS_PAYABLE].type is Type.LIABILITY
 
 
-async def _by_hand(shop: Shop, since: object, until: object) -> dict[tuple[object, ...], list[int]]:
+async def _by_hand(shop: Shop, since: date, until: date) -> dict[tuple[object, ...], list[int]]:
     sums: dict[tuple[object, ...], list[int]] = {}
     for row in await LedgerEntry.filter(merchant_id=shop.id):
         for account, sign in ((row.debit, 1), (row.credit, -1)):
@@ -109,7 +109,8 @@ async def test_a_statement_is_the_same_in_whatever_pages_and_closes_to_the_balan
     held = await ledger.balances(shop.id)
     assert balance == sum(one.balance for one in held if one.account is wanted.account)
     for size in (1, 2, 5):
-        pages, after = [], None
+        pages: list[statements.Line] = []
+        after = None
         while True:
             page = await statements.statement(shop.id, wanted, size, after)
             pages += page.lines
