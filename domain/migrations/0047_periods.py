@@ -91,7 +91,7 @@ STATEMENTS = [
     "account)",
     "CREATE UNIQUE INDEX journal_accounts_current ON journal_accounts (merchant_id, account, connection_id, store_id, "
     "currency) NULLS NOT DISTINCT WHERE ended_at IS NULL",
-    "CREATE UNIQUE INDEX journal_batches_number ON journal_batches (merchant_id, number)",
+    "CREATE UNIQUE INDEX journal_batches_number ON journal_batches (merchant_id, number, encoding)",
     # Entries lie in the order of their dates, nearly: this costs an insert nothing, and a month is found by it.
     "CREATE INDEX ledger_entries_dated ON ledger_entries USING brin (accounting_date) WITH (pages_per_range = 32)",
     "CREATE INDEX ledger_entries_moved ON ledger_entries (merchant_id, connection_id, belongs_to) "
@@ -244,6 +244,7 @@ class Migration(migrations.Migration):
                 ("first_day", fields.DateField()),
                 ("last_day", fields.DateField()),
                 ("format", fields.CharField(max_length=16)),
+                ("encoding", fields.CharField(max_length=16)),
                 ("digest", fields.CharField(max_length=64)),
                 ("lines", fields.IntField()),
                 ("sums", fields.JSONField(encoder=_compact, decoder=loads)),

@@ -115,6 +115,7 @@ class JournalBatch(Model):
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
     format = fields.CharField(max_length=16)
+    encoding = fields.CharField(max_length=16)
     digest = fields.CharField(max_length=64)  # SHA-256 of what is booked, whatever the number; hex
     lines = fields.IntField()
     sums = fields.JSONField[dict[str, str]]()  # debits, which are the credits, by currency: minor units

@@ -100,7 +100,7 @@ CHECKS = {
 UNIQUE = {
     "closed_balances": {("closing_id", "connection_id", "store_id", "currency", "account")},
     "journal_accounts": {("merchant_id", "account", "connection_id", "store_id", "currency")},
-    "journal_batches": {("merchant_id", "number")},
+    "journal_batches": {("merchant_id", "number", "encoding")},
     "period_closings": {("id", "merchant_id"), ("merchant_id", "last_day"), ("merchant_id",)},
     "destinations": {("refund_id",)},
     "destination_links": {("digest",), ("refund_id",)},
