@@ -11,6 +11,7 @@ from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
 from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
+from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
@@ -92,6 +93,8 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "against": 5,
+    "examples": 5,
     "candidates": 20,
     "holds": 10,
     "needs": 10,
@@ -113,7 +116,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, BooksQuery, ConnectionQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -193,7 +196,7 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, BooksMutation, ConnectionMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

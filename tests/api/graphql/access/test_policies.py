@@ -35,6 +35,8 @@ from domain.models.files import Purpose
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
+from domain.periods import closing
+from domain.periods.months import Month
 from domain.platform.database import transaction
 from domain.refunds import request
 from domain.refunds.approvals import propose
@@ -53,6 +55,8 @@ ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
 EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
+# The books of a month are of all stores, and so are those who close and export them.
+EVERYWHERE |= {Permission.CLOSE_PERIODS, Permission.KEEP_BOOKS}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -112,6 +116,8 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     (session,) = await Session.filter(person_id=person.id)
     rule, lent = await _rule_and_delegation(shop, boss, person.id)
     assert begun.person_id == person.id
+    month = Month.parse("2026-02")
+    proposed = await closing.propose(boss, month, "As agreed.", a_key(), cause) if first else None
     return {
         "Refund": to_base64("Refund", str(refund.id)),
         "Payment": to_base64("Payment", str(payment.id)),
@@ -133,6 +139,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "file": str(file.id),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        "closing": str(proposed.id if proposed else uuid4()),
     }
 
 
@@ -152,7 +159,18 @@ def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
     rows = {
         name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
+        for name in (
+            "connection",
+            "store",
+            "token",
+            "person",
+            "session",
+            "request",
+            "file",
+            "rule",
+            "delegation",
+            "closing",
+        )
     }
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
