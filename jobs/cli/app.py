@@ -16,6 +16,7 @@ from domain.reconciliation.nights import DONE
 from jobs.cli import (
     approvals,
     audit,
+    books,
     commands,
     connect,
     connections,
@@ -52,6 +53,7 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(books.app, name="books")
 app.add_typer(sign_in.app, name="sign-in")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)
