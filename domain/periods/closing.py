@@ -31,7 +31,7 @@ PROPOSE: Final = "periodPropose"
 CONFIRM: Final = "periodConfirm"
 WITHDRAW: Final = "periodWithdraw"
 _WHY_MAX: Final = 500
-_PATIENCE_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 0.05
 _PATH: Final = ["input", "closingId"]
 # The same name as in the trigger that guards closed months.
@@ -101,8 +101,13 @@ async def propose(principal: Principal, month: Month, why: str | None, key: str,
     return row
 
 
-async def confirm(principal: Principal, closing_id: UUID, cause: Cause) -> PeriodClosing:
-    """Close the month that another person has proposed. Raises Forbidden, NotFound, InvalidState."""
+async def confirm(
+    principal: Principal, closing_id: UUID, cause: Cause, *, patience_seconds: float = PATIENCE_SECONDS
+) -> PeriodClosing:
+    """Close the month that another person has proposed. Raises Forbidden, NotFound, InvalidState.
+
+    `patience_seconds`: how long whoever books just now is waited for, twice.
+    """
     principal.require_everywhere(Permission.CLOSE_PERIODS)
     proposed = await _proposed(principal, closing_id)
     if await vouching.is_same(principal, proposed.proposed_by_id) or same_person(
@@ -113,11 +118,11 @@ async def confirm(principal: Principal, closing_id: UUID, cause: Cause) -> Perio
             path=_PATH,
         )
     # Whatever was booked before the month could be closed is there, or undone, when nobody of now still writes.
-    if await marks.settled(["ledger_entries"], patience_seconds=_PATIENCE_SECONDS) is None:
+    if await marks.settled(["ledger_entries"], patience_seconds=patience_seconds) is None:
         raise _busy()
     async with transaction():
         await execute(_ONE_AT_A_TIME, proposed.merchant_id)
-        await _alone(proposed.merchant_id)
+        await _alone(proposed.merchant_id, patience_seconds)
         row = await _proposed(principal, closing_id)
         await _check_next(row.merchant_id, Month.of(row.first_day))
         _check_word([one.kept() for one in await preview.against(row.merchant_id, Month.of(row.first_day))], row.why)
@@ -149,9 +154,9 @@ async def _close(row: PeriodClosing, principal: Principal) -> None:
         raise RuntimeError("The month was not closed: its row was not there to be changed.")
 
 
-async def _alone(merchant_id: UUID) -> None:
+async def _alone(merchant_id: UUID, patience_seconds: float) -> None:
     """Nobody else books into an old month until the caller's transaction ends. Nobody is held up by the waiting."""
-    give_up = time.monotonic() + _PATIENCE_SECONDS
+    give_up = time.monotonic() + patience_seconds
     while not (await rows(_ALONE, merchant_id))[0]["alone"]:
         if time.monotonic() >= give_up:
             raise _busy()

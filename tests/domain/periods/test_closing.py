@@ -187,13 +187,11 @@ async def test_who_books_while_the_month_is_closed_is_either_in_it_or_behind_it(
     ana, bia = _people(shop)
     await _in(shop, CLOSED.first_day)
     proposed = await closing.propose(ana, CLOSED, "x", a_key(), CAUSE)
-    monkeypatch.setattr(closing, "_PATIENCE_SECONDS", 0.2)
     async with transaction():
         await _late(shop, "open")
         with pytest.raises(InvalidState) as busy:
-            await _alone(closing.confirm(bia, proposed.id, CAUSE))
+            await _alone(closing.confirm(bia, proposed.id, CAUSE, patience_seconds=0.2))
         assert busy.value.current_state == "BUSY"
-    monkeypatch.setattr(closing, "_PATIENCE_SECONDS", 20.0)
     entered, waited = asyncio.Event(), asyncio.Event()
     keep = kept.keep
 
