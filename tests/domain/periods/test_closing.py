@@ -24,6 +24,7 @@ from domain.periods.months import Month
 from domain.periods.preview import Obstacle
 from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
+from tests.kit import nights
 from tests.kit.factories import OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
 
 T = TypeVar("T")
@@ -214,6 +215,23 @@ async def test_who_books_while_the_month_is_closed_is_either_in_it_or_behind_it(
     dates = {one.cause: one.accounting_date for one in await LedgerEntry.filter(request_id="late")}
     assert dates.pop("open") == CLOSED.last_day
     assert set(dates.values()) == {CLOSED.next.first_day}
+    assert await invariants.check() == []
+
+
+async def test_a_report_of_a_closed_month_is_booked_in_the_open_one_flagged_and_again_is_nothing() -> None:
+    shop = await a_shop()
+    payment = await a_payment(shop, days_ago=_days_ago(CLOSED.last_day))
+    row = await _close(shop)
+    figures = await _kept(row)
+    days = (CLOSED.last_day - nights.today()).days
+    for _ in range(2):
+        run = await nights.run_pix(shop, nights.pix_of(payment), days=days)
+        assert run.state == "COMPLETED", run.error
+        (proof,) = await LedgerEntry.filter(entry=Entry.PROVE_CAPTURES)
+        assert (proof.accounting_date, proof.belongs_to) == (CLOSED.next.first_day, CLOSED.last_day)
+    assert [await after_closing.tell(), await after_closing.tell()] == [1, 0]
+    assert (await Finding.get(kind="AFTER_CLOSING")).amount == payment.captured
+    assert await _kept(row) == figures
     assert await invariants.check() == []
 
 
