@@ -1,14 +1,18 @@
 """What stands against closing a month: it may be closed all the same, with a word why."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from domain.models import Merchant
 from domain.periods.months import Month
 from domain.platform.database import rows
+from domain.pse.explanations import LOCALES
 
 
 class Obstacle(StrEnum):
@@ -19,6 +23,16 @@ class Obstacle(StrEnum):
     OPEN_FINDINGS = "OPEN_FINDINGS"
     RUNNING_REFUNDS = "RUNNING_REFUNDS"
     UNEXPLAINED_MONEY = "UNEXPLAINED_MONEY"  # payments of which money is in SUSPENSE
+
+    def in_words(self, locale: str) -> str:
+        """What it is, in English where the locale is not one of ours."""
+        return _words()[self][locale if locale in LOCALES else "en"]
+
+
+@cache
+def _words() -> Mapping[Obstacle, Mapping[str, str]]:
+    told = tomllib.loads((Path(__file__).parent / "obstacles.toml").read_text(encoding="utf-8"))
+    return {Obstacle(name): words for name, words in told.items()}
 
 
 @dataclass(frozen=True, slots=True)

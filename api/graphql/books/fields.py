@@ -120,7 +120,8 @@ class BooksQuery:
 
     @strawberry.field(description="Journals that were made, newest first. `first` is 1-100. Needs READ_LEDGER.")
     async def journals(self, info: Info, first: int, after: str | None = None) -> Connection[Journal]:
-        return await page(export.readable(info.context.principal), first, after, Journal.of)
+        query = export.readable(info.context.principal).select_related("file")
+        return await page(query, first, after, Journal.of)
 
 
 @strawberry.type

@@ -94,7 +94,8 @@ class Journal:
 
     @strawberry.field(description="`downloadPath` gives it.")
     async def file(self) -> File:
-        return File.of(await FileRow.get(id=self.row.file_id))
+        found = self.row.file
+        return File.of(found if isinstance(found, FileRow) else await FileRow.get(id=self.row.file_id))
 
 
 @strawberry.input(description="Have an account of yours stand for one of ours, from the next journal on.")

@@ -31,6 +31,10 @@ class PeriodAgainst:
     count: int
     examples: list[str] = strawberry.field(description="The first few: dates, references, kinds.")
 
+    @strawberry.field(description="In words; `locale` is en, zh-CN, es or pt-BR.")
+    def meaning(self, locale: str = "en") -> str:
+        return self.obstacle.in_words(locale)
+
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
         return cls(obstacle=Obstacle(told["obstacle"]), count=told["count"], examples=list(told["examples"]))

@@ -24,6 +24,7 @@ from domain.periods.months import Month
 from domain.periods.preview import Obstacle
 from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
+from domain.pse.explanations import LOCALES
 from tests.kit import nights
 from tests.kit.factories import OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
 
@@ -171,6 +172,11 @@ async def test_what_stands_against_it_is_said_and_wants_a_word(owner_rows: Owner
         await closing.propose(ana, CLOSED, None, a_key(), CAUSE)
     row = await _close(shop, why="The bank answers next week.")
     assert row.against == [{"obstacle": "OPEN_FINDINGS", "count": 1, "examples": ["CONTRADICTION"]}]
+
+
+async def test_every_obstacle_has_words_in_each_language() -> None:
+    for one in Obstacle:
+        assert len({one.in_words(locale) for locale in LOCALES}) == len(LOCALES)
 
 
 async def _late(shop: Shop, cause: str) -> None:
