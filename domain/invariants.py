@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.money import EXPONENTS
+from domain.periods.kept import CLOSED_FIGURES
 from domain.platform.database import rows
 
 SHOWN_MAX: Final = 20
@@ -315,6 +316,16 @@ _QUERIES: Final[Mapping[str, str]] = {
               WHERE id <= (SELECT max(until_entry) FROM ledger_checkpoints) GROUP BY 1, 2, 3, 4) l
             USING (connection_id, account, currency, accounting_date)
         WHERE (c.debits, c.credits) IS DISTINCT FROM (l.debits, l.credits)""",
+    "closed: a closed month is what its entries add up to, and what was kept of it": CLOSED_FIGURES,
+    # Told by a job of every minute, which may have been down for a while.
+    "after closing: what belongs to a closed month and came later was told": """
+        SELECT format('merchant %s, connection %s: %s entries of closed months, told of %s', m.merchant_id,
+                      m.connection_id, m.n, coalesce(f.n, 0)) AS detail
+        FROM (SELECT merchant_id, connection_id, currency, count(*) AS n FROM ledger_entries
+              WHERE belongs_to IS NOT NULL AND booked_at < now() - interval '1 hour' GROUP BY 1, 2, 3) m
+        LEFT JOIN (SELECT merchant_id, connection_id, currency, sum((detail ->> 'entries')::bigint) AS n FROM findings
+              WHERE kind = 'AFTER_CLOSING' GROUP BY 1, 2, 3) f USING (merchant_id, connection_id, currency)
+        WHERE m.n > coalesce(f.n, 0)""",
     "stuck: a refund on its way is due some time, or a person was called": """
         SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
         WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",
@@ -327,9 +338,8 @@ _QUERIES: Final[Mapping[str, str]] = {
 
 
 # What adds up all that was ever booked or reported, and what only the night's own work can break.
-WHOLE: Final = frozenset(
-    name for name in _QUERIES if name.startswith(("balance:", "payouts:", "opening:", "checkpoints:"))
-)
+_ALL_OF_IT: Final = ("balance:", "payouts:", "opening:", "checkpoints:", "closed:")
+WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(_ALL_OF_IT))
 _MARK: Final = re.compile(r"@\(([a-z_.]+)\)")
 INVARIANTS: Final[Mapping[str, str]] = {name: _MARK.sub("TRUE", query) for name, query in _QUERIES.items()}
 _OF_A_FEW: Final[Mapping[str, str]] = {

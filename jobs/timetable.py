@@ -22,6 +22,7 @@ from domain.books import checkpoints
 from domain.connections import connections
 from domain.history import seals
 from domain.keys import trial
+from domain.periods import after_closing
 from domain.platform import bell, pulse, tls
 from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
@@ -64,6 +65,11 @@ async def _seal() -> None:
         pass  # more than one batch was waiting
 
 
+@for_all("what came after a month was closed is told of every merchant")
+async def _after_closing() -> None:
+    await after_closing.tell()
+
+
 async def _night() -> None:
     rung = await reconciliation.ring_the_night(datetime.now(UTC))
     _log.info("night.rung", runs=rung)
@@ -96,6 +102,8 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(sweep), every, id="sweep")
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
+    minutely = IntervalTrigger(minutes=1, timezone=UTC)
+    scheduler.add_job(leading(_after_closing), minutely, id="after closing")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
     # Every hour, for a night's reports come late: what has its reversal is passed by.

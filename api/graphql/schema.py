@@ -12,6 +12,7 @@ from api.graphql.access.fields import AccessMutation, AccessQuery
 from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.bank.fields import BankMutation, BankQuery
+from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
@@ -94,6 +95,8 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "against": 5,
+    "examples": 5,
     "candidates": 20,
     "connectionIds": 50,
     "holds": 10,
@@ -121,7 +124,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, ConnectionQuery, TaxQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, TaxQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -201,7 +204,9 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, ConnectionQuery, 
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, BankMutation, ConnectionMutation, TaxMutation):
+class Mutation(
+    AccessMutation, ApprovalMutation, AuditMutation, BankMutation, BooksMutation, ConnectionMutation, TaxMutation
+):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

@@ -72,7 +72,7 @@ def _moment(*, now: bool = False, null: bool = False) -> Any:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0045_taxes")]
+    dependencies = [("models", "0047_periods")]
 
     initial = False
 

@@ -27,6 +27,7 @@ from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
+from domain.models.periods import ClosedBalance, JournalAccount, JournalBatch, PeriodClosing
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
@@ -56,6 +57,7 @@ __all__ = [
     "CertificationCase",
     "CertificationRun",
     "Check",
+    "ClosedBalance",
     "Connection",
     "DataKey",
     "Deed",
@@ -70,6 +72,8 @@ __all__ = [
     "Finding",
     "Grant",
     "IdempotencyKey",
+    "JournalAccount",
+    "JournalBatch",
     "LegalHold",
     "LedgerCheckpoint",
     "LedgerEntry",
@@ -84,6 +88,7 @@ __all__ = [
     "PayoutProof",
     "Payout",
     "PayoutPart",
+    "PeriodClosing",
     "Person",
     "PreflightCheck",
     "PreflightRun",

@@ -110,6 +110,7 @@ class LedgerEntry(Model):
     amount = fields.BigIntField()  # minor units, above zero
     currency = fields.CharField(max_length=3)
     accounting_date = fields.DateField()  # in the merchant's zone
+    belongs_to = fields.DateField(null=True)  # the date it would have, were its period not closed (the database's word)
     booked_at = fields.DatetimeField()
     cause = fields.TextField()  # what made it; with the leg it is unique, so nothing is posted twice
     leg = fields.SmallIntField()

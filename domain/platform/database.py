@@ -105,6 +105,14 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "checks": _READ_ADD,
     "ledger_entries": _READ_ADD,
     "ledger_checkpoints": _READ_ADD,
+    "period_closings": (
+        *_READ_ADD,
+        "UPDATE (confirmed_by, confirmed_by_id, confirmed_at, withdrawn_by, withdrawn_at, last_entry, chain_position, "
+        "chain_hash, digest)",
+    ),
+    "closed_balances": _READ_ADD,
+    "journal_accounts": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
+    "journal_batches": _READ_ADD,
     "listed_money": _READ_ADD,
     "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result, waits_for)"),
     "notice_refunds": _READ_ADD,
@@ -124,7 +132,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "payouts": (*_READ_ADD, "UPDATE (amount, business_date, expected_at)"),
     "payout_parts": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
-    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
+    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution, amount, explanation, detail)"),
     "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
     "preflight_checks": _READ_ADD,
     "certification_runs": (

@@ -17,6 +17,7 @@ from jobs.cli import (
     approvals,
     audit,
     bank,
+    books,
     commands,
     connect,
     connections,
@@ -55,6 +56,7 @@ app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(bank.app, name="bank")
+app.add_typer(books.app, name="books")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(taxes.app, name="taxes")
 app.command("init")(init.init)

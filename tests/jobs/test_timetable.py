@@ -33,6 +33,7 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
             "preflight",
             "banks",
             "taxes",
+            "after closing",
         }
         for job in jobs.values():
             assert job.coalesce

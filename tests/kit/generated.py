@@ -45,6 +45,7 @@ NAMED: Final[Mapping[str, str]] = {
     "toPersonId": "person",
     "ruleId": "rule",
     "delegationId": "delegation",
+    "closingId": "closing",
     "sessionId": "session",
     "reversalId": "reversal",
     "vatReversal.id": "reversal",
@@ -56,6 +57,9 @@ NAMED: Final[Mapping[str, str]] = {
 }
 # Where a value must be more than one of its type.
 _VALUES: Final[Mapping[str, Any]] = {
+    "from": "2026-01-01",
+    "to": "2026-01-31",
+    "month": "2026-01",
     "idempotencyKey": "a-key-of-the-matrix-0001",
     "pse": "pix",
     "code": "X1",

@@ -174,6 +174,10 @@ AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),
 ]
+PeriodError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="PeriodError"),
+]
 PaymentRegisterError = Annotated[
     InvalidInputError
     | NotFoundError

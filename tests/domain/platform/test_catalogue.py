@@ -16,6 +16,16 @@ CHECKS = {
     "payout_proofs_how_known",
     "payout_proofs_moved",
     "payout_proofs_void_whole",
+    "closed_balances_not_negative",
+    "journal_batches_number_positive",
+    "ledger_entries_moved_forward",
+    "period_closings_a_month",
+    "period_closings_confirmed_whole",
+    "period_closings_explained",
+    "period_closings_one_end",
+    "period_closings_other_people",
+    "period_closings_over",
+    "period_closings_two_names",
     "grants_one_holder",
     "people_state_known",
     "roles_permissions_some",
@@ -113,6 +123,10 @@ CHECKS = {
     "vat_reversals_state_known",
 }
 UNIQUE = {
+    "closed_balances": {("closing_id", "connection_id", "store_id", "currency", "account")},
+    "journal_accounts": {("merchant_id", "account", "connection_id", "store_id", "currency")},
+    "journal_batches": {("merchant_id", "number", "encoding")},
+    "period_closings": {("id", "merchant_id"), ("merchant_id", "last_day"), ("merchant_id",)},
     "destinations": {("refund_id",)},
     "destination_links": {("digest",), ("refund_id",)},
     "manual_settlements": {("refund_id",)},
@@ -178,6 +192,10 @@ UNIQUE = {
 PARTIAL = {
     "payout_proofs_of_line": "voided_at IS NULL",
     "payout_proofs_of_payout": "voided_at IS NULL",
+    "journal_accounts_current": "ended_at IS NULL",
+    "ledger_entries_moved": "belongs_to IS NOT NULL",
+    "period_closings_closed": "confirmed_at IS NOT NULL",
+    "period_closings_proposed": "withdrawn_at IS NULL",
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
     "approval_needs_open": "met_at IS NULL",
@@ -243,6 +261,8 @@ PARTIAL = {
     "vat_reversals_open": "NEEDED",
 }
 APPEND_ONLY = {
+    "closed_balances",
+    "journal_batches",
     "announced_reports",
     "answers",
     "bank_lines",
@@ -269,6 +289,8 @@ APPEND_ONLY = {
 KEPT = {
     "bank_accounts",
     "payout_proofs",
+    "journal_accounts",
+    "period_closings",
     "approval_delegations",
     "approval_needs",
     "approval_rules",
@@ -304,6 +326,11 @@ BELONGING = {
     "bank_statements_account_of_merchant",
     "payout_proofs_line_of_merchant",
     "payout_proofs_payout_of_merchant",
+    "closed_balances_closing_of_merchant",
+    "closed_balances_connection_of_merchant",
+    "closed_balances_store_of_merchant",
+    "journal_accounts_connection_of_merchant",
+    "journal_accounts_store_of_merchant",
     "approval_needs_refund_of_merchant",
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
@@ -338,6 +365,10 @@ BELONGING = {
 GIVEN = {f"{table}_given" for table in ("grants", "people", "roles", "sessions", "sign_in_links", "tokens")}
 GIVEN |= {"people_had_back"}  # asleep in tests (kit/databases)
 REFUSALS = {
+    "journal_accounts_ended_once",
+    "ledger_entries_open_period",
+    "period_closings_in_order",
+    "period_closings_never_opened",
     "deeds_stamp",
     "destination_links_ended_once",
     "grants_ended_once",

@@ -4,12 +4,15 @@ A mutation that is new is played as the schema says; where it needs more than th
 """
 
 import hashlib
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from strawberry.relay import to_base64
@@ -24,6 +27,8 @@ from domain.bank import proofs
 from domain.cause import Cause
 from domain.files import content, tickets
 from domain.files.tickets import NewFile
+from domain.journal import mapping
+from domain.journal.mapping import For, Theirs
 from domain.models import (
     BankAccount,
     BankLine,
@@ -39,6 +44,7 @@ from domain.models import (
     VatReversal,
 )
 from domain.models.files import Purpose
+from domain.models.ledger import Account
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
 from domain.platform.database import rows, transaction
@@ -60,6 +66,7 @@ from tests.kit.world import quick_settings
 MUTATIONS = list(documents(CORE, "Mutation"))
 NOW = datetime.now(UTC)
 ANOTHER = Cause("another-request", "another")
+FILES = tempfile.TemporaryDirectory(prefix="estorno-deeds-")
 # What leaves no deed, and why.
 SILENT: Mapping[str, str] = {}
 
@@ -321,6 +328,19 @@ async def _tax_document(stage: Stage) -> Ready:
     return Ready(stage.shop, {"fileId": str(file.id)})
 
 
+async def _to_export(stage: Stage) -> Ready:
+    await a_payment(stage.shop)
+    for account in Account:
+        one = Theirs("1", account.value)
+        await mapping.set_account(_another(stage.shop), For(account), one, a_key(), ANOTHER)
+    zone = ZoneInfo(stage.shop.merchant.zone)
+    return Ready(stage.shop, {"month": NOW.astimezone(zone).strftime("%Y-%m")})
+
+
+async def _to_close(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"why": "The nights began later."})
+
+
 PREPARED: Mapping[str, Prepare] = {
     "taxDocumentImport": _tax_document,
     "vatReversalDeclare": _to_declare,
@@ -347,8 +367,10 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "journalExport": _to_export,
     "paymentAskAgain": _contradicted,
     "paymentWithdraw": _new_payment,
+    "periodPropose": _to_close,
     "personUpdate": _another_name,
     "refundApprove": _to_decide,
     "refundCancel": _new_refund,
@@ -404,7 +426,7 @@ async def _play(document: Document, stage: Stage) -> Played:
             variables = document.about(stage.own)
             variables["input"] |= ready.input
             principal = stage.principal(Permission, merchant=ready.shop, person_id=ready.person_id)
-            settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com")
+            settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com", home=Path(FILES.name))
             waker, name = Waker("redis://127.0.0.1:1"), a_key()
             context = Context(principal, name, settings, waker, Feeds(waker))
             found = await SCHEMA.execute(document.text, variable_values=variables, context_value=context)

@@ -40,6 +40,8 @@ from domain.models.files import Purpose
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
+from domain.periods import closing
+from domain.periods.months import Month
 from domain.platform.database import transaction
 from domain.refunds import request
 from domain.refunds.approvals import propose
@@ -71,6 +73,8 @@ OF_ALL_STORES = {
     "payoutProve",
     "payouts",
     "businessDaySet",
+    "journalAccountSet",
+    "journalExport",
     "taxDocumentImport",
     "taxPlaceSet",
 }
@@ -78,6 +82,7 @@ OF_ALL_STORES = {
 ROWS = (
     "bank account",
     "bank line",
+    "closing",
     "connection",
     "delegation",
     "file",
@@ -90,6 +95,8 @@ ROWS = (
     "store",
     "token",
 )
+# The books of a month are of all stores, and so are those who close and export them.
+EVERYWHERE |= {Permission.CLOSE_PERIODS}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -150,6 +157,8 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     (session,) = await Session.filter(person_id=person.id)
     rule, lent = await _rule_and_delegation(shop, boss, person.id)
     assert begun.person_id == person.id
+    month = Month.parse("2026-02")
+    proposed = await closing.propose(boss, month, "As agreed.", a_key(), cause) if first else None
     return {
         "Refund": to_base64("Refund", str(refund.id)),
         "Payment": to_base64("Payment", str(payment.id)),
@@ -173,6 +182,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "rule": str(rule.id),
         "delegation": str(lent.id),
         "reversal": str(reversal.id),
+        "closing": str(proposed.id if proposed else uuid4()),
     }
 
 
