@@ -48,6 +48,7 @@ from domain.models.ledger import Account
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
 from domain.platform.database import rows, transaction
+from domain.platform.settings import Settings
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
@@ -67,6 +68,12 @@ MUTATIONS = list(documents(CORE, "Mutation"))
 NOW = datetime.now(UTC)
 ANOTHER = Cause("another-request", "another")
 FILES = tempfile.TemporaryDirectory(prefix="estorno-deeds-")
+
+
+def _settings() -> Settings:
+    return quick_settings(secret_key=KEY, public_url="https://refunds.example.com", home=Path(FILES.name))
+
+
 # What leaves no deed, and why.
 SILENT: Mapping[str, str] = {}
 
@@ -260,7 +267,7 @@ async def _new_bank_account(stage: Stage) -> Ready:
 
 async def _a_statement(stage: Stage) -> Ready:
     account, content_ = await _bank(stage), b"Data;Valor\n05/11/2026;1,00\n"
-    settings, boss = quick_settings(secret_key=KEY), a_person(stage.shop, "another", Role.ADMIN)
+    settings, boss = _settings(), a_person(stage.shop, "another", Role.ADMIN)
     new = NewFile(Purpose.BANK_STATEMENT, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
     ticket = await tickets.announce(boss, new, settings, ANOTHER)
     await content.put(settings, ticket.file, content_)
@@ -321,7 +328,7 @@ async def _to_declare(stage: Stage) -> Ready:
 async def _tax_document(stage: Stage) -> Ready:
     given = b"number,date,total,tax,original\n1,2026-01-02,10.00,1.00,NF 1\n"
     new = NewFile(Purpose.TAX_DOCUMENT, "notes.csv", len(given), sha256(given).hexdigest())
-    settings = quick_settings()
+    settings = _settings()
     file = (await tickets.announce(_another(stage.shop), new, settings, ANOTHER)).file
     await content.put(settings, file, given)
     await File.filter(id=file.id).update(stored_at=NOW)
@@ -426,9 +433,8 @@ async def _play(document: Document, stage: Stage) -> Played:
             variables = document.about(stage.own)
             variables["input"] |= ready.input
             principal = stage.principal(Permission, merchant=ready.shop, person_id=ready.person_id)
-            settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com", home=Path(FILES.name))
             waker, name = Waker("redis://127.0.0.1:1"), a_key()
-            context = Context(principal, name, settings, waker, Feeds(waker))
+            context = Context(principal, name, _settings(), waker, Feeds(waker))
             found = await SCHEMA.execute(document.text, variable_values=variables, context_value=context)
             deeds = await Deed.filter(request_id=name)
             played = Played(_plain(found), deeds, await Event.filter(request_id=name))
