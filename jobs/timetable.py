@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from domain import checks
 from domain.books import checkpoints
 from domain.connections import connections
+from domain.findings import growing
 from domain.history import seals
 from domain.keys import trial
 from domain.platform import bell, pulse, tls
@@ -73,6 +74,11 @@ async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
 
 
+@for_all("the findings of all are looked at again")
+async def _grow() -> None:
+    _log.info("findings.grown", findings=await growing.grow())
+
+
 Job = Callable[[], Awaitable[object]]
 
 
@@ -89,6 +95,7 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
+    scheduler.add_job(leading(_grow), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="findings")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

@@ -13,6 +13,8 @@ from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.findings.fields import FindingMutation, FindingQuery
+from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
@@ -26,7 +28,7 @@ from api.graphql.payments import (
     PaymentWithdrawPayload,
 )
 from api.graphql.pses import PseCapability, PseErrorExplanation
-from api.graphql.reconciliation import Finding, FindingKindEnum, ReconciliationRun
+from api.graphql.reconciliation import ReconciliationRun
 from api.graphql.refunds import by_hand, destinations, events, mutations, types
 from api.graphql.refunds.by_hand import (
     RefundManualPayload,
@@ -65,7 +67,6 @@ from api.graphql.transport.limits import Limits
 from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
-from domain.findings.findings import FindingKind
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
@@ -75,6 +76,10 @@ MOVING_MONEY = frozenset(
     {
         "connectionCertify",
         "destinationProvide",
+        "findingReopen",
+        "findingResolve",
+        "findingResolveConfirm",
+        "findingsResolve",
         "paymentWithdraw",
         "refundApprove",
         "refundCancel",
@@ -102,7 +107,11 @@ SIZES = {
     "checks": len(CheckCode),
     "connectionFields": 20,
     "documents": 5,
+    "differs": 20,
     "errors": 1,
+    "findingLimits": 17,
+    "amounts": 17,
+    "outcomes": 1_000,
     "flags": 8,
     "inSomeStores": 20,
     "missingDocuments": 5,
@@ -113,7 +122,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, FindingQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -159,19 +168,6 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
     ) -> Connection[ReconciliationRun]:
         return await page(runs.readable(info.context.principal), first, after, ReconciliationRun.of)
 
-    @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
-    async def findings(
-        self,
-        info: Info,
-        first: int,
-        after: str | None = None,
-        kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
-        unresolved: bool | None = True,
-    ) -> Connection[Finding]:
-        return await page(
-            reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
-        )
-
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
         self, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
@@ -193,7 +189,7 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation, FindingMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)

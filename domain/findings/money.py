@@ -4,6 +4,7 @@ Money that left without us is booked under a name (domain/payments/external) tha
 be back under another name, told by another witness, so never more is a finding's than is in SUSPENSE of the payment.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -16,10 +17,10 @@ CAUSE: Final = "finding/"  # begins the cause of a resolution's entries; its id 
 _ENDS: Final = ("/back", "/ours", "/void")
 # What moved SUSPENSE of a payment, and under which name; what a resolution moved has the name that it was about.
 _ENTRIES: Final = """
-SELECT e.cause, r.money_of, CASE e.debit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END AS amount
+SELECT e.payment_id, e.cause, r.money_of, CASE e.debit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END AS amount
 FROM ledger_entries e LEFT JOIN finding_resolutions r
   ON r.id = CASE WHEN starts_with(e.cause, $2) THEN split_part(e.cause, '/', 2)::uuid END
-WHERE e.payment_id = $1 AND 'SUSPENSE' IN (e.debit, e.credit) ORDER BY e.id"""
+WHERE e.payment_id = ANY($1) AND 'SUSPENSE' IN (e.debit, e.credit) ORDER BY e.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,19 @@ async def of(finding: Finding) -> Suspended:
     """What is in SUSPENSE of the finding and of its payment. Under the payment's lock."""
     if finding.payment_id is None:
         return Suspended(0, 0, None)
-    booked = await rows(_ENTRIES, finding.payment_id, CAUSE)
+    return _of(finding, await rows(_ENTRIES, [finding.payment_id], CAUSE))
+
+
+async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """What is in SUSPENSE of each of these findings (minor units), without a lock."""
+    found = await Finding.filter(id__in=list(finding_ids), payment_id__isnull=False)
+    booked: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await rows(_ENTRIES, list({one.payment_id for one in found}), CAUSE):
+        booked.setdefault(row["payment_id"], []).append(row)
+    return {one.id: _of(one, booked.get(one.payment_id or one.id, [])).own for one in found}
+
+
+def _of(finding: Finding, booked: list[dict[str, Any]]) -> Suspended:
     whole = sum(row["amount"] for row in booked)
     told = {base_of(row) for row in booked}
     name = next((one for one in sorted(told) if _is_about(finding, one, booked)), None)
@@ -45,7 +58,7 @@ async def of(finding: Finding) -> Suspended:
 
 async def whole_of(payment_id: UUID) -> int:
     """What is in SUSPENSE of a payment (minor units); below zero: more was cleared than had left."""
-    return sum(row["amount"] for row in await rows(_ENTRIES, payment_id, CAUSE))
+    return sum(row["amount"] for row in await rows(_ENTRIES, [payment_id], CAUSE))
 
 
 def base_of(row: dict[str, Any]) -> str:

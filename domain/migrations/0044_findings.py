@@ -72,6 +72,8 @@ STATEMENTS: Final = (
         "REFERENCES findings (id, merchant_id) ON DELETE RESTRICT"
         for table in ("finding_events", "finding_resolutions")
     ),
+    "ALTER TABLE finding_resolutions ADD CONSTRAINT finding_resolutions_duplicate_of_merchant "
+    "FOREIGN KEY (duplicate_of_id, merchant_id) REFERENCES findings (id, merchant_id) ON DELETE RESTRICT",
     "CREATE UNIQUE INDEX finding_resolutions_standing ON finding_resolutions (finding_id) WHERE ended_at IS NULL",
     # Lists of what is to be done: by what is due first, what weighs most, in whose hands it is, of which PSE.
     "CREATE INDEX findings_due ON findings (merchant_id, due_at, id) WHERE resolved_at IS NULL",
@@ -152,7 +154,13 @@ class Migration(migrations.Migration):
                 ("ended_by", fields.CharField(null=True, max_length=200)),
                 ("ended_why", fields.CharField(null=True, max_length=500)),
             ],
-            options={"table": "finding_resolutions", "app": "models", "pk_attr": "id"},
+            options={
+                "table": "finding_resolutions",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "What one person says became of a finding: "
+                "it stands, or waits for a second person, until it has ended.",
+            },
             bases=["Model"],
         ),
         ops.CreateModel(
@@ -170,7 +178,12 @@ class Migration(migrations.Migration):
                 ("request_id", fields.CharField(max_length=64)),
                 ("at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
             ],
-            options={"table": "finding_events", "app": "models", "pk_attr": "id"},
+            options={
+                "table": "finding_events",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "What was done with a finding: added, never changed.",
+            },
             bases=["Model"],
         ),
         ops.RunSQL(list(STATEMENTS)),

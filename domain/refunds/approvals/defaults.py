@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.access.small import SMALL
-from domain.findings import limits
 from domain.refunds.approvals.rules import Need, Rule, Step, When, Word
 
 APPROVE: Final = "APPROVE"
 # About 5,000 US dollars. A currency that is not named needs a second person for any amount.
 LARGE: Final[Mapping[str, int]] = {currency: amount * 25 for currency, amount in SMALL.items()}
 SETTLE_BY_HAND: Final = "SETTLE_BY_HAND"
-RESOLVE_FINDINGS: Final = limits.NAME
 UNPROVEN_PAYMENT: Final = "UNPROVEN_PAYMENT"
 
 
