@@ -19,8 +19,11 @@ from domain.access import people, review
 from domain.access.permissions import Permission
 from domain.access.tokens import Role
 from domain.cause import Cause
-from domain.models import Connection, Deed, Event, File, OnboardingDocument, OwnRole, Refund
+from domain.findings import work
+from domain.findings.work import Resolution
+from domain.models import Connection, Deed, Event, File, Finding, OnboardingDocument, OwnRole, Refund
 from domain.models.files import Purpose
+from domain.models.findings import Reason
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
 from domain.platform.database import rows, transaction
@@ -163,10 +166,10 @@ async def _whole_draft(stage: Stage) -> Ready:
     return ready
 
 
-async def _file(shop: Shop) -> File:
+async def _file(shop: Shop, purpose: Purpose = Purpose.ONBOARDING_DOCUMENT) -> File:
     now = datetime.now(UTC)
     return await File.create(
-        id=uuid4(), merchant_id=shop.id, purpose=Purpose.ONBOARDING_DOCUMENT, name="x", size=9, sha256="0" * 64,
+        id=uuid4(), merchant_id=shop.id, purpose=purpose, name="x", size=9, sha256="0" * 64,
         ticket_digest=a_key(), ticket_until=now, created_by="another", stored_at=now, sealed_key=b"x",
     )  # fmt: skip
 
@@ -214,7 +217,60 @@ async def _reviewed(stage: Stage) -> Ready:
     return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
 
 
+async def _found(stage: Stage, amount: int = 1) -> Finding:
+    payment = await a_payment(stage.shop)
+    return await Finding.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, payment_id=payment.id,
+        kind="AMOUNT_MISMATCH", fingerprint=a_key(), amount=amount, currency="BRL", detail={}, explanation="x",
+        action="x",
+    )  # fmt: skip
+
+
+def _finding(finding: Finding, **more: Any) -> dict[str, Any]:
+    return {"findingId": to_base64("Finding", str(finding.id)), **more}
+
+
+def _on_finding(**more: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, _finding(await _found(stage), **more))
+
+    return prepared
+
+
+EXPLAINED = Resolution(Reason.EXPLAINED, "As the statement says.")
+
+
+async def _proposed(stage: Stage) -> Ready:
+    finding = await _found(stage, 10_000_000)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _resolved(stage: Stage) -> Ready:
+    finding = await _found(stage)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _an_attachment(stage: Stage) -> Ready:
+    file = await _file(stage.shop, Purpose.FINDING_ATTACHMENT)
+    return Ready(stage.shop, _finding(await _found(stage), fileId=str(file.id)))
+
+
+async def _many(stage: Stage) -> Ready:
+    await _found(stage)
+    said = {"resolution": {"reason": "EXPLAINED", "note": "As the statement says."}}
+    return Ready(stage.shop, {"filter": {"kinds": ["AMOUNT_MISMATCH"]}, "count": 1, **said})
+
+
 PREPARED: Mapping[str, Prepare] = {
+    "findingAttach": _an_attachment,
+    "findingReopen": _resolved,
+    "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),
+    "findingResolveConfirm": _proposed,
+    "findingResolveDecline": _proposed,
+    "findingWait": _on_finding(until=(NOW + timedelta(days=2)).isoformat()),
+    "findingsResolve": _many,
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
     "connectionActivate": _in("CERTIFIED"),

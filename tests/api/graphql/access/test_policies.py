@@ -237,6 +237,8 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (Permission.READ,)  # for one that may SEE
     if document.field in ("refundApprove", "refundReject"):
         needed = (Permission.APPROVE,)  # nobody was lent the right
+    if document.field == "fileAnnounce":
+        needed = (Permission.MANAGE_CONNECTIONS,)  # for an onboarding document
     held = [one for one in needed if one in principal.permissions]
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
