@@ -20,6 +20,7 @@ from jobs.cli import (
     connect,
     connections,
     facts,
+    findings,
     init,
     keys,
     onboarding,
@@ -52,6 +53,7 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(findings.app, name="findings")
 app.add_typer(sign_in.app, name="sign-in")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)

@@ -1,6 +1,7 @@
 """Money that left without us, people who say what it was, and what the books say then."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -48,8 +49,8 @@ class Desk:
         told = names.money(FindingKind.MISSING_IN_LEDGER, await external.current(external.name_of(payment, name)))
         return await Finding.get(merchant_id=self.shop.id, fingerprint=told)
 
-    async def say(self, finding: Finding, reason: Reason, who: Principal | None = None, **more: object) -> Resolved:
-        said = Resolution(reason, "As the statement says.", **more)  # type: ignore[arg-type]
+    async def say(self, finding: Finding, reason: Reason, who: Principal | None = None, **more: Any) -> Resolved:
+        said = Resolution(reason, "As the statement says.", **more)
         return await work.resolve(who or self.ana, finding.id, said, by(who or self.ana))
 
     async def account(self, name: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,7 +38,7 @@ WHERE = [
 
 @pytest.mark.parametrize(("reason", "more", "went"), WHERE)
 async def test_the_money_goes_where_the_reason_says_and_comes_back_when_it_is_opened_again(
-    desk: Desk, reason: Reason, more: dict[str, object], went: dict[str, int]
+    desk: Desk, reason: Reason, more: dict[str, Any], went: dict[str, int]
 ) -> None:
     found = await desk.taken(900, "MED1", tax=1_800_000)
     done = await desk.say(found, reason, **more)
