@@ -13,11 +13,11 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
-from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from domain.platform import policies, tls
 from domain.platform.executor import Executor
+from domain.platform.outages import overtime, unavailable
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
 
 __all__ = [
@@ -300,31 +300,6 @@ async def _leave(context: Any) -> None:
     if hasattr(context, "token"):
         get_connections().reset(context.token)
     await context.client._parent._pool.release(context.client._connection)
-
-
-_AWAY: Final = (
-    OSError,  # refused, reset, timed out
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, crashed, starting up
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago
-    asyncpg.LockNotAvailableError,  # others held the row for longer than our patience
-)
-_LOST_CONNECTION: Final = "connection is closed"
-
-
-def unavailable(error: BaseException) -> bool:
-    """Whether this says that PostgreSQL cannot be reached just now: the same again, later, may well succeed."""
-    if isinstance(error, TransactionManagementError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # Tortoise's translation
-    if isinstance(error, asyncpg.InterfaceError):
-        return _LOST_CONNECTION in str(error)
-    return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError)
-
-
-def overtime(error: BaseException) -> bool:
-    """Whether this says that a statement took longer than our patience."""
-    return isinstance(error, asyncpg.QueryCanceledError)
 
 
 async def _reachable(url: str) -> None:
