@@ -78,8 +78,11 @@ _QUERIES: Final[Mapping[str, str]] = {
         FROM (SELECT payment_id, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
               FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
               GROUP BY 1) l
-        WHERE l.amount < 0 OR (l.amount > 0 AND NOT EXISTS (SELECT 1 FROM findings f
-          WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL))""",
+        WHERE l.amount < 0 OR (l.amount > 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            JOIN payments p ON p.connection_id = n.connection_id WHERE p.id = l.payment_id
+              AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
+          WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
+            'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')))""",
     "resolved: what a person has said of a finding is booked exactly while it stands": """
         SELECT format('resolution %s of finding %s: moves %s of VAT %s, the ledger has %s and %s', r.id, r.finding_id,
                       r.stands, r.tax, coalesce(l.amount, 0), coalesce(l.tax, 0)) AS detail, r.payment_id

@@ -11,6 +11,7 @@ from domain.findings import search, work
 from domain.findings.search import Wanted
 from domain.findings.work import Resolution
 from domain.models import Finding, IdempotencyKey
+from domain.platform import idempotency
 from domain.problems import InvalidInput, Problem
 
 AT_ONCE_MAX: Final = 1_000
@@ -59,6 +60,7 @@ async def resolve(
     The same `key` again says it of none twice. Raises Forbidden, InvalidInput.
     """
     work.checked_note(said.note)
+    idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
     found, more = await chosen(principal, wanted)

@@ -143,6 +143,7 @@ async def reopen(principal: Principal, finding_id: UUID, why: str, cause: Cause)
         finding, payment = await opening.lock(finding_id)
         if finding.resolved_at is None:
             raise InvalidState("It is open.", path=_PATH, current_state="OPEN")
+        _check_ours(finding)
         await opening.reopen(finding, payment, note, cause)
         await noted.done("findingReopen", finding, cause, {"state": ["RESOLVED", "REOPENED"], "why": [None, note]})
     return await Finding.get(id=finding_id)
@@ -190,6 +191,11 @@ def _check_open(finding: Finding) -> None:
         raise InvalidState(
             "It is resolved already; findingReopen opens it again.", path=_PATH, current_state="RESOLVED"
         )
+    _check_ours(finding)
+
+
+def _check_ours(finding: Finding) -> None:
+    """Raises InvalidState where something else opens and closes it."""
     if (instead := _ELSEWHERE.get(FindingKind(finding.kind))) is not None:
         raise InvalidState(instead, path=_PATH, current_state="OPEN")
 
