@@ -18,6 +18,8 @@ from domain.findings import findings
 from domain.findings.kinds import FindingKind
 from domain.models import Finding, Merchant
 
+_EARLIEST: Final = date(1970, 1, 1)  # in no zone is a day before it a moment that cannot be written
+
 
 class State(StrEnum):
     """Where a finding stands. It is told from its row, so that nothing has to happen when a date is over."""
@@ -121,9 +123,10 @@ _STATES: Final[Mapping[State, Callable[[datetime], Q]]] = {
 def _between(wanted: Wanted, zone: ZoneInfo) -> dict[str, datetime]:
     found = {}
     if wanted.found_from is not None:
-        found["created_at__gte"] = datetime.combine(wanted.found_from, time(), zone)
+        found["created_at__gte"] = datetime.combine(max(wanted.found_from, _EARLIEST), time(), zone)
     if wanted.found_until is not None and wanted.found_until < date.max:
-        found["created_at__lt"] = datetime.combine(wanted.found_until + timedelta(days=1), time(), zone)
+        day = max(wanted.found_until, _EARLIEST) + timedelta(days=1)
+        found["created_at__lt"] = datetime.combine(day, time(), zone)
     return found
 
 

@@ -104,7 +104,8 @@ async def test_findings_are_listed_in_each_order_and_by_each_filter_and_summed_u
         ({"states": ["RESOLVED", "WAITING", "REOPENED"]}, 0),
         ({"states": ["OPEN"]}, 6),
         ({"foundFrom": "2000-01-01", "foundUntil": "9999-12-31"}, 6),
-        ({"foundUntil": "2000-01-01"}, 0),
+        ({"foundUntil": "0001-01-01"}, 0),
+        ({"foundFrom": "0001-01-01"}, 6),
     ]
     for wanted, count in filters:
         assert len(await _all(asker, "NEWEST", wanted)) == count, wanted

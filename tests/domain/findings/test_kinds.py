@@ -44,6 +44,7 @@ def test_the_language_is_what_the_reader_wants_most(accepted: str | None, locale
 async def test_what_is_overdue_weighs_more_each_night_once_and_what_is_resolved_stays(desk: Desk) -> None:
     found = await desk.taken(900, "MED1")
     done = await desk.taken(900, "MED2")
+    assert found.due_at is not None
     assert (found.severity, (found.due_at - found.created_at).days) == (3, 5)
     assert await growing.grow() == 0
     await Finding.filter(id__in=[found.id, done.id]).update(due_at=found.created_at, severity=1)
