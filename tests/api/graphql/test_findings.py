@@ -159,9 +159,7 @@ async def test_a_finding_is_taken_written_on_waits_and_is_resolved_by_two_and_re
     for _ in range(2):
         await ana.ask(_work("findingAttach"), input={**about, "fileId": str(file.id)})
     until = datetime.now(UTC) + timedelta(days=3)
-    rests = await ana.ask(
-        _work("findingWait"), input={**about, "until": until.isoformat(), "why": "They look into it."}
-    )
+    rests = await ana.ask(_work("findingWait"), input={**about, "until": until.isoformat(), "why": "They look."})
     assert (rests["finding"]["state"], rests["finding"]["waitingWhy"]) == ("WAITING", "They look.")
     for bad in (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=400)):
         late = await ana.ask(_work("findingWait"), input={**about, "until": bad.isoformat(), "why": "They look."})
