@@ -104,6 +104,32 @@ _QUERIES: Final[Mapping[str, str]] = {
             FROM ledger_entries WHERE entry IN ('TAKEN', 'TAKEN_BACK') AND @(payment_id) GROUP BY 1) l
             ON l.payment_id = p.id
         WHERE @(p.id) AND p.taken_by_bank <> coalesce(l.taken, 0)""",
+    "suspense: what is in SUSPENSE of a payment is what an open finding speaks of, and never less than nothing": """
+        SELECT format('payment %s: %s in SUSPENSE, and no finding of it is open', l.payment_id, l.amount) AS detail,
+               l.payment_id
+        FROM (SELECT payment_id, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
+              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
+              GROUP BY 1) l
+        WHERE l.amount < 0 OR (l.amount > 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            JOIN payments p ON p.connection_id = n.connection_id WHERE p.id = l.payment_id
+              AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
+          WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
+            'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')))""",
+    "resolved: what a person has said of a finding is booked exactly while it stands": """
+        SELECT format('resolution %s of finding %s: moves %s of VAT %s, the ledger has %s and %s', r.id, r.finding_id,
+                      r.stands, r.tax, coalesce(l.amount, 0), coalesce(l.tax, 0)) AS detail, r.payment_id
+        FROM (SELECT s.id, s.finding_id, f.payment_id, f.resolved_at,
+                CASE WHEN s.started_at IS NOT NULL AND s.ended_at IS NULL THEN s.amount ELSE 0 END AS stands,
+                CASE WHEN s.started_at IS NOT NULL AND s.ended_at IS NULL THEN s.tax ELSE 0 END AS tax,
+                s.started_at IS NOT NULL AND s.ended_at IS NULL AS standing
+              FROM finding_resolutions s JOIN findings f ON f.id = s.finding_id WHERE @(f.payment_id)) r
+        LEFT JOIN LATERAL (SELECT sum(CASE e.credit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END) AS amount,
+                sum(CASE WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount WHEN e.credit = 'VAT_REVERSAL_PENDING'
+                  THEN -e.amount ELSE 0 END) AS tax
+            FROM ledger_entries e WHERE e.payment_id = r.payment_id
+              AND starts_with(e.cause, 'finding/' || r.id || '/')) l ON true
+        WHERE r.stands <> coalesce(l.amount, 0) OR r.tax <> coalesce(l.tax, 0)
+          OR (r.standing AND r.resolved_at IS NULL)""",
     "charged back: what the customer's bank took back is in CHARGEBACKS": """
         SELECT format('payment %s: charged back %s, ledger %s', p.id, p.charged_back, coalesce(l.charged, 0)) AS detail,
                p.id AS payment_id
@@ -153,7 +179,9 @@ _QUERIES: Final[Mapping[str, str]] = {
                       p.taken_by_bank, p.charged_back) AS detail, p.id AS payment_id
         FROM payments p
         WHERE @(p.id) AND p.refunded::numeric + p.taken_by_bank + p.charged_back > p.captured AND p.withdrawn_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id AND f.resolved_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id
+            AND (f.resolved_at IS NULL OR EXISTS (SELECT 1 FROM finding_resolutions s WHERE s.finding_id = f.id
+              AND s.started_at IS NOT NULL AND s.ended_at IS NULL))
             AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')
             AND (f.payment_id = p.id OR f.refund_id IN (SELECT id FROM refunds WHERE payment_id = p.id)))
           AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id

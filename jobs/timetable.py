@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from domain import checks
 from domain.books import checkpoints
 from domain.connections import connections
+from domain.findings import growing
 from domain.history import seals
 from domain.keys import trial
 from domain.periods import after_closing
@@ -88,6 +89,11 @@ async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
 
 
+@for_all("the findings of all are looked at again")
+async def _grow() -> None:
+    _log.info("findings.grown", findings=await growing.grow())
+
+
 Job = Callable[[], Awaitable[object]]
 
 
@@ -108,6 +114,7 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
     # Every hour, for a night's reports come late: what has its reversal is passed by.
     scheduler.add_job(leading(_taxes), CronTrigger(minute=(minute + 30) % 60, timezone=UTC), id="taxes")
+    scheduler.add_job(leading(_grow), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="findings")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

@@ -15,6 +15,8 @@ from api.graphql.bank.fields import BankMutation, BankQuery
 from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.findings.fields import FindingMutation, FindingQuery
+from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
@@ -28,7 +30,7 @@ from api.graphql.payments import (
     PaymentWithdrawPayload,
 )
 from api.graphql.pses import PseCapability, PseErrorExplanation
-from api.graphql.reconciliation import Finding, FindingKindEnum, ReconciliationRun
+from api.graphql.reconciliation import ReconciliationRun
 from api.graphql.refunds import by_hand, destinations, events, mutations, types
 from api.graphql.refunds.by_hand import (
     RefundManualPayload,
@@ -68,7 +70,6 @@ from api.graphql.transport.limits import Limits
 from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
-from domain.findings.findings import FindingKind
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
@@ -78,6 +79,10 @@ MOVING_MONEY = frozenset(
     {
         "connectionCertify",
         "destinationProvide",
+        "findingReopen",
+        "findingResolve",
+        "findingResolveConfirm",
+        "findingsResolve",
         "paymentWithdraw",
         "refundApprove",
         "refundCancel",
@@ -108,7 +113,11 @@ SIZES = {
     "checks": len(CheckCode),
     "connectionFields": 20,
     "documents": 5,
+    "differs": 20,
     "errors": 1,
+    "findingLimits": 17,
+    "amounts": 17,
+    "outcomes": 1_000,
     "flags": 8,
     "inSomeStores": 20,
     "missingDocuments": 5,
@@ -124,7 +133,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, TaxQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, FindingQuery, TaxQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -170,19 +179,6 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, Conne
     ) -> Connection[ReconciliationRun]:
         return await page(runs.readable(info.context.principal), first, after, ReconciliationRun.of)
 
-    @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
-    async def findings(
-        self,
-        info: Info,
-        first: int,
-        after: str | None = None,
-        kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
-        unresolved: bool | None = True,
-    ) -> Connection[Finding]:
-        return await page(
-            reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
-        )
-
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
         self, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
@@ -205,7 +201,14 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, Conne
 
 @strawberry.type
 class Mutation(
-    AccessMutation, ApprovalMutation, AuditMutation, BankMutation, BooksMutation, ConnectionMutation, TaxMutation
+    AccessMutation,
+    ApprovalMutation,
+    AuditMutation,
+    BankMutation,
+    BooksMutation,
+    ConnectionMutation,
+    FindingMutation,
+    TaxMutation,
 ):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:

@@ -59,6 +59,13 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
     Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
+    # What a person has said of money that left without us.
+    Entry.SUSPENSE_TO_RETURNS: ((A.SALES_RETURNS, A.SUSPENSE, "net"), (A.VAT_REVERSAL_PENDING, A.SUSPENSE, "tax")),
+    Entry.SUSPENSE_TO_CHARGEBACKS: ((A.CHARGEBACKS, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_FEES: ((A.FEES, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_FX: ((A.FX_DIFFERENCES, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_ROUNDING: ((A.ROUNDING, A.SUSPENSE, "amount"),),
     Entry.VAT_DOCUMENTED: ((A.OUTPUT_VAT, A.VAT_REVERSAL_PENDING, "amount"),),
     Entry.VAT_NOT_RECOVERABLE: ((A.VAT_LOST, A.VAT_REVERSAL_PENDING, "amount"),),
 }

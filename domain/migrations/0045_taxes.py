@@ -101,7 +101,7 @@ STATEMENTS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0043_booked")]
+    dependencies = [("models", "0044_findings")]
 
     initial = False
 

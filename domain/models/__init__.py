@@ -22,6 +22,7 @@ from domain.models.deeds import Deed, LegalHold
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
 from domain.models.files import File
+from domain.models.findings import FindingEvent, FindingResolution
 from domain.models.keys import DataKey
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
 from domain.models.notices import Notice, NoticeRefund
@@ -70,6 +71,8 @@ __all__ = [
     "EventSeal",
     "File",
     "Finding",
+    "FindingEvent",
+    "FindingResolution",
     "Grant",
     "IdempotencyKey",
     "JournalAccount",

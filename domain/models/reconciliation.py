@@ -73,6 +73,15 @@ class Finding(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     resolved_at = fields.DatetimeField(null=True)
     resolution = fields.CharField(max_length=500, null=True)
+    severity = fields.SmallIntField(default=2)  # 1 (low) to 4 (critical); the night raises what grows old
+    due_at = fields.DatetimeField(null=True)
+    waiting_until = fields.DatetimeField(null=True)
+    waiting_why = fields.CharField(max_length=500, null=True)
+    reopened_at = fields.DatetimeField(null=True)  # by the database, whoever opens it again
+    assignee = fields.CharField(max_length=200, null=True)
+    assignee_id = fields.UUIDField(null=True)
+    reason = fields.CharField(max_length=24, null=True)  # a person's; null on what is resolved: by the program
+    resolved_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "findings"

@@ -132,7 +132,16 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "payouts": (*_READ_ADD, "UPDATE (amount, business_date, expected_at)"),
     "payout_parts": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
-    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution, amount, explanation, detail)"),
+    "findings": (
+        *_READ_ADD,
+        "UPDATE (run_id, resolved_at, resolution, severity, due_at, waiting_until, waiting_why, assignee, assignee_id, "
+        "reason, resolved_by, amount, explanation, detail)",
+    ),
+    "finding_events": _READ_ADD,
+    "finding_resolutions": (
+        *_READ_ADD,
+        "UPDATE (confirmed_by, confirmed_by_id, started_at, agreed_at, ended_at, ended_by, ended_why)",
+    ),
     "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
     "preflight_checks": _READ_ADD,
     "certification_runs": (

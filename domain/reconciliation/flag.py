@@ -203,10 +203,4 @@ async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) ->
 
 
 async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
-    await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $3 "
-        "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL",
-        connection.merchant_id,
-        list(fingerprints),
-        resolution,
-    )
+    await findings.resolve_all(connection.merchant_id, fingerprints, resolution)

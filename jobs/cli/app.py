@@ -22,6 +22,7 @@ from jobs.cli import (
     connect,
     connections,
     facts,
+    findings,
     init,
     keys,
     onboarding,
@@ -57,6 +58,7 @@ app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(bank.app, name="bank")
 app.add_typer(books.app, name="books")
+app.add_typer(findings.app, name="findings")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(taxes.app, name="taxes")
 app.command("init")(init.init)

@@ -34,6 +34,7 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
             "banks",
             "taxes",
             "after closing",
+            "findings",
         }
         for job in jobs.values():
             assert job.coalesce

@@ -139,6 +139,10 @@ DestinationLinkCreateError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DestinationLinkCreateError"),
 ]
+FindingError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="FindingError"),
+]
 DecisionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DecisionError"),

@@ -12,6 +12,7 @@ from domain.models import Refund
 from domain.models.refunds import State
 from tests.trials.simulation import month_rules, quiet, truth
 from tests.trials.simulation.features import DRAWS, Feature
+from tests.trials.simulation.finding_rules import FindingRules
 from tests.trials.simulation.focus import DEFAULT, Playing
 from tests.trials.simulation.held import Mood, Status
 from tests.trials.simulation.life import Life
@@ -39,7 +40,7 @@ class Seen:
         self.moves: Counter[tuple[State | None, State]] = Counter()
 
 
-class RefundMachine(RaceRules, ReportRules, MonthRules):
+class RefundMachine(RaceRules, ReportRules, MonthRules, FindingRules):
     """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
 
     life: Life

@@ -27,6 +27,8 @@ from domain.bank import proofs
 from domain.cause import Cause
 from domain.files import content, tickets
 from domain.files.tickets import NewFile
+from domain.findings import work
+from domain.findings.work import Resolution
 from domain.journal import mapping
 from domain.journal.mapping import For, Theirs
 from domain.models import (
@@ -37,6 +39,7 @@ from domain.models import (
     Deed,
     Event,
     File,
+    Finding,
     OnboardingDocument,
     OwnRole,
     Payout,
@@ -44,6 +47,7 @@ from domain.models import (
     VatReversal,
 )
 from domain.models.files import Purpose
+from domain.models.findings import Reason
 from domain.models.ledger import Account
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
@@ -57,7 +61,8 @@ from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
-from domain.taxes import reversals, work
+from domain.taxes import reversals
+from domain.taxes import work as vat_work
 from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.generated import Document, documents
@@ -196,10 +201,10 @@ async def _whole_draft(stage: Stage) -> Ready:
     return ready
 
 
-async def _file(shop: Shop) -> File:
+async def _file(shop: Shop, purpose: Purpose = Purpose.ONBOARDING_DOCUMENT) -> File:
     now = datetime.now(UTC)
     return await File.create(
-        id=uuid4(), merchant_id=shop.id, purpose=Purpose.ONBOARDING_DOCUMENT, name="x", size=9, sha256="0" * 64,
+        id=uuid4(), merchant_id=shop.id, purpose=purpose, name="x", size=9, sha256="0" * 64,
         ticket_digest=a_key(), ticket_until=now, created_by="another", stored_at=now, sealed_key=b"x",
     )  # fmt: skip
 
@@ -321,7 +326,7 @@ async def _to_document(stage: Stage) -> Ready:
 async def _to_declare(stage: Stage) -> Ready:
     ready = await _to_document(stage)
     day = (NOW - timedelta(days=1)).date()
-    await work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
+    await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
     return Ready(ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": NOW.strftime("%Y-%m")})
 
 
@@ -348,20 +353,59 @@ async def _to_close(stage: Stage) -> Ready:
     return Ready(stage.shop, {"why": "The nights began later."})
 
 
+async def _found(stage: Stage, amount: int = 1) -> Finding:
+    payment = await a_payment(stage.shop)
+    return await Finding.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, payment_id=payment.id,
+        kind="AMOUNT_MISMATCH", fingerprint=a_key(), amount=amount, currency="BRL", detail={}, explanation="x",
+        action="x",
+    )  # fmt: skip
+
+
+def _finding(finding: Finding, **more: Any) -> dict[str, Any]:
+    return {"findingId": to_base64("Finding", str(finding.id)), **more}
+
+
+def _on_finding(**more: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, _finding(await _found(stage), **more))
+
+    return prepared
+
+
+EXPLAINED = Resolution(Reason.EXPLAINED, "As the statement says.")
+
+
+async def _proposed(stage: Stage) -> Ready:
+    finding = await _found(stage, 10_000_000)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _resolved(stage: Stage) -> Ready:
+    finding = await _found(stage)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _an_attachment(stage: Stage) -> Ready:
+    file = await _file(stage.shop, Purpose.FINDING_ATTACHMENT)
+    return Ready(stage.shop, _finding(await _found(stage), fileId=str(file.id)))
+
+
+async def _many(stage: Stage) -> Ready:
+    await _found(stage)
+    said = {"resolution": {"reason": "EXPLAINED", "note": "As the statement says."}}
+    return Ready(stage.shop, {"filter": {"kinds": ["AMOUNT_MISMATCH"]}, "count": 1, **said})
+
+
 PREPARED: Mapping[str, Prepare] = {
-    "taxDocumentImport": _tax_document,
-    "vatReversalDeclare": _to_declare,
-    "vatReversalDocument": _to_document,
-    "vatReversalReview": _reversal,
-    "vatReversalWriteOff": _reversal,
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
     "bankAccountChange": _a_bank_account,
     "bankAccountCreate": _new_bank_account,
     "bankAccountEnd": _an_account_to_end,
     "bankStatementImport": _a_statement,
-    "payoutProofVoid": _proven,
-    "payoutProve": _to_prove,
     "connectionActivate": _in("CERTIFIED"),
     "connectionCertify": _alone,
     "connectionCreate": _application,
@@ -374,9 +418,18 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "findingAttach": _an_attachment,
+    "findingReopen": _resolved,
+    "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),
+    "findingResolveConfirm": _proposed,
+    "findingResolveDecline": _proposed,
+    "findingWait": _on_finding(until=(NOW + timedelta(days=2)).isoformat()),
+    "findingsResolve": _many,
     "journalExport": _to_export,
     "paymentAskAgain": _contradicted,
     "paymentWithdraw": _new_payment,
+    "payoutProofVoid": _proven,
+    "payoutProve": _to_prove,
     "periodPropose": _to_close,
     "personUpdate": _another_name,
     "refundApprove": _to_decide,
@@ -388,6 +441,11 @@ PREPARED: Mapping[str, Prepare] = {
     "refundSettleManually": _manual,
     "refundTransferReturned": _paid_by_hand,
     "roleDelete": _role,
+    "taxDocumentImport": _tax_document,
+    "vatReversalDeclare": _to_declare,
+    "vatReversalDocument": _to_document,
+    "vatReversalReview": _reversal,
+    "vatReversalWriteOff": _reversal,
     "velocityCapPropose": _a_count,
 }
 
