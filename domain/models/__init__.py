@@ -23,6 +23,7 @@ from domain.models.events import Event
 from domain.models.files import File
 from domain.models.keys import DataKey
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
+from domain.models.nights import BankDay, HandedReport, ReportExpectation, ReportSource
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
@@ -38,6 +39,7 @@ __all__ = [
     "ApprovalNeeds",
     "ApprovalRule",
     "Attempt",
+    "BankDay",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -45,8 +47,8 @@ __all__ = [
     "Connection",
     "DataKey",
     "Deed",
-    "DemoMark",
     "Delegation",
+    "DemoMark",
     "Destination",
     "DestinationLink",
     "DoubtVerdict",
@@ -55,10 +57,11 @@ __all__ = [
     "File",
     "Finding",
     "Grant",
+    "HandedReport",
     "IdempotencyKey",
-    "LegalHold",
     "LedgerCheckpoint",
     "LedgerEntry",
+    "LegalHold",
     "ListedMoney",
     "Merchant",
     "Notice",
@@ -74,7 +77,9 @@ __all__ = [
     "Refund",
     "RefusedWebhook",
     "Report",
+    "ReportExpectation",
     "ReportNews",
+    "ReportSource",
     "Session",
     "Settlement",
     "SettlementLine",

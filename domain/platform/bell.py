@@ -189,3 +189,8 @@ def merchant_channel(merchant_id: UUID | str) -> str:
 def refund_channel(refund_id: UUID | str) -> str:
     """Where it is told that a refund has an event more."""
     return f"estorno:refund:{refund_id}"
+
+
+def run_channel(run_id: UUID | str) -> str:
+    """Where it is told that a reconciliation's run is further than it was."""
+    return f"estorno:run:{run_id}"
