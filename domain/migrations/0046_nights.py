@@ -28,7 +28,16 @@ CHECKS = {
 }
 STATEMENTS = [
     *(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({rule})" for name, (table, rule) in CHECKS.items()),
+    *(
+        f"ALTER TABLE {table} ADD CONSTRAINT {table}_connection_of_merchant FOREIGN KEY (connection_id, merchant_id) "
+        "REFERENCES connections (id, merchant_id) ON DELETE RESTRICT"
+        for table in ("handed_reports", "report_sources", "report_expectations")
+    ),
     "ALTER TABLE reconciliation_runs ALTER COLUMN changes SET DEFAULT 0",  # older processes do not know it
+    *(
+        f"CREATE UNIQUE INDEX {table}_one ON {table} (connection_id)"
+        for table in ("report_sources", "report_expectations")
+    ),
     "CREATE INDEX handed_reports_due ON handed_reports (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX handed_reports_known ON handed_reports (connection_id, name, size, modified_at)",
     "CREATE INDEX handed_reports_bytes ON handed_reports (connection_id, sha256)",
@@ -174,7 +183,6 @@ class Migration(migrations.Migration):
                     fields.ForeignKeyField(
                         "models.Connection",
                         source_field="connection_id",
-                        unique=True,
                         db_constraint=True,
                         to_field="id",
                         on_delete=OnDelete.RESTRICT,
@@ -218,7 +226,6 @@ class Migration(migrations.Migration):
                     fields.ForeignKeyField(
                         "models.Connection",
                         source_field="connection_id",
-                        unique=True,
                         db_constraint=True,
                         to_field="id",
                         on_delete=OnDelete.RESTRICT,

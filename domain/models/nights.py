@@ -24,7 +24,7 @@ class ReportExpectation(Model):
     )
     merchant_id: UUID
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
-        "models.Connection", on_delete=fields.RESTRICT, unique=True, db_index=False
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
     )
     connection_id: UUID
     covers = fields.CharField(max_length=8)  # domain/pse/expected.Covers
@@ -111,7 +111,7 @@ class ReportSource(Model):
     )
     merchant_id: UUID
     connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
-        "models.Connection", on_delete=fields.RESTRICT, unique=True, db_index=False
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
     )
     connection_id: UUID
     host = fields.CharField(max_length=253)

@@ -142,6 +142,12 @@ class Settings:
     introspection: bool = _setting(
         "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
     )
+    report_inbox: str = _setting(
+        "ESTORNO_REPORT_INBOX",
+        variables.text,
+        "A folder that the batch worker watches for reports: <inbox>/<merchant>/<connection>/...; unset: none.",
+        "",
+    )
     pulse_file: str = _setting(
         "ESTORNO_PULSE_FILE",
         variables.text,

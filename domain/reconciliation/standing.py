@@ -103,8 +103,12 @@ def _has_nights(connection: Connection, awaited: Awaited, day: date, now: dateti
 
 
 def _may_be_late(awaited: Awaited, run: ReconciliationRun | None, day: date, now: datetime) -> bool:
-    nothing = run is None or run.state == "NO_REPORT"
-    return nothing and awaited.covers is Covers.PERIOD and now >= awaited.due(day)
+    return _nothing_came(awaited, run) and awaited.covers is not Covers.NOTHING and now >= awaited.due(day)
+
+
+def _nothing_came(awaited: Awaited, run: ReconciliationRun | None) -> bool:
+    """Whether there was nothing to be had, which is no wonder of a date on which nothing happened."""
+    return awaited.covers is Covers.PERIOD if run is None else run.state == "NO_REPORT"
 
 
 def _covered(last: Mapping[UUID, date], connection_id: UUID, day: date) -> bool:
@@ -160,7 +164,7 @@ def _stands(connection_id: UUID, day: date, run: ReconciliationRun | None, seen:
         return night(NightState.WAITING_FOR_PSE, until=due, reason=why)
     if run is not None and run.state == "COMPLETED":
         return night(_proof(run.manifest))  # read before the date had ended, and never again
-    if seen.awaited.covers is Covers.PERIOD and (seen.covered or not seen.moved):
+    if _nothing_came(seen.awaited, run) and (seen.covered or not seen.moved):
         return night(NightState.NO_REPORT)
     return night(NightState.LATE, since=due, reason=why or _NOT_RUN)
 
@@ -183,7 +187,8 @@ async def call_about_late(connection: Connection, now: datetime) -> None:
     """Call a person about the dates whose report is late, and close what is late no longer."""
     today = now.astimezone((await expected.of(connection)).zone).date()
     nights = await of_dates([connection], today - timedelta(days=LOOKED_BACK_DAYS), today, now)
-    late = [one for one in nights if one.state is NightState.LATE and not (one.run and one.run.state == "FAILED")]
+    # What waits or was not run is told by the run itself, or by what is missing.
+    late = [one for one in nights if one.state is NightState.LATE and one.run and one.run.state == "NO_REPORT"]
     await findings.open_findings([await _late(connection, one) for one in late])
     await execute(
         "UPDATE findings SET resolved_at = now(), resolution = $4 WHERE merchant_id = $1 AND connection_id = $2 "

@@ -10,6 +10,19 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "bank_days_country",
+    "handed_reports_done",
+    "handed_reports_due",
+    "handed_reports_said",
+    "handed_reports_size",
+    "handed_reports_state_known",
+    "handed_reports_upload_has_file",
+    "handed_reports_way_known",
+    "report_expectations_countries",
+    "report_expectations_covers_known",
+    "report_expectations_lags",
+    "report_expectations_until",
+    "report_sources_port",
     "grants_one_holder",
     "people_state_known",
     "roles_permissions_some",
@@ -88,6 +101,9 @@ CHECKS = {
     "settlement_lines_amount_not_negative",
 }
 UNIQUE = {
+    "bank_days": {("merchant_id", "country", "day")},
+    "report_expectations": {("connection_id",)},
+    "report_sources": {("connection_id",)},
     "destinations": {("refund_id",)},
     "destination_links": {("digest",), ("refund_id",)},
     "manual_settlements": {("refund_id",)},
@@ -140,6 +156,10 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "handed_reports_due": "due_at IS NOT NULL",
+    "handed_reports_of_file": "file_id IS NOT NULL",
+    "handed_reports_of_run": "run_id IS NOT NULL",
+    "report_sources_due": "due_at IS NOT NULL",
     "approval_delegations_to": "revoked_at IS NULL",
     "approval_needs_current": "ended_at IS NULL",
     "approval_needs_open": "met_at IS NULL",
@@ -217,6 +237,10 @@ APPEND_ONLY = {
     "transfer_returns",
 }
 KEPT = {
+    "bank_days",
+    "handed_reports",
+    "report_expectations",
+    "report_sources",
     "approval_delegations",
     "approval_needs",
     "approval_rules",
@@ -241,6 +265,9 @@ KEPT = {
     "settlement_proposals",
 }
 BELONGING = {
+    "handed_reports_connection_of_merchant",
+    "report_expectations_connection_of_merchant",
+    "report_sources_connection_of_merchant",
     "approval_needs_refund_of_merchant",
     "approvals_refund_of_merchant",
     "calls_refund_of_merchant",
