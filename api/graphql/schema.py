@@ -14,6 +14,7 @@ from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerBalance
+from api.graphql.nights.fields import NightMutation, NightQuery, NightSubscription
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
     Payment,
@@ -92,7 +93,10 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "bankDays": 100,
     "candidates": 20,
+    "countries": 20,
+    "expectedBy": 2,
     "holds": 10,
     "needs": 10,
     "nextBy": 10,
@@ -113,7 +117,7 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
+class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, NightQuery):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -193,7 +197,7 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery):
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation):
+class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation, NightMutation):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
@@ -274,7 +278,7 @@ class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutati
 
 
 @strawberry.type
-class Subscription:
+class Subscription(NightSubscription):
     @strawberry.subscription(
         metadata=LIVE,
         description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "

@@ -143,10 +143,7 @@ class Settings:
         "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
     )
     report_inbox: str = _setting(
-        "ESTORNO_REPORT_INBOX",
-        variables.text,
-        "A folder that the batch worker watches for reports: <inbox>/<merchant>/<connection>/...; unset: none.",
-        "",
+        "ESTORNO_REPORT_INBOX", variables.text, "A folder that is watched for reports; unset: none.", ""
     )
     pulse_file: str = _setting(
         "ESTORNO_PULSE_FILE",

@@ -206,6 +206,11 @@ def _check_country(country: str, path: list[str]) -> None:
         raise InvalidInput(str(error), path=path) from None
 
 
+async def last_ended(connection: Connection) -> date:
+    """The last business date that is over."""
+    return datetime.now((await of(connection)).zone).date() - timedelta(days=1)
+
+
 async def merchants_days(merchant_id: UUID, start: date) -> list[BankDay]:
     """The days that the merchant's people know better, from `start` on."""
     return await BankDay.filter(merchant_id=merchant_id, day__gte=start).order_by("day", "country").limit(_KNOWN_MAX)

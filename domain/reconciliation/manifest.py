@@ -17,7 +17,7 @@ from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
-from domain.reconciliation import expected
+from domain.reconciliation import expected, progress
 from domain.settlements import reports
 
 Entry = dict[str, Any]
@@ -65,6 +65,7 @@ async def of_run(
         "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
         **(await expected.of(connection)).told(),
+        **progress.speed_of(run, sum(one["totals"]["rows"] for one in entered_of(read))),
     }
 
 

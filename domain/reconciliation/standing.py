@@ -177,7 +177,7 @@ def _why(run: ReconciliationRun | None) -> str | None:
 
 
 def _proof(told: Mapping[str, Any]) -> NightState:
-    proofs = {file["proof"] for file in manifest.entered_of(told["files"])}
+    proofs = {file["proof"] for file in manifest.entered_of(told.get("files", ()))}
     if "CONTRADICTED" in proofs:
         return NightState.CONTRADICTED
     return NightState.UNPROVEN if "UNPROVEN" in proofs else NightState.COMPLETE

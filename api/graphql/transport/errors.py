@@ -166,6 +166,10 @@ ConnectionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="ConnectionError"),
 ]
+NightError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="NightError"),
+]
 AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),

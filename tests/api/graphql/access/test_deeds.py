@@ -214,7 +214,19 @@ async def _reviewed(stage: Stage) -> Ready:
     return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
 
 
+async def _a_report(stage: Stage) -> Ready:
+    file = await _file(stage.shop)
+    await rows("UPDATE files SET purpose = 'SETTLEMENT_REPORT' WHERE id = $1", file.id)
+    return Ready(stage.shop, {"fileId": str(file.id)})
+
+
+async def _a_server(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"password": "open sesame"})
+
+
 PREPARED: Mapping[str, Prepare] = {
+    "reportSourceSet": _a_server,
+    "settlementReportUpload": _a_report,
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
     "connectionActivate": _in("CERTIFIED"),

@@ -26,6 +26,7 @@ from domain.models import (
     CertificationRun,
     Delegation,
     Finding,
+    HandedReport,
     PreflightRun,
     ReconciliationRun,
     Session,
@@ -133,7 +134,15 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "file": str(file.id),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        "handed report": str((await _handed_report(shop)).id) if first else str(uuid4()),
     }
+
+
+async def _handed_report(shop: Shop) -> HandedReport:
+    return await HandedReport.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, way="FOLDER", name="a.csv", size=1,
+        sha256="0" * 64, state="REFUSED", said="x", handed_in_by="x", request_id="x", done_at=datetime.now(UTC),
+    )  # fmt: skip
 
 
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
@@ -152,7 +161,18 @@ def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
     rows = {
         name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
+        for name in (
+            "connection",
+            "store",
+            "token",
+            "person",
+            "session",
+            "request",
+            "file",
+            "rule",
+            "delegation",
+            "handed report",
+        )
     }
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     return {**nodes, **rows, **words, "tax ID": "11144477735"}
