@@ -17,7 +17,6 @@ from domain.access.principal import Principal
 from domain.calendars import bank_days
 from domain.calendars.bank_days import Exceptions, UnknownCountry
 from domain.cause import Cause
-from domain.connections import connections
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import BankDay, Connection, Merchant, ReportExpectation
@@ -141,7 +140,7 @@ async def set_for(principal: Principal, connection_id: UUID, given: Contract, ca
     """Say when a connection's reports come. Raises Forbidden, InvalidInput, NotFound."""
     principal.require_everywhere(Permission.KEEP_BOOKS)
     _check(given)
-    connection = await connections.readable(principal).get_or_none(id=connection_id)
+    connection = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
     if connection is None:
         raise NotFound("There is no such connection.", path=["input", "connectionId"])
     line = given.refund_line

@@ -12,7 +12,6 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, Whose, scope_of
 from domain.cause import Cause
-from domain.connections import connections
 from domain.connections.connections import SENDING
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -188,7 +187,7 @@ async def done(
 
 
 async def _connection(principal: Principal, connection_id: UUID) -> Connection:
-    found = await connections.readable(principal).get_or_none(id=connection_id)
+    found = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
     if found is None:
         raise NotFound("There is no such connection.", path=["input", "connectionId"])
     if found.state not in SENDING:

@@ -20,7 +20,6 @@ from domain.access.principal import Principal
 from domain.addresses import names
 from domain.addresses.names import AddressRefused
 from domain.cause import Cause
-from domain.connections import connections
 from domain.connections.connections import nothing_at_stake
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -66,7 +65,7 @@ async def set_for(
     Raises Forbidden, InvalidInput, NotFound, Unsealable, KeyServiceAway.
     """
     principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
-    connection = await connections.readable(principal).get_or_none(id=connection_id)
+    connection = await Connection.get_or_none(id=connection_id, merchant_id=principal.merchant_id)
     if connection is None:
         raise NotFound("There is no such connection.", path=["input", "connectionId"])
     _check(new, connection.merchant_id)

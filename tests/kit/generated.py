@@ -175,7 +175,7 @@ def _value(name: str, kind: GraphQLInputType) -> Any:
         return _Named(NAMED[name])
     leaf = get_named_type(kind).name
     assert leaf != "ID", f"What does {name} name? Say so in NAMED."
-    return 1 if leaf == "Int" else "words"
+    return {"Int": 1, "Boolean": True}.get(leaf, "words")
 
 
 def _object(kind: GraphQLInputObjectType) -> dict[str, Any]:

@@ -163,10 +163,10 @@ async def _whole_draft(stage: Stage) -> Ready:
     return ready
 
 
-async def _file(shop: Shop) -> File:
+async def _file(shop: Shop, purpose: Purpose = Purpose.ONBOARDING_DOCUMENT) -> File:
     now = datetime.now(UTC)
     return await File.create(
-        id=uuid4(), merchant_id=shop.id, purpose=Purpose.ONBOARDING_DOCUMENT, name="x", size=9, sha256="0" * 64,
+        id=uuid4(), merchant_id=shop.id, purpose=purpose, name="x", size=9, sha256="0" * 64,
         ticket_digest=a_key(), ticket_until=now, created_by="another", stored_at=now, sealed_key=b"x",
     )  # fmt: skip
 
@@ -215,8 +215,7 @@ async def _reviewed(stage: Stage) -> Ready:
 
 
 async def _a_report(stage: Stage) -> Ready:
-    file = await _file(stage.shop)
-    await rows("UPDATE files SET purpose = 'SETTLEMENT_REPORT' WHERE id = $1", file.id)
+    file = await _file(stage.shop, Purpose.SETTLEMENT_REPORT)
     return Ready(stage.shop, {"fileId": str(file.id)})
 
 
