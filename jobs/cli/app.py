@@ -22,6 +22,7 @@ from jobs.cli import (
     facts,
     init,
     keys,
+    nights,
     onboarding,
     owner,
     people,
@@ -52,6 +53,7 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(nights.app, name="nights")
 app.add_typer(sign_in.app, name="sign-in")
 app.command("init")(init.init)
 app.command("connect")(connect.connect)
