@@ -115,11 +115,12 @@ async def test_a_run_that_fails_while_its_report_is_awaited_has_failed_and_says_
 async def test_a_done_night_is_complete_unproven_or_contradicted_as_its_files_are(world: World, pse: Making) -> None:
     seen = []
     pse.told = {"a.csv": []}
-    for pse.said in (
+    proofs: Sequence[dict[str, str | None]] = (
         {"completeness": "Its totals agree."},
         {},
         {"completeness": "Its totals agree.", "contradicted": "A row is signed twice."},
-    ):
+    )
+    for pse.said in proofs:
         await _run(world)
         seen.append((await _stands(world)).state)
     assert seen == [NightState.COMPLETE, NightState.UNPROVEN, NightState.CONTRADICTED]
@@ -171,7 +172,8 @@ async def test_pages_of_nights_have_each_night_once_whatever_their_size(world: W
     whole = await listed.page(world.shop.id, wanted, 100, None)
     assert [one.business_date for one in whole.nights] == [_day(-days) for days in range(1, 8)]
     for size in (1, 3, 7):
-        seen, after, more = [], None, True
+        seen: list[Night] = []
+        after, more = None, True
         while more:
             page = await listed.page(world.shop.id, wanted, size, after)
             seen, after, more = [*seen, *page.nights], page.place, page.more
@@ -196,6 +198,7 @@ async def test_a_run_tells_its_phase_and_rows_outside_of_its_transaction_and_sta
             if told.rows_done == 2:
                 break
             await asyncio.sleep(0.01)
+    assert told is not None
     assert (told.state, told.phase, told.rows_done, told.rows_total) == ("RUNNING", "STORING", 2, 5)
     assert told.seconds_left is not None
     assert (await _stands(world)).state is NightState.RUNNING
