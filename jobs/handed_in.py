@@ -12,7 +12,6 @@ import structlog
 from domain.files import content
 from domain.files.content import ContentAway
 from domain.models import Connection, File, HandedReport, ReconciliationRun
-from domain.platform.crash import crash_here
 from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
@@ -75,9 +74,7 @@ async def enter(row: HandedReport, given: Path, sender: Sender) -> None:
         if isinstance(verdict, Known):
             await handed_in.done(row, Became.KNOWN, verdict.said, verdict.business_date)
             return
-        crash_here("handed.judged")
         run = await reconciliation.run(connection.id, verdict.business_date, sender, path)
-        crash_here("handed.entered")
     await _entered(row, run, path.name, verdict.business_date, verdict.said)
 
 

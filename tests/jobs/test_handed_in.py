@@ -195,6 +195,12 @@ async def test_an_upload_that_could_not_be_entered_has_its_turn_again(
     await handed_in.take(row.id, world.sender, world.settings)
     await row.refresh_from_db()
     assert (row.state, row.tries) == ("TAKEN", 2)
+    # A worker that died after the night, and before it said so.
+    await owner_rows("UPDATE handed_reports SET state = 'WAITING', due_at = now(), done_at = NULL")
+    await handed_in.take(row.id, world.sender, world.settings)
+    await row.refresh_from_db()
+    assert (row.state, await _in_force()) == ("KNOWN", [("a.csv", _day())])
+    assert await invariants.check() == []
 
 
 def test_a_reports_name_is_never_a_path() -> None:

@@ -103,10 +103,12 @@ class Night:
     def file_count(self) -> int:
         return len(self._manifest().get("files", ()))
 
-    @strawberry.field(description="The head of the chain of events when it was done: merchant, position and hash.")
+    @strawberry.field(
+        description="The head of the chain of events when it was done, as `estorno check --head` takes it."
+    )
     def chain_head(self) -> str | None:
-        head: str | None = self._manifest().get("chain")
-        return head
+        run, head = self.stands.run, self._manifest().get("chain")
+        return f"{run.merchant_id}:{head['position']}:{head['hash']}" if run and head else None
 
     @strawberry.field(description="By which rules its report was expected: their source, and the calendars.")
     def expected_by(self) -> list[str]:
