@@ -1,6 +1,7 @@
 """A PSE's server, visited: what was not fetched before is fetched and entered, and nothing is deleted there."""
 
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from jobs.wire.sender import Sender
 from jobs.wire.sftp import Account, Changed, Listed, Server, SftpFailed, opened
 
 _AT_ONCE_MAX: Final = 200  # files of one visit
+_VISIT_SECONDS_MAX: Final = 600.0  # from when on no further file is begun
 # What PSEs put beside their reports, by the beginning or the end of the name, in upper case.
 _NO_REPORTS: Final = ("CONNECTION-CHECK-FILE", "README", "TEST-CONNECTION")
 _UNFINISHED: Final = (".PART", ".TMP", ".FILEPART", ".CRDOWNLOAD", ".SWP", "~")
@@ -69,7 +71,10 @@ async def _look_through(server: Server, source: ReportSource, connection: Connec
     listed = [one for one in await server.listing(source.folder) if _is_report(one)]
     known = await sources.remembered(connection.id, [one.name for one in listed])
     fresh = [one for one in listed if Version(one.name, one.size, one.modified_at) not in known]
+    until = time.monotonic() + _VISIT_SECONDS_MAX
     for one in fresh[:_AT_ONCE_MAX]:
+        if time.monotonic() >= until:
+            break  # a slow server has its next turn later: nights of others wait behind this one
         try:
             await _fetch(server, source, connection, one, sender)
         except Changed:

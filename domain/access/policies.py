@@ -45,7 +45,7 @@ POLICIES: Final[Mapping[str, Mapping[str, Needed]]] = {
         "refund": _SEEN,
         "refunds": _SEEN,
         "reportExpectation": (P.READ,),
-        "reportSource": (P.READ,),
+        "reportSource": (P.MANAGE_CONNECTIONS,),
         "refundsAwaitingMe": (P.APPROVE, P.READ),  # to who was lent the right, too
         "roles": (P.MANAGE_PEOPLE, P.MANAGE_TOKENS),
         "sessions": (P.MANAGE_PEOPLE,),

@@ -16,7 +16,7 @@ from domain.reconciliation.standing import Night, NightState
 
 DAYS_MAX: Final = 400
 DAYS: Final = 30  # where nobody says from when
-_LOOKED_AT_ONCE: Final = 2_000  # nights that are read together
+_LOOKED_AT_ONCE: Final = 500  # nights that are read together
 _LOOKED_AT_MAX: Final = 20_000  # for one page
 
 Place = tuple[date, UUID]  # of a night in the list

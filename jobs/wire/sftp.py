@@ -24,7 +24,7 @@ from jobs.wire.look_ups import LookUps
 _CONNECT_SECONDS: Final = 15.0
 _LOGIN_SECONDS: Final = 20.0
 _LISTING_SECONDS: Final = 120.0
-_FILE_SECONDS: Final = 1_800.0
+_FILE_SECONDS: Final = 600.0
 _LISTED_MAX: Final = 20_000
 _TRIED_MAX: Final = 4
 _CHUNK: Final = 1024 * 1024

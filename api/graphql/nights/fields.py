@@ -114,10 +114,13 @@ class NightQuery:
         scope = info.context.principal.scope(Permission.READ_LEDGER)
         return [BankDay.of(row) for row in await awaited.merchants_days(scope.merchant_id, start)]
 
-    @strawberry.field(description="Where a connection's reports are fetched by SFTP; null: nowhere.")
+    @strawberry.field(
+        description="Where a connection's reports are fetched by SFTP; null: nowhere. Needs MANAGE_CONNECTIONS."
+    )
     async def report_source(self, info: Info, connection_id: strawberry.ID) -> ReportSource | None:
-        row = await _connection(info, connection_id)
-        source = await SourceRow.get_or_none(connection_id=row.id) if row else None
+        principal, key = info.context.principal, ids.uuid_of(connection_id, ["connectionId"])
+        principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
+        source = await SourceRow.get_or_none(connection_id=key, merchant_id=principal.merchant_id)
         return ReportSource.of(source) if source else None
 
 
