@@ -38,6 +38,7 @@ _GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it m
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _SEAL_SECONDS: Final = 1
+_INBOX_SECONDS: Final = 30
 _PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one that is refused each time
 _log = structlog.get_logger()
 
@@ -85,6 +86,10 @@ async def _taxes() -> None:
     _log.info("taxes.night", opened=done.opened, matched=done.matched, late=done.late)
 
 
+async def _inbox() -> None:
+    await bell.ring(bell.INBOX, "folder", queue=bell.BATCH_QUEUE, once_in=2 * _INBOX_SECONDS)
+
+
 async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
 
@@ -104,6 +109,9 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
         timezone=UTC,
         job_defaults={"coalesce": True, "misfire_grace_time": _MISFIRE_SECONDS, "max_instances": 1},
     )
+    if settings.report_inbox:
+        minutely = IntervalTrigger(seconds=_INBOX_SECONDS, timezone=UTC)
+        scheduler.add_job(leading(_inbox), minutely, id="inbox")
     every = IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC)
     scheduler.add_job(leading(sweep), every, id="sweep")
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")

@@ -25,8 +25,8 @@ class ReconciliationRun(Scoped, relay.Node):
     connection_id: strawberry.ID
     business_date: Date
     state: str = strawberry.field(
-        description="RUNNING, COMPLETED, NO_REPORT (done, and no report proves it: the PSE publishes none, or none was "
-        "announced or handed in) or FAILED. States may be added."
+        description="RUNNING, WAITING (the PSE has not made the report yet), COMPLETED, NO_REPORT (done, and no report "
+        "proves it: the PSE publishes none, or none was announced or handed in) or FAILED. States may be added."
     )
     times: int = strawberry.field(description="How often it was run.")
     error: str | None

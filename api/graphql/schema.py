@@ -18,6 +18,7 @@ from api.graphql.context import Info
 from api.graphql.findings.fields import FindingMutation, FindingQuery
 from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
+from api.graphql.nights.fields import NightMutation, NightQuery, NightSubscription
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
     Payment,
@@ -104,6 +105,9 @@ SIZES = {
     "examples": 5,
     "candidates": 20,
     "connectionIds": 50,
+    "bankDays": 100,
+    "countries": 20,
+    "expectedBy": 2,
     "holds": 10,
     "needs": 10,
     "nextBy": 10,
@@ -133,7 +137,9 @@ SIZES = {
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, FindingQuery, TaxQuery):
+class Query(
+    AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, FindingQuery, NightQuery, TaxQuery
+):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -208,6 +214,7 @@ class Mutation(
     BooksMutation,
     ConnectionMutation,
     FindingMutation,
+    NightMutation,
     TaxMutation,
 ):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
@@ -290,7 +297,7 @@ class Mutation(
 
 
 @strawberry.type
-class Subscription:
+class Subscription(NightSubscription):
     @strawberry.subscription(
         metadata=LIVE,
         description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "

@@ -148,7 +148,7 @@ _NUMERIC = {"max_digits": 38, "decimal_places": 0}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0045_taxes")]
+    dependencies = [("models", "0046_nights")]
 
     initial = False
 

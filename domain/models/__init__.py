@@ -25,6 +25,7 @@ from domain.models.files import File
 from domain.models.findings import FindingEvent, FindingResolution
 from domain.models.keys import DataKey
 from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
+from domain.models.nights import BankDay, HandedReport, ReportExpectation, ReportSource
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
@@ -54,6 +55,7 @@ __all__ = [
     "BankLine",
     "BankStatement",
     "BusinessDay",
+    "BankDay",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -62,8 +64,8 @@ __all__ = [
     "Connection",
     "DataKey",
     "Deed",
-    "DemoMark",
     "Delegation",
+    "DemoMark",
     "Destination",
     "DestinationLink",
     "DoubtVerdict",
@@ -74,12 +76,14 @@ __all__ = [
     "FindingEvent",
     "FindingResolution",
     "Grant",
+    "HandedReport",
     "IdempotencyKey",
     "JournalAccount",
     "JournalBatch",
     "LegalHold",
     "LedgerCheckpoint",
     "LedgerEntry",
+    "LegalHold",
     "ListedMoney",
     "Merchant",
     "Notice",
@@ -100,7 +104,9 @@ __all__ = [
     "RefusedWebhook",
     "Report",
     "ReportBalance",
+    "ReportExpectation",
     "ReportNews",
+    "ReportSource",
     "Session",
     "Settlement",
     "SettlementLine",

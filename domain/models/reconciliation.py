@@ -30,6 +30,12 @@ class ReconciliationRun(Model):
     times = fields.IntField(default=1)
     failures = fields.IntField(default=0)  # in a row
     due_at = fields.DatetimeField(null=True)  # of a run that is under way: from when its process counts as dead
+    # How far it is, as it tells by the way: lost with no harm.
+    phase = fields.CharField(max_length=16, null=True)
+    rows_done: int | None = fields.BigIntField(null=True)
+    rows_total: int | None = fields.BigIntField(null=True)
+    begun_at = fields.DatetimeField(null=True)  # this time
+    changes = fields.BigIntField(default=0)  # how often it told something of itself
     created_at = fields.DatetimeField(auto_now_add=True)
     finished_at = fields.DatetimeField(null=True)
 

@@ -28,6 +28,9 @@ NOTICE: Final = "notice"
 RECONCILE: Final = "reconcile"
 PREFLIGHT: Final = "preflight"
 CERTIFY: Final = "certify"
+HANDED_IN: Final = "handed_in"  # a report that somebody has brought
+SOURCE: Final = "source"  # a server that is looked at for reports
+INBOX: Final = "inbox"  # the watched folder
 TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _HEARD_SECONDS: Final = 10  # the list of what was rung for lives so long after the last ring, if no worker is there
@@ -198,3 +201,8 @@ def merchant_channel(merchant_id: UUID | str) -> str:
 def refund_channel(refund_id: UUID | str) -> str:
     """Where it is told that a refund has an event more."""
     return f"estorno:refund:{refund_id}"
+
+
+def run_channel(run_id: UUID | str) -> str:
+    """Where it is told that a reconciliation's run is further than it was."""
+    return f"estorno:run:{run_id}"

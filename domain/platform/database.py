@@ -80,8 +80,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         *_READ_ADD,
         "UPDATE (state, sequence, tax_amount, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, "
         "reminded_at, known_before, known_at, unknown_at, pse_refund_reference, failure_code, failure_message, "
-        "succeeded_at, "
-        "paid_by_bank_transfer, updated_at)",
+        "succeeded_at, paid_by_bank_transfer, updated_at)",
     ),
     "idempotency_keys": _READ_ADD,
     "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, confirmed_at, withdrawn_at)"),
@@ -142,6 +141,10 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         *_READ_ADD,
         "UPDATE (confirmed_by, confirmed_by_id, started_at, agreed_at, ended_at, ended_by, ended_why)",
     ),
+    "report_expectations": _READ_ADD_CHANGE,
+    "bank_days": (*_READ_ADD, "UPDATE (closed, why, set_by, set_at)"),
+    "handed_reports": (*_READ_ADD, "UPDATE (business_date, state, said, run_id, tries, due_at, done_at)"),
+    "report_sources": _READ_ADD_CHANGE,
     "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
     "preflight_checks": _READ_ADD,
     "certification_runs": (

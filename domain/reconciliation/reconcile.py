@@ -26,6 +26,7 @@ from domain.reconciliation import (
     flag,
     manifest,
     nights,
+    progress,
     proven,
     readings,
     revised,
@@ -36,6 +37,7 @@ from domain.reconciliation.enter import enter, gains
 from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
+from domain.reconciliation.progress import Phase
 from domain.settlements import booked, repeats, reports
 from domain.settlements.storable import named, storable
 
@@ -98,7 +100,7 @@ async def reconcile(
         said = "; ".join(f"{one.name}: {one.why}" for one in wrong)
         await nights.fail(run, said, told, called=all(one.unreadable for one in wrong))
         return
-    await flag.flag_missing(connection, run, at)
+    await flag.flag_missing(connection, run, at, report=manifest.has_report(told))
     async with transaction():
         await nights.complete(run, told, report=manifest.has_report(told))
         crash_here("reconcile.before_completed")
@@ -113,6 +115,7 @@ async def _outcome_of(
 ) -> dict[str, Any]:
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
+        progress.at(Phase.READING)
         period = await period_of(connection, run.business_date)
         report = connector(connection.pse).read_report(file, period)
         report, lines = storable(file.name, report, report.lines.collect())
@@ -156,16 +159,20 @@ async def _reconcile(
     again: bool = False,
 ) -> pl.DataFrame:
     cause = _cause(run)
+    progress.at(Phase.MATCHING, lines.height)
     entered = await _match(connection, file, lines)
     await exponents.check(connection, run, file.name, entered)
+    progress.at(Phase.ENTERING, lines.height)
     await enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
+    progress.at(Phase.STORING, lines.height)
     async with transaction():
         effects = await _keep(connection, run, file, told, lines, entered, cause, again)
         crash_here("reconcile.before_commit")
     if effects is None:
         return await _reconcile(connection, run, file, told, lines, again=True)
     crash_here("reconcile.committed")
+    progress.at(Phase.COMPARING, lines.height)
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)

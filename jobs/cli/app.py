@@ -25,6 +25,7 @@ from jobs.cli import (
     findings,
     init,
     keys,
+    nights,
     onboarding,
     owner,
     people,
@@ -59,6 +60,7 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(bank.app, name="bank")
 app.add_typer(books.app, name="books")
 app.add_typer(findings.app, name="findings")
+app.add_typer(nights.app, name="nights")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(taxes.app, name="taxes")
 app.command("init")(init.init)

@@ -29,6 +29,8 @@ from graphql import (
 NAMED: Final[Mapping[str, str]] = {
     "payment.id": "Payment",
     "refundId": "Refund",
+    "handedReport.id": "handed report",
+    "runId": "ReconciliationRun",
     "paymentId": "Payment",
     "connectionApplication.id": "connection",
     "connectionId": "connection",
@@ -67,13 +69,17 @@ _VALUES: Final[Mapping[str, Any]] = {
     "code": "X1",
     "email": "new@example.com",
     "country": "BR",
+    "day": "2026-02-18",
+    "start": "2026-02-18",
+    "until": "12:00",
+    "host": "sftp.example.com",
+    "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P",
     "zone": "America/Sao_Paulo",
     "role": "DEVELOPER",
     "minutes": 5,
     "capturedAt": "2026-01-02T03:04:05Z",
     "startsAt": "2036-01-02T03:04:05Z",
     "endsAt": "2036-01-03T03:04:05Z",
-    "until": "2026-01-02T03:04:05Z",
     "of": "APPROVE",
     "kind": "CAP",
     "paidOn": "2026-01-02",
@@ -88,7 +94,6 @@ _VALUES: Final[Mapping[str, Any]] = {
     "sha256": "0" * 64,
     "reversalIds": [],  # a list names nothing here: its own tests do
     "issuedOn": "2026-01-02",
-    "day": "2026-01-02",
     "on": "2026-01-02",
     "period": "2026-01",
     "works": False,
@@ -188,7 +193,7 @@ def _value(name: str, kind: GraphQLInputType) -> Any:
         return _Named(NAMED[name])
     leaf = get_named_type(kind).name
     assert leaf != "ID", f"What does {name} name? Say so in NAMED."
-    return 1 if leaf == "Int" else "words"
+    return {"Int": 1, "Boolean": True}.get(leaf, "words")
 
 
 def _object(kind: GraphQLInputObjectType) -> dict[str, Any]:

@@ -174,6 +174,10 @@ BankError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="BankError"),
 ]
+NightError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="NightError"),
+]
 AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),

@@ -10,7 +10,7 @@ from domain.pse.kit import exact, requests
 from domain.pse.reporting import Download, Steps
 from domain.pse.stripe import objects
 from domain.pse.stripe.lines import LAYOUT
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
 
 REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
 _FILES_HOST: Final = "files.stripe.com"
@@ -28,7 +28,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
         yield Wait(seconds)
         place = ("reporting", "report_runs", made["id"])
         made = _read_run((yield requests.get(period.base_url, *place, headers=objects.HEADERS)))
-    raise BadAnswer(f"Stripe is still making report run {made['id']} after {sum(_WAITS):.0f} seconds.")
+    raise NotYet(f"Stripe is still making report run {made['id']} after {sum(_WAITS):.0f} seconds.")
 
 
 def _order(period: Period) -> httpx.Request:

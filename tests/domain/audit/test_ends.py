@@ -46,6 +46,8 @@ STAYS = {
     "reconciliation_runs": dict.fromkeys(("error", "manifest"), _BOOKS),
     "refunds": {"known_before": "Names at the PSE."},
     "report_news": {"said": _OURS},
+    "handed_reports": {"said": _OURS},
+    "report_sources": {"said": _OURS, "sealed_secrets": _KEYS},
     "reports": {"totals": _BOOKS},
     "settlement_lines": dict.fromkeys(
         ("payment_reference", "payment_alias", "order_reference", "reference", "pse_refund_reference", "kind",

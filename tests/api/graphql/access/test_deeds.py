@@ -399,6 +399,15 @@ async def _many(stage: Stage) -> Ready:
     return Ready(stage.shop, {"filter": {"kinds": ["AMOUNT_MISMATCH"]}, "count": 1, **said})
 
 
+async def _a_report(stage: Stage) -> Ready:
+    file = await _file(stage.shop, Purpose.SETTLEMENT_REPORT)
+    return Ready(stage.shop, {"fileId": str(file.id)})
+
+
+async def _a_server(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"password": "open sesame"})
+
+
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
@@ -440,7 +449,9 @@ PREPARED: Mapping[str, Prepare] = {
     "refundReturnToQueue": _manual,
     "refundSettleManually": _manual,
     "refundTransferReturned": _paid_by_hand,
+    "reportSourceSet": _a_server,
     "roleDelete": _role,
+    "settlementReportUpload": _a_report,
     "taxDocumentImport": _tax_document,
     "vatReversalDeclare": _to_declare,
     "vatReversalDocument": _to_document,

@@ -29,6 +29,7 @@ from domain.models import (
     CertificationRun,
     Delegation,
     Finding,
+    HandedReport,
     Payout,
     PreflightRun,
     ReconciliationRun,
@@ -73,6 +74,10 @@ OF_ALL_STORES = {
     "payoutProve",
     "payouts",
     "businessDaySet",
+    "bankDaySet",
+    "nightRepeat",
+    "reportExpectationSet",
+    "settlementReportUpload",
     "journalAccountSet",
     "journalExport",
     "taxDocumentImport",
@@ -86,6 +91,7 @@ ROWS = (
     "connection",
     "delegation",
     "file",
+    "handed report",
     "payout",
     "person",
     "request",
@@ -183,6 +189,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "delegation": str(lent.id),
         "reversal": str(reversal.id),
         "closing": str(proposed.id if proposed else uuid4()),
+        "handed report": str((await _handed_report(shop)).id) if first else str(uuid4()),
     }
 
 
@@ -215,6 +222,13 @@ async def _vat_of(shop: Shop) -> VatReversal:
         id=uuid4(), merchant_id=shop.id, refund_id=refund.id, payment_id=payment.id, connection_id=shop.connection.id,
         store_id=shop.store.id, amount=10, currency="BRL", country="BR", regime="LOCAL", state="NEEDED",
         rules_version="x", sold_on=today, asked_on=today, paid_on=today,
+    )  # fmt: skip
+
+
+async def _handed_report(shop: Shop) -> HandedReport:
+    return await HandedReport.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, way="FOLDER", name="a.csv", size=1,
+        sha256="0" * 64, state="REFUSED", said="x", handed_in_by="x", request_id="x", done_at=datetime.now(UTC),
     )  # fmt: skip
 
 
