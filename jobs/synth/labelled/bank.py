@@ -1,0 +1,63 @@
+"""The bank's side: a statement with each payout a day later, and what is missing in it or nobody's."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from jobs.synth.labelled.chance import draw
+from jobs.synth.labelled.layouts.sheet import Paid
+from jobs.synth.labelled.teller import About, Teller
+
+_ONE_IN: Final = 7  # payouts that the bank never has
+_STRANGERS: Final = 2  # lines of a statement that no payout explains
+_HEAD: Final = (
+    "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
+    "OLDFILEUID:NONE\nNEWFILEUID:NONE\n\n<OFX><SIGNONMSGSRSV1><SONRS><STATUS><CODE>0<SEVERITY>INFO</STATUS>"
+    "<DTSERVER>{end:%Y%m%d}120000[-3:BRT]<LANGUAGE>POR</SONRS></SIGNONMSGSRSV1><BANKMSGSRSV1><STMTTRNRS><TRNUID>1"
+    "<STATUS><CODE>0<SEVERITY>INFO</STATUS><STMTRS><CURDEF>{currency}<BANKACCTFROM><BANKID>341<ACCTID>0000{index}"
+    "<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>{start:%Y%m%d}<DTEND>{end:%Y%m%d}\n"
+)
+_LINE: Final = (
+    "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day:%Y%m%d}120000[-3:BRT]<TRNAMT>{units}<FITID>{name}<MEMO>{memo}</STMTTRN>\n"
+)
+_TAIL: Final = (
+    "</BANKTRANLIST><LEDGERBAL><BALAMT>{balance}<DTASOF>{end:%Y%m%d}</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n"
+)
+
+
+def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
+    """The statement of the place's account, and the labels of what is wrong with it."""
+    if not paid:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, balance = [], 0
+    for turn, payout in enumerate(paid):
+        teller.begin("payout", turn)
+        about = About("payout", name=payout.reference)
+        if draw(turn, teller.seed, 21, _ONE_IN) == 0:
+            teller.story = "a payout that the bank never has"
+            teller.find("PAYOUT_MISSING", about, payout.units, payout.currency)
+            continue
+        teller.fine("PAYOUT_MISSING", "BANK_LINE_UNKNOWN", about=[about])
+        name = f"{teller.pse}-{turn}"
+        lines.append(_line(payout.day + timedelta(days=1), payout.units, name, f"{teller.pse} {payout.reference}"))
+        balance += payout.units
+    for turn in range(_STRANGERS):
+        teller.begin("a bank line that no payout explains", turn)
+        units = 1_000 + teller.chance(23, 100_000)
+        name = f"{teller.pse}-stranger-{turn}"
+        teller.find("BANK_LINE_UNKNOWN", About("bank", name=name), units, paid[0].currency)
+        lines.append(_line(paid[0].day + timedelta(days=2), units, name, "TED recebida"))
+        balance += units
+    end = paid[-1].day + timedelta(days=3)
+    head = _HEAD.format(end=end, start=paid[0].day, currency=paid[0].currency, index=teller.place.index)
+    tail = _TAIL.format(balance=_major(balance), end=end)
+    (folder / f"{teller.pse}.ofx").write_text(head + "".join(lines) + tail)
+
+
+def _line(day: object, units: int, name: str, memo: str) -> str:
+    return _LINE.format(day=day, units=_major(units), name=name, memo=memo[:100])
+
+
+def _major(units: int) -> str:
+    return f"{units // 100}.{units % 100:02}"

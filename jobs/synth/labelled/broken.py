@@ -1,0 +1,74 @@
+"""Files that cannot be trusted as a whole, and files that can be used and do not agree with themselves.
+
+They lie on days of their own, behind the ordinary ones: a night that has a file which it cannot read is not done.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jobs.synth.labelled.layouts.sheet import Bent
+
+UNREADABLE, CONTRADICTORY = "UNREADABLE_FILE", "CONTRADICTORY_FILE"
+_TABLES: Final = ("adyen", "dlocal", "mercadopago", "stripe")
+_ADDED_UP: Final = ("adyen", "dlocal", "mercadopago", "stripe")
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with a file: how it is written (`bent`), or what becomes of its bytes when it is (`spoil`)."""
+
+    kind: str
+    pses: tuple[str, ...]
+    words: str
+    bent: Bent = Bent()
+    spoil: Callable[[bytes], bytes] = lambda content: content
+
+
+def _cut(content: bytes) -> bytes:
+    """In the middle of its last row, as by a line that went down."""
+    return content.rstrip(b"\r\n")[:-7]
+
+
+def _without_a_row(content: bytes) -> bytes:
+    """Its second last row is missing: whatever totals it has are those of all rows."""
+    lines = content.splitlines(keepends=True)
+    return b"".join([*lines[:-2], lines[-1]])
+
+
+def _half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _balance(content: bytes) -> bytes:
+    """One balance in the middle is another, though all that moved is right."""
+    lines = content.splitlines(keepends=True)
+    place = lines[0].rstrip().split(b";").index(b"BALANCE_AMOUNT")
+    cells = lines[2].split(b";")
+    cells[place] = b"1.11"
+    return b"".join([*lines[:2], b";".join(cells), *lines[3:]])
+
+
+DAMAGES: Final[Mapping[str, Damage]] = {
+    "cut": Damage(UNREADABLE, _TABLES[1:], "the file ends inside of a row", spoil=_cut),
+    "cut listing": Damage(UNREADABLE, ("conekta", "pix"), "the listing ends in its middle", spoil=_half),
+    "a row is missing": Damage(UNREADABLE, _ADDED_UP, "the totals are of more rows", spoil=_without_a_row),
+    "empty": Damage(UNREADABLE, ("adyen", "dlocal", "mercadopago", "stripe"), "nothing in it", spoil=lambda _: b""),
+    "a page": Damage(
+        UNREADABLE, _TABLES, "a page of the web", spoil=lambda _: b"<!DOCTYPE html><html>Sign in</html>\n"
+    ),
+    "packed": Damage(UNREADABLE, _TABLES, "packed", spoil=lambda content: b"\x1f\x8b\x08\x00" + content[:200]),
+    "another report": Damage(
+        UNREADABLE, _TABLES, "another report's columns", spoil=lambda _: b"Date;Client;Total\n2026-01-01;x;1\n"
+    ),
+    "total of another day": Damage(UNREADABLE, ("adyen", "mercadopago", "stripe"), "its total is wrong", Bent(off=100)),
+    "totals against rows": Damage(CONTRADICTORY, ("dlocal",), "the HEADER's total is wrong", Bent(off=100)),
+    "a net of its own": Damage(CONTRADICTORY, ("adyen",), "nets are not gross less fees", Bent(style=4, fee_told=300)),
+    "a balance in between": Damage(CONTRADICTORY, ("mercadopago",), "one balance is wrong", spoil=_balance),
+}
+
+
+def spoiled(damage: Damage, path: Path) -> None:
+    """Let it happen to a written file."""
+    path.write_bytes(damage.spoil(path.read_bytes()))

@@ -1,0 +1,168 @@
+"""Stories that only look wrong: the same amount, day, payment, customer, second; late, early, known, in parts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from jobs.synth.labelled.stories import DISPUTED, NAMED, REPORTED, Story
+from jobs.synth.labelled.teller import About, Teller
+
+_LATE: Final = ("adyen", "conekta", "mercadopago", "stripe")  # whose rows may come a day after the refund
+_ALWAYS: Final = ("AMOUNT_MISMATCH", "CURRENCY_MISMATCH", "MISSING_IN_LEDGER", "STATUS_MISMATCH", "EXPONENT_SUSPECTED")
+
+
+def equal_parts_of_one_day(t: Teller) -> None:
+    sale = t.sale()
+    both = [t.refund(sale, sale.captured // 2, after=1_800 - turn) for turn in (0, 1)]
+    t.fine(*_ALWAYS, "DUPLICATE_LINE", "DUPLICATE_REFUND", "MISSING_IN_REPORT", "VAT_REVERSAL_NEEDED", about=both)
+
+
+def equal_sales_of_one_customer(t: Teller) -> None:
+    amount = (t.chance(12, 50_000) + 500) * 4
+    sales = [t.sale(amount) for _ in range(2)]
+    gone = [t.refund(sale) for sale in sales]
+    t.fine("DUPLICATE_LINE", "DUPLICATE_REFUND", "MISSING_IN_LEDGER", about=[*sales, *gone])
+
+
+def refund_before_its_sale(t: Teller) -> None:
+    """The file of the day has the refund; the sale's row comes a day later."""
+    sale = t.sale(told_on=1)
+    t.fine("MISSING_IN_LEDGER", "MISSING_IN_REPORT", "AMOUNT_MISMATCH", about=[sale, t.refund(sale)])
+
+
+def told_a_day_later(t: Teller) -> None:
+    sale = t.sale()
+    t.fine("MISSING_IN_REPORT", "DUPLICATE_LINE", about=[t.refund(sale, told_on=1)])
+
+
+def paid_from_the_bank(t: Teller) -> None:
+    sale = t.sale()
+    t.fine("MISSING_IN_REPORT", "DUPLICATE_REFUND", about=[t.refund(sale, silent=True, by_bank=True)])
+
+
+def doubt_that_the_report_ends(t: Teller) -> None:
+    sale = t.sale()
+    t.fine("STATUS_MISMATCH", "MISSING_IN_REPORT", "MISSING_IN_LEDGER", about=[sale, t.refund(sale, state="SUBMITTED")])
+
+
+def refused_and_told_so(t: Teller) -> None:
+    sale = t.sale()
+    gone = t.refund(sale, state="FAILED", silent=True)
+    t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number, status=_REFUSED[t.pse])
+    t.fine("STATUS_MISMATCH", "MISSING_IN_LEDGER", "RETURNED", "VAT_REVERSAL_NEEDED", about=[sale, gone])
+
+
+_REFUSED: Final = {"pix": "NAO_REALIZADO", "conekta": "voided"}
+
+
+def returned_as_was_known(t: Teller) -> None:
+    sale = t.sale(tax=100)
+    gone = t.refund(sale, state="RETURNED", returned=1, tax=100)
+    t.tell("RETURN", sale, sale.captured, 1, refund=gone.number)
+    t.find("RETURNED", gone, sale.captured)
+    kinds = ("STATUS_MISMATCH", "AMOUNT_MISMATCH", "DUPLICATE_LINE", "MISSING_IN_REPORT", "MISSING_IN_LEDGER")
+    t.fine(*kinds, "UNCLEAR_LINE", "VAT_REVERSAL_NEEDED", about=[gone])
+
+
+def won_dispute(t: Teller) -> None:
+    sale = t.sale()
+    t.tell("CHARGEBACK", sale, sale.captured, 0, case=sale.number)
+    t.tell("CHARGEBACK_REVERSED", sale, sale.captured, 1, case=sale.number)
+    t.fine("CHARGEBACK", "MISSING_IN_LEDGER", "DUPLICATE_LINE", "DUPLICATE_REFUND", about=[sale])
+
+
+def captured_in_parts(t: Teller) -> None:
+    """A sale captured in two equal parts, told in the same second."""
+    sale = t.sale(silent=True)
+    half = sale.captured // 2
+    for _ in range(2):
+        t.tell("CAPTURE", sale, half, at=sale.at, fee=t.place.fee_of(half))
+    t.fine("AMOUNT_MISMATCH", "DUPLICATE_LINE", "EXPONENT_SUSPECTED", about=[sale])
+
+
+def fees_of_one_second(t: Teller) -> None:
+    """Several fees of one amount in one second, none of which names anything."""
+    for _ in range(3):
+        t.tell("FEE", None, 326, at=t.moment(0, 70_000))
+    kinds = ("UNKNOWN_LINE", "DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", "UNCLEAR_LINE")
+    t.fine(*kinds, about=[About("word", name={"adyen": "MiscCosts"}.get(t.pse, "fee"))])
+
+
+def fee_of_the_next_batch(t: Teller) -> None:
+    """A fee of a day that stands in the next day's file, beside another of the same amount."""
+    for on in (0, 1):
+        t.tell("FEE", None, 706, on, at=t.moment(0, 70_001))
+    t.fine("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[About("word", name=f"fee-{t.day()}")])
+
+
+def shoppers_currency(t: Teller) -> None:
+    """A shopper paid in yen: the PSE converts, and nothing of it is ours to refund."""
+    sale = t.sale(registered=False, silent=True)
+    t.tell("CAPTURE", sale, 9_000, at=sale.at, status="JPY")
+    kinds = ("UNKNOWN_LINE", "CURRENCY_MISMATCH", "MISSING_IN_LEDGER", "FX_MISMATCH", "EXPONENT_SUSPECTED")
+    t.fine(*kinds, about=[sale])
+
+
+def held_and_let_go(t: Teller) -> None:
+    """The PSE holds money for a payout and lets it go: two rows that cancel."""
+    for word in ("OTHER_IN", "OTHER"):
+        t.tell(word, None, 5_000 + t.turn, word="reserve_for_payout")
+    t.fine("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[About("word", name="reserve_for_payout")])
+
+
+def taxed_and_not_refunded(t: Teller) -> None:
+    sale = t.sale(tax=500)
+    t.fine("VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE", "MISSING_IN_REPORT", about=[sale])
+
+
+def nearly_all(t: Teller) -> None:
+    """All but one cent is refunded: no misread decimals, and nothing twice."""
+    sale = t.sale()
+    gone = t.refund(sale, sale.captured - 1)
+    t.fine("AMOUNT_MISMATCH", "EXPONENT_SUSPECTED", "DUPLICATE_REFUND", about=[sale, gone])
+
+
+def a_hundredth(t: Teller) -> None:
+    """A refund of exactly a hundredth of its sale: meant so, and told so."""
+    sale = t.sale((t.chance(12, 500) + 10) * 10_000)
+    gone = t.refund(sale, sale.captured // 100)
+    t.fine("EXPONENT_SUSPECTED", "AMOUNT_MISMATCH", "DUPLICATE_REFUND", about=[sale, gone])
+
+
+def same_amount_as_anothers(t: Teller) -> None:
+    """A customer's refund and another customer's chargeback, of one amount on one day."""
+    amount = (t.chance(12, 50_000) + 500) * 4
+    sale, other = t.sale(amount), t.sale(amount)
+    gone = t.refund(sale)
+    t.tell("CHARGEBACK", other, amount, case=other.number, at=gone.at + timedelta(seconds=1))
+    t.find("CHARGEBACK", other, amount)
+    t.fine("CHARGEBACK", "DUPLICATE_REFUND", "BANK_INITIATED", "MISSING_IN_LEDGER", about=[sale, gone])
+
+
+def never_reported(t: Teller) -> None:
+    """A refund at a PSE that publishes no report: no row ever comes, and none is missed."""
+    sale = t.sale(silent=True)
+    t.fine("MISSING_IN_REPORT", "MISSING_IN_LEDGER", "STATUS_MISMATCH", about=[sale, t.refund(sale, silent=True)])
+
+
+INNOCENT: Final[Mapping[str, Story]] = {
+    "equal parts of one day": Story(equal_parts_of_one_day, REPORTED, "two equal refunds of one sale on one day"),
+    "equal sales of one customer": Story(equal_sales_of_one_customer, REPORTED, "two equal sales, both refunded"),
+    "refund before its sale": Story(refund_before_its_sale, _LATE, "the refund's row comes before the sale's"),
+    "told a day later": Story(told_a_day_later, _LATE, "the row comes a day later, within the PSE's lag"),
+    "paid from the bank": Story(paid_from_the_bank, REPORTED, "a person paid it: no row comes"),
+    "a doubt that the report ends": Story(doubt_that_the_report_ends, NAMED, "no answer came; the report has it"),
+    "refused and told so": Story(refused_and_told_so, ("pix", "conekta"), "the report repeats the refusal"),
+    "returned as was known": Story(returned_as_was_known, ("adyen", "conekta", "pix", "stripe"), "came back, as we knew"),
+    "won dispute": Story(won_dispute, DISPUTED, "charged back and won"),
+    "captured in parts": Story(captured_in_parts, ("adyen", "stripe", "conekta"), "two equal parts in one second"),
+    "fees of one second": Story(fees_of_one_second, ("adyen", "stripe"), "equal fees in one second"),
+    "fee of the next batch": Story(fee_of_the_next_batch, ("adyen", "stripe"), "a day's fee in the next file"),
+    "a shopper's currency": Story(shoppers_currency, ("adyen",), "paid in yen, settled in reais"),
+    "held and let go": Story(held_and_let_go, ("mercadopago",), "reserves that cancel"),
+    "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED, "a taxed sale without a refund"),
+    "nearly all": Story(nearly_all, REPORTED, "all but a cent"),
+    "a hundredth": Story(a_hundredth, REPORTED, "a hundredth, and meant so"),
+    "same amount as another's": Story(same_amount_as_anothers, DISPUTED, "a refund and another's chargeback"),
+    "never reported": Story(never_reported, ("ebanx",), "no report is published"),
+}
