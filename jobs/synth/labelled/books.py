@@ -29,7 +29,8 @@ class Books:
             id=names.refund_id(number),
             payment_id=names.payment_id(pl.col("payment")),
             reference=names.reference(number),
-            pse_refund_reference=pl.when(pl.col("state").is_in(["SUCCEEDED", "RETURNED"]) & ~pl.col("by_bank")).then(
+            # In doubt nobody has told us yet what the PSE calls it.
+            pse_refund_reference=pl.when((pl.col("state") != "SUBMITTED") & ~pl.col("by_bank")).then(
                 names.refund(pse, number)
             ),
             currency=pl.lit(self._place.currency),

@@ -28,7 +28,8 @@ class Damage:
 
 def _cut(content: bytes) -> bytes:
     """In the middle of its last row, as by a line that went down."""
-    return content.rstrip(b"\r\n")[:-7]
+    lines = content.splitlines(keepends=True)
+    return b"".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]])
 
 
 def _without_a_row(content: bytes) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from jobs.synth.labelled.stories import DISPUTED, NAMED, REPORTED, Story
+from jobs.synth.labelled.stories import DISPUTED, REPORTED, Story
 from jobs.synth.labelled.teller import About, Teller
 
 _LATE: Final = ("adyen", "conekta", "mercadopago", "stripe")  # whose rows may come a day after the refund
@@ -151,7 +151,7 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "refund before its sale": Story(refund_before_its_sale, _LATE, "the refund's row comes before the sale's"),
     "told a day later": Story(told_a_day_later, _LATE, "the row comes a day later, within the PSE's lag"),
     "paid from the bank": Story(paid_from_the_bank, REPORTED, "a person paid it: no row comes"),
-    "a doubt that the report ends": Story(doubt_that_the_report_ends, NAMED, "no answer came; the report has it"),
+    "a doubt that the report ends": Story(doubt_that_the_report_ends, ("adyen", "pix"), "no answer came; the report has it"),
     "refused and told so": Story(refused_and_told_so, ("pix", "conekta"), "the report repeats the refusal"),
     "returned as was known": Story(returned_as_was_known, ("adyen", "conekta", "pix", "stripe"), "came back, as we knew"),
     "won dispute": Story(won_dispute, DISPUTED, "charged back and won"),

@@ -97,17 +97,18 @@ def _place(folder: _Folder, teller: Teller, lines: int) -> list[Paid]:
     """The books and the reports of one PSE; its payouts."""
     place, wanted = teller.place, folder.wanted
     books = Books(folder.out / "books", place)
-    books.add(teller.frame("payments"), teller.frame("refunds"))
     if place.pse not in SHEETS:
+        books.add(teller.frame("payments"), teller.frame("refunds"))
         return []
     stories = teller.frame("movements")
     rest = max(0, lines - stories.height)
     days = bulk.Days(place, wanted.first, wanted.days, int(rest / wanted.days / bulk.LINES_PER_SALE), wanted.seed)
     reports = _Reports(folder, teller, days, stories)
-    for turn in range((stories["day"].max() - wanted.first).days + 1 if stories.height else wanted.days):  # type: ignore[operator]
+    for turn in range(wanted.days + _STORY_DAYS):
         reports.ordinary(turn, books)
     reports.damaged()
     reports.quiet()
+    books.add(teller.frame("payments"), teller.frame("refunds"))
     return reports.paid
 
 
@@ -122,6 +123,9 @@ class _Reports:
     def ordinary(self, turn: int, books: Books) -> None:
         """The file of a day: its sales and refunds, those of the day before that came late, and the day's stories."""
         day = self._days.first + timedelta(days=turn)
+        told = self._stories.filter(pl.col("day") == day)
+        if turn >= self._days.days and told.is_empty():
+            return
         sheet = self._sheet(day, Bent(style=self._number))
         place = self._days.place
         for begin, count in self._days.chunks(turn) if turn < self._days.days else []:
@@ -131,7 +135,7 @@ class _Reports:
             self._add(sheet, rows)
         for begin, count in self._days.chunks(turn - 1) if 0 < turn < self._days.days else []:
             self._add(sheet, bulk.refunds_told(place, bulk.sold(self._days, turn - 1, begin, count), 1))
-        self._add(sheet, self._stories.filter(pl.col("day") == day).sort("at", maintain_order=True))
+        self._add(sheet, told.sort("at", maintain_order=True))
         self._close(sheet, [sheet])
         self._is_fine(sheet)
 
@@ -183,7 +187,6 @@ class _Reports:
             before = len(teller.rows["movements"])
             sales = [teller.sale(registered=kind == broken.CONTRADICTORY) for _ in range(3)]
             self._add(sheet, teller.frame("movements")[before:])
-            self.paid += [] if kind == broken.UNREADABLE else []
             sheet.close()
             broken.spoiled(damage, sheet.path)
             teller.find(kind, About("file", name=sheet.path.name), 0)

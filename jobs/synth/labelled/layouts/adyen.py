@@ -40,7 +40,8 @@ class AdyenSheet(Sheet):
     def _rows(self, movements: pl.DataFrame, net: pl.Expr) -> None:
         zone, hours = _ZONES[self.bent.style % len(_ZONES)]
         of_payment = ~pl.col("type").is_in(_OF_NOBODY)
-        kind = pl.coalesce("word", pl.col("type").replace_strict(_TYPES, default=None, return_dtype=pl.String))
+        known = pl.col("type").replace_strict(_TYPES, default=None, return_dtype=pl.String)
+        kind = pl.coalesce("word", known.str.to_lowercase() if self.bent.style % 2 else known)
         paid_in = pl.coalesce(pl.col("status"), pl.col("currency"))  # a shopper's currency that is converted
         gross, own = signed(), pl.col("currency")
         refund = pl.col("refund").is_not_null() & pl.col("type").is_in(["REFUND", "RETURN"])
@@ -52,7 +53,7 @@ class AdyenSheet(Sheet):
             "Payment Method": pl.when(of_payment).then(pl.lit("visa")),
             "Creation Date": local(pl.col("at"), hours),
             "TimeZone": zone,
-            "Type": kind.str.to_lowercase() if self.bent.style % 2 else kind,
+            "Type": kind,
             "Modification Reference": pl.when(refund)
             .then(names.refund("adyen", pl.col("refund")))
             .when(pl.col("case").is_not_null())
