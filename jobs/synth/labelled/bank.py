@@ -1,6 +1,6 @@
 """The bank's side: a statement with each payout a day later, and what is missing in it or nobody's."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +18,11 @@ _HEAD: Final = (
     "<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>{start:%Y%m%d}<DTEND>{end:%Y%m%d}\n"
 )
 _LINE: Final = (
-    "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day:%Y%m%d}120000[-3:BRT]<TRNAMT>{units}<FITID>{name}<MEMO>{memo}</STMTTRN>\n"
+    "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day}120000[-3:BRT]<TRNAMT>{units}<FITID>{name}<MEMO>{memo}</STMTTRN>\n"
 )
 _TAIL: Final = (
-    "</BANKTRANLIST><LEDGERBAL><BALAMT>{balance}<DTASOF>{end:%Y%m%d}</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>\n"
+    "</BANKTRANLIST><LEDGERBAL><BALAMT>{balance}<DTASOF>{end:%Y%m%d}</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1>"
+    "</OFX>\n"
 )
 
 
@@ -55,8 +56,8 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
     (folder / f"{teller.pse}.ofx").write_text(head + "".join(lines) + tail)
 
 
-def _line(day: object, units: int, name: str, memo: str) -> str:
-    return _LINE.format(day=day, units=_major(units), name=name, memo=memo[:100])
+def _line(day: date, units: int, name: str, memo: str) -> str:
+    return _LINE.format(day=f"{day:%Y%m%d}", units=_major(units), name=name, memo=memo[:100])
 
 
 def _major(units: int) -> str:

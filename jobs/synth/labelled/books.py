@@ -38,4 +38,3 @@ class Books:
         self._parts += 1
         for noun, frame in (("payments", known), ("refunds", ours)):
             frame.write_parquet(self._folder / f"{pse}-{noun}-{self._parts:05}.parquet")
-

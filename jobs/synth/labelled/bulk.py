@@ -79,15 +79,15 @@ def captures_told(place: Place, sales: pl.DataFrame) -> pl.DataFrame:
 def refunds_told(place: Place, sales: pl.DataFrame, later: int) -> pl.DataFrame:
     """The rows of refunds that left so many days after the sale."""
     made = _refunded(sales.filter(pl.col("later") == later))
-    return _told(
-        place, made.with_columns(type=pl.lit("REFUND"), amount="part", fee=pl.lit(0), told_at="refunded_at")
-    )
+    return _told(place, made.with_columns(type=pl.lit("REFUND"), amount="part", fee=pl.lit(0), told_at="refunded_at"))
 
 
 def _refunded(sales: pl.DataFrame) -> pl.DataFrame:
     every = [sales.filter(pl.col("refunds") > turn).with_columns(turn=pl.lit(turn)) for turn in (0, 1)]
     after = pl.duration(seconds=pl.col("turn") * 7 + 1_800, days=pl.col("later"))
-    return pl.concat(every).with_columns(refund=pl.col("number") * 10 + pl.col("turn"), refunded_at=pl.col("at") + after)
+    return pl.concat(every).with_columns(
+        refund=pl.col("number") * 10 + pl.col("turn"), refunded_at=pl.col("at") + after
+    )
 
 
 def _told(place: Place, rows: pl.DataFrame) -> pl.DataFrame:

@@ -151,9 +151,13 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "refund before its sale": Story(refund_before_its_sale, _LATE, "the refund's row comes before the sale's"),
     "told a day later": Story(told_a_day_later, _LATE, "the row comes a day later, within the PSE's lag"),
     "paid from the bank": Story(paid_from_the_bank, REPORTED, "a person paid it: no row comes"),
-    "a doubt that the report ends": Story(doubt_that_the_report_ends, ("adyen", "pix"), "no answer came; the report has it"),
+    "a doubt that the report ends": Story(
+        doubt_that_the_report_ends, ("adyen", "pix"), "no answer came; the report has it"
+    ),
     "refused and told so": Story(refused_and_told_so, ("pix", "conekta"), "the report repeats the refusal"),
-    "returned as was known": Story(returned_as_was_known, ("adyen", "conekta", "pix", "stripe"), "came back, as we knew"),
+    "returned as was known": Story(
+        returned_as_was_known, ("adyen", "conekta", "pix", "stripe"), "came back, as we knew"
+    ),
     "won dispute": Story(won_dispute, DISPUTED, "charged back and won"),
     "captured in parts": Story(captured_in_parts, ("adyen", "stripe", "conekta"), "two equal parts in one second"),
     "fees of one second": Story(fees_of_one_second, ("adyen", "stripe"), "equal fees in one second"),

@@ -79,7 +79,9 @@ def unregistered_sale(t: Teller) -> None:
 def returned_by_the_bank(t: Teller) -> None:
     """A MED: the payer's bank takes the money of a fraud back, and nobody here asked for it."""
     sale = t.sale()
-    t.tell("REFUND", sale, sale.captured, refund=sale.number * 10 + 9, word=("MED_FRAUDE", "MED_OPERACIONAL")[t.turn % 2])
+    t.tell(
+        "REFUND", sale, sale.captured, refund=sale.number * 10 + 9, word=("MED_FRAUDE", "MED_OPERACIONAL")[t.turn % 2]
+    )
     t.find("BANK_INITIATED", sale, sale.captured)
 
 
@@ -236,7 +238,9 @@ STORIES: Final[Mapping[str, Story]] = {
         returned_with_another_amount, ("adyen", "conekta", "stripe"), "less comes back than had left"
     ),
     "paid after its refusal": Story(paid_after_its_refusal, NAMED, "refused by its answer, paid by the report"),
-    "came back": Story(came_back, ("adyen", "conekta", "mercadopago", "pix", "stripe"), "left, and came back a day later"),
+    "came back": Story(
+        came_back, ("adyen", "conekta", "mercadopago", "pix", "stripe"), "left, and came back a day later"
+    ),
     "somebody else's refund": Story(somebody_elses_refund, REPORTED, "a part was refunded in the PSE's pages"),
     "one equal part too many": Story(one_equal_part_too_many, REPORTED, "two equal parts are ours, a third is not"),
     "unregistered sale": Story(unregistered_sale, REPORTED, "a payment that nobody registered", 10),
@@ -257,6 +261,8 @@ STORIES: Final[Mapping[str, Story]] = {
     "VAT to take back": Story(vat_to_take_back, REPORTED, "the refund of a taxed sale is proven"),
     "another currency": Story(another_currency, ("adyen", "stripe"), "a refund in reais is told in dollars"),
     "decimals misread": Story(decimals_misread, NAMED, "the report has a hundredth of the refund"),
-    "fee above the contract": Story(fee_above_the_contract, ("adyen", "stripe", "mercadopago"), "more was taken than agreed"),
+    "fee above the contract": Story(
+        fee_above_the_contract, ("adyen", "stripe", "mercadopago"), "more was taken than agreed"
+    ),
     "rate off the market": Story(rate_off_the_market, ("dlocal",), "converted at a rate far from the day's"),
 }

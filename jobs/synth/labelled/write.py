@@ -23,7 +23,7 @@ from jobs.synth.labelled.books import Books
 from jobs.synth.labelled.innocent import INNOCENT
 from jobs.synth.labelled.layouts.files import CONTENT_TYPES, SHEETS, file_name
 from jobs.synth.labelled.layouts.sheet import Bent, Paid, Sheet
-from jobs.synth.labelled.shape import MOVEMENT, PLACES, ZONE, Place
+from jobs.synth.labelled.shape import PLACES, ZONE, Place
 from jobs.synth.labelled.stories import STORIES
 from jobs.synth.labelled.teller import About, Teller
 

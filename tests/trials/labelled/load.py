@@ -85,7 +85,8 @@ async def _places(owner: Any, pses: set[str]) -> tuple[UUID, UUID, dict[str, UUI
         made[pse] = uuid4()
         await owner.execute(
             "INSERT INTO connections (id, merchant_id, pse, name, base_url, client_id, sealed_secrets, "
-            "default_store_id, enabled, created_at) VALUES ($1, $2, $3, $3, 'http://127.0.0.1:9', $4, $5, $6, true, now())",
+            "default_store_id, enabled, created_at) "
+            "VALUES ($1, $2, $3, $3, 'http://127.0.0.1:9', $4, $5, $6, true, now())",
             made[pse],
             merchant,
             pse,
@@ -254,7 +255,11 @@ def _posted(entries: pl.DataFrame) -> pl.DataFrame:
     table = pl.DataFrame(legs, schema=["entry", "debit", "credit", "part"], orient="row")
     part = pl.col("part")
     amount = (
-        pl.when(part == "amount").then("whole").when(part == "tax").then("vat").otherwise(pl.col("whole") - pl.col("vat"))
+        pl.when(part == "amount")
+        .then("whole")
+        .when(part == "tax")
+        .then("vat")
+        .otherwise(pl.col("whole") - pl.col("vat"))
     )
     return (
         entries.join(table, on="entry", maintain_order="left_right")

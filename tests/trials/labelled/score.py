@@ -95,7 +95,9 @@ def _count(
         score.right += 1
         return
     if wanted is not None:
-        score.missed.append(f"{key.pse} {key.subject} {key.name}: {wanted.units} {wanted.currency} [{story}], had {told}")
+        score.missed.append(
+            f"{key.pse} {key.subject} {key.name}: {wanted.units} {wanted.currency} [{story}], had {told}"
+        )
     if had is not None:
         score.in_vain.append(f"{key.pse} {key.subject} {key.name}: {told} [{story}] {said}")
 
@@ -111,7 +113,9 @@ def _wanted(
             stories[row["pse"], row["name"]].add((row["story"], row["kind"]))
             stories[row["pse"], _payment_of(row)].add((row["story"], row["kind"]))
             if row["kind"] in kinds:
-                wanted[Key(row["kind"], row["pse"], row["subject"], row["name"])] = Amount(row["amount"], row["currency"])
+                wanted[Key(row["kind"], row["pse"], row["subject"], row["name"])] = Amount(
+                    row["amount"], row["currency"]
+                )
         else:
             stories[row["pse"], row["name"]].add((row["story"], ""))
     return wanted, stories

@@ -6,16 +6,16 @@ import polars as pl
 
 from jobs.synth.labelled import names
 from jobs.synth.labelled.chance import draw
-from jobs.synth.labelled.layouts.sheet import Paid, Sheet, cost, local, major, signed, text, told_payment
+from jobs.synth.labelled.layouts.sheet import Paid, Sheet, columns, cost, local, major, signed, text, told_payment
 from jobs.synth.labelled.shape import ACCOUNT
 
-_COLUMNS: Final = (
+_COLUMNS: Final = columns(
     "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,"
     "Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,"
     "Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),"
     "Payment Method Variant,Modification Merchant Reference,Batch Number,"
     "Reserved4,Reserved5,Reserved6,Reserved7,Reserved8,Reserved9,Reserved10"
-).split(",")
+)
 _TYPES: Final = {
     "CAPTURE": "Settled",
     "REFUND": "Refunded",
@@ -45,7 +45,7 @@ class AdyenSheet(Sheet):
         paid_in = pl.coalesce(pl.col("status"), pl.col("currency"))  # a shopper's currency that is converted
         gross, own = signed(), pl.col("currency")
         refund = pl.col("refund").is_not_null() & pl.col("type").is_in(["REFUND", "RETURN"])
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "Company Account": "SyntheticCompany",
             "Merchant Account": ACCOUNT,
             "Psp Reference": pl.when(of_payment).then(told_payment(self.place)),
@@ -76,7 +76,7 @@ class AdyenSheet(Sheet):
             .then(names.order(pl.col("payment"))),
             "Batch Number": str(self.number),
         }
-        self.write(text(movements, columns, self._order()))
+        self.write(text(movements, said_of, self._order()))
 
     def _order(self) -> list[str]:
         if self.bent.style % 3 != 2:
@@ -99,7 +99,7 @@ class AdyenSheet(Sheet):
 
     def _payout(self, row: pl.DataFrame, name: str) -> None:
         zone, hours = _ZONES[self.bent.style % len(_ZONES)]
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "Company Account": "SyntheticCompany",
             "Merchant Account": ACCOUNT,
             "Creation Date": local(pl.col("at"), hours),
@@ -111,4 +111,4 @@ class AdyenSheet(Sheet):
             "Net Debit (NC)": major(pl.col("amount"), pl.col("currency")),
             "Batch Number": str(self.number),
         }
-        self.write(text(row, columns, self._order()))
+        self.write(text(row, said_of, self._order()))

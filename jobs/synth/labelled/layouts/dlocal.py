@@ -9,17 +9,17 @@ from typing import Final
 import polars as pl
 
 from jobs.synth.labelled import names
-from jobs.synth.labelled.layouts.sheet import Paid, Sheet, local, major, signed, text, told_payment
+from jobs.synth.labelled.layouts.sheet import Paid, Sheet, columns, local, major, signed, text, told_payment
 
-_TOTALS: Final = (
+_TOTALS: Final = columns(
     "ROW_TYPE,SETTLEMENT_CURRENCY,NUMBER_OF_ITEMS,GROSS_TOTAL_AMOUNT,FEE_TOTAL_AMOUNT,NET_TOTAL_AMOUNT,TRANSFER_DATE,"
     "TRANSFER_ID"
-).split(",")
-_COLUMNS: Final = (
+)
+_COLUMNS: Final = columns(
     "ROW_TYPE,MID,LOGIN,COUNTRY,CREATION_DATE,APPROVED_DATE,TRANSACTION_ID,DLOCAL_TRANSACTION_ID,LOCAL_AMOUNT,"
     "LOCAL_CURRENCY,FX_RATE,GROSS_AMOUNT,FEE_AMOUNT,NET_AMOUNT,PAYMENT_TYPE,PAYMENT_METHOD_CODE,CARD_BIN,CARD_TYPE,"
     "INSTALLMENTS,STATUS,STATUS_CODE,STATUS_DETAILS,USER_DOCUMENT,USER_EMAIL,DESCRIPTION"
-).split(",")
+)
 _TYPES: Final = {
     "CAPTURE": "PAYMENT",
     "REFUND": "REFUND",
@@ -56,7 +56,7 @@ class DlocalSheet(Sheet):
         said = pl.coalesce("word", kind.replace_strict(_TYPES, default=None, return_dtype=pl.String))
         spelled = names.refund("dlocal", pl.col("refund")).str.replace("REF", "REF-648-")
         captured = kind == "CAPTURE"
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "ROW_TYPE": said,
             "MID": "648",
             "LOGIN": "synthetic",
@@ -72,7 +72,9 @@ class DlocalSheet(Sheet):
             .then(spelled),
             "LOCAL_AMOUNT": pl.when(of_payment).then(major(signed(), pl.col("currency"))),
             "LOCAL_CURRENCY": pl.when(of_payment).then(pl.col("currency")),
-            "FX_RATE": pl.when(of_payment).then(pl.format("{}.{}", rate // 1000, (rate % 1000).cast(pl.String).str.zfill(3))),
+            "FX_RATE": pl.when(of_payment).then(
+                pl.format("{}.{}", rate // 1000, (rate % 1000).cast(pl.String).str.zfill(3))
+            ),
             "GROSS_AMOUNT": _micros(micro),
             "FEE_AMOUNT": _micros(fee),
             "NET_AMOUNT": _micros(micro + fee),
@@ -82,7 +84,7 @@ class DlocalSheet(Sheet):
             "USER_EMAIL": "payer@example.org",
             "DESCRIPTION": "synthetic",
         }
-        self.write(text(movements, columns, _COLUMNS), separator=self._separator)
+        self.write(text(movements, said_of, _COLUMNS), separator=self._separator)
 
     @property
     def _separator(self) -> str:

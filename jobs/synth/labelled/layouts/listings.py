@@ -73,8 +73,10 @@ class PixSheet(Sheet):
         at = pl.col("at").dt.strftime(moment)
         kind = pl.coalesce("word", pl.lit("ORIGINAL"))
         med = kind.str.starts_with("MED_")
-        name = pl.when(med | pl.col("foreign")).then(pl.format("psp{}", "refund")).otherwise(
-            names.reference(pl.col("refund"))
+        name = (
+            pl.when(med | pl.col("foreign"))
+            .then(pl.format("psp{}", "refund"))
+            .otherwise(names.reference(pl.col("refund")))
         )
         back = pl.col("type") == "RETURN"
         status = pl.coalesce("status", pl.when(back).then(pl.lit("NAO_REALIZADO")).otherwise(pl.lit("DEVOLVIDO")))

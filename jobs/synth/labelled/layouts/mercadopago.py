@@ -8,18 +8,18 @@ from typing import Final
 import polars as pl
 
 from jobs.synth.labelled import names
-from jobs.synth.labelled.layouts.sheet import Paid, Sheet, cost, major, signed, text, told_payment
+from jobs.synth.labelled.layouts.sheet import Paid, Sheet, columns, cost, major, signed, text, told_payment
 
-_BRAZIL: Final = (
+_BRAZIL: Final = columns(
     "DATE SOURCE_ID DESCRIPTION NET_CREDIT_AMOUNT NET_DEBIT_AMOUNT GROSS_AMOUNT MP_FEE_AMOUNT TAXES_AMOUNT "
     "PAYMENT_METHOD TRANSACTION_APPROVAL_DATE BUSINESS_UNIT SUB_UNIT BALANCE_AMOUNT PAYMENT_METHOD_TYPE PURCHASE_ID"
-).split()
-_FULL: Final = (
+)
+_FULL: Final = columns(
     "DATE SOURCE_ID EXTERNAL_REFERENCE RECORD_TYPE DESCRIPTION NET_CREDIT_AMOUNT NET_DEBIT_AMOUNT GROSS_AMOUNT "
     "MP_FEE_AMOUNT FINANCING_FEE_AMOUNT SHIPPING_FEE_AMOUNT TAXES_AMOUNT COUPON_AMOUNT INSTALLMENTS PAYMENT_METHOD "
     "TAX_DETAIL TRANSACTION_APPROVAL_DATE CURRENCY TAXES_DISAGGREGATED ORDER_ID METADATA BALANCE_AMOUNT "
     "PAYMENT_METHOD_TYPE"
-).split()
+)
 _WORDS: Final = {
     "CAPTURE": "payment",
     "REFUND": "refund",
@@ -41,7 +41,7 @@ class MercadoPagoSheet(Sheet):
         self.count(movements, net)
         of_payment = pl.col("payment").is_not_null()
         said = pl.coalesce("word", pl.col("type").replace_strict(_WORDS, default=None, return_dtype=pl.String))
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "DATE": self._moment(pl.col("at")),
             "SOURCE_ID": pl.when(of_payment)
             .then(told_payment(self.place))
@@ -61,7 +61,7 @@ class MercadoPagoSheet(Sheet):
             "BALANCE_AMOUNT": major(net.cum_sum() + before),
             "PAYMENT_METHOD_TYPE": pl.when(of_payment).then(pl.lit("bank_transfer")),
         }
-        self.write(text(movements, columns, self._columns), separator=";", ending=self._ending)
+        self.write(text(movements, said_of, self._columns), separator=";", ending=self._ending)
 
     @property
     def _columns(self) -> list[str]:
@@ -82,10 +82,13 @@ class MercadoPagoSheet(Sheet):
             name = f"7{self.day:%Y%m%d}{self.number:03}"
             paid.append(Paid("mercadopago", name, balance, self.place.currency, self.day))
             row = pl.select(
-                at=pl.lit(self.closed_at), name=pl.lit(name), amount=pl.lit(balance), currency=pl.lit(self.place.currency)
+                at=pl.lit(self.closed_at),
+                name=pl.lit(name),
+                amount=pl.lit(balance),
+                currency=pl.lit(self.place.currency),
             )
             amount = pl.col("amount")
-            columns: dict[str, pl.Expr | str] = {
+            said_of: dict[str, pl.Expr | str] = {
                 "DATE": self._moment(pl.col("at")),
                 "SOURCE_ID": pl.col("name"),
                 "RECORD_TYPE": "release",
@@ -97,7 +100,7 @@ class MercadoPagoSheet(Sheet):
                 "CURRENCY": pl.col("currency"),
                 "BALANCE_AMOUNT": "0.00",
             }
-            self.write(text(row, columns, self._columns), separator=";", ending=self._ending)
+            self.write(text(row, said_of, self._columns), separator=";", ending=self._ending)
             balance = 0
         head, tail = self._control(self.opening, "initial_available_balance"), b""
         if not self.bent.is_open:
@@ -108,10 +111,13 @@ class MercadoPagoSheet(Sheet):
     def _control(self, units: int, record: str) -> bytes:
         first = record != "total"
         row = pl.select(
-            at=pl.lit(self.closed_at), start=pl.lit(self.closed_at).dt.truncate("1d"), units=pl.lit(units), zero=pl.lit(0)
+            at=pl.lit(self.closed_at),
+            start=pl.lit(self.closed_at).dt.truncate("1d"),
+            units=pl.lit(units),
+            zero=pl.lit(0),
         )
         units_of, start = pl.col("units"), self._moment(pl.col("at") - pl.duration(hours=23, minutes=59, seconds=30))
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "DATE": start if first else "",
             "RECORD_TYPE": record,
             "NET_CREDIT_AMOUNT": major(pl.when(units_of > 0).then(units_of).otherwise(0)),
@@ -120,5 +126,5 @@ class MercadoPagoSheet(Sheet):
             "INSTALLMENTS": "1" if first else "",
             "BALANCE_AMOUNT": major(units_of) if first else "0.00",
         }
-        made = text(row, columns, self._columns)
+        made = text(row, said_of, self._columns)
         return made.write_csv(include_header=False, separator=";", line_terminator=self._ending).encode()

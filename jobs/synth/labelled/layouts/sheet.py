@@ -93,6 +93,11 @@ class Sheet:
             self.nets[currency] += units
 
 
+def columns(names: str) -> list[str]:
+    """A header, as it stands in the file."""
+    return names.split("," if "," in names else None)
+
+
 def signed() -> pl.Expr:
     """The amount of a movement as the merchant's balance sees it, in minor units."""
     given = pl.col("type").is_in([*COMES_IN, "OTHER_IN"])
@@ -124,8 +129,8 @@ def local(at: pl.Expr, hours: int) -> pl.Expr:
     return (at + pl.duration(hours=hours)).dt.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def text(rows: pl.DataFrame, columns: dict[str, pl.Expr | str], order: list[str]) -> pl.DataFrame:
+def text(rows: pl.DataFrame, said_of: dict[str, pl.Expr | str], order: list[str]) -> pl.DataFrame:
     """Rows of text in that order of columns; null where nothing is said."""
-    made = {name: pl.lit(one or None) if isinstance(one, str) else one for name, one in columns.items()}
+    made = {name: pl.lit(one or None) if isinstance(one, str) else one for name, one in said_of.items()}
     empty = pl.lit(None)
     return rows.select(made.get(name, empty).cast(pl.String).alias(name) for name in order)

@@ -5,13 +5,13 @@ from typing import Final
 import polars as pl
 
 from jobs.synth.labelled import names
-from jobs.synth.labelled.layouts.sheet import Paid, Sheet, cost, local, major, signed, text, told_payment
+from jobs.synth.labelled.layouts.sheet import Paid, Sheet, columns, cost, local, major, signed, text, told_payment
 
-_COLUMNS: Final = (
+_COLUMNS: Final = columns(
     "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,reporting_category,source_id,"
     "description,customer_facing_amount,customer_facing_currency,automatic_payout_id,automatic_payout_effective_at_utc,"
     "charge_id,payment_intent_id"
-).split(",")
+)
 _CATEGORIES: Final = {
     "CAPTURE": "charge",
     "REFUND": "refund",
@@ -33,7 +33,7 @@ class StripeSheet(Sheet):
         refund = pl.col("type").is_in(["REFUND", "RETURN"])
         of_payment = pl.col("payment").is_not_null()
         currency = pl.col("currency")
-        columns: dict[str, pl.Expr | str] = {
+        said_of: dict[str, pl.Expr | str] = {
             "balance_transaction_id": pl.format("txn_{}_{}", pl.lit(self.number), pl.int_range(pl.len()) + self.rows),
             "created_utc": local(pl.col("at"), 0),
             "available_on_utc": pl.format("{} 00:00:00", pl.lit(str(self.day))),
@@ -56,7 +56,7 @@ class StripeSheet(Sheet):
             "charge_id": pl.when(of_payment).then(names.alias("stripe", pl.col("payment"))),
             "payment_intent_id": pl.when(of_payment).then(told_payment(self.place)),
         }
-        self.write(text(movements, columns, _COLUMNS), ending=self._ending)
+        self.write(text(movements, said_of, _COLUMNS), ending=self._ending)
 
     @property
     def _payout_id(self) -> str:
@@ -75,7 +75,7 @@ class StripeSheet(Sheet):
                 row = pl.select(
                     created_utc=local(pl.lit(self.closed_at), 0), currency=pl.lit(currency.lower()), amount=amount
                 )
-                columns: dict[str, pl.Expr | str] = {
+                said_of: dict[str, pl.Expr | str] = {
                     "balance_transaction_id": f"txn_{self.number}_payout",
                     "created_utc": pl.col("created_utc"),
                     "currency": pl.col("currency"),
@@ -86,7 +86,7 @@ class StripeSheet(Sheet):
                     "source_id": self._payout_id,
                     "automatic_payout_id": self._payout_id,
                 }
-                self.write(text(row, columns, _COLUMNS), ending=self._ending)
+                self.write(text(row, said_of, _COLUMNS), ending=self._ending)
         mark = b"\xef\xbb\xbf" if self.bent.style % 2 else b""
         self.finish(mark + (",".join(_COLUMNS) + self._ending).encode())
         return paid
