@@ -8,7 +8,6 @@ from jobs.synth.labelled.chance import draw
 from jobs.synth.labelled.layouts.sheet import Paid
 from jobs.synth.labelled.teller import About, Teller
 
-_ONE_IN: Final = 7  # payouts that the bank never has
 _STRANGERS: Final = 2  # lines of a statement that no payout explains
 _HEAD: Final = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
@@ -18,7 +17,7 @@ _HEAD: Final = (
     "<ACCTTYPE>CHECKING</BANKACCTFROM><BANKTRANLIST><DTSTART>{start:%Y%m%d}<DTEND>{end:%Y%m%d}\n"
 )
 _LINE: Final = (
-    "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>{day}120000[-3:BRT]<TRNAMT>{units}<FITID>{name}<MEMO>{memo}</STMTTRN>\n"
+    "<STMTTRN><TRNTYPE>{kind}<DTPOSTED>{day}120000[-3:BRT]<TRNAMT>{units}<FITID>{name}<MEMO>{memo}</STMTTRN>\n"
 )
 _TAIL: Final = (
     "</BANKTRANLIST><LEDGERBAL><BALAMT>{balance}<DTASOF>{end:%Y%m%d}</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1>"
@@ -32,10 +31,11 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     lines, balance = [], 0
+    missing = draw(teller.place.index, teller.seed, 21, len(paid))
     for turn, payout in enumerate(paid):
         teller.begin("payout", turn)
         about = About("payout", name=payout.reference)
-        if draw(turn, teller.seed, 21, _ONE_IN) == 0:
+        if turn == missing:
             teller.story = "a payout that the bank never has"
             teller.find("PAYOUT_MISSING", about, payout.units, payout.currency)
             continue
@@ -50,6 +50,12 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
         teller.find("BANK_LINE_UNKNOWN", About("bank", name=name), units, paid[0].currency)
         lines.append(_line(paid[0].day + timedelta(days=2), units, name, "TED recebida"))
         balance += units
+    for turn, gone in enumerate(one for one in teller.rows["refunds"] if one["by_bank"]):
+        teller.begin("a refund that a person paid", turn)
+        name = f"{teller.pse}-refund-{turn}"
+        teller.fine("BANK_LINE_UNKNOWN", about=[About("bank", name=name)])
+        lines.append(_line(gone["ended_at"].date(), -gone["amount"], name, f"synth{gone['number']:015}"))
+        balance -= gone["amount"]
     end = paid[-1].day + timedelta(days=3)
     head = _HEAD.format(end=end, start=paid[0].day, currency=paid[0].currency, index=teller.place.index)
     tail = _TAIL.format(balance=_major(balance), end=end)
@@ -57,8 +63,10 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
 
 
 def _line(day: date, units: int, name: str, memo: str) -> str:
-    return _LINE.format(day=f"{day:%Y%m%d}", units=_major(units), name=name, memo=memo[:100])
+    return _LINE.format(
+        kind="CREDIT" if units > 0 else "DEBIT", day=f"{day:%Y%m%d}", units=_major(units), name=name, memo=memo[:100]
+    )
 
 
 def _major(units: int) -> str:
-    return f"{units // 100}.{units % 100:02}"
+    return f"{'-' if units < 0 else ''}{abs(units) // 100}.{abs(units) % 100:02}"

@@ -24,6 +24,7 @@ class Damage:
     words: str
     bent: Bent = Bent()
     spoil: Callable[[bytes], bytes] = lambda content: content
+    unbalanced: bool = False  # what was paid, or told in all, is not what the rows add up to
 
 
 def _cut(content: bytes) -> bytes:
@@ -51,6 +52,10 @@ def _balance(content: bytes) -> bytes:
     return b"".join([*lines[:2], b";".join(cells), *lines[3:]])
 
 
+# Each can be read, and agrees with itself, whatever its zone, separator, line ends, order or case.
+ODD: Final[Mapping[str, Bent]] = {
+    f"written in another way, {turn}": Bent(style=turn) for turn in (5, 7, 11, 14, 16, 19, 22)
+} | {"still open": Bent(style=3, is_open=True)}
 DAMAGES: Final[Mapping[str, Damage]] = {
     "cut": Damage(UNREADABLE, _TABLES[1:], "the file ends inside of a row", spoil=_cut),
     "cut listing": Damage(UNREADABLE, ("conekta", "pix"), "the listing ends in its middle", spoil=_half),
@@ -64,8 +69,13 @@ DAMAGES: Final[Mapping[str, Damage]] = {
         UNREADABLE, _TABLES, "another report's columns", spoil=lambda _: b"Date;Client;Total\n2026-01-01;x;1\n"
     ),
     "total of another day": Damage(UNREADABLE, ("adyen", "mercadopago", "stripe"), "its total is wrong", Bent(off=100)),
-    "totals against rows": Damage(CONTRADICTORY, ("dlocal",), "the HEADER's total is wrong", Bent(off=100)),
+    "totals against rows": Damage(
+        CONTRADICTORY, ("dlocal",), "the HEADER's total is wrong", Bent(off=100), unbalanced=True
+    ),
     "a net of its own": Damage(CONTRADICTORY, ("adyen",), "nets are not gross less fees", Bent(style=4, fee_told=300)),
+    "paid out less": Damage(
+        CONTRADICTORY, ("stripe",), "the payout is not its rows", Bent(off=-500, nameless_fee=120), unbalanced=True
+    ),
     "a balance in between": Damage(CONTRADICTORY, ("mercadopago",), "one balance is wrong", spoil=_balance),
 }
 

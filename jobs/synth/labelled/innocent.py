@@ -4,17 +4,32 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from jobs.synth.labelled.stories import DISPUTED, REPORTED, Story
+from jobs.synth.labelled.stories import DISPUTED, REPORTED, Story, taxed
 from jobs.synth.labelled.teller import About, Teller
 
 _LATE: Final = ("adyen", "conekta", "mercadopago", "stripe")  # whose rows may come a day after the refund
-_ALWAYS: Final = ("AMOUNT_MISMATCH", "CURRENCY_MISMATCH", "MISSING_IN_LEDGER", "STATUS_MISMATCH", "EXPONENT_SUSPECTED")
+_ALWAYS: Final = (
+    "RETURNED",
+    "AMOUNT_MISMATCH",
+    "CURRENCY_MISMATCH",
+    "MISSING_IN_LEDGER",
+    "STATUS_MISMATCH",
+    "EXPONENT_SUSPECTED",
+)
 
 
 def equal_parts_of_one_day(t: Teller) -> None:
     sale = t.sale()
     both = [t.refund(sale, sale.captured // 2, after=1_800 - turn) for turn in (0, 1)]
-    t.fine(*_ALWAYS, "DUPLICATE_LINE", "DUPLICATE_REFUND", "MISSING_IN_REPORT", "VAT_REVERSAL_NEEDED", about=both)
+    t.fine(
+        *_ALWAYS,
+        "FX_MISMATCH",
+        "DUPLICATE_LINE",
+        "DUPLICATE_REFUND",
+        "MISSING_IN_REPORT",
+        "VAT_REVERSAL_NEEDED",
+        about=both,
+    )
 
 
 def equal_sales_of_one_customer(t: Teller) -> None:
@@ -95,6 +110,58 @@ def fee_of_the_next_batch(t: Teller) -> None:
     t.fine("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[About("word", name=f"fee-{t.day()}")])
 
 
+def fee_that_comes_back(t: Teller) -> None:
+    """The PSE gives a fee back: its row adds to the balance."""
+    t.tell("FEE", None, -326, at=t.moment(0, 70_002))
+    t.fine(
+        "UNKNOWN_LINE", "FEE_MISMATCH", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[About("word", name=f"back-{t.day()}")]
+    )
+
+
+def fee_given_back_with_its_refund(t: Teller) -> None:
+    """A refund costs less than its amount, for a part of the sale's fee comes back in the same row."""
+    sale = t.sale()
+    gone = t.refund(sale, silent=True)
+    t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number, fee=-11)
+    t.fine("AMOUNT_MISMATCH", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[sale, gone])
+
+
+def shipping_given_back(t: Teller) -> None:
+    """Beside the refund, the shipping of the same payment comes back to the account."""
+    sale = t.sale()
+    gone = t.refund(sale)
+    t.tell("OTHER_IN", sale, 1_250, word="shipping", at=gone.at)
+    t.fine("AMOUNT_MISMATCH", "UNKNOWN_LINE", "UNCLEAR_LINE", "MISSING_IN_LEDGER", about=[sale, gone])
+
+
+_CORRECTIONS: Final = {
+    "adyen": ("DepositCorrection", "InvoiceDeduction", "Balancetransfer"),
+    "stripe": ("topup", "payout_reversal", "risk_reserved_funds"),
+}
+
+
+def corrections(t: Teller) -> None:
+    """Rows that are the account's own: known, and no payment's."""
+    for turn, word in enumerate(_CORRECTIONS[t.pse]):
+        t.tell("OTHER_IN" if t.turn % 2 else "OTHER", None, 1_000 + turn, word=word)
+    kinds = ("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", "BATCH_UNBALANCED", "MISSING_IN_LEDGER")
+    t.fine(*kinds, about=[About("word", name=word) for word in _CORRECTIONS[t.pse]])
+
+
+def half_of_a_percent_off(t: Teller) -> None:
+    """Converted at a rate that is a little off the day's, as rates are."""
+    amount = (t.chance(12, 50_000) + 5_000) * 4
+    sale = t.sale(amount, silent=True)
+    t.tell("CAPTURE", sale, amount, at=sale.at, rate_off=(t.turn % 3 - 1) * 10)
+    t.fine("FX_MISMATCH", "CURRENCY_MISMATCH", "AMOUNT_MISMATCH", about=[sale])
+
+
+def fee_to_the_cent(t: Teller) -> None:
+    """A fee that ends in half a cent, rounded as agreed."""
+    sale = t.sale(5_050 + 100 * t.turn)
+    t.fine("FEE_MISMATCH", "AMOUNT_MISMATCH", about=[sale])
+
+
 def shoppers_currency(t: Teller) -> None:
     """A shopper paid in yen: the PSE converts, and nothing of it is ours to refund."""
     sale = t.sale(registered=False, silent=True)
@@ -113,6 +180,13 @@ def held_and_let_go(t: Teller) -> None:
 def taxed_and_not_refunded(t: Teller) -> None:
     sale = t.sale(tax=500)
     t.fine("VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE", "MISSING_IN_REPORT", about=[sale])
+
+
+def documented(t: Teller) -> None:
+    """The credit note takes back what the refund has of VAT, to the cent."""
+    gone, tax = taxed(t)
+    t.document(gone, tax)
+    t.fine("VAT_DOCUMENT_DIFFERS", "VAT_REVERSAL_OVERDUE", about=[gone])
 
 
 def nearly_all(t: Teller) -> None:
@@ -160,11 +234,20 @@ INNOCENT: Final[Mapping[str, Story]] = {
     ),
     "won dispute": Story(won_dispute, DISPUTED, "charged back and won"),
     "captured in parts": Story(captured_in_parts, ("adyen", "stripe", "conekta"), "two equal parts in one second"),
-    "fees of one second": Story(fees_of_one_second, ("adyen", "stripe"), "equal fees in one second"),
-    "fee of the next batch": Story(fee_of_the_next_batch, ("adyen", "stripe"), "a day's fee in the next file"),
+    "fees of one second": Story(fees_of_one_second, ("adyen", "dlocal", "stripe"), "equal fees in one second"),
+    "fee of the next batch": Story(
+        fee_of_the_next_batch, ("adyen", "dlocal", "stripe"), "a day's fee in the next file"
+    ),
+    "a fee that comes back": Story(fee_that_comes_back, ("adyen", "stripe"), "the sign says which way it went"),
+    "fee given back with its refund": Story(fee_given_back_with_its_refund, ("adyen", "stripe"), "it costs less"),
+    "shipping given back": Story(shipping_given_back, ("mercadopago",), "beside the refund, of the same payment"),
+    "corrections": Story(corrections, ("adyen", "stripe"), "known rows that are no payment's"),
+    "half of a per cent off": Story(half_of_a_percent_off, ("dlocal",), "a rate as rates are"),
+    "fee to the cent": Story(fee_to_the_cent, ("adyen", "mercadopago", "stripe"), "a fee of half a cent, rounded"),
     "a shopper's currency": Story(shoppers_currency, ("adyen",), "paid in yen, settled in reais"),
     "held and let go": Story(held_and_let_go, ("mercadopago",), "reserves that cancel"),
     "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED, "a taxed sale without a refund"),
+    "documented": Story(documented, REPORTED, "the credit note is that of the refund"),
     "nearly all": Story(nearly_all, REPORTED, "all but a cent"),
     "a hundredth": Story(a_hundredth, REPORTED, "a hundredth, and meant so"),
     "same amount as another's": Story(same_amount_as_anothers, DISPUTED, "a refund and another's chargeback"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from jobs.synth.labelled.teller import About, Teller
+from jobs.synth.labelled.teller import About, Gone, Teller
 
 REPORTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "pix", "stripe")
 NAMED: Final = ("adyen", "conekta", "pix", "stripe")  # rows say which refund they are about
@@ -126,7 +126,9 @@ def told_twice(t: Teller) -> None:
 
 def charged_back(t: Teller) -> None:
     sale = t.sale()
-    t.tell("CHARGEBACK", sale, sale.captured, 1, case=sale.number)
+    # What the dispute costs stands in the same row, and is no part of what the bank took.
+    fee = 1_612 if t.pse in ("adyen", "stripe") else 0
+    t.tell("CHARGEBACK", sale, sale.captured, 1, case=sale.number, fee=fee)
     t.find("CHARGEBACK", sale, sale.captured)
 
 
@@ -196,11 +198,25 @@ def several_can_be_it(t: Teller) -> None:
     t.find("UNCLEAR_LINE", sale, part)
 
 
-def vat_to_take_back(t: Teller) -> None:
+def taxed(t: Teller) -> tuple[Gone, int]:
+    """Half of a taxed sale is refunded: the refund, and its VAT."""
     amount = (t.chance(12, 50_000) + 500) * 4
     tax = amount * 18 // 100
-    sale = t.sale(amount, tax=tax)
-    t.find("VAT_REVERSAL_NEEDED", t.refund(sale, amount // 2, tax=tax // 2), tax // 2)
+    gone = t.refund(t.sale(amount, tax=tax), amount // 2, tax=tax // 2)
+    t.find("VAT_REVERSAL_NEEDED", gone, tax // 2)
+    return gone, tax // 2
+
+
+def vat_to_take_back(t: Teller) -> None:
+    """No document was ever issued, and its time has passed long ago."""
+    gone, tax = taxed(t)
+    t.find("VAT_REVERSAL_OVERDUE", gone, tax)
+
+
+def document_of_another_tax(t: Teller) -> None:
+    gone, tax = taxed(t)
+    t.document(gone, tax + 100)
+    t.find("VAT_DOCUMENT_DIFFERS", gone, 100)
 
 
 def another_currency(t: Teller) -> None:
@@ -259,6 +275,7 @@ STORIES: Final[Mapping[str, Story]] = {
     "back from nowhere": Story(back_from_nowhere, ("mercadopago",), "money comes back of which none had left"),
     "several can be it": Story(several_can_be_it, ("mercadopago",), "one of two equal refunds comes back unnamed"),
     "VAT to take back": Story(vat_to_take_back, REPORTED, "the refund of a taxed sale is proven"),
+    "document of another tax": Story(document_of_another_tax, REPORTED, "the credit note takes another VAT back"),
     "another currency": Story(another_currency, ("adyen", "stripe"), "a refund in reais is told in dollars"),
     "decimals misread": Story(decimals_misread, NAMED, "the report has a hundredth of the refund"),
     "fee above the contract": Story(

@@ -168,6 +168,12 @@ class Teller:
             made["at"] = self.moment(day, 80_000)
         self.rows["movements"].append({**made, **more})
 
+    def document(self, gone: Gone, tax: int) -> None:
+        """A credit note of a refund, over so much VAT (minor units)."""
+        turn = len(self.rows["documents"]) + 1
+        number = f"NC-{self.place.index}-{turn:06}"
+        self.rows["documents"].append({"number": number, "refund": gone, "tax": tax})
+
     def find(self, kind: str, about: Gone | Sale | About, amount: int, currency: str | None = None) -> None:
         """The night must find this."""
         self._label(kind, about, amount, currency, planted=True)

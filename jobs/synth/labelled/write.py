@@ -25,9 +25,10 @@ from jobs.synth.labelled.layouts.files import CONTENT_TYPES, SHEETS, file_name
 from jobs.synth.labelled.layouts.sheet import Bent, Paid, Sheet
 from jobs.synth.labelled.shape import PLACES, ZONE, Place
 from jobs.synth.labelled.stories import STORIES
-from jobs.synth.labelled.teller import About, Teller
+from jobs.synth.labelled.teller import About, Sale, Teller
 
 FIRST: Final = date(2026, 3, 2)
+_FROM_NOWHERE: Final = 5_000  # minor units
 _STORY_DAYS: Final = 2  # stories end so many days after they began
 
 
@@ -107,6 +108,7 @@ def _place(folder: _Folder, teller: Teller, lines: int) -> list[Paid]:
     for turn in range(wanted.days + _STORY_DAYS):
         reports.ordinary(turn, books)
     reports.damaged()
+    reports.balance()
     reports.quiet()
     books.add(teller.frame("payments"), teller.frame("refunds"))
     return reports.paid
@@ -171,11 +173,34 @@ class _Reports:
         self._teller.fine(*kinds, about=[About("file", name=sheet.path.name)])
 
     def damaged(self) -> None:
-        """A day with the files that can be used, and one with those that cannot."""
+        """A day with files that are only odd, one with those that disagree with themselves, one with the unreadable."""
+        self._odd()
         for kind in (broken.CONTRADICTORY, broken.UNREADABLE):
             found = {n: d for n, d in broken.DAMAGES.items() if d.kind == kind and self._days.place.pse in d.pses}
             if found:
                 self._damaged(kind, found)
+
+    def _odd(self) -> None:
+        teller, day = self._teller, self._next_day()
+        sheets = []
+        for name, bent in broken.ODD.items():
+            if bent.is_open and self._days.place.pse == "mercadopago":
+                continue  # a file that opens and does not close was cut
+            sheet = self._sheet(day, bent)
+            teller.begin(name, 0)
+            teller.begins = (day - teller.first).days
+            self._few(sheet, registered=True)
+            self.paid += sheet.close()
+            self._is_fine(sheet)
+            sheets.append(sheet)
+        self._night(day, sheets)
+
+    def _few(self, sheet: Sheet, *, registered: bool) -> list[Sale]:
+        """A few sales in a file of their own."""
+        before = len(self._teller.rows["movements"])
+        sales = [self._teller.sale(registered=registered) for _ in range(3)]
+        self._add(sheet, self._teller.frame("movements")[before:])
+        return sales
 
     def _damaged(self, kind: str, damages: dict[str, broken.Damage]) -> None:
         teller, day = self._teller, self._next_day()
@@ -184,15 +209,26 @@ class _Reports:
             sheet = self._sheet(day, damage.bent)
             teller.begin(name, 0)
             teller.begins = (day - teller.first).days
-            before = len(teller.rows["movements"])
-            sales = [teller.sale(registered=kind == broken.CONTRADICTORY) for _ in range(3)]
-            self._add(sheet, teller.frame("movements")[before:])
+            sales = self._few(sheet, registered=kind == broken.CONTRADICTORY)
             sheet.close()
             broken.spoiled(damage, sheet.path)
             teller.find(kind, About("file", name=sheet.path.name), 0)
             teller.fine("MISSING_IN_LEDGER", about=sales)
+            if damage.unbalanced:
+                teller.find("BATCH_UNBALANCED", About("file", name=sheet.path.name), 0)
             sheets.append(sheet)
         self._night(day, sheets)
+
+    def balance(self) -> None:
+        """The last file opens with more than the one before has left: nobody told where it came from."""
+        if self._days.place.pse != "mercadopago":
+            return
+        sheet = self._sheet(self._next_day(), Bent(style=1))
+        sheet.opening = _FROM_NOWHERE
+        self._teller.begin("a balance from nowhere", 0)
+        self._few(sheet, registered=True)
+        self._close(sheet, [sheet])
+        self._teller.find("BALANCE_DIFFERS", About("file", name=sheet.path.name), _FROM_NOWHERE)
 
     def _next_day(self) -> date:
         last = max(date.fromisoformat(one["day"]) for one in self._folder.nights if one["pse"] == self._days.place.pse)

@@ -35,6 +35,7 @@ class Bent:
     style: int = 0
     is_open: bool = False  # without its payout or total
     off: int = 0  # by how much (minor units) its totals are wrong
+    nameless_fee: int = 0  # a fee (minor units) whose row names no payout
     fee_told: int = 0  # how much more (minor units) its rows say that was taken than their nets do
 
 

@@ -58,6 +58,19 @@ class StripeSheet(Sheet):
         }
         self.write(text(movements, said_of, _COLUMNS), ending=self._ending)
 
+    def _nameless(self) -> None:
+        fee = major(pl.lit(-self.bent.nameless_fee))
+        said_of: dict[str, pl.Expr | str] = {
+            "balance_transaction_id": f"txn_{self.number}_fee",
+            "created_utc": local(pl.lit(self.closed_at), 0),
+            "currency": self.place.currency.lower(),
+            "gross": fee,
+            "fee": "0.00",
+            "net": fee,
+            "reporting_category": "fee",
+        }
+        self.write(text(pl.DataFrame({"one": [1]}), said_of, _COLUMNS), ending=self._ending)
+
     @property
     def _payout_id(self) -> str:
         return f"po_{self.day:%Y%m%d}_{self.number}"
@@ -87,6 +100,8 @@ class StripeSheet(Sheet):
                     "automatic_payout_id": self._payout_id,
                 }
                 self.write(text(row, said_of, _COLUMNS), ending=self._ending)
+        if self.bent.nameless_fee:
+            self._nameless()
         mark = b"\xef\xbb\xbf" if self.bent.style % 2 else b""
         self.finish(mark + (",".join(_COLUMNS) + self._ending).encode())
         return paid
