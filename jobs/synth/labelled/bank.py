@@ -8,6 +8,8 @@ from jobs.synth.labelled.chance import draw
 from jobs.synth.labelled.layouts.sheet import Paid
 from jobs.synth.labelled.teller import About, Teller
 
+MISSING: Final = "a payout that the bank never has"
+STRANGER: Final = "a bank line that no payout explains"
 _STRANGERS: Final = 2  # lines of a statement that no payout explains
 _HEAD: Final = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
@@ -36,7 +38,7 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
         teller.begin("payout", turn)
         about = About("payout", name=payout.reference)
         if turn == missing:
-            teller.story = "a payout that the bank never has"
+            teller.story = MISSING
             teller.find("PAYOUT_MISSING", about, payout.units, payout.currency)
             continue
         teller.fine("PAYOUT_MISSING", "BANK_LINE_UNKNOWN", about=[about])
@@ -44,7 +46,7 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
         lines.append(_line(payout.day + timedelta(days=1), payout.units, name, f"{teller.pse} {payout.reference}"))
         balance += payout.units
     for turn in range(_STRANGERS):
-        teller.begin("a bank line that no payout explains", turn)
+        teller.begin(STRANGER, turn)
         units = 1_000 + teller.chance(23, 100_000)
         name = f"{teller.pse}-stranger-{turn}"
         teller.find("BANK_LINE_UNKNOWN", About("bank", name=name), units, paid[0].currency)

@@ -11,6 +11,11 @@ from typing import Final
 from jobs.synth.labelled.layouts.sheet import Bent
 
 UNREADABLE, CONTRADICTORY = "UNREADABLE_FILE", "CONTRADICTORY_FILE"
+# Stories of files that no table of damages has.
+TWICE: Final = "the same batch under two names"
+OWED: Final = "a batch of refunds alone"
+FROM_NOWHERE: Final = "a balance from nowhere"
+OWING: Final = ("adyen", "conekta", "dlocal", "stripe")
 _TABLES: Final = ("adyen", "dlocal", "mercadopago", "stripe")
 _ADDED_UP: Final = ("adyen", "dlocal", "mercadopago", "stripe")
 

@@ -10,6 +10,7 @@ Days are written one after the other, in parts of a bounded size: memory does no
 """
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -138,8 +139,19 @@ class _Reports:
         for begin, count in self._days.chunks(turn - 1) if 0 < turn < self._days.days else []:
             self._add(sheet, bulk.refunds_told(place, bulk.sold(self._days, turn - 1, begin, count), 1))
         self._add(sheet, told.sort("at", maintain_order=True))
-        self._close(sheet, [sheet])
-        self._is_fine(sheet)
+        self.paid += sheet.close()
+        self._night(day, [sheet.path, *self._under_another_name(sheet, turn)])
+        self._is_fine(sheet.path)
+
+    def _under_another_name(self, sheet: Sheet, turn: int) -> list[Path]:
+        """The same batch comes a second time, with another name before its own."""
+        if self._days.place.pse != "adyen" or turn != 1:
+            return []
+        twin = sheet.path.with_name(f"Regional_{sheet.path.name}")
+        shutil.copy(sheet.path, twin)
+        self._teller.begin(broken.TWICE, 0)
+        self._is_fine(twin)
+        return [twin]
 
     def _add(self, sheet: Sheet, rows: pl.DataFrame) -> None:
         sheet.add(rows)
@@ -152,25 +164,21 @@ class _Reports:
         path = self._folder.out / "reports" / pse / str(day) / file_name(pse, day, self._number)
         return SHEETS[pse](self._days.place, day, self._number, path, bent)
 
-    def _close(self, sheet: Sheet, sheets: Sequence[Sheet]) -> None:
-        self.paid += sheet.close()
-        self._night(sheet.day, sheets)
-
-    def _night(self, day: date, sheets: Sequence[Sheet]) -> None:
+    def _night(self, day: date, paths: Sequence[Path]) -> None:
         pse = self._days.place.pse
         files = [
             {
-                "name": one.path.name,
-                "path": str(one.path.relative_to(self._folder.out)),
+                "name": one.name,
+                "path": str(one.relative_to(self._folder.out)),
                 "content_type": CONTENT_TYPES.get(pse, "text/csv"),
             }
-            for one in sheets
+            for one in paths
         ]
         self._folder.nights.append({"pse": pse, "day": str(day), "files": files})
 
-    def _is_fine(self, sheet: Sheet) -> None:
+    def _is_fine(self, path: Path) -> None:
         kinds = (broken.UNREADABLE, broken.CONTRADICTORY, "BATCH_UNBALANCED", "BALANCE_DIFFERS")
-        self._teller.fine(*kinds, about=[About("file", name=sheet.path.name)])
+        self._teller.fine(*kinds, about=[About("file", name=path.name)])
 
     def damaged(self) -> None:
         """A day with files that are only odd, one with those that disagree with themselves, one with the unreadable."""
@@ -182,18 +190,33 @@ class _Reports:
 
     def _odd(self) -> None:
         teller, day = self._teller, self._next_day()
-        sheets = []
+        paths = []
         for name, bent in broken.ODD.items():
             if bent.is_open and self._days.place.pse == "mercadopago":
                 continue  # a file that opens and does not close was cut
             sheet = self._sheet(day, bent)
             teller.begin(name, 0)
             teller.begins = (day - teller.first).days
-            self._few(sheet, registered=True)
+            sales = self._few(sheet, registered=True)
             self.paid += sheet.close()
-            self._is_fine(sheet)
-            sheets.append(sheet)
-        self._night(day, sheets)
+            self._is_fine(sheet.path)
+            paths.append(sheet.path)
+        self._night(day, [*paths, *self._owed(day, sales)])
+
+    def _owed(self, day: date, sales: Sequence[Sale]) -> list[Path]:
+        """A file of refunds alone, of sales that were paid out before: the account owes, and nothing is paid."""
+        if self._days.place.pse not in broken.OWING:
+            return []
+        sheet = self._sheet(day, Bent(style=1))
+        self._teller.begin(broken.OWED, 0)
+        self._teller.begins = (day - self._teller.first).days
+        before = len(self._teller.rows["movements"])
+        gone = [self._teller.refund(sale) for sale in sales]
+        self._add(sheet, self._teller.frame("movements")[before:])
+        self._teller.fine("MISSING_IN_LEDGER", "MISSING_IN_REPORT", "PAYOUT_MISSING", about=gone)
+        self.paid += sheet.close()
+        self._is_fine(sheet.path)
+        return [sheet.path]
 
     def _few(self, sheet: Sheet, *, registered: bool) -> list[Sale]:
         """A few sales in a file of their own."""
@@ -204,7 +227,7 @@ class _Reports:
 
     def _damaged(self, kind: str, damages: dict[str, broken.Damage]) -> None:
         teller, day = self._teller, self._next_day()
-        sheets = []
+        paths = []
         for name, damage in damages.items():
             sheet = self._sheet(day, damage.bent)
             teller.begin(name, 0)
@@ -216,8 +239,8 @@ class _Reports:
             teller.fine("MISSING_IN_LEDGER", about=sales)
             if damage.unbalanced:
                 teller.find("BATCH_UNBALANCED", About("file", name=sheet.path.name), 0)
-            sheets.append(sheet)
-        self._night(day, sheets)
+            paths.append(sheet.path)
+        self._night(day, paths)
 
     def balance(self) -> None:
         """The last file opens with more than the one before has left: nobody told where it came from."""
@@ -225,9 +248,10 @@ class _Reports:
             return
         sheet = self._sheet(self._next_day(), Bent(style=1))
         sheet.opening = _FROM_NOWHERE
-        self._teller.begin("a balance from nowhere", 0)
+        self._teller.begin(broken.FROM_NOWHERE, 0)
         self._few(sheet, registered=True)
-        self._close(sheet, [sheet])
+        self.paid += sheet.close()
+        self._night(sheet.day, [sheet.path])
         self._teller.find("BALANCE_DIFFERS", About("file", name=sheet.path.name), _FROM_NOWHERE)
 
     def _next_day(self) -> date:
