@@ -19,6 +19,7 @@ _ALWAYS: Final = (
 
 
 def equal_parts_of_one_day(t: Teller) -> None:
+    """Two equal refunds of one sale on one day."""
     sale = t.sale()
     both = [t.refund(sale, sale.captured // 2, after=1_800 - turn) for turn in (0, 1)]
     t.fine(
@@ -33,6 +34,7 @@ def equal_parts_of_one_day(t: Teller) -> None:
 
 
 def equal_sales_of_one_customer(t: Teller) -> None:
+    """Two equal sales, both refunded."""
     amount = (t.chance(12, 50_000) + 500) * 4
     sales = [t.sale(amount) for _ in range(2)]
     gone = [t.refund(sale) for sale in sales]
@@ -46,21 +48,25 @@ def refund_before_its_sale(t: Teller) -> None:
 
 
 def told_a_day_later(t: Teller) -> None:
+    """The row comes a day later, within the PSE's lag."""
     sale = t.sale()
     t.fine("MISSING_IN_REPORT", "DUPLICATE_LINE", about=[t.refund(sale, told_on=1)])
 
 
 def paid_from_the_bank(t: Teller) -> None:
+    """A person paid it: no row comes."""
     sale = t.sale()
     t.fine("MISSING_IN_REPORT", "DUPLICATE_REFUND", about=[t.refund(sale, silent=True, by_bank=True)])
 
 
 def doubt_that_the_report_ends(t: Teller) -> None:
+    """No answer came; the report has it."""
     sale = t.sale()
     t.fine("STATUS_MISMATCH", "MISSING_IN_REPORT", "MISSING_IN_LEDGER", about=[sale, t.refund(sale, state="SUBMITTED")])
 
 
 def refused_and_told_so(t: Teller) -> None:
+    """The report repeats the refusal."""
     sale = t.sale()
     gone = t.refund(sale, state="FAILED", silent=True)
     t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number, status=_REFUSED[t.pse])
@@ -71,6 +77,7 @@ _REFUSED: Final = {"pix": "NAO_REALIZADO", "conekta": "voided"}
 
 
 def returned_as_was_known(t: Teller) -> None:
+    """Came back, as we knew."""
     sale = t.sale(tax=100)
     gone = t.refund(sale, state="RETURNED", returned=1, tax=100)
     t.tell("RETURN", sale, sale.captured, 1, refund=gone.number)
@@ -80,6 +87,7 @@ def returned_as_was_known(t: Teller) -> None:
 
 
 def won_dispute(t: Teller) -> None:
+    """Charged back and won."""
     sale = t.sale()
     t.tell("CHARGEBACK", sale, sale.captured, 0, case=sale.number)
     t.tell("CHARGEBACK_REVERSED", sale, sale.captured, 1, case=sale.number)
@@ -178,6 +186,7 @@ def held_and_let_go(t: Teller) -> None:
 
 
 def taxed_and_not_refunded(t: Teller) -> None:
+    """A taxed sale without a refund."""
     sale = t.sale(tax=500)
     t.fine("VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE", "MISSING_IN_REPORT", about=[sale])
 
@@ -220,36 +229,30 @@ def never_reported(t: Teller) -> None:
 
 
 INNOCENT: Final[Mapping[str, Story]] = {
-    "equal parts of one day": Story(equal_parts_of_one_day, REPORTED, "two equal refunds of one sale on one day"),
-    "equal sales of one customer": Story(equal_sales_of_one_customer, REPORTED, "two equal sales, both refunded"),
-    "refund before its sale": Story(refund_before_its_sale, _LATE, "the refund's row comes before the sale's"),
-    "told a day later": Story(told_a_day_later, _LATE, "the row comes a day later, within the PSE's lag"),
-    "paid from the bank": Story(paid_from_the_bank, REPORTED, "a person paid it: no row comes"),
-    "a doubt that the report ends": Story(
-        doubt_that_the_report_ends, ("adyen", "pix"), "no answer came; the report has it"
-    ),
-    "refused and told so": Story(refused_and_told_so, ("pix", "conekta"), "the report repeats the refusal"),
-    "returned as was known": Story(
-        returned_as_was_known, ("adyen", "conekta", "pix", "stripe"), "came back, as we knew"
-    ),
-    "won dispute": Story(won_dispute, DISPUTED, "charged back and won"),
-    "captured in parts": Story(captured_in_parts, ("adyen", "stripe", "conekta"), "two equal parts in one second"),
-    "fees of one second": Story(fees_of_one_second, ("adyen", "dlocal", "stripe"), "equal fees in one second"),
-    "fee of the next batch": Story(
-        fee_of_the_next_batch, ("adyen", "dlocal", "stripe"), "a day's fee in the next file"
-    ),
-    "a fee that comes back": Story(fee_that_comes_back, ("adyen", "stripe"), "the sign says which way it went"),
-    "fee given back with its refund": Story(fee_given_back_with_its_refund, ("adyen", "stripe"), "it costs less"),
-    "shipping given back": Story(shipping_given_back, ("mercadopago",), "beside the refund, of the same payment"),
-    "corrections": Story(corrections, ("adyen", "stripe"), "known rows that are no payment's"),
-    "half of a per cent off": Story(half_of_a_percent_off, ("dlocal",), "a rate as rates are"),
-    "fee to the cent": Story(fee_to_the_cent, ("adyen", "mercadopago", "stripe"), "a fee of half a cent, rounded"),
-    "a shopper's currency": Story(shoppers_currency, ("adyen",), "paid in yen, settled in reais"),
-    "held and let go": Story(held_and_let_go, ("mercadopago",), "reserves that cancel"),
-    "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED, "a taxed sale without a refund"),
-    "documented": Story(documented, REPORTED, "the credit note is that of the refund"),
-    "nearly all": Story(nearly_all, REPORTED, "all but a cent"),
-    "a hundredth": Story(a_hundredth, REPORTED, "a hundredth, and meant so"),
-    "same amount as another's": Story(same_amount_as_anothers, DISPUTED, "a refund and another's chargeback"),
-    "never reported": Story(never_reported, ("ebanx",), "no report is published"),
+    "equal parts of one day": Story(equal_parts_of_one_day, REPORTED),
+    "equal sales of one customer": Story(equal_sales_of_one_customer, REPORTED),
+    "refund before its sale": Story(refund_before_its_sale, _LATE),
+    "told a day later": Story(told_a_day_later, _LATE),
+    "paid from the bank": Story(paid_from_the_bank, REPORTED),
+    "a doubt that the report ends": Story(doubt_that_the_report_ends, ("adyen", "pix")),
+    "refused and told so": Story(refused_and_told_so, ("pix", "conekta")),
+    "returned as was known": Story(returned_as_was_known, ("adyen", "conekta", "pix", "stripe")),
+    "won dispute": Story(won_dispute, DISPUTED),
+    "captured in parts": Story(captured_in_parts, ("adyen", "stripe", "conekta")),
+    "fees of one second": Story(fees_of_one_second, ("adyen", "dlocal", "stripe")),
+    "fee of the next batch": Story(fee_of_the_next_batch, ("adyen", "dlocal", "stripe")),
+    "a fee that comes back": Story(fee_that_comes_back, ("adyen", "stripe")),
+    "fee given back with its refund": Story(fee_given_back_with_its_refund, ("adyen", "stripe")),
+    "shipping given back": Story(shipping_given_back, ("mercadopago",)),
+    "corrections": Story(corrections, ("adyen", "stripe")),
+    "half of a per cent off": Story(half_of_a_percent_off, ("dlocal",)),
+    "fee to the cent": Story(fee_to_the_cent, ("adyen", "mercadopago", "stripe")),
+    "a shopper's currency": Story(shoppers_currency, ("adyen",)),
+    "held and let go": Story(held_and_let_go, ("mercadopago",)),
+    "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED),
+    "documented": Story(documented, REPORTED),
+    "nearly all": Story(nearly_all, REPORTED),
+    "a hundredth": Story(a_hundredth, REPORTED),
+    "same amount as another's": Story(same_amount_as_anothers, DISPUTED),
+    "never reported": Story(never_reported, ("ebanx",)),
 }

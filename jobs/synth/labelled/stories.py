@@ -13,15 +13,15 @@ DISPUTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "stripe")
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`tell` it of any of these PSEs. `once`: so often of each PSE at most."""
+    """`tell` it of any of these PSEs: its docstring says what happens. `once`: so often of each PSE at most."""
 
     tell: Callable[[Teller], None]
     pses: tuple[str, ...]
-    words: str
     once: int | None = None
 
 
 def another_amount(t: Teller) -> None:
+    """A refund is told with another amount."""
     sale, off = t.sale(), 1 + t.chance(11, 400)
     part = sale.captured // 2
     gone = t.refund(sale, part, told=part + off if t.turn % 2 else part - off)
@@ -29,11 +29,13 @@ def another_amount(t: Teller) -> None:
 
 
 def capture_of_another_amount(t: Teller) -> None:
+    """A sale is told with another amount."""
     amount, off = (t.chance(12, 50_000) + 500) * 4, 1 + t.chance(11, 400)
     t.find("AMOUNT_MISMATCH", t.sale(amount, told=amount + off if t.turn % 2 else amount - off), off)
 
 
 def returned_with_another_amount(t: Teller) -> None:
+    """Less comes back than had left."""
     sale, off = t.sale(), 1 + t.chance(11, 400)
     gone = t.refund(sale, state="RETURNED", returned=1)
     t.tell("RETURN", sale, sale.captured - off, 1, refund=gone.number)
@@ -42,11 +44,13 @@ def returned_with_another_amount(t: Teller) -> None:
 
 
 def paid_after_its_refusal(t: Teller) -> None:
+    """Refused by its answer, paid by the report."""
     sale = t.sale()
     t.find("STATUS_MISMATCH", t.refund(sale, state="FAILED"), sale.captured)
 
 
 def came_back(t: Teller) -> None:
+    """Left, and came back a day later."""
     sale = t.sale()
     gone = t.refund(sale)
     t.tell("RETURN", sale, sale.captured, 1, refund=gone.number)
@@ -55,6 +59,7 @@ def came_back(t: Teller) -> None:
 
 
 def somebody_elses_refund(t: Teller) -> None:
+    """A part was refunded in the PSE's pages."""
     sale = t.sale()
     part = sale.captured // 4
     t.tell("REFUND", sale, part, refund=sale.number * 10 + 9, foreign=True)
@@ -72,6 +77,7 @@ def one_equal_part_too_many(t: Teller) -> None:
 
 
 def unregistered_sale(t: Teller) -> None:
+    """A payment that nobody registered."""
     sale = t.sale(registered=False)
     t.find("MISSING_IN_LEDGER", sale, sale.captured)
 
@@ -113,11 +119,13 @@ def refunded_in_the_panel_too(t: Teller) -> None:
 
 
 def never_told(t: Teller) -> None:
+    """No report has the refund."""
     sale = t.sale()
     t.find("MISSING_IN_REPORT", t.refund(sale, silent=True), sale.captured)
 
 
 def told_twice(t: Teller) -> None:
+    """One refund has two rows in a file."""
     sale = t.sale()
     gone = t.refund(sale)
     t.tell("REFUND", sale, sale.captured, at=gone.at, refund=gone.number)
@@ -125,6 +133,7 @@ def told_twice(t: Teller) -> None:
 
 
 def charged_back(t: Teller) -> None:
+    """The customer's bank takes all."""
     sale = t.sale()
     # What the dispute costs stands in the same row, and is no part of what the bank took.
     fee = 1_612 if t.pse in ("adyen", "stripe") else 0
@@ -214,12 +223,14 @@ def vat_to_take_back(t: Teller) -> None:
 
 
 def document_of_another_tax(t: Teller) -> None:
+    """The credit note takes another VAT back."""
     gone, tax = taxed(t)
     t.document(gone, tax + 100)
     t.find("VAT_DOCUMENT_DIFFERS", gone, 100)
 
 
 def another_currency(t: Teller) -> None:
+    """A refund in reais is told in dollars."""
     sale = t.sale()
     gone = t.refund(sale, silent=True)
     t.tell("REFUND", sale, sale.captured, refund=gone.number, currency="USD")
@@ -234,6 +245,7 @@ def decimals_misread(t: Teller) -> None:
 
 
 def fee_above_the_contract(t: Teller) -> None:
+    """More was taken than agreed."""
     amount, off = (t.chance(12, 50_000) + 500) * 4, 5 + t.chance(11, 200)
     sale = t.sale(amount, silent=True)
     t.tell("CAPTURE", sale, amount, at=sale.at, fee=t.place.fee_of(amount), fee_off=off)
@@ -241,6 +253,7 @@ def fee_above_the_contract(t: Teller) -> None:
 
 
 def rate_off_the_market(t: Teller) -> None:
+    """Converted at a rate far from the day's."""
     amount = (t.chance(12, 50_000) + 5_000) * 4
     sale = t.sale(amount, silent=True)
     t.tell("CAPTURE", sale, amount, at=sale.at, rate_off=600)
@@ -248,38 +261,32 @@ def rate_off_the_market(t: Teller) -> None:
 
 
 STORIES: Final[Mapping[str, Story]] = {
-    "another amount": Story(another_amount, NAMED, "a refund is told with another amount"),
-    "capture of another amount": Story(capture_of_another_amount, REPORTED, "a sale is told with another amount"),
-    "returned with another amount": Story(
-        returned_with_another_amount, ("adyen", "conekta", "stripe"), "less comes back than had left"
-    ),
-    "paid after its refusal": Story(paid_after_its_refusal, NAMED, "refused by its answer, paid by the report"),
-    "came back": Story(
-        came_back, ("adyen", "conekta", "mercadopago", "pix", "stripe"), "left, and came back a day later"
-    ),
-    "somebody else's refund": Story(somebody_elses_refund, REPORTED, "a part was refunded in the PSE's pages"),
-    "one equal part too many": Story(one_equal_part_too_many, REPORTED, "two equal parts are ours, a third is not"),
-    "unregistered sale": Story(unregistered_sale, REPORTED, "a payment that nobody registered", 10),
-    "returned by the bank": Story(returned_by_the_bank, ("pix",), "a MED of the whole"),
-    "the bank returns in parts": Story(bank_in_parts, ("pix",), "a MED in two parts on two days"),
-    "refunded, and the bank returns it": Story(refunded_and_taken, ("pix",), "own refund, then a MED of the same"),
-    "refunded in the panel, too": Story(refunded_in_the_panel_too, REPORTED, "the customer has the money twice"),
-    "never told": Story(never_told, ("adyen", "conekta", "mercadopago", "pix", "stripe"), "no report has the refund"),
-    "told twice": Story(told_twice, NAMED, "one refund has two rows in a file"),
-    "charged back": Story(charged_back, DISPUTED, "the customer's bank takes all"),
-    "the rest is charged back": Story(charged_back_what_was_left, DISPUTED, "half refunded, the rest charged back"),
-    "lost in the end": Story(lost_in_the_end, DISPUTED, "charged back, won, charged back again"),
-    "charged back in two parts": Story(charged_back_in_two_parts, DISPUTED, "one dispute in two rows"),
-    "refunded and charged back": Story(refunded_and_charged_back, DISPUTED, "refund and chargeback, both real"),
-    "a word of tomorrow": Story(word_of_tomorrow, REPORTED, "a row type that nobody knows", 3),
-    "back from nowhere": Story(back_from_nowhere, ("mercadopago",), "money comes back of which none had left"),
-    "several can be it": Story(several_can_be_it, ("mercadopago",), "one of two equal refunds comes back unnamed"),
-    "VAT to take back": Story(vat_to_take_back, REPORTED, "the refund of a taxed sale is proven"),
-    "document of another tax": Story(document_of_another_tax, REPORTED, "the credit note takes another VAT back"),
-    "another currency": Story(another_currency, ("adyen", "stripe"), "a refund in reais is told in dollars"),
-    "decimals misread": Story(decimals_misread, NAMED, "the report has a hundredth of the refund"),
-    "fee above the contract": Story(
-        fee_above_the_contract, ("adyen", "stripe", "mercadopago"), "more was taken than agreed"
-    ),
-    "rate off the market": Story(rate_off_the_market, ("dlocal",), "converted at a rate far from the day's"),
+    "another amount": Story(another_amount, NAMED),
+    "capture of another amount": Story(capture_of_another_amount, REPORTED),
+    "returned with another amount": Story(returned_with_another_amount, ("adyen", "conekta", "stripe")),
+    "paid after its refusal": Story(paid_after_its_refusal, NAMED),
+    "came back": Story(came_back, ("adyen", "conekta", "mercadopago", "pix", "stripe")),
+    "somebody else's refund": Story(somebody_elses_refund, REPORTED),
+    "one equal part too many": Story(one_equal_part_too_many, REPORTED),
+    "unregistered sale": Story(unregistered_sale, REPORTED, 10),
+    "returned by the bank": Story(returned_by_the_bank, ("pix",)),
+    "the bank returns in parts": Story(bank_in_parts, ("pix",)),
+    "refunded, and the bank returns it": Story(refunded_and_taken, ("pix",)),
+    "refunded in the panel, too": Story(refunded_in_the_panel_too, REPORTED),
+    "never told": Story(never_told, ("adyen", "conekta", "mercadopago", "pix", "stripe")),
+    "told twice": Story(told_twice, NAMED),
+    "charged back": Story(charged_back, DISPUTED),
+    "the rest is charged back": Story(charged_back_what_was_left, DISPUTED),
+    "lost in the end": Story(lost_in_the_end, DISPUTED),
+    "charged back in two parts": Story(charged_back_in_two_parts, DISPUTED),
+    "refunded and charged back": Story(refunded_and_charged_back, DISPUTED),
+    "a word of tomorrow": Story(word_of_tomorrow, REPORTED, 3),
+    "back from nowhere": Story(back_from_nowhere, ("mercadopago",)),
+    "several can be it": Story(several_can_be_it, ("mercadopago",)),
+    "VAT to take back": Story(vat_to_take_back, REPORTED),
+    "document of another tax": Story(document_of_another_tax, REPORTED),
+    "another currency": Story(another_currency, ("adyen", "stripe")),
+    "decimals misread": Story(decimals_misread, NAMED),
+    "fee above the contract": Story(fee_above_the_contract, ("adyen", "stripe", "mercadopago")),
+    "rate off the market": Story(rate_off_the_market, ("dlocal",)),
 }
