@@ -65,6 +65,22 @@ def doubt_that_the_report_ends(t: Teller) -> None:
     t.fine("STATUS_MISMATCH", "MISSING_IN_REPORT", "MISSING_IN_LEDGER", about=[sale, t.refund(sale, state="SUBMITTED")])
 
 
+def waits_and_is_paid(t: Teller) -> None:
+    """The report of one day says that it is being processed, that of the next that it was paid."""
+    sale = t.sale()
+    gone = t.refund(sale, state="SUBMITTED", silent=True)
+    t.tell("REFUND", sale, sale.captured, 0, at=gone.at, refund=gone.number, status="EM_PROCESSAMENTO")
+    t.tell("REFUND", sale, sale.captured, 1, refund=gone.number)
+    t.fine("STATUS_MISMATCH", "MISSING_IN_REPORT", "MISSING_IN_LEDGER", "DUPLICATE_LINE", about=[sale, gone])
+
+
+def just_before_midnight(t: Teller) -> None:
+    """Seconds before midnight where the merchant is, and the next day where the PSE is."""
+    sale = t.sale()
+    left = t.moment(1, -30) - sale.at
+    t.fine("MISSING_IN_REPORT", "DUPLICATE_LINE", "STATUS_MISMATCH", about=[t.refund(sale, after=left.seconds)])
+
+
 def refused_and_told_so(t: Teller) -> None:
     """The report repeats the refusal."""
     sale = t.sale()
@@ -235,6 +251,8 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "told a day later": Story(told_a_day_later, _LATE),
     "paid from the bank": Story(paid_from_the_bank, REPORTED),
     "a doubt that the report ends": Story(doubt_that_the_report_ends, ("adyen", "pix")),
+    "waits and is paid": Story(waits_and_is_paid, ("pix",)),
+    "just before midnight": Story(just_before_midnight, REPORTED),
     "refused and told so": Story(refused_and_told_so, ("pix", "conekta")),
     "returned as was known": Story(returned_as_was_known, ("adyen", "conekta", "pix", "stripe")),
     "won dispute": Story(won_dispute, DISPUTED),

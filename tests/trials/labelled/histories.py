@@ -237,7 +237,7 @@ REPORTS: Final[Mapping[str, Played]] = {
     ),
     "one column is a hundred times off": Played(("decimals misread", "a hundredth")),
     "the PSE's day is not the merchant's": Played(
-        ("written in another way, 7",), (f"{_ADYEN}test_the_business_date_is_the_merchants",)
+        ("just before midnight",), (f"{_ADYEN}test_the_business_date_is_the_merchants",)
     ),
     "a report of intentions was read as one of money": Played(("another report",)),
     "a refund whose sale was never imported": Played(("refund before its sale", "unregistered sale")),
