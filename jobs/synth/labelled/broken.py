@@ -75,7 +75,7 @@ DAMAGES: Final[Mapping[str, Damage]] = {
     ),
     "total of another day": Damage(UNREADABLE, ("adyen", "mercadopago", "stripe"), "its total is wrong", Bent(off=100)),
     "totals against rows": Damage(
-        CONTRADICTORY, ("dlocal",), "the HEADER's total is wrong", Bent(off=100), unbalanced=True
+        CONTRADICTORY, ("dlocal",), "the HEADER's gross is wrong, and what was paid is not", Bent(off=100)
     ),
     "a net of its own": Damage(CONTRADICTORY, ("adyen",), "nets are not gross less fees", Bent(style=4, fee_told=300)),
     "paid out less": Damage(
