@@ -10,6 +10,7 @@ from jobs.synth.labelled.teller import About, Teller
 
 MISSING: Final = "a payout that the bank never has"
 STRANGER: Final = "a bank line that no payout explains"
+_OTHERS: Final = 3
 _STRANGERS: Final = 2  # lines of a statement that no payout explains
 _HEAD: Final = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nSECURITY:NONE\nENCODING:UTF-8\nCHARSET:NONE\nCOMPRESSION:NONE\n"
@@ -48,16 +49,23 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
     for turn in range(_STRANGERS):
         teller.begin(STRANGER, turn)
         units = 1_000 + teller.chance(23, 100_000)
-        name = f"{teller.pse}-stranger-{turn}"
-        teller.find("BANK_LINE_UNKNOWN", About("bank", name=name), units, paid[0].currency)
-        lines.append(_line(paid[0].day + timedelta(days=2), units, name, "TED recebida"))
+        # The bank's words name the PSE: whoever else pays into the account is none of this.
+        words = f"TED {teller.pse} {turn:03}"
+        teller.find("BANK_LINE_UNKNOWN", About("bank", name=words), units, paid[0].currency)
+        lines.append(_line(paid[0].day + timedelta(days=2), units, f"{teller.pse}-stranger-{turn}", words))
         balance += units
     for turn, gone in enumerate(one for one in teller.rows["refunds"] if one["by_bank"]):
         teller.begin("a refund that a person paid", turn)
-        name = f"{teller.pse}-refund-{turn}"
-        teller.fine("BANK_LINE_UNKNOWN", about=[About("bank", name=name)])
-        lines.append(_line(gone["ended_at"].date(), -gone["amount"], name, f"synth{gone['number']:015}"))
+        words = f"synth{gone['number']:015}"
+        teller.fine("BANK_LINE_UNKNOWN", about=[About("bank", name=words)])
+        lines.append(_line(gone["ended_at"].date(), -gone["amount"], f"{teller.pse}-refund-{turn}", words))
         balance -= gone["amount"]
+    for turn in range(_OTHERS):
+        teller.begin("money of somebody else", turn)
+        words = f"Aluguel {turn:02}"
+        teller.fine("BANK_LINE_UNKNOWN", about=[About("bank", name=words)])
+        lines.append(_line(paid[0].day + timedelta(days=turn), 100_000, f"{teller.pse}-other-{turn}", words))
+        balance += 100_000
     end = paid[-1].day + timedelta(days=3)
     head = _HEAD.format(end=end, start=paid[0].day, currency=paid[0].currency, index=teller.place.index)
     tail = _TAIL.format(balance=_major(balance), end=end)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jobs.synth.labelled.teller import Teller
 
-_COLUMNS: Final = ("number", "date", "refund_reference", "invoice", "net", "tax", "total", "currency")
+_COLUMNS: Final = ("number", "date", "refund reference", "invoice", "net", "tax", "total", "currency")
 
 
 def write(folder: Path, teller: Teller) -> None:
@@ -25,7 +25,7 @@ def _row(document: dict[str, Any], currency: str) -> dict[str, str]:
     return {
         "number": document["number"],
         "date": f"{refund.at:%Y-%m-%d}",
-        "refund_reference": f"synth{refund.number:015}",
+        "refund reference": f"synth{refund.number:015}",
         "invoice": f"NFe {refund.number // 10}",
         "net": _major(refund.amount - tax),
         "tax": _major(tax),

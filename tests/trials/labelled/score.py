@@ -17,6 +17,8 @@ _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
     "CURRENCY_MISMATCH": ("MISSING_IN_LEDGER", "MISSING_IN_REPORT"),
     "EXPONENT_SUSPECTED": ("AMOUNT_MISMATCH",),
 }
+# Known by what the PSE, or the bank, calls it.
+_AT_THE_BANK: Final = {"PAYOUT_MISSING": "payout", "BANK_LINE_UNKNOWN": "bank"}
 _FOUND: Final = """SELECT f.kind, c.pse, r.reference, p.pse_reference, f.amount, f.currency, f.detail, f.explanation
 FROM findings f JOIN connections c ON c.id = f.connection_id LEFT JOIN refunds r ON r.id = f.refund_id
 LEFT JOIN payments p ON p.id = f.payment_id WHERE f.resolved_at IS NULL ORDER BY f.kind, f.fingerprint"""
@@ -145,6 +147,9 @@ def _key(one: Mapping[str, Any]) -> Key:
         return Key(one["kind"], one["pse"], "refund", one["reference"])
     if one["pse_reference"]:
         return Key(one["kind"], one["pse"], "payment", one["pse_reference"])
+    theirs = detail.get("theirs") or {}
+    if one["kind"] in _AT_THE_BANK and theirs.get("words"):
+        return Key(one["kind"], one["pse"], _AT_THE_BANK[one["kind"]], theirs["words"])
     for subject, column in (("word", "words"), ("file", "report"), ("payment", "payment"), ("payout", "payout")):
         if detail.get(column):
             return Key(one["kind"], one["pse"], subject, str(detail[column]))

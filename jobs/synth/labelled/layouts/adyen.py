@@ -88,7 +88,7 @@ class AdyenSheet(Sheet):
         for currency, units in sorted(self.nets.items()):
             if units > 0 and not self.bent.is_open:
                 name = f"TX{self.number:010}XT batch {self.number}, {ACCOUNT}"
-                paid.append(Paid("adyen", name, units, currency, self.day))
+                paid.append(Paid("adyen", f"batch {self.number}", units, currency, self.day))
                 row = pl.DataFrame({"at": [self.closed_at], "currency": [currency], "amount": [units + self.bent.off]})
                 self._payout(row, name)
         head = ",".join(self._order()).encode() + b"\n"

@@ -1,5 +1,6 @@
 """What a PSE without a report file lists of a day: Conekta's transactions, and the Pix with their devolucoes."""
 
+import json
 from typing import IO, Final
 
 import polars as pl
@@ -56,10 +57,30 @@ class ConektaSheet(Sheet):
         self.rows += entries.height
 
     def close(self) -> list[Paid]:
-        self.finish(b'{"transactions":[', b"]}")
         units = self.nets[self.place.currency]
-        name = f"tra_{self.day:%Y%m%d}_{self.number}"
-        return [Paid("conekta", name, units, self.place.currency, self.day)] if units > 0 else []
+        paid = [self._payout(units)] if units > 0 and not self.bent.is_open else []
+        self.finish(b'{"transactions":[', b"]}")
+        return paid
+
+    def _payout(self, units: int) -> Paid:
+        """It names nothing, so it is called by its place."""
+        entry = {
+            "amount": -units,
+            "charge": "",
+            "created_at": int(self.closed_at.timestamp()),
+            "currency": self.place.currency,
+            "fee": 0,
+            "id": f"txn_{self.day:%Y%m%d}_{self.number}_payout",
+            "net": -units,
+            "order": None,
+            "refund": None,
+            "status": "paid_out",
+            "type": "payout",
+        }
+        self._body.write(("," if self.rows else "").encode() + json.dumps(entry).encode())
+        self.rows += 1
+        name = f"{self.path.name}, line {self.rows}"
+        return Paid("conekta", name, units, self.place.currency, self.day)
 
 
 class PixSheet(Sheet):
