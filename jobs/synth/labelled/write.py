@@ -233,7 +233,8 @@ class _Reports:
             teller.begin(name, 0)
             teller.begins = (day - teller.first).days
             sales = self._few(sheet, registered=kind == broken.CONTRADICTORY)
-            sheet.close()
+            paid = sheet.close()
+            self.paid += paid if kind == broken.CONTRADICTORY else []
             broken.spoiled(damage, sheet.path)
             teller.find(kind, About("file", name=sheet.path.name), 0)
             teller.fine("MISSING_IN_LEDGER", about=sales)

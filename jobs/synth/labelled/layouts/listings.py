@@ -63,14 +63,14 @@ class ConektaSheet(Sheet):
         return paid
 
     def _payout(self, units: int) -> Paid:
-        """It names nothing, so it is called by its place."""
+        name = f"txn_{self.day:%Y%m%d}_{self.number}_payout"
         entry = {
             "amount": -units,
             "charge": "",
             "created_at": int(self.closed_at.timestamp()),
             "currency": self.place.currency,
             "fee": 0,
-            "id": f"txn_{self.day:%Y%m%d}_{self.number}_payout",
+            "id": name,
             "net": -units,
             "order": None,
             "refund": None,
@@ -79,7 +79,6 @@ class ConektaSheet(Sheet):
         }
         self._body.write(("," if self.rows else "").encode() + json.dumps(entry).encode())
         self.rows += 1
-        name = f"{self.path.name}, line {self.rows}"
         return Paid("conekta", name, units, self.place.currency, self.day)
 
 

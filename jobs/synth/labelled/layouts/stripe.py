@@ -83,7 +83,7 @@ class StripeSheet(Sheet):
         paid = []
         for currency, units in sorted(self.nets.items()):
             if units > 0 and not self.bent.is_open:
-                paid.append(Paid("stripe", self._payout_id, units, currency, self.day))
+                paid.append(Paid("stripe", self._payout_id, units + self.bent.off, currency, self.day))
                 amount = pl.lit(-units - self.bent.off)
                 row = pl.select(
                     created_utc=local(pl.lit(self.closed_at), 0), currency=pl.lit(currency.lower()), amount=amount
