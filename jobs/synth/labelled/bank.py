@@ -33,7 +33,8 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
     if not paid:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    lines, balance = [], 0
+    # Until long after the last payout: what has not come by then will not come.
+    lines, balance, last = [], 0, paid[-1].day + timedelta(days=28)
     missing = draw(teller.place.index, teller.seed, 21, len(paid))
     for turn, payout in enumerate(paid):
         teller.begin("payout", turn)
@@ -64,9 +65,9 @@ def write(folder: Path, teller: Teller, paid: list[Paid]) -> None:
         teller.begin("money of somebody else", turn)
         words = f"Aluguel {turn:02}"
         teller.fine("BANK_LINE_UNKNOWN", about=[About("bank", name=words)])
-        lines.append(_line(paid[0].day + timedelta(days=turn), 100_000, f"{teller.pse}-other-{turn}", words))
+        lines.append(_line(last - timedelta(days=turn), 100_000, f"{teller.pse}-other-{turn}", words))
         balance += 100_000
-    end = paid[-1].day + timedelta(days=3)
+    end = last
     head = _HEAD.format(end=end, start=paid[0].day, currency=paid[0].currency, index=teller.place.index)
     tail = _TAIL.format(balance=_major(balance), end=end)
     (folder / f"{teller.pse}.ofx").write_text(head + "".join(lines) + tail)

@@ -73,6 +73,8 @@ class StripeSheet(Sheet):
 
     @property
     def _payout_id(self) -> str:
+        if self.bent.is_open:
+            return ""
         return f"po_{self.day:%Y%m%d}_{self.number}"
 
     @property
@@ -82,7 +84,7 @@ class StripeSheet(Sheet):
     def close(self) -> list[Paid]:
         paid = []
         for currency, units in sorted(self.nets.items()):
-            if units > 0 and not self.bent.is_open:
+            if units and not self.bent.is_open:  # what is owed is taken from the bank
                 paid.append(Paid("stripe", self._payout_id, units + self.bent.off, currency, self.day))
                 amount = pl.lit(-units - self.bent.off)
                 row = pl.select(
