@@ -77,7 +77,8 @@ _THING: Final = {
     Account.PAYOUTS_IN_TRANSIT: ("e.connection_id", "e.currency"),
     Account.VAT_REVERSAL_PENDING: ("coalesce(e.refund_id, e.payment_id, e.connection_id)", "e.currency"),
 }
-_OF_WHOM: Final = "merchant_id = $1 AND ($4::uuid IS NULL OR {e}.connection_id = $4) AND ($5::uuid[] IS NULL OR {e}.store_id = ANY($5))"
+_OF_WHOM: Final = """merchant_id = $1 AND ($4::uuid IS NULL OR {e}.connection_id = $4)
+  AND ($5::uuid[] IS NULL OR {e}.store_id = ANY($5))"""
 _ENTRY: Final = (
     "e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, "
     "coalesce(e.belongs_to, e.accounting_date) AS since, "

@@ -77,7 +77,8 @@ _BOOKED: Final = """booked AS MATERIALIZED (
       AND ($4::uuid IS NULL OR connection_id = $4){stores} GROUP BY 1, 2, 3, 4, 5)
 """
 _BOTH_SIDES: Final = """
-SELECT connection_id, store_id, debit AS account, currency, before AS opening, within AS debits, 0 AS credits FROM booked
+SELECT connection_id, store_id, debit AS account, currency, before AS opening, within AS debits, 0 AS credits
+FROM booked
 UNION ALL SELECT connection_id, store_id, credit, currency, -before, 0, within FROM booked
 """
 _SUMS: Final = """
