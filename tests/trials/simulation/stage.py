@@ -23,7 +23,7 @@ from tests.trials.simulation.clock import SEARCH_PATH, START, Clock, install
 from tests.trials.simulation.pace import PacedConnection
 from tests.trials.simulation.wire import KINDS
 
-_KEPT: Final = ("merchants", "stores", "connections", "tokens", "tortoise_migrations")
+_KEPT: Final = ("merchants", "stores", "connections", "people", "sessions", "tokens", "tortoise_migrations")
 _EMPTIED: Final = [table for table in database.GRANTS if table not in _KEPT]
 _TRUNCATE_EVERY: Final = 100
 _POOL_MAX: Final = 40
