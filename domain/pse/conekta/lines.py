@@ -62,16 +62,12 @@ def _moved(one: Entry) -> Line:
     """Which money the transaction moved, and when."""
     kind = WORDS.kinds.get(one["type"])
     sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
-    amount = {
+    told = {"gross": sign * one["amount"], "fee": -sign * one["fee"], "net": sign * one["net"]}
+    settled = told if WORDS.states.get(one["status"]) not in _UNMOVED else {}
+    return {
         "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
+        **{f"settled_{name}": _major(units, one["currency"]) for name, units in settled.items()},
         "booked_at": moments.unix(one, "created_at"),
-    }
-    if WORDS.states.get(one["status"]) in _UNMOVED:
-        return amount
-    return amount | {
-        "settled_gross": _major(sign * one["amount"], one["currency"]),
-        "settled_fee": _major(-sign * one["fee"], one["currency"]),
-        "settled_net": _major(sign * one["net"], one["currency"]),
     }
 
 
