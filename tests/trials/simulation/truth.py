@@ -161,10 +161,11 @@ async def _balance_is_the_oracles(life: Life) -> None:
     held = {row["account"]: int(row["held"]) for row in await life.stage.hand.fetch(_HELD)}
     oracle = life.pse.oracle
     left = sum(one.amount for one in life.captured) - sum(oracle.net(reference) for reference in oracle.out)
-    fees, waits = held.get("FEES", 0), held.get("SUSPENSE", 0)
-    found = held.get("PSE_BALANCE", 0) + fees + waits
+    balance, fees, waits = (held.get(account, 0) for account in ("PSE_BALANCE", "FEES", "SUSPENSE"))
+    twice = any(one.lines > 1 for one in life.pse.held)
+    _must(waits == 0 or twice, f"{waits} waits in SUSPENSE, and no file has told anything twice.")
     _must(
-        found == left, f"PSE_BALANCE is {held.get('PSE_BALANCE', 0)} after {fees} of fees, the PSE has {left} of ours."
+        balance + fees + waits == left, f"PSE_BALANCE is {balance}, after fees of {fees}; the PSE has {left} of ours."
     )
     told = await life.stage.hand.fetchval(_TOLD_FEES)
     _must(fees == told, f"Fees of {fees} are booked, the reports tell {told}.")
