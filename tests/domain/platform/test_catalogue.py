@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 
 from domain.platform import database
-from domain.platform.database import GRANTS, rows
+from domain.platform.database import rows
+from domain.platform.grants import GRANTS
 from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
