@@ -37,6 +37,7 @@ RETRY_AFTER: Final = {"retry-after": "2"}  # seconds
 _log = structlog.get_logger()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _origin: ContextVar[tuple[str | None, str | None]] = ContextVar("origin", default=(None, None))
+_languages: ContextVar[str | None] = ContextVar("languages", default=None)
 
 
 def request_id() -> str:
@@ -47,6 +48,11 @@ def request_id() -> str:
 def origin() -> tuple[str | None, str | None]:
     """The address that the request came from, and what the program calls itself (User-Agent), where it says so."""
     return _origin.get()
+
+
+def languages() -> str | None:
+    """Which languages the reader wants (Accept-Language), where they say so."""
+    return _languages.get()
 
 
 def new_request_id() -> str:
@@ -131,12 +137,14 @@ class RequestMiddleware:
         chosen, given = new_request_id(), _correlation_id(headers)
         names = {REQUEST_ID_HEADER: chosen, **({CORRELATION_ID_HEADER: given} if given else {})}
         token, came = _request_id.set(chosen), _origin.set((client[0] if client else None, headers.get("user-agent")))
+        spoken = _languages.set(headers.get("accept-language"))
         try:
             bound = {"request_id": chosen, **({"correlation_id": given} if given else {})}
             with structlog.contextvars.bound_contextvars(**bound):
                 await self._serve(names, scope, receive, send)
         finally:
             _request_id.reset(token)
+            _languages.reset(spoken)
             _origin.reset(came)
 
     async def _serve(self, names: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:

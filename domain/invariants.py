@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.money import EXPONENTS
+from domain.periods.kept import CLOSED_FIGURES
 from domain.platform.database import rows
 
 SHOWN_MAX: Final = 20
@@ -22,6 +24,9 @@ class Broken:
     detail: str
     payment_id: UUID | None = None  # None: it is not about one payment
 
+
+# How many minor units are one unit of a `currency`.
+_SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
 
 # Each query gives a column `detail`, one row per violation, and `payment_id`. They run one by one, each on its own
 # snapshot, so each compares only what is written in one transaction. `@(column)` stands wherever a payment's id is
@@ -64,6 +69,33 @@ _QUERIES: Final[Mapping[str, str]] = {
                 WHEN debit IN ('PSE_CLEARING', 'BANK') THEN -amount ELSE 0 END) AS paid
             FROM ledger_entries WHERE refund_id IS NOT NULL AND @(payment_id) GROUP BY 1) l ON l.refund_id = r.id
         WHERE r.paid <> coalesce(l.paid, 0)""",
+    # A return undoes what was recognised, and not what a document took back: that waits for a counter-document.
+    "vat pending: of each refund it is the VAT that was recognised, less what was documented or lost": """
+        SELECT format('refund %s in %s: ledger %s, reversal %s of %s booked as %s', r.id, r.state,
+                      coalesce(l.pending, 0), v.state, r.tax_amount, coalesce(v.booked, 'NOTHING')) AS detail,
+               r.payment_id
+        FROM (SELECT id, payment_id, state, tax_amount FROM refunds WHERE tax_amount > 0 AND @(payment_id)) r
+        LEFT JOIN vat_reversals v ON v.refund_id = r.id
+        LEFT JOIN (SELECT refund_id, sum(CASE WHEN debit = 'VAT_REVERSAL_PENDING' THEN amount ELSE -amount END)
+              AS pending FROM ledger_entries
+            WHERE 'VAT_REVERSAL_PENDING' IN (debit, credit) AND refund_id IS NOT NULL AND @(payment_id) GROUP BY 1) l
+            ON l.refund_id = r.id
+        WHERE coalesce(l.pending, 0) <> CASE WHEN r.state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL',
+              'SUCCEEDED') THEN r.tax_amount ELSE 0 END
+            - CASE WHEN coalesce(v.booked, 'NOTHING') = 'NOTHING' THEN 0 ELSE v.amount END
+          OR v.amount <> r.tax_amount OR (v.state = 'UNDONE') <> (r.state <> 'SUCCEEDED' AND v.booked = 'NOTHING')
+          OR (r.state <> 'SUCCEEDED' AND v.state NOT IN ('UNDONE', 'NEEDS_REVIEW'))""",
+    "output vat: no more of a sale's VAT is taken back than was declared": """
+        SELECT format('payment %s: %s of OUTPUT_VAT', payment_id, owed) AS detail, payment_id
+        FROM (SELECT payment_id, sum(CASE WHEN credit = 'OUTPUT_VAT' THEN amount ELSE -amount END) AS owed
+              FROM ledger_entries WHERE 'OUTPUT_VAT' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
+              GROUP BY 1) t
+        WHERE owed < 0""",
+    # A document takes VAT back once: whole, and of as much money as left.
+    "vat documents: what a document takes back is of no more money than the refund": """
+        SELECT format('refund %s of %s: shares of %s', r.id, r.amount, sum(s.amount)) AS detail, r.payment_id
+        FROM tax_document_shares s JOIN vat_reversals v ON v.id = s.reversal_id JOIN refunds r ON r.id = v.refund_id
+        WHERE s.voided_at IS NULL AND @(r.payment_id) GROUP BY r.id HAVING sum(s.amount) > r.amount""",
     "taken: what left without us is in SUSPENSE": """
         SELECT format('payment %s: taken %s, ledger %s', p.id, p.taken_by_bank, coalesce(l.taken, 0)) AS detail,
                p.id AS payment_id
@@ -72,6 +104,32 @@ _QUERIES: Final[Mapping[str, str]] = {
             FROM ledger_entries WHERE entry IN ('TAKEN', 'TAKEN_BACK') AND @(payment_id) GROUP BY 1) l
             ON l.payment_id = p.id
         WHERE @(p.id) AND p.taken_by_bank <> coalesce(l.taken, 0)""",
+    "suspense: what is in SUSPENSE of a payment is what an open finding speaks of, and never less than nothing": """
+        SELECT format('payment %s: %s in SUSPENSE, and no finding of it is open', l.payment_id, l.amount) AS detail,
+               l.payment_id
+        FROM (SELECT payment_id, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
+              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
+              GROUP BY 1) l
+        WHERE l.amount < 0 OR (l.amount > 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            JOIN payments p ON p.connection_id = n.connection_id WHERE p.id = l.payment_id
+              AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
+          WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
+            'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')))""",
+    "resolved: what a person has said of a finding is booked exactly while it stands": """
+        SELECT format('resolution %s of finding %s: moves %s of VAT %s, the ledger has %s and %s', r.id, r.finding_id,
+                      r.stands, r.tax, coalesce(l.amount, 0), coalesce(l.tax, 0)) AS detail, r.payment_id
+        FROM (SELECT s.id, s.finding_id, f.payment_id, f.resolved_at,
+                CASE WHEN s.started_at IS NOT NULL AND s.ended_at IS NULL THEN s.amount ELSE 0 END AS stands,
+                CASE WHEN s.started_at IS NOT NULL AND s.ended_at IS NULL THEN s.tax ELSE 0 END AS tax,
+                s.started_at IS NOT NULL AND s.ended_at IS NULL AS standing
+              FROM finding_resolutions s JOIN findings f ON f.id = s.finding_id WHERE @(f.payment_id)) r
+        LEFT JOIN LATERAL (SELECT sum(CASE e.credit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END) AS amount,
+                sum(CASE WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount WHEN e.credit = 'VAT_REVERSAL_PENDING'
+                  THEN -e.amount ELSE 0 END) AS tax
+            FROM ledger_entries e WHERE e.payment_id = r.payment_id
+              AND starts_with(e.cause, 'finding/' || r.id || '/')) l ON true
+        WHERE r.stands <> coalesce(l.amount, 0) OR r.tax <> coalesce(l.tax, 0)
+          OR (r.standing AND r.resolved_at IS NULL)""",
     "charged back: what the customer's bank took back is in CHARGEBACKS": """
         SELECT format('payment %s: charged back %s, ledger %s', p.id, p.charged_back, coalesce(l.charged, 0)) AS detail,
                p.id AS payment_id
@@ -121,7 +179,9 @@ _QUERIES: Final[Mapping[str, str]] = {
                       p.taken_by_bank, p.charged_back) AS detail, p.id AS payment_id
         FROM payments p
         WHERE @(p.id) AND p.refunded::numeric + p.taken_by_bank + p.charged_back > p.captured AND p.withdrawn_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id AND f.resolved_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id
+            AND (f.resolved_at IS NULL OR EXISTS (SELECT 1 FROM finding_resolutions s WHERE s.finding_id = f.id
+              AND s.started_at IS NOT NULL AND s.ended_at IS NULL))
             AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')
             AND (f.payment_id = p.id OR f.refund_id IN (SELECT id FROM refunds WHERE payment_id = p.id)))
           AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id
@@ -134,20 +194,60 @@ _QUERIES: Final[Mapping[str, str]] = {
             FROM events WHERE refund_id = r.id) e ON true
         WHERE @(r.payment_id)
           AND (e.n <> r.sequence OR e.last IS DISTINCT FROM r.sequence OR e.state IS DISTINCT FROM r.state)""",
-    "balance: PSE_BALANCE is what the valid report lines say": """
-        SELECT format('connection %s %s: lines %s, ledger %s', coalesce(b.connection_id, l.connection_id),
+    # Each report's lines are rounded once, and half away from zero; of a line that tells a payout, the payout itself is
+    # a part, and its fee is not.
+    "balance: PSE_BALANCE is what the valid report lines and payouts say, beside what was there before": f"""
+        WITH lines AS (
+          SELECT r.id, r.connection_id, s.currency, NULL AS settled_currency, sum(CASE WHEN s.effect IN ('CAPTURE',
+            'RETURN', 'TAKEN_BACK', 'CHARGEBACK_REVERSED') THEN s.amount ELSE -s.amount END)::numeric AS amount
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as = 'NONE' AND s.effect <> 'NONE' GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT r.id, r.connection_id, s.settled_currency, s.settled_currency, sum(CASE s.booked_as WHEN 'PAYOUT'
+            THEN coalesce(s.settled_fee, 0) + coalesce(s.settled_tax, 0) + coalesce(s.settled_withheld, 0)
+            ELSE s.settled_net END)
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as <> 'NONE' GROUP BY 1, 2, 3),
+        told AS (
+          SELECT connection_id, currency, sum(CASE WHEN settled_currency IS NULL THEN amount
+            ELSE round(amount * CASE currency {_SCALES} END) END) AS amount FROM lines GROUP BY 1, 2
+          UNION ALL SELECT p.connection_id, t.settled_currency, -sum(t.settled) FROM payout_parts t
+            JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2)
+        SELECT format('connection %s %s: reports %s, ledger %s', coalesce(b.connection_id, l.connection_id),
                       coalesce(b.currency, l.currency), coalesce(l.amount, 0), coalesce(b.amount, 0)) AS detail
         FROM (SELECT connection_id, currency,
                      sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
-              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry LIKE 'PROVE_%' GROUP BY 1, 2) b
-        FULL JOIN (
-              SELECT r.connection_id, s.currency, sum(CASE s.effect WHEN 'CAPTURE' THEN s.amount
-                     WHEN 'RETURN' THEN s.amount WHEN 'TAKEN_BACK' THEN s.amount
-                     WHEN 'CHARGEBACK_REVERSED' THEN s.amount
-                     WHEN 'NONE' THEN 0 ELSE -s.amount END) AS amount
-              FROM settlement_lines s JOIN reports r ON r.id = s.report_id
-              WHERE s.voided_at IS NULL GROUP BY 1, 2) l USING (connection_id, currency)
-        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",
+              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry <> 'PROVE_OPENING'
+                AND (entry LIKE 'PROVE_%' OR entry = 'CONVERT') GROUP BY 1, 2) b
+        FULL JOIN (SELECT connection_id, currency, sum(amount) AS amount FROM told GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
+    "payouts: what is on its way to a bank is what valid reports tell": """
+        SELECT format('connection %s %s: payouts %s, their parts %s, ledger %s', connection_id, currency,
+                      coalesce(p.amount, 0), coalesce(t.amount, 0), coalesce(l.amount, 0)) AS detail
+        FROM (SELECT connection_id, currency, sum(amount) AS amount FROM payouts GROUP BY 1, 2) p
+        FULL JOIN (SELECT p.connection_id, p.currency, sum(t.amount) AS amount FROM payout_parts t
+              JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2) t
+          USING (connection_id, currency)
+        FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PAYOUTS_IN_TRANSIT' THEN amount
+                ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_PAYOUTS' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
+    "opening: what was there before the first report that tells it is posted once": """
+        WITH valid AS MATERIALIZED (
+          SELECT r.connection_id, r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
+          FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL),
+        first AS (SELECT DISTINCT ON (connection_id, currency) * FROM valid WHERE opening IS NOT NULL
+          ORDER BY connection_id, currency, business_date, created_at),
+        wanted AS (SELECT f.connection_id, f.currency, f.opening - coalesce((SELECT sum(v.moved) FROM valid v
+            WHERE v.connection_id = f.connection_id AND v.currency = f.currency
+              AND v.business_date < f.business_date), 0) AS amount FROM first f)
+        SELECT format('connection %s %s: reports %s, ledger %s', connection_id, currency, coalesce(w.amount, 0),
+                      coalesce(l.amount, 0)) AS detail
+        FROM wanted w FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount
+            ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_OPENING' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",
     "lines: what a line settles exists and belongs together": """
         SELECT format('line %s of report %s: payment %s, refund %s', s.line, s.report_id, s.payment_id, s.refund_id)
                AS detail, s.payment_id
@@ -244,6 +344,16 @@ _QUERIES: Final[Mapping[str, str]] = {
               WHERE id <= (SELECT max(until_entry) FROM ledger_checkpoints) GROUP BY 1, 2, 3, 4) l
             USING (connection_id, account, currency, accounting_date)
         WHERE (c.debits, c.credits) IS DISTINCT FROM (l.debits, l.credits)""",
+    "closed: a closed month is what its entries add up to, and what was kept of it": CLOSED_FIGURES,
+    # Told by a job of every minute, which may have been down for a while.
+    "after closing: what belongs to a closed month and came later was told": """
+        SELECT format('merchant %s, connection %s: %s entries of closed months, told of %s', m.merchant_id,
+                      m.connection_id, m.n, coalesce(f.n, 0)) AS detail
+        FROM (SELECT merchant_id, connection_id, currency, count(*) AS n FROM ledger_entries
+              WHERE belongs_to IS NOT NULL AND booked_at < now() - interval '1 hour' GROUP BY 1, 2, 3) m
+        LEFT JOIN (SELECT merchant_id, connection_id, currency, sum((detail ->> 'entries')::bigint) AS n FROM findings
+              WHERE kind = 'AFTER_CLOSING' GROUP BY 1, 2, 3) f USING (merchant_id, connection_id, currency)
+        WHERE m.n > coalesce(f.n, 0)""",
     "stuck: a refund on its way is due some time, or a person was called": """
         SELECT format('refund %s in %s since %s', id, state, updated_at) AS detail FROM refunds
         WHERE state IN ('REQUESTED', 'SUBMITTED', 'PENDING') AND due_at IS NULL""",
@@ -256,7 +366,8 @@ _QUERIES: Final[Mapping[str, str]] = {
 
 
 # What adds up all that was ever booked or reported, and what only the night's own work can break.
-WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(("balance:", "checkpoints:")))
+_ALL_OF_IT: Final = ("balance:", "payouts:", "opening:", "checkpoints:", "closed:")
+WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(_ALL_OF_IT))
 _MARK: Final = re.compile(r"@\(([a-z_.]+)\)")
 INVARIANTS: Final[Mapping[str, str]] = {name: _MARK.sub("TRUE", query) for name, query in _QUERIES.items()}
 _OF_A_FEW: Final[Mapping[str, str]] = {

@@ -19,9 +19,10 @@ from domain.platform.crash import crash_here
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.pse.registry import connector
 from domain.pse.reporting import Built, Download, ReportFile
-from domain.pse.vocabulary import BadAnswer, Period
-from domain.reconciliation import nights, readings, reconcile, to_repeat
+from domain.pse.vocabulary import BadAnswer, NotYet, Period
+from domain.reconciliation import nights, progress, readings, reconcile, standing, to_repeat
 from domain.reconciliation.nights import Failed
+from domain.reconciliation.progress import Phase
 from domain.settlements import repeats
 from jobs import payments
 from jobs.wire.drive import ListingFailed, drive, fetch
@@ -54,7 +55,10 @@ async def _run(
     started = await reconcile.begin(connection, business_date)
     crash_here("reconcile.begun")
     try:
-        await _night(connection, started, sender, handed_in)
+        async with progress.telling(started):
+            await _night(connection, started, sender, handed_in)
+    except NotYet as error:
+        await nights.not_yet(started, str(error))
     except (ListingFailed, BadAnswer) as error:
         await reconcile.fail(started, str(error))
     except Exception as error:
@@ -69,6 +73,7 @@ async def _run(
 
 async def _night(connection: Connection, run: ReconciliationRun, sender: Sender, handed_in: Path | None) -> None:
     request_id = f"reconciliation-{run.id}"
+    progress.at(Phase.LISTING)
     listing = await _payments(connection, run, request_id, sender)
     crash_here("reconcile.imported")
     fetched_at = datetime.now(UTC)
@@ -80,6 +85,7 @@ async def _night(connection: Connection, run: ReconciliationRun, sender: Sender,
             files = [_copied(handed_in, Path(folder))]
         else:
             listed = await _reports(connection, period, about, sender, listing)
+            progress.at(Phase.FETCHING, len(listed))
             fetched = [await _fetched(report, connection, about, sender, Path(folder)) for report in listed]
             files = [one for one in fetched if isinstance(one, ReportFile)]
             failed = [one for one in fetched if isinstance(one, Failed)]
@@ -127,7 +133,9 @@ async def _fetched(
     report: Built | Download, connection: Connection, about: About, sender: Sender, folder: Path
 ) -> ReportFile | Failed:
     try:
-        return await fetch(report, connection, about, sender, folder)
+        found = await fetch(report, connection, about, sender, folder)
+        progress.further(1)
+        return found
     except ListingFailed as error:
         return Failed(report.name, str(error))
 
@@ -161,7 +169,10 @@ async def _due(connection: Connection, now: datetime) -> set[date]:
     first = connection.created_at.astimezone(ZoneInfo(zone)).date()
     ended = {first + timedelta(days=days) for days in range((today - first).days)}
     undone = ended - await _done(connection, zone)
-    await nights.open_missing(connection, sorted(day for day in undone if (today - day).days > _SEEN_AFTER_DAYS))
+    waiting = await _waiting(connection)
+    old = {day for day in undone - waiting if (today - day).days > _SEEN_AFTER_DAYS}
+    await nights.open_missing(connection, sorted(old))
+    await standing.call_about_late(connection, now)
     due = set(sorted(undone - await _not_yet(connection))[-_AT_ONCE_MAX:])
     return due | await to_repeat.dates(connection.id)
 
@@ -176,6 +187,12 @@ async def _done(connection: Connection, zone: str) -> set[date]:
         list(nights.DONE),
     )
     return {row["business_date"] for row in found}
+
+
+async def _waiting(connection: Connection) -> set[date]:
+    """The dates whose report the PSE has not made yet: when it is late, its run says so."""
+    runs = await ReconciliationRun.filter(connection_id=connection.id, state="WAITING").only("id", "business_date")
+    return {run.business_date for run in runs}
 
 
 async def _not_yet(connection: Connection) -> set[date]:

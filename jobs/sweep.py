@@ -7,6 +7,9 @@ from domain.platform import bell
 from domain.platform.database import for_all, rows
 
 AT_ONCE_MAX: Final = 500
+# What is done by the batch worker, one after the other, beside nights that take hours: rung for rarely.
+_BATCH: Final = frozenset({bell.HANDED_IN, bell.SOURCE})
+_BATCH_ONCE_IN_SECONDS: Final = 300.0
 # What is due stays due until a worker takes it. Ringing for it at every sweep would bury a worker that is behind.
 _ONCE_IN_SECONDS: Final = 10.0
 # Each is answered by the partial index on `due_at`, however many rows have long been done.
@@ -14,6 +17,8 @@ DUE: Final[Mapping[str, str]] = {
     bell.REFUND: "SELECT id FROM refunds WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.PREFLIGHT: "SELECT id FROM preflight_runs WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.CERTIFY: "SELECT id FROM certification_runs WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.HANDED_IN: "SELECT id FROM handed_reports WHERE due_at <= now() AND way = 'UPLOAD' ORDER BY due_at LIMIT $1",
+    bell.SOURCE: "SELECT id FROM report_sources WHERE due_at <= now() AND enabled ORDER BY due_at LIMIT $1",
     bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
 }
 
@@ -30,6 +35,9 @@ async def sweep() -> int:
     for job, statement in DUE.items():
         due = await rows(statement, room)
         for row in due:
-            await bell.ring(job, row["id"], once_in=_ONCE_IN_SECONDS)
+            if job in _BATCH:
+                await bell.ring(job, row["id"], queue=bell.BATCH_QUEUE, once_in=_BATCH_ONCE_IN_SECONDS)
+            else:
+                await bell.ring(job, row["id"], once_in=_ONCE_IN_SECONDS)
         rung += len(due)
     return rung

@@ -20,14 +20,16 @@ from apscheduler.triggers.interval import IntervalTrigger
 from domain import checks
 from domain.books import checkpoints
 from domain.connections import connections
+from domain.findings import growing
 from domain.history import seals
 from domain.keys import trial
+from domain.periods import after_closing
 from domain.platform import bell, pulse, tls
 from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
-from jobs import onboarding, reconciliation
+from jobs import bank, onboarding, reconciliation, taxes
 from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
@@ -36,6 +38,8 @@ _GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it m
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _SEAL_SECONDS: Final = 1
+_INBOX_SECONDS: Final = 30
+_TAXES_HOURS_LATER: Final = 3
 _PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one that is refused each time
 _log = structlog.get_logger()
 
@@ -64,13 +68,36 @@ async def _seal() -> None:
         pass  # more than one batch was waiting
 
 
+@for_all("what came after a month was closed is told of every merchant")
+async def _after_closing() -> None:
+    await after_closing.tell()
+
+
 async def _night() -> None:
     rung = await reconciliation.ring_the_night(datetime.now(UTC))
     _log.info("night.rung", runs=rung)
 
 
+async def _banks() -> None:
+    _log.info("bank.looked", merchants=await bank.look_at_all())
+
+
+async def _taxes() -> None:
+    done = await taxes.night()
+    _log.info("taxes.night", opened=done.opened, matched=done.matched, late=done.late)
+
+
+async def _inbox() -> None:
+    await bell.ring(bell.INBOX, "folder", queue=bell.BATCH_QUEUE, once_in=2 * _INBOX_SECONDS)
+
+
 async def _preflights() -> None:
     _log.info("preflight.rung", runs=await onboarding.ring_the_preflights())
+
+
+@for_all("the findings of all are looked at again")
+async def _grow() -> None:
+    _log.info("findings.grown", findings=await growing.grow())
 
 
 Job = Callable[[], Awaitable[object]]
@@ -83,15 +110,25 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
         timezone=UTC,
         job_defaults={"coalesce": True, "misfire_grace_time": _MISFIRE_SECONDS, "max_instances": 1},
     )
+    if settings.report_inbox:
+        minutely = IntervalTrigger(seconds=_INBOX_SECONDS, timezone=UTC)
+        scheduler.add_job(leading(_inbox), minutely, id="inbox")
     every = IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC)
     scheduler.add_job(leading(sweep), every, id="sweep")
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
+    minutely = IntervalTrigger(minutes=1, timezone=UTC)
+    scheduler.add_job(leading(_after_closing), minutely, id="after closing")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
+    scheduler.add_job(leading(_grow), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="findings")
+    # When the night's reports are read, which open most of them.
+    later = CronTrigger(hour=(hour + _TAXES_HOURS_LATER) % 24, minute=minute, timezone=UTC)
+    scheduler.add_job(leading(_taxes), later, id="taxes")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
+    scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
     return scheduler
 
 

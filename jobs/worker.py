@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from datetime import date
+from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -21,10 +22,13 @@ from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.reconciliation.nights import FutureDate
 from jobs import certification as certification_jobs
+from jobs import handed_in as handed_in_jobs
+from jobs import inbox as inbox_jobs
 from jobs import notices as notice_jobs
 from jobs import onboarding as onboarding_jobs
 from jobs import reconciliation as reconciliation_jobs
 from jobs import refunds as refund_jobs
+from jobs import sources as source_jobs
 from jobs.ear import Ear
 from jobs.wire.sender import Sender
 
@@ -97,12 +101,35 @@ async def reconcile(ctx: Context, subject: str) -> None:
         _log.warning("reconciliation.refused", connection=connection, error=str(error))
 
 
+async def handed_in(ctx: Context, subject: str) -> None:
+    """Enter a report that somebody has uploaded, by its id."""
+    await handed_in_jobs.take(UUID(subject), ctx["sender"], ctx["settings"])
+
+
+async def source(ctx: Context, subject: str) -> None:
+    """Look for reports at a server of a PSE, by the source's id."""
+    await source_jobs.visit(UUID(subject), ctx["sender"], ctx["settings"])
+
+
+async def inbox(ctx: Context, subject: str) -> None:
+    """Look for reports in the watched folder."""
+    settings: Settings = ctx["settings"]
+    if settings.report_inbox:
+        try:
+            await inbox_jobs.visit(Path(settings.report_inbox), ctx["sender"])
+        except OSError as error:
+            _log.error("inbox.away", folder=settings.report_inbox, error=str(error))
+
+
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "refunds": (
         bell.REFUNDS_QUEUE,
         {bell.REFUND: refund, bell.NOTICE: notice, bell.PREFLIGHT: preflight, bell.CERTIFY: certify},
     ),
-    "batch": (bell.BATCH_QUEUE, {bell.RECONCILE: reconcile}),
+    "batch": (
+        bell.BATCH_QUEUE,
+        {bell.RECONCILE: reconcile, bell.HANDED_IN: handed_in, bell.SOURCE: source, bell.INBOX: inbox},
+    ),
 }
 
 

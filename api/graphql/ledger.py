@@ -26,6 +26,7 @@ class LedgerEntry:
     credit: Annotated[Account, AccountEnum]
     amount: Money
     accounting_date: Date = strawberry.field(description="In the merchant's zone.")
+    belongs_to: Date | None = strawberry.field(description="The date it would have, were that month not closed.")
     booked_at: DateTime
     request_id: str
 
@@ -38,6 +39,7 @@ class LedgerEntry:
             credit=row.credit,
             amount=Money.of(Amount(row.amount, row.currency)),
             accounting_date=Date(row.accounting_date),
+            belongs_to=Date(row.belongs_to) if row.belongs_to else None,
             booked_at=DateTime(row.booked_at),
             request_id=row.request_id,
         )

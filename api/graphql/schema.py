@@ -11,9 +11,14 @@ from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
 from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
+from api.graphql.bank.fields import BankMutation, BankQuery
+from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.findings.fields import FindingMutation, FindingQuery
+from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
+from api.graphql.nights.fields import NightMutation, NightQuery, NightSubscription
 from api.graphql.onboarding import OnboardingRun
 from api.graphql.payments import (
     Payment,
@@ -27,7 +32,7 @@ from api.graphql.payments import (
 )
 from api.graphql.pses import PseCapability, PseErrorExplanation
 from api.graphql.quotes.fields import QuoteMutation, QuoteQuery
-from api.graphql.reconciliation import Finding, FindingKindEnum, ReconciliationRun
+from api.graphql.reconciliation import ReconciliationRun
 from api.graphql.refunds import by_hand, destinations, events, mutations, types
 from api.graphql.refunds.by_hand import (
     RefundManualPayload,
@@ -60,13 +65,13 @@ from api.graphql.refunds.mutations import (
     RefundRetryPayload,
 )
 from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
+from api.graphql.taxes.fields import TaxMutation, TaxQuery
 from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
 from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
-from domain.findings.findings import FindingKind
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
@@ -77,6 +82,10 @@ MOVING_MONEY = frozenset(
     {
         "connectionCertify",
         "destinationProvide",
+        "findingReopen",
+        "findingResolve",
+        "findingResolveConfirm",
+        "findingsResolve",
         "paymentWithdraw",
         "refundApprove",
         "refundCancel",
@@ -97,6 +106,12 @@ SIZES = {
     "alternatives": len(Instead),
     "candidates": 20,
     "costs": len(CostName),
+    "against": 5,
+    "examples": 5,
+    "connectionIds": 50,
+    "bankDays": 100,
+    "countries": 20,
+    "expectedBy": 2,
     "holds": 10,
     "needs": 10,
     "nextBy": 10,
@@ -106,18 +121,38 @@ SIZES = {
     "checks": len(CheckCode),
     "connectionFields": 20,
     "documents": 5,
+    "differs": 20,
     "errors": 1,
+    "findingLimits": 17,
+    "amounts": 17,
+    "outcomes": 1_000,
     "flags": 8,
     "inSomeStores": 20,
     "missingDocuments": 5,
     "nextStates": 8,
     "paymentInstruction": 10,
     "permissions": 25,
+    "originals": 100,
+    "rulesVersions": 20,
+    "taxDocuments": 100,
+    "reversals": 100,
+    "unread": 100,
 }
 
 
 @strawberry.type
-class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, QuoteQuery):
+class Query(
+    AccessQuery,
+    ApprovalQuery,
+    AuditQuery,
+    BankQuery,
+    BooksQuery,
+    ConnectionQuery,
+    FindingQuery,
+    NightQuery,
+    QuoteQuery,
+    TaxQuery,
+):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
@@ -163,19 +198,6 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, QuoteQuery)
     ) -> Connection[ReconciliationRun]:
         return await page(runs.readable(info.context.principal), first, after, ReconciliationRun.of)
 
-    @strawberry.field(description="What people must look at, newest first. `first` is 1-100. Needs READ_LEDGER.")
-    async def findings(
-        self,
-        info: Info,
-        first: int,
-        after: str | None = None,
-        kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None,
-        unresolved: bool | None = True,
-    ) -> Connection[Finding]:
-        return await page(
-            reconciliation.findings_query(info.context.principal, kinds, unresolved), first, after, Finding.of
-        )
-
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
         self, pse: str | None = None, method: Annotated[Method, PaymentMethod] | None = None
@@ -197,7 +219,18 @@ class Query(AccessQuery, ApprovalQuery, AuditQuery, ConnectionQuery, QuoteQuery)
 
 
 @strawberry.type
-class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutation, QuoteMutation):
+class Mutation(
+    AccessMutation,
+    ApprovalMutation,
+    AuditMutation,
+    BankMutation,
+    BooksMutation,
+    ConnectionMutation,
+    FindingMutation,
+    NightMutation,
+    QuoteMutation,
+    TaxMutation,
+):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
     async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
         return await payments.payment_register(info, input)
@@ -278,7 +311,7 @@ class Mutation(AccessMutation, ApprovalMutation, AuditMutation, ConnectionMutati
 
 
 @strawberry.type
-class Subscription:
+class Subscription(NightSubscription):
     @strawberry.subscription(
         metadata=LIVE,
         description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "

@@ -15,6 +15,7 @@ from domain.addresses.networks import is_public
 
 Place = tuple[str, int]  # host in lower case, port
 HTTPS_PORT: Final = 443
+SFTP_PORT: Final = 22
 _NAME_MAX: Final = 253
 _PORTS: Final = {"https": HTTPS_PORT, "http": 80}
 _URL: Final = re.compile(r"(https?)://([^/?#\\@]*@)?([^/?#\\@]*)(?:[/?][^#\\]*)?", re.IGNORECASE)
@@ -131,6 +132,16 @@ def check_place(scheme: str, host: str, port: int, merchant_id: UUID | None = No
         raise AddressRefused(f"It is no https address; {_ONLY_THE_OPERATOR}")
     if port != HTTPS_PORT:
         raise AddressRefused(f"Port {port} is not of https (443); {_ONLY_THE_OPERATOR}")
+    check_name(host)
+
+
+def check_sftp(host: str, port: int, merchant_id: UUID | None = None) -> None:
+    """The same, of a server that is spoken to by SFTP: port 22 of a name of the public DNS, or what the operator has
+    opened. Raises AddressRefused."""
+    if is_open(host, port, merchant_id):
+        return
+    if port != SFTP_PORT:
+        raise AddressRefused(f"Port {port} is not of SFTP (22); {_ONLY_THE_OPERATOR}")
     check_name(host)
 
 

@@ -160,6 +160,20 @@ KINDS: Final[Sequence[Kind]] = (
         f"content = {_OF_BYTES.format(column='content')}, retired_at = now()",
     ),
     Kind(
+        "attachments",
+        "files attached to findings",
+        120,
+        60,
+        "They are vouchers of the books, as evidence is.",
+        "files",
+        "t.created_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND EXISTS (SELECT 1 FROM finding_events e WHERE e.file_id = t.id) AND NOT EXISTS ("
+        "SELECT 1 FROM finding_events e JOIN findings f ON f.id = e.finding_id WHERE e.file_id = t.id "
+        "AND f.resolved_at IS NULL)",
+        "sealed_key = NULL, retired_at = now()",
+    ),
+    Kind(
         "files",
         "documents that were replaced or never used",
         60,
@@ -168,8 +182,21 @@ KINDS: Final[Sequence[Kind]] = (
         "files",
         "t.created_at",
         "t.merchant_id",
-        "t.retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM onboarding_documents o WHERE o.file_id = t.id "
-        "AND o.superseded_at IS NULL)",
+        "t.retired_at IS NULL AND t.purpose <> 'TAX_DOCUMENT' AND NOT EXISTS (SELECT 1 FROM onboarding_documents o "
+        "WHERE o.file_id = t.id AND o.superseded_at IS NULL) AND NOT EXISTS (SELECT 1 FROM finding_events e "
+        "WHERE e.file_id = t.id)",
+        "sealed_key = NULL, retired_at = now()",
+    ),
+    Kind(
+        "tax-documents",
+        "files of tax documents",
+        120,
+        60,
+        "They are vouchers of the books, as evidence is; what they say of the tax, which names no buyer, stays.",
+        "files",
+        "t.created_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND t.purpose = 'TAX_DOCUMENT' AND " + _UNNAMED.format(merchant="t.merchant_id"),
         "sealed_key = NULL, retired_at = now()",
     ),
     Kind(

@@ -49,12 +49,23 @@ LEGS: Final[Mapping[Entry, tuple[tuple[Account, Account, str], ...]]] = {
     Entry.PROVE_RESERVES: ((A.PSE_RESERVE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_ROUNDING: ((A.ROUNDING, A.PSE_BALANCE, "amount"),),
+    Entry.PROVE_TRANSFERS: ((A.PSE_TRANSFERS, A.PSE_BALANCE, "amount"),),
+    # What the report's words do not explain: a person does, and clears it.
+    Entry.PROVE_UNEXPLAINED: ((A.SUSPENSE, A.PSE_BALANCE, "amount"),),
     Entry.PROVE_OPENING: ((A.PSE_BALANCE, A.OPENING_BALANCES, "amount"),),
     # Out of the one currency; into the other it is the same, reversed.
     Entry.CONVERT: ((A.FX_CLEARING, A.PSE_BALANCE, "amount"),),
     Entry.FX_DIFFERENCE: ((A.FX_DIFFERENCES, A.FX_CLEARING, "amount"),),
     Entry.BANK_RECEIVED: ((A.BANK, A.PAYOUTS_IN_TRANSIT, "amount"),),
+    Entry.BANK_CHARGE: ((A.FEES, A.PAYOUTS_IN_TRANSIT, "amount"),),  # what banks on the way kept of it
     Entry.WRITE_OFF: ((A.WRITE_OFFS, A.SUSPENSE, "amount"),),
+    # What a person has said of money that left without us.
+    Entry.SUSPENSE_TO_RETURNS: ((A.SALES_RETURNS, A.SUSPENSE, "net"), (A.VAT_REVERSAL_PENDING, A.SUSPENSE, "tax")),
+    Entry.SUSPENSE_TO_CHARGEBACKS: ((A.CHARGEBACKS, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_FEES: ((A.FEES, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_ADJUSTMENTS: ((A.PSE_ADJUSTMENTS, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_FX: ((A.FX_DIFFERENCES, A.SUSPENSE, "amount"),),
+    Entry.SUSPENSE_TO_ROUNDING: ((A.ROUNDING, A.SUSPENSE, "amount"),),
     Entry.VAT_DOCUMENTED: ((A.OUTPUT_VAT, A.VAT_REVERSAL_PENDING, "amount"),),
     Entry.VAT_NOT_RECOVERABLE: ((A.VAT_LOST, A.VAT_REVERSAL_PENDING, "amount"),),
 }
@@ -90,7 +101,7 @@ def accounting_date_of(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (database.GRANTS)
+_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (grants.GRANTS)
 
 
 async def today(merchant_id: UUID) -> date:

@@ -3,12 +3,39 @@
 Names that one room alone opens and closes stand in that room.
 """
 
+import hashlib
+from typing import Final
 from uuid import UUID
+
+AGAIN: Final = (
+    "/again-"  # ends the name of money that is booked once more, after it was given back or is back no longer
+)
+_CHARACTERS_MAX: Final = 600  # an index must hold it
 
 
 def vat(refund_id: UUID | str) -> str:
     """The VAT of this refund is to be taken back."""
     return f"vat/{refund_id}"
+
+
+def vat_overdue(refund_id: UUID | str) -> str:
+    """The time to take this refund's VAT back is over, or nearly."""
+    return f"vat-overdue/{refund_id}"
+
+
+def vat_differs(refund_id: UUID | str) -> str:
+    """A tax document of this refund says something else than the refund; behind it comes which document."""
+    return f"vat-differs/{refund_id}"
+
+
+def vat_returned(refund_id: UUID | str) -> str:
+    """This refund came back after a tax document had taken its VAT back."""
+    return f"vat-returned/{refund_id}"
+
+
+def vat_of_finding(finding_id: UUID) -> str:
+    """The VAT of what a person has said to be a refund, resolving this finding, is to be taken back."""
+    return f"vat/finding/{finding_id}"
 
 
 def missing(refund_id: UUID | str) -> str:
@@ -54,3 +81,10 @@ def payment_below(payment_id: UUID) -> str:
 def money(kind: str, name: str) -> str:
     """Money that left without a refund of ours, by the name under which it is booked."""
     return f"{kind}/{name}"
+
+
+def bounded(name: str) -> str:
+    """A name that an index can hold and that stays one name: what is too long ends in a hash of all of it."""
+    if len(name) <= _CHARACTERS_MAX:
+        return name
+    return f"{name[: _CHARACTERS_MAX - 65]}#{hashlib.sha256(name.encode()).hexdigest()}"

@@ -7,6 +7,7 @@ from typing import Any, Final
 from domain.connections import connections
 from domain.files import content
 from domain.payments import customers
+from domain.reconciliation import sources
 from domain.refunds.destination import destinations
 
 
@@ -32,5 +33,6 @@ SEALED: Final[Sequence[Sealed]] = (
         "destinations", "sealed", lambda row: destinations.place_of(row["merchant_id"], row["refund_id"]), "refund_id"
     ),
     Sealed("files", "sealed_key", lambda row: content.place_of(row["id"])),
+    Sealed("report_sources", "sealed_secrets", lambda row: sources.place_of(row["id"])),
     Sealed("payments", "sealed_customer", lambda row: customers.place_of(row["id"])),
 )

@@ -85,7 +85,7 @@ def _percent() -> Any:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0041_books")]
+    dependencies = [("models", "0048_bank")]
 
     initial = False
 

@@ -39,6 +39,7 @@ class Account(StrEnum):
     FX_DIFFERENCES = "FX_DIFFERENCES"
     WRITE_OFFS = "WRITE_OFFS"
     OPENING_BALANCES = "OPENING_BALANCES"  # what was there before the first report
+    PSE_TRANSFERS = "PSE_TRANSFERS"  # on its way between two balances at the PSE, a batch's and the next one's too
 
 
 class Entry(StrEnum):
@@ -69,11 +70,20 @@ class Entry(StrEnum):
     PROVE_RESERVES = "PROVE_RESERVES"
     PROVE_ADJUSTMENTS = "PROVE_ADJUSTMENTS"
     PROVE_ROUNDING = "PROVE_ROUNDING"
+    PROVE_TRANSFERS = "PROVE_TRANSFERS"
+    PROVE_UNEXPLAINED = "PROVE_UNEXPLAINED"
     PROVE_OPENING = "PROVE_OPENING"
     CONVERT = "CONVERT"
     FX_DIFFERENCE = "FX_DIFFERENCE"
     BANK_RECEIVED = "BANK_RECEIVED"
+    BANK_CHARGE = "BANK_CHARGE"
     WRITE_OFF = "WRITE_OFF"
+    SUSPENSE_TO_RETURNS = "SUSPENSE_TO_RETURNS"
+    SUSPENSE_TO_CHARGEBACKS = "SUSPENSE_TO_CHARGEBACKS"
+    SUSPENSE_TO_FEES = "SUSPENSE_TO_FEES"
+    SUSPENSE_TO_ADJUSTMENTS = "SUSPENSE_TO_ADJUSTMENTS"
+    SUSPENSE_TO_FX = "SUSPENSE_TO_FX"
+    SUSPENSE_TO_ROUNDING = "SUSPENSE_TO_ROUNDING"
     VAT_DOCUMENTED = "VAT_DOCUMENTED"
     VAT_NOT_RECOVERABLE = "VAT_NOT_RECOVERABLE"
 
@@ -106,6 +116,7 @@ class LedgerEntry(Model):
     amount = fields.BigIntField()  # minor units, above zero
     currency = fields.CharField(max_length=3)
     accounting_date = fields.DateField()  # in the merchant's zone
+    belongs_to = fields.DateField(null=True)  # the date it would have, were its period not closed (the database's word)
     booked_at = fields.DatetimeField()
     cause = fields.TextField()  # what made it; with the leg it is unique, so nothing is posted twice
     leg = fields.SmallIntField()

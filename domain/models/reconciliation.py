@@ -30,6 +30,12 @@ class ReconciliationRun(Model):
     times = fields.IntField(default=1)
     failures = fields.IntField(default=0)  # in a row
     due_at = fields.DatetimeField(null=True)  # of a run that is under way: from when its process counts as dead
+    # How far it is, as it tells by the way: lost with no harm.
+    phase = fields.CharField(max_length=16, null=True)
+    rows_done: int | None = fields.BigIntField(null=True)
+    rows_total: int | None = fields.BigIntField(null=True)
+    begun_at = fields.DatetimeField(null=True)  # this time
+    changes = fields.BigIntField(default=0)  # how often it told something of itself
     created_at = fields.DatetimeField(auto_now_add=True)
     finished_at = fields.DatetimeField(null=True)
 
@@ -73,6 +79,15 @@ class Finding(Model):
     created_at = fields.DatetimeField(auto_now_add=True)
     resolved_at = fields.DatetimeField(null=True)
     resolution = fields.CharField(max_length=500, null=True)
+    severity = fields.SmallIntField(default=2)  # 1 (low) to 4 (critical); the night raises what grows old
+    due_at = fields.DatetimeField(null=True)
+    waiting_until = fields.DatetimeField(null=True)
+    waiting_why = fields.CharField(max_length=500, null=True)
+    reopened_at = fields.DatetimeField(null=True)  # by the database, whoever opens it again
+    assignee = fields.CharField(max_length=200, null=True)
+    assignee_id = fields.UUIDField(null=True)
+    reason = fields.CharField(max_length=24, null=True)  # a person's; null on what is resolved: by the program
+    resolved_by = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "findings"

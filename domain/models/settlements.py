@@ -25,6 +25,19 @@ class Effect(StrEnum):
     NONE = "NONE"  # says nothing about money
 
 
+class BookedAs(StrEnum):
+    """What the settled money of a line is booked as, beside what its effect does to the claims on the PSE."""
+
+    NONE = "NONE"  # it tells none, or another report has told the same money
+    EFFECT = "EFFECT"  # as what its effect proves
+    FEE = "FEE"
+    PAYOUT = "PAYOUT"
+    RESERVE = "RESERVE"
+    ADJUSTMENT = "ADJUSTMENT"
+    TRANSFER = "TRANSFER"
+    UNEXPLAINED = "UNEXPLAINED"  # money moved, and nobody here knows why
+
+
 class Report(Model):
     id = fields.UUIDField(primary_key=True)
     merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
@@ -68,6 +81,8 @@ class SettlementLine(Model):
     currency = fields.CharField(max_length=3)
     settled_gross = fields.DecimalField(max_digits=28, decimal_places=8, null=True)  # major units of settled_currency
     settled_fee = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
+    settled_tax = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
+    settled_withheld = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
     settled_net = fields.DecimalField(max_digits=28, decimal_places=8, null=True)
     settled_currency = fields.CharField(max_length=3, null=True)
     payout_reference: str | None = fields.TextField(null=True)
@@ -75,13 +90,79 @@ class SettlementLine(Model):
     kind: str | None = fields.TextField(null=True)
     booked_at = fields.DatetimeField()
     business_date = fields.DateField()
-    effect = fields.CharField(max_length=20)  # domain/settlements.Effect
+    effect = fields.CharField(max_length=20)  # Effect
+    booked_as = fields.CharField(max_length=16, default="NONE")  # BookedAs
     payment_id = fields.UUIDField(null=True)
     refund_id = fields.UUIDField(null=True)
     voided_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "settlement_lines"
+
+
+class ReportBalance(Model):
+    """What a report did to the balance at the PSE, and what it says that this was before and after. Minor units."""
+
+    id = fields.BigIntField(primary_key=True)
+    report: "fields.ForeignKeyRelation[Report]" = fields.ForeignKeyField(
+        "models.Report", on_delete=fields.RESTRICT, db_index=False
+    )
+    report_id: UUID
+    currency = fields.CharField(max_length=3)
+    opening = fields.BigIntField(null=True)  # as the report says, null where it says nothing
+    closing = fields.BigIntField(null=True)
+    moved = fields.BigIntField()  # by its lines, as booked; signed
+    paid_out = fields.BigIntField()  # of it what went to a bank, as booked; a payout is above zero
+
+    class Meta:
+        table = "report_balances"
+        unique_together = (("report_id", "currency"),)
+
+
+class Payout(Model):
+    """Money that left the PSE for the merchant's bank, as its reports tell; below zero it went the other way."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    reference = fields.TextField()  # the PSE's; of one without, the report's name and line
+    currency = fields.CharField(max_length=3)  # of what the bank gets
+    amount = fields.BigIntField()  # minor units: what its valid parts add up to, 0 where no report tells it any more
+    business_date = fields.DateField()
+    expected_at = fields.DateField(null=True)  # at the bank, where the PSE says it
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "payouts"
+        unique_together = (("connection_id", "reference", "currency"),)
+
+
+class PayoutPart(Model):
+    """What one report says of a payout. Amounts in minor units, above zero where the money left the PSE."""
+
+    id = fields.BigIntField(primary_key=True)
+    payout: "fields.ForeignKeyRelation[Payout]" = fields.ForeignKeyField(
+        "models.Payout", on_delete=fields.RESTRICT, db_index=True
+    )
+    payout_id: UUID
+    report: "fields.ForeignKeyRelation[Report]" = fields.ForeignKeyField(
+        "models.Report", on_delete=fields.RESTRICT, db_index=True
+    )
+    report_id: UUID
+    line = fields.BigIntField(null=True)  # the first that tells it; null: the report tells it beside its lines
+    amount = fields.BigIntField()  # in the payout's currency
+    settled = fields.BigIntField()  # what it took from the balance, in settled_currency
+    settled_currency = fields.CharField(max_length=3)
+    voided_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "payout_parts"
 
 
 class AnnouncedReport(Model):

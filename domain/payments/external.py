@@ -9,7 +9,7 @@ from typing import Final
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
-from domain.findings import findings, names
+from domain.findings import findings, names, reopen
 from domain.findings.findings import FindingKind, Found
 from domain.models import Payment, Refund
 from domain.models.ledger import Entry
@@ -20,7 +20,7 @@ from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 
 BY_REPORT: Final = "reconciliation-"  # begins the request ID of what was booked because a report told of it
 BY_AMOUNT: Final = "by-amount/"  # begins the name under which a line that names no refund is booked
-AGAIN: Final = "/again-"  # ends the name of what is booked once more, after it was given back or is back no longer
+AGAIN: Final = names.AGAIN
 # Orders that were held because the payment's money had left another way: that may be over, so they are looked at now.
 # The payment is locked and its refunds are locked before it everywhere else: what somebody has in hand is left to him.
 _LET_GO: Final = """
@@ -270,6 +270,7 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
         payment_id=payment.id,
     )
     await ledger.post([posting])
+    await reopen.money_moved(payment, name)
 
 
 def _differs(refund: Refund, told: str, name: str, taken: int) -> Found:

@@ -9,6 +9,7 @@ from domain.models import Refund
 from domain.money import Money
 from domain.platform.database import rows
 from domain.pse.registry import connector
+from domain.taxes import reversals
 
 _PROVEN: Final = (
     "SELECT 1 AS one FROM settlement_lines WHERE refund_id = $1 AND effect = 'REFUND' AND voided_at IS NULL LIMIT 1"
@@ -34,17 +35,17 @@ async def flag_late(refund: Refund, tax: int) -> None:
 
 async def _flag(refund: Refund, tax: int) -> None:
     amount = Money(tax, refund.currency)
-    await findings.open_finding(
-        Found(
-            kind=FindingKind.VAT_REVERSAL_NEEDED,
-            merchant_id=refund.merchant_id,
-            connection_id=refund.connection_id,
-            fingerprint=names.vat(refund.id),
-            amount=amount,
-            explanation=(
-                f"Refund {refund.reference} has left; {amount} of VAT was paid on the sale and has not been taken back."
-            ),
-            refund_id=refund.id,
-            payment_id=refund.payment_id,
-        )
+    found = Found(
+        kind=FindingKind.VAT_REVERSAL_NEEDED,
+        merchant_id=refund.merchant_id,
+        connection_id=refund.connection_id,
+        fingerprint=names.vat(refund.id),
+        amount=amount,
+        explanation=(
+            f"Refund {refund.reference} has left; {amount} of VAT was paid on the sale and has not been taken back."
+        ),
+        refund_id=refund.id,
+        payment_id=refund.payment_id,
     )
+    for one in await reversals.needed([found]):
+        await findings.open_finding(one)

@@ -15,7 +15,6 @@ from arq.connections import ArqRedis, create_pool
 from arq.constants import expires_extra_ms, job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms, to_ms
-from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -29,16 +28,37 @@ NOTICE: Final = "notice"
 RECONCILE: Final = "reconcile"
 PREFLIGHT: Final = "preflight"
 CERTIFY: Final = "certify"
+HANDED_IN: Final = "handed_in"  # a report that somebody has brought
+SOURCE: Final = "source"  # a server that is looked at for reports
+INBOX: Final = "inbox"  # the watched folder
 TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _HEARD_SECONDS: Final = 10  # the list of what was rung for lives so long after the last ring, if no worker is there
 _RING_SECONDS_MAX: Final = 1.0
 _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else each who rings would wait for it
-
-
+# One command for all of it: a pipeline of four for each ring is most of what Valkey's client costs a request. A ring is
+# what arq's own enqueue_job writes (no other job has this id, so nothing need be asked first), and a line in the list
+# of what was rung.
+_RING: Final = "ring"
+_WAKE: Final = "wake"
+_TELL: Final = f"""
+local at = 1
+while ARGV[at] do
+  if ARGV[at] == '{_WAKE}' then
+    redis.call('PUBLISH', ARGV[at + 1], '1')
+    at = at + 2
+  else
+    redis.call('PSETEX', ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+    redis.call('ZADD', ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
+    redis.call('RPUSH', ARGV[at + 7], ARGV[at + 5] .. ' ' .. ARGV[at + 6])
+    redis.call('EXPIRE', ARGV[at + 7], ARGV[at + 8])
+    at = at + 9
+  end
+end
+"""
 _log = structlog.get_logger()
 _pool: ArqRedis | None = None
-_commands: list[Callable[["Pipeline"], Any]] = []  # said, and not told yet
+_said: list[Any] = []  # and not told yet: `_TELL`'s words
 _telling: asyncio.Task[None] | None = None
 _resting_until = 0.0  # zero: it answered the last time
 
@@ -77,7 +97,7 @@ async def close() -> None:
     """Close the process's pool; ringing does nothing afterwards."""
     global _pool, _telling
     pool, _pool, _telling = _pool, None, None
-    _commands.clear()
+    _said.clear()
     if pool is not None:
         await pool.aclose(close_connection_pool=True)
 
@@ -93,14 +113,8 @@ async def ring(
     job_id, score = uuid4().hex, now + to_ms(seconds)
     work = serialize_job(job, (str(subject),), {}, None, now, serializer=serialize)
 
-    def enqueue(pipe: Pipeline) -> None:
-        # What arq's own enqueue_job writes: no other job has this id, so nothing need be asked first.
-        pipe.psetex(f"{job_key_prefix}{job_id}", score - now + expires_extra_ms, work)
-        pipe.zadd(queue, {job_id: score})
-        pipe.rpush(rung(queue), f"{score} {job_id}")
-        pipe.expire(rung(queue), _HEARD_SECONDS)
-
-    await _told(enqueue)
+    kept_ms = score - now + expires_extra_ms
+    await _told(_RING, f"{job_key_prefix}{job_id}", kept_ms, work, queue, score, job_id, rung(queue), _HEARD_SECONDS)
 
 
 async def _ring_once(job: str, subject: UUID | str, queue: str, once_in: float) -> None:
@@ -126,31 +140,29 @@ async def waiting(queue: str = REFUNDS_QUEUE) -> int:
 
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
-    await _told(lambda pipe: pipe.publish(channel, b"1"))
+    await _told(_WAKE, channel)
 
 
-async def _told(command: Callable[[Pipeline], Any]) -> None:
-    """Say it to Valkey, in one pipeline with all that is said in this turn of the loop."""
+async def _told(*words: str | bytes | int) -> None:
+    """Say it to Valkey, in one command with all that is said in this turn of the loop."""
     global _telling
     if _pool is None or time.monotonic() < _resting_until:
         return
     if _telling is None:
         _telling = asyncio.create_task(_tell())
-    _commands.append(command)
+    _said.extend(words)
     await asyncio.shield(_telling)  # who is cancelled leaves the others' words alone
 
 
 async def _tell() -> None:
     global _telling
-    _telling = None  # what is said from now on goes into the next pipeline
-    commands = _commands[:]
-    _commands.clear()
+    _telling = None  # what is said from now on goes into the next command
+    said = _said[:]
+    _said.clear()
 
     async def say(pool: ArqRedis) -> None:
-        async with pool.pipeline(transaction=False) as pipe:
-            for command in commands:
-                command(pipe)
-            await pipe.execute()
+        telling: Any = pool.eval(_TELL, 0, *said)
+        await telling
 
     await _unless_resting(say)
 
@@ -189,3 +201,8 @@ def merchant_channel(merchant_id: UUID | str) -> str:
 def refund_channel(refund_id: UUID | str) -> str:
     """Where it is told that a refund has an event more."""
     return f"estorno:refund:{refund_id}"
+
+
+def run_channel(run_id: UUID | str) -> str:
+    """Where it is told that a reconciliation's run is further than it was."""
+    return f"estorno:run:{run_id}"

@@ -13,16 +13,16 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
-from tortoise.exceptions import TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from domain.platform import policies, tls
 from domain.platform.executor import Executor
+from domain.platform.grants import GRANTS
+from domain.platform.outages import overtime, unavailable
 from domain.platform.wall import NoMerchant, door, for_all, for_merchant, for_nobody, stand_for, stand_for_all, unsaid
 
 __all__ = [
     "BATCH",
-    "GRANTS",
     "OPERATOR",
     "TORTOISE_CONFIG",
     "DatabaseError",
@@ -55,83 +55,6 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
-_READ_ADD: Final = ("SELECT", "INSERT")
-_READ_ADD_CHANGE: Final = ("SELECT", "INSERT", "UPDATE")
-GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "merchants": (*_READ_ADD, "UPDATE (rules_version)"),
-    "stores": (*_READ_ADD, "UPDATE (name, payee_key)"),
-    "tokens": (*_READ_ADD, "UPDATE (revoked_at, revoked_by, expires_at, last_used_at)"),
-    "people": (*_READ_ADD, "UPDATE (name, state)"),
-    "roles": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
-    "grants": (*_READ_ADD, "UPDATE (ended_at, ended_by)"),
-    "sessions": (*_READ_ADD, "UPDATE (last_seen_at, revoked_at)"),
-    "sign_in_links": (*_READ_ADD, "UPDATE (used_at)"),
-    "connections": _READ_ADD_CHANGE,
-    "data_keys": (*_READ_ADD, "UPDATE (wrapped, kek, retired_at)"),
-    "payments": (
-        *_READ_ADD,
-        "UPDATE (reserved, refunded, taken_by_bank, charged_back, tax_allocated, order_reference, tax_amount, "
-        "tax_rate, tax_document, tax_period, sealed_customer, customer_digest, source, withdrawn_at, withdrawn_by, "
-        "withdrawal_reason, confirmed_at, confirmed_by, contradicted_at, contradiction, unknown_since, "
-        "shown_captured, shown_gone, asked_from)",
-    ),
-    # Whose it is, how much, of what and under which reference is for life.
-    "refunds": (
-        *_READ_ADD,
-        "UPDATE (state, sequence, tax_amount, due_at, asks, unsent, doubt_since, needs_person_since, expires_at, "
-        "reminded_at, known_before, known_at, unknown_at, pse_refund_reference, failure_code, failure_message, "
-        "succeeded_at, "
-        "paid_by_bank_transfer, updated_at)",
-    ),
-    "idempotency_keys": _READ_ADD,
-    "doubt_verdicts": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, confirmed_at, withdrawn_at)"),
-    "destinations": (*_READ_ADD, "UPDATE (sealed, superseded_at)"),
-    "destination_links": (*_READ_ADD, "UPDATE (wrong_answers, used_at, revoked_at)"),
-    "approvals": _READ_ADD,
-    "approval_rules": (*_READ_ADD, "UPDATE (confirmed_by, confirmed_by_id, started_at, ended_at, ended_by)"),
-    "approval_needs": (*_READ_ADD, "UPDATE (open_words, barred_ids, met_at, ended_at)"),
-    "approval_delegations": (*_READ_ADD, "UPDATE (revoked_at, revoked_by)"),
-    "velocity_counters": (*_READ_ADD, "UPDATE (amount, times)"),
-    "settlement_proposals": (*_READ_ADD, "UPDATE (withdrawn_at)"),
-    "transfer_returns": _READ_ADD,
-    "manual_settlements": _READ_ADD,
-    "attempts": (*_READ_ADD, "UPDATE (ended_at, outcome, code, message, refusal)"),
-    "events": _READ_ADD,
-    "event_seals": _READ_ADD,
-    "deeds": _READ_ADD,
-    "legal_holds": ("SELECT",),  # placed and lifted by the owner
-    "calls": _READ_ADD,
-    "answers": _READ_ADD,
-    "checks": _READ_ADD,
-    "ledger_entries": _READ_ADD,
-    "ledger_checkpoints": _READ_ADD,
-    "listed_money": _READ_ADD,
-    "notices": (*_READ_ADD, "UPDATE (times_received, due_at, tries, applied_at, result, waits_for)"),
-    "notice_refunds": _READ_ADD,
-    "announced_reports": _READ_ADD,
-    "report_news": _READ_ADD,
-    "refused_webhooks": (*_READ_ADD, "UPDATE (times)"),
-    "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
-    "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
-    "onboarding_steps": _READ_ADD,
-    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
-    "fee_schedules": (*_READ_ADD, "UPDATE (withdrawn_at, withdrawn_by)"),
-    "fx_rates": (*_READ_ADD, "UPDATE (withdrawn_at, withdrawn_by)"),
-    "refund_quotes": _READ_ADD,
-    "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
-    "reconciliation_runs": _READ_ADD_CHANGE,
-    "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),
-    "preflight_runs": (*_READ_ADD, "UPDATE (outcome, error, tries, due_at, finished_at)"),
-    "preflight_checks": _READ_ADD,
-    "certification_runs": (
-        *_READ_ADD,
-        "UPDATE (outcome, error, payments, report, signature, tries, due_at, finished_at)",
-    ),
-    "certification_cases": _READ_ADD,
-    "tortoise_migrations": ("SELECT",),
-    "demo_marks": _READ_ADD,
-    "paces": (*_READ_ADD, "UPDATE (until)"),
-}
 _MIGRATION_LOCK: Final = 0x657374  # any number will do, as long as every migrating process takes the same one
 
 
@@ -294,31 +217,6 @@ async def _leave(context: Any) -> None:
     if hasattr(context, "token"):
         get_connections().reset(context.token)
     await context.client._parent._pool.release(context.client._connection)
-
-
-_AWAY: Final = (
-    OSError,  # refused, reset, timed out
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, crashed, starting up
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago
-    asyncpg.LockNotAvailableError,  # others held the row for longer than our patience
-)
-_LOST_CONNECTION: Final = "connection is closed"
-
-
-def unavailable(error: BaseException) -> bool:
-    """Whether this says that PostgreSQL cannot be reached just now: the same again, later, may well succeed."""
-    if isinstance(error, TransactionManagementError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # Tortoise's translation
-    if isinstance(error, asyncpg.InterfaceError):
-        return _LOST_CONNECTION in str(error)
-    return isinstance(error, _AWAY) and not isinstance(error, asyncpg.QueryCanceledError)
-
-
-def overtime(error: BaseException) -> bool:
-    """Whether this says that a statement took longer than our patience."""
-    return isinstance(error, asyncpg.QueryCanceledError)
 
 
 async def _reachable(url: str) -> None:

@@ -15,7 +15,8 @@ _LOOK_SECONDS: Final = 0.05
 _WRITERS: Final = (
     "SELECT DISTINCT virtualtransaction AS writer FROM pg_locks WHERE locktype = 'relation' AND granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND mode = 'RowExclusiveLock' AND relation = ANY($1::text[]::regclass[]::oid[])"
+    "AND mode = 'RowExclusiveLock' AND relation = ANY($1::text[]::regclass[]::oid[]) "
+    "AND pid IS DISTINCT FROM pg_backend_pid()"  # what the asking one itself has written it sees
 )
 
 

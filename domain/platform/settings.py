@@ -142,6 +142,9 @@ class Settings:
     introspection: bool = _setting(
         "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
     )
+    report_inbox: str = _setting(
+        "ESTORNO_REPORT_INBOX", variables.text, "A folder that is watched for reports; unset: none.", ""
+    )
     pulse_file: str = _setting(
         "ESTORNO_PULSE_FILE",
         variables.text,

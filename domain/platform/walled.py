@@ -10,6 +10,7 @@ from typing import Any, Final
 import asyncpg
 import asyncpg.pool
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.base.client import PoolConnectionWrapper
 
 from domain.platform import wall
 
@@ -63,6 +64,13 @@ class Walled(asyncpg.Connection):  # type: ignore[misc]  # untyped
         await self._protocol.query(f"SET {wall.SETTING} = '{whose}'", None)
         self.carried = whose
 
+    def _in_order(self, holder: Any) -> bool:
+        """Whether nobody waits to give it back: for the end of a transaction, of a cancelled statement, or its own."""
+        protocol = self._protocol
+        idle = not (self.is_closed() or protocol.is_in_transaction() or protocol._is_cancelling())
+        lasts = holder._generation == holder._pool._generation and protocol.queries_count < holder._max_queries
+        return idle and lasts and self._top_xact is None
+
     async def _ended(self, query: str, seconds: float | None) -> str:
         # What was told inside is taken back by a rollback, and by a commit of what has failed.
         if self.told_inside:
@@ -80,19 +88,42 @@ class _Free(asyncpg.pool._PoolConnectionHolderQueue):  # type: ignore[misc]  # u
 
     def _get(self) -> Any:
         whose = wall.wanted()
-        live = [place for place, holder in enumerate(self._queue) if holder.is_connected()]
-        for place in reversed(live):
-            if self._queue[place]._con.carried == whose:
+        for place in range(len(self._queue) - 1, -1, -1):
+            free = self._queue[place]._con
+            if free is not None and free.carried == whose and not free.is_closed():
                 return self._queue.pop(place)
+        live = [place for place, holder in enumerate(self._queue) if holder.is_connected()]
         if len(live) < _SPARE and len(live) < len(self._queue):
             return self.get_disconnected_nowait()
         return self._queue.pop(live[0])
+
+
+class _Lent(PoolConnectionWrapper):  # type: ignore[type-arg]
+    """A connection for one statement, given back at once where nothing of it is left to wait for.
+
+    asyncpg gives each back in a task of its own, so that whoever is cancelled meanwhile keeps none. A session that is
+    in order is given back without any wait, in which nobody can be cancelled: it needs no task, twice a request.
+    """
+
+    __slots__ = ()
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        lent: Any = self.connection
+        session, holder = lent._con, lent._holder
+        if exc_type is not None or session is None or not session._in_order(holder):
+            await super().__aexit__(exc_type, exc_val, exc_tb)
+            return
+        session._on_release()
+        await holder.release(holder._timeout)
 
 
 class WalledClient(AsyncpgDBClient):
     """Tortoise's client of asyncpg, with such a pool."""
 
     connection_class = Walled
+
+    def acquire_connection(self) -> Any:
+        return _Lent(self, self._pool_init_lock)
 
     async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
         pool = await super().create_pool(**kwargs)

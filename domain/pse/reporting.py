@@ -2,6 +2,8 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -68,26 +70,60 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Balance:
+    """What a report says that the merchant had at the PSE before its lines and after them, in major units.
+
+    Signed; None where it does not say it.
+    """
+
+    currency: str
+    opening: Decimal | None
+    closing: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """A payout that a report tells beside its lines: no line has taken it from the balance. Signed, major units.
+
+    `lines`: what the lines of it add up to. They may have more decimals than what was paid.
+    """
+
+    reference: str
+    currency: str
+    amount: Decimal
+    lines: Decimal
+    business_date: date | None = None
+    expected_at: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing.
 
     Every row of a file that can be trusted is a line. `contradicted`: a sentence that names what in the file does not
     agree with itself, though its rows can be used. `unknown`: what was kept as OTHER because nobody knows its meaning.
+    `balances`: of all that its lines moved, one per currency. `payouts`: those that no line tells.
     """
 
     lines: pl.LazyFrame
     completeness: str | None  # a sentence naming the control totals or counts that were checked; None: unproven
     contradicted: str | None = None
     unknown: Sequence[Unknown] = ()
+    balances: Sequence[Balance] = ()
+    payouts: Sequence[PaidOut] = ()
 
 
 # Settled amounts may have more decimals than their currency: they stay decimals in major units.
 SETTLED: Final = pl.Decimal(28, 8)
 
 # The canonical columns of a report, in this order. A line is of `type` CAPTURE, REFUND, CHARGEBACK,
-# CHARGEBACK_REVERSED, FEE, PAYOUT or OTHER, and its `state` is SUCCEEDED, PENDING, FAILED or RETURNED (money of a
-# refund that had left came back). `amount` is of the transaction, in minor units of `currency`, never negative.
-# `settled_*`: what it did to the merchant's balance at the PSE, signed, in major units of `settled_currency`.
+# CHARGEBACK_REVERSED, FEE, PAYOUT, RESERVE (held back, or let go), ADJUSTMENT (of no payment: a correction, a yield),
+# TRANSFER (to or from another balance at the PSE) or OTHER (nobody knows), and its `state` is SUCCEEDED, PENDING,
+# FAILED or RETURNED (money of a refund that had left came back). `amount` is of the transaction, in minor units of
+# `currency`, never negative.
+# `settled_*`: what it did to the merchant's balance at the PSE, signed, in major units of `settled_currency`: the net
+# is the gross with the fee, the tax on the fee where the PSE shows it apart, and the tax withheld, which are negative
+# where they cost. What moved nothing there, or what the report does not say, is null.
 # A payment is named by `payment_reference` (the PSE's), `payment_alias` (another id of it at the PSE) or
 # `order_reference` (the merchant's own). A refund line has `pse_refund_reference` or `reference` (ours); where the PSE
 # gives neither, `by_amount` is true and `reference` is a name that the reader makes from the row, the same every time.
@@ -110,6 +146,8 @@ REPORT_SCHEMA: Mapping[str, type[pl.DataType] | pl.DataType] = {
     "currency": pl.String(),
     "settled_gross": SETTLED,
     "settled_fee": SETTLED,
+    "settled_tax": SETTLED,
+    "settled_withheld": SETTLED,
     "settled_net": SETTLED,
     "settled_currency": pl.String(),
     "payout_reference": pl.String(),

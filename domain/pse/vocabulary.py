@@ -317,6 +317,10 @@ class BadAnswer(Exception):
     """The PSE answered a listing with something that cannot be used; the message says what."""
 
 
+class NotYet(BadAnswer):
+    """The PSE has not made what was asked for yet, and nothing is wrong with that; the message says what is awaited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """A connector's wish to be resumed after so many seconds (a report that is being made)."""

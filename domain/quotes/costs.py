@@ -13,14 +13,15 @@ from domain.money import EXPONENTS, Money, cumulative_share
 from domain.platform.database import rows
 from domain.quotes.figures import Basis, Cost, CostName
 from domain.settlements import fees, rates
-from domain.settlements.fees import Fee
+from domain.settlements.fees import THEIRS, Fee
 from domain.settlements.rates import Rate
 
 _DIGITS: Final = 60
 # How a valid report has settled the capture of a payment: what its fee was, and in which currency it came.
 _SETTLED: Final = (
-    "SELECT settled_gross, settled_fee, settled_currency FROM settlement_lines WHERE payment_id = $1 "
-    "AND effect = 'CAPTURE' AND voided_at IS NULL AND settled_currency IS NOT NULL ORDER BY id LIMIT 1"
+    f"SELECT l.settled_gross, {THEIRS} AS fee, l.settled_currency FROM settlement_lines l "  # noqa: S608 - ours, bound
+    "WHERE l.payment_id = $1 AND l.effect = 'CAPTURE' AND l.voided_at IS NULL AND l.settled_currency IS NOT NULL "
+    "ORDER BY l.id LIMIT 1"
 )
 _NO_REPORT: Final = "No report has told yet in which currency the payment was settled."
 _NO_FEE_OF_REFUND: Final = "No fee schedule of kind REFUND holds for this connection, method and currency today."
@@ -29,7 +30,10 @@ _NO_FEE_OF_PAYMENT: Final = "No report has told the payment's own fee, and no fe
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How the capture was settled: signed major units of `currency`; None where the report does not say it."""
+    """How the capture was settled, in major units of `currency`; None where the report does not say it.
+
+    `fee`: what it cost, tax included.
+    """
 
     currency: str
     gross: Decimal | None
@@ -73,7 +77,7 @@ async def _settled(payment_id: UUID) -> Settled | None:
     found = await rows(_SETTLED, payment_id)
     if not found or found[0]["settled_currency"] not in EXPONENTS:
         return None
-    return Settled(found[0]["settled_currency"], found[0]["settled_gross"], found[0]["settled_fee"])
+    return Settled(found[0]["settled_currency"], found[0]["settled_gross"], found[0]["fee"])
 
 
 async def _fee_of_refund(asked: Asked) -> Fee | None:
@@ -122,7 +126,7 @@ async def _original_fee(asked: Asked, of_refund: Fee | None) -> Cost:
 async def _whole_fee(asked: Asked) -> tuple[int | None, str]:
     """The payment's own fee (minor units of what was settled), and who says so."""
     if asked.settled is not None and asked.settled.fee is not None:
-        return _rounded(_minor(-asked.settled.fee, asked.currency)), "the fee as its report tells it"
+        return _rounded(_minor(asked.settled.fee, asked.currency)), "the fee as its report tells it"
     if asked.is_converted:
         return None, ""
     payment = asked.payment

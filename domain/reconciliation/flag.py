@@ -1,7 +1,7 @@
 """What a night opens and closes: what its lines say that the books do not, and what no line says that should."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -13,13 +13,15 @@ from domain.models.settlements import Effect
 from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
-from domain.pse.registry import connector
-from domain.reconciliation import back_no_longer, compare, no_longer, proven, unknown
+from domain.pse.expected import Covers
+from domain.reconciliation import back_no_longer, compare, expected, no_longer, proven, unknown
+from domain.taxes import reversals
 
 _LET_IT_BE_TOLD: Final = (
     "The return of this refund is missing in the reports: ask the PSE which one has it, and claim the money if none "
     "has; then repeat that night, or resolve this with evidence."
 )
+_AWAITED_DAYS_MAX: Final = 200
 # Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
 _LEFT: Final = (
     "EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' AND l.voided_at IS NULL)"
@@ -32,7 +34,7 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     found = [
         *compare.of_amounts(connection, run, effects),
         *unknown.of_lines(connection, run, name, effects),
-        *compare.vat_reversals(connection, run, effects),
+        *await reversals.needed(compare.vat_reversals(connection, run, effects)),
         *await _registered_twice(connection, run, effects),
         *compare.duplicates(connection, run, effects),
         *compare.unclear(connection, run, effects),
@@ -83,12 +85,18 @@ async def _registered_twice(connection: Connection, run: ReconciliationRun, effe
     ]
 
 
-async def flag_missing(connection: Connection, run: ReconciliationRun, fetched_at: datetime) -> None:
-    """Open what no report proves that should, by `fetched_at` (UTC); the night's findings get their run."""
-    lag = connector(connection.pse).report_lag_days
-    if lag is not None:
-        await findings.open_findings(await _missing_in_report(connection, run, fetched_at, lag))
-        returns = await _missing_returns(connection, run, fetched_at, lag)
+async def flag_missing(
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool = True
+) -> None:
+    """Open what no report proves that should, by `fetched_at` (UTC); the night's findings get their run.
+
+    Only what is overdue by the PSE's own calendar and lag: expected is not missing. `report`: whether the run has one;
+    without, what a report that is still awaited may tell is not missing either.
+    """
+    told = await _told_until(connection, run, fetched_at, report=report)
+    if told is not None:
+        await findings.open_findings(await _missing_in_report(connection, run, fetched_at, told))
+        returns = await _missing_returns(connection, run, fetched_at, told)
         await findings.open_findings(returns)
         await findings.open_again_what_agreed(returns)
     await execute(
@@ -99,12 +107,27 @@ async def flag_missing(connection: Connection, run: ReconciliationRun, fetched_a
     )
 
 
+async def _told_until(
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, *, report: bool
+) -> date | None:
+    """The last day of which every line should have been read by now; None: there is none, or nothing is known."""
+    awaited = await expected.of(connection)
+    last = run.business_date
+    if not report and awaited.covers is Covers.PERIOD:
+        # It brings what was settled since the one before: those of which no report is due yet may tell of anything.
+        for _ in range(_AWAITED_DAYS_MAX):
+            if awaited.due(last) <= fetched_at:
+                break
+            last -= timedelta(days=1)
+    return awaited.told_until(last)
+
+
 async def _missing_in_report(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, lag: int
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, told: date
 ) -> Sequence[Found]:
     """Refunds that succeeded on this date, or on an earlier one that was reconciled, and that no report proves.
 
-    `lag`: in how many days after it a refund's line may come.
+    `told`: the last day of which all lines should be there.
     """
     missing = await rows(
         "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
@@ -114,14 +137,13 @@ async def _missing_in_report(
         "  AND NOT r.paid_by_bank_transfer "
         "  AND (r.succeeded_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
         "    WHERE connection_id = $1 AND (id = $3 OR state IN ('COMPLETED', 'NO_REPORT')) "
-        "      AND business_date <= $2::date - $5::int) "
+        "      AND business_date <= $2) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
         "    AND l.voided_at IS NULL) ORDER BY r.created_at, r.id",
         connection.id,
-        run.business_date,
+        told,
         run.id,
         fetched_at,
-        lag,
     )
     return [
         Found(
@@ -140,7 +162,7 @@ async def _missing_in_report(
 
 
 async def _missing_returns(
-    connection: Connection, run: ReconciliationRun, fetched_at: datetime, lag: int
+    connection: Connection, run: ReconciliationRun, fetched_at: datetime, told: date
 ) -> Sequence[Found]:
     """Refunds that the PSE itself said came back, as long ago as in `_missing_in_report`: a report proves that they
     left, and none that they came back.
@@ -156,13 +178,12 @@ async def _missing_returns(
         "  AND e.detail ->> 'door' IS DISTINCT FROM 'REPORT' "
         "  AND (e.occurred_at AT TIME ZONE m.zone)::date IN (SELECT business_date FROM reconciliation_runs "
         "    WHERE connection_id = $1 AND (id = $3 OR state IN ('COMPLETED', 'NO_REPORT')) "
-        "      AND business_date <= $2::date - $5::int) "
+        "      AND business_date <= $2) "
         f"  AND {_LEFT} AND NOT {_BACK} ORDER BY r.created_at, r.id",
         connection.id,
-        run.business_date,
+        told,
         run.id,
         fetched_at,
-        lag,
     )
     return [
         Found(
@@ -202,10 +223,4 @@ async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) ->
 
 
 async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:
-    await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $3 "
-        "WHERE merchant_id = $1 AND fingerprint = ANY($2) AND resolved_at IS NULL",
-        connection.merchant_id,
-        list(fingerprints),
-        resolution,
-    )
+    await findings.resolve_all(connection.merchant_id, fingerprints, resolution)

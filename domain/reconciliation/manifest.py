@@ -17,6 +17,7 @@ from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
+from domain.reconciliation import expected, progress
 from domain.settlements import reports
 
 Entry = dict[str, Any]
@@ -63,6 +64,8 @@ async def of_run(
         # Kept with the night's files, the chain's head shows a chain that is cut afterwards.
         "chain": (await seals.head(connection.merchant_id)).told(),
         "rules": {method: f"{able.source}, {able.as_of}" for method, able in wire.capabilities.items()},
+        **(await expected.of(connection)).told(),
+        **progress.speed_of(run, sum(one["totals"]["rows"] for one in entered_of(read))),
     }
 
 

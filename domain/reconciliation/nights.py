@@ -1,7 +1,8 @@
 """A night's run as a row: begun, done or failed; when it is due again; which reports are still to be fetched.
 
-A run that fails says why, calls a person and stays due, ever more rarely. One whose process died is due again when its
-lease is over. A report that cannot be fetched or used is tried a bounded number of times, and then stepped around.
+A run that fails says why, calls a person and stays due, ever more rarely; one whose report is only awaited is WAITING
+and calls nobody. One whose process died is due again when its lease is over. A report that cannot be fetched or used is
+tried a bounded number of times, and then stepped around.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,8 +16,10 @@ from domain.connections.connections import nothing_at_stake, zone_of
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
+from domain.platform import bell
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows, transaction
+from domain.reconciliation import expected
 from domain.refunds.intervals import NIGHT
 
 DONE: Final = ("COMPLETED", "NO_REPORT")  # the states of a run that is not repeated by itself
@@ -62,10 +65,12 @@ async def begin(connection: Connection, business_date: date) -> ReconciliationRu
     """The run of that date, marked as running; its row is there even if nothing else comes of it."""
     await execute(
         "INSERT INTO reconciliation_runs (id, merchant_id, connection_id, business_date, state, manifest, times, "
-        "  failures, due_at, created_at) "
-        "VALUES ($1, $2, $3, $4, 'RUNNING', '{}'::jsonb, 1, 0, now() + make_interval(secs => $5::float8), now()) "
+        "  failures, due_at, created_at, begun_at, changes) "
+        "VALUES ($1, $2, $3, $4, 'RUNNING', '{}'::jsonb, 1, 0, now() + make_interval(secs => $5::float8), now(), "
+        "  now(), 1) "
         "ON CONFLICT (connection_id, business_date) DO UPDATE SET state = 'RUNNING', error = NULL, "
-        "  finished_at = NULL, times = reconciliation_runs.times + 1, due_at = excluded.due_at",
+        "  finished_at = NULL, times = reconciliation_runs.times + 1, due_at = excluded.due_at, begun_at = now(), "
+        "  phase = NULL, rows_done = NULL, rows_total = NULL, changes = reconciliation_runs.changes + 1",
         uuid4(),
         connection.merchant_id,
         connection.id,
@@ -80,6 +85,7 @@ async def complete(run: ReconciliationRun, manifest: Mapping[str, Any], *, repor
     run.state, run.manifest, run.finished_at = "COMPLETED" if report else "NO_REPORT", dict(manifest), datetime.now(UTC)
     run.failures, run.due_at = 0, None
     await run.save(update_fields=["state", "manifest", "finished_at", "failures", "due_at"])
+    await _told(run)
     await findings.resolve(run.merchant_id, name_of(run.connection_id, run.business_date), "A run was completed.")
 
 
@@ -89,8 +95,8 @@ async def fail(
     """The run could not be done; it says why, is due again, and calls a person unless one was `called` already."""
     run.state, run.error, run.finished_at = "FAILED", fit(error), datetime.now(UTC)
     run.failures += 1
-    if manifest is not None:
-        run.manifest = dict(manifest)
+    told = {name: value for name, value in run.manifest.items() if name != "waiting"}
+    run.manifest = told if manifest is None else dict(manifest)
     connection = await Connection.get(id=run.connection_id)
     async with transaction():
         await run.save(update_fields=["state", "error", "finished_at", "failures", "manifest"])
@@ -99,9 +105,39 @@ async def fail(
             run.id,
             NIGHT.delay(run.failures - 1),
         )
+        await _told(run)
         if not called:
             said = f"The night of {run.business_date} of {connection.name} failed: {run.error}"
             await findings.open_finding(await _night_failed(connection, run.business_date, said, run.id))
+
+
+async def not_yet(run: ReconciliationRun, why: str) -> None:
+    """The PSE has not made the report yet. Until it is due by the PSE's own calendar that is no failure and no finding:
+    it is asked for again by the hour. From then on it is late, and a person is called.
+    """
+    awaited = await expected.of(await Connection.get(id=run.connection_id))
+    due = awaited.due(run.business_date)
+    told = {**(await ReconciliationRun.get(id=run.id)).manifest, "waiting": fit(why), **awaited.told()}
+    told.setdefault("files", [])
+    if datetime.now(UTC) >= due:
+        await fail(run, f"late since {due:%Y-%m-%d %H:%M} UTC: {why}", told)
+        return
+    run.state, run.manifest, run.finished_at = "WAITING", told, datetime.now(UTC)
+    async with transaction():
+        await run.save(update_fields=["state", "manifest", "finished_at"])
+        seconds = min(NIGHT.delay(0), (due - datetime.now(UTC)).total_seconds())
+        await execute(
+            "UPDATE reconciliation_runs SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1",
+            run.id,
+            max(0.0, seconds),
+        )
+        await _told(run)
+
+
+async def _told(run: ReconciliationRun) -> None:
+    """Whoever follows the run reads it again."""
+    await execute("UPDATE reconciliation_runs SET changes = changes + 1 WHERE id = $1", run.id)
+    await bell.wake(bell.run_channel(run.id))
 
 
 async def open_missing(connection: Connection, missing: Sequence[date]) -> None:

@@ -171,7 +171,7 @@ def _word(reading: _Reading, unknown: Unknown, digest: str) -> Found:
         FindingKind.UNKNOWN_LINE,
         reading.called("word", unknown.words),
         f"Report {reading.name} of {reading.connection.name} has {many} of '{unknown.words}', the first in line "
-        f"{unknown.line}: nobody here knows what that is. They are kept as they are and move nothing in the books.",
+        f"{unknown.line}: nobody here knows what that is. They are kept as they are; what they moved is in SUSPENSE.",
         sha256=digest,
         words=unknown.words,
         rows=unknown.rows,

@@ -14,17 +14,32 @@ from domain.payments import chargeback_proofs, chargebacks, external, told_befor
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
 from domain.pse.registry import connector
+from domain.pse.reporting import Report as Told
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import (
     BadAnswer,
     Period,
 )
-from domain.reconciliation import charged, flag, manifest, nights, proven, readings, revised, shortfall, unreturned
+from domain.reconciliation import (
+    balanced,
+    charged,
+    exponents,
+    flag,
+    manifest,
+    nights,
+    progress,
+    proven,
+    readings,
+    revised,
+    shortfall,
+    unreturned,
+)
 from domain.reconciliation.enter import enter, gains
 from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
-from domain.settlements import repeats, reports
+from domain.reconciliation.progress import Phase
+from domain.settlements import booked, repeats, reports
 from domain.settlements.storable import named, storable
 
 ACTOR: Final = RECONCILIATION
@@ -86,7 +101,7 @@ async def reconcile(
         said = "; ".join(f"{one.name}: {one.why}" for one in wrong)
         await nights.fail(run, said, told, called=all(one.unreadable for one in wrong))
         return
-    await flag.flag_missing(connection, run, at)
+    await flag.flag_missing(connection, run, at, report=manifest.has_report(told))
     async with transaction():
         await nights.complete(run, told, report=manifest.has_report(told))
         crash_here("reconcile.before_completed")
@@ -101,6 +116,7 @@ async def _outcome_of(
 ) -> dict[str, Any]:
     """What became of one report, as the manifest has it. `at` (UTC): when it was fetched; None: it is a kept one."""
     try:
+        progress.at(Phase.READING)
         period = await period_of(connection, run.business_date)
         report = connector(connection.pse).read_report(file, period)
         report, lines = storable(file.name, report, report.lines.collect())
@@ -116,9 +132,10 @@ async def _outcome_of(
         await readings.told(connection, run, file, report)
         if at is not None:
             await nights.report_begun(run, file.name, at)
-        effects = await _reconcile(connection, run, file, lines)
+        effects = await _reconcile(connection, run, file, report, lines)
     except Exception as error:
-        return await nights.report_failed(run, _failed(connection, file, error), at)
+        suspected = isinstance(error, exponents.Suspected)
+        return await nights.report_failed(run, _failed(connection, file, error, unreadable=suspected), at)
     if at is not None:
         await nights.report_fetched(run, file.name, at)
     return manifest.of_file(file, effects, report)
@@ -135,22 +152,33 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 
 async def _reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, again: bool = False
+    connection: Connection,
+    run: ReconciliationRun,
+    file: ReportFile,
+    told: Told,
+    lines: pl.DataFrame,
+    again: bool = False,
 ) -> pl.DataFrame:
     cause = _cause(run)
+    progress.at(Phase.MATCHING, lines.height)
     entered = await _match(connection, file, lines)
+    await exponents.check(connection, run, file.name, entered)
+    progress.at(Phase.ENTERING, lines.height)
     await enter(connection, run, file, entered, cause)
     crash_here("reconcile.entered")
+    progress.at(Phase.STORING, lines.height)
     async with transaction():
-        effects = await _keep(connection, run, file, lines, entered, cause, again)
+        effects = await _keep(connection, run, file, told, lines, entered, cause, again)
         crash_here("reconcile.before_commit")
     if effects is None:
-        return await _reconcile(connection, run, file, lines, again=True)
+        return await _reconcile(connection, run, file, told, lines, again=True)
     crash_here("reconcile.committed")
+    progress.at(Phase.COMPARING, lines.height)
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
     await flag.flag(connection, run, file.name, effects)
+    await balanced.flag(connection, run, file.name, told, effects)
     await charged.fee_findings(connection, run, file.name, effects)
     return effects
 
@@ -159,6 +187,7 @@ async def _keep(
     connection: Connection,
     run: ReconciliationRun,
     file: ReportFile,
+    told: Told,
     lines: pl.DataFrame,
     entered: pl.DataFrame,
     cause: Cause,
@@ -175,10 +204,11 @@ async def _keep(
     ):
         return None
     elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched)
-    effects = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
+    settling = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
+    effects = await booked.of_lines(connection, file.name, settling, settled)
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
-        new = await reports.store(connection, run.business_date, file, effects, cause.request_id)
+        new = await reports.store(connection, run.business_date, file, effects, told, cause.request_id)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(connection, old, new, cause)

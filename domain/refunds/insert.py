@@ -43,7 +43,7 @@ _LOCKED: Final = (
 _UNCHANGED: Final = (
     " AND (reserved, refunded, taken_by_bank, charged_back, tax_amount, tax_allocated) = ($23, $24, $25, $26, $27, $28)"
     " AND withdrawn_at IS NULL"
-    " AND EXISTS (SELECT FROM merchants m WHERE m.id = payments.merchant_id AND m.rules_version = $32)"
+    " AND (SELECT m.rules_version FROM merchants m WHERE m.id = $2) = $32"
 )
 _CLAIM: Final = """
 claimed AS (INSERT INTO idempotency_keys (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)

@@ -19,6 +19,7 @@ from domain.platform.database import execute, rows
 from domain.refunds import move_statement
 from domain.refunds.approvals import needs
 from domain.refunds.states import BY_BANK, MOVES
+from domain.taxes import moves as reversals
 
 _NEVER_SENT: Final = (State.REJECTED, State.CANCELED, State.EXPIRED)
 
@@ -71,6 +72,8 @@ async def move(
     if to is State.RETURNED:
         said = "The refund came back: its VAT need not be taken back any more."
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)
+        if refund.tax_amount:
+            await reversals.came_back(refund, cause)
     if to in _NEVER_SENT:  # what reached the PSE is closed by the PSE's word (call_person)
         said = f"The refund is not sent any more: {to}."
         closed = (names.unsent(refund.id), names.held(refund.id), names.doubt(refund.id))

@@ -35,7 +35,7 @@ def scale(currency: str) -> str:
 
 
 # What a report's line says that it cost (a fee is negative there): the fee, and the tax on it where it stands apart.
-THEIRS: Final = "-l.settled_fee"
+THEIRS: Final = "-(l.settled_fee + coalesce(l.settled_tax, 0))"
 # The lines of a valid report that tell a fee, in minor units of what was settled, with the fee by the schedule that
 # holds on their day. What is returned of a payment's own fee is by what its report has told, else by its schedule; of a
 # part of one that is RETURNED as a whole nobody can say it from one line. Schedules are looked for once for each day.

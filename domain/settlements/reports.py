@@ -1,13 +1,13 @@
 """Reports and their lines in the database: stored once, superseded by adding, one ledger entry per batch.
 
-A batch is the lines of one report with one effect in one store. PSE_BALANCE follows what the report says.
+PSE_BALANCE follows what the report says: the batches (domain/settlements/batches), the payouts and the first balance.
 """
 
 import gzip
 import hashlib
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -16,24 +16,15 @@ from uuid import UUID, uuid4
 import polars as pl
 
 from domain.books import ledger
-from domain.books.ledger import Posting
 from domain.models import Connection, Report
-from domain.models.ledger import Entry
 from domain.models.settlements import Effect
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows
+from domain.pse.reporting import Report as Told
 from domain.pse.reporting import ReportFile
-from domain.settlements import own_lines, repeats
+from domain.settlements import balances, batches, own_lines, payouts, repeats
+from domain.settlements.batches import Moved, added, by_currency, undone
 
-ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
-    Effect.CAPTURE: (Entry.PROVE_CAPTURES, False),
-    Effect.REFUND: (Entry.PROVE_REFUNDS, False),
-    Effect.RETURN: (Entry.PROVE_RETURNS, False),
-    Effect.TAKEN: (Entry.PROVE_TAKEN, False),
-    Effect.TAKEN_BACK: (Entry.PROVE_TAKEN, True),
-    Effect.CHARGEBACK: (Entry.PROVE_CHARGEBACKS, False),
-    Effect.CHARGEBACK_REVERSED: (Entry.PROVE_CHARGEBACKS, True),
-}
 _LINE_COLUMNS: Final = (
     "line",
     "type",
@@ -48,6 +39,8 @@ _LINE_COLUMNS: Final = (
     "currency",
     "settled_gross",
     "settled_fee",
+    "settled_tax",
+    "settled_withheld",
     "settled_net",
     "settled_currency",
     "payout_reference",
@@ -56,6 +49,7 @@ _LINE_COLUMNS: Final = (
     "booked_at",
     "business_date",
     "effect",
+    "booked_as",
 )
 
 
@@ -63,13 +57,11 @@ _AT_ONCE: Final = 10_000  # lines that are rows of Python at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines of one effect in one store. `amount` in minor units."""
+class _Voided:
+    """Lines that say nothing any more: the reports that had them, and what they had moved."""
 
-    store_id: UUID
-    effect: Effect
-    currency: str
-    amount: int
+    reports: frozenset[UUID]
+    moved: Moved
 
 
 async def valid_report(connection: Connection, name: str) -> Report | None:
@@ -82,11 +74,12 @@ async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) 
     if report.digest != digest_of(file):
         return False
     stored = await rows(
-        "SELECT line, effect, payment_id::text AS payment_id, refund_id::text AS refund_id FROM settlement_lines "
+        "SELECT line, effect, booked_as, payment_id::text AS payment_id, refund_id::text AS refund_id "
+        "FROM settlement_lines "
         "WHERE report_id = $1 AND voided_at IS NULL ORDER BY line",
         report.id,
     )
-    fresh = lines.sort("line").select("line", "effect", "payment_id", "refund_id").to_dicts()
+    fresh = lines.sort("line").select("line", "effect", "booked_as", "payment_id", "refund_id").to_dicts()
     return stored == fresh
 
 
@@ -104,18 +97,17 @@ def _packed(file: ReportFile) -> bytes:
 
 
 async def store(
-    connection: Connection, business_date: date, file: ReportFile, lines: pl.DataFrame, request_id: str
+    connection: Connection, business_date: date, file: ReportFile, lines: pl.DataFrame, told: Told, request_id: str
 ) -> Report:
-    """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction."""
+    """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction.
+
+    `told`: the report as it was read.
+    """
     old = await valid_report(connection, file.name)
     report_id = uuid4()
-    postings: list[Posting] = []
     # Before the first row is written: from then on the sealer waits for this transaction.
     content, digest, totals = _packed(file), digest_of(file), totals_of(lines)
-    if old is not None:
-        await execute("UPDATE reports SET superseded_at = now() WHERE id = $1", old.id)
-        voided = _voided(await _void("report_id = $1", [old.id]))
-        postings += _postings(connection, business_date, f"report/{report_id}/void", voided, request_id, reverse=True)
+    gone: Moved = {} if old is None else await _supersede(connection, old)
     report = await Report.create(
         id=report_id,
         merchant_id=connection.merchant_id,
@@ -128,18 +120,42 @@ async def store(
         totals=totals,
     )
     given = await _void_given(connection, report_id, lines)
-    postings += _postings(
-        connection, business_date, f"report/{report_id}/given", _voided(given), request_id, reverse=True
-    )
     await _copy(report, lines)
-    postings += _postings(connection, business_date, f"report/{report_id}", batches_of(lines), request_id)
+    moved, paid = await _balance(connection, report, lines, told)
     orphans = await _void_orphaned_returns(connection)
-    await repeats.mark({one for row in [*given, *orphans] for one in row["reports"]} - {report_id})
-    postings += _postings(
-        connection, business_date, f"report/{report_id}/orphans", _voided(orphans), request_id, reverse=True
+    await repeats.mark((given.reports | orphans.reports) - {report_id})
+    await ledger.post(
+        [
+            posting
+            for name, some in (
+                ("/void", undone(gone)),
+                ("/given", undone(given.moved)),
+                ("", added(moved, paid)),
+                ("/orphans", undone(orphans.moved)),
+            )
+            for posting in batches.postings(connection, business_date, f"report/{report_id}{name}", some, request_id)
+        ]
     )
-    await ledger.post(postings)
+    await ledger.post(await balances.openings(connection, report_id, business_date, request_id))
     return report
+
+
+async def _supersede(connection: Connection, old: Report) -> Moved:
+    """Void the report, its lines and its payouts: what they had moved."""
+    await execute("UPDATE reports SET superseded_at = now() WHERE id = $1", old.id)
+    lines = await _void("report_id = $1", [old.id])
+    return added(lines.moved, await payouts.void(connection, old.id))
+
+
+async def _balance(connection: Connection, report: Report, lines: pl.DataFrame, told: Told) -> tuple[Moved, Moved]:
+    """Keep what the report tells of payouts and balances: what its lines move, and what the payouts do."""
+    moved = batches.of_lines(connection, lines)
+    parts = payouts.of_report(report.name, report.business_date, lines, told.payouts)
+    await payouts.store(connection, report, parts)
+    paid = payouts.moved(connection, parts)
+    out = {currency: -amount for currency, amount in by_currency(paid).items()}
+    await balances.store(report, told.balances, by_currency(moved), out)
+    return moved, paid
 
 
 def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
@@ -173,40 +189,30 @@ async def _copy(report: Report, lines: pl.DataFrame) -> None:
         await raw.execute("DROP TABLE told_lines")
 
 
-def batches_of(lines: pl.DataFrame) -> list[Batch]:
-    """One batch per store, effect and currency."""
-    moving = lines.filter(pl.col("effect") != Effect.NONE.value)
-    grouped = moving.group_by("store_id", "effect", "currency").agg(_sum())
-    return [
-        Batch(UUID(row["store_id"]), Effect(row["effect"]), row["currency"], row["amount"])
-        for row in grouped.sort("store_id", "effect", "currency").iter_rows(named=True)
-    ]
+async def _void(condition: str, values: Sequence[Any]) -> _Voided:
+    """Void the lines of that condition, a constant of this package; every value is bound.
 
-
-async def _void(condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-    # `condition` is a constant of this package; every value is bound.
-    return await rows(
-        "WITH gone AS (UPDATE settlement_lines SET voided_at = now() "  # noqa: S608
-        f"  WHERE voided_at IS NULL AND {condition} RETURNING report_id, effect, currency, amount, payment_id) "
-        "SELECT p.store_id, g.effect, g.currency, sum(g.amount)::bigint AS amount, "
-        "  array_agg(DISTINCT g.report_id) AS reports FROM gone g "
-        "JOIN payments p ON p.id = g.payment_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    What they moved is what their reports' lines moved less what those that are left move, each rounded as a whole.
+    """
+    found = await rows(
+        f"SELECT DISTINCT report_id FROM settlement_lines WHERE voided_at IS NULL AND {condition}",  # noqa: S608
         *values,
     )
+    concerned = [row["report_id"] for row in found]
+    if not concerned:
+        return _Voided(frozenset(), {})
+    before = await batches.stored(concerned)
+    await execute(f"UPDATE settlement_lines SET voided_at = now() WHERE voided_at IS NULL AND {condition}", *values)  # noqa: S608
+    return _Voided(frozenset(concerned), added(before, undone(await batches.stored(concerned))))
 
 
-def _voided(found: Sequence[dict[str, Any]]) -> list[Batch]:
-    moved = [row for row in found if row["effect"] != Effect.NONE.value]
-    return [Batch(row["store_id"], Effect(row["effect"]), row["currency"], row["amount"]) for row in moved]
-
-
-async def _void_given(connection: Connection, report_id: UUID, lines: pl.DataFrame) -> list[dict[str, Any]]:
+async def _void_given(connection: Connection, report_id: UUID, lines: pl.DataFrame) -> _Voided:
     own = own_lines.of(lines).filter(pl.col("effect") == Effect.REFUND.value)
     values = [connection.id, own["refund_id"].to_list(), own["kind"].to_list(), report_id]
     return await _void(own_lines.GIVEN, values)
 
 
-async def _void_orphaned_returns(connection: Connection) -> list[dict[str, Any]]:
+async def _void_orphaned_returns(connection: Connection) -> _Voided:
     """A return is proven only while what came back is: a revised report can take that away.
 
     Money that names no refund is one of many of its amount: of it no more can have come back than left.
@@ -227,29 +233,3 @@ async def _void_orphaned_returns(connection: Connection) -> list[dict[str, Any]]
         "    AND out.voided_at IS NULL)))",
         [connection.id],
     )
-
-
-def _postings(
-    connection: Connection,
-    business_date: date,
-    name: str,
-    batches: Sequence[Batch],
-    request_id: str,
-    *,
-    reverse: bool = False,
-) -> list[Posting]:
-    return [
-        Posting(
-            merchant_id=connection.merchant_id,
-            store_id=batch.store_id,
-            connection_id=connection.id,
-            entry=ENTRIES[batch.effect][0],
-            amount=batch.amount,
-            currency=batch.currency,
-            accounting_date=business_date,
-            cause=f"{name}/{batch.store_id}/{batch.effect}/{batch.currency}",
-            request_id=request_id,
-            reverse=ENTRIES[batch.effect][1] is not reverse,
-        )
-        for batch in batches
-    ]

@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from domain.platform.settings import Settings, SettingsError
@@ -16,18 +15,24 @@ from domain.reconciliation.nights import DONE
 from jobs.cli import (
     approvals,
     audit,
+    bank,
+    books,
     commands,
     connect,
     connections,
     facts,
     fees,
+    findings,
     init,
     keys,
+    nights,
     onboarding,
     owner,
     people,
     rates,
     sign_in,
+    synthetic,
+    taxes,
 )
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
@@ -57,8 +62,14 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(fees.app, name="fees")
 app.add_typer(rates.app, name="rates")
 app.command("quote")(rates.quote)
+app.add_typer(bank.app, name="bank")
+app.add_typer(books.app, name="books")
+app.add_typer(findings.app, name="findings")
+app.add_typer(nights.app, name="nights")
 app.add_typer(sign_in.app, name="sign-in")
+app.add_typer(taxes.app, name="taxes")
 app.command("init")(init.init)
+app.command("synth")(synthetic.synth)
 app.command("connect")(connect.connect)
 token.command("list")(people.list_tokens)
 token.command("revoke")(people.revoke_token)
@@ -242,20 +253,6 @@ def check(
         typer.echo(f"{one.name}\n    {one.detail}")
     typer.echo("The books are in order." if not broken else f"{len(broken)} violations.")
     raise typer.Exit(1 if broken else 0)
-
-
-@app.command()
-def synth(
-    refunds: Annotated[int, typer.Option(help="How many refunds.", min=12, max=50_000_000)],
-    merchants: Annotated[int, typer.Option(help="Whose they are, in equal shares.", min=1, max=1_000)] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same year.")] = 1,
-) -> None:
-    """Fill an empty database with a made-up year, to see how Estorno behaves when it has grown. Never a real one."""
-    settings = commands.ready(Settings.read(), need_redis=False)
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("Copying; then indexes, keys and seals", total=refunds)
-        commands.synth(settings, refunds, merchants, seed, lambda made: progress.update(task, completed=made))
-    typer.echo(f"{refunds} refunds are there. `estorno token create --merchant 'Synthetic 1'` lets you read them.")
 
 
 @token.command()

@@ -54,6 +54,19 @@ def _data(settings: Settings, answer: httpx.Response) -> dict[str, Any]:
     return data
 
 
+def download(settings: Settings, path: str) -> bytes:
+    """The content of a file that the API names. Raises CommandError."""
+    return asyncio.run(_download(settings, path))
+
+
+async def _download(settings: Settings, path: str) -> bytes:
+    async with httpx.AsyncClient(timeout=_SECONDS, headers={"Authorization": f"Bearer {settings.token}"}) as http:
+        answer = await http.get(settings.api + path)
+    if not answer.is_success:
+        raise CommandError(f"{settings.api} answers {answer.status_code} to {path}: the file is not to be had.")
+    return answer.content
+
+
 async def upload(settings: Settings, path: str, content: bytes) -> None:
     """Send a file's bytes to the path that its ticket names. Raises CommandError."""
     async with httpx.AsyncClient(timeout=_SECONDS) as http:

@@ -11,8 +11,6 @@ from domain.models.ledger import Account
 from domain.money import Money
 from jobs.demo.course import Day
 
-_SIGNS = {"CAPTURE": 1, "REFUND": -1, "RETURN": 1, "MED": -1}
-
 
 async def oracle(day: Day) -> dict[str, Any]:
     """The log that the sandbox keeps at its own layer."""
@@ -24,7 +22,8 @@ async def oracle(day: Day) -> dict[str, Any]:
 
 async def compare(day: Day) -> None:
     """Compare and print; what differs is a broken promise."""
-    movements = (await oracle(day))["movements"]
+    told = await oracle(day)
+    movements = told["movements"]
     theirs = _by_payment(movements)
     ours = {
         payment.pse_reference: {
@@ -38,7 +37,7 @@ async def compare(day: Day) -> None:
     for kind, name in (("CAPTURE", "captured"), ("REFUND", "refunded, less returned"), ("MED", "taken by the bank")):
         one, other = sum(row[kind] for row in theirs.values()), sum(row[kind] for row in ours.values())
         table.add_row(name, str(Money(one, "BRL")), str(Money(other, "BRL")), style="" if one == other else "bold red")
-    left, right = sum(_SIGNS[row["kind"]] * row["amount"] for row in movements), await _held(day)
+    left, right = sum(told["held"].values()), await _held(day)
     table.add_row("held at the PSE", str(Money(left, "BRL")), str(Money(right, "BRL")))
     day.console.print(table)
     differing = [reference for reference in theirs.keys() | ours.keys() if theirs.get(reference) != ours.get(reference)]

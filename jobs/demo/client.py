@@ -30,8 +30,9 @@ query Refund($by: RefundBy!) { refund(by: $by) { id status requestId reference f
 FINDINGS: Final = """
 query Findings { findings(first: 100) { edges { node { kind explanation action amount { display } } } } }"""
 BALANCES: Final = """
-query Balances { ledgerBalances {
-  account currency balance debits { display minorUnits } credits { display minorUnits } } }"""
+query Balances($from: Date!, $to: Date!) { trialBalance(from: $from, to: $to) {
+  rows { account pse connectionName opening { display } debits { display } credits { display } closing { display } }
+  totals { debits { display } credits { display } } } }"""
 EVENTS: Final = """
 subscription Events($refundId: ID!, $after: String) { refundEvents(refundId: $refundId, after: $after) { __typename
   ... on RefundEventMessage { replayed event { sequence kind status code } } } }"""

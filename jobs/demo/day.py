@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from domain import invariants
 from domain.access.tokens import Role
@@ -239,12 +239,14 @@ async def _findings(day: Day) -> None:
 
 
 async def _balances(day: Day) -> None:
-    balances = (await day.client(Role.ACCOUNTING).ask(BALANCES))["ledgerBalances"]
-    table = Table("Account", "Debits", "Credits", title="Trial balance")
-    debits = credits = 0
-    for row in balances:
-        table.add_row(row["account"], row["debits"]["display"], row["credits"]["display"])
-        debits += int(row["debits"]["minorUnits"])
-        credits += int(row["credits"]["minorUnits"])
+    last = datetime.now(UTC).date() + timedelta(days=1)
+    asked = {"from": (last - timedelta(days=2)).replace(day=1).isoformat(), "to": last.isoformat()}
+    told = (await day.client(Role.ACCOUNTING).ask(BALANCES, **asked))["trialBalance"]
+    amounts = ("opening", "debits", "credits", "closing")
+    table = Table("Whose", "Account", *(Column(one.title(), justify="right") for one in amounts), title="Trial balance")
+    for row in told["rows"]:
+        whose = f"{row['pse']}, {row['connectionName']}"
+        table.add_row(whose, row["account"], *(row[one]["display"] for one in amounts))
     day.console.print(table)
-    day.expect(debits == credits > 0, "debits and credits are equal")
+    balanced = bool(told["totals"]) and all(one["debits"] == one["credits"] for one in told["totals"])
+    day.expect(balanced, "debits and credits are equal in each currency")

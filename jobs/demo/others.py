@@ -179,7 +179,23 @@ async def compare(day: Day, places: list[Place]) -> None:
             async for row in Payment.filter(connection_id=place.connection.id, withdrawn_at=None)
         }
         day.expect(left == ours, f"{place.pse}: all {len(left)} payments agree with its log, to the cent")
-        balances = await ledger.balances(day.stage.merchant.id, connection_id=place.connection.id)
-        held = sum(row.balance for row in balances if row.account in (Account.PSE_CLEARING, Account.PSE_BALANCE))
-        theirs = sum(_SIGNS[row["kind"]] * row["amount"] for row in log["movements"])
-        day.expect(held == theirs, f"{place.pse}: PSE_BALANCE and PSE_CLEARING together are what its log says")
+        await _compare_balances(day, place, log)
+
+
+async def _compare_balances(day: Day, place: Place, log: dict[str, Any]) -> None:
+    """After its report PSE_BALANCE is what the PSE has after fees and payouts; before it all of it is only claimed."""
+    balances = await ledger.balances(day.stage.merchant.id, connection_id=place.connection.id)
+
+    def ours(account: Account) -> dict[str, int]:
+        return {row.currency: row.balance for row in balances if row.account is account and row.balance}
+
+    claimed: dict[str, int] = {}
+    for row in log["movements"]:
+        claimed[row["currency"]] = claimed.get(row["currency"], 0) + _SIGNS[row["kind"]] * row["amount"]
+    held, paid_out = ours(Account.PSE_BALANCE), ours(Account.PAYOUTS_IN_TRANSIT)
+    if held or paid_out:
+        theirs = [{currency: units for currency, units in log[name].items() if units} for name in ("held", "paid_out")]
+        day.expect([held, paid_out] == theirs, f"{place.pse}: PSE_BALANCE is what it has, after fees and payouts")
+    else:
+        claims = {currency: units for currency, units in claimed.items() if units}
+        day.expect(ours(Account.PSE_CLEARING) == claims, f"{place.pse}: PSE_CLEARING is what its log says")

@@ -15,7 +15,7 @@ from domain.models.ledger import Entry
 from domain.models.refunds import RELEASED, State
 from domain.models.settlements import Effect
 from domain.refunds.states import MOVES
-from domain.settlements.reports import ENTRIES
+from domain.settlements.batches import ENTRIES
 from jobs.synth.lives import PATHS, Life, Sale, uuid_of
 
 CURRENCY: Final = "BRL"
@@ -212,9 +212,9 @@ class Writer:
             self._add("reconciliation_runs", uuid_of(self._chance), place.merchant, place.connection, day, "COMPLETED",
                       '{"files": [], "completeness": "made up"}', 1, 0, at, at)  # fmt: skip
             for effect, amounts in sums.items():
-                ((debit, credit, total),) = ledger.legs_of(ENTRIES[effect][0], sum(amounts))
+                ((debit, credit, total),) = ledger.legs_of(ENTRIES[effect], sum(amounts))
                 self._add("ledger_entries", place.merchant, place.store, place.connection, None, None,
-                          ENTRIES[effect][0], debit, credit, total, CURRENCY, day, at,
+                          ENTRIES[effect], debit, credit, total, CURRENCY, day, at,
                           f"report/{report}/{place.store}/{effect}/{CURRENCY}", 1,
                           f"reconciliation-synth-{day}")  # fmt: skip
 

@@ -81,6 +81,11 @@ class Sender:
         self._closing: set[asyncio.Task[None]] = set()
         self._look_ups = LookUps()
 
+    @property
+    def look_ups(self) -> LookUps:
+        """Those of the process: whoever connects in another way looks names up in the same places."""
+        return self._look_ups
+
     async def close(self) -> None:
         for task in self._closing:
             task.cancel()

@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain import invariants
-from domain.books import ledger
 from domain.models import Payment, Refund
-from domain.models.ledger import Account
 from domain.models.refunds import State
 from domain.platform.database import rows
 from domain.problems import AmountExceedsRefundable, NotRefundable
@@ -19,6 +17,7 @@ from tests.histories.conftest import At
 from tests.histories.ends import ended, findings, heard, tell
 from tests.histories.mortal import Deaths
 from tests.kit.factories import a_payment, a_refund
+from tests.kit.held import books_hold_what_the_pse_holds
 from tests.kit.world import World
 from tests.sandbox.adyen.server import ACCOUNT, API_KEY, posted
 
@@ -58,10 +57,6 @@ async def _announced(world: World) -> list[Any]:
     return await rows("SELECT name FROM announced_reports WHERE connection_id = $1", world.shop.connection.id)
 
 
-async def _balances(world: World) -> dict[Account, int]:
-    return {row.account: row.balance for row in await ledger.balances(world.shop.id)}
-
-
 async def _at_adyen(world: World, *moods: str, **more: Any) -> Payment:
     reference = await world.sandbox.capture(10_000, *moods, **more)
     return await a_payment(world.shop, amount=10_000, reference=reference)
@@ -73,12 +68,12 @@ async def test_success_true_of_a_failure_is_a_failure_and_each_batch_adds_up(at:
     payment = await _at_adyen(world, return_event=event)
     refund = await world.finish(await a_refund(world.shop, payment))
     await _batch(world, 1)
-    assert (await _balances(world))[Account.PSE_BALANCE] == 0
+    await books_hold_what_the_pse_holds(world)
     await world.sandbox.post("give-back", payment=payment.pse_reference, refund=refund.reference)
     refund = await world.finish(refund, wait_for=State.RETURNED)
     await ended(world, refund, State.RETURNED, left=0)
     await _batch(world, 2)
-    assert (await _balances(world))[Account.PSE_BALANCE] == 10_000
+    await books_hold_what_the_pse_holds(world)
     assert (await findings(), await invariants.check()) == ([], [])
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from domain import invariants
+from domain.books import ledger
 from domain.models import Finding
+from domain.models.ledger import Account
 from domain.notices import inbox
 from domain.platform.database import rows
 from domain.pse.vocabulary import Announced
@@ -17,6 +19,7 @@ from tests.jobs.test_nights import _night, _today
 from tests.jobs.test_reconciliation_adyen import _closed, _open_findings
 from tests.jobs.test_reconciliation_adyen import world as world
 from tests.kit.factories import OwnerRows, a_refund
+from tests.kit.held import books_hold_what_the_pse_holds
 from tests.kit.world import World
 
 _MISSING = "settlement_detail_report_batch_2.csv"
@@ -140,7 +143,8 @@ async def test_other_currencies_types_and_corrections_hold_up_no_batch_and_no_la
     assert (run.state, run.error, run.manifest["matched_refunds"]) == ("COMPLETED", None, 1)
     assert "MerchantPayout" in run.manifest["files"][0]["completeness"]
     told = await rows(
-        "SELECT kind, amount, currency, settled_net FROM settlement_lines WHERE type = 'OTHER' ORDER BY line"
+        "SELECT kind, amount, currency, settled_net FROM settlement_lines "
+        "WHERE type IN ('OTHER', 'ADJUSTMENT') ORDER BY line"
     )
     assert [(row["kind"], row["amount"], row["currency"], row["settled_net"]) for row in told] == [
         ("Settled JPY", 0, "BRL", Decimal("350.25")),
@@ -148,6 +152,9 @@ async def test_other_currencies_types_and_corrections_hold_up_no_batch_and_no_la
         ("DepositCorrection", 300, "BRL", Decimal(-1)),
         ("TypeOfTomorrow", 50, "BRL", Decimal("-0.50")),
     ]
+    await books_hold_what_the_pse_holds(world)
+    waiting = sum(row.balance for row in await ledger.balances(world.shop.id) if row.account is Account.SUSPENSE)
+    assert waiting == -35_025 + 17_500 + 50, "what nobody understands, with its signs"
     await world.finish(await a_refund(world.shop, await world.payment(), 1_000))
     await _closed(world, announced=2)
     assert (await _night(world)).manifest["matched_refunds"] == 2, "the files of the date's earlier run count, too"

@@ -23,7 +23,19 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
     scheduler.start(paused=True)
     try:
         jobs = {job.id: job for job in scheduler.get_jobs()}
-        assert set(jobs) == {"sweep", "seal", "invariants", "checkpoint", "night", "catch-up", "preflight"}
+        assert set(jobs) == {
+            "sweep",
+            "seal",
+            "invariants",
+            "checkpoint",
+            "night",
+            "catch-up",
+            "preflight",
+            "banks",
+            "taxes",
+            "after closing",
+            "findings",
+        }
         for job in jobs.values():
             assert job.coalesce
             assert job.misfire_grace_time >= 3600

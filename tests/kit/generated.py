@@ -29,13 +29,21 @@ from graphql import (
 NAMED: Final[Mapping[str, str]] = {
     "payment.id": "Payment",
     "refundId": "Refund",
+    "handedReport.id": "handed report",
+    "runId": "ReconciliationRun",
     "paymentId": "Payment",
     "connectionApplication.id": "connection",
     "connectionId": "connection",
+    "connectionIds": "connection",
     "onboardingRun.id": "PreflightRun",
     "fileId": "file",
     "feeScheduleId": "fee schedule",
     "fxRateId": "fx rate",
+    "bankAccountId": "bank account",
+    "bankLineId": "bank line",
+    "payoutId": "payout",
+    "finding.id": "Finding",
+    "findingId": "Finding",
     "storeId": "store",
     "storeCode": "store code",
     "tokenId": "token",
@@ -43,7 +51,10 @@ NAMED: Final[Mapping[str, str]] = {
     "toPersonId": "person",
     "ruleId": "rule",
     "delegationId": "delegation",
+    "closingId": "closing",
     "sessionId": "session",
+    "reversalId": "reversal",
+    "vatReversal.id": "reversal",
     "pseReference": "PSE reference",
     "orderReference": "order",
     "requestId": "request",
@@ -52,11 +63,19 @@ NAMED: Final[Mapping[str, str]] = {
 }
 # Where a value must be more than one of its type.
 _VALUES: Final[Mapping[str, Any]] = {
+    "from": "2026-01-01",
+    "to": "2026-01-31",
+    "month": "2026-01",
     "idempotencyKey": "a-key-of-the-matrix-0001",
     "pse": "pix",
     "code": "X1",
     "email": "new@example.com",
     "country": "BR",
+    "day": "2026-02-18",
+    "start": "2026-02-18",
+    "until": "12:00",
+    "host": "sftp.example.com",
+    "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P",
     "zone": "America/Sao_Paulo",
     "role": "DEVELOPER",
     "minutes": 5,
@@ -81,6 +100,12 @@ _VALUES: Final[Mapping[str, Any]] = {
     "quote": "BRL",
     "rate": "5.43",
     "fileContent": "words",
+    "reversalIds": [],  # a list names nothing here: its own tests do
+    "issuedOn": "2026-01-02",
+    "on": "2026-01-02",
+    "period": "2026-01",
+    "works": False,
+    "why": "by decree",
 }
 _NEW: Final = frozenset({"pseReference", "orderReference"})  # of what is made, they are words
 _NEW_REFERENCE: Final = "E12345678202601020304newpayment1"
@@ -176,7 +201,7 @@ def _value(name: str, kind: GraphQLInputType) -> Any:
         return _Named(NAMED[name])
     leaf = get_named_type(kind).name
     assert leaf != "ID", f"What does {name} name? Say so in NAMED."
-    return 1 if leaf == "Int" else "words"
+    return {"Int": 1, "Boolean": True}.get(leaf, "words")
 
 
 def _object(kind: GraphQLInputObjectType) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 from domain.books import ledger
 from domain.models import Finding, Payment, SettlementLine
 from domain.models.ledger import Account
-from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, SETTLED, Balance, PaidOut, Report, ReportFile
 from domain.pse.vocabulary import Period
 from domain.reconciliation import reconcile
 from tests.kit.factories import Shop
@@ -20,15 +21,24 @@ from tests.kit.lab_connector import Lab
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 _TEXTS = {"booked_at": pl.String(), "business_date": pl.String()}
+_TEXTS |= {name: pl.String() for name, kind in REPORT_SCHEMA.items() if kind == SETTLED}
 
 
 class Telling(Lab):
-    """Its report is the JSON of canonical lines."""
+    """Its report is the JSON of canonical lines; `balances` and `payouts` are told beside them, by its name."""
+
+    def __init__(self, **told: Any) -> None:
+        super().__init__(**told)
+        self.balances: dict[str, list[Balance]] = {}
+        self.payouts: dict[str, list[PaidOut]] = {}
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         lines = pl.DataFrame(json.loads(file.path.read_text()), schema={**REPORT_SCHEMA, **_TEXTS})
         at = pl.col("booked_at").str.to_datetime(time_unit="us", time_zone="UTC")
-        return Report(lines.with_columns(at, pl.col("business_date").str.to_date()).lazy(), None)
+        made = lines.with_columns(at, pl.col("business_date").str.to_date())
+        amounts = [pl.col(name).cast(SETTLED) for name, kind in REPORT_SCHEMA.items() if kind == SETTLED]
+        beside = self.balances.get(file.name, ()), self.payouts.get(file.name, ())
+        return Report(made.with_columns(amounts).lazy(), None, None, (), *beside)
 
 
 def a_line(payment: Payment, kind: str, amount: int, state: str = "SUCCEEDED", /, **more: Any) -> dict[str, Any]:
@@ -50,6 +60,21 @@ def a_line(payment: Payment, kind: str, amount: int, state: str = "SUCCEEDED", /
         **named,
         **more,
     }
+
+
+def settled(net: str, currency: str = "BRL", **parts: str) -> dict[str, Any]:
+    """What a line did to the balance, in major units; `parts`: fee, tax, withheld."""
+    named = {f"settled_{name}": amount for name, amount in parts.items()}
+    return {"settled_net": net, "settled_currency": currency, **named}
+
+
+def of_nobody(kind: str, net: str, currency: str = "BRL", **more: Any) -> dict[str, Any]:
+    """A line of no payment, of now: its amount is what it did to the balance."""
+    units = abs(int(Decimal(net).scaleb(2)))
+    at = datetime.now(UTC).isoformat()
+    plain = {"type": kind, "state": "SUCCEEDED", "by_amount": False, "by_bank": False, "kind": kind.lower()}
+    told = {"amount": units, "currency": currency, "booked_at": at, **settled(net, currency)}
+    return {**dict.fromkeys(REPORT_SCHEMA), **plain, **told, **more}
 
 
 def today(days: int = 0) -> date:

@@ -13,7 +13,8 @@
     POST account        {"key"?, "active"?, "address"?, "callback"?, "skew_seconds"?}  the rest is as it was at first
     POST balance        {"amount"}              what the account has from now on: paid out, or topped up
     POST tamper         {}                      changes one number in the log
-    GET  log            {"opening", "balance", "movements": [{"at", "kind", "payment", "refund", "amount", "currency"}]}
+    GET  log            {"opening", "balance", "held" (after fees and payouts), "paid_out",
+                         "movements": [{"at", "kind", "payment", "refund", "amount", "currency"}]}
     GET  delivered      {"digests": [...]}      SHA-256 of each webhook body that was answered with 2xx
     GET  payment        ?payment=: {"amount", "currency", "captured_at", "key", "order"}
     GET  requests       {"requests": [...]}     refund requests and look-ups as they came in
@@ -136,7 +137,9 @@ class _Hand:
     async def log(self, request: Request) -> Response:
         books = self._server.books
         movements = [asdict(movement) for movement in books.log]
-        return JSONResponse({"opening": OPENING_BALANCE, "balance": books.balance, "movements": movements})
+        held, paid_out = self._server.held()
+        told = {"held": held, "paid_out": paid_out, "movements": movements}
+        return JSONResponse({"opening": OPENING_BALANCE, "balance": books.balance, **told})
 
     async def payment(self, request: Request) -> Response:
         payment = self._server.books.payments[request.query_params["payment"]]

@@ -28,6 +28,11 @@ class Movement:
     currency: str
 
 
+def signed(movement: Movement) -> int:
+    """What it does to the balance, before fees."""
+    return _SIGNS[movement.kind] * movement.amount
+
+
 @dataclass(slots=True)
 class Refund:
     """A refund as the PSE has it. `id` is the PSE's own, `reference` what the client named it (or its key)."""

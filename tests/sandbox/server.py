@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from tests.sandbox.books import Books, Payment, Refund
+from tests.sandbox.books import Books, Payment, Refund, signed
 from tests.sandbox.wire import dropped, half
 
 MOODS = frozenset(
@@ -114,6 +114,13 @@ class PseServer(ABC):
     def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
         """What the admin API can do at this PSE alone, by name."""
         return {}
+
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What the account has here after fees and payouts, and what was paid out, by currency, in minor units."""
+        held: dict[str, int] = {}
+        for one in self.books.log:
+            held[one.currency] = held.get(one.currency, 0) + signed(one)
+        return held, {}
 
     # What every PSE does
 

@@ -15,6 +15,7 @@ from api.graphql.approvals.rule_inputs import (
     ApprovalRuleEndInput,
     ApprovalRuleProposeInput,
     ApprovalRuleWithdrawInput,
+    FindingLimitProposeInput,
     SettlementLimitProposeInput,
     VelocityCapProposeInput,
 )
@@ -63,6 +64,10 @@ class ApprovalQuery:
     async def settlement_limits(self, info: Info) -> list[Money]:
         return await rules.settlement_limits(info)
 
+    @strawberry.field(description="From which amounts on another person confirms how a finding was resolved.")
+    async def finding_limits(self, info: Info) -> list[Money]:
+        return await rules.finding_limits(info)
+
     @strawberry.field(
         description="Rights to approve that were lent, newest first: yours, or all to who manages people."
     )
@@ -91,6 +96,13 @@ class ApprovalMutation:
     )
     async def settlement_limit_propose(self, info: Info, input: SettlementLimitProposeInput) -> RuleChangePayload:
         return await rules.limit_propose(info, input)
+
+    @strawberry.mutation(
+        description="Say from which amount on another person confirms how a finding was resolved, as "
+        "approvalRulePropose. Needs MANAGE_RULES."
+    )
+    async def finding_limit_propose(self, info: Info, input: FindingLimitProposeInput) -> RuleChangePayload:
+        return await rules.finding_limit_propose(info, input)
 
     @strawberry.mutation(
         description="End what the merchant has said under a name, as approvalRulePropose. Needs MANAGE_RULES."

@@ -163,9 +163,14 @@ class SettlementLimitProposeInput:
     amounts: list[MoneyInput] = strawberry.field(description="One for each currency; any other is above the limit.")
 
 
+@strawberry.input(description="From which amount on another person confirms how a finding was resolved.")
+class FindingLimitProposeInput:
+    amounts: list[MoneyInput] = strawberry.field(description="One for each currency; any other is above the limit.")
+
+
 @strawberry.input(description="What the merchant has said under this name ends; a default of that name stands again.")
 class ApprovalRuleEndInput:
-    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT or CAP.")
+    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING or CAP.")
     name: str = strawberry.field(description="The rule's or the cap's name.")
 
 

@@ -13,6 +13,7 @@ from api.graphql.approvals.rule_inputs import (
     ApprovalRuleWithdrawInput,
     CapOver,
     CapPer,
+    FindingLimitProposeInput,
     SettlementLimitProposeInput,
     VelocityCapProposeInput,
     amounts_of,
@@ -22,6 +23,7 @@ from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError
 from api.graphql.transport.scalars import DateTime, Money
+from domain.findings import limits
 from domain.models import ApprovalRule as Row
 from domain.money import Money as Amount
 from domain.problems import InvalidInput
@@ -34,7 +36,7 @@ from domain.refunds.approvals.rules import ANY_OTHER, Need, Rule, Step
 @strawberry.type(description="A change of the rules. What only tightens stands at once.")
 class RuleChange:
     id: strawberry.ID = strawberry.field(description="Names it, for approvalRuleConfirm.")
-    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT or CAP.")
+    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING or CAP.")
     name: str = strawberry.field(description="What it stands for.")
     body: str | None = strawberry.field(description="What is to hold, as JSON; null: the merchant's own ends.")
     loosens: bool = strawberry.field(description="It lets more through, so another person must confirm it.")
@@ -119,7 +121,15 @@ async def velocity_caps(info: Info, first: int) -> list[VelocityCap]:
 
 async def settlement_limits(info: Info) -> list[Money]:
     """From which amounts on two people settle, by currency."""
-    held: Mapping[str, int] = (await standing.read(info.context.principal.merchant_id)).settled_by_two
+    return _limits((await standing.read(info.context.principal.merchant_id)).settled_by_two)
+
+
+async def finding_limits(info: Info) -> list[Money]:
+    """From which amounts on another person confirms how a finding was resolved, by currency."""
+    return _limits((await standing.read(info.context.principal.merchant_id)).findings_by_two)
+
+
+def _limits(held: Mapping[str, int]) -> list[Money]:
     return [Money.of(Amount(amount, currency)) for currency, amount in sorted(held.items()) if currency != ANY_OTHER]
 
 
@@ -145,13 +155,19 @@ async def cap_propose(info: Info, input: VelocityCapProposeInput) -> RuleChangeP
 @answering(RuleChangePayload)
 async def limit_propose(info: Info, input: SettlementLimitProposeInput) -> RuleChangePayload:
     amounts = {**(amounts_of(input.amounts, ["input", "amounts"]) or {}), ANY_OTHER: 0}
-    return await _proposed(info, Proposal(standing.SETTLEMENT, defaults.SETTLE_BY_HAND, settled_by_two=amounts))
+    return await _proposed(info, Proposal(standing.SETTLEMENT, defaults.SETTLE_BY_HAND, by_two=amounts))
+
+
+@answering(RuleChangePayload)
+async def finding_limit_propose(info: Info, input: FindingLimitProposeInput) -> RuleChangePayload:
+    amounts = {**(amounts_of(input.amounts, ["input", "amounts"]) or {}), ANY_OTHER: 0}
+    return await _proposed(info, Proposal(standing.FINDING, limits.NAME, by_two=amounts))
 
 
 @answering(RuleChangePayload)
 async def rule_end(info: Info, input: ApprovalRuleEndInput) -> RuleChangePayload:
-    if input.kind not in (standing.APPROVAL, standing.SETTLEMENT, standing.CAP):
-        raise InvalidInput("kind is APPROVAL, SETTLEMENT or CAP.", path=["input", "kind"])
+    if input.kind not in (standing.APPROVAL, standing.SETTLEMENT, standing.FINDING, standing.CAP):
+        raise InvalidInput("kind is APPROVAL, SETTLEMENT, FINDING or CAP.", path=["input", "kind"])
     return await _proposed(info, Proposal(input.kind, input.name))
 
 

@@ -19,6 +19,7 @@ DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
 OPERATION_SECONDS: Final = 10.0
 AT_ONCE: Final = 5
 WAITING_MAX: Final = 500
+_QUICK_SECONDS: Final = 0.1  # what takes no longer is done, whoever has gone meanwhile: nobody watches for that
 
 
 class ClientGone(Exception):
@@ -67,14 +68,17 @@ def _refused(message: str, code: str) -> ExecutionResult:
 
 async def _while_connected(receive: Callable[[], Awaitable[Message]], work: Coroutine[Any, Any, T]) -> T:
     """The result, unless the client goes first: then the work is cancelled. Its body has been read."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    tasks: list[asyncio.Task[Any]] = [working := asyncio.ensure_future(work)]
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=_QUICK_SECONDS)
+        if not working.done():
+            tasks.append(asyncio.ensure_future(_gone(receive)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientGone
         return working.result()
     finally:
-        for task in (working, leaving):
+        for task in tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task

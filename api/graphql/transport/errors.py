@@ -139,6 +139,10 @@ DestinationLinkCreateError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DestinationLinkCreateError"),
 ]
+FindingError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="FindingError"),
+]
 DecisionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
     strawberry.union(name="DecisionError"),
@@ -174,9 +178,21 @@ ConnectionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="ConnectionError"),
 ]
+BankError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="BankError"),
+]
+NightError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="NightError"),
+]
 AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),
+]
+PeriodError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
+    strawberry.union(name="PeriodError"),
 ]
 PaymentRegisterError = Annotated[
     InvalidInputError
@@ -264,7 +280,7 @@ def errors_of(problem: Problem) -> list[Any]:
     The list is `Any` because each payload declares its own union; a test walks the table and the unions.
     A problem without a row here is a bug: it is raised again, masked and logged.
     """
-    make = _ERRORS.get(type(problem))
+    make = next((_ERRORS[kind] for kind in type(problem).__mro__ if kind in _ERRORS), None)
     if make is None:
         raise problem
     return [make(problem)]

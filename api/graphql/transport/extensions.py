@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import MaskErrors, SchemaExtension
+from strawberry.extensions import MaskErrors
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
@@ -17,17 +17,22 @@ from api.graphql.transport.masking import presented, requested
 from api.graphql.transport.scalars import SCALARS
 
 
-class Documents(SchemaExtension):
-    """Parses and checks within the limits, from the cache where the text is known."""
+class Around(MaskErrors):
+    """All of it in one: for each extension Strawberry looks for its hooks four times an operation.
+
+    It parses and checks within the limits, from the cache where the text is known; it lets through what was written
+    for clients, and puts one sentence in the place of every other error; and it says `extensions.requestId`.
+    """
 
     def __init__(self, cache: DocumentCache) -> None:
+        super().__init__()  # Every error passes `presented`, which leaves alone what may stay as it is.
         self._cache = cache
         self._known: Known | None = None
 
     def on_operation(self) -> Iterator[None]:
         # Strawberry's own type of these options knows one of them only.
         cast("dict[str, int]", self.execution_context.parse_options).update(self._cache.parse_options)
-        yield
+        yield from super().on_operation()
 
     def on_parse(self) -> Iterator[None]:
         known = self._cache.read(self.execution_context.schema._schema, self.execution_context.query or "")
@@ -45,19 +50,12 @@ class Documents(SchemaExtension):
             )
         yield
 
-
-class Masking(MaskErrors):
-    """Lets through what was written for clients, and puts one sentence in the place of everything else."""
-
-    def __init__(self) -> None:
-        super().__init__()  # Every error passes `presented`, which leaves alone what may stay as it is.
+    def _process_result(self, result: object) -> None:
+        if getattr(result, "errors", None):  # Strawberry asks a protocol first whether there can be any
+            super()._process_result(result)
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         return presented(error)
-
-
-class RequestIdExtension(SchemaExtension):
-    """`extensions.requestId` on every answer."""
 
     def get_results(self) -> dict[str, Any]:
         return requested()
@@ -131,7 +129,7 @@ def build_schema(
         mutation=mutation,
         subscription=subscription,
         types=types,
-        extensions=[Masking, lambda: Documents(cache), RequestIdExtension],
+        extensions=[lambda: Around(cache)],
         execution_context_class=EventExecutor,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )

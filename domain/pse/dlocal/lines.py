@@ -64,7 +64,8 @@ def lines(file: ReportFile, period: Period) -> Report:
         raise BadReport(file.name, said, line=2, column="TRANSFER_DATE")
     against = header.contradiction(check.sums, check.rows)
     proof = f"NUMBER_OF_ITEMS ({check.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
-    return Report(_lines(rows, header, period), None if against else proof, against, unclear.told())
+    paid = header.paid_out(check.sums["NET_AMOUNT"])
+    return Report(_lines(rows, header, period), None if against else proof, against, unclear.told(), payouts=paid)
 
 
 def _unclear(row: Row) -> str | None:

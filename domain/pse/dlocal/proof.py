@@ -10,7 +10,7 @@ from typing import Final
 from domain.pse.dlocal.objects import WORDS
 from domain.pse.kit import cells, tables
 from domain.pse.kit.cells import BadCell, Row
-from domain.pse.reporting import BadReport, ReportFile
+from domain.pse.reporting import BadReport, PaidOut, ReportFile
 
 TOTALS: Final = WORDS.layouts["cross_border_payins"].totals
 _DECIMALS: Final = 6
@@ -52,6 +52,14 @@ class ProofHeader:
             if said is None or abs(said - sums[column]) > allowed:
                 wrong.append(f"{name} {self.values[name][:40]} (the rows' {column} add up to {sums[column]})")
         return f"The HEADER does not agree with its rows: {'; '.join(wrong)}." if wrong else None
+
+    def paid_out(self, lines: Decimal) -> list[PaidOut]:
+        """All that its rows come to (`lines`) is transferred, unless it is owed to dLocal; the HEADER says how much."""
+        reference, said = self.values["TRANSFER_ID"], self._total("NET_TOTAL_AMOUNT")
+        if not reference or said is None or said <= 0:
+            return []
+        on = date.fromisoformat(self.transferred[:10]) if self.transferred is not None else None
+        return [PaidOut(reference, self.values["SETTLEMENT_CURRENCY"], said, lines, on)]
 
     def _decimals(self) -> int:
         """Zeros at the end are left out, so the total with the most decimals tells how all are rounded."""

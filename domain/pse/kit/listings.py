@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from domain.pse.kit import exact
 from domain.pse.kit.cells import BadCell
 from domain.pse.kit.unclear import Unclear
 from domain.pse.kit.unreadable import Unreadable
@@ -43,7 +44,7 @@ def read(
     """
     unclear = Unclear()
     made: list[Line] = []
-    for number, entry in enumerate(json.loads(file.path.read_bytes())[key], start=1):
+    for number, entry in enumerate(_entries(file, key), start=1):
         try:
             plain = {name: entry[field] for name, field in columns.items()}
             found = [plain | line for line in lines_of(entry)]
@@ -51,6 +52,17 @@ def read(
             raise BadReport(file.name, str(error), line=number, column=getattr(error, "column", None)) from error
         made += [_line(line, len(made) + turn, period, unclear) for turn, line in enumerate(found, start=1)]
     return Report(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), completeness, unknown=unclear.told())
+
+
+def _entries(file: ReportFile, key: str) -> list[Entry]:
+    """Raises BadReport for a file that was cut, or that is none of ours."""
+    try:
+        found = exact.objects(exact.inner(json.loads(file.path.read_bytes()), key))
+    except (ValueError, RecursionError):
+        found = None
+    if found is None:
+        raise BadReport(file.name, f"the file is no listing of {key}, or was cut; fetch it again.")
+    return found
 
 
 def _line(line: Line, number: int, period: Period, unclear: Unclear) -> Line:

@@ -24,6 +24,7 @@ _FILLED: Final = (
     "currency",
     "settled_gross",
     "settled_fee",
+    "settled_withheld",
     "settled_net",
     "settled_currency",
     "payout_reference",

@@ -11,7 +11,7 @@ from domain.money import exponent_of
 from domain.pse.kit.cells import BadCell, BadRow, Row
 from domain.pse.mercadopago.canonical import check_foreign, check_moment
 from domain.pse.mercadopago.cells import units_of
-from domain.pse.reporting import BadReport
+from domain.pse.reporting import BadReport, Balance
 
 OPENING, MOVEMENT, TOTAL, CLOSING = "initial_available_balance", "release", "total", "available_balance"
 AMOUNTS: Final = ("NET_CREDIT_AMOUNT", "NET_DEBIT_AMOUNT", "GROSS_AMOUNT")
@@ -40,6 +40,8 @@ class Control:
         self._unclear = (0, 0)
         self._total: str | None = None
         self._closing: str | None = None
+        self._said: int | None = None  # the balance as the file told it last
+        self.counts_unclear = True
 
     def check(self, line: int, row: Row) -> None:
         """Raises BadRow for a row that cannot be read, BadCell for what is two files, BadReport for a total that the
@@ -94,6 +96,7 @@ class Control:
             self._opened, self._opening = True, credit - debit
         elif record == TOTAL:
             self._total = self._proof(line, credit, debit)
+            self._said = self._balance + (self._unclear[0] - self._unclear[1] if self.counts_unclear else 0)
         elif record == CLOSING:
             self._close(line, credit - debit)
         elif row["RECORD_TYPE"] in ("", MOVEMENT):
@@ -110,6 +113,7 @@ class Control:
         """Which of the ways to write a total this one is. Raises BadReport if it is none."""
         more, less = self._unclear
         for credits, debits in ((self._credits, self._debits), (self._credits + more, self._debits + less)):
+            self.counts_unclear = self._unclear == (0, 0) or (credits, debits) != (self._credits, self._debits)
             if (credit, debit) == (credits, debits):
                 return "The row total is the sum of all credits and debits"
             if credit and debit:
@@ -128,6 +132,7 @@ class Control:
         """A balance is told before each withdrawal too, and only for information: alone it proves no end."""
         if not self._opened:
             return
+        self._said = said
         if said == self._balance:
             self._closing = "initial_available_balance and all credits and debits give available_balance"
         else:
@@ -135,6 +140,7 @@ class Control:
 
     def _compare_balance(self, line: int, row: Row) -> None:
         said = units_of(row, "BALANCE_AMOUNT", self._currency)
+        self._said = self._said if said is None else said
         if self._opened and said is not None and said != self._balance and self._unclear == (0, 0):
             self._contradict(line, "BALANCE_AMOUNT", said)
 
@@ -145,6 +151,15 @@ class Control:
 
     def _written(self, amount: int) -> str:
         return f"{self._currency} {Decimal(amount).scaleb(-exponent_of(self._currency)):f}"
+
+    def balances(self) -> list[Balance]:
+        """What the account had before the rows and after them, where the file opens."""
+        if not self._opened:
+            return []
+        return [Balance(self._currency, self._major(self._opening), self._major(self._said))]
+
+    def _major(self, amount: int | None) -> Decimal | None:
+        return None if amount is None else Decimal(amount).scaleb(-exponent_of(self._currency))
 
     def completeness(self) -> str | None:
         """What proves the file to be whole. Raises BadReport for a file that opens and does not close."""

@@ -23,9 +23,10 @@ from domain.pse.vocabulary import Period
 _LAYOUT: Final = WORDS.layouts["release"]
 _NAMED: Final = ("payment", "refund", "chargeback")
 _PAYOUTS: Final = ("payout", "payouts_cash", "withdrawal")
-# They hold money and give it back, or are the account's own: known, and nothing that a refund or a fee is.
-_OTHERS: Final = ("dispute", "mediation", "asset_management")
+_HELD: Final = ("dispute", "mediation")  # money that is held and given back
+_OWN: Final = "asset_management"  # what the account's money earns
 _FEES: Final = "^(?:tax|fee|shipping)(?:_|$)"  # tax_withholding is one, a taxi_ride is none
+_TAXES: Final = "^tax(?:_|$)"
 _ROWS_LOOKED_AT: Final = 10_000
 
 
@@ -39,7 +40,8 @@ def lines(file: ReportFile, period: Period) -> Report:
     tables.refuse_cut(file, completeness)
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
-    return Report(made, completeness, control.contradicted, [*unclear.told(), *counted(read, pl.col("_unclear"))])
+    words = [*unclear.told(), *counted(read, pl.col("_unclear"))]
+    return Report(made, completeness, control.contradicted, words, control.balances())
 
 
 def _currency(file: ReportFile, period: Period) -> str:
@@ -66,7 +68,7 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     moved = rows.filter(~pl.col("line").is_in(control.lines)).with_columns(
         _currency=pl.lit(currency), _foreign=~pl.col("CURRENCY").is_in(["", currency])
     )
-    amounts = moved.with_columns(plain_amounts(dict.fromkeys(AMOUNTS, "_currency")))
+    amounts = moved.with_columns(plain_amounts(dict.fromkeys((*AMOUNTS, "TAXES_AMOUNT"), "_currency")))
     credit, debit, gross = (units(name, "_currency").fill_null(0) for name in AMOUNTS)
     net = decimals("NET_CREDIT_AMOUNT").fill_null(0) - decimals("NET_DEBIT_AMOUNT").fill_null(0)
     known = amounts.with_columns(_net=net.cast(SETTLED), _units=credit - debit, _gross=gross).with_columns(
@@ -75,18 +77,27 @@ def _read(rows: pl.LazyFrame, control: Control, currency: str, own: pl.Expr) -> 
     typed = known.with_columns(_unclear=_unclear() & (pl.col(tables.UNCLEAR) == "")).with_columns(
         type=pl.when("_unclear").then(pl.lit("OTHER")).otherwise(_type(list(control.purchases)))
     )
-    return typed.with_columns(**_columns(own))
+    return typed.with_columns(**_columns(own, control))
 
 
-def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
+def _columns(own: pl.Expr, control: Control) -> dict[str, pl.Expr]:
     kind = pl.col("type")
+    net = pl.col("_net")
+    # A row of taxes is withheld as a whole; of a sale it is a part, which the fee is told without.
+    of_tax = (kind == "FEE") & pl.col("DESCRIPTION").str.contains(_TAXES)
+    withheld = pl.when(of_tax).then(net).otherwise(decimals("TAXES_AMOUNT").fill_null(0))
+    gross = pl.when(of_tax).then(pl.lit(0, SETTLED)).otherwise(pl.col("settled_gross"))
+    # Only the total tells whether rows of a RECORD_TYPE that nobody knows have touched the balance.
+    counts = pl.lit(True) if control.counts_unclear else pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
     of_gross = kind.is_in(["CAPTURE", "REFUND", "PAYOUT"]) & (pl.col("_gross") != 0)
     amount = pl.when(of_gross).then(pl.col("_gross")).otherwise(pl.col("_units")).abs()
     return {
         "amount": pl.when("_foreign").then(0).otherwise(amount),
         "currency": pl.col("_currency"),
-        "settled_fee": pl.col("_net") - pl.col("settled_gross"),
-        "settled_net": pl.col("_net"),
+        "settled_gross": gross,
+        "settled_fee": net - gross - withheld,
+        "settled_withheld": withheld.cast(SETTLED),
+        "settled_net": pl.when(counts).then(net),
         "settled_currency": pl.when("_foreign").then("CURRENCY").otherwise("_currency"),
         "kind": _words(),
         "booked_at": moment("DATE"),
@@ -110,7 +121,7 @@ def _missing() -> pl.Expr:
 def _unclear() -> pl.Expr:
     said = pl.col("DESCRIPTION")
     understood = (
-        said.is_in([*_NAMED, *_PAYOUTS, *_OTHERS]) | said.str.starts_with("reserve_for_") | said.str.contains(_FEES)
+        said.is_in([*_NAMED, *_PAYOUTS, *_HELD, _OWN]) | said.str.starts_with("reserve_for_") | said.str.contains(_FEES)
     )
     documented = pl.col("RECORD_TYPE").is_in(["", MOVEMENT])
     return pl.col("_foreign") | pl.col("_missing").is_not_null() | ~documented | ~understood
@@ -129,7 +140,7 @@ def _words() -> pl.Expr:
 
 
 def _type(purchases: list[str]) -> pl.Expr:
-    """Disputes, mediations, reserves and the account's own purchases are OTHER.
+    """Disputes, mediations and reserves hold money; the account's own purchases are of no payment.
 
     A `payment` that takes money is a purchase that the account made. A `refund` that gives money is either a refund of
     such a purchase, or one of ours that came back: where the purchase is not in the file, only the books can tell, by
@@ -139,8 +150,10 @@ def _type(purchases: list[str]) -> pl.Expr:
     bought = (said == "payment") & (pl.col("_gross") < 0)
     given_back = (said == "refund") & credit & pl.col("SOURCE_ID").is_in(purchases)
     return (
-        pl.when(bought | given_back)
-        .then(pl.lit("OTHER"))
+        pl.when(bought | given_back | (said == _OWN))
+        .then(pl.lit("ADJUSTMENT"))
+        .when(said.is_in(_HELD) | said.str.starts_with("reserve_for_"))
+        .then(pl.lit("RESERVE"))
         .when(said == "payment")
         .then(pl.lit("CAPTURE"))
         .when(said == "refund")

@@ -15,7 +15,7 @@ from domain.pse.mercadopago import objects
 from domain.pse.mercadopago.account import content_type
 from domain.pse.mercadopago.configuration import configure
 from domain.pse.reporting import Download, Steps
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
 
 _KIND: Final = "release_report"
 # How long to wait before each look at the list: half an hour in all.
@@ -70,7 +70,7 @@ def _make(period: Period, known: Sequence[Entry]) -> Steps[Entry]:
         fresh = [one for one in listed if objects.id_of(one) not in old]
         if fresh:
             return fresh[-1]
-    raise BadAnswer("Mercado Pago has not made the release report within half an hour; run this date again later.")
+    raise NotYet("Mercado Pago has not made the release report within half an hour; run this date again later.")
 
 
 def _listed(period: Period) -> Steps[list[Entry]]:

@@ -65,31 +65,33 @@ def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame
     known = (
         rows.with_columns(_currency=told)
         .with_columns(_foreign=foreign, _counted=pl.when(foreign).then(pl.lit("USD")).otherwise("_currency"))
-        .with_columns(plain_amounts(dict.fromkeys(_AMOUNTS, "_counted")))
+        .with_columns(plain_amounts(dict.fromkeys((*_AMOUNTS, "TAXES_AMOUNT"), "_counted")))
         .with_columns(
             _units=units("TRANSACTION_AMOUNT", "_counted").fill_null(0),
             _type=type_of(pl.col("TRANSACTION_TYPE"), WORDS.kinds),
         )
         .with_columns(_missing=_missing(), _backwards=_backwards())
     )
-    # A SETTLEMENT that takes money is a purchase that the account made.
+    # A SETTLEMENT that takes money is a purchase that the account made, and of no payment of ours.
     bought = (pl.col("_type") == "CAPTURE") & (pl.col("_units") < 0)
     unclear = pl.col("_foreign") | pl.col("_missing").is_not_null() | pl.col("_type").is_null() | pl.col("_backwards")
     unclear &= pl.col(tables.UNCLEAR) == ""
     typed = known.with_columns(
-        _unclear=unclear, type=pl.when(unclear | bought).then(pl.lit("OTHER")).otherwise(pl.col("_type"))
+        _unclear=unclear,
+        type=pl.when(unclear).then(pl.lit("OTHER")).when(bought).then(pl.lit("ADJUSTMENT")).otherwise(pl.col("_type")),
     )
     return typed.with_columns(**_columns(own))
 
 
 def _columns(own: pl.Expr) -> dict[str, pl.Expr]:
-    gross, net = (decimals(name).fill_null(0) for name in _AMOUNTS)
+    gross, net, withheld = (decimals(name).fill_null(0) for name in (*_AMOUNTS, "TAXES_AMOUNT"))
     return {
         "booked_at": moment("TRANSACTION_DATE"),
         "amount": pl.when("_foreign").then(0).otherwise(pl.col("_units").abs()),
         "currency": pl.col("_currency"),
         "settled_gross": gross,
-        "settled_fee": net - gross,
+        "settled_fee": net - gross - withheld,
+        "settled_withheld": withheld,
         "settled_net": net,
         "settled_currency": pl.col("_currency"),
         "kind": _words(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -38,11 +39,13 @@ def _lines(period: Period, raw: Entry) -> Iterator[Line]:
         return moment.astimezone(zone).date() == period.business_date
 
     if is_today(payment.captured_at):
-        yield _line(payment, payment.amount, payment.captured_at) | {"type": "CAPTURE"}
+        line = _line(payment, payment.amount, payment.captured_at)
+        yield line | {"type": "CAPTURE"} | _settled(payment.amount, 1)
     for refund in payment.refunds:
         booked = refund.settled_at or refund.requested_at or payment.captured_at
         if not isinstance(refund.outcome, Succeeded) or is_today(booked):
-            yield _line(payment, refund.amount, booked) | _refund(refund)
+            left = _settled(refund.amount, -1) if isinstance(refund.outcome, Succeeded) else {}
+            yield _line(payment, refund.amount, booked) | _refund(refund) | left
     for other in unknown:
         words = f"devolucao with status {other['status']}"
         booked = objects.settled_at(other) or payment.captured_at
@@ -56,6 +59,12 @@ def _line(payment: CapturedPayment, amount: Money, booked: datetime) -> Line:
         "currency": amount.currency,
         "booked_at": booked,
     }
+
+
+def _settled(amount: Money, sign: int) -> Line:
+    """A Pix moves the account by what it says: the PSP's fees are told elsewhere."""
+    moved = sign * Decimal(amount.decimal())
+    return {"settled_gross": moved, "settled_net": moved, "settled_currency": amount.currency}
 
 
 def _refund(refund: KnownRefund) -> Line:

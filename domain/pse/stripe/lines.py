@@ -21,6 +21,7 @@ from domain.pse.vocabulary import Period
 
 LAYOUT: Final = WORDS.layouts["payout_reconciliation"]
 _REFUNDS: Final = ("refund", "refund_failure")
+_TAX: Final = "tax"  # on fees, on rows of its own
 _DISPUTES: Final = ("dispute", "dispute_reversal")
 
 
@@ -33,6 +34,7 @@ def lines(file: ReportFile, period: Period) -> Report:
         payouts.add(payout, "", Decimal(0))  # it is named, whatever the row's net is
         net = _amount(row, "net")
         payouts.add(payout, row["reporting_category"], net)
+        payouts.effective(payout, row["automatic_payout_effective_at_utc"])
         cells.check_time(row, "created_utc")
         cells.check_net(_amount(row, "gross"), _amount(row, "fee"), net)
         return _unclear(row)
@@ -40,7 +42,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     rows = tables.read(file, LAYOUT, check, unclear)
     proof, against = payouts.proof(file)
     tables.refuse_cut(file, proof)
-    return Report(_lines(rows, period), proof, against, unclear.told())
+    return Report(_lines(rows, period), proof, against, unclear.told(), payouts=payouts.beside())
 
 
 def _unclear(row: Row) -> str | None:
@@ -91,6 +93,7 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "amount": pl.when(told).then(paid).otherwise(moved),
         "currency": pl.when(told).then(facing).otherwise(currency),
         "settled_fee": -canonical.decimals("fee"),
+        "settled_tax": pl.when(category == _TAX).then(canonical.decimals("gross")),
         "settled_currency": currency,
         "booked_at": canonical.local_time(pl.col("created_utc")).dt.replace_time_zone("UTC"),
     }

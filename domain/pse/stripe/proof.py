@@ -1,10 +1,18 @@
-"""What a payout reconciliation says of itself: each payout whose own row is there is explained by its rows' nets."""
+"""What a payout reconciliation says of itself: each payout whose own row is there is explained by its rows' nets.
 
+A payout without a row of its own is told by the rows that name it: they are what it paid.
+"""
+
+import re
 from collections import defaultdict
+from contextlib import suppress
+from datetime import date
 from decimal import Decimal
+from typing import Final
 
-from domain.pse.reporting import BadReport, ReportFile
+from domain.pse.reporting import BadReport, PaidOut, ReportFile
 
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Payout = tuple[str, str]  # its id ("": the row names none) and the currency
 
 
@@ -14,12 +22,27 @@ class Payouts:
     def __init__(self) -> None:
         self._nets: dict[Payout, Decimal] = defaultdict(Decimal)
         self._paid: dict[Payout, Decimal] = defaultdict(Decimal)
+        self._dates: dict[Payout, date] = {}
 
     def add(self, payout: Payout, category: str, net: Decimal) -> None:
         if category == "payout" and payout[0]:
             self._paid[payout] -= net
         else:
             self._nets[payout] += net
+
+    def effective(self, payout: Payout, said: str) -> None:
+        """When it is at the bank, where the row says that. What is no date says nothing."""
+        if payout not in self._dates and _DAY.fullmatch(said[:10]):
+            with suppress(ValueError):
+                self._dates[payout] = date.fromisoformat(said[:10])
+
+    def beside(self) -> list[PaidOut]:
+        """The payouts that no row of their own tells."""
+        told = ((payout, net) for payout, net in self._nets.items() if payout[0] and payout not in self._paid)
+        return [
+            PaidOut(name, currency, net, net, expected_at=self._dates.get((name, currency)))
+            for (name, currency), net in told
+        ]
 
     def proof(self, file: ReportFile) -> tuple[str | None, str | None]:
         """What proves that no row is missing, and what contradicts it. Raises BadReport."""

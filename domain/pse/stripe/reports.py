@@ -10,7 +10,7 @@ from domain.pse.kit import exact, requests
 from domain.pse.reporting import Download, Steps
 from domain.pse.stripe import objects
 from domain.pse.stripe.lines import LAYOUT
-from domain.pse.vocabulary import BadAnswer, Period, Wait
+from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
 
 REPORT_TYPE: Final = "payout_reconciliation.itemized.5"
 _FILES_HOST: Final = "files.stripe.com"
@@ -28,7 +28,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
         yield Wait(seconds)
         place = ("reporting", "report_runs", made["id"])
         made = _read_run((yield requests.get(period.base_url, *place, headers=objects.HEADERS)))
-    raise BadAnswer(f"Stripe is still making report run {made['id']} after {sum(_WAITS):.0f} seconds.")
+    raise NotYet(f"Stripe is still making report run {made['id']} after {sum(_WAITS):.0f} seconds.")
 
 
 def _order(period: Period) -> httpx.Request:
@@ -37,7 +37,7 @@ def _order(period: Period) -> httpx.Request:
         "parameters[interval_start]": str(int(period.start.timestamp())),
         "parameters[interval_end]": str(int(period.end.timestamp())),
         "parameters[timezone]": "Etc/UTC",
-        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed],
+        "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed, *LAYOUT.optional],
     }
     url = f"{period.base_url}/reporting/report_runs"
     return httpx.Request("POST", url, data=form, headers=objects.HEADERS)

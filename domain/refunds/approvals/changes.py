@@ -6,14 +6,25 @@ from typing import Any, Final
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
+from domain.findings import limits
 from domain.models import ApprovalRule
 from domain.refunds.approvals import caps, defaults, stored
 from domain.refunds.approvals.rules import Rule
-from domain.refunds.approvals.standing import APPROVAL, CAP, SETTLEMENT, Standing
+from domain.refunds.approvals.standing import APPROVAL, CAP, FINDING, SETTLEMENT, Standing
 
 # By the name that stays when the rows under it change: the log of LARGE_AMOUNT is all that ever became of it.
-OBJECTS: Final = {APPROVAL: "approval rule", CAP: "velocity cap", SETTLEMENT: "settlement limit"}
-_PROPOSE: Final = {APPROVAL: "approvalRulePropose", CAP: "velocityCapPropose", SETTLEMENT: "settlementLimitPropose"}
+OBJECTS: Final = {
+    APPROVAL: "approval rule",
+    CAP: "velocity cap",
+    SETTLEMENT: "settlement limit",
+    FINDING: "finding limit",
+}
+_PROPOSE: Final = {
+    APPROVAL: "approvalRulePropose",
+    CAP: "velocityCapPropose",
+    SETTLEMENT: "settlementLimitPropose",
+    FINDING: "findingLimitPropose",
+}
 CONFIRM: Final = "approvalRuleConfirm"
 WITHDRAW: Final = "approvalRuleWithdraw"
 _END: Final = "approvalRuleEnd"
@@ -33,6 +44,8 @@ def held_under(held: Standing, kind: str, name: str) -> dict[str, Any]:
         return _of_rule(held.rule(name))
     if kind == SETTLEMENT:
         return {"amounts": dict(held.settled_by_two)}
+    if kind == FINDING:
+        return {"amounts": dict(held.findings_by_two)}
     cap = held.cap(name)
     return caps.of_cap(cap) if cap is not None else {}
 
@@ -44,6 +57,8 @@ def would_hold(row: ApprovalRule) -> dict[str, Any]:
         return _of_rule(stored.rule_of(row.body) if row.body is not None else default)
     if row.kind == SETTLEMENT:
         return dict(row.body) if row.body is not None else {"amounts": dict(defaults.SETTLED_BY_TWO)}
+    if row.kind == FINDING:
+        return dict(row.body) if row.body is not None else {"amounts": dict(limits.DEFAULT)}
     return dict(row.body) if row.body is not None else {}
 
 

@@ -6,30 +6,11 @@ Amounts in minor units, about what they are in US dollars; they follow no exchan
 from collections.abc import Mapping
 from typing import Final
 
-from domain.refunds.approvals.rules import ANY_OTHER, Need, Rule, Step, When, Word
+from domain.access.small import SMALL
+from domain.refunds.approvals.rules import Need, Rule, Step, When, Word
 
 APPROVE: Final = "APPROVE"
-# About 200 US dollars, and about 5,000. A currency that is not named needs a second person for any amount.
-SMALL: Final[Mapping[str, int]] = {
-    "ARS": 30_000_000,
-    "BOB": 140_000,
-    "BRL": 100_000,
-    "CLP": 190_000,
-    "COP": 80_000_000,
-    "CRC": 10_000_000,
-    "DOP": 1_200_000,
-    "EUR": 18_000,
-    "GTQ": 150_000,
-    "HNL": 500_000,
-    "MXN": 350_000,
-    "NIO": 700_000,
-    "PAB": 20_000,
-    "PEN": 75_000,
-    "PYG": 1_500_000,
-    "USD": 20_000,
-    "UYU": 800_000,
-    ANY_OTHER: 0,
-}
+# About 5,000 US dollars. A currency that is not named needs a second person for any amount.
 LARGE: Final[Mapping[str, int]] = {currency: amount * 25 for currency, amount in SMALL.items()}
 SETTLE_BY_HAND: Final = "SETTLE_BY_HAND"
 UNPROVEN_PAYMENT: Final = "UNPROVEN_PAYMENT"

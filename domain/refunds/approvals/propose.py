@@ -16,6 +16,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.deeds import deeds
+from domain.findings import limits
 from domain.models import ApprovalRule
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.platform.database import execute, rows, transaction
@@ -23,7 +24,7 @@ from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.refunds.approvals import caps, changes, defaults, looser, standing, stored
 from domain.refunds.approvals.caps import Cap
 from domain.refunds.approvals.rules import ANY_OTHER, Rule
-from domain.refunds.approvals.standing import APPROVAL, CAP, SETTLEMENT, Standing
+from domain.refunds.approvals.standing import APPROVAL, CAP, FINDING, SETTLEMENT, Standing
 
 NAME_LENGTH_MAX: Final = 64
 RULES_MAX: Final = 100  # that a merchant has said itself: each is looked at for every refund
@@ -43,7 +44,7 @@ class Proposal:
     kind: str
     name: str
     rule: Rule | None = None
-    settled_by_two: dict[str, int] | None = None
+    by_two: dict[str, int] | None = None  # of SETTLEMENT and FINDING: at or above, minor units by currency
     cap: Cap | None = None
 
     @property
@@ -53,7 +54,7 @@ class Proposal:
             return stored.of_rule(self.rule)
         if self.cap is not None:
             return caps.of_cap(self.cap)
-        return {"amounts": self.settled_by_two} if self.settled_by_two is not None else None
+        return {"amounts": self.by_two} if self.by_two is not None else None
 
 
 def readable(principal: Principal) -> QuerySet[ApprovalRule]:
@@ -161,7 +162,9 @@ def _is_looser(held: Standing, new: Proposal) -> bool:
         default = next((rule for rule in defaults.RULES if rule.name == new.name), None)
         return looser.is_looser(held.rule(new.name), new.rule or default)
     if new.kind == SETTLEMENT:
-        return looser.amounts_looser(held.settled_by_two, new.settled_by_two or defaults.SETTLED_BY_TWO)
+        return looser.amounts_looser(held.settled_by_two, new.by_two or defaults.SETTLED_BY_TWO)
+    if new.kind == FINDING:
+        return looser.amounts_looser(held.findings_by_two, new.by_two or limits.DEFAULT)
     return caps.is_looser(held.cap(new.name), new.cap)
 
 
@@ -216,8 +219,8 @@ async def _check(principal: Principal, new: Proposal) -> None:
         raise InvalidInput("It names too much.", path=["input"])
     if new.rule is not None:
         await _check_rule(principal, new.rule)
-    if new.settled_by_two is not None:
-        _check_amounts(new.settled_by_two)
+    if new.by_two is not None:
+        _check_amounts(new.by_two)
     if new.cap is not None:
         _check_cap(new.cap)
 
@@ -281,6 +284,7 @@ def _check_cap(cap: Cap) -> None:
 __all__ = [
     "APPROVAL",
     "CAP",
+    "FINDING",
     "SETTLEMENT",
     "Proposal",
     "confirm",

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
+from domain.access.small import ANY_OTHER as ANY_OTHER
+from domain.access.small import reached as at_least
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.pse.vocabulary import DestinationKind, Method
-
-ANY_OTHER: Final = "*"  # in amounts: every currency that is not named
 
 
 class Word(StrEnum):
@@ -184,8 +183,7 @@ def _all(conditions: tuple["Condition", ...], facts: Facts) -> bool | None:
 def reached(amounts: Mapping[str, int], amount: Money, others: int = 0) -> bool:
     """Whether an amount, with `others` (minor units), is at or above the one of its currency; one that no word is said
     of is below."""
-    least = amounts.get(amount.currency, amounts.get(ANY_OTHER))
-    return least is not None and amount.minor_units + others >= least
+    return at_least(amounts, amount.minor_units + others, amount.currency)
 
 
 def _conditions(when: When) -> Iterator[Condition]:

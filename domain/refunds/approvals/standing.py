@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from domain.findings import limits
 from domain.platform.database import in_a_transaction, remembered, rows
 from domain.refunds.approvals import caps, defaults, stored
 from domain.refunds.approvals.caps import Cap
 from domain.refunds.approvals.rules import Rule
 
 APPROVAL, SETTLEMENT, CAP = "APPROVAL", "SETTLEMENT", "CAP"
+FINDING: Final = limits.KIND
 # Version and rules in one statement, so that neither is of another moment.
 _STANDING: Final = """
 SELECT m.rules_version AS version, r.kind, r.name, r.body FROM merchants m LEFT JOIN approval_rules r
@@ -32,6 +34,7 @@ class Standing:
     rules: tuple[Rule, ...]
     settled_by_two: Mapping[str, int]  # at or above: minor units by currency
     caps: tuple[Cap, ...]
+    findings_by_two: Mapping[str, int]  # at or above: minor units by currency
     own: frozenset[tuple[str, str]]
 
     def rule(self, name: str) -> Rule | None:
@@ -43,7 +46,7 @@ class Standing:
         return next((cap for cap in self.caps if cap.name == name), None)
 
 
-DEFAULT: Final = Standing(0, defaults.RULES, defaults.SETTLED_BY_TWO, (), frozenset())
+DEFAULT: Final = Standing(0, defaults.RULES, defaults.SETTLED_BY_TWO, (), limits.DEFAULT, frozenset())
 
 
 async def of(merchant_id: UUID, version: int) -> Standing:
@@ -71,4 +74,5 @@ def _made(version: int, own: Mapping[tuple[str, str], Any]) -> Standing:
     rules = [mine.pop(rule.name, rule) for rule in defaults.RULES] + list(mine.values())
     settled = own.get((SETTLEMENT, defaults.SETTLE_BY_HAND), {}).get("amounts", defaults.SETTLED_BY_TWO)
     capped = tuple(caps.cap_of(name, body) for (kind, name), body in own.items() if kind == CAP)
-    return Standing(version, tuple(rules), settled, capped, frozenset(own))
+    found = own.get((FINDING, limits.NAME), {}).get("amounts", limits.DEFAULT)
+    return Standing(version, tuple(rules), settled, capped, found, frozenset(own))

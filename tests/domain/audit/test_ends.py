@@ -35,6 +35,8 @@ STAYS = {
     "data_keys": {"wrapped": "Without its key nothing sealed could be read; what is sealed has its own end."},
     "deeds": {"changes": "No secret, no account and no tax ID goes in."},
     "events": {"detail": "As deeds."},
+    "finding_events": {"detail": _OURS},
+    "finding_resolutions": {"money_of": "A name at the PSE."},
     "findings": dict.fromkeys(("fingerprint", "explanation", "detail"), _BOOKS),
     "ledger_entries": {"cause": _BOOKS},
     "listed_money": {"name": "A name at the PSE."},
@@ -44,12 +46,15 @@ STAYS = {
     "reconciliation_runs": dict.fromkeys(("error", "manifest"), _BOOKS),
     "refunds": {"known_before": "Names at the PSE."},
     "report_news": {"said": _OURS},
+    "handed_reports": {"said": _OURS},
+    "report_sources": {"said": _OURS, "sealed_secrets": _KEYS},
     "reports": {"totals": _BOOKS},
     "settlement_lines": dict.fromkeys(
         ("payment_reference", "payment_alias", "order_reference", "reference", "pse_refund_reference", "kind",
          "payout_reference"),
         _BOOKS,
     ),
+    "tax_documents": dict.fromkeys(("originals", "checked"), _BOOKS),
 }  # fmt: skip
 
 

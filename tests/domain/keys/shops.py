@@ -17,17 +17,20 @@ from domain.platform.database import rows
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind
+from domain.reconciliation import sources
+from domain.reconciliation.sources import NewSource
 from domain.refunds.destination.destinations import Given
 from tests.kit.factories import CAUSE, KEY, SECRETS, Shop, a_payment, a_person, a_refund, a_shop
 from tests.kit.lab_connector import Lab
 from tests.kit.world import quick_settings
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P"
 CPF = "390.533.447-05"
 ACCOUNT = {"pix_key": "ana@example.com", "holder_name": "Ana", "holder_tax_id": CPF}
 
 
 async def a_shop_with_all(key: bytes = KEY) -> Shop:
-    """A connection with old secrets, a customer, a destination, and a file that was announced."""
+    """A connection with old secrets, a customer, a destination, a file that was announced, and a server of reports."""
     registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(DestinationKind.PIX_KEY,)))
     shop = await a_shop(pse="lab")
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -37,6 +40,8 @@ async def a_shop_with_all(key: bytes = KEY) -> Shop:
     boss = a_person(shop, "boss", Role.ADMINISTRATOR)
     document = NewFile(Purpose.ONBOARDING_DOCUMENT, "licence.pdf", 9, hashlib.sha256(b"%PDF-1.7 ").hexdigest())
     await tickets.announce(boss, document, quick_settings(secret_key=key), CAUSE)
+    source = NewSource("sftp.example.com", 22, "ana", "/out", HOST_KEY, password="open sesame")
+    await sources.set_for(boss, shop.connection.id, source, key, CAUSE)
     return shop
 
 

@@ -56,7 +56,7 @@ async def test_a_valkey_that_hangs_costs_one_time_out_and_is_rung_again_when_it_
         await until(lambda: _rung(client, 2), "both are rung")
 
 
-async def test_what_is_rung_is_written_as_arq_writes_it_and_all_of_one_turn_in_one_pipeline(
+async def test_what_is_rung_is_written_as_arq_writes_it_and_all_of_one_turn_in_one_command(
     valkey: tuple[Child, str],
 ) -> None:
     _, url = valkey

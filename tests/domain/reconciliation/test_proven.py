@@ -38,7 +38,7 @@ async def test_a_cut_report_does_not_take_the_place_of_one_that_proved_itself(cu
     run = await run_stripe(shop, cut)
     assert run.state == "FAILED"
     assert await SettlementLine.filter(voided_at=None).count() == 3
-    assert await balance(shop, Account.PSE_BALANCE) == 6_000
+    assert (await balance(shop, Account.PSE_BALANCE), await balance(shop, Account.PAYOUTS_IN_TRANSIT)) == (0, 6_000)
     (found,) = await Finding.filter(kind="UNREADABLE_FILE", resolved_at=None)
     assert f"no longer {3 - len(cut)} of the 3 lines" in found.explanation
     run = await run_stripe(shop, whole)

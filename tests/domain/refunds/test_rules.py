@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.access.small import SMALL
 from domain.models.refunds import Reason
 from domain.money import EXPONENTS, Money
 from domain.pse.vocabulary import DestinationKind, Method
@@ -110,7 +111,7 @@ def test_what_waits_for_a_second_person_by_default(changed: dict[str, Any], want
 
 
 def test_every_currency_has_its_default_amounts() -> None:
-    assert set(defaults.SMALL) - {"*"} == set(EXPONENTS)
+    assert set(SMALL) - {"*"} == set(EXPONENTS)
 
 
 TWO, TURNS = Need("a", "", (Step("APPROVE", 2),)), Need("b", "", (Step("APPROVE"), Step("CFO")), in_sequence=True)

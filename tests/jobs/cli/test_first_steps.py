@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ from strawberry.relay import to_base64
 
 from api.app import create
 from domain.access.tokens import Role, create_token
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, Grant, Merchant, Person, PreflightRun, SignInLink
 from domain.models.connections import ConnectionState
+from domain.money import Money
 from jobs import onboarding
 from jobs.wire.sender import sender
 from tests.conftest import Database
@@ -220,6 +223,38 @@ async def test_what_waits_for_a_second_person_is_listed_and_approved_and_the_rul
     assert "It is REQUESTED now." in done
     assert await command("approvals", "list", token=token) == ""
     assert await command("approvals", "changes", token=token) == ""
+
+
+async def test_findings_are_worked_off_and_summed_up_at_a_terminal(command: Command) -> None:
+    shop = await a_shop()
+    said = "It\x1b[31m differs. " * 20
+    one = Found(
+        FindingKind.FEE_MISMATCH, shop.id, shop.connection.id, "fee/1", Money(250_000, "BRL"), said,
+        detail={"ours": {"fee": 1}, "theirs": {"fee": 2}},
+    )  # fmt: skip
+    await findings.open_finding(one)
+    ana, bia = [await create_token(shop.id, Role.ACCOUNTANT, name, timedelta(hours=1)) for name in ("ana", "bia")]
+    listed = await command("findings", "list", "--kind", "fee_mismatch", token=ana)
+    found = listed.split()[0]
+    assert "FEE_MISMATCH OPEN HIGH BRL 2500.00" in listed
+    assert "\x1b" not in listed
+    assert "FEE_MISMATCH" in await command("findings", "summary", token=ana)
+    assert "ana has it" in await command("findings", "assign", found, token=ana)
+    await command("findings", "comment", found, "I looked at the contract.", token=ana)
+    soon = (datetime.now(UTC) + timedelta(days=9)).strftime("%Y-%m-%d")
+    assert "WAITING" in await command("findings", "wait", found, "--until", soon, "--why", "They look.", token=ana)
+    asked = await command("findings", "resolve", found, "explained", "--note", "The contract changed.", token=ana)
+    assert f"estorno findings confirm {found}" in asked
+    assert "another person" in await command("findings", "confirm", found, token=ana, status=1)
+    assert "RESOLVED" in await command("findings", "confirm", found, token=bia)
+    assert "REOPENED" in await command("findings", "reopen", found, "--why", "It did not.", token=bia)
+    shown = await command("findings", "show", found, "--locale", "es", token=bia)
+    assert "La comisión es otra" in shown
+    assert max(map(len, (listed + shown).splitlines())) <= 80
+    told = json.loads(await command("findings", "list", "--format", "json", "--currency", "brl", token=bia))
+    assert [(node["kind"], node["state"]) for node in told] == [("FEE_MISMATCH", "REOPENED")]
+    assert json.loads(await command("findings", "show", found, "--format", "json", token=bia))["id"] == found
+    assert await command("findings", "list", "--mine", token=bia) == ""
 
 
 async def test_fees_and_rates_are_entered_and_a_refund_is_quoted(command: Command, tmp_path: Path) -> None:

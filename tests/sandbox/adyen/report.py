@@ -52,6 +52,8 @@ class Batches:
         self._books = books
         self._account = account
         self._told = 0
+        self.held: dict[str, int] = {}
+        self.paid_out: dict[str, int] = {}
 
     def close(self, now: datetime) -> str:
         """Everything since the last batch, its fees, and the payout of what is left: the name of its report."""
@@ -63,6 +65,10 @@ class Batches:
         self.extra = []
         for currency in sorted({row["Net Currency"] for row in rows}):
             rows += self._closing(currency, rows, number, now)
+        for row in rows:
+            place = self.paid_out if row["Type"] == "MerchantPayout" else {}
+            for kept, amount in ((self.held, _units(row)), (place, -_units(row))):
+                kept[row["Net Currency"]] = kept.get(row["Net Currency"], 0) + amount
         name = f"settlement_detail_report_batch_{number}.csv"
         self.files[name] = self._whole[name] = _written(
             [{**row, "Batch Number": str(number)} for row in rows], self.style
@@ -141,6 +147,10 @@ class Batches:
             payout = {**self._base(now, "MerchantPayout", currency), "Modification Reference": words}
             made.append({**payout, "Net Debit (NC)": f"{left:.2f}"})
         return made
+
+
+def _units(row: dict[str, str]) -> int:
+    return int(_net(row).scaleb(0 if row["Net Currency"] in _NO_DECIMALS else 2))
 
 
 def _net(row: dict[str, str]) -> Decimal:

@@ -227,6 +227,10 @@ class AdyenServer(PseServer):
 
     # Reports
 
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What closed batches have left here."""
+        return self.batches.held, self.batches.paid_out
+
     async def close_batch(self, request: Request) -> Response:
         name = self.batches.close(datetime.now(UTC))
         if (await request.json()).get("announce", True):

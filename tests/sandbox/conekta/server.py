@@ -231,8 +231,16 @@ class ConektaServer(PseServer):
     # Transactions
 
     async def transactions(self, request: Request) -> Response:
-        listed = [self._transaction(number, one) for number, one in enumerate(self.books.log)]
-        return self._page(request, listed[::-1])
+        return self._page(request, self._transactions()[::-1])
+
+    def _transactions(self) -> list[dict[str, Any]]:
+        return [self._transaction(number, one) for number, one in enumerate(self.books.log)]
+
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        held: dict[str, int] = {}
+        for one in self._transactions():
+            held[one["currency"]] = held.get(one["currency"], 0) + one["net"]
+        return held, {}
 
     def _transaction(self, number: int, movement: Movement) -> dict[str, Any]:
         payment = self.books.payments[movement.payment]

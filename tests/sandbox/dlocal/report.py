@@ -56,14 +56,15 @@ _MICRO = Decimal("0.000001")
 _CENT = Decimal("0.01")
 
 
-def printed(books: Books, now: datetime, separator: str = ",") -> str:
-    """The whole file; every total adds up to its rounding."""
-    rows = [*(_row(books, movement) for movement in books.log), _settlement_fee()]
+def printed(books: Books, now: datetime, separator: str = ",", since: int = 0) -> tuple[str, Decimal]:
+    """The file of what moved behind the first `since`, and what is paid; every total adds up to its rounding."""
+    rows = [*(_row(books, movement) for movement in books.log[since:]), _settlement_fee()]
     places = [COLUMNS.index(name) for name in ("GROSS_AMOUNT", "FEE_AMOUNT", "NET_AMOUNT")]
     sums = [f"{sum((Decimal(row[place]) for row in rows), Decimal(0)).quantize(_CENT)}" for place in places]
     header = ["HEADER", "USD", str(len(rows)), *sums, f"{now:%Y-%m-%d}", f"{now:%y%m%d%H%M}"]
     lines = [TOTALS, header, COLUMNS, *rows]
-    return "".join(separator.join([*line, *[""] * (len(COLUMNS) - len(line))]) + "\n" for line in lines)
+    text = "".join(separator.join([*line, *[""] * (len(COLUMNS) - len(line))]) + "\n" for line in lines)
+    return text, Decimal(sums[-1])
 
 
 def _row(books: Books, movement: Movement) -> list[str]:

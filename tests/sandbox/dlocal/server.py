@@ -68,6 +68,8 @@ class DLocalServer(PseServer):
         super().__init__(books)
         self._replays: dict[str, tuple[int, Any]] = {}
         self._refunds: dict[str, tuple[Payment, Refund]] = {}
+        self._settled = 0  # movements that earlier settlements have
+        self._paid: dict[int, int] = {}  # what each came to when it was printed last, by its first movement
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -79,17 +81,32 @@ class DLocalServer(PseServer):
         ]
 
     def admin(self) -> Mapping[str, Callable[[Request], Awaitable[Response]]]:
-        """report {"separator"?}: the cross-border file of all that happened, {"name", "content"}.
+        """report {"separator"?}: the cross-border file of the settlement that is open, {"name", "content"}.
+
+        settle-anew {}: another settlement begins.
 
         forget-keys {}: no X-Idempotency-Key is answered again, as after its life.
         """
-        return {"report": self.report, "forget-keys": self.forget_keys}
+        return {"report": self.report, "settle-anew": self.settle_anew, "forget-keys": self.forget_keys}
 
     async def report(self, request: Request) -> Response:
         mark = (await request.json()).get("separator", ",")
         now = datetime.now(UTC)
         name = f"sandbox_cross_border_report_{now:%Y%m%d_%H%M%S}.csv"
-        return JSONResponse({"name": name, "content": report.printed(self.books, now, mark)})
+        content, paid = report.printed(self.books, now, mark, self._settled)
+        self._paid[self._settled] = int(paid.scaleb(2))
+        return JSONResponse({"name": name, "content": content})
+
+    async def settle_anew(self, request: Request) -> Response:
+        self._settled = len(self.books.log)
+        return JSONResponse({})
+
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What a settlement comes to is transferred, unless it is owed to dLocal."""
+        return (
+            {"USD": sum(one for one in self._paid.values() if one < 0)},
+            {"USD": sum(one for one in self._paid.values() if one > 0)},
+        )
 
     async def forget_keys(self, request: Request) -> Response:
         self._replays.clear()

@@ -22,6 +22,7 @@ from tests.sandbox.books import OPENING_BALANCE, Books, Movement
 
 ZONE = timezone(timedelta(hours=-4))
 CURRENCY = "BRL"
+PAYOUTS = ("payout", "payouts_cash", "withdrawal")
 KINDS = ("release_report", "settlement_report")
 _PIX = {"PAYMENT_METHOD": "pix", "PAYMENT_METHOD_TYPE": "bank_transfer"}
 _RELEASE = (
@@ -107,6 +108,12 @@ class Reports:
         yield "/v1/account/{kind}/list", self.listing, ["GET"]
         yield "/v1/account/{kind}/{name}", self.download, ["GET"]
         yield "/v1/account/{kind}", self.create, ["POST"]
+
+    def held(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What the account has, with what it had before, and what it paid out without the fees of that."""
+        own = sum(_net(one) for one in self._books.log if one.currency == CURRENCY)
+        out = sum(-one.gross for one in self.extra if one.description in PAYOUTS)
+        return {CURRENCY: OPENING_BALANCE + own + sum(one.net for one in self.extra)}, {CURRENCY: out}
 
     async def config(self, request: Request) -> Response:
         kind = request.path_params["kind"]

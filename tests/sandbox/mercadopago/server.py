@@ -139,6 +139,9 @@ class MercadoPagoServer(PseServer):
             "report-rows": self.reports.add_rows,
         }
 
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        return self.reports.held()
+
     async def panel_refund(self, request: Request) -> Response:
         body = await request.json()
         payment = self.books.payments[body["payment"]]

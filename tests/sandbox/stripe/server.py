@@ -65,6 +65,7 @@ class StripeServer(PseServer):
         self._replays: dict[str, tuple[list[tuple[str, str]], Response]] = {}
         self._runs: dict[str, dict[str, Any]] = {}
         self._account = Account(self, API_KEY)
+        self._paid: set[int] = set()  # movements that a report has told
 
     def new_payment(self, wanted: Mapping[str, Any], captured_at: datetime) -> Payment:
         kind = _TYPES[wanted.get("method", "CARD")]
@@ -375,7 +376,16 @@ class StripeServer(PseServer):
         run = self._runs.get(request.path_params["id"].removeprefix("file_"))
         if run is None:
             return _missing("file", request.path_params["id"])
-        return Response(report.written(self.books, run["parameters"]), media_type="text/csv")
+        return Response(report.written(self.books, run["parameters"], self._paid), media_type="text/csv")
+
+    def held(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What a report tells was paid out."""
+        held: dict[str, int] = {}
+        out: dict[str, int] = {}
+        for number, one in enumerate(self.books.log):
+            place = out if number in self._paid else held
+            place[one.currency] = place.get(one.currency, 0) + report.net(self.books, one)
+        return held, out
 
     # Webhooks
 

@@ -6,7 +6,8 @@ from typing import Final
 import asyncpg
 
 # Noon in the merchant's zone, in the past: the product refuses payments that were captured after the real clock's now.
-START: Final = datetime(2025, 3, 10, 15, tzinfo=UTC)
+# On the last day of a month, which can be closed the day after the next.
+START: Final = datetime(2025, 3, 31, 15, tzinfo=UTC)
 # Found before pg_catalog, so every now() of the product is ours.
 SEARCH_PATH: Final = "sim, pg_catalog, public"
 _SCHEMA: Final = """

@@ -52,6 +52,10 @@ FOCUS: Final[Mapping[str, Playing]] = {
             "two-kinds-ours": {F.NAMELESS, F.TWO_KINDS},
             "names": {F.PSE_NAMES, F.OVERLAP, F.ORDERS, F.TWINS, F.BY_HAND},
             "back-office": {F.MOVEMENTS, F.BACK_OFFICE},
+            "accounting": {F.ACCOUNTING, F.BACK_OFFICE, F.MOVEMENTS},
+            "accounting-bank": {F.ACCOUNTING, F.BANK, F.NEWS},
+            "accounting-nameless": {F.ACCOUNTING, F.NAMELESS, F.NAMELESS_RETURNS, F.BACK_OFFICE},
+            "accounting-revised": {F.ACCOUNTING, F.MISTAKES, F.BACK_OFFICE},
             "doubled": {F.DOUBLED, F.BACK_OFFICE},
         }.items()
     },

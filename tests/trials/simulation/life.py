@@ -70,6 +70,8 @@ class Life:
         self.asked: list[Asked] = []
         self.days: set[date] = set()
         self.later: list[NewPayment] = []  # captured, and not registered yet
+        self.closes = False  # whether anybody has begun to close the month
+        self.closed: list[Any] = []  # what it said when it had been closed
         self.told: dict[date, bytes] = {}  # what the last night that came to its end was told about a date
         by_name = self.pse.able.look_up is LookUp.BY_REFERENCE
         self.pse.unique_amounts = Feature.NAMELESS_RETURNS in features

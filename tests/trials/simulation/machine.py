@@ -10,11 +10,13 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from domain.models import Refund
 from domain.models.refunds import State
-from tests.trials.simulation import quiet, truth
+from tests.trials.simulation import month_rules, quiet, truth
 from tests.trials.simulation.features import DRAWS, Feature
+from tests.trials.simulation.finding_rules import FindingRules
 from tests.trials.simulation.focus import DEFAULT, Playing
 from tests.trials.simulation.held import Mood, Status
 from tests.trials.simulation.life import Life
+from tests.trials.simulation.month_rules import MonthRules
 from tests.trials.simulation.processes import Job, Process
 from tests.trials.simulation.races import AMOUNTS, DECISION, FATE, PICK, Fate, RaceRules
 from tests.trials.simulation.report_rules import ReportRules
@@ -33,11 +35,12 @@ class Seen:
 
     def __init__(self) -> None:
         self.examples = 0
+        self.closed = 0  # of them, with a month that was closed
         self.steps = 0
         self.moves: Counter[tuple[State | None, State]] = Counter()
 
 
-class RefundMachine(RaceRules, ReportRules):
+class RefundMachine(RaceRules, ReportRules, MonthRules, FindingRules):
     """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
 
     life: Life
@@ -267,7 +270,10 @@ class RefundMachine(RaceRules, ReportRules):
             if self._sound:
                 await quiet.come_to_quiet(self.life)
                 await truth.check_quiet(self.life)
+                await month_rules.check_closed(self.life)
+                await month_rules.check_told(self.life)
                 self.seen.examples += 1
+                self.seen.closed += bool(self.life.closed)
         finally:
             await self.life.processes.kill_all()
             self.seen.moves.update(truth.moves_of(await self.stage.hand.fetch(truth.EVENTS)))

@@ -26,4 +26,5 @@ def test_whatever_happens_nothing_is_paid_twice_and_nothing_is_lost(servers: Ser
     with a_stage(servers) as stage:
         simulate(stage, _SEED, _EXAMPLES, seen, playing=PLAIN)
     assert seen.examples >= _EXAMPLES
+    assert seen.closed, "No month was closed."
     assert set(seen.moves) >= _OFTEN, "The run no longer comes to what it is there for."

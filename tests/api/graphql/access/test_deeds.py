@@ -4,11 +4,16 @@ A mutation that is new is played as the schema says; where it needs more than th
 """
 
 import base64
+import hashlib
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from strawberry.relay import to_base64
@@ -19,20 +24,46 @@ from api.graphql.transport.follow import Waker
 from domain.access import people, review
 from domain.access.permissions import Permission
 from domain.access.tokens import Role
+from domain.bank import proofs
 from domain.cause import Cause
-from domain.models import Connection, Deed, Event, File, OnboardingDocument, OwnRole, Refund
+from domain.files import content, tickets
+from domain.files.tickets import NewFile
+from domain.findings import work
+from domain.findings.work import Resolution
+from domain.journal import mapping
+from domain.journal.mapping import For, Theirs
+from domain.models import (
+    BankAccount,
+    BankLine,
+    BankStatement,
+    Connection,
+    Deed,
+    Event,
+    File,
+    Finding,
+    OnboardingDocument,
+    OwnRole,
+    Payout,
+    Refund,
+    VatReversal,
+)
 from domain.models.files import Purpose
+from domain.models.findings import Reason
+from domain.models.ledger import Account
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
 from domain.platform.database import rows, transaction
+from domain.platform.settings import Settings
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
-from domain.pse.vocabulary import InDoubt
+from domain.pse.vocabulary import InDoubt, Succeeded
 from domain.refunds import by_hand
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
+from domain.taxes import reversals
+from domain.taxes import work as vat_work
 from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.generated import Document, documents
@@ -42,6 +73,13 @@ from tests.kit.world import quick_settings
 MUTATIONS = list(documents(CORE, "Mutation"))
 NOW = datetime.now(UTC)
 ANOTHER = Cause("another-request", "another")
+FILES = tempfile.TemporaryDirectory(prefix="estorno-deeds-")
+
+
+def _settings() -> Settings:
+    return quick_settings(secret_key=KEY, public_url="https://refunds.example.com", home=Path(FILES.name))
+
+
 # What leaves no deed, and why.
 SILENT: Mapping[str, str] = {}
 
@@ -164,10 +202,10 @@ async def _whole_draft(stage: Stage) -> Ready:
     return ready
 
 
-async def _file(shop: Shop) -> File:
+async def _file(shop: Shop, purpose: Purpose = Purpose.ONBOARDING_DOCUMENT) -> File:
     now = datetime.now(UTC)
     return await File.create(
-        id=uuid4(), merchant_id=shop.id, purpose=Purpose.ONBOARDING_DOCUMENT, name="x", size=9, sha256="0" * 64,
+        id=uuid4(), merchant_id=shop.id, purpose=purpose, name="x", size=9, sha256="0" * 64,
         ticket_digest=a_key(), ticket_until=now, created_by="another", stored_at=now, sealed_key=b"x",
     )  # fmt: skip
 
@@ -215,6 +253,162 @@ async def _reviewed(stage: Stage) -> Ready:
     return Ready(stage.shop, {"digest": (await review.of(stage.shop.id)).digest, "note": "All is well."})
 
 
+async def _bank(stage: Stage) -> BankAccount:
+    return await BankAccount.create(
+        id=uuid4(), merchant_id=stage.shop.id, name="Itaú", currency="BRL", connection_ids=[], created_by="another"
+    )
+
+
+async def _a_bank_account(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"bankAccountId": str((await _bank(stage)).id), "currency": "BRL", "connectionIds": []})
+
+
+async def _an_account_to_end(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"bankAccountId": str((await _bank(stage)).id)})
+
+
+async def _new_bank_account(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"currency": "BRL", "connectionIds": [], "mapping": None})
+
+
+async def _a_statement(stage: Stage) -> Ready:
+    account, content_ = await _bank(stage), b"Data;Valor\n05/11/2026;1,00\n"
+    settings, boss = _settings(), a_person(stage.shop, "another", Role.ADMIN)
+    new = NewFile(Purpose.BANK_STATEMENT, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
+    ticket = await tickets.announce(boss, new, settings, ANOTHER)
+    await content.put(settings, ticket.file, content_)
+    await File.filter(id=ticket.file.id).update(stored_at=NOW)
+    return Ready(stage.shop, {"bankAccountId": str(account.id), "fileId": str(ticket.file.id)})
+
+
+async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
+    account = await _bank(stage)
+    file = await _file(stage.shop)
+    common: Any = {"merchant_id": stage.shop.id, "account_id": account.id}
+    statement = await BankStatement.create(
+        id=uuid4(), file_id=file.id, form="CSV", lines=1, new_lines=1, created_by="another", **common
+    )
+    line = await BankLine.create(
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=NOW.date(), amount=100, text="x", key="k", **common
+    )
+    payout = await Payout.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, reference="po", currency="BRL",
+        amount=100, business_date=NOW.date(),
+    )  # fmt: skip
+    return payout, line
+
+
+async def _to_prove(stage: Stage) -> Ready:
+    payout, line = await _shown(stage)
+    return Ready(stage.shop, {"payoutId": str(payout.id), "bankLineId": str(line.id)})
+
+
+async def _proven(stage: Stage) -> Ready:
+    payout, line = await _shown(stage)
+    await proofs.prove(_another(stage.shop), payout.id, line.id, ANOTHER)
+    return Ready(stage.shop, {"payoutId": str(payout.id), "reason": "It was another one."})
+
+
+async def _reversal(stage: Stage) -> Ready:
+    """VAT of a refund that has left, from its sale on: what is booked of it is there."""
+    shop = await a_shop(name="Com imposto")
+    refund = await a_refund(shop, await a_payment(shop, tax=1_000), 1_000)
+    await an_answer(refund, Succeeded("D1"))
+    await reversals.open_of([refund.id])
+    row = await VatReversal.get(refund_id=refund.id)
+    return Ready(shop, {"reversalId": str(row.id), "note": "As the adviser says."})
+
+
+async def _to_document(stage: Stage) -> Ready:
+    ready = await _reversal(stage)
+    return Ready(ready.shop, {"reversalId": ready.input["reversalId"]})
+
+
+async def _to_declare(stage: Stage) -> Ready:
+    ready = await _to_document(stage)
+    day = (NOW - timedelta(days=1)).date()
+    await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
+    return Ready(ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": NOW.strftime("%Y-%m")})
+
+
+async def _tax_document(stage: Stage) -> Ready:
+    given = b"number,date,total,tax,original\n1,2026-01-02,10.00,1.00,NF 1\n"
+    new = NewFile(Purpose.TAX_DOCUMENT, "notes.csv", len(given), sha256(given).hexdigest())
+    settings = _settings()
+    file = (await tickets.announce(_another(stage.shop), new, settings, ANOTHER)).file
+    await content.put(settings, file, given)
+    await File.filter(id=file.id).update(stored_at=NOW)
+    return Ready(stage.shop, {"fileId": str(file.id)})
+
+
+async def _to_export(stage: Stage) -> Ready:
+    await a_payment(stage.shop)
+    for account in Account:
+        one = Theirs("1", account.value)
+        await mapping.set_account(_another(stage.shop), For(account), one, a_key(), ANOTHER)
+    zone = ZoneInfo(stage.shop.merchant.zone)
+    return Ready(stage.shop, {"month": NOW.astimezone(zone).strftime("%Y-%m")})
+
+
+async def _to_close(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"why": "The nights began later."})
+
+
+async def _found(stage: Stage, amount: int = 1) -> Finding:
+    payment = await a_payment(stage.shop)
+    return await Finding.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, payment_id=payment.id,
+        kind="AMOUNT_MISMATCH", fingerprint=a_key(), amount=amount, currency="BRL", detail={}, explanation="x",
+        action="x",
+    )  # fmt: skip
+
+
+def _finding(finding: Finding, **more: Any) -> dict[str, Any]:
+    return {"findingId": to_base64("Finding", str(finding.id)), **more}
+
+
+def _on_finding(**more: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, _finding(await _found(stage), **more))
+
+    return prepared
+
+
+EXPLAINED = Resolution(Reason.EXPLAINED, "As the statement says.")
+
+
+async def _proposed(stage: Stage) -> Ready:
+    finding = await _found(stage, 10_000_000)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _resolved(stage: Stage) -> Ready:
+    finding = await _found(stage)
+    await work.resolve(_another(stage.shop), finding.id, EXPLAINED, ANOTHER)
+    return Ready(stage.shop, _finding(finding))
+
+
+async def _an_attachment(stage: Stage) -> Ready:
+    file = await _file(stage.shop, Purpose.FINDING_ATTACHMENT)
+    return Ready(stage.shop, _finding(await _found(stage), fileId=str(file.id)))
+
+
+async def _many(stage: Stage) -> Ready:
+    await _found(stage)
+    said = {"resolution": {"reason": "EXPLAINED", "note": "As the statement says."}}
+    return Ready(stage.shop, {"filter": {"kinds": ["AMOUNT_MISMATCH"]}, "count": 1, **said})
+
+
+async def _a_report(stage: Stage) -> Ready:
+    file = await _file(stage.shop, Purpose.SETTLEMENT_REPORT)
+    return Ready(stage.shop, {"fileId": str(file.id)})
+
+
+async def _a_server(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"password": "open sesame"})
+
+
 def _file_of(text: str) -> Prepare:
     async def prepared(stage: Stage) -> Ready:
         return Ready(stage.shop, {"fileContent": base64.b64encode(text.encode()).decode()})
@@ -225,6 +419,10 @@ def _file_of(text: str) -> Prepare:
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
+    "bankAccountChange": _a_bank_account,
+    "bankAccountCreate": _new_bank_account,
+    "bankAccountEnd": _an_account_to_end,
+    "bankStatementImport": _a_statement,
     "connectionActivate": _in("CERTIFIED"),
     "connectionCertify": _alone,
     "connectionCreate": _application,
@@ -237,10 +435,19 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
-    "feeSchedulesImport": _file_of("kind,currency,percent,valid_from,source\nPAYMENT,BRL,3.99,2026-01-02,Contract 7\n"),
-    "fxRatesImport": _file_of("base,quote,rate,valid_from\nUSD,BRL,5.43,2026-01-02\n"),
+    "findingAttach": _an_attachment,
+    "findingReopen": _resolved,
+    "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),
+    "findingResolveConfirm": _proposed,
+    "findingResolveDecline": _proposed,
+    "findingWait": _on_finding(until=(NOW + timedelta(days=2)).isoformat()),
+    "findingsResolve": _many,
+    "journalExport": _to_export,
     "paymentAskAgain": _contradicted,
     "paymentWithdraw": _new_payment,
+    "payoutProofVoid": _proven,
+    "payoutProve": _to_prove,
+    "periodPropose": _to_close,
     "personUpdate": _another_name,
     "refundApprove": _to_decide,
     "refundCancel": _new_refund,
@@ -250,7 +457,14 @@ PREPARED: Mapping[str, Prepare] = {
     "refundReturnToQueue": _manual,
     "refundSettleManually": _manual,
     "refundTransferReturned": _paid_by_hand,
+    "reportSourceSet": _a_server,
     "roleDelete": _role,
+    "settlementReportUpload": _a_report,
+    "taxDocumentImport": _tax_document,
+    "vatReversalDeclare": _to_declare,
+    "vatReversalDocument": _to_document,
+    "vatReversalReview": _reversal,
+    "vatReversalWriteOff": _reversal,
     "velocityCapPropose": _a_count,
 }
 
@@ -296,9 +510,8 @@ async def _play(document: Document, stage: Stage) -> Played:
             variables = document.about(stage.own)
             variables["input"] |= ready.input
             principal = stage.principal(Permission, merchant=ready.shop, person_id=ready.person_id)
-            settings = quick_settings(secret_key=KEY, public_url="https://refunds.example.com")
             waker, name = Waker("redis://127.0.0.1:1"), a_key()
-            context = Context(principal, name, settings, waker, Feeds(waker))
+            context = Context(principal, name, _settings(), waker, Feeds(waker))
             found = await SCHEMA.execute(document.text, variable_values=variables, context_value=context)
             deeds = await Deed.filter(request_id=name)
             played = Played(_plain(found), deeds, await Event.filter(request_id=name))

@@ -24,19 +24,27 @@ from domain.cause import Cause
 from domain.files import tickets
 from domain.models import (
     ApprovalRule,
+    BankAccount,
+    BankLine,
+    BankStatement,
     CertificationRun,
     Delegation,
     Finding,
+    HandedReport,
+    Payout,
     PreflightRun,
     ReconciliationRun,
     Session,
     Store,
+    VatReversal,
 )
 from domain.models.files import Purpose
 from domain.models.quotes import FeeKind
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
+from domain.periods import closing
+from domain.periods.months import Month
 from domain.platform.database import transaction
 from domain.refunds import request
 from domain.refunds.approvals import propose
@@ -57,7 +65,55 @@ ROOTS = ("Query", "Mutation", "Subscription")
 ALL = [document for root in ROOTS for document in documents(CORE, root)]
 MANAGING = {one for one in Permission if one.name.startswith(("MANAGE_", "REVIEW_"))}
 # An account at a PSE is of no one store: what was seen of it is read by who reads in all of them.
-EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT, Permission.KEEP_BOOKS}
+EVERYWHERE = MANAGING | {Permission.READ_CALLS, Permission.READ_AUDIT}
+# What is of no one store, and so is done by who may in all of them.
+OF_ALL_STORES = {
+    "bankAccountChange",
+    "bankAccountCreate",
+    "bankAccountEnd",
+    "bankAccounts",
+    "bankLines",
+    "bankStatementImport",
+    "bankStatements",
+    "payoutProofVoid",
+    "payoutProve",
+    "payouts",
+    "businessDaySet",
+    "bankDaySet",
+    "nightRepeat",
+    "reportExpectationSet",
+    "settlementReportUpload",
+    "journalAccountSet",
+    "journalExport",
+    "taxDocumentImport",
+    "taxPlaceSet",
+    "feeScheduleSet",
+    "feeScheduleWithdraw",
+    "feeSchedulesImport",
+    "fxRateSet",
+    "fxRateWithdraw",
+    "fxRatesImport",
+}
+# What an id may be of, where it is no node's.
+ROWS = (
+    "bank account",
+    "bank line",
+    "closing",
+    "connection",
+    "delegation",
+    "file",
+    "handed report",
+    "payout",
+    "person",
+    "request",
+    "reversal",
+    "rule",
+    "session",
+    "store",
+    "token",
+)
+# The books of a month are of all stores, and so are those who close and export them.
+EVERYWHERE |= {Permission.CLOSE_PERIODS}
 LATER = datetime.now(UTC) + timedelta(hours=1)
 TAX_ID = "39053344705"
 NODES = ("Refund", "Payment", "Finding", "ReconciliationRun", "PreflightRun", "CertificationRun")
@@ -97,6 +153,7 @@ async def _findings_of(shop: Shop, payment_id: UUID) -> tuple[Finding, Reconcili
 async def _world(shop: Shop, email: str) -> dict[str, Any]:
     """Something of every kind, in one store of a merchant."""
     key, order = a_key(), a_key()
+    reversal = await _vat_of(shop)  # first, so that the others are the newest
     payment = await a_payment(shop, tax_id=TAX_ID, order=order)
     new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
     refund = (await request.request(shop.id, new, key, Cause(a_key(), "tester"))).refund
@@ -117,6 +174,8 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
     (session,) = await Session.filter(person_id=person.id)
     rule, lent = await _rule_and_delegation(shop, boss, person.id)
     assert begun.person_id == person.id
+    month = Month.parse("2026-02")
+    proposed = await closing.propose(boss, month, "As agreed.", a_key(), cause) if first else None
     return {
         "Refund": to_base64("Refund", str(refund.id)),
         "Payment": to_base64("Payment", str(payment.id)),
@@ -136,10 +195,53 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         "key": key,
         "tax ID": TAX_ID,
         "file": str(file.id),
+        **(await _bank(shop, file.id)),
         "rule": str(rule.id),
         "delegation": str(lent.id),
         **(await _schedule_and_rate(shop, boss)),
+        "reversal": str(reversal.id),
+        "closing": str(proposed.id if proposed else uuid4()),
+        "handed report": str((await _handed_report(shop)).id) if first else str(uuid4()),
     }
+
+
+async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
+    """An account, a line on it, and a payout that it does not prove."""
+    today = datetime.now(UTC).date()
+    mine: Any = {"merchant_id": shop.id, "created_by": "boss"}
+    account = await BankAccount.create(id=uuid4(), name="Itaú", currency="BRL", connection_ids=[], **mine)
+    told: Any = {"merchant_id": shop.id, "account_id": account.id}
+    statement = await BankStatement.create(
+        id=uuid4(), file_id=file_id, form="CSV", lines=1, new_lines=1, created_by="boss", **told
+    )
+    line = await BankLine.create(
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=today, amount=100, text="x", key="k", **told
+    )
+    payout = await Payout.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, reference=a_key(), currency="BRL",
+        amount=900, business_date=today,
+    )  # fmt: skip
+    return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
+
+
+async def _vat_of(shop: Shop) -> VatReversal:
+    """Of a refund that has left, as far as this table goes."""
+    payment = await a_payment(shop, tax=100)
+    new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
+    refund = (await request.request(shop.id, new, a_key(), Cause(a_key(), "tester"))).refund
+    today = datetime.now(UTC).date()
+    return await VatReversal.create(
+        id=uuid4(), merchant_id=shop.id, refund_id=refund.id, payment_id=payment.id, connection_id=shop.connection.id,
+        store_id=shop.store.id, amount=10, currency="BRL", country="BR", regime="LOCAL", state="NEEDED",
+        rules_version="x", sold_on=today, asked_on=today, paid_on=today,
+    )  # fmt: skip
+
+
+async def _handed_report(shop: Shop) -> HandedReport:
+    return await HandedReport.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, way="FOLDER", name="a.csv", size=1,
+        sha256="0" * 64, state="REFUSED", said="x", handed_in_by="x", request_id="x", done_at=datetime.now(UTC),
+    )  # fmt: skip
 
 
 async def _schedule_and_rate(shop: Shop, boss: Principal) -> dict[str, str]:
@@ -165,10 +267,7 @@ async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> 
 
 def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
-    rows = {
-        name: str(uuid4())
-        for name in ("connection", "store", "token", "person", "session", "request", "file", "rule", "delegation")
-    }
+    rows = {name: str(uuid4()) for name in ROWS}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
     numbers = {"fee schedule": str(2**50), "fx rate": str(2**50)}
     return {**nodes, **rows, **words, **numbers, "tax ID": "11144477735"}
@@ -253,7 +352,11 @@ def _may(document: Document, principal: Principal) -> bool:
         needed = (Permission.READ,)  # for one that may SEE
     if document.field in ("refundApprove", "refundReject"):
         needed = (Permission.APPROVE,)  # nobody was lent the right
+    if document.field == "fileAnnounce":
+        needed = (Permission.MANAGE_CONNECTIONS,)  # for what an application hands in
     held = [one for one in needed if one in principal.permissions]
+    if document.field in OF_ALL_STORES:
+        return any(principal.reach.stores[one] is None for one in held)
     return not needed or any(one not in EVERYWHERE or principal.reach.stores[one] is None for one in held)
 
 

@@ -91,8 +91,8 @@ def test_a_dispute_in_lower_case_has_the_name_of_its_webhook() -> None:
 @pytest.mark.parametrize(
     ("kind", "type_"),
     [
-        ("DepositCorrection", "OTHER"), ("InvoiceDeduction", "FEE"), ("Fee", "FEE"), ("MerchantPayout", "PAYOUT"),
-        ("ReserveAdjustment", "OTHER"), ("Balancetransfer", "OTHER"), ("BalanceTransfer", "OTHER"),
+        ("DepositCorrection", "ADJUSTMENT"), ("InvoiceDeduction", "FEE"), ("Fee", "FEE"), ("MerchantPayout", "PAYOUT"),
+        ("ReserveAdjustment", "RESERVE"), ("Balancetransfer", "TRANSFER"), ("BalanceTransfer", "TRANSFER"),
     ],
 )  # fmt: skip
 def test_what_a_batch_may_hold_besides_is_known(kind: str, type_: str) -> None:

@@ -402,7 +402,7 @@ def test_the_transactions_of_a_day_are_its_lines(tmp_path: Path) -> None:
         ("PAYOUT", "SUCCEEDED", 5_000),
         ("CHARGEBACK", "SUCCEEDED", 100),
         ("CHARGEBACK_REVERSED", "SUCCEEDED", 100),
-        ("OTHER", "SUCCEEDED", 1),
+        ("ADJUSTMENT", "SUCCEEDED", 1),
         ("REFUND", "FAILED", 100),
     ]
     assert [one["pse_refund_reference"] for one in lines[:3]] == [None, "ours", "ours"]

@@ -151,9 +151,9 @@ def test_other_of_a_currency_that_nobody_refunds_in_has_its_money_in_that_of_the
     assert (line["amount"], line["currency"]) == (0, "USD")
 
 
-def test_an_adjustment_is_other_and_known(tmp_path: Path) -> None:
+def test_an_adjustment_is_known_and_of_no_payment(tmp_path: Path) -> None:
     lines, report = read(a_file(tmp_path, ROWS))
-    assert (lines[3]["type"], lines[3]["kind"], list(report.unknown)) == ("OTHER", "ADJUSTMENT", [])
+    assert (lines[3]["type"], lines[3]["kind"], list(report.unknown)) == ("ADJUSTMENT", "ADJUSTMENT", [])
 
 
 def test_a_settlement_in_a_currency_that_is_no_code_is_refused(tmp_path: Path) -> None:

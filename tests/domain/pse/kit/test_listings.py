@@ -58,3 +58,11 @@ def test_an_entry_that_cannot_be_used_is_named_by_its_number(
     with pytest.raises(BadReport, match=said) as caught:
         _read(tmp_path, {"id": 1, "gross": 3}, wrong)
     assert (caught.value.line, caught.value.column) == (2, column)
+
+
+@pytest.mark.parametrize("cut", [b"", b'{"rows":[{"id":1', b'{"rows":7}', b"[]", b"\xff", b'{"rows":["id"]}'])
+def test_a_listing_that_was_cut_or_is_none_is_said_to_be_so(tmp_path: Path, cut: bytes) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(cut)
+    with pytest.raises(BadReport, match="is no listing of rows"):
+        listings.read(ReportFile("x.json", "application/json", path), "rows", DAY, _lines)

@@ -10,7 +10,18 @@ from domain.pse.kit.words import words_of
 from domain.pse.vocabulary import Accepted, Declined, InDoubt, Outcome, Returned, Succeeded
 
 STATUSES = Statuses(waiting=("open",), done=("paid",), failed=("void",))
-TYPES = {"CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED", "FEE", "PAYOUT", "OTHER"}
+TYPES = {
+    "CAPTURE",
+    "REFUND",
+    "CHARGEBACK",
+    "CHARGEBACK_REVERSED",
+    "FEE",
+    "PAYOUT",
+    "RESERVE",
+    "ADJUSTMENT",
+    "TRANSFER",
+    "OTHER",
+}
 STATES = {"SUCCEEDED", "PENDING", "FAILED", "RETURNED"}
 
 

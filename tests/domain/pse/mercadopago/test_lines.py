@@ -122,15 +122,15 @@ def test_equal_refunds_have_names_of_their_own_and_the_same_every_time(read: Rea
 @pytest.mark.parametrize(
     ("description", "credit", "debit", "kind"),
     [
-        ("reserve_for_refund", "0.00", "7.00", "OTHER"),
-        ("reserve_for_refund", "7.00", "0.00", "OTHER"),
-        ("mediation", "0.00", "7.00", "OTHER"),
+        ("reserve_for_refund", "0.00", "7.00", "RESERVE"),
+        ("reserve_for_refund", "7.00", "0.00", "RESERVE"),
+        ("mediation", "0.00", "7.00", "RESERVE"),
         ("chargeback", "0.00", "7.00", "CHARGEBACK"),
         ("chargeback", "7.00", "0.00", "CHARGEBACK_REVERSED"),
         ("payout", "0.00", "7.00", "PAYOUT"),
         ("tax_withholding", "0.00", "7.00", "FEE"),
         ("shipping", "0.00", "7.00", "FEE"),
-        ("asset_management", "7.00", "0.00", "OTHER"),
+        ("asset_management", "7.00", "0.00", "ADJUSTMENT"),
     ],
 )
 def test_what_is_no_capture_or_refund_keeps_its_type(
@@ -183,7 +183,7 @@ def test_a_settlement_report_is_read_and_proves_nothing(read: Read) -> None:
         ("CHARGEBACK", "SUCCEEDED", 500),
         ("CHARGEBACK_REVERSED", "SUCCEEDED", 500),
         ("PAYOUT", "SUCCEEDED", 900),
-        ("OTHER", "SUCCEEDED", 100),
+        ("ADJUSTMENT", "SUCCEEDED", 100),
     ]
     assert str(lines[0]["business_date"]) == "2026-11-24"  # half past midnight where the merchant is
     with pytest.raises(BadReport, match="TRANSACTION_AMOUNT"):

@@ -136,7 +136,7 @@ def test_the_sample_release_report_adds_up(tmp_path: Path) -> None:
     assert completeness is not None
     assert "available_balance" in completeness
     assert [line["type"] for line in lines] == [
-        "CAPTURE", "CAPTURE", "REFUND", "REFUND", "OTHER", "REFUND", "OTHER", "CHARGEBACK", "PAYOUT",
+        "CAPTURE", "CAPTURE", "REFUND", "REFUND", "RESERVE", "REFUND", "RESERVE", "CHARGEBACK", "PAYOUT",
     ]  # fmt: skip
     assert Decimal("1000.00") + sum(line["settled_net"] for line in lines) == Decimal("640.02")
     refunds = [line for line in lines if line["type"] == "REFUND"]
@@ -156,5 +156,5 @@ def test_the_sample_settlement_report_tells_the_same_operations(tmp_path: Path) 
     assert completeness is None
     _, released = _read(tmp_path, "mercadopago_release_report.csv")
     facts = ("type", "state", "payment_reference", "reference", "amount", "settled_net", "booked_at")
-    known = [tuple(line[name] for name in facts) for line in released if line["type"] != "OTHER"]
+    known = [tuple(line[name] for name in facts) for line in released if line["type"] != "RESERVE"]
     assert [tuple(line[name] for name in facts) for line in lines] == known

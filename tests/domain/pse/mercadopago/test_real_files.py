@@ -180,8 +180,8 @@ def test_a_purchase_of_the_account_and_what_comes_back_of_it_are_nobodys_refund(
     bought, back = moved("payment", "-30.00", source="8"), moved("refund", "30.00", source="8")
     report, lines = read(written([opening("50.00"), bought, back, total("50.00")]))
     assert [(line["type"], line["kind"], line["payment_reference"]) for line in lines] == [
-        ("OTHER", "payment", None),
-        ("OTHER", "refund", None),
+        ("ADJUSTMENT", "payment", None),
+        ("ADJUSTMENT", "refund", None),
     ]
     assert [line["settled_net"] for line in lines] == [Decimal(-30), Decimal(30)]
     assert report.unknown == []
@@ -200,7 +200,7 @@ def test_fees_above_the_gross_leave_a_debit_of_a_sale() -> None:
 def test_reserves_come_in_pairs_that_cancel() -> None:
     rows = [moved(f"reserve_for_{what}", f"{sign}30.00") for what in ("payout", "payment") for sign in ("-", "")]
     report, lines = read(written([opening("50.00"), *rows, total("50.00")]))
-    assert {line["type"] for line in lines} == {"OTHER"}
+    assert {line["type"] for line in lines} == {"RESERVE"}
     assert sum(line["settled_net"] for line in lines) == 0
     assert (report.unknown, report.completeness is not None) == ([], True)
 
@@ -215,8 +215,8 @@ def test_a_payout_in_cash_has_a_fee() -> None:
     ("said", "kind"),
     [
         ("payout", "PAYOUT"), ("withdrawal", "PAYOUT"), ("tax_withholding", "FEE"), ("tax_payment_iibb", "FEE"),
-        ("fee_release_in_advance", "FEE"), ("shipping", "FEE"), ("chargeback", "CHARGEBACK"), ("dispute", "OTHER"),
-        ("mediation", "OTHER"), ("asset_management", "OTHER"),
+        ("fee_release_in_advance", "FEE"), ("shipping", "FEE"), ("chargeback", "CHARGEBACK"), ("dispute", "RESERVE"),
+        ("mediation", "RESERVE"), ("asset_management", "ADJUSTMENT"),
     ],
 )  # fmt: skip
 def test_the_words_that_were_seen_are_understood(said: str, kind: str) -> None:
@@ -229,7 +229,9 @@ def test_a_sale_carries_its_fees_and_its_withheld_taxes() -> None:
     fees = {"MP_FEE_AMOUNT": "-9975.57", "FINANCING_FEE_AMOUNT": "-16638.49", "TAXES_AMOUNT": "-3932.55"}
     line, _ = line_of(moved("payment", "100538.42", "131085.03", **fees, TAXES_DISAGGREGATED=json_cell))
     assert (line["amount"], line["settled_net"]) == (13_108_503, Decimal("100538.42"))
-    assert line["settled_fee"] == Decimal("-30546.61")
+    assert (line["settled_fee"], line["settled_withheld"]) == (Decimal("-26614.06"), Decimal("-3932.55"))
+    taxes, _ = line_of(moved("tax_withholding", "-7.00"))
+    assert (taxes["settled_fee"], taxes["settled_withheld"], taxes["settled_net"]) == (0, -7, -7)
 
 
 # What nobody knows
@@ -318,10 +320,10 @@ def operation(kind: str, amount: str, **more: str) -> Row:
     [
         (operation("SETTLEMENT", "10.00"), "CAPTURE", False),
         (operation("SETTLEMENT", "10.00", EXTERNAL_REFERENCE=""), "CAPTURE", False),
-        (operation("SETTLEMENT", "-10.00"), "OTHER", False),  # the account's own purchase
+        (operation("SETTLEMENT", "-10.00"), "ADJUSTMENT", False),  # the account's own purchase
         (operation("PAYOUTS", "-10.00", EXTERNAL_REFERENCE="", SOURCE_ID=""), "PAYOUT", False),
         (operation("REFUND", "-10.00"), "REFUND", False),
-        (operation("DISPUTE", "-10.00"), "OTHER", False),
+        (operation("DISPUTE", "-10.00"), "RESERVE", False),
         (operation("REFUND_SHIPPING", "-10.00"), "OTHER", True),
         (operation("TYPE_OF_TOMORROW", "1.00"), "OTHER", True),
         (operation("", "1.00"), "OTHER", True),

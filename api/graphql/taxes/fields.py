@@ -1,0 +1,187 @@
+"""The fields of VAT: schema.py has them beside the others."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from api.graphql.context import Info
+from api.graphql.taxes import mutations
+from api.graphql.taxes.mutations import (
+    BusinessDaySetInput,
+    BusinessDaySetPayload,
+    TaxDocumentImportInput,
+    TaxDocumentImportPayload,
+    TaxPlaceSetInput,
+    TaxPlaceSetPayload,
+    VatReversalDeclareInput,
+    VatReversalDeclarePayload,
+    VatReversalDocumentInput,
+    VatReversalPayload,
+    VatReversalReviewInput,
+    VatReversalWriteOffInput,
+)
+from api.graphql.taxes.types import Reversal, StateEnum, TaxDocument, TaxPlace, TaxRule
+from api.graphql.transport import ids
+from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
+from api.graphql.transport.scalars import CurrencyCode, Date, Money
+from domain.access.principal import Principal
+from domain.models import VatReversal
+from domain.models.taxes import ReversalState
+from domain.taxes import importing, places, report, rulebook, work
+
+
+@strawberry.input(description="Each narrows the list; null filters nothing.")
+class VatReversalFilter:
+    states: list[Annotated[ReversalState, StateEnum]] | None = None
+    country: str | None = None
+    store_id: strawberry.ID | None = None
+    connection_id: strawberry.ID | None = None
+    due_until: Date | None = strawberry.field(default=None, description="Up to and including this day.")
+    period: str | None = strawberry.field(default=None, description="YYYY-MM of the return that declares it.")
+    reason: str | None = None
+
+
+@strawberry.type(description="A month's VAT of refunds of one country, store, currency and rule.")
+class VatReportLine:
+    country: str
+    store_id: strawberry.ID
+    store: str = strawberry.field(description="Its code.")
+    currency: CurrencyCode
+    rule_name: str | None
+    documented: Money = strawberry.field(description="Taken back by documents of the month.")
+    declared: Money = strawberry.field(description="Declared in the month's return.")
+    lost: Money = strawberry.field(description="Booked as lost in the month.")
+    pending: Money = strawberry.field(description="Of refunds that had left by then: waits for a document, as of now.")
+    review: Money = strawberry.field(description="Of refunds that had left by then: waits for a person, as of now.")
+    reversals: int
+    overdue: int = strawberry.field(description="How many of those that wait are late.")
+    rules_versions: list[str] = strawberry.field(description="By which state of the rules they were decided.")
+
+    @classmethod
+    def of(cls, line: report.Line) -> "VatReportLine":
+        sums = ("documented", "declared", "lost", "pending", "review")
+        return cls(
+            country=line.country,
+            store_id=strawberry.ID(str(line.store_id)),
+            store=line.store,
+            currency=CurrencyCode(line.currency),
+            rule_name=line.rule_id,
+            reversals=line.reversals,
+            overdue=line.overdue,
+            rules_versions=line.versions,
+            **{name: Money.of_sum(getattr(line, name), line.currency) for name in sums},
+        )
+
+
+@strawberry.type
+class TaxQuery:
+    @strawberry.field(description="VAT of refunds, newest first. `first` is 1-100. Needs READ_LEDGER.")
+    async def vat_reversals(
+        self, info: Info, first: int, after: str | None = None, filter: VatReversalFilter | None = None
+    ) -> Connection[Reversal]:
+        return await page(_query(info.context.principal, filter), first, after, Reversal.of)
+
+    @strawberry.field(description="One of them; null when there is none. Needs READ_LEDGER.")
+    async def vat_reversal(self, info: Info, id: strawberry.ID) -> Reversal | None:
+        row = await work.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return Reversal.of(row) if row else None
+
+    @strawberry.field(
+        description="Tax documents that were handed in, newest first; `unmatched`: those alone that hold and take "
+        "nothing back. `first` is 1-100. Needs READ_LEDGER."
+    )
+    async def tax_documents(
+        self, info: Info, first: int, after: str | None = None, unmatched: bool = False
+    ) -> Connection[TaxDocument]:
+        query = importing.readable(info.context.principal)
+        if unmatched:
+            query = query.filter(problem__isnull=False, ended_at=None)
+        return await page(query, first, after, TaxDocument.of)
+
+    @strawberry.field(description="The rules of a country on a day, whatever their status. Needs READ_LEDGER.")
+    async def tax_rules(self, info: Info, country: str, on: Date, first: int = PAGE_MAX) -> list[TaxRule]:
+        return [TaxRule.of(rule) for rule in rulebook.rules_of(country, on)[: bounded(first)]]
+
+    @strawberry.field(description="Where sales are taxed, as it was said. Needs READ_LEDGER.")
+    async def tax_places(self, info: Info, first: int = PAGE_MAX) -> list[TaxPlace]:
+        found = places.readable(info.context.principal).order_by("set_at", "id").limit(bounded(first))
+        return [TaxPlace.of(row) for row in await found]
+
+    @strawberry.field(
+        description="The month's VAT of refunds by country, store, currency and rule. Never a part of it: where it has "
+        "more lines than `first` (1-100), name a country or a store. Needs READ_LEDGER."
+    )
+    async def vat_report(
+        self,
+        info: Info,
+        period: str,
+        country: str | None = None,
+        store_id: strawberry.ID | None = None,
+        first: int = PAGE_MAX,
+    ) -> list[VatReportLine]:
+        store = ids.uuid_of(store_id, ["storeId"]) if store_id else None
+        found = await report.of_month(info.context.principal, period, bounded(first), country=country, store_id=store)
+        return [VatReportLine.of(line) for line in found]
+
+
+def _query(principal: Principal, wanted: VatReversalFilter | None) -> QuerySet[VatReversal]:
+    query = work.readable(principal)
+    if wanted is None:
+        return query
+    if wanted.states:
+        query = query.filter(state__in=wanted.states)
+    named: dict[str, str | UUID | date | None] = {
+        "country": wanted.country,
+        "store_id": ids.uuid_of(wanted.store_id, ["filter", "storeId"]) if wanted.store_id else None,
+        "connection_id": ids.uuid_of(wanted.connection_id, ["filter", "connectionId"])
+        if wanted.connection_id
+        else None,
+        "due_on__lte": wanted.due_until,
+        "period": wanted.period,
+        "reason": wanted.reason,
+    }
+    return query.filter(**{name: value for name, value in named.items() if value is not None})
+
+
+def _id(given: str | None, name: str) -> UUID | None:
+    return ids.uuid_of(given, ["filter", name]) if given else None
+
+
+@strawberry.type
+class TaxMutation:
+    @strawberry.mutation(description="Say which tax document takes the VAT of a refund back. Needs KEEP_BOOKS.")
+    async def vat_reversal_document(self, info: Info, input: VatReversalDocumentInput) -> VatReversalPayload:
+        return await mutations.document(info, input)
+
+    @strawberry.mutation(description="Say which documented reversals stand in a month's return. Needs KEEP_BOOKS.")
+    async def vat_reversal_declare(self, info: Info, input: VatReversalDeclareInput) -> VatReversalDeclarePayload:
+        return await mutations.declare(info, input)
+
+    @strawberry.mutation(description="Say that VAT is lost, and why. Needs KEEP_BOOKS.")
+    async def vat_reversal_write_off(self, info: Info, input: VatReversalWriteOffInput) -> VatReversalPayload:
+        return await mutations.write_off(info, input)
+
+    @strawberry.mutation(
+        description="Say what the rules need to know, answer for a rule that is not sure, or enter the "
+        "counter-document of a refund that came back. Needs KEEP_BOOKS."
+    )
+    async def vat_reversal_review(self, info: Info, input: VatReversalReviewInput) -> VatReversalPayload:
+        return await mutations.review(info, input)
+
+    @strawberry.mutation(
+        description="Take in a file of tax documents (fiscal XML, a ZIP of them, or a table) and match them with "
+        "refunds. Needs KEEP_BOOKS in all stores."
+    )
+    async def tax_document_import(self, info: Info, input: TaxDocumentImportInput) -> TaxDocumentImportPayload:
+        return await mutations.document_import(info, input)
+
+    @strawberry.mutation(description="Say where sales are taxed, and by whom. Needs KEEP_BOOKS in all stores.")
+    async def tax_place_set(self, info: Info, input: TaxPlaceSetInput) -> TaxPlaceSetPayload:
+        return await mutations.place_set(info, input)
+
+    @strawberry.mutation(description="Say that a day is a business day, or is none. Needs KEEP_BOOKS in all stores.")
+    async def business_day_set(self, info: Info, input: BusinessDaySetInput) -> BusinessDaySetPayload:
+        return await mutations.day_set(info, input)

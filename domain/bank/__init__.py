@@ -1,0 +1,1 @@
+"""What the merchant's bank says: its statements, and the payouts of PSEs that they prove."""

@@ -1,0 +1,76 @@
+"""Reading what banks have said: statements, lines and payouts of a merchant, with what proves what."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.bank import matching, proofs
+from domain.models import BankLine, BankStatement, Payout, PayoutProof
+
+CANDIDATES_MAX: Final = 10
+
+
+class Proof(StrEnum):
+    """Whether a payout is at the bank."""
+
+    PROVEN = "PROVEN"
+    OPEN = "OPEN"
+
+
+def statements(principal: Principal, account_id: UUID | None) -> QuerySet[BankStatement]:
+    """What was taken in, of one account or of all. Raises Forbidden."""
+    principal.require_everywhere(Permission.READ_LEDGER)
+    found = BankStatement.filter(merchant_id=principal.merchant_id)
+    return found if account_id is None else found.filter(account_id=account_id)
+
+
+def lines(principal: Principal, account_id: UUID | None, explained: bool | None) -> QuerySet[BankLine]:
+    """The lines, with their account; `explained`: those that prove a payout, or those that do not. Raises Forbidden."""
+    principal.require_everywhere(Permission.READ_LEDGER)
+    found = BankLine.filter(merchant_id=principal.merchant_id).prefetch_related("account")
+    found = found if account_id is None else found.filter(account_id=account_id)
+    return found if explained is None else found.filter(_proven(principal, "line_id", explained))
+
+
+def payouts(principal: Principal, connection_id: UUID | None, proof: Proof | None) -> QuerySet[Payout]:
+    """What PSEs paid out, as their reports tell; those that came to nothing are left out. Raises Forbidden."""
+    principal.require_everywhere(Permission.READ_LEDGER)
+    found = Payout.filter(merchant_id=principal.merchant_id).exclude(amount=0)
+    found = found if connection_id is None else found.filter(connection_id=connection_id)
+    return found if proof is None else found.filter(_proven(principal, "payout_id", proof is Proof.PROVEN))
+
+
+def _proven(principal: Principal, column: str, wanted: bool) -> Q:
+    standing = PayoutProof.filter(merchant_id=principal.merchant_id, voided_at=None).values(column)
+    told = Q(id__in=Subquery(standing))
+    return told if wanted else ~told
+
+
+async def of_lines(line_ids: Sequence[UUID]) -> Mapping[UUID, PayoutProof]:
+    """What each line proves."""
+    return {one.line_id: one for one in await PayoutProof.filter(line_id__in=list(line_ids), voided_at=None)}
+
+
+async def of_payouts(payout_ids: Sequence[UUID]) -> Mapping[UUID, PayoutProof]:
+    """What proves each payout."""
+    return {one.payout_id: one for one in await PayoutProof.filter(payout_id__in=list(payout_ids), voided_at=None)}
+
+
+async def candidates(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[BankLine]]:
+    """Of each payout that nothing proves, the lines of its amount and days that prove nothing yet."""
+    proven = await of_payouts(payout_ids)
+    asked = await Payout.filter(id__in=[one for one in payout_ids if one not in proven])
+    if not asked:
+        return {}
+    wanted = [proofs.opened(one) for one in asked]
+    lines_ = await proofs.open_lines(asked[0].merchant_id, wanted)
+    may_be = {one.id: [line.id for line in matching.candidates(one, lines_)][:CANDIDATES_MAX] for one in wanted}
+    ids = {line for found in may_be.values() for line in found}
+    rows = {row.id: row for row in await BankLine.filter(id__in=list(ids)).prefetch_related("account")}
+    return {payout: [rows[line] for line in found] for payout, found in may_be.items()}

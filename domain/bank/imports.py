@@ -1,0 +1,149 @@
+"""Taking a statement in: read whole or not at all, its lines kept once however many files have them.
+
+What is proven by it is booked in the same transaction (proofs.prove_all), under the account's lock.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.bank import accounts, proofs
+from domain.bank.readers.read import read
+from domain.bank.statement import BadStatement, Statement, keys, number_of
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.files import content
+from domain.models import BankAccount, BankStatement, File
+from domain.models.files import Purpose
+from domain.platform.database import rows, transaction
+from domain.platform.settings import Settings
+from domain.problems import InvalidInput, InvalidState
+
+OBJECT: Final = "bankStatement"  # in the log
+_TEXT_MAX: Final = 1_000  # characters of a line's words
+# Each line that no file of the account had; how many those are.
+_ADD: Final = """WITH told AS (
+    SELECT * FROM jsonb_to_recordset($4::jsonb) AS t(id uuid, line int, booked_on date, amount bigint, text text,
+      reference text, key text)),
+  added AS (INSERT INTO bank_lines (id, merchant_id, account_id, statement_id, line, booked_on, amount, text,
+      reference, key, created_at)
+    SELECT t.id, $1, $2, $3, t.line, t.booked_on, t.amount, t.text, t.reference, t.key, now() FROM told t
+    WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key) RETURNING id)
+  SELECT count(*) AS added FROM added"""
+_KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
+  WHERE account_id = $1 AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
+_OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
+  AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
+
+
+async def hand_in(
+    principal: Principal, account_id: UUID, file_id: UUID, settings: Settings, cause: Cause
+) -> BankStatement:
+    """Take in what a stored file says of an account; the same file again gives what it gave.
+
+    Raises Forbidden, NotFound, InvalidState, InvalidInput (BadStatement: in which line, and what to do), ContentAway.
+    """
+    principal.require_everywhere(Permission.KEEP_BOOKS)
+    account = await BankAccount.get_or_none(id=account_id, merchant_id=principal.merchant_id)
+    file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
+    if file is None or file.stored_at is None or file.purpose is not Purpose.BANK_STATEMENT:
+        raise InvalidInput("Upload the statement first; there is no such file.", path=["input", "fileId"])
+    told: list[Statement] = []
+    if account is not None:  # else what is said is said under the lock
+        given = await content.get(settings, file)
+        told = await asyncio.to_thread(read, given, account.currency, accounts.mapping_of(account))
+    async with transaction():
+        account = await accounts.locked(principal, account_id)
+        earlier = await BankStatement.get_or_none(account_id=account.id, file_id=file.id)
+        if earlier is not None:
+            return earlier
+        if account.ended_at is not None:
+            raise InvalidState("This account has ended.", path=["input", "bankAccountId"], current_state="ENDED")
+        statement = await _of_account(account, told)
+        made = await _keep(principal, account, file, statement, cause)
+        await proofs.prove_all(account.merchant_id, cause)
+    return made
+
+
+async def _of_account(account: BankAccount, told: Sequence[Statement]) -> Statement:
+    """The file's statement of this account. Raises BadStatement where it is of others, or cannot be told apart."""
+    mine = [one for one in told if _is_of(account, one)]
+    printed = ", ".join(sorted(one.account or "an account that it does not name" for one in told))
+    if not mine:
+        raise BadStatement(f"This file is of {printed}, and the account is {account.number}: hand it in for that one.")
+    if len(mine) > 1:
+        raise BadStatement(
+            f"This file has several accounts ({printed}): hand in one that has this account alone, first."
+        )
+    (statement,) = mine
+    if statement.currency != account.currency:
+        raise BadStatement(f"The statement is in {statement.currency}, and the account in {account.currency}.")
+    if account.number is None and statement.account is not None:
+        account.number = statement.account[:100]
+        await account.save(update_fields=["number"])
+    return statement
+
+
+def _is_of(account: BankAccount, statement: Statement) -> bool:
+    if statement.account is None or account.number is None:
+        return True
+    return number_of(statement.account) == number_of(account.number)
+
+
+async def _keep(
+    principal: Principal, account: BankAccount, file: File, statement: Statement, cause: Cause
+) -> BankStatement:
+    days = [line.booked_on for line in statement.lines]
+    if days:
+        await _check_form(account, statement.form, min(days), max(days))
+    moved = [(line, key) for line, key in zip(statement.lines, keys(statement), strict=True) if line.amount]
+    names = json.dumps([key for _, key in moved])
+    (row,) = await rows(_KNOWN, account.id, names)
+    made = await BankStatement.create(
+        id=uuid4(),
+        merchant_id=account.merchant_id,
+        account_id=account.id,
+        file_id=file.id,
+        form=statement.form,
+        first_on=min(days, default=None),
+        last_on=max(days, default=None),
+        lines=len(moved),
+        new_lines=len(moved) - row["known"],
+        opening=statement.opening,
+        closing=statement.closing,
+        sequence=statement.sequence,
+        proof=statement.proof,
+        contradicted=statement.contradicted,
+        created_by=principal.holder[:200],
+    )
+    added = [
+        {
+            "id": str(uuid4()),
+            "line": line.line,
+            "booked_on": line.booked_on.isoformat(),
+            "amount": line.amount,
+            "text": line.text[:_TEXT_MAX],
+            "reference": line.reference[:_TEXT_MAX] if line.reference else None,
+            "key": key,
+        }
+        for line, key in moved
+    ]
+    await rows(_ADD, account.merchant_id, account.id, made.id, json.dumps(added))
+    what = {"account": [None, account.name], "lines": [None, made.lines], "new_lines": [None, made.new_lines]}
+    await deeds.note(account.merchant_id, "bankStatementImport", Of(OBJECT, made.id), cause, what)
+    return made
+
+
+async def _check_form(account: BankAccount, form: str, first: date, last: date) -> None:
+    found = await rows(_OTHER_FORM, account.id, form, first, last)
+    if found:
+        raise BadStatement(
+            f"Of these days the account has statements in {found[0]['form']}, whose words are others: hand in that "
+            "form, or days that no statement has."
+        )

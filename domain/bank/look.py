@@ -1,0 +1,90 @@
+"""What the statements leave open: payouts that none shows, and money of PSEs that no payout explains."""
+
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from domain.bank import matching, names, proofs
+from domain.cause import Cause
+from domain.findings import findings
+from domain.findings.findings import FindingKind, Found
+from domain.money import Money
+from domain.platform.database import rows, transaction
+
+_LOOK_MAX: Final = 1_000  # in one round; the next one goes on
+_WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")  # a bank's words, bare
+# A payout whose days at the bank are over, where a statement of such an account reaches behind them: who hands in no
+# statements is told nothing.
+_MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date
+  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0
+    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
+    AND EXISTS (SELECT 1 FROM bank_accounts a WHERE a.merchant_id = p.merchant_id AND a.currency = p.currency
+      AND a.ended_at IS NULL AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
+      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id AND s.first_on <= p.business_date + $2::int)
+      AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id
+        AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))
+    AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = p.merchant_id
+      AND d.fingerprint = 'payout-missing/' || p.id AND d.resolved_at IS NULL)
+  ORDER BY p.business_date, p.id LIMIT $3"""
+_UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
+    (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
+       AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
+     ORDER BY position(c.pse IN regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g')) > 0 DESC, c.created_at LIMIT 1)
+      AS connection_id
+  FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
+  WHERE l.merchant_id = $1 AND l.booked_on < current_date - $2::int
+    AND regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g') LIKE ANY($3::text[])
+    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
+      AND d.fingerprint = 'bank-line/' || l.id)
+  ORDER BY l.booked_on, l.id LIMIT $4"""
+_KNOWN_NOW: Final = """SELECT d.fingerprint FROM findings d JOIN payout_proofs f
+    ON d.fingerprint = 'bank-line/' || f.line_id AND f.merchant_id = d.merchant_id AND f.voided_at IS NULL
+  WHERE d.merchant_id = $1 AND d.kind = 'BANK_LINE_UNKNOWN' AND d.resolved_at IS NULL"""
+
+
+async def look(merchant_id: UUID, cause: Cause) -> None:
+    """Prove what can be proven, then open and close what is open of one merchant. Safe to repeat."""
+    async with transaction():
+        await proofs.prove_all(merchant_id, cause)
+    found = [_missing(row) for row in await rows(_MISSING, merchant_id, matching.WINDOW.days, _LOOK_MAX)]
+    words = [f"%{word}%" for word in _WORDS]
+    unknown = await rows(_UNKNOWN, merchant_id, matching.WINDOW.days, words, _LOOK_MAX)
+    await findings.open_findings(found + [_unknown(row) for row in unknown if row["connection_id"] is not None])
+    for row in await rows(_KNOWN_NOW, merchant_id):
+        await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")
+
+
+def _missing(row: dict[str, Any]) -> Found:
+    amount, on = Money(abs(row["amount"]), row["currency"]), row["business_date"]
+    return Found(
+        FindingKind.PAYOUT_MISSING,
+        row["merchant_id"],
+        row["connection_id"],
+        names.missing(row["id"]),
+        amount,
+        f"The PSE paid out {amount} on {on} ({row['reference'][:100]}), and no bank statement of those days has it.",
+        detail={
+            "ours": None,
+            "theirs": _side(row["amount"], row["currency"], on, row["reference"]),
+            "differs": ["bank"],
+        },
+        again=True,
+    )
+
+
+def _unknown(row: dict[str, Any]) -> Found:
+    amount, on = Money(abs(row["amount"]), row["currency"]), row["booked_on"]
+    return Found(
+        FindingKind.BANK_LINE_UNKNOWN,
+        row["merchant_id"],
+        row["connection_id"],
+        names.unknown(row["id"]),
+        amount,
+        f"{row['name']} has {amount} of {on} in a PSE's words ({row['text'][:100]}), and no payout explains it.",
+        detail={"ours": None, "theirs": _side(row["amount"], row["currency"], on, row["text"]), "differs": ["payout"]},
+    )
+
+
+def _side(amount: int, currency: str, on: date, words: str) -> dict[str, Any]:
+    return {"amount": amount, "currency": currency, "date": on.isoformat(), "words": words[:200]}

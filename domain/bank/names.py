@@ -1,0 +1,13 @@
+"""What the findings of the bank are called: each is opened once, and closed by who learns better."""
+
+from uuid import UUID
+
+
+def missing(payout_id: UUID) -> str:
+    """No statement shows this payout."""
+    return f"payout-missing/{payout_id}"
+
+
+def unknown(line_id: UUID) -> str:
+    """No payout explains this line, which has a PSE's words."""
+    return f"bank-line/{line_id}"

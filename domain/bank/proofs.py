@@ -1,0 +1,207 @@
+"""Proving that a payout is at the bank: the row that says so, and its entry. Also taking it back, by adding.
+
+Whoever proves holds the merchant's lock: two files at once give no line to two payouts.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.bank import matching, names
+from domain.bank.matching import OpenLine, OpenPayout
+from domain.books import ledger
+from domain.books.ledger import Posting
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.findings import findings
+from domain.models import BankAccount, BankLine, Connection, Payout, PayoutProof
+from domain.models.ledger import Entry
+from domain.platform.database import execute, rows, transaction
+from domain.problems import InvalidInput, InvalidState, NotFound
+
+OBJECT: Final = "payout"  # in the log
+SEEN: Final = timedelta(days=400)  # what is older is for a person
+CHARGES_MAX_PERCENT: Final = 5  # of a payout, that banks on the way may have kept
+_PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.amount, p.business_date, p.expected_at
+  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > current_date - $2::int
+    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
+  ORDER BY p.business_date, p.id"""
+# The lines of those amounts alone: a bank's account has many others.
+_LINES: Final = """SELECT l.id, a.currency, l.amount, l.booked_on, concat_ws(' ', l.text, l.reference) AS words,
+    ARRAY(SELECT jsonb_array_elements_text(a.connection_ids)) AS connections
+  FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
+  WHERE l.merchant_id = $1 AND l.booked_on > current_date - $2::int AND l.amount = ANY($3::bigint[])
+    AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
+  ORDER BY l.booked_on, l.id"""
+# A payout that its reports tell otherwise now than when it was proven.
+_CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f.payout_id
+  WHERE f.merchant_id = $1 AND f.voided_at IS NULL AND f.amount <> p.amount ORDER BY f.id"""
+
+
+async def prove_all(merchant_id: UUID, cause: Cause) -> int:
+    """Prove every payout whose line is sure, inside the caller's transaction; how many."""
+    await _lock(merchant_id)
+    for row in await rows(_CHANGED, merchant_id):
+        proof = await PayoutProof.get(id=row["id"])
+        await _void(proof, "The PSE's reports tell another amount now.", cause.actor, cause)
+    payouts = await open_payouts(merchant_id)
+    found = matching.pairs(payouts, await open_lines(merchant_id, payouts))
+    by_id = {payout.id: payout for payout in payouts}
+    for pair in found:
+        await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, cause.actor, cause)
+    return len(found)
+
+
+async def open_payouts(merchant_id: UUID) -> list[OpenPayout]:
+    """The payouts of the last 400 days that no line proves, by date."""
+    return [OpenPayout(**row) for row in await rows(_PAYOUTS, merchant_id, SEEN.days)]
+
+
+def opened(payout: Payout) -> OpenPayout:
+    """A payout as it is matched."""
+    return OpenPayout(
+        payout.id,
+        payout.connection_id,
+        payout.reference,
+        payout.currency,
+        payout.amount,
+        payout.business_date,
+        payout.expected_at,
+    )
+
+
+async def open_lines(merchant_id: UUID, payouts: Sequence[OpenPayout]) -> list[OpenLine]:
+    """The lines of the payouts' amounts that prove nothing yet."""
+    amounts = sorted({payout.amount for payout in payouts})
+    return [
+        OpenLine(**{**row, "connections": frozenset(map(UUID, row["connections"]))})
+        for row in await rows(_LINES, merchant_id, SEEN.days, amounts)
+    ]
+
+
+async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cause) -> PayoutProof:
+    """A person's word that this line is that payout; what is less was kept by banks on the way.
+
+    Raises Forbidden, NotFound, InvalidInput, InvalidState.
+    """
+    principal.require_everywhere(Permission.KEEP_BOOKS)
+    async with transaction():
+        await _lock(principal.merchant_id)
+        payout, line = await _both(principal, payout_id, line_id)
+        standing = await PayoutProof.filter(payout_id=payout.id, voided_at=None).get_or_none()
+        if standing is not None and standing.line_id == line.id:
+            return standing
+        if standing is not None or await PayoutProof.filter(line_id=line.id, voided_at=None).exists():
+            raise InvalidState(
+                "The payout is proven by another line, or the line proves another payout: void that proof first.",
+                path=["input"],
+                current_state="PROVEN",
+            )
+        charges = await _charges(payout, line)
+        return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, principal.holder, cause)
+
+
+async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause) -> PayoutProof:
+    """Take back that a payout is proven; its entry is turned round. Raises Forbidden, NotFound, InvalidInput."""
+    principal.require_everywhere(Permission.KEEP_BOOKS)
+    if not 0 < len(reason.strip()) <= 500:
+        raise InvalidInput("Say in 1 to 500 characters why.", path=["input", "reason"])
+    async with transaction():
+        await _lock(principal.merchant_id)
+        proof = await PayoutProof.filter(
+            payout_id=payout_id, merchant_id=principal.merchant_id, voided_at=None
+        ).get_or_none()
+        if proof is None:
+            raise NotFound("There is no such payout of yours that is proven.", path=["input", "payoutId"])
+        await _void(proof, reason.strip(), principal.holder, cause)
+    return await PayoutProof.get(id=proof.id)
+
+
+async def _lock(merchant_id: UUID) -> None:
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended('bank/' || $1::text, 0))", str(merchant_id))
+
+
+async def _both(principal: Principal, payout_id: UUID, line_id: UUID) -> tuple[Payout, BankLine]:
+    payout = await Payout.get_or_none(id=payout_id, merchant_id=principal.merchant_id)
+    if payout is None:
+        raise NotFound("There is no such payout of yours.", path=["input", "payoutId"])
+    line = await BankLine.get_or_none(id=line_id, merchant_id=principal.merchant_id)
+    if line is None:
+        raise NotFound("There is no such line of yours.", path=["input", "bankLineId"])
+    return payout, line
+
+
+async def _charges(payout: Payout, line: BankLine) -> int:
+    """What of the payout the line lacks (minor units). Raises InvalidInput where that is not what banks keep."""
+    account = await BankAccount.get(id=line.account_id)
+    if account.currency != payout.currency or (line.amount > 0) != (payout.amount > 0):
+        raise InvalidInput("The line has another currency, or goes the other way.", path=["input", "bankLineId"])
+    charges: int = payout.amount - line.amount
+    if not 0 <= charges * 100 <= abs(payout.amount) * CHARGES_MAX_PERCENT:
+        raise InvalidInput(
+            f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} %.",
+            path=["input", "bankLineId"],
+        )
+    return charges
+
+
+async def _prove(payout: OpenPayout, line_id: UUID, how: str, charges: int, by: str, cause: Cause) -> PayoutProof:
+    proof = await PayoutProof.create(
+        id=uuid4(),
+        merchant_id=(connection := await Connection.get(id=payout.connection_id)).merchant_id,
+        payout_id=payout.id,
+        line_id=line_id,
+        how=how,
+        amount=payout.amount,
+        charges=charges,
+        made_by=by[:200],
+    )
+    await _post(proof, connection, payout.currency, cause, reverse=False)
+    await findings.resolve(proof.merchant_id, names.missing(payout.id), "A bank statement has it.")
+    what = {"line": [None, str(line_id)], "how": [None, how], "charges": [None, charges]}
+    await deeds.note(proof.merchant_id, "payoutProve", Of(OBJECT, payout.id), cause, what)
+    return proof
+
+
+async def _void(proof: PayoutProof, reason: str, by: str, cause: Cause) -> None:
+    voided = (
+        "UPDATE payout_proofs SET voided_at = now(), voided_by = $2, void_reason = $3 "
+        "WHERE id = $1 AND voided_at IS NULL"
+    )
+    if await execute(voided, proof.id, by[:200], reason):
+        payout = await Payout.get(id=proof.payout_id)
+        connection = await Connection.get(id=payout.connection_id)
+        await _post(proof, connection, payout.currency, cause, reverse=True)
+        what = {"line": [str(proof.line_id), None], "reason": [None, reason]}
+        await deeds.note(proof.merchant_id, "payoutProofVoid", Of(OBJECT, payout.id), cause, what)
+
+
+async def _post(proof: PayoutProof, connection: Connection, currency: str, cause: Cause, *, reverse: bool) -> None:
+    came = abs(proof.amount - proof.charges)
+    taken = proof.amount < 0  # the PSE took it from the bank
+    on = await ledger.today(proof.merchant_id)
+    await ledger.post(
+        [
+            Posting(
+                merchant_id=proof.merchant_id,
+                store_id=connection.default_store_id,
+                connection_id=connection.id,
+                entry=entry,
+                amount=amount,
+                currency=currency,
+                accounting_date=on,
+                cause=f"payout-proof/{proof.id}/{entry}{'/void' if reverse else ''}",
+                request_id=cause.request_id,
+                reverse=turned is not reverse,
+            )
+            for entry, amount, turned in (
+                (Entry.BANK_RECEIVED, came, taken),
+                (Entry.BANK_CHARGE, proof.charges, False),
+            )
+            if amount
+        ]
+    )

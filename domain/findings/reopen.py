@@ -1,0 +1,86 @@
+"""Opening a resolved finding again: what its resolution had booked is taken back first.
+
+A person does it, or the books do: new facts contradict what a person had said of others.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from domain.cause import Cause
+from domain.findings import money, names, noted, postings
+from domain.models import Finding, FindingResolution, Payment
+from domain.platform.database import execute, rows, transaction
+
+BOOKS: Final = Cause("findings", "reconciliation")
+_END: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
+WHERE id = $1 AND ended_at IS NULL"""
+_OPEN: Final = """UPDATE findings SET resolved_at = NULL, resolution = left('Open again: ' || $2::text, 500)
+WHERE id = $1 AND resolved_at IS NOT NULL"""
+_RENEW: Final = "UPDATE findings SET amount = $2, explanation = $3, detail = $4::jsonb WHERE id = $1"
+_CLOSE_VAT: Final = """UPDATE findings SET resolved_at = now(), resolution = 'What it is about was opened again.'
+WHERE merchant_id = $1 AND fingerprint = $2 AND resolved_at IS NULL"""
+# What people have said of money of a payment and stands, the latest first.
+_STANDING: Final = """SELECT r.finding_id, r.money_of FROM finding_resolutions r JOIN findings f ON f.id = r.finding_id
+WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.money_of IS NOT NULL
+ORDER BY r.started_at DESC, r.id"""
+
+
+async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
+    """The finding and its payment, locked: the payment first, as whoever books its money has it."""
+    found = await Finding.get(id=finding_id)
+    payment = None
+    if found.payment_id is not None:
+        payment = await Payment.filter(id=found.payment_id).select_for_update(no_key=True).get()
+    return await Finding.filter(id=finding_id).select_for_update(no_key=True).get(), payment
+
+
+async def standing(finding_id: UUID) -> FindingResolution | None:
+    """What stands, or waits for a second person."""
+    return await FindingResolution.get_or_none(finding_id=finding_id, ended_at=None)
+
+
+async def reopen(finding: Finding, payment: Payment | None, why: str, cause: Cause) -> None:
+    """Take back what was booked and open it. Inside the caller's transaction, which has both locked (`lock`)."""
+    said = await standing(finding.id)
+    if said is not None:
+        if said.started_at is not None:
+            await postings.post(said, payment, cause, reverse=True)
+            if said.tax > 0:
+                await execute(_CLOSE_VAT, said.merchant_id, names.vat_of_finding(finding.id))
+        await execute(_END, said.id, cause.actor[:200], why[:500])
+    if await execute(_OPEN, finding.id, why) != 1:
+        raise RuntimeError("The finding was not opened again: it is open, or behind the wall.")
+    detail = {"resolution": str(said.id), "amount": said.amount} if said is not None else {}
+    await noted.note(finding, noted.REOPENED, cause, text=why, detail=detail)
+
+
+async def by_facts(finding_id: UUID, amount: int, explanation: str, detail: Mapping[str, Any]) -> None:
+    """What a person had resolved is told with other facts: it is open again, with those. Another's reopening stands."""
+    async with transaction():
+        finding, payment = await lock(finding_id)
+        if finding.resolved_at is None:
+            return
+        before = {"amount": finding.amount, "explanation": finding.explanation, "detail": finding.detail}
+        await reopen(finding, payment, explanation, BOOKS)
+        await noted.note(finding, noted.REOPENED, BOOKS, text="What it had said before.", detail=before)
+        await execute(_RENEW, finding_id, amount, explanation, json.dumps(dict(detail), default=str))
+
+
+async def money_moved(payment: Payment, cause_of_entry: str) -> None:
+    """Money of a payment left without us, or came back, under this cause: what was said of it holds no longer.
+
+    So does, the latest first, what would have cleared more than is there. Inside the caller's transaction, which has
+    the payment's lock.
+    """
+    told = await rows(_STANDING, payment.id)
+    if not told:
+        return
+    name = money.base_name(cause_of_entry)
+    why = f"Its money has moved again: {cause_of_entry}."
+    for row in sorted(told, key=lambda row: row["money_of"] != name):
+        if row["money_of"] == name or await money.whole_of(payment.id) < 0:
+            finding, _ = await lock(row["finding_id"])
+            if finding.resolved_at is not None:
+                await reopen(finding, payment, why, BOOKS)

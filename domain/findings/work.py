@@ -1,0 +1,343 @@
+"""Saying what became of a finding: by one person, or by two above the merchant's limit; and opening it again.
+
+What it moves out of SUSPENSE is added up from the ledger under the payment's lock, and booked in the same transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.access import vouching
+from domain.access.holders import same_person
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.access.small import reached
+from domain.cause import Cause
+from domain.findings import facts, findings, limits, money, names, noted, postings
+from domain.findings import reopen as opening
+from domain.findings.findings import FindingKind, Found
+from domain.findings.money import Suspended
+from domain.models import Finding, FindingResolution, Payment
+from domain.models.findings import Reason
+from domain.models.ledger import Account
+from domain.money import Money
+from domain.platform import idempotency
+from domain.platform.database import execute, rows, transaction
+from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+
+NOTE_LENGTH: Final = (3, 500)
+_PATH: Final = ["input", "findingId"]
+# What ends by an operation of its own, which decides about money; resolving the finding would hide that.
+_ELSEWHERE: Final[Mapping[FindingKind, str]] = {
+    FindingKind.DOUBT_UNRESOLVED: "Say what happened to the refund (refundResolveDoubt): that closes it.",
+}
+_CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = left($2, 500), reason = $3, resolved_by = $4,
+  waiting_until = NULL, waiting_why = NULL WHERE id = $1 AND resolved_at IS NULL"""
+_START: Final = """UPDATE finding_resolutions SET started_at = now(), confirmed_by = $2, confirmed_by_id = $3
+WHERE id = $1 AND started_at IS NULL AND ended_at IS NULL"""
+_END: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
+WHERE id = $1 AND ended_at IS NULL"""
+# What one person alone has cleared of the payment before: what is split counts as one.
+_ALONE: Final = """SELECT coalesce(sum(r.amount), 0)::bigint AS amount FROM finding_resolutions r
+JOIN findings f ON f.id = r.finding_id WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL
+  AND r.confirmed_by_id IS NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What is said: `account` with CORRECTED, `came` with CLAIMED_FROM_PSE, `duplicate_of` with DUPLICATE_OF."""
+
+    reason: Reason
+    note: str
+    account: Account | None = None
+    came: Money | None = None
+    duplicate_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The finding afterwards, and what was said; `confirmed` False: another person must confirm it."""
+
+    finding: Finding
+    said: FindingResolution
+    confirmed: bool
+
+
+async def find(principal: Principal, finding_id: UUID, path: list[str] = _PATH) -> Finding:
+    """A finding that somebody may work on. Raises Forbidden, NotFound."""
+    found = await findings.within(principal.scope(Permission.WORK_FINDINGS)).get_or_none(id=finding_id)
+    if found is None:
+        raise NotFound("No such finding; findings lists yours.", path=path)
+    return found
+
+
+async def resolve(
+    principal: Principal,
+    finding_id: UUID,
+    wanted: Resolution,
+    cause: Cause,
+    key: str | None = None,
+    operation: str = "findingResolve",
+) -> Resolved:
+    """Say what became of a finding: it is resolved, and its money leaves SUSPENSE, or it waits for a second person.
+
+    The same `key` and input again gives what is there. Raises Forbidden, NotFound, InvalidInput, InvalidState,
+    IdempotencyConflict.
+    """
+    await find(principal, finding_id)
+    note = checked_note(wanted.note)
+    async with transaction():
+        if key is not None and await _known(principal, finding_id, wanted, cause, key, operation):
+            return await _as_it_is(finding_id)
+        finding, payment = await opening.lock(finding_id)
+        _check_open(finding)
+        suspended = await money.of(finding)
+        await _check(principal, finding, wanted, suspended)
+        said = await _propose(principal, finding, payment, wanted, note, suspended, cause)
+        if said.needs_two:
+            await noted.note(finding, noted.PROPOSED, cause, text=f"{said.reason}: {note}", detail=_told(said))
+        else:
+            await _start(said, finding, payment, None, cause)
+        await noted.done(
+            operation, finding, cause, _changes(finding, said, "PROPOSED" if said.needs_two else "RESOLVED")
+        )
+    return Resolved(await Finding.get(id=finding_id), said, not said.needs_two)
+
+
+async def confirm(principal: Principal, finding_id: UUID, cause: Cause) -> Resolved:
+    """A second person's yes to what waits. Raises Forbidden, NotFound, InvalidState."""
+    await find(principal, finding_id)
+    async with transaction():
+        finding, payment = await opening.lock(finding_id)
+        said = await _waiting(finding)
+        await _check_other(principal, said)
+        suspended = await money.of(finding)
+        reason = Reason(said.reason)
+        now = await postings.moved(reason, Account(said.account) if said.account else None, suspended, payment)
+        if (now.amount, now.tax) != (said.amount, said.tax) or facts_of(finding) != said.facts:
+            raise InvalidState("It has changed since: say anew what became of it.", path=_PATH, current_state="CHANGED")
+        await _start(said, finding, payment, principal, cause)
+        await noted.done("findingResolveConfirm", finding, cause, _changes(finding, said, "RESOLVED"))
+    return Resolved(await Finding.get(id=finding_id), await FindingResolution.get(id=said.id), True)
+
+
+async def decline(principal: Principal, finding_id: UUID, why: str, cause: Cause) -> Finding:
+    """Refuse, or take back, what waits for a second person. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    await find(principal, finding_id)
+    note = checked_note(why, ["input", "why"])
+    async with transaction():
+        finding, _ = await opening.lock(finding_id)
+        said = await _waiting(finding)
+        await execute(_END, said.id, cause.actor[:200], note)
+        await noted.note(finding, noted.DECLINED, cause, text=note, detail=_told(said))
+        await noted.done("findingResolveDecline", finding, cause, {"reason": [said.reason, None], "why": [None, note]})
+    return await Finding.get(id=finding_id)
+
+
+async def reopen(principal: Principal, finding_id: UUID, why: str, cause: Cause) -> Finding:
+    """Open it again; what was booked is taken back. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    await find(principal, finding_id)
+    note = checked_note(why, ["input", "why"])
+    async with transaction():
+        finding, payment = await opening.lock(finding_id)
+        if finding.resolved_at is None:
+            raise InvalidState("It is open.", path=_PATH, current_state="OPEN")
+        _check_ours(finding)
+        await opening.reopen(finding, payment, note, cause)
+        await noted.done("findingReopen", finding, cause, {"state": ["RESOLVED", "REOPENED"], "why": [None, note]})
+    return await Finding.get(id=finding_id)
+
+
+def checked_note(note: str, path: list[str] | None = None) -> str:
+    """Raises InvalidInput."""
+    low, high = NOTE_LENGTH
+    told = note.strip()
+    if not low <= len(told) <= high or "\x00" in told:
+        at = path or ["input", "note"]
+        raise InvalidInput(f"{at[-1]} takes {low} to {high} characters.", path=at)
+    return told
+
+
+def facts_of(finding: Finding) -> str:
+    """The digest of both sides as they are."""
+    return facts.digest_of(finding.kind, finding.amount, finding.currency, finding.detail)
+
+
+async def _known(
+    principal: Principal, finding_id: UUID, wanted: Resolution, cause: Cause, key: str, operation: str
+) -> bool:
+    values = {
+        "finding": finding_id,
+        "reason": wanted.reason,
+        "note": wanted.note,
+        "account": wanted.account,
+        "came": str(wanted.came),
+        "duplicate_of": wanted.duplicate_of,
+    }
+    return await idempotency.claim(principal.merchant_id, operation, key, values, finding_id, cause) is not None
+
+
+async def _as_it_is(finding_id: UUID) -> Resolved:
+    """What a repeated request is answered. Raises InvalidState where what was said has ended meanwhile."""
+    said = await opening.standing(finding_id)
+    if said is None:
+        raise InvalidState("What was said has ended meanwhile.", path=_PATH, current_state="ENDED")
+    return Resolved(await Finding.get(id=finding_id), said, said.started_at is not None)
+
+
+def _check_open(finding: Finding) -> None:
+    if finding.resolved_at is not None:
+        raise InvalidState(
+            "It is resolved already; findingReopen opens it again.", path=_PATH, current_state="RESOLVED"
+        )
+    _check_ours(finding)
+
+
+def _check_ours(finding: Finding) -> None:
+    """Raises InvalidState where something else opens and closes it."""
+    if (instead := _ELSEWHERE.get(FindingKind(finding.kind))) is not None:
+        raise InvalidState(instead, path=_PATH, current_state="OPEN")
+
+
+async def _check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
+    postings.check(wanted.reason, wanted.account, wanted.came, suspended, finding.currency)
+    if (wanted.duplicate_of is not None) != (wanted.reason is Reason.DUPLICATE_OF):
+        raise InvalidInput("duplicateOf goes with DUPLICATE_OF.", path=["input", "duplicateOf"])
+    if wanted.duplicate_of is not None:
+        await _check_duplicate(principal, finding, wanted.duplicate_of, suspended)
+
+
+async def _check_duplicate(principal: Principal, finding: Finding, other_id: UUID, suspended: Suspended) -> None:
+    """The other one is about the same money, which stays its own: it is open, and is no duplicate of this."""
+    path = ["input", "duplicateOf"]
+    if other_id == finding.id:
+        raise InvalidInput("A finding is no duplicate of itself.", path=path)
+    other = await find(principal, other_id, path)
+    if suspended.own == 0:
+        if other.resolved_at is not None and other.reason == Reason.DUPLICATE_OF:
+            raise InvalidState("That one is a duplicate itself: name the first.", path=path, current_state="RESOLVED")
+        return
+    # Under the payment's lock nobody resolves the other one meanwhile: it has the same payment.
+    its = await money.of(other) if other.payment_id == finding.payment_id else None
+    if its is None or its.name != suspended.name or other.resolved_at is not None:
+        raise InvalidState(
+            f"{Money(suspended.own, finding.currency)} of it is in SUSPENSE, and the other finding is not open and "
+            "about the same money: say where it belongs.",
+            path=path,
+            current_state="IN_SUSPENSE",
+        )
+
+
+async def _propose(
+    principal: Principal,
+    finding: Finding,
+    payment: Payment | None,
+    wanted: Resolution,
+    note: str,
+    suspended: Suspended,
+    cause: Cause,
+) -> FindingResolution:
+    if (before := await opening.standing(finding.id)) is not None:  # nobody has confirmed it: this takes its place
+        await execute(_END, before.id, cause.actor[:200], "Something else was said.")
+    moved = await postings.moved(wanted.reason, wanted.account, suspended, payment)
+    return await FindingResolution.create(
+        id=uuid4(),
+        merchant_id=finding.merchant_id,
+        finding_id=finding.id,
+        reason=wanted.reason.value,
+        note=note,
+        account=wanted.account.value if wanted.account else None,
+        amount=moved.amount,
+        tax=moved.tax,
+        came=wanted.came.minor_units if wanted.came else None,
+        currency=finding.currency,
+        money_of=suspended.name,
+        duplicate_of_id=wanted.duplicate_of,
+        facts=facts_of(finding),
+        needs_two=await needs_two(finding, moved.amount),
+        proposed_by=principal.holder[:200],
+        proposed_by_id=principal.party,
+    )
+
+
+async def needs_two(finding: Finding, moved: int) -> bool:
+    """Whether another person must confirm: by amount, or because a refund is held while it is open (refunds/held)."""
+    if finding.fingerprint.startswith("after-end/") or "/unbooked" in finding.fingerprint:
+        return True
+    held = await limits.of(finding.merchant_id)
+    before = 0
+    if finding.payment_id is not None:
+        (alone,) = await rows(_ALONE, finding.payment_id)
+        before = alone["amount"]
+    return reached(held, max(finding.amount, moved + before), finding.currency)
+
+
+async def _start(
+    said: FindingResolution, finding: Finding, payment: Payment | None, second: Principal | None, cause: Cause
+) -> None:
+    await postings.post(said, payment, cause)
+    by = (second.holder[:200], second.party) if second else (None, None)
+    closed = f"{said.reason}: {said.note}"
+    done = (
+        await execute(_START, said.id, *by),
+        await execute(_CLOSE, finding.id, closed, said.reason, said.proposed_by),
+    )
+    if done != (1, 1):
+        raise RuntimeError("The finding was not resolved: it is behind the wall, or not open.")
+    await noted.note(finding, noted.CONFIRMED if second else noted.RESOLVED, cause, text=closed, detail=_told(said))
+    if said.tax > 0 and payment is not None:
+        await _flag_vat(finding, payment, said)
+
+
+async def _flag_vat(finding: Finding, payment: Payment, said: FindingResolution) -> None:
+    tax = Money(said.tax, said.currency)
+    await findings.open_finding(
+        Found(
+            kind=FindingKind.VAT_REVERSAL_NEEDED,
+            merchant_id=finding.merchant_id,
+            connection_id=finding.connection_id,
+            fingerprint=names.vat_of_finding(finding.id),
+            amount=tax,
+            explanation=(
+                f"{Money(said.amount, said.currency)} of payment {payment.pse_reference} was a refund; {tax} of VAT "
+                "was paid on the sale and has not been taken back."
+            ),
+            payment_id=payment.id,
+            detail={"ours": {"refunded": said.amount, "tax": said.tax}, "theirs": {}, "differs": ["tax"]},
+            again=True,
+        )
+    )
+
+
+async def _waiting(finding: Finding) -> FindingResolution:
+    said = await opening.standing(finding.id)
+    if finding.resolved_at is not None or said is None or said.started_at is not None:
+        state = "RESOLVED" if finding.resolved_at is not None else "OPEN"
+        raise InvalidState("Nothing of it waits for a second person.", path=_PATH, current_state=state)
+    return said
+
+
+async def _check_other(principal: Principal, said: FindingResolution) -> None:
+    if await vouching.is_same(principal, said.proposed_by_id) or same_person(said.proposed_by, principal.holder):
+        raise Forbidden(
+            "You said it yourself; at this amount another person with WORK_FINDINGS must confirm it. If there is "
+            f"nobody else, invite a second person (personInvite); {vouching.ADVICE}.",
+            path=_PATH,
+        )
+
+
+def _told(said: FindingResolution) -> dict[str, Any]:
+    return {"resolution": str(said.id), "reason": said.reason, "amount": said.amount, "currency": said.currency}
+
+
+def _changes(finding: Finding, said: FindingResolution, state: str) -> dict[str, list[Any]]:
+    return {
+        "state": [None, state],
+        "kind": [None, finding.kind],
+        "reason": [None, said.reason],
+        "note": [None, said.note],
+        "amount": [None, f"{said.amount} {said.currency}"],
+        "account": [None, said.account],
+        "proposed_by": [None, said.proposed_by],
+    }

@@ -1,0 +1,133 @@
+"""What the settled money of each line is booked as, set-wise: whatever a report says to have moved has moved.
+
+A file is an account of movements: each of its rows is one, though it looks like another. Two files may tell of one
+movement, which is counted once: by its effect where a payment of ours has it, else as often as the file that tells of
+it most often. What nobody here can explain is booked all the same, to SUSPENSE
+(docs/decisions/031-whatever-the-words-the-money-is-booked.md).
+"""
+
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from domain.models import Connection
+from domain.models.settlements import BookedAs, Effect
+from domain.money import EXPONENTS
+from domain.platform.database import rows
+from domain.pse.reporting import SETTLED
+
+_BY_TYPE: Final = tuple(
+    one.value for one in (BookedAs.FEE, BookedAs.PAYOUT, BookedAs.RESERVE, BookedAs.ADJUSTMENT, BookedAs.TRANSFER)
+)
+_OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
+# Major units: what is more is no money that anybody has, and no column of the ledger could hold the sum of many.
+_LARGEST: Final = 10**11
+_PARTS: Final = ("settled_fee", "settled_tax", "settled_withheld", "settled_net")
+_NAME: Final = pl.coalesce("reference", "pse_refund_reference")
+_NAMELESS: Final = ("payment_id", "type", "state", "amount")
+_NAMED: Final = (*_NAMELESS, "_name")
+_NOBODYS: Final = ("type", "state", "_payment", "_name", "_payout", "_kind", "_at", "settled_net", "settled_currency")
+_OTHERS_SCHEMA: Final = {
+    "type": pl.String(),
+    "state": pl.String(),
+    "payment_reference": pl.String(),
+    "payment_alias": pl.String(),
+    "order_reference": pl.String(),
+    "reference": pl.String(),
+    "pse_refund_reference": pl.String(),
+    "by_amount": pl.Boolean(),
+    "settled_net": SETTLED,
+    "settled_currency": pl.String(),
+    "payout_reference": pl.String(),
+    "kind": pl.String(),
+    "booked_at": pl.Datetime("us", "UTC"),
+}
+# Money of no payment of ours that other valid reports of the connection have booked on these dates.
+_OTHERS: Final = (
+    f"SELECT {', '.join(f'l.{name}' for name in _OTHERS_SCHEMA)} FROM settlement_lines l "  # noqa: S608 - ours
+    "JOIN reports r ON r.id = l.report_id WHERE l.voided_at IS NULL AND l.booked_as NOT IN ('NONE', 'EFFECT') "
+    "AND (l.payment_id IS NULL OR l.booked_as <> 'UNEXPLAINED') "
+    "AND l.business_date BETWEEN $3 AND $4 AND r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL"
+)
+
+
+async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """The lines of the report of that name with `booked_as`.
+
+    `effects`: as reconciliation/match gives them. `settled`: what other valid reports have of the same payments.
+    """
+    lines = effects.with_columns(booked_as=_word())
+    of_ours = lines.filter(_of_ours())
+    again = [] if of_ours.is_empty() else _told_of_ours(of_ours, settled)
+    told = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & pl.col("payment_id").is_null()
+    nobodys = lines.filter(told | pl.col("booked_as").is_in(_BY_TYPE))
+    if not nobodys.is_empty():
+        others = await _others(connection, name, nobodys)
+        again += [] if others.is_empty() else [_told_by(_nobodys(nobodys), _nobodys(others), _NOBODYS)]
+    repeats = [line for one in again for line in one["line"].to_list()]
+    if not repeats:
+        return lines
+    repeated = pl.col("line").is_in(repeats)
+    return lines.with_columns(
+        booked_as=pl.when(repeated).then(pl.lit(BookedAs.NONE.value)).otherwise(pl.col("booked_as"))
+    )
+
+
+def _word() -> pl.Expr:
+    said = pl.col("settled_net").is_not_null() & pl.col("settled_currency").is_in(list(EXPONENTS))
+    fits = pl.all_horizontal(pl.col(part).fill_null(0).abs() <= _LARGEST for part in _PARTS)
+    kind = pl.col("type")
+    return (
+        pl.when(~(said & fits).fill_null(value=False))
+        .then(pl.lit(BookedAs.NONE.value))
+        .when(pl.col("effect") != Effect.NONE.value)
+        .then(pl.lit(BookedAs.EFFECT.value))
+        .when(kind.is_in(_BY_TYPE))
+        .then(kind)
+        .otherwise(pl.lit(BookedAs.UNEXPLAINED.value))
+    )
+
+
+def _of_ours() -> pl.Expr:
+    """Of a payment of ours and without an effect, though no row of this very file has had it before."""
+    repeated = pl.col("again").fill_null(value=False)
+    return pl.col("payment_id").is_not_null() & (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & ~repeated
+
+
+def _told_of_ours(lines: pl.DataFrame, settled: pl.DataFrame) -> list[pl.DataFrame]:
+    """By the refund, or the name; what names none, of its payment by its amount."""
+    others = settled.filter(pl.col("effect") != Effect.NONE.value).with_columns(
+        _name=pl.coalesce("refund_id", pl.when(~pl.col("by_amount")).then("name"))
+    )
+    nameless = pl.col("by_amount") | (pl.col("type") == "CAPTURE")
+    named = lines.filter(~nameless).with_columns(_name=pl.coalesce("refund_id", _NAME))
+    return [_told_by(named, others, _NAMED), _told_by(lines.filter(nameless), others, _NAMELESS)]
+
+
+def _nobodys(lines: pl.DataFrame) -> pl.DataFrame:
+    kind = pl.col("type")
+    of_payment, payout = kind.is_in(_OF_PAYMENT), kind == "PAYOUT"
+    return lines.with_columns(
+        _payment=pl.coalesce("payment_reference", "payment_alias", "order_reference"),
+        _name=pl.when(~pl.col("by_amount")).then(_NAME),
+        _payout=pl.when(~of_payment).then(pl.col("payout_reference")),
+        # Kinds of reports have other words for a payment's money, and may tell a payout at another moment.
+        _kind=pl.when(~of_payment & ~payout).then(pl.col("kind")),
+        _at=pl.when(~(payout & pl.col("payout_reference").is_not_null())).then(pl.col("booked_at")),
+    )
+
+
+def _told_by(lines: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """Those that others have: of equal ones as many as they tell."""
+    had = others.group_by(key).agg(pl.len().alias("_had"))
+    turns = lines.with_columns(_turn=pl.int_range(1, pl.len() + 1).over(key))
+    return turns.join(had, on=key, how="inner", nulls_equal=True).filter(pl.col("_turn") <= pl.col("_had"))
+
+
+async def _others(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
+    days = lines["business_date"]
+    first, last = days.min(), days.max()
+    assert isinstance(first, date), "Every line has a business date."
+    found = await rows(_OTHERS, connection.id, name, first, last)
+    return pl.DataFrame(found, schema=_OTHERS_SCHEMA)

@@ -1,0 +1,89 @@
+"""A file that somebody hands in: XML of one of the layouts, many of them in a ZIP, or a table."""
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from domain.taxes.documents import cfdi, dte, nfe, sri, table, ubl
+from domain.taxes.documents.said import Said, Unread
+from domain.taxes.documents.xml import BYTES_MAX, Element, Unreadable, name_of, namespace_of, parse
+
+_MEMBERS_MAX: Final = 500
+_ALL_BYTES_MAX: Final = 64 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+_UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
+Reader = Callable[[Element], Sequence[Said]]
+# A root's name, what its namespace begins with, and who reads it.
+_ROOTS: Final[Mapping[str, tuple[str, Reader]]] = {
+    "nfeProc": (nfe.NAMESPACE, nfe.read),
+    "procEventoNFe": (nfe.NAMESPACE, nfe.read_event),
+    "Comprobante": (cfdi.NAMESPACE, cfdi.read),
+    "CreditNote": (f"{_UBL}CreditNote-2", ubl.read),
+    "AttachedDocument": (f"{_UBL}AttachedDocument-2", ubl.read_attached),
+    "DTE": ("", dte.read),
+    "EnvioDTE": ("", dte.read_set),
+    "notaCredito": ("", sri.read),
+    "autorizacion": ("", sri.read_authorised),
+}
+_KNOWN: Final = ", ".join(_ROOTS)
+
+
+def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
+    """What a file says, each part by itself; never an exception. `country` and `currency`: of a table's bare rows."""
+    try:
+        if content.startswith(b"PK\x03\x04"):
+            return _zip(content)
+        if _is_xml(content):
+            return _xml(content)
+        return table.read(content, country, currency)
+    except Unreadable as error:
+        return [Unread("file", str(error))]
+
+
+def _is_xml(content: bytes) -> bool:
+    return content[:200].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+
+
+def _xml(content: bytes) -> Sequence[Said]:
+    root = parse(content)
+    found = _ROOTS.get(name_of(root))
+    if found is None or not namespace_of(root).startswith(found[0]):
+        raise Unreadable(f"{name_of(root)[:60]} is no layout that is read; known are {_KNOWN}.")
+    return found[1](root)
+
+
+def _zip(content: bytes) -> Sequence[Said]:
+    """Every XML of a ZIP, by what it really unpacks to and not by what it says. Raises Unreadable."""
+    found: list[Said] = []
+    left = _ALL_BYTES_MAX
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) > _MEMBERS_MAX:
+                raise Unreadable(f"More than {_MEMBERS_MAX} files: hand them in in parts.")
+            for member in members:
+                inner = _unpacked(archive, member, min(left, BYTES_MAX))
+                left -= len(inner)
+                found += _member(member.filename, inner)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise Unreadable(f"The ZIP cannot be unpacked: {str(error)[:200]}") from None
+    return found
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+    given = io.BytesIO()
+    with archive.open(member) as packed:
+        while chunk := packed.read(_CHUNK):
+            given.write(chunk)
+            if given.tell() > most:
+                raise Unreadable("The ZIP unpacks to more than any tax documents: hand them in in parts.")
+    return given.getvalue()
+
+
+def _member(name: str, content: bytes) -> Sequence[Said]:
+    shown = "".join(sign for sign in name if sign.isprintable())[-80:]
+    try:
+        return _xml(content)
+    except Unreadable as error:
+        return [Unread(shown, str(error))]

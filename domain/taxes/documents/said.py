@@ -1,0 +1,112 @@
+"""What a file says, whatever its layout: a document, that one is canceled, or that something could not be read."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from domain.models.taxes import RefundCause
+from domain.money import Money, MoneyError, exponent_of
+from domain.taxes.documents.xml import Unreadable
+
+_RUNS: Final = re.compile(r"[^0-9A-Z]+")
+_ZEROS: Final = re.compile(r"(^|-)0+(?=[0-9])")
+_NAME_MAX: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that takes VAT back. `total` and `tax` in minor units, above zero: its type gives the sign.
+
+    `parts`: the taxes by name, where it has several; `originals`: the names of the sales' documents (`normal`);
+    `checked`: what of it was checked here, and with what result.
+    """
+
+    country: str
+    kind: str
+    name: str
+    number: str
+    issued_on: date
+    issuer: str | None
+    currency: str
+    total: int
+    tax: int
+    originals: tuple[str, ...]
+    parts: Mapping[str, int] = field(default_factory=dict)
+    refund_reference: str | None = None
+    cause: RefundCause | None = None
+    checked: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > _NAME_MAX or not 0 < len(self.number) <= 100:
+            raise Unreadable("Its number is empty, or longer than any.")
+        if not (self.name.isprintable() and self.number.isprintable()):
+            raise Unreadable("Its number has characters that cannot be printed.")
+        if self.total <= 0 or not 0 <= self.tax <= self.total:
+            raise Unreadable("A document has a total above zero, and no more tax than that.")
+
+    @property
+    def facts(self) -> str:
+        """SHA-256 of what it says, hex: two files that say the same are one document."""
+        told: list[Any] = [self.country, self.kind, self.name, self.number, self.issued_on, self.issuer]
+        told += [self.currency, self.total, self.tax, sorted(self.originals), sorted(self.parts.items())]
+        told += [self.refund_reference, self.cause]
+        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """A document of that name is canceled, by its authority's word or the merchant's own."""
+
+    country: str
+    name: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something of the file that takes nothing back: where, and why."""
+
+    where: str
+    why: str
+
+
+Said = Document | Cancellation | Unread
+
+
+def normal(name: str) -> str:
+    """A document's name in one spelling, as the index of payments has it: capitals, dashes, no zeros before numbers."""
+    return _ZEROS.sub(r"\1", _RUNS.sub("-", name.upper()).strip("-"))
+
+
+def minor(amount: Decimal, currency: str) -> int:
+    """An amount of a document in minor units. Raises Unreadable where it has more decimals than the currency."""
+    try:
+        exponent = exponent_of(currency)
+        scaled = amount.scaleb(exponent)
+        if scaled != scaled.to_integral_value():
+            raise Unreadable(f"{amount} has more decimals than {currency} takes.")
+        return Money(int(scaled), currency).minor_units
+    except MoneyError as error:
+        raise Unreadable(str(error)) from None
+
+
+def day(told: str) -> date:
+    """A day as XML has it: YYYY-MM-DD, and after it a time. Raises Unreadable."""
+    try:
+        return date.fromisoformat(told[:10])
+    except ValueError:
+        raise Unreadable(f"{told[:40]!r} is no day.") from None
+
+
+def day_first(told: str) -> date:
+    """A day as dd/mm/yyyy. Raises Unreadable."""
+    parts = told.split("/")
+    if len(parts) != 3 or [len(part) for part in parts] != [2, 2, 4]:
+        raise Unreadable(f"{told[:40]!r} is no day as dd/mm/yyyy.")
+    return day("-".join(reversed(parts)))

@@ -1,0 +1,207 @@
+"""Taking in a file of tax documents: each once, a revised or canceled one undone by adding; the file is kept."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from tortoise.expressions import Subquery
+from tortoise.queryset import QuerySet
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.files import content
+from domain.findings import findings, names
+from domain.models import File, Merchant, TaxDocument, TaxDocumentShare, VatReversal
+from domain.models.files import Purpose
+from domain.platform.database import execute, transaction
+from domain.platform.settings import Settings
+from domain.problems import InvalidInput, NotFound
+from domain.taxes import match, moves
+from domain.taxes.documents import read
+from domain.taxes.documents.said import Cancellation, Document, Said, Unread
+from domain.taxes.weigh import COUNTRIES
+
+IMPORT: Final = "taxDocumentImport"
+CANCELED: Final = "CANCELED"
+REVISED: Final = "REVISED"
+UNREAD_MAX: Final = 100  # shown; all are counted
+_CONTRADICTS: Final = (
+    "A document of that name is known and says something else; what its authority signed never changes."
+)
+_IS_CANCELED: Final = "It was canceled before: it takes nothing back."
+_NOT_KNOWN: Final = "It says that a document is canceled or rejected that was not handed in: nothing hung on it."
+_SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of a file. `unread`: the first of what could not be read, or took nothing back, each with why."""
+
+    new: int = 0
+    same: int = 0
+    revised: int = 0
+    canceled: int = 0
+    unread: int = 0
+    matched: int = 0
+    why: list[Unread] = field(default_factory=list)
+
+    def note(self, where: str, why: str) -> None:
+        """Count what could not be read."""
+        self.unread += 1
+        if len(self.why) < UNREAD_MAX:
+            self.why.append(Unread(where, why))
+
+
+def readable(principal: Principal) -> QuerySet[TaxDocument]:
+    """The documents; to who reads some stores' ledgers, those of their refunds. Raises Forbidden."""
+    scope = principal.scope(Permission.READ_LEDGER)
+    found = TaxDocument.filter(merchant_id=scope.merchant_id)
+    if scope.stores is None:
+        return found
+    theirs = TaxDocumentShare.filter(merchant_id=scope.merchant_id, reversal__store_id__in=list(scope.stores))
+    return found.filter(id__in=Subquery(theirs.values("document_id")))
+
+
+async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause: Cause) -> Imported:
+    """Read a file that was handed in as TAX_DOCUMENT. The same again changes nothing.
+
+    Each document is a transaction of its own: stopped in the middle, the same file goes on.
+    Raises Forbidden, NotFound, InvalidInput; ContentAway, Unsealable.
+    """
+    principal.require_everywhere(Permission.KEEP_BOOKS)
+    path = ["input", "fileId"]
+    file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id, purpose=Purpose.TAX_DOCUMENT)
+    if file is None or file.stored_at is None or file.sealed_key is None:
+        raise NotFound("There is no such file for TAX_DOCUMENT, or it has not come.", path=path)
+    given = await content.get(settings, file)
+    country = (await Merchant.get(id=file.merchant_id)).country
+    said = await asyncio.to_thread(read.read, given, country, currency_of(country))
+    if not said:
+        raise InvalidInput("There is nothing in the file.", path=path)
+    done = Imported()
+    async with transaction():
+        what = {"file_sha256": [None, file.sha256], "name": [None, file.name], "documents": [None, len(said)]}
+        await deeds.note(file.merchant_id, IMPORT, Of("file", file_id), cause, what)
+    for one in said:
+        await _take(file, one, done, cause)
+    return done
+
+
+def currency_of(country: str) -> str:
+    """The currency of a country's documents that name none."""
+    return next((currency for currency, known in COUNTRIES.items() if country in known), "USD")
+
+
+async def _take(file: File, said: Said, done: Imported, cause: Cause) -> None:
+    if isinstance(said, Unread):
+        done.note(said.where, said.why)
+        return
+    async with transaction():
+        await _one_at_a_time(file.merchant_id, said.name)
+        if isinstance(said, Cancellation):
+            await _cancel(file, said, done, cause)
+        else:
+            await _add(file, said, done, cause)
+
+
+async def _one_at_a_time(merchant_id: UUID, name: str) -> None:
+    """One file at a time speaks of a document, until the caller's transaction ends."""
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"tax-document/{merchant_id}/{name}")
+
+
+async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None:
+    known = await TaxDocument.filter(merchant_id=file.merchant_id, name=said.name).order_by("created_at")
+    if any(one.ended_because == CANCELED for one in known):
+        done.note(said.where or said.number, _IS_CANCELED)
+        return
+    current = next((one for one in known if one.ended_at is None), None)
+    if current is not None and current.facts == said.facts:
+        done.same += 1
+        if current.problem in match.AGAIN:
+            await again(current, cause)
+        return
+    if current is not None and said.kind in _SIGNED and current.kind in _SIGNED:
+        done.note(said.where or said.number, _CONTRADICTS)
+        return
+    if current is not None:
+        await end(current, REVISED, cause)
+        done.revised += 1
+    else:
+        done.new += 1
+    row = await _stored(file, said)
+    done.matched += await _matched(row, cause)
+    if row.problem is not None:
+        done.note(said.where or said.number, row.problem)
+
+
+async def _stored(file: File, said: Document) -> TaxDocument:
+    return await TaxDocument.create(
+        id=uuid4(),
+        merchant_id=file.merchant_id,
+        file_id=file.id,
+        country=said.country,
+        kind=said.kind,
+        name=said.name,
+        number=said.number,
+        issued_on=said.issued_on,
+        issuer=said.issuer[:32] if said.issuer else None,
+        currency=said.currency,
+        total=said.total,
+        tax=said.tax,
+        originals=list(said.originals),
+        refund_reference=said.refund_reference,
+        cause=said.cause,
+        facts=said.facts,
+        checked={**said.checked, "taxes": dict(said.parts)},
+        imported_by=file.created_by[:200],
+    )
+
+
+async def again(document: TaxDocument, cause: Cause) -> None:
+    """Match a document once more whose sale, or refund, was not known."""
+    await _matched(document, cause)
+
+
+async def _matched(document: TaxDocument, cause: Cause) -> bool:
+    problem = await match.match(document, document.checked.get("taxes", {}), cause)
+    if problem != document.problem:
+        document.problem = problem
+        await document.save(update_fields=["problem"])
+    return problem is None
+
+
+async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) -> None:
+    current = await TaxDocument.get_or_none(merchant_id=file.merchant_id, name=said.name, ended_at=None)
+    if current is None:
+        ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
+        done.same += ended
+        if not ended:
+            done.note(said.where or said.name, _NOT_KNOWN)
+        return
+    await end(current, CANCELED, cause)
+    done.canceled += 1
+
+
+async def end(document: TaxDocument, because: str, cause: Cause) -> None:
+    """The document holds no more: what it took back is to be taken back again. In the caller's transaction."""
+    shares = await TaxDocumentShare.filter(document_id=document.id, voided_at=None)
+    refunds = await _refunds_of([one.reversal_id for one in shares])
+    await moves.lock_refunds(refunds)
+    now = datetime.now(UTC)
+    await TaxDocument.filter(id=document.id, ended_at=None).update(ended_at=now, ended_because=because)
+    await TaxDocumentShare.filter(id__in=[one.id for one in shares]).update(voided_at=now)
+    for one in sorted(shares, key=lambda share: share.reversal_id):
+        row, refund = await moves.hold(document.merchant_id, one.reversal_id)
+        told = {f"{names.vat_differs(refund.id)}/{document.id}": f"The document was {because.lower()}."}
+        await findings.resolve_of(document.merchant_id, refund.id, told)
+        await moves.undocument(row, refund, cause, f"Document {document.number} was {because.lower()}.")
+
+
+async def _refunds_of(reversal_ids: Sequence[UUID]) -> list[UUID]:
+    return [row.refund_id for row in await VatReversal.filter(id__in=list(reversal_ids))]

@@ -1,0 +1,244 @@
+"""A tax document beside the refunds it is of: by the sale's document, or the refund's own reference, and the amount.
+
+Never by the amount alone. One document may be of many refunds, and many of one: its VAT is taken back once they cover
+the whole of its money. What agrees in money and not in tax is told and not booked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.cause import Cause
+from domain.findings import findings, names
+from domain.findings.findings import FindingKind, Found
+from domain.models import Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
+from domain.models.taxes import Booked
+from domain.money import Money, cumulative_share
+from domain.platform.database import execute, rows
+from domain.taxes import moves, reversals
+from domain.taxes.documents.said import normal
+from domain.taxes.moves import Paper
+
+UNKNOWN: Final = "No sale of yours has a document of that name, and no refund that reference."
+NOTHING_OPEN: Final = "No refund of that sale has VAT that is still to be taken back."
+_SEVERAL: Final = "Several refunds of that sale could be meant: name the refund (its reference) in a table."
+_MORE: Final = "The document is of more money than the refunds of that sale that are still open."
+_CURRENCY: Final = "The document is in another currency than the sale."
+_TOO_EARLY: Final = "The document is older than the sale."
+_PART: Final = "The document is of less money than the refund: the rest is waited for."
+_TAX: Final = "The document agrees in money and not in tax."
+_NO_REFORM: Final = "br-return-of-2025"  # such a sale had neither IBS nor CBS
+AGAIN: Final = (UNKNOWN, NOTHING_OPEN)  # what may be otherwise by the next night
+_AMONG_MAX: Final = 12
+_DIFFERENCE_MAX: Final = 1  # minor unit, for each document and each refund: each of them is rounded
+# The refunds of sales whose document has one of these names (the same expression as its index), or of that reference.
+_MEANT: Final = r"""
+SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id
+WHERE r.merchant_id = $1 AND r.tax_amount > 0 AND r.state IN ('SUCCEEDED', 'RETURNED')
+  AND ($3::varchar IS NULL OR r.reference = $3) AND (p.id IN (SELECT s.id FROM payments s WHERE s.merchant_id = $1
+    AND s.tax_document IS NOT NULL AND regexp_replace(btrim(regexp_replace(upper(s.tax_document),
+      '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = ANY($2::text[])) OR ($3::varchar IS NOT NULL
+    AND (cardinality($2::text[]) = 0 OR p.tax_document IS NULL)))
+ORDER BY r.created_at, r.id LIMIT 200"""
+_COVERED: Final = """
+SELECT reversal_id, sum(amount)::bigint AS amount, sum(tax)::bigint AS tax, count(*) AS many
+FROM tax_document_shares WHERE reversal_id = ANY($1::uuid[]) AND voided_at IS NULL GROUP BY 1"""
+
+
+# The documents of a refund that waited for its rest.
+_WHOLE: Final = """
+UPDATE tax_documents d SET problem = NULL FROM tax_document_shares s
+WHERE s.document_id = d.id AND s.reversal_id = $1 AND s.voided_at IS NULL AND d.problem = $2"""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A reversal that a document may be of. `left`: money of its refund that no document covers yet, minor units."""
+
+    reversal: VatReversal
+    refund: Refund
+    left: int
+    tax: int  # covered by documents
+    papers: int  # how many documents cover it
+
+
+async def match(document: TaxDocument, parts: dict[str, int], cause: Cause) -> str | None:
+    """Give the document to the refunds it is of; what keeps it from taking VAT back, None: nothing does.
+
+    Inside the caller's transaction. `parts`: its taxes by name, minor units.
+    """
+    meant = await _meant(document)
+    if not meant:
+        return UNKNOWN
+    await moves.lock_refunds(meant)  # all of them first, in the one order: some have no reversal yet
+    await reversals.open_of(meant)
+    held = await _held(document.merchant_id, meant)
+    linked = [one for one in held if _is_by_hand(one, document)]
+    if linked:
+        await _share(document, linked[:1], linked[0].reversal.amount)
+        return None
+    candidates = [one for one in held if moves.may_be_documented(one.reversal) and one.left > 0]
+    if not candidates:
+        return NOTHING_OPEN
+    return await _given(document, candidates, parts, cause)
+
+
+async def _given(document: TaxDocument, candidates: list[Candidate], parts: dict[str, int], cause: Cause) -> str | None:
+    first = candidates[0].reversal
+    if first.currency != document.currency or document.issued_on < first.sold_on:
+        problem = _CURRENCY if first.currency != document.currency else _TOO_EARLY
+        await _differs(document, candidates[0], problem, ["currency" if problem is _CURRENCY else "date"])
+        return problem
+    chosen = chosen_of(candidates, document)
+    if not chosen:
+        more = document.total > sum(one.left for one in candidates)
+        if more:
+            await _differs(document, candidates[0], _MORE, ["amount"])
+        return _MORE if more else _SEVERAL
+    wanted = sum(_expected(one, document.total) for one in chosen)
+    tax = _nearest(parts or {"tax": document.tax}, wanted)
+    await _share(document, chosen, tax)
+    problems = [await _covered(document, one, parts, cause) for one in chosen]
+    return next((problem for problem in problems if problem), None)
+
+
+def chosen_of(candidates: Sequence[Candidate], document: TaxDocument) -> list[Candidate]:
+    """Those whose money is the document's: one of its amount, the only ones that add up to it, or the only one.
+
+    Of several of one amount, of one sale, that whose tax is the document's, and then the oldest: they are alike.
+    """
+    alike = [one for one in candidates if one.left == document.total]
+    if alike:
+        return [min(alike, key=lambda one: abs(one.reversal.amount - one.tax - document.tax))]
+    if len(candidates) == 1:
+        return list(candidates) if document.total < candidates[0].left else []
+    if sum(one.left for one in candidates) == document.total:
+        return list(candidates)
+    if len(candidates) > _AMONG_MAX:
+        return []
+    few = [
+        list(some)
+        for count in range(2, len(candidates))
+        for some in combinations(candidates, count)
+        if sum(one.left for one in some) == document.total
+    ]
+    return few[0] if len(few) == 1 else []
+
+
+def _expected(one: Candidate, total: int) -> int:
+    """The tax of the money that the document covers of a refund (minor units), closing to the whole."""
+    covered = min(one.left, total)
+    done = one.refund.amount - one.left
+    return cumulative_share(one.reversal.amount, done + covered, one.refund.amount) - cumulative_share(
+        one.reversal.amount, done, one.refund.amount
+    )
+
+
+def _nearest(parts: dict[str, int], wanted: int) -> int:
+    """The taxes of the document that are the sale's VAT, as its merchant declared it: of several, those that add up."""
+    each = list(parts.values())
+    sums = {sum(some) for count in range(len(each) + 1) for some in combinations(each, count)}
+    best = min(sums, key=lambda one: (abs(one - wanted), -one))
+    return best if abs(best - wanted) <= _DIFFERENCE_MAX else sum(each)
+
+
+async def _meant(document: TaxDocument) -> list[UUID]:
+    found = await rows(_MEANT, document.merchant_id, document.originals, document.refund_reference)
+    return [row["id"] for row in found]
+
+
+async def _held(merchant_id: UUID, refund_ids: Sequence[UUID]) -> list[Candidate]:
+    """The reversals of these refunds, all locked in the one order: refunds, payments, reversals."""
+    refunds = {row.id: row for row in await moves.lock_refunds(refund_ids)}
+    reversals_ = await VatReversal.filter(refund_id__in=list(refund_ids), merchant_id=merchant_id).order_by("id")
+    await Payment.filter(id__in=[row.payment_id for row in reversals_]).order_by("id").select_for_update(no_key=True)
+    locked = {
+        row.refund_id: row
+        for row in await VatReversal.filter(id__in=[row.id for row in reversals_])
+        .order_by("id")
+        .select_for_update(no_key=True)
+    }
+    covered = {row["reversal_id"]: row for row in await rows(_COVERED, [row.id for row in locked.values()])}
+    found = []
+    for refund_id in refund_ids:  # in the order in which they were asked for
+        row = locked.get(refund_id)
+        if row is not None:
+            refund, done = refunds[refund_id], covered.get(row.id, {"amount": 0, "tax": 0, "many": 0})
+            found.append(Candidate(row, refund, refund.amount - done["amount"], done["tax"], done["many"]))
+    return found
+
+
+def _is_by_hand(one: Candidate, document: TaxDocument) -> bool:
+    """Whether a person had entered this very document before its file came."""
+    row = one.reversal
+    known = {normal(document.number), document.name}
+    return (
+        row.booked is Booked.DOCUMENTED
+        and one.papers == 0
+        and one.refund.amount == document.total
+        and row.document_number is not None
+        and normal(row.document_number) in known
+    )
+
+
+async def _share(document: TaxDocument, chosen: Sequence[Candidate], tax: int) -> None:
+    """Write how much of the document is of each; its tax is allocated as refunds' tax is: it closes to the whole."""
+    left, done = document.total, 0
+    for one in chosen:
+        amount = min(one.left, left)
+        share = cumulative_share(tax, done + amount, document.total) - cumulative_share(tax, done, document.total)
+        await TaxDocumentShare.create(
+            id=uuid4(),
+            merchant_id=document.merchant_id,
+            document_id=document.id,
+            reversal_id=one.reversal.id,
+            amount=amount,
+            tax=share,
+        )
+        one.left, one.tax, one.papers = one.left - amount, one.tax + share, one.papers + 1
+        left, done = left - amount, done + amount
+
+
+async def _covered(document: TaxDocument, one: Candidate, parts: dict[str, int], cause: Cause) -> str | None:
+    """Take the VAT back where documents cover the whole refund and its tax; else say what differs."""
+    row = one.reversal
+    if document.cause is not None and row.cause is None:
+        row.cause = document.cause
+    if one.left > 0:
+        await moves.save(row)
+        await _differs(document, one, _PART, ["amount"])
+        return _PART
+    mirrored = row.rule_id != _NO_REFORM or not (parts.get("IBS") or parts.get("CBS"))
+    if abs(one.tax - row.amount) > _DIFFERENCE_MAX * one.papers or not mirrored:
+        await moves.save(row)
+        await _differs(document, one, _TAX, ["tax"])
+        return _TAX
+    await moves.document(row, Paper(document.number, document.issued_on), cause)
+    await execute(_WHOLE, row.id, _PART)
+    return None if row.booked is Booked.DOCUMENTED else _MORE
+
+
+async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: list[str]) -> None:
+    row, refund = one.reversal, one.refund
+    ours: dict[str, Any] = {"refund": refund.reference, "amount": refund.amount, "tax": row.amount}
+    ours |= {"currency": row.currency, "sold_on": row.sold_on.isoformat()}
+    theirs = {"document": document.number, "amount": document.total, "tax": document.tax}
+    theirs |= {"currency": document.currency, "date": document.issued_on.isoformat()}
+    later = {names.vat_differs(row.refund_id): f"Document {document.number} came after it."}
+    await findings.resolve_of(row.merchant_id, row.refund_id, later)
+    await findings.open_finding(
+        Found(
+            kind=FindingKind.VAT_DOCUMENT_DIFFERS,
+            merchant_id=row.merchant_id,
+            connection_id=row.connection_id,
+            fingerprint=f"{names.vat_differs(row.refund_id)}/{document.id}",
+            amount=Money(abs(refund.amount - document.total) or row.amount, row.currency),
+            explanation=f"Document {document.number} and refund {refund.reference}: {problem}",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+            detail={"ours": ours, "theirs": theirs, "differs": fields, "document_id": str(document.id)},
+            again=True,
+        )
+    )

@@ -1,0 +1,72 @@
+"""The month's VAT of refunds by country, store, currency and rule: taken back, declared, lost, waiting."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.platform.database import rows
+from domain.problems import InvalidInput
+
+_PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+# Documented by the document's month, declared by the return's, lost by the ledger's; what waits is of refunds that had
+# left by the end of the month, as it stands now.
+_LINES: Final = """
+WITH mine AS (
+    SELECT v.*, to_char(document_on, 'YYYY-MM') = $2 AND booked = 'DOCUMENTED' AS is_documented,
+        state = 'DECLARED' AND period = $2 AS is_declared, booked = 'LOST' AND to_char(settled_on, 'YYYY-MM') = $2
+        AS is_lost, to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
+    FROM vat_reversals v WHERE merchant_id = $1 AND ($3::uuid[] IS NULL OR store_id = ANY($3))
+      AND ($4::varchar IS NULL OR country = $4) AND ($5::uuid IS NULL OR store_id = $5))
+SELECT m.country, m.store_id, s.code AS store, m.currency, m.rule_id,
+    coalesce(sum(amount) FILTER (WHERE is_documented), 0) AS documented,
+    coalesce(sum(amount) FILTER (WHERE is_declared), 0) AS declared,
+    coalesce(sum(amount) FILTER (WHERE is_lost), 0) AS lost,
+    coalesce(sum(amount) FILTER (WHERE has_left AND state = 'NEEDED'), 0) AS pending,
+    coalesce(sum(amount) FILTER (WHERE has_left AND state = 'NEEDS_REVIEW'), 0) AS review,
+    count(*) FILTER (WHERE is_documented OR is_declared OR is_lost OR (has_left AND state IN ('NEEDED',
+        'NEEDS_REVIEW'))) AS reversals,
+    count(*) FILTER (WHERE has_left AND state IN ('NEEDED', 'NEEDS_REVIEW') AND due_on < current_date) AS overdue,
+    array_agg(DISTINCT rules_version) AS versions
+FROM mine m JOIN stores s ON s.id = m.store_id
+WHERE is_documented OR is_declared OR is_lost OR (has_left AND state IN ('NEEDED', 'NEEDS_REVIEW'))
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4, 5 LIMIT $6"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One country, store, currency and rule of a month. Sums in minor units."""
+
+    country: str
+    store_id: UUID
+    store: str
+    currency: str
+    rule_id: str | None
+    documented: int
+    declared: int
+    lost: int
+    pending: int
+    review: int
+    reversals: int
+    overdue: int
+    versions: list[str]
+
+
+async def of_month(
+    principal: Principal, period: str, limit: int, *, country: str | None = None, store_id: UUID | None = None
+) -> list[Line]:
+    """The month's lines of the stores whose ledger somebody may read. Never a part of them: raises InvalidInput.
+
+    Raises Forbidden.
+    """
+    scope = principal.scope(Permission.READ_LEDGER)
+    if _PERIOD.fullmatch(period) is None:
+        raise InvalidInput("period is a month as YYYY-MM.", path=["period"])
+    stores = None if scope.stores is None else list(scope.stores)
+    found = await rows(_LINES, scope.merchant_id, period, stores, country, store_id, limit + 1)
+    if len(found) > limit:
+        raise InvalidInput(f"The report has more than {limit} lines; name a country or a store.", path=["country"])
+    sums = ("documented", "declared", "lost", "pending", "review")
+    return [Line(**{**row, **{name: int(row[name]) for name in sums}}) for row in found]

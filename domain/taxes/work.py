@@ -1,0 +1,205 @@
+"""What a person does with reversals: document, declare, write off, review. Each leaves a deed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from tortoise.queryset import QuerySet
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.books import ledger
+from domain.cause import Cause
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.models import Refund, VatReversal
+from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
+from domain.platform.database import transaction
+from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.taxes import business_days, moves, places, reversals, rulebook
+from domain.taxes.moves import Paper
+from domain.taxes.weigh import Review, Weighed, weigh
+
+DOCUMENT: Final = "vatReversalDocument"
+DECLARE: Final = "vatReversalDeclare"
+WRITE_OFF: Final = "vatReversalWriteOff"
+REVIEW: Final = "vatReversalReview"
+AT_ONCE_MAX: Final = 100
+_NUMBER_MAX: Final = 100
+_NOTE: Final = (5, 500)
+_PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_TOLD: Final = ("state", "reason", "document_number", "document_on", "period", "cause", "country", "due_on", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says of a reversal; None: nothing. `accept`: they answer for it where the rules are not sure.
+
+    `counter`: the document that undoes the one of a refund that came back.
+    """
+
+    note: str
+    cause: RefundCause | None = None
+    delivered_on: date | None = None
+    event_on: date | None = None
+    buyer_identified: bool | None = None
+    country: str | None = None
+    regime: TaxRegime | None = None
+    accept: bool = False
+    counter: Paper | None = None
+
+
+def readable(principal: Principal) -> QuerySet[VatReversal]:
+    """The reversals of the stores whose ledger somebody may read. Raises Forbidden."""
+    scope = principal.scope(Permission.READ_LEDGER)
+    found = VatReversal.filter(merchant_id=scope.merchant_id)
+    return found if scope.stores is None else found.filter(store_id__in=list(scope.stores))
+
+
+async def document(principal: Principal, reversal_id: UUID, number: str, on: date, cause: Cause) -> VatReversal:
+    """Say which tax document takes the VAT back. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    async with transaction():
+        row, before = await _held(principal, reversal_id)
+        paper = Paper(_number(number), await _not_ahead(principal, on))
+        await moves.document(row, paper, cause)
+        await _note(row, before, DOCUMENT, cause)
+    return row
+
+
+async def declare(principal: Principal, ids: Sequence[UUID], period: str, cause: Cause) -> list[VatReversal]:
+    """Say that these stand in the return of a period (YYYY-MM): all of them, or none.
+
+    Raises Forbidden, NotFound, InvalidInput, InvalidState.
+    """
+    if not 0 < len(ids) <= AT_ONCE_MAX:
+        raise InvalidInput(f"Name 1 to {AT_ONCE_MAX} reversals.", path=["input", "reversalIds"])
+    if _PERIOD.fullmatch(period) is None or period > (await _today(principal)).strftime("%Y-%m"):
+        raise InvalidInput("period is YYYY-MM, of this month or an earlier one.", path=["input", "period"])
+    async with transaction():
+        seen = await VatReversal.filter(id__in=list(ids), merchant_id=principal.merchant_id)
+        await moves.lock_refunds([row.refund_id for row in seen])
+        return [await _declare(principal, one, period, cause) for one in sorted(set(ids))]
+
+
+async def _declare(principal: Principal, reversal_id: UUID, period: str, cause: Cause) -> VatReversal:
+    row, before = await _held(principal, reversal_id)
+    if row.state is ReversalState.DECLARED and row.period == period:
+        return row
+    if row.state is not ReversalState.DOCUMENTED:
+        raise InvalidState(
+            f"Only what is documented is declared; this is {row.state.value}.",
+            path=["input", "reversalIds"],
+            current_state=row.state.value,
+        )
+    if period < min(row.paid_on, row.event_on or row.paid_on).strftime("%Y-%m"):
+        raise InvalidInput("The period lies before the refund.", path=["input", "period"])
+    row.state, row.period, row.decided_by = ReversalState.DECLARED, period, cause.actor[:200]
+    await moves.save(row)
+    await _note(row, before, DECLARE, cause)
+    return row
+
+
+async def write_off(principal: Principal, reversal_id: UUID, note: str, cause: Cause) -> VatReversal:
+    """Say that the VAT is lost, and why. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    async with transaction():
+        row, before = await _held(principal, reversal_id)
+        row.note = _checked_note(note)
+        await moves.lose(row, cause)
+        await _note(row, before, WRITE_OFF, cause)
+    return row
+
+
+async def review(principal: Principal, reversal_id: UUID, said: Said, cause: Cause) -> VatReversal:
+    """Take in what a person knows, and weigh the reversal anew. Raises Forbidden, NotFound, InvalidInput, InvalidState.
+
+    What was lost by a rule is found again where the new facts say so.
+    """
+    async with transaction():
+        row, before = await _held(principal, reversal_id)
+        row.note = _checked_note(said.note)
+        if said.counter is not None:
+            counter = Paper(_number(said.counter.number), await _not_ahead(principal, said.counter.issued_on))
+            await moves.counter(row, counter, cause)
+        else:
+            await _weigh_again(row, said, cause)
+        await _note(row, before, REVIEW, cause)
+    return row
+
+
+async def _weigh_again(row: VatReversal, said: Said, cause: Cause) -> None:
+    undecided = row.state in (*reversals.OPEN, ReversalState.NOT_RECOVERABLE) and row.booked is not Booked.DOCUMENTED
+    if not undecided:
+        raise InvalidState("It is decided: there is nothing to review.", path=["input"], current_state=row.state.value)
+    if said.event_on is not None and said.event_on < row.sold_on:
+        raise InvalidInput("Nothing came back before it was sold.", path=["input", "eventOn"])
+    row.cause, row.event_on = said.cause or row.cause, said.event_on or row.event_on
+    row.delivered_on = said.delivered_on or row.delivered_on
+    row.country, row.regime = said.country or row.country, said.regime or row.regime
+    row.rules_version = rulebook.version()
+    if said.buyer_identified is not None:
+        row.buyer_identified = said.buyer_identified
+    named = said.country is not None or await places.is_said(row.merchant_id, row.store_id, row.connection_id)
+    own = await business_days.own_days(row.merchant_id, row.country)
+    facts = reversals.facts_of(row, country_is_said=named)
+    found = weigh(facts, lambda day: business_days.works(row.country, day, own))
+    await moves.settle(row, _accepted(found) if said.accept else found, cause)
+    await _in_step(row)
+
+
+def _accepted(found: Weighed) -> Weighed:
+    """Who answers for it goes by a rule that we are not sure of; what must be known is asked all the same."""
+    if found.reason not in (Review.RULE_UNSURE, Review.NO_RULE):
+        return found
+    return Weighed(ReversalState.NEEDED, found.rule, found.due_on)
+
+
+async def _in_step(row: VatReversal) -> None:
+    """The finding of what needs somebody is open."""
+    if row.state in reversals.OPEN:
+        refund = await Refund.get(id=row.refund_id)
+        await reversals.open_finding(row, refund.reference)
+
+
+async def _held(principal: Principal, reversal_id: UUID) -> tuple[VatReversal, dict[str, Any]]:
+    """The reversal, locked, and what a deed tells of it as it was. Raises Forbidden, NotFound."""
+    scope = principal.scope(Permission.KEEP_BOOKS)
+    row, _ = await moves.hold(principal.merchant_id, reversal_id)
+    if scope.stores is not None and row.store_id not in scope.stores:
+        raise NotFound("There is no such VAT reversal; vatReversals lists yours.", path=["input", "reversalId"])
+    return row, _facts(row)
+
+
+def _facts(row: VatReversal) -> dict[str, Any]:
+    return {name: None if getattr(row, name) is None else str(getattr(row, name)) for name in _TOLD}
+
+
+async def _note(row: VatReversal, before: dict[str, Any], operation: str, cause: Cause) -> None:
+    what = deeds.changed(before, _facts(row))
+    await deeds.note(row.merchant_id, operation, Of("VAT reversal", row.id), cause, what)
+
+
+async def _today(principal: Principal) -> date:
+    return await ledger.today(principal.merchant_id)
+
+
+async def _not_ahead(principal: Principal, on: date) -> date:
+    if on > await _today(principal):
+        raise InvalidInput("The document's day lies ahead.", path=["input", "issuedOn"])
+    return on
+
+
+def _number(number: str) -> str:
+    told = number.strip()
+    if not (0 < len(told) <= _NUMBER_MAX and told.isprintable()):
+        raise InvalidInput(f"number takes 1 to {_NUMBER_MAX} printable characters.", path=["input", "number"])
+    return told
+
+
+def _checked_note(note: str) -> str:
+    told = note.strip()
+    if not (_NOTE[0] <= len(told) <= _NOTE[1] and told.isprintable()):
+        raise InvalidInput(f"note takes {_NOTE[0]} to {_NOTE[1]} characters.", path=["input", "note"])
+    return told

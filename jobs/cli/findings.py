@@ -1,0 +1,237 @@
+"""`estorno findings`: what the books do not explain, who has it, and what became of it, through the API."""
+
+import json
+import textwrap
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Annotated, Any, Final
+
+import typer
+
+from domain.platform.settings import Settings
+from jobs.cli import client
+from jobs.cli.commands import CommandError
+
+app = typer.Typer(help="What the books do not explain: work it off.", no_args_is_help=True)
+_WIDTH: Final = 80
+_TEXT, _JSON = "text", "json"
+_ERRORS: Final = "errors { ... on Error { code message path } }"
+_SHORT: Final = "id kind state severity amount { display } dueAt overdue assignee explanation"
+_LIST: Final = f"""query Findings($first: Int!, $after: String, $filter: FindingFilter, $order: FindingOrder!,
+  $unresolved: Boolean) {{ findings(first: $first, after: $after, filter: $filter, order: $order,
+  unresolved: $unresolved) {{ edges {{ node {{ {_SHORT} }} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
+_SHOW: Final = f"""query Finding($id: ID!, $locale: String) {{ finding(id: $id) {{ {_SHORT}
+  title(locale: $locale) because(locale: $locale) advice(locale: $locale) createdAt ageDays waitingUntil waitingWhy
+  inSuspense {{ display }} sides {{ ours theirs differs }} resolvedAt resolution resolvedBy
+  proposal {{ reason note proposedBy moved {{ display }} }} events(first: 100) {{ kind text actor at }} }} }}"""
+_SUMMARY: Final = """query Summary($filter: FindingFilter) { findingsSummary(filter: $filter) {
+  kind count amount { display currency minorUnits } } }"""
+FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
+Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="As AMOUNT_MISMATCH; may be repeated.")]
+Currency = Annotated[str | None, typer.Option(help="Of this currency alone.")]
+
+
+@app.command("list")
+def listed(
+    kind: Kinds = None,
+    state: Annotated[list[str] | None, typer.Option(help="OPEN, WAITING, REOPENED or RESOLVED.")] = None,
+    pse: Annotated[str | None, typer.Option(help="As pix.")] = None,
+    currency: Currency = None,
+    mine: Annotated[bool, typer.Option("--mine", help="What you have in hand.")] = False,
+    order: Annotated[str, typer.Option(help="NEWEST, OLDEST, DUE, GRAVEST or LARGEST.")] = "DUE",
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
+    form: Form = _TEXT,
+) -> None:
+    """What is not resolved, the first due first."""
+    wanted = _filter(kind, state, pse, currency, mine)
+    nodes = _pages(wanted, order.upper(), limit)
+    if _is_json(form):
+        typer.echo(json.dumps(nodes, ensure_ascii=False))
+        return
+    for node in nodes:
+        _line(node)
+
+
+@app.command("show")
+def show(
+    finding: FindingId,
+    locale: Annotated[str | None, typer.Option(help="en, zh-CN, es or pt-BR.")] = None,
+    form: Form = _TEXT,
+) -> None:
+    """One finding: both sides, what to do, and all that was done."""
+    found = client.ask(Settings.read(), _SHOW, id=finding, locale=locale)["finding"]
+    if found is None:
+        raise CommandError(f"There is no finding {finding!r}; `estorno findings list` shows those that you may see.")
+    if _is_json(form):
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    _line(found)
+    for text in (found["title"], found["because"], found["advice"]):
+        _wrapped(text)
+    sides = found["sides"]
+    _wrapped(f"Ours: {sides['ours']}")
+    _wrapped(f"Theirs: {sides['theirs']}")
+    _wrapped(f"In SUSPENSE: {found['inSuspense']['display']}")
+    if (said := found["proposal"]) is not None:
+        _wrapped(f"{said['proposedBy']} says {said['reason']} ({said['note']}): another person must confirm it.")
+    if found["resolution"]:
+        _wrapped(f"{found['resolvedBy'] or 'The program'}: {found['resolution']}")
+    for event in found["events"]:
+        _wrapped(f"{event['at'][:16]} {event['kind']} by {event['actor']}: {event['text'] or ''}")
+
+
+@app.command("assign")
+def assign(
+    finding: FindingId,
+    person: Annotated[str | None, typer.Option(help="The id of a person; left out: yourself.")] = None,
+    form: Form = _TEXT,
+) -> None:
+    """Give it to a person, or take it."""
+    _work("findingAssign", {"findingId": finding, "personId": person}, form)
+
+
+@app.command("comment")
+def comment(finding: FindingId, text: Annotated[str, typer.Argument()], form: Form = _TEXT) -> None:
+    """Write something down."""
+    _work("findingComment", {"findingId": finding, "text": text, "idempotencyKey": token_hex(16)}, form)
+
+
+@app.command("wait")
+def wait(
+    finding: FindingId,
+    until: Annotated[str, typer.Option(help="The day, YYYY-MM-DD, UTC.")],
+    why: Annotated[str, typer.Option(help="What is waited for.")],
+    form: Form = _TEXT,
+) -> None:
+    """Let it rest until a day."""
+    try:
+        day = datetime.strptime(until, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CommandError("--until takes a day as 2026-11-30.") from error
+    _work("findingWait", {"findingId": finding, "until": day.isoformat(), "why": why}, form)
+
+
+@app.command("resolve")
+def resolve(
+    finding: FindingId,
+    reason: Annotated[
+        str,
+        typer.Argument(
+            help="WRITE_OFF, CORRECTED, CLAIMED_FROM_PSE, DUPLICATE_OF, EXPLAINED, REFUND_OF_OURS, CHARGEBACK or FEE."
+        ),
+    ],
+    note: Annotated[str, typer.Option(help="How you know.")],
+    account: Annotated[str | None, typer.Option(help="With CORRECTED: where the money belongs.")] = None,
+    came: Annotated[int | None, typer.Option(min=0, help="With CLAIMED_FROM_PSE: minor units that came.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of what came.")] = None,
+    other: Annotated[str | None, typer.Option(help="With DUPLICATE_OF: the other finding.")] = None,
+    form: Form = _TEXT,
+) -> None:
+    """Say what became of it. Above your limit another person confirms it (`confirm`)."""
+    if (came is None) != (currency is None):
+        raise CommandError("--came and --currency go together.")
+    money = {"minorUnits": str(came), "currency": currency} if came is not None else None
+    said = {"reason": reason.upper(), "note": note, "account": account, "came": money, "duplicateOf": other}
+    given = {"findingId": finding, "resolution": said, "idempotencyKey": token_hex(16)}
+    done = _work("findingResolve", given, form, more="confirmed")
+    if not done["confirmed"] and not _is_json(form):
+        typer.echo(f"Another person must confirm it: estorno findings confirm {finding}")
+
+
+@app.command("confirm")
+def confirm(finding: FindingId, form: Form = _TEXT) -> None:
+    """Say yes to what another person has said of it."""
+    _work("findingResolveConfirm", {"findingId": finding}, form)
+
+
+@app.command("decline")
+def decline(finding: FindingId, why: Annotated[str, typer.Option()], form: Form = _TEXT) -> None:
+    """Say no to it, or take back what you have said."""
+    _work("findingResolveDecline", {"findingId": finding, "why": why}, form)
+
+
+@app.command("reopen")
+def reopen(finding: FindingId, why: Annotated[str, typer.Option()], form: Form = _TEXT) -> None:
+    """Open it again; what was booked is taken back."""
+    _work("findingReopen", {"findingId": finding, "why": why}, form)
+
+
+@app.command("summary")
+def summary(
+    kind: Kinds = None,
+    pse: Annotated[str | None, typer.Option(help="As pix.")] = None,
+    currency: Currency = None,
+    form: Form = _TEXT,
+) -> None:
+    """How many there are of each kind, and what they add up to."""
+    told = client.ask(Settings.read(), _SUMMARY, filter=_filter(kind, None, pse, currency, False))["findingsSummary"]
+    if _is_json(form):
+        typer.echo(json.dumps(told))
+        return
+    for one in told:
+        typer.echo(f"{one['kind']:<24}{one['count']:>8}  {one['amount']['display']:>24}")
+
+
+def _filter(
+    kinds: list[str] | None, states: list[str] | None, pse: str | None, currency: str | None, mine: bool
+) -> dict[str, Any]:
+    given = {
+        "kinds": [one.upper() for one in kinds] if kinds else None,
+        "states": [one.upper() for one in states] if states else None,
+        "pses": [pse] if pse else None,
+        "amount": {"currency": currency.upper()} if currency else None,
+        "assignee": {"me": True} if mine else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _pages(wanted: dict[str, Any], order: str, limit: int) -> list[dict[str, Any]]:
+    settings, nodes, after = Settings.read(), list[dict[str, Any]](), None
+    while len(nodes) < limit:
+        first = min(100, limit - len(nodes))
+        told = client.ask(settings, _LIST, first=first, after=after, filter=wanted, order=order, unresolved=True)
+        nodes += [edge["node"] for edge in told["findings"]["edges"]]
+        after = told["findings"]["pageInfo"]["endCursor"]
+        if not told["findings"]["pageInfo"]["hasNextPage"]:
+            break
+    return nodes
+
+
+def _work(field: str, given: dict[str, Any], form: str, *, more: str = "") -> dict[str, Any]:
+    is_json = _is_json(form)
+    name = f"{field[0].upper()}{field[1:]}Input"
+    document = (
+        f"mutation Work($input: {name}!) {{ {field}(input: $input) {{ finding {{ {_SHORT} }} {more} {_ERRORS} }} }}"
+    )
+    done: dict[str, Any] = client.ask(Settings.read(), document, input=given)[field]
+    if is_json:
+        typer.echo(json.dumps({key: value for key, value in done.items() if key != "errors"}, ensure_ascii=False))
+    else:
+        _line(done["finding"])
+    return done
+
+
+def _line(node: dict[str, Any]) -> None:
+    """What it is, in lines of at most 80 columns; its id stands alone, to be copied."""
+    typer.echo(node["id"])
+    due = (node["dueAt"] or "")[:10] + ("!" if node["overdue"] else "")
+    typer.echo(f"    {node['kind']} {node['state']} {node['severity']} {node['amount']['display']}"[:_WIDTH])
+    _wrapped(f"due {due}, {node['assignee'] or 'nobody'} has it")
+    _wrapped(node["explanation"])
+
+
+def _wrapped(text: str) -> None:
+    for line in textwrap.wrap(_printable(text), _WIDTH - 4):
+        typer.echo(f"    {line}")
+
+
+def _printable(text: str) -> str:
+    """What a PSE or a person wrote, as a terminal may show it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _is_json(form: str) -> bool:
+    if form not in (_TEXT, _JSON):
+        raise CommandError("--format takes text or json.")
+    return form == _JSON

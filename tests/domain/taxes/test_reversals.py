@@ -1,0 +1,226 @@
+"""A refund's VAT from the refund to the return that declares it, and every way back."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.access.permissions import Permission
+from domain.access.principal import Principal, reach_of
+from domain.access.tokens import Role
+from domain.findings import names
+from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal
+from domain.models.refunds import Reason
+from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
+from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+from domain.pse.vocabulary import Succeeded
+from domain.taxes import importing, moves, nightly, places, report, work
+from domain.taxes.moves import Paper
+from domain.taxes.places import NewPlace
+from domain.taxes.weigh import Review
+from domain.taxes.work import Said
+from tests.domain.taxes.world import a_sale_refunded, accountant, comes_back, in_order, open_kinds, vat_of
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_person, a_refund, a_shop, an_answer
+
+pytestmark = pytest.mark.usefixtures("books")
+S = ReversalState
+NOTE = "As the tax adviser says."
+
+
+def _today() -> date:
+    return (datetime.now(UTC) - timedelta(days=1)).date()
+
+
+async def _sold(tax: int = 1_800) -> tuple[Shop, Payment]:
+    shop = await a_shop()
+    return shop, await a_payment(shop, amount=10_000, tax=tax)
+
+
+async def test_a_refund_is_documented_and_declared_and_its_finding_stays_in_step() -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
+    assert (row.state, row.cause, row.rule_id) == (S.NEEDED, RefundCause.CANCELLATION, "br-return")
+    assert row.amount == refund.tax_amount == 720
+    await nightly.catch_up()
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
+    who = accountant(shop)
+    done = await work.document(who, row.id, " 55/123 ", _today(), CAUSE)
+    assert (done.state, done.booked, done.document_number) == (S.DOCUMENTED, Booked.DOCUMENTED, "55/123")
+    await work.document(who, row.id, "55/123", _today(), CAUSE)  # again, and nothing changes
+    with pytest.raises(InvalidState):
+        await work.document(who, row.id, "55/124", _today(), CAUSE)
+    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, 0, 0), [])
+    period = _today().strftime("%Y-%m")
+    assert (await work.declare(who, [row.id], period, CAUSE))[0].state is S.DECLARED
+    await nightly.catch_up()
+    assert await open_kinds(refund.id) == []
+    assert await in_order()
+
+
+async def test_a_refund_that_comes_back_before_its_document_needs_none_and_is_undone_once() -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    await nightly.catch_up()
+    await comes_back(refund)
+    await moves.came_back(await Refund.get(id=refund.id), CAUSE)
+    assert (await VatReversal.get(id=row.id)).state is S.UNDONE
+    with pytest.raises(InvalidState):
+        await work.document(accountant(shop), row.id, "1", _today(), CAUSE)
+    assert (await vat_of(shop), await open_kinds(refund.id), await in_order()) == ((1_800, 0, 0), [], True)
+
+
+async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_counter_document() -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    await work.document(accountant(shop), row.id, "NC 1", _today(), CAUSE)
+    await comes_back(refund)
+    seen = await VatReversal.get(id=row.id)
+    assert (seen.state, seen.reason) == (S.NEEDS_REVIEW, Review.RETURNED_AFTER_DOCUMENT)
+    # The document took back what is owed after all, until another one gives it again.
+    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, -720, 0), ["VAT_DOCUMENT_DIFFERS"])
+    assert await in_order()
+    # Another refund of the same money cannot take back more than was declared.
+    again, other = await a_sale_refunded(shop, payment, 10_000)
+    refused = await work.document(accountant(shop), other.id, "NC 2", _today(), CAUSE)
+    assert (refused.state, refused.reason) == (S.NEEDS_REVIEW, Review.EXCEEDS_DECLARED)
+    counter = Said(NOTE, counter=Paper("ND 1", _today()))
+    assert (await work.review(accountant(shop), row.id, counter, CAUSE)).state is S.UNDONE
+    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_800, 1_800, 0), [])
+    with pytest.raises(InvalidState):
+        await work.review(accountant(shop), row.id, counter, CAUSE)
+    said = Said(NOTE, cause=RefundCause.RETURN_OF_GOODS)
+    assert (await work.review(accountant(shop), other.id, said, CAUSE)).state is S.NEEDED
+    await work.document(accountant(shop), other.id, "NC 2", _today(), CAUSE)
+    assert (await vat_of(shop), await open_kinds(again.id), await in_order()) == ((0, 0, 0), [], True)
+
+
+async def test_what_is_written_off_is_lost_and_is_found_again_by_a_review_or_a_return() -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 5_000)
+    who = accountant(shop)
+    lost = await work.write_off(who, row.id, NOTE, CAUSE)
+    assert (lost.state, await vat_of(shop)) == (S.NOT_RECOVERABLE, (1_800, 0, 900))
+    found = await work.review(who, row.id, Said(NOTE, cause=RefundCause.RETURN_OF_GOODS), CAUSE)
+    assert (found.state, await vat_of(shop)) == (S.NEEDED, (1_800, 900, 0))
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
+    await work.write_off(who, row.id, NOTE, CAUSE)
+    await comes_back(refund)
+    assert (await vat_of(shop), await in_order()) == ((1_800, 0, 0), True)
+    entries = await LedgerEntry.filter(refund_id=refund.id, entry="VAT_NOT_RECOVERABLE").order_by("id")
+    assert len({one.cause for one in entries}) == len(entries) == 4
+
+
+async def test_partial_refunds_close_to_the_whole_tax() -> None:
+    shop, payment = await _sold(tax=1_597)
+    who = accountant(shop)
+    found = [(await a_sale_refunded(shop, payment, amount))[1] for amount in (3_333, 3_334, 3_333)]
+    assert [row.amount for row in found] == [532, 533, 532]
+    for number, row in enumerate(found):
+        await work.document(who, row.id, f"NC {number}", _today(), CAUSE)
+    assert (await vat_of(shop), await in_order()) == ((0, 0, 0), True)
+
+
+async def test_where_a_sale_is_taxed_is_said_by_connection_before_store_before_all() -> None:
+    shop, payment = await _sold()
+    who = accountant(shop)
+    for new in (
+        NewPlace("UY", TaxRegime.LOCAL),
+        NewPlace("AR", TaxRegime.NOT_OURS, store_id=shop.store.id),
+        NewPlace("CL", TaxRegime.LOCAL, connection_id=shop.connection.id),
+    ):
+        made = await places.set_place(who, new, CAUSE)
+        assert (await places.set_place(who, new, CAUSE)).id == made.id
+    _, chile = await a_sale_refunded(shop, payment, 1_000)
+    assert (chile.country, chile.state, chile.rule_id) == ("CL", S.NEEDED, "cl-return")
+    told = Said(NOTE, country="AR", regime=TaxRegime.NOT_OURS)
+    gone = await work.review(who, chile.id, told, CAUSE)
+    assert (gone.state, gone.rule_id) == (S.NOT_RECOVERABLE, "any-not-ours")
+    uncertain = await work.review(who, chile.id, Said(NOTE, country="UY", regime=TaxRegime.LOCAL), CAUSE)
+    assert (uncertain.state, uncertain.reason) == (S.NEEDS_REVIEW, Review.RULE_UNSURE)
+    accepted = await work.review(who, chile.id, Said(NOTE, accept=True), CAUSE)
+    assert (accepted.state, await vat_of(shop), await in_order()) == (S.NEEDED, (1_800, 180, 0), True)
+    with pytest.raises(NotFound):
+        await places.set_place(who, NewPlace("CL", TaxRegime.LOCAL, store_id=UUID(int=1)), CAUSE)
+    with pytest.raises(InvalidInput):
+        await places.set_place(who, NewPlace("Chile", TaxRegime.LOCAL), CAUSE)
+
+
+async def test_refunds_of_before_there_were_reversals_get_theirs_in_the_first_night() -> None:
+    shop, payment = await _sold()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Succeeded(f"D{refund.reference:0>31}"[:32]))
+    assert await VatReversal.all().count() == 0  # its report has not come
+    assert (await nightly.catch_up(), await nightly.catch_up()) == (1, 0)
+    row = await VatReversal.get(refund_id=refund.id)
+    assert (await Finding.filter(fingerprint=names.vat(refund.id)).get()).detail["reversal_id"] == str(row.id)
+    assert await in_order()
+
+
+async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_calendar(owner_rows: OwnerRows) -> None:
+    shop, payment = await _sold()
+    who = accountant(shop)
+    await places.set_place(who, NewPlace("AR", TaxRegime.LOCAL), CAUSE)
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    assert (row.rule_id, row.due_on) == ("ar-note", row.asked_on + timedelta(days=15))
+    assert await nightly.flag_overdue() == 0
+    # Offices that never work bring the warning forward: no business day is left before.
+    for ahead in range(1, 25):
+        await places.set_day(who, "AR", _today() + timedelta(days=ahead), False, "a strike", CAUSE)
+    assert await nightly.flag_overdue() == 1
+    await owner_rows("UPDATE vat_reversals SET due_on = due_on - 30")
+    assert await nightly.flag_overdue() == 1
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_OVERDUE"]
+    await work.document(who, row.id, "NC A 0001-00000007", _today(), CAUSE)
+    assert (await nightly.flag_overdue(), await open_kinds(refund.id), await in_order()) == (0, [], True)
+
+
+async def test_a_person_of_another_store_or_merchant_has_no_part_in_it() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000)
+    other = accountant(await a_shop(name="Outra"))
+    with pytest.raises(NotFound):
+        await work.document(other, row.id, "1", _today(), CAUSE)
+    assert await work.readable(other).count() == 0
+    with pytest.raises(Forbidden):
+        await work.write_off(a_person(shop, "bo", Role.SUPPORT), row.id, NOTE, CAUSE)
+    who = accountant(shop)
+    for number, on in (("", _today()), ("x" * 101, _today()), ("1", _today() + timedelta(days=9))):
+        with pytest.raises(InvalidInput):
+            await work.document(who, row.id, number, on, CAUSE)
+    with pytest.raises(InvalidInput):
+        await work.declare(who, [row.id], "2026-13", CAUSE)
+    with pytest.raises(InvalidState):
+        await work.declare(who, [row.id], _today().strftime("%Y-%m"), CAUSE)
+
+
+async def test_two_people_who_document_one_refund_at_once_leave_one_document() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
+    both = await asyncio.gather(
+        *(work.document(accountant(shop), row.id, number, _today(), CAUSE) for number in ("NC 1", "NC 2")),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in both) == ["InvalidState", "VatReversal"]
+    assert (await LedgerEntry.filter(entry="VAT_DOCUMENTED").count(), await vat_of(shop)) == (1, (1_080, 0, 0))
+
+
+async def test_who_keeps_one_stores_books_reaches_no_other_stores_vat() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
+    rio = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
+    rights = frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER})
+    later = datetime.now(UTC) + timedelta(hours=1)
+    in_rio = Principal(uuid4(), shop.id, "caio", reach_of((rights, rio.id)), later)
+    with pytest.raises(NotFound):
+        await work.declare(in_rio, [row.id], _today().strftime("%Y-%m"), CAUSE)
+    with pytest.raises(NotFound):
+        await work.document(in_rio, row.id, "1", _today(), CAUSE)
+    with pytest.raises(Forbidden):
+        await places.set_place(in_rio, NewPlace("CL", TaxRegime.LOCAL), CAUSE)
+    assert await work.readable(in_rio).count() == await importing.readable(in_rio).count() == 0
+    in_sp = Principal(uuid4(), shop.id, "duda", reach_of((rights, shop.store.id)), later)
+    assert (await work.document(in_sp, row.id, "1", _today(), CAUSE)).state is S.DOCUMENTED
+    month = _today().strftime("%Y-%m")
+    assert [line.documented for line in await report.of_month(in_sp, month, 9)] == [720]
+    assert await report.of_month(in_rio, month, 9) == []

@@ -1,0 +1,446 @@
+"""Reports by upload, by the watched folder and from a PSE's own server: entered once, or refused in a sentence."""
+
+import gzip
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncssh
+import polars as pl
+import pytest
+
+from domain import invariants
+from domain.access.tokens import Role
+from domain.connections import connections
+from domain.connections.connections import NewConnection
+from domain.files import tickets
+from domain.files.tickets import NewFile
+from domain.models import Connection, Finding, HandedReport, ReportSource, Store
+from domain.models import Report as Kept
+from domain.models.files import Purpose
+from domain.platform.database import rows
+from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
+from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.vocabulary import Period
+from domain.reconciliation import handed_in as room
+from domain.reconciliation import sources
+from domain.reconciliation.sources import NewSource
+from domain.reconciliation.unpacked import NotUnpacked, report_name, unpacked
+from jobs import handed_in, inbox
+from jobs import sources as visits
+from tests.jobs.test_night_dates import Unpublished
+from tests.jobs.test_nights import ZONE, _line
+from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, a_key, a_payment, a_person
+from tests.kit.world import Lay, World, quick_settings
+
+
+class Dated(Unpublished):
+    """A laboratory whose lines are of yesterday, whatever date their file is read for."""
+
+    def read_report(self, file: ReportFile, period: Period) -> Report:
+        read = super().read_report(file, period)
+        return replace(read, lines=read.lines.with_columns(business_date=pl.lit(_day())))
+
+
+@pytest.fixture
+async def pse() -> Dated:
+    return Dated()
+
+
+@pytest.fixture
+async def world(lay: Lay, pse: Dated, tmp_path: Path) -> World:
+    made = await lay(pse)
+    return replace(made, settings=quick_settings(home=tmp_path / "home"))
+
+
+def _day(days: int = -1) -> date:
+    return datetime.now(UTC).astimezone(ZONE).date() + timedelta(days=days)
+
+
+async def _uploaded(world: World, name: str, content: bytes) -> UUID:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    keeper = a_person(world.shop, "ana", Role.ACCOUNTANT)
+    new = NewFile(Purpose.SETTLEMENT_REPORT, name, len(content), hashlib.sha256(content).hexdigest())
+    file = (await tickets.announce(keeper, new, world.settings, CAUSE)).file
+    await tickets.take_in(file, chunks(), world.settings)
+    return file.id
+
+
+async def _hand_in(world: World, name: str, content: bytes = b"a report", day: date | None = None) -> HandedReport:
+    keeper = a_person(world.shop, "ana", Role.ACCOUNTANT)
+    file_id = await _uploaded(world, name, content)
+    row = await room.upload(keeper, world.shop.connection.id, day, file_id, a_key(), CAUSE)
+    await handed_in.take(row.id, world.sender, world.settings)
+    return await HandedReport.get(id=row.id)
+
+
+async def _lines(world: World, times: int = 1, **more: Any) -> list[dict[str, Any]]:
+    return [_line((await a_payment(world.shop, amount=10_000)).pse_reference, **more) for _ in range(times)]
+
+
+async def _in_force() -> list[tuple[str, date]]:
+    reports = await Kept.filter(superseded_at=None).order_by("name")
+    return [(one.name, one.business_date) for one in reports]
+
+
+async def test_an_upload_is_entered_for_its_own_date_and_again_it_is_harmless(world: World, pse: Dated) -> None:
+    lines = pse.told["a.csv"] = await _lines(world)
+    row = await _hand_in(world, "a.csv.gz", gzip.compress(b"a report"))
+    assert (row.state, row.business_date, row.said) == ("TAKEN", _day(), f"It was entered for {_day()}.")
+    assert (await _in_force(), row.run_id is not None, row.due_at) == ([("a.csv", _day())], True, None)
+    again = await _hand_in(world, "a.csv", b"a report")
+    assert (again.state, again.said) == ("KNOWN", f"It is a.csv of {_day()}, which is here already.")
+    under_another_name = await _hand_in(world, "a (1).csv", b"a report")
+    assert under_another_name.state == "KNOWN"
+    pse.told["b.csv"] = []
+    beside = await _hand_in(world, "b.csv", b"another", _day())
+    assert (beside.state, beside.said) == ("TAKEN", f"It was entered for {_day()}, beside a.csv.")
+    pse.told["a.csv"] = [*lines, *await _lines(world)]
+    revised = await _hand_in(world, "a.csv", b"a revised report")
+    assert revised.state == "TAKEN"
+    assert "in place of the a.csv that came at" in str(revised.said)
+    older = await _hand_in(world, "a.csv", b"a report")
+    assert (older.state, "a newer one replaced" in str(older.said)) == ("REFUSED", True)
+    assert (await _in_force(), await Finding.all().count()) == ([("a.csv", _day()), ("b.csv", _day())], 0)
+    assert await invariants.check() == []
+
+
+async def test_what_cannot_be_used_is_refused_in_a_sentence_and_moves_nothing(world: World, pse: Dated) -> None:
+    pse.told = {
+        "torn.csv": BadReport("torn.csv", "It is cut.", line=7),
+        "odd.csv": ZeroDivisionError("?"),
+        "empty.csv": [],
+        "mine.csv": await _lines(world),
+    }
+    bomb = gzip.compress(bytes(40 * 1024 * 1024))
+    cases = [
+        (await _hand_in(world, "torn.csv"), "cannot be read as a report of lab: torn.csv, line 7: It is cut."),
+        (await _hand_in(world, "odd.csv", b"odd"), "is it a report of lab?"),
+        (await _hand_in(world, "empty.csv", b"empty"), "says no date"),
+        (await _hand_in(world, "bomb.csv.gz", bomb), "unpacks to more than 16 MiB"),
+        (await _hand_in(world, "cut.csv.gz", gzip.compress(os.urandom(99))[:50]), "was it cut?"),
+        (await _hand_in(world, "mine.csv", b"mine", _day(-40)), f"of {_day()} to {_day()}, and not of {_day(-40)}"),
+    ]
+    for row, why in cases:
+        assert (row.state, row.run_id, why in str(row.said)) == ("REFUSED", None, True), row.said
+    assert (await _in_force(), await Finding.all().count()) == ([], 0)
+    assert await rows("SELECT 1 AS one FROM reconciliation_runs") == []
+    taken = await _hand_in(world, "mine.csv", b"mine")
+    assert taken.state == "TAKEN"
+    elsewhere = await _hand_in(world, "mine.csv", b"mine, revised", _day(-2))
+    assert (elsewhere.state, f"is the report of {_day()} here" in str(elsewhere.said)) == ("REFUSED", True)
+
+
+async def test_a_file_of_another_connection_is_refused_by_that_ones_name(world: World, pse: Dated) -> None:
+    new = NewConnection(
+        pse="lab",
+        name="lab-second",
+        base_url=world.shop.connection.base_url,
+        client_id="second",
+        secrets=SECRETS,
+        default_store_id=(await Store.get(merchant_id=world.shop.id)).id,
+    )
+    second = replace(world.shop, connection=await connections.create(world.shop.id, new, KEY))
+    pse.told["theirs.csv"] = [_line((await a_payment(second, amount=10_000)).pse_reference)]
+    row = await _hand_in(world, "theirs.csv")
+    assert (row.state, "a file of lab-second, not of lab-main: 1 of the 1" in str(row.said)) == ("REFUSED", True)
+    there = await _hand_in(replace(world, shop=second), "theirs.csv")
+    assert there.state == "TAKEN"
+    again = await _hand_in(world, "theirs.csv")
+    assert f"It is theirs.csv of {_day()} of lab-second, not of lab-main." == again.said
+
+
+async def test_who_may_not_hand_in_does_not_and_what_is_not_there_is_not_handed_in(world: World) -> None:
+    keeper, robot = (a_person(world.shop, "ana", role) for role in (Role.ACCOUNTANT, Role.SUPPORT))
+    file_id, here = await _uploaded(world, "a.csv", b"a"), world.shop.connection.id
+    with pytest.raises(Forbidden):
+        await room.upload(robot, here, None, file_id, a_key(), CAUSE)
+    for wrong, of, file, day in (
+        (NotFound, uuid4(), file_id, None),
+        (NotFound, here, uuid4(), None),
+        (InvalidInput, here, file_id, _day(2)),
+    ):
+        with pytest.raises(wrong):
+            await room.upload(keeper, of, day, file, a_key(), CAUSE)
+    key = a_key()
+    one = await room.upload(keeper, here, None, file_id, key, CAUSE)
+    assert (await room.upload(keeper, here, None, file_id, key, CAUSE)).id == one.id
+    with pytest.raises(IdempotencyConflict):
+        await room.upload(keeper, here, _day(), file_id, key, CAUSE)
+    assert await HandedReport.all().count() == 1
+
+
+async def test_an_upload_that_could_not_be_entered_has_its_turn_again(
+    world: World, pse: Dated, owner_rows: OwnerRows
+) -> None:
+    pse.told["a.csv"] = await _lines(world)
+    keeper = a_person(world.shop, "ana", Role.ACCOUNTANT)
+    row = await room.upload(
+        keeper, world.shop.connection.id, None, await _uploaded(world, "a.csv", b"a"), a_key(), CAUSE
+    )
+    await handed_in.take(row.id, world.sender, replace(world.settings, files=str(world.settings.home / "elsewhere")))
+    await row.refresh_from_db()
+    assert (row.state, row.tries, "cannot be had just now" in str(row.said)) == ("WAITING", 1, True)
+    await handed_in.take(row.id, world.sender, world.settings)  # it is not its turn
+    await owner_rows("UPDATE handed_reports SET due_at = now()")
+    await handed_in.take(row.id, world.sender, world.settings)
+    await row.refresh_from_db()
+    assert (row.state, row.tries) == ("TAKEN", 2)
+    # A worker that died after the night, and before it said so.
+    await owner_rows("UPDATE handed_reports SET state = 'WAITING', due_at = now(), done_at = NULL")
+    await handed_in.take(row.id, world.sender, world.settings)
+    await row.refresh_from_db()
+    assert (row.state, await _in_force()) == ("KNOWN", [("a.csv", _day())])
+    assert await invariants.check() == []
+
+
+def test_a_reports_name_is_never_a_path() -> None:
+    names = ["../../etc/passwd", "C:\\reports\\a.csv.GZ", "..", "a\x00b.csv", "/", "x" * 300]
+    assert [report_name(one) for one in names] == ["passwd", "a.csv", "report", "ab.csv", "report", "x" * 200]
+
+
+def test_what_is_not_packed_is_copied_as_it_is_and_a_bomb_is_stopped(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.write_bytes(b"\x1f\x8b" + b"no gzip")
+    with pytest.raises(NotUnpacked):
+        unpacked(given, tmp_path, "a.csv")
+    given.write_bytes(b"plain")
+    assert unpacked(given, tmp_path, "b.csv.gz").read_bytes() == b"plain"
+
+
+# The watched folder
+
+
+Folder = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Puts a file into the connection's folder, and gives its place."""
+    monkeypatch.setattr(inbox, "SETTLED_SECONDS", 0.0)
+    place = tmp_path / "inbox" / world.shop.merchant.name / "lab-main"
+    place.mkdir(parents=True)
+
+    def put(name: str, content: bytes = b"a report") -> Path:
+        (place / name).write_bytes(content)
+        return place / name
+
+    return put
+
+
+def _found(place: Path) -> list[str]:
+    return sorted(str(one.relative_to(place)) for one in place.rglob("*") if not one.is_dir())
+
+
+async def test_files_of_the_folder_go_to_done_or_refused_beside_what_became_of_them(
+    world: World, pse: Dated, folder: Folder, tmp_path: Path
+) -> None:
+    pse.told = {"a.csv": await _lines(world), "torn.csv": BadReport("torn.csv", "It is cut.")}
+    place = folder("a.csv").parent
+    for name in ("torn.csv", "b.csv.part", ".hidden", "unfinished.tmp"):
+        folder(name, name.encode())
+    (tmp_path / "secret").write_text("outside")
+    (place / "link.csv").symlink_to(tmp_path / "secret")
+    os.mkfifo(place / "pipe.csv")
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 2
+    assert _found(place) == [
+        ".hidden",
+        "b.csv.part",
+        "done/a.csv",
+        "done/a.csv.txt",
+        "refused/link.csv",
+        "refused/link.csv.txt",
+        "refused/pipe.csv",
+        "refused/pipe.csv.txt",
+        "refused/torn.csv",
+        "refused/torn.csv.txt",
+        "unfinished.tmp",
+    ]
+    assert f"It was entered for {_day()}." in (place / "done/a.csv.txt").read_text()
+    assert "It is cut." in (place / "refused/torn.csv.txt").read_text()
+    assert "no file but a link" in (place / "refused/link.csv.txt").read_text()
+    assert await _in_force() == [("a.csv", _day())]
+    folder("a.csv")
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
+    assert "here already" in (place / "done/a-2.csv.txt").read_text()
+    assert {one.state for one in await HandedReport.all()} == {"TAKEN", "KNOWN", "REFUSED"}
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 0
+
+
+async def test_a_file_that_is_still_written_is_waited_for(
+    world: World, pse: Dated, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pse.told = {"a.csv": await _lines(world)}
+    monkeypatch.setattr(inbox, "SETTLED_SECONDS", 3600.0)
+    place = folder("a.csv")
+    os.utime(place, (time.time() - 90_000, time.time() - 90_000))  # whoever copies may set its time
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 0
+    monkeypatch.setattr(inbox, "SETTLED_SECONDS", 0.0)
+    copied = inbox._copied
+
+    def written(where: Any, name: str, into: Path) -> str:
+        digest = copied(where, name, into)
+        with place.open("ab") as file:
+            file.write(b"more")
+        return digest
+
+    monkeypatch.setattr(inbox, "_copied", written)
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 0
+    assert (place.exists(), await HandedReport.all().count()) == (True, 0)
+    monkeypatch.setattr(inbox, "_copied", copied)
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
+
+
+async def test_what_lies_beside_the_folders_of_connections_is_refused_and_links_lead_nowhere(
+    world: World, folder: Folder, tmp_path: Path
+) -> None:
+    root, merchant = tmp_path / "inbox", tmp_path / "inbox" / world.shop.merchant.name
+    (root / "loose.csv").write_text("x")
+    (merchant / "loose.csv").write_text("x")
+    (merchant / "nobody").mkdir()
+    (merchant / "nobody" / "x.csv").write_text("x")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "theirs.csv").write_text("x")
+    (merchant / "lab-link").symlink_to(outside)
+    assert await inbox.visit(root, world.sender) == 0
+    assert _found(outside) == ["theirs.csv"]
+    for place in (root, merchant, merchant / "nobody"):
+        (said,) = (place / "refused").glob("*.csv.txt")
+        assert "<inbox>/<merchant>/<connection>/" in said.read_text()
+    (merchant / "lab-main" / "done").rmdir()
+    (merchant / "lab-main" / "done").symlink_to(outside)  # nothing is moved out, so nothing is entered either
+    folder("a.csv")
+    assert await inbox.visit(root, world.sender) == 0
+    assert (_found(outside), await HandedReport.all().count()) == (["theirs.csv"], 0)
+
+
+# A PSE's server
+
+
+class _Account(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == ("loja", "open sesame")
+
+
+@asynccontextmanager
+async def _server(root: Path) -> AsyncIterator[tuple[int, str]]:
+    """asyncssh's own server over a folder: its port and its key."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+
+    def factory(channel: Any) -> asyncssh.SFTPServer:
+        return asyncssh.SFTPServer(channel, chroot=str(root).encode())
+
+    listening = await asyncssh.create_server(
+        _Account, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=factory, allow_scp=False
+    )
+    try:
+        yield listening.get_port(), key.export_public_key().decode().strip()
+    finally:
+        listening.close()
+        await listening.wait_closed()
+
+
+def _old(path: Path, content: bytes, seconds: float = 3_600) -> Path:
+    path.write_bytes(content)
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+    return path
+
+
+async def _source(world: World, port: int, key: str, **more: Any) -> ReportSource:
+    boss = a_person(world.shop, "boss", Role.ADMIN)
+    new = NewSource("127.0.0.1", port, "loja", "/out", key, password=more.pop("password", "open sesame"), **more)
+    return await sources.set_for(boss, world.shop.connection.id, new, world.settings.secret_key, CAUSE)
+
+
+async def _visit(world: World, source: ReportSource, owner_rows: OwnerRows) -> ReportSource:
+    await owner_rows("UPDATE report_sources SET due_at = now()")
+    await visits.visit(source.id, world.sender, world.settings)
+    return await ReportSource.get(id=source.id)
+
+
+async def test_a_pses_server_is_visited_each_version_is_taken_once_and_nothing_is_deleted_there(
+    world: World, pse: Dated, owner_rows: OwnerRows, tmp_path: Path
+) -> None:
+    out = tmp_path / "pse" / "out"
+    out.mkdir(parents=True)
+    lines = await _lines(world)
+    pse.told = {"a.csv": lines, "torn.csv": BadReport("torn.csv", "It is cut.")}
+    for name in ("a.csv", "torn.csv", "CONNECTION-CHECK-FILE.csv", ".hidden", "x.csv.part"):
+        _old(out / name, name.encode())
+    _old(out / "fresh.csv", b"fresh", seconds=0)
+    (out / "link.csv").symlink_to("a.csv")
+    (out / "folder").mkdir()
+    async with _server(tmp_path / "pse") as (port, key):
+        source = await _visit(world, await _source(world, port, key), owner_rows)
+        assert (source.failures, source.said, source.visited_at is not None) == (0, None, True)
+        seen = [(one.name, one.state) for one in await HandedReport.all().order_by("name")]
+        assert seen == [("a.csv", "TAKEN"), ("torn.csv", "REFUSED")]
+        await _visit(world, source, owner_rows)
+        assert await HandedReport.all().count() == 2
+        pse.told["a.csv"] = [*lines, *await _lines(world)]
+        _old(out / "a.csv", b"a revised a.csv", seconds=1_800)
+        await _visit(world, source, owner_rows)
+        assert await HandedReport.filter(name="a.csv", state="TAKEN").count() == 2
+    assert len(list(out.iterdir())) == 8
+    assert await _in_force() == [("a.csv", _day())]
+    assert await invariants.check() == []
+
+
+async def test_a_server_with_another_key_or_that_refuses_us_is_told_nothing_and_calls_a_person(
+    world: World, pse: Dated, owner_rows: OwnerRows, tmp_path: Path
+) -> None:
+    (tmp_path / "pse" / "out").mkdir(parents=True)
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    async with _server(tmp_path / "pse") as (port, key):
+        source = await _visit(world, await _source(world, port, other), owner_rows)
+        assert "another key than the one that is pinned" in str(source.said)
+        source = await _visit(world, await _source(world, port, key, password="wrong"), owner_rows)
+        assert "refuses the credentials of loja" in str(source.said)
+        for _ in range(3):
+            source = await _visit(world, source, owner_rows)
+        finding = await Finding.get(resolved_at=None)
+        assert (finding.kind, "wrong" in finding.explanation) == ("NIGHT_FAILED", False)
+        source = await _visit(world, await _source(world, port, key), owner_rows)
+        assert (source.failures, await Finding.filter(resolved_at=None).count()) == (0, 0)
+    source = await _visit(world, source, owner_rows)
+    assert "cannot be reached" in str(source.said)
+
+
+async def test_a_server_inside_of_our_own_network_or_without_a_pinned_key_cannot_be_set(world: World) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    boss, here = a_person(world.shop, "boss", Role.ADMIN), world.shop.connection.id
+    good = NewSource("sftp.example.com", 22, "loja", "/out", key, password="x")
+    for bad, why in (
+        (replace(good, host="10.0.0.1"), "number and no name"),
+        (replace(good, host="localhost"), "inside of a network"),
+        (replace(good, port=2222), "not of SFTP"),
+        (replace(good, host_key="ssh-ed25519 nonsense"), "ssh-keyscan"),
+        (replace(good, private_key="x"), "and not both"),
+        (replace(good, password=None, private_key="nonsense"), "OpenSSH's format"),
+        (replace(good, password=None), "password or the private key"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            await sources.set_for(boss, here, bad, KEY, CAUSE)
+    private = asyncssh.generate_private_key("ssh-rsa").export_private_key().decode()
+    await sources.set_for(boss, here, replace(good, password=None, private_key=private), KEY, CAUSE)
+    kept = await sources.set_for(boss, here, replace(good, password=None, folder="/in"), KEY, CAUSE)
+    assert "private_key" in await sources.secrets_of(kept, KEY)
+    with pytest.raises(InvalidInput, match="for this server"):  # nor is the key of one shown to another
+        await sources.set_for(boss, here, replace(good, password=None, host="evil.example.com"), KEY, CAUSE)
+    assert await Connection.filter(id=here).exists()
