@@ -435,6 +435,8 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSuspend": _in("ACTIVE"),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "feeSchedulesImport": _file_of("kind,currency,percent,valid_from,source\nPAYMENT,BRL,3.99,2026-01-02,Contract 7\n"),
+    "fxRatesImport": _file_of("base,quote,rate,valid_from\nUSD,BRL,5.43,2026-01-02\n"),
     "findingAttach": _an_attachment,
     "findingReopen": _resolved,
     "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),
