@@ -20,8 +20,8 @@ from domain.pse.vocabulary import (
     Period,
 )
 from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
-from domain.reconciliation.enter import enter, gains
-from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
+from domain.reconciliation.enter import enter, gains, gives_work
+from domain.reconciliation.known import currency_of, known_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
@@ -135,17 +135,25 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 
 async def _reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame, again: bool = False
+    connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame
 ) -> pl.DataFrame:
+    """Match the lines, enter what the books do not know, and store them as they match after it."""
     cause = _cause(run)
-    entered = await _match(connection, file, lines)
-    await enter(connection, run, file, entered, cause)
-    crash_here("reconcile.entered")
-    async with transaction():
-        effects = await _keep(connection, run, file, lines, entered, cause, again)
-        crash_here("reconcile.before_commit")
-    if effects is None:
-        return await _reconcile(connection, run, file, lines, again=True)
+    entered: list[pl.DataFrame] = []
+    while True:
+        async with transaction():
+            matched, settled = await _match(connection, file, lines)
+            effects = None
+            if _is_entered(matched, entered):
+                if not entered:
+                    crash_here("reconcile.entered")
+                effects = await _keep(connection, run, file, matched, settled, cause)
+                crash_here("reconcile.before_commit")
+        if effects is not None:
+            break
+        await enter(connection, run, file, matched, cause)
+        crash_here("reconcile.entered")
+        entered.append(matched)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
@@ -154,30 +162,42 @@ async def _reconcile(
     return effects
 
 
+def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
+    """Whether the lines can be stored as they match now, and give nothing more to be entered first.
+
+    What was entered may give other lines to other refunds: those are entered once, and then by the next night.
+    """
+    if not entered:
+        return not gives_work(matched)
+    before = entered[-1]
+    registered = matched["payment_id"].null_count() < before["payment_id"].null_count()
+    return not registered and (len(entered) > 1 or not gains(matched, before))
+
+
+async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines as they match, and what other reports have settled; nobody else stores a report of the connection, or
+    registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody waits for it.
+    """
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+    known = await known_of(connection, file.name, lines)
+    return match(lines, known.payments, known.refunds, known.settled, known.suspense), known.settled
+
+
 async def _keep(
     connection: Connection,
     run: ReconciliationRun,
     file: ReportFile,
-    lines: pl.DataFrame,
-    entered: pl.DataFrame,
+    matched: pl.DataFrame,
+    settled: pl.DataFrame,
     cause: Cause,
-    again: bool,
-) -> pl.DataFrame | None:
-    """Store the lines with their effects. None: what was entered, or registered meanwhile, gives more to be entered."""
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+) -> pl.DataFrame:
+    """Store the lines with their effects. Inside the transaction in which they were matched."""
     old = await reports.valid_report(connection, file.name)
-    # Matched again, because what was entered has moved states.
-    matched, settled = await _match_and_settled(connection, file, lines)
-    # What was entered may give other lines to other refunds: those are entered once, and then by the next night.
-    if matched["payment_id"].null_count() < entered["payment_id"].null_count() or (
-        not again and gains(matched, entered)
-    ):
-        return None
     elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched)
     effects = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
-        new = await reports.store(connection, run.business_date, file, effects, cause.request_id)
+        new = await reports.store(connection, run.business_date, file, effects, settled, cause.request_id)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(connection, old, new, cause)
@@ -195,16 +215,3 @@ async def _follow(connection: Connection, old: Report | None, new: Report, cause
         await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
-
-
-async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> pl.DataFrame:
-    return (await _match_and_settled(connection, file, lines))[0]
-
-
-async def _match_and_settled(
-    connection: Connection, file: ReportFile, lines: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    ours, refunds = await books_for(connection, lines)
-    settled = await settled_elsewhere(connection, file.name, ours)
-    suspense = await suspense_of(connection, ours)
-    return match(lines, ours, refunds, settled, suspense), settled
