@@ -5,9 +5,11 @@ No row becomes a row of Python on its way, and no list of names a parameter of a
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from uuid import UUID
 
 import polars as pl
 from tortoise.backends.base.client import TransactionalDBClient
@@ -16,6 +18,7 @@ from domain.platform.database import connection
 
 Schema = Mapping[str, type[pl.DataType] | pl.DataType]
 _NULL: Final = "\\N"  # what is written so in a cell has its backslash escaped
+_PARAMETER: Final = re.compile(r"\$([0-9]{1,2})")
 _PIECE_BYTES: Final = 16 << 20
 _AT_ONCE: Final = 100_000  # rows that are text at a time
 # What PostgreSQL writes for characters that would end a cell or a row.
@@ -51,8 +54,18 @@ async def out(raw: Any, query: str, *values: Any, schema: Schema) -> pl.DataFram
     Raises CutCopy.
     """
     pieces = _Pieces(schema)
-    told = await raw.copy_from_query(query, *values, output=pieces.take)
+    # COPY takes no parameters, and asyncpg would prepare a statement to have PostgreSQL write them as text.
+    told = await raw.copy_from_query(
+        _PARAMETER.sub(lambda one: literal(values[int(one[1]) - 1]), query), output=pieces.take
+    )
     return pieces.whole(_rows(told))
+
+
+def literal(value: UUID | str | Sequence[str]) -> str:
+    """The value as SQL has it."""
+    if isinstance(value, str | UUID):
+        return "'" + str(value).replace("'", "''") + "'"
+    return f"ARRAY[{', '.join(literal(one) for one in value)}]::text[]"
 
 
 class _Pieces:

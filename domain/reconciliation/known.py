@@ -124,8 +124,8 @@ async def _of_many(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
     async with copying.aside() as raw, _named(raw, connection, lines):
         payments = await copying.out(
             raw,
-            f"SELECT {', '.join(PAYMENT_SCHEMA)} FROM told_payments",
-            schema=PAYMENT_SCHEMA,  # noqa: S608 - ours
+            f"SELECT {', '.join(PAYMENT_SCHEMA)} FROM told_payments",  # noqa: S608 - ours
+            schema=PAYMENT_SCHEMA,
         )
         refunds = await copying.out(raw, _many(_REFUNDS), connection.id, *_asked_by(connection), schema=REFUND_SCHEMA)
         settled = await copying.out(raw, _many(_SETTLED), connection.id, name, schema=SETTLED_SCHEMA)

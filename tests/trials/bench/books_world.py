@@ -55,7 +55,7 @@ class _Sale:
 
 def make(owner_url: str, lines: int, folder: Path) -> Day:
     """Fill an empty database and write the report of so many lines."""
-    chance = Random(lines)  # noqa: S311 - made-up names guard nothing
+    chance = Random(lines)
     names = [uuid_of(chance) for _ in range(3)]
     report = folder / f"stripe-{lines}.csv"
     day = Day(names[0], names[1], names[2], (datetime.now(UTC) - timedelta(days=2)).date(), report)
@@ -66,7 +66,7 @@ def make(owner_url: str, lines: int, folder: Path) -> Day:
 
 def _sales(lines: int) -> Iterator[_Sale]:
     """As many captures and refunds as lines: of each ten lines one is a refund of the capture before it."""
-    chance = Random(lines + 1)  # noqa: S311
+    chance = Random(lines + 1)
     for number in range(lines - 1 - lines // _REFUND_EVERY):
         refund = uuid_of(chance) if number % (_REFUND_EVERY - 1) == 0 else None
         yield _Sale(uuid_of(chance), refund, number, chance.randrange(1_000, 900_000), f"{chance.getrandbits(96):024x}")
