@@ -21,7 +21,7 @@ from domain.pse.vocabulary import (
 )
 from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
 from domain.reconciliation.enter import enter, gains, gives_work
-from domain.reconciliation.known import currency_of, known_of
+from domain.reconciliation.known import Known, currency_of, known_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
@@ -142,12 +142,12 @@ async def _reconcile(
     entered: list[pl.DataFrame] = []
     while True:
         async with transaction():
-            matched, settled = await _match(connection, file, lines)
+            matched, known = await _match(connection, file, lines)
             effects = None
             if _is_entered(matched, entered):
                 if not entered:
                     crash_here("reconcile.entered")
-                effects = await _keep(connection, run, file, matched, settled, cause)
+                effects = await _keep(connection, run, file, matched, known.settled, cause)
                 crash_here("reconcile.before_commit")
         if effects is not None:
             break
@@ -158,7 +158,7 @@ async def _reconcile(
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
-    await flag.flag(connection, run, file.name, effects)
+    await flag.flag(connection, run, file.name, effects, known.payments)
     return effects
 
 
@@ -174,13 +174,13 @@ def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
     return not registered and (len(entered) > 1 or not gains(matched, before))
 
 
-async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines as they match, and what other reports have settled; nobody else stores a report of the connection, or
+async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[pl.DataFrame, Known]:
+    """The lines as they match, and what is known of them; nobody else stores a report of the connection, or
     registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody waits for it.
     """
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     known = await known_of(connection, file.name, lines)
-    return match(lines, known.payments, known.refunds, known.settled, known.suspense), known.settled
+    return match(lines, known.payments, known.refunds, known.settled, known.suspense), known
 
 
 async def _keep(
