@@ -108,7 +108,7 @@ def _columns(text: bytes, schema: Schema) -> pl.DataFrame:
         written = pl.col(pl.String).str.replace_many(list(_ESCAPED), list(_ESCAPED.values()), leftmost=True)
         found = found.with_columns(written)
     flags = [name for name, kind in schema.items() if kind == pl.Boolean]
-    return found.with_columns(pl.col(name) == "t" for name in flags).cast(dict(schema))
+    return found.with_columns(pl.col(name) == "t" for name in flags).cast(pl.Schema(schema))
 
 
 def _as_text(kind: type[pl.DataType] | pl.DataType) -> type[pl.DataType]:
@@ -132,9 +132,11 @@ def whole(rows: int, wanted: int) -> None:
 async def _text_of(lines: pl.DataFrame) -> AsyncIterator[bytes]:
     for part in lines.iter_slices(_AT_ONCE):
         # Text is quoted and nothing is not: so what is empty and what is not there stay two things.
-        yield await asyncio.to_thread(
-            lambda some=part: some.write_csv(include_header=False, quote_style="non_numeric", null_value="").encode()
-        )
+        yield await asyncio.to_thread(_written, part)
+
+
+def _written(part: pl.DataFrame) -> bytes:
+    return part.write_csv(include_header=False, quote_style="non_numeric", null_value="").encode()
 
 
 def _rows(told: str) -> int:

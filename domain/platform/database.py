@@ -114,7 +114,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
     "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
     "onboarding_steps": _READ_ADD,
-    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
+    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since, known)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "reconciliation_runs": _READ_ADD_CHANGE,
     "findings": (*_READ_ADD, "UPDATE (run_id, resolved_at, resolution)"),

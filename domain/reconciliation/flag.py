@@ -50,6 +50,11 @@ async def flag(
     for closed_by in no_longer.CLOSED_BY:
         await findings.open_again(found, closed_by)
     await _resolve_what_agrees(connection, name, effects, {one.fingerprint for one in found})
+    await close(connection, name)
+
+
+async def close(connection: Connection, name: str) -> None:
+    """Close what holds no longer, by what is stored and booked now, whatever the lines of this reading say."""
     await taken_otherwise.agreed(connection)
     await _resolve_returns(connection)
     await no_longer.close(connection, name)

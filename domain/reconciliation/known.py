@@ -4,6 +4,8 @@ What a few lines name is asked for by its names. What many name is copied: their
 session sees, and what is known of them out of it, so that no statement has a million parameters.
 """
 
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -64,9 +66,19 @@ _SUSPENSE: Final = """SELECT e.payment_id::text AS payment_id, e.amount,
       WHERE starts_with(e.cause, t.prefix) AND right(e.cause, 5) = '/back'), '{{}}') AS suspense_backs,
     coalesce(sum(CASE e.entry WHEN 'TAKEN' THEN 1 ELSE -1 END)
       FILTER (WHERE starts_with(e.cause, t.prefix)), 0)::bigint AS suspense_nameless
-  FROM ledger_entries e JOIN payments p ON p.id = e.payment_id
+  FROM {taken} e JOIN payments p ON p.id = e.payment_id
   CROSS JOIN LATERAL (SELECT format('taken/%s/%s/by-amount/', p.connection_id, p.pse_reference) AS prefix) t
-  WHERE p.connection_id = $1 AND e.entry IN ('TAKEN', 'TAKEN_BACK') AND p.id {in_payments} GROUP BY 1, 2"""
+  WHERE p.connection_id = $1 AND p.id {in_payments} GROUP BY 1, 2"""
+# Each of both has an index of its own, of few rows.
+_TAKEN: Final = " UNION ALL ".join(
+    f"SELECT connection_id, payment_id, amount, entry, cause FROM ledger_entries WHERE entry = '{one}'"  # noqa: S608
+    for one in ("TAKEN", "TAKEN_BACK")
+)
+# What else of the connection moves lines: reports that were stored or superseded, and money of nobody.
+_MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS superseded, max(created_at) AS last,
+    (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
+  FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
+_RULES: Final = 1  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,22 @@ class Known:
     refunds: pl.DataFrame  # REFUND_SCHEMA
     settled: pl.DataFrame  # SETTLED_SCHEMA
     suspense: pl.DataFrame  # reconciliation/nameless.SUSPENSE_SCHEMA
+
+
+async def state_of(connection: Connection, name: str, known: Known) -> str:
+    """All that the lines of the report of that name are compared with, in a few numbers: if they are the same, so is
+    what comes of the same lines. Rows have no order there, so they are added up.
+    """
+    (moved,) = await rows(_MOVED, connection.id, name)
+    suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
+    frames = (known.payments, known.refunds, known.settled, suspense)
+    sums = [_sums(one, seed) for one in frames for seed in (1, 2)]
+    told = json.dumps([_RULES, pl.__version__, *moved.values(), *(one.height for one in frames), *sums], default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _sums(frame: pl.DataFrame, seed: int) -> int:
+    return int(frame.hash_rows(seed=seed).cast(pl.Int128).sum())
 
 
 async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
@@ -102,6 +130,7 @@ _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SC
 def _few(query: str, number: int) -> str:
     """Of the payments in that parameter."""
     return query.format(
+        taken=f"({_TAKEN})",
         in_payments=f"= ANY(${number}::uuid[])",
         refund_at="coalesce(r.succeeded_at, r.created_at)",
         refund_made="r.created_at",
@@ -113,6 +142,7 @@ def _many(query: str) -> str:
     """Of the payments in the session's own table; moments as microseconds (copying.out)."""
     moment = "(extract(epoch FROM {}) * 1000000)::bigint"
     return query.format(
+        taken=f"({_TAKEN})",
         in_payments="IN (SELECT id FROM told_payments)",
         refund_at=moment.format("coalesce(r.succeeded_at, r.created_at)"),
         refund_made=moment.format("r.created_at"),

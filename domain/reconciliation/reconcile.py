@@ -21,7 +21,7 @@ from domain.pse.vocabulary import (
 )
 from domain.reconciliation import flag, manifest, nights, proven, readings, revised, shortfall, unreturned
 from domain.reconciliation.enter import enter, gains, gives_work
-from domain.reconciliation.known import Known, currency_of, known_of
+from domain.reconciliation.known import Known, currency_of, known_of, state_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.settlements import repeats, reports
@@ -116,12 +116,12 @@ async def _outcome_of(
         await readings.told(connection, run, file, report)
         if at is not None:
             await nights.report_begun(run, file.name, at)
-        effects = await _reconcile(connection, run, file, lines)
+        told = await _reconcile(connection, run, file, lines)
     except Exception as error:
         return await nights.report_failed(run, _failed(connection, file, error), at)
     if at is not None:
         await nights.report_fetched(run, file.name, at)
-    return manifest.of_file(file, effects, report)
+    return manifest.of_file(file, told, report)
 
 
 def _failed(connection: Connection, file: ReportFile, error: Exception, *, unreadable: bool = False) -> Failed:
@@ -136,30 +136,46 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 async def _reconcile(
     connection: Connection, run: ReconciliationRun, file: ReportFile, lines: pl.DataFrame
-) -> pl.DataFrame:
+) -> manifest.Lines:
     """Match the lines, enter what the books do not know, and store them as they match after it."""
     cause = _cause(run)
     entered: list[pl.DataFrame] = []
-    while True:
+    effects: pl.DataFrame | None = None
+    while effects is None:
         async with transaction():
-            matched, known = await _match(connection, file, lines)
-            effects = None
+            known, state = await _known(connection, file, lines)
+            same = await _as_before(connection, file, state)
+            if same is not None:
+                break
+            matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
             if _is_entered(matched, entered):
                 if not entered:
                     crash_here("reconcile.entered")
                 effects = await _keep(connection, run, file, matched, known.settled, cause)
                 crash_here("reconcile.before_commit")
-        if effects is not None:
-            break
-        await enter(connection, run, file, matched, cause)
-        crash_here("reconcile.entered")
-        entered.append(matched)
+        if effects is None:
+            await enter(connection, run, file, matched, cause)
+            crash_here("reconcile.entered")
+            entered.append(matched)
     crash_here("reconcile.committed")
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
+    if same is not None:
+        await flag.close(connection, file.name)
+        return await manifest.lines_of(same)
+    assert effects is not None, "Lines that are not as before were stored."
     await flag.flag(connection, run, file.name, effects, known.payments)
-    return effects
+    await reports.matched(connection, file.name, state)  # last: a night that died before says all of it again
+    return manifest.counted(effects)
+
+
+async def _as_before(connection: Connection, file: ReportFile, state: str) -> Report | None:
+    """The stored report, if it has these bytes and was matched with books that knew the same: it settles the same."""
+    old = await reports.valid_report(connection, file.name)
+    if old is None or old.known != state or old.repeat_since is not None or old.digest != reports.digest_of(file):
+        return None
+    return old
 
 
 def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
@@ -174,13 +190,14 @@ def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
     return not registered and (len(entered) > 1 or not gains(matched, before))
 
 
-async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[pl.DataFrame, Known]:
-    """The lines as they match, and what is known of them; nobody else stores a report of the connection, or
-    registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody waits for it.
+async def _known(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[Known, str]:
+    """What is known of the lines' payments, and all of it in a few numbers. Nobody else stores a report of the
+    connection, or registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody
+    waits for it.
     """
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     known = await known_of(connection, file.name, lines)
-    return match(lines, known.payments, known.refunds, known.settled, known.suspense), known
+    return known, await state_of(connection, file.name, known)
 
 
 async def _keep(
@@ -198,6 +215,8 @@ async def _keep(
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
         new = await reports.store(connection, run.business_date, file, effects, settled, cause.request_id)
+    else:
+        await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(connection, old, new, cause)

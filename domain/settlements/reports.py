@@ -102,6 +102,20 @@ async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) 
         return fresh.equals(await copying.out(raw, query, report.id, schema=_SETTLES))
 
 
+async def matched(connection: Connection, name: str, known: str | None) -> None:
+    """The report in force of that name was matched with books that knew this, and all that its lines say was done.
+
+    None: it is being matched anew.
+    """
+    await execute(
+        "UPDATE reports SET known = $3 WHERE connection_id = $1 AND name = $2 AND superseded_at IS NULL "
+        "  AND known IS DISTINCT FROM $3",
+        connection.id,
+        name,
+        known,
+    )
+
+
 def digest_of(file: ReportFile) -> str:
     """SHA-256 of the file's bytes, hex."""
     with file.path.open("rb") as raw:
