@@ -8,6 +8,10 @@ import polars as pl
 
 _PART = ["payment_id", "_part"]
 _EQUAL = ["payment_id", "amount"]
+_NEEDED = [
+    *("line", "payment_id", "payment_captured", "amount", "booked_at", "kind"),
+    *("reference", "pse_refund_reference"),
+]
 
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
@@ -15,7 +19,7 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     report has told before) and `capture_told` (minor units: what the reports say was captured, if this one adds to it).
     """
     capture = (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    captures = lines.filter(capture.fill_null(value=False))
+    captures = lines.lazy().filter(capture.fill_null(value=False)).select(_NEEDED).collect()
     if captures.is_empty():
         return lines.with_columns(
             capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)
@@ -30,7 +34,8 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     whole = [_whole(once)]
     if once.height < captures.height:
         whole.append(_in_parts(captures.join(once.select("line"), on="line", how="anti"), told))
-    return lines.join(pl.concat(whole), on="line", how="left")
+    made = lines.select("line").join(pl.concat(whole), on="line", how="left", maintain_order="left")
+    return lines.with_columns(made.drop("line"))
 
 
 def _whole(captures: pl.DataFrame) -> pl.DataFrame:

@@ -61,11 +61,20 @@ def match(
 
     `settled`: what other valid reports have. `suspense`: what is booked as taken (nameless.SUSPENSE_SCHEMA).
     """
-    placed = captures.place(_with_payment(lines, payments), settled)
-    is_refund = pl.col("type") == "REFUND"
-    found = _with_refund(placed.filter(is_refund), refunds, settled, suspense)
+    ordered = lines if lines["line"].is_sorted() else lines.sort("line")
+    placed = captures.place(_with_payment(ordered, payments), settled)
     # All else is no refund's: most lines of most reports.
-    return pl.concat([placed.filter(~is_refund), found], how="diagonal").sort("line")
+    return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, settled, suspense))
+
+
+def _beside(lines: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the new columns of those of them that were `found`, null for the others.
+
+    What stands there already is not written again: a copy of all columns is most of what a large night would need.
+    """
+    new = [column for column in found.columns if column not in lines.columns]
+    told = lines.select("line").join(found.select("line", *new), on="line", how="left", maintain_order="left")
+    return lines.with_columns(told.drop("line"))
 
 
 def _with_refund(
@@ -96,39 +105,37 @@ def _with_refund(
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
+    names = payments.select("known_reference", "payment_id").unique("known_reference")
+    found = _named(lines, names, "payment_reference")
+    if found.has_nulls():
+        by_alias = _named(lines, names, "payment_alias")
+        found = pl.select(pl.coalesce(found, by_alias).alias("payment_id"))["payment_id"]
+    if found.has_nulls() and lines.select(_UNNAMED.any()).item():  # a line without any name: so have few reports
+        found = _by_order(lines.with_columns(payment_id=found), payments)
     known = payments.unique("payment_id").drop("known_order")
-    found, rest = _joined(lines, known, "payment_reference")
-    if not rest.is_empty():
-        by_alias, rest = _joined(rest, known, "payment_alias")
-        found = pl.concat([found, by_alias])
-    if not rest.is_empty():
-        found = pl.concat([found, _by_order(rest, found, payments, known)])
+    whole = lines.with_columns(
+        found.to_frame("payment_id").join(known, on="payment_id", how="left", maintain_order="left")
+    )
     same = pl.col("payment_currency") == pl.col("currency")
-    return found.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
+    return whole.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
 
 
-def _joined(lines: pl.DataFrame, known: pl.DataFrame, column: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines that name a payment of ours in that column, with it; and the others."""
-    ours = known.rename({"known_reference": column}).unique(column).with_columns(known_reference=pl.col(column))
-    joined = lines.join(ours, on=column, how="left")
-    missing = joined["payment_id"].is_null()
-    if not missing.any():
-        return joined, lines.clear()
-    return joined.filter(~missing), joined.filter(missing).select(lines.columns)
+_UNNAMED: Final = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
 
 
-def _by_order(lines: pl.DataFrame, found: pl.DataFrame, payments: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The lines that name no payment, with the payment of their order; and those of payments that we do not know."""
-    nobodys = lines.with_columns(payment_id=pl.lit(None, pl.String))
-    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
-    if lines.select(unnamed.any()).item():  # so are few reports
-        told = pl.concat([found.select(nobodys.columns), nobodys])
-        nobodys = (
-            lines.join(_orders(told, payments), on="order_reference", how="left")
-            .with_columns(payment_id=pl.when(unnamed).then("_of_order"))
-            .drop("_of_order")
-        )
-    return nobodys.join(known, on="payment_id", how="left").select(found.columns)
+def _named(lines: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.Series:
+    """The payment of ours that each line names in that column."""
+    ours = names.select(pl.col("known_reference").alias(column), "payment_id")
+    return lines.select(column).join(ours, on=column, how="left", maintain_order="left")["payment_id"]
+
+
+def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
+    """The payments of the lines, of those that name none the payment of their order."""
+    orders = _orders(lines, payments)
+    told = lines.select("order_reference").join(orders, on="order_reference", how="left", maintain_order="left")
+    return lines.select(pl.when(_UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
+        "payment_id"
+    ]
 
 
 def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
@@ -150,16 +157,17 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
     has told the same before, so the line does nothing.
     """
-    is_refund = pl.col("type") == "REFUND"
-    others = matched.filter(~is_refund).with_columns(
-        effect=pl.coalesce("capture", pl.lit(Effect.NONE.value)),
-        again=pl.col("capture_again").fill_null(value=False),
-        came_of=pl.lit(None, pl.Int64),
-    )
-    refunds = matched.filter(is_refund)
+    refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
-        return others.sort("line")
-    return pl.concat([others, _of_refunds(refunds, settled)], how="diagonal").sort("line")
+        return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, came_of=pl.lit(None, pl.Int64))
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of")
+    return _beside(matched, made).with_columns(
+        effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
+    )
+
+
+_EFFECT_OF_OTHERS: Final = pl.coalesce("capture", pl.lit(Effect.NONE.value))
+_AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
 
 
 def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
