@@ -37,7 +37,7 @@ ENTRIES: Final[Mapping[Effect, tuple[Entry, bool]]] = {
     Effect.CHARGEBACK: (Entry.PROVE_CHARGEBACKS, False),
     Effect.CHARGEBACK_REVERSED: (Entry.PROVE_CHARGEBACKS, True),
 }
-_LINE_COLUMNS: Final = (
+LINE_COLUMNS: Final = (
     "line",
     "type",
     "state",
@@ -189,7 +189,7 @@ def _sum() -> pl.Expr:
 
 
 async def _copy(report: Report, lines: pl.DataFrame) -> None:
-    told = lines.select(pl.lit(str(report.id)).alias("report_id"), *_LINE_COLUMNS, "payment_id", "refund_id")
+    told = lines.select(pl.lit(str(report.id)).alias("report_id"), *LINE_COLUMNS, "payment_id", "refund_id")
     if told.height <= _FEW:
         await _insert(told)
         return
