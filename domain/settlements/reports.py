@@ -62,7 +62,7 @@ LINE_COLUMNS: Final = (
 )
 
 
-_FEW: Final = 1_000  # lines that are inserted by their values
+FEW: Final = 1_000  # lines that are inserted by their values
 _PACKED: Final = 1  # zlib's level: the higher ones take ten times as long for a fifth of the size
 _SETTLES: Final[Mapping[str, type[pl.DataType]]] = {
     "line": pl.Int64,
@@ -96,7 +96,7 @@ async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) 
         "SELECT line, effect, payment_id::text AS payment_id, refund_id::text AS refund_id FROM settlement_lines "
         "WHERE report_id = $1 AND voided_at IS NULL ORDER BY line"
     )
-    if lines.height <= _FEW:
+    if lines.height <= FEW:
         return await rows(query, report.id) == fresh.to_dicts()
     async with current().acquire_connection() as raw:
         return fresh.equals(await copying.out(raw, query, report.id, schema=_SETTLES))
@@ -190,7 +190,7 @@ def _sum() -> pl.Expr:
 
 async def _copy(report: Report, lines: pl.DataFrame) -> None:
     told = lines.select(pl.lit(str(report.id)).alias("report_id"), *LINE_COLUMNS, "payment_id", "refund_id")
-    if told.height <= _FEW:
+    if told.height <= FEW:
         await _insert(told)
         return
     async with current().acquire_connection() as raw:
