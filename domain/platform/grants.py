@@ -73,7 +73,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "files": (*_READ_ADD, "UPDATE (media_type, stored_at, sealed_key)"),
     "onboarding_documents": (*_READ_ADD, "UPDATE (superseded_at)"),
     "onboarding_steps": _READ_ADD,
-    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
+    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since, known)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "report_balances": _READ_ADD,
     "payouts": (*_READ_ADD, "UPDATE (amount, business_date, expected_at)"),
