@@ -76,7 +76,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "fee_schedules": (*_READ_ADD, "UPDATE (withdrawn_at, withdrawn_by)"),
     "fx_rates": (*_READ_ADD, "UPDATE (withdrawn_at, withdrawn_by)"),
     "refund_quotes": _READ_ADD,
-    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since)"),
+    "reports": (*_READ_ADD, "UPDATE (superseded_at, repeat_since, known)"),
     "settlement_lines": (*_READ_ADD, "UPDATE (voided_at)"),
     "report_balances": _READ_ADD,
     "payouts": (*_READ_ADD, "UPDATE (amount, business_date, expected_at)"),
