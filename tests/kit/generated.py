@@ -73,7 +73,7 @@ _VALUES: Final[Mapping[str, Any]] = {
     "country": "BR",
     "day": "2026-02-18",
     "start": "2026-02-18",
-    "until": "12:00",
+    "byTime": "12:00",
     "host": "sftp.example.com",
     "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P",
     "zone": "America/Sao_Paulo",
