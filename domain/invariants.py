@@ -198,8 +198,9 @@ _QUERIES: Final[Mapping[str, str]] = {
         SELECT format('proof %s of payout %s: %s and charges %s, ledger %s and %s', f.id, f.payout_id, f.amount,
                       f.charges, coalesce(l.came, 0), coalesce(l.kept, 0)) AS detail
         FROM payout_proofs f LEFT JOIN LATERAL (
-          SELECT sum(CASE WHEN entry <> 'BANK_RECEIVED' THEN 0 WHEN debit = 'BANK' THEN amount ELSE -amount END) AS came,
-            sum(CASE WHEN entry <> 'BANK_CHARGE' THEN 0 WHEN debit = 'FEES' THEN amount ELSE -amount END) AS kept
+          SELECT
+            sum(CASE debit WHEN 'BANK' THEN amount ELSE -amount END) FILTER (WHERE entry = 'BANK_RECEIVED') AS came,
+            sum(CASE debit WHEN 'FEES' THEN amount ELSE -amount END) FILTER (WHERE entry = 'BANK_CHARGE') AS kept
           FROM ledger_entries WHERE cause = ANY(ARRAY['payout-proof/' || f.id || '/BANK_RECEIVED',
             'payout-proof/' || f.id || '/BANK_CHARGE', 'payout-proof/' || f.id || '/BANK_RECEIVED/void',
             'payout-proof/' || f.id || '/BANK_CHARGE/void'])) l ON true
