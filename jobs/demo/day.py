@@ -244,11 +244,14 @@ async def _balances(day: Day) -> None:
     last = datetime.now(UTC).date() + timedelta(days=1)
     asked = {"from": (last - timedelta(days=2)).replace(day=1).isoformat(), "to": last.isoformat()}
     told = (await day.client(Role.ACCOUNTING).ask(BALANCES, **asked))["trialBalance"]
-    amounts = ("opening", "debits", "credits", "closing")
-    table = Table("Whose", "Account", *(Column(one.title(), justify="right") for one in amounts), title="Trial balance")
-    for row in told["rows"]:
-        whose = f"{row['pse']}, {row['connectionName']}"
-        table.add_row(whose, row["account"], *(row[one]["display"] for one in amounts))
-    day.console.print(table)
+    amounts = ("debits", "credits", "closing")
+    whose = sorted({(row["pse"], row["connectionName"]) for row in told["rows"]})
+    for pse, name in whose:
+        columns = [Column("Account", no_wrap=True), *(Column(one.title(), justify="right") for one in amounts)]
+        table = Table(*columns, title=f"Trial balance: {pse}, {name}")
+        for row in told["rows"]:
+            if (row["pse"], row["connectionName"]) == (pse, name):
+                table.add_row(row["account"], *(row[one]["display"] for one in amounts))
+        day.console.print(table)
     balanced = bool(told["totals"]) and all(one["debits"] == one["credits"] for one in told["totals"])
     day.expect(balanced, "debits and credits are equal in each currency")
