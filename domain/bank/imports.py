@@ -6,6 +6,7 @@ What is proven by it is booked in the same transaction (proofs.prove_all), under
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.bank import accounts, proofs
+from domain.bank.readers.header import CsvMapping
 from domain.bank.readers.read import read
 from domain.bank.statement import BadStatement, Statement, keys, number_of
 from domain.cause import Cause
@@ -29,17 +31,52 @@ OBJECT: Final = "bankStatement"  # in the log
 _TEXT_MAX: Final = 1_000  # characters of a line's words
 # Each line that no file of the account had; how many those are.
 _ADD: Final = """WITH told AS (
-    SELECT * FROM jsonb_to_recordset($4::jsonb) AS t(id uuid, line int, booked_on date, amount bigint, text text,
+    SELECT * FROM jsonb_to_recordset($4::jsonb) AS t(line int, booked_on date, amount bigint, text text,
       reference text, key text)),
   added AS (INSERT INTO bank_lines (id, merchant_id, account_id, statement_id, line, booked_on, amount, text,
       reference, key, created_at)
-    SELECT t.id, $1, $2, $3, t.line, t.booked_on, t.amount, t.text, t.reference, t.key, now() FROM told t
+    SELECT gen_random_uuid(), $1, $2, $3, t.line, t.booked_on, t.amount, t.text, t.reference, t.key, now() FROM told t
     WHERE NOT EXISTS (SELECT 1 FROM bank_lines l WHERE l.account_id = $2 AND l.key = t.key) RETURNING id)
   SELECT count(*) AS added FROM added"""
 _KNOWN: Final = """SELECT count(*) AS known FROM bank_lines
   WHERE account_id = $1 AND key IN (SELECT jsonb_array_elements_text($2::jsonb))"""
 _OTHER_FORM: Final = """SELECT form FROM bank_statements WHERE account_id = $1 AND form <> $2 AND lines > 0
   AND first_on <= $4 AND last_on >= $3 LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A statement made ready for the database, before anybody waits for it. JSON: names and lines of what moved."""
+
+    statement: Statement
+    moved: int
+    names: str
+    lines: str
+    first_on: date | None
+    last_on: date | None
+
+
+def _read(given: bytes, currency: str, mapping: CsvMapping | None) -> list[_Read]:
+    """Reads and prepares, in a thread: an event loop that did it would keep everybody waiting."""
+    return [_prepared(one) for one in read(given, currency, mapping)]
+
+
+def _prepared(statement: Statement) -> _Read:
+    days = [line.booked_on for line in statement.lines]
+    moved = [(line, key) for line, key in zip(statement.lines, keys(statement), strict=True) if line.amount]
+    lines = [
+        {
+            "line": line.line,
+            "booked_on": line.booked_on.isoformat(),
+            "amount": line.amount,
+            "text": line.text[:_TEXT_MAX],
+            "reference": line.reference[:_TEXT_MAX] if line.reference else None,
+            "key": key,
+        }
+        for line, key in moved
+    ]
+    names = json.dumps([key for _, key in moved])
+    return _Read(statement, len(moved), names, json.dumps(lines), min(days, default=None), max(days, default=None))
 
 
 async def hand_in(
@@ -54,10 +91,10 @@ async def hand_in(
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
     if file is None or file.stored_at is None or file.purpose is not Purpose.BANK_STATEMENT:
         raise InvalidInput("Upload the statement first; there is no such file.", path=["input", "fileId"])
-    told: list[Statement] = []
+    told: list[_Read] = []
     if account is not None:  # else what is said is said under the lock
         given = await content.get(settings, file)
-        told = await asyncio.to_thread(read, given, account.currency, accounts.mapping_of(account))
+        told = await asyncio.to_thread(_read, given, account.currency, accounts.mapping_of(account))
     async with transaction():
         account = await accounts.locked(principal, account_id)
         earlier = await BankStatement.get_or_none(account_id=account.id, file_id=file.id)
@@ -65,29 +102,26 @@ async def hand_in(
             return earlier
         if account.ended_at is not None:
             raise InvalidState("This account has ended.", path=["input", "bankAccountId"], current_state="ENDED")
-        statement = await _of_account(account, told)
-        made = await _keep(principal, account, file, statement, cause)
+        made = await _keep(principal, account, file, await _of_account(account, told), cause)
         await proofs.prove_all(account.merchant_id, cause)
     return made
 
 
-async def _of_account(account: BankAccount, told: Sequence[Statement]) -> Statement:
+async def _of_account(account: BankAccount, told: Sequence[_Read]) -> _Read:
     """The file's statement of this account. Raises BadStatement where it is of others, or cannot be told apart."""
-    mine = [one for one in told if _is_of(account, one)]
-    printed = ", ".join(sorted(one.account or "an account that it does not name" for one in told))
+    mine = [one for one in told if _is_of(account, one.statement)]
+    printed = ", ".join(sorted(one.statement.account or "an account that it does not name" for one in told))[:200]
     if not mine:
         raise BadStatement(f"This file is of {printed}, and the account is {account.number}: hand it in for that one.")
     if len(mine) > 1:
-        raise BadStatement(
-            f"This file has several accounts ({printed}): hand in one that has this account alone, first."
-        )
-    (statement,) = mine
+        raise BadStatement(f"This file has several accounts ({printed}): first hand in one of this account alone.")
+    statement = mine[0].statement
     if statement.currency != account.currency:
         raise BadStatement(f"The statement is in {statement.currency}, and the account in {account.currency}.")
     if account.number is None and statement.account is not None:
         account.number = statement.account[:100]
         await account.save(update_fields=["number"])
-    return statement
+    return mine[0]
 
 
 def _is_of(account: BankAccount, statement: Statement) -> bool:
@@ -96,25 +130,21 @@ def _is_of(account: BankAccount, statement: Statement) -> bool:
     return number_of(statement.account) == number_of(account.number)
 
 
-async def _keep(
-    principal: Principal, account: BankAccount, file: File, statement: Statement, cause: Cause
-) -> BankStatement:
-    days = [line.booked_on for line in statement.lines]
-    if days:
-        await _check_form(account, statement.form, min(days), max(days))
-    moved = [(line, key) for line, key in zip(statement.lines, keys(statement), strict=True) if line.amount]
-    names = json.dumps([key for _, key in moved])
-    (row,) = await rows(_KNOWN, account.id, names)
+async def _keep(principal: Principal, account: BankAccount, file: File, told: _Read, cause: Cause) -> BankStatement:
+    statement = told.statement
+    if told.first_on is not None and told.last_on is not None:
+        await _check_form(account, statement.form, told.first_on, told.last_on)
+    (row,) = await rows(_KNOWN, account.id, told.names)
     made = await BankStatement.create(
         id=uuid4(),
         merchant_id=account.merchant_id,
         account_id=account.id,
         file_id=file.id,
         form=statement.form,
-        first_on=min(days, default=None),
-        last_on=max(days, default=None),
-        lines=len(moved),
-        new_lines=len(moved) - row["known"],
+        first_on=told.first_on,
+        last_on=told.last_on,
+        lines=told.moved,
+        new_lines=told.moved - row["known"],
         opening=statement.opening,
         closing=statement.closing,
         sequence=statement.sequence,
@@ -122,19 +152,7 @@ async def _keep(
         contradicted=statement.contradicted,
         created_by=principal.holder[:200],
     )
-    added = [
-        {
-            "id": str(uuid4()),
-            "line": line.line,
-            "booked_on": line.booked_on.isoformat(),
-            "amount": line.amount,
-            "text": line.text[:_TEXT_MAX],
-            "reference": line.reference[:_TEXT_MAX] if line.reference else None,
-            "key": key,
-        }
-        for line, key in moved
-    ]
-    await rows(_ADD, account.merchant_id, account.id, made.id, json.dumps(added))
+    await rows(_ADD, account.merchant_id, account.id, made.id, told.lines)
     what = {"account": [None, account.name], "lines": [None, made.lines], "new_lines": [None, made.new_lines]}
     await deeds.note(account.merchant_id, "bankStatementImport", Of(OBJECT, made.id), cause, what)
     return made

@@ -9,7 +9,7 @@ from domain.bank.statement import BadStatement
 
 DELIMITERS: Final = (";", ",", "\t", "|")
 ORDERS: Final = ("DMY", "YMD", "MDY")  # of a date; where two fit, the first: so people write in Latin America
-_HEADER_ROWS_MAX: Final = 60  # before it stand the bank's name, the account and the like
+HEADER_ROWS_MAX: Final = 60  # before it stand the bank's name, the account and the like
 
 # In Portuguese, Spanish, English and Chinese, as found in exports of banks; without accents, in small letters.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,7 +72,7 @@ def normal(word: str) -> str:
 
 def columns(rows: Sequence[Sequence[str]], mapping: CsvMapping) -> Columns | None:
     """The first row that names a date and an amount; None: there is none. Raises BadStatement for a doubled column."""
-    for number, row in enumerate(rows[:_HEADER_ROWS_MAX]):
+    for number, row in enumerate(rows[:HEADER_ROWS_MAX]):
         found = _of_header(number, [normal(cell) for cell in row], mapping)
         if found is not None:
             return found

@@ -11,12 +11,13 @@ from datetime import date
 from typing import Final
 
 from domain.bank import numbers
-from domain.bank.readers.text import day, decoded
+from domain.bank.readers.text import LINES_MAX, day, decoded
 from domain.bank.statement import BadStatement, Statement, StatementLine, added_up
 from domain.money import MoneyError, exponent_of
 
 _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.]{0,31})>")
-_TAGS_MAX: Final = 2_000_000
+_TAGS_MAX: Final = 20 * LINES_MAX
+_VALUE_MAX: Final = 2_000  # characters; what is behind them is no bank's memo
 _STATEMENTS: Final = ("STMTRS", "CCSTMTRS")
 _ACCOUNT: Final = ("BANKID", "BRANCHID", "ACCTID")
 _OUT: Final = frozenset({"DEBIT", "PAYMENT", "FEE", "SRVCHG", "ATM", "POS", "CHECK", "DIRECTDEBIT", "REPEATPMT"})
@@ -59,6 +60,8 @@ def _collected(text: str) -> Iterator[_Told]:
             into = told.values if closing else {}
             if not closing and into is not None:
                 told.money.append((number, into))
+                if len(told.money) > LINES_MAX:
+                    raise BadStatement(f"A statement has at most {LINES_MAX:,} lines: hand it in in parts.")
         elif into is not None and not closing and value:
             into.setdefault(name, value)
     if told is not None:
@@ -78,9 +81,17 @@ def _tags(text: str) -> Iterator[tuple[int, bool, str, str]]:
         after = next(found, None)
         number += text.count("\n", counted, here.start())
         counted = here.start()
-        value = html.unescape(text[here.end() : after.start() if after else None]).strip()
-        yield number, bool(here[1]), here[2].upper(), value
+        end = after.start() if after else len(text)
+        yield number, bool(here[1]), here[2].upper(), _value(text[here.end() : min(end, here.end() + _VALUE_MAX)])
         here = after
+
+
+def _value(text: str) -> str:
+    """What stands between two tags; of entities that are none the text itself."""
+    try:
+        return html.unescape(text).strip()
+    except ValueError:  # a number of thousands of digits
+        return text.strip()
 
 
 def _statement(told: _Told, currency: str | None) -> Statement:

@@ -7,7 +7,7 @@ from domain.bank.readers import cnab240, ofx, sheet
 from domain.bank.readers.header import CsvMapping
 from domain.bank.statement import BadStatement, Statement
 
-_BYTES_MAX: Final = 64 * 1024 * 1024
+_BYTES_MAX: Final = 16 * 1024 * 1024
 _NO_GZIP: Final = "The file is no whole gzip: pack it again, or hand it in as it is."
 _GZIP: Final = b"\x1f\x8b"
 

@@ -5,15 +5,17 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from domain.bank import numbers
-from domain.bank.readers.header import DELIMITERS, ORDERS, Columns, CsvMapping, columns
+from domain.bank.readers.header import DELIMITERS, HEADER_ROWS_MAX, ORDERS, Columns, CsvMapping, columns
 from domain.bank.readers.text import day, decoded, lines
 from domain.bank.statement import BadStatement, Statement, StatementLine
 from domain.money import MoneyError, exponent_of
 
 # Where a row without a date may carry an amount: a sum, which is no money of its own.
+_CELLS_MAX: Final = 100
 _SUMS: Final = ("total", "saldo", "balance", "subtotal", "合计")
 _MONTHS: Final = {
     word: number
@@ -71,21 +73,25 @@ def _rows(text: str, mapping: CsvMapping) -> tuple[list[_Row], Columns]:
     for _ in lines(text):  # bounded before it is taken apart
         pass
     for delimiter in (mapping.delimiter,) if mapping.delimiter else DELIMITERS:
-        rows = _parted(text, delimiter)
-        found = columns([row.cells for row in rows], mapping)
+        found = columns([row.cells for row in _parted(text, delimiter, HEADER_ROWS_MAX)], mapping)
         if found is not None:
-            return rows[found.row + 1 :], found
+            return _parted(text, delimiter)[found.row + 1 :], found
     raise BadStatement(
         "No row names a date and an amount (or a debit and a credit): have the mapping say how the bank calls them."
     )
 
 
-def _parted(text: str, delimiter: str) -> list[_Row]:
+def _parted(text: str, delimiter: str, first: int | None = None) -> list[_Row]:
+    """The rows that are not blank; of all, or of the `first` ones."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = (_Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
     try:
-        return [_Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        found = list(islice(rows, first))
     except csv.Error as error:
         raise BadStatement(f"The rows cannot be parted: {error}.", reader.line_num) from None
+    if wide := next((row for row in found if len(row.cells) > _CELLS_MAX), None):
+        raise BadStatement(f"This row has more than {_CELLS_MAX} cells.", wide.line)
+    return found
 
 
 def _is_money(row: _Row, found: Columns) -> bool:

@@ -54,6 +54,11 @@ def test_what_a_header_says_of_the_encoding_is_not_believed() -> None:
     assert _told(_ofx(_of("1.00", "A &amp; B")))[0][2] == "A & B"
 
 
+def test_an_entity_that_is_none_harms_nobody() -> None:
+    assert _told(_ofx(_of("1.00", "&#" + "9" * 5_000 + ";")))[0][1] == 100
+    assert _told(_ofx(_of("1.00", "&#0;")))[0][2] == "\ufffd"
+
+
 def test_a_date_is_the_day_that_is_printed_whatever_zone_stands_behind_it() -> None:
     told = _told(_ofx(_of("1.00", day="20261105000000[-3:GMT]"), _of("1.00", day="20261105")))
     assert [booked for booked, _, _ in told] == [DAY, DAY]
@@ -141,6 +146,7 @@ def test_a_cnab_that_is_cut_or_does_not_add_up_says_so() -> None:
         (b"Fecha;Cargo;Abono\n05/11/2026;1,00;2,00\n", "Line 2: This row has a debit and a credit"),
         (b"Fecha;Importe\nsin;1,00\n", "Line 2: 'sin' is no date"),
         (b"Fecha;Importe\n;1,00\n", "Line 2: '' is no date"),
+        (b"Fecha;Importe\n01/02/99999999999;1,00\n", "Line 2: 99999999-01-02 is no date"),
         (b"Fecha;Importe;Moneda\n05/11/2026;1,00;USD\n", "Line 2: This row is in USD"),
     ],
 )  # fmt: skip
@@ -150,9 +156,19 @@ def test_what_cannot_be_read_is_a_sentence_with_its_line(content: bytes, words: 
     assert words in str(refused.value)
 
 
+def test_a_file_of_more_than_a_statement_can_have_is_refused_before_it_is_taken_apart() -> None:
+    for content, words in (
+        (b"Fecha;Importe\n" + b"05/11/2026;1,00\n" * 50_001, "A statement has at most 50,000 lines"),
+        (b"Fecha;Importe" + b";" * 200 + b"\n05/11/2026;1,00\n", "Line 1: This row has more than 100 cells"),
+        (b"Fecha;Importe" + b"x" * 2_000 + b"\n", "Line 1: This line is too long"),
+    ):
+        with pytest.raises(BadStatement, match=words):
+            _one(content)
+
+
 def test_a_small_file_that_unpacks_to_a_very_large_one_is_refused() -> None:
     with pytest.raises(BadStatement, match="Unpacked the file has more"):
-        _one(gzip.compress(b"0" * (65 * 1024 * 1024), compresslevel=9))
+        _one(gzip.compress(b"0" * (17 * 1024 * 1024), compresslevel=9))
 
 
 def test_sheets_are_read_by_their_headers_in_four_languages() -> None:
