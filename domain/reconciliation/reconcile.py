@@ -172,7 +172,7 @@ async def _reconcile(
                 progress.at(Phase.STORING, lines.height)
                 effects = await _keep(connection, run, file, told, matched, known.settled, cause)
                 crash_here("reconcile.before_commit")
-        if not entered:  # outside, for what it opens must stay where it refuses the file
+        if effects is None or not entered:  # outside, for what it opens must stay where it refuses the file
             await exponents.check(connection, run, file.name, matched)
         if effects is None:
             progress.at(Phase.ENTERING, lines.height)

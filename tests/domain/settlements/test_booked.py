@@ -14,6 +14,8 @@ from domain.models import Finding, LedgerEntry, Payout, ReconciliationRun, Settl
 from domain.models.ledger import Account
 from domain.pse import registry
 from domain.pse.reporting import Balance, PaidOut
+from domain.reconciliation import reconcile
+from domain.reconciliation.enter import enter
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop
 from tests.kit.lines import Telling, a_line, a_night, of_nobody, open_findings, settled, today
 
@@ -271,3 +273,26 @@ async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(l
     await a_night(shop, *lines(1))
     assert "EXPONENT_SUSPECTED" not in await open_findings()
     assert (await _books(shop, "CLP"))["PSE_BALANCE"] == whole
+
+
+async def test_amounts_that_are_suspected_after_a_part_was_entered_end_the_night(
+    lab: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await a_shop(pse="lab")
+    known, times = await a_payment(shop), 0
+
+    async def registered_meanwhile(*told: Any) -> None:
+        nonlocal times
+        times += 1
+        assert times < 5, "It enters the same for ever."
+        if times == 1:
+            await a_payment(shop, amount=15_990, currency="CLP", reference="late")
+        await enter(*told)
+
+    monkeypatch.setattr(reconcile, "enter", registered_meanwhile)
+    late = {**a_line(known, "CAPTURE", 1_599_000), "payment_reference": "late", "currency": "CLP"}
+    await a_night(shop, a_line(known, "REFUND", 500, reference="m1"), late)
+    assert (times, await SettlementLine.all().count()) == (1, 0)
+    assert "EXPONENT_SUSPECTED" in await open_findings()
+    await a_night(shop, a_line(known, "REFUND", 500, reference="m1"), {**late, "amount": 15_990})
+    assert (await open_findings(), await invariants.check()) == (["MISSING_IN_LEDGER"], [])
