@@ -38,9 +38,9 @@ _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, 
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
       AND d.fingerprint = 'bank-line/' || l.id)
   ORDER BY l.booked_on, l.id LIMIT $4"""
-_KNOWN_NOW: Final = """SELECT d.fingerprint FROM findings d JOIN payout_proofs f
-    ON d.fingerprint = 'bank-line/' || f.line_id AND f.merchant_id = d.merchant_id AND f.voided_at IS NULL
-  WHERE d.merchant_id = $1 AND d.kind = 'BANK_LINE_UNKNOWN' AND d.resolved_at IS NULL"""
+_KNOWN_NOW: Final = f"""SELECT f.fingerprint FROM findings f JOIN payout_proofs p
+    ON f.fingerprint = 'bank-line/' || p.line_id AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
+  WHERE f.merchant_id = $1 AND f.kind = 'BANK_LINE_UNKNOWN' AND {findings.MAY_END}"""  # noqa: S608 - ours
 
 
 async def look(merchant_id: UUID, cause: Cause) -> None:

@@ -33,6 +33,9 @@ ORDER BY f.payment_id, f.id"""
 # The facts are over, as far as the program can tell: told again, they are new, though a person had resolved them.
 _OVER: Final = """WITH agreed AS (UPDATE finding_resolutions s SET agreed_at = now() FROM findings f
   WHERE {} AND s.finding_id = f.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL) """
+# A finding `f` that is open, or that a person has resolved and whose facts are not known to be over.
+MAY_END: Final = """(f.resolved_at IS NULL OR EXISTS (SELECT 1 FROM finding_resolutions s WHERE s.finding_id = f.id
+  AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL))"""
 AGREED: Final = "The reports agree with the books."  # how the night closes what differs no longer
 _AT_ONCE_MAX: Final = 500
 
@@ -53,6 +56,18 @@ class Found:
     detail: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False  # opened again if it was resolved: it is about what can happen again
     action: str | None = None  # what to do, where it is not what its kind wants
+
+
+def closing(over: str) -> str:
+    """The statement that closes what holds no longer, as `resolve` does.
+
+    `over`: a query of its `id`, and of the words `said`, of findings that MAY_END; all of it a constant of ours.
+    """
+    return f"""WITH over AS MATERIALIZED ({over}),
+  agreed AS (UPDATE finding_resolutions s SET agreed_at = now() FROM over
+    WHERE s.finding_id = over.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL)
+  UPDATE findings f SET resolved_at = now(), resolution = left(over.said, 500) FROM over
+  WHERE f.id = over.id AND f.resolved_at IS NULL"""  # noqa: S608 - ours
 
 
 async def open_finding(found: Found) -> UUID | None:

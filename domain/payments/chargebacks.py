@@ -91,9 +91,11 @@ async def _agree_findings(payment: Payment, found: Sequence[Found]) -> None:
             await findings.open_finding(one)
     if found:
         await execute(
-            "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND payment_id = $2 "
-            "  AND kind = 'CHARGEBACK' AND resolved_at IS NULL "
-            "  AND ($4 = 0 OR strpos(fingerprint, CASE WHEN $4 > 0 THEN $5 ELSE $6 END) > 0)",
+            findings.closing(
+                "SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.payment_id = $2 "  # noqa: S608
+                f"  AND f.kind = 'CHARGEBACK' AND {findings.MAY_END} "
+                "  AND ($4 = 0 OR strpos(f.fingerprint, CASE WHEN $4 > 0 THEN $5 ELSE $6 END) > 0)"
+            ),
             payment.merchant_id,
             payment.id,
             f"{_GONE}.",
@@ -145,8 +147,10 @@ async def _give_back(payment: Payment, fact: Fact, amount: int, cause: Cause) ->
     booked = _fingerprint(payment, f"{name}/{turn - 1}")
     await findings.close(payment.merchant_id, booked, f"{_GONE}: it was taken out of the books.")
     await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $3 WHERE merchant_id = $1 AND resolved_at IS NULL "
-        "  AND payment_id = $4 AND starts_with(fingerprint, $2)",
+        findings.closing(
+            "SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.payment_id = $4 "  # noqa: S608
+            f"  AND {findings.MAY_END} AND starts_with(f.fingerprint, $2)"
+        ),
         payment.merchant_id,
         _fingerprint(payment, f"{name}{_LOST}"),
         f"{_GONE}.",
@@ -188,14 +192,17 @@ async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reve
 
 
 async def _close(payment: Payment, fact: Fact, amount: int) -> None:
-    """What came back closes a finding of its amount, first its own dispute's, then the oldest; where nothing is charged
-    back any more, all of them.
+    """What came back closes a finding of its amount, first its own dispute's, then an open one, the oldest; where
+    nothing is charged back any more, all of them.
     """
     await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = 'The money came back.' WHERE id IN ("
-        "  SELECT id FROM findings WHERE merchant_id = $1 AND payment_id = $2 AND kind = 'CHARGEBACK' "
-        "    AND resolved_at IS NULL AND ($3::bool OR amount = $4) "
-        "  ORDER BY starts_with(fingerprint, $5) DESC, created_at, id LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END)",
+        findings.closing(
+            "SELECT f.id, 'The money came back.' AS said FROM findings f "  # noqa: S608 - ours
+            f"WHERE f.merchant_id = $1 AND f.payment_id = $2 AND f.kind = 'CHARGEBACK' AND {findings.MAY_END} "
+            "  AND ($3::bool OR f.amount = $4) "
+            "ORDER BY starts_with(f.fingerprint, $5) DESC, f.resolved_at IS NULL DESC, f.created_at, f.id "
+            "LIMIT CASE WHEN $3::bool THEN NULL ELSE 1 END"
+        ),
         payment.merchant_id,
         payment.id,
         payment.charged_back == 0,

@@ -20,9 +20,9 @@ from domain.pse.vocabulary import KnownRefund, Succeeded
 _BY_LINE: Final = "amount/"  # begins the finding's fingerprint, and the name of the money goes on
 _BY_LISTING: Final = "amount/listed/"
 # `$2` and `$3` are these. What a line tells of a refund of ours is compared with the refund.
-_AGREED: Final = """UPDATE findings f SET resolved_at = now(), resolution = $5 FROM payments p
-  WHERE f.merchant_id = $6 AND f.connection_id = $1 AND f.kind = 'AMOUNT_MISMATCH' AND f.resolved_at IS NULL
-    AND p.id = f.payment_id AND (
+_AGREED: Final = findings.closing(f"""SELECT f.id, $5::text AS said
+  FROM findings f JOIN payments p ON p.id = f.payment_id WHERE f.merchant_id = $6 AND f.connection_id = $1
+    AND f.kind = 'AMOUNT_MISMATCH' AND {findings.MAY_END} AND (
       (starts_with(f.fingerprint, $2 || 'taken/') AND NOT EXISTS (SELECT 1 FROM settlement_lines l
         JOIN reports r ON r.id = l.report_id WHERE l.payment_id = p.id AND l.voided_at IS NULL
           AND r.superseded_at IS NULL AND l.type = 'REFUND' AND l.state = 'SUCCEEDED' AND NOT l.by_amount
@@ -31,8 +31,7 @@ _AGREED: Final = """UPDATE findings f SET resolved_at = now(), resolution = $5 F
             AND e.entry = 'TAKEN' AND $2 || split_part(e.cause, $4, 1) = f.fingerprint ORDER BY e.id DESC LIMIT 1)))
       OR (starts_with(f.fingerprint, $3) AND (f.detail ->> 'listed')::bigint = (
         SELECT e.amount FROM ledger_entries e WHERE e.payment_id = p.id AND e.entry = 'TAKEN'
-          AND $3 || split_part(e.cause, $4, 1) = f.fingerprint ORDER BY e.id DESC LIMIT 1)))
-  RETURNING f.id"""
+          AND $3 || split_part(e.cause, $4, 1) = f.fingerprint ORDER BY e.id DESC LIMIT 1)))""")  # noqa: S608 - ours
 
 
 async def of_lines(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:

@@ -21,13 +21,13 @@ _BACK: Final = "/back"
 _OF_NAME: Final = f"{FindingKind.MISSING_IN_LEDGER}/"  # begins the finding's fingerprint, as in external
 _BACK_AGAIN: Final = "It is booked as taken no longer."
 # The nameless of one amount stand in for each other: where none of them stands, this one does not.
-_AGAIN_BACK: Final = """UPDATE findings f SET resolved_at = now(), resolution = $3
-  WHERE f.merchant_id = $1 AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = 'MISSING_IN_LEDGER'
+_AGAIN_BACK: Final = f"""SELECT f.id, $3::text AS said FROM findings f
+  WHERE f.merchant_id = $1 AND f.connection_id = $2 AND {findings.MAY_END} AND f.kind = 'MISSING_IN_LEDGER'
     AND f.fingerprint = $4 || (f.detail ->> 'booked') AND (EXISTS (SELECT 1 FROM ledger_entries b
       WHERE b.cause IN (f.detail ->> 'booked' || '/back', f.detail ->> 'booked' || '/ours'))
     OR (starts_with(f.detail ->> 'reference', $5) AND 0 >= (
       SELECT count(*) FILTER (WHERE e.entry = 'TAKEN') - count(*) FILTER (WHERE e.entry = 'TAKEN_BACK')
-      FROM ledger_entries e WHERE e.payment_id = f.payment_id AND e.amount = f.amount)))"""
+      FROM ledger_entries e WHERE e.payment_id = f.payment_id AND e.amount = f.amount)))"""  # noqa: S608 - ours
 # What only reports told to have come back of a payment, and under which name; the nameless by their amount.
 _BACKS: Final = """SELECT b.cause, b.amount, split_part(left(b.cause, -5), $2, 1) AS name,
     starts_with(b.cause, $3) AS by_amount FROM ledger_entries b
@@ -90,7 +90,7 @@ async def take_again(payment: Payment, cause: Cause) -> list[tuple[str, int, boo
 async def came_back_again(connection: Connection) -> None:
     """Close the findings of what was gone after all and has come back since, or turned out to be ours."""
     of = (connection.merchant_id, connection.id)
-    await execute(_AGAIN_BACK, *of, _BACK_AGAIN, _OF_NAME, external.BY_AMOUNT)
+    await execute(findings.closing(_AGAIN_BACK), *of, _BACK_AGAIN, _OF_NAME, external.BY_AMOUNT)
 
 
 def _gone_after_all(payment: Payment, name: str, now: str, amount: int) -> Found:

@@ -22,9 +22,9 @@ from domain.settlements.batches import minor_units, rounded
 AGREES: Final = "It adds up: what the reports say now is what the books hold."
 _SHOWN_MAX: Final = 100  # findings of one file
 # What was said of this report, or of a balance of the connection, and is so no longer.
-_CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = $5
-  WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL AND NOT fingerprint = ANY($4)
-    AND (kind = 'BALANCE_DIFFERS' OR (kind = 'BATCH_UNBALANCED' AND detail ->> 'report' = $3::text))"""
+_CLOSE: Final = findings.closing(f"""SELECT f.id, $5::text AS said FROM findings f
+  WHERE merchant_id = $1 AND connection_id = $2 AND {findings.MAY_END} AND NOT fingerprint = ANY($4)
+    AND (kind = 'BALANCE_DIFFERS' OR (kind = 'BATCH_UNBALANCED' AND detail ->> 'report' = $3::text))""")  # noqa: S608 - ours
 
 
 async def flag(connection: Connection, run: ReconciliationRun, name: str, told: Report, lines: pl.DataFrame) -> None:

@@ -20,9 +20,9 @@ from domain.settlements.fees import Differing
 
 AGREES: Final = "By the schedules, rates and lines of now, this is not so any more."
 # What was said of this report and is so no longer.
-_CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = $5
-  WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL AND kind IN ('FEE_MISMATCH', 'FX_MISMATCH')
-    AND detail ->> 'report' = $3 AND NOT fingerprint = ANY($4)"""
+_CLOSE: Final = findings.closing(f"""SELECT f.id, $5::text AS said FROM findings f
+  WHERE merchant_id = $1 AND connection_id = $2 AND {findings.MAY_END} AND kind IN ('FEE_MISMATCH', 'FX_MISMATCH')
+    AND detail ->> 'report' = $3 AND NOT fingerprint = ANY($4)""")  # noqa: S608 - ours
 
 
 async def fee_findings(connection: Connection, run: ReconciliationRun, report_name: str, lines: pl.DataFrame) -> None:

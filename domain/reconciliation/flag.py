@@ -219,9 +219,11 @@ async def _missing_returns(
 async def _resolve_returns(connection: Connection) -> None:
     """Close the returns that are missing no longer: a report tells them, or none tells any more that they left."""
     await execute(
-        "UPDATE findings f SET resolved_at = now(), resolution = $2 FROM refunds r "  # noqa: S608
-        "WHERE f.merchant_id = $3 AND f.connection_id = $1 AND f.resolved_at IS NULL AND r.id = f.refund_id "
-        f"  AND f.fingerprint = 'missing-return/' || r.id AND ({_BACK} OR NOT {_LEFT}) RETURNING f.id",
+        findings.closing(
+            "SELECT f.id, $2::text AS said FROM findings f JOIN refunds r ON r.id = f.refund_id "  # noqa: S608 - ours
+            f"WHERE f.merchant_id = $3 AND f.connection_id = $1 AND {findings.MAY_END} "
+            f"  AND f.fingerprint = 'missing-return/' || r.id AND ({_BACK} OR NOT {_LEFT})"
+        ),
         connection.id,
         findings.AGREED,
         connection.merchant_id,
@@ -229,13 +231,13 @@ async def _resolve_returns(connection: Connection) -> None:
 
 
 async def _resolve_what_agrees(connection: Connection, name: str, effects: pl.DataFrame, still: Set[str]) -> None:
-    """Close what the lines agree about now. Few findings are open, and most lines of a report agree: only those lines
-    are looked at that tell of a payment or refund with an open one.
+    """Close what the lines agree about now. Few findings may end, and most lines of a report agree: only those lines
+    are looked at that tell of a payment or refund with such a one.
     """
     opened = await rows(
-        "SELECT fingerprint, payment_id::text AS payment_id, refund_id::text AS refund_id FROM findings "
-        "WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL "
-        "  AND kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER')",
+        "SELECT f.fingerprint, f.payment_id::text AS payment_id, f.refund_id::text AS refund_id "  # noqa: S608 - ours
+        f"FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2 AND {findings.MAY_END} "
+        "  AND f.kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER')",
         connection.merchant_id,
         connection.id,
     )

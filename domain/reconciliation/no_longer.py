@@ -14,10 +14,10 @@ GONE: Final = "No report tells of it any longer."
 REGISTERED: Final = "The payment is registered now."
 WITHDRAWN: Final = "One of both is withdrawn."
 CLOSED_BY: Final = (GONE, REGISTERED, WITHDRAWN)  # what the night closed in these words it opens again
-# Open findings `f` of one connection and kind. A name of 600 characters may have been cut (findings.bounded).
-_OPEN: Final = (
-    "UPDATE findings f SET resolved_at = now(), resolution = {} FROM {} WHERE f.merchant_id = $1 "
-    "AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = '{}' AND length(f.fingerprint) < 600 AND {}"
+# Findings `f` of one connection and kind. A name of 600 characters may have been cut (findings.bounded).
+_OVER: Final = (
+    "SELECT f.id, {}::text AS said FROM findings f, {} WHERE f.merchant_id = $1 AND f.connection_id = $2 "  # noqa: S608
+    f"AND {findings.MAY_END} AND f.kind = '{{}}' AND length(f.fingerprint) < 600 AND {{}}"
 )
 # Lines of payments that are not registered (unknown.of_lines), of the names that this report has, or had before: only
 # its own reading can have changed what is said of them. A line is looked for by each of its names, so that each look
@@ -42,17 +42,16 @@ _MINE: Final = f"""SELECT f.id, t.name, t.reference FROM (
     FROM (SELECT id FROM reports WHERE connection_id = $2 AND name = $3 ORDER BY created_at DESC, id LIMIT 2) r
     JOIN settlement_lines l ON l.report_id = r.id WHERE l.payment_id IS NULL AND ({_MOVED})) t
   JOIN findings f ON f.merchant_id = $1 AND f.fingerprint = concat('unknown/', $2::text, '/', t.name, '/', t.reference)
-  WHERE f.resolved_at IS NULL AND f.kind = 'MISSING_IN_LEDGER' AND t.name IS NOT NULL"""  # noqa: S608 - ours
+  WHERE {findings.MAY_END} AND f.kind = 'MISSING_IN_LEDGER' AND t.name IS NOT NULL"""  # noqa: S608 - ours
 _UNKNOWN: Final = f"""WITH mine AS MATERIALIZED ({_MINE}), gone AS MATERIALIZED (
     SELECT m.id, m.name FROM mine m
     WHERE NOT EXISTS ({_BY_PAYMENT}) AND NOT EXISTS ({_BY_ALIAS}) AND NOT EXISTS ({_BY_ORDER}))
-  UPDATE findings f SET resolved_at = now(), resolution = CASE WHEN EXISTS (SELECT 1 FROM payments p
+  SELECT gone.id, CASE WHEN EXISTS (SELECT 1 FROM payments p
       WHERE p.connection_id = $2 AND p.withdrawn_at IS NULL AND p.pse_reference = gone.name)
     OR EXISTS (SELECT 1 FROM payments p WHERE p.connection_id = $2 AND p.withdrawn_at IS NULL
-      AND p.order_reference = gone.name) THEN $4 ELSE $5 END
-  FROM gone WHERE f.id = gone.id"""  # noqa: S608 - ours
+      AND p.order_reference = gone.name) THEN $4::text ELSE $5 END AS said FROM gone"""  # noqa: S608 - ours
 # Refunds that left, or came back, with another amount.
-_REFUNDS: Final = _OPEN.format(
+_REFUNDS: Final = _OVER.format(
     "$3",
     "refunds r",
     "AMOUNT_MISMATCH",
@@ -63,7 +62,7 @@ _REFUNDS: Final = _OPEN.format(
     "    WHEN 'RETURN' THEN 'amount/back/' || r.id END)",
 )
 # Money of nobody that came back with another amount than had left.
-_BACK: Final = _OPEN.format(
+_BACK: Final = _OVER.format(
     "$3",
     "payments p",
     "AMOUNT_MISMATCH",
@@ -76,8 +75,8 @@ _BACK: Final = _OPEN.format(
 )
 # Captures of another sum: none is told, or what is told is what was captured, and no kind of report tells of more. A
 # part that is told twice is one, unless both are proven (captures).
-_CAPTURES: Final = _OPEN.format(
-    "CASE WHEN t.told = 0 THEN $3 ELSE $4 END",
+_CAPTURES: Final = _OVER.format(
+    "CASE WHEN t.told = 0 THEN $3::text ELSE $4 END",
     "payments p CROSS JOIN LATERAL (SELECT coalesce(max(k.proven + k.other), 0) AS told, "
     "  coalesce(sum(k.proven), 0) AS proven FROM (SELECT q.kind, coalesce(sum(q.proven), 0) AS proven, "
     "    coalesce(sum(q.amount) FILTER (WHERE q.proven = 0), 0) AS other FROM (SELECT l.kind, l.amount, "
@@ -89,7 +88,7 @@ _CAPTURES: Final = _OPEN.format(
     "p.id = f.payment_id AND f.fingerprint = 'amount/' || p.id "
     "AND (t.told = 0 OR (t.proven = p.captured AND t.told <= p.captured))",
 )
-_TWICE: Final = _OPEN.format(
+_TWICE: Final = _OVER.format(
     "$3",
     "payments p",
     "AMOUNT_MISMATCH",
@@ -104,8 +103,8 @@ async def close(connection: Connection, name: str) -> None:
     stored.
     """
     of = (connection.merchant_id, connection.id)
-    await execute(_UNKNOWN, *of, name, REGISTERED, GONE)
-    await execute(_REFUNDS, *of, GONE)
-    await execute(_BACK, *of, GONE)
-    await execute(_CAPTURES, *of, GONE, findings.AGREED)
-    await execute(_TWICE, *of, WITHDRAWN)
+    await execute(findings.closing(_UNKNOWN), *of, name, REGISTERED, GONE)
+    await execute(findings.closing(_REFUNDS), *of, GONE)
+    await execute(findings.closing(_BACK), *of, GONE)
+    await execute(findings.closing(_CAPTURES), *of, GONE, findings.AGREED)
+    await execute(findings.closing(_TWICE), *of, WITHDRAWN)

@@ -32,8 +32,8 @@ _LOST: Final = """SELECT DISTINCT p.id, p.pse_reference, l.currency, p.captured 
     AND p.withdrawn_at IS NULL AND NOT EXISTS (SELECT 1 FROM settlement_lines v WHERE v.payment_id = p.id
       AND v.effect = 'CAPTURE' AND v.voided_at IS NULL)"""
 # Counted, so that it is asked of the few findings that are open, and not of all reports that there ever were.
-_FOUND_AGAIN: Final = f"""UPDATE findings f SET resolved_at = now(), resolution = $3 WHERE f.merchant_id = $1
-  AND f.connection_id = $2 AND f.resolved_at IS NULL AND f.kind = 'MISSING_IN_REPORT'
+_FOUND_AGAIN: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.merchant_id = $1
+  AND f.connection_id = $2 AND {findings.MAY_END} AND f.kind = 'MISSING_IN_REPORT'
   AND starts_with(f.fingerprint, 'unproven/') AND (SELECT count(*) FROM (SELECT 1 FROM reports r
     CROSS JOIN LATERAL ({_LOST.format("r.id")}) lost WHERE r.connection_id = $2 AND r.name = f.detail ->> 'report'
       AND r.superseded_at IS NOT NULL AND lost.currency = f.currency LIMIT 1) one) = 0"""  # noqa: S608 - the conditions are ours
@@ -110,4 +110,4 @@ async def lost(connection: Connection, superseded: Report) -> None:
 
 async def found_again(connection: Connection) -> None:
     """Close what `lost` has opened and is so no longer. After a report is stored."""
-    await execute(_FOUND_AGAIN, connection.merchant_id, connection.id, findings.AGREED)
+    await execute(findings.closing(_FOUND_AGAIN), connection.merchant_id, connection.id, findings.AGREED)

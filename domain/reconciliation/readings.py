@@ -33,13 +33,13 @@ _REVISE: Final = (
 )
 _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have a word a row
 
-# Open findings of words that the file of this name, or these bytes, had before, and that are not in it as unknown now.
-_MINE: Final = """SELECT f.id FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
-    AND f.kind = 'UNKNOWN_LINE' AND f.resolved_at IS NULL AND NOT f.fingerprint = ANY($5)
+# Findings of words that the file of this name, or these bytes, had before, and that are not in it as unknown now.
+_MINE: Final = f"""SELECT f.id FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
+    AND f.kind = 'UNKNOWN_LINE' AND {findings.MAY_END} AND NOT f.fingerprint = ANY($5)
     AND (f.detail ->> 'report' = $3 OR f.detail ->> 'sha256' = $4 OR f.detail ->> 'words' IN (
       SELECT l.kind FROM settlement_lines l JOIN reports r ON r.id = l.report_id
-      WHERE r.connection_id = $2 AND r.name = $3 AND l.type = 'OTHER'))"""
-_KNOWN_NOW: Final = """UPDATE findings f SET resolved_at = now(), resolution = $5 WHERE f.merchant_id = $1
+      WHERE r.connection_id = $2 AND r.name = $3 AND l.type = 'OTHER'))"""  # noqa: S608 - ours
+_KNOWN_NOW: Final = """SELECT f.id, $5::text AS said FROM findings f WHERE f.merchant_id = $1
     AND f.id = ANY($4) AND NOT EXISTS (SELECT 1 FROM settlement_lines l JOIN reports r ON r.id = l.report_id
       WHERE r.connection_id = $2 AND r.name <> $3 AND r.superseded_at IS NULL AND l.voided_at IS NULL
         AND l.type = 'OTHER' AND l.kind = f.detail ->> 'words')"""
@@ -199,4 +199,4 @@ async def _close_known(reading: _Reading, digest: str, still: Collection[str]) -
     of = (reading.connection.merchant_id, reading.connection.id, reading.name)
     mine = await rows(_MINE, *of, digest, [findings.bounded(name) for name in still])
     if mine:
-        await execute(_KNOWN_NOW, *of, [row["id"] for row in mine], KNOWN)
+        await execute(findings.closing(_KNOWN_NOW), *of, [row["id"] for row in mine], KNOWN)

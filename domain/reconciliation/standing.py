@@ -191,9 +191,11 @@ async def call_about_late(connection: Connection, now: datetime) -> None:
     late = [one for one in nights if one.state is NightState.LATE and one.run and one.run.state == "NO_REPORT"]
     await findings.open_findings([await _late(connection, one) for one in late])
     await execute(
-        "UPDATE findings SET resolved_at = now(), resolution = $4 WHERE merchant_id = $1 AND connection_id = $2 "
-        "  AND kind = 'NIGHT_FAILED' AND resolved_at IS NULL AND starts_with(fingerprint, $5) "
-        "  AND NOT fingerprint = ANY($3)",
+        findings.closing(
+            "SELECT f.id, $4::text AS said FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2 "  # noqa: S608
+            f"  AND f.kind = 'NIGHT_FAILED' AND {findings.MAY_END} AND starts_with(f.fingerprint, $5) "
+            "  AND NOT f.fingerprint = ANY($3)"
+        ),
         connection.merchant_id,
         connection.id,
         [_name(connection.id, one.business_date) for one in late],

@@ -17,11 +17,14 @@ from domain.models import Finding, FindingResolution, LedgerEntry, Payment
 from domain.models.findings import Reason
 from domain.models.ledger import Account
 from domain.money import Money
-from domain.payments import external
+from domain.payments import chargebacks, external
 from domain.platform.database import for_merchant, rows
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+from domain.pse import registry
+from domain.pse.vocabulary import ChargedBack
 from tests.domain.findings.conftest import NIGHT, Desk, by
-from tests.kit.factories import a_key, a_payment, a_person, a_shop
+from tests.kit.factories import CAUSE, a_key, a_payment, a_person, a_shop
+from tests.kit.lines import Telling, a_line, a_night, of_nobody, open_findings
 
 WHERE = [
     (Reason.WRITE_OFF, {}, {"WRITE_OFFS": 900}),
@@ -253,3 +256,43 @@ async def test_nothing_opens_a_finding_whose_money_was_moved_without_taking_that
     with for_merchant(desk.shop.id), pytest.raises(Exception, match="taken back"):
         await rows("UPDATE findings SET resolved_at = NULL WHERE id = $1", found.id)
     assert await desk.suspense(found.payment_id) == 0
+
+
+async def test_what_a_person_resolved_was_over_and_is_told_again_is_open_again(desk: Desk) -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab", name="Lab")
+    theirs = Desk(shop, a_person(shop, "Cai", Role.ACCOUNTANT), a_person(shop, "Dea", Role.ACCOUNTANT))
+    payment = await a_payment(shop)
+    right = [a_line(payment, "CAPTURE", 10_000), of_nobody("ADJUSTMENT", "5.00", payout_reference="po")]
+    right.append(of_nobody("PAYOUT", "-5.00", payout_reference="po"))
+    right.append(a_line(await a_payment(shop), "CAPTURE", 10_000))
+    wrong = [{**right[0], "amount": 12_000}, {**right[1], "settled_net": "4.00"}, *right[2:]]
+    told = ["AMOUNT_MISMATCH", "BATCH_UNBALANCED"]
+    await a_night(shop, *wrong[:-1])
+    assert await open_findings() == told
+    for found in await Finding.filter(resolved_at=None):
+        await theirs.say(found, Reason.EXPLAINED)
+    await a_night(shop, *wrong)  # while it is so, it stays resolved
+    assert await open_findings() == []
+    for lines, still in ((right, []), (wrong, told), (right, []), (wrong, told)):
+        await a_night(shop, *lines)
+        assert await open_findings() == still
+    await a_night(shop, *right)
+
+    paid = await a_payment(desk.shop)
+
+    async def charged(*, back: bool) -> None:
+        now = await Payment.get(id=paid.id)
+        await chargebacks.from_notice(now, ChargedBack(paid.pse_reference, None, "cb", None, back), CAUSE)
+
+    for back in (False, True, False):
+        await charged(back=back)
+    found = await Finding.get(kind="CHARGEBACK", resolved_at=None)
+    await desk.say(found, Reason.EXPLAINED)
+    await work.confirm(desk.bia, found.id, by(desk.bia))
+    await charged(back=False)
+    assert await open_findings() == []
+    await charged(back=True)
+    await charged(back=False)
+    assert await open_findings() == ["CHARGEBACK"]
+    assert await invariants.check() == []
