@@ -23,33 +23,48 @@ from domain.platform.database import rows
 from domain.pse import reporting
 from domain.settlements.batches import minor_units, rounded
 
-# Of each currency: the first valid report that tells an opening balance, what the reports of the days before it moved,
-# and what is posted as the opening.
-_OPENINGS: Final = """
-WITH valid AS MATERIALIZED (SELECT r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
-  FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.connection_id = $1 AND r.superseded_at IS NULL),
-first AS (SELECT DISTINCT ON (currency) currency, business_date, opening FROM valid WHERE opening IS NOT NULL
-  ORDER BY currency, business_date, created_at),
+# What valid reports (of all reports `o`, `which`) tell and move. Several of one day are a chain: one whose opening is the
+# closing of another of that day `follows`; where nothing says so, the one whose name came first is the first. A revised
+# report stands where the one before it stood.
+_VALID: Final = """valid AS MATERIALIZED (
+  SELECT v.*, coalesce((SELECT count(*) FROM unnest(v.closings) AS c WHERE c = v.opening)
+      > CASE WHEN v.closing = v.opening THEN 1 ELSE 0 END, false) AS follows,
+    coalesce((SELECT count(*) FROM unnest(v.openings) AS c WHERE c = v.closing)
+      > CASE WHEN v.closing = v.opening THEN 1 ELSE 0 END, false) AS is_followed
+  FROM (SELECT r.*, b.currency, b.opening, b.closing, b.moved - b.paid_out AS moved,
+      array_agg(b.closing) OVER one AS closings, array_agg(b.opening) OVER one AS openings
+    FROM (SELECT o.id, o.connection_id, o.name, o.business_date, o.superseded_at,
+        min(o.created_at) OVER (PARTITION BY o.connection_id, o.name) AS arrived FROM reports o WHERE {which}) r
+    JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL
+    WINDOW one AS (PARTITION BY r.connection_id, b.currency, r.business_date)) v)"""
+# Of each connection and currency: the first valid report that tells an opening balance, and what that makes of what was
+# there before all of them: without what the reports of the days before it moved.
+_WANTED: Final = f"""{_VALID},
+first AS (SELECT DISTINCT ON (connection_id, currency) connection_id, currency, business_date, opening FROM valid
+  WHERE opening IS NOT NULL ORDER BY connection_id, currency, business_date, follows, arrived, name),
+wanted AS (SELECT f.connection_id, f.currency, f.business_date, f.opening - coalesce((SELECT sum(v.moved) FROM valid v
+    WHERE v.connection_id = f.connection_id AND v.currency = f.currency AND v.business_date < f.business_date), 0)
+  AS amount FROM first f)"""  # noqa: S608 - ours
+WANTED: Final = _WANTED.format(which="true")
+_OPENINGS: Final = f"""
+WITH {_WANTED.format(which="o.connection_id = $1")},
 posted AS (SELECT currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
   FROM ledger_entries WHERE connection_id = $1 AND entry = 'PROVE_OPENING' GROUP BY 1)
-SELECT coalesce(f.currency, p.currency) AS currency, f.business_date, coalesce(p.amount, 0) AS posted,
-  coalesce(f.opening - coalesce((SELECT sum(v.moved) FROM valid v WHERE v.currency = f.currency
-    AND v.business_date < f.business_date), 0), 0) AS wanted
-FROM first f FULL JOIN posted p USING (currency) ORDER BY 1"""
-# The valid reports that tell a closing balance, with what the books hold after them, and by how much both differ: where
-# that is as much as the one before differed, it is no news.
-_DIFFERING: Final = """
-WITH valid AS (SELECT r.name, r.business_date, r.created_at, b.currency, b.closing,
-    sum(b.moved - b.paid_out) OVER (PARTITION BY b.currency ORDER BY r.business_date) AS held
-  FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.connection_id = $1 AND r.superseded_at IS NULL),
+SELECT currency, w.business_date, coalesce(p.amount, 0) AS posted, coalesce(w.amount, 0) AS wanted
+FROM wanted w FULL JOIN posted p USING (currency) ORDER BY 1"""  # noqa: S608 - ours
+# The last closing balance that the valid reports of a day tell, with what the books hold after that day, and by how
+# much both differ: where that is as much as the one before differed, it is no news.
+_DIFFERING: Final = f"""
+WITH {_VALID.format(which="o.connection_id = $1")},
+held AS (SELECT *, sum(moved) OVER (PARTITION BY currency ORDER BY business_date) AS held FROM valid),
 opening AS (SELECT currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
   FROM ledger_entries WHERE connection_id = $1 AND entry = 'PROVE_OPENING' GROUP BY 1),
-told AS (SELECT v.*, v.held + coalesce(o.amount, 0) AS ours FROM valid v LEFT JOIN opening o USING (currency)
-  WHERE v.closing IS NOT NULL),
-compared AS (SELECT *, lag(closing - ours, 1, 0) OVER (PARTITION BY currency ORDER BY business_date, created_at) AS was
-  FROM told)
+told AS (SELECT DISTINCT ON (currency, business_date) v.*, v.held + coalesce(o.amount, 0) AS ours
+  FROM held v LEFT JOIN opening o USING (currency) WHERE v.closing IS NOT NULL
+  ORDER BY currency, business_date, is_followed, arrived DESC, name DESC),
+compared AS (SELECT *, lag(closing - ours, 1, 0) OVER (PARTITION BY currency ORDER BY business_date) AS was FROM told)
 SELECT name, business_date, currency, closing, ours FROM compared WHERE closing - ours <> was
-ORDER BY business_date, currency, name"""
+ORDER BY business_date, currency, name"""  # noqa: S608 - ours
 _ONE: Final = Decimal(1)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.money import EXPONENTS
+from domain.settlements.balances import WANTED
 from domain.settlements.booked import BY_TYPE as _BY_TYPE
 from domain.settlements.booked import LARGEST
 from domain.settlements.booked import OF_PAYMENT as _OF_PAYMENT
@@ -71,21 +72,14 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
                 ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_PAYOUTS' GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
-    "opening: what was there before the first report that tells it is posted once": """
-        WITH valid AS MATERIALIZED (
-          SELECT r.connection_id, r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
-          FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL),
-        first AS (SELECT DISTINCT ON (connection_id, currency) * FROM valid WHERE opening IS NOT NULL
-          ORDER BY connection_id, currency, business_date, created_at),
-        wanted AS (SELECT f.connection_id, f.currency, f.opening - coalesce((SELECT sum(v.moved) FROM valid v
-            WHERE v.connection_id = f.connection_id AND v.currency = f.currency
-              AND v.business_date < f.business_date), 0) AS amount FROM first f)
+    "opening: what was there before the first report that tells it is posted once": f"""
+        WITH {WANTED}
         SELECT format('connection %s %s: reports %s, ledger %s', connection_id, currency, coalesce(w.amount, 0),
                       coalesce(l.amount, 0)) AS detail
         FROM wanted w FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount
             ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_OPENING' GROUP BY 1, 2) l
           USING (connection_id, currency)
-        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",
+        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
     "lines: what a line settles exists and belongs together": """
         SELECT format('line %s of report %s: payment %s, refund %s', s.line, s.report_id, s.payment_id, s.refund_id)
                AS detail, s.payment_id

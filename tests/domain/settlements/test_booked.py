@@ -226,6 +226,27 @@ async def test_the_balance_begins_with_the_first_report_and_every_other_is_compa
     assert (await invariants.check(), await open_findings()) == ([], [])
 
 
+async def test_the_files_of_one_day_are_a_chain_in_whatever_order_they_come(lab: Telling) -> None:
+    shop = await a_shop(pse="lab")
+    chain = {"a.json": ("100.00", "110.00"), "b.json": ("110.00", "130.00"), "c.json": ("130.00", "125.00")}
+    lab.balances |= {name: _balance(*told) for name, told in chain.items()}
+    lines = {name: of_nobody("ADJUSTMENT", net) for name, net in zip(chain, ("10.00", "20.00", "-5.00"), strict=True)}
+    for name in ("b.json", "c.json", "a.json"):
+        await a_night(shop, lines[name], name=name)
+    assert ((await _books(shop))["PSE_BALANCE"], await open_findings(), await invariants.check()) == (12_500, [], [])
+    for name in chain:  # revised, and the same money
+        await a_night(shop, {**lines[name], "kind": "another word"}, name=name)
+        assert (await _books(shop))["PSE_BALANCE"] == 12_500
+    assert (await open_findings(), await invariants.check()) == ([], [])
+    await a_night(shop, of_nobody("ADJUSTMENT", "-7.00"), name="c.json")
+    (found,) = await Finding.filter(kind="BALANCE_DIFFERS", resolved_at=None)
+    assert (found.amount, found.detail["theirs"], found.detail["ours"]) == (
+        200,
+        {"balance": "125.00"},
+        {"balance": "123.00"},
+    )
+
+
 def _days_ago(days: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
