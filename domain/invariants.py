@@ -120,13 +120,22 @@ _QUERIES: Final[Mapping[str, str]] = {
                 CASE WHEN s.started_at IS NOT NULL AND s.ended_at IS NULL THEN s.tax ELSE 0 END AS tax,
                 s.started_at IS NOT NULL AND s.ended_at IS NULL AS standing
               FROM finding_resolutions s JOIN findings f ON f.id = s.finding_id WHERE @(f.payment_id)) r
-        LEFT JOIN LATERAL (SELECT sum(CASE e.credit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END) AS amount,
-                sum(CASE WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount WHEN e.credit = 'VAT_REVERSAL_PENDING'
-                  THEN -e.amount ELSE 0 END) AS tax
+        LEFT JOIN LATERAL (SELECT sum(CASE WHEN e.credit IN ('SUSPENSE', CASE WHEN e.entry IN ('VAT_DOCUMENTED',
+                  'VAT_NOT_RECOVERABLE') THEN 'VAT_REVERSAL_PENDING' END) THEN e.amount ELSE -e.amount END) AS amount,
+                sum(CASE WHEN e.entry IN ('VAT_DOCUMENTED', 'VAT_NOT_RECOVERABLE') THEN 0
+                  WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount
+                  WHEN e.credit = 'VAT_REVERSAL_PENDING' THEN -e.amount ELSE 0 END) AS tax
             FROM ledger_entries e WHERE e.payment_id = r.payment_id
               AND starts_with(e.cause, 'finding/' || r.id || '/')) l ON true
         WHERE r.stands <> coalesce(l.amount, 0) OR r.tax <> coalesce(l.tax, 0)
           OR (r.standing AND r.resolved_at IS NULL)""",
+    "vat of findings: what turned out to be a refund has VAT that somebody takes back, or has": """
+        SELECT format('finding %s: VAT %s', s.finding_id, s.tax) AS detail, f.payment_id
+        FROM finding_resolutions s JOIN findings f ON f.id = s.finding_id
+        LEFT JOIN findings v ON v.merchant_id = f.merchant_id AND v.fingerprint = 'vat/finding/' || f.id
+        WHERE @(f.payment_id) AND s.tax > 0 AND s.started_at IS NOT NULL AND s.ended_at IS NULL
+          AND (v.id IS NULL OR (v.resolved_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM finding_resolutions o
+            WHERE o.finding_id = v.id AND o.amount = s.tax AND o.started_at IS NOT NULL AND o.ended_at IS NULL)))""",
     "charged back: what the customer's bank took back is in CHARGEBACKS": """
         SELECT format('payment %s: charged back %s, ledger %s', p.id, p.charged_back, coalesce(l.charged, 0)) AS detail,
                p.id AS payment_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from domain.findings.names import AGAIN, bounded, money
+from domain.findings.names import AGAIN, VAT_OF_FINDING, bounded, money
 from domain.models import Finding
 from domain.platform.database import rows
 
@@ -21,21 +21,31 @@ SELECT e.payment_id, e.cause, r.money_of, CASE e.debit WHEN 'SUSPENSE' THEN e.am
 FROM ledger_entries e LEFT JOIN finding_resolutions r
   ON r.id = CASE WHEN starts_with(e.cause, $2) THEN split_part(e.cause, '/', 2)::uuid END
 WHERE e.payment_id = ANY($1) AND 'SUSPENSE' IN (e.debit, e.credit) ORDER BY e.id"""
+# VAT that what stands of the finding of that id has moved to VAT_REVERSAL_PENDING.
+_VAT: Final = """SELECT coalesce(sum(s.tax), 0)::bigint AS tax FROM finding_resolutions s
+WHERE s.merchant_id = $1 AND s.finding_id = $2::uuid AND s.started_at IS NOT NULL AND s.ended_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """Minor units: of the whole payment, and of the finding. `name`: under which that was booked; None: it has none."""
+    """Minor units: of the whole payment, and of the finding. `name`: under which that was booked; None: it has none.
+
+    `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING.
+    """
 
     whole: int
     own: int
     name: str | None
+    is_vat: bool = False
 
 
 async def of(finding: Finding) -> Suspended:
-    """What is in SUSPENSE of the finding and of its payment. Under the payment's lock."""
+    """What is in SUSPENSE of the finding and of its payment, or of VAT pending. Under the payment's lock."""
     if finding.payment_id is None:
         return Suspended(0, 0, None)
+    if finding.fingerprint.startswith(VAT_OF_FINDING):
+        (vat,) = await rows(_VAT, finding.merchant_id, finding.fingerprint.removeprefix(VAT_OF_FINDING))
+        return Suspended(vat["tax"], vat["tax"], None, is_vat=True)
     return _of(finding, await rows(_ENTRIES, [finding.payment_id], CAUSE))
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 AGAIN: Final = (
     "/again-"  # ends the name of money that is booked once more, after it was given back or is back no longer
 )
+VAT_OF_FINDING: Final = "vat/finding/"  # begins the name of what `vat_of_finding` tells; the finding's id goes on
 _CHARACTERS_MAX: Final = 600  # an index must hold it
 
 
@@ -35,7 +36,7 @@ def vat_returned(refund_id: UUID | str) -> str:
 
 def vat_of_finding(finding_id: UUID) -> str:
     """The VAT of what a person has said to be a refund, resolving this finding, is to be taken back."""
-    return f"vat/finding/{finding_id}"
+    return f"{VAT_OF_FINDING}{finding_id}"
 
 
 def missing(refund_id: UUID | str) -> str:

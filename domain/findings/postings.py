@@ -1,4 +1,4 @@
-"""What a resolution books: where the money of a finding goes from SUSPENSE, and the same taken back."""
+"""What a resolution books: where a finding's money goes from SUSPENSE, or VAT that is pending; the same taken back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,11 @@ ACCOUNTS: Final[Mapping[Account, Entry]] = {
     Account.PSE_ADJUSTMENTS: Entry.SUSPENSE_TO_ADJUSTMENTS,
     Account.FX_DIFFERENCES: Entry.SUSPENSE_TO_FX,
     Account.ROUNDING: Entry.SUSPENSE_TO_ROUNDING,
+}
+# Where CORRECTED may take VAT that is pending: back by a document, or nowhere.
+VAT_ACCOUNTS: Final[Mapping[Account, Entry]] = {
+    Account.OUTPUT_VAT: Entry.VAT_DOCUMENTED,
+    Account.VAT_LOST: Entry.VAT_NOT_RECOVERABLE,
 }
 _ENTRIES: Final[Mapping[Reason, Entry]] = {
     Reason.WRITE_OFF: Entry.WRITE_OFF,
@@ -50,6 +55,9 @@ class Moved:
 
 def check(reason: Reason, account: Account | None, came: Money | None, suspended: Suspended, currency: str) -> None:
     """Whether this can be said of a finding with so much in SUSPENSE. Raises InvalidInput, InvalidState."""
+    if suspended.is_vat and suspended.own > 0:
+        _check_vat(reason, account, Money(suspended.own, currency))
+        return
     if reason in _STAYING and suspended.own > 0 and reason is not Reason.DUPLICATE_OF:
         money = Money(suspended.own, currency)
         raise InvalidState(
@@ -66,6 +74,16 @@ def check(reason: Reason, account: Account | None, came: Money | None, suspended
         )
     _check_account(reason, account, suspended)
     _check_came(reason, came, suspended, currency)
+
+
+def _check_vat(reason: Reason, account: Account | None, vat: Money) -> None:
+    if reason is not Reason.CORRECTED or account not in VAT_ACCOUNTS:
+        raise InvalidState(
+            f"{vat} of VAT is pending: say CORRECTED with OUTPUT_VAT, and the number of the tax document that takes it "
+            "back in the note, or with VAT_LOST where nothing does.",
+            path=["input", "reason"],
+            current_state="VAT_PENDING",
+        )
 
 
 def _check_account(reason: Reason, account: Account | None, suspended: Suspended) -> None:
@@ -138,7 +156,7 @@ def _entries(said: FindingResolution) -> Sequence[tuple[Entry, int, int]]:
     reason, came = Reason(said.reason), said.came or 0
     if reason is Reason.CORRECTED:
         assert said.account is not None, "It was checked."
-        return [(ACCOUNTS[Account(said.account)], said.amount, said.tax)]
+        return [({**ACCOUNTS, **VAT_ACCOUNTS}[Account(said.account)], said.amount, said.tax)]
     parts = [(_ENTRIES[reason], said.amount - came, said.tax)]
     if came > 0:
         parts.append((Entry.SUSPENSE_TO_ADJUSTMENTS, came, 0))

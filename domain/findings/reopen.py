@@ -48,12 +48,23 @@ async def reopen(finding: Finding, payment: Payment | None, why: str, cause: Cau
         if said.started_at is not None:
             await postings.post(said, payment, cause, reverse=True)
             if said.tax > 0:
-                await execute(_CLOSE_VAT, said.merchant_id, names.vat_of_finding(finding.id))
+                await _close_vat(finding, payment, why, cause)
         await execute(_END, said.id, cause.actor[:200], why[:500])
     if await execute(_OPEN, finding.id, why) != 1:
         raise RuntimeError("The finding was not opened again: it is open, or behind the wall.")
     detail = {"resolution": str(said.id), "amount": said.amount} if said is not None else {}
     await noted.note(finding, noted.REOPENED, cause, text=why, detail=detail)
+
+
+async def _close_vat(finding: Finding, payment: Payment | None, why: str, cause: Cause) -> None:
+    """There is no VAT to take back: what was said of it is taken back, too."""
+    name = names.vat_of_finding(finding.id)
+    of_vat = (
+        await Finding.filter(merchant_id=finding.merchant_id, fingerprint=name).select_for_update(no_key=True).first()
+    )
+    if of_vat is not None and of_vat.resolved_at is not None and await standing(of_vat.id) is not None:
+        await reopen(of_vat, payment, why, cause)
+    await execute(_CLOSE_VAT, finding.merchant_id, name)
 
 
 async def by_facts(finding_id: UUID, amount: int, explanation: str, detail: Mapping[str, Any]) -> None:

@@ -32,6 +32,10 @@ _PATH: Final = ["input", "findingId"]
 _ELSEWHERE: Final[Mapping[FindingKind, str]] = {
     FindingKind.DOUBT_UNRESOLVED: "Say what happened to the refund (refundResolveDoubt): that closes it.",
 }
+_TAKE_VAT_BACK: Final = (
+    "Issue the tax document that takes the VAT back, in the period the law allows, and say so: CORRECTED with "
+    "OUTPUT_VAT, its number in the note; or with VAT_LOST where nothing takes it back."
+)
 _CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = left($2, 500), reason = $3, resolved_by = $4,
   waiting_until = NULL, waiting_why = NULL WHERE id = $1 AND resolved_at IS NULL"""
 _START: Final = """UPDATE finding_resolutions SET started_at = now(), confirmed_by = $2, confirmed_by_id = $3
@@ -306,6 +310,7 @@ async def _flag_vat(finding: Finding, payment: Payment, said: FindingResolution)
             payment_id=payment.id,
             detail={"ours": {"refunded": said.amount, "tax": said.tax}, "theirs": {}, "differs": ["tax"]},
             again=True,
+            action=_TAKE_VAT_BACK,
         )
     )
 

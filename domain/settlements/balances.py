@@ -23,7 +23,7 @@ from domain.platform.database import rows
 from domain.pse import reporting
 from domain.settlements.batches import minor_units, rounded
 
-# What valid reports (of all reports `o`, `which`) tell and move. Several of one day are a chain: one whose opening is the
+# What valid reports (`which` of all, `o`) tell and move. Several of one day are a chain: one whose opening is the
 # closing of another of that day `follows`; where nothing says so, the one whose name came first is the first. A revised
 # report stands where the one before it stood.
 _VALID: Final = """valid AS MATERIALIZED (

@@ -296,3 +296,33 @@ async def test_what_a_person_resolved_was_over_and_is_told_again_is_open_again(d
     await charged(back=False)
     assert await open_findings() == ["CHARGEBACK"]
     assert await invariants.check() == []
+
+
+@pytest.mark.parametrize(("account", "end"), [(Account.OUTPUT_VAT, "OUTPUT_VAT"), (Account.VAT_LOST, "VAT_LOST")])
+async def test_the_vat_of_what_turned_out_to_be_a_refund_is_documented_or_lost(
+    desk: Desk, account: Account, end: str
+) -> None:
+    found = await desk.taken(900, "MED1", tax=1_800_000)
+    before = await desk.account(end)
+    await desk.say(found, Reason.REFUND_OF_OURS)
+    vat = await Finding.get(kind="VAT_REVERSAL_NEEDED", resolved_at=None)
+    assert await desk.account("VAT_REVERSAL_PENDING") == vat.amount == 162
+    other = {"duplicate_of": found.id}
+    for reason, more in ((Reason.EXPLAINED, {}), (Reason.WRITE_OFF, {}), (Reason.DUPLICATE_OF, other),
+                         (Reason.CORRECTED, {"account": Account.FEES})):  # fmt: skip
+        with pytest.raises(InvalidState) as refused:
+            await desk.say(vat, reason, **more)
+        assert "OUTPUT_VAT" in str(refused.value)
+    await desk.say(vat, Reason.CORRECTED, account=account)
+    assert (await desk.account("VAT_REVERSAL_PENDING"), await desk.account(end) - before) == (0, 162)
+    assert await invariants.check() == []
+    # It was no refund after all: nothing of its VAT is taken back, and when it is said again, it is again.
+    await work.reopen(desk.ana, found.id, "It was no refund.", by(desk.ana))
+    assert (await desk.account("VAT_REVERSAL_PENDING"), await desk.account(end) - before) == (0, 0)
+    assert (await open_findings(), await invariants.check()) == (["MISSING_IN_LEDGER"], [])
+    await desk.say(found, Reason.REFUND_OF_OURS)
+    assert (await open_findings(), await desk.account("VAT_REVERSAL_PENDING")) == (["VAT_REVERSAL_NEEDED"], 162)
+    await desk.say(vat, Reason.CORRECTED, account=account)
+    await work.reopen(desk.ana, vat.id, "It was another document.", by(desk.ana))
+    assert await desk.account("VAT_REVERSAL_PENDING") == 162
+    assert await invariants.check() == []
