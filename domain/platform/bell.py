@@ -40,11 +40,11 @@ _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else e
 # what arq's own enqueue_job writes (no other job has this id, so nothing need be asked first), and a line in the list
 # of what was rung.
 _RING: Final = "ring"
-_WAKE: Final = "wake"
+WAKE: Final = "wake"
 _TELL: Final = f"""
 local at = 1
 while ARGV[at] do
-  if ARGV[at] == '{_WAKE}' then
+  if ARGV[at] == '{WAKE}' then
     redis.call('PUBLISH', ARGV[at + 1], '1')
     at = at + 2
   else
@@ -140,7 +140,7 @@ async def waiting(queue: str = REFUNDS_QUEUE) -> int:
 
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
-    await _told(_WAKE, channel)
+    await _told(WAKE, channel)
 
 
 async def _told(*words: str | bytes | int) -> None:

@@ -167,8 +167,7 @@ async def _reconcile(
                 break
             matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
             if exponents.suspected(matched) is None and _is_entered(matched, entered):
-                if not entered:
-                    crash_here("reconcile.entered")
+                crash_here("reconcile.entered")
                 progress.at(Phase.STORING, lines.height)
                 effects = await _keep(connection, run, file, told, matched, known.settled, cause)
                 crash_here("reconcile.before_commit")
@@ -177,7 +176,6 @@ async def _reconcile(
         if effects is None:
             progress.at(Phase.ENTERING, lines.height)
             await enter(connection, run, file, matched, cause)
-            crash_here("reconcile.entered")
             entered.append(matched)
     crash_here("reconcile.committed")
     progress.at(Phase.COMPARING, lines.height)

@@ -74,6 +74,7 @@ _VALUES: Final[Mapping[str, Any]] = {
     "day": "2026-02-18",
     "start": "2026-02-18",
     "byTime": "12:00",
+    "until": "2036-01-02T03:04:05Z",
     "host": "sftp.example.com",
     "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P",
     "zone": "America/Sao_Paulo",

@@ -54,6 +54,13 @@ STAYS = {
          "payout_reference"),
         _BOOKS,
     ),
+    "bank_accounts": dict.fromkeys(("connection_ids", "mapping"), _OURS),
+    "bank_lines": dict.fromkeys(("text", "reference"), _BOOKS),
+    "bank_statements": dict.fromkeys(("proof", "contradicted"), _OURS),
+    "payouts": {"reference": _BOOKS},
+    "journal_batches": {"sums": _BOOKS},
+    "refund_quotes": {"figures": _BOOKS},
+    "period_closings": {"against": _OURS},
     "tax_documents": dict.fromkeys(("originals", "checked"), _BOOKS),
 }  # fmt: skip
 
