@@ -15,6 +15,7 @@ from api.graphql.bank.fields import BankMutation, BankQuery
 from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.exports.fields import ExportMutation, ExportQuery
 from api.graphql.findings.fields import FindingMutation, FindingQuery
 from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
@@ -129,6 +130,7 @@ SIZES = {
     "paymentInstruction": 10,
     "permissions": 25,
     "originals": 100,
+    "rows": 100,
     "rulesVersions": 20,
     "taxDocuments": 100,
     "reversals": 100,
@@ -138,7 +140,16 @@ SIZES = {
 
 @strawberry.type
 class Query(
-    AccessQuery, ApprovalQuery, AuditQuery, BankQuery, BooksQuery, ConnectionQuery, FindingQuery, NightQuery, TaxQuery
+    AccessQuery,
+    ApprovalQuery,
+    AuditQuery,
+    BankQuery,
+    BooksQuery,
+    ConnectionQuery,
+    ExportQuery,
+    FindingQuery,
+    NightQuery,
+    TaxQuery,
 ):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
@@ -213,6 +224,7 @@ class Mutation(
     BankMutation,
     BooksMutation,
     ConnectionMutation,
+    ExportMutation,
     FindingMutation,
     NightMutation,
     TaxMutation,
