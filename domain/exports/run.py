@@ -49,9 +49,13 @@ async def _written(row: Export, folder: Path) -> Writer:
     # The rows are read in a transaction, and how far it is must be seen while that lasts: it is told from without.
     outside = contextvars.copy_context()
     async with aclosing(pages(asked.reader(row), kind, Wanted.of(row.wanted), MOST[format_])) as found:
-        async for total, page in found:
-            await asyncio.to_thread(writer.take, page)
-            await _outside(outside, asked.far(row, writer.digest.rows, total))
+        try:
+            async for total, page in found:
+                await asyncio.to_thread(writer.take, page)
+                await _outside(outside, asked.far(row, writer.digest.rows, total))
+        except BaseException:
+            writer.drop()
+            raise
     return writer
 
 

@@ -223,9 +223,11 @@ async def _cursor(principal: Principal, kind: Kind, wanted: Wanted, most: int) -
     (counted,) = await rows(f"SELECT count(*) AS count FROM ({statement} LIMIT {most + 1}) AS n", *values)  # noqa: S608
     check_count(counted["count"], most)
     async with transaction():
-        await execute(f"DECLARE export NO SCROLL CURSOR FOR {statement} LIMIT {most + 1}", *values)
+        # A cursor's name stands for its columns, which the driver remembers.
+        name = f"export_{kind.lower()}"
+        await execute(f"DECLARE {name} NO SCROLL CURSOR FOR {statement} LIMIT {most + 1}", *values)
         seen = 0
-        while page := await rows(f"FETCH {PAGE} FROM export"):
+        while page := await rows(f"FETCH {PAGE} FROM {name}"):
             seen += len(page)
             check_count(seen, most)
             yield max(counted["count"], seen), list(page)

@@ -46,6 +46,10 @@ class Writer(ABC):
         """Write a page."""
 
     @abstractmethod
+    def drop(self) -> None:
+        """End without a file: what lies open is closed."""
+
+    @abstractmethod
     def close(self, control: Sequence[Sequence[str]]) -> Path:
         """Write what says what is in it, and end; gives the file."""
 
@@ -142,6 +146,9 @@ class Xlsx(Writer):
         self._book.close()
         return self._path
 
+    def drop(self) -> None:
+        self._book.close()
+
 
 class Csv(Writer):
     """UTF-8 with its mark, commas, RFC 4180."""
@@ -158,6 +165,9 @@ class Csv(Writer):
     def close(self, control: Sequence[Sequence[str]]) -> Path:
         self._file.close()
         return _packed(self.folder, self._data, f"{self.name}.csv", control)
+
+    def drop(self) -> None:
+        self._file.close()
 
 
 class Parquet(Writer):
@@ -193,6 +203,9 @@ class Parquet(Writer):
         data = self.folder / "data.parquet"
         pl.scan_ipc(self._parts).sink_parquet(data)
         return _packed(self.folder, data, f"{self.name}.parquet", control)
+
+    def drop(self) -> None:
+        self._parts.clear()
 
 
 def _schema(columns: Sequence[Column]) -> dict[str, Any]:
