@@ -19,6 +19,7 @@ from domain.exports.cells import guarded, money
 from domain.exports.tables import COLUMNS, pages
 from domain.exports.write import ENDINGS, MOST, WRITERS, Writer
 from domain.files import content, made
+from domain.files.kinds import RULES
 from domain.models import Export
 from domain.models.files import Purpose
 from domain.platform.database import execute, transaction
@@ -89,7 +90,7 @@ def _control(row: Export, writer: Writer) -> Sequence[Sequence[str]]:
 
 
 async def _keep(row: Export, writer: Writer, path: Path, settings: Settings) -> None:
-    given = await asyncio.to_thread(path.read_bytes)
+    given = await asyncio.to_thread(_content, path)
     name = f"{writer.name}.{ENDINGS[Format(row.format)]}"
     file = await made.make(settings, row.merchant_id, Purpose.EXPORT, name, given, row.created_by)
     try:
@@ -102,3 +103,10 @@ async def _keep(row: Export, writer: Writer, path: Path, settings: Settings) -> 
     except BaseException:
         await content.remove(settings, file.id)
         raise
+
+
+def _content(path: Path) -> bytes:
+    """Raises InvalidInput where it is more than a file of ours may have, before it is read."""
+    if (size := path.stat().st_size) > (most := RULES[Purpose.EXPORT].size_max):
+        raise InvalidInput(f"The file has {size} bytes, and may have {most}: ask for less at once, or as PARQUET.")
+    return path.read_bytes()

@@ -38,6 +38,8 @@ STATEMENTS = [
     "ALTER TABLE decision_batches ADD CONSTRAINT decision_batches_merchant UNIQUE (id, merchant_id)",
     "ALTER TABLE decision_rows ADD CONSTRAINT decision_rows_batch_of_merchant "
     "FOREIGN KEY (batch_id, merchant_id) REFERENCES decision_batches (id, merchant_id) ON DELETE RESTRICT",
+    "ALTER TABLE decision_rows ADD CONSTRAINT decision_rows_finding_of_merchant "
+    "FOREIGN KEY (finding_id, merchant_id) REFERENCES findings (id, merchant_id) ON DELETE RESTRICT",
     "CREATE INDEX exports_due ON exports (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX exports_expire ON exports (expires_at) WHERE state = 'DONE'",
     "CREATE INDEX decision_batches_due ON decision_batches (due_at) WHERE due_at IS NOT NULL",

@@ -30,6 +30,8 @@ NAMED: Final[Mapping[str, str]] = {
     "payment.id": "Payment",
     "refundId": "Refund",
     "handedReport.id": "handed report",
+    "export.id": "export",
+    "decisionBatch.id": "decision batch",
     "runId": "ReconciliationRun",
     "paymentId": "Payment",
     "connectionApplication.id": "connection",
