@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
+import structlog
 from tortoise.queryset import QuerySet
 
 from domain.access.again import principal_again
@@ -14,11 +15,11 @@ from domain.cause import Cause, Doer
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.exports import decisions
-from domain.exports.decisions import APPLY, Told
+from domain.exports.decisions import APPLY, Became, Told
 from domain.exports.sheet import Line
 from domain.models import DecisionBatch, DecisionRow
 from domain.platform import bell, idempotency
-from domain.platform.database import execute, transaction
+from domain.platform.database import execute, transaction, unavailable
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, Problem
 
@@ -37,6 +38,7 @@ _END: Final = """UPDATE decision_batches SET state = $2, problem = $3, due_at = 
 WHERE id = $1 AND state IN ('QUEUED', 'RUNNING')"""
 _LATER: Final = """UPDATE decision_batches SET state = 'QUEUED', due_at = now() + make_interval(secs => 30 * tries)
 WHERE id = $1 AND state = 'RUNNING'"""
+_log = structlog.get_logger()
 # One row of a batch at a time, whoever's turn it is: a worker that was thought dead finds it taken.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
@@ -139,6 +141,11 @@ async def _one(batch: DecisionBatch, principal: Principal, line: Line, several: 
                 told = await decisions.apply(principal, line, several, cause)
         except Problem as problem:
             told = decisions.refused(line, problem)
+        except Exception as error:
+            if unavailable(error):
+                raise
+            _log.exception("decisions.row_failed", batch=str(batch.id), row=line.row)
+            told = Told(line.row, None, Became.REFUSED, f"It could not be done ({type(error).__name__}).", "INTERNAL")
         await _keep(batch, told)
 
 

@@ -6,6 +6,7 @@ The same rows as CSV are what an export's SHA-256 is over, whatever its format.
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from domain.money import decimal_of, exponent_of
 
 MINOR: Final = "minor units"
 _APOSTROPHE: Final = "'"
+_BEHIND_AN_END: Final = re.compile("([;\\t\\r\\n|])([" + re.escape("".join(FORMULA)) + "])")
 Sums = dict[tuple[str, str], int]  # by title and currency
 
 
@@ -46,13 +48,21 @@ def plain(value: Any, of: Of) -> str:
 
 
 def guarded(text: str) -> str:
-    """A text that no spreadsheet calculates when it opens a CSV."""
-    return _APOSTROPHE + text if text.startswith(FORMULA) else text
+    """A text that no spreadsheet calculates when it opens a CSV, also one that takes a semicolon for the end of a cell.
+
+    Where lists are divided by semicolons, a spreadsheet divides our lines there, inside of quotes too.
+    """
+    within = _BEHIND_AN_END.sub(r"\1'\2", text)
+    return _APOSTROPHE + within if _begins(within) else within
+
+
+def _begins(text: str) -> bool:
+    return text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)
 
 
 def unguarded(text: str) -> str:
-    """As it was before `guarded`."""
-    return text[1:] if text.startswith(_APOSTROPHE) and text[1:].startswith(FORMULA) else text
+    """Without the apostrophe that `guarded` puts first."""
+    return text[1:] if text.startswith(_APOSTROPHE) and _begins(text[1:]) else text
 
 
 def line(columns: Sequence[Column], row: Mapping[str, Any]) -> list[str]:

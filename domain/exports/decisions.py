@@ -1,5 +1,7 @@
 """Decisions of a sheet, row by row: what would become of each, and what did. One bad row holds up no good one."""
 
+import asyncio
+import threading
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from domain.problems import InvalidInput, InvalidState, NotFound, Problem
 
 APPLY: Final = "decisionsApply"
 _PATH: Final = ["fileId"]
+_ONE_AT_A_TIME: Final = threading.Lock()  # a large one fills a few hundred MiB while it is read
 
 
 class Became(StrEnum):
@@ -76,7 +79,12 @@ async def lines(principal: Principal, file_id: UUID, settings: Settings) -> list
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id, purpose=Purpose.DECISIONS)
     if file is None or file.stored_at is None or file.sealed_key is None:
         raise NotFound("There is no such file of the purpose DECISIONS that has come.", path=_PATH)
-    return sheet.read(await content.get(settings, file))
+    return await asyncio.to_thread(_read, await content.get(settings, file))
+
+
+def _read(given: bytes) -> list[Line]:
+    with _ONE_AT_A_TIME:
+        return sheet.read(given)
 
 
 def twice(found: Sequence[Line]) -> Collection[UUID]:

@@ -73,7 +73,7 @@ def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) 
         place = places.get(title)
         if place is None or place >= len(row):
             continue
-        said[key] = row[place].strip()[:_CELL_MAX]
+        said[key] = row[place].replace("\x00", "").strip()[:_CELL_MAX]
         if (at, place) in cells.formulas:
             formulas.append(title)
     if not any(said.values()) and not formulas:

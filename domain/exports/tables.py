@@ -336,7 +336,8 @@ def _finding(one: Finding, about: Row, now: datetime) -> Row:
 
 def shown(one: Finding) -> str:
     """A digest of the facts that a sheet shows, so that a decision about others is not taken for one about these."""
-    return facts.digest_of(one.kind, one.amount, one.currency, one.detail)[:32]
+    # No spreadsheet takes it for a number, as it would a digest that happens to have digits alone.
+    return "v1:" + facts.digest_of(one.kind, one.amount, one.currency, one.detail)[:32]
 
 
 def _json(told: object) -> str:
