@@ -11,7 +11,7 @@ export SECONDS SEED MINUTES SMALL LARGE ROUNDS
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: attack audit bench-books pin-images sbom schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
+.PHONY: attack audit bench-books bench-labelled pin-images sbom schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -67,8 +67,11 @@ bench: $(STAMP) ## measure, as ratios against a limit of the same run
 bench-growth: $(STAMP) ## the same work beside SMALL=20000 and LARGE=2000000 refunds, ROUNDS=3; some 15 GB and 30 minutes
 	$(BIN)/python -m tests.trials.bench.growth
 
-bench-books: $(STAMP) ## made-up books of LINES=100000 and SEED=1: is every kind of discrepancy found, and nothing else
+bench-labelled: $(STAMP) ## made-up books of LINES=100000 and SEED=1: is every kind of discrepancy found, and nothing else
 	@$(BIN)/python -m tests.trials.labelled --lines $(or $(LINES),100000) --seed $(or $(SEED),1)
+
+bench-books: $(STAMP) ## nights of SMALL=100000 and LARGE=1000000 lines, beside the floor of the same run
+	$(BIN)/python -m tests.trials.bench.books
 
 crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
 	@$(BIN)/python -m tests.trials.crash

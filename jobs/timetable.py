@@ -39,6 +39,7 @@ _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
 _SEAL_SECONDS: Final = 1
 _INBOX_SECONDS: Final = 30
+_TAXES_HOURS_LATER: Final = 3
 _PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one that is refused each time
 _log = structlog.get_logger()
 
@@ -120,9 +121,10 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_after_closing), minutely, id="after closing")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
-    # Every hour, for a night's reports come late: what has its reversal is passed by.
-    scheduler.add_job(leading(_taxes), CronTrigger(minute=(minute + 30) % 60, timezone=UTC), id="taxes")
     scheduler.add_job(leading(_grow), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="findings")
+    # When the night's reports are read, which open most of them.
+    later = CronTrigger(hour=(hour + _TAXES_HOURS_LATER) % 24, minute=minute, timezone=UTC)
+    scheduler.add_job(leading(_taxes), later, id="taxes")
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")

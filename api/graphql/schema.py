@@ -32,6 +32,7 @@ from api.graphql.payments import (
     PaymentWithdrawPayload,
 )
 from api.graphql.pses import PseCapability, PseErrorExplanation
+from api.graphql.quotes.fields import QuoteMutation, QuoteQuery
 from api.graphql.reconciliation import ReconciliationRun
 from api.graphql.refunds import by_hand, destinations, events, mutations, types
 from api.graphql.refunds.by_hand import (
@@ -75,6 +76,7 @@ from api.graphql.transport.scalars import Date
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
+from domain.quotes.figures import CostName, Instead
 from domain.reconciliation import find as runs
 
 MOVING_MONEY = frozenset(
@@ -102,9 +104,11 @@ MOVING_MONEY = frozenset(
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "alternatives": len(Instead),
+    "candidates": 20,
+    "costs": len(CostName),
     "against": 5,
     "examples": 5,
-    "candidates": 20,
     "connectionIds": 50,
     "bankDays": 100,
     "countries": 20,
@@ -149,6 +153,7 @@ class Query(
     ExportQuery,
     FindingQuery,
     NightQuery,
+    QuoteQuery,
     TaxQuery,
 ):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
@@ -227,6 +232,7 @@ class Mutation(
     ExportMutation,
     FindingMutation,
     NightMutation,
+    QuoteMutation,
     TaxMutation,
 ):
     @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")

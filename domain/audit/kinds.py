@@ -182,8 +182,21 @@ KINDS: Final[Sequence[Kind]] = (
         "files",
         "t.created_at",
         "t.merchant_id",
-        "t.retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM onboarding_documents o WHERE o.file_id = t.id "
-        "AND o.superseded_at IS NULL) AND NOT EXISTS (SELECT 1 FROM finding_events e WHERE e.file_id = t.id)",
+        "t.retired_at IS NULL AND t.purpose <> 'TAX_DOCUMENT' AND NOT EXISTS (SELECT 1 FROM onboarding_documents o "
+        "WHERE o.file_id = t.id AND o.superseded_at IS NULL) AND NOT EXISTS (SELECT 1 FROM finding_events e "
+        "WHERE e.file_id = t.id)",
+        "sealed_key = NULL, retired_at = now()",
+    ),
+    Kind(
+        "tax-documents",
+        "files of tax documents",
+        120,
+        60,
+        "They are vouchers of the books, as evidence is; what they say of the tax, which names no buyer, stays.",
+        "files",
+        "t.created_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND t.purpose = 'TAX_DOCUMENT' AND " + _UNNAMED.format(merchant="t.merchant_id"),
         "sealed_key = NULL, retired_at = now()",
     ),
     Kind(

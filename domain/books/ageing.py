@@ -70,50 +70,55 @@ class Item:
     cause: str
 
 
-# What an entry was closed by is looked for among those of the same thing.
+# What an entry was closed by is looked for among those of the same thing, which has an id and, where it has several
+# sides, a class. What is nobody's is the connection's.
 _THING: Final = {
-    Account.REFUNDS_PAYABLE: "refund_id::text",
-    Account.SUSPENSE: "payment_id::text",
-    Account.PAYOUTS_IN_TRANSIT: "''",
-    Account.VAT_REVERSAL_PENDING: "coalesce(refund_id, payment_id)::text",
+    Account.SUSPENSE: ("coalesce(e.payment_id, e.connection_id)", "e.currency"),
+    Account.PAYOUTS_IN_TRANSIT: ("e.connection_id", "e.currency"),
+    Account.VAT_REVERSAL_PENDING: ("coalesce(e.refund_id, e.payment_id, e.connection_id)", "e.currency"),
 }
-_OF_WHOM: Final = (
-    "merchant_id = $1 AND ($4::uuid IS NULL OR connection_id = $4) AND ($5::uuid[] IS NULL OR store_id = ANY($5))"
-)
+_OF_WHOM: Final = """merchant_id = $1 AND ($4::uuid IS NULL OR {e}.connection_id = $4)
+  AND ($5::uuid[] IS NULL OR {e}.store_id = ANY($5))"""
 _ENTRY: Final = (
     "e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, "
     "coalesce(e.belongs_to, e.accounting_date) AS since, "
     "CASE WHEN e.debit = $2 THEN e.amount ELSE -e.amount END AS moved"
 )
-_BOOKED: Final = f"SELECT {_ENTRY}, {{thing}} AS thing FROM ledger_entries e WHERE {_OF_WHOM} AND $2 IN (debit, credit)"  # noqa: S608
+_BOOKED: Final = (
+    f"SELECT {_ENTRY}, {{thing}} AS thing, {{class_}} AS class FROM ledger_entries e "  # noqa: S608 - ours
+    f"WHERE e.{_OF_WHOM.format(e='e')} AND $2 IN (e.debit, e.credit)"
+)
 # Of what is owed, only refunds under way have any: they are few, however many were ever made.
 _OWED: Final = f"""
-SELECT {_ENTRY}, e.refund_id::text AS thing FROM refunds r JOIN ledger_entries e ON e.refund_id = r.id
-WHERE r.merchant_id = $1 AND r.state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL')
+SELECT {_ENTRY}, e.refund_id AS thing, e.currency AS class FROM refunds r JOIN ledger_entries e ON e.refund_id = r.id
+WHERE r.merchant_id = $1 AND r.state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL') AND r.state <> 'SUCCEEDED'
   AND ($4::uuid IS NULL OR e.connection_id = $4) AND ($5::uuid[] IS NULL OR e.store_id = ANY($5))
   AND $2 IN (e.debit, e.credit)"""  # noqa: S608 - ours
 # A claim and its proof: of a refund's its line, of a payment's those of the same effect.
 _CLAIMED: Final = f"""
-SELECT {_ENTRY}, CASE WHEN e.refund_id IS NOT NULL THEN e.refund_id::text
-    ELSE e.payment_id || '/' || split_part(split_part(e.entry, '_BACK', 1), '_REVERSED', 1) END AS thing
-FROM ledger_entries e WHERE {_OF_WHOM} AND $2 IN (debit, credit) AND e.payment_id IS NOT NULL
+SELECT {_ENTRY}, coalesce(e.refund_id, e.payment_id) AS thing, CASE WHEN e.refund_id IS NOT NULL THEN 'REFUND'
+    WHEN e.entry IN ('TAKEN', 'TAKEN_BACK') THEN 'TAKEN'
+    WHEN e.entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END AS class
+FROM ledger_entries e WHERE e.{_OF_WHOM.format(e="e")} AND $2 IN (e.debit, e.credit) AND e.payment_id IS NOT NULL
 UNION ALL
 SELECT NULL, NULL, p.connection_id, p.store_id, p.id, s.refund_id, s.currency, NULL, s.business_date,
     CASE WHEN s.effect IN ('CAPTURE', 'RETURN', 'TAKEN_BACK', 'CHARGEBACK_REVERSED') THEN -s.amount ELSE s.amount END,
-    CASE WHEN s.effect IN ('REFUND', 'RETURN') THEN s.refund_id::text
-    ELSE s.payment_id || '/' || split_part(split_part(s.effect, '_BACK', 1), '_REVERSED', 1) END
+    CASE WHEN s.effect IN ('REFUND', 'RETURN') THEN s.refund_id ELSE s.payment_id END,
+    CASE WHEN s.effect IN ('REFUND', 'RETURN') THEN 'REFUND' WHEN s.effect IN ('TAKEN', 'TAKEN_BACK') THEN 'TAKEN'
+        WHEN s.effect IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END
 FROM payments p JOIN settlement_lines s ON s.payment_id = p.id AND s.voided_at IS NULL AND s.effect <> 'NONE'
-WHERE p.{_OF_WHOM}"""  # noqa: S608 - ours
+WHERE p.{_OF_WHOM.format(e="p")}"""  # noqa: S608 - ours
 _BUCKET: Final = (
     "CASE WHEN days <= 7 THEN 'D0_7' WHEN days <= 30 THEN 'D8_30' WHEN days <= 60 THEN 'D31_60' "
     "WHEN days <= 90 THEN 'D61_90' ELSE 'D91' END"
 )
+# Nearly everything is closed: what is not is found by sums alone, and only its entries are put in order.
 _OPEN: Final = f"""
-WITH moves AS ({{moves}}),
-netted AS (SELECT *, sum(moved) OVER (PARTITION BY connection_id, currency, thing) AS net FROM moves),
-behind AS (SELECT *, coalesce(sum(abs(moved)) OVER (PARTITION BY connection_id, currency, thing
-      ORDER BY since DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS later
-    FROM netted WHERE id IS NOT NULL AND sign(moved) = sign(net)),
+WITH moves AS NOT MATERIALIZED ({{moves}}),
+netted AS MATERIALIZED (SELECT thing, class, sum(moved) AS net FROM moves GROUP BY thing, class HAVING sum(moved) <> 0),
+behind AS (SELECT m.*, n.net, coalesce(sum(abs(m.moved)) OVER (PARTITION BY m.thing, m.class
+      ORDER BY m.since DESC, m.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS later
+    FROM moves m JOIN netted n USING (thing, class) WHERE m.id IS NOT NULL AND sign(m.moved) = sign(n.net)),
 left_over AS (SELECT *, greatest($3::date - since, 0) AS days,
       sign(net) * least(abs(moved), abs(net) - later) AS amount FROM behind WHERE abs(net) > later),
 items AS (SELECT *, {_BUCKET} AS bucket FROM left_over)
@@ -132,7 +137,8 @@ def _open(account: Account) -> str:
         return _OPEN.format(moves=_CLAIMED)
     if account is Account.REFUNDS_PAYABLE:
         return _OPEN.format(moves=_OWED)
-    return _OPEN.format(moves=_BOOKED.format(thing=_THING[account]))
+    thing, class_ = _THING[account]
+    return _OPEN.format(moves=_BOOKED.format(thing=thing, class_=class_))
 
 
 async def ageing(

@@ -101,7 +101,7 @@ def accounting_date_of(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (database.GRANTS)
+_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (grants.GRANTS)
 
 
 async def today(merchant_id: UUID) -> date:

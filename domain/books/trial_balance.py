@@ -68,35 +68,44 @@ class TrialBalance:
     totals: Sequence[Total]
 
 
-_ENTRIES: Final = (
-    "SELECT connection_id, store_id, debit, credit, currency, amount, accounting_date FROM ledger_entries "
-    "WHERE {behind}merchant_id = $1 AND accounting_date <= $3 AND ($4::uuid IS NULL OR connection_id = $4)"
-)
-_BOTH_SIDES: Final = (
-    "SELECT connection_id, {store}, debit AS account, currency, amount AS debit, 0 AS credit, accounting_date "
-    "FROM booked UNION ALL SELECT connection_id, {store}, credit, currency, 0, amount, accounting_date FROM booked"
-)
+# Whose each sum is, and what was booked of it before the range and within; each row of the ledger is read once.
+_BOOKED: Final = """booked AS MATERIALIZED (
+    SELECT connection_id, {store} AS store_id, debit, credit, currency,
+        coalesce(sum(amount) FILTER (WHERE accounting_date < $2), 0) AS before,
+        coalesce(sum(amount) FILTER (WHERE accounting_date >= $2), 0) AS within
+    FROM ledger_entries WHERE {behind} AND merchant_id = $1 AND accounting_date <= $3
+      AND ($4::uuid IS NULL OR connection_id = $4){stores} GROUP BY 1, 2, 3, 4, 5)
+"""
+_BOTH_SIDES: Final = """
+SELECT connection_id, store_id, debit AS account, currency, before AS opening, within AS debits, 0 AS credits
+FROM booked
+UNION ALL SELECT connection_id, store_id, credit, currency, -before, 0, within FROM booked
+"""
 _SUMS: Final = """
-SELECT {keys}, s.account, s.currency,
-    coalesce(sum(s.debit - s.credit) FILTER (WHERE s.accounting_date < $2), 0) AS opening,
-    coalesce(sum(s.debit) FILTER (WHERE s.accounting_date >= $2), 0) AS debits,
-    coalesce(sum(s.credit) FILTER (WHERE s.accounting_date >= $2), 0) AS credits
+SELECT {keys}, s.account, s.currency, sum(s.opening) AS opening, sum(s.debits) AS debits, sum(s.credits) AS credits
 FROM ({sides}) AS s {joins} GROUP BY {grouped}s.account, s.currency
 ORDER BY {ordered}s.currency, s.account"""
 # What the checkpoints hold, and what was booked behind the last of them, in one snapshot.
-_WHOLE: Final = (
-    "WITH last AS MATERIALIZED (SELECT coalesce(max(until_entry), 0) AS id FROM ledger_checkpoints), "  # noqa: S608 - ours
-    f"booked AS MATERIALIZED ({_ENTRIES.format(behind='id > (SELECT id FROM last) AND ')}) "
+_LAST_CHECKPOINT: Final = (
+    "WITH last AS MATERIALIZED (SELECT coalesce(max(until_entry), 0) AS id FROM ledger_checkpoints), "
 )
-_CHECKPOINTS: Final = (
-    " UNION ALL SELECT connection_id, NULL::uuid, account, currency, debits, credits, accounting_date "
-    "FROM ledger_checkpoints WHERE merchant_id = $1 AND accounting_date <= $3 "
-    "AND ($4::uuid IS NULL OR connection_id = $4)"
+_CHECKPOINTS: Final = """
+UNION ALL SELECT connection_id, NULL::uuid, account, currency,
+    CASE WHEN accounting_date < $2 THEN debits - credits ELSE 0 END,
+    CASE WHEN accounting_date < $2 THEN 0 ELSE debits END, CASE WHEN accounting_date < $2 THEN 0 ELSE credits END
+FROM ledger_checkpoints WHERE merchant_id = $1 AND accounting_date <= $3 AND ($4::uuid IS NULL OR connection_id = $4)"""
+# Checkpoints know no stores: what is told apart by them, or is of some only, is summed up from the last month that was
+# closed before the range.
+_LAST_CLOSED: Final = (
+    "WITH last AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $1 "
+    "AND confirmed_at IS NOT NULL AND last_day < $2 ORDER BY last_day DESC LIMIT 1), "
 )
-# Checkpoints know no stores: what is told apart by them, or is of some only, is summed up anew.
-_OF_STORES: Final = (
-    f"WITH booked AS MATERIALIZED ({_ENTRIES.format(behind='')} AND ($5::uuid[] IS NULL OR store_id = ANY($5))) "
-)
+_CLOSED: Final = """
+UNION ALL SELECT connection_id, store_id, account, currency, opening + debits - credits, 0, 0
+FROM closed_balances WHERE closing_id = (SELECT id FROM last) AND ($4::uuid IS NULL OR connection_id = $4)
+  AND ($5::uuid[] IS NULL OR store_id = ANY($5))"""
+_BEHIND_CHECKPOINT: Final = "id > (SELECT id FROM last)"
+_BEHIND_CLOSED: Final = "accounting_date > coalesce((SELECT last_day FROM last), '-infinity')"
 _NAMES: Final = {
     By.CONNECTION: ("s.connection_id, c.name AS connection_name, c.pse", "connections c ON c.id = s.connection_id"),
     By.STORE: ("s.store_id, t.code AS store_code", "stores t ON t.id = s.store_id"),
@@ -126,18 +135,20 @@ def _statement(
 ) -> tuple[Any, ...]:
     chosen = [one for one in By if one in by]  # always in one order, for one text of the statement
     whole = scope.stores is None and By.STORE not in by
-    sides = _BOTH_SIDES.format(store="NULL::uuid AS store_id" if whole else "store_id")
     asked = _SUMS.format(
         keys=", ".join([_NAMES[one][0] for one in chosen] or ["NULL::uuid AS connection_id"]),
-        sides=sides + (_CHECKPOINTS if whole else ""),
+        sides=_BOTH_SIDES + (_CHECKPOINTS if whole else _CLOSED),
         joins=" ".join(f"JOIN {_NAMES[one][1]}" for one in chosen),
         grouped="".join(_GROUPED[one] for one in chosen),
         ordered="".join(_ORDERED[one] for one in chosen),
     )
     values: tuple[Any, ...] = (scope.merchant_id, since, until, connection_id)
     if whole:
-        return (_WHOLE + asked, *values)
-    return (_OF_STORES + asked, *values, list(scope.stores) if scope.stores is not None else None)
+        booked = _BOOKED.format(store="NULL::uuid", behind=_BEHIND_CHECKPOINT, stores="")
+        return (_LAST_CHECKPOINT + booked + asked, *values)
+    of_some = " AND ($5::uuid[] IS NULL OR store_id = ANY($5))"
+    booked = _BOOKED.format(store="store_id", behind=_BEHIND_CLOSED, stores=of_some)
+    return (_LAST_CLOSED + booked + asked, *values, list(scope.stores) if scope.stores is not None else None)
 
 
 def _row(row: Any) -> Row:

@@ -64,7 +64,7 @@ def _settled() -> Any:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0041_books")]
+    dependencies = [("models", "0042_known")]
 
     initial = False
 

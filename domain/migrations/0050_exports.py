@@ -78,7 +78,7 @@ def _id() -> tuple[str, Any]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0048_bank")]
+    dependencies = [("models", "0049_quotes")]
 
     initial = False
 

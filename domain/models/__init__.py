@@ -31,6 +31,7 @@ from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
 from domain.models.payments import Payment
 from domain.models.periods import ClosedBalance, JournalAccount, JournalBatch, PeriodClosing
+from domain.models.quotes import FeeSchedule, FxRate, RefundQuote
 from domain.models.reconciliation import Finding, ReconciliationRun
 from domain.models.refunds import DoubtVerdict, IdempotencyKey, Refund
 from domain.models.seals import EventSeal
@@ -75,8 +76,10 @@ __all__ = [
     "Event",
     "EventSeal",
     "Export",
+    "FeeSchedule",
     "File",
     "Finding",
+    "FxRate",
     "FindingEvent",
     "FindingResolution",
     "Grant",
@@ -105,6 +108,7 @@ __all__ = [
     "PreflightRun",
     "ReconciliationRun",
     "Refund",
+    "RefundQuote",
     "RefusedWebhook",
     "Report",
     "ReportBalance",

@@ -58,6 +58,7 @@ class Report(Model):
     superseded_at = fields.DatetimeField(null=True)
     repeat_since = fields.DatetimeField(null=True)  # what it says can be matched better now: its date is run again
     retired_at = fields.DatetimeField(null=True)  # when retention took the file away
+    known = fields.CharField(max_length=200, null=True)  # what the books knew when it was matched last
 
     class Meta:
         table = "reports"

@@ -12,9 +12,11 @@ from domain.platform.database import execute, rows
 _KEEP: Final = """
 WITH last AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $2 AND confirmed_at IS NOT NULL
     ORDER BY last_day DESC LIMIT 1),
-booked AS MATERIALIZED (SELECT connection_id, store_id, debit, credit, currency, amount, accounting_date
+booked AS MATERIALIZED (SELECT connection_id, store_id, debit, credit, currency,
+        coalesce(sum(amount) FILTER (WHERE accounting_date < $3), 0) AS before,
+        coalesce(sum(amount) FILTER (WHERE accounting_date >= $3), 0) AS within
     FROM ledger_entries WHERE merchant_id = $2 AND accounting_date <= $4
-      AND accounting_date > coalesce((SELECT last_day FROM last), '-infinity'))
+      AND accounting_date > coalesce((SELECT last_day FROM last), '-infinity') GROUP BY 1, 2, 3, 4, 5)
 INSERT INTO closed_balances (closing_id, merchant_id, connection_id, store_id, account, currency, opening, debits,
     credits)
 SELECT $1, $2, connection_id, store_id, account, currency, opening, debits, credits FROM (
@@ -22,12 +24,8 @@ SELECT $1, $2, connection_id, store_id, account, currency, opening, debits, cred
         sum(credits) AS credits FROM (
         SELECT connection_id, store_id, account, currency, opening + debits - credits AS opening, 0 AS debits,
             0 AS credits FROM closed_balances WHERE closing_id = (SELECT id FROM last)
-        UNION ALL SELECT connection_id, store_id, debit, currency,
-            CASE WHEN accounting_date < $3 THEN amount ELSE 0 END,
-            CASE WHEN accounting_date < $3 THEN 0 ELSE amount END, 0 FROM booked
-        UNION ALL SELECT connection_id, store_id, credit, currency,
-            CASE WHEN accounting_date < $3 THEN -amount ELSE 0 END, 0,
-            CASE WHEN accounting_date < $3 THEN 0 ELSE amount END FROM booked) AS sides
+        UNION ALL SELECT connection_id, store_id, debit, currency, before, within, 0 FROM booked
+        UNION ALL SELECT connection_id, store_id, credit, currency, -before, 0, within FROM booked) AS sides
     GROUP BY connection_id, store_id, account, currency) AS sums
 WHERE opening <> 0 OR debits <> 0 OR credits <> 0"""
 LAST_ENTRY: Final = (

@@ -24,7 +24,7 @@ _SHOWN_MAX: Final = 100  # findings of one file
 # What was said of this report, or of a balance of the connection, and is so no longer.
 _CLOSE: Final = """UPDATE findings SET resolved_at = now(), resolution = $5
   WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL AND NOT fingerprint = ANY($4)
-    AND (kind = 'BALANCE_DIFFERS' OR (kind = 'BATCH_UNBALANCED' AND detail ->> 'report' = $3))"""
+    AND (kind = 'BALANCE_DIFFERS' OR (kind = 'BATCH_UNBALANCED' AND detail ->> 'report' = $3::text))"""
 
 
 async def flag(connection: Connection, run: ReconciliationRun, name: str, told: Report, lines: pl.DataFrame) -> None:
@@ -35,6 +35,15 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, told: 
     await findings.open_again(found, AGREES)
     still = [findings.bounded(one.fingerprint) for one in found]
     await execute(_CLOSE, connection.merchant_id, connection.id, name, still, AGREES)
+
+
+async def flag_balances(connection: Connection, run: ReconciliationRun) -> None:
+    """Open which balances differ; close those that do not. Of a report whose lines say what they said before."""
+    found = [_balance(connection, run, one) for one in await balances.differing(connection)]
+    await findings.open_findings(found)
+    await findings.open_again(found, AGREES)
+    still = [findings.bounded(one.fingerprint) for one in found]
+    await execute(_CLOSE, connection.merchant_id, connection.id, None, still, AGREES)
 
 
 def _batch(connection: Connection, run: ReconciliationRun, name: str, one: Unbalanced) -> Found:

@@ -8,6 +8,10 @@ import polars as pl
 
 _PART = ["payment_id", "_part"]
 _EQUAL = ["payment_id", "amount"]
+_NEEDED = [
+    *("line", "payment_id", "payment_captured", "amount", "booked_at", "kind"),
+    *("reference", "pse_refund_reference"),
+]
 
 
 def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
@@ -15,21 +19,42 @@ def place(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     report has told before) and `capture_told` (minor units: what the reports say was captured, if this one adds to it).
     """
     capture = (pl.col("type") == "CAPTURE") & (pl.col("state") == "SUCCEEDED") & pl.col("payment_id").is_not_null()
-    captures = lines.filter(capture.fill_null(value=False))
+    captures = lines.lazy().filter(capture.fill_null(value=False)).select(_NEEDED).collect()
     if captures.is_empty():
         return lines.with_columns(
             capture=pl.lit(None, pl.String), capture_again=pl.lit(None, pl.Boolean), capture_told=pl.lit(None, pl.Int64)
         )
+    told = settled.filter(pl.col("type") == "CAPTURE")
+    alone = pl.len().over("payment_id") == 1
+    once = (
+        captures.filter(alone)
+        if told.is_empty()
+        else captures.filter(alone & ~pl.col("payment_id").is_in(told["payment_id"].drop_nulls().unique().implode()))
+    )
+    whole = [_whole(once)]
+    if once.height < captures.height:
+        whole.append(_in_parts(captures.join(once.select("line"), on="line", how="anti"), told))
+    made = lines.select("line").join(pl.concat(whole), on="line", how="left", maintain_order="left")
+    return lines.with_columns(made.drop("line"))
+
+
+def _whole(captures: pl.DataFrame) -> pl.DataFrame:
+    """Of payments of which one line tells, and nothing else does: the line proves whatever it says."""
+    return captures.select(
+        "line", capture=pl.lit("CAPTURE"), capture_again=pl.lit(value=False), capture_told=pl.col("amount")
+    )
+
+
+def _in_parts(captures: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     parts = _numbered(captures)
-    others = _numbered(settled.filter(pl.col("type") == "CAPTURE"))
+    others = _numbered(told)
     proven = others.filter(pl.col("effect") == "CAPTURE")
     # What another report has told twice is in it once more and proves nothing.
     others = pl.concat([proven, others.join(proven, on=_PART, how="anti").unique(_PART)])
     open_parts = _fresh(parts, others, proven)
     fitting = _fitting(open_parts, proven)
-    told = _told(fitting, others, proven)
-    whole = parts.select("line").join(told, on="line", how="left").with_columns(pl.col("capture").fill_null("NONE"))
-    return lines.join(whole, on="line", how="left")
+    made = _told(fitting, others, proven)
+    return parts.select("line").join(made, on="line", how="left").with_columns(pl.col("capture").fill_null("NONE"))
 
 
 def _numbered(lines: pl.DataFrame) -> pl.DataFrame:

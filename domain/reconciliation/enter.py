@@ -47,10 +47,27 @@ async def enter(
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
 
 
+def gives_work(matched: pl.DataFrame) -> bool:
+    """Whether `enter` would do anything: most nights tell what the books know."""
+    known = pl.col("payment_id").is_not_null()
+    refund_lines = matched.filter((pl.col("type") == "REFUND") & known)
+    if refund_lines.is_empty():
+        return False
+    # Lines without a name that are told again, and move nothing, are the only ones that may stay without a refund.
+    unowned = pl.col("refund_id").is_null() & (
+        pl.col("nameless").is_null() | (pl.col("nameless") != Effect.NONE.value) | pl.col("stays")
+    )
+    asked = pl.col("asked").list.len() > 0
+    work = unowned | asked | pl.col("refund_by_bank") | _has_new_name() | _differs()
+    return bool(refund_lines.select(work.fill_null(value=False).any()).item())
+
+
 async def _enter_nameless(file: ReportFile, refund_lines: pl.DataFrame, cause: Cause) -> None:
     """Lines that were given to no refund; refunds that may have one are asked about, after it is booked as taken."""
     group, effect = ("payment_id", "amount"), pl.col("nameless")
     out, back = effect == Effect.TAKEN.value, effect == Effect.TAKEN_BACK.value
+    if refund_lines["nameless"].null_count() == refund_lines.height:
+        return  # so are most reports: every line names its refund
     ours = pl.col("refund_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
     others = pl.col("refund_id").is_null() & ~pl.col("by_amount") & (pl.col("state") == "SUCCEEDED")
     counted = refund_lines.with_columns(
@@ -85,15 +102,19 @@ async def _learn_names(refund_lines: pl.DataFrame, cause: Cause) -> None:
     for (payment_id,), lines in told.group_by("payment_id", maintain_order=True):
         payment = await Payment.get(id=payment_id)
         await learned.names(payment, [_known(row) for row in lines.iter_rows(named=True)], cause)
+    for row in refund_lines.filter(_has_new_name()).iter_rows(named=True):
+        await learned.own_name(UUID(row["refund_id"]), _known(row), cause)
+
+
+def _has_new_name() -> pl.Expr:
+    """Lines that tell the PSE's name of a refund of ours that is known under none, or under another one."""
     ours = (pl.col("state") == "SUCCEEDED") & (pl.col("refund_state") == "SUCCEEDED") & ~pl.col("refund_by_bank")
     # Beside our reference: what people called it may be mistyped.
     other = pl.col("refund_pse_reference").is_null() | (
         (pl.col("refund_pse_reference") != pl.col("pse_refund_reference"))
         & (pl.col("refund_reference") == pl.col("reference"))
     )
-    unnamed = pl.col("pse_refund_reference").is_not_null() & other
-    for row in refund_lines.filter(ours & unnamed & ~pl.col("by_amount")).iter_rows(named=True):
-        await learned.own_name(UUID(row["refund_id"]), _known(row), cause)
+    return ours & pl.col("pse_refund_reference").is_not_null() & other & ~pl.col("by_amount")
 
 
 def _differs() -> pl.Expr:

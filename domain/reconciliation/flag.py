@@ -1,12 +1,14 @@
 """What a night opens and closes: what its lines say that the books do not, and what no line says that should."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import polars as pl
 
-from domain.findings import findings, names
+from domain.findings import findings
+from domain.findings import names as names_of
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.models.settlements import Effect
@@ -29,13 +31,18 @@ _LEFT: Final = (
 _BACK: Final = _LEFT.replace("'REFUND'", "'RETURN'")
 
 
-async def flag(connection: Connection, run: ReconciliationRun, name: str, effects: pl.DataFrame) -> None:
-    """Open what the lines of the report of that name say that the books do not, and close what they agree about."""
+async def flag(
+    connection: Connection, run: ReconciliationRun, name: str, effects: pl.DataFrame, payments: pl.DataFrame
+) -> None:
+    """Open what the lines of the report of that name say that the books do not, and close what they agree about.
+
+    `payments`: those of ours that they name (reconciliation/match.PAYMENT_SCHEMA).
+    """
     found = [
         *compare.of_amounts(connection, run, effects),
         *unknown.of_lines(connection, run, name, effects),
         *await reversals.needed(compare.vat_reversals(connection, run, effects)),
-        *await _registered_twice(connection, run, effects),
+        *_registered_twice(connection, run, effects, payments),
         *compare.duplicates(connection, run, effects),
         *compare.unclear(connection, run, effects),
         *await taken_otherwise.of_lines(connection, run, effects),
@@ -44,30 +51,34 @@ async def flag(connection: Connection, run: ReconciliationRun, name: str, effect
     await findings.open_again_what_agreed(found)
     for closed_by in no_longer.CLOSED_BY:
         await findings.open_again(found, closed_by)
-    await _resolve_found_again(connection, effects)
-    await _resolve(connection, compare.agreed(effects), findings.AGREED)
+    await _resolve_what_agrees(connection, name, effects, {one.fingerprint for one in found})
+    await close(connection, name)
+
+
+async def close(connection: Connection, name: str) -> None:
+    """Close what holds no longer, by what is stored and booked now, whatever the lines of this reading say."""
     await taken_otherwise.agreed(connection)
     await _resolve_returns(connection)
     await no_longer.close(connection, name)
-    still = {one.fingerprint for one in found}
-    several = [findings.bounded(one) for one in unknown.of_file(connection, name) if one not in still]
-    await _resolve(connection, several, no_longer.GONE)
     await proven.found_again(connection)
     await back_no_longer.came_back_again(connection)
 
 
-async def _registered_twice(connection: Connection, run: ReconciliationRun, effects: pl.DataFrame) -> Sequence[Found]:
+def _registered_twice(
+    connection: Connection, run: ReconciliationRun, effects: pl.DataFrame, payments: pl.DataFrame
+) -> Sequence[Found]:
     """One payment of the PSE that has two names there (Stripe's pi_ and ch_) and is registered under both."""
-    named = effects.select("payment_reference", "payment_alias").drop_nulls().unique()
-    found = await rows(
-        "SELECT DISTINCT b.id, a.pse_reference AS one, b.pse_reference AS other, b.captured, b.currency "
-        "FROM unnest($2::text[], $3::text[]) AS t(one, other) "
-        "JOIN payments a ON a.connection_id = $1 AND a.pse_reference = t.one AND a.withdrawn_at IS NULL "
-        "JOIN payments b ON b.connection_id = $1 AND b.pse_reference = t.other AND b.id <> a.id "
-        "  AND b.withdrawn_at IS NULL",
-        connection.id,
-        named["payment_reference"].to_list(),
-        named["payment_alias"].to_list(),
+    other = payments.select(
+        other="known_reference", id="payment_id", captured="payment_captured", currency="payment_currency"
+    )
+    named = effects.lazy().select(one="payment_reference", other="payment_alias").drop_nulls()
+    found = (
+        named.join(other.lazy(), on="other")
+        .join(payments.lazy().select(one="known_reference", of_one="payment_id"), on="one")
+        .filter(pl.col("id") != pl.col("of_one"))
+        .unique()
+        .sort("id", "one")
+        .collect()
     )
     return [
         Found(
@@ -78,10 +89,10 @@ async def _registered_twice(connection: Connection, run: ReconciliationRun, effe
             fingerprint=f"twice/{row['id']}",
             amount=Money(row["captured"], row["currency"]),
             explanation=f"{row['one']} and {row['other']} are one payment at the PSE, and both are registered.",
-            payment_id=row["id"],
+            payment_id=UUID(row["id"]),
             detail={"one": row["one"], "other": row["other"]},
         )
-        for row in found
+        for row in found.iter_rows(named=True)
     ]
 
 
@@ -151,7 +162,7 @@ async def _missing_in_report(
             merchant_id=connection.merchant_id,
             connection_id=connection.id,
             run_id=run.id,
-            fingerprint=names.missing(row["id"]),
+            fingerprint=names_of.missing(row["id"]),
             amount=Money(row["amount"], row["currency"]),
             explanation=f"Refund {row['reference']} succeeded on {row['day']}; no report of that date has it.",
             refund_id=row["id"],
@@ -191,7 +202,7 @@ async def _missing_returns(
             merchant_id=connection.merchant_id,
             connection_id=connection.id,
             run_id=run.id,
-            fingerprint=names.missing_return(row["id"]),
+            fingerprint=names_of.missing_return(row["id"]),
             amount=Money(row["amount"], row["currency"]),
             explanation=(
                 f"Refund {row['reference']} came back on {row['day']}; a report tells that it left, and none that it "
@@ -217,9 +228,31 @@ async def _resolve_returns(connection: Connection) -> None:
     )
 
 
-async def _resolve_found_again(connection: Connection, effects: pl.DataFrame) -> None:
-    proven = effects.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
-    await _resolve(connection, [names.missing(refund_id) for refund_id in proven], "A report proves the refund.")
+async def _resolve_what_agrees(connection: Connection, name: str, effects: pl.DataFrame, still: Set[str]) -> None:
+    """Close what the lines agree about now. Few findings are open, and most lines of a report agree: only those lines
+    are looked at that tell of a payment or refund with an open one.
+    """
+    opened = await rows(
+        "SELECT fingerprint, payment_id::text AS payment_id, refund_id::text AS refund_id FROM findings "
+        "WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL "
+        "  AND kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER')",
+        connection.merchant_id,
+        connection.id,
+    )
+    if not opened:
+        return
+    names = {row["fingerprint"] for row in opened}
+    payments, refunds = ({row[one] for row in opened} - {None} for one in ("payment_id", "refund_id"))
+    told = effects.filter(pl.col("payment_id").is_in(payments) | pl.col("refund_id").is_in(refunds))
+    found_again = told.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
+    several = [findings.bounded(one) for one in unknown.of_file(connection, name) if one not in still]
+    for agreed, said in (
+        ([names_of.missing(refund_id) for refund_id in found_again], "A report proves the refund."),
+        (compare.agreed(told), findings.AGREED),
+        (several, no_longer.GONE),
+    ):
+        if closed := sorted(names.intersection(agreed)):
+            await _resolve(connection, closed, said)
 
 
 async def _resolve(connection: Connection, fingerprints: Sequence[str], resolution: str) -> None:

@@ -5,6 +5,7 @@ them all, each with the number of the run that read it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,9 @@ import polars as pl
 
 from domain.history import seals
 from domain.models import Connection, ReconciliationRun
+from domain.models import Report as StoredReport
 from domain.models.settlements import Effect
+from domain.platform.database import rows
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
 from domain.pse.reporting import Report, ReportFile
@@ -24,9 +27,35 @@ Entry = dict[str, Any]
 UNPROVEN: Final = "completeness unproven"
 
 
-def of_file(file: ReportFile, effects: pl.DataFrame, report: Report) -> Entry:
-    """A file that was entered. `proof`: COMPLETE, UNPROVEN or CONTRADICTED; `completeness`: by what, in words."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a file's lines did. `totals`: as settlements/reports.totals_of counts them."""
+
+    totals: Mapping[str, Any]
+    matched_refunds: int
+    unmatched_refunds: int
+
+
+def counted(effects: pl.DataFrame) -> Lines:
+    """Of lines that were matched now."""
     refund_lines = effects.filter(pl.col("type") == "REFUND")
+    matched = refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height
+    return Lines(reports.totals_of(effects), matched, refund_lines["refund_id"].null_count())
+
+
+async def lines_of(stored: StoredReport) -> Lines:
+    """Of lines that are stored, and say the same as before."""
+    (row,) = await rows(
+        "SELECT count(*) FILTER (WHERE effect = 'REFUND') AS matched, "
+        "  count(*) FILTER (WHERE refund_id IS NULL) AS unmatched "
+        "FROM settlement_lines WHERE report_id = $1 AND type = 'REFUND'",
+        stored.id,
+    )
+    return Lines(stored.totals, row["matched"], row["unmatched"])
+
+
+def of_file(file: ReportFile, lines: Lines, report: Report) -> Entry:
+    """A file that was entered. `proof`: COMPLETE, UNPROVEN or CONTRADICTED; `completeness`: by what, in words."""
     proof, words = _proof(report)
     return {
         "name": file.name,
@@ -35,9 +64,9 @@ def of_file(file: ReportFile, effects: pl.DataFrame, report: Report) -> Entry:
         "proof": proof,
         "completeness": words,
         "unknown": {"words": len(report.unknown), "rows": sum(one.rows for one in report.unknown)},
-        "totals": reports.totals_of(effects),
-        "matched_refunds": refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height,
-        "unmatched_refunds": refund_lines.filter(pl.col("refund_id").is_null()).height,
+        "totals": lines.totals,
+        "matched_refunds": lines.matched_refunds,
+        "unmatched_refunds": lines.unmatched_refunds,
     }
 
 

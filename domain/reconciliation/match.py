@@ -61,7 +61,25 @@ def match(
 
     `settled`: what other valid reports have. `suspense`: what is booked as taken (nameless.SUSPENSE_SCHEMA).
     """
-    placed = captures.place(_with_payment(lines, payments), settled)
+    ordered = lines if lines["line"].is_sorted() else lines.sort("line")
+    placed = captures.place(_with_payment(ordered, payments), settled)
+    # All else is no refund's: most lines of most reports.
+    return _beside(placed, _with_refund(placed.filter(pl.col("type") == "REFUND"), refunds, settled, suspense))
+
+
+def _beside(lines: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the new columns of those of them that were `found`, null for the others.
+
+    What stands there already is not written again: a copy of all columns is most of what a large night would need.
+    """
+    new = [column for column in found.columns if column not in lines.columns]
+    told = lines.select("line").join(found.select("line", *new), on="line", how="left", maintain_order="left")
+    return lines.with_columns(told.drop("line"))
+
+
+def _with_refund(
+    lines: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, suspense: pl.DataFrame
+) -> pl.DataFrame:
     by_pse = refunds.filter(pl.col("refund_pse_reference").is_not_null()).select(
         pl.col("refund_payment_id").alias("payment_id"),
         pl.col("refund_pse_reference").alias("pse_refund_reference"),
@@ -72,46 +90,52 @@ def match(
         pl.col("refund_reference").alias("reference"),
         pl.col("refund_id").alias("_by_ours"),
     )
-    is_refund = pl.col("type") == "REFUND"
+    keys = ["payment_id", "pse_refund_reference"]
     named = (
-        placed.join(
-            by_pse.unique(["payment_id", "pse_refund_reference"]), on=["payment_id", "pse_refund_reference"], how="left"
-        )
-        .join(by_ours, on=["payment_id", "reference"], how="left")
-        .with_columns(pl.when(is_refund).then(pl.coalesce("_by_pse", "_by_ours")).alias("refund_id"))
+        lines.lazy()
+        .join(by_pse.lazy().unique(keys), on=keys, how="left")
+        .join(by_ours.lazy(), on=["payment_id", "reference"], how="left")
+        .with_columns(refund_id=pl.coalesce("_by_pse", "_by_ours"))
         .drop("_by_pse", "_by_ours")
+        .collect()
     )
-    return (
-        nameless.place(named, refunds, settled, suspense)
-        .join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
-        .sort("line")
-    )
+    placed = nameless.place(named, refunds, settled, suspense)
+    return placed.join(refunds.drop("refund_payment_id"), on="refund_id", how="left")
 
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
-    known = payments.select("known_reference", "payment_id").unique("known_reference")
-    placed = lines
-    for number, column in enumerate(("payment_reference", "payment_alias")):
-        one = known.select(pl.col("known_reference").alias(column), pl.col("payment_id").alias(f"_{number}"))
-        placed = placed.join(one, on=column, how="left")
-    by_name = placed.with_columns(payment_id=pl.coalesce("_0", "_1")).drop("_0", "_1")
-    found = _by_order(by_name, payments)
-    return found.join(payments.drop("known_order").unique("payment_id"), on="payment_id", how="left").with_columns(
-        pl.when(pl.col("payment_currency") == pl.col("currency")).then(pl.col("payment_id")).alias("payment_id")
+    names = payments.select("known_reference", "payment_id").unique("known_reference")
+    found = _named(lines, names, "payment_reference")
+    if found.has_nulls():
+        by_alias = _named(lines, names, "payment_alias")
+        found = pl.select(pl.coalesce(found, by_alias).alias("payment_id"))["payment_id"]
+    if found.has_nulls() and lines.select(_UNNAMED.any()).item():  # a line without any name: so have few reports
+        found = _by_order(lines.with_columns(payment_id=found), payments)
+    known = payments.unique("payment_id").drop("known_order")
+    whole = lines.with_columns(
+        found.to_frame("payment_id").join(known, on="payment_id", how="left", maintain_order="left")
     )
+    same = pl.col("payment_currency") == pl.col("currency")
+    return whole.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
 
 
-def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
-    """The lines that name no payment, with the payment of their order."""
-    unnamed = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
-    if not lines.select(unnamed.any()).item():  # so are most reports
-        return lines
-    return (
-        lines.join(_orders(lines, payments), on="order_reference", how="left")
-        .with_columns(payment_id=pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id")))
-        .drop("_of_order")
-    )
+_UNNAMED: Final = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+
+
+def _named(lines: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.Series:
+    """The payment of ours that each line names in that column."""
+    ours = names.select(pl.col("known_reference").alias(column), "payment_id")
+    return lines.select(column).join(ours, on=column, how="left", maintain_order="left")["payment_id"]
+
+
+def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
+    """The payments of the lines, of those that name none the payment of their order."""
+    orders = _orders(lines, payments)
+    told = lines.select("order_reference").join(orders, on="order_reference", how="left", maintain_order="left")
+    return lines.select(pl.when(_UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
+        "payment_id"
+    ]
 
 
 def _orders(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
@@ -133,23 +157,45 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
     has told the same before, so the line does nothing.
     """
-    settled = own_lines.without_given(settled, matched)
-    by_name = matched.with_columns(name=nameless.name_of_line()).join(
-        _had_by(settled, "name", ["payment_id", "name"]), on=["payment_id", "name"], how="left", nulls_equal=True
+    refunds = matched.filter(pl.col("type") == "REFUND")
+    if refunds.is_empty():
+        return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, came_of=pl.lit(None, pl.Int64))
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of")
+    return _beside(matched, made).with_columns(
+        effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
     )
+
+
+_EFFECT_OF_OTHERS: Final = pl.coalesce("capture", pl.lit(Effect.NONE.value))
+_AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
+
+
+def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    settled = own_lines.without_given(settled, matched)
+    by_name = matched.sort("line").with_columns(name=nameless.name_of_line())
     # A refund may have another name in another report.
-    joined = by_name.join(_had_by(settled, "refund", ["refund_id"]), on="refund_id", how="left").sort("line")
+    joined = _with_had(_with_had(by_name, settled, "name", ["payment_id", "name"]), settled, "refund", ["refund_id"])
     # A report may tell of a refund and of its return: the return is proven by the line before it.
-    left = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("refund_id")
+    left = (pl.col("state") == "SUCCEEDED").any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
     # The same of money that no refund of ours accounts for.
-    gone = ((pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")).any().over("payment_id", "name")
-    made = joined.with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
+    gone = (pl.col("state") == "SUCCEEDED").any().over("payment_id", "name")
+    made = joined.lazy().with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
     made = made.with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
-    made = made.join(_taken_of(settled), on=["payment_id", "name"], how="left").sort("line").with_columns(_came_of())
+    taken = _taken_of(settled).lazy()
+    made = made.join(taken, on=["payment_id", "name"], how="left", maintain_order="left").with_columns(_came_of())
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
     dropped = [f"_{by}_{effect}" for by in ("name", "refund") for effect in Effect]
-    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "_taken", "name", *dropped)
+    return made.with_columns(once.alias("effect")).drop("_here", "_gone", "_taken", "name", *dropped).collect()
+
+
+def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
+    """Which effects other reports have, per key: a column for each."""
+    if settled.is_empty():  # so it is where one report alone tells of a payment
+        return lines.with_columns(pl.lit(None, pl.Boolean).alias(f"_{by}_{effect}") for effect in Effect)
+    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
+    told = settled.drop_nulls(index).group_by(index).agg(had)
+    return lines.join(told, on=index, how="left", maintain_order="left")
 
 
 def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
@@ -170,12 +216,6 @@ def _came_of() -> pl.Expr:
         .then(pl.coalesce("_taken", here))
         .alias("came_of")
     )
-
-
-def _had_by(settled: pl.DataFrame, by: str, index: list[str]) -> pl.DataFrame:
-    """Which effects other reports have, per key: a column for each."""
-    had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
-    return settled.drop_nulls(index).group_by(index).agg(had)
 
 
 def _again() -> pl.Expr:

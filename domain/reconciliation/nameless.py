@@ -40,6 +40,8 @@ def place(named: pl.DataFrame, refunds: pl.DataFrame, settled: pl.DataFrame, sus
     often so much stays taken by the lines of other reports. `asked`: refunds that may have it and can be asked about.
     `unclear`: it came back, and SEVERAL can be it, or NOTHING is known that had left. `stays`: booked as taken before.
     """
+    if not named["by_amount"].any():  # so are most reports: every line names its refund
+        return named.with_columns(**_OF_NAMELESS, nameless=pl.lit(None, pl.String), told_before=pl.lit(0, pl.Int64))
     lines = _first_told(_seen_before(named.with_columns(name=name_of_line()), settled), settled)
     free = (
         (pl.col("type") == "REFUND")

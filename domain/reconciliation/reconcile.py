@@ -22,6 +22,7 @@ from domain.pse.vocabulary import (
 )
 from domain.reconciliation import (
     balanced,
+    charged,
     exponents,
     flag,
     manifest,
@@ -33,8 +34,8 @@ from domain.reconciliation import (
     shortfall,
     unreturned,
 )
-from domain.reconciliation.enter import enter, gains
-from domain.reconciliation.known import books_for, currency_of, settled_elsewhere, suspense_of
+from domain.reconciliation.enter import enter, gains, gives_work
+from domain.reconciliation.known import Known, currency_of, known_of, state_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.reconciliation.progress import Phase
@@ -131,13 +132,13 @@ async def _outcome_of(
         await readings.told(connection, run, file, report)
         if at is not None:
             await nights.report_begun(run, file.name, at)
-        effects = await _reconcile(connection, run, file, report, lines)
+        told = await _reconcile(connection, run, file, report, lines)
     except Exception as error:
         suspected = isinstance(error, exponents.Suspected)
         return await nights.report_failed(run, _failed(connection, file, error, unreadable=suspected), at)
     if at is not None:
         await nights.report_fetched(run, file.name, at)
-    return manifest.of_file(file, effects, report)
+    return manifest.of_file(file, told, report)
 
 
 def _failed(connection: Connection, file: ReportFile, error: Exception, *, unreadable: bool = False) -> Failed:
@@ -151,34 +152,78 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 
 async def _reconcile(
-    connection: Connection,
-    run: ReconciliationRun,
-    file: ReportFile,
-    told: Told,
-    lines: pl.DataFrame,
-    again: bool = False,
-) -> pl.DataFrame:
+    connection: Connection, run: ReconciliationRun, file: ReportFile, told: Told, lines: pl.DataFrame
+) -> manifest.Lines:
+    """Match the lines, enter what the books do not know, and store them as they match after it."""
     cause = _cause(run)
+    entered: list[pl.DataFrame] = []
+    effects: pl.DataFrame | None = None
     progress.at(Phase.MATCHING, lines.height)
-    entered = await _match(connection, file, lines)
-    await exponents.check(connection, run, file.name, entered)
-    progress.at(Phase.ENTERING, lines.height)
-    await enter(connection, run, file, entered, cause)
-    crash_here("reconcile.entered")
-    progress.at(Phase.STORING, lines.height)
-    async with transaction():
-        effects = await _keep(connection, run, file, told, lines, entered, cause, again)
-        crash_here("reconcile.before_commit")
-    if effects is None:
-        return await _reconcile(connection, run, file, told, lines, again=True)
+    while effects is None:
+        async with transaction():
+            known, state = await _known(connection, file, lines)
+            same = await _as_before(connection, file, state)
+            if same is not None:
+                break
+            matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
+            if exponents.suspected(matched) is None and _is_entered(matched, entered):
+                if not entered:
+                    crash_here("reconcile.entered")
+                progress.at(Phase.STORING, lines.height)
+                effects = await _keep(connection, run, file, told, matched, known.settled, cause)
+                crash_here("reconcile.before_commit")
+        if not entered:  # outside, for what it opens must stay where it refuses the file
+            await exponents.check(connection, run, file.name, matched)
+        if effects is None:
+            progress.at(Phase.ENTERING, lines.height)
+            await enter(connection, run, file, matched, cause)
+            crash_here("reconcile.entered")
+            entered.append(matched)
     crash_here("reconcile.committed")
     progress.at(Phase.COMPARING, lines.height)
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
-    await flag.flag(connection, run, file.name, effects)
+    await charged.fee_findings(connection, run, file.name, lines)  # also of the same report: schedules may be others
+    if same is not None:
+        await flag.close(connection, file.name)
+        await balanced.flag_balances(connection, run)
+        return await manifest.lines_of(same)
+    assert effects is not None, "Lines that are not as before were stored."
+    await flag.flag(connection, run, file.name, effects, known.payments)
     await balanced.flag(connection, run, file.name, told, effects)
-    return effects
+    await reports.matched(connection, file.name, state)  # last: a night that died before says all of it again
+    return manifest.counted(effects)
+
+
+async def _as_before(connection: Connection, file: ReportFile, state: str) -> Report | None:
+    """The stored report, if it has these bytes and was matched with books that knew the same: it settles the same."""
+    old = await reports.valid_report(connection, file.name)
+    if old is None or old.known != state or old.repeat_since is not None or old.digest != reports.digest_of(file):
+        return None
+    return old
+
+
+def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
+    """Whether the lines can be stored as they match now, and give nothing more to be entered first.
+
+    What was entered may give other lines to other refunds: those are entered once, and then by the next night.
+    """
+    if not entered:
+        return not gives_work(matched)
+    before = entered[-1]
+    registered = matched["payment_id"].null_count() < before["payment_id"].null_count()
+    return not registered and (len(entered) > 1 or not gains(matched, before))
+
+
+async def _known(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[Known, str]:
+    """What is known of the lines' payments, and all of it in a few numbers. Nobody else stores a report of the
+    connection, or registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody
+    waits for it.
+    """
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+    known = await known_of(connection, file.name, lines)
+    return known, await state_of(connection, file.name, known)
 
 
 async def _keep(
@@ -186,27 +231,20 @@ async def _keep(
     run: ReconciliationRun,
     file: ReportFile,
     told: Told,
-    lines: pl.DataFrame,
-    entered: pl.DataFrame,
+    matched: pl.DataFrame,
+    settled: pl.DataFrame,
     cause: Cause,
-    again: bool,
-) -> pl.DataFrame | None:
-    """Store the lines with their effects. None: what was entered, or registered meanwhile, gives more to be entered."""
-    await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
+) -> pl.DataFrame:
+    """Store the lines with their effects. Inside the transaction in which they were matched."""
     old = await reports.valid_report(connection, file.name)
-    # Matched again, because what was entered has moved states.
-    matched, settled = await _match_and_settled(connection, file, lines)
-    # What was entered may give other lines to other refunds: those are entered once, and then by the next night.
-    if matched["payment_id"].null_count() < entered["payment_id"].null_count() or (
-        not again and gains(matched, entered)
-    ):
-        return None
     elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched)
     settling = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
     effects = await booked.of_lines(connection, file.name, settling, settled)
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
-        new = await reports.store(connection, run.business_date, file, effects, told, cause.request_id)
+        new = await reports.store(connection, run.business_date, file, effects, settled, told, cause.request_id)
+    else:
+        await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments
         await repeats.mark_others(connection.id, old.id if old is not None else None, new.id)
         await _follow(connection, old, new, cause)
@@ -224,16 +262,3 @@ async def _follow(connection: Connection, old: Report | None, new: Report, cause
         await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
-
-
-async def _match(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> pl.DataFrame:
-    return (await _match_and_settled(connection, file, lines))[0]
-
-
-async def _match_and_settled(
-    connection: Connection, file: ReportFile, lines: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    ours, refunds = await books_for(connection, lines)
-    settled = await settled_elsewhere(connection, file.name, ours)
-    suspense = await suspense_of(connection, ours)
-    return match(lines, ours, refunds, settled, suspense), settled

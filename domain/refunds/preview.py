@@ -6,6 +6,7 @@ Whether an account's holder is the payer is not told: it is taken for another's,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -40,10 +41,15 @@ class Preview:
     over: CapExceeded | None
 
 
-async def preview(principal: Principal, new: NewRefund, cause: Cause) -> Preview:
-    """Raises what asking for it would raise, but for the caps."""
-    scope = principal.scope(Permission.REFUND)
-    payment = await insert.seen(principal.merchant_id, new.payment_id, _NO_KEY)
+async def payment_of(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
+    """The payment's row as a refund of it is decided by (`id` None: there is none)."""
+    return await insert.seen(merchant_id, payment_id, _NO_KEY)
+
+
+async def preview(principal: Principal, new: NewRefund, cause: Cause, *also: Permission) -> Preview:
+    """Raises what asking for it would raise, but for the caps. `also`: permissions that may see it, too."""
+    scope = principal.scope(Permission.REFUND, *also)
+    payment = await payment_of(principal.merchant_id, new.payment_id)
     if payment["id"] is None or not scope.covers(payment):
         raise NotFound("No such payment; register it with paymentRegister first.", path=["input", "paymentId"])
     amount = checked_amount(payment, new.amount)

@@ -25,7 +25,8 @@ _OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 _LARGEST: Final = 10**11
 _PARTS: Final = ("settled_fee", "settled_tax", "settled_withheld", "settled_net")
 _NAME: Final = pl.coalesce("reference", "pse_refund_reference")
-_KNOWN: Final = ("payment_id", "type", "state", "amount", "_name")
+_NAMELESS: Final = ("payment_id", "type", "state", "amount")
+_NAMED: Final = (*_NAMELESS, "_name")
 _NOBODYS: Final = ("type", "state", "_payment", "_name", "_payout", "_kind", "_at", "settled_net", "settled_currency")
 _OTHERS_SCHEMA: Final = {
     "type": pl.String(),
@@ -58,12 +59,12 @@ async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, set
     """
     lines = effects.with_columns(booked_as=_word())
     of_ours = lines.filter(_of_ours())
-    again = [] if of_ours.is_empty() else [_told_by(of_ours, _known(settled), _KNOWN, _known)]
+    again = [] if of_ours.is_empty() else _told_of_ours(of_ours, settled)
     told = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & pl.col("payment_id").is_null()
     nobodys = lines.filter(told | pl.col("booked_as").is_in(_BY_TYPE))
     if not nobodys.is_empty():
         others = await _others(connection, name, nobodys)
-        again += [] if others.is_empty() else [_told_by(nobodys, _nobodys(others), _NOBODYS, _nobodys)]
+        again += [] if others.is_empty() else [_told_by(_nobodys(nobodys), _nobodys(others), _NOBODYS)]
     repeats = [line for one in again for line in one["line"].to_list()]
     if not repeats:
         return lines
@@ -94,11 +95,14 @@ def _of_ours() -> pl.Expr:
     return pl.col("payment_id").is_not_null() & (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & ~repeated
 
 
-def _known(lines: pl.DataFrame) -> pl.DataFrame:
-    named = pl.col("name") if "name" in lines.columns else _NAME
-    told = lines if "name" not in lines.columns else lines.filter(pl.col("effect") != Effect.NONE.value)
-    name = pl.coalesce("refund_id", pl.when(~pl.col("by_amount")).then(named))
-    return told.with_columns(_name=pl.when(pl.col("type") != "CAPTURE").then(name))
+def _told_of_ours(lines: pl.DataFrame, settled: pl.DataFrame) -> list[pl.DataFrame]:
+    """By the refund, or the name; what names none, of its payment by its amount."""
+    others = settled.filter(pl.col("effect") != Effect.NONE.value).with_columns(
+        _name=pl.coalesce("refund_id", pl.when(~pl.col("by_amount")).then("name"))
+    )
+    nameless = pl.col("by_amount") | (pl.col("type") == "CAPTURE")
+    named = lines.filter(~nameless).with_columns(_name=pl.coalesce("refund_id", _NAME))
+    return [_told_by(named, others, _NAMED), _told_by(lines.filter(nameless), others, _NAMELESS)]
 
 
 def _nobodys(lines: pl.DataFrame) -> pl.DataFrame:
@@ -114,11 +118,10 @@ def _nobodys(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _told_by(lines: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...], named: object) -> pl.DataFrame:
+def _told_by(lines: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
     """Those that others have: of equal ones as many as they tell."""
-    mine = _known(lines) if named is _known else _nobodys(lines)
     had = others.group_by(key).agg(pl.len().alias("_had"))
-    turns = mine.with_columns(_turn=pl.int_range(1, pl.len() + 1).over(key))
+    turns = lines.with_columns(_turn=pl.int_range(1, pl.len() + 1).over(key))
     return turns.join(had, on=key, how="inner", nulls_equal=True).filter(pl.col("_turn") <= pl.col("_had"))
 
 

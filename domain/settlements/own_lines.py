@@ -28,6 +28,8 @@ def of(lines: pl.DataFrame) -> pl.DataFrame:
 
 def without_given(settled: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """What other reports have (reconciliation/match.SETTLED_SCHEMA), without what refunds of these lines give up."""
+    if settled.is_empty():
+        return settled
     names = of(lines).select("refund_id", "kind", "refund_reference", "refund_pse_reference")
     told = settled.join(names.unique(["refund_id", "kind"]), on=["refund_id", "kind"], how="left", nulls_equal=True)
     ours, theirs = pl.col("refund_reference"), pl.coalesce("refund_pse_reference", "refund_reference")

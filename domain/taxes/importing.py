@@ -35,6 +35,7 @@ _CONTRADICTS: Final = (
     "A document of that name is known and says something else; what its authority signed never changes."
 )
 _IS_CANCELED: Final = "It was canceled before: it takes nothing back."
+_NOT_KNOWN: Final = "It says that a document is canceled or rejected that was not handed in: nothing hung on it."
 _SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 
 
@@ -181,7 +182,7 @@ async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) 
         ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
         done.same += ended
         if not ended:
-            done.note(said.where or said.name, "It cancels a document that was not handed in: hand that in first.")
+            done.note(said.where or said.name, _NOT_KNOWN)
         return
     await end(current, CANCELED, cause)
     done.canceled += 1

@@ -72,6 +72,7 @@ async def match(document: TaxDocument, parts: dict[str, int], cause: Cause) -> s
     meant = await _meant(document)
     if not meant:
         return UNKNOWN
+    await moves.lock_refunds(meant)  # all of them first, in the one order: some have no reversal yet
     await reversals.open_of(meant)
     held = await _held(document.merchant_id, meant)
     linked = [one for one in held if _is_by_hand(one, document)]

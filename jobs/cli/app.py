@@ -23,6 +23,7 @@ from jobs.cli import (
     decisions,
     exports,
     facts,
+    fees,
     findings,
     init,
     keys,
@@ -30,6 +31,7 @@ from jobs.cli import (
     onboarding,
     owner,
     people,
+    rates,
     sign_in,
     synthetic,
     taxes,
@@ -59,6 +61,9 @@ app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(fees.app, name="fees")
+app.add_typer(rates.app, name="rates")
+app.command("quote")(rates.quote)
 app.add_typer(bank.app, name="bank")
 app.add_typer(books.app, name="books")
 app.add_typer(exports.app, name="export")

@@ -31,7 +31,8 @@ FINDINGS: Final = """
 query Findings { findings(first: 100) { edges { node { kind explanation action amount { display } } } } }"""
 BALANCES: Final = """
 query Balances($from: Date!, $to: Date!) { trialBalance(from: $from, to: $to) {
-  rows { account pse connectionName opening { display } debits { display } credits { display } closing { display } }
+  rows { account pse connectionName opening { display } debits { display } credits { display }
+    closing { minorUnits display } }
   totals { debits { display } credits { display } } } }"""
 EVENTS: Final = """
 subscription Events($refundId: ID!, $after: String) { refundEvents(refundId: $refundId, after: $after) { __typename

@@ -13,7 +13,7 @@ from domain import invariants
 from domain.access.tokens import Role
 from domain.models import ReconciliationRun
 from jobs import reconciliation
-from jobs.demo import books, opening, others, second_person
+from jobs.demo import books, morning, opening, others, second_person
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.course import Day
 from jobs.demo.stage import PAYMENTS, register_listed
@@ -41,6 +41,8 @@ async def play(day: Day, *, tamper: bool) -> bool:
     say("[bold]Night: reconciliation")
     await others.night(day, places)
     await _night(day)
+    say("[bold]Next morning: accounting")
+    await morning.play(day)
     say("[bold]Proof: our books against the sandbox's own log")
     if tamper:
         await day.sandbox("tamper", {})

@@ -27,8 +27,8 @@ _TEXTS |= {name: pl.String() for name, kind in REPORT_SCHEMA.items() if kind == 
 class Telling(Lab):
     """Its report is the JSON of canonical lines; `balances` and `payouts` are told beside them, by its name."""
 
-    def __init__(self, **told: Any) -> None:
-        super().__init__(**told)
+    def __init__(self, **able: Any) -> None:
+        super().__init__(**able)
         self.balances: dict[str, list[Balance]] = {}
         self.payouts: dict[str, list[PaidOut]] = {}
 

@@ -7,6 +7,7 @@ from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
 from api.graphql.transport.errors import CapExceededError, errors_of
 from api.graphql.transport.scalars import Money
+from domain.access.principal import Principal
 from domain.refunds import preview as domain_preview
 from domain.refunds.approvals import who
 
@@ -26,13 +27,16 @@ class ApprovalPreview:
 async def approval_preview(info: Info, input: RefundCreateInput) -> ApprovalPreview:
     """The preview of a refund that is not asked for."""
     found = await domain_preview.preview(info.context.principal, input.parsed(), info.context.cause)
+    return shown(found, info.context.principal)
+
+
+def shown(found: domain_preview.Preview, principal: Principal) -> ApprovalPreview:
+    """What was found, to whoever asks."""
     return ApprovalPreview(
         amount=Money.of(found.amount),
         waits_for_destination=found.waits_for_destination,
         needs=[ApprovalNeed.of_need(need, []) for need in found.needs],
-        candidates=[
-            ApprovalCandidate.of(one, found.needs, info.context.principal) for one in found.candidates[: who.SHOWN_MAX]
-        ],
+        candidates=[ApprovalCandidate.of(one, found.needs, principal) for one in found.candidates[: who.SHOWN_MAX]],
         advice=found.advice,
         cap_exceeded=errors_of(found.over)[0] if found.over is not None else None,
     )

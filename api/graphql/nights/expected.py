@@ -32,8 +32,8 @@ class ReportExpectation:
     covers: Annotated[Covers, CoversEnum]
     days: int = strawberry.field(description="After the business date.")
     bank_days: bool = strawberry.field(description="Whether these are days on which the banks of `countries` work.")
-    until: str = strawberry.field(description="HH:MM.")
-    zone: str = strawberry.field(description="Of `until`.")
+    by_time: str = strawberry.field(description="HH:MM.")
+    zone: str = strawberry.field(description="Of `byTime`.")
     countries: list[str]
     line_days: int | None = strawberry.field(description="How long a refund's line takes; null: nothing is known.")
     line_bank_days: bool
@@ -49,7 +49,7 @@ class ReportExpectation:
             covers=said.covers,
             days=said.report.days,
             bank_days=said.report.of_banks,
-            until=f"{said.until:%H:%M}",
+            by_time=f"{said.until:%H:%M}",
             zone=awaited.zone.key if said.zone == "merchant" else said.zone,
             countries=sorted(awaited.countries),
             line_days=line.days if line else None,
@@ -117,7 +117,7 @@ class ReportExpectationSetInput:
     covers: Annotated[Covers, CoversEnum]
     days: int
     bank_days: bool
-    until: str = strawberry.field(description="HH:MM.")
+    by_time: str = strawberry.field(description="HH:MM.")
     zone: str = strawberry.field(default="merchant", description="An IANA name, or `merchant`.")
     countries: list[str] = strawberry.field(
         default_factory=lambda: ["merchant"], description="Whose banks count; `merchant`: the merchant's own country."
@@ -173,7 +173,7 @@ async def report_expectation_set(info: Info, input: ReportExpectationSetInput) -
     contract = Contract(
         covers=input.covers,
         report=Lag(input.days, input.bank_days),
-        until=input.until,
+        until=input.by_time,
         zone=input.zone,
         countries=tuple(input.countries),
         refund_line=None if input.line_days is None else Lag(input.line_days, input.line_bank_days),

@@ -13,6 +13,7 @@ from api.graphql.calls import Call, Webhook
 from api.graphql.context import Info
 from api.graphql.ledger import LedgerEntry
 from api.graphql.nodes import Scoped
+from api.graphql.quotes.types import RefundActualCost, RefundQuote
 from api.graphql.refunds.destination import Destination, InstructionField
 from api.graphql.refunds.events import RefundEvent, RefundStatus
 from api.graphql.transport import ids
@@ -30,6 +31,7 @@ from domain.models.refunds import Reason, State
 from domain.money import Money as Amount
 from domain.notices import inbox
 from domain.pse import explanations
+from domain.quotes import actual, quotes
 from domain.refunds import by_hand, find, refused
 from domain.refunds.approvals import needs as approval_needs
 from domain.refunds.approvals import shown
@@ -173,6 +175,24 @@ class Refund(Scoped, relay.Node):
         given = await info.context.loaders.one(approval_needs.given_of, self.row.id) or []
         current = await info.context.loaders.one(approval_needs.current_of, self.row.id)
         return [RefundApproval.of(one, current) for one in given[: bounded(first)]]
+
+    @strawberry.field(
+        description="What was last said that it would cost, before it was asked for. Needs READ_LEDGER or REFUND."
+    )
+    async def quote(self, info: Info) -> RefundQuote | None:
+        principal = info.context.principal
+        books = principal.may(Permission.READ_LEDGER)
+        await find.check_also(principal, self.row.id, Permission.READ_LEDGER if books else Permission.REFUND)
+        row = await info.context.loaders.one(quotes.of_refunds, self.row.id)
+        return RefundQuote.of(row) if row else None
+
+    @strawberry.field(
+        description="What it has cost, by the report that proves it; null: none does yet. Needs READ_LEDGER."
+    )
+    async def actual_cost(self, info: Info) -> RefundActualCost | None:
+        await find.check_also(info.context.principal, self.row.id, Permission.READ_LEDGER)
+        found = await info.context.loaders.one(actual.of_refunds, self.row.id)
+        return RefundActualCost.of(found) if found else None
 
     @strawberry.field(description="Its postings. Needs READ_LEDGER.")
     async def ledger_entries(self, info: Info, first: int = PAGE_MAX) -> list[LedgerEntry]:

@@ -166,6 +166,14 @@ PaymentWithdrawError = Annotated[
 FileAnnounceError = Annotated[
     InvalidInputError | ForbiddenError | RateLimitedError, strawberry.union(name="FileAnnounceError")
 ]
+BookkeepingError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError,
+    strawberry.union(name="BookkeepingError"),
+]
+RefundQuoteError = Annotated[
+    InvalidInputError | NotFoundError | AmountExceedsRefundableError | CurrencyMismatchError | NotRefundableError,
+    strawberry.union(name="RefundQuoteError"),
+]
 ConnectionError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="ConnectionError"),

@@ -16,7 +16,6 @@ from domain.pse.kit.listings import Entry, Line
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.vocabulary import Period
 
-_UNMOVED: Final = ("FAILED", "PENDING")  # states of what has touched no balance
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
@@ -27,10 +26,9 @@ def lines(file: ReportFile, period: Period) -> Report:
 
 def _lines(one: Entry) -> Iterator[Line]:
     """Raises BadCell."""
-    amount, fee, net = one["amount"], one["fee"], one["net"]
-    if max(abs(amount), abs(fee), abs(net)) > MINOR_UNITS_MAX:
+    if max(abs(one[name]) for name in ("amount", "fee", "net")) > MINOR_UNITS_MAX:
         raise BadCell("amount", f"transaction {one['id']} is larger than any amount of money.")
-    cells.check_net(amount, fee, net, "amount")
+    cells.check_net(one["amount"], one["fee"], one["net"], "amount")
     cells.currency_of(one, "currency")
     words = _unclear(one)
     yield _moved(one) | (_named(one) if words is None else listings.other(words))
@@ -60,18 +58,14 @@ def _named(one: Entry) -> Line:
 
 def _moved(one: Entry) -> Line:
     """Which money the transaction moved, and when."""
-    kind = WORDS.kinds.get(one["type"])
+    kind, currency = WORDS.kinds.get(one["type"]), one["currency"]
     sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
-    amount = {
-        "amount": abs(one["amount"]) if one["currency"] in EXPONENTS else 0,
+    told = {"gross": sign * one["amount"], "fee": -sign * one["fee"], "net": sign * one["net"]}
+    settled = told if WORDS.states.get(one["status"]) not in ("FAILED", "PENDING") else {}
+    return {
+        "amount": abs(one["amount"]) if currency in EXPONENTS else 0,
+        **{f"settled_{name}": _major(units, currency) for name, units in settled.items()},
         "booked_at": moments.unix(one, "created_at"),
-    }
-    if WORDS.states.get(one["status"]) in _UNMOVED:
-        return amount
-    return amount | {
-        "settled_gross": _major(sign * one["amount"], one["currency"]),
-        "settled_fee": _major(-sign * one["fee"], one["currency"]),
-        "settled_net": _major(sign * one["net"], one["currency"]),
     }
 
 

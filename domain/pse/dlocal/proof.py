@@ -54,10 +54,7 @@ class ProofHeader:
         return f"The HEADER does not agree with its rows: {'; '.join(wrong)}." if wrong else None
 
     def paid_out(self, lines: Decimal) -> list[PaidOut]:
-        """The settlement is a transfer of all that its rows come to: `lines`. The HEADER says how much that is.
-
-        What is owed to dLocal is transferred by nobody.
-        """
+        """All that its rows come to (`lines`) is transferred, unless it is owed to dLocal; the HEADER says how much."""
         reference, said = self.values["TRANSFER_ID"], self._total("NET_TOTAL_AMOUNT")
         if not reference or said is None or said <= 0:
             return []

@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
 from domain.pse.kit.cells import BadCell, BadRow, Row
+from domain.pse.kit.plain import Plain, pieces
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import BadReport, ReportFile
 
@@ -60,21 +61,32 @@ class Layout:
 Check = Callable[[int, Row], str | None]
 
 
-def read(file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None) -> pl.LazyFrame:
+class _Place(NamedTuple):
+    """Where in a file something begins: a byte, and a line from 1."""
+
+    byte: int
+    line: int
+
+
+def read(
+    file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None, plain: Plain | None = None
+) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
     `check` sees each row, with all of these columns, and its line, and raises BadCell for what cannot be used; it may
     add up control totals, before it raises BadRow. The text that it gives is kept in the column UNCLEAR, and counted by
     `unclear`: with it, a BadRow makes its row unclear, as long as most rows are not. Raises BadReport.
+    `plain` finds many good rows at once: `check` sees the others alone.
     """
     _whole(file, layout)
     counted = _Counted(file, layout, check, unclear)
-    pieces = list(_pieces(file, layout, _rows(file, layout, counted)))
+    made, begins = (list[str](), None) if plain is None else _plain_pieces(file, layout, counted, plain)
+    made += _pieces(file, layout, _rows(file, layout, counted, begins), len(made))
     counted.trust()
-    if not pieces:
+    if not made:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(pieces)
+    return pl.scan_parquet(made)
 
 
 def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
@@ -101,6 +113,10 @@ class _Counted:
             self._first = self._first or BadReport(self._file.name, str(error), line=line, column=error.column)
             words = f"{row.get(self._layout.columns.get('kind', ''), '')[:40] or 'a row'} {error.why}"
         return (self._unclear or Unclear()).add(line, words) if words else None
+
+    def add_good(self, rows: int) -> None:
+        """Count rows that were found good without being looked at one by one."""
+        self._good += rows
 
     def trust(self) -> None:
         """Raises the first BadReport where most rows are bad: they are not what this reader thinks."""
@@ -181,29 +197,30 @@ def _not_utf8(file: ReportFile) -> BadReport:
     return BadReport(file.name, "the file is not UTF-8; fetch it again.")
 
 
-def _records(file: ReportFile, reader: "Reader", layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Each record behind the header with the line it begins on."""
-    begins = 1
+def _records(file: ReportFile, reader: "Reader", layout: Layout, behind: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Each record behind the header with the line it begins on; the reader begins `behind` so many lines."""
+    begins = behind + 1
     try:
         for record in reader:
             # A row of nothing but separators says nothing; Ctrl-Z is how old programs end a file.
             if begins > layout.header_line and any(cell.strip(_BLANK) for cell in record):
                 yield begins, record
-            begins = reader.line_num + 1
+            begins = behind + reader.line_num + 1
     except UnicodeDecodeError as error:
         raise _not_utf8(file) from error
     except csv.Error as error:
         raise BadReport(file.name, f"the row is not CSV ({error}); fetch it again.", line=begins) from error
 
 
-def _rows(file: ReportFile, layout: Layout, check: Check) -> Iterator[tuple[int, Row]]:
-    """Each row by its columns, with its line; in UNCLEAR what `check` says of it."""
+def _rows(file: ReportFile, layout: Layout, check: Check, begins: _Place | None = None) -> Iterator[tuple[int, Row]]:
+    """Each row by its columns, with its line; in UNCLEAR what `check` says of it. `begins`: the first of them."""
     absent = dict.fromkeys(layout.optional, "")
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
         separator, header = _header(file, layout, text)
         places = {name: header.index(name) for name in (*layout.needed, *layout.optional) if name in header}
-        text.seek(0)
-        for line, record in _records(file, csv.reader(text, delimiter=separator, strict=layout.strict), layout):
+        text.seek(begins.byte if begins else 0)
+        reader = csv.reader(text, delimiter=separator, strict=layout.strict)
+        for line, record in _records(file, reader, layout, begins.line - 1 if begins else 0):
             if len(record) != len(header):
                 said = f"the row has {len(record)} fields, the header {len(header)}; fetch the file again."
                 raise BadReport(file.name, said, line=line)
@@ -215,11 +232,55 @@ def _rows(file: ReportFile, layout: Layout, check: Check) -> Iterator[tuple[int,
             yield line, row
 
 
-def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[str]:
+def _plain_pieces(file: ReportFile, layout: Layout, counted: _Counted, plain: Plain) -> tuple[list[str], _Place]:
+    """Column files of the rows up to the first that are not plain, and where those begin."""
+    with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
+        separator, header = _header(file, layout, text)
+    made: list[str] = []
+    with file.path.open("rb") as raw:
+        for _ in range(layout.header_line):
+            raw.readline()
+        place = _Place(raw.tell(), layout.header_line + 1)
+        for piece in pieces(raw, header, separator, place.line):
+            rows = piece.rows.select(
+                pl.int_range(piece.line, piece.line + piece.rows.height, dtype=pl.Int64).alias("line"),
+                *(
+                    pl.col(str(header.index(name))).alias(name)
+                    for name in (*layout.needed, *layout.optional)
+                    if name in header
+                ),
+                *(pl.lit("").alias(name) for name in layout.optional if name not in header),
+            )
+            made.append(_kept(file, len(made), _checked(file, rows, counted, plain)))
+            place = _Place(piece.end, piece.line + piece.rows.height)
+    return made, place
+
+
+def _checked(file: ReportFile, rows: pl.DataFrame, counted: _Counted, plain: Plain) -> pl.DataFrame:
+    """The rows with UNCLEAR; without those in which there is nothing."""
+    good = rows.select(plain.good.fill_null(value=False).alias("good"))["good"]
+    plain.add(rows.filter(good))
+    counted.add_good(int(good.sum()))
+    words: dict[int, str] = {}
+    for row in rows.filter(~good).iter_rows(named=True):
+        line = row.pop("line")
+        if not any(cell.strip(_BLANK) for cell in row.values()):
+            continue
+        try:
+            words[line] = counted(line, row) or ""
+        except BadCell as error:
+            raise BadReport(file.name, str(error), line=line, column=error.column) from error
+    if good.all():
+        return rows.with_columns(pl.lit("").alias(UNCLEAR))
+    said = pl.DataFrame({"line": list(words), UNCLEAR: list(words.values())}, {"line": pl.Int64, UNCLEAR: pl.String})
+    told = rows.join(said, on="line", how="left", maintain_order="left")
+    return told.filter(good | pl.col(UNCLEAR).is_not_null()).with_columns(pl.col(UNCLEAR).fill_null(""))
+
+
+def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]], number: int = 0) -> Iterator[str]:
     """Column files beside the report, a bounded number of rows in each: their paths."""
     lines: list[int] = []
     columns: dict[str, list[str]] = {name: [] for name in _columns(layout)}
-    number = 0
     for line, row in rows:
         lines.append(line)
         for name, cells in columns.items():
@@ -232,7 +293,11 @@ def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]]) -
 
 
 def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str, list[str]]) -> str:
-    path = file.path.with_name(f"{file.path.name}.{number}.parquet")
     schema = {"line": pl.Int64(), **{name: pl.String() for name in columns}}
-    pl.DataFrame({"line": lines, **columns}, schema=schema).write_parquet(path)
+    return _kept(file, number, pl.DataFrame({"line": lines, **columns}, schema=schema))
+
+
+def _kept(file: ReportFile, number: int, rows: pl.DataFrame) -> str:
+    path = file.path.with_name(f"{file.path.name}.{number}.parquet")
+    rows.write_parquet(path, compression="lz4", statistics=False)
     return str(path)

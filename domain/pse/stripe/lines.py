@@ -10,9 +10,10 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit import canonical, cells, tables
+from domain.pse.kit import canonical, cells, plain, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
+from domain.pse.kit.plain import Plain
 from domain.pse.kit.unclear import Unclear
 from domain.pse.reporting import Report, ReportFile
 from domain.pse.stripe.objects import WORDS
@@ -39,10 +40,25 @@ def lines(file: ReportFile, period: Period) -> Report:
         cells.check_net(_amount(row, "gross"), _amount(row, "fee"), net)
         return _unclear(row)
 
-    rows = tables.read(file, LAYOUT, check, unclear)
+    rows = tables.read(file, LAYOUT, check, unclear, Plain(_is_plain(), payouts.add_all))
     proof, against = payouts.proof(file)
     tables.refuse_cut(file, proof)
     return Report(_lines(rows, period), proof, against, unclear.told(), payouts=payouts.beside())
+
+
+def _is_plain() -> pl.Expr:
+    """Whether the check above would say nothing of a row."""
+    decimals, category = plain.exponent(pl.col("currency")), pl.col("reporting_category")
+    gross, fee, net = (plain.minor_units(name, decimals) for name in ("gross", "fee", "net"))
+    facing, same = pl.col("customer_facing_amount"), pl.col("customer_facing_currency") == pl.col("currency")
+    signs = {name: kind.sign for name, kind in WORDS.kinds.items()}
+    return (
+        (gross - fee == net)
+        & (gross * category.replace_strict(signs, default=None, return_dtype=pl.Int64) >= 0)
+        & ((facing == "") | (same & plain.minor_units("customer_facing_amount", decimals).is_not_null()))
+        & (~category.is_in(_REFUNDS) | (pl.col("source_id") != ""))
+        & plain.is_time("created_utc")
+    )
 
 
 def _unclear(row: Row) -> str | None:

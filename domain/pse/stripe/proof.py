@@ -10,6 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+import polars as pl
+
+from domain.pse.kit import plain
 from domain.pse.reporting import BadReport, PaidOut, ReportFile
 
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -43,6 +46,17 @@ class Payouts:
             PaidOut(name, currency, net, net, expected_at=self._dates.get((name, currency)))
             for (name, currency), net in told
         ]
+
+    def add_all(self, rows: pl.DataFrame) -> None:
+        """As `add`, plain rows at once."""
+        currency, name = pl.col("currency").str.to_uppercase(), pl.col("automatic_payout_id")
+        decimals = plain.exponent(pl.col("currency"))
+        sums = rows.group_by(
+            name, currency, decimals.alias("decimals"), paid=(pl.col("reporting_category") == "payout") & (name != "")
+        ).agg(plain.minor_units("net", decimals).cast(pl.Int128).sum())
+        for payout, code, places, paid, net in sums.sort(pl.all()).iter_rows():
+            self.add((payout, code), "", Decimal(0))
+            self.add((payout, code), "payout" if paid else "", Decimal(net).scaleb(-places))
 
     def proof(self, file: ReportFile) -> tuple[str | None, str | None]:
         """What proves that no row is missing, and what contradicts it. Raises BadReport."""

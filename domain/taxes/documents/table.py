@@ -46,7 +46,9 @@ _CAUSES: Final[Mapping[str, RefundCause]] = {
     **dict.fromkeys(("billing_error", "error", "erro", "开票错误"), RefundCause.BILLING_ERROR),
     **dict.fromkeys(("cancellation", "anulacion", "cancelamento", "取消"), RefundCause.CANCELLATION),
 }
-_CANCELED: Final = frozenset({"canceled", "cancelled", "cancelada", "cancelado", "anulada", "anulado", "作废"})
+# Canceled, or never taken by its authority: either way it takes nothing back.
+_CANCELED: Final = frozenset({"canceled", "cancelled", "cancelada", "cancelado", "anulada", "anulado", "作废",
+                              "rejected", "rechazada", "rechazado", "rejeitada", "rejeitado", "被拒"})  # fmt: skip
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([.,' ])[0-9]{3}(?:\1[0-9]{3})*)?(?:([.,])[0-9]{1,4})?")
 _PLAIN: Final = re.compile(r"[0-9]{1,13}(?:[.,][0-9]{1,4})?")
 _COMPACT_DAY: Final = re.compile(r"[0-9]{8}")
@@ -101,7 +103,7 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     if "original" not in found and "refund" not in found:
         lacking.add("original")
     if lacking:
-        raise Unreadable(f"The header names no {', no '.join(sorted(lacking))}; docs/accounting.md lists the names.")
+        raise Unreadable(f"The header names no {', no '.join(sorted(lacking))}; docs/taxes.md lists the names.")
     return found
 
 

@@ -64,7 +64,7 @@ async def test_nights_are_listed_page_by_page_and_one_has_its_files_as_fields(
     payment = await a_payment(asker.shop)
     await a_night(asker.shop, a_line(payment, "CAPTURE", payment.captured), days=-2, name="a.json")
     contract = {"connectionId": str(asker.shop.connection.id), "covers": "DATE", "days": 2, "bankDays": False}
-    told = await asker.ask(_SET, input={**contract, "until": "23:59", "countries": ["merchant", "US"]})
+    told = await asker.ask(_SET, input={**contract, "byTime": "23:59", "countries": ["merchant", "US"]})
     assert (told["errors"], told["expectation"]["countries"]) == ([], ["BR", "US"])
     seen: list[tuple[str, str]] = []
     after: str | None = None

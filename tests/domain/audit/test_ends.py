@@ -54,6 +54,7 @@ STAYS = {
          "payout_reference"),
         _BOOKS,
     ),
+    "tax_documents": dict.fromkeys(("originals", "checked"), _BOOKS),
 }  # fmt: skip
 
 

@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 
 from domain.platform import database
-from domain.platform.database import GRANTS, rows
+from domain.platform.database import rows
+from domain.platform.grants import GRANTS
 from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answer
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -104,7 +105,20 @@ CHECKS = {
     "events_sequence_positive",
     "files_sha256_form",
     "files_size_positive",
+    "fee_schedules_currency_iso",
+    "fee_schedules_days_in_order",
+    "fee_schedules_kind_known",
+    "fee_schedules_method_form",
+    "fee_schedules_numbers_bounded",
+    "fee_schedules_original_fee_known",
+    "fee_schedules_withdrawn_whole",
     "findings_amount_not_negative",
+    "fx_rates_days_in_order",
+    "fx_rates_of_whom",
+    "fx_rates_pair_iso",
+    "fx_rates_rate_positive",
+    "fx_rates_withdrawn_whole",
+    "fx_rates_words_known",
     "findings_severity_known",
     "finding_events_file_attached",
     "finding_events_kind_known",
@@ -134,6 +148,7 @@ CHECKS = {
     "payments_tax_within_bounds",
     "payments_withdrawn_untouched",
     "payments_withdrawn_whole",
+    "refund_quotes_amount_positive",
     "refunds_amount_positive",
     "refunds_not_own_retry",
     "refunds_reference_form",
@@ -263,6 +278,8 @@ PARTIAL = {
     "certification_runs_one_live": "finished_at IS NULL",
     "preflight_runs_due": "due_at IS NOT NULL",
     "preflight_runs_one_live": "finished_at IS NULL",
+    "fee_schedules_of_connection": "withdrawn_at IS NULL",
+    "fx_rates_of_pair": "withdrawn_at IS NULL",
     "findings_of_payment": "payment_id IS NOT NULL",
     "findings_resolved": "resolved_at IS NOT NULL",
     "payments_of_customer": "customer_digest IS NOT NULL",
@@ -340,6 +357,7 @@ APPEND_ONLY = {
     "notice_refunds",
     "onboarding_steps",
     "preflight_checks",
+    "refund_quotes",
     "report_balances",
     "report_news",
     "transfer_returns",
@@ -363,9 +381,11 @@ KEPT = {
     "destination_links",
     "destinations",
     "doubt_verdicts",
+    "fee_schedules",
     "files",
     "finding_resolutions",
     "findings",
+    "fx_rates",
     "grants",
     "legal_holds",
     "notices",
@@ -411,10 +431,12 @@ BELONGING = {
     "destinations_refund_of_merchant",
     "doubt_verdicts_refund_of_merchant",
     "events_refund_of_merchant",
+    "fee_schedules_connection_of_merchant",
     "finding_events_finding_of_merchant",
     "finding_resolutions_duplicate_of_merchant",
     "finding_resolutions_finding_of_merchant",
     "findings_refund_of_merchant",
+    "fx_rates_connection_of_merchant",
     "grants_store_of_merchant",
     "grants_token_of_merchant",
     "legal_holds_refund_of_merchant",

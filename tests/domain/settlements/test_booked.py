@@ -104,7 +104,7 @@ async def test_a_settlement_in_another_currency_is_converted_and_rounded_once(la
     await a_night(shop, *lines, fee, out, name=name)
     usd, brl = await _books(shop, "USD"), await _books(shop)
     net = 3 * Decimal("18.333334") - Decimal("2.000001")
-    assert usd["PSE_BALANCE"] == int((net * 100).quantize(1, ROUND_HALF_UP)) - 4_300 - 1_000
+    assert usd.get("PSE_BALANCE", 0) == int((net * 100).quantize(1, ROUND_HALF_UP)) - 4_300 - 1_000
     assert (brl.get("PSE_BALANCE"), brl.get("PSE_CLEARING"), brl["PAYOUTS_IN_TRANSIT"]) == (None, None, 5_200)
     assert (usd["PAYOUTS_IN_TRANSIT"], usd["FEES"]) == (4_300, 311)
     assert sum(usd.values()) == 0, "each currency is balanced by itself"

@@ -1,18 +1,21 @@
 """A refund's VAT from the refund to the return that declares it, and every way back."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from domain.access.permissions import Permission
+from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
 from domain.findings import names
-from domain.models import Finding, LedgerEntry, Payment, Refund, VatReversal
+from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal
 from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 from domain.pse.vocabulary import Succeeded
-from domain.taxes import moves, nightly, places, work
+from domain.taxes import importing, moves, nightly, places, report, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
 from domain.taxes.weigh import Review
@@ -189,3 +192,35 @@ async def test_a_person_of_another_store_or_merchant_has_no_part_in_it() -> None
         await work.declare(who, [row.id], "2026-13", CAUSE)
     with pytest.raises(InvalidState):
         await work.declare(who, [row.id], _today().strftime("%Y-%m"), CAUSE)
+
+
+async def test_two_people_who_document_one_refund_at_once_leave_one_document() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
+    both = await asyncio.gather(
+        *(work.document(accountant(shop), row.id, number, _today(), CAUSE) for number in ("NC 1", "NC 2")),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in both) == ["InvalidState", "VatReversal"]
+    assert (await LedgerEntry.filter(entry="VAT_DOCUMENTED").count(), await vat_of(shop)) == (1, (1_080, 0, 0))
+
+
+async def test_who_keeps_one_stores_books_reaches_no_other_stores_vat() -> None:
+    shop, payment = await _sold()
+    _, row = await a_sale_refunded(shop, payment, 4_000, Reason.NOT_DELIVERED)
+    rio = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
+    rights = frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER})
+    later = datetime.now(UTC) + timedelta(hours=1)
+    in_rio = Principal(uuid4(), shop.id, "caio", reach_of((rights, rio.id)), later)
+    with pytest.raises(NotFound):
+        await work.declare(in_rio, [row.id], _today().strftime("%Y-%m"), CAUSE)
+    with pytest.raises(NotFound):
+        await work.document(in_rio, row.id, "1", _today(), CAUSE)
+    with pytest.raises(Forbidden):
+        await places.set_place(in_rio, NewPlace("CL", TaxRegime.LOCAL), CAUSE)
+    assert await work.readable(in_rio).count() == await importing.readable(in_rio).count() == 0
+    in_sp = Principal(uuid4(), shop.id, "duda", reach_of((rights, shop.store.id)), later)
+    assert (await work.document(in_sp, row.id, "1", _today(), CAUSE)).state is S.DOCUMENTED
+    month = _today().strftime("%Y-%m")
+    assert [line.documented for line in await report.of_month(in_sp, month, 9)] == [720]
+    assert await report.of_month(in_rio, month, 9) == []

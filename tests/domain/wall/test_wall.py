@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from domain.platform import database, policies
-from domain.platform.database import GRANTS
+from domain.platform.grants import GRANTS
 from tests.conftest import Database, Servers
 from tests.domain.wall.rows_of_all import Table, catalogue, laid_open, told
 

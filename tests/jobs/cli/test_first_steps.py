@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from strawberry.relay import to_base64
 
 from api.app import create
 from domain.access.tokens import Role, create_token
@@ -254,3 +255,35 @@ async def test_findings_are_worked_off_and_summed_up_at_a_terminal(command: Comm
     assert [(node["kind"], node["state"]) for node in told] == [("FEE_MISMATCH", "REOPENED")]
     assert json.loads(await command("findings", "show", found, "--format", "json", token=bia))["id"] == found
     assert await command("findings", "list", "--mine", token=bia) == ""
+
+
+async def test_fees_and_rates_are_entered_and_a_refund_is_quoted(command: Command, tmp_path: Path) -> None:
+    shop = await a_shop()
+    payment, name = await a_payment(shop), str(shop.connection.id)
+    token = await create_token(shop.id, Role.ADMIN, "bia", timedelta(hours=1))
+    fees = tmp_path / "fees.csv"
+    fees.write_text(
+        "kind,currency,percent,fixed,original_fee,valid_from,source\n"
+        "REFUND,BRL,0.5,30,KEPT,2025-01-01,Contract 7 with a name that is longer than a line of the terminal may be\n"
+    )
+    assert await command("fees", "import", str(fees), "--connection", name, token=token) == "1 entered.\n"
+    given = ["--connection", name, "--kind", "PAYMENT", "--currency", "BRL", "--percent", "1.19", "--minimum", "50"]
+    entered = await command("fees", "set", *given, "--from", "2025-01-01", "--source", "Contract 7", token=token)
+    assert "1.19 % + BRL 0.00, at least BRL 0.50" in entered
+    ptax = tmp_path / "ptax.csv"
+    ptax.write_text("27112026;220;A;USD;5,4312;5,4318;1,0;1,0\n")
+    told = await command("rates", "import", str(ptax), "--source", "PTAX", "--layout", "PTAX", token=token)
+    assert told.startswith("2 entered; 0 rows")
+    listed = await command("rates", "list", token=token)
+    assert "1 USD = 5.4318 BRL sell, 2026-11-27" in listed
+    told = await command("fees", "list", token=token)
+    assert "REFUND all methods, from 2025-01-01" in told
+    quoted = await command("quote", to_base64("Payment", payment.id), token=token)
+    assert "REFUND_FEE: BRL 0.80. The PSE's fee for a refund." in quoted
+    assert "ORIGINAL_FEE: BRL 1.19." in quoted
+    assert "FX_DIFFERENCE: unknown." in quoted
+    assert max(len(line) for line in (listed + told + quoted).splitlines()) <= 80
+    found = json.loads(await command("fees", "list", "--format", "json", token=token))
+    gone = await command("fees", "withdraw", found["edges"][0]["node"]["id"], "--format", "json", token=token)
+    assert json.loads(gone)["withdrawnAt"]
+    assert "cannot be read" in await command("fees", "import", "none.csv", token=token, status=1)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from domain.books.trial_balance import By, trial_balance
 from domain.periods import after_closing, closing
 from domain.periods.months import Month
+from domain.platform.database import rows
 from domain.problems import InvalidState
 from tests.trials.simulation import quiet
 from tests.trials.simulation.clock import START
@@ -74,16 +75,16 @@ async def close(life: Life) -> None:
         await closing.confirm(people[1], proposed.id, life.cause("person-2"), patience_seconds=_MOMENT_SECONDS)
     except InvalidState:
         return
-    life.closed = await _figures(life)
+    life.closed = await _figures()
 
 
-async def _figures(life: Life) -> list[tuple[Any, ...]]:
-    return [tuple(one) for one in await life.stage.hand.fetch(_FIGURES)]
+async def _figures() -> list[tuple[Any, ...]]:
+    return [tuple(one.values()) for one in await rows(_FIGURES)]
 
 
 async def check_closed(life: Life) -> None:
     """What was closed is what it was, by what was kept and by the ledger. Raises Violation."""
-    kept = await _figures(life) if life.closes else []
+    kept = await _figures() if life.closes else []
     if not kept:
         return
     life.closed = life.closed or kept

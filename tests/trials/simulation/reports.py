@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from domain.pse.reporting import REPORT_SCHEMA
@@ -25,6 +26,7 @@ _CHARGEBACKS: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 _PARTS: Final = 2
 _RELEASED: Final = 2_500
 _FEE: Final = 39
+COST: Final = 7  # of each line that tells a sale, minor units
 
 Line = dict[str, Any]
 
@@ -94,13 +96,28 @@ def report(
     else:
         lines = [line for one in captured if _in(period, one.at) for line in _captures(one, form)]
         lines += [_status(one) for one in held if one.status is not Status.DONE or _in(period, one.settled_at)]
-    lines = [_placed(line, captured, form) for line in (lines[::-1] if outside.last_first else lines)]
+    lines = [_settled(_placed(line, captured, form)) for line in (lines[::-1] if outside.last_first else lines)]
     day = str(period.business_date)
     content = [
         {**{name: line[name] for name in REPORT_SCHEMA if name in line}, "line": number, "business_date": day}
         for number, line in enumerate(lines, start=1)
     ]
     return json.dumps(content).encode()
+
+
+def _settled(line: Line) -> Line:
+    """What the line did to the balance: a sale costs a fee, and so does what the report tells as one."""
+    if line["state"] not in ("SUCCEEDED", "RETURNED") or line["type"] == "OTHER":
+        return line
+    comes = line["type"] in ("CAPTURE", "CHARGEBACK_REVERSED") or line["state"] == "RETURNED"
+    fee = COST if line["type"] == "CAPTURE" else 0
+    net = (line["amount"] if comes else -line["amount"]) - fee
+    cents = {"settled_fee": -fee, "settled_net": net}
+    return {
+        **line,
+        **{name: f"{Decimal(units).scaleb(-2)}" for name, units in cents.items()},
+        "settled_currency": "BRL",
+    }
 
 
 def _in(period: Period, moment: datetime | None) -> bool:

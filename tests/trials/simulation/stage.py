@@ -11,7 +11,7 @@ import asyncpg
 import structlog.testing
 from tortoise import Tortoise
 
-from domain.platform import database
+from domain.platform import database, grants
 from domain.pse import registry
 from jobs.machine.servers import APPLICATION, OWNER
 from tests.conftest import Servers
@@ -23,8 +23,8 @@ from tests.trials.simulation.clock import SEARCH_PATH, START, Clock, install
 from tests.trials.simulation.pace import PacedConnection
 from tests.trials.simulation.wire import KINDS
 
-_KEPT: Final = ("merchants", "stores", "connections", "tokens", "tortoise_migrations")
-_EMPTIED: Final = [table for table in database.GRANTS if table not in _KEPT]
+_KEPT: Final = ("merchants", "stores", "connections", "people", "sessions", "tokens", "tortoise_migrations")
+_EMPTIED: Final = [table for table in grants.GRANTS if table not in _KEPT]
 _TRUNCATE_EVERY: Final = 100
 _POOL_MAX: Final = 40
 

@@ -151,14 +151,26 @@ def _unsaid(life: Life, row: Row) -> bool:
     return row["reference"] in life.pse.excused and State(row["state"]) in RELEASED
 
 
+# What valid lines have moved in each account of the PSE's.
+_HELD = """SELECT account, sum(moved) AS held FROM ledger_entries CROSS JOIN LATERAL
+    (VALUES (debit, ledger_entries.amount), (credit, -ledger_entries.amount)) AS side (account, moved)
+  WHERE entry LIKE 'PROVE_%' AND account IN ('PSE_BALANCE', 'FEES', 'SUSPENSE') GROUP BY 1"""
+_TOLD_FEES = """SELECT coalesce(sum(CASE WHEN type = 'FEE' THEN amount ELSE -settled_fee * 100 END), 0)::bigint
+  FROM settlement_lines WHERE voided_at IS NULL AND booked_as <> 'NONE'"""
+
+
 async def _balance_is_the_oracles(life: Life) -> None:
-    balance = await life.stage.hand.fetchval(
-        "SELECT coalesce(sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END), 0) FROM ledger_entries "
-        "WHERE 'PSE_BALANCE' IN (debit, credit)"
-    )
+    held = {row["account"]: int(row["held"]) for row in await life.stage.hand.fetch(_HELD)}
     oracle = life.pse.oracle
     left = sum(one.amount for one in life.captured) - sum(oracle.net(reference) for reference in oracle.out)
-    _must(balance == left, f"PSE_BALANCE is {int(balance)}, the PSE has {left} of ours.")
+    balance, fees, waits = (held.get(account, 0) for account in ("PSE_BALANCE", "FEES", "SUSPENSE"))
+    twice = any(one.lines > 1 for one in life.pse.held)
+    _must(waits == 0 or twice, f"{waits} waits in SUSPENSE, and no file has told anything twice.")
+    _must(
+        balance + fees + waits == left, f"PSE_BALANCE is {balance}, after fees of {fees}; the PSE has {left} of ours."
+    )
+    told = await life.stage.hand.fetchval(_TOLD_FEES)
+    _must(fees == told, f"Fees of {fees} are booked, the reports tell {told}.")
     clearing = await life.stage.hand.fetchval(_CLEARING)
     _must(clearing == 0, f"PSE_CLEARING is {int(clearing)} after every report has come in.")
 

@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -86,6 +87,8 @@ class SimulatedWire(Lab):
         for line in lines:
             line["booked_at"] = datetime.fromisoformat(line["booked_at"])
             line["business_date"] = date.fromisoformat(line["business_date"])
+            for name in ("settled_fee", "settled_net"):
+                line[name] = None if line.get(name) is None else Decimal(line[name])
         return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
 
 

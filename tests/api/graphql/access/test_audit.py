@@ -379,6 +379,8 @@ UNNOTED = {
     "approvalRules": _RULES,
     "certificationRuns": "What a test environment said: no customer, no secret.",
     "preflightRuns": "What a PSE said of the account: no customer, no secret.",
+    "findingLimits": _RULES,
+    "reportSource": "Where a PSE lays its files: a host and its public key, no secret.",
     "settlementLimits": _RULES,
     "velocityCaps": _RULES,
 }

@@ -3,6 +3,7 @@
 A mutation that is new is played as the schema says; where it needs more than that to succeed, it is prepared here.
 """
 
+import base64
 import hashlib
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -422,6 +423,13 @@ async def _a_server(stage: Stage) -> Ready:
     return Ready(stage.shop, {"password": "open sesame"})
 
 
+def _file_of(text: str) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, {"fileContent": base64.b64encode(text.encode()).decode()})
+
+    return prepared
+
+
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
     "approvalDelegate": _lender,
@@ -443,6 +451,8 @@ PREPARED: Mapping[str, Prepare] = {
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
     "exportCreate": _to_fetch,
+    "feeSchedulesImport": _file_of("kind,currency,percent,valid_from,source\nPAYMENT,BRL,3.99,2026-01-02,Contract 7\n"),
+    "fxRatesImport": _file_of("base,quote,rate,valid_from\nUSD,BRL,5.43,2026-01-02\n"),
     "findingAttach": _an_attachment,
     "findingReopen": _resolved,
     "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),

@@ -4,7 +4,8 @@ import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -40,6 +41,7 @@ from domain.models import (
     VatReversal,
 )
 from domain.models.files import Purpose
+from domain.models.quotes import FeeKind
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.onboarding import runs
@@ -51,6 +53,9 @@ from domain.refunds.approvals import propose
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.request import NewRefund
+from domain.settlements import rates, schedules
+from domain.settlements.rates import NewRate
+from domain.settlements.schedules import Terms
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.generated import Document, documents
 from tests.kit.world import quick_settings
@@ -87,6 +92,12 @@ OF_ALL_STORES = {
     "journalExport",
     "taxDocumentImport",
     "taxPlaceSet",
+    "feeScheduleSet",
+    "feeScheduleWithdraw",
+    "feeSchedulesImport",
+    "fxRateSet",
+    "fxRateWithdraw",
+    "fxRatesImport",
 }
 # What an id may be of, where it is no node's.
 ROWS = (
@@ -194,6 +205,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         **(await _bank(shop, file.id)),
         "rule": str(rule.id),
         "delegation": str(lent.id),
+        **(await _schedule_and_rate(shop, boss)),
         "reversal": str(reversal.id),
         "closing": str(proposed.id if proposed else uuid4()),
         **(await _exports(shop, file.id)),
@@ -250,6 +262,15 @@ async def _handed_report(shop: Shop) -> HandedReport:
     )  # fmt: skip
 
 
+async def _schedule_and_rate(shop: Shop, boss: Principal) -> dict[str, str]:
+    day, source = date(2026, 1, 2), "Contract 7"
+    terms = Terms(shop.connection.id, FeeKind.PAYMENT, "BRL", Decimal("3.99"), day, source)
+    (fee,) = await schedules.enter(boss, "feeScheduleSet", [terms], a_key(), CAUSE)
+    new = NewRate("USD", "BRL", Decimal("5.43"), day, day, source)
+    (rate,) = await rates.enter(boss, "fxRateSet", [new], None, a_key(), CAUSE)
+    return {"fee schedule": str(fee.id), "fx rate": str(rate.id)}
+
+
 async def _rule_and_delegation(shop: Shop, boss: Principal, person_id: UUID) -> tuple[ApprovalRule, Delegation]:
     """A change that loosens, which waits, and a right that was lent."""
     cap = Cap(f"CAP_{shop.store.code}", Per.MERCHANT, Over.HOLD, count=9)
@@ -266,7 +287,8 @@ def _unknown() -> dict[str, Any]:
     nodes = {name: to_base64(name, str(uuid4())) for name in NODES}
     rows = {name: str(uuid4()) for name in ROWS}
     words = {name: a_key() for name in ("store code", "PSE reference", "order", "key")}
-    return {**nodes, **rows, **words, "tax ID": "11144477735"}
+    numbers = {"fee schedule": str(2**50), "fx rate": str(2**50)}
+    return {**nodes, **rows, **words, **numbers, "tax ID": "11144477735"}
 
 
 class Stage:

@@ -1,0 +1,148 @@
+"""What must always be true of reports and their lines: each a query as domain/invariants explains it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from domain.money import EXPONENTS
+
+# How many minor units are one unit of a `currency`.
+_SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
+
+SETTLEMENTS: Final[Mapping[str, str]] = {
+    "balance: PSE_BALANCE is what the valid report lines and payouts say, beside what was there before": f"""
+        WITH lines AS (
+          SELECT r.id, r.connection_id, s.currency, NULL AS settled_currency, sum(CASE WHEN s.effect IN ('CAPTURE',
+            'RETURN', 'TAKEN_BACK', 'CHARGEBACK_REVERSED') THEN s.amount ELSE -s.amount END)::numeric AS amount
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as = 'NONE' AND s.effect <> 'NONE' GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT r.id, r.connection_id, s.settled_currency, s.settled_currency, sum(CASE s.booked_as WHEN 'PAYOUT'
+            THEN coalesce(s.settled_fee, 0) + coalesce(s.settled_tax, 0) + coalesce(s.settled_withheld, 0)
+            ELSE s.settled_net END)
+          FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+          WHERE s.voided_at IS NULL AND s.booked_as <> 'NONE' GROUP BY 1, 2, 3),
+        told AS (
+          SELECT connection_id, currency, sum(CASE WHEN settled_currency IS NULL THEN amount
+            ELSE round(amount * CASE currency {_SCALES} END) END) AS amount FROM lines GROUP BY 1, 2
+          UNION ALL SELECT p.connection_id, t.settled_currency, -sum(t.settled) FROM payout_parts t
+            JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2)
+        SELECT format('connection %s %s: reports %s, ledger %s', coalesce(b.connection_id, l.connection_id),
+                      coalesce(b.currency, l.currency), coalesce(l.amount, 0), coalesce(b.amount, 0)) AS detail
+        FROM (SELECT connection_id, currency,
+                     sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
+              FROM ledger_entries WHERE 'PSE_BALANCE' IN (debit, credit) AND entry <> 'PROVE_OPENING'
+                AND (entry LIKE 'PROVE_%' OR entry = 'CONVERT') GROUP BY 1, 2) b
+        FULL JOIN (SELECT connection_id, currency, sum(amount) AS amount FROM told GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
+    "payouts: what is on its way to a bank is what valid reports tell": """
+        SELECT format('connection %s %s: payouts %s, their parts %s, ledger %s', connection_id, currency,
+                      coalesce(p.amount, 0), coalesce(t.amount, 0), coalesce(l.amount, 0)) AS detail
+        FROM (SELECT connection_id, currency, sum(amount) AS amount FROM payouts GROUP BY 1, 2) p
+        FULL JOIN (SELECT p.connection_id, p.currency, sum(t.amount) AS amount FROM payout_parts t
+              JOIN payouts p ON p.id = t.payout_id WHERE t.voided_at IS NULL GROUP BY 1, 2) t
+          USING (connection_id, currency)
+        FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PAYOUTS_IN_TRANSIT' THEN amount
+                ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_PAYOUTS' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
+    "opening: what was there before the first report that tells it is posted once": """
+        WITH valid AS MATERIALIZED (
+          SELECT r.connection_id, r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
+          FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL),
+        first AS (SELECT DISTINCT ON (connection_id, currency) * FROM valid WHERE opening IS NOT NULL
+          ORDER BY connection_id, currency, business_date, created_at),
+        wanted AS (SELECT f.connection_id, f.currency, f.opening - coalesce((SELECT sum(v.moved) FROM valid v
+            WHERE v.connection_id = f.connection_id AND v.currency = f.currency
+              AND v.business_date < f.business_date), 0) AS amount FROM first f)
+        SELECT format('connection %s %s: reports %s, ledger %s', connection_id, currency, coalesce(w.amount, 0),
+                      coalesce(l.amount, 0)) AS detail
+        FROM wanted w FULL JOIN (SELECT connection_id, currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount
+            ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_OPENING' GROUP BY 1, 2) l
+          USING (connection_id, currency)
+        WHERE coalesce(w.amount, 0) <> coalesce(l.amount, 0)""",
+    "lines: what a line settles exists and belongs together": """
+        SELECT format('line %s of report %s: payment %s, refund %s', s.line, s.report_id, s.payment_id, s.refund_id)
+               AS detail, s.payment_id
+        FROM settlement_lines s LEFT JOIN reports r ON r.id = s.report_id LEFT JOIN payments p ON p.id = s.payment_id
+        LEFT JOIN refunds f ON f.id = s.refund_id
+        WHERE @(s.payment_id) AND (r.id IS NULL
+           OR (s.payment_id IS NOT NULL AND (p.id IS NULL OR p.connection_id <> r.connection_id))
+           OR (s.refund_id IS NOT NULL AND (f.id IS NULL OR f.payment_id <> s.payment_id)))""",
+    "settled: a refund has left and come back in one line each, and in none if a person paid it from the bank": """
+        SELECT format('refund %s: %s lines that it left, %s that it came back, from the bank: %s', f.id,
+                      count(*) FILTER (WHERE s.effect = 'REFUND'), count(*) FILTER (WHERE s.effect = 'RETURN'),
+                      f.paid_by_bank_transfer) AS detail, f.payment_id
+        FROM settlement_lines s JOIN refunds f ON f.id = s.refund_id
+        WHERE @(f.payment_id) AND s.voided_at IS NULL AND s.effect IN ('REFUND', 'RETURN') GROUP BY f.id
+        HAVING f.paid_by_bank_transfer OR count(*) FILTER (WHERE s.effect = 'REFUND') > 1
+           OR count(*) FILTER (WHERE s.effect = 'RETURN') > 1""",
+    # A date that is due to be repeated proves it then.
+    "proven: what a valid report tells of a payment, a chargeback or a refund of ours is proven by one that does": """
+        SELECT format('payment %s, refund %s: %s lines of type %s prove nothing', s.payment_id, s.refund_id, count(*),
+                      s.type) AS detail, s.payment_id
+        FROM settlement_lines s JOIN reports r ON r.id = s.report_id
+        WHERE @(s.payment_id) AND s.voided_at IS NULL AND s.state = 'SUCCEEDED' AND s.payment_id IS NOT NULL
+          AND s.amount > 0 AND (s.type IN ('CAPTURE', 'CHARGEBACK', 'CHARGEBACK_REVERSED')
+            OR (s.type = 'REFUND' AND s.refund_id IS NOT NULL))
+        GROUP BY s.payment_id, s.refund_id, s.type
+        HAVING bool_and(s.effect = 'NONE') AND bool_and(r.repeat_since IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM settlement_lines o WHERE o.voided_at IS NULL AND o.payment_id = s.payment_id
+            AND o.type = s.type AND o.refund_id IS NOT DISTINCT FROM s.refund_id AND o.effect <> 'NONE')
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n JOIN payments p ON p.connection_id = n.connection_id
+            WHERE p.id = s.payment_id AND n.state = 'RUNNING')""",
+    # A night writes its lines first and says what is wrong with them next.
+    "parts: captures are proven up to what was captured, or a finding says that reports tell of more": """
+        SELECT format('payment %s: captured %s, lines %s', p.id, p.captured, sum(s.amount)) AS detail,
+               p.id AS payment_id
+        FROM settlement_lines s JOIN payments p ON p.id = s.payment_id
+        WHERE @(p.id) AND @(s.payment_id) AND s.voided_at IS NULL AND s.effect = 'CAPTURE' GROUP BY p.id
+        HAVING sum(s.amount) > p.captured AND NOT EXISTS (SELECT 1 FROM findings f
+            WHERE f.merchant_id = p.merchant_id AND f.fingerprint = format('amount/%s', p.id))
+            AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id
+                AND n.state = 'RUNNING')""",
+    # Money can be given back before a report tells of its return, so the balances differ for a while: what is counted
+    # is whether it was ever booked.
+    "told: what lines prove as taken, or taken back, was booked so": """
+        SELECT format('payment %s: %s lines, %s entries of %s', l.payment_id, l.n, coalesce(e.n, 0), l.effect)
+               AS detail, l.payment_id
+        FROM (SELECT payment_id, effect, count(*) AS n FROM settlement_lines
+              WHERE @(payment_id) AND voided_at IS NULL AND refund_id IS NULL AND effect IN ('TAKEN', 'TAKEN_BACK')
+              GROUP BY 1, 2) l
+        LEFT JOIN LATERAL (SELECT count(*) AS n FROM ledger_entries
+              WHERE payment_id = l.payment_id AND entry = l.effect) e ON true
+        WHERE l.n > e.n""",
+    # By number, for a line may tell another amount than is booked; of payments whose only witness is the reports. What
+    # the PSE itself ended waits for its line, and what turned out to be ours for its date to be repeated: both stand
+    # until then.
+    "stands: what reports alone say is taken stands as taken": """
+        SELECT format('payment %s: %s by lines, %s stand', t.payment_id, t.told, coalesce(e.n, 0)) AS detail,
+               t.payment_id
+        FROM (SELECT payment_id, count(*) FILTER (WHERE effect = 'TAKEN') - count(*) FILTER (
+                WHERE effect = 'TAKEN_BACK') AS told FROM settlement_lines
+              WHERE @(payment_id) AND voided_at IS NULL AND effect IN ('TAKEN', 'TAKEN_BACK') GROUP BY 1) t
+        JOIN payments p ON p.id = t.payment_id
+        LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE entry = 'TAKEN') - count(*) FILTER (
+                WHERE entry = 'TAKEN_BACK' AND starts_with(request_id, 'reconciliation-')
+                  AND right(cause, 5) <> '/ours') AS n FROM ledger_entries WHERE payment_id = t.payment_id) e ON true
+        WHERE t.told > coalesce(e.n, 0) AND NOT EXISTS (SELECT 1 FROM listed_money w WHERE w.payment_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            WHERE n.connection_id = p.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
+    # Of what the PSE itself has confirmed, no report is the witness. A night that is not done may have booked neither.
+    "ended: a refund that a report alone returned, or failed, has its line, or is booked as taken": """
+        SELECT format('refund %s in %s: no line tells so any more', r.id, r.state) AS detail, r.payment_id
+        FROM refunds r JOIN payments p ON p.id = r.payment_id
+        WHERE @(r.payment_id) AND r.state IN ('RETURNED', 'FAILED') AND NOT r.paid_by_bank_transfer
+          AND EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id AND e.state = r.state
+            AND e.previous_state <> e.state AND e.detail ->> 'door' = 'REPORT')
+          AND NOT EXISTS (SELECT 1 FROM events e WHERE e.refund_id = r.id
+            AND e.kind IN ('RETURN_CONFIRMED', 'FAILURE_CONFIRMED'))
+          AND NOT EXISTS (SELECT 1 FROM settlement_lines v JOIN reports n ON n.id = v.report_id
+            WHERE v.refund_id = r.id AND v.type = 'REFUND' AND v.state IN ('FAILED', 'RETURNED')
+              AND n.superseded_at IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM ledger_entries t WHERE t.payment_id = r.payment_id AND t.entry = 'TAKEN'
+            AND split_part(t.cause, '/again-', 1) = format('taken/%s/%s/%s', p.connection_id, p.pse_reference,
+              r.reference) AND NOT EXISTS (SELECT 1 FROM ledger_entries b WHERE b.cause = t.cause || '/void'))
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n
+            WHERE n.connection_id = r.connection_id AND n.state IN ('RUNNING', 'FAILED'))""",
+}

@@ -1,0 +1,175 @@
+"""What a refund is said to cost, by what, and what it has cost once its report is there."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.access.tokens import Role
+from domain.models import Payment, Refund, RefundQuote
+from domain.models.quotes import FeeKind, OriginalFee, Side
+from domain.models.refunds import Reason
+from domain.money import Money
+from domain.problems import AmountExceedsRefundable, CurrencyMismatch, Forbidden, InvalidInput, NotFound, WindowExpired
+from domain.pse.registry import capability
+from domain.pse.vocabulary import Method, Succeeded
+from domain.quotes import actual, durations, figures, quotes
+from domain.quotes.figures import Cost, CostName, Figures, Instead, Way
+from domain.refunds.request import NewRefund
+from domain.settlements import rates, schedules
+from domain.settlements.rates import NewRate
+from domain.settlements.schedules import Terms
+from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.nights import run_stripe, stripe_line, today
+
+pytestmark = pytest.mark.usefixtures("books")
+LONG_AGO = today() - timedelta(days=400)
+
+
+async def _fee(shop: Shop, percent: str, kind: FeeKind, fee: OriginalFee | None = None, **more: Any) -> int:
+    terms = Terms(shop.connection.id, kind, "BRL", Decimal(percent), LONG_AGO, "Contract 7", original_fee=fee, **more)
+    (row,) = await schedules.enter(a_person(shop, "boss", Role.ADMIN), "feeScheduleSet", [terms], a_key(), CAUSE)
+    made: int = row.id
+    return made
+
+
+async def _ask(shop: Shop, payment: Payment, amount: int | None = None, role: Role = Role.REQUESTER) -> Figures:
+    money = Money(amount, payment.currency) if amount is not None else None
+    new = NewRefund(payment.id, money, Reason.CUSTOMER_REQUEST)
+    found = await quotes.quote(a_person(shop, "ana", role), new, CAUSE)
+    return figures.from_json((await RefundQuote.get(id=found.quote.id)).figures)
+
+
+def _of(told: Figures) -> dict[CostName, Cost]:
+    return {one.name: one for one in told.costs}
+
+
+async def test_what_nobody_has_told_is_unknown_with_why_and_never_nothing() -> None:
+    shop = await a_shop(pse="stripe")
+    payment = await a_payment(shop, method=Method.CARD)
+    told = await _ask(shop, payment)
+    assert [(one.name, one.amount, bool(one.unknown)) for one in told.costs] == [
+        (name, None, True) for name in CostName
+    ]
+    assert (told.total, told.tax) == (None, None)
+    assert "No VAT was declared" in told.tax_says
+    assert (told.way, told.takes.typical_days, told.takes.at_most_days) == (Way.ORIGINAL, None, None)
+    assert "not published" in (told.takes.unknown or "")
+    assert Instead.BY_HAND in {one.kind for one in told.alternatives}
+
+
+async def test_the_fees_are_by_schedule_and_the_shares_of_what_is_kept_close_to_the_whole() -> None:
+    shop = await a_shop(pse="stripe")
+    await _fee(shop, "3.99", FeeKind.PAYMENT, fixed=39)
+    kept = await _fee(shop, "0", FeeKind.REFUND, OriginalFee.KEPT, fixed=25)
+    payment = await a_payment(shop, method=Method.CARD, tax=1_801)
+    told = _of(await _ask(shop, payment, 3_333, Role.AUDITOR))
+    fee = told[CostName.REFUND_FEE]
+    assert fee.amount == Money(25, "BRL")
+    assert fee.basis is not None
+    assert (fee.basis.schedule_id, fee.basis.schedule_from, fee.basis.source) == (kept, LONG_AGO, "Contract 7")
+    shares, taxes = [], []
+    for part in (3_333, 3_333, 3_334):
+        said = await _ask(shop, payment, part)
+        amount, tax = _of(said)[CostName.ORIGINAL_FEE].amount, said.tax
+        assert amount is not None
+        assert tax is not None
+        shares.append(amount.minor_units)
+        taxes.append(tax.minor_units)
+        await a_refund(shop, payment, part)
+    assert (shares, sum(shares), sum(taxes)) == ([146, 146, 146], 438, 1_801)
+    payment = await a_payment(shop, method=Method.CARD)
+    for rule, part, cost in (
+        (OriginalFee.RETURNED_PRO_RATA, 5_000, 0),
+        (OriginalFee.RETURNED, 5_000, 219),
+        (OriginalFee.RETURNED, 10_000, 0),
+    ):  # fmt: skip
+        await _fee(shop, "0", FeeKind.REFUND, rule)
+        amount = _of(await _ask(shop, payment, part))[CostName.ORIGINAL_FEE].amount
+        assert amount == Money(cost, "BRL"), rule
+
+
+async def test_what_is_said_is_kept_once_and_stands_beside_what_it_cost() -> None:
+    shop = await a_shop(pse="stripe")
+    await _fee(shop, "0", FeeKind.REFUND, OriginalFee.KEPT, fixed=25)
+    payment = await a_payment(shop, reference="pi_1", method=Method.CARD, days_ago=0)
+    paid = stripe_line("charge", "100.00", "pi_1", fee="4.38", net="95.62")
+    await run_stripe(shop, [paid])
+    for _ in range(3):
+        told = await _ask(shop, payment, 5_000)
+    assert told.total == (Money(25 + 219, "BRL"), False)
+    assert "as its report tells it" in (_of(told)[CostName.ORIGINAL_FEE].basis or figures.Basis("")).rule
+    assert _of(told)[CostName.FX_DIFFERENCE].amount == Money(0, "BRL")
+    (quote,) = await RefundQuote.all()
+    refund = await a_refund(shop, payment, 5_000)
+    await an_answer(refund, Succeeded("re_1"))
+    assert await actual.of_refunds([refund.id]) == {}
+    await run_stripe(shop, [paid, stripe_line("refund", "-50.00", "pi_1", "re_1", fee="0.30", net="-50.30")])
+    assert (await quotes.of_refunds([refund.id]))[refund.id].id == quote.id
+    cost = (await actual.of_refunds([refund.id]))[refund.id]
+    assert (cost.fee, cost.fx, cost.currency, cost.line) == (30, 0, "BRL", 3)
+    other = await Refund.get(id=(await a_refund(shop, payment, 100)).id)
+    assert await quotes.of_refunds([other.id]) == {}
+
+
+async def test_todays_rate_is_held_against_the_captures_own_and_a_carried_one_is_said() -> None:
+    shop = await a_shop(pse="stripe")
+    payment = await a_payment(shop, reference="pi_1", method=Method.CARD, days_ago=20, currency="USD")
+    paid = {"customer_facing_amount": "100.00", "customer_facing_currency": "usd"}
+    paid["created_utc"] = f"{today() - timedelta(days=20)} 12:00:00"
+    await run_stripe(shop, [stripe_line("charge", "500.00", "pi_1", **paid)], days=-20)
+    await _fee(shop, "1", FeeKind.REFUND, OriginalFee.KEPT)
+    told = _of(await _ask(shop, payment, 1_000))
+    assert [told[name].amount for name in (CostName.REFUND_FEE, CostName.FX_DIFFERENCE)] == [None, None]
+    assert "USD/BRL" in (told[CostName.FX_DIFFERENCE].unknown or "")
+    for value, gain, apart in (("5.50", False, 500), ("4.90", True, 100)):
+        new = NewRate(
+            "USD", "BRL", Decimal(value), today() - timedelta(days=1), today() - timedelta(days=1), "PTAX", Side.SELL
+        )
+        (rate,) = await rates.enter(a_person(shop, "boss", Role.ADMIN), "fxRateSet", [new], None, a_key(), CAUSE)
+        told = _of(await _ask(shop, payment, 1_000))
+        fx = told[CostName.FX_DIFFERENCE]
+        assert (fx.amount, fx.is_gain) == (Money(apart, "BRL"), gain)
+        assert fx.basis is not None
+        assert (fx.basis.rate_id, fx.basis.rate_date, fx.basis.carried) == (rate.id, today() - timedelta(days=1), True)
+        assert "5.000000" in fx.basis.rule
+    assert told[CostName.REFUND_FEE].amount == Money(49, "BRL")
+    refund = await a_refund(shop, payment, 1_000)
+    await an_answer(refund, Succeeded("re_1"))
+    back = {"customer_facing_amount": "-10.00", "customer_facing_currency": "usd"}
+    await run_stripe(shop, [stripe_line("refund", "-55.20", "pi_1", "re_1", **back)])
+    cost = (await actual.of_refunds([refund.id]))[refund.id]
+    assert (cost.currency, cost.fx) == ("BRL", 520)
+
+
+async def test_what_cannot_be_refunded_so_is_refused_as_asking_for_it_is() -> None:
+    shop, other = await a_shop(), await a_shop(name="Outra")
+    payment, old = await a_payment(shop), await a_payment(shop, days_ago=91)
+    for amount, problem in ((Money(10_001, "BRL"), AmountExceedsRefundable), (Money(0, "BRL"), InvalidInput),
+                            (Money(1, "CLP"), CurrencyMismatch)):  # fmt: skip
+        with pytest.raises(problem):
+            await quotes.quote(
+                a_person(shop, "ana", Role.REQUESTER), NewRefund(payment.id, amount, Reason.OTHER), CAUSE
+            )
+    with pytest.raises(WindowExpired):
+        await _ask(shop, old)
+    with pytest.raises(NotFound):
+        await _ask(other, payment)
+    with pytest.raises(Forbidden):
+        await _ask(shop, payment, None, Role.SUPPORT)
+    assert await RefundQuote.all().count() == 0
+    told = await _ask(shop, payment)
+    assert told.until == payment.captured_at + timedelta(days=90)
+    assert (told.takes.typical_days, told.takes.at_most_days) == (0, 0)
+    assert Instead.WAIT_FOR_BALANCE in {one.kind for one in told.alternatives}
+
+
+def test_every_published_duration_is_of_something_that_can_be_refunded_and_not_above_the_longest() -> None:
+    for pse, methods in durations._published().items():
+        for method in methods:
+            able = capability(pse, Method(method))
+            found = durations.takes(pse, Method(method), able)
+            assert found.typical_days is not None
+            assert found.typical_days <= (able.expected_days or 0)
+            assert found.source

@@ -1,0 +1,151 @@
+"""A report of many lines: its names are copied, and not asked for one by one; the same report again is recognised."""
+
+import os
+from typing import Any, NoReturn
+
+import polars as pl
+import pytest
+
+from domain import invariants
+from domain.models import LedgerEntry, Payment, Report, SettlementLine
+from domain.models.ledger import Account
+from domain.platform import copying, crash, database
+from domain.pse import registry
+from domain.pse.reporting import REPORT_SCHEMA
+from domain.pse.vocabulary import Succeeded
+from domain.reconciliation import known
+from domain.settlements import reports
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, balance, open_findings
+
+pytestmark = pytest.mark.usefixtures("books")
+NASTY = ("a\tb", "a\nb", "a\rb", "\\N", "\\", "a\\tb", "", '"', "it's", "\x01", "é\u2028", "a,b", "\v\f\b")
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def _die(*_: object) -> NoReturn:
+    raise Died
+
+
+@pytest.fixture(params=[True, False], ids=["many", "few"])
+def many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether ten lines are many: both ways have to say the same."""
+    if request.param:
+        monkeypatch.setattr(known, "FEW_LINES", 0)
+        monkeypatch.setattr(reports, "FEW", 0)
+    return bool(request.param)
+
+
+async def _shop() -> tuple[Shop, Payment]:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    return shop, await a_payment(shop, amount=20_000, days_ago=0)
+
+
+async def _settled() -> list[tuple[Any, ...]]:
+    found = SettlementLine.all().order_by("report_id", "line")
+    return sorted(await found.values_list("line", "effect", "amount", "by_amount", "settled_fee", "payment_reference"))
+
+
+async def test_money_of_two_days_is_matched_and_stored_however_many_lines_there_are(many: bool) -> None:
+    shop, payment = await _shop()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Succeeded("R1"))
+    capture = a_line(payment, "CAPTURE", 20_000, settled_fee="1.23", settled_currency="BRL")
+    left = a_line(payment, "REFUND", 3_000)
+    by_order = a_line(payment, "CHARGEBACK", 10, payment_reference=None, order_reference="nobody's\t\\N")
+    await a_night(shop, capture, a_line(payment, "REFUND", 4_000, pse_refund_reference="R1"), left, by_order)
+    assert await balance(shop, Account.PSE_BALANCE) == 13_000
+    # It came back in another date's line, and no line names a refund.
+    back = a_line(payment, "REFUND", 3_000, "RETURNED")
+    await a_night(shop, back, days=1)
+    assert (await balance(shop, Account.PSE_BALANCE), await balance(shop, Account.SUSPENSE)) == (16_000, 0)
+    assert sorted(effect for _, effect, *_ in await _settled()) == [
+        "CAPTURE",
+        "NONE",
+        "REFUND",
+        "TAKEN",
+        "TAKEN_BACK",
+    ]
+    assert (await Payment.get(id=payment.id)).taken_by_bank == 0
+    assert await invariants.check() == []
+    before = await LedgerEntry.all().count(), await _settled()
+    await database.execute("UPDATE reports SET known = NULL WHERE connection_id = $1", shop.connection.id)
+    await a_night(shop, back, days=1)
+    assert (await LedgerEntry.all().count(), await _settled()) == before, many
+
+
+async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, payment = await _shop()
+    other = await a_payment(shop, amount=500, reference="it's \\N", days_ago=0)
+    await an_answer(await a_refund(shop, payment, 4_000), Succeeded("R1"))
+    await a_refund(shop, other, 100)
+    await a_night(shop, a_line(payment, "CAPTURE", 20_000), a_line(payment, "REFUND", 700), a_line(other, "REFUND", 1))
+    told = [a_line(payment, "CAPTURE", 1), a_line(other, "CAPTURE", 1), a_line(other, "CAPTURE", 1)]
+    told[2] |= {"payment_reference": None, "order_reference": payment.order_reference or "none"}
+    texts = {"booked_at": pl.String(), "business_date": pl.String()}
+    lines = pl.DataFrame(told, schema={**REPORT_SCHEMA, **texts})
+    asked = await known.known_of(shop.connection, "another's", lines)
+    monkeypatch.setattr(known, "FEW_LINES", 0)
+    copied = await known.known_of(shop.connection, "another's", lines)
+    for one, same in ((getattr(side, name) for side in (asked, copied)) for name in known.Known.__slots__):
+        assert one.height > 0
+        assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
+        assert one.schema == same.schema
+    state = [await known.state_of(shop.connection, "another's", one) for one in (asked, copied)]
+    assert state[0] == state[1], "what is added up has no order"
+
+
+async def test_what_is_copied_is_what_comes_back_whatever_is_in_it() -> None:
+    lines = pl.DataFrame({"name": [*NASTY, None], "number": [*range(len(NASTY)), None], "flag": [True, *[None] * 13]})
+    async with copying.aside() as raw:
+        await raw.execute("CREATE TEMPORARY TABLE copied (name text, number bigint, flag boolean)")
+        await copying.into(raw, "copied", lines)
+        found = await copying.out(raw, "SELECT * FROM copied ORDER BY number", schema=lines.schema)
+        told = copying.literal("it's"), copying.literal(["a", "b'"])
+        assert await raw.fetchrow(f"SELECT {told[0]}, {told[1]}") == ("it's", ["a", "b'"])
+        await raw.execute("DROP TABLE copied")
+    assert found.equals(lines)
+    with pytest.raises(copying.CutCopy):
+        copying.whole(1, 2)
+
+
+async def test_the_same_report_is_recognised_until_the_books_know_more(many: bool) -> None:
+    shop, payment = await _shop()
+    refund = await a_refund(shop, payment, 4_000)
+    await an_answer(refund, Succeeded("R1"))
+    line = a_line(payment, "REFUND", 4_100, pse_refund_reference="R1")
+    await a_night(shop, line)
+    first = await Report.get()
+    await a_night(shop, line)
+    again = await Report.get()
+    assert first.known is not None
+    assert again.known == first.known, many
+    await database.execute("UPDATE reports SET known = 'other' WHERE id = $1", first.id)
+    await a_night(shop, line)
+    assert (await Report.get()).known == first.known
+    await a_night(shop, a_line(payment, "CAPTURE", 20_000), days=1)
+    await a_night(shop, line)
+    assert (await Report.get(id=first.id)).known != first.known, "another report was stored meanwhile"
+    assert (await open_findings(), await invariants.check()) == (["AMOUNT_MISMATCH"], [])
+
+
+async def test_a_night_that_died_before_it_had_said_all_says_it_when_it_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, payment = await _shop()
+    await an_answer(await a_refund(shop, payment, 4_000), Succeeded("R1"))
+    line = a_line(payment, "REFUND", 4_100, pse_refund_reference="R1")
+    for point, stored in (("reconcile.before_commit", 0), ("reconcile.committed", 1)):
+        with monkeypatch.context() as armed:
+            armed.setattr(os, "kill", _die)
+            armed.setattr(crash, "_name", point)
+            armed.setattr(crash, "_left", 1)
+            with pytest.raises(Died):
+                await a_night(shop, line)
+        assert (await SettlementLine.all().count(), await open_findings()) == (stored, [])
+    await a_night(shop, line)
+    assert (await SettlementLine.all().count(), await open_findings()) == (1, ["AMOUNT_MISMATCH"])
