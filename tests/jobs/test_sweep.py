@@ -16,6 +16,7 @@ from domain.models import Refund
 from domain.platform import bell, database
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
+from jobs.worker import JOBS
 from tests.conftest import Database, Servers
 from tests.kit.databases import with_name
 from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
@@ -157,3 +158,8 @@ async def test_a_queue_that_is_full_is_rung_into_no_more(books: Database, ringin
     await client.zremrangebyrank(bell.REFUNDS_QUEUE, 0, 1)  # the refund was rung for when it was asked for
     assert await sweep.sweep() == 1
     await client.aclose()
+
+
+def test_whatever_is_rung_for_is_done_by_the_worker_of_its_queue() -> None:
+    for job in sweep.DUE:
+        assert job in JOBS["batch" if job in sweep._BATCH else "refunds"][1], job
