@@ -91,9 +91,9 @@ async def resolve(
         if key is not None and await _known(principal, finding_id, wanted, cause, key, operation):
             return await _as_it_is(finding_id)
         finding, payment = await opening.lock(finding_id)
-        _check_open(finding)
+        check_open(finding)
         suspended = await money.of(finding)
-        await _check(principal, finding, wanted, suspended)
+        await check(principal, finding, wanted, suspended)
         said = await _propose(principal, finding, payment, wanted, note, suspended, cause)
         if said.needs_two:
             await noted.note(finding, noted.PROPOSED, cause, text=f"{said.reason}: {note}", detail=_told(said))
@@ -186,7 +186,8 @@ async def _as_it_is(finding_id: UUID) -> Resolved:
     return Resolved(await Finding.get(id=finding_id), said, said.started_at is not None)
 
 
-def _check_open(finding: Finding) -> None:
+def check_open(finding: Finding) -> None:
+    """Raises InvalidState where nothing can be said of it (any more)."""
     if finding.resolved_at is not None:
         raise InvalidState(
             "It is resolved already; findingReopen opens it again.", path=_PATH, current_state="RESOLVED"
@@ -200,7 +201,8 @@ def _check_ours(finding: Finding) -> None:
         raise InvalidState(instead, path=_PATH, current_state="OPEN")
 
 
-async def _check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
+async def check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
+    """Whether this can be said of it. Raises InvalidInput, InvalidState, NotFound."""
     postings.check(wanted.reason, wanted.account, wanted.came, suspended, finding.currency)
     if (wanted.duplicate_of is not None) != (wanted.reason is Reason.DUPLICATE_OF):
         raise InvalidInput("duplicateOf goes with DUPLICATE_OF.", path=["input", "duplicateOf"])

@@ -35,6 +35,7 @@ STAYS = {
     "data_keys": {"wrapped": "Without its key nothing sealed could be read; what is sealed has its own end."},
     "deeds": {"changes": "No secret, no account and no tax ID goes in."},
     "events": {"detail": "As deeds."},
+    "exports": dict.fromkeys(("wanted", "store_ids"), _OURS),
     "finding_events": {"detail": _OURS},
     "finding_resolutions": {"money_of": "A name at the PSE."},
     "findings": dict.fromkeys(("fingerprint", "explanation", "detail"), _BOOKS),
