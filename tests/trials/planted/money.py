@@ -221,7 +221,7 @@ REPORTS: Final = (
     ),
     Mutation(
         "only the first part of a capture is proven",
-        r"PSE_BALANCE is",
+        r"PSE_BALANCE is|waits in SUSPENSE",
         (
             Edit(
                 captures._fitting,
