@@ -144,7 +144,8 @@ async def _charges(payout: Payout, line: BankLine) -> int:
     charges: int = payout.amount - line.amount
     if not 0 <= charges * 100 <= abs(payout.amount) * CHARGES_MAX_PERCENT or charges > CHARGES_MAX:
         raise InvalidInput(
-            f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} %, and {CHARGES_MAX}.",
+            f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} % "
+            f"and {CHARGES_MAX}.",
             path=["input", "bankLineId"],
         )
     return charges
