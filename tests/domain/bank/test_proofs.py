@@ -244,6 +244,9 @@ async def test_a_statement_that_cannot_be_read_leaves_nothing_and_comes_in_when_
     ana, account = await an_account(shop)
     with pytest.raises(InvalidInput, match="Line 3: '1,23X' is no amount"):
         await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23x")), settings)
+    too_much = b"data;valor;saldo\n01/11/2026;90000000000000000,00;-90000000000000000,00\n"
+    with pytest.raises(InvalidInput, match="more than can be counted"):
+        await hand_in(ana, account.id, too_much, settings)
     assert await BankLine.all().count() == 0
     await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23")), settings)
     assert await BankLine.all().count() == 2
