@@ -21,6 +21,12 @@ STATEMENTS = [
     # Money that no effect explains, by its date: whether another report has told it already.
     "CREATE INDEX settlement_lines_nobodys ON settlement_lines (business_date, report_id) "
     "WHERE voided_at IS NULL AND booked_as NOT IN ('NONE', 'EFFECT')",
+    # What another report has told already: it is looked for where that one has it no longer.
+    "CREATE INDEX settlement_lines_told_elsewhere ON settlement_lines (business_date, report_id) "
+    "WHERE voided_at IS NULL AND booked_as = 'NONE' AND effect = 'NONE' AND settled_net IS NOT NULL",
+    # By a hash, for nothing bounds what a file calls a payout.
+    "CREATE INDEX settlement_lines_payouts ON settlement_lines USING hash (payout_reference) "
+    "WHERE voided_at IS NULL AND type = 'PAYOUT' AND payout_reference IS NOT NULL",
     "CREATE INDEX ledger_entries_opening ON ledger_entries (connection_id, currency) WHERE entry = 'PROVE_OPENING'",
     # What reports that were read before have moved in the books: what their lines prove, and nothing else.
     "INSERT INTO report_balances (report_id, currency, moved, paid_out) "

@@ -9,6 +9,7 @@ import structlog
 
 from domain.cause import RECONCILIATION, Cause
 from domain.connections.connections import zone_of
+from domain.findings import reopen
 from domain.models import Connection, ReconciliationRun, Report
 from domain.payments import chargeback_proofs, chargebacks, external, told_before
 from domain.platform.crash import crash_here
@@ -171,7 +172,7 @@ async def _reconcile(
                 progress.at(Phase.STORING, lines.height)
                 effects = await _keep(connection, run, file, told, matched, known.settled, cause)
                 crash_here("reconcile.before_commit")
-        if not entered:  # outside, for what it opens must stay where it refuses the file
+        if effects is None or not entered:  # outside, for what it opens must stay where it refuses the file
             await exponents.check(connection, run, file.name, matched)
         if effects is None:
             progress.at(Phase.ENTERING, lines.height)
@@ -221,7 +222,7 @@ async def _known(connection: Connection, file: ReportFile, lines: pl.DataFrame) 
     """
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     known = await known_of(connection, file.name, lines)
-    return known, await state_of(connection, file.name, known)
+    return known, await state_of(connection, file.name, lines, known)
 
 
 async def _keep(
@@ -260,3 +261,4 @@ async def _follow(connection: Connection, old: Report | None, new: Report, cause
         await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
+    await reopen.lines_moved(connection.id)

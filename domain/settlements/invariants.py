@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.money import EXPONENTS
+from domain.settlements.booked import BY_TYPE as _BY_TYPE
+from domain.settlements.booked import LARGEST
+from domain.settlements.booked import OF_PAYMENT as _OF_PAYMENT
 
 # How many minor units are one unit of a `currency`.
 _SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
+_KNOWN: Final = f"({', '.join(repr(name) for name in EXPONENTS)})"
 
 SETTLEMENTS: Final[Mapping[str, str]] = {
     "balance: PSE_BALANCE is what the valid report lines and payouts say, beside what was there before": f"""
@@ -35,6 +39,27 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         FULL JOIN (SELECT connection_id, currency, sum(amount) AS amount FROM told GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
+    # What was booked once by no report is older than the booking of such money.
+    "once: money of no payment stands as often as the valid report that tells it most often": f"""
+        WITH told AS (SELECT r.connection_id, r.id, l.type, l.state, l.settled_net, l.settled_currency,
+            coalesce(l.payment_reference, l.payment_alias, l.order_reference) AS payment,
+            CASE WHEN NOT l.by_amount THEN coalesce(l.reference, l.pse_refund_reference) END AS name,
+            CASE WHEN l.type NOT IN {_OF_PAYMENT} THEN l.payout_reference END AS payout,
+            CASE WHEN l.type NOT IN {_OF_PAYMENT} AND l.type <> 'PAYOUT' THEN l.kind END AS kind,
+            CASE WHEN l.type <> 'PAYOUT' OR l.payout_reference IS NULL THEN l.booked_at END AS at,
+            count(*) FILTER (WHERE l.voided_at IS NULL) AS lines,
+            count(*) FILTER (WHERE l.voided_at IS NULL AND l.booked_as <> 'NONE') AS booked,
+            bool_or(l.booked_as <> 'NONE') AS ever,
+            bool_or(l.voided_at IS NULL AND (r.repeat_since IS NOT NULL OR r.retired_at IS NOT NULL)) AS waits
+          FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+          WHERE l.effect = 'NONE' AND l.settled_currency IN {_KNOWN} AND l.settled_net IS NOT NULL
+            AND greatest(abs(l.settled_net), abs(l.settled_fee), abs(l.settled_tax), abs(l.settled_withheld))
+              <= {LARGEST} AND (l.payment_id IS NULL OR l.type IN {_BY_TYPE})
+          GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+        SELECT format('connection %s: %s of %s %s, told %s times, booked %s times', connection_id, type, settled_net,
+                      settled_currency, max(lines), sum(booked)) AS detail
+        FROM told GROUP BY connection_id, type, state, settled_net, settled_currency, payment, name, payout, kind, at
+        HAVING bool_or(ever) AND NOT bool_or(waits) AND sum(booked) <> max(lines)""",  # noqa: S608 - ours
     "payouts: what is on its way to a bank is what valid reports tell": """
         SELECT format('connection %s %s: payouts %s, their parts %s, ledger %s', connection_id, currency,
                       coalesce(p.amount, 0), coalesce(t.amount, 0), coalesce(l.amount, 0)) AS detail

@@ -5,7 +5,7 @@ a bank statement has it, it is in PAYOUTS_IN_TRANSIT.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,6 +19,7 @@ from domain.models.settlements import BookedAs
 from domain.money import EXPONENTS
 from domain.platform.database import rows
 from domain.pse.reporting import PaidOut
+from domain.settlements import booked
 from domain.settlements.batches import Moved, minor_units, rounded
 
 _REFERENCE_CHARACTERS: Final = 600  # with the connection it is a row of an index
@@ -55,7 +56,8 @@ def of_report(name: str, on: date, lines: pl.DataFrame, beside: Sequence[PaidOut
     """The parts that the report of that name tells, one per payout and currency: a payout may be told in two rows."""
     found = lines.filter(pl.col("booked_as") == BookedAs.PAYOUT.value).sort("line")
     made = [_of_line(name, row) for row in found.iter_rows(named=True)]
-    made += [_beside(one, on) for one in beside if one.currency in EXPONENTS]
+    elsewhere = _elsewhere(lines) if beside else {}
+    made += [_beside(one, on, elsewhere) for one in beside if one.currency in EXPONENTS]
     grouped: dict[tuple[str, str, str], Part] = {}
     for part in made:
         key = (part.reference, part.currency, part.settled_currency)
@@ -80,8 +82,19 @@ def _of_line(name: str, row: dict[str, Any]) -> Part:
     )
 
 
-def _beside(told: PaidOut, on: date) -> Part:
-    amount = rounded(minor_units(told.amount, told.currency))
+def _elsewhere(lines: pl.DataFrame) -> dict[tuple[str, str], Decimal]:
+    """What the lines of each payout and currency come to that other reports have told: they tell that much of it."""
+    told = lines.filter(booked.elsewhere() & pl.col("payout_reference").is_not_null())
+    sums = told.group_by("payout_reference", "settled_currency").agg(pl.col("settled_net").sum())
+    return {(reference, currency): net for reference, currency, net in sums.iter_rows()}
+
+
+def _beside(told: PaidOut, on: date, elsewhere: Mapping[tuple[str, str], Decimal]) -> Part:
+    """What was paid out of the lines that count here: of a week's file whose days were told, nothing."""
+    other = elsewhere.get((told.reference, told.currency), Decimal(0))
+    # Its lines may have more decimals than it: of all of them it is all, whatever its rounding is.
+    left = Decimal(0) if other and other == told.lines else told.amount - other
+    amount = rounded(minor_units(left, told.currency))
     when = told.business_date or on
     return Part(_called(told.reference), told.currency, amount, amount, told.currency, None, when, told.expected_at)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from domain.models import Connection, Report
-from domain.platform.database import execute
+from domain.platform.database import execute, rows
 from domain.problems import NotFound
 from domain.pse.reporting import ReportFile
 
@@ -38,6 +38,32 @@ _QUERY = (
     "      AND (NOT c.told OR (l.state = 'RETURNED' AND NOT (l.by_amount AND l.refund_id IS NULL)))) "
     "  FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"
 )
+# Money of no payment that the old report had counted, and the new one does not, or less often: the reports that tell it
+# too, and had left it to that one. Which of it they count is domain/settlements/booked's to say.
+_COUNTED = (
+    "SELECT type, state, settled_net, settled_currency, payout_reference, business_date, count(*) AS times "
+    "FROM settlement_lines WHERE report_id = {} AND booked_as NOT IN ('NONE', 'EFFECT') "
+    "  AND (payment_id IS NULL OR booked_as <> 'UNEXPLAINED') GROUP BY 1, 2, 3, 4, 5, 6"
+)
+_SAME = "c.type = l.type AND c.state = l.state AND c.settled_net = l.settled_net"
+_LEFT_TO_IT = (
+    "SELECT l.report_id FROM settlement_lines l WHERE l.voided_at IS NULL AND l.booked_as = 'NONE' "  # noqa: S608
+    "  AND l.effect = 'NONE' AND l.settled_net IS NOT NULL AND l.report_id <> $3 AND EXISTS (SELECT 1 FROM lost c "
+    f"    WHERE {_SAME} AND c.settled_currency = l.settled_currency) "
+)
+_NOBODYS = (
+    f"WITH was AS ({_COUNTED.format('$2')}), now AS ({_COUNTED.format('$3')}), lost AS MATERIALIZED ("  # noqa: S608
+    "  SELECT w.* FROM was w LEFT JOIN now n ON (n.type, n.state, n.settled_net, n.settled_currency, "
+    "      n.business_date) = (w.type, w.state, w.settled_net, w.settled_currency, w.business_date) "
+    "    AND n.payout_reference IS NOT DISTINCT FROM w.payout_reference WHERE n.times IS NULL OR n.times < w.times), "
+    f"telling AS ({_LEFT_TO_IT} AND l.business_date BETWEEN (SELECT min(business_date) FROM lost) "
+    "    AND (SELECT max(business_date) FROM lost) "
+    # A payout that has a name may be told on another day.
+    f"  UNION {_LEFT_TO_IT} AND l.type = 'PAYOUT' AND l.payout_reference = ANY (ARRAY(SELECT payout_reference "
+    "    FROM lost WHERE type = 'PAYOUT' AND payout_reference IS NOT NULL))) "
+    "SELECT DISTINCT r.id FROM telling t JOIN reports r ON r.id = t.report_id "
+    "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND r.retired_at IS NULL"
+)
 
 
 async def mark(reports: Iterable[UUID]) -> None:
@@ -50,11 +76,14 @@ async def mark(reports: Iterable[UUID]) -> None:
 
 
 async def mark_others(connection_id: UUID, old_id: UUID | None, new_id: UUID) -> None:
-    """Mark the reports that tell of what the new one has lost, or of the return of what it has gained.
+    """Mark the reports that tell of what the new one has lost, be it of a payment or of nobody, or of the return of
+    what it has gained.
 
     `old_id`: the one that it supersedes. Inside the caller's transaction, after the new lines are stored.
     """
     await execute(_QUERY, connection_id, old_id, new_id)
+    if old_id is not None and (telling := await rows(_NOBODYS, connection_id, old_id, new_id)):
+        await mark(row["id"] for row in telling)
 
 
 async def kept(connection: Connection, business_date: date, fetched: Collection[str], folder: Path) -> list[ReportFile]:

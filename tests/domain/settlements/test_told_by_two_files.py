@@ -1,0 +1,108 @@
+"""What two files tell of one movement is counted once, and stands as long as one of them tells it."""
+
+from typing import Any
+
+import pytest
+
+from domain import invariants
+from domain.models import Payout, Report
+from domain.models.ledger import Account
+from domain.pse import registry
+from domain.pse.vocabulary import Method
+from tests.kit.factories import Shop, a_payment, a_shop
+from tests.kit.lines import Telling, a_night, balance, of_nobody, open_findings
+from tests.kit.nights import run_stripe, stripe_line
+
+pytestmark = pytest.mark.usefixtures("books")
+
+
+@pytest.fixture(autouse=True)
+def lab() -> None:
+    registry.register(Telling())
+
+
+async def _repeated(shop: Shop) -> list[str]:
+    found = Report.filter(connection_id=shop.connection.id, superseded_at=None, repeat_since__isnull=False)
+    return await found.order_by("name").values_list("name", flat=True)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("kind", "account", "more"),
+    [
+        ("FEE", Account.FEES, {}),
+        ("PAYOUT", Account.PAYOUTS_IN_TRANSIT, {"payout_reference": "po-1"}),
+        ("CHARGEBACK", Account.SUSPENSE, {"payment_reference": "unknown", "reference": "c-1"}),
+    ],
+)
+async def test_what_a_revised_file_has_no_longer_stands_where_another_file_tells_it(
+    kind: str, account: Account, more: dict[str, Any]
+) -> None:
+    shop = await a_shop(pse="lab")
+    line, other = of_nobody(kind, "-50.00", **more), of_nobody("ADJUSTMENT", "-1.00")
+    await a_night(shop, line, line, other, name="a.json")
+    await a_night(shop, line, name="b.json")
+    await a_night(shop, other, name="c.json")
+    assert await balance(shop, account) == 10_000
+    await a_night(shop, line, other, name="a.json")  # it still tells it as often as any other does
+    await a_night(shop, line, name="b.json")
+    assert (await balance(shop, account), await _repeated(shop)) == (5_000, [])
+    await a_night(shop, other, name="a.json")
+    assert (await balance(shop, account), await _repeated(shop)) == (0, ["b.json"])
+    await a_night(shop, line, name="b.json")
+    assert (await balance(shop, account), await _repeated(shop)) == (5_000, [])
+    assert await invariants.check() == []
+
+
+async def test_a_payout_that_two_files_tell_beside_their_lines_is_paid_once() -> None:
+    shop = await a_shop(pse="stripe")
+    for number in (1, 2):
+        await a_payment(shop, reference=f"pi_{number}", method=Method.CARD, amount=10_000, days_ago=0)
+    first = stripe_line("charge", "100.00", "pi_1", "ch_1", automatic_payout_id="po_1")
+    second = stripe_line("charge", "100.00", "pi_2", "ch_2", automatic_payout_id="po_1")
+
+    async def paid() -> list[tuple[str, int]]:
+        assert await invariants.check() == []
+        return [(one.reference, one.amount) for one in await Payout.all()]
+
+    await run_stripe(shop, [first], days=-1)
+    assert await paid() == [("po_1", 10_000)]
+    await run_stripe(shop, [first, second])  # of the week: the first day is told, the second is not
+    assert await paid() == [("po_1", 20_000)]
+    await run_stripe(shop, [], days=-1)
+    assert await paid() == [("po_1", 10_000)]
+    await run_stripe(shop, [first, second])
+    assert await paid() == [("po_1", 20_000)]
+    await run_stripe(shop, [first], days=-1)
+    assert (await paid(), await open_findings()) == ([("po_1", 20_000)], [])
+
+
+async def test_a_payout_of_one_name_in_files_of_two_dates_is_paid_once() -> None:
+    shop = await a_shop(pse="lab")
+    made = of_nobody("PAYOUT", "-50.00", payout_reference="po-1")
+    await a_night(shop, made, days=-1, name="a.json")
+    await a_night(shop, of_nobody("PAYOUT", "-50.00", payout_reference="po-1"), name="b.json")
+    assert await balance(shop, Account.PAYOUTS_IN_TRANSIT) == 5_000
+    await a_night(shop, days=-1, name="a.json")
+    assert await _repeated(shop) == ["b.json"]
+    await a_night(shop, made, name="b.json")
+    assert await balance(shop, Account.PAYOUTS_IN_TRANSIT) == 5_000
+    # One without a name is another on another day.
+    await a_night(shop, of_nobody("PAYOUT", "-50.00"), days=-1, name="c.json")
+    assert (await balance(shop, Account.PAYOUTS_IN_TRANSIT), await invariants.check()) == (10_000, [])
+
+
+async def test_a_night_again_takes_nothing_away_though_another_file_tells_more() -> None:
+    shop = await a_shop(pse="lab")
+    fee = of_nobody("FEE", "-50.00")
+    files = {"a.json": [fee], "b.json": [fee, fee, fee], "c.json": [fee, fee]}
+    for name in ("a.json", "b.json", "c.json", "a.json", "c.json", "b.json", "a.json"):
+        await a_night(shop, *files[name], name=name)
+        await a_night(shop, {**fee, "kind": "other"}, *files[name], name=name)  # as it is read anew
+        await a_night(shop, *files[name], name=name)
+    assert await balance(shop, Account.FEES) == 15_000
+    for fewer, most in (([fee], 2), ([], 2), ([fee, fee, fee], 3)):
+        await a_night(shop, *fewer, name="b.json")
+        for name in await _repeated(shop):
+            await a_night(shop, *files[name], name=name)
+        assert (await balance(shop, Account.FEES), await _repeated(shop)) == (most * 5_000, [])
+    assert await invariants.check() == []
