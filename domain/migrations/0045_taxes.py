@@ -60,7 +60,9 @@ NAME = (
     "regexp_replace(btrim(regexp_replace(upper(tax_document), '[^0-9A-Z]+', '-', 'g'), '-'), "
     "'(^|-)0+(?=[0-9])', '\\1', 'g')"
 )
-KEPT = ("vat_reversals", "tax_documents", "tax_document_shares", "tax_places", "business_days")
+KEPT = (
+    "vat_reversals", "tax_documents", "tax_document_shares", "tax_cancellations", "tax_places", "business_days"
+)  # fmt: skip
 STATEMENTS = [
     *(
         f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({rule})"
@@ -80,6 +82,7 @@ STATEMENTS = [
     "REFERENCES connections (id, merchant_id) ON DELETE RESTRICT",
     "CREATE INDEX vat_reversals_open ON vat_reversals (merchant_id, due_on) WHERE state IN ('NEEDED', 'NEEDS_REVIEW')",
     "CREATE UNIQUE INDEX tax_documents_current ON tax_documents (merchant_id, name) WHERE ended_at IS NULL",
+    "CREATE UNIQUE INDEX tax_cancellations_once ON tax_cancellations (merchant_id, name)",
     "CREATE INDEX tax_documents_unmatched ON tax_documents (merchant_id) "
     "WHERE ended_at IS NULL AND problem IS NOT NULL",
     "CREATE UNIQUE INDEX tax_document_shares_current ON tax_document_shares (document_id, reversal_id) "
@@ -134,6 +137,44 @@ class Migration(migrations.Migration):
                 "pk_attr": "id",
                 "table_description": "What a merchant says of one day of a country, whatever the calendar has: decrees "
                 "come in the middle of a year.",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
+            name="TaxCancellation",
+            fields=[
+                ("id", fields.UUIDField(primary_key=True, default=uuid4, unique=True, db_index=True)),
+                (
+                    "merchant",
+                    fields.ForeignKeyField(
+                        "models.Merchant",
+                        source_field="merchant_id",
+                        db_constraint=True,
+                        to_field="id",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                (
+                    "file",
+                    fields.ForeignKeyField(
+                        "models.File",
+                        source_field="file_id",
+                        db_index=True,
+                        db_constraint=True,
+                        to_field="id",
+                        on_delete=OnDelete.RESTRICT,
+                    ),
+                ),
+                ("name", fields.CharField(max_length=160)),
+                ("imported_by", fields.CharField(max_length=200)),
+                ("made_at", fields.DatetimeField(auto_now=False, auto_now_add=True)),
+            ],
+            options={
+                "table": "tax_cancellations",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "That a document is canceled which was not handed in yet: if it comes, it takes "
+                "nothing back.",
             },
             bases=["Model"],
         ),

@@ -44,7 +44,7 @@ from domain.models.settlements import (
     ReportNews,
     SettlementLine,
 )
-from domain.models.taxes import BusinessDay, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal
+from domain.models.taxes import BusinessDay, TaxCancellation, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal
 
 __all__ = [
     "AnnouncedReport",
@@ -121,6 +121,7 @@ __all__ = [
     "SettlementProposal",
     "SignInLink",
     "Store",
+    "TaxCancellation",
     "TaxDocument",
     "TaxDocumentShare",
     "TaxPlace",

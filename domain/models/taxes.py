@@ -146,6 +146,26 @@ class TaxDocument(Model):
         indexes = (("merchant_id", "created_at", "id"),)
 
 
+class TaxCancellation(Model):
+    """That a document is canceled which was not handed in yet: if it comes, it takes nothing back."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    file: "fields.ForeignKeyRelation[File]" = fields.ForeignKeyField(
+        "models.File", on_delete=fields.RESTRICT, db_index=True
+    )
+    file_id: UUID
+    name = fields.CharField(max_length=160)  # the document's
+    imported_by = fields.CharField(max_length=200)
+    made_at: datetime = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "tax_cancellations"
+
+
 class TaxDocumentShare(Model):
     """How much of a document is of one reversal's refund. Both in minor units."""
 

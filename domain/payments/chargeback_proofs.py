@@ -1,6 +1,6 @@
 """Which lines prove a chargeback: what another report has proven is not proven again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -21,19 +21,26 @@ _OF_KIND: Final = [*_EQUAL, "kind"]
 _ONE: Final = [*_OF_KIND, "booked_at"]  # however many files tell it: a week's has the day's again
 
 
-async def proven_elsewhere(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
-    """The chargebacks of these payments in the other valid reports, with what each line of them has proven."""
+async def proven_elsewhere(
+    connection: Connection, name: str, lines: pl.DataFrame, given_up: Sequence[int] = ()
+) -> pl.DataFrame:
+    """The chargebacks of these payments in the other valid reports, with what each line of them has proven.
+
+    `given_up`: ids of lines that say nothing any more when these lines are stored.
+    """
     concerned = lines.filter(pl.col("type").is_in(TYPES))["payment_id"].drop_nulls().unique().to_list()
     found = await rows(
         "SELECT r.id::text AS report_id, l.payment_id::text AS payment_id, l.type, l.reference, l.amount, l.kind, "
         "  l.effect, l.booked_at "
         "FROM settlement_lines l JOIN reports r ON r.id = l.report_id "
         "WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL "
-        "  AND l.payment_id = ANY($3::uuid[]) AND l.type = ANY($4) AND l.state = 'SUCCEEDED'",
+        "  AND l.payment_id = ANY($3::uuid[]) AND l.type = ANY($4) AND l.state = 'SUCCEEDED' "
+        "  AND l.id <> ALL($5::bigint[])",
         connection.id,
         name,
         concerned,
         list(TYPES),
+        list(given_up),
     )
     return pl.DataFrame(found, schema=_PROVEN_SCHEMA)
 

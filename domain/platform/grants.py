@@ -117,6 +117,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tax_documents": (*_READ_ADD, "UPDATE (problem, ended_at, ended_because)"),
     "tax_document_shares": (*_READ_ADD, "UPDATE (voided_at)"),
+    "tax_cancellations": _READ_ADD,
     "tax_places": (*_READ_ADD, "UPDATE (ended_at)"),
     "business_days": (*_READ_ADD, "UPDATE (ended_at)"),
     "tortoise_migrations": ("SELECT",),

@@ -17,11 +17,14 @@ from domain.settlements.fees import THEIRS, Fee
 from domain.settlements.rates import Rate
 
 _DIGITS: Final = 60
-# How a valid report has settled the capture of a payment: what its fee was, and in which currency it came.
+# How valid reports have settled the capture of a payment, all of its parts together: in which currency they came, what
+# they were before and after it (`amount` in minor units), and what its fee was, if it is that of all of it.
 _SETTLED: Final = (
-    f"SELECT l.settled_gross, {THEIRS} AS fee, l.settled_currency FROM settlement_lines l "  # noqa: S608 - ours, bound
+    "SELECT l.settled_currency, sum(l.amount) FILTER (WHERE l.settled_gross IS NOT NULL) AS amount, "  # noqa: S608
+    "  sum(abs(l.settled_gross)) AS gross, CASE WHEN count(l.settled_fee) = count(*) AND sum(l.amount) >= p.captured "
+    f"    THEN sum({THEIRS}) END AS fee FROM settlement_lines l JOIN payments p ON p.id = l.payment_id "
     "WHERE l.payment_id = $1 AND l.effect = 'CAPTURE' AND l.voided_at IS NULL AND l.settled_currency IS NOT NULL "
-    "ORDER BY l.id LIMIT 1"
+    "GROUP BY l.settled_currency, p.captured ORDER BY min(l.id)"
 )
 _NO_REPORT: Final = "No report has told yet in which currency the payment was settled."
 _NO_FEE_OF_REFUND: Final = "No fee schedule of kind REFUND holds for this connection, method and currency today."
@@ -30,12 +33,13 @@ _NO_FEE_OF_PAYMENT: Final = "No report has told the payment's own fee, and no fe
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How the capture was settled, in major units of `currency`; None where the report does not say it.
+    """How the capture was settled, in major units of `currency`; None where the reports do not say it.
 
-    `fee`: what it cost, tax included.
+    `gross`: what `amount` (minor units of the payment's currency) came to; `fee`: what all of it cost, tax included.
     """
 
     currency: str
+    amount: int
     gross: Decimal | None
     fee: Decimal | None
 
@@ -77,7 +81,8 @@ async def _settled(payment_id: UUID) -> Settled | None:
     found = await rows(_SETTLED, payment_id)
     if not found or found[0]["settled_currency"] not in EXPONENTS:
         return None
-    return Settled(found[0]["settled_currency"], found[0]["settled_gross"], found[0]["fee"])
+    first = found[0]  # parts of another currency are of less than the whole: then its fee is not known
+    return Settled(first["settled_currency"], int(first["amount"] or 0), first["gross"], first["fee"])
 
 
 async def _fee_of_refund(asked: Asked) -> Fee | None:
@@ -146,14 +151,14 @@ def _fx_difference(asked: Asked) -> Cost:
         return Cost(name, None, unknown=_NO_REPORT)
     if not asked.is_converted:
         return Cost(name, Money(0, asked.currency), basis=Basis("The payment was settled in its own currency."))
-    if asked.settled.gross is None:
+    if asked.settled.gross is None or asked.settled.amount == 0:
         return Cost(name, None, unknown="The report does not say what the payment came to in the settled currency.")
     if asked.rate is None:
         return Cost(name, None, unknown=_no_rate(asked))
     with localcontext() as context:
         context.prec = _DIGITS
-        captured = Decimal(asked.payment["captured"]).scaleb(-EXPONENTS[asked.amount.currency])
-        came_at = abs(asked.settled.gross) / captured
+        told = Decimal(asked.settled.amount).scaleb(-EXPONENTS[asked.amount.currency])
+        came_at = asked.settled.gross / told
         dearer = _rounded(_minor(_major(asked.amount) * (asked.rate.value - came_at), asked.currency))
     rule = f"Today's rate against the capture's own, {came_at:.6f}. The PSE's rate of the day may be another."
     basis = Basis(

@@ -52,7 +52,8 @@ _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refun
       AS refund_askable
   FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.connection_id = $1 AND r.payment_id {in_payments}"""
 _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.reference, l.pse_refund_reference) AS name,
-    l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id
+    l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id,
+    l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain
   FROM settlement_lines l JOIN reports r ON r.id = l.report_id
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.by_amount AND l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))

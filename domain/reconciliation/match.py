@@ -50,6 +50,8 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "booked_at": pl.Datetime("us", "UTC"),
     "effect": pl.String,
     "refund_id": pl.String,
+    "line_id": pl.Int64,
+    "plain": pl.Boolean,  # it moved money, and does not tell what was settled of it
 }
 
 

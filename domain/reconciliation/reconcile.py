@@ -1,6 +1,7 @@
 """The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ from domain.reconciliation.known import Known, currency_of, known_of, state_of
 from domain.reconciliation.match import match, with_effects
 from domain.reconciliation.nights import Failed
 from domain.reconciliation.progress import Phase
-from domain.settlements import booked, repeats, reports
+from domain.settlements import booked, plain_lines, repeats, reports
 from domain.settlements.storable import named, storable
 
 ACTOR: Final = RECONCILIATION
@@ -166,11 +167,11 @@ async def _reconcile(
             same = await _as_before(connection, file, state)
             if same is not None:
                 break
-            matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
+            matched, known, given_up = _matched(lines, known)
             if exponents.suspected(matched) is None and _is_entered(matched, entered):
                 crash_here("reconcile.entered")
                 progress.at(Phase.STORING, lines.height)
-                effects = await _keep(connection, run, file, told, matched, known.settled, cause)
+                effects = await _keep(connection, run, file, told, matched, known.settled, given_up, cause)
                 crash_here("reconcile.before_commit")
         if effects is None or not entered:  # outside, for what it opens must stay where it refuses the file
             await exponents.check(connection, run, file.name, matched)
@@ -193,6 +194,17 @@ async def _reconcile(
     await balanced.flag(connection, run, file.name, told, effects)
     await reports.matched(connection, file.name, state)  # last: a night that died before says all of it again
     return manifest.counted(effects)
+
+
+def _matched(lines: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, Known, list[int]]:
+    """The lines as they match, without the plain lines of other reports whose place they take; the ids of those."""
+    matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
+    given_up = plain_lines.given_up(known.settled, matched)
+    if given_up.is_empty():
+        return matched, known, []
+    left = replace(known, settled=known.settled.join(given_up.select("line_id"), on="line_id", how="anti"))
+    again = match(lines, left.payments, left.refunds, left.settled, left.suspense)
+    return again, left, given_up["line_id"].to_list()
 
 
 async def _as_before(connection: Connection, file: ReportFile, state: str) -> Report | None:
@@ -232,16 +244,18 @@ async def _keep(
     told: Told,
     matched: pl.DataFrame,
     settled: pl.DataFrame,
+    given_up: list[int],
     cause: Cause,
 ) -> pl.DataFrame:
     """Store the lines with their effects. Inside the transaction in which they were matched."""
     old = await reports.valid_report(connection, file.name)
-    elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched)
+    elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched, given_up)
     settling = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
     effects = await booked.of_lines(connection, file.name, settling, settled)
     new = None
     if old is None or not await reports.same_as_stored(old, file, effects):
-        new = await reports.store(connection, run.business_date, file, effects, settled, told, cause.request_id)
+        day = run.business_date
+        new = await reports.store(connection, day, file, effects, settled, told, cause.request_id, given_up)
     else:
         await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments

@@ -94,12 +94,17 @@ def elsewhere() -> pl.Expr:
     return (_word() != BookedAs.NONE.value) & (pl.col("booked_as") == BookedAs.NONE.value)
 
 
-def _word() -> pl.Expr:
+def is_settled() -> pl.Expr:
+    """Whether a line tells what was settled of it, as money that the ledger can hold."""
     said = pl.col("settled_net").is_not_null() & pl.col("settled_currency").is_in(list(EXPONENTS))
     fits = pl.all_horizontal(pl.col(part).fill_null(0).abs() <= LARGEST for part in _PARTS)
+    return (said & fits).fill_null(value=False)
+
+
+def _word() -> pl.Expr:
     kind = pl.col("type")
     return (
-        pl.when(~(said & fits).fill_null(value=False))
+        pl.when(~is_settled())
         .then(pl.lit(BookedAs.NONE.value))
         .when(pl.col("effect") != Effect.NONE.value)
         .then(pl.lit(BookedAs.EFFECT.value))

@@ -37,8 +37,9 @@ def scale(currency: str) -> str:
 # What a report's line says that it cost (a fee is negative there): the fee, and the tax on it where it stands apart.
 THEIRS: Final = "-(l.settled_fee + coalesce(l.settled_tax, 0))"
 # The lines of a valid report that tell a fee, in minor units of what was settled, with the fee by the schedule that
-# holds on their day. What is returned of a payment's own fee is by what its report has told, else by its schedule; of a
-# part of one that is RETURNED as a whole nobody can say it from one line. Schedules are looked for once for each day.
+# holds on their day. What is returned of a payment's own fee is by what reports have told of all of its parts, else by
+# its schedule; of a part of one that is RETURNED as a whole nobody can say it from one line. Schedules are looked for
+# once for each day.
 _COMPARED: Final = f"""
 WITH told AS MATERIALIZED (
   SELECT l.line, l.payment_id, l.payment_reference, l.business_date AS day, l.settled_currency AS currency,
@@ -68,8 +69,9 @@ expected AS (
   LEFT JOIN held o ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT'
     AND (o.kind, o.of_method, o.currency, o.day) = ('PAYMENT', t.method, t.currency, t.captured_on)
   LEFT JOIN LATERAL (SELECT coalesce(
-      (SELECT ({THEIRS}) * t.scale FROM settlement_lines l WHERE l.payment_id = t.payment_id AND l.effect = 'CAPTURE'
-        AND l.voided_at IS NULL AND l.settled_currency = t.currency ORDER BY l.id LIMIT 1),
+      (SELECT sum({THEIRS}) * t.scale FROM settlement_lines l WHERE l.payment_id = t.payment_id
+        AND l.effect = 'CAPTURE' AND l.voided_at IS NULL AND l.settled_currency = t.currency
+        HAVING count(l.settled_fee) = count(*) AND sum(l.amount) >= t.captured),
       {_FEE.format(amount="t.captured", of="o")}) AS fee) AS original
     ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT' OFFSET 0),
 judged AS (SELECT *, abs(theirs - round(ours)) > 1 AS differs FROM expected WHERE ours IS NOT NULL OFFSET 0)"""  # noqa: S608

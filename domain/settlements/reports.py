@@ -135,11 +135,12 @@ async def store(
     settled: pl.DataFrame,
     told: Told,
     request_id: str,
+    given_up: Sequence[int] = (),
 ) -> Report:
     """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction.
 
     `settled`: what the other valid reports have of the same payments (reconciliation/match.SETTLED_SCHEMA). `told`: the
-    report as it was read.
+    report as it was read. `given_up`: ids of the plain lines of other reports that these take the place of.
     """
     old = await valid_report(connection, file.name)
     report_id = uuid4()
@@ -159,16 +160,17 @@ async def store(
         totals=totals,
     )
     given = await _void_given(connection, report_id, lines, settled)
+    plain = await _void("id = ANY($1::bigint[])", [list(given_up)])
     await _copy(report, lines)
     moved, paid = await _balance(connection, report, lines, told)
     orphans = await _void_orphaned_returns(connection)
-    await repeats.mark((given.reports | orphans.reports) - {report_id})
+    await repeats.mark((given.reports | plain.reports | orphans.reports) - {report_id})
     await ledger.post(
         [
             posting
             for name, some in (
                 ("/void", undone(gone)),
-                ("/given", undone(given.moved)),
+                ("/given", undone(added(given.moved, plain.moved))),
                 ("", added(moved, paid)),
                 ("/orphans", undone(orphans.moved)),
             )

@@ -18,7 +18,7 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.files import content
 from domain.findings import findings, names
-from domain.models import File, Merchant, TaxDocument, TaxDocumentShare, VatReversal
+from domain.models import File, Merchant, TaxCancellation, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.files import Purpose
 from domain.platform.database import execute, transaction
 from domain.platform.settings import Settings
@@ -37,8 +37,11 @@ _CONTRADICTS: Final = (
     "A document of that name is known and says something else; what its authority signed never changes."
 )
 _IS_CANCELED: Final = "It was canceled before: it takes nothing back."
-_NOT_KNOWN: Final = "It says that a document is canceled or rejected that was not handed in: nothing hung on it."
 _AHEAD: Final = "Its day lies ahead."
+_NOT_KNOWN: Final = (
+    "It says that a document is canceled or rejected that was not handed in: nothing hung on it, and if it comes, it "
+    "takes nothing back."
+)
 _SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 
 
@@ -129,7 +132,8 @@ async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None
         done.note(said.where or said.number, _AHEAD)
         return
     known = await TaxDocument.filter(merchant_id=file.merchant_id, name=said.name).order_by("created_at")
-    if any(one.ended_because == CANCELED for one in known):
+    canceled = any(one.ended_because == CANCELED for one in known)
+    if canceled or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
         done.note(said.where or said.number, _IS_CANCELED)
         return
     current = next((one for one in known if one.ended_at is None), None)
@@ -192,9 +196,17 @@ async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) 
     current = await TaxDocument.get_or_none(merchant_id=file.merchant_id, name=said.name, ended_at=None)
     if current is None:
         ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
-        done.same += ended
-        if not ended:
-            done.note(said.where or said.name, _NOT_KNOWN)
+        if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+            done.same += 1
+            return
+        await TaxCancellation.create(
+            id=uuid4(),
+            merchant_id=file.merchant_id,
+            file_id=file.id,
+            name=said.name,
+            imported_by=file.created_by[:200],
+        )
+        done.note(said.where or said.name, _NOT_KNOWN)
         return
     await end(current, CANCELED, cause)
     done.canceled += 1

@@ -21,6 +21,8 @@ _ORIGINALS_MAX: Final = 1_000  # names, of which one sale may have several
 _REFERENCE_MAX: Final = 20
 SAID_MAX: Final = 1_000  # of one file
 TOO_MANY: Final = f"More than {SAID_MAX} documents: hand them in in parts."
+_NO_NUMBER: Final = "Its number is empty, or longer than any."
+_UNPRINTABLE: Final = "Its number has characters that cannot be printed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,11 @@ class Document:
     where: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name or len(self.name) > _NAME_MAX or not 0 < len(self.number) <= 100:
-            raise Unreadable("Its number is empty, or longer than any.")
-        if not (self.name.isprintable() and self.number.isprintable()):
-            raise Unreadable("Its number has characters that cannot be printed.")
+        _check_name(self.name)
+        if not 0 < len(self.number) <= 100:
+            raise Unreadable(_NO_NUMBER)
+        if not self.number.isprintable():
+            raise Unreadable(_UNPRINTABLE)
         if self.total <= 0 or not 0 <= self.tax <= self.total:
             raise Unreadable("A document has a total above zero, and no more tax than that.")
         if self.total > AMOUNT_MAX:
@@ -87,6 +90,16 @@ class Cancellation:
     country: str
     name: str
     where: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+
+def _check_name(name: str) -> None:
+    if not 0 < len(name) <= _NAME_MAX:
+        raise Unreadable(_NO_NUMBER)
+    if not name.isprintable():
+        raise Unreadable(_UNPRINTABLE)
 
 
 @dataclass(frozen=True, slots=True)

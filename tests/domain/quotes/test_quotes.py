@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from domain.access.tokens import Role
-from domain.models import Payment, Refund, RefundQuote
+from domain.models import Finding, Payment, Refund, RefundQuote
 from domain.models.quotes import FeeKind, OriginalFee, Side
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.problems import AmountExceedsRefundable, CurrencyMismatch, Forbidden, InvalidInput, NotFound, WindowExpired
+from domain.pse import registry
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method, Succeeded
 from domain.quotes import actual, durations, figures, quotes
@@ -21,6 +22,7 @@ from domain.settlements import rates, schedules
 from domain.settlements.rates import NewRate
 from domain.settlements.schedules import Terms
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, settled
 from tests.kit.nights import run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -141,6 +143,42 @@ async def test_todays_rate_is_held_against_the_captures_own_and_a_carried_one_is
     await run_stripe(shop, [stripe_line("refund", "-55.20", "pi_1", "re_1", **back)])
     cost = (await actual.of_refunds([refund.id]))[refund.id]
     assert (cost.currency, cost.fx) == ("BRL", 520)
+
+
+async def test_a_capture_in_parts_is_the_sum_of_its_parts() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    await _fee(shop, "3", FeeKind.PAYMENT)
+    await _fee(shop, "0", FeeKind.REFUND, OriginalFee.KEPT)
+    payment, abroad = await a_payment(shop), await a_payment(shop, currency="USD")
+    rate = NewRate("USD", "BRL", Decimal("5.00"), today(), today(), "PTAX", Side.SELL)
+    await rates.enter(a_person(shop, "boss", Role.ADMIN), "fxRateSet", [rate], None, a_key(), CAUSE)
+
+    def part(number: int, of: Payment, net: str, gross: str) -> dict[str, Any]:
+        told = settled(net, gross=gross, fee="-2.00")
+        return a_line(of, "CAPTURE", 5_000, reference=f"part-{number}", **told)
+
+    first, second = part(1, payment, "48.00", "50.00"), part(2, payment, "48.00", "50.00")
+    dear, cheap = part(3, abroad, "258.00", "260.00"), part(4, abroad, "238.00", "240.00")
+
+    async def fee_and_difference() -> tuple[Money | None, Money | None]:
+        of_fee, of_rate = _of(await _ask(shop, payment, 10_000)), _of(await _ask(shop, abroad, 10_000))
+        return of_fee[CostName.ORIGINAL_FEE].amount, of_rate[CostName.FX_DIFFERENCE].amount
+
+    await a_night(shop, first, dear, days=-20)
+    # One part's fee is not the payment's, which its schedule tells; its rate is all that is known.
+    assert await fee_and_difference() == (Money(300, "BRL"), Money(2_000, "BRL"))
+    await a_night(shop, first, second, dear, cheap, days=-20)
+    assert await fee_and_difference() == (Money(400, "BRL"), Money(0, "BRL"))
+    # What it gives back of the payment's fee is compared with all of it, too.
+    await _fee(shop, "0", FeeKind.REFUND, OriginalFee.RETURNED_PRO_RATA)
+    refund = await a_refund(shop, payment, 5_000)
+    await an_answer(refund, Succeeded("re_1"))
+    back = a_line(
+        payment, "REFUND", 5_000, **settled("-48.00", gross="-50.00", fee="2.00"), pse_refund_reference="re_1"
+    )
+    await a_night(shop, first, second, dear, cheap, back, days=-20)
+    assert [one.detail["kind"] for one in await Finding.filter(kind="FEE_MISMATCH", resolved_at=None)] == ["PAYMENT"]
 
 
 async def test_what_cannot_be_refunded_so_is_refused_as_asking_for_it_is() -> None:

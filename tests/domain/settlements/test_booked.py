@@ -14,7 +14,10 @@ from domain.models import Finding, LedgerEntry, Payout, ReconciliationRun, Settl
 from domain.models.ledger import Account
 from domain.pse import registry
 from domain.pse.reporting import Balance, PaidOut
-from tests.kit.factories import Shop, a_payment, a_refund, a_shop
+from domain.pse.vocabulary import Succeeded
+from domain.reconciliation import reconcile
+from domain.reconciliation.enter import enter
+from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, of_nobody, open_findings, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -271,3 +274,61 @@ async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(l
     await a_night(shop, *lines(1))
     assert "EXPONENT_SUSPECTED" not in await open_findings()
     assert (await _books(shop, "CLP"))["PSE_BALANCE"] == whole
+
+
+async def test_amounts_that_are_suspected_after_a_part_was_entered_end_the_night(
+    lab: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await a_shop(pse="lab")
+    known, times = await a_payment(shop), 0
+
+    async def registered_meanwhile(*told: Any) -> None:
+        nonlocal times
+        times += 1
+        assert times < 5, "It enters the same for ever."
+        if times == 1:
+            await a_payment(shop, amount=15_990, currency="CLP", reference="late")
+        await enter(*told)
+
+    monkeypatch.setattr(reconcile, "enter", registered_meanwhile)
+    late = {**a_line(known, "CAPTURE", 1_599_000), "payment_reference": "late", "currency": "CLP"}
+    await a_night(shop, a_line(known, "REFUND", 500, reference="m1"), late)
+    assert (times, await SettlementLine.all().count()) == (1, 0)
+    assert "EXPONENT_SUSPECTED" in await open_findings()
+    await a_night(shop, a_line(known, "REFUND", 500, reference="m1"), {**late, "amount": 15_990})
+    assert (await open_findings(), await invariants.check()) == (["MISSING_IN_LEDGER"], [])
+
+
+@pytest.mark.parametrize("plain_first", [True, False])
+async def test_what_was_settled_of_it_is_booked_whichever_of_two_kinds_of_files_comes_first(
+    lab: Telling, plain_first: bool
+) -> None:
+    shop = await a_shop(pse="lab")
+    payment, other = await a_payment(shop), await a_payment(shop)
+    refund = await a_refund(shop, payment, 1_000)
+    await an_answer(refund, Succeeded("re_1"))
+    plain = [
+        a_line(payment, "CAPTURE", 10_000),
+        *(a_line(other, "CAPTURE", 5_000, reference=f"part-{number}") for number in range(2)),
+        a_line(payment, "REFUND", 1_000, pse_refund_reference="re_1"),
+        a_line(other, "REFUND", 2_000, pse_refund_reference="theirs"),
+        a_line(other, "REFUND", 500),
+        a_line(payment, "CHARGEBACK", 3_000, reference="dp_1"),
+        a_line(payment, "CHARGEBACK", 700),
+    ]
+    nets = ("99.00", "49.00", "49.00", "-11.00", "-21.00", "-6.00", "-31.00", "-8.00")
+    whole = [{**one, **settled(net, fee="-1.00")} for one, net in zip(plain, nets, strict=True)]
+    both = [("plain.json", plain), ("whole.json", whole)]
+    for name, lines in both if plain_first else both[::-1]:
+        await a_night(shop, *lines, name=name)
+        assert await invariants.check() == []
+    found = await _books(shop)
+    assert (found["PSE_BALANCE"], found["FEES"]) == (12_000, 800)
+    for name, lines in both * 2:  # read again, in whatever order, they say the same
+        await a_night(shop, *lines, name=name)
+        assert (await _books(shop), await invariants.check()) == (found, [])
+    # What the one tells no longer is the other's again, as it tells it.
+    await a_night(shop, *whole[1:], name="whole.json")
+    await a_night(shop, *plain, name="plain.json")
+    found = await _books(shop)
+    assert (found["PSE_BALANCE"], found["FEES"], await invariants.check()) == (12_100, 700, [])

@@ -90,6 +90,20 @@ async def test_a_note_of_return_takes_the_vat_back_once_and_its_cancellation_giv
     assert (again.new, again.unread, await in_order()) == (0, 1, True)
 
 
+async def test_a_document_that_was_canceled_before_it_came_takes_nothing_back(settings: Settings) -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    canceled, note = vectors.nfe_canceled(access_key(7, DAY)), _note(7, "40.00", "7.20")
+    first, again = await taken_in(shop, canceled, settings), await taken_in(shop, canceled, settings)
+    assert [(one.canceled, one.unread, one.same) for one in (first, again)] == [(0, 1, 0), (0, 0, 1)]
+    told = await taken_in(shop, note, settings)
+    assert (told.new, told.matched, told.unread) == (0, 0, 1)
+    assert ((await _row(row)).booked, await vat_of(shop)) == (Booked.NOTHING, (1_800, 720, 0))
+    # Another of the same sale does.
+    assert (await taken_in(shop, _note(8, "40.00", "7.20"), settings)).matched == 1
+    assert (await vat_of(shop), await open_kinds(refund.id), await in_order()) == ((1_080, 0, 0), [], True)
+
+
 async def test_many_documents_of_one_refund_take_its_vat_back_when_they_cover_the_whole(settings: Settings) -> None:
     """Four notes by item, whose cents add up to one more than the tax of the sum: the last one is the rest."""
     shop, payment = await _sold(amount=33_499, tax=5_349)
