@@ -191,7 +191,7 @@ async def test_every_obstacle_has_words_in_each_language() -> None:
 async def _late(shop: Shop, cause: str) -> None:
     """An entry that belongs to the month, as any program books it."""
     posting = ledger.Posting(
-        shop.id, shop.store.id, shop.connection.id, Entry.WRITE_OFF, 5, "BRL", CLOSED.last_day, cause, "late"
+        shop.id, shop.store.id, shop.connection.id, Entry.FX_DIFFERENCE, 5, "BRL", CLOSED.last_day, cause, "late"
     )
     await ledger.post([posting])
 
