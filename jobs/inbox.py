@@ -66,8 +66,19 @@ async def visit(inbox: Path, sender: Sender) -> int:
             _refuse_files(root)
             for merchant in _folders(root):
                 with merchant as place:
-                    taken += await _merchant(place, sender)
+                    taken += await _apart(place, sender)
     return taken
+
+
+async def _apart(place: _Place, sender: Sender) -> int:
+    """One merchant's folder, whose oddities are its own: the others behind it are visited all the same."""
+    try:
+        return await _merchant(place, sender)
+    except Exception as error:
+        if unavailable(error):
+            raise
+        _log.exception("inbox.failed", folder=place.name)
+        return 0
 
 
 @contextlib.asynccontextmanager
@@ -102,6 +113,10 @@ async def _merchant(place: _Place, sender: Sender) -> int:
 
 
 async def _named(model: Any, name: str, **more: Any) -> Any:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a folder's name is bytes: nothing of ours is called so
+        return None
     try:
         found = await model.filter(id=UUID(name), **more)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ _VISIT_SECONDS_MAX: Final = 600.0  # from when on no further file is begun
 # What PSEs put beside their reports, by the beginning or the end of the name, in upper case.
 _NO_REPORTS: Final = ("CONNECTION-CHECK-FILE", "README", "TEST-CONNECTION")
 _UNFINISHED: Final = (".PART", ".TMP", ".FILEPART", ".CRDOWNLOAD", ".SWP", "~")
+_SIZE_MAX: Final = 2**63 - 1  # that a row holds; servers say up to 64 bits
 _SETTLED: Final = timedelta(seconds=60)  # what was written to a moment ago may be written to again
 _log = structlog.get_logger()
 
@@ -68,7 +70,8 @@ async def _account(source: ReportSource, settings: Settings) -> Account:
 
 
 async def _look_through(server: Server, source: ReportSource, connection: Connection, sender: Sender) -> None:
-    listed = [one for one in await server.listing(source.folder) if _is_report(one)]
+    told = await server.listing(source.folder)
+    listed = [replace(one, size=min(one.size, _SIZE_MAX)) for one in told if _is_report(one)]
     known = await sources.remembered(connection.id, [one.name for one in listed])
     fresh = [one for one in listed if Version(one.name, one.size, one.modified_at) not in known]
     until = time.monotonic() + _VISIT_SECONDS_MAX
@@ -79,6 +82,12 @@ async def _look_through(server: Server, source: ReportSource, connection: Connec
             await _fetch(server, source, connection, one, sender)
         except Changed:
             _log.info("source.not_settled", connection=connection.name, file=one.name)
+        except SftpFailed:
+            raise
+        except Exception as error:  # of one file: those behind it are fetched all the same
+            if unavailable(error):
+                raise
+            _log.exception("source.file_failed", connection=connection.name, file=one.name)
 
 
 def _is_report(one: Listed) -> bool:

@@ -8,7 +8,7 @@ from domain.platform.database import for_all, rows
 
 AT_ONCE_MAX: Final = 500
 # What is done by the batch worker, one after the other, beside nights that take hours: rung for rarely.
-_BATCH: Final = frozenset({bell.HANDED_IN, bell.SOURCE})
+_BATCH: Final = frozenset({bell.HANDED_IN, bell.SOURCE, bell.EXPORT, bell.DECISIONS})
 _BATCH_ONCE_IN_SECONDS: Final = 300.0
 # What is due stays due until a worker takes it. Ringing for it at every sweep would bury a worker that is behind.
 _ONCE_IN_SECONDS: Final = 10.0
@@ -19,6 +19,8 @@ DUE: Final[Mapping[str, str]] = {
     bell.CERTIFY: "SELECT id FROM certification_runs WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.HANDED_IN: "SELECT id FROM handed_reports WHERE due_at <= now() AND way = 'UPLOAD' ORDER BY due_at LIMIT $1",
     bell.SOURCE: "SELECT id FROM report_sources WHERE due_at <= now() AND enabled ORDER BY due_at LIMIT $1",
+    bell.EXPORT: "SELECT id FROM exports WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.DECISIONS: "SELECT id FROM decision_batches WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
 }
 

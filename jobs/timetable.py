@@ -29,7 +29,7 @@ from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.refunds import attempts
-from jobs import bank, onboarding, reconciliation, taxes
+from jobs import bank, exports, onboarding, reconciliation, taxes
 from jobs.sweep import sweep
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
@@ -128,6 +128,11 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     # Every hour again, so that a night whose PSE was down is repeated by itself.
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
+
+    async def expire() -> None:
+        _log.info("exports.expired", files=await exports.expire(settings))
+
+    scheduler.add_job(leading(expire), CronTrigger(minute=(minute + 5) % 60, timezone=UTC), id="exports")
     scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
     return scheduler
 

@@ -22,6 +22,7 @@ from domain.platform.log import configure
 from domain.platform.settings import Settings
 from domain.reconciliation.nights import FutureDate
 from jobs import certification as certification_jobs
+from jobs import exports as export_jobs
 from jobs import handed_in as handed_in_jobs
 from jobs import inbox as inbox_jobs
 from jobs import notices as notice_jobs
@@ -121,6 +122,16 @@ async def inbox(ctx: Context, subject: str) -> None:
             _log.error("inbox.away", folder=settings.report_inbox, error=str(error))
 
 
+async def export(ctx: Context, subject: str) -> None:
+    """Make an export, by its id."""
+    await export_jobs.export(UUID(subject), ctx["settings"])
+
+
+async def decisions(ctx: Context, subject: str) -> None:
+    """Apply a sheet of decisions, by its batch's id."""
+    await export_jobs.decisions(UUID(subject), ctx["settings"])
+
+
 JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "refunds": (
         bell.REFUNDS_QUEUE,
@@ -128,7 +139,14 @@ JOBS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "batch": (
         bell.BATCH_QUEUE,
-        {bell.RECONCILE: reconcile, bell.HANDED_IN: handed_in, bell.SOURCE: source, bell.INBOX: inbox},
+        {
+            bell.RECONCILE: reconcile,
+            bell.HANDED_IN: handed_in,
+            bell.SOURCE: source,
+            bell.INBOX: inbox,
+            bell.EXPORT: export,
+            bell.DECISIONS: decisions,
+        },
     ),
 }
 

@@ -15,6 +15,7 @@ from api.graphql.bank.fields import BankMutation, BankQuery
 from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.exports.fields import ExportMutation, ExportQuery
 from api.graphql.findings.fields import FindingMutation, FindingQuery
 from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
@@ -133,6 +134,7 @@ SIZES = {
     "paymentInstruction": 10,
     "permissions": 25,
     "originals": 100,
+    "rows": 100,
     "rulesVersions": 20,
     "taxDocuments": 100,
     "reversals": 100,
@@ -148,6 +150,7 @@ class Query(
     BankQuery,
     BooksQuery,
     ConnectionQuery,
+    ExportQuery,
     FindingQuery,
     NightQuery,
     QuoteQuery,
@@ -226,6 +229,7 @@ class Mutation(
     BankMutation,
     BooksMutation,
     ConnectionMutation,
+    ExportMutation,
     FindingMutation,
     NightMutation,
     QuoteMutation,

@@ -23,6 +23,7 @@ from domain.deeds.deeds import Of
 from domain.files import content
 from domain.models import BankAccount, BankStatement, File
 from domain.models.files import Purpose
+from domain.money import MINOR_UNITS_MAX
 from domain.platform.database import rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState
@@ -62,6 +63,8 @@ def _read(given: bytes, currency: str, mapping: CsvMapping | None) -> list[_Read
 
 
 def _prepared(statement: Statement) -> _Read:
+    if any(abs(balance or 0) > MINOR_UNITS_MAX for balance in (statement.opening, statement.closing)):
+        raise BadStatement("The balances of this statement are more than can be counted.")
     days = [line.booked_on for line in statement.lines]
     moved = [(line, key) for line, key in zip(statement.lines, keys(statement), strict=True) if line.amount]
     lines = [

@@ -25,7 +25,8 @@ from domain.problems import InvalidInput, InvalidState, NotFound
 
 OBJECT: Final = "payout"  # in the log
 SEEN: Final = timedelta(days=400)  # what is older is for a person
-CHARGES_MAX_PERCENT: Final = 5  # of a payout, that banks on the way may have kept
+CHARGES_MAX_PERCENT: Final = 5  # of a payout, that banks on the way may have kept,
+CHARGES_MAX: Final = 50_000  # and minor units: one person says it, and what is more is no charge of a bank
 _PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.amount, p.business_date, p.expected_at
   FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > current_date - $2::int
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
@@ -141,9 +142,10 @@ async def _charges(payout: Payout, line: BankLine) -> int:
     if account.currency != payout.currency or (line.amount > 0) != (payout.amount > 0):
         raise InvalidInput("The line has another currency, or goes the other way.", path=["input", "bankLineId"])
     charges: int = payout.amount - line.amount
-    if not 0 <= charges * 100 <= abs(payout.amount) * CHARGES_MAX_PERCENT:
+    if not 0 <= charges * 100 <= abs(payout.amount) * CHARGES_MAX_PERCENT or charges > CHARGES_MAX:
         raise InvalidInput(
-            f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} %.",
+            f"The line lacks {charges} minor units: a bank's charges are at most {CHARGES_MAX_PERCENT} % "
+            f"and {CHARGES_MAX}.",
             path=["input", "bankLineId"],
         )
     return charges

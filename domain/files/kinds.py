@@ -60,9 +60,9 @@ RULES: Final[Mapping[Purpose, Rule]] = {
     Purpose.DECISIONS: Rule(
         Permission.WORK_FINDINGS, frozenset({Permission.WORK_FINDINGS, Permission.READ_LEDGER}), _TABLES, 16 * _MIB
     ),
-    Purpose.EXPORT: Rule(None, frozenset({Permission.READ_LEDGER}), _TABLES, 32 * _MIB),
+    Purpose.EXPORT: Rule(None, frozenset({Permission.READ_LEDGER}), _TABLES, 128 * _MIB),
 }
-SIZE_MAX: Final = max(rule.size_max for rule in RULES.values())
+SIZE_MAX: Final = max(rule.size_max for rule in RULES.values() if rule.writer is not None)  # of what is handed in
 
 
 def media_type_of(content: bytes) -> str | None:

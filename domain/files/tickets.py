@@ -21,6 +21,7 @@ from domain.deeds.deeds import Of
 from domain.files import content
 from domain.files.kinds import RULES, media_type_of
 from domain.files.room import ROOM
+from domain.models.exports import Export
 from domain.models.files import File, Purpose
 from domain.platform.database import execute, for_all, rows, transaction
 from domain.platform.settings import Settings
@@ -159,7 +160,7 @@ async def read(principal: Principal, file_id: UUID, settings: Settings, cause: C
     Raises NotFound (also where the principal may not), ContentAway, Unsealable.
     """
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id)
-    if file is None or file.stored_at is None or file.sealed_key is None or not _may_read(principal, file):
+    if file is None or file.stored_at is None or file.sealed_key is None or not await _may_read(principal, file):
         if file is not None:
             await deeds.refused(file.merchant_id, DOWNLOAD, cause, "FORBIDDEN")
         raise NotFound("There is no such file, or it is not yours to read.")
@@ -168,9 +169,20 @@ async def read(principal: Principal, file_id: UUID, settings: Settings, cause: C
     return file, given
 
 
-def _may_read(principal: Principal, file: File) -> bool:
-    # A file is the merchant's and of no one store: it takes somebody who may in all of them.
-    return any(principal.covers([reader], None) for reader in RULES[file.purpose].readers)
+async def _may_read(principal: Principal, file: File) -> bool:
+    # A file is the merchant's and of no one store: it takes somebody who may in all of them. An export is of those
+    # stores that its asker might read, until it expires.
+    export = await Export.get_or_none(file_id=file.id) if file.purpose is Purpose.EXPORT else None
+    if export is not None and (export.state != "DONE" or not _lasts(export)):
+        return False
+    named = export.store_ids if export is not None else None
+    stores = [UUID(one) for one in named] if named else [None]
+    readers = RULES[file.purpose].readers
+    return any(all(principal.covers([reader], store) for store in stores) for reader in readers)
+
+
+def _lasts(export: Export) -> bool:
+    return export.expires_at is not None and export.expires_at > datetime.now(UTC)
 
 
 def _digest(ticket: str) -> str:

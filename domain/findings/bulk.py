@@ -1,21 +1,30 @@
 """Saying the same of many findings at once: each by itself, so that one bad one holds up no other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
+from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.findings import search, work
+from domain.findings import findings, search, work
 from domain.findings.search import Wanted
 from domain.findings.work import Resolution
-from domain.models import Finding, IdempotencyKey
+from domain.models import Finding
 from domain.platform import idempotency
+from domain.platform.database import rows, transaction
 from domain.problems import InvalidInput, Problem
 
 AT_ONCE_MAX: Final = 1_000
 OPERATION: Final = "findingsResolve"
+# Which findings a key is about, each under a key of its own.
+_CHOSEN: Final = "findingsResolve of"
+_KEEP: Final = """INSERT INTO idempotency_keys
+  (merchant_id, mutation, key, input_digest, request_id, subject_id, created_at)
+SELECT $1, $2, $3 || one, $4, $5, one, now() FROM unnest($6::uuid[]) AS one RETURNING id"""
+_ABOUT: Final = """SELECT subject_id FROM idempotency_keys
+WHERE merchant_id = $1 AND mutation = $2 AND starts_with(key, $3)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +66,39 @@ async def resolve(
 ) -> Sequence[Outcome]:
     """Say it of each. `count`: how many the preview told; another number now, and nothing is done.
 
-    The same `key` again says it of none twice. Raises Forbidden, InvalidInput.
+    The same `key` again is about the same ones, whatever came since, and says it of none twice. Raises Forbidden,
+    InvalidInput, IdempotencyConflict.
     """
     work.checked_note(said.note)
     idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
-    found, more = await chosen(principal, wanted)
-    if len(found) != count and not await _was_begun(principal, key):
-        raise InvalidInput(
-            f"It is about {len(found)}{' and more' if more else ''} now, not {count}: look again (findingsPreview).",
-            path=["input", "count"],
-        )
-    return [await _one(principal, one, said, key, cause) for one in found]
+    about = await _about(principal, wanted, said, count, key, cause)
+    query = findings.within(principal.scope(Permission.WORK_FINDINGS)).filter(id__in=about)
+    return [await _one(principal, one, said, key, cause) for one in await query.order_by("created_at", "id")]
 
 
-async def _was_begun(principal: Principal, key: str) -> bool:
-    asked = IdempotencyKey.filter(merchant_id=principal.merchant_id, mutation=OPERATION, key__startswith=f"{key}/")
-    return await asked.exists()
+async def _about(
+    principal: Principal, wanted: Wanted, said: Resolution, count: int, key: str, cause: Cause
+) -> Sequence[UUID]:
+    """Which findings the key is about: those that were wanted when it came first, as many as were told."""
+    values = {"wanted": asdict(wanted), "said": asdict(said), "count": count}
+    async with transaction():
+        subject = principal.merchant_id
+        if await idempotency.claim(principal.merchant_id, OPERATION, key, values, subject, cause) is not None:
+            return [row["subject_id"] for row in await rows(_ABOUT, principal.merchant_id, _CHOSEN, f"{key}/")]
+        found, more = await chosen(principal, wanted)
+        if len(found) != count:
+            told = f"{len(found)}{' and more' if more else ''}"
+            raise InvalidInput(
+                f"It is about {told} now, not {count}: look again (findingsPreview).", path=["input", "count"]
+            )
+        about = [one.id for one in found]
+        digest = idempotency.digest(values)
+        kept = await rows(_KEEP, principal.merchant_id, _CHOSEN, f"{key}/", digest, cause.request_id, about)
+        if len(kept) != len(about):
+            raise RuntimeError("Not all of them were kept: the merchant is behind the wall.")
+    return about
 
 
 async def _one(principal: Principal, finding: Finding, said: Resolution, key: str, cause: Cause) -> Outcome:

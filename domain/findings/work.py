@@ -95,9 +95,9 @@ async def resolve(
         if key is not None and await _known(principal, finding_id, wanted, cause, key, operation):
             return await _as_it_is(finding_id)
         finding, payment = await opening.lock(finding_id)
-        _check_open(finding)
+        check_open(finding)
         suspended = await money.of(finding)
-        await _check(principal, finding, wanted, suspended)
+        await check(principal, finding, wanted, suspended)
         said = await _propose(principal, finding, payment, wanted, note, suspended, cause)
         if said.needs_two:
             await noted.note(finding, noted.PROPOSED, cause, text=f"{said.reason}: {note}", detail=_told(said))
@@ -190,7 +190,8 @@ async def _as_it_is(finding_id: UUID) -> Resolved:
     return Resolved(await Finding.get(id=finding_id), said, said.started_at is not None)
 
 
-def _check_open(finding: Finding) -> None:
+def check_open(finding: Finding) -> None:
+    """Raises InvalidState where nothing can be said of it (any more)."""
     if finding.resolved_at is not None:
         raise InvalidState(
             "It is resolved already; findingReopen opens it again.", path=_PATH, current_state="RESOLVED"
@@ -204,7 +205,8 @@ def _check_ours(finding: Finding) -> None:
         raise InvalidState(instead, path=_PATH, current_state="OPEN")
 
 
-async def _check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
+async def check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
+    """Whether this can be said of it. Raises InvalidInput, InvalidState, NotFound."""
     postings.check(wanted.reason, wanted.account, wanted.came, suspended, finding.currency)
     if (wanted.duplicate_of is not None) != (wanted.reason is Reason.DUPLICATE_OF):
         raise InvalidInput("duplicateOf goes with DUPLICATE_OF.", path=["input", "duplicateOf"])
@@ -224,10 +226,10 @@ async def _check_duplicate(principal: Principal, finding: Finding, other_id: UUI
         return
     # Under the payment's lock nobody resolves the other one meanwhile: it has the same payment.
     its = await money.of(other) if other.payment_id == finding.payment_id else None
-    if its is None or its.name != suspended.name or other.resolved_at is not None:
+    if its is None or its.name is None or its.name != suspended.name or other.resolved_at is not None:
         raise InvalidState(
-            f"{Money(suspended.own, finding.currency)} of it is in SUSPENSE, and the other finding is not open and "
-            "about the same money: say where it belongs.",
+            f"{Money(abs(suspended.own), finding.currency)} of it is in SUSPENSE, and the other finding is not open "
+            "and about the same money: say where it belongs.",
             path=path,
             current_state="IN_SUSPENSE",
         )
@@ -274,13 +276,13 @@ async def needs_two(finding: Finding, moved: int) -> bool:
     if finding.payment_id is not None:
         (alone,) = await rows(_ALONE, finding.payment_id)
         before = alone["amount"]
-    return reached(held, max(finding.amount, moved + before), finding.currency)
+    return reached(held, max(finding.amount, abs(moved) + before), finding.currency)
 
 
 async def _start(
     said: FindingResolution, finding: Finding, payment: Payment | None, second: Principal | None, cause: Cause
 ) -> None:
-    await postings.post(said, payment, cause)
+    await postings.post(said, finding, payment, cause)
     by = (second.holder[:200], second.party) if second else (None, None)
     closed = f"{said.reason}: {said.note}"
     done = (

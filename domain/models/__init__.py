@@ -21,6 +21,7 @@ from domain.models.connections import Connection, RefusedWebhook
 from domain.models.deeds import Deed, LegalHold
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
+from domain.models.exports import DecisionBatch, DecisionRow, Export
 from domain.models.files import File
 from domain.models.findings import FindingEvent, FindingResolution
 from domain.models.keys import DataKey
@@ -64,6 +65,8 @@ __all__ = [
     "ClosedBalance",
     "Connection",
     "DataKey",
+    "DecisionBatch",
+    "DecisionRow",
     "Deed",
     "Delegation",
     "DemoMark",
@@ -72,6 +75,7 @@ __all__ = [
     "DoubtVerdict",
     "Event",
     "EventSeal",
+    "Export",
     "FeeSchedule",
     "File",
     "Finding",

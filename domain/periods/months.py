@@ -1,8 +1,9 @@
 """A month of the books: which days it has, and from when on it can be closed."""
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, Self
 
 from domain.problems import InvalidInput
@@ -10,6 +11,8 @@ from domain.problems import InvalidInput
 # Entries of today and yesterday, by UTC, are booked without asking whether their month is closed (the database's
 # trigger ledger_entries_open_period): a month is closed when both days lie behind it.
 _DAYS_AFTER: Final = 2
+# No books are of another century; the last days of the calendar are "infinity" to PostgreSQL, whose series never end.
+_MONTH: Final = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,10 @@ class Month:
 
     @classmethod
     def parse(cls, text: str, path: str = "month") -> Self:
-        """Of YYYY-MM. Raises InvalidInput."""
-        try:
-            return cls.of(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date())
-        except ValueError:
-            raise InvalidInput(f"{text[:20]!r} is no month; write YYYY-MM.", path=[path]) from None
+        """Of YYYY-MM, of this century. Raises InvalidInput."""
+        if _MONTH.fullmatch(text) is None:
+            raise InvalidInput(f"{text[:20]!r} is no month; write YYYY-MM, from 2000-01 to 2099-12.", path=[path])
+        return cls.of(date(int(text[:4]), int(text[5:]), 1))
 
     @property
     def closable_from(self) -> date:

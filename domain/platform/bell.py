@@ -31,6 +31,8 @@ CERTIFY: Final = "certify"
 HANDED_IN: Final = "handed_in"  # a report that somebody has brought
 SOURCE: Final = "source"  # a server that is looked at for reports
 INBOX: Final = "inbox"  # the watched folder
+EXPORT: Final = "export"
+DECISIONS: Final = "decisions"  # a sheet of them, row by row
 TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _HEARD_SECONDS: Final = 10  # the list of what was rung for lives so long after the last ring, if no worker is there
@@ -40,11 +42,11 @@ _REST_SECONDS: Final = 5.0  # after a Valkey that did not answer in time: else e
 # what arq's own enqueue_job writes (no other job has this id, so nothing need be asked first), and a line in the list
 # of what was rung.
 _RING: Final = "ring"
-_WAKE: Final = "wake"
+WAKE: Final = "wake"
 _TELL: Final = f"""
 local at = 1
 while ARGV[at] do
-  if ARGV[at] == '{_WAKE}' then
+  if ARGV[at] == '{WAKE}' then
     redis.call('PUBLISH', ARGV[at + 1], '1')
     at = at + 2
   else
@@ -140,7 +142,7 @@ async def waiting(queue: str = REFUNDS_QUEUE) -> int:
 
 async def wake(channel: str) -> None:
     """Tell live readers of `channel` to read their table again."""
-    await _told(_WAKE, channel)
+    await _told(WAKE, channel)
 
 
 async def _told(*words: str | bytes | int) -> None:

@@ -92,6 +92,12 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
         *_READ_ADD,
         "UPDATE (confirmed_by, confirmed_by_id, started_at, agreed_at, ended_at, ended_by, ended_why)",
     ),
+    "exports": (
+        *_READ_ADD,
+        "UPDATE (state, rows_done, rows_total, sha256, problem, file_id, tries, due_at, expires_at, ended_at)",
+    ),
+    "decision_batches": (*_READ_ADD, "UPDATE (state, rows_done, problem, tries, due_at, ended_at)"),
+    "decision_rows": _READ_ADD,
     "report_expectations": _READ_ADD_CHANGE,
     "bank_days": (*_READ_ADD, "UPDATE (closed, why, set_by, set_at)"),
     "handed_reports": (*_READ_ADD, "UPDATE (business_date, state, said, run_id, tries, due_at, done_at)"),

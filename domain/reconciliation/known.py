@@ -92,13 +92,13 @@ class Known:
     suspense: pl.DataFrame  # reconciliation/nameless.SUSPENSE_SCHEMA
 
 
-async def state_of(connection: Connection, name: str, known: Known) -> str:
-    """All that the lines of the report of that name are compared with, in a few numbers: if they are the same, so is
-    what comes of the same lines. Rows have no order there, so they are added up.
+async def state_of(connection: Connection, name: str, lines: pl.DataFrame, known: Known) -> str:
+    """The lines of the report of that name as they are read now, and all that they are compared with, in a few numbers:
+    if these are the same, so is what comes of it. Rows have no order there, so they are added up.
     """
     (moved,) = await rows(_MOVED, connection.id, name)
     suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
-    frames = (known.payments, known.refunds, known.settled, suspense)
+    frames = (lines, known.payments, known.refunds, known.settled, suspense)
     sums = [_sums(one, seed) for one in frames for seed in (1, 2)]
     told = json.dumps([_RULES, pl.__version__, *moved.values(), *(one.height for one in frames), *sums], default=str)
     return hashlib.sha256(told.encode()).hexdigest()

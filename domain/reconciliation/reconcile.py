@@ -10,6 +10,7 @@ import structlog
 
 from domain.cause import RECONCILIATION, Cause
 from domain.connections.connections import zone_of
+from domain.findings import reopen
 from domain.models import Connection, ReconciliationRun, Report
 from domain.payments import chargeback_proofs, chargebacks, external, told_before
 from domain.platform.crash import crash_here
@@ -168,8 +169,7 @@ async def _reconcile(
                 break
             matched, known, given_up = _matched(lines, known)
             if exponents.suspected(matched) is None and _is_entered(matched, entered):
-                if not entered:
-                    crash_here("reconcile.entered")
+                crash_here("reconcile.entered")
                 progress.at(Phase.STORING, lines.height)
                 effects = await _keep(connection, run, file, told, matched, known.settled, given_up, cause)
                 crash_here("reconcile.before_commit")
@@ -178,7 +178,6 @@ async def _reconcile(
         if effects is None:
             progress.at(Phase.ENTERING, lines.height)
             await enter(connection, run, file, matched, cause)
-            crash_here("reconcile.entered")
             entered.append(matched)
     crash_here("reconcile.committed")
     progress.at(Phase.COMPARING, lines.height)
@@ -235,7 +234,7 @@ async def _known(connection: Connection, file: ReportFile, lines: pl.DataFrame) 
     """
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
     known = await known_of(connection, file.name, lines)
-    return known, await state_of(connection, file.name, known)
+    return known, await state_of(connection, file.name, lines, known)
 
 
 async def _keep(
@@ -276,3 +275,4 @@ async def _follow(connection: Connection, old: Report | None, new: Report, cause
         await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
+    await reopen.lines_moved(connection.id)

@@ -29,6 +29,8 @@ _NAMELESS: Final = ("payment_id", "type", "state", "amount")
 _NAMED: Final = (*_NAMELESS, "_name")
 _NOBODYS: Final = ("type", "state", "_payment", "_name", "_payout", "_kind", "_at", "settled_net", "settled_currency")
 _OTHERS_SCHEMA: Final = {
+    "report_id": pl.String(),
+    "booked_as": pl.String(),
     "type": pl.String(),
     "state": pl.String(),
     "payment_reference": pl.String(),
@@ -43,18 +45,25 @@ _OTHERS_SCHEMA: Final = {
     "kind": pl.String(),
     "booked_at": pl.Datetime("us", "UTC"),
 }
-# Money of no payment of ours that other valid reports of the connection have booked on these dates.
-_BOOKED: Final = (
-    f"SELECT {', '.join(f'l.{name}' for name in _OTHERS_SCHEMA)} FROM settlement_lines l "  # noqa: S608 - ours
-    "JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL "
-    "AND l.voided_at IS NULL "
+# Money of no payment of ours that other valid reports of the connection tell on these dates, whoever has booked it.
+_TOLD: Final = (
+    "SELECT "  # noqa: S608 - ours
+    f"{', '.join(f'l.{name}::text' if name == 'report_id' else f'l.{name}' for name in _OTHERS_SCHEMA)} "
+    "FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 AND r.name <> $2 "
+    "AND r.superseded_at IS NULL AND l.voided_at IS NULL "
 )
-_OTHERS: Final = (
-    f"{_BOOKED} AND l.booked_as NOT IN ('NONE', 'EFFECT') AND (l.payment_id IS NULL OR l.booked_as <> 'UNEXPLAINED') "
-    "AND l.business_date BETWEEN $3 AND $4 "
+_BOOKED: Final = "l.booked_as NOT IN ('NONE', 'EFFECT') AND (l.payment_id IS NULL OR l.booked_as <> 'UNEXPLAINED')"
+_LEFT: Final = (
+    "l.booked_as = 'NONE' AND l.effect = 'NONE' AND l.settled_net IS NOT NULL "
+    f"AND (l.payment_id IS NULL OR l.type IN {BY_TYPE}) AND l.settled_currency = ANY($6) "
+    f"AND greatest({', '.join(f'abs(l.{part})' for part in _PARTS)}) <= {LARGEST}"
+)
+_OTHERS: Final = " UNION ALL ".join(
+    f"{_TOLD} AND {some} AND l.business_date BETWEEN $3 AND $4 "
     # A payout that has a name is told on the day on which it was made by one, and on which it arrived by another.
-    f"UNION ALL {_BOOKED} AND l.booked_as = 'PAYOUT' AND l.type = 'PAYOUT' AND l.payout_reference = ANY($5) "
+    f"UNION ALL {_TOLD} AND {some} AND l.type = 'PAYOUT' AND l.payout_reference = ANY($5) "
     "AND l.business_date NOT BETWEEN $3 AND $4"
+    for some in (_BOOKED, _LEFT)
 )
 
 
@@ -70,7 +79,7 @@ async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, set
     nobodys = lines.filter(told | pl.col("booked_as").is_in(BY_TYPE))
     if not nobodys.is_empty():
         others = await _others(connection, name, nobodys)
-        again += [] if others.is_empty() else [_told_by(_nobodys(nobodys), _nobodys(others), _NOBODYS)]
+        again += [] if others.is_empty() else [_left(_nobodys(nobodys), _nobodys(others))]
     repeats = [line for one in again for line in one["line"].to_list()]
     if not repeats:
         return lines
@@ -141,10 +150,25 @@ def _told_by(lines: pl.DataFrame, others: pl.DataFrame, key: tuple[str, ...]) ->
     return turns.join(had, on=key, how="inner", nulls_equal=True).filter(pl.col("_turn") <= pl.col("_had"))
 
 
+def _left(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Those that are not booked here: all files together book as many equal ones as the file has that has most.
+
+    A report that has fewer than another, and has booked them, keeps them when it is read again.
+    """
+    booked = (pl.col("booked_as") != BookedAs.NONE.value).sum().alias("_booked")
+    of_each = others.group_by(*_NOBODYS, "report_id").agg(pl.len().alias("_told"), booked)
+    had = of_each.group_by(_NOBODYS).agg(pl.col("_told").max(), pl.col("_booked").sum())
+    mine = pl.len().over(_NOBODYS)
+    turns = lines.with_columns(_turn=pl.int_range(1, pl.len() + 1).over(_NOBODYS), _mine=mine)
+    most, none = pl.max_horizontal("_mine", "_told").cast(pl.Int64), pl.col("_mine").cast(pl.Int64)
+    joined = turns.join(had, on=_NOBODYS, how="inner", nulls_equal=True)
+    return joined.filter(pl.col("_turn") <= none + pl.col("_booked").cast(pl.Int64) - most)
+
+
 async def _others(connection: Connection, name: str, lines: pl.DataFrame) -> pl.DataFrame:
     days = lines["business_date"]
     first, last = days.min(), days.max()
     assert isinstance(first, date), "Every line has a business date."
     named = lines.filter(pl.col("type") == BookedAs.PAYOUT.value)["payout_reference"].drop_nulls().unique().sort()
-    found = await rows(_OTHERS, connection.id, name, first, last, named.to_list())
+    found = await rows(_OTHERS, connection.id, name, first, last, named.to_list(), list(EXPONENTS))
     return pl.DataFrame(found, schema=_OTHERS_SCHEMA)

@@ -47,9 +47,9 @@ _COUNTED = (
 )
 _SAME = "c.type = l.type AND c.state = l.state AND c.settled_net = l.settled_net"
 _LEFT_TO_IT = (
-    "SELECT l.report_id FROM settlement_lines l WHERE l.voided_at IS NULL AND l.booked_as = 'NONE' "
+    "SELECT l.report_id FROM settlement_lines l WHERE l.voided_at IS NULL AND l.booked_as = 'NONE' "  # noqa: S608
     "  AND l.effect = 'NONE' AND l.settled_net IS NOT NULL AND l.report_id <> $3 AND EXISTS (SELECT 1 FROM lost c "
-    f"    WHERE {_SAME} AND c.settled_currency = l.settled_currency) "  # noqa: S608 - ours
+    f"    WHERE {_SAME} AND c.settled_currency = l.settled_currency) "
 )
 _NOBODYS = (
     f"WITH was AS ({_COUNTED.format('$2')}), now AS ({_COUNTED.format('$3')}), lost AS MATERIALIZED ("  # noqa: S608

@@ -58,13 +58,22 @@ LINE_COLUMNS: Final = (
 
 FEW: Final = 1_000  # lines that are inserted by their values
 _PACKED: Final = 1  # zlib's level: the higher ones take ten times as long for a fifth of the size
-_SETTLES: Final[Mapping[str, type[pl.DataType]]] = {
+_TOLD: Final = tuple(
+    name for name in LINE_COLUMNS if name not in ("line", "amount", "by_amount", "by_bank", "booked_at")
+)
+# A line as it is compared: whatever a reader makes of a file anew, and what it settles.
+_COMPARED: Final[Mapping[str, type[pl.DataType]]] = {
     "line": pl.Int64,
-    "effect": pl.String,
-    "booked_as": pl.String,
-    "payment_id": pl.String,
-    "refund_id": pl.String,
+    "amount": pl.Int64,
+    "by_amount": pl.Boolean,
+    "by_bank": pl.Boolean,
+    "booked_at": pl.Int64,  # microseconds since 1970
+    **dict.fromkeys((*_TOLD, "payment_id", "refund_id"), pl.String),
 }
+_STORED: Final = f"""SELECT line, amount, by_amount, by_bank,
+  (extract(epoch FROM booked_at) * 1000000)::bigint AS booked_at,
+  {", ".join(f"{name}::text AS {name}" for name in (*_TOLD, "payment_id", "refund_id"))}
+FROM settlement_lines WHERE report_id = $1 AND voided_at IS NULL ORDER BY line"""  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +90,14 @@ async def valid_report(connection: Connection, name: str) -> Report | None:
 
 
 async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) -> bool:
-    """Whether the stored report has these bytes and its lines settle the very same things."""
+    """Whether the stored report has these bytes, and its lines say and settle the very same things."""
     if report.digest != digest_of(file):
         return False
-    fresh = lines.sort("line").select(*_SETTLES)
-    query = (
-        "SELECT line, effect, booked_as, payment_id::text AS payment_id, refund_id::text AS refund_id "
-        "FROM settlement_lines WHERE report_id = $1 AND voided_at IS NULL ORDER BY line"
-    )
+    fresh = lines.sort("line").select(pl.col(name).cast(kind) for name, kind in _COMPARED.items())
     if lines.height <= FEW:
-        return await rows(query, report.id) == fresh.to_dicts()
+        return await rows(_STORED, report.id) == fresh.to_dicts()
     async with current().acquire_connection() as raw:
-        return fresh.equals(await copying.out(raw, query, report.id, schema=_SETTLES))
+        return fresh.equals(await copying.out(raw, _STORED, report.id, schema=_COMPARED))
 
 
 async def matched(connection: Connection, name: str, known: str | None) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.books import ledger
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -30,11 +31,13 @@ from domain.taxes.weigh import COUNTRIES
 IMPORT: Final = "taxDocumentImport"
 CANCELED: Final = "CANCELED"
 REVISED: Final = "REVISED"
+_TOLD_MAX: Final = 500
 UNREAD_MAX: Final = 100  # shown; all are counted
 _CONTRADICTS: Final = (
     "A document of that name is known and says something else; what its authority signed never changes."
 )
 _IS_CANCELED: Final = "It was canceled before: it takes nothing back."
+_AHEAD: Final = "Its day lies ahead."
 _NOT_KNOWN: Final = (
     "It says that a document is canceled or rejected that was not handed in: nothing hung on it, and if it comes, it "
     "takes nothing back."
@@ -44,7 +47,12 @@ _SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 
 @dataclass(slots=True)
 class Imported:
-    """What came of a file. `unread`: the first of what could not be read, or took nothing back, each with why."""
+    """What came of a file. `unread`: the first of what could not be read, or took nothing back, each with why.
+
+    `latest`: the last day that a document of it can have.
+    """
+
+    latest: date
 
     new: int = 0
     same: int = 0
@@ -58,7 +66,7 @@ class Imported:
         """Count what could not be read."""
         self.unread += 1
         if len(self.why) < UNREAD_MAX:
-            self.why.append(Unread(where, why))
+            self.why.append(Unread(where[:_TOLD_MAX], why[:_TOLD_MAX]))
 
 
 def readable(principal: Principal) -> QuerySet[TaxDocument]:
@@ -87,7 +95,8 @@ async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause
     said = await asyncio.to_thread(read.read, given, country, currency_of(country))
     if not said:
         raise InvalidInput("There is nothing in the file.", path=path)
-    done = Imported()
+    # It is tomorrow already where some of its documents were issued.
+    done = Imported(latest=await ledger.today(file.merchant_id) + timedelta(days=1))
     async with transaction():
         what = {"file_sha256": [None, file.sha256], "name": [None, file.name], "documents": [None, len(said)]}
         await deeds.note(file.merchant_id, IMPORT, Of("file", file_id), cause, what)
@@ -119,6 +128,9 @@ async def _one_at_a_time(merchant_id: UUID, name: str) -> None:
 
 
 async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None:
+    if said.issued_on > done.latest:
+        done.note(said.where or said.number, _AHEAD)
+        return
     known = await TaxDocument.filter(merchant_id=file.merchant_id, name=said.name).order_by("created_at")
     canceled = any(one.ended_because == CANCELED for one in known)
     if canceled or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):

@@ -21,6 +21,7 @@ from domain.problems import InvalidInput, NotFound
 PLACE: Final = "taxPlaceSet"
 DAY: Final = "businessDaySet"
 _WHY: Final = (3, 200)
+_DAY_YEARS_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def set_place(principal: Principal, new: NewPlace, cause: Cause) -> TaxPla
     The same again changes nothing. Raises Forbidden, InvalidInput, NotFound.
     """
     principal.require_everywhere(Permission.KEEP_BOOKS)
-    _check_country(new.country)
+    check_country(new.country)
     await _check_owner(principal.merchant_id, new)
     which: dict[str, Any] = {"store_id": new.store_id, "connection_id": new.connection_id}
     which["merchant_id"] = principal.merchant_id
@@ -80,7 +81,9 @@ async def is_said(merchant_id: UUID, store_id: UUID, connection_id: UUID) -> boo
 async def set_day(principal: Principal, country: str, day: date, works: bool, why: str, cause: Cause) -> BusinessDay:
     """Say that offices of a country work, or do not, on a day. Raises Forbidden, InvalidInput."""
     principal.require_everywhere(Permission.KEEP_BOOKS)
-    _check_country(country)
+    check_country(country)
+    if abs(day.year - datetime.now(UTC).year) > _DAY_YEARS_MAX:
+        raise InvalidInput(f"A day lies within {_DAY_YEARS_MAX} years of today.", path=["input", "day"])
     if not _WHY[0] <= len(why.strip()) <= _WHY[1] or not why.isprintable():
         raise InvalidInput(f"why takes {_WHY[0]} to {_WHY[1]} characters.", path=["input", "why"])
     async with transaction():
@@ -99,7 +102,8 @@ async def set_day(principal: Principal, country: str, day: date, works: bool, wh
     return made
 
 
-def _check_country(country: str) -> None:
+def check_country(country: str) -> None:
+    """Raises InvalidInput for what is no country's code."""
     if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
         raise InvalidInput("country is two capital letters of ISO 3166, as BR.", path=["input", "country"])
 

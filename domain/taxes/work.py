@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +30,7 @@ REVIEW: Final = "vatReversalReview"
 AT_ONCE_MAX: Final = 100
 _NUMBER_MAX: Final = 100
 _NOTE: Final = (5, 500)
+_DELIVERED_BEFORE_MAX: Final = timedelta(days=2 * 366)  # before the money came: sold on credit
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _TOLD: Final = ("state", "reason", "document_number", "document_on", "period", "cause", "country", "due_on", "note")
 
@@ -124,17 +125,27 @@ async def review(principal: Principal, reversal_id: UUID, said: Said, cause: Cau
             counter = Paper(_number(said.counter.number), await _not_ahead(principal, said.counter.issued_on))
             await moves.counter(row, counter, cause)
         else:
+            await _check_said(principal, row, said)
             await _weigh_again(row, said, cause)
         await _note(row, before, REVIEW, cause)
     return row
+
+
+async def _check_said(principal: Principal, row: VatReversal, said: Said) -> None:
+    """Raises InvalidInput for a country or a day that cannot be: deadlines are counted from what is said here."""
+    if said.country is not None:
+        places.check_country(said.country)
+    today = await _today(principal)
+    if said.event_on is not None and not row.sold_on <= said.event_on <= today:
+        raise InvalidInput("It came back, or was annulled, between its sale and today.", path=["input", "eventOn"])
+    if said.delivered_on is not None and not row.sold_on - _DELIVERED_BEFORE_MAX <= said.delivered_on <= today:
+        raise InvalidInput("No delivery lies ahead, or years before its sale.", path=["input", "deliveredOn"])
 
 
 async def _weigh_again(row: VatReversal, said: Said, cause: Cause) -> None:
     undecided = row.state in (*reversals.OPEN, ReversalState.NOT_RECOVERABLE) and row.booked is not Booked.DOCUMENTED
     if not undecided:
         raise InvalidState("It is decided: there is nothing to review.", path=["input"], current_state=row.state.value)
-    if said.event_on is not None and said.event_on < row.sold_on:
-        raise InvalidInput("Nothing came back before it was sold.", path=["input", "eventOn"])
     row.cause, row.event_on = said.cause or row.cause, said.event_on or row.event_on
     row.delivered_on = said.delivered_on or row.delivered_on
     row.country, row.regime = said.country or row.country, said.regime or row.regime

@@ -20,6 +20,8 @@ from jobs.cli import (
     commands,
     connect,
     connections,
+    decisions,
+    exports,
     facts,
     fees,
     findings,
@@ -64,7 +66,9 @@ app.add_typer(rates.app, name="rates")
 app.command("quote")(rates.quote)
 app.add_typer(bank.app, name="bank")
 app.add_typer(books.app, name="books")
+app.add_typer(exports.app, name="export")
 app.add_typer(findings.app, name="findings")
+findings.app.command("apply")(decisions.apply)
 app.add_typer(nights.app, name="nights")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(taxes.app, name="taxes")

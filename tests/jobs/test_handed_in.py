@@ -276,6 +276,19 @@ async def test_files_of_the_folder_go_to_done_or_refused_beside_what_became_of_t
     assert await inbox.visit(tmp_path / "inbox", world.sender) == 0
 
 
+async def test_folders_whose_names_are_no_text_stop_nobody_elses(
+    world: World, pse: Dated, folder: Folder, tmp_path: Path
+) -> None:
+    pse.told = {"a.csv": await _lines(world)}
+    folder("a.csv")
+    root = tmp_path / "inbox"
+    for place in (root, root / world.shop.merchant.name):
+        os.mkdir(os.fsencode(place) + b"/0\xff")
+        os.mkdir(os.fsencode(place) + b"/0\xff/\xfe")
+    assert await inbox.visit(root, world.sender) == 1
+    assert (await HandedReport.get(name="a.csv")).state == "TAKEN"
+
+
 async def test_a_file_that_is_still_written_is_waited_for(
     world: World, pse: Dated, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,13 +351,23 @@ class _Account(asyncssh.SSHServer):
         return (username, password) == ("loja", "open sesame")
 
 
+class _Files(asyncssh.SFTPServer):
+    """A folder as it is, but for a file that says of itself to have as many bytes as 64 bits can count."""
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        async for one in super().scandir(path):
+            if one.filename == b"0-endless.csv":
+                one.attrs.size = 2**64 - 1
+            yield one
+
+
 @asynccontextmanager
 async def _server(root: Path) -> AsyncIterator[tuple[int, str]]:
     """asyncssh's own server over a folder: its port and its key."""
     key = asyncssh.generate_private_key("ssh-ed25519")
 
     def factory(channel: Any) -> asyncssh.SFTPServer:
-        return asyncssh.SFTPServer(channel, chroot=str(root).encode())
+        return _Files(channel, chroot=str(root).encode())
 
     listening = await asyncssh.create_server(
         _Account, "127.0.0.1", 0, server_host_keys=[key], sftp_factory=factory, allow_scp=False
@@ -381,7 +404,7 @@ async def test_a_pses_server_is_visited_each_version_is_taken_once_and_nothing_i
     out.mkdir(parents=True)
     lines = await _lines(world)
     pse.told = {"a.csv": lines, "torn.csv": BadReport("torn.csv", "It is cut.")}
-    for name in ("a.csv", "torn.csv", "CONNECTION-CHECK-FILE.csv", ".hidden", "x.csv.part"):
+    for name in ("a.csv", "torn.csv", "CONNECTION-CHECK-FILE.csv", ".hidden", "x.csv.part", "0-endless.csv"):
         _old(out / name, name.encode())
     _old(out / "fresh.csv", b"fresh", seconds=0)
     (out / "link.csv").symlink_to("a.csv")
@@ -390,14 +413,14 @@ async def test_a_pses_server_is_visited_each_version_is_taken_once_and_nothing_i
         source = await _visit(world, await _source(world, port, key), owner_rows)
         assert (source.failures, source.said, source.visited_at is not None) == (0, None, True)
         seen = [(one.name, one.state) for one in await HandedReport.all().order_by("name")]
-        assert seen == [("a.csv", "TAKEN"), ("torn.csv", "REFUSED")]
+        assert seen == [("0-endless.csv", "SKIPPED"), ("a.csv", "TAKEN"), ("torn.csv", "REFUSED")]
         await _visit(world, source, owner_rows)
-        assert await HandedReport.all().count() == 2
+        assert await HandedReport.all().count() == 3
         pse.told["a.csv"] = [*lines, *await _lines(world)]
         _old(out / "a.csv", b"a revised a.csv", seconds=1_800)
         await _visit(world, source, owner_rows)
         assert await HandedReport.filter(name="a.csv", state="TAKEN").count() == 2
-    assert len(list(out.iterdir())) == 8
+    assert len(list(out.iterdir())) == 9
     assert await _in_force() == [("a.csv", _day())]
     assert await invariants.check() == []
 

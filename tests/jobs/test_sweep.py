@@ -16,6 +16,7 @@ from domain.models import Refund
 from domain.platform import bell, database
 from domain.pse.vocabulary import Succeeded
 from jobs import sweep
+from jobs.worker import JOBS
 from tests.conftest import Database, Servers
 from tests.kit.databases import with_name
 from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
@@ -102,8 +103,8 @@ async def test_finished_refunds_cost_the_sweep_a_few_pages_and_a_step_no_scan(
         await _fill(root)
         due = [await a_refund(shop, payment, 100) for _ in range(DUE - 1)]
         for job, statement in sweep.DUE.items():
-            if job in (bell.PREFLIGHT, bell.CERTIFY, bell.HANDED_IN, bell.SOURCE):
-                continue  # a connection has few a day: there are few beside any number of refunds
+            if job in (bell.PREFLIGHT, bell.CERTIFY, bell.HANDED_IN, bell.SOURCE, bell.EXPORT, bell.DECISIONS):
+                continue  # few a day, beside any number of refunds
             told = await _explained(root, statement)
             nodes = _nodes(told["Plan"])
             pages = told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"]
@@ -157,3 +158,8 @@ async def test_a_queue_that_is_full_is_rung_into_no_more(books: Database, ringin
     await client.zremrangebyrank(bell.REFUNDS_QUEUE, 0, 1)  # the refund was rung for when it was asked for
     assert await sweep.sweep() == 1
     await client.aclose()
+
+
+def test_whatever_is_rung_for_is_done_by_the_worker_of_its_queue() -> None:
+    for job in sweep.DUE:
+        assert job in JOBS["batch" if job in sweep._BATCH else "refunds"][1], job

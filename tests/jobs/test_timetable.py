@@ -32,6 +32,7 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
             "catch-up",
             "preflight",
             "banks",
+            "exports",
             "taxes",
             "after closing",
             "findings",

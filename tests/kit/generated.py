@@ -30,6 +30,8 @@ NAMED: Final[Mapping[str, str]] = {
     "payment.id": "Payment",
     "refundId": "Refund",
     "handedReport.id": "handed report",
+    "export.id": "export",
+    "decisionBatch.id": "decision batch",
     "runId": "ReconciliationRun",
     "paymentId": "Payment",
     "connectionApplication.id": "connection",
@@ -74,6 +76,7 @@ _VALUES: Final[Mapping[str, Any]] = {
     "day": "2026-02-18",
     "start": "2026-02-18",
     "byTime": "12:00",
+    "until": "2036-01-02T03:04:05Z",
     "host": "sftp.example.com",
     "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbIZknpI9EAkbxXB4hK7R2B8tkyxRucRlpTjEQA7/9P",
     "zone": "America/Sao_Paulo",
@@ -201,7 +204,7 @@ def _value(name: str, kind: GraphQLInputType) -> Any:
         return _Named(NAMED[name])
     leaf = get_named_type(kind).name
     assert leaf != "ID", f"What does {name} name? Say so in NAMED."
-    return {"Int": 1, "Boolean": True}.get(leaf, "words")
+    return {"Int": 1, "Boolean": True, "DateTime": "2036-01-02T03:04:05Z"}.get(leaf, "words")
 
 
 def _object(kind: GraphQLInputObjectType) -> dict[str, Any]:

@@ -190,6 +190,15 @@ AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),
 ]
+ExportError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | IdempotencyConflictError
+    | RateLimitedError,
+    strawberry.union(name="ExportError"),
+]
 PeriodError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="PeriodError"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.models.taxes import RefundCause
-from domain.taxes.documents.said import Document, Said, Unread, day, minor, normal
+from domain.taxes.documents.said import SAID_MAX, TOO_MANY, Document, Said, Unread, day, minor, normal
 from domain.taxes.documents.xml import Element, Unreadable, each, needed, number, one, text
 
 _CREDIT_NOTE: Final = "61"
@@ -46,6 +46,8 @@ def read_set(root: Element) -> Sequence[Said]:
     """What each document of an `EnvioDTE` says; one that is nothing for us is told beside the others."""
     found: list[Said] = []
     for place, one_ in enumerate(each(root, "SetDTE/DTE"), start=1):
+        if place > SAID_MAX:
+            raise Unreadable(TOO_MANY)
         try:
             found += read(one_)
         except Unreadable as error:

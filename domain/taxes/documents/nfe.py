@@ -20,6 +20,7 @@ _EVENT_TAKEN: Final = frozenset({"135", "136", "155"})
 _RETURN: Final = "4"
 _CREDIT: Final = "5"
 _REFUSED_DELIVERY: Final = frozenset({"03", "06"})  # tpNFCredito: refused or not found; refused in part
+_SALES_MAX: Final = 200  # each has five names
 _CREDIT_TYPES: Final = "finNFe 4, or finNFe 5 of type 03 or 06"
 
 
@@ -89,6 +90,8 @@ def _originals(note: Element) -> tuple[str, ...]:
     keys = dict.fromkeys(key for key in named if key)
     if not keys:
         raise Unreadable("It refers to no note of a sale (refNFe).")
+    if len(keys) > _SALES_MAX:
+        raise Unreadable("It refers to more sales than any: say of which refunds it is in a table.")
     for key in keys:
         if not is_key(key):
             raise Unreadable(f"{key[:50]!r} is no access key: its check digit is another.")

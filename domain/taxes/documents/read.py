@@ -1,17 +1,27 @@
 """A file that somebody hands in: XML of one of the layouts, many of them in a ZIP, or a table."""
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from domain.taxes.documents import cfdi, dte, nfe, sri, table, ubl
-from domain.taxes.documents.said import Said, Unread
+from domain.taxes.documents.said import SAID_MAX, TOO_MANY, Said, Unread
 from domain.taxes.documents.xml import BYTES_MAX, Element, Unreadable, name_of, namespace_of, parse
 
 _MEMBERS_MAX: Final = 500
 _ALL_BYTES_MAX: Final = 64 * 1024 * 1024
+_ALL_TAGS_MAX: Final = 1_000_000  # of all files of a ZIP: each is a step of its reader
 _CHUNK: Final = 64 * 1024
+# How files are packed: other ways take as much memory as their makers say.
+_WAYS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# What Python's reader of ZIP raises for one that is broken or was made to be.
+_BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
+    OverflowError,
+)  # fmt: skip
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
 Reader = Callable[[Element], Sequence[Said]]
 # A root's name, what its namespace begins with, and who reads it.
@@ -26,6 +36,7 @@ _ROOTS: Final[Mapping[str, tuple[str, Reader]]] = {
     "notaCredito": ("", sri.read),
     "autorizacion": ("", sri.read_authorised),
 }
+_MORE: Final = "The ZIP unpacks to more than any tax documents: hand them in in parts."
 _KNOWN: Final = ", ".join(_ROOTS)
 
 
@@ -56,34 +67,51 @@ def _xml(content: bytes) -> Sequence[Said]:
 def _zip(content: bytes) -> Sequence[Said]:
     """Every XML of a ZIP, by what it really unpacks to and not by what it says. Raises Unreadable."""
     found: list[Said] = []
-    left = _ALL_BYTES_MAX
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            if len(members) > _MEMBERS_MAX:
-                raise Unreadable(f"More than {_MEMBERS_MAX} files: hand them in in parts.")
-            for member in members:
-                inner = _unpacked(archive, member, min(left, BYTES_MAX))
-                left -= len(inner)
-                found += _member(member.filename, inner)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Unreadable(f"The ZIP cannot be unpacked: {str(error)[:200]}") from None
+    left, tags = _ALL_BYTES_MAX, _ALL_TAGS_MAX
+    with _opened(content) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > _MEMBERS_MAX:
+            raise Unreadable(f"More than {_MEMBERS_MAX} files: hand them in in parts.")
+        for member in members:
+            inner = _unpacked(archive, member, min(left, BYTES_MAX))
+            if isinstance(inner, bytes):
+                left, tags = left - len(inner), tags - inner.count(b"<")
+            if tags < 0:
+                raise Unreadable(_MORE)
+            found += _member(member.filename, inner)
+            if len(found) > SAID_MAX:
+                raise Unreadable(TOO_MANY)
     return found
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+def _opened(content: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except _BROKEN as error:
+        raise Unreadable(f"The ZIP cannot be unpacked: {str(error)[:200]}") from None
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | Unreadable:
+    """A file of a ZIP, or why it alone cannot be unpacked. Raises Unreadable where all are more than we take."""
+    if member.compress_type not in _WAYS:
+        return Unreadable("It is packed in another way than deflate: pack it anew.")
     given = io.BytesIO()
-    with archive.open(member) as packed:
-        while chunk := packed.read(_CHUNK):
-            given.write(chunk)
-            if given.tell() > most:
-                raise Unreadable("The ZIP unpacks to more than any tax documents: hand them in in parts.")
+    try:
+        with archive.open(member) as packed:
+            while given.tell() <= most and (chunk := packed.read(_CHUNK)):
+                given.write(chunk)
+    except _BROKEN as error:
+        return Unreadable(f"It cannot be unpacked: {str(error)[:200]}")
+    if given.tell() > most:
+        raise Unreadable(_MORE)
     return given.getvalue()
 
 
-def _member(name: str, content: bytes) -> Sequence[Said]:
+def _member(name: str, content: bytes | Unreadable) -> Sequence[Said]:
     shown = "".join(sign for sign in name if sign.isprintable())[-80:]
     try:
+        if isinstance(content, Unreadable):
+            raise content
         return _xml(content)
     except Unreadable as error:
         return [Unread(shown, str(error))]

@@ -10,12 +10,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 from domain.models.taxes import RefundCause
-from domain.money import Money, MoneyError, exponent_of
+from domain.money import AMOUNT_MAX, Money, MoneyError, exponent_of
 from domain.taxes.documents.xml import Unreadable
 
 _RUNS: Final = re.compile(r"[^0-9A-Z]+")
 _ZEROS: Final = re.compile(r"(^|-)0+(?=[0-9])")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NAME_MAX: Final = 160
+_ORIGINALS_MAX: Final = 1_000  # names, of which one sale may have several
+_REFERENCE_MAX: Final = 20
+SAID_MAX: Final = 1_000  # of one file
+TOO_MANY: Final = f"More than {SAID_MAX} documents: hand them in in parts."
 _NO_NUMBER: Final = "Its number is empty, or longer than any."
 _UNPRINTABLE: Final = "Its number has characters that cannot be printed."
 
@@ -52,6 +57,22 @@ class Document:
             raise Unreadable(_UNPRINTABLE)
         if self.total <= 0 or not 0 <= self.tax <= self.total:
             raise Unreadable("A document has a total above zero, and no more tax than that.")
+        if self.total > AMOUNT_MAX:
+            raise Unreadable("It is of more money than any payment.")
+        self._check_words()
+
+    def _check_words(self) -> None:
+        """Raises Unreadable for what no row could hold, or nobody's document has."""
+        if len(self.originals) > _ORIGINALS_MAX:
+            raise Unreadable("It refers to more sales than any: say of which refunds it is in a table.")
+        if not all(self.originals):
+            raise Unreadable("It names a sale's document that has no letter and no digit.")
+        if any(len(name) > _NAME_MAX for name in self.originals):
+            raise Unreadable("It names a sale's document by a name longer than any.")
+        if len(self.refund_reference or "") > _REFERENCE_MAX:
+            raise Unreadable("No refund has such a reference.")
+        if not f"{self.issuer or ''}{self.refund_reference or ''}".isprintable():
+            raise Unreadable("It has characters that cannot be printed.")
 
     @property
     def facts(self) -> str:
@@ -101,6 +122,8 @@ def minor(amount: Decimal, currency: str) -> int:
     """An amount of a document in minor units. Raises Unreadable where it has more decimals than the currency."""
     try:
         exponent = exponent_of(currency)
+        if amount > AMOUNT_MAX:  # before it is scaled: digits without end are rounded there
+            raise Unreadable("It is of more money than any payment.")
         scaled = amount.scaleb(exponent)
         if scaled != scaled.to_integral_value():
             raise Unreadable(f"{amount} has more decimals than {currency} takes.")
@@ -112,9 +135,11 @@ def minor(amount: Decimal, currency: str) -> int:
 def day(told: str) -> date:
     """A day as XML has it: YYYY-MM-DD, and after it a time. Raises Unreadable."""
     try:
-        return date.fromisoformat(told[:10])
+        if _DAY.fullmatch(told[:10]):
+            return date.fromisoformat(told[:10])
     except ValueError:
-        raise Unreadable(f"{told[:40]!r} is no day.") from None
+        pass
+    raise Unreadable(f"{told[:40]!r} is no day.")
 
 
 def day_first(told: str) -> date:

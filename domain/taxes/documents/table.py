@@ -7,14 +7,17 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from domain.models.taxes import RefundCause
 from domain.money import exponent_of
-from domain.taxes.documents.said import Cancellation, Document, Said, Unread, day, day_first, minor, normal
-from domain.taxes.documents.xml import Unreadable
+from domain.taxes.documents.said import SAID_MAX, Cancellation, Document, Said, Unread, day, day_first, minor, normal
+from domain.taxes.documents.xml import BYTES_MAX, Unreadable
 
-ROWS_MAX: Final = 1_000
+ROWS_MAX: Final = SAID_MAX
+_COLUMNS_MAX: Final = 200
+_NAME_MAX: Final = 60  # of a column
 _CELL_MAX: Final = 500
 _DELIMITERS: Final = ",;\t|"
 # Each column by what it may be called, without accents and in small letters: English, Spanish, Portuguese, Chinese.
@@ -58,7 +61,7 @@ Row = Mapping[str, str]
 def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
     """What each row says; `country` and `currency` where it names none. Raises Unreadable for what is no table."""
     given = _table(content)
-    columns = _columns(given[0])
+    columns = _columns([name[:_NAME_MAX] for name in given[0]])
     if len(given) - 1 > ROWS_MAX:
         raise Unreadable(f"More than {ROWS_MAX} rows: hand it in in parts.")
     return [
@@ -67,6 +70,9 @@ def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
 
 
 def _table(content: bytes) -> Sequence[Sequence[str]]:
+    """The header and as many rows as are taken, and one more. Raises Unreadable."""
+    if len(content) > BYTES_MAX:
+        raise Unreadable(f"A table has at most {BYTES_MAX} bytes: hand it in in parts.")
     try:
         told = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -74,7 +80,7 @@ def _table(content: bytes) -> Sequence[Sequence[str]]:
     first = told.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     try:
-        found = list(_rows(told, delimiter))
+        found = list(islice(_rows(told, delimiter), ROWS_MAX + 2))
     except csv.Error as error:
         raise Unreadable(f"It is no table: {error}.") from None
     if not found:
@@ -84,6 +90,8 @@ def _table(content: bytes) -> Sequence[Sequence[str]]:
 
 def _rows(told: str, delimiter: str) -> Iterator[list[str]]:
     for row in csv.reader(io.StringIO(told, newline=""), delimiter=delimiter, strict=True):
+        if len(row) > _COLUMNS_MAX:
+            raise Unreadable(f"More than {_COLUMNS_MAX} columns.")
         yield [cell.strip() for cell in row]
 
 
@@ -114,11 +122,18 @@ def _plain(name: str) -> str:
 
 
 def _said(line: int, columns: Mapping[str, int], cells: Sequence[str], country: str, currency: str) -> Said:
-    row = {name: cells[place][:_CELL_MAX] if place < len(cells) else "" for name, place in columns.items()}
+    row = {name: _cell(cells[place]) if place < len(cells) else "" for name, place in columns.items()}
     try:
+        if not all(cell.isprintable() for cell in row.values()):
+            raise Unreadable("It has characters that cannot be printed.")
         return _of_row(line, row, row.get("country") or country, row.get("currency") or currency)
     except Unreadable as error:
         return Unread(f"line {line}", str(error))
+
+
+def _cell(told: str) -> str:
+    """What stands there, every kind of space and line's end as one space."""
+    return " ".join(told[:_CELL_MAX].split())
 
 
 def _of_row(line: int, row: Row, country: str, currency: str) -> Said:
@@ -144,7 +159,7 @@ def _of_row(line: int, row: Row, country: str, currency: str) -> Said:
         total=minor(amount_of(row["total"], currency), currency),
         tax=minor(amount_of(row["tax"], currency), currency),
         originals=tuple(dict.fromkeys(originals)),
-        refund_reference=row.get("refund", "")[:20] or None,
+        refund_reference=row.get("refund") or None,
         cause=_CAUSES.get(_plain(row.get("cause", "")).replace(" ", "_")),
         checked={"signature": "NOT_IN_FILE", "status": "NOT_IN_FILE"},
         where=where,

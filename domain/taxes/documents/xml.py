@@ -19,6 +19,9 @@ BYTES_MAX: Final = 2 * 1024 * 1024
 _ELEMENTS_MAX: Final = 50_000
 _DEPTH_MAX: Final = 64
 _TEXT_MAX: Final = 1_000_000
+_SPACES_MAX: Final = 16  # namespaces that a signed element declares, and attributes of one element: the canonical
+_ATTRIBUTES_MAX: Final = 64  # form takes the square of either
+_CROWDED: Final = etree.XPath(f"boolean(descendant-or-self::*[count(@*) > {_ATTRIBUTES_MAX}])")
 _DECLARED: Final = re.compile(rb"""encoding=["']([^"']{1,40})["']""")
 _DECLARATION_MAX: Final = 300
 # In these a tag is spelled by its own bytes, so that looking for them finds them.
@@ -46,7 +49,9 @@ def parse(content: bytes) -> Element:
             count += event == "start"
             if depth > _DEPTH_MAX or count > _ELEMENTS_MAX:
                 raise Unreadable("The XML is larger, or deeper, than any tax document.")
-    except etree.XMLSyntaxError as error:
+    except (etree.LxmlError, ValueError, LookupError) as error:
+        if isinstance(error, Unreadable):
+            raise
         raise Unreadable(f"It is no well-formed XML: {str(error)[:200]}") from None
     root: Element | None = walk.root
     told: Any = root.getroottree().docinfo if root is not None else None
@@ -84,12 +89,11 @@ def each(element: Element | None, path: str) -> Iterator[Element]:
     if element is None:
         return
     first, _, rest = path.partition("/")
-    for child in element:
-        if name_of(child) == first:
-            if rest:
-                yield from each(child, rest)
-            else:
-                yield child
+    for child in element.iterchildren(f"{{*}}{first}"):  # whatever its namespace; found without a step of ours for each
+        if rest:
+            yield from each(child, rest)
+        else:
+            yield child
 
 
 def one(element: Element | None, path: str) -> Element | None:
@@ -134,7 +138,12 @@ def number(told: str | None) -> Decimal:
 
 
 def digest_of(element: Element, algorithm: str) -> str:
-    """The digest of an element in inclusive canonical form, base64, as XML signatures have it."""
-    # Of a copy: within its document lxml writes namespaces anew that its ancestors have declared.
-    canonical = etree.tostring(etree.ElementTree(copy.deepcopy(element)), method="c14n", with_comments=False)
+    """The digest of an element in inclusive canonical form, base64, as XML signatures have it. Raises Unreadable."""
+    if etree.tostring(element).count(b"xmlns") > _SPACES_MAX or _CROWDED(element):
+        raise Unreadable("It has more namespaces, or attributes, than any signed document.")
+    try:
+        # Of a copy: within its document lxml writes namespaces anew that its ancestors have declared.
+        canonical = etree.tostring(etree.ElementTree(copy.deepcopy(element)), method="c14n", with_comments=False)
+    except etree.LxmlError as error:
+        raise Unreadable(f"It has no canonical form: {str(error)[:100]}") from None
     return base64.b64encode(hashlib.new(algorithm, canonical, usedforsecurity=False).digest()).decode()

@@ -89,7 +89,8 @@ class Place:
 PLACES: Final[Mapping[str, Place]] = {
     one.pse: one
     for one in (
-        Place("adyen", 1, "BRL", "CARD", (100, 0), 10, True),
+        # Eight days on which banks work in the Netherlands and in Brazil, with the longest run of holidays between.
+        Place("adyen", 1, "BRL", "CARD", (100, 0), 20, True),
         Place("conekta", 2, "MXN", "CARD", (290, 250), 1, True),
         Place("dlocal", 3, "BRL", "CARD", (200, 0), None, False),
         Place("ebanx", 4, "BRL", "CARD", (0, 0), None, False),

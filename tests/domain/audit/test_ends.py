@@ -35,6 +35,7 @@ STAYS = {
     "data_keys": {"wrapped": "Without its key nothing sealed could be read; what is sealed has its own end."},
     "deeds": {"changes": "No secret, no account and no tax ID goes in."},
     "events": {"detail": "As deeds."},
+    "exports": dict.fromkeys(("wanted", "store_ids"), _OURS),
     "finding_events": {"detail": _OURS},
     "finding_resolutions": {"money_of": "A name at the PSE."},
     "findings": dict.fromkeys(("fingerprint", "explanation", "detail"), _BOOKS),
@@ -54,6 +55,13 @@ STAYS = {
          "payout_reference"),
         _BOOKS,
     ),
+    "bank_accounts": dict.fromkeys(("connection_ids", "mapping"), _OURS),
+    "bank_lines": dict.fromkeys(("text", "reference"), _BOOKS),
+    "bank_statements": dict.fromkeys(("proof", "contradicted"), _OURS),
+    "payouts": {"reference": _BOOKS},
+    "journal_batches": {"sums": _BOOKS},
+    "refund_quotes": {"figures": _BOOKS},
+    "period_closings": {"against": _OURS},
     "tax_documents": dict.fromkeys(("originals", "checked"), _BOOKS),
 }  # fmt: skip
 

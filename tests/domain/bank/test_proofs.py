@@ -138,6 +138,10 @@ async def test_what_banks_on_the_way_kept_is_a_fee_and_only_a_person_says_so(set
         await proofs.prove(ana, small.id, far_less.id, CAUSE)
     with pytest.raises(InvalidState, match="void that proof first"):
         await proofs.prove(ana, small.id, less.id, CAUSE)
+    large = await a_payout(shop, 100_000_000, reference="xx8")
+    await hand_in(ana, account.id, a_sheet((TODAY, "SWIFT 3", "990.000,00")), settings)
+    with pytest.raises(InvalidInput, match="lacks 1000000 minor units"):
+        await proofs.prove(ana, large.id, (await BankLine.get(text="SWIFT 3")).id, CAUSE)
 
 
 async def test_money_that_the_pse_takes_from_the_bank_is_proven_too(settings: Settings) -> None:
@@ -240,6 +244,9 @@ async def test_a_statement_that_cannot_be_read_leaves_nothing_and_comes_in_when_
     ana, account = await an_account(shop)
     with pytest.raises(InvalidInput, match="Line 3: '1,23X' is no amount"):
         await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23x")), settings)
+    too_much = b"data;valor;saldo\n01/11/2026;90000000000000000,00;-90000000000000000,00\n"
+    with pytest.raises(InvalidInput, match="more than can be counted"):
+        await hand_in(ana, account.id, too_much, settings)
     assert await BankLine.all().count() == 0
     await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23")), settings)
     assert await BankLine.all().count() == 2

@@ -77,6 +77,15 @@ async def _kept(row: PeriodClosing) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.parametrize(
+    "text", ["9999-12", "0001-01", "1999-12", "2026-13", "2026-1", "2026-00", "２０２６-01", "", "x" * 5000]
+)
+def test_a_month_that_no_books_have_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        Month.parse(text)
+    assert str(Month.parse("2026-02").last_day) == "2026-02-28"
+
+
 async def test_what_is_closed_is_kept_and_later_entries_are_booked_in_the_open_month_and_told_once() -> None:
     shop, other = await a_shop(), await a_shop(name="Outra")
     for day in (BEFORE.last_day, CLOSED.first_day, CLOSED.last_day, CLOSED.next.first_day):
@@ -182,7 +191,7 @@ async def test_every_obstacle_has_words_in_each_language() -> None:
 async def _late(shop: Shop, cause: str) -> None:
     """An entry that belongs to the month, as any program books it."""
     posting = ledger.Posting(
-        shop.id, shop.store.id, shop.connection.id, Entry.WRITE_OFF, 5, "BRL", CLOSED.last_day, cause, "late"
+        shop.id, shop.store.id, shop.connection.id, Entry.FX_DIFFERENCE, 5, "BRL", CLOSED.last_day, cause, "late"
     )
     await ledger.post([posting])
 

@@ -11,6 +11,21 @@ from tests.kit.factories import OwnerRows, a_payment, a_refund, a_shop, an_answe
 pytestmark = pytest.mark.usefixtures("books")
 
 CHECKS = {
+    "exports_kind_known",
+    "exports_format_known",
+    "exports_state_known",
+    "exports_done_has_file",
+    "exports_failed_says_why",
+    "exports_ended",
+    "exports_due",
+    "exports_rows",
+    "decision_batches_state_known",
+    "decision_batches_ended",
+    "decision_batches_due",
+    "decision_batches_rows",
+    "decision_batches_asked_by",
+    "decision_rows_outcome_known",
+    "decision_rows_row",
     "bank_accounts_currency_iso",
     "bank_lines_moved",
     "payout_proofs_charges_by_a_person",
@@ -107,13 +122,13 @@ CHECKS = {
     "findings_severity_known",
     "finding_events_file_attached",
     "finding_events_kind_known",
-    "finding_resolutions_amount_not_negative",
     "finding_resolutions_by_two",
     "finding_resolutions_confirmed_whole",
     "finding_resolutions_explained_moves_nothing",
     "finding_resolutions_other_finding",
     "finding_resolutions_other_people",
     "finding_resolutions_reason_known",
+    "finding_resolutions_tax_within",
     "finding_resolutions_two_names",
     "ledger_entries_amount_positive",
     "ledger_entries_currency_iso",
@@ -210,6 +225,8 @@ UNIQUE = {
     "announced_reports": {("connection_id", "name")},
     "refused_webhooks": {("connection_id", "day")},
     "bank_accounts": {("id", "merchant_id")},
+    "decision_batches": {("id", "merchant_id")},
+    "decision_rows": {("batch_id", "row")},
     "bank_lines": {("account_id", "key"), ("id", "merchant_id")},
     "bank_statements": {("account_id", "file_id")},
     "payout_proofs": {("payout_id",), ("line_id",)},
@@ -234,6 +251,9 @@ UNIQUE = {
     "tortoise_migrations": {("app", "name")},
 }
 PARTIAL = {
+    "decision_batches_due": "due_at IS NOT NULL",
+    "exports_due": "due_at IS NOT NULL",
+    "exports_expire": "DONE",
     "payout_proofs_of_line": "voided_at IS NULL",
     "payout_proofs_of_payout": "voided_at IS NULL",
     "journal_accounts_current": "ended_at IS NULL",
@@ -317,6 +337,7 @@ PARTIAL = {
     "vat_reversals_open": "NEEDED",
 }
 APPEND_ONLY = {
+    "decision_rows",
     "closed_balances",
     "journal_batches",
     "announced_reports",
@@ -345,6 +366,8 @@ APPEND_ONLY = {
     "transfer_returns",
 }
 KEPT = {
+    "decision_batches",
+    "exports",
     "bank_accounts",
     "payout_proofs",
     "journal_accounts",
@@ -388,6 +411,8 @@ KEPT = {
     "vat_reversals",
 }
 BELONGING = {
+    "decision_rows_batch_of_merchant",
+    "decision_rows_finding_of_merchant",
     "bank_lines_account_of_merchant",
     "bank_statements_account_of_merchant",
     "payout_proofs_line_of_merchant",

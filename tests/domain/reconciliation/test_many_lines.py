@@ -95,7 +95,7 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
         assert one.height > 0
         assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
         assert one.schema == same.schema
-    state = [await known.state_of(shop.connection, "another's", one) for one in (asked, copied)]
+    state = [await known.state_of(shop.connection, "another's", lines, one) for one in (asked, copied)]
     assert state[0] == state[1], "what is added up has no order"
 
 

@@ -1,18 +1,21 @@
 """What the reading of a file says of the file: that it cannot be read, what nobody knows, what contradicts it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from domain import invariants
 from domain.findings import findings
 from domain.models import Finding, Payment, ReconciliationRun, SettlementLine
+from domain.models.ledger import Account
 from domain.pse import registry
-from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from tests.kit.factories import Shop, a_payment, a_shop
-from tests.kit.lines import Telling, a_line, a_night, open_findings, today
+from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled, today
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -24,11 +27,21 @@ class Saying(Telling):
     words: Sequence[Unknown] = ()
     against: str | None = None
     proof: str | None = None
+    types: Mapping[str, str] = {}
+    cents: int | None = None  # what its fees are
 
     def read_report(self, file: ReportFile, period: Period) -> Report:
         if self.cut in (True, file.name):
             raise BadReport(file.name, "The row is cut.", line=7, column="AMOUNT")
         read = super().read_report(file, period)
+        lines = read.lines.with_columns(type=pl.col("type").replace(self.types))
+        if self.cents is not None:
+            lines = lines.with_columns(
+                settled_net=pl.when(pl.col("type") == "FEE")
+                .then(pl.lit(Decimal(self.cents) / 100, SETTLED))
+                .otherwise("settled_net")
+            )
+        read = replace(read, lines=lines)
         return replace(read, completeness=self.proof, contradicted=self.against, unknown=self.words)
 
 
@@ -197,3 +210,20 @@ async def test_the_manifest_says_of_each_file_whether_it_is_whole_and_by_what(ps
         "a.csv": ("COMPLETE", "NUMBER_OF_ITEMS (6) is the number of rows."),
         "b.csv": ("UNPROVEN", "completeness unproven"),
     }
+
+
+async def test_what_a_newer_reader_makes_of_the_same_file_is_booked_as_it_says(pse: Saying) -> None:
+    shop, payment = await _shop()
+    fee, capture = of_nobody("FEE", "-50.00"), a_line(payment, "CAPTURE", 20_000, **settled("200.00"))
+    pse.words, pse.types = [Unknown("fee", 1, 1)], {"FEE": "OTHER"}
+    await a_night(shop, fee, capture)
+    assert (await balance(shop, Account.SUSPENSE), await open_findings()) == (5_000, ["UNKNOWN_LINE"])
+    pse.words, pse.types = [], {}
+    await a_night(shop, fee, capture)
+    assert (await balance(shop, Account.SUSPENSE), await balance(shop, Account.FEES)) == (0, 5_000)
+    pse.cents = -4_200  # the amount was read wrongly; it settles the same things
+    await a_night(shop, fee, capture)
+    assert (await balance(shop, Account.FEES), await open_findings()) == (4_200, [])
+    known = await SettlementLine.filter(voided_at=None).count()
+    await a_night(shop, fee, capture)
+    assert (await SettlementLine.all().count(), known, await invariants.check()) == (6, 2, [])

@@ -89,3 +89,20 @@ async def test_a_payout_of_one_name_in_files_of_two_dates_is_paid_once() -> None
     # One without a name is another on another day.
     await a_night(shop, of_nobody("PAYOUT", "-50.00"), days=-1, name="c.json")
     assert (await balance(shop, Account.PAYOUTS_IN_TRANSIT), await invariants.check()) == (10_000, [])
+
+
+async def test_a_night_again_takes_nothing_away_though_another_file_tells_more() -> None:
+    shop = await a_shop(pse="lab")
+    fee = of_nobody("FEE", "-50.00")
+    files = {"a.json": [fee], "b.json": [fee, fee, fee], "c.json": [fee, fee]}
+    for name in ("a.json", "b.json", "c.json", "a.json", "c.json", "b.json", "a.json"):
+        await a_night(shop, *files[name], name=name)
+        await a_night(shop, {**fee, "kind": "other"}, *files[name], name=name)  # as it is read anew
+        await a_night(shop, *files[name], name=name)
+    assert await balance(shop, Account.FEES) == 15_000
+    for fewer, most in (([fee], 2), ([], 2), ([fee, fee, fee], 3)):
+        await a_night(shop, *fewer, name="b.json")
+        for name in await _repeated(shop):
+            await a_night(shop, *files[name], name=name)
+        assert (await balance(shop, Account.FEES), await _repeated(shop)) == (most * 5_000, [])
+    assert await invariants.check() == []

@@ -1,6 +1,7 @@
 """What a file of a stranger says, and how it is refused. Pure: no database."""
 
 import io
+import time
 import zipfile
 from datetime import date
 from decimal import Decimal
@@ -250,3 +251,94 @@ def test_names_are_one_in_every_spelling_that_people_give_them() -> None:
     assert normal("001-002-000000045") == "1-2-45"
     assert normal(UUID.lower()) == normal(UUID)
     assert normal("F001-0123") != normal("F0010-123")
+
+
+def _zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED, name: str = "a.xml") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for number, member in enumerate(members):
+            archive.writestr(f"{number}{name}", member)
+    return packed.getvalue()
+
+
+def _broken(packed: bytes, at: int) -> bytes:
+    return packed[:at] + b"\xff" * 12 + packed[at + 12 :]
+
+
+def test_a_zip_that_is_broken_inside_tells_it_of_its_member_and_the_others_are_read() -> None:
+    good = vectors.nfe(7, [KEY])
+    stream = 30 + len("0a.xml")
+    packed = _zipped(bytes(range(32, 127)) * 200, good)
+    first, second = read.read(_broken(packed, stream), "BR", "BRL")
+    assert (type(first), type(second)) == (Unread, Document)
+    for other in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        assert "deflate" in _why(_zipped(good, method=other))
+    assert "cannot be unpacked" in _why(_zipped(good, name="é.xml").replace("é.xml".encode(), b"\xff\xfe.xml"))
+    for at in range(0, len(packed), 61):
+        assert read.read(_broken(packed, at), "BR", "BRL")
+
+
+def test_a_note_whose_canonical_form_cannot_be_made_or_would_take_minutes_is_refused() -> None:
+    def with_(inside: bytes) -> bytes:
+        return vectors.nfe(7, [KEY]).replace(b"<ide>", inside + b"<ide>", 1)
+
+    many = b" ".join(b'a%d=""' % number for number in range(100_000))
+    spaces = b" ".join(b'xmlns:a%d="urn:a%d"' % (number, number) for number in range(2_000))
+    begun = time.process_time()
+    for inside in (
+        b'<z xmlns:a="relative"/>',
+        b"<z " + many + b"/>",
+        b"<z " + spaces + b">" + b"<z/>" * 40_000 + b"</z>",
+    ):
+        assert isinstance(_one(with_(inside)), Unread)
+    assert time.process_time() - begun < 20  # it was minutes: what is bound here is a square, and no moment
+
+
+def test_what_is_in_a_file_is_bounded_before_it_is_walked() -> None:
+    junk = vectors.nfe(7, [KEY]).replace(b"<ide>", b"<z/>" * 45_000 + b"<ide>", 1)
+    assert isinstance(_one(junk), Document)
+    assert "hand them in in parts" in _why(_zipped(*[junk] * 40))
+    one = vectors.dte(501, 77).split(b"?>", 1)[1]
+    assert "hand them in in parts" in _why(b"<EnvioDTE><SetDTE>" + one * 1_001 + b"</SetDTE></EnvioDTE>")
+    parted = b"<EnvioDTE><SetDTE>" + one * 600 + b"</SetDTE></EnvioDTE>"
+    assert "hand them in in parts" in _why(_zipped(parted, parted))
+    keys = [access_key(number, "2026-10-02") for number in range(1, 400)]
+    assert "more sales" in _why(vectors.nfe(7, keys))
+    assert "more sales" in _why(vectors.cfdi(UUID, [f"A{number}" for number in range(2_000)]))
+    assert "longer than any" in _why(vectors.ubl("FC01-123", "F" * 1_000_000))
+    assert "no letter" in _why(vectors.ubl("FC01-123", "——"))
+    header = b"number,date,total,tax,original"
+    assert "bytes" in _why(header + b"\n" * 9_000_000)
+    assert "rows" in _why(header + b"\n" * 1_500_000)
+    assert "columns" in _why(header + b"," * 1_900_000 + b"\n1,2026-01-02,1.00,0.10,F\n")
+    accents = "a" + "\N{COMBINING ACUTE ACCENT}\N{COMBINING GRAVE ACCENT BELOW}" * 30_000
+    assert isinstance(_one(header + b"," + accents.encode() + b"\n1,2026-01-02,1.00,0.10,F,x\n"), Document)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("7,2026-01-02,1.00,0.10,F,,I\0S", "cannot be printed"),
+        ("7,2026-01-02,1.00,0.10,F,R\0,", "cannot be printed"),
+        ("7,2026-01-02,1.00,0.10,F,R\u202e1,", "cannot be printed"),
+        ("7,2026-01-02,1.00,0.10,F," + "R" * 21 + ",", "reference"),
+        ("7,2026-W01-5,1.00,0.10,F,,", "no day"),
+        ("7,٢٠٢٦-01-02,1.00,0.10,F,,", "no day"),
+        ("7,2026-01-02,١,0,F,,", "no amount"),
+        ("7,2026-01-02," + "9" * 400 + ",0,F,,", "no amount"),
+        ("7,2026-01-02,9999999999999.99,0,F,,", "more money"),
+        ("7,2026-01-02," + "999." * 120 + "999,0,F,,", "more money"),
+        ("7,2026-01-02,1.00,0.10,——,,", "no letter"),
+    ],
+)
+def test_a_row_of_hostile_words_is_told_and_the_rows_around_it_are_read(row: str, why: str) -> None:
+    header, good = "number,date,total,tax,original,refund,issuer", "1,2026-01-02,1.00,0.10,F1,,\N{NO-BREAK SPACE}ISS"
+    first, second, third = read.read("\n".join((header, good, row, good)).encode(), "BR", "BRL")
+    assert isinstance(second, Unread), second
+    assert (type(first), why in second.why, second.where, type(third)) == (Document, True, "line 3", Document)
+
+
+def test_a_table_of_other_encodings_and_endless_cells_is_told() -> None:
+    header = b"number,date,total,tax,original\n"
+    assert read.read(header + b"1,2026-01-02,\xd9\xa1,0,F1\n", "BR", "BRL")
+    assert "no table" in _why(header + b"1," + b"9" * 300_000 + b",1,0,F1\n")

@@ -204,6 +204,20 @@ async def test_a_table_names_refunds_and_a_revised_row_undoes_the_one_before(set
     assert await in_order()
 
 
+async def test_a_document_of_a_day_ahead_is_told_and_hostile_rows_stop_none_behind_them(settings: Settings) -> None:
+    shop, payment = await _sold(document="NF 55")
+    await a_sale_refunded(shop, payment, 4_000)
+    ahead = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    rows_ = [f"NC{number},2026-01-02,1.00,0.10,NF {number},,," for number in range(300)]
+    rows_[250] = "NC250,2026-01-02,1.00,0.10,NF 1,R\0,,"
+    told = await taken_in(
+        shop, _table(*rows_, f"NC1000,{ahead},40.00,7.20,NF 55,,,", "X,9999-12-31,1.00,0,F,,,"), settings
+    )
+    assert (told.new, await TaxDocument.all().count()) == (299, 299)
+    few = await taken_in(shop, _table(f"NC1000,{ahead},40.00,7.20,NF 55,,,", "X,9999-12-31,1.00,0,F,,,"), settings)
+    assert ([one.why for one in few.why], few.new) == (["Its day lies ahead."] * 2, 0)
+
+
 async def test_what_a_person_entered_by_hand_and_a_file_brings_later_is_one_document(settings: Settings) -> None:
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)

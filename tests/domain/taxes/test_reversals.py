@@ -175,6 +175,26 @@ async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_ca
     assert (await nightly.flag_overdue(), await open_kinds(refund.id), await in_order()) == (0, [], True)
 
 
+async def test_countries_and_days_that_cannot_be_are_refused_and_nothing_is_weighed() -> None:
+    shop, payment = await _sold()
+    who = accountant(shop)
+    _, row = await a_sale_refunded(shop, payment, 4_000)
+    for country in ("X" * 1_000_000, "BRAZIL", "B\0", "💩💩", "", "b1", "1A"):
+        with pytest.raises(InvalidInput):
+            await work.review(who, row.id, Said(NOTE, country=country), CAUSE)
+    ahead, far = datetime.now(UTC).date() + timedelta(days=9), (date(9999, 12, 31), date(1, 1, 1))
+    for day in (ahead, *far):
+        for said in (Said(NOTE, event_on=day), Said(NOTE, delivered_on=day)):
+            with pytest.raises(InvalidInput):
+                await work.review(who, row.id, said, CAUSE)
+        if day != ahead:
+            with pytest.raises(InvalidInput):
+                await places.set_day(who, "BR", day, False, "a strike", CAUSE)
+    assert (await VatReversal.get(id=row.id)).sequence == row.sequence
+    delivered = Said(NOTE, country="BR", delivered_on=_today(), cause=RefundCause.RETURN_OF_GOODS)
+    assert (await work.review(who, row.id, delivered, CAUSE)).delivered_on == _today()
+
+
 async def test_a_person_of_another_store_or_merchant_has_no_part_in_it() -> None:
     shop, payment = await _sold()
     _, row = await a_sale_refunded(shop, payment, 4_000)

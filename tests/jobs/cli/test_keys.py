@@ -83,7 +83,7 @@ def test_a_wrong_key_is_one_sentence_of_a_command_and_named_by_the_check(run: Ru
 def test_keys_are_rotated_and_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotate, "SETTLE_SECONDS", 0.1)
     done = run("keys", "rotate", "--merchant", "Loja")
-    assert "1 new keys; 0 keys wrapped anew; 5 values sealed anew; 1 old keys retired." in done.output
+    assert "1 new keys; 0 keys wrapped anew; 6 values sealed anew; 1 old keys retired." in done.output
     listed = run("keys", "list")
     assert listed.output.count("Loja") == 2
     assert "(digests)" in listed.output

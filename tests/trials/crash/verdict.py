@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from strawberry.relay import to_base64
@@ -195,13 +195,17 @@ def _difference(payment: Payment, oracle: Oracle) -> str | None:
     return f"{payment.pse_reference}: refunded {payment.refunded}, taken {payment.taken_by_bank}, the log says {theirs}"
 
 
+# Where the money of sales is, be it claimed, held, kept as a fee or on its way to the bank.
+_OF_SALES: Final = (Books.PSE_CLEARING, Books.PSE_BALANCE, Books.FEES, Books.PAYOUTS_IN_TRANSIT)
+
+
 async def _account(oracle: Oracle) -> list[str]:
-    """Every payment of an account, and what is held there: the clearing and the proven balance together."""
+    """Every payment of an account, and where its money is: claimed, held, kept as a fee, or paid out."""
     shop = oracle.account.shop
     payments = await Payment.filter(connection_id=shop.connection.id)
     broken = [said for payment in payments if (said := _difference(payment, oracle))]
     balances = await ledger.balances(shop.id, connection_id=shop.connection.id)
-    held = sum(row.balance for row in balances if row.account in (Books.PSE_CLEARING, Books.PSE_BALANCE))
+    held = sum(row.balance for row in balances if row.account in _OF_SALES)
     moved = sum(payment.captured for payment in payments) - oracle.paid.total() - oracle.taken.total()
     return broken if held == moved else [*broken, f"held at {shop.connection.name}: books {held}, log {moved}"]
 

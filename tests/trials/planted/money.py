@@ -182,15 +182,8 @@ REPORTS: Final = (
         (
             Edit(
                 match._by_order,
-                "    if not lines.select(unnamed.any()).item():  # so are most reports\n"
-                "        return lines\n"
-                "    return (\n"
-                '        lines.join(_orders(lines, payments), on="order_reference", how="left")\n'
-                "        .with_columns(payment_id="
-                'pl.when(unnamed).then(pl.col("_of_order")).otherwise(pl.col("payment_id")))\n',
-                "    return (\n"
-                '        lines.join(_orders(lines, payments), on="order_reference", how="left")\n'
-                '        .with_columns(payment_id=pl.coalesce("_of_order", "payment_id"))\n',
+                'pl.when(_UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id"))',
+                'pl.coalesce(told["_of_order"], pl.col("payment_id"))',
             ),
             Edit(match._orders, "pl.concat([books, told])", "pl.concat([books])"),
         ),
@@ -228,7 +221,7 @@ REPORTS: Final = (
     ),
     Mutation(
         "only the first part of a capture is proven",
-        r"PSE_BALANCE is",
+        r"PSE_BALANCE is|waits in SUSPENSE",
         (
             Edit(
                 captures._fitting,

@@ -281,6 +281,20 @@ async def _a_statement(stage: Stage) -> Ready:
     return Ready(stage.shop, {"bankAccountId": str(account.id), "fileId": str(ticket.file.id)})
 
 
+async def _decided(stage: Stage) -> Ready:
+    content_ = f"Finding,Facts,Decision\n{uuid4()},x,EXPLAINED\n".encode()
+    settings, boss = _settings(), a_person(stage.shop, "another", Role.ADMIN)
+    new = NewFile(Purpose.DECISIONS, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
+    ticket = await tickets.announce(boss, new, settings, ANOTHER)
+    await content.put(settings, ticket.file, content_)
+    await File.filter(id=ticket.file.id).update(stored_at=NOW)
+    return Ready(stage.shop, {"fileId": str(ticket.file.id)})
+
+
+async def _to_fetch(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"kind": "LEDGER", "filter": None})
+
+
 async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
     account = await _bank(stage)
     file = await _file(stage.shop)
@@ -433,8 +447,10 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSecretsReplace": _secrets,
     "connectionSubmit": _whole_draft,
     "connectionSuspend": _in("ACTIVE"),
+    "decisionsApply": _decided,
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
+    "exportCreate": _to_fetch,
     "feeSchedulesImport": _file_of("kind,currency,percent,valid_from,source\nPAYMENT,BRL,3.99,2026-01-02,Contract 7\n"),
     "fxRatesImport": _file_of("base,quote,rate,valid_from\nUSD,BRL,5.43,2026-01-02\n"),
     "findingAttach": _an_attachment,

@@ -28,7 +28,9 @@ from domain.models import (
     BankLine,
     BankStatement,
     CertificationRun,
+    DecisionBatch,
     Delegation,
+    Export,
     Finding,
     HandedReport,
     Payout,
@@ -75,6 +77,9 @@ OF_ALL_STORES = {
     "bankLines",
     "bankStatementImport",
     "bankStatements",
+    "decisionBatch",
+    "decisionsApply",
+    "decisionsPreview",
     "payoutProofVoid",
     "payoutProve",
     "payouts",
@@ -100,7 +105,9 @@ ROWS = (
     "bank line",
     "closing",
     "connection",
+    "decision batch",
     "delegation",
+    "export",
     "file",
     "handed report",
     "payout",
@@ -201,6 +208,7 @@ async def _world(shop: Shop, email: str) -> dict[str, Any]:
         **(await _schedule_and_rate(shop, boss)),
         "reversal": str(reversal.id),
         "closing": str(proposed.id if proposed else uuid4()),
+        **(await _exports(shop, file.id)),
         "handed report": str((await _handed_report(shop)).id) if first else str(uuid4()),
     }
 
@@ -222,6 +230,16 @@ async def _bank(shop: Shop, file_id: UUID) -> dict[str, str]:
         amount=900, business_date=today,
     )  # fmt: skip
     return {"bank account": str(account.id), "bank line": str(line.id), "payout": str(payout.id)}
+
+
+async def _exports(shop: Shop, file_id: UUID) -> dict[str, str]:
+    """An export of somebody's, and a sheet of decisions."""
+    mine: Any = {"merchant_id": shop.id, "created_by": "boss", "party": uuid4(), "due_at": LATER, "state": "QUEUED"}
+    export = await Export.create(id=uuid4(), kind="LEDGER", format="CSV", wanted={}, **mine)
+    batch = await DecisionBatch.create(
+        id=uuid4(), file_id=file_id, rows_total=1, token_id=uuid4(), request_id="x", **mine
+    )
+    return {"export": str(export.id), "decision batch": str(batch.id)}
 
 
 async def _vat_of(shop: Shop) -> VatReversal:

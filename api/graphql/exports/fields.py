@@ -1,0 +1,143 @@
+"""The fields of exports and decisions: schema.py has them beside the others."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.exports.types import (
+    DecisionBatch,
+    DecisionRow,
+    DecisionsPreview,
+    Export,
+    ExportFormat,
+    ExportKind,
+)
+from api.graphql.findings.inputs import FindingFilter
+from api.graphql.transport import ids
+from api.graphql.transport.answering import answering
+from api.graphql.transport.errors import ExportError
+from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
+from api.graphql.transport.scalars import CurrencyCode, Date
+from domain.access.principal import Principal
+from domain.exports import asked, batches, decisions
+from domain.exports.asked import Format, Kind, Wanted
+
+
+@strawberry.input(description="Of which rows; all that are given hold at once. Days are the merchant's, both included.")
+class ExportFilter:
+    since: Date | None = strawberry.field(
+        default=None, description="Of captures, refunds asked for, accounting dates, or refunds' VAT."
+    )
+    until: Date | None = None
+    connection_id: strawberry.ID | None = None
+    store_id: strawberry.ID | None = None
+    currency: CurrencyCode | None = None
+    findings: FindingFilter | None = strawberry.field(default=None, description="FINDINGS are narrowed by this alone.")
+
+    def parsed(self, principal: Principal) -> Wanted:
+        """What is wanted. Raises InvalidInput."""
+        path = ["input", "filter"]
+        return Wanted(
+            since=self.since,
+            until=self.until,
+            connection=ids.uuid_of(self.connection_id, [*path, "connectionId"]) if self.connection_id else None,
+            store=ids.uuid_of(self.store_id, [*path, "storeId"]) if self.store_id else None,
+            currency=self.currency,
+            findings=self.findings.parsed(principal) if self.findings else None,
+        )
+
+
+@strawberry.input
+class ExportCreateInput:
+    kind: Annotated[Kind, ExportKind]
+    format: Annotated[Format, ExportFormat]
+    filter: ExportFilter | None = None
+    idempotency_key: str
+
+
+@strawberry.type(description="`export` is null exactly when `errors` is not empty. It has its turn as a job.")
+class ExportCreatePayload:
+    export: Export | None
+    errors: list[ExportError]
+    request_id: str
+
+
+@strawberry.input
+class DecisionsApplyInput:
+    file_id: strawberry.ID = strawberry.field(description="Of fileAnnounce, with the purpose DECISIONS.")
+    idempotency_key: str
+
+
+@strawberry.type(description="`batch` is null exactly when `errors` is not empty.")
+class DecisionsApplyPayload:
+    batch: DecisionBatch | None
+    errors: list[ExportError]
+    request_id: str
+
+
+@strawberry.type
+class ExportQuery:
+    @strawberry.field(
+        description="Exports, newest first: all, to who reads all stores, else one's own. Needs READ_LEDGER."
+    )
+    async def exports(self, info: Info, first: int, after: str | None = None) -> Connection[Export]:
+        return await page(asked.readable(info.context.principal), first, after, Export.of)
+
+    @strawberry.field(description="One export; null when there is none. Needs READ_LEDGER.")
+    async def export(self, info: Info, id: strawberry.ID) -> Export | None:
+        found = await asked.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return Export.of(found) if found else None
+
+    @strawberry.field(
+        description="What would become of a filled-in export of FINDINGS (xlsx or csv, uploaded as DECISIONS), row by "
+        "row; `first` is 1-100. Nothing is written. Needs WORK_FINDINGS in all stores."
+    )
+    async def decisions_preview(
+        self, info: Info, file_id: strawberry.ID, first: int = PAGE_MAX, after_row: int = 0
+    ) -> DecisionsPreview:
+        principal = info.context.principal
+        found = await decisions.lines(principal, ids.uuid_of(file_id, ["fileId"]), info.context.settings)
+        several = decisions.twice(found)
+        left = [one for one in found if one.row > after_row]
+        rows = [DecisionRow.of(await decisions.foresee(principal, one, several)) for one in left[: bounded(first)]]
+        return DecisionsPreview(total=len(found), rows=rows, more=len(left) > first)
+
+    @strawberry.field(
+        description="A sheet of decisions that is applied; null when there is none. Needs WORK_FINDINGS in all stores."
+    )
+    async def decision_batch(self, info: Info, id: strawberry.ID) -> DecisionBatch | None:
+        found = await batches.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return DecisionBatch.of(found) if found else None
+
+
+@strawberry.type
+class ExportMutation:
+    @strawberry.mutation(
+        description="Have rows that you may read written to a file, which is there for a week. Needs READ_LEDGER."
+    )
+    async def export_create(self, info: Info, input: ExportCreateInput) -> ExportCreatePayload:
+        return await _export_create(info, input)
+
+    @strawberry.mutation(
+        description="Do what a filled-in export of FINDINGS says, row by row: one bad row holds up no good one. Up to "
+        "200 rows at once, more as a job. The same key again changes nothing. Needs WORK_FINDINGS in all stores."
+    )
+    async def decisions_apply(self, info: Info, input: DecisionsApplyInput) -> DecisionsApplyPayload:
+        return await _decisions_apply(info, input)
+
+
+@answering(ExportCreatePayload)
+async def _export_create(info: Info, input: ExportCreateInput) -> ExportCreatePayload:
+    context = info.context
+    wanted = input.filter.parsed(context.principal) if input.filter else Wanted()
+    made = await asked.create(context.principal, input.kind, input.format, wanted, input.idempotency_key, context.cause)
+    return ExportCreatePayload(export=Export.of(made), errors=[], request_id=context.request_id)
+
+
+@answering(DecisionsApplyPayload)
+async def _decisions_apply(info: Info, input: DecisionsApplyInput) -> DecisionsApplyPayload:
+    context = info.context
+    file_id = ids.uuid_of(input.file_id, ["input", "fileId"])
+    made = await batches.apply(context.principal, file_id, input.idempotency_key, context.settings, context.cause)
+    return DecisionsApplyPayload(batch=DecisionBatch.of(made), errors=[], request_id=context.request_id)

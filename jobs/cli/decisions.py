@@ -1,0 +1,85 @@
+"""`estorno findings apply`: a filled-in export of findings, looked at or applied, through the API."""
+
+import asyncio
+import hashlib
+import json
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from domain.platform.settings import Settings
+from jobs.cli import client
+from jobs.cli.commands import CommandError
+
+_WIDTH: Final = 80
+_ASK_AGAIN_SECONDS: Final = 1.0
+_ERRORS: Final = "errors { ... on Error { code message path } }"
+_ROW: Final = "row findingId outcome code said"
+_ANNOUNCE: Final = f"""mutation Announce($input: FileAnnounceInput!) {{ fileAnnounce(input: $input) {{
+  file {{ id }} uploadPath {_ERRORS} }} }}"""
+_PREVIEW: Final = f"""query Preview($file: ID!, $after: Int!) {{ decisionsPreview(fileId: $file, afterRow: $after) {{
+  total more rows {{ {_ROW} }} }} }}"""
+_APPLY: Final = f"""mutation Apply($input: DecisionsApplyInput!) {{ decisionsApply(input: $input) {{
+  batch {{ id }} {_ERRORS} }} }}"""
+_BATCH: Final = f"""query Batch($id: ID!, $after: Int!) {{ decisionBatch(id: $id) {{ id state rowsDone rowsTotal problem
+  rows(afterRow: $after) {{ {_ROW} }} }} }}"""
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help="A filled-in export of FINDINGS, xlsx or csv.")],
+    preview: Annotated[bool, typer.Option("--preview", help="What would happen; nothing is written.")] = False,
+    key: Annotated[str | None, typer.Option(help="Idempotency key. Left out: of this upload.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text, or json: one document.")] = "text",
+) -> None:
+    """Do what a filled-in export of findings says, row by row."""
+    if form not in ("text", "json"):
+        raise CommandError("--format takes text or json.")
+    settings = Settings.read()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    digest = hashlib.sha256(content).hexdigest()
+    about: dict[str, Any] = {"purpose": "DECISIONS", "name": file.name, "size": len(content), "sha256": digest}
+    told = client.ask(settings, _ANNOUNCE, input=about)["fileAnnounce"]
+    asyncio.run(client.upload(settings, told["uploadPath"], content))
+    file_id = told["file"]["id"]
+    found = list(_foreseen(settings, file_id) if preview else _done(settings, file_id, key))
+    if form == "json":
+        typer.echo(json.dumps({"preview": preview, "rows": found}, ensure_ascii=False))
+        return
+    for one in found:
+        typer.echo(f"{one['row']:>7}  {one['outcome']} {one['code'] or ''}".rstrip())
+        for line in textwrap.wrap(one["said"], _WIDTH - 9):
+            typer.echo(f"         {line}")
+    refused = sum(one["outcome"] == "REFUSED" for one in found)
+    typer.echo(f"{len(found) - refused} of {len(found)} rows{' would be' if preview else ''} done.")
+
+
+def _foreseen(settings: Settings, file_id: str) -> Iterator[Mapping[str, Any]]:
+    after, more = 0, True
+    while more:
+        told = client.ask(settings, _PREVIEW, file=file_id, after=after)["decisionsPreview"]
+        yield from told["rows"]
+        more = told["more"]
+        after = told["rows"][-1]["row"] if told["rows"] else after
+
+
+def _done(settings: Settings, file_id: str, key: str | None) -> Iterator[Mapping[str, Any]]:
+    given = {"fileId": file_id, "idempotencyKey": key or f"file-{file_id}"}
+    batch_id = client.ask(settings, _APPLY, input=given)["decisionsApply"]["batch"]["id"]
+    after = 0
+    while True:
+        batch = client.ask(settings, _BATCH, id=batch_id, after=after)["decisionBatch"]
+        yield from batch["rows"]
+        after = batch["rows"][-1]["row"] if batch["rows"] else after
+        if batch["state"] == "FAILED":
+            raise CommandError(batch["problem"] or "It has failed.")
+        if batch["state"] == "DONE" and not batch["rows"]:
+            return
+        if not batch["rows"]:
+            time.sleep(_ASK_AGAIN_SECONDS)
