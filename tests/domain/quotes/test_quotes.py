@@ -203,6 +203,21 @@ async def test_what_cannot_be_refunded_so_is_refused_as_asking_for_it_is() -> No
     assert Instead.WAIT_FOR_BALANCE in {one.kind for one in told.alternatives}
 
 
+async def test_the_fee_of_a_payment_in_parts_is_that_of_all_parts_and_of_some_it_is_not_known() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    await _fee(shop, "0", FeeKind.REFUND, OriginalFee.KEPT)
+    payment = await a_payment(shop)
+    parts = [
+        a_line(payment, "CAPTURE", 5_000, reference=f"part-{n}", **settled("48.00", gross="50.00", fee="-2.00"))
+        for n in (1, 2)
+    ]
+    await a_night(shop, parts[0], name="a.json")
+    assert _of(await _ask(shop, payment, 10_000))[CostName.ORIGINAL_FEE].amount is None
+    await a_night(shop, *parts, name="a.json")
+    assert _of(await _ask(shop, payment, 10_000))[CostName.ORIGINAL_FEE].amount == Money(400, "BRL")
+
+
 def test_every_published_duration_is_of_something_that_can_be_refunded_and_not_above_the_longest() -> None:
     for pse, methods in durations._published().items():
         for method in methods:
