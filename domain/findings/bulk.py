@@ -1,7 +1,7 @@
 """Saying the same of many findings at once: each by itself, so that one bad one holds up no other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from domain.access.permissions import Permission
@@ -12,6 +12,7 @@ from domain.findings.search import Wanted
 from domain.findings.work import Resolution
 from domain.models import Finding, IdempotencyKey
 from domain.platform import idempotency
+from domain.platform.database import transaction
 from domain.problems import InvalidInput, Problem
 
 AT_ONCE_MAX: Final = 1_000
@@ -57,24 +58,28 @@ async def resolve(
 ) -> Sequence[Outcome]:
     """Say it of each. `count`: how many the preview told; another number now, and nothing is done.
 
-    The same `key` again says it of none twice. Raises Forbidden, InvalidInput.
+    The same `key` again goes on with what it was about, says it of none twice, and is about nothing that was found
+    since. Raises Forbidden, InvalidInput, IdempotencyConflict.
     """
     work.checked_note(said.note)
     idempotency.check_key(key)
     if len(key) > 200:
         raise InvalidInput("idempotencyKey takes at most 200 characters here.", path=["input", "idempotencyKey"])
+    values = {"wanted": asdict(wanted), "said": asdict(said), "count": count}
+    begun = await IdempotencyKey.get_or_none(merchant_id=principal.merchant_id, mutation=OPERATION, key=key)
     found, more = await chosen(principal, wanted)
-    if len(found) != count and not await _was_begun(principal, key):
+    if begun is not None:
+        idempotency.check_same(begun.input_digest, idempotency.digest(values), begun.request_id)
+        found = [one for one in found if one.created_at <= begun.created_at]
+    elif len(found) != count:
         raise InvalidInput(
             f"It is about {len(found)}{' and more' if more else ''} now, not {count}: look again (findingsPreview).",
             path=["input", "count"],
         )
+    if begun is None:
+        async with transaction():
+            await idempotency.claim(principal.merchant_id, OPERATION, key, values, principal.merchant_id, cause)
     return [await _one(principal, one, said, key, cause) for one in found]
-
-
-async def _was_begun(principal: Principal, key: str) -> bool:
-    asked = IdempotencyKey.filter(merchant_id=principal.merchant_id, mutation=OPERATION, key__startswith=f"{key}/")
-    return await asked.exists()
 
 
 async def _one(principal: Principal, finding: Finding, said: Resolution, key: str, cause: Cause) -> Outcome:
