@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.access.permissions import Permission
 from domain.access.principal import Whose, scope_of
 from domain.models.ledger import Account, Entry
+from domain.money import EXPONENTS
 from domain.platform.database import rows
 from domain.problems import InvalidInput
 
@@ -110,6 +111,8 @@ FROM ledger_entries WHERE {_MINE} AND accounting_date BETWEEN $6 AND $7
 
 async def statement(whose: Whose, wanted: Wanted, first: int, after: Place | None = None) -> Statement:
     """`first` entries behind `after`. Of the stores whose ledger somebody may read. Raises Forbidden, InvalidInput."""
+    if wanted.currency not in EXPONENTS:
+        raise InvalidInput(f"Nothing is booked in {wanted.currency[:3]}.", path=["currency"])
     if wanted.since > wanted.until:
         raise InvalidInput("The first day comes before the last.", path=["from"])
     scope = scope_of(whose, Permission.READ_LEDGER)

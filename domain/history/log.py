@@ -52,6 +52,9 @@ _DEEDS: Final = (
 _AT: Final = """SELECT s.position, coalesce((SELECT e.occurred_at FROM events e WHERE e.id = s.event_id),
   (SELECT d.occurred_at FROM deeds d WHERE d.id = s.deed_id)) AS at
 FROM event_seals s WHERE s.merchant_id = $1 AND s.position >= $2 ORDER BY s.position LIMIT 1"""
+# Moments are counted from these: those at the ends of the calendar have none before, or behind, them.
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ async def entries(
     merchant_id: UUID, wanted: Wanted, behind: int | None, limit: int, *, newest_first: bool = True
 ) -> list[Entry]:
     """As `page`, for ourselves."""
+    if any(moment and not _FIRST_YEAR <= moment.year <= _LAST_YEAR for moment in (wanted.since, wanted.until)):
+        raise InvalidInput(f"The log is of {_FIRST_YEAR} to {_LAST_YEAR}.", path=["filter", "since"])
     low, high = await _bounds(merchant_id, wanted)
     if behind is not None:
         low, high = (low, min(high, behind)) if newest_first else (max(low, behind), high)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -27,6 +27,9 @@ from domain.refunds.intervals import NIGHT
 
 UPLOAD: Final = "settlementReportUpload"
 REPEAT: Final = "nightRepeat"
+WAITING_MAX: Final = 100  # uploads of one connection: nights of others wait behind them
+_FIRST_DAY: Final = date(2000, 1, 1)
+_BEFORE_MAX: Final = timedelta(days=400)  # that a night may lie before its connection was made
 _LEASE_SECONDS: Final = 3600.0  # as long as a night's
 
 
@@ -75,13 +78,14 @@ async def upload(
     """
     principal.require_everywhere(Permission.KEEP_BOOKS)
     connection = await _connection(principal, connection_id)
-    await _check_date(connection, business_date)
+    await _check_date(connection, business_date, _FIRST_DAY)
     file = await _file(principal, file_id)
     row_id = uuid4()
     told = {"connection": str(connection_id), "date": business_date and str(business_date), "file": str(file_id)}
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, UPLOAD, key, told, row_id, cause)
         if stored is None:
+            await _check_waiting(connection, file)
             came = Came(Way.UPLOAD, file.name, file.size, file.sha256)
             await _create(row_id, connection, came, cause, business_date=business_date, file_id=file_id)
             subject, facts = Of("connection", connection_id), {**told, "sha256": file.sha256, "name": file.name}
@@ -94,7 +98,7 @@ async def repeat(principal: Principal, connection_id: UUID, business_date: date,
     """Have a night run once more; it is safe to. Raises as `upload`."""
     principal.require_everywhere(Permission.KEEP_BOOKS)
     connection = await _connection(principal, connection_id)
-    await _check_date(connection, business_date)
+    await _check_date(connection, business_date, connection.created_at.date() - _BEFORE_MAX)
     told = {"connection": str(connection_id), "date": str(business_date)}
     async with transaction():
         if await idempotency.claim(principal.merchant_id, REPEAT, key, told, connection_id, cause) is not None:
@@ -196,9 +200,22 @@ async def _connection(principal: Principal, connection_id: UUID) -> Connection:
     return found
 
 
-async def _check_date(connection: Connection, day: date | None) -> None:
+async def _check_waiting(connection: Connection, file: File) -> None:
+    """Each is a job of the one worker that everybody's nights have. Raises InvalidState."""
+    waiting = HandedReport.filter(connection_id=connection.id, way=Way.UPLOAD.value, state=Became.WAITING.value)
+    if await waiting.filter(sha256=file.sha256).exists():
+        said = "This very file waits for its turn already."
+        raise InvalidState(said, path=["input", "fileId"], current_state=Became.WAITING.value)
+    if await waiting.count() >= WAITING_MAX:
+        said = f"{WAITING_MAX} files of this connection wait for their turn: hand in further ones later."
+        raise InvalidState(said, path=["input", "fileId"], current_state=Became.WAITING.value)
+
+
+async def _check_date(connection: Connection, day: date | None, first: date) -> None:
     if day is None:
         return
+    if day < first:
+        raise InvalidInput(f"Of a date before {first} there is nothing here.", path=["input", "businessDate"])
     try:
         await nights.refuse_future(connection, day)
     except FutureDate as error:

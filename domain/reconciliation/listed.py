@@ -15,6 +15,8 @@ from domain.reconciliation import standing
 from domain.reconciliation.standing import Night, NightState
 
 DAYS_MAX: Final = 400
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9000
 DAYS: Final = 30  # where nobody says from when
 _LOOKED_AT_ONCE: Final = 500  # nights that are read together
 _LOOKED_AT_MAX: Final = 20_000  # for one page
@@ -98,6 +100,8 @@ async def _connections(whose: Whose, connection_id: UUID | None) -> list[Connect
 async def _range(whose: Whose, wanted: Wanted, now: datetime) -> tuple[date, date]:
     merchant = await Merchant.get(id=scope_of(whose, Permission.READ_LEDGER).merchant_id)
     end = wanted.end or now.astimezone(ZoneInfo(merchant.zone)).date()
+    if not _FIRST_YEAR <= end.year <= _LAST_YEAR:
+        raise InvalidInput(f"Nights are of {_FIRST_YEAR} to {_LAST_YEAR}.", path=["filter", "to"])
     start = wanted.start or end - timedelta(days=DAYS)
     if start > end:
         raise InvalidInput("`from` is no later than `to`.", path=["filter", "from"])

@@ -26,7 +26,7 @@ from domain.models import Connection, Finding, HandedReport, ReportSource, Store
 from domain.models import Report as Kept
 from domain.models.files import Purpose
 from domain.platform.database import rows
-from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, NotFound
+from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
 from domain.pse.reporting import BadReport, Report, ReportFile
 from domain.pse.vocabulary import Period
 from domain.reconciliation import handed_in as room
@@ -176,7 +176,15 @@ async def test_who_may_not_hand_in_does_not_and_what_is_not_there_is_not_handed_
     assert (await room.upload(keeper, here, None, file_id, key, CAUSE)).id == one.id
     with pytest.raises(IdempotencyConflict):
         await room.upload(keeper, here, _day(), file_id, key, CAUSE)
+    with pytest.raises(InvalidState):
+        await room.upload(keeper, here, None, file_id, a_key(), CAUSE)  # it waits for its turn already
     assert await HandedReport.all().count() == 1
+    for day in (date(1, 1, 1), date(1999, 12, 31), date(2019, 1, 1), _day(-500)):
+        with pytest.raises(InvalidInput):
+            await room.repeat(keeper, here, day, a_key(), CAUSE)
+    with pytest.raises(InvalidInput):
+        await room.upload(keeper, here, date(1, 1, 1), await _uploaded(world, "b.csv", b"b"), a_key(), CAUSE)
+    assert (await room.repeat(keeper, here, _day(-300), a_key(), CAUSE)).id == here
 
 
 async def test_an_upload_that_could_not_be_entered_has_its_turn_again(

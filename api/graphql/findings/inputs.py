@@ -23,6 +23,7 @@ from domain.models.findings import Reason
 from domain.problems import InvalidInput
 
 _MANY: Final = 100
+_PSE_MAX: Final = 32  # characters of a PSE's code
 
 
 @strawberry.input(description="Amounts of one currency, both included.")
@@ -61,6 +62,8 @@ class FindingFilter:
         for given in (self.kinds, self.states, self.connection_ids, self.pses, self.store_ids):
             if given is not None and len(given) > _MANY:
                 raise InvalidInput(f"A filter names at most {_MANY} of a kind.", path=["filter"])
+        if any(len(pse) > _PSE_MAX for pse in self.pses or ()):
+            raise InvalidInput("No PSE has such a name.", path=["filter", "pses"])
         if who is not None and [who.me, who.nobody, who.person_id is not None].count(True) != 1:
             raise InvalidInput("assignee is exactly one of me, nobody and personId.", path=["filter", "assignee"])
         person = ids.uuid_of(who.person_id, ["filter", "assignee"]) if who and who.person_id is not None else None

@@ -1,5 +1,6 @@
 """Fee schedules: read, entered one by one or from a file, and withdrawn."""
 
+import asyncio
 from decimal import Decimal
 from typing import Annotated
 
@@ -179,7 +180,8 @@ async def fee_schedules_import(info: Info, input: FeeSchedulesImportInput) -> Fe
     context.principal.require_everywhere(Permission.KEEP_BOOKS)
     given = input.connection_id
     connection_id = ids.uuid_of(given, ["input", "connectionId"]) if given is not None else None
-    terms, key = tabled.fees(content(input.file_content), connection_id), input.idempotency_key
+    key = input.idempotency_key
+    terms = await asyncio.to_thread(tabled.fees, content(input.file_content), connection_id)
     rows = await schedules.enter(context.principal, "feeSchedulesImport", terms, key, context.cause)
     return FeeSchedulesImportPayload(entered=len(rows), errors=[], request_id=context.request_id)
 

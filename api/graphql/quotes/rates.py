@@ -1,5 +1,6 @@
 """Rates of exchange: read, entered one by one or from a file, and withdrawn."""
 
+import asyncio
 from typing import Annotated
 
 import strawberry
@@ -154,7 +155,8 @@ async def fx_rates_import(info: Info, input: FxRatesImportInput) -> FxRatesImpor
     context = info.context
     context.principal.require_everywhere(Permission.KEEP_BOOKS)
     source = read(written.source, input.source, "source")
-    found, key = tabled.rates(content(input.file_content), input.layout, source), input.idempotency_key
+    key = input.idempotency_key
+    found = await asyncio.to_thread(tabled.rates, content(input.file_content), input.layout, source)
     rows = await rates.enter(context.principal, "fxRatesImport", found.rates, found.digest, key, context.cause)
     return FxRatesImportPayload(
         entered=len(rows), passed_over=found.passed_over, errors=[], request_id=context.request_id

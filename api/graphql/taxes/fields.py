@@ -1,7 +1,7 @@
 """The fields of VAT: schema.py has them beside the others."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import strawberry
@@ -30,7 +30,10 @@ from api.graphql.transport.scalars import CurrencyCode, Date, Money
 from domain.access.principal import Principal
 from domain.models import VatReversal
 from domain.models.taxes import ReversalState
+from domain.problems import InvalidInput
 from domain.taxes import importing, places, report, rulebook, work
+
+_LENGTHS: Final = {"country": 2, "period": 7, "reason": 32}
 
 
 @strawberry.input(description="Each narrows the list; null filters nothing.")
@@ -131,6 +134,9 @@ def _query(principal: Principal, wanted: VatReversalFilter | None) -> QuerySet[V
     query = work.readable(principal)
     if wanted is None:
         return query
+    for name, most in _LENGTHS.items():
+        if len(getattr(wanted, name) or "") > most:
+            raise InvalidInput(f"{name} takes at most {most} characters.", path=["filter", name])
     if wanted.states:
         query = query.filter(state__in=wanted.states)
     named: dict[str, str | UUID | date | None] = {

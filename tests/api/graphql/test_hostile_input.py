@@ -160,3 +160,31 @@ async def test_a_name_that_is_longer_than_any_lists_nothing(enter: Enter) -> Non
             f"query Q($long: String!) {{ payments(first: 1, {name}: $long) {{ edges {{ cursor }} }} }}", long="x" * 300
         )
         assert page["edges"] == []
+
+
+_CURSORS = "{ edges { cursor } }"
+
+
+async def test_filters_of_what_cannot_be_are_refused_or_find_nothing_and_never_break(enter: Enter) -> None:
+    asker = await enter(Role.ADMINISTRATOR)
+    statement = (
+        "query($v: CurrencyCode!, $c: ID!) { accountStatement(account: PSE_CLEARING, connectionId: $c, currency: $v, "
+        'from: "2026-11-01", to: "2026-11-02", first: 5) { opening { display } } }'
+    )
+    for name, kind, value in (
+        ("auditLog", "filter: {since: $v}", "0001-01-01T00:00:00Z"),
+        ("auditLog", "filter: {until: $v}", "0001-01-01T00:00:00Z"),
+        ("auditLog", "filter: {until: $v}", "9999-12-31T23:59:59Z"),
+        ("findings", "filter: {pses: $v}", ["x" * 3_000]),
+        ("nights", "filter: {to: $v}", "0001-01-01"),
+        ("nights", "filter: {to: $v}", "9999-12-31"),
+        ("vatReversals", "filter: {country: $v}", "BRAZIL"),
+        ("vatReversals", "filter: {period: $v}", "2026-10-01"),
+        ("vatReversals", "filter: {reason: $v}", "x" * 3_000),
+    ):
+        declared = {"auditLog": "DateTime", "findings": "[String!]", "nights": "Date"}.get(name, "String")
+        told = await asker.told(f"query($v: {declared}) {{ {name}(first: 5, {kind}) {_CURSORS} }}", v=value)
+        assert "INTERNAL_ERROR" not in json.dumps(told), (name, value, told)
+    for currency in ("XXX", "KWD"):
+        told = await asker.told(statement, v=currency, c=str(asker.shop.connection.id))
+        assert "INVALID_INPUT" in json.dumps(told), told

@@ -10,8 +10,9 @@ import pytest
 from domain import invariants
 from domain.access.principal import Principal
 from domain.access.tokens import Role
-from domain.findings import findings, names, work
+from domain.findings import bulk, findings, names, work
 from domain.findings.findings import FindingKind, Found
+from domain.findings.search import Wanted
 from domain.findings.work import Resolution
 from domain.models import Finding, FindingResolution, LedgerEntry, Payment
 from domain.models.findings import Reason
@@ -19,7 +20,7 @@ from domain.models.ledger import Account
 from domain.money import Money
 from domain.payments import chargebacks, external
 from domain.platform.database import for_merchant, rows
-from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
 from domain.pse import registry
 from domain.pse.vocabulary import ChargedBack
 from tests.domain.findings.conftest import NIGHT, Desk, by
@@ -56,6 +57,20 @@ async def test_the_money_goes_where_the_reason_says_and_comes_back_when_it_is_op
     assert await desk.suspense(found.payment_id) == 900
     assert await Finding.filter(kind="VAT_REVERSAL_NEEDED", resolved_at=None).count() == 0
     assert await invariants.check() == []
+
+
+async def test_a_repeat_of_many_is_about_what_was_looked_at_and_about_nothing_found_since(desk: Desk) -> None:
+    first, key = await desk.taken(900, "MED1"), a_key()
+    small, other = (Resolution(reason, "One small thing.") for reason in (Reason.WRITE_OFF, Reason.FEE))
+    with pytest.raises(InvalidInput):
+        await bulk.resolve(desk.ana, Wanted(), small, 2, key, by(desk.ana))
+    (done,) = await bulk.resolve(desk.ana, Wanted(), small, 1, key, by(desk.ana))
+    later = await desk.taken(800, "MED2")
+    assert (done.finding.id, await bulk.resolve(desk.ana, Wanted(), small, 1, key, by(desk.ana))) == (first.id, [])
+    for wanted, said, count in ((Wanted(), other, 1), (Wanted(currency="BRL"), small, 1), (Wanted(), small, 77)):
+        with pytest.raises(IdempotencyConflict):
+            await bulk.resolve(desk.ana, wanted, said, count, key, by(desk.ana))
+    assert (await Finding.get(id=later.id)).resolved_at is None
 
 
 async def test_above_the_limit_another_person_confirms_and_nothing_moves_before(desk: Desk) -> None:
