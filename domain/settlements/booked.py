@@ -94,12 +94,17 @@ def elsewhere() -> pl.Expr:
     return (_word() != BookedAs.NONE.value) & (pl.col("booked_as") == BookedAs.NONE.value)
 
 
-def _word() -> pl.Expr:
+def bookable() -> pl.Expr:
+    """Whether a line tells what it moved, in a currency that we know and in an amount that can be: all else is kept."""
     said = pl.col("settled_net").is_not_null() & pl.col("settled_currency").is_in(list(EXPONENTS))
     fits = pl.all_horizontal(pl.col(part).fill_null(0).abs() <= LARGEST for part in _PARTS)
+    return (said & fits).fill_null(value=False)
+
+
+def _word() -> pl.Expr:
     kind = pl.col("type")
     return (
-        pl.when(~(said & fits).fill_null(value=False))
+        pl.when(~bookable())
         .then(pl.lit(BookedAs.NONE.value))
         .when(pl.col("effect") != Effect.NONE.value)
         .then(pl.lit(BookedAs.EFFECT.value))

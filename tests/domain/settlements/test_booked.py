@@ -271,3 +271,15 @@ async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(l
     await a_night(shop, *lines(1))
     assert "EXPONENT_SUSPECTED" not in await open_findings()
     assert (await _books(shop, "CLP"))["PSE_BALANCE"] == whole
+
+
+async def test_a_payout_of_next_to_nothing_in_the_banks_currency_has_its_sign(lab: Telling) -> None:
+    shop = await a_shop(pse="lab")
+    for net, name in (("-0.001", "po-1"), ("0.001", "po-2")):
+        line = of_nobody("PAYOUT", net, "USD", payout_reference=name)
+        await a_night(shop, {**line, "currency": "CLP", "amount": 1}, name=f"{name}.json")
+    assert [(one.reference, one.amount) for one in await Payout.all().order_by("reference")] == [
+        ("po-1", 1),
+        ("po-2", -1),
+    ]
+    assert await invariants.check() == []
