@@ -112,6 +112,14 @@ _QUERIES: Final[Mapping[str, str]] = {
               AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
           WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
             'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')))""",
+    "suspense of nobody: of money of no payment that is in SUSPENSE a finding of its connection is open": """
+        SELECT format('connection %s: %s %s of no payment in SUSPENSE, and no finding is open', l.connection_id,
+                      l.currency, l.amount) AS detail
+        FROM (SELECT connection_id, currency, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
+              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NULL GROUP BY 1, 2) l
+        WHERE l.amount <> 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = l.connection_id
+            AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
+          WHERE f.connection_id = l.connection_id AND f.resolved_at IS NULL)""",
     "resolved: what a person has said of a finding is booked exactly while it stands": """
         SELECT format('resolution %s of finding %s: moves %s of VAT %s, the ledger has %s and %s', r.id, r.finding_id,
                       r.stands, r.tax, coalesce(l.amount, 0), coalesce(l.tax, 0)) AS detail, r.payment_id
@@ -123,8 +131,13 @@ _QUERIES: Final[Mapping[str, str]] = {
         LEFT JOIN LATERAL (SELECT sum(CASE e.credit WHEN 'SUSPENSE' THEN e.amount ELSE -e.amount END) AS amount,
                 sum(CASE WHEN e.debit = 'VAT_REVERSAL_PENDING' THEN e.amount WHEN e.credit = 'VAT_REVERSAL_PENDING'
                   THEN -e.amount ELSE 0 END) AS tax
-            FROM ledger_entries e WHERE e.payment_id = r.payment_id
-              AND starts_with(e.cause, 'finding/' || r.id || '/')) l ON true
+            FROM (SELECT * FROM ledger_entries e WHERE e.payment_id = r.payment_id
+                AND starts_with(e.cause, 'finding/' || r.id || '/')
+              UNION ALL SELECT * FROM ledger_entries e WHERE r.payment_id IS NULL AND e.cause = ANY(ARRAY(
+                SELECT format('finding/%s/%s%s', r.id, entry, ended) FROM unnest(ARRAY['WRITE_OFF',
+                  'SUSPENSE_TO_RETURNS', 'SUSPENSE_TO_CHARGEBACKS', 'SUSPENSE_TO_FEES', 'SUSPENSE_TO_ADJUSTMENTS',
+                  'SUSPENSE_TO_FX', 'SUSPENSE_TO_ROUNDING']) AS entry, unnest(ARRAY['', '/reversed']) AS ended))
+            ) e) l ON true
         WHERE r.stands <> coalesce(l.amount, 0) OR r.tax <> coalesce(l.tax, 0)
           OR (r.standing AND r.resolved_at IS NULL)""",
     "charged back: what the customer's bank took back is in CHARGEBACKS": """

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.findings.money import CAUSE, Suspended
-from domain.models import FindingResolution, Payment
+from domain.models import Connection, Finding, FindingResolution, Payment
 from domain.models.findings import Reason
 from domain.models.ledger import Account, Entry
 from domain.money import Money
@@ -42,7 +43,7 @@ WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What leaves SUSPENSE (minor units), with the VAT within it."""
+    """What leaves SUSPENSE (minor units), with the VAT within it. Below zero: money of no payment that came."""
 
     amount: int
     tax: int = 0
@@ -50,8 +51,8 @@ class Moved:
 
 def check(reason: Reason, account: Account | None, came: Money | None, suspended: Suspended, currency: str) -> None:
     """Whether this can be said of a finding with so much in SUSPENSE. Raises InvalidInput, InvalidState."""
-    if reason in _STAYING and suspended.own > 0 and reason is not Reason.DUPLICATE_OF:
-        money = Money(suspended.own, currency)
+    if reason in _STAYING and suspended.own != 0 and reason is not Reason.DUPLICATE_OF:
+        money = Money(abs(suspended.own), currency)
         raise InvalidState(
             f"{money} of it is in SUSPENSE: say where it belongs (WRITE_OFF, CORRECTED with an account, "
             "CLAIMED_FROM_PSE, REFUND_OF_OURS, CHARGEBACK or FEE).",
@@ -69,7 +70,7 @@ def check(reason: Reason, account: Account | None, came: Money | None, suspended
 
 
 def _check_account(reason: Reason, account: Account | None, suspended: Suspended) -> None:
-    if reason is Reason.CORRECTED and suspended.own > 0:
+    if reason is Reason.CORRECTED and suspended.own != 0:
         if account not in ACCOUNTS:
             raise InvalidInput(f"account is one of {', '.join(ACCOUNTS)}.", path=["input", "account"])
     elif account is not None:
@@ -85,14 +86,16 @@ def _check_came(reason: Reason, came: Money | None, suspended: Suspended, curren
         raise InvalidInput("What came is said with CLAIMED_FROM_PSE.", path=["input", "came"])
     if came.currency != currency:
         raise InvalidInput(f"The finding is in {currency}.", path=["input", "came"])
-    if 0 < suspended.own < came.minor_units:
+    if suspended.own < 0 or 0 < suspended.own < came.minor_units:
         raise InvalidInput("More came than is in SUSPENSE of it.", path=["input", "came"])
 
 
 async def moved(reason: Reason, account: Account | None, suspended: Suspended, payment: Payment | None) -> Moved:
     """What a resolution moves. Under the payment's lock."""
-    if reason in _STAYING or suspended.own == 0 or payment is None:
+    if reason in _STAYING or suspended.own == 0:
         return Moved(0)
+    if payment is None:
+        return Moved(suspended.own)
     is_return = reason is Reason.REFUND_OF_OURS or account is Account.SALES_RETURNS
     return Moved(suspended.own, await _tax_of(payment, suspended.own) if is_return else 0)
 
@@ -106,31 +109,38 @@ async def _tax_of(payment: Payment, amount: int) -> int:
     return max(0, min(share, amount, left))
 
 
-async def post(said: FindingResolution, payment: Payment | None, cause: Cause, *, reverse: bool = False) -> None:
+async def post(
+    said: FindingResolution, finding: Finding, payment: Payment | None, cause: Cause, *, reverse: bool = False
+) -> None:
     """Book what the resolution says, or take it back. Inside the caller's transaction, which has the payment's lock."""
     if said.amount == 0:
         return
-    assert payment is not None, "Only money of a payment is in SUSPENSE."
+    store_id = payment.store_id if payment is not None else await _store_of(finding)
     on, end = await ledger.today(said.merchant_id), "/reversed" if reverse else ""
     await ledger.post(
         [
             Posting(
                 merchant_id=said.merchant_id,
-                store_id=payment.store_id,
-                connection_id=payment.connection_id,
+                store_id=store_id,
+                connection_id=finding.connection_id,
                 entry=entry,
-                amount=amount,
+                amount=abs(amount),
                 tax=tax,
                 currency=said.currency,
                 accounting_date=on,
                 cause=f"{CAUSE}{said.id}/{entry}{end}",
                 request_id=cause.request_id,
-                payment_id=payment.id,
-                reverse=reverse,
+                payment_id=finding.payment_id,
+                reverse=reverse is not (amount < 0),
             )
             for entry, amount, tax in _entries(said)
         ]
     )
+
+
+async def _store_of(finding: Finding) -> UUID:
+    """What names no payment is the default store's, as the reports have booked it."""
+    return (await Connection.get(id=finding.connection_id)).default_store_id
 
 
 def _entries(said: FindingResolution) -> Sequence[tuple[Entry, int, int]]:
@@ -142,4 +152,4 @@ def _entries(said: FindingResolution) -> Sequence[tuple[Entry, int, int]]:
     parts = [(_ENTRIES[reason], said.amount - came, said.tax)]
     if came > 0:
         parts.append((Entry.SUSPENSE_TO_ADJUSTMENTS, came, 0))
-    return [part for part in parts if part[1] > 0]
+    return [part for part in parts if part[1] != 0]

@@ -26,11 +26,20 @@ _STANDING: Final = """SELECT r.finding_id, r.money_of FROM finding_resolutions r
 WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.money_of IS NOT NULL
 ORDER BY r.started_at DESC, r.id"""
 
+_NOBODYS: Final = """SELECT r.finding_id, r.amount FROM findings f JOIN finding_resolutions r ON r.finding_id = f.id
+WHERE f.connection_id = $1 AND f.payment_id IS NULL AND f.resolved_at IS NOT NULL AND r.started_at IS NOT NULL
+  AND r.ended_at IS NULL AND r.amount <> 0"""
+
 
 async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
-    """The finding and its payment, locked: the payment first, as whoever books its money has it."""
+    """The finding and its payment, locked: the payment first, as whoever books its money has it.
+
+    Of one without a payment: its connection's reports (reconciliation/reconcile has them while it stores one).
+    """
     found = await Finding.get(id=finding_id)
     payment = None
+    if found.payment_id is None:
+        await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(found.connection_id))
     if found.payment_id is not None:
         payment = await Payment.filter(id=found.payment_id).select_for_update(no_key=True).get()
     return await Finding.filter(id=finding_id).select_for_update(no_key=True).get(), payment
@@ -46,7 +55,7 @@ async def reopen(finding: Finding, payment: Payment | None, why: str, cause: Cau
     said = await standing(finding.id)
     if said is not None:
         if said.started_at is not None:
-            await postings.post(said, payment, cause, reverse=True)
+            await postings.post(said, finding, payment, cause, reverse=True)
             if said.tax > 0:
                 await execute(_CLOSE_VAT, said.merchant_id, names.vat_of_finding(finding.id))
         await execute(_END, said.id, cause.actor[:200], why[:500])
@@ -66,6 +75,19 @@ async def by_facts(finding_id: UUID, amount: int, explanation: str, detail: Mapp
         await reopen(finding, payment, explanation, BOOKS)
         await noted.note(finding, noted.REOPENED, BOOKS, text="What it had said before.", detail=before)
         await execute(_RENEW, finding_id, amount, explanation, json.dumps(dict(detail), default=str))
+
+
+async def lines_moved(connection_id: UUID) -> None:
+    """Reports tell other money of no payment: what was said of it, and is not what is there now, holds no longer.
+
+    Inside the caller's transaction, which has the connection's reports.
+    """
+    said = {row["finding_id"]: row["amount"] for row in await rows(_NOBODYS, connection_id)}
+    there = await money.of_nobody(list(said)) if said else {}
+    for finding_id in sorted(one for one, amount in said.items() if there.get(one, 0) != amount):
+        finding, _ = await lock(finding_id)
+        if finding.resolved_at is not None:
+            await reopen(finding, None, "The reports tell other money of it now.", BOOKS)
 
 
 async def money_moved(payment: Payment, cause_of_entry: str) -> None:

@@ -220,10 +220,10 @@ async def _check_duplicate(principal: Principal, finding: Finding, other_id: UUI
         return
     # Under the payment's lock nobody resolves the other one meanwhile: it has the same payment.
     its = await money.of(other) if other.payment_id == finding.payment_id else None
-    if its is None or its.name != suspended.name or other.resolved_at is not None:
+    if its is None or its.name is None or its.name != suspended.name or other.resolved_at is not None:
         raise InvalidState(
-            f"{Money(suspended.own, finding.currency)} of it is in SUSPENSE, and the other finding is not open and "
-            "about the same money: say where it belongs.",
+            f"{Money(abs(suspended.own), finding.currency)} of it is in SUSPENSE, and the other finding is not open "
+            "and about the same money: say where it belongs.",
             path=path,
             current_state="IN_SUSPENSE",
         )
@@ -270,13 +270,13 @@ async def needs_two(finding: Finding, moved: int) -> bool:
     if finding.payment_id is not None:
         (alone,) = await rows(_ALONE, finding.payment_id)
         before = alone["amount"]
-    return reached(held, max(finding.amount, moved + before), finding.currency)
+    return reached(held, max(finding.amount, abs(moved) + before), finding.currency)
 
 
 async def _start(
     said: FindingResolution, finding: Finding, payment: Payment | None, second: Principal | None, cause: Cause
 ) -> None:
-    await postings.post(said, payment, cause)
+    await postings.post(said, finding, payment, cause)
     by = (second.holder[:200], second.party) if second else (None, None)
     closed = f"{said.reason}: {said.note}"
     done = (

@@ -23,7 +23,8 @@ CHECKS: Final = {
     "finding_resolutions": {
         "finding_resolutions_reason_known": "reason IN ('WRITE_OFF', 'CORRECTED', 'CLAIMED_FROM_PSE', "
         "'DUPLICATE_OF', 'EXPLAINED', 'REFUND_OF_OURS', 'CHARGEBACK', 'FEE')",
-        "finding_resolutions_amount_not_negative": "amount >= 0 AND tax BETWEEN 0 AND amount AND came >= 0",
+        # Below zero: money of no payment that came.
+        "finding_resolutions_tax_within": "tax BETWEEN 0 AND greatest(amount, 0) AND came >= 0",
         "finding_resolutions_explained_moves_nothing": "reason NOT IN ('EXPLAINED', 'DUPLICATE_OF') OR amount = 0",
         "finding_resolutions_other_finding": "(duplicate_of_id IS NOT NULL) = (reason = 'DUPLICATE_OF') "
         "AND duplicate_of_id IS DISTINCT FROM finding_id",
@@ -38,7 +39,7 @@ _PATH: Final = "SET search_path = pg_catalog, pg_temp"
 _REOPENED: Final = f"""CREATE FUNCTION reopen_finding() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {_PATH} AS $$
 BEGIN
     IF EXISTS (SELECT FROM public.finding_resolutions r WHERE r.finding_id = NEW.id AND r.started_at IS NOT NULL
-        AND r.ended_at IS NULL AND r.amount > 0) THEN
+        AND r.ended_at IS NULL AND r.amount <> 0) THEN
         RAISE EXCEPTION 'finding % is opened again after the entry of its resolution was taken back', NEW.id
             USING ERRCODE = '23514', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
     END IF;

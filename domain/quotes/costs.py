@@ -19,9 +19,12 @@ from domain.settlements.rates import Rate
 _DIGITS: Final = 60
 # How a valid report has settled the capture of a payment: what its fee was, and in which currency it came.
 _SETTLED: Final = (
-    f"SELECT l.settled_gross, {THEIRS} AS fee, l.settled_currency FROM settlement_lines l "  # noqa: S608 - ours, bound
-    "WHERE l.payment_id = $1 AND l.effect = 'CAPTURE' AND l.voided_at IS NULL AND l.settled_currency IS NOT NULL "
-    "ORDER BY l.id LIMIT 1"
+    # Of what was captured in parts, all of them: one that is not told, or not in full, makes the rest no answer.
+    "SELECT CASE WHEN count(l.settled_gross) = count(*) THEN sum(l.settled_gross) END AS settled_gross, "  # noqa: S608
+    f"  CASE WHEN count({THEIRS}) = count(*) THEN sum({THEIRS}) END AS fee, l.settled_currency FROM settlement_lines l "
+    "JOIN payments p ON p.id = l.payment_id WHERE l.payment_id = $1 AND l.effect = 'CAPTURE' "
+    "  AND l.voided_at IS NULL AND l.settled_currency IS NOT NULL "
+    "GROUP BY l.settled_currency, p.captured HAVING sum(l.amount) = p.captured"
 )
 _NO_REPORT: Final = "No report has told yet in which currency the payment was settled."
 _NO_FEE_OF_REFUND: Final = "No fee schedule of kind REFUND holds for this connection, method and currency today."

@@ -9,6 +9,7 @@ import structlog
 
 from domain.cause import RECONCILIATION, Cause
 from domain.connections.connections import zone_of
+from domain.findings import reopen
 from domain.models import Connection, ReconciliationRun, Report
 from domain.payments import chargeback_proofs, chargebacks, external, told_before
 from domain.platform.crash import crash_here
@@ -262,3 +263,4 @@ async def _follow(connection: Connection, old: Report | None, new: Report, cause
         await proven.lost(connection, old)
         concerned += await chargebacks.of_report(old.id)
     await chargebacks.agree(concerned, cause)
+    await reopen.lines_moved(connection.id)

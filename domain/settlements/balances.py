@@ -23,33 +23,39 @@ from domain.platform.database import rows
 from domain.pse import reporting
 from domain.settlements.batches import minor_units, rounded
 
+# A revised report stands where the first of its name stood: the files of one day follow one another.
+_FIRST_AT: Final = (
+    "(SELECT min(o.created_at) FROM reports o WHERE o.connection_id = r.connection_id AND o.name = r.name) AS first_at"
+)
 # Of each currency: the first valid report that tells an opening balance, what the reports of the days before it moved,
 # and what is posted as the opening.
-_OPENINGS: Final = """
-WITH valid AS MATERIALIZED (SELECT r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
+_OPENINGS: Final = f"""
+WITH valid AS MATERIALIZED (SELECT r.business_date, {_FIRST_AT}, b.currency, b.opening,
+    b.moved - b.paid_out AS moved
   FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.connection_id = $1 AND r.superseded_at IS NULL),
 first AS (SELECT DISTINCT ON (currency) currency, business_date, opening FROM valid WHERE opening IS NOT NULL
-  ORDER BY currency, business_date, created_at),
+  ORDER BY currency, business_date, first_at),
 posted AS (SELECT currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
   FROM ledger_entries WHERE connection_id = $1 AND entry = 'PROVE_OPENING' GROUP BY 1)
 SELECT coalesce(f.currency, p.currency) AS currency, f.business_date, coalesce(p.amount, 0) AS posted,
   coalesce(f.opening - coalesce((SELECT sum(v.moved) FROM valid v WHERE v.currency = f.currency
     AND v.business_date < f.business_date), 0), 0) AS wanted
-FROM first f FULL JOIN posted p USING (currency) ORDER BY 1"""
-# The valid reports that tell a closing balance, with what the books hold after them, and by how much both differ: where
-# that is as much as the one before differed, it is no news.
-_DIFFERING: Final = """
-WITH valid AS (SELECT r.name, r.business_date, r.created_at, b.currency, b.closing,
+FROM first f FULL JOIN posted p USING (currency) ORDER BY 1"""  # noqa: S608 - ours
+# The last valid report of each day that tells a closing balance, with what the books hold after the day, and by how
+# much both differ: where that is as much as the one before differed, it is no news.
+_DIFFERING: Final = f"""
+WITH valid AS (SELECT r.name, r.business_date, {_FIRST_AT}, b.currency, b.closing,
     sum(b.moved - b.paid_out) OVER (PARTITION BY b.currency ORDER BY r.business_date) AS held
   FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.connection_id = $1 AND r.superseded_at IS NULL),
 opening AS (SELECT currency, sum(CASE WHEN debit = 'PSE_BALANCE' THEN amount ELSE -amount END) AS amount
   FROM ledger_entries WHERE connection_id = $1 AND entry = 'PROVE_OPENING' GROUP BY 1),
-told AS (SELECT v.*, v.held + coalesce(o.amount, 0) AS ours FROM valid v LEFT JOIN opening o USING (currency)
-  WHERE v.closing IS NOT NULL),
-compared AS (SELECT *, lag(closing - ours, 1, 0) OVER (PARTITION BY currency ORDER BY business_date, created_at) AS was
+told AS (SELECT DISTINCT ON (v.currency, v.business_date) v.*, v.held + coalesce(o.amount, 0) AS ours
+  FROM valid v LEFT JOIN opening o USING (currency)
+  WHERE v.closing IS NOT NULL ORDER BY v.currency, v.business_date, v.first_at DESC),
+compared AS (SELECT *, lag(closing - ours, 1, 0) OVER (PARTITION BY currency ORDER BY business_date) AS was
   FROM told)
 SELECT name, business_date, currency, closing, ours FROM compared WHERE closing - ours <> was
-ORDER BY business_date, currency, name"""
+ORDER BY business_date, currency, name"""  # noqa: S608 - ours
 _ONE: Final = Decimal(1)
 
 

@@ -52,7 +52,7 @@ _TOLD: Final = (
     "FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 AND r.name <> $2 "
     "AND r.superseded_at IS NULL AND l.voided_at IS NULL "
 )
-_BOOKED: Final = "l.booked_as NOT IN ('NONE', 'EFFECT') AND (l.payment_id IS NULL OR l.booked_as <> 'UNEXPLAINED')"
+_BOOKED: Final = "l.booked_as NOT IN ('NONE', 'EFFECT')"
 _LEFT: Final = (
     "l.booked_as = 'NONE' AND l.effect = 'NONE' AND l.settled_net IS NOT NULL "
     f"AND (l.payment_id IS NULL OR l.type IN {BY_TYPE}) AND l.settled_currency = ANY($6) "
@@ -75,8 +75,10 @@ async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, set
     lines = effects.with_columns(booked_as=_word())
     of_ours = lines.filter(_of_ours())
     again = [] if of_ours.is_empty() else _told_of_ours(of_ours, settled)
-    told = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & pl.col("payment_id").is_null()
-    nobodys = lines.filter(told | pl.col("booked_as").is_in(BY_TYPE))
+    # Of a payment of ours too: money that it has no effect of, and that nobody can explain.
+    told = [line for one in again for line in one["line"].to_list()]
+    unexplained = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & ~pl.col("line").is_in(told)
+    nobodys = lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE))
     if not nobodys.is_empty():
         others = await _others(connection, name, nobodys)
         again += [] if others.is_empty() else [_left(_nobodys(nobodys), _nobodys(others))]

@@ -68,8 +68,9 @@ expected AS (
   LEFT JOIN held o ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT'
     AND (o.kind, o.of_method, o.currency, o.day) = ('PAYMENT', t.method, t.currency, t.captured_on)
   LEFT JOIN LATERAL (SELECT coalesce(
-      (SELECT ({THEIRS}) * t.scale FROM settlement_lines l WHERE l.payment_id = t.payment_id AND l.effect = 'CAPTURE'
-        AND l.voided_at IS NULL AND l.settled_currency = t.currency ORDER BY l.id LIMIT 1),
+      (SELECT CASE WHEN sum(l.amount) = p.captured THEN sum({THEIRS}) * t.scale END FROM settlement_lines l
+        JOIN payments p ON p.id = l.payment_id WHERE l.payment_id = t.payment_id AND l.effect = 'CAPTURE'
+        AND l.voided_at IS NULL AND l.settled_currency = t.currency GROUP BY p.captured),
       {_FEE.format(amount="t.captured", of="o")}) AS fee) AS original
     ON t.kind = 'REFUND' AND s.original_fee <> 'KEPT' OFFSET 0),
 judged AS (SELECT *, abs(theirs - round(ours)) > 1 AS differs FROM expected WHERE ours IS NOT NULL OFFSET 0)"""  # noqa: S608

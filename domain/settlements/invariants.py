@@ -73,7 +73,9 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
     "opening: what was there before the first report that tells it is posted once": """
         WITH valid AS MATERIALIZED (
-          SELECT r.connection_id, r.business_date, r.created_at, b.currency, b.opening, b.moved - b.paid_out AS moved
+          SELECT r.connection_id, r.business_date, (SELECT min(o.created_at) FROM reports o
+              WHERE o.connection_id = r.connection_id AND o.name = r.name) AS created_at, b.currency, b.opening,
+            b.moved - b.paid_out AS moved
           FROM reports r JOIN report_balances b ON b.report_id = r.id WHERE r.superseded_at IS NULL),
         first AS (SELECT DISTINCT ON (connection_id, currency) * FROM valid WHERE opening IS NOT NULL
           ORDER BY connection_id, currency, business_date, created_at),

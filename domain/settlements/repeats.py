@@ -43,7 +43,7 @@ _QUERY = (
 _COUNTED = (
     "SELECT type, state, settled_net, settled_currency, payout_reference, business_date, count(*) AS times "
     "FROM settlement_lines WHERE report_id = {} AND booked_as NOT IN ('NONE', 'EFFECT') "
-    "  AND (payment_id IS NULL OR booked_as <> 'UNEXPLAINED') GROUP BY 1, 2, 3, 4, 5, 6"
+    "GROUP BY 1, 2, 3, 4, 5, 6"
 )
 _SAME = "c.type = l.type AND c.state = l.state AND c.settled_net = l.settled_net"
 _LEFT_TO_IT = (

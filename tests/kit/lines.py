@@ -13,6 +13,7 @@ import polars as pl
 from domain.books import ledger
 from domain.models import Finding, Payment, SettlementLine
 from domain.models.ledger import Account
+from domain.pse.kit.unclear import counted
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED, Balance, PaidOut, Report, ReportFile
 from domain.pse.vocabulary import Period
 from domain.reconciliation import reconcile
@@ -38,7 +39,8 @@ class Telling(Lab):
         made = lines.with_columns(at, pl.col("business_date").str.to_date())
         amounts = [pl.col(name).cast(SETTLED) for name, kind in REPORT_SCHEMA.items() if kind == SETTLED]
         beside = self.balances.get(file.name, ()), self.payouts.get(file.name, ())
-        return Report(made.with_columns(amounts).lazy(), None, None, (), *beside)
+        told = made.with_columns(amounts).lazy()
+        return Report(told, None, None, counted(told, pl.col("type") == "OTHER"), *beside)
 
 
 def a_line(payment: Payment, kind: str, amount: int, state: str = "SUCCEEDED", /, **more: Any) -> dict[str, Any]:

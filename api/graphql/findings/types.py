@@ -111,7 +111,7 @@ class FindingResolution:
         return cls(
             reason=Reason(row.reason),
             note=row.note,
-            moved=Money.of(Amount(row.amount, row.currency)),
+            moved=Money.of(Amount(abs(row.amount), row.currency)),
             tax=Money.of(Amount(row.tax, row.currency)),
             came=Money.of(Amount(row.came, row.currency)) if row.came is not None else None,
             account=row.account,
@@ -232,7 +232,7 @@ class Finding(Scoped, relay.Node):
     @strawberry.field(description="What of it is in SUSPENSE: what a resolution has to move.")
     async def in_suspense(self, info: Info) -> Money:
         found = await info.context.loaders.one(money.of_each, self.row.id)
-        return Money.of(Amount(found or 0, self.row.currency))
+        return Money.of(Amount(abs(found or 0), self.row.currency))
 
     @strawberry.field(description="What waits for a second person (findingResolveConfirm).")
     async def proposal(self, info: Info) -> FindingResolution | None:

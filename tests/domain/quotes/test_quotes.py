@@ -12,6 +12,7 @@ from domain.models.quotes import FeeKind, OriginalFee, Side
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.problems import AmountExceedsRefundable, CurrencyMismatch, Forbidden, InvalidInput, NotFound, WindowExpired
+from domain.pse import registry
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method, Succeeded
 from domain.quotes import actual, durations, figures, quotes
@@ -21,6 +22,7 @@ from domain.settlements import rates, schedules
 from domain.settlements.rates import NewRate
 from domain.settlements.schedules import Terms
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
+from tests.kit.lines import Telling, a_line, a_night, settled
 from tests.kit.nights import run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -163,6 +165,21 @@ async def test_what_cannot_be_refunded_so_is_refused_as_asking_for_it_is() -> No
     assert told.until == payment.captured_at + timedelta(days=90)
     assert (told.takes.typical_days, told.takes.at_most_days) == (0, 0)
     assert Instead.WAIT_FOR_BALANCE in {one.kind for one in told.alternatives}
+
+
+async def test_the_fee_of_a_payment_in_parts_is_that_of_all_parts_and_of_some_it_is_not_known() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    await _fee(shop, "0", FeeKind.REFUND, OriginalFee.KEPT)
+    payment = await a_payment(shop)
+    parts = [
+        a_line(payment, "CAPTURE", 5_000, reference=f"part-{n}", **settled("48.00", gross="50.00", fee="-2.00"))
+        for n in (1, 2)
+    ]
+    await a_night(shop, parts[0], name="a.json")
+    assert _of(await _ask(shop, payment, 10_000))[CostName.ORIGINAL_FEE].amount is None
+    await a_night(shop, *parts, name="a.json")
+    assert _of(await _ask(shop, payment, 10_000))[CostName.ORIGINAL_FEE].amount == Money(400, "BRL")
 
 
 def test_every_published_duration_is_of_something_that_can_be_refunded_and_not_above_the_longest() -> None:

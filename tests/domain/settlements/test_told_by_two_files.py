@@ -1,5 +1,6 @@
 """What two files tell of one movement is counted once, and stands as long as one of them tells it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from domain import invariants
 from domain.models import Payout, Report
 from domain.models.ledger import Account
 from domain.pse import registry
+from domain.pse.reporting import Balance
 from domain.pse.vocabulary import Method
 from tests.kit.factories import Shop, a_payment, a_shop
-from tests.kit.lines import Telling, a_night, balance, of_nobody, open_findings
+from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled
 from tests.kit.nights import run_stripe, stripe_line
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -106,3 +108,33 @@ async def test_a_night_again_takes_nothing_away_though_another_file_tells_more()
             await a_night(shop, *files[name], name=name)
         assert (await balance(shop, Account.FEES), await _repeated(shop)) == (most * 5_000, [])
     assert await invariants.check() == []
+
+
+async def test_a_row_that_stands_twice_in_two_files_is_two_movements() -> None:
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop)
+    line = a_line(payment, "REFUND", 900, reference="m1", **settled("-9.00"))
+    for name in ("b.json", "c.json", "b.json", "c.json"):
+        await a_night(shop, line, line, name=name)
+        assert await balance(shop, Account.PSE_BALANCE) == -1_800
+    assert await invariants.check() == []
+
+
+async def test_a_revised_file_of_a_day_with_two_balances_leaves_the_opening_as_it_was() -> None:
+    lab = Telling()
+    registry.register(lab)
+    shop = await a_shop(pse="lab")
+    lab.balances["a.json"] = [Balance("BRL", Decimal(100), Decimal(110))]
+    lab.balances["b.json"] = [Balance("BRL", Decimal(110), Decimal(130))]
+    first, second = of_nobody("ADJUSTMENT", "10.00"), of_nobody("ADJUSTMENT", "20.00")
+    await a_night(shop, first, name="a.json")
+    await a_night(shop, second, name="b.json")
+    await a_night(shop, {**first, "kind": "another word"}, name="a.json")  # the same money
+    assert (await balance(shop, Account.PSE_BALANCE), await open_findings()) == (13_000, [])
+    assert await invariants.check() == []
+
+
+async def test_a_payout_of_next_to_nothing_has_its_sign() -> None:
+    shop = await a_shop(pse="lab")
+    await a_night(shop, {**of_nobody("PAYOUT", "-0.001", "USD", payout_reference="po"), "currency": "CLP", "amount": 1})
+    assert ([one.amount for one in await Payout.all()], await invariants.check()) == ([1], [])
