@@ -24,8 +24,13 @@ _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p
       AND EXISTS (SELECT 1 FROM bank_statements s WHERE s.account_id = a.id
         AND s.last_on > greatest(p.business_date, p.expected_at) + $2::int))
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = p.merchant_id
-      AND d.fingerprint = 'payout-missing/' || p.id AND d.resolved_at IS NULL)
+      AND d.fingerprint = 'payout-missing/' || p.id || '/' || p.amount AND d.resolved_at IS NULL)
   ORDER BY p.business_date, p.id LIMIT $3"""
+# What was said to be missing, and that reports do not tell so any more: a revised one has it no longer, or otherwise.
+_TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
+  WHERE d.merchant_id = $1 AND d.kind = 'PAYOUT_MISSING' AND d.resolved_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM payouts p WHERE p.merchant_id = d.merchant_id AND p.amount <> 0
+      AND p.id = split_part(d.fingerprint, '/', 2)::uuid AND p.amount::text = split_part(d.fingerprint, '/', 3))"""
 _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
     (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
        AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
@@ -53,6 +58,8 @@ async def look(merchant_id: UUID, cause: Cause) -> None:
     await findings.open_findings(found + [_unknown(row) for row in unknown if row["connection_id"] is not None])
     for row in await rows(_KNOWN_NOW, merchant_id):
         await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")
+    gone = [row["fingerprint"] for row in await rows(_TOLD_NO_LONGER, merchant_id)]
+    await findings.resolve_all(merchant_id, gone, "No report tells of such a payout any more.")
 
 
 def _missing(row: dict[str, Any]) -> Found:
@@ -61,7 +68,7 @@ def _missing(row: dict[str, Any]) -> Found:
         FindingKind.PAYOUT_MISSING,
         row["merchant_id"],
         row["connection_id"],
-        names.missing(row["id"]),
+        names.missing(row["id"], row["amount"]),
         amount,
         f"The PSE paid out {amount} on {on} ({row['reference'][:100]}), and no bank statement of those days has it.",
         detail={

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 
-def missing(payout_id: UUID) -> str:
-    """No statement shows this payout."""
-    return f"payout-missing/{payout_id}"
+def missing(payout_id: UUID, amount: int) -> str:
+    """No statement shows this payout, of so many minor units: another amount is another finding."""
+    return f"payout-missing/{payout_id}/{amount}"
 
 
 def unknown(line_id: UUID) -> str:

@@ -163,7 +163,7 @@ async def _prove(payout: OpenPayout, line_id: UUID, how: str, charges: int, by: 
         made_by=by[:200],
     )
     await _post(proof, connection, payout.currency, cause, reverse=False)
-    await findings.resolve(proof.merchant_id, names.missing(payout.id), "A bank statement has it.")
+    await findings.resolve(proof.merchant_id, names.missing(payout.id, payout.amount), "A bank statement has it.")
     what = {"line": [None, str(line_id)], "how": [None, how], "charges": [None, charges]}
     await deeds.note(proof.merchant_id, "payoutProve", Of(OBJECT, payout.id), cause, what)
     return proof

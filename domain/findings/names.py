@@ -34,6 +34,11 @@ def vat_returned(refund_id: UUID | str) -> str:
     return f"vat-returned/{refund_id}"
 
 
+def vat_declared(refund_id: UUID | str) -> str:
+    """A return took this refund's VAT back, which is owed again."""
+    return f"vat-declared/{refund_id}"
+
+
 def vat_of_finding(finding_id: UUID) -> str:
     """The VAT of what a person has said to be a refund, resolving this finding, is to be taken back."""
     return f"{VAT_OF_FINDING}{finding_id}"

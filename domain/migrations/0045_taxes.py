@@ -55,11 +55,16 @@ CHECKS = {
         "tax_places_regime_known": "regime IN ('LOCAL', 'SIMPLIFIED', 'PLATFORM', 'NOT_OURS')",
     },
 }
-# What a sale's document is called, in one spelling: capitals, one dash between the parts, no zeros before a number.
-NAME = (
-    "regexp_replace(btrim(regexp_replace(upper(tax_document), '[^0-9A-Z]+', '-', 'g'), '-'), "
-    "'(^|-)0+(?=[0-9])', '\\1', 'g')"
-)
+
+
+def named(column: str) -> str:
+    """A document's name in one spelling: capitals, one dash between the parts, no zeros before a number."""
+    return (
+        f"regexp_replace(btrim(regexp_replace(upper({column}), '[^0-9A-Z]+', '-', 'g'), '-'), "
+        "'(^|-)0+(?=[0-9])', '\\1', 'g')"
+    )
+
+
 KEPT = (
     "vat_reversals", "tax_documents", "tax_document_shares", "tax_cancellations", "tax_places", "business_days"
 )  # fmt: skip
@@ -90,7 +95,10 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX tax_places_current ON tax_places (merchant_id, store_id, connection_id) NULLS NOT DISTINCT "
     "WHERE ended_at IS NULL",
     "CREATE UNIQUE INDEX business_days_current ON business_days (merchant_id, country, day) WHERE ended_at IS NULL",
-    f"CREATE INDEX payments_by_tax_document ON payments (merchant_id, ({NAME})) WHERE tax_document IS NOT NULL",
+    f"CREATE INDEX payments_by_tax_document ON payments (merchant_id, ({named('tax_document')})) "
+    "WHERE tax_document IS NOT NULL",
+    f"CREATE INDEX vat_reversals_by_document ON vat_reversals (merchant_id, ({named('document_number')})) "
+    "WHERE booked = 'DOCUMENTED'",
     *(
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         for table in KEPT

@@ -33,7 +33,9 @@ async def fee_findings(connection: Connection, run: ReconciliationRun, report_na
     found: list[Found] = []
     if lines["settled_fee"].null_count() < lines.height:
         found += [_fee(connection, run, report_name, one) for one in await fees.differing(connection.id, report_name)]
-    if not lines.filter(pl.col("settled_currency") != pl.col("currency")).is_empty():
+    if lines.filter(pl.col("settled_currency") != pl.col("currency")).is_empty():
+        await converted.withdraw(connection.id, report_name, RECONCILIATION)
+    else:
         await converted.keep(connection.id, report_name, RECONCILIATION)
         off = await converted.off_reference(connection.id, report_name)
         found += [_rate(connection, run, report_name, one) for one in off]

@@ -4,9 +4,11 @@ An unreadable file is known by its name. An unknown word is one finding of its c
 night; only a reading of a file that has it, or had it, can prove that it is known now, or in it no longer.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import polars as pl
 
 from domain.connections.connections import nothing_at_stake
 from domain.findings import findings
@@ -17,7 +19,7 @@ from domain.platform.database import execute, rows
 from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import BadAnswer
 from domain.reconciliation.nights import fit, unexpected
-from domain.settlements import reports
+from domain.settlements import booked, reports
 
 PAYMENTS: Final = "the listing of payments"  # what a run calls it, beside the names of its reports
 READ: Final = "The file was read."
@@ -136,12 +138,14 @@ def _of_payments(reading: _Reading) -> str:
     return reading.called("unreadable", f"payments/{reading.run.business_date}")
 
 
-async def told(connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report) -> None:
-    """The file was read: close and open what it says of itself."""
+async def told(
+    connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report, lines: pl.DataFrame
+) -> None:
+    """The file was read: close and open what it says of itself. `lines`: the report's, as they are stored."""
     reading = await _reading(connection, run, file)
     await findings.resolve(connection.merchant_id, reading.called("unreadable", file.name), READ)
     await _contradicted(reading, report.contradicted)
-    await _unknown(reading, report.unknown, reports.digest_of(file))
+    await _unknown(reading, report.unknown, reports.digest_of(file), _not_booked(lines) if report.unknown else {})
 
 
 async def _contradicted(reading: _Reading, said: str | None) -> None:
@@ -155,8 +159,14 @@ async def _contradicted(reading: _Reading, said: str | None) -> None:
     await findings.open_again([found], AGREES)
 
 
-async def _unknown(reading: _Reading, unknown: Sequence[Unknown], digest: str) -> None:
-    found = [_word(reading, one, digest) for one in unknown[:_WORDS_MAX]]
+def _not_booked(lines: pl.DataFrame) -> dict[str, int]:
+    """How many rows of each word that nobody knows are kept alone: they do not say what they moved, or not to us."""
+    kept = lines.filter((pl.col("type") == "OTHER") & ~booked.is_settled())
+    return dict(kept.group_by("kind").agg(pl.len()).iter_rows())
+
+
+async def _unknown(reading: _Reading, unknown: Sequence[Unknown], digest: str, not_booked: Mapping[str, int]) -> None:
+    found = [_word(reading, one, digest, not_booked.get(one.words, 0)) for one in unknown[:_WORDS_MAX]]
     if len(unknown) > _WORDS_MAX:
         found.append(_more_words(reading, unknown[_WORDS_MAX:], digest))
     await findings.open_findings(found)
@@ -165,13 +175,21 @@ async def _unknown(reading: _Reading, unknown: Sequence[Unknown], digest: str) -
     await _close_known(reading, digest, still)
 
 
-def _word(reading: _Reading, unknown: Unknown, digest: str) -> Found:
+def _moved(unknown: Unknown, not_booked: int) -> str:
+    """Where the money of the rows is: an accountant looks for it there."""
+    amounts = "tell no amount of a currency that we know, and are booked nowhere"
+    if not_booked >= unknown.rows:
+        return f"they {amounts}."
+    return "what they moved is in SUSPENSE" + (f", but for {not_booked} that {amounts}." if not_booked else ".")
+
+
+def _word(reading: _Reading, unknown: Unknown, digest: str, not_booked: int) -> Found:
     many = f"{unknown.rows} {'row' if unknown.rows == 1 else 'rows'}"
     return reading.found(
         FindingKind.UNKNOWN_LINE,
         reading.called("word", unknown.words),
         f"Report {reading.name} of {reading.connection.name} has {many} of '{unknown.words}', the first in line "
-        f"{unknown.line}: nobody here knows what that is. They are kept as they are; what they moved is in SUSPENSE.",
+        f"{unknown.line}: nobody here knows what that is. They are kept as they are; " + _moved(unknown, not_booked),
         sha256=digest,
         words=unknown.words,
         rows=unknown.rows,

@@ -131,7 +131,7 @@ async def _outcome_of(
         await readings.not_used(connection, run, file, instead)
         return await nights.report_failed(run, Failed(file.name, instead, unreadable=True), at)
     try:
-        await readings.told(connection, run, file, report)
+        await readings.told(connection, run, file, report, lines)
         if at is not None:
             await nights.report_begun(run, file.name, at)
         told = await _reconcile(connection, run, file, report, lines)

@@ -57,18 +57,27 @@ SELECT base, quote, day, id, value, side, source, valid_from, carried, turned, m
     'settled', trim_scale(got)::text, 'rate', round(rate, 6)::text) ORDER BY line)
     FILTER (WHERE differs AND number <= {SHOWN_MAX}) AS examples
 FROM numbered GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 HAVING bool_or(differs) ORDER BY 1, 2, 3"""  # noqa: S608
-# Of each pair and day the rate of the largest line, which is the most exact. The same one is not kept again.
+# A report's own rates, as `_KEEP` says where they are from.
+_ITS_OWN: Final = """f.connection_id = $1 AND f.origin = 'REPORT'
+    AND substr(f.source, strpos(f.source, ' of ') + 4) = left($2, 500 - strpos(f.source, ' of ') - 3)"""
+_WITHDRAW: Final = f"""UPDATE fx_rates f SET withdrawn_at = now(), withdrawn_by = $3
+  WHERE f.merchant_id = (SELECT c.merchant_id FROM connections c WHERE c.id = $1) AND f.withdrawn_at IS NULL
+    AND {_ITS_OWN}"""  # noqa: S608 - ours
+_SAME: Final = "(f.base, f.quote, f.valid_from, f.rate) = (n.base, n.quote, n.day, n.rate)"
+# Of each pair and day the rate of the largest line, which is the most exact. The same one is not kept again, also where
+# a person has withdrawn it; what the report tells no longer counts no more.
 _KEEP: Final = f"""
 WITH told AS ({_LINES}),
 largest AS (SELECT DISTINCT ON (base, quote, day) *, round(got / had, 12) AS rate FROM told
-  ORDER BY base, quote, day, had DESC, line)
+  ORDER BY base, quote, day, had DESC, line),
+gone AS ({_WITHDRAW} AND NOT EXISTS (SELECT 1 FROM largest n WHERE {_SAME}))
 INSERT INTO fx_rates (merchant_id, base, quote, side, rate, valid_from, valid_to, origin, source, batch_id,
   connection_id, entered_by, created_at)
 SELECT merchant_id, base, quote, 'SINGLE', rate, day, day, 'REPORT', left('line ' || line || ' of ' || $2, 500),
-  $3, $1, $4, now()
-FROM largest n WHERE rate > 0 AND rate < 10000000000000000 AND rate IS DISTINCT FROM (
-  SELECT f.rate FROM fx_rates f WHERE f.merchant_id = n.merchant_id AND f.base = n.base AND f.quote = n.quote
-    AND f.valid_from = n.day AND f.connection_id = $1 AND f.withdrawn_at IS NULL ORDER BY f.id DESC LIMIT 1)"""  # noqa: S608
+  $4, $1, $3, now()
+FROM largest n WHERE rate > 0 AND rate < 10000000000000000 AND NOT EXISTS (
+  SELECT 1 FROM fx_rates f WHERE f.merchant_id = n.merchant_id AND {_SAME} AND {_ITS_OWN}
+    AND (f.withdrawn_at IS NULL OR f.withdrawn_by <> $3))"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,13 @@ class OffRate:
 
 
 async def keep(connection_id: UUID, report_name: str, actor: str) -> None:
-    """Keep the PSE's own rates of the report. Repeated, it adds nothing."""
-    await execute(_KEEP, connection_id, report_name, uuid4(), actor)
+    """Keep the PSE's own rates of the report, and take back what it tells no longer. Repeated, it adds nothing."""
+    await execute(_KEEP, connection_id, report_name, actor, uuid4())
+
+
+async def withdraw(connection_id: UUID, report_name: str, actor: str) -> None:
+    """Take back all rates of a report: it has no converted line any more."""
+    await execute(_WITHDRAW, connection_id, report_name, actor)
 
 
 async def off_reference(connection_id: UUID, report_name: str) -> Sequence[OffRate]:

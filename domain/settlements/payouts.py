@@ -74,6 +74,7 @@ def _of_line(name: str, row: dict[str, Any]) -> Part:
     return Part(
         reference=_called(row["payout_reference"] or f"{name}, line {row['line']}"),
         currency=row["settled_currency"] if same else row["currency"],
+        # Its sign is that of what was settled before rounding: that may be less than half a minor unit.
         amount=settled if same else (row["amount"] if main < 0 else -row["amount"]),
         settled=settled,
         settled_currency=row["settled_currency"],

@@ -20,7 +20,7 @@ from domain.files import content
 from domain.findings import findings, names
 from domain.models import File, Merchant, TaxCancellation, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.files import Purpose
-from domain.platform.database import execute, transaction
+from domain.platform.database import execute, rows, transaction
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, NotFound
 from domain.taxes import match, moves
@@ -39,9 +39,16 @@ _CONTRADICTS: Final = (
 _IS_CANCELED: Final = "It was canceled before: it takes nothing back."
 _AHEAD: Final = "Its day lies ahead."
 _NOT_KNOWN: Final = (
-    "It says that a document is canceled or rejected that was not handed in: nothing hung on it, and if it comes, it "
-    "takes nothing back."
+    "It says that a document is canceled or rejected that was not handed in, nor entered so: nothing hung on "
+    "it, and if it comes, it takes nothing back."
 )
+# What a person had documented by that name, of which no file came (the same expression as its index).
+_BY_HAND: Final = r"""
+SELECT v.id, v.refund_id FROM vat_reversals v
+WHERE v.merchant_id = $1 AND v.booked = 'DOCUMENTED' AND regexp_replace(btrim(regexp_replace(upper(v.document_number),
+    '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = $2
+  AND NOT EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL)
+ORDER BY v.id"""
 _SIGNED: Final = frozenset({"NFE", "CFDI", "DTE", "SRI", "UBL"})
 
 
@@ -194,6 +201,9 @@ async def _matched(document: TaxDocument, cause: Cause) -> bool:
 
 async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) -> None:
     current = await TaxDocument.get_or_none(merchant_id=file.merchant_id, name=said.name, ended_at=None)
+    if current is None and await _end_by_hand(file.merchant_id, said.name, cause):
+        done.canceled += 1
+        return
     if current is None:
         ended = await TaxDocument.exists(merchant_id=file.merchant_id, name=said.name, ended_because=CANCELED)
         if ended or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
@@ -210,6 +220,16 @@ async def _cancel(file: File, said: Cancellation, done: Imported, cause: Cause) 
         return
     await end(current, CANCELED, cause)
     done.canceled += 1
+
+
+async def _end_by_hand(merchant_id: UUID, name: str, cause: Cause) -> bool:
+    """Undo what a person had documented by that name before any file of it came; whether there was anything."""
+    found = await rows(_BY_HAND, merchant_id, name)
+    await moves.lock_refunds([one["refund_id"] for one in found])
+    for one in found:
+        row, refund = await moves.hold(merchant_id, one["id"])
+        await moves.undocument(row, refund, cause, f"Document {row.document_number} was {CANCELED.lower()}.")
+    return bool(found)
 
 
 async def end(document: TaxDocument, because: str, cause: Cause) -> None:

@@ -86,11 +86,13 @@ async def undocument(reversal: VatReversal, refund: Refund, cause: Cause, why: s
     if reversal.booked is not Booked.DOCUMENTED:
         return
     await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, undo=True)
-    declared = reversal.state is ReversalState.DECLARED
+    declared = reversal.period
     reversal.booked, reversal.settled_on = Booked.NOTHING, None
     reversal.document_number, reversal.document_on, reversal.period = None, None, None
     if refund.state is State.RETURNED:
         await _undone(reversal, cause, why)
+        if declared:
+            await _owed_again(reversal, refund, declared, f"{why} Amend the return of {declared}.")
         return
     reversal.state = ReversalState.NEEDS_REVIEW if declared else ReversalState.NEEDED
     reversal.reason = Review.DOCUMENT_CANCELED if declared else None
@@ -145,14 +147,45 @@ async def came_back(refund: Refund, cause: Cause) -> None:
     await _undone(found, cause, "The refund came back: its VAT need not be taken back any more.")
 
 
-async def counter(reversal: VatReversal, paper: Paper, cause: Cause) -> None:
-    """A counter-document gives back what a document had taken of a refund that came back. Raises InvalidState."""
+async def counter(reversal: VatReversal, refund: Refund, paper: Paper, cause: Cause) -> None:
+    """A counter-document gives back what a document had taken of a refund that came back. Raises InvalidState.
+
+    A return that took it back stays as it was filed: what is owed again stands in that of the counter-document.
+    """
     if reversal.reason != Review.RETURNED_AFTER_DOCUMENT:
         raise _refused(reversal, "A counter-document is for a refund that came back after its document.")
     await posting.post(reversal, Entry.VAT_DOCUMENTED, cause, undo=True)
     reversal.booked, reversal.settled_on = Booked.NOTHING, None
     reversal.document_number, reversal.document_on = paper.number, paper.issued_on
-    await _undone(reversal, cause, f"Counter-document {paper.number} of {paper.issued_on} undoes it.")
+    said = f"Counter-document {paper.number} of {paper.issued_on} undoes it."
+    await _undone(reversal, cause, said)
+    if reversal.period is not None:
+        again = f"{paper.issued_on:%Y-%m}"
+        await _owed_again(reversal, refund, reversal.period, f"{said} Give it back in the return of {again}.")
+
+
+async def _owed_again(reversal: VatReversal, refund: Refund, period: str, said: str) -> None:
+    """A filed return took back what is owed again: that stays open until a person has said that it was declared so."""
+    vat = Money(reversal.amount, reversal.currency)
+    await findings.open_finding(
+        Found(
+            kind=FindingKind.VAT_DOCUMENT_DIFFERS,
+            merchant_id=reversal.merchant_id,
+            connection_id=reversal.connection_id,
+            fingerprint=names.vat_declared(refund.id),
+            amount=vat,
+            explanation=f"The return of {period} took back {vat} of refund {refund.reference}, which came back. {said}",
+            refund_id=refund.id,
+            payment_id=refund.payment_id,
+            detail={
+                "ours": {"state": reversal.state.value},
+                "theirs": {"period": period},
+                "differs": ["state"],
+            },
+            action="Declare that the VAT is owed again, and resolve this finding with the return's number.",
+            again=True,
+        )
+    )
 
 
 def _of_return(reversal: VatReversal, refund: Refund) -> Found:

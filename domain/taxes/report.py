@@ -11,12 +11,12 @@ from domain.platform.database import rows
 from domain.problems import InvalidInput
 
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-# Documented by the document's month, declared by the return's, lost by the ledger's; what waits is of refunds that had
-# left by the end of the month, as it stands now.
+# Documented by the document's month; declared by the return's, which stays as it was filed, whatever comes after; lost
+# by the ledger's; what waits is of refunds that had left by the end of the month, as it stands now.
 _LINES: Final = """
 WITH mine AS (
     SELECT v.*, to_char(document_on, 'YYYY-MM') = $2 AND booked = 'DOCUMENTED' AS is_documented,
-        state = 'DECLARED' AND period = $2 AS is_declared, booked = 'LOST' AND to_char(settled_on, 'YYYY-MM') = $2
+        period = $2 AS is_declared, booked = 'LOST' AND to_char(settled_on, 'YYYY-MM') = $2
         AS is_lost, to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
     FROM vat_reversals v WHERE merchant_id = $1 AND ($3::uuid[] IS NULL OR store_id = ANY($3))
       AND ($4::varchar IS NULL OR country = $4) AND ($5::uuid IS NULL OR store_id = $5))

@@ -123,7 +123,7 @@ async def review(principal: Principal, reversal_id: UUID, said: Said, cause: Cau
         row.note = _checked_note(said.note)
         if said.counter is not None:
             counter = Paper(_number(said.counter.number), await _not_ahead(principal, said.counter.issued_on))
-            await moves.counter(row, counter, cause)
+            await moves.counter(row, await Refund.get(id=row.refund_id), counter, cause)
         else:
             await _check_said(principal, row, said)
             await _weigh_again(row, said, cause)

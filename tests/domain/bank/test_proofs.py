@@ -179,12 +179,32 @@ async def test_a_missing_payout_is_found_when_its_days_are_over_and_closed_when_
     await look.look(shop.id, CAUSE)
     await look.look(shop.id, CAUSE)
     (finding,) = await Finding.all()
-    assert (finding.kind, finding.amount, finding.fingerprint) == ("PAYOUT_MISSING", 10_000, names.missing(payout.id))
+    assert (finding.kind, finding.amount, finding.fingerprint) == (
+        "PAYOUT_MISSING",
+        10_000,
+        names.missing(payout.id, 10_000),
+    )
     assert "10000" not in finding.explanation
     assert "BRL 100.00" in finding.explanation
     late = TODAY - timedelta(days=10)
     await hand_in(ana, account.id, a_sheet((late, "TED po_1A2B3C", "100,00")), settings)
     assert (await Finding.get(id=finding.id)).resolution == "A bank statement has it."
+
+
+async def test_a_payout_that_is_told_no_longer_or_of_another_amount_is_not_missing_as_it_was(
+    settings: Settings,
+) -> None:
+    shop = await a_shop()
+    payout = await a_payout(shop, days_ago=20)
+    ana, account = await an_account(shop)
+    early = TODAY - timedelta(days=21)
+    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (TODAY, "Y", "1,00")), settings)
+    for amount, told in ((10_000, [10_000]), (9_000, [9_000]), (0, []), (10_000, [10_000])):
+        await Payout.filter(id=payout.id).update(amount=amount)
+        await look.look(shop.id, CAUSE)
+        assert await Finding.filter(resolved_at=None).values_list("amount", flat=True) == told
+    gone = await Finding.get(amount=9_000)
+    assert gone.resolution == "No report tells of such a payout any more."
 
 
 async def test_a_pses_money_that_no_payout_explains_is_found_and_closed_by_the_payout(settings: Settings) -> None:

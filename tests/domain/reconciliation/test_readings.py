@@ -16,6 +16,7 @@ from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from tests.kit.factories import Shop, a_payment, a_shop
 from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled, today
+from tests.kit.nights import run_stripe, stripe_line
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -227,3 +228,16 @@ async def test_what_a_newer_reader_makes_of_the_same_file_is_booked_as_it_says(p
     known = await SettlementLine.filter(voided_at=None).count()
     await a_night(shop, fee, capture)
     assert (await SettlementLine.all().count(), known, await invariants.check()) == (6, 2, [])
+
+
+async def test_a_word_says_where_its_money_is() -> None:
+    shop = await a_shop(pse="stripe")
+    pounds = {"currency": "gbp", "customer_facing_currency": "gbp"}
+    await run_stripe(
+        shop, [stripe_line("payout", "-93.00", "", "po_1", **pounds), stripe_line("new", "-5.00", "", "x")]
+    )
+    told = {row.detail["words"]: row.explanation for row in await Finding.filter(resolved_at=None)}
+    assert "in SUSPENSE" not in told["payout in GBP"]
+    assert "they tell no amount of a currency that we know, and are booked nowhere." in told["payout in GBP"]
+    assert told["new"].endswith("what they moved is in SUSPENSE.")
+    assert await balance(shop, Account.SUSPENSE) == 500

@@ -353,3 +353,15 @@ async def test_what_was_settled_of_it_is_booked_whichever_of_two_kinds_of_files_
     await a_night(shop, *plain, name="plain.json")
     found = await _books(shop)
     assert (found["PSE_BALANCE"], found["FEES"], await invariants.check()) == (12_100, 700, [])
+
+
+async def test_a_payout_of_next_to_nothing_in_the_banks_currency_has_its_sign(lab: Telling) -> None:
+    shop = await a_shop(pse="lab")
+    for net, name in (("-0.001", "po-1"), ("0.001", "po-2")):
+        line = of_nobody("PAYOUT", net, "USD", payout_reference=name)
+        await a_night(shop, {**line, "currency": "CLP", "amount": 1}, name=f"{name}.json")
+    assert [(one.reference, one.amount) for one in await Payout.all().order_by("reference")] == [
+        ("po-1", 1),
+        ("po-2", -1),
+    ]
+    assert await invariants.check() == []

@@ -179,3 +179,36 @@ async def test_a_psps_own_rates_are_kept_and_those_far_off_the_reference_are_a_f
     await schedules.enter(boss, "feeScheduleSet", [agreed], a_key(), CAUSE)
     assert await opened() == []
     assert await FxRate.filter(merchant_id=shop.id).count() == 2
+
+
+@pytest.mark.usefixtures("books")
+async def test_a_reports_own_rates_are_those_that_it_tells_now_and_each_is_kept_once() -> None:
+    shop = await a_shop(pse="stripe")
+    for number in range(2):
+        await a_payment(shop, reference=f"pi_{number}", method=Method.CARD, days_ago=0, currency="USD")
+    wrong, right = _converted("pi_0", "100.00", "5300.00"), _converted("pi_0", "100.00", "530.00")
+
+    async def held() -> Decimal | None:
+        found = await rates.rate_on(shop.id, "USD", "BRL", today())
+        return found and found.value
+
+    await run_stripe(shop, [wrong])
+    assert await held() == 53
+    await run_stripe(shop, [right])
+    assert await held() == Decimal("5.3")
+    for _ in range(2):  # two files of one day, each with its own rate
+        await run_stripe(
+            shop, [{**_converted("pi_1", "100.00", "520.00"), "created_utc": right["created_utc"]}], days=1
+        )
+        await run_stripe(shop, [right])
+    assert await FxRate.filter(merchant_id=shop.id, withdrawn_at=None).count() == 2
+    assert await FxRate.filter(merchant_id=shop.id).count() == 3
+    await run_stripe(shop, [stripe_line("charge", "1.00", "pi_9")])
+    await run_stripe(shop, [], days=1)
+    assert await held() is None
+    # What a person has withdrawn is not kept again.
+    await run_stripe(shop, [right])
+    boss, own = a_person(shop, "boss", Role.ADMIN), await FxRate.get(withdrawn_at=None)
+    await rates.withdraw(boss, own.id, CAUSE)
+    await run_stripe(shop, [right])
+    assert await held() is None

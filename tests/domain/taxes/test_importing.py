@@ -1,7 +1,7 @@
 """Tax documents beside refunds: whole, in parts, several of one, one of several; revised, canceled; what differs."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,10 @@ from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.platform.settings import Settings
 from domain.problems import NotFound
-from domain.taxes import importing, match, nightly, places, work
+from domain.taxes import importing, match, nightly, places, report, work
+from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
+from domain.taxes.work import Said
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
 from tests.domain.taxes.world import (
@@ -266,4 +268,43 @@ async def test_a_lost_vat_is_no_documents_and_a_chilean_sale_goes_by_its_folio(s
     await work.write_off(who, row.id, "No note was made.", CAUSE)
     told = await taken_in(shop, _table(f"501,{DAY},159.90,25.53,33 0077,,,"), settings)
     assert (told.matched, told.why[0].why, await vat_of(shop)) == (0, match.NOTHING_OPEN, (2_553, 0, 2_553))
+    assert await in_order()
+
+
+async def test_a_cancellation_undoes_what_a_person_had_entered_by_hand(settings: Settings) -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    key = access_key(7, DAY)
+    await work.document(accountant(shop), row.id, key, date.fromisoformat(DAY), CAUSE)
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(8, DAY)), settings)).canceled == 0
+    assert (await _row(row)).state is S.DOCUMENTED
+    assert (await taken_in(shop, vectors.nfe_canceled(key), settings)).canceled == 1
+    assert ((await _row(row)).state, await vat_of(shop)) == (S.NEEDED, (1_800, 720, 0))
+    assert await open_kinds(refund.id) != []
+    assert await in_order()
+
+
+@pytest.mark.parametrize(("how", "filed"), [("canceled", []), ("counter", [720])])
+async def test_what_a_filed_return_took_back_and_is_owed_again_is_told(
+    settings: Settings, how: str, filed: list[int]
+) -> None:
+    shop, payment = await _sold()
+    refund, row = await a_sale_refunded(shop, payment, 4_000)
+    await taken_in(shop, _note(7, "40.00", "7.20"), settings)
+    who, month = accountant(shop), DAY[:7]
+
+    async def declared() -> list[int]:
+        return [one.declared for one in await report.of_month(who, month, 10) if one.declared]
+
+    await work.declare(who, [row.id], month, CAUSE)
+    await comes_back(refund)
+    assert await declared() == [720]  # it was filed
+    if how == "canceled":
+        await taken_in(shop, vectors.nfe_canceled(access_key(7, DAY)), settings)
+    else:
+        said = Said("The adviser says.", counter=Paper("C 1", date.fromisoformat(DAY)))
+        await work.review(who, row.id, said, CAUSE)
+    assert ((await _row(row)).state, await vat_of(shop), await declared()) == (S.UNDONE, (1_800, 0, 0), filed)
+    told = await _differing(refund)
+    assert (told.amount, f"The return of {month} took back BRL 7.20" in told.explanation) == (720, True)
     assert await in_order()
