@@ -134,4 +134,4 @@ async def test_a_month_is_closed_by_two_over_the_api_and_its_journal_is_download
     listed = await ana.ask("{ journals(first: 5) { edges { node { number file { downloadPath } } } } }")
     assert [edge["node"] for edge in listed["edges"]] == [journal]
     chart = await ana.ask('{ chartOfAccounts(locale: "pt-BR") { account side meaning } }')
-    assert len({one["meaning"] for one in chart}) == len(chart) == 22
+    assert len({one["meaning"] for one in chart}) == len(chart) == 23
