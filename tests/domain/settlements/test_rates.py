@@ -190,7 +190,7 @@ async def test_a_reports_own_rates_are_those_that_it_tells_now_and_each_is_kept_
 
     async def held() -> Decimal | None:
         found = await rates.rate_on(shop.id, "USD", "BRL", today())
-        return found and found.value
+        return found.value if found is not None else None
 
     await run_stripe(shop, [wrong])
     assert await held() == 53
