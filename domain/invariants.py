@@ -116,7 +116,8 @@ _QUERIES: Final[Mapping[str, str]] = {
         SELECT format('connection %s: %s %s of no payment in SUSPENSE, and no finding is open', l.connection_id,
                       l.currency, l.amount) AS detail
         FROM (SELECT connection_id, currency, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
-              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NULL GROUP BY 1, 2) l
+              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NULL
+                AND split_part(cause, '/', 1) IN ('report', 'finding') GROUP BY 1, 2) l
         WHERE l.amount <> 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = l.connection_id
             AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
           WHERE f.connection_id = l.connection_id AND f.resolved_at IS NULL)""",

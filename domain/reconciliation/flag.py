@@ -235,7 +235,11 @@ async def _resolve_what_agrees(connection: Connection, name: str, effects: pl.Da
     opened = await rows(
         "SELECT fingerprint, payment_id::text AS payment_id, refund_id::text AS refund_id FROM findings "
         "WHERE merchant_id = $1 AND connection_id = $2 AND resolved_at IS NULL "
-        "  AND kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER')",
+        "  AND kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER') "
+        # What a person has said of facts that are over: told again, they are new.
+        "UNION ALL SELECT f.fingerprint, f.payment_id::text, f.refund_id::text FROM finding_resolutions s "
+        "JOIN findings f ON f.id = s.finding_id WHERE s.merchant_id = $1 AND f.connection_id = $2 "
+        "  AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL AND f.kind = 'AMOUNT_MISMATCH'",
         connection.merchant_id,
         connection.id,
     )

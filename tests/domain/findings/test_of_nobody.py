@@ -12,7 +12,7 @@ from domain.problems import InvalidState
 from domain.pse import registry
 from tests.domain.findings.conftest import Desk
 from tests.kit.factories import a_payment, a_person, a_shop
-from tests.kit.lines import Telling, a_night, balance, of_nobody
+from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -64,3 +64,18 @@ async def test_money_of_no_payment_leaves_suspense_as_a_person_says() -> None:
     standing = await FindingResolution.filter(started_at__isnull=False, ended_at=None).order_by("amount")
     assert [one.amount for one in standing] == [700, 5_000]
     assert (await balance(desk.shop, Account.SUSPENSE), await invariants.check()) == (0, [])
+
+
+async def test_an_amount_that_differs_agrees_and_differs_again_is_told_again_though_a_person_had_resolved_it() -> None:
+    desk = await _desk()
+    payment = await a_payment(desk.shop)
+    wrong = a_line(payment, "CAPTURE", 12_000)
+    await a_night(desk.shop, wrong)
+    found = await Finding.get(resolved_at=None)
+    await desk.say(found, Reason.EXPLAINED)
+    await a_night(desk.shop, wrong)  # the same facts: what was said stands
+    assert await open_findings() == []
+    await a_night(desk.shop, {**wrong, "amount": 10_000})
+    assert await open_findings() == []
+    await a_night(desk.shop, wrong)
+    assert await Finding.get(resolved_at=None) == found
