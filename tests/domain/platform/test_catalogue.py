@@ -335,6 +335,7 @@ PARTIAL = {
     "tax_documents_unmatched": "problem IS NOT NULL",
     "tax_places_current": "ended_at IS NULL",
     "vat_reversals_open": "NEEDED",
+    "vat_reversals_by_document": "DOCUMENTED",
 }
 APPEND_ONLY = {
     "decision_rows",
