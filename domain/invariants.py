@@ -300,7 +300,10 @@ async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Bro
     for name in _EXCUSABLE:
         query = (INVARIANTS if payments is None else _OF_A_FEW)[name].replace(_TO_REPEAT, "")
         query = _NIGHT.sub("false", query)
-        found += await _ask(name, query, limit, *(() if payments is None else (payments,)))
+        if payments is None:
+            found += await _ask(name, query, limit)
+        elif "$1" in query:  # else it is about none of them
+            found += await _ask(name, query, limit, payments)
     return found
 
 
