@@ -80,7 +80,11 @@ async def test_what_a_waiting_night_holds_does_not_hold_up_the_sealer(pse: Night
         assert not night.done()
         await asyncio.sleep(0.01)
     await a_refund(shop, await a_payment(shop), 1_000)
-    assert await seals.seal() == 1
+    sealed = 0
+    for _ in range(100):  # other tests' transactions are in its way for a moment; this night's would be all along
+        sealed = sealed or await seals.seal()
+        await asyncio.sleep(0 if sealed else 0.05)
+    assert sealed == 1
     await started.rollback()
     await night
     await first.close()
