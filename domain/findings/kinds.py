@@ -112,7 +112,9 @@ def locale_of(accepted: str | None) -> str:
 
 
 def _weight(quality: str) -> float:
-    return float(quality) if quality[:5].replace(".", "", 1).isdigit() and len(quality) <= 5 else float(not quality)
+    """A q-value of HTTP, which is no money: what is none wants nothing, and none at all is 1."""
+    is_number = quality.isascii() and len(quality) <= 5 and quality.replace(".", "", 1).isdigit()
+    return float(quality) if is_number else float(not quality)
 
 
 def _spoken(name: str) -> str | None:

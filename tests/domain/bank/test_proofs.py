@@ -1,5 +1,6 @@
 """From a bank's file to a payout that is proven, and what is left to a person."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -270,3 +271,21 @@ async def test_a_statement_that_cannot_be_read_leaves_nothing_and_comes_in_when_
     assert await BankLine.all().count() == 0
     await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23")), settings)
     assert await BankLine.all().count() == 2
+
+
+async def test_two_files_at_once_with_the_same_line_and_a_persons_word_prove_a_payout_once(settings: Settings) -> None:
+    shop = await a_shop()
+    payout = await a_payout(shop, reference="4711")
+    ana, account = await an_account(shop, bound=False)
+    first = await hand_in(ana, account.id, a_sheet((TODAY, "TED", "100,00")), settings)
+    (line,) = await BankLine.all()
+    await accounts.change(ana, account.id, NewAccount("Itaú", "BRL", [shop.connection.id]), CAUSE)
+    longer = [a_sheet((TODAY, "TED", "100,00"), (TODAY, other, "1,00")) for other in ("A", "B")]
+    await asyncio.gather(
+        *(hand_in(ana, account.id, one, settings) for one in longer),
+        look.look(shop.id, CAUSE),
+        proofs.prove(ana, payout.id, line.id, CAUSE),
+    )
+    assert (first.new_lines, await BankLine.all().count()) == (1, 3)
+    (proof,) = await PayoutProof.all()
+    assert (proof.line_id, await in_transit(shop)) == (line.id, -10_000)

@@ -33,7 +33,7 @@ def test_much_money_weighs_more(amount: int, currency: str, severity: int) -> No
     [
         (None, "en"), ("", "en"), ("fr", "en"), ("es-MX,es;q=0.9", "es"), ("pt", "pt-BR"), ("zh-TW", "zh-CN"),
         ("en;q=0.2, pt-PT;q=0.8", "pt-BR"), ("es;q=0, en", "en"), ("*;q=nonsense, ,;;;", "en"),
-        ("es;q=1e9, zh", "zh-CN"),
+        ("es;q=1e9, zh", "zh-CN"), ("es;q=\u00b2, pt", "pt-BR"), ("es;q=., pt", "pt-BR"),
         (",".join(["fr"] * 10_000), "en"),
     ],
 )  # fmt: skip
