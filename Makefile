@@ -2,16 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
+# What npm has for tests/clients, where there is npm; without it those tests are skipped, and fail where CI is set.
+CLIENTS := $(if $(shell command -v npm),.venv/clients/installed)
 # Many tests wait for processes that they have killed: two for each core keep the machine at work.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MINUTES ?= 1
 HOME_OF_THE_RUN := $(or $(ESTORNO_HOME),.estorno)
-export SECONDS SEED MINUTES SMALL LARGE ROUNDS
+export SECONDS SEED MINUTES SMALL LARGE ROUNDS REFUNDS PAGE
 # Where it is set, each of our processes would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: attack audit bench-books bench-labelled pin-images sbom schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
+.PHONY: attack audit browser clients docs screenshots bench-books bench-console bench-labelled pin-images sbom schemathesis crash help run demo test test-quick check fix bench bench-growth chaos fuzz simulate planted sweep schema migrate lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +33,7 @@ demo: $(STAMP) ## play the demo day and end; exit status 0 only if everything ca
 	@$(BIN)/estorno up --demo --once
 
 # The checks use one core, and the tests wait much of the time: beside each other, and the checks give way.
-test: $(STAMP) ## every check and every test
+test: $(STAMP) $(CLIENTS) ## every check and every test
 	@nice -n 10 $(MAKE) --no-print-directory check > .venv/check.log 2>&1 & checking=$$!; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q; tests=$$?; \
 	wait $$checking; checks=$$?; cat .venv/check.log; exit $$((tests || checks))
@@ -40,6 +42,22 @@ test: $(STAMP) ## every check and every test
 test-quick: check ## every check, and the tests that need no server
 	$(BIN)/python -m pytest -n $(WORKERS) -q -p no:cacheprovider --no-servers tests/domain/pse tests/domain/test_money.py \
 		tests/domain/refunds/test_states.py --ignore tests/domain/pse/test_contract.py -k 'not many_rows'
+
+browser: $(STAMP) ## every page of the console in Chromium: both sizes, four languages, light and dark
+	BROWSER=full $(BIN)/python -m pytest -n $(WORKERS) -q tests/browser
+
+.venv/clients/installed: tests/clients/package.json tests/clients/package-lock.json $(STAMP)
+	@mkdir -p .venv/clients
+	@cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc .venv/clients/
+	@if (cd .venv/clients && npm ci --no-audit --no-fund --no-progress --loglevel=error); then touch $@; \
+		elif [ -n "$$CI" ]; then exit 1; else echo "npm installed nothing: tests/clients is skipped."; fi
+
+clients: .venv/clients/installed ## urql, Apollo, Relay, graphql-ws, graphql-sse, Code Generator and the audit against our API
+	CI=$(or $(CI),true) $(BIN)/python -m pytest -q tests/clients
+
+screenshots: $(STAMP) ## a picture of every page of the console in both sizes, to SHOTS=.screenshots; the tour's to docs/console
+	@mkdir -p $(or $(SHOTS),.screenshots)
+	TOUR=1 SCREENSHOTS=$(or $(SHOTS),.screenshots) $(BIN)/python -m pytest -n $(WORKERS) -q tests/browser/test_pages.py
 
 check: $(STAMP) ## format, lint, types, import rules, schema drift
 	$(BIN)/ruff format --check --quiet .
@@ -67,10 +85,18 @@ bench: $(STAMP) ## measure, as ratios against a limit of the same run
 bench-growth: $(STAMP) ## the same work beside SMALL=20000 and LARGE=2000000 refunds, ROUNDS=3; some 15 GB and 30 minutes
 	$(BIN)/python -m tests.trials.bench.growth
 
+bench-console: $(STAMP) ## every page of the console for a merchant of REFUNDS=1000000: 60 ms and 80 KiB at most
+	$(BIN)/python -m tests.trials.bench.console
+
 bench-labelled: $(STAMP) ## made-up books of LINES=100000 and SEED=1: is every kind of discrepancy found, and nothing else
 	@$(BIN)/python -m tests.trials.labelled --lines $(or $(LINES),100000) --seed $(or $(SEED),1)
 
-bench-books: $(STAMP) ## nights of SMALL=100000 and LARGE=1000000 lines, beside the floor of the same run
+.venv/compared/installed: tests/trials/bench/compared.lock $(STAMP)
+	$(PYTHON) -m venv .venv/compared
+	.venv/compared/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench-books: .venv/compared/installed ## nights of SMALL=100000 up to LARGE=1000000 lines, beside the floor of the same run
 	$(BIN)/python -m tests.trials.bench.books
 
 crash: $(STAMP) ## kill our programs at every named point (KILLS=200)
@@ -99,8 +125,11 @@ attack: $(STAMP) ## attack a running instance in every known way; exit status 0 
 sweep: $(STAMP) ## what the sweep costs beside a million finished refunds
 	FINISHED_REFUNDS=1000000 $(BIN)/python -m pytest -q tests/jobs/test_sweep.py
 
-schema: $(STAMP) ## print the GraphQL schema to schema.graphql
+schema: $(STAMP) ## print the GraphQL schema to schema.graphql, and its pages to docs/schema
 	$(BIN)/estorno schema
+	$(BIN)/python -m api.graphql.schema_pages
+
+docs: schema ## the same: the pages about the API in docs/schema
 
 migrate: $(STAMP) ## bring the database of DATABASE_URL up to date
 	$(BIN)/estorno migrate

@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Scope
 
-from api import files, health
+from api import files, health, watching
+from api.console import admission
+from api.console import app as console
+from api.console.asking import Asking
+from api.console.refusals import ConsoleMiddleware
 from api.crowd import CrowdMiddleware
 from api.customer import pages
 from api.customer.refusals import PageMiddleware
@@ -21,26 +27,52 @@ from api.graphql.transport.bounds import WAITING_MAX, OperationBounds
 from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
+from api.graphql.transport.trusted import plan
+from api.graphql.transport.trusted import read as read_trusted
 from api.graphql.transport.turns import Part, Turns
-from api.http import Door, middleware
+from api.http import SaidAnew, middleware
+from api.links import hooks, unsubscribe
+from api.metering import Metering
 from api.sign_in import pages as sign_in
 from api.sign_in.provider import Directory
-from api.webhooks import endpoint
+from api.webhooks import endpoint, shops
 from domain.access import giver
 from domain.access.tokens import Principal
 from domain.addresses import names
 from domain.files.kinds import SIZE_MAX
-from domain.platform import bell
+from domain.platform import bell, traces
 from domain.platform.database import Patience, close_pool, open_pool, stand_for
 from domain.platform.log import configure
 from domain.platform.settings import Settings
+
+# What clients send by themselves: urql, Apollo and its studio, graphql-sse, tracing in browsers.
+_HEADERS_OF_CLIENTS: Final = (
+    "Authorization",
+    "Content-Type",
+    "X-Request-ID",
+    "Apollo-Require-Preflight",
+    "Apollographql-Client-Name",
+    "Apollographql-Client-Version",
+    "X-Apollo-Operation-Id",
+    "X-Apollo-Operation-Name",
+    "GraphQL-Require-Preflight",
+    "GraphQL-Preflight",
+    "X-Requested-With",
+    "Cache-Control",
+    "Pragma",
+    "Last-Event-ID",
+    "Baggage",
+    "Sentry-Trace",
+    "Traceparent",
+    "Tracestate",
+)
 
 
 def create(settings: Settings) -> Starlette:
     """The whole API with these settings."""
     names.open_places(settings.private_hosts)
     waker = Waker(settings.redis_url)
-    feeds, uses = Feeds(waker), Uses()
+    feeds, uses, metering = Feeds(waker), Uses(), Metering()
     gate = Gate.of(settings, rates_of(settings))
     remembered = Remembered(waker, uses=uses, second_factor=bool(settings.mfa_values))
 
@@ -48,18 +80,26 @@ def create(settings: Settings) -> Starlette:
         giver.hold(token)  # what is given in this request is given with it
         return await remembered(token)
 
+    def counted_context(principal: Principal, request_id: str) -> Context:
+        metering.calls.note(principal.merchant_id)
+        return make_context(principal, request_id)
+
     def make_context(principal: Principal, request_id: str) -> Context:
         stand_for(principal.merchant_id)  # whatever this operation asks from now on, it sees nobody else's
         return Context(principal, request_id, settings, waker, feeds)
 
+    schema = make(introspection=settings.introspection)
+    trusted = read_trusted(settings.trusted_documents)
+    plan(schema.documents, schema._schema, trusted)
     view = GraphQLView[Context, Principal](
-        make(introspection=settings.introspection),
+        schema,
         authenticate=authenticate,
-        make_context=make_context,
+        make_context=counted_context,
         allowed_origins=settings.allowed_origins,
         gate=gate,
         bounds=OperationBounds(Turns(_at_once(settings), WAITING_MAX), settings.operation_seconds),
         share_of=_share_of,
+        trusted=trusted,
     )
     patience = Patience(settings.operation_seconds, settings.lock_seconds)
 
@@ -67,43 +107,57 @@ def create(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await open_pool(settings.database_url, pool_max=settings.database_pool, patience=patience)
         await bell.connect(settings.redis_url)
-        writing = asyncio.create_task(uses.run(), name="uses")
+        traces.configure(settings.otlp_url, "api")
+        writing = [asyncio.create_task(uses.run(), name="uses"), asyncio.create_task(metering.run(), name="metering")]
         async with waker:
             yield
-        writing.cancel()
+        for one in writing:
+            one.cancel()
         await uses.flush()
+        await metering.beat()
         await gate.rates.close()
         await bell.close()
         await close_pool()
+        await asyncio.to_thread(traces.close)
 
+    metrics = [Route(watching.PATH, watching.telling(settings.metrics_token))] if settings.metrics_token else []
+    routes: list[BaseRoute] = [
+        *metrics,
+        Route(GRAPHQL_PATH, view),
+        WebSocketRoute(GRAPHQL_PATH, view),
+        *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
+        *(Route(path, shops.receive, methods=["POST", "GET"]) for path in shops.PATHS),
+        Route(pages.PATH, pages.show, methods=["GET"]),
+        Route(pages.PATH, pages.receive, methods=["POST"]),
+        Route(unsubscribe.PATH, unsubscribe.show, methods=["GET"]),
+        Route(unsubscribe.PATH, unsubscribe.receive, methods=["POST"]),
+        Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"]),
+        Route(files.PATH, files.giving(authenticate), methods=["GET"]),
+        *hooks.routes(authenticate, gate),
+        *sign_in.ROUTES,
+        *console.routes(Asking(schema, gate, view.bounds, make_context, _share_of)),
+        Route("/healthz", health.alive),
+        Route("/readyz", health.Readiness().answer),
+    ]
     application = Starlette(
-        routes=[
-            Route(GRAPHQL_PATH, view),
-            WebSocketRoute(GRAPHQL_PATH, view),
-            *(Route(path, endpoint.receive, methods=["POST"]) for path in endpoint.PATHS),
-            Route(pages.PATH, pages.show, methods=["GET"]),
-            Route(pages.PATH, pages.receive, methods=["POST"]),
-            Route(files.UPLOAD_PATH, files.take_in, methods=["PUT"]),
-            Route(files.PATH, files.giving(authenticate), methods=["GET"]),
-            *sign_in.ROUTES,
-            Route("/healthz", health.alive),
-            Route("/readyz", health.Readiness().answer),
-        ],
+        routes=routes,
         middleware=[
-            Middleware(Door),
+            Middleware(watching.CountingMiddleware, templates=watching.templates_of(routes)),
+            Middleware(SaidAnew),
             Middleware(PageMiddleware),
+            Middleware(ConsoleMiddleware),
             *middleware(
                 _foreign_pages(settings),  # around the rates, so that a page can read how long it must wait
                 Middleware(RateMiddleware, rates=gate.rates),
                 body_bytes_max=settings.body_limit_bytes,
-                larger={files.UPLOAD_PREFIX: SIZE_MAX},
+                own_max=_bytes_max,
             ),
             Middleware(
                 CrowdMiddleware,
                 arriving=gate.arriving,
                 requests=gate.strangers,
                 known_at=GRAPHQL_PATH,
-                streamed=files.UPLOAD_PREFIX,
+                streamed=_is_streamed,
             ),
         ],
         lifespan=lifespan,
@@ -126,13 +180,22 @@ def _at_once(settings: Settings) -> int:
     return max(1, min(settings.operations_per_merchant, settings.database_pool - 1))
 
 
+def _bytes_max(scope: Scope) -> int | None:
+    """Of a request's body, where it is not as everywhere."""
+    return SIZE_MAX if scope["path"].startswith(files.UPLOAD_PREFIX) else admission.bytes_max(scope)
+
+
+def _is_streamed(scope: Scope) -> bool:
+    return scope["path"].startswith(files.UPLOAD_PREFIX) or admission.is_streamed(scope)
+
+
 def _foreign_pages(settings: Settings) -> Middleware:
     """Pages of the allowed origins may ask over HTTP too. The token is a header, never a cookie: no credentials."""
     return Middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        allow_headers=_HEADERS_OF_CLIENTS,
         expose_headers=["X-Request-ID", "X-Correlation-ID", "Retry-After"],
         max_age=600,
     )

@@ -1,6 +1,7 @@
 """Requests that no token comes with: webhooks and customers' pages, from anybody, of however many addresses."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -22,16 +23,22 @@ class CrowdMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, *, arriving: Newcomers, requests: Shares, known_at: str, streamed: str = "\0"
+        self,
+        app: ASGIApp,
+        *,
+        arriving: Newcomers,
+        requests: Shares,
+        known_at: str,
+        streamed: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
         self.app = app
-        self._streamed = streamed  # paths that begin so read a body as it comes, and know themselves whose
+        self._streamed = streamed  # these read a body as it comes, and know themselves whose
         self._arriving = arriving
         self._requests = requests
         self._free = {*PROBES, known_at}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._free or scope["path"].startswith(self._streamed):
+        if scope["type"] != "http" or scope["path"] in self._free or self._streamed(scope):
             await self.app(scope, receive, send)
             return
         address = address_of(HTTPConnection(scope))

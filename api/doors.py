@@ -25,9 +25,10 @@ _KNOWN: Final = 3  # so many places of sockets make one more for those whose tok
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 GRAPHQL_PATH: Final = "/graphql"
 _SIGN_IN: Final = "/sign-in/link/"
+_LEAVING: Final = "/unsubscribe/"
 _ANSWERS_MAX: Final = 5  # of the identity provider, to one attempt
 _RETURNS: Final = 5  # for each try to sign in that an address has, so many answers to attempts of ours
-_WEBHOOK: Final = "/webhooks/"
+_WEBHOOKS: Final = ("/webhooks/", "/shops/")
 
 
 def too_often(seconds: float) -> str:
@@ -177,9 +178,10 @@ def _subjects(connection: HTTPConnection) -> Iterator[tuple[str, str]]:
         yield "sign_in", address
     if path.startswith(PREFIX):
         yield "customer_page", address
-    for prefix in (PREFIX, _SIGN_IN):
+    for prefix in (PREFIX, _SIGN_IN, _LEAVING):
         if path.startswith(prefix):
             yield "link", path.removeprefix(prefix)
-    if path.startswith(_WEBHOOK):
-        # By the address too: whoever floods a path that is not theirs must not shut the PSE out of it.
-        yield "webhook", f"{path.removeprefix(_WEBHOOK).split('/')[0]} {address}"
+    for prefix in _WEBHOOKS:
+        if path.startswith(prefix):
+            # By the address too: whoever floods a path that is not theirs must not shut the PSE or shop out of it.
+            yield "webhook", f"{path.removeprefix(prefix).split('/')[0]} {address}"

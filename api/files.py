@@ -62,12 +62,13 @@ def giving(
         principal = await authenticate(bearer(request.headers.get("authorization")))
         if principal is None:
             return problem(401, "Send a valid token: `Authorization: Bearer <token>`.")
-        return await _given(principal, request.path_params["id"], request.app.state.settings)
+        return await given(principal, request.path_params["id"], request.app.state.settings)
 
     return give
 
 
-async def _given(principal: Principal, file_id: UUID, settings: Settings) -> Response:
+async def given(principal: Principal, file_id: UUID, settings: Settings) -> Response:
+    """The file as an attachment; 404 not there, or not theirs; 503."""
     try:
         with for_merchant(principal.merchant_id):
             file, content = await tickets.read(principal, file_id, settings, cause_of(principal, request_id()))

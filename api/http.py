@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Final
@@ -34,6 +34,14 @@ COME_BACK: Final = (
     "Our database cannot serve this just now; send the same again, with the same idempotencyKey, in a moment."
 )
 RETRY_AFTER: Final = {"retry-after": "2"}  # seconds
+_CODES: Final = {
+    401: "UNAUTHENTICATED",
+    413: "BODY_TOO_LARGE",
+    429: "RATE_LIMITED",
+    431: "HEADERS_TOO_LARGE",
+    500: "INTERNAL_ERROR",
+    503: UNAVAILABLE,
+}
 _log = structlog.get_logger()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _origin: ContextVar[tuple[str | None, str | None]] = ContextVar("origin", default=(None, None))
@@ -55,9 +63,19 @@ def languages() -> str | None:
     return _languages.get()
 
 
+def speak(language: str) -> None:
+    """What follows in this request is told in that language, whatever its header says."""
+    _languages.set(language)
+
+
 def new_request_id() -> str:
     """32 characters, unique."""
     return uuid4().hex
+
+
+def code_of(status: int) -> str:
+    """What a refusal of that status is called, where nothing more exact is known: each has a code to branch on."""
+    return _CODES.get(status) or HTTPStatus(status).name
 
 
 def problem(
@@ -68,15 +86,18 @@ def problem(
     code: str | None = None,
     extensions: Mapping[str, Any] | None = None,
 ) -> Response:
-    """An answer that says in a sentence what was wrong, in the shape of a GraphQL error: every client reads it."""
-    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
+    """An answer that says in a sentence what was wrong, in the shape of a GraphQL error: every client reads it.
+
+    `code` is told as `extensions.code`, else that of the status.
+    """
+    error = {"message": message, "extensions": {"code": code or code_of(status)}}
     body = {"errors": [error], "extensions": {"requestId": request_id(), **(extensions or {})}}
     return Response(json.dumps(body), status, headers, "application/json")
 
 
 def raw_problem(status: int, message: str, code: str | None, headers: Mapping[str, str]) -> bytes:
     """As `problem`, for who writes to the connection itself, which ends after it."""
-    error = {"message": message, **({"extensions": {"code": code}} if code else {})}
+    error = {"message": message, "extensions": {"code": code or code_of(status)}}
     body = json.dumps({"errors": [error]}).encode()
     more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
@@ -85,14 +106,21 @@ def raw_problem(status: int, message: str, code: str | None, headers: Mapping[st
     ).encode() + body
 
 
+OwnMax = Callable[[Scope], int | None]
+
+
+def _no_own_max(scope: Scope) -> int | None:
+    return None
+
+
 def middleware(
-    *between: Middleware, body_bytes_max: int = BODY_BYTES_MAX, larger: Mapping[str, int] | None = None
+    *between: Middleware, body_bytes_max: int = BODY_BYTES_MAX, own_max: OwnMax = _no_own_max
 ) -> Sequence[Middleware]:
     """For `Starlette(middleware=...)`, outermost first; those `between` count also what is refused for its body.
 
-    `larger`: the limit of paths that begin so.
+    `own_max`: the limit of requests that have one of their own.
     """
-    limit = Middleware(BodyLimitMiddleware, bytes_max=body_bytes_max, larger=larger or {})
+    limit = Middleware(BodyLimitMiddleware, bytes_max=body_bytes_max, own_max=own_max)
     return [Middleware(RequestMiddleware), *between, limit]
 
 
@@ -107,7 +135,7 @@ def _correlation_id(headers: Headers) -> str | None:
     return given if _REQUEST_ID.fullmatch(given) else None
 
 
-class Door:
+class SaidAnew:
     """Whatever is served here was called by nobody whose merchant we know: each request says for whom it asks."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -192,18 +220,17 @@ class BodyLimitMiddleware:
     It waits for none of what is still to come: the server goes on reading, so that the client reads the answer.
     """
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int, larger: Mapping[str, int] | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, own_max: OwnMax = _no_own_max) -> None:
         self.app = app
         self.bytes_max = bytes_max
-        self.larger = larger or {}
+        self.own_max = own_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        bytes_max = next(
-            (most for start, most in self.larger.items() if scope["path"].startswith(start)), self.bytes_max
-        )
+        own = self.own_max(scope)
+        bytes_max = self.bytes_max if own is None else own
         if self._declared(Headers(scope=scope)) > bytes_max:
             await self._refuse(bytes_max, scope, receive, send)
             return

@@ -14,7 +14,7 @@ from api.doors import network_of
 from api.http import RETRY_AFTER, UNAVAILABLE, raw_problem
 from api.idle import Idle, Waiter
 from api.parsing import HANDSHAKE_BYTES_MAX, HANDSHAKE_VALUES_MAX, RequestParser, offers_too_much, without_upgrade
-from api.unread import Unread
+from api.unread import UnreadGuard
 
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8_000  # one of them, with its name; the address of the request too
@@ -44,7 +44,7 @@ class RequestBounds:
     sockets_at: str
 
 
-class HttpProtocol(Unread, HttpToolsProtocol):
+class HttpProtocol(UnreadGuard, HttpToolsProtocol):
     """uvicorn's protocol within bounds: 431 for a large head, 408 for half a request, 503 for one client too many."""
 
     def __init__(self, *arguments: Any, bounds: RequestBounds, idle: Idle, **more: Any) -> None:

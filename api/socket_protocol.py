@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from api.doors import network_of
 from api.http import raw_problem
 from api.idle import Idle, Waiter
-from api.unread import Unread
+from api.unread import UnreadGuard
 
 # An extension of the scope: its `abort` ends the connection without a word, `is_known` says that its client is known,
 # what is given to `when_lost` is called when the connection has gone, and `push` sends a text message at once.
@@ -31,7 +31,7 @@ _TEXT: Final = 0x81  # and there is no more of it
 _AFTER_CLOSE_MAX: Final = 64  # messages that are read, and thrown away, on the way to the client's answer to our close
 
 
-class SocketProtocol(Unread, WebSocketsSansIOProtocol):
+class SocketProtocol(UnreadGuard, WebSocketsSansIOProtocol):
     """uvicorn's protocol, for which a bad message is the client's mistake: a close code, and nothing in the log."""
 
     def __init__(self, *arguments: Any, unread_seconds: float, idle: Idle, **more: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 READ_BYTES_MIN: Final = 65_536  # of an answer that waits, in each `unread_seconds`
 
 
-class Unread:
+class UnreadGuard:
     """Ends a connection whose client does not read what we have written: it would be held, with its memory, for ever.
 
     A transport that is closed waits for its client too, and asks nobody how long.

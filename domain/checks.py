@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain import invariants
-from domain.invariants import Broken
+from domain.invariants import BrokenInvariant
 from domain.models import Check
 from domain.platform import marks
 from domain.platform.database import rows
@@ -37,7 +37,7 @@ _EXCUSING: Final = """SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE sta
 _NIGHT: Final = "SELECT EXISTS (SELECT 1 FROM reconciliation_runs WHERE state = 'RUNNING') AS runs"
 
 
-async def compare(*, whole: bool) -> Sequence[Broken]:
+async def compare(*, whole: bool) -> Sequence[BrokenInvariant]:
     """Compare all, or what has changed since the last comparison and what was broken then; every violation.
 
     Where no comparison was ever made all is compared. Outside of any transaction.
@@ -56,7 +56,7 @@ async def compare(*, whole: bool) -> Sequence[Broken]:
     return broken
 
 
-def shown(broken: Sequence[Broken]) -> Sequence[Broken]:
+def shown(broken: Sequence[BrokenInvariant]) -> Sequence[BrokenInvariant]:
     """At most so many of each invariant as a person reads."""
     names = {one.name: [other for other in broken if other.name == one.name] for one in broken}
     return [one for found in names.values() for one in found[: invariants.SHOWN_MAX]]
@@ -71,7 +71,9 @@ def _of(last: Check) -> dict[str, int]:
     return {table: getattr(last, table) for table in _TABLES}
 
 
-_Found = tuple[Sequence[Broken], Sequence[Broken]]  # what is broken, and what would be if no night excused it
+_Found = tuple[
+    Sequence[BrokenInvariant], Sequence[BrokenInvariant]
+]  # what is broken, and what would be if no night excused it
 
 
 async def _everything() -> _Found:
@@ -88,7 +90,7 @@ async def _changed(last: Check) -> _Found:
     for start in range(_FEW_MAX, len(payments), _FEW_MAX):
         part = await invariants.check_few(payments[start : start + _FEW_MAX], (), _STANDING_MAX)
         broken += [one for one in part if one.payment_id is not None]  # the others were asked about all at once
-    excused: list[Broken] = []
+    excused: list[BrokenInvariant] = []
     for start in range(0, len(payments) if await _excusing() else 0, _FEW_MAX):
         excused += await invariants.unexcused(payments[start : start + _FEW_MAX], _STANDING_MAX)
     return broken, excused
@@ -99,7 +101,7 @@ async def _excusing() -> bool:
     return bool(found["one"])
 
 
-def _standing(broken: Sequence[Broken]) -> dict[str, Any]:
+def _standing(broken: Sequence[BrokenInvariant]) -> dict[str, Any]:
     return {
         # More of one kind than are remembered: then everything is compared until there are fewer.
         "more": max(Counter(one.name for one in broken).values(), default=0) >= _STANDING_MAX,

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.books.open_items import KEPT_ITEMS
+from domain.deliveries.heads import HEADS
+from domain.findings.told_money import SHARES
 from domain.periods.kept import CLOSED_FIGURES
 from domain.platform.database import rows
+from domain.refunds.kept_figures import KEPT_FIGURES
 from domain.settlements.invariants import SETTLEMENTS
 
 SHOWN_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenInvariant:
     """An invariant that does not hold, and for what."""
 
     name: str
@@ -88,6 +92,13 @@ _QUERIES: Final[Mapping[str, str]] = {
               FROM ledger_entries WHERE 'OUTPUT_VAT' IN (debit, credit) AND payment_id IS NOT NULL AND @(payment_id)
               GROUP BY 1) t
         WHERE owed < 0""",
+    "declared: of each payment the VAT that was declared is booked, and none of a withdrawn one": """
+        SELECT format('payment %s: declared %s, ledger %s', p.id, p.tax_amount, coalesce(l.tax, 0)) AS detail,
+               p.id AS payment_id
+        FROM payments p LEFT JOIN (SELECT payment_id, sum(CASE WHEN credit = 'OUTPUT_VAT' THEN amount ELSE -amount END)
+              AS tax FROM ledger_entries WHERE entry IN ('CAPTURE', 'DECLARE_TAX') AND 'OUTPUT_VAT' IN (debit, credit)
+                AND @(payment_id) GROUP BY 1) l ON l.payment_id = p.id
+        WHERE @(p.id) AND coalesce(l.tax, 0) <> CASE WHEN p.withdrawn_at IS NULL THEN p.tax_amount ELSE 0 END""",
     # A document takes VAT back once: whole, and of as much money as left.
     "vat documents: what a document takes back is of no more money than the refund": """
         SELECT format('refund %s of %s: shares of %s', r.id, r.amount, sum(s.amount)) AS detail, r.payment_id
@@ -111,16 +122,25 @@ _QUERIES: Final[Mapping[str, str]] = {
             JOIN payments p ON p.connection_id = n.connection_id WHERE p.id = l.payment_id
               AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
           WHERE f.payment_id = l.payment_id AND f.resolved_at IS NULL AND f.kind NOT IN ('VAT_REVERSAL_NEEDED',
-            'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')))""",
-    "suspense of nobody: of money of no payment that is in SUSPENSE a finding of its connection is open": """
-        SELECT format('connection %s: %s %s of no payment in SUSPENSE, and no finding is open', l.connection_id,
-                      l.currency, l.amount) AS detail
-        FROM (SELECT connection_id, currency, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END) AS amount
-              FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NULL
-                AND split_part(cause, '/', 1) IN ('report', 'finding') GROUP BY 1, 2) l
-        WHERE l.amount <> 0 AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = l.connection_id
-            AND n.state IN ('RUNNING', 'FAILED')) AND NOT EXISTS (SELECT 1 FROM findings f
-          WHERE f.connection_id = l.connection_id AND f.resolved_at IS NULL)""",
+            'VAT_REVERSAL_OVERDUE', 'VAT_DOCUMENT_DIFFERS', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT',
+            'RETURNED')))""",
+    "suspense of nobody: of money of no payment in SUSPENSE each centavo is some open finding's to move": f"""
+        WITH {SHARES.format(which="true")},
+        open AS (SELECT s.connection_id, s.currency, sum(s.units) AS amount FROM shares s
+          WHERE NOT EXISTS (SELECT 1 FROM finding_resolutions o WHERE o.finding_id = s.finding_id
+            AND o.started_at IS NOT NULL AND o.ended_at IS NULL) GROUP BY 1, 2),
+        booked AS (SELECT connection_id, currency, sum(CASE debit WHEN 'SUSPENSE' THEN amount ELSE -amount END)
+            AS amount FROM ledger_entries WHERE 'SUSPENSE' IN (debit, credit) AND payment_id IS NULL
+            AND split_part(cause, '/', 1) IN ('report', 'finding') GROUP BY 1, 2),
+        wrong AS (SELECT connection_id, format('report %s: %s %s in SUSPENSE that no finding can move', report,
+            currency, sum(units)) AS said FROM shares WHERE finding_id IS NULL AND NOT excused
+          GROUP BY connection_id, report, currency HAVING sum(units) <> 0
+          UNION ALL SELECT connection_id, format('%s %s of no payment in SUSPENSE, open findings speak of %s', currency,
+            coalesce(b.amount, 0), coalesce(o.amount, 0)) FROM open o FULL JOIN booked b USING (connection_id, currency)
+          WHERE coalesce(o.amount, 0) <> coalesce(b.amount, 0))
+        SELECT format('connection %s, %s', connection_id, said) AS detail FROM wrong w
+        WHERE NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = w.connection_id
+          AND n.state IN ('RUNNING', 'FAILED'))""",  # noqa: S608 - ours
     "resolved: what a person has said of a finding is booked exactly while it stands": """
         SELECT format('resolution %s of finding %s: moves %s of VAT %s, the ledger has %s and %s', r.id, r.finding_id,
                       r.stands, r.tax, coalesce(l.amount, 0), coalesce(l.tax, 0)) AS detail, r.payment_id
@@ -136,7 +156,7 @@ _QUERIES: Final[Mapping[str, str]] = {
                   WHEN e.credit = 'VAT_REVERSAL_PENDING' THEN -e.amount ELSE 0 END) AS tax
             FROM (SELECT * FROM ledger_entries e WHERE e.payment_id = r.payment_id
                 AND starts_with(e.cause, 'finding/' || r.id || '/')
-              UNION ALL SELECT * FROM ledger_entries e WHERE r.payment_id IS NULL AND e.cause = ANY(ARRAY(
+              UNION ALL SELECT * FROM ledger_entries e WHERE e.payment_id IS NULL AND e.cause = ANY(ARRAY(
                 SELECT format('finding/%s/%s%s', r.id, entry, ended) FROM unnest(ARRAY['WRITE_OFF',
                   'SUSPENSE_TO_RETURNS', 'SUSPENSE_TO_CHARGEBACKS', 'SUSPENSE_TO_FEES', 'SUSPENSE_TO_ADJUSTMENTS',
                   'SUSPENSE_TO_FX', 'SUSPENSE_TO_ROUNDING']) AS entry, unnest(ARRAY['', '/reversed']) AS ended))
@@ -183,7 +203,7 @@ _QUERIES: Final[Mapping[str, str]] = {
           SELECT payment_id, entry AS type, sum(CASE WHEN (debit = 'CHARGEBACKS') = (entry = 'CHARGEBACK')
                  THEN amount ELSE -amount END) AS amount
           FROM ledger_entries WHERE @(payment_id) AND entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED')
-            AND split_part(cause, '/', 4) = 'by-amount' GROUP BY 1, 2)
+            AND split_part(cause, '/', 4) = 'by-amount' AND split_part(cause, '/', 5) <> '0' GROUP BY 1, 2)
         SELECT format('payment %s, %s: booked %s, lines %s', payment_id, type, coalesce(b.amount, 0),
                       coalesce(t.amount, 0)) AS detail, payment_id
         FROM booked b FULL JOIN (SELECT payment_id, type, sum(amount * many) AS amount FROM told GROUP BY 1, 2) t
@@ -202,7 +222,7 @@ _QUERIES: Final[Mapping[str, str]] = {
           AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = p.merchant_id
             AND (f.resolved_at IS NULL OR EXISTS (SELECT 1 FROM finding_resolutions s WHERE s.finding_id = f.id
               AND s.started_at IS NOT NULL AND s.ended_at IS NULL))
-            AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT')
+            AND f.kind NOT IN ('VAT_REVERSAL_NEEDED', 'MISSING_IN_REPORT', 'PENDING_TOO_LONG', 'NOT_SENT', 'RETURNED')
             AND (f.payment_id = p.id OR f.refund_id IN (SELECT id FROM refunds WHERE payment_id = p.id)))
           AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = p.connection_id
             AND n.state IN ('RUNNING', 'FAILED'))""",
@@ -217,6 +237,7 @@ _QUERIES: Final[Mapping[str, str]] = {
     # Each report's lines are rounded once, and half away from zero; of a line that tells a payout, the payout itself is
     # a part, and its fee is not.
     **SETTLEMENTS,
+    "deliveries: the first that is pending of each ordering key is due": HEADS,
     "bank: what the bank has of a payout is what a line of it proves": """
         SELECT format('proof %s of payout %s: %s and charges %s, ledger %s and %s', f.id, f.payout_id, f.amount,
                       f.charges, coalesce(l.came, 0), coalesce(l.kept, 0)) AS detail
@@ -229,6 +250,22 @@ _QUERIES: Final[Mapping[str, str]] = {
             'payout-proof/' || f.id || '/BANK_CHARGE/void'])) l ON true
         WHERE (f.voided_at IS NULL AND (coalesce(l.came, 0), coalesce(l.kept, 0)) <> (f.amount - f.charges, f.charges))
            OR (f.voided_at IS NOT NULL AND (coalesce(l.came, 0), coalesce(l.kept, 0)) <> (0, 0))""",
+    "bank entries: whatever is booked of the bank is of a proof": """
+        SELECT format('entry %s, %s of %s: no proof says so', e.id, e.entry, e.amount) AS detail FROM ledger_entries e
+        WHERE e.entry IN ('BANK_RECEIVED', 'BANK_CHARGE') AND NOT EXISTS (SELECT 1 FROM payout_proofs f
+          WHERE 'payout-proof/' || f.id = split_part(e.cause, '/', 1) || '/' || split_part(e.cause, '/', 2))""",
+    "fx: no more is booked as a difference than conversions have left open": """
+        SELECT format('connection %s %s: conversions %s, differences %s', connection_id, currency, converted, booked)
+               AS detail
+        FROM (SELECT connection_id, currency, coalesce(sum(moved) FILTER (WHERE entry = 'CONVERT'), 0) AS converted,
+                coalesce(-sum(moved) FILTER (WHERE entry = 'FX_DIFFERENCE'), 0) AS booked
+              FROM (SELECT connection_id, currency, entry, CASE debit WHEN 'FX_CLEARING' THEN amount ELSE -amount END
+                    AS moved FROM ledger_entries WHERE entry IN ('CONVERT', 'FX_DIFFERENCE')) m GROUP BY 1, 2) f
+        WHERE booked <> 0 AND (sign(booked) <> sign(converted) OR abs(booked) > abs(converted))""",
+    "bank once: one line proves a payout, and a line proves one payout": """
+        SELECT format('%s is in %s proofs that stand', word, count(*)) AS detail
+        FROM payout_proofs CROSS JOIN LATERAL (VALUES ('payout ' || payout_id), ('line ' || line_id)) AS side (word)
+        WHERE voided_at IS NULL GROUP BY word HAVING count(*) > 1""",
     "checkpoints: they hold what the ledger adds up to": """
         SELECT format('%s of connection %s on %s: checkpoints %s, ledger %s', account, connection_id, accounting_date,
                       coalesce(c.debits - c.credits, 0), coalesce(l.debits - l.credits, 0)) AS detail
@@ -241,6 +278,23 @@ _QUERIES: Final[Mapping[str, str]] = {
               WHERE id <= (SELECT max(until_entry) FROM ledger_checkpoints) GROUP BY 1, 2, 3, 4) l
             USING (connection_id, account, currency, accounting_date)
         WHERE (c.debits, c.credits) IS DISTINCT FROM (l.debits, l.credits)""",
+    "checkpoints by store: they hold what the ledger adds up to": """
+        SELECT format('%s of connection %s, store %s on %s: checkpoints %s, ledger %s', account, connection_id,
+                      store_id, accounting_date, coalesce(c.debits - c.credits, 0), coalesce(l.debits - l.credits, 0))
+               AS detail
+        FROM (SELECT connection_id, store_id, account, currency, accounting_date, sum(debits) AS debits,
+                sum(credits) AS credits, max(last_entry) AS last, sum(of_payments) AS paid
+              FROM store_checkpoints GROUP BY 1, 2, 3, 4, 5) c
+        FULL JOIN (
+              SELECT connection_id, store_id, account, currency, accounting_date, sum(given) AS debits,
+                sum(taken) AS credits, max(id) AS last, count(payment_id) AS paid
+              FROM ledger_entries CROSS JOIN LATERAL (VALUES (debit, amount, 0::bigint), (credit, 0, amount))
+                  AS side (account, given, taken)
+              WHERE id <= (SELECT max(until_entry) FROM store_checkpoints) GROUP BY 1, 2, 3, 4, 5) l
+            USING (connection_id, store_id, account, currency, accounting_date)
+        WHERE (c.debits, c.credits, c.last, c.paid) IS DISTINCT FROM (l.debits, l.credits, l.last, l.paid)""",
+    "open items: what is kept as open is what the ledger and the lines leave open": KEPT_ITEMS,
+    "figures: what is kept of how refunds end is what their events say": KEPT_FIGURES,
     "closed: a closed month is what its entries add up to, and what was kept of it": CLOSED_FIGURES,
     # Told by a job of every minute, which may have been down for a while.
     "after closing: what belongs to a closed month and came later was told": """
@@ -263,7 +317,19 @@ _QUERIES: Final[Mapping[str, str]] = {
 
 
 # What adds up all that was ever booked or reported, and what only the night's own work can break.
-_ALL_OF_IT: Final = ("balance:", "payouts:", "opening:", "bank:", "checkpoints:", "closed:")
+_ALL_OF_IT: Final = (
+    "balance:",
+    "payouts:",
+    "opening:",
+    "bank:",
+    "bank once:",
+    "bank entries:",
+    "fx:",
+    "checkpoints",
+    "open items:",
+    "figures:",
+    "closed:",
+)
 WHOLE: Final = frozenset(name for name in _QUERIES if name.startswith(_ALL_OF_IT))
 _MARK: Final = re.compile(r"@\(([a-z_.]+)\)")
 INVARIANTS: Final[Mapping[str, str]] = {name: _MARK.sub("TRUE", query) for name, query in _QUERIES.items()}
@@ -278,12 +344,14 @@ _TO_REPEAT: Final = " AND bool_and(r.repeat_since IS NULL)"
 _EXCUSABLE: Final = tuple(name for name, query in _QUERIES.items() if _NIGHT.search(query) or _TO_REPEAT in query)
 
 
-async def check(limit: int = SHOWN_MAX) -> Sequence[Broken]:
+async def check(limit: int = SHOWN_MAX) -> Sequence[BrokenInvariant]:
     """Every violation, at most `limit` of each invariant; empty when the books are in order."""
     return [broken for name in INVARIANTS for broken in await _ask(name, INVARIANTS[name], limit)]
 
 
-async def check_few(payments: Sequence[UUID], whole: Collection[str] = (), limit: int = SHOWN_MAX) -> Sequence[Broken]:
+async def check_few(
+    payments: Sequence[UUID], whole: Collection[str] = (), limit: int = SHOWN_MAX
+) -> Sequence[BrokenInvariant]:
     """The violations of these payments, those that are about no payment, and of `WHOLE` those that are named."""
     broken = [one for name in WHOLE & set(whole) for one in await _ask(name, INVARIANTS[name], limit)]
     for name, query in _OF_A_FEW.items():
@@ -294,9 +362,9 @@ async def check_few(payments: Sequence[UUID], whole: Collection[str] = (), limit
     return broken
 
 
-async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Broken]:
+async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[BrokenInvariant]:
     """What is wrong, excused or not, with these payments (None: with all), of what a night can excuse."""
-    found: list[Broken] = []
+    found: list[BrokenInvariant] = []
     for name in _EXCUSABLE:
         query = (INVARIANTS if payments is None else _OF_A_FEW)[name].replace(_TO_REPEAT, "")
         query = _NIGHT.sub("false", query)
@@ -307,11 +375,11 @@ async def unexcused(payments: Sequence[UUID] | None, limit: int) -> Sequence[Bro
     return found
 
 
-async def _ask(name: str, query: str, limit: int, *values: object) -> list[Broken]:
+async def _ask(name: str, query: str, limit: int, *values: object) -> list[BrokenInvariant]:
     # PostgreSQL expects many violations, and that a few of them are soon found: it is not to know that few are wanted.
     fenced = f"WITH broken AS MATERIALIZED ({query}) SELECT * FROM broken LIMIT {limit}"  # noqa: S608 - ours
     found = await rows(fenced, *values)
-    return [Broken(name, row["detail"], row.get("payment_id")) for row in found]
+    return [BrokenInvariant(name, row["detail"], row.get("payment_id")) for row in found]
 
 
 async def warnings() -> Sequence[str]:

@@ -67,6 +67,17 @@ class CapExceeded(Problem):
 
 
 @dataclass(eq=False)
+class QuotaExceeded(Problem):
+    """A hard quota of the merchant's plan is used up for this month; `renews_at` is UTC."""
+
+    counter: str = field(kw_only=True)
+    used: int = field(kw_only=True)
+    limit: int = field(kw_only=True)
+    renews_at: datetime = field(kw_only=True)
+    code = "QUOTA_EXCEEDED"
+
+
+@dataclass(eq=False)
 class AmountExceedsRefundable(Problem):
     """More is asked for than is left of the payment."""
 

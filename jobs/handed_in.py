@@ -17,9 +17,9 @@ from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.pse.reporting import ReportFile
-from domain.reconciliation import handed_in, judged
+from domain.reconciliation import confirming, foreseen, handed_in, judged, nights
 from domain.reconciliation.handed_in import Became
-from domain.reconciliation.judged import Known, Refused
+from domain.reconciliation.judged import InForce, NotEntered
 from domain.reconciliation.unpacked import NotUnpacked, unpacked
 from jobs import reconciliation
 from jobs.wire.sender import Sender
@@ -57,7 +57,10 @@ async def _take(row: HandedReport, sender: Sender, settings: Settings) -> None:
 
 
 async def enter(row: HandedReport, given: Path, sender: Sender) -> None:
-    """Judge the file and enter it; its row says what became of it. Raises what a night cannot write down."""
+    """Judge the file and enter it, or let it wait for another person; its row says what became of it.
+
+    Raises what a night cannot write down.
+    """
     connection = await Connection.get(id=row.connection_id)
     with tempfile.TemporaryDirectory(prefix="estorno-report-") as folder:
         try:
@@ -65,16 +68,26 @@ async def enter(row: HandedReport, given: Path, sender: Sender) -> None:
         except NotUnpacked as error:
             await handed_in.done(row, Became.REFUSED, str(error))
             return
-        verdict = await judged.judge(
-            connection, ReportFile(path.name, "application/octet-stream", path), row.business_date
-        )
-        if isinstance(verdict, Refused):
-            await handed_in.done(row, Became.REFUSED, verdict.said)
-            return
-        if isinstance(verdict, Known):
-            await handed_in.done(row, Became.KNOWN, verdict.said, verdict.business_date)
-            return
-        run = await reconciliation.run(connection.id, verdict.business_date, sender, path)
+        # What it would replace is looked at and replaced in one turn: nobody enters another one in between.
+        async with nights.one_at_a_time(connection):
+            await _judged(row, connection, path, sender)
+
+
+async def _judged(row: HandedReport, connection: Connection, path: Path, sender: Sender) -> None:
+    file = ReportFile(path.name, "application/octet-stream", path)
+    by_person = row.way in confirming.BY_PEOPLE
+    verdict = await judged.judge(connection, file, row.business_date, by_person=by_person)
+    if isinstance(verdict, NotEntered):
+        await handed_in.done(row, Became.REFUSED, verdict.said)
+        return
+    if isinstance(verdict, InForce):
+        await handed_in.done(row, Became.KNOWN, verdict.said, verdict.business_date)
+        return
+    if not await confirming.may_enter(row, connection, file, verdict.business_date):
+        preview = await foreseen.of(connection, file, verdict.business_date)
+        await confirming.propose(row, connection, file, verdict.business_date, preview)
+        return
+    run = await reconciliation.run(connection.id, verdict.business_date, sender, path)
     await _entered(row, run, path.name, verdict.business_date, verdict.said)
 
 

@@ -25,7 +25,7 @@ from domain.models import Connection, HandedReport, Merchant
 from domain.platform.database import connection as current
 from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.reconciliation import handed_in
-from domain.reconciliation.handed_in import Became, Came, Way
+from domain.reconciliation.handed_in import Became, Came, HandedInBy
 from domain.reconciliation.unpacked import UNPACKED_BYTES_MAX
 from jobs import handed_in as entering
 from jobs.wire.sender import Sender
@@ -159,7 +159,7 @@ async def _file(place: _Place, name: str, connection: Connection, sender: Sender
             return False  # it was written to while it was read
         moved = datetime.fromtimestamp(before.st_mtime, UTC)
         plain = name.encode("utf-8", "backslashreplace").decode()
-        row = await handed_in.delivered(connection, Came(Way.FOLDER, plain, before.st_size, digest, moved), _BY)
+        row = await handed_in.delivered(connection, Came(HandedInBy.FOLDER, plain, before.st_size, digest, moved), _BY)
         if row is None:
             return False
         await _entered(row, copy, sender)

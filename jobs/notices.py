@@ -10,7 +10,7 @@ from domain.models import Payment
 from domain.notices import inbox, listings
 from domain.notices.inbox import Claimed
 from domain.payments import confirmations
-from domain.platform import bell
+from domain.platform import bell, traces
 from domain.platform.crash import crash_here
 from domain.platform.database import door, for_merchant
 from domain.pse.registry import connector
@@ -26,7 +26,11 @@ async def apply(notice_id: UUID, sender: Sender) -> None:
     claimed = await inbox.take(notice_id)
     if claimed is None:
         return
-    with for_merchant(claimed.connection.merchant_id):
+    told = {"estorno.merchant.id": str(claimed.connection.merchant_id), "estorno.pse": claimed.connection.pse}
+    with (
+        for_merchant(claimed.connection.merchant_id),
+        traces.span("process notice", claimed.notice.request_id, told),
+    ):
         await _apply(claimed, sender)
 
 

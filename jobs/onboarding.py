@@ -15,7 +15,7 @@ from domain.platform.database import door, for_all, for_merchant, unavailable
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
-from domain.pse.checking import Check, CheckCode, CheckOutcome
+from domain.pse.checking import CheckCode, Checked, CheckOutcome
 from domain.pse.registry import connector
 from jobs.wire.ask import ask
 from jobs.wire.sender import PREFLIGHT, Sender
@@ -56,12 +56,14 @@ async def _preflight(run: PreflightRun, sender: Sender, settings: Settings) -> N
     _log.info("preflight.run", connection=connection.name, outcome=preflight.outcome_of(checks))
 
 
-async def _certificates(connection: Connection, settings: Settings) -> Check:
+async def _certificates(connection: Connection, settings: Settings) -> Checked:
     try:
         secrets = (await credentials_of(connection, settings.secret_key)).secrets
     except (Unsealable, KeyServiceAway):
         said = "The connection's secrets do not open with this ESTORNO_SECRET_KEY."
-        return Check(CheckCode.CERTIFICATE, CheckOutcome.UNKNOWN, said, "Start Estorno with the key that sealed them.")
+        return Checked(
+            CheckCode.CERTIFICATE, CheckOutcome.UNKNOWN, said, "Start Estorno with the key that sealed them."
+        )
     found, now = certificates.certificates_in(secrets), datetime.now(UTC)
     await preflight.announce(connection, found, now)
     return certificates.check(found, now)

@@ -18,7 +18,7 @@ from domain.platform import bell
 from domain.platform.crash import crash_here
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.pse.registry import connector
-from domain.pse.reporting import Built, Download, ReportFile
+from domain.pse.reporting import Built, ReportDownload, ReportFile
 from domain.pse.vocabulary import BadAnswer, NotYet, Period
 from domain.reconciliation import nights, progress, readings, reconcile, standing, to_repeat
 from domain.reconciliation.nights import Failed
@@ -112,7 +112,7 @@ async def _payments(connection: Connection, run: ReconciliationRun, request_id: 
 
 async def _reports(
     connection: Connection, period: Period, about: About, sender: Sender, listing: Failed | None
-) -> Sequence[Built | Download]:
+) -> Sequence[Built | ReportDownload]:
     """The reports to fetch. Raises BadAnswer, which says what else could not be listed."""
     try:
         return await drive(connector(connection.pse).reports(period), connection, about, sender)
@@ -130,7 +130,7 @@ async def _kept(connection: Connection, run: ReconciliationRun, names: set[str],
 
 
 async def _fetched(
-    report: Built | Download, connection: Connection, about: About, sender: Sender, folder: Path
+    report: Built | ReportDownload, connection: Connection, about: About, sender: Sender, folder: Path
 ) -> ReportFile | Failed:
     try:
         found = await fetch(report, connection, about, sender, folder)

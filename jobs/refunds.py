@@ -13,14 +13,14 @@ import structlog
 from domain.connections.calls import About
 from domain.connections.connections import SENDING
 from domain.models.refunds import State
-from domain.platform import bell
+from domain.platform import bell, traces
 from domain.platform.crash import crash_here
 from domain.platform.database import door, for_all, for_merchant, remembered
 from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.pse.capabilities import Route
-from domain.pse.checking import Answer
+from domain.pse.checking import Answered
 from domain.pse.registry import connector
 from domain.pse.vocabulary import BadAnswer, InDoubt, NotTold, Outcome, PaymentAsked, Standing, Unsent
 from domain.refunds import confirming, first_send, listing, next_step, put_off, refused, schedule
@@ -80,8 +80,14 @@ async def _step_of(seen: Seen, sender: Sender, settings: Settings) -> bool:
     if work is None:
         return False
     merchant = str(work.connection.merchant_id)
-    with structlog.contextvars.bound_contextvars(request_id=work.cause.request_id, merchant=merchant):
+    request_id = work.cause.request_id
+    told = {"estorno.refund.id": str(refund_id), "estorno.merchant.id": merchant, "estorno.work": type(work).__name__}
+    with (
+        structlog.contextvars.bound_contextvars(request_id=request_id, merchant=merchant),
+        traces.span("process refund", request_id, told) as noted,
+    ):
         recorded = await _do(work, sender, settings)
+        noted.attributes["estorno.refund.state"] = recorded.state.value
     await _ring_again(work, recorded, sender.rest(work.connection.id))
     crash_here("record.rung")
     asked_to_send = isinstance(work, AskPayment | Snapshot | Ask) and seen.refund.state is State.REQUESTED
@@ -211,14 +217,14 @@ async def _ask(work: Ask, sender: Sender) -> Outcome:
     return wire.read_look_up(work.order, answer)
 
 
-async def _sent(work: Work, sending: Awaitable[Answer]) -> Answer:
+async def _sent(work: Work, sending: Awaitable[Answered]) -> Answered:
     """The answer; what it says of our access is counted, so that a key that is refused holds up nobody else."""
     answer = await sending
     await _count(work, answer)
     return answer
 
 
-async def _count(work: Work, answer: Answer) -> None:
+async def _count(work: Work, answer: Answered) -> None:
     connection = work.connection
     if isinstance(answer, Unsent | InDoubt):
         if answer.code in _ACCESS_REFUSED:

@@ -17,12 +17,12 @@ from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.reconciliation import handed_in, sources
-from domain.reconciliation.handed_in import Became, Came, Way
+from domain.reconciliation.handed_in import Became, Came, HandedInBy
 from domain.reconciliation.sources import Version
 from domain.reconciliation.unpacked import UNPACKED_BYTES_MAX
 from jobs import handed_in as entering
 from jobs.wire.sender import Sender
-from jobs.wire.sftp import Account, Changed, Listed, Server, SftpFailed, opened
+from jobs.wire.sftp import Changed, Listed, Login, Server, SftpFailed, opened
 
 _AT_ONCE_MAX: Final = 200  # files of one visit
 _VISIT_SECONDS_MAX: Final = 600.0  # from when on no further file is begun
@@ -56,9 +56,9 @@ async def visit(source_id: UUID, sender: Sender, settings: Settings) -> None:
             await sources.visited(source)
 
 
-async def _account(source: ReportSource, settings: Settings) -> Account:
+async def _account(source: ReportSource, settings: Settings) -> Login:
     secrets = await sources.secrets_of(source, settings.secret_key)
-    return Account(
+    return Login(
         merchant_id=source.merchant_id,
         host=source.host,
         port=source.port,
@@ -100,14 +100,16 @@ def _is_report(one: Listed) -> bool:
 async def _fetch(server: Server, source: ReportSource, connection: Connection, one: Listed, sender: Sender) -> None:
     by = f"sftp:{source.host}"
     if one.size > UNPACKED_BYTES_MAX:
-        row = await handed_in.delivered(connection, Came(Way.SFTP, one.name, one.size, "", one.modified_at), by)
+        row = await handed_in.delivered(connection, Came(HandedInBy.SFTP, one.name, one.size, "", one.modified_at), by)
         if row is not None:
             await handed_in.done(row, Became.SKIPPED, f"It has {one.size} bytes: hand it in by `estorno reconcile`.")
         return
     with tempfile.TemporaryDirectory(prefix="estorno-sftp-") as folder:
         path = Path(folder) / "as-it-came"
         digest = await server.fetch(source.folder, one, path, UNPACKED_BYTES_MAX)
-        row = await handed_in.delivered(connection, Came(Way.SFTP, one.name, one.size, digest, one.modified_at), by)
+        row = await handed_in.delivered(
+            connection, Came(HandedInBy.SFTP, one.name, one.size, digest, one.modified_at), by
+        )
         if row is None:
             return
         try:

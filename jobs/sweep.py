@@ -8,10 +8,20 @@ from domain.platform.database import for_all, rows
 
 AT_ONCE_MAX: Final = 500
 # What is done by the batch worker, one after the other, beside nights that take hours: rung for rarely.
-_BATCH: Final = frozenset({bell.HANDED_IN, bell.SOURCE, bell.EXPORT, bell.DECISIONS})
+_BATCH: Final = frozenset({bell.HANDED_IN, bell.SOURCE, bell.EXPORT, bell.DECISIONS, bell.BATCH})
 _BATCH_ONCE_IN_SECONDS: Final = 300.0
 # What is due stays due until a worker takes it. Ringing for it at every sweep would bury a worker that is behind.
 _ONCE_IN_SECONDS: Final = 10.0
+
+
+def _in_turn(due: str) -> str:
+    """Of each merchant the first, then of each the second: one whose shop floods us holds up no other's."""
+    return (
+        f"SELECT id FROM (SELECT d.*, row_number() OVER (PARTITION BY merchant_id ORDER BY due_at) AS turn "  # noqa: S608
+        f"FROM ({due}) d) t ORDER BY turn, due_at LIMIT $1"
+    )
+
+
 # Each is answered by the partial index on `due_at`, however many rows have long been done.
 DUE: Final[Mapping[str, str]] = {
     bell.REFUND: "SELECT id FROM refunds WHERE due_at <= now() ORDER BY due_at LIMIT $1",
@@ -21,6 +31,17 @@ DUE: Final[Mapping[str, str]] = {
     bell.SOURCE: "SELECT id FROM report_sources WHERE due_at <= now() AND enabled ORDER BY due_at LIMIT $1",
     bell.EXPORT: "SELECT id FROM exports WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.DECISIONS: "SELECT id FROM decision_batches WHERE due_at <= now() ORDER BY due_at LIMIT $1",
+    bell.SHOP: _in_turn("SELECT id, merchant_id, due_at FROM shops WHERE due_at <= now()"),
+    bell.SHOP_CHECK: _in_turn("SELECT id, merchant_id, due_at FROM shop_checks WHERE due_at <= now()"),
+    bell.SHOP_REFUND: _in_turn(
+        "SELECT r.id, r.merchant_id, r.due_at FROM shop_refunds r JOIN shops s ON s.id = r.shop_id "
+        "WHERE r.due_at <= now() AND s.state = 'ACTIVE'"
+    ),
+    bell.SHOP_NOTICE: _in_turn(
+        "SELECT n.id, n.merchant_id, n.due_at FROM shop_notices n JOIN shops s ON s.id = n.shop_id "
+        "WHERE n.due_at <= now() AND s.state = 'ACTIVE'"
+    ),
+    bell.BATCH: "SELECT id FROM batches WHERE due_at <= now() ORDER BY due_at LIMIT $1",
     bell.NOTICE: "SELECT id FROM notices WHERE due_at <= now() ORDER BY due_at LIMIT $1",
 }
 

@@ -7,7 +7,7 @@ from domain.taxes import nightly
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class NightsWork:
     """How many reversals were opened, documents matched that had waited, and reversals told as late or nearly."""
 
     opened: int
@@ -16,7 +16,7 @@ class Done:
 
 
 @for_all("what has left with VAT is opened, and what is late is told, whosever it is")
-async def night() -> Done:
+async def night() -> NightsWork:
     """Stopped at any point it is begun again: what is done is passed by."""
     opened = await nightly.catch_up()
-    return Done(opened, await nightly.match_again(), await nightly.flag_overdue())
+    return NightsWork(opened, await nightly.match_again(), await nightly.flag_overdue())

@@ -13,33 +13,41 @@ from typing import Final
 
 import asyncpg
 import structlog
+from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from domain import checks
-from domain.books import checkpoints
+from domain.books import checkpoints, open_items
 from domain.connections import connections
+from domain.deliveries import rotation
 from domain.findings import growing
 from domain.history import seals
 from domain.keys import trial
 from domain.periods import after_closing
-from domain.platform import bell, pulse, tls
+from domain.platform import bell, metrics, pulse, tls
 from domain.platform.database import BATCH, close_pool, for_all, open_pool
 from domain.platform.log import configure
 from domain.platform.settings import Settings
-from domain.refunds import attempts
-from jobs import bank, exports, onboarding, reconciliation, taxes
+from domain.refunds import attempts, kept_figures
+from jobs import alerts, bank, deliveries, exports, onboarding, reconciliation, shops, taxes, usage
 from jobs.sweep import sweep
+from jobs.watching import watched
 
 _LEADER_LOCK: Final = 0x6573746F726E6F
 _LEADER_TRY_SECONDS: Final = 2.0
 _GUARD_SECONDS_MAX: Final = 8.0  # of silence; with the try of the next one it makes a takeover within 15 seconds
 _MISFIRE_SECONDS: Final = 12 * 3600
 _INVARIANTS_MINUTES: Final = 15
+_OPEN_ITEMS_MINUTES: Final = 15  # an ageing works out anew what has been touched since
+_FIGURES_MINUTES: Final = 15  # who asks how refunds go adds what happened since
 _SEAL_SECONDS: Final = 1
+_SHOPS_SECONDS: Final = 2
 _INBOX_SECONDS: Final = 30
+_SAY_SECONDS: Final = 10  # what came up meanwhile goes together into one message
 _TAXES_HOURS_LATER: Final = 3
+_USAGE_MINUTES: Final = 5  # a hard quota is noticed so late
 _PREFLIGHT_MINUTES: Final = 15  # each connection has its turn once a day, one that is refused each time
 _log = structlog.get_logger()
 
@@ -48,6 +56,7 @@ _log = structlog.get_logger()
 async def _check() -> None:
     await attempts.end_lost()
     await connections.forget_old_secrets()
+    await rotation.forget_old_secrets()
     await _compare(whole=False)
 
 
@@ -55,6 +64,16 @@ async def _check() -> None:
 async def _checkpoint() -> None:
     _log.info("ledger.checkpoint", rows=await checkpoints.cut())
     await _compare(whole=True)
+
+
+@for_all("what is open in the ledgers of all is kept up")
+async def _open_items() -> None:
+    await open_items.cut()
+
+
+@for_all("how the refunds of all end is summed up")
+async def _figures() -> None:
+    await kept_figures.cut()
 
 
 async def _compare(*, whole: bool) -> None:
@@ -66,6 +85,15 @@ async def _compare(*, whole: bool) -> None:
 async def _seal() -> None:
     while await seals.seal():
         pass  # more than one batch was waiting
+    await deliveries.ring()
+
+
+async def _shops() -> None:
+    await shops.follow_all()
+
+
+async def _shop_checks() -> None:
+    await shops.ring_the_checks()
 
 
 @for_all("what came after a month was closed is told of every merchant")
@@ -76,6 +104,10 @@ async def _after_closing() -> None:
 async def _night() -> None:
     rung = await reconciliation.ring_the_night(datetime.now(UTC))
     _log.info("night.rung", runs=rung)
+
+
+async def _usage() -> None:
+    _log.info("usage.counted", reached=await usage.count())
 
 
 async def _banks() -> None:
@@ -116,10 +148,15 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     every = IntervalTrigger(seconds=settings.sweep_seconds, timezone=UTC)
     scheduler.add_job(leading(sweep), every, id="sweep")
     scheduler.add_job(leading(_seal), IntervalTrigger(seconds=_SEAL_SECONDS, timezone=UTC), id="seal")
+    scheduler.add_job(leading(_shops), IntervalTrigger(seconds=_SHOPS_SECONDS, timezone=UTC), id="shops")
+    quarterly = IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC)
+    scheduler.add_job(leading(_shop_checks), quarterly, id="shop checks")
     scheduler.add_job(leading(_check), IntervalTrigger(minutes=_INVARIANTS_MINUTES, timezone=UTC), id="invariants")
     minutely = IntervalTrigger(minutes=1, timezone=UTC)
     scheduler.add_job(leading(_after_closing), minutely, id="after closing")
     scheduler.add_job(leading(_checkpoint), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="checkpoint")
+    scheduler.add_job(leading(_open_items), IntervalTrigger(minutes=_OPEN_ITEMS_MINUTES, timezone=UTC), id="open items")
+    scheduler.add_job(leading(_figures), IntervalTrigger(minutes=_FIGURES_MINUTES, timezone=UTC), id="figures")
     scheduler.add_job(leading(_preflights), IntervalTrigger(minutes=_PREFLIGHT_MINUTES, timezone=UTC), id="preflight")
     scheduler.add_job(leading(_grow), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="findings")
     # When the night's reports are read, which open most of them.
@@ -129,10 +166,25 @@ def timetable(settings: Settings, leading: Callable[[Job], Job] = lambda job: jo
     scheduler.add_job(leading(_night), CronTrigger(hour=hour, minute=minute, timezone=UTC), id="night")
     scheduler.add_job(leading(_night), CronTrigger(minute=(minute + 15) % 60, timezone=UTC), id="catch-up")
 
+    async def look() -> None:
+        seen, posted = await alerts.look(settings)
+        _log.info("alerts.looked", signs=seen, messages=posted)
+
+    async def say() -> None:
+        await alerts.say(settings)
+
+    async def digest() -> None:
+        await alerts.digest(settings)
+
+    scheduler.add_job(leading(look), IntervalTrigger(minutes=1, timezone=UTC), id="alerts")
+    scheduler.add_job(leading(say), IntervalTrigger(seconds=_SAY_SECONDS, timezone=UTC), id="alerts said")
+    scheduler.add_job(leading(digest), IntervalTrigger(minutes=5, timezone=UTC), id="digests")
+
     async def expire() -> None:
         _log.info("exports.expired", files=await exports.expire(settings))
 
     scheduler.add_job(leading(expire), CronTrigger(minute=(minute + 5) % 60, timezone=UTC), id="exports")
+    scheduler.add_job(leading(_usage), IntervalTrigger(minutes=_USAGE_MINUTES, timezone=UTC), id="usage")
     scheduler.add_job(leading(_banks), CronTrigger(minute=(minute + 45) % 60, timezone=UTC), id="banks")
     return scheduler
 
@@ -217,6 +269,7 @@ async def _term(settings: Settings, guard: Guard, stop: asyncio.Event) -> None:
         if stop.is_set():
             return
     scheduler = timetable(settings, guard.leading)
+    scheduler.add_listener(_ended, EVENT_JOB_EXECUTED)
     scheduler.start()
     _log.info("timetable.leads")
     try:
@@ -225,6 +278,10 @@ async def _term(settings: Settings, guard: Guard, stop: asyncio.Event) -> None:
             await _pause(stop, _LEADER_TRY_SECONDS)
     finally:
         scheduler.shutdown(wait=False)
+
+
+def _ended(event: JobExecutionEvent) -> None:
+    metrics.TIMETABLE_SUCCESS.labels(event.job_id).set_to_current_time()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -244,7 +301,8 @@ async def serve(settings: Settings) -> None:
     await bell.connect(settings.redis_url)
     beating = asyncio.create_task(pulse.beat(settings.pulse))
     try:
-        await lead(settings, stop)
+        async with watched(settings, standing=True):
+            await lead(settings, stop)
     finally:
         beating.cancel()
         await bell.close()

@@ -8,9 +8,11 @@ import gc
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,9 +31,11 @@ from jobs.machine.ports import free_port
 from jobs.machine.servers import APPLICATION, OWNER, SUPERUSER, Postgres, Valkey
 from tests.kit import databases
 from tests.kit.databases import OwnDatabase, with_name
+from tests.kit.days import seconds_to_a_new_day
+from tests.kit.drawn import draw_from_no_source
 from tests.kit.drivers_once import build_models_once, describe_types_once
 from tests.kit.family import keep, keep_for_later, made_before
-from tests.kit.forked import forked_python, zygote
+from tests.kit.forked import forked_python, has_zygote, nursery, zygote
 
 # Else every process that a test starts would compile anew what it imports, and every worker all the tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -47,7 +51,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "facts"
 # The gate plays the same examples everywhere and no test of it asserts a time; `search` looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1_000)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+_PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "house")
+hypothesis.settings.load_profile(_PROFILE)
 # Rich tracebacks, structlog's default at a terminal, cost seconds each.
 structlog.configure(
     processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
@@ -61,6 +66,7 @@ _LONGEST = (
     "test_up.py",
     "test_crashes.py",
     "attack",
+    "clients",
     "planted",
     "test_webhook_orders.py",
 )
@@ -84,6 +90,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that the workers come from: they end with it, however it ends."""
     config.pluginmanager.register(PublishedSpecifications())
+    if _PROFILE == "house":
+        draw_from_no_source()
     none = config.option.collectonly or config.getoption("--no-servers")
     if none or hasattr(config, "workerinput") or _ADDRESSES in os.environ:
         return
@@ -101,9 +109,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes(specs: list[Any]) -> None:
-    """The workers are forked from a process that has imported the product and its libraries."""
-    specs[:] = [type(spec)(f"popen//id={spec.id}//python={forked_python()}") for spec in specs]
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """The workers are forked from a process that has imported the product, its libraries and the tests."""
+    if has_zygote():
+        mother = nursery(config.args)
+        mother.start()
+        config.add_cleanup(mother.stop)
+        specs[:] = [type(spec)(f"popen//id={spec.id}//python={forked_python()}") for spec in specs]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -116,6 +128,12 @@ def pytest_collection() -> Iterator[None]:
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """A test is of one day: what it prepares and what it asks for do not lie on two sides of midnight."""
+    time.sleep(seconds_to_a_new_day(datetime.now(UTC)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.customer.texts import LOCALES, OF_CURRENCY, text
+from api.customer.texts import LOCALES, OF_CURRENCY, amount_of, label, text
 from api.http import request_id
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput
@@ -21,7 +21,7 @@ from domain.pse.vocabulary import DestinationKind
 from domain.refunds.destination import links
 from domain.refunds.destination.accounts import ACCOUNT_TYPES, FIELDS
 from domain.refunds.destination.destinations import Given
-from domain.refunds.destination.links import Asked, WrongDigits
+from domain.refunds.destination.links import ShownOfLink, WrongDigits
 
 PREFIX: Final = "/refund-destination/"
 PATH: Final = PREFIX + "{token}"
@@ -50,7 +50,7 @@ _HEADERS: Final = {
 async def show(request: Request) -> Response:
     """GET: the form (200), or that the link does not work (410). Uses nothing up."""
     asked = await links.look(request.path_params["token"])
-    locale = locale_of(request, asked.amount.currency if asked else None)
+    locale = _locale(request, asked)
     return _closed(locale) if asked is None else page(locale, _form(asked, locale, {}, None))
 
 
@@ -59,7 +59,7 @@ async def receive(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     token = request.path_params["token"]
     asked = await links.look(token)
-    locale = locale_of(request, asked.amount.currency if asked else None)
+    locale = _locale(request, asked)
     if asked is None:
         return _closed(locale)
     typed = _typed(await request.body())
@@ -67,7 +67,7 @@ async def receive(request: Request) -> Response:
         given = Given(_kind(typed, asked), typed)
         done = await links.use(token, typed.get("digits", ""), given, request_id(), settings.secret_key)
     except InvalidInput as error:
-        said = text("check", locale, field=text(_snake(error.path[-1]), locale))
+        said = text("check", locale, field=label(_snake(error.path[-1]), locale, asked.amount.currency))
         return page(locale, _form(asked, locale, typed, said), 422)
     if done is None or (isinstance(done, WrongDigits) and done.left == 0):
         return _closed(locale)
@@ -84,7 +84,7 @@ def _typed(body: bytes) -> dict[str, str]:
     return {name: value for name, value in pairs if len(value) <= _CHARACTERS_MAX}
 
 
-def _kind(typed: Mapping[str, str], asked: Asked) -> DestinationKind:
+def _kind(typed: Mapping[str, str], asked: ShownOfLink) -> DestinationKind:
     """The form that was sent. Raises InvalidInput."""
     for kind in asked.kinds:
         if kind == typed.get("kind"):
@@ -92,15 +92,21 @@ def _kind(typed: Mapping[str, str], asked: Asked) -> DestinationKind:
     raise InvalidInput("The kind is none of those asked for.", path=["account_type"])
 
 
-def locale_of(request: HTTPConnection, currency: str | None) -> str:
-    """The language asked for, else the browser's, else the currency's."""
+def _locale(request: HTTPConnection, asked: ShownOfLink | None) -> str:
+    if asked is None:
+        return locale_of(request)
+    return locale_of(request, asked.shop.language or OF_CURRENCY.get(asked.amount.currency))
+
+
+def locale_of(request: HTTPConnection, otherwise: str | None = None) -> str:
+    """The language asked for, else the browser's, else this one."""
     wanted = [request.query_params.get("lang", "")]
     wanted += [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
     for one in wanted:
         for locale in LOCALES:
             if one and one.split("-")[0].lower() == locale.split("-")[0].lower():
                 return locale
-    return OF_CURRENCY.get(currency or "", "en")
+    return otherwise or "en"
 
 
 def _closed(locale: str) -> Response:
@@ -120,15 +126,35 @@ def page(locale: str, body: str, status: int = 200, heading: str | None = None) 
     return HTMLResponse(whole, status, dict(_HEADERS))
 
 
-def _form(asked: Asked, locale: str, typed: Mapping[str, str], problem: str | None) -> str:
-    intro = escape(text("intro", locale, shop=asked.shop, amount=str(asked.amount)))
+def _form(asked: ShownOfLink, locale: str, typed: Mapping[str, str], problem: str | None) -> str:
+    intro = escape(text("intro", locale, shop=_shop(asked), amount=amount_of(asked.amount, locale)))
+    order = f"<p>{escape(text('order', locale, order=asked.order))}</p>" if asked.order else ""
     said = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
-    forms = "".join(_kind_form(kind, locale, typed if kind == typed.get("kind") else {}) for kind in asked.kinds)
-    return f"<p>{intro}</p>{said}{forms}"
+    forms = "".join(_kind_form(kind, locale, typed if kind == typed.get("kind") else {}, asked) for kind in asked.kinds)
+    return f"<p>{intro}</p>{order}{said}{forms}{_about(asked, locale)}"
 
 
-def _kind_form(kind: DestinationKind, locale: str, typed: Mapping[str, str]) -> str:
-    inputs = "".join(_input(kind, name, locale, typed.get(name, "")) for name in (*FIELDS[kind], "digits"))
+def _shop(asked: ShownOfLink) -> str:
+    """The name the customer knows, be it the merchant's or the store's."""
+    merchant, store = asked.shop.merchant, asked.shop.store
+    return merchant if merchant.casefold() == store.casefold() else f"{merchant} ({store})"
+
+
+def _about(asked: ShownOfLink, locale: str) -> str:
+    """Whom to ask, and what becomes of what is typed in here."""
+    contact, notice = asked.shop.contact, asked.shop.privacy_url
+    whom = text("contact", locale, shop=_shop(asked), contact=contact) if contact else ""
+    link = (
+        f' <a href="{escape(notice)}" rel="noopener noreferrer">{escape(text("privacy_link", locale))}</a>'
+        if notice
+        else ""
+    )
+    return (f"<p>{escape(whom)}</p>" if whom else "") + f"<p>{escape(text('privacy', locale))}{link}</p>"
+
+
+def _kind_form(kind: DestinationKind, locale: str, typed: Mapping[str, str], asked: ShownOfLink) -> str:
+    currency = asked.amount.currency
+    inputs = "".join(_input(kind, name, locale, currency, typed.get(name, "")) for name in (*FIELDS[kind], "digits"))
     return (
         f'<form method="post" action="?lang={locale}" autocomplete="off"><fieldset>'
         f'<legend>{escape(text(kind, locale))}</legend><input type="hidden" name="kind" value="{kind}">{inputs}'
@@ -136,17 +162,17 @@ def _kind_form(kind: DestinationKind, locale: str, typed: Mapping[str, str]) -> 
     )
 
 
-def _input(kind: DestinationKind, name: str, locale: str, value: str) -> str:
-    key, label = f"{kind}-{name}", escape(text(name, locale))
+def _input(kind: DestinationKind, name: str, locale: str, currency: str, value: str) -> str:
+    key, called = f"{kind}-{name}", escape(label(name, locale, currency))
     if name == "account_type":
         options = "".join(
             f'<option value="{one}"{" selected" if one == value else ""}>{escape(text(one, locale))}</option>'
             for one in ACCOUNT_TYPES
         )
-        return f'<label for="{key}">{label}</label><select id="{key}" name="{name}">{options}</select>'
+        return f'<label for="{key}">{called}</label><select id="{key}" name="{name}">{options}</select>'
     shown = "" if name == "digits" else escape(value)
     return (
-        f'<label for="{key}">{label}</label><input id="{key}" name="{name}" value="{shown}" maxlength="100" required>'
+        f'<label for="{key}">{called}</label><input id="{key}" name="{name}" value="{shown}" maxlength="100" required>'
     )
 
 

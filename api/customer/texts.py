@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from api.amounts import shown
+from domain.money import Money
+
 LOCALES: Final[Mapping[str, str]] = {"pt-BR": "Português", "es": "Español", "en": "English", "zh-CN": "中文"}
+COUNTRY_OF_CURRENCY: Final[Mapping[str, str]] = {"BRL": "BR", "MXN": "MX", "COP": "CO"}
+_PLACES: Final[Mapping[str, str]] = {"pt-BR": "pt_BR", "es": "es_419", "en": "en", "zh-CN": "zh_CN"}
 OF_CURRENCY: Final[Mapping[str, str]] = {"BRL": "pt-BR", "MXN": "es", "COP": "es"}
 
 # Each row: Portuguese, Spanish, English, Chinese.
@@ -15,11 +20,46 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         "{shop} wants to pay {amount} back to you. Name the account that is to receive the money.",
         "{shop} 将向您退款 {amount}。请填写收款账户。",
     ),
-    "digits": (
+    "order": ("Pedido {order}", "Pedido {order}", "Order {order}", "订单 {order}"),
+    "contact": (
+        "Dúvidas? Fale com {shop}: {contact}",
+        "¿Dudas? Hable con {shop}: {contact}",
+        "Questions? Talk to {shop}: {contact}",
+        "如有疑问，请联系 {shop}：{contact}",
+    ),
+    "privacy": (
+        "Usamos o que você informar aqui só para pagar este reembolso. Guardamos os dados cifrados e os passamos "
+        "apenas à instituição que paga. Ninguém pedirá sua senha nem um código recebido por SMS.",
+        "Usamos lo que indique aquí solo para pagar este reembolso. Guardamos los datos cifrados y los pasamos "
+        "únicamente a la institución que paga. Nadie le pedirá su contraseña ni un código recibido por SMS.",
+        "What you enter here is used only to pay this refund. It is kept encrypted and given only to the institution "
+        "that pays. Nobody will ask you for a password or for a code sent by SMS.",
+        "您在此填写的信息仅用于支付本次退款，会加密保存，并只提供给付款机构。任何人都不会向您索要密码或短信验证码。",
+    ),
+    "privacy_link": (
+        "Aviso de privacidade da loja",
+        "Aviso de privacidad de la tienda",
+        "The shop's privacy notice",
+        "商家的隐私声明",
+    ),
+    # The payer's document has another name in each country.
+    "digits_BR": (
         "Últimos 4 dígitos do CPF ou CNPJ usado na compra",
-        "Últimos 4 caracteres del documento fiscal usado en la compra",
-        "Last 4 characters of the tax ID used for the purchase",
-        "购买时所用税号的后 4 位",
+        "Últimos 4 dígitos del CPF o CNPJ (documento fiscal de Brasil) usado en la compra",
+        "Last 4 digits of the CPF or CNPJ (Brazil's tax ID) used for the purchase",
+        "购买时所用 CPF 或 CNPJ（巴西税号）的后 4 位",
+    ),
+    "digits_MX": (
+        "Últimos 4 caracteres do RFC (documento fiscal do México) usado na compra",
+        "Últimos 4 caracteres del RFC usado en la compra",
+        "Last 4 characters of the RFC (Mexico's tax ID) used for the purchase",
+        "购买时所用 RFC（墨西哥税号）的后 4 位",
+    ),
+    "digits_CO": (
+        "Últimos 4 dígitos do NIT ou da cédula (Colômbia) usados na compra",
+        "Últimos 4 dígitos del NIT o de la cédula usados en la compra",
+        "Last 4 digits of the NIT or cédula (Colombia's tax and identity numbers) used for the purchase",
+        "购买时所用 NIT 或身份证（cédula，哥伦比亚）的后 4 位",
     ),
     "send": ("Enviar", "Enviar", "Send", "提交"),
     "done": (
@@ -88,16 +128,40 @@ _ROWS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "SAVINGS": ("Poupança", "Ahorros", "Savings", "储蓄账户"),
     "PAYMENT": ("Pagamento", "De pago", "Payment", "支付账户"),
     "holder_name": ("Nome do titular", "Nombre del titular", "Name of the account holder", "户名"),
-    "holder_tax_id": (
+    "holder_tax_id_BR": (
         "CPF ou CNPJ do titular",
-        "Documento fiscal del titular",
-        "Tax ID of the account holder",
-        "户主税号",
+        "CPF o CNPJ (documento fiscal de Brasil) del titular",
+        "CPF or CNPJ (Brazil's tax ID) of the account holder",
+        "户主的 CPF 或 CNPJ（巴西税号）",
+    ),
+    "holder_tax_id_MX": (
+        "RFC (documento fiscal do México) do titular",
+        "RFC del titular",
+        "RFC (Mexico's tax ID) of the account holder",
+        "户主的 RFC（墨西哥税号）",
+    ),
+    "holder_tax_id_CO": (
+        "NIT ou cédula (Colômbia) do titular",
+        "NIT o cédula del titular",
+        "NIT or cédula (Colombia's tax and identity numbers) of the account holder",
+        "户主的 NIT 或身份证号（cédula，哥伦比亚）",
     ),
 }
 TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     name: dict(zip(LOCALES, row, strict=True)) for name, row in _ROWS.items()
 }
+
+
+def label(field: str, locale: str, currency: str) -> str:
+    """What a field of the form is called where this currency is paid. The caller escapes it."""
+    of_country = f"{field}_{COUNTRY_OF_CURRENCY.get(currency, '')}"
+    return text(of_country if of_country in TEXTS else field, locale)
+
+
+def amount_of(amount: Money, locale: str) -> str:
+    """An amount as those write it who read this language where the money is paid: R$ 1.234,50; in Mexico $1,234.50."""
+    place = COUNTRY_OF_CURRENCY.get(amount.currency, "419")
+    return shown(amount, f"es_{place}" if locale == "es" and place != "BR" else _PLACES[locale])
 
 
 def text(name: str, locale: str, **values: str) -> str:

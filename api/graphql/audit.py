@@ -2,6 +2,7 @@
 
 import json
 from enum import Enum
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -13,12 +14,12 @@ from api.graphql.context import Info
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import AccessError
-from api.graphql.transport.paging import PAGE_MAX, Connection, Edge, bounded
+from api.graphql.transport.paging import PAGE_MAX, Connection, Counting, Edge, bounded
 from api.graphql.transport.scalars import DateTime
 from domain.access import review
 from domain.access.permissions import Permission
 from domain.history import log
-from domain.history.log import DAYS, Entry, Wanted
+from domain.history.log import DAYS, LogEntry, WantedHistory
 from domain.problems import InvalidInput
 
 _POSITION_LENGTH_MAX = 18
@@ -56,10 +57,10 @@ class AuditEntry:
     request_id: str = strawberry.field(description="The request in which it was done.")
     outcome: str = strawberry.field(description="DONE, or the code of the refusal.")
     occurred_at: DateTime = strawberry.field(description="When it was done.")
-    entry: strawberry.Private[Entry]
+    entry: strawberry.Private[LogEntry]
 
     @classmethod
-    def of(cls, row: Entry) -> "AuditEntry":
+    def of(cls, row: LogEntry) -> "AuditEntry":
         def named(one: UUID | None) -> strawberry.ID | None:
             return strawberry.ID(str(one)) if one else None
 
@@ -140,7 +141,7 @@ class AccessHolder:
         return self.given[: bounded(first)]
 
     @classmethod
-    def of(cls, row: review.Holder) -> "AccessHolder":
+    def of(cls, row: review.ReviewedHolder) -> "AccessHolder":
         return cls(
             kind=AccessHolderKind(row.kind),
             id=strawberry.ID(str(row.id)),
@@ -164,7 +165,7 @@ class AccessReview:
     at: DateTime = strawberry.field(description="When it was looked at.")
     digest: str = strawberry.field(description="Of who may do what: sign this. SHA-256, hex.")
     count: int = strawberry.field(description="How many people and tokens there are.")
-    found: strawberry.Private[review.Review]
+    found: strawberry.Private[review.AccessReview]
 
     @strawberry.field(description="People, then tokens, by name, behind the first `skip`. `first` is 1-100.")
     def holders(self, first: int = PAGE_MAX, skip: int = 0) -> list[AccessHolder]:
@@ -172,7 +173,7 @@ class AccessReview:
         return [AccessHolder.of(one) for one in self.found.holders[start : start + bounded(first)]]
 
     @classmethod
-    def of(cls, found: review.Review) -> "AccessReview":
+    def of(cls, found: review.AccessReview) -> "AccessReview":
         return cls(at=DateTime(found.at), digest=found.digest, count=len(found.holders), found=found)
 
 
@@ -218,7 +219,8 @@ class AuditMutation:
 async def audit_log(info: Info, first: int, after: str | None, given: AuditFilter | None) -> Connection[AuditEntry]:
     """A page of the log. Raises Forbidden, InvalidInput."""
     bounded(first)
-    found = await log.page(info.context.principal, _wanted(given), _position(after), first + 1)
+    wanted = wanted_entries(given)
+    found = await log.page(info.context.principal, wanted, _position(after), first + 1)
     edges = [Edge(node=AuditEntry.of(one), cursor=str(one.position)) for one in found[:first]]
     shown = PageInfo(
         has_next_page=len(found) > first,
@@ -226,13 +228,15 @@ async def audit_log(info: Info, first: int, after: str | None, given: AuditFilte
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
     )
-    return Connection(edges=edges, page_info=shown)
+    total = Counting(partial(log.count, info.context.principal, wanted))
+    return Connection(edges=edges, page_info=shown, total=total)
 
 
-def _wanted(given: AuditFilter | None) -> Wanted:
+def wanted_entries(given: AuditFilter | None) -> WantedHistory:
+    """The domain's of a filter. Raises InvalidInput."""
     if given is None:
-        return Wanted()
-    return Wanted(
+        return WantedHistory()
+    return WantedHistory(
         person_id=ids.uuid_of(given.person_id, ["filter", "personId"]) if given.person_id else None,
         token_id=ids.uuid_of(given.token_id, ["filter", "tokenId"]) if given.token_id else None,
         object_kind=given.object_kind,

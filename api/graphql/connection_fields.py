@@ -13,8 +13,8 @@ from api.graphql.connections import (
     ConnectionPayload,
     ConnectionReviewInput,
     ConnectionSecretsInput,
+    ConnectionStateEnum,
     ConnectionStepInput,
-    StateEnum,
 )
 from api.graphql.context import Info
 from api.graphql.files import FileAnnounceInput, FileAnnouncePayload
@@ -62,7 +62,7 @@ class ConnectionQuery:
         info: Info,
         first: int,
         after: str | None = None,
-        states: list[Annotated[ConnectionState, StateEnum]] | None = None,
+        states: list[Annotated[ConnectionState, ConnectionStateEnum]] | None = None,
     ) -> Connection[ConnectionApplication]:
         query = connections.applications_query(info.context.principal, states)
         return await page(query, first, after, ConnectionApplication.of)

@@ -7,8 +7,10 @@ from uuid import UUID
 import strawberry
 from tortoise.queryset import QuerySet
 
+from api.graphql.access.viewer import PseConnection
 from api.graphql.context import Info
 from api.graphql.files import File
+from api.graphql.spoken.told import told
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ConnectionError as WhyNot
 from api.graphql.transport.paging import PAGE_MAX, bounded
@@ -26,7 +28,7 @@ from domain.problems import InvalidInput
 from domain.pse import credentials
 from domain.pse.registry import UnknownPse, connector
 
-StateEnum = strawberry.enum(
+ConnectionStateEnum = strawberry.enum(
     ConnectionState, name="ConnectionState", description="From an application to an account that moves money."
 )
 KindEnum = strawberry.enum(DocumentKind, name="OnboardingDocumentKind", description="What must be handed in.")
@@ -35,10 +37,11 @@ KindEnum = strawberry.enum(DocumentKind, name="OnboardingDocumentKind", descript
 @strawberry.type(description="What a connection to a PSE is made of, and where to find it there.")
 class ConnectionField:
     name: str
-    label: str
-    where: str = strawberry.field(description="In the PSE's back office.")
+    label: str = told()
+    where: str = told("In the PSE's back office.")
     secret: bool = strawberry.field(description="Do not show it while it is typed.")
     optional: bool
+    pem: bool = strawberry.field(description="A key or certificate as text, with its first and last lines.")
     test: str | None = strawberry.field(description="What it is in the PSE's sandbox, where it is the same for all.")
     live: str | None
 
@@ -54,8 +57,8 @@ class ConnectionDocument:
 @strawberry.type(description="A step of an application or, both states the same, what was changed of it: who, and why.")
 class ConnectionStep:
     sequence: int
-    from_state: Annotated[ConnectionState, StateEnum]
-    to_state: Annotated[ConnectionState, StateEnum]
+    from_state: Annotated[ConnectionState, ConnectionStateEnum]
+    to_state: Annotated[ConnectionState, ConnectionStateEnum]
     actor: str
     comment: str | None
     request_id: str
@@ -67,8 +70,8 @@ class ConnectionApplication:
     id: strawberry.ID = strawberry.field(description="The connection's.")
     pse: str
     name: str
-    state: Annotated[ConnectionState, StateEnum]
-    next_states: list[Annotated[ConnectionState, StateEnum]] = strawberry.field(
+    state: Annotated[ConnectionState, ConnectionStateEnum]
+    next_states: list[Annotated[ConnectionState, ConnectionStateEnum]] = strawberry.field(
         description="Where people can take it from here."
     )
     client_id: str = strawberry.field(description="The account at the PSE.")
@@ -78,10 +81,12 @@ class ConnectionApplication:
     submitted_by: str | None
     reviewed_by: str | None
     created_at: DateTime
+    connection: PseConnection = strawberry.field(description="How it is doing.")
 
     @classmethod
     def of(cls, row: Row) -> "ConnectionApplication":
         return cls(
+            connection=PseConnection.of(row),
             id=strawberry.ID(str(row.id)),
             pse=row.pse,
             name=row.name,
@@ -95,6 +100,23 @@ class ConnectionApplication:
             reviewed_by=row.reviewed_by,
             created_at=DateTime(row.created_at),
         )
+
+    @strawberry.field(
+        description="Where the PSE is to send its webhooks; null: this installation has not been told its own address."
+    )
+    def webhook_url(self, info: Info) -> str | None:
+        return info.context.settings.webhook_url(UUID(self.id))
+
+    @strawberry.field(
+        description="IP addresses and networks that our calls come from, for a PSE that lets in known ones only; none: "
+        "this installation has not been told them."
+    )
+    def egress_ips(self, info: Info) -> list[str]:
+        return list(info.context.settings.egress_ips)
+
+    @strawberry.field(description="What it is made of; no values.")
+    def fields(self) -> list[ConnectionField]:
+        return _fields(self.pse)
 
     @strawberry.field(description="The documents that stand, by kind.")
     async def documents(self, info: Info) -> list[ConnectionDocument]:
@@ -201,6 +223,10 @@ def connection_fields(pse: str) -> list[ConnectionField]:
         connector(pse)
     except UnknownPse as error:
         raise InvalidInput(str(error), path=["pse"]) from None
+    return _fields(pse)
+
+
+def _fields(pse: str) -> list[ConnectionField]:
     return [
         ConnectionField(
             name=one.name,
@@ -208,6 +234,7 @@ def connection_fields(pse: str) -> list[ConnectionField]:
             where=one.where,
             secret=one.secret,
             optional=one.optional,
+            pem=one.pem,
             test=one.test,
             live=one.live,
         )

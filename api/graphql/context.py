@@ -8,7 +8,7 @@ from strawberry.types import Info as StrawberryInfo
 from api.graphql.loaders import Loaders
 from api.graphql.transport.feeds import Feeds
 from api.graphql.transport.follow import Waker
-from api.http import origin
+from api.http import languages, origin
 from domain.access.tokens import Principal
 from domain.cause import Cause, Doer
 from domain.platform.settings import Settings
@@ -24,10 +24,11 @@ class Context:
     waker: Waker
     feeds: Feeds
     loaders: Loaders = field(default_factory=Loaders)
+    spoken: str | None = None  # which languages the reader wants, where that is no request's
 
     def without_person(self) -> "Context":
         """For what is shown to all of one merchant who have one role: nothing in it is of one token or request."""
-        return Context(self.principal.without_person(), "", self.settings, self.waker, self.feeds)
+        return Context(self.principal.without_person(), "", self.settings, self.waker, self.feeds, spoken=languages())
 
     @property
     def cause(self) -> Cause:

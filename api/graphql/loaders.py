@@ -15,9 +15,11 @@ from tortoise.models import Model
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
+K = TypeVar("K", UUID, int)  # what a parent is called by
+
 # Reads, for many parents, at most so many children of each; parents without any may be left out.
-ReadChildren = Callable[[Sequence[UUID], int], Awaitable[Mapping[UUID, Sequence[T]]]]
-ReadOne = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, T]]]
+ReadChildren = Callable[[Sequence[K], int], Awaitable[Mapping[K, Sequence[T]]]]
+ReadOne = Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]
 
 
 class Loaders:
@@ -27,7 +29,7 @@ class Loaders:
     """
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, DataLoader[UUID, Any]] = {}
+        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def row(self, model: type[M], row_id: UUID) -> M:
         """The row of that id. Raises DoesNotExist."""
@@ -36,21 +38,21 @@ class Loaders:
             raise DoesNotExist(model)
         return found
 
-    async def one(self, read: ReadOne[T], parent: UUID) -> T | None:
+    async def one(self, read: ReadOne[K, T], parent: K) -> T | None:
         """What `read` finds for a parent; None: nothing."""
         found: T | None = await self._loader(read, read).load(parent)
         return found
 
-    async def children(self, read: ReadChildren[T], parent: UUID, first: int) -> Sequence[T]:
+    async def children(self, read: ReadChildren[K, T], parent: K, first: int) -> Sequence[T]:
         """At most `first` children of a parent, in the order of `read`."""
 
-        async def of_all(parents: Sequence[UUID]) -> Mapping[UUID, Sequence[T]]:
+        async def of_all(parents: Sequence[K]) -> Mapping[K, Sequence[T]]:
             return await read(parents, first)
 
         found: Sequence[T] | None = await self._loader((read, first), of_all).load(parent)
         return found or ()
 
-    def _loader(self, key: Hashable, read: ReadOne[Any]) -> DataLoader[UUID, Any]:
+    def _loader(self, key: Hashable, read: ReadOne[K, Any]) -> DataLoader[K, Any]:
         if key not in self._made:
             self._made[key] = DataLoader(load_fn=partial(_in_order, read), cache=False)
         return self._made[key]
@@ -60,6 +62,6 @@ async def _rows_of(model: type[M], ids: Sequence[UUID]) -> Mapping[UUID, M]:
     return await model.in_bulk(set(ids), "id")
 
 
-async def _in_order(read: ReadOne[T], keys: Sequence[UUID]) -> list[T | None]:
+async def _in_order(read: ReadOne[K, T], keys: Sequence[K]) -> list[T | None]:
     found = await read(keys)
     return [found.get(key) for key in keys]

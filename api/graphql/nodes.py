@@ -1,12 +1,13 @@
 """Fetching nodes by id, always within the caller's merchant: an id opens nothing by itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from strawberry import relay
 from tortoise.queryset import QuerySet
 
+from api.graphql.transport.paging import PAGE_MAX
 from domain.access.principal import Principal
 from domain.problems import InvalidInput, NotFound
 
@@ -35,13 +36,39 @@ class Scoped:
 
 async def resolve(info: Any, node_id: relay.GlobalID) -> relay.Node | None:
     """The node of a global id. Raises InvalidInput when its type is none of those that have nodes."""
-    try:
-        is_node = issubclass(node_id.resolve_type(info), Scoped)
-    except (ValueError, TypeError):
-        is_node = False
-    if not is_node:
-        raise InvalidInput("This is not the id of an object; send one exactly as the API gave it.", path=["id"])
+    _type_of(info, node_id, "id")
     return await node_id.resolve_node(info)
+
+
+async def resolve_all(info: Any, node_ids: Sequence[relay.GlobalID]) -> list[relay.Node | None]:
+    """The nodes of global ids, in their order; null for each that there is none of. Raises InvalidInput."""
+    if len(node_ids) > PAGE_MAX:
+        raise InvalidInput(f"ids takes at most {PAGE_MAX} ids.", path=["ids"])
+    wanted: dict[type[Scoped], list[str]] = {}
+    for one in node_ids:
+        wanted.setdefault(_type_of(info, one, "ids"), []).append(one.node_id)
+    found: dict[tuple[type[Scoped], str], relay.Node | None] = {}
+    for type_, keys in wanted.items():
+        rows = await type_.resolve_nodes(info=info, node_ids=keys)
+        found |= {(type_, key): row for key, row in zip(keys, rows, strict=True)}
+    return [found[_type_of(info, one, "ids"), one.node_id] for one in node_ids]
+
+
+def _type_of(info: Any, node_id: relay.GlobalID, path: str) -> type[Scoped]:
+    """The type that the id is of. Raises InvalidInput when it is none of those that have nodes."""
+    try:
+        found = node_id.resolve_type(info)
+        if issubclass(found, Scoped):
+            return found
+    except (ValueError, TypeError):
+        pass
+    raise InvalidInput("This is not the id of an object; send one exactly as the API gave it.", path=[path])
+
+
+def type_named(info: Any, name: str) -> type[Scoped]:
+    """The type of that name in the schema, for a type that it imports itself."""
+    found: type[Scoped] = info.schema.get_type_by_name(name).origin
+    return found
 
 
 def _uuid(text: str) -> UUID | None:

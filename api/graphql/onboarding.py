@@ -13,6 +13,7 @@ from strawberry.relay import to_base64
 
 from api.graphql.context import Info
 from api.graphql.nodes import Scoped
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ConnectionCertifyError, ConnectionPreflightError
@@ -49,8 +50,8 @@ CaseOutcomeEnum = strawberry.enum(
 class PreflightCheck:
     code: Annotated[CheckCode, CheckCodeEnum]
     outcome: Annotated[CheckOutcome, CheckOutcomeEnum]
-    saw: str
-    what_to_do: str = strawberry.field(description="On which page of the PSE's back office; empty when it passed.")
+    saw: str = told()
+    what_to_do: str = told("On which page of the PSE's back office; empty when it passed.")
 
     @classmethod
     def of(cls, row: CheckRow) -> "PreflightCheck":
@@ -67,7 +68,7 @@ class PreflightRun(Scoped, relay.Node):
     request_id: str
     asked_by: str
     outcome: Annotated[CheckOutcome, CheckOutcomeEnum] | None = strawberry.field(description="Null: it is under way.")
-    error: str | None
+    error: str | None = told()
     created_at: DateTime
     finished_at: DateTime | None
     row: strawberry.Private[Row]
@@ -123,7 +124,7 @@ def preflights_query(principal: Principal, connection_id: str) -> Any:
 class CertificationCase:
     name: Annotated[CaseName, CaseNameEnum]
     outcome: Annotated[CaseOutcome, CaseOutcomeEnum]
-    said: str
+    said: str = told()
     evidence: str = strawberry.field(description="JSON: ids of requests, here and at the PSE, to look it up by.")
     at: DateTime
 
@@ -143,7 +144,7 @@ class CertificationRun(Scoped, relay.Node):
     request_id: str
     asked_by: str
     outcome: Annotated[CaseOutcome, CaseOutcomeEnum] | None = strawberry.field(description="Null: it is under way.")
-    error: str | None
+    error: str | None = told()
     total: int = strawberry.field(description="How many cases there are; `cases` are those that are played.")
     created_at: DateTime
     finished_at: DateTime | None

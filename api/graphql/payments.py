@@ -1,7 +1,7 @@
 """How a captured payment is registered and read."""
 
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import relay
@@ -9,7 +9,9 @@ from tortoise.queryset import QuerySet
 
 from api.graphql.context import Info
 from api.graphql.nodes import Scoped
+from api.graphql.refunds.filters import PaymentMethod as PaymentMethod
 from api.graphql.refunds.types import Refund
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import PaymentAskAgainError, PaymentRegisterError, PaymentWithdrawError
@@ -29,7 +31,8 @@ from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.refunds import find
 
-PaymentMethod = strawberry.enum(Method, name="PaymentMethod", description="How the customer paid.")
+if TYPE_CHECKING:
+    from api.graphql.access.viewer import PseConnection
 
 
 @strawberry.enum(description="Who confirmed that it is a payment.")
@@ -78,7 +81,7 @@ class Payment(Scoped, relay.Node):
     contradicted_at: DateTime | None = strawberry.field(
         description="When its PSE said that there is no such payment, or another: nothing of it is refundable."
     )
-    contradiction: str | None = strawberry.field(description="What the PSE said against it.")
+    contradiction: str | None = told("What the PSE said against it.")
     row: strawberry.Private[Row]
 
     @classmethod
@@ -116,6 +119,12 @@ class Payment(Scoped, relay.Node):
     async def store_code(self, info: Info) -> str:
         return (await info.context.loaders.row(StoreRow, self.row.store_id)).code
 
+    @strawberry.field(description="The account at the PSE that took it.")
+    async def connection(self, info: Info) -> Annotated["PseConnection", strawberry.lazy("api.graphql.access.viewer")]:
+        from api.graphql.access.viewer import PseConnection as ConnectionType  # what it stands on names payments
+
+        return ConnectionType.of(await info.context.loaders.row(ConnectionRow, self.row.connection_id))
+
     @strawberry.field(description="Until when it can be refunded; null: no limit.")
     async def refundable_until(self, info: Info) -> DateTime | None:
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
@@ -123,9 +132,7 @@ class Payment(Scoped, relay.Node):
         return DateTime(deadline) if deadline else None
 
     @strawberry.field(description="Oldest first. `first` is 1-100.")
-    async def refunds(
-        self, info: Info, first: int = PAGE_MAX
-    ) -> list[Annotated["Refund", strawberry.lazy("api.graphql.refunds.types")]]:
+    async def refunds(self, info: Info, first: int = PAGE_MAX) -> list[Refund]:
         found = await info.context.loaders.children(find.of_payments, self.row.id, bounded(first))
         return [Refund.of(row) for row in found]
 

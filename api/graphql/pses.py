@@ -6,16 +6,16 @@ import strawberry
 
 from api.graphql.payments import PaymentMethod
 from api.graphql.refunds.destination import DestinationKindEnum
+from api.graphql.spoken.told import told
 from api.graphql.transport.scalars import Date
-from domain.problems import InvalidInput
 from domain.pse import capabilities, explanations, registry
-from domain.pse.capabilities import Capability, LookUp, News, Route
-from domain.pse.explanations import LOCALES, Retry
+from domain.pse.capabilities import Capability, LookUp, NewsBy, Route
+from domain.pse.explanations import Retry
 from domain.pse.vocabulary import DestinationKind, Method
 
 RouteEnum = strawberry.enum(Route, name="RefundRoute", description="Where a refund of this method goes.")
 LookUpEnum = strawberry.enum(LookUp, name="RefundLookUp", description="How the PSE can be asked about a refund.")
-NewsEnum = strawberry.enum(News, name="RefundNews", description="How the PSE tells how a refund goes on.")
+NewsEnum = strawberry.enum(NewsBy, name="RefundNews", description="How the PSE tells how a refund goes on.")
 RetryEnum = strawberry.enum(Retry, name="ErrorRetry", description="Whether asking again helps.")
 
 
@@ -28,11 +28,11 @@ class PseCapability:
     partial: bool
     several: bool
     window_days: int | None = strawberry.field(description="Null: no limit is known.")
-    window_from: str
+    window_from: str = told()
     needs_balance: bool
     key_hours: int | None = strawberry.field(description="How long an idempotency key works; null: there is none.")
     look_up: Annotated[LookUp, LookUpEnum]
-    news: Annotated[News, NewsEnum]
+    news: Annotated[NewsBy, NewsEnum]
     expected_days: int | None
     payment_look_up: bool = strawberry.field(
         description="Whether the PSE can be asked for a payment, as it is before the first refund of one leaves."
@@ -44,8 +44,8 @@ class PseCapability:
     destinations: list[Annotated[DestinationKind, DestinationKindEnum]] = strawberry.field(
         description="What the PSE itself can pay to."
     )
-    reason: str | None = strawberry.field(description="Why it is not supported.")
-    instead: str | None = strawberry.field(description="What else can be done.")
+    reason: str | None = told("Why it is not supported.")
+    instead: str | None = told("What else can be done.")
     source: str
     as_of: Date
 
@@ -103,9 +103,7 @@ def pse_capabilities(pse: str | None, method: Method | None) -> list[PseCapabili
 
 
 def pse_error_explanation(pse: str, code: str, locale: str) -> PseErrorExplanation | None:
-    """What a code of a PSE means, in `locale` or in English; null for a code that nobody knows."""
-    if locale not in LOCALES:
-        raise InvalidInput(f"locale is one of {', '.join(LOCALES)}.", path=["locale"])
+    """What a code of a PSE means, in one of LOCALES; null for a code that nobody knows."""
     found = explanations.explain(pse, code)
     if found is None:
         return None

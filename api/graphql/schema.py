@@ -1,78 +1,50 @@
-"""The schema: every field on one screen. `python -m api.graphql.schema` prints it, sorted in print only."""
+"""The schema: the fields of all nouns. `python -m api.graphql.schema` prints it, sorted in print only."""
 
 from collections.abc import AsyncGenerator
+from functools import cache
 from typing import Annotated
 
 import strawberry
 from strawberry import relay
 
-from api.graphql import ledger, nodes, onboarding, payments, pses, reconciliation
+from api.graphql import ledger, nodes, onboarding, pses, reconciliation
 from api.graphql.access import guard
 from api.graphql.access.fields import AccessMutation, AccessQuery
+from api.graphql.alerts.fields import AlertMutation, AlertQuery
 from api.graphql.approvals.fields import ApprovalMutation, ApprovalQuery
 from api.graphql.audit import AuditMutation, AuditQuery
 from api.graphql.bank.fields import BankMutation, BankQuery
+from api.graphql.batches.fields import BatchMutation, BatchQuery, BatchSubscription
 from api.graphql.books.fields import BooksMutation, BooksQuery
 from api.graphql.connection_fields import ConnectionMutation, ConnectionQuery
 from api.graphql.context import Info
+from api.graphql.deliveries.fields import DeliveryMutation, DeliveryQuery
+from api.graphql.described import describe
 from api.graphql.exports.fields import ExportMutation, ExportQuery
 from api.graphql.findings.fields import FindingMutation, FindingQuery
+from api.graphql.findings.live import FindingSubscription
 from api.graphql.findings.types import Finding
 from api.graphql.ledger import LedgerBalance
 from api.graphql.nights.fields import NightMutation, NightQuery, NightSubscription
 from api.graphql.onboarding import OnboardingRun
-from api.graphql.payments import (
-    Payment,
-    PaymentAskAgainInput,
-    PaymentAskAgainPayload,
-    PaymentMethod,
-    PaymentRegisterInput,
-    PaymentRegisterPayload,
-    PaymentWithdrawInput,
-    PaymentWithdrawPayload,
-)
+from api.graphql.payment_fields import PaymentMutation, PaymentQuery
+from api.graphql.payments import PaymentMethod
 from api.graphql.pses import PseCapability, PseErrorExplanation
 from api.graphql.quotes.fields import QuoteMutation, QuoteQuery
 from api.graphql.reconciliation import ReconciliationRun
-from api.graphql.refunds import by_hand, destinations, events, mutations, types
-from api.graphql.refunds.by_hand import (
-    RefundManualPayload,
-    RefundReturnToQueueInput,
-    RefundSettleManuallyInput,
-    RefundSettleManuallyPayload,
-    RefundTakeManualInput,
-    RefundTransferReturnedInput,
-)
-from api.graphql.refunds.destinations import (
-    DestinationLinkCreateInput,
-    DestinationLinkCreatePayload,
-    DestinationProvideInput,
-    DestinationProvidePayload,
-    RefundApproveInput,
-    RefundDecisionPayload,
-    RefundRejectInput,
-)
-from api.graphql.refunds.events import RefundStreamMessage
-from api.graphql.refunds.mutations import (
-    RefundCancelInput,
-    RefundCancelPayload,
-    RefundCreateInput,
-    RefundCreatePayload,
-    RefundRefreshInput,
-    RefundRefreshPayload,
-    RefundResolveDoubtInput,
-    RefundResolveDoubtPayload,
-    RefundRetryInput,
-    RefundRetryPayload,
-)
-from api.graphql.refunds.types import Refund, RefundBy, RefundFilter
+from api.graphql.refunds.fields import RefundMutation, RefundQuery, RefundSubscription
+from api.graphql.shops.fields import ShopMutation, ShopQuery
+from api.graphql.spoken.languages import locale_of
 from api.graphql.taxes.fields import TaxMutation, TaxQuery
 from api.graphql.transport.documents import DocumentCache
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
-from api.graphql.transport.live import LIVE
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
 from api.graphql.transport.scalars import Date
+from api.graphql.usage.fields import UsageMutation, UsageQuery
+from domain.deliveries.catalogue import TYPES
+from domain.findings.figures import AGES
+from domain.models.refunds import State
 from domain.onboarding.certification import CaseName
 from domain.pse.checking import CheckCode
 from domain.pse.vocabulary import Method
@@ -81,6 +53,7 @@ from domain.reconciliation import find as runs
 
 MOVING_MONEY = frozenset(
     {
+        "batchConfirm",
         "connectionCertify",
         "destinationProvide",
         "findingReopen",
@@ -99,29 +72,47 @@ MOVING_MONEY = frozenset(
         "refundSettleManually",
         "refundTakeManual",
         "refundTransferReturned",
+        "shopRefundMatch",
     }
 )
 # Lists that take no `first` and hold less than a page: a mutation has one error, an account has few fields, and there
 # are few permissions.
 SIZES = {
+    "ages": len(AGES),
     "alternatives": len(Instead),
+    "subjects": 20,
+    "endpointIds": 50,
+    "nextIds": 50,
+    "lastIds": 50,
+    "bookings": 4,
+    "fields": 30,
+    "states": len(State),
+    "ways": 100,
     "candidates": 20,
     "costs": len(CostName),
     "against": 5,
     "examples": 5,
     "connectionIds": 50,
     "bankDays": 100,
+    "books": 50,
+    "lines": 50,
+    "unconfirmed": 100,
     "countries": 20,
     "expectedBy": 2,
     "holds": 10,
     "needs": 10,
     "nextBy": 10,
     "settlementLimits": 17,
+    "shopFields": 20,
+    "options": 20,
     "steps": 10,
     "cases": len(CaseName),
     "checks": len(CheckCode),
     "connectionFields": 20,
     "documents": 5,
+    "eventTypes": len(TYPES),
+    "types": 60,
+    "egressIps": 100,
     "differs": 20,
     "errors": 1,
     "findingLimits": 17,
@@ -134,60 +125,55 @@ SIZES = {
     "paymentInstruction": 10,
     "permissions": 25,
     "originals": 100,
+    "results": 5,
     "rows": 100,
     "rulesVersions": 20,
     "taxDocuments": 100,
     "reversals": 100,
+    "sums": 17,
+    "totals": 100,
+    "quotas": 4,
+    "months": 60,
+    "usagePlans": 10,
+    "used": 4,
     "unread": 100,
 }
+# Each counts up to 10,001 rows.
+WEIGHTS = {"totalCount": 100, "totalCountExceeded": 100}
 
 
 @strawberry.type
 class Query(
     AccessQuery,
+    AlertQuery,
     ApprovalQuery,
     AuditQuery,
     BankQuery,
+    BatchQuery,
     BooksQuery,
     ConnectionQuery,
+    DeliveryQuery,
     ExportQuery,
     FindingQuery,
     NightQuery,
+    PaymentQuery,
     QuoteQuery,
+    RefundQuery,
+    ShopQuery,
     TaxQuery,
+    UsageQuery,
 ):
     @strawberry.field(description="Any object of yours by its id; null when there is none.")
     async def node(self, info: Info, id: relay.GlobalID) -> relay.Node | None:
         # Strawberry's own node field can be built into one schema only.
         return await nodes.resolve(info, id)
 
-    @strawberry.field(description="One payment by its id or, on one of your connections, by the PSE's reference.")
-    async def payment(
-        self, info: Info, id: strawberry.ID | None = None, pse_reference: str | None = None
-    ) -> Payment | None:
-        return await payments.payment(info, id, pse_reference)
-
-    @strawberry.field(description="Newest first. `first` is 1-100.")
-    async def payments(
-        self,
-        info: Info,
-        first: int,
-        after: str | None = None,
-        pse_reference: str | None = None,
-        order_reference: str | None = None,
-    ) -> Connection[Payment]:
-        query = await payments.payments_query(info.context.principal, pse_reference, order_reference)
-        return await page(query, first, after, Payment.of)
-
-    @strawberry.field(description="One refund by any of its handles: support starts here.")
-    async def refund(self, info: Info, by: RefundBy) -> Refund | None:
-        return await types.refund(info, by)
-
-    @strawberry.field(description="Newest first. `first` is 1-100.")
-    async def refunds(
-        self, info: Info, first: int, after: str | None = None, filter: RefundFilter | None = None
-    ) -> Connection[Refund]:
-        return await page(types.refunds_query(info.context.principal, filter), first, after, Refund.of)
+    @strawberry.field(
+        description="Objects of yours by their ids, in the order of the ids, at most 100; null for each that there is "
+        "none of."
+    )
+    async def nodes(self, info: Info, ids: list[relay.GlobalID]) -> list[relay.Node | None]:
+        return await nodes.resolve_all(info, ids)
 
     @strawberry.field(description="The run of a connection's business date. Needs READ_LEDGER.")
     async def reconciliation_run(
@@ -195,11 +181,16 @@ class Query(
     ) -> ReconciliationRun | None:
         return await reconciliation.reconciliation_run(info, connection_id, business_date)
 
-    @strawberry.field(description="Newest first. `first` is 1-100. Needs READ_LEDGER.")
+    @strawberry.field(description="The last begun first. `first` is 1-100. Needs READ_LEDGER.")
     async def reconciliation_runs(
-        self, info: Info, first: int, after: str | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        filter: reconciliation.ReconciliationRunFilter | None = None,
     ) -> Connection[ReconciliationRun]:
-        return await page(runs.readable(info.context.principal), first, after, ReconciliationRun.of)
+        query = reconciliation.narrowed(runs.readable(info.context.principal), filter)
+        return await page(query, first, after, ReconciliationRun.of)
 
     @strawberry.field(description="What each PSE can do for each method, with source and date.")
     def pse_capabilities(
@@ -207,9 +198,12 @@ class Query(
     ) -> list[PseCapability]:
         return pses.pse_capabilities(pse, method)
 
-    @strawberry.field(description="What a PSE's code means; `locale` is en, zh-CN, es or pt-BR. Null: nobody knows it.")
-    def pse_error_explanation(self, pse: str, code: str, locale: str = "en") -> PseErrorExplanation | None:
-        return pses.pse_error_explanation(pse, code, locale)
+    @strawberry.field(
+        description="What a PSE's code, or one of Estorno's own, means; `locale` is en, zh-CN, es or pt-BR, else what "
+        "Accept-Language asks for. Null: nobody knows it."
+    )
+    def pse_error_explanation(self, pse: str, code: str, locale: str | None = None) -> PseErrorExplanation | None:
+        return pses.pse_error_explanation(pse, code, locale_of(locale))
 
     @strawberry.field(
         description="The trial balance, up to and including `until`. Never a part of it: where it has more rows than "
@@ -224,116 +218,29 @@ class Query(
 @strawberry.type
 class Mutation(
     AccessMutation,
+    AlertMutation,
     ApprovalMutation,
     AuditMutation,
     BankMutation,
+    BatchMutation,
     BooksMutation,
     ConnectionMutation,
+    DeliveryMutation,
     ExportMutation,
     FindingMutation,
     NightMutation,
+    PaymentMutation,
     QuoteMutation,
+    RefundMutation,
+    ShopMutation,
     TaxMutation,
+    UsageMutation,
 ):
-    @strawberry.mutation(description="Make a captured payment known, so that it can be refunded.")
-    async def payment_register(self, info: Info, input: PaymentRegisterInput) -> PaymentRegisterPayload:
-        return await payments.payment_register(info, input)
-
-    @strawberry.mutation(description="Take back a payment that was registered in error. Needs WITHDRAW_PAYMENT.")
-    async def payment_withdraw(self, info: Info, input: PaymentWithdrawInput) -> PaymentWithdrawPayload:
-        return await payments.payment_withdraw(info, input)
-
-    @strawberry.mutation(
-        description="Have the PSE asked once more whether it knows a payment that it contradicted, before the next "
-        "refund of it leaves. Needs WITHDRAW_PAYMENT."
-    )
-    async def payment_ask_again(self, info: Info, input: PaymentAskAgainInput) -> PaymentAskAgainPayload:
-        return await payments.payment_ask_again(info, input)
-
-    @strawberry.mutation(description="Ask for a refund. The same key and input again gives the stored answer.")
-    async def refund_create(self, info: Info, input: RefundCreateInput) -> RefundCreatePayload:
-        return await mutations.refund_create(info, input)
-
-    @strawberry.mutation(description="Withdraw a refund that was never sent.")
-    async def refund_cancel(self, info: Info, input: RefundCancelInput) -> RefundCancelPayload:
-        return await mutations.refund_cancel(info, input)
-
-    @strawberry.mutation(
-        description="Ask again for what a refund that ended unpaid asked for, as a new refund. Refused while as much "
-        "of the payment has left that no refund accounts for: the customer may have the money."
-    )
-    async def refund_retry(self, info: Info, input: RefundRetryInput) -> RefundRetryPayload:
-        return await mutations.refund_retry(info, input)
-
-    @strawberry.mutation(description="Have the PSE asked about the refund now.")
-    async def refund_refresh(self, info: Info, input: RefundRefreshInput) -> RefundRefreshPayload:
-        return await mutations.refund_refresh(info, input)
-
-    @strawberry.mutation(description="Say what happened to a refund in doubt; another person must say the same.")
-    async def refund_resolve_doubt(self, info: Info, input: RefundResolveDoubtInput) -> RefundResolveDoubtPayload:
-        return await mutations.refund_resolve_doubt(info, input)
-
-    @strawberry.mutation(description="Name the account of a refund whose method has no way back.")
-    async def destination_provide(self, info: Info, input: DestinationProvideInput) -> DestinationProvidePayload:
-        return await destinations.destination_provide(info, input)
-
-    @strawberry.mutation(description="A page on which the customer names the account; it works for 7 days.")
-    async def destination_link_create(
-        self, info: Info, input: DestinationLinkCreateInput
-    ) -> DestinationLinkCreatePayload:
-        return await destinations.destination_link_create(info, input)
-
-    @strawberry.mutation(description="A second person's yes to a refund and to its destination. Needs APPROVE.")
-    async def refund_approve(self, info: Info, input: RefundApproveInput) -> RefundDecisionPayload:
-        return await destinations.refund_approve(info, input)
-
-    @strawberry.mutation(description="A second person's no: the refund ends. Needs APPROVE.")
-    async def refund_reject(self, info: Info, input: RefundRejectInput) -> RefundDecisionPayload:
-        return await destinations.refund_reject(info, input)
-
-    @strawberry.mutation(description="Take a refund that never reached the PSE off the wire. Needs SETTLE_MANUALLY.")
-    async def refund_take_manual(self, info: Info, input: RefundTakeManualInput) -> RefundManualPayload:
-        return await by_hand.refund_take_manual(info, input)
-
-    @strawberry.mutation(
-        description="Say with evidence that it was paid by hand. At or above the merchant's limit it takes a file, and "
-        "another person who says the same. Needs SETTLE_MANUALLY."
-    )
-    async def refund_settle_manually(self, info: Info, input: RefundSettleManuallyInput) -> RefundSettleManuallyPayload:
-        return await by_hand.refund_settle_manually(info, input)
-
-    @strawberry.mutation(
-        description="Say that the bank gave back the transfer that had paid it by hand. Needs SETTLE_MANUALLY, and "
-        "another person than who settled it."
-    )
-    async def refund_transfer_returned(self, info: Info, input: RefundTransferReturnedInput) -> RefundManualPayload:
-        return await by_hand.refund_transfer_returned(info, input)
-
-    @strawberry.mutation(description="Return a refund that was not paid by hand to the queue. Needs SETTLE_MANUALLY.")
-    async def refund_return_to_queue(self, info: Info, input: RefundReturnToQueueInput) -> RefundManualPayload:
-        return await by_hand.refund_return_to_queue(info, input)
+    pass
 
 
 @strawberry.type
-class Subscription(NightSubscription):
-    @strawberry.subscription(
-        metadata=LIVE,
-        description="The refund's events behind `after`, then CaughtUpMessage, then live. At least once, in order; "
-        "drop a sequence that you have. It completes when nothing more is expected.",
-    )
-    async def refund_events(
-        self, info: Info, refund_id: strawberry.ID, after: str | None = None
-    ) -> AsyncGenerator[RefundStreamMessage, None]:
-        return await events.follow_refund(info, refund_id, after)
-
-    @strawberry.subscription(
-        metadata=LIVE,
-        description="Every event of every refund of the merchant behind `after`, then CaughtUpMessage, then live, "
-        "about a second behind. At least once, in order, without a gap; it does not complete.",
-    )
-    async def refunds_changed(self, info: Info, after: str | None = None) -> AsyncGenerator[RefundStreamMessage, None]:
-        return await events.follow_merchant(info, after)
-
+class Subscription(BatchSubscription, NightSubscription, FindingSubscription, RefundSubscription):
     @strawberry.subscription(
         description="A preflight or certification of yours, now and whenever something of it is new; it completes when "
         "the run has ended. Needs READ_CALLS."
@@ -344,11 +251,17 @@ class Subscription(NightSubscription):
 
 
 def make(*, introspection: bool = True) -> Schema:
-    """The product's schema."""
-    limits = Limits(moving_money=MOVING_MONEY, sizes=SIZES)
-    documents = DocumentCache(limits, introspection=introspection, hidden=guard.hidden)
-    made = build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun], documents=documents)
+    """The product's schema. Each remembers documents of its own."""
+    limits = Limits(moving_money=MOVING_MONEY, sizes=SIZES, weights=WEIGHTS)
+    return _types().remembering(DocumentCache(limits, introspection=introspection, hidden=guard.hidden))
+
+
+@cache
+def _types() -> Schema:
+    """Its types, guarded: the same for all of a process, because to build them takes a tenth of a second."""
+    made = build_schema(Query, Mutation, Subscription, types=[Finding, ReconciliationRun])
     guard.guard(made._schema)
+    describe(made._schema)
     return made
 
 

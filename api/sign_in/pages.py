@@ -18,13 +18,13 @@ from api.customer.pages import locale_of, page
 from api.doors import address_of, limited
 from api.http import origin, request_id
 from api.rates import Rates
-from api.sign_in import cookies
+from api.sign_in import coming_back, cookies
 from api.sign_in.provider import Directory
 from api.sign_in.texts import text
 from domain.access import personal_tokens, sessions, sign_in
 from domain.access.principal import Principal
 from domain.access.sessions import Begun
-from domain.access.sign_in import Attempt, NoSecondFactor, Refused
+from domain.access.sign_in import NoSecondFactor, NotBelieved, SignInAttempt
 from domain.cause import Cause, Doer
 from domain.platform import secrets
 from domain.platform.secrets import Unsealable
@@ -91,7 +91,7 @@ async def ask_provider(request: Request) -> Response:
     attempt = sign_in.begin()
     try:
         provider = await _directory(request).provider()
-    except Refused as error:
+    except NotBelieved as error:
         _log.warning("sign_in.provider_refused", error=str(error))
         return _said("refused", locale, 502)
     client, mfa = settings.oidc_client_id, settings.mfa_values
@@ -165,14 +165,14 @@ ROUTES: Final = (
 )
 
 
-async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
+async def _begun(request: Request, code: str, attempt: SignInAttempt) -> Begun | None:
     settings = _settings(request)
     try:
         address = await _directory(request).address(code, attempt, _callback_of(settings))
     except NoSecondFactor:
         _log.warning("sign_in.no_second_factor")
         raise
-    except Refused as error:
+    except NotBelieved as error:
         _log.warning("sign_in.refused", error=str(error))
         return None
     proven = bool(settings.mfa_values)  # else the directory would have raised
@@ -182,7 +182,7 @@ async def _begun(request: Request, code: str, attempt: Attempt) -> Begun | None:
     return begun
 
 
-async def _to_wait(request: Request, attempt: Attempt | None) -> float:
+async def _to_wait(request: Request, attempt: SignInAttempt | None) -> float:
     """Seconds until the provider's answer is looked at; zero: now.
 
     Who brings one to an attempt of theirs is not counted with those of the same address who bring any.
@@ -196,7 +196,7 @@ async def _to_wait(request: Request, attempt: Attempt | None) -> float:
     )
 
 
-def _attempt(request: Request, settings: Settings) -> Attempt | None:
+def _attempt(request: Request, settings: Settings) -> SignInAttempt | None:
     """The attempt that the browser brings back; None: none, or one that began too long ago."""
     sealed = cookies.read(request, settings, cookies.ATTEMPT)
     try:
@@ -204,10 +204,10 @@ def _attempt(request: Request, settings: Settings) -> Attempt | None:
     except (Unsealable, ValueError):
         return None
     began = float(values.pop("began"))
-    return Attempt(**values) if 0 <= time.time() - began <= cookies.ATTEMPT_SECONDS else None
+    return SignInAttempt(**values) if 0 <= time.time() - began <= cookies.ATTEMPT_SECONDS else None
 
 
-def _sealed(attempt: Attempt, settings: Settings) -> str:
+def _sealed(attempt: SignInAttempt, settings: Settings) -> str:
     values = {"state": attempt.state, "nonce": attempt.nonce, "verifier": attempt.verifier, "began": str(time.time())}
     return secrets.seal(settings.secret_key, values, _PLACE).hex()
 
@@ -217,10 +217,10 @@ def _equal(one: str, other: str) -> bool:
 
 
 async def _signed_in(request: Request, begun: Begun) -> Response:
-    """To the page that says who one is; whom the browser knew before is signed out."""
+    """To the page that was wanted; whom the browser knew before is signed out."""
     settings = _settings(request)
     await _end_session(request, settings)
-    answer = RedirectResponse(PREFIX, 303)
+    answer = coming_back.back(request, settings)
     cookies.give(answer, settings, cookies.SESSION, begun.secret, settings.session_seconds)
     return answer
 
@@ -268,4 +268,7 @@ def _said(name: str, locale: str, status: int) -> Response:
 
 
 def _page(locale: str, body: str, status: int = 200) -> Response:
-    return page(locale, body, status, text("title", locale))
+    answer = page(locale, body, status, text("title", locale))
+    # With no-referrer a browser says `Origin: null` for a form of this page, which is what a foreign page's says.
+    answer.headers["referrer-policy"] = "same-origin"
+    return answer

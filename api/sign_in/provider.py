@@ -16,7 +16,7 @@ import httpx
 from joserfc.jwk import KeySet
 
 from domain.access import sign_in
-from domain.access.sign_in import Attempt, Provider, Refused, UnknownKey
+from domain.access.sign_in import NotBelieved, Provider, SignInAttempt, UnknownKey
 from domain.platform.settings import Settings
 
 _SECONDS_MAX: Final = 3.0  # of one answer
@@ -30,7 +30,7 @@ _DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
 class Directory:
-    """What is known of the identity provider of the settings. Raises Refused where it is not to be believed."""
+    """What is known of the identity provider of the settings. Raises NotBelieved where it is not to be believed."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Directory:
         provider, _ = await self._known(_KEPT_SECONDS)
         return provider
 
-    async def address(self, code: str, attempt: Attempt, redirect_uri: str) -> str:
+    async def address(self, code: str, attempt: SignInAttempt, redirect_uri: str) -> str:
         """The e-mail address that a code of the attempt proves. Raises NoSecondFactor where one is demanded."""
         provider, keys = await self._known(_KEPT_SECONDS)
         token = await self._exchanged(provider, code, attempt, redirect_uri)
@@ -82,15 +82,15 @@ class Directory:
 
     async def _fetch(self) -> tuple[Provider, KeySet]:
         if time.monotonic() - self._failed_at < self._pause_seconds:
-            raise Refused("The provider failed a moment ago.")
+            raise NotBelieved("The provider failed a moment ago.")
         issuer = self._settings.oidc_issuer
         try:
             if not sign_in.is_safe(issuer):
-                raise Refused("ESTORNO_OIDC_ISSUER is no https address.")
+                raise NotBelieved("ESTORNO_OIDC_ISSUER is no https address.")
             metadata = await self._asked("GET", issuer.rstrip("/") + _DISCOVERY)
             provider = sign_in.provider_of(metadata, issuer)
             keys = sign_in.keys_of(await self._asked("GET", provider.jwks_uri))
-        except Refused:
+        except NotBelieved:
             self._failed_at = time.monotonic()
             raise
         self._provider, self._keys, self._fetched_at = provider, keys, time.monotonic()
@@ -98,16 +98,16 @@ class Directory:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """One of the few that may wait for the provider. Raises Refused where there is none left."""
+        """One of the few that may wait for the provider. Raises NotBelieved where there is none left."""
         if self._free < 1:
-            raise Refused("Too many wait for the provider.")
+            raise NotBelieved("Too many wait for the provider.")
         self._free -= 1
         try:
             yield
         finally:
             self._free += 1
 
-    async def _exchanged(self, provider: Provider, code: str, attempt: Attempt, redirect_uri: str) -> str:
+    async def _exchanged(self, provider: Provider, code: str, attempt: SignInAttempt, redirect_uri: str) -> str:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -119,7 +119,7 @@ class Directory:
             answer = await self._asked("POST", provider.token_endpoint, data=form, auth=client)
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise Refused("The provider gave no ID token.")
+            raise NotBelieved("The provider gave no ID token.")
         return token
 
     async def _asked(self, method: str, address: str, **more: Any) -> Mapping[str, Any]:
@@ -127,7 +127,7 @@ class Directory:
 
 
 async def _asked(method: str, address: str, seconds: float, **more: Any) -> Mapping[str, Any]:
-    """A JSON object. Raises Refused."""
+    """A JSON object. Raises NotBelieved."""
     try:
         async with (
             asyncio.timeout(seconds),
@@ -138,10 +138,10 @@ async def _asked(method: str, address: str, seconds: float, **more: Any) -> Mapp
             async for piece in answer.aiter_bytes():
                 body += piece
                 if len(body) > _BYTES_MAX:
-                    raise Refused(f"{address} answers with more than {_BYTES_MAX} bytes.")
+                    raise NotBelieved(f"{address} answers with more than {_BYTES_MAX} bytes.")
         found = json.loads(body) if answer.status_code == 200 else None
     except (httpx.HTTPError, TimeoutError, ValueError) as error:
-        raise Refused(f"{address} does not answer as it should: {error!r}.") from error
+        raise NotBelieved(f"{address} does not answer as it should: {error!r}.") from error
     if not isinstance(found, dict):
-        raise Refused(f"{address} answers with {answer.status_code} and no JSON object.")
+        raise NotBelieved(f"{address} answers with {answer.status_code} and no JSON object.")
     return found

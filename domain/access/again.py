@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from domain.access import vouching
 from domain.access.principal import Principal, Reach, role_reach
 from domain.access.tokens import GRANTED, granted
 from domain.platform.database import for_all, rows
@@ -33,7 +34,10 @@ async def principal_again(
     found = await rows(asked, who, merchant_id)
     if not found:
         return None
-    return Principal(who, merchant_id, holder, _reach(found), _NEVER, person_id, party_id=party)
+    # Whoever made the link by which they signed in counts for what is done later, too.
+    makers = (await vouching.behind([party])).get(party, frozenset())
+    maker = min(makers, default=None)
+    return Principal(who, merchant_id, holder, _reach(found), _NEVER, person_id, party_id=party, vouched_by=maker)
 
 
 def _reach(found: list[dict[str, Any]]) -> Reach:

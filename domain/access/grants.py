@@ -20,25 +20,25 @@ from domain.problems import Forbidden, InvalidInput, NotFound
 
 GRANTS_MAX: Final = 100  # of one holder at one merchant
 _PATH: Final = ["input", "grants"]
-Pair = tuple[str, UUID | None]  # a role's name, in one store or (None) in all
+RoleInStore = tuple[str, UUID | None]  # a role's name, in one store or (None) in all
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRole:
     """A role by its name, in the store of a code or (None) in all."""
 
     role: str
     store_code: str | None = None
 
 
-async def checked(principal: Principal, wanted: Sequence[Wanted], path: list[str]) -> list[Pair]:
+async def checked(principal: Principal, wanted: Sequence[WantedRole], path: list[str]) -> list[RoleInStore]:
     """What is to be given, each once. Raises Forbidden, InvalidInput, NotFound for a role or store that is unknown."""
     if len(wanted) > GRANTS_MAX:
         raise InvalidInput(f"At most {GRANTS_MAX} grants can be given at once.", path=path)
     sets = await roles.sets_of(principal.merchant_id)
     codes = {one.store_code for one in wanted if one.store_code is not None}
     ids = await stores.by_codes(principal.merchant_id, codes, path)
-    pairs: set[Pair] = set()
+    pairs: set[RoleInStore] = set()
     for one in wanted:
         if one.role not in sets:
             raise NotFound(f"No such role: {one.role}; roles lists them.", path=path)
@@ -49,7 +49,7 @@ async def checked(principal: Principal, wanted: Sequence[Wanted], path: list[str
 
 
 @for_all("whoever is given a part may be another merchant's person, whose links and sessions end")
-async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wanted], cause: Cause) -> Person:
+async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[WantedRole], cause: Cause) -> Person:
     """Have these be all that a person may do at this merchant: of its own people, or a guest whose id one was told.
 
     Who is given what they did not have signs in anew: whoever held their links or sessions may hold less.
@@ -75,7 +75,7 @@ async def give_person(principal: Principal, person_id: UUID, wanted: Sequence[Wa
     return person
 
 
-def written(pairs: Collection[Pair]) -> list[str]:
+def written(pairs: Collection[RoleInStore]) -> list[str]:
     """As they stand in the log: ROLE, or ROLE:store's id."""
     return sorted(f"{role}:{store_id}" if store_id else role for role, store_id in pairs)
 
@@ -130,15 +130,15 @@ async def of_tokens(token_ids: Collection[UUID]) -> dict[UUID, list[Grant]]:
     return _by(await Grant.filter(token_id__in=list(token_ids), ended_at=None).order_by("created_at", "id"), "token_id")
 
 
-async def of_token(token: Token) -> list[Pair]:
+async def of_token(token: Token) -> list[RoleInStore]:
     """What a token may do; one that was made before there were grants has the role on its row."""
     found = await Grant.filter(token_id=token.id, ended_at=None).order_by("created_at", "id")
     return [(grant.role, grant.store_id) for grant in found] or [(token.role, None)]
 
 
-async def _end(merchant_id: UUID, person_id: UUID, kept: Collection[Pair], cause: Cause) -> set[Pair]:
+async def _end(merchant_id: UUID, person_id: UUID, kept: Collection[RoleInStore], cause: Cause) -> set[RoleInStore]:
     """End what a person may do at a merchant, but what is kept; what they have had of that."""
-    now, had = datetime.now(UTC), set[Pair]()
+    now, had = datetime.now(UTC), set[RoleInStore]()
     for grant in await of_person(person_id, merchant_id):
         if (grant.role, grant.store_id) in kept:
             had.add((grant.role, grant.store_id))
@@ -147,7 +147,7 @@ async def _end(merchant_id: UUID, person_id: UUID, kept: Collection[Pair], cause
     return had
 
 
-async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[Pair], cause: Cause) -> None:
+async def _replace(merchant_id: UUID, person_id: UUID, pairs: Sequence[RoleInStore], cause: Cause) -> None:
     had = await _end(merchant_id, person_id, pairs, cause)
     if set(pairs) - had:
         await sign_outs.all_of([person_id])

@@ -14,7 +14,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from domain.access import giver, grants, roles, sign_outs
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.holders import checked_name
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -66,7 +66,7 @@ def readable(principal: Principal) -> QuerySet[Person]:
 
 
 async def invite(
-    principal: Principal, name: str, email: str, wanted: Sequence[Wanted], key: str, cause: Cause
+    principal: Principal, name: str, email: str, wanted: Sequence[WantedRole], key: str, cause: Cause
 ) -> Invited:
     """Make a person with what they may do, and a link that signs them in once within a day.
 
@@ -97,7 +97,7 @@ async def make(
     merchant_id: UUID,
     name: str,
     email: str,
-    pairs: Sequence[grants.Pair],
+    pairs: Sequence[grants.RoleInStore],
     actor: str,
     *,
     person_id: UUID | None = None,

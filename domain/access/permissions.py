@@ -30,6 +30,7 @@ class Permission(StrEnum):
     WORK_FINDINGS = "WORK_FINDINGS"  # take on what the books do not explain, and say what becomes of it
     KEEP_BOOKS = "KEEP_BOOKS"  # hand in reports, statements, tax documents, fees and rates
     CLOSE_PERIODS = "CLOSE_PERIODS"  # with another person: what is closed never changes
+    MANAGE_NEWS = "MANAGE_NEWS"  # where news goes, what was delivered there, and sending it again
     MANAGE_MERCHANTS = "MANAGE_MERCHANTS"  # make others that this installation serves
     SEE = "SEE"  # of refunds what a customer may know of their own
     ASK = "ASK"  # for a refund of one's own payment
@@ -71,7 +72,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
         }
     ),
     Role.SUPPORT: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.PROVIDE_DESTINATION, _P.RESOLVE_DOUBT}),
-    Role.DEVELOPER: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.MANAGE_TOKENS}),
+    Role.DEVELOPER: frozenset({_P.READ, _P.READ_CALLS, _P.REFRESH, _P.MANAGE_TOKENS, _P.MANAGE_NEWS}),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_LEDGER, _P.READ_AUDIT}),
     Role.ADMIN: frozenset(Permission) - {_P.MANAGE_MERCHANTS},
     Role.PLATFORM_ADMIN: frozenset(Permission),

@@ -23,7 +23,7 @@ _NAME: Final = "personal"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadePersonalToken:
     """The token in clear, this once, and until when it works at most (UTC)."""
 
     clear: str = field(repr=False)
@@ -31,7 +31,9 @@ class Made:
 
 
 @for_all("who signed in is known by the session's secret")
-async def create(secret: str | None, idle_seconds: float, came: Cause, *, second_factor: bool = False) -> Made | None:
+async def create(
+    secret: str | None, idle_seconds: float, came: Cause, *, second_factor: bool = False
+) -> MadePersonalToken | None:
     """Make one from a session's secret; None: the session is over, or its person may nothing. Raises RateLimited."""
     found = await sessions.authenticate(secret, idle_seconds, second_factor=second_factor)
     if found is None or secret is None or not found.permissions:
@@ -65,4 +67,4 @@ async def create(secret: str | None, idle_seconds: float, came: Cause, *, second
         told = {"holder": found.holder, "expires_at": draft.expires_at.isoformat()}
         await deeds.note(found.merchant_id, CREATE, Of("token", draft.id), cause, deeds.changed({}, told))
     await bell.wake(bell.TOKENS_CHANNEL)
-    return Made(clear, draft.expires_at)
+    return MadePersonalToken(clear, draft.expires_at)

@@ -47,16 +47,16 @@ class Scope:
 
     def payments(self) -> Q:
         """The condition on `Payment`."""
-        return Q(merchant_id=self.merchant_id, **self._of_payment("", "id"))
+        return Q(merchant_id=self.merchant_id, **self._narrowed("", "id"))
 
     def refunds(self) -> Q:
-        """The condition on `Refund`, and on whatever else is bound to a payment."""
-        return Q(merchant_id=self.merchant_id, **self._of_payment("payment__", "payment_id"))
+        """The condition on `Refund`, which has its payment's store."""
+        return Q(merchant_id=self.merchant_id, **self._narrowed("payment__", "payment_id"))
 
-    def _of_payment(self, to_it: str, its_id: str) -> dict[str, Any]:
+    def _narrowed(self, to_it: str, its_id: str) -> dict[str, Any]:
         narrowed: dict[str, Any] = {}
         if self.stores is not None:
-            narrowed[f"{to_it}store_id__in"] = list(self.stores)
+            narrowed["store_id__in"] = list(self.stores)
         if self.payment_id is not None:
             narrowed[its_id] = self.payment_id
         if self.customer is not None:
@@ -168,7 +168,10 @@ class Principal:
 
     def _refused(self, permission: Permission) -> Forbidden | NotFound:
         if self.is_customer:
-            return NotFound("There is nothing of that kind.")
+            return NotFound(
+                f"This customer's token does not have {permission}: customerTokenCreate gives it with `may`: ASK asks "
+                "for refunds and sees them, SEE sees them."
+            )
         roles = ", ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
         return Forbidden(f"You do not have {permission}; ask someone who is {roles}.")
 

@@ -52,7 +52,7 @@ ORDER BY 1, 3, 2, given_at, 9"""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class HeldRole:
     """A role that is held in one store, or (None) in all; since when (UTC), and who gave it."""
 
     role: str
@@ -62,7 +62,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class ReviewedHolder:
     """A person or a program's token. `flags`: what a reviewer should look at."""
 
     kind: str
@@ -73,21 +73,21 @@ class Holder:
     created_by: str
     expires_at: datetime | None
     last_used_at: datetime | None
-    given: Sequence[Given]
+    given: Sequence[HeldRole]
     permissions: Sequence[str]
     flags: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class AccessReview:
     """All of them, at a moment (UTC); `digest` is of who may do what, not of when they were seen."""
 
     at: datetime
-    holders: Sequence[Holder]
+    holders: Sequence[ReviewedHolder]
     digest: str
 
 
-async def look(principal: Principal, unused_days: int = UNUSED_DAYS) -> Review:
+async def look(principal: Principal, unused_days: int = UNUSED_DAYS) -> AccessReview:
     """Who may do what at the merchant. Raises Forbidden, InvalidInput."""
     principal.require_everywhere(Permission.READ_AUDIT)
     if not _DAYS[0] <= unused_days <= _DAYS[1]:
@@ -95,7 +95,7 @@ async def look(principal: Principal, unused_days: int = UNUSED_DAYS) -> Review:
     return await of(principal.merchant_id, unused_days)
 
 
-async def of(merchant_id: UUID, unused_days: int = UNUSED_DAYS) -> Review:
+async def of(merchant_id: UUID, unused_days: int = UNUSED_DAYS) -> AccessReview:
     """As `look`, for ourselves."""
     sets = await roles.sets_of(merchant_id)
     by_holder: dict[UUID, list[Mapping[str, Any]]] = {}
@@ -103,10 +103,10 @@ async def of(merchant_id: UUID, unused_days: int = UNUSED_DAYS) -> Review:
         by_holder.setdefault(row["id"], []).append(row)
     now: datetime = (await rows("SELECT now() AS at"))[0]["at"]
     holders = [_holder(found, sets, now, timedelta(days=unused_days)) for found in by_holder.values()]
-    return Review(now, holders, _digest(holders))
+    return AccessReview(now, holders, _digest(holders))
 
 
-async def sign(principal: Principal, digest: str, note: str, cause: Cause) -> Review:
+async def sign(principal: Principal, digest: str, note: str, cause: Cause) -> AccessReview:
     """A person says that they have looked at the review of this digest, and what came of it (5-500 characters).
 
     Raises Forbidden, also to a program; InvalidInput, also where it is no longer what was seen.
@@ -132,15 +132,15 @@ async def sign(principal: Principal, digest: str, note: str, cause: Cause) -> Re
 
 def _holder(
     found: Sequence[Mapping[str, Any]], sets: Mapping[str, frozenset[Permission]], now: datetime, unused: timedelta
-) -> Holder:
+) -> ReviewedHolder:
     first = found[0]
     given = [
-        Given(one["role"] or one["old_role"], one["store_code"], one["given_at"], one["given_by"]) for one in found
+        HeldRole(one["role"] or one["old_role"], one["store_code"], one["given_at"], one["given_by"]) for one in found
     ]
     held: set[Permission] = set()
     for one in given:
         held |= sets.get(one.role) or built_in(one.role) or frozenset()
-    return Holder(
+    return ReviewedHolder(
         **{name: first[name] for name in ("kind", "id", "name", "state", "created_at", "created_by", "expires_at")},
         last_used_at=first["last_used_at"],
         given=given,
@@ -160,7 +160,7 @@ def _flags(row: Mapping[str, Any], held: Collection[Permission], now: datetime, 
     return flags
 
 
-def _digest(holders: Sequence[Holder]) -> str:
+def _digest(holders: Sequence[ReviewedHolder]) -> str:
     """SHA-256 over who may do what, hex: the same until somebody's rights, roles or tokens are others."""
     lasting = [
         {name: one for name, one in asdict(holder).items() if name not in ("last_used_at", "flags")}

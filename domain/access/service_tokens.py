@@ -9,7 +9,7 @@ from uuid import UUID
 from tortoise.queryset import QuerySet
 
 from domain.access import grants, roles, tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.holders import checked_name, identity_of, person_of
 from domain.access.permissions import Permission, built_in
 from domain.access.principal import Principal
@@ -31,7 +31,7 @@ _TOKEN: Final = ["input", "tokenId"]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeToken:
     """A token's row, and the token in clear, this once: None where the same key had made it before."""
 
     row: Token
@@ -44,7 +44,9 @@ def readable(principal: Principal) -> QuerySet[Token]:
     return Token.filter(merchant_id=principal.merchant_id, kind__in=[tokens.SERVICE, tokens.PERSONAL])
 
 
-async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days: int, key: str, cause: Cause) -> Made:
+async def create(
+    principal: Principal, name: str, wanted: Sequence[WantedRole], days: int, key: str, cause: Cause
+) -> MadeToken:
     """Make a token of so many days. Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict."""
     principal.require_everywhere(Permission.MANAGE_TOKENS)
     name = _checked_name(name)
@@ -66,15 +68,17 @@ async def create(principal: Principal, name: str, wanted: Sequence[Wanted], days
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, CREATE, key, facts, draft.id, cause)
         if stored is not None:
-            return Made(await Token.get(id=stored), None)
+            return MadeToken(await Token.get(id=stored), None)
         pairs = await grants.checked(principal, wanted, ["input", "grants"])
         clear = await tokens.make(_with(draft, pairs))
         told = {"name": name, "grants": grants.written(pairs), "expires_at": draft.expires_at.isoformat()}
         await deeds.note(principal.merchant_id, CREATE, Of("token", draft.id), cause, deeds.changed({}, told))
-    return Made(await Token.get(id=draft.id), clear)
+    return MadeToken(await Token.get(id=draft.id), clear)
 
 
-async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours: int, key: str, cause: Cause) -> Made:
+async def rotate(
+    principal: Principal, token_id: UUID, days: int, overlap_hours: int, key: str, cause: Cause
+) -> MadeToken:
     """Make a token that may do what another one may, which ends so many hours later.
 
     It has the holder of the old one. A program's is replaced by whoever may; a person's by that person alone, for
@@ -84,10 +88,7 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
     """
     old = await _find(readable(principal), token_id)
     _check_holder(principal, old)
-    if not 1 <= days <= DAYS_MAX:
-        raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
-    if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
-        raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
+    _check_spans(days, overlap_hours)
     now = datetime.now(UTC)
     # Whoever replaces it has the new one in hand, and answers for it.
     draft = NewToken(
@@ -104,7 +105,7 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
     async with transaction():
         stored = await idempotency.claim(principal.merchant_id, ROTATE, key, facts, draft.id, cause)
         if stored is not None:
-            return Made(await Token.get(id=stored), None)
+            return MadeToken(await Token.get(id=stored), None)
         # Read anew and held: a revocation that comes first leaves nothing to replace.
         old = await _find(readable(principal).select_for_update(no_key=True), token_id)
         if old.revoked_at is not None or old.expires_at <= now:
@@ -115,7 +116,15 @@ async def rotate(principal: Principal, token_id: UUID, days: int, overlap_hours:
         what = {"token": [str(old.id), str(draft.id)], "old_ends_at": [_at(old.expires_at), _at(ends_at)]}
         await deeds.note(principal.merchant_id, ROTATE, Of("token", draft.id), cause, what)
     await bell.wake(bell.TOKENS_CHANNEL)
-    return Made(await Token.get(id=draft.id), clear)
+    return MadeToken(await Token.get(id=draft.id), clear)
+
+
+def _check_spans(days: int, overlap_hours: int) -> None:
+    """Raises InvalidInput where the new token would last too long, or the old one beside it."""
+    if not 1 <= days <= DAYS_MAX:
+        raise InvalidInput(f"A token lasts 1 to {DAYS_MAX} days.", path=["input", "days"])
+    if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
+        raise InvalidInput(f"The old token goes on for 0 to {OVERLAP_HOURS_MAX} hours.", path=["input", "overlapHours"])
 
 
 async def revoke(principal: Principal, token_id: UUID, cause: Cause) -> Token:
@@ -164,7 +173,7 @@ def _check_holder(principal: Principal, old: Token) -> None:
         raise Forbidden("This is a person's token: they replace it themselves, or you make a new one (tokenCreate).")
 
 
-async def _covered(principal: Principal, old: Token) -> list[grants.Pair]:
+async def _covered(principal: Principal, old: Token) -> list[grants.RoleInStore]:
     """What the old token may do, where one holds all of it. Raises Forbidden."""
     pairs = await grants.of_token(old)
     sets = await roles.sets_of(principal.merchant_id)
@@ -173,7 +182,7 @@ async def _covered(principal: Principal, old: Token) -> list[grants.Pair]:
     return pairs
 
 
-def _with(draft: NewToken, pairs: Sequence[grants.Pair]) -> NewToken:
+def _with(draft: NewToken, pairs: Sequence[grants.RoleInStore]) -> NewToken:
     return NewToken(
         draft.merchant_id,
         draft.holder,

@@ -122,12 +122,17 @@ async def begin(
 
 @for_all(_WHY)
 async def authenticate(
-    secret: str | None, idle_seconds: float, merchant_id: UUID | None = None, *, second_factor: bool = False
+    secret: str | None,
+    idle_seconds: float,
+    merchant_id: UUID | None = None,
+    *,
+    second_factor: bool = False,
+    seen: bool = True,
 ) -> Principal | None:
     """The principal of a session that lives, at a merchant that the person has a part in (None: their own).
 
     `second_factor`: one is demanded, and a session that was begun without is over. That they were here is remembered,
-    to the minute.
+    to the minute; not `seen`: a page of theirs that is open asks, which they may have left.
     """
     if not secret or not secret.isascii():
         return None
@@ -135,7 +140,7 @@ async def authenticate(
     if not found or (merchant_id is not None and found[0]["granted"] is None):
         return None
     row = found[0]
-    if row["seen_long_ago"]:
+    if seen and row["seen_long_ago"]:
         await execute("UPDATE sessions SET last_seen_at = now() WHERE id = $1", row["id"])
     holder = actor_of(row["name"], row["email"])
     return Principal(

@@ -21,15 +21,15 @@ _LEEWAY_SECONDS: Final = 60
 _TOKEN_LENGTH_MAX: Final = 20_000
 
 
-class Refused(Exception):
+class NotBelieved(Exception):
     """The provider, or what it said, is not believed; the message is for the log."""
 
 
-class NoSecondFactor(Refused):
+class NoSecondFactor(NotBelieved):
     """Who it was is believed, but not that a second factor was asked for, and the operator demands one."""
 
 
-class UnknownKey(Refused):
+class UnknownKey(NotBelieved):
     """It is signed with none of the keys that are known: they may have been changed since."""
 
 
@@ -44,7 +44,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SignInAttempt:
     """One sign-in that has begun; the browser brings it back, sealed."""
 
     state: str
@@ -57,20 +57,20 @@ class Attempt:
         return base64.urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def begin() -> Attempt:
+def begin() -> SignInAttempt:
     """A new attempt: three times 256 random bits."""
-    return Attempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+    return SignInAttempt(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32))
 
 
 def provider_of(metadata: Mapping[str, Any], issuer: str) -> Provider:
-    """The provider of a discovery document. Raises Refused."""
+    """The provider of a discovery document. Raises NotBelieved."""
     if metadata.get("issuer") != issuer:
-        raise Refused(f"The document is another issuer's: {metadata.get('issuer')!r}.")
+        raise NotBelieved(f"The document is another issuer's: {metadata.get('issuer')!r}.")
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     found = {name: metadata.get(name) for name in names}
     for name, address in found.items():
         if not isinstance(address, str) or not is_safe(address):
-            raise Refused(f"{name} is no https address: {address!r}.")
+            raise NotBelieved(f"{name} is no https address: {address!r}.")
     return Provider(issuer, *(str(found[name]) for name in names))
 
 
@@ -81,7 +81,7 @@ def is_safe(address: str) -> bool:
 
 
 def authorization_url(
-    provider: Provider, client_id: str, redirect_uri: str, attempt: Attempt, mfa: Collection[str] = ()
+    provider: Provider, client_id: str, redirect_uri: str, attempt: SignInAttempt, mfa: Collection[str] = ()
 ) -> str:
     """Where the browser is sent. `mfa`: what the provider is asked to say of a second factor; none: it is not asked."""
     asked = {
@@ -100,7 +100,7 @@ def authorization_url(
 
 
 def keys_of(document: Mapping[str, Any]) -> KeySet:
-    """The provider's public keys that may sign; a shared secret among them is none. Raises Refused."""
+    """The provider's public keys that may sign; a shared secret among them is none. Raises NotBelieved."""
     given = document.get("keys")
     usable = [
         one
@@ -108,31 +108,31 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
         if isinstance(one, dict) and one.get("kty") in _KEY_TYPES and one.get("use", "sig") == "sig"
     ]
     if not usable:
-        raise Refused("The provider has no key that we can use.")
+        raise NotBelieved("The provider has no key that we can use.")
     try:
         return KeySet.import_key_set({"keys": usable})
     except (JoseError, ValueError, TypeError) as error:
-        raise Refused(f"The provider's keys cannot be read: {error}.") from error
+        raise NotBelieved(f"The provider's keys cannot be read: {error}.") from error
 
 
 def address_of(
     id_token: str, keys: KeySet, provider: Provider, client_id: str, nonce: str, mfa: Collection[str] = ()
 ) -> str:
-    """The verified e-mail address that an ID token proves. Raises Refused, UnknownKey.
+    """The verified e-mail address that an ID token proves. Raises NotBelieved, UnknownKey.
 
     `mfa`: one of these must stand in its `amr` (RFC 8176) or be its `acr`, else NoSecondFactor; none: no matter.
     """
     if len(id_token) > _TOKEN_LENGTH_MAX:
-        raise Refused("The ID token is too long.")
+        raise NotBelieved("The ID token is too long.")
     try:
         token = jwt.decode(id_token, keys, algorithms=list(ALGORITHMS))
         if "kid" not in token.header and len(keys.keys) > 1:
-            raise Refused("The ID token does not name its key.")
+            raise NotBelieved("The ID token does not name its key.")
         _registry(provider, client_id, nonce).validate(token.claims)
     except (InvalidKeyIdError, BadSignatureError) as error:  # keys without a name are replaced without a sign
         raise UnknownKey(str(error)) from error
     except (JoseError, ValueError, TypeError) as error:
-        raise Refused(f"The ID token is not valid: {error}.") from error
+        raise NotBelieved(f"The ID token is not valid: {error}.") from error
     address = _address(token.claims, client_id)
     if mfa and not _has_second_factor(token.claims, mfa):
         raise NoSecondFactor("The provider does not say that a second factor was asked for.")
@@ -161,10 +161,10 @@ def _address(claims: Mapping[str, Any], client_id: str) -> str:
     audience = claims["aud"]
     several = isinstance(audience, list) and len(audience) > 1
     if (several or "azp" in claims) and claims.get("azp") != client_id:
-        raise Refused("The ID token was made for another client.")
+        raise NotBelieved("The ID token was made for another client.")
     address = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(address, str) or not address:
-        raise Refused("The provider has not verified an e-mail address.")
+        raise NotBelieved("The provider has not verified an e-mail address.")
     if not address.isascii():  # nobody here has one
-        raise Refused("The provider's address is not ASCII.")
+        raise NotBelieved("The provider's address is not ASCII.")
     return address

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.addresses.networks import is_public
 
-Place = tuple[str, int]  # host in lower case, port
+HostAndPort = tuple[str, int]  # host in lower case, port
 HTTPS_PORT: Final = 443
 SFTP_PORT: Final = 22
 _NAME_MAX: Final = 253
@@ -38,11 +38,11 @@ class Opening:
     """A place that the operator has opened. `scheme`: the one it may be spoken in (None: https, and http on this
     machine). `merchant_id`: whose connections may reach it (None: everybody's)."""
 
-    place: Place
+    place: HostAndPort
     scheme: str | None = None
     merchant_id: UUID | None = None
 
-    def admits(self, scheme: str, place: Place, merchant_id: UUID | None) -> bool:
+    def admits(self, scheme: str, place: HostAndPort, merchant_id: UUID | None) -> bool:
         """Whether it opens this place to this merchant (None: to somebody who is not known)."""
         schemes = (self.scheme,) if self.scheme else ("https", "http") if _is_loopback(place[0]) else ("https",)
         return place == self.place and scheme in schemes and self.merchant_id in (None, merchant_id)
@@ -92,7 +92,7 @@ def _is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
-def place_of(url: str) -> tuple[str, Place]:
+def place_of(url: str) -> tuple[str, HostAndPort]:
     """Its scheme, and its host and port. Raises AddressRefused for what is no plain address of a web server."""
     if not _PRINTABLE.fullmatch(url):
         raise AddressRefused(

@@ -40,7 +40,7 @@ _OUTSIDE: Final[Mapping[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class UtcMonth:
     """A calendar month, UTC; `until` is excluded."""
 
     name: str
@@ -48,7 +48,7 @@ class Month:
     until: datetime
 
     @classmethod
-    def of(cls, text: str, now: datetime) -> "Month":
+    def of(cls, text: str, now: datetime) -> "UtcMonth":
         """From YYYY-MM. Raises InvalidInput, also for a month that has not begun."""
         try:
             since = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
@@ -61,7 +61,7 @@ class Month:
 
 
 async def bundle(
-    merchants: Sequence[UUID], month: Month, settings: Settings, attached: Mapping[str, bytes], cause: Cause
+    merchants: Sequence[UUID], month: UtcMonth, settings: Settings, attached: Mapping[str, bytes], cause: Cause
 ) -> dict[str, bytes]:
     """The files by name, with a README that names the controls and a manifest with the SHA-256 of each.
 
@@ -118,7 +118,7 @@ async def _chain(merchants: Sequence[UUID]) -> tuple[bytes, str]:
     return _json(told), said
 
 
-async def _four_eyes(merchants: Sequence[UUID], month: Month) -> tuple[bytes, str]:
+async def _four_eyes(merchants: Sequence[UUID], month: UtcMonth) -> tuple[bytes, str]:
     found = await rows(
         "SELECT refund_id, decision, decided_by, decided_by IN (requested_by, provided_by) "
         "  OR decided_by_id IN (requested_by_id, provided_by_id) "
@@ -160,7 +160,7 @@ def _check_name(name: str) -> None:
         raise InvalidInput(f"An attachment has a plain name, not {name[:100]!r}.")
 
 
-def _manifest(month: Month, files: Mapping[str, bytes]) -> dict[str, Any]:
+def _manifest(month: UtcMonth, files: Mapping[str, bytes]) -> dict[str, Any]:
     return {
         "format": "estorno-evidence/1",
         "month": month.name,
@@ -172,7 +172,7 @@ def _manifest(month: Month, files: Mapping[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _readme(month: Month, said: Mapping[str, str], attached: Sequence[str], merchants: Sequence[str]) -> str:
+def _readme(month: UtcMonth, said: Mapping[str, str], attached: Sequence[str], merchants: Sequence[str]) -> str:
     over = "" if month.until <= datetime.now(UTC) else " The month is not over: this is what there is until now."
     lines = [
         f"# Evidence of {month.name}",

@@ -25,13 +25,14 @@ _OF_NO_FINDING: Final = """NOT EXISTS (SELECT 1 FROM findings f JOIN payments p 
       AND position(convert_to(p.pse_reference, 'UTF8') IN t.body) > 0)"""
 _NOBODY_HOLDS: Final = """NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.merchant_id = {merchant}
     AND h.refund_id IS NULL AND h.lifted_at IS NULL)"""
+_SHEETS: Final = "'REFUND_BATCH', 'PAYMENT_BATCH', 'BATCH_RESULT', 'PAYMENT_RESULT'"
 _SAID: Final = "'removed by retention on ' || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '; sha256 '"
 _OF_TEXT: Final = f"{_SAID} || encode(sha256(convert_to(t.body, 'UTF8')), 'hex')"
 _OF_BYTES: Final = f"convert_to({_SAID} || encode(sha256(t.{{column}}), 'hex'), 'UTF8')"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BodyKind:
     """One kind of body. `since`: the moment that it is as old as; `take`: SET of an UPDATE, None: the row itself goes.
 
     `months` is the default and `at_least` the least that the law, or the refund of a chargeback, needs.
@@ -50,8 +51,8 @@ class Kind:
     number: bool = False  # its ids are numbers
 
 
-KINDS: Final[Sequence[Kind]] = (
-    Kind(
+KINDS: Final[Sequence[BodyKind]] = (
+    BodyKind(
         "webhooks",
         "raw bodies of webhooks",
         13,
@@ -68,7 +69,7 @@ KINDS: Final[Sequence[Kind]] = (
         + f" AND {_OF_NO_FINDING})",
         f"body = {_OF_BYTES.format(column='body')}, headers = '{{}}', retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "calls",
         "bodies of calls to PSEs",
         13,
@@ -81,7 +82,7 @@ KINDS: Final[Sequence[Kind]] = (
         f"AND (t.refund_id IS NOT NULL OR {_UNNAMED.format(merchant='t.merchant_id')})",
         f"body = {_OF_TEXT}, headers = '{{}}', retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "answers",
         "bodies of PSEs' answers",
         13,
@@ -96,7 +97,33 @@ KINDS: Final[Sequence[Kind]] = (
         f"body = {_OF_TEXT}, headers = '{{}}', retired_at = now()",
         number=True,
     ),
-    Kind(
+    BodyKind(
+        "shop-messages",
+        "raw bodies of what shops said",
+        13,
+        6,
+        "As webhooks.",
+        "shop_notices",
+        "t.received_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND t.applied_at IS NOT NULL AND t.due_at IS NULL AND "
+        + _UNNAMED.format(merchant="t.merchant_id"),
+        f"body = {_OF_BYTES.format(column='body')}, headers = '{{}}', retired_at = now()",
+    ),
+    BodyKind(
+        "shop-calls",
+        "bodies of calls to shops, and of their answers",
+        13,
+        6,
+        "As calls.",
+        "shop_calls",
+        "t.sent_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.id = t.shop_refund_id AND NOT "  # noqa: S608 - ours
+        + f"({_FREE.format(refund='s.refund_id')})) AND {_UNNAMED.format(merchant='t.merchant_id')}",
+        f"body = {_OF_TEXT}, answer = NULL, headers = '{{}}', retired_at = now()",
+    ),
+    BodyKind(
         "destinations",
         "whole accounts that refunds were paid to",
         13,
@@ -108,7 +135,7 @@ KINDS: Final[Sequence[Kind]] = (
         "t.retired_at IS NULL AND " + _FREE.format(refund="t.refund_id"),
         "sealed = NULL, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "customers",
         "customers' references and tax IDs",
         60,
@@ -123,7 +150,7 @@ KINDS: Final[Sequence[Kind]] = (
         + ")",
         "sealed_customer = NULL, customer_digest = NULL",
     ),
-    Kind(
+    BodyKind(
         "evidence",
         "files that prove payments by hand",
         120,
@@ -135,7 +162,7 @@ KINDS: Final[Sequence[Kind]] = (
         "t.retired_at IS NULL AND t.file_content IS NOT NULL AND " + _FREE.format(refund="t.refund_id"),
         f"file_content = {_OF_BYTES.format(column='file_content')}, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "proposals",
         "files that were proposed as evidence of payments by hand",
         120,
@@ -147,7 +174,7 @@ KINDS: Final[Sequence[Kind]] = (
         "t.retired_at IS NULL AND " + _FREE.format(refund="t.refund_id"),
         f"file_content = {_OF_BYTES.format(column='file_content')}, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "reports",
         "files of PSEs' reports",
         120,
@@ -159,7 +186,21 @@ KINDS: Final[Sequence[Kind]] = (
         f"t.retired_at IS NULL AND t.repeat_since IS NULL AND {_UNNAMED.format(merchant='t.merchant_id')}",
         f"content = {_OF_BYTES.format(column='content')}, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
+        "report-pieces",
+        "files of PSEs' reports that are kept in pieces",
+        120,
+        60,
+        "They go after their report's own row has.",
+        "report_pieces",
+        "t.created_at",
+        "(SELECT o.merchant_id FROM reports o WHERE o.id = t.report_id)",
+        "t.retired_at IS NULL AND EXISTS (SELECT 1 FROM reports o WHERE o.id = t.report_id "
+        "AND o.retired_at IS NOT NULL)",
+        "content = ''::bytea, retired_at = now()",
+        number=True,
+    ),
+    BodyKind(
         "attachments",
         "files attached to findings",
         120,
@@ -173,7 +214,7 @@ KINDS: Final[Sequence[Kind]] = (
         "AND f.resolved_at IS NULL)",
         "sealed_key = NULL, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
         "files",
         "documents that were replaced or never used",
         60,
@@ -182,12 +223,26 @@ KINDS: Final[Sequence[Kind]] = (
         "files",
         "t.created_at",
         "t.merchant_id",
-        "t.retired_at IS NULL AND t.purpose <> 'TAX_DOCUMENT' AND NOT EXISTS (SELECT 1 FROM onboarding_documents o "
+        f"t.retired_at IS NULL AND t.purpose NOT IN ('TAX_DOCUMENT', {_SHEETS}) "  # noqa: S608 - ours
+        "AND NOT EXISTS (SELECT 1 FROM onboarding_documents o "
         "WHERE o.file_id = t.id AND o.superseded_at IS NULL) AND NOT EXISTS (SELECT 1 FROM finding_events e "
         "WHERE e.file_id = t.id)",
         "sealed_key = NULL, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
+        "sheets",
+        "sheets of refunds and payments, and their results",
+        13,
+        6,
+        "They name accounts, as destinations do; what became of each row stays.",
+        "files",
+        "t.created_at",
+        "t.merchant_id",
+        f"t.retired_at IS NULL AND t.purpose IN ({_SHEETS}) AND NOT EXISTS (SELECT 1 FROM batches b "  # noqa: S608
+        "WHERE b.file_id = t.id AND b.ended_at IS NULL)",
+        "sealed_key = NULL, retired_at = now()",
+    ),
+    BodyKind(
         "tax-documents",
         "files of tax documents",
         120,
@@ -199,7 +254,45 @@ KINDS: Final[Sequence[Kind]] = (
         "t.retired_at IS NULL AND t.purpose = 'TAX_DOCUMENT' AND " + _UNNAMED.format(merchant="t.merchant_id"),
         "sealed_key = NULL, retired_at = now()",
     ),
-    Kind(
+    BodyKind(
+        "deliveries",
+        "messages that were delivered to endpoints",
+        13,
+        1,
+        "As calls: proof of what a merchant's own servers were told; the history that they were made from stays.",
+        "deliveries",
+        "t.made_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND t.state <> 'PENDING'",
+        "body = NULL, retired_at = now()",
+        number=True,
+    ),
+    BodyKind(
+        "delivery-answers",
+        "what endpoints answered",
+        13,
+        1,
+        "As the messages.",
+        "delivery_tries",
+        "t.sent_at",
+        "(SELECT d.merchant_id FROM deliveries d WHERE d.id = t.delivery_id)",
+        "t.retired_at IS NULL AND t.body IS NOT NULL",
+        "body = NULL, retired_at = now()",
+        number=True,
+    ),
+    BodyKind(
+        "alerts",
+        "what alerts that are over were about",
+        13,
+        1,
+        "References of refunds and names of connections: the refunds themselves stay. Kind, count and sums stay.",
+        "alerts",
+        "t.opened_at",
+        "t.merchant_id",
+        "t.retired_at IS NULL AND t.resolved_at IS NOT NULL",
+        "subjects = '[]', facts = '{}', retired_at = now()",
+    ),
+    BodyKind(
         "sessions",
         "sessions that have ended",
         13,
@@ -211,7 +304,7 @@ KINDS: Final[Sequence[Kind]] = (
         "true",
         None,
     ),
-    Kind(
+    BodyKind(
         "links",
         "sign-in links that were used or have ended",
         13,
@@ -226,6 +319,6 @@ KINDS: Final[Sequence[Kind]] = (
 )
 
 
-def where(kind: Kind) -> str:
+def where(kind: BodyKind) -> str:
     """Which rows `t` of the table may go: of a month before $1, needed and held by nobody."""
     return f"{kind.since} < $1 AND {kind.free} AND {_NOBODY_HOLDS.format(merchant=kind.merchant)}"

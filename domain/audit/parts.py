@@ -16,7 +16,7 @@ _DEEDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EvidencePart:
     """A file of the bundle. `controls`: of SOC 2 (CC, A) and ISO 27001:2022 (A.x). `none`: what it says when empty."""
 
     file: str
@@ -52,43 +52,43 @@ def _facts(table: str, columns: str, facts: Mapping[str, tuple[str, str]]) -> st
 _NOBODY: Final = "NULL::varchar"  # no name is kept of who did it
 
 
-PARTS: Final[Sequence[Part]] = (
-    Part(
+PARTS: Final[Sequence[EvidencePart]] = (
+    EvidencePart(
         "access-reviews.csv",
         "Who may do what was looked at and signed by a person.",
         "CC6.2, CC6.3; A.5.18",
         "Nobody signed an access review in this month.",
         _deeds("accessReviewSign"),
     ),
-    Part(
+    EvidencePart(
         "role-changes.csv",
         "Who gave or took away which role, also to whom was invited and to tokens.",
         "CC6.1, CC6.3; A.5.15, A.5.18, A.8.2",
         "No role was given, changed or taken away.",
         _deeds("grantSet", "roleSave", "roleDelete", "init", "personInvite", "tokenCreate"),
     ),
-    Part(
+    EvidencePart(
         "people.csv",
         "Who was invited, renamed, suspended or came back.",
         "CC6.2; A.5.16, A.6.5",
         "Nobody joined and nobody left.",
         _deeds("init", "personInvite", "personUpdate", "signInLinkCreate"),
     ),
-    Part(
+    EvidencePart(
         "sign-ins.csv",
         "Who signed in and out, and who was signed out.",
         "CC6.1; A.8.5, A.8.15",
         "Nobody signed in.",
         _deeds("signIn", "signOut", "sessionRevoke"),
     ),
-    Part(
+    EvidencePart(
         "tokens.csv",
         "Tokens of programs that were made, replaced and revoked.",
         "CC6.1; A.5.17, A.8.24",
         "No token was made, replaced or revoked.",
         _deeds("tokenCreate", "tokenRotate", "tokenRevoke"),
     ),
-    Part(
+    EvidencePart(
         "keys.csv",
         "Keys that seal data: made or retired in the month.",
         "CC6.1; A.8.24",
@@ -97,14 +97,14 @@ PARTS: Final[Sequence[Part]] = (
             "data_keys", "t.version, t.kek", {"MADE": ("t.created_at", _NOBODY), "RETIRED": ("t.retired_at", _NOBODY)}
         ),
     ),
-    Part(
+    EvidencePart(
         "connection-secrets.csv",
         "Keys of accounts at PSEs that were replaced (their names, never the keys).",
         "CC6.1; A.5.17",
         "No key of an account at a PSE was replaced.",
         _deeds("connectionSecretsReplace"),
     ),
-    Part(
+    EvidencePart(
         "connections.csv",
         "Applications for accounts: who submitted, who reviewed, who let go live.",
         "CC6.1, CC8.1; A.5.3, A.8.32",
@@ -114,7 +114,7 @@ PARTS: Final[Sequence[Part]] = (
         "JOIN connections c ON c.id = t.connection_id JOIN merchants m ON m.id = c.merchant_id "
         "WHERE c.merchant_id = ANY($1::uuid[]) AND t.at >= $2 AND t.at < $3 ORDER BY t.at, t.id",
     ),
-    Part(
+    EvidencePart(
         "approvals.csv",
         "Four eyes: each decision on a refund, who asked, who named the account, who decided, and with whose right.",
         "CC5.1, CC6.3; A.5.3",
@@ -126,7 +126,7 @@ PARTS: Final[Sequence[Part]] = (
             "t.decided_at",
         ),
     ),
-    Part(
+    EvidencePart(
         "rules.csv",
         "What needs a second person and what is capped: who proposed, confirmed, withdrew or ended a rule.",
         "CC5.1, CC5.3, CC6.3; A.5.3, A.8.32",
@@ -140,14 +140,14 @@ PARTS: Final[Sequence[Part]] = (
             "approvalRuleEnd",
         ),
     ),
-    Part(
+    EvidencePart(
         "delegations.csv",
         "Who lent their right to approve to whom, until when, and who took it back.",
         "CC5.1, CC6.3; A.5.3, A.5.18",
         "Nobody lent a right to approve.",
         _deeds("approvalDelegate", "approvalDelegationRevoke"),
     ),
-    Part(
+    EvidencePart(
         "doubts.csv",
         "Four eyes: verdicts on refunds whose outcome was not known.",
         "CC5.1; A.5.3",
@@ -162,7 +162,7 @@ PARTS: Final[Sequence[Part]] = (
             },
         ),
     ),
-    Part(
+    EvidencePart(
         "paid-by-hand.csv",
         "Refunds that a person paid by hand, with the digest of the evidence.",
         "CC5.1; A.5.3, A.5.33",
@@ -173,7 +173,7 @@ PARTS: Final[Sequence[Part]] = (
             "t.settled_at",
         ),
     ),
-    Part(
+    EvidencePart(
         "proposed-by-hand.csv",
         "Payments by hand above the limit, as the first of two people told them, with the digest of the evidence.",
         "CC5.1; A.5.3, A.5.33",
@@ -184,14 +184,14 @@ PARTS: Final[Sequence[Part]] = (
             {"PROPOSED": ("t.proposed_at", "t.proposed_by"), "WITHDRAWN": ("t.withdrawn_at", _NOBODY)},
         ),
     ),
-    Part(
+    EvidencePart(
         "returned-by-hand.csv",
         "Transfers that the bank gave back, and who said so.",
         "CC5.1; A.5.3",
         "No transfer came back.",
         _of("transfer_returns", "t.returned_at, t.refund_id, t.returned_by, t.why", "t.returned_at"),
     ),
-    Part(
+    EvidencePart(
         "invariants.csv",
         "Comparisons of the books: when, whether of all, how many payments of these merchants were broken, and which "
         "sums over the whole installation.",
@@ -201,28 +201,28 @@ PARTS: Final[Sequence[Part]] = (
         "    JOIN payments p ON p.id = one.id::uuid AND p.merchant_id = ANY($1::uuid[])) AS payments_broken, "
         "  c.standing->'invariants' AS sums_broken FROM checks c WHERE c.at >= $2 AND c.at < $3 ORDER BY c.id",
     ),
-    Part(
+    EvidencePart(
         "restore-tests.csv",
         "Backups that were restored and checked.",
         "A1.2, A1.3; A.8.13",
         "No restore test was recorded in this month (`estorno restore-test record`).",
         _deeds("restoreTest"),
     ),
-    Part(
+    EvidencePart(
         "retention.csv",
         "What retention took away, and legal holds.",
         "C1.2, P4.3; A.5.33, A.8.10",
         "Retention was not run and no legal hold was placed or lifted.",
         _deeds("retention", "legalHoldPlace", "legalHoldLift"),
     ),
-    Part(
+    EvidencePart(
         "refused.csv",
         "Who asked for what they may not.",
         "CC6.1, CC7.2; A.8.15, A.8.16",
         "Nobody was refused.",
         _DEEDS.format(which="d.kind = 'REFUSED'"),
     ),
-    Part(
+    EvidencePart(
         "readings.csv",
         "Who read what is sensitive: call logs, webhooks, files, lists of people and tokens, the log itself.",
         "CC6.1, P6.1; A.8.15, A.5.34",
@@ -232,6 +232,6 @@ PARTS: Final[Sequence[Part]] = (
 )
 
 
-async def read(part: Part, *values: Any) -> list[dict[str, Any]]:
+async def read(part: EvidencePart, *values: Any) -> list[dict[str, Any]]:
     """The lines of a part, of merchants ($1) from ($2) until ($3)."""
     return await rows(part.sql, *values)

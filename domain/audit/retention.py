@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.audit.kinds import KINDS, Kind, where
+from domain.audit.kinds import KINDS, BodyKind, where
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
@@ -28,7 +28,7 @@ _REASON: Final = (5, 500)
 class Plan:
     """A kind with the months that it is kept, the moment before which it goes (UTC), and how many rows would."""
 
-    kind: Kind
+    kind: BodyKind
     months: int
     before: datetime
     count: int
@@ -38,7 +38,7 @@ class Plan:
 class Taken:
     """What a batch took away: of which kind, the ids, and how many of each merchant."""
 
-    kind: Kind
+    kind: BodyKind
     ids: Sequence[UUID | int]
     of_merchants: Mapping[UUID, int]
 
@@ -49,7 +49,7 @@ def cut(months: int, now: datetime) -> datetime:
     return datetime(months_since // 12, months_since % 12 + 1, 1, tzinfo=UTC)
 
 
-def months_of(kind: Kind, keep: Mapping[str, int]) -> int:
+def months_of(kind: BodyKind, keep: Mapping[str, int]) -> int:
     """As configured, else the default. Raises InvalidInput below what the law needs."""
     months = keep.get(kind.name, kind.months)
     if months < kind.at_least:
@@ -105,7 +105,7 @@ async def _take(one: Plan, ids: Sequence[Any], cause: Cause) -> Taken:
     return Taken(one.kind, mine, counts)
 
 
-async def _remove(kind: Kind, ids: Sequence[Any], array: str) -> None:
+async def _remove(kind: BodyKind, ids: Sequence[Any], array: str) -> None:
     if kind.take is None:
         await execute(f"DELETE FROM {kind.table} WHERE id = ANY($1::{array})", ids)  # noqa: S608 - names of ours
     else:

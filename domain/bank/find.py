@@ -62,6 +62,11 @@ async def of_payouts(payout_ids: Sequence[UUID]) -> Mapping[UUID, PayoutProof]:
     return {one.payout_id: one for one in await PayoutProof.filter(payout_id__in=list(payout_ids), voided_at=None)}
 
 
+async def by_id(line_ids: Sequence[UUID]) -> Mapping[UUID, BankLine]:
+    """The lines themselves, with their account."""
+    return {one.id: one for one in await BankLine.filter(id__in=list(line_ids)).prefetch_related("account")}
+
+
 async def candidates(payout_ids: Sequence[UUID]) -> Mapping[UUID, list[BankLine]]:
     """Of each payout that nothing proves, the lines of its amount and days that prove nothing yet."""
     proven = await of_payouts(payout_ids)

@@ -11,12 +11,12 @@ from domain.findings.findings import FindingKind, Found
 from domain.money import Money
 from domain.platform.database import rows, transaction
 
-_LOOK_MAX: Final = 1_000  # in one round; the next one goes on
+_LOOK_MAX: Final = 1_000  # at once
 _WORDS: Final = ("stripe", "adyen", "mercadopago", "dlocal", "ebanx", "conekta")  # a bank's words, bare
 # A payout whose days at the bank are over, where a statement of such an account reaches behind them: who hands in no
-# statements is told nothing.
+# statements is told nothing. Behind $4, $5: what a person has resolved stays among them and must hold up no other.
 _MISSING: Final = """SELECT p.id, p.merchant_id, p.connection_id, p.reference, p.currency, p.amount, p.business_date
-  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0
+  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND (p.business_date, p.id) > ($4::date, $5::uuid)
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
     AND EXISTS (SELECT 1 FROM bank_accounts a WHERE a.merchant_id = p.merchant_id AND a.currency = p.currency
       AND a.ended_at IS NULL AND (a.connection_ids = '[]'::jsonb OR a.connection_ids ? p.connection_id::text)
@@ -31,6 +31,7 @@ _TOLD_NO_LONGER: Final = """SELECT d.fingerprint FROM findings d
   WHERE d.merchant_id = $1 AND d.kind = 'PAYOUT_MISSING' AND d.resolved_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM payouts p WHERE p.merchant_id = d.merchant_id AND p.amount <> 0
       AND p.id = split_part(d.fingerprint, '/', 2)::uuid AND p.amount::text = split_part(d.fingerprint, '/', 3))"""
+# Lines in a PSE's words that prove nothing, but for those that are open as such or that a person has explained.
 _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, a.currency, a.name, a.connection_ids,
     (SELECT c.id FROM connections c WHERE c.merchant_id = l.merchant_id
        AND (a.connection_ids ? c.id::text OR a.connection_ids = '[]'::jsonb)
@@ -41,7 +42,7 @@ _UNKNOWN: Final = """SELECT l.id, l.merchant_id, l.amount, l.booked_on, l.text, 
     AND regexp_replace(lower(l.text), '[^a-z0-9]', '', 'g') LIKE ANY($3::text[])
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM findings d WHERE d.merchant_id = l.merchant_id
-      AND d.fingerprint = 'bank-line/' || l.id)
+      AND d.fingerprint = 'bank-line/' || l.id AND (d.resolved_at IS NULL OR d.reason IS NOT NULL))
   ORDER BY l.booked_on, l.id LIMIT $4"""
 _KNOWN_NOW: Final = f"""SELECT f.fingerprint FROM findings f JOIN payout_proofs p
     ON f.fingerprint = 'bank-line/' || p.line_id AND p.merchant_id = f.merchant_id AND p.voided_at IS NULL
@@ -52,14 +53,21 @@ async def look(merchant_id: UUID, cause: Cause) -> None:
     """Prove what can be proven, then open and close what is open of one merchant. Safe to repeat."""
     async with transaction():
         await proofs.prove_all(merchant_id, cause)
-    found = [_missing(row) for row in await rows(_MISSING, merchant_id, matching.WINDOW.days, _LOOK_MAX)]
+    await _tell_missing(merchant_id)
     words = [f"%{word}%" for word in _WORDS]
     unknown = await rows(_UNKNOWN, merchant_id, matching.WINDOW.days, words, _LOOK_MAX)
-    await findings.open_findings(found + [_unknown(row) for row in unknown if row["connection_id"] is not None])
+    await findings.open_findings([_unknown(row) for row in unknown if row["connection_id"] is not None])
     for row in await rows(_KNOWN_NOW, merchant_id):
         await findings.resolve(merchant_id, row["fingerprint"], "A payout explains it.")
     gone = [row["fingerprint"] for row in await rows(_TOLD_NO_LONGER, merchant_id)]
     await findings.resolve_all(merchant_id, gone, "No report tells of such a payout any more.")
+
+
+async def _tell_missing(merchant_id: UUID) -> None:
+    after: tuple[date, UUID] = (date.min, UUID(int=0))
+    while found := await rows(_MISSING, merchant_id, matching.WINDOW.days, _LOOK_MAX, *after):
+        after = (found[-1]["business_date"], found[-1]["id"])
+        await findings.open_findings([_missing(row) for row in found])
 
 
 def _missing(row: dict[str, Any]) -> Found:
@@ -90,6 +98,7 @@ def _unknown(row: dict[str, Any]) -> Found:
         amount,
         f"{row['name']} has {amount} of {on} in a PSE's words ({row['text'][:100]}), and no payout explains it.",
         detail={"ours": None, "theirs": _side(row["amount"], row["currency"], on, row["text"]), "differs": ["payout"]},
+        again=True,
     )
 
 

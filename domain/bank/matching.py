@@ -1,7 +1,7 @@
 """Which line of a bank is which payout. Pure: payouts and lines in, pairs out; what is not sure is left to a person."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -63,8 +63,15 @@ def candidates(payout: OpenPayout, lines: Sequence[OpenLine]) -> list[OpenLine]:
     ]
 
 
-def pairs(payouts: Sequence[OpenPayout], lines: Sequence[OpenLine]) -> list[Pair]:
-    """The pairs that are sure, each payout and line once.
+def pairs(
+    payouts: Sequence[OpenPayout],
+    lines: Sequence[OpenLine],
+    denied: Collection[tuple[UUID, UUID]] = (),
+) -> list[Pair]:
+    """The pairs that are sure, each payout and line once; `denied`: payout and line that a person has parted.
+
+    What was denied is never paired again, and still counts as a candidate: nothing is sure because a person ruled out
+    the rest.
 
     A payout's reference in the bank's words is sure where it names one line and one payout. Without it, amount and days
     are where the merchant has said that this PSE pays out to that account, and neither has another candidate.
@@ -85,7 +92,7 @@ def pairs(payouts: Sequence[OpenPayout], lines: Sequence[OpenLine]) -> list[Pair
     for payout_id, line in _only(left).items():
         if by_id[payout_id].connection_id in line.connections and not _names_another(line, by_id[payout_id], payouts):
             found.append(Pair(payout_id, line.id, BY_AMOUNT_AND_DATE))
-    return found
+    return [pair for pair in found if (pair.payout_id, pair.line_id) not in denied]
 
 
 def _only(may_be: Mapping[UUID, Sequence[OpenLine]]) -> dict[UUID, OpenLine]:

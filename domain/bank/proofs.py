@@ -17,8 +17,8 @@ from domain.books.ledger import Posting
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.findings import findings
-from domain.models import BankAccount, BankLine, Connection, Payout, PayoutProof
+from domain.findings import findings, limits
+from domain.models import BankAccount, BankLine, Connection, Finding, Payout, PayoutProof
 from domain.models.ledger import Entry
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
@@ -26,21 +26,25 @@ from domain.problems import InvalidInput, InvalidState, NotFound
 OBJECT: Final = "payout"  # in the log
 SEEN: Final = timedelta(days=400)  # what is older is for a person
 CHARGES_MAX_PERCENT: Final = 5  # of a payout, that banks on the way may have kept,
-CHARGES_MAX: Final = 50_000  # and minor units: one person says it, and what is more is no charge of a bank
+CHARGES_MAX: Final = 50_000  # and minor units: what is more is no charge of a bank
 _PAYOUTS: Final = """SELECT p.id, p.connection_id, p.reference, p.currency, p.amount, p.business_date, p.expected_at
-  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > current_date - $2::int
+  FROM payouts p WHERE p.merchant_id = $1 AND p.amount <> 0 AND p.business_date > now()::date - $2::int
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.payout_id = p.id AND f.voided_at IS NULL)
   ORDER BY p.business_date, p.id"""
 # The lines of those amounts alone: a bank's account has many others.
 _LINES: Final = """SELECT l.id, a.currency, l.amount, l.booked_on, concat_ws(' ', l.text, l.reference) AS words,
     ARRAY(SELECT jsonb_array_elements_text(a.connection_ids)) AS connections
   FROM bank_lines l JOIN bank_accounts a ON a.id = l.account_id
-  WHERE l.merchant_id = $1 AND l.booked_on > current_date - $2::int AND l.amount = ANY($3::bigint[])
+  WHERE l.merchant_id = $1 AND l.booked_on > now()::date - $2::int AND l.amount = ANY($3::bigint[])
     AND NOT EXISTS (SELECT 1 FROM payout_proofs f WHERE f.line_id = l.id AND f.voided_at IS NULL)
   ORDER BY l.booked_on, l.id"""
 # A payout that its reports tell otherwise now than when it was proven.
 _CHANGED: Final = """SELECT f.id FROM payout_proofs f JOIN payouts p ON p.id = f.payout_id
   WHERE f.merchant_id = $1 AND f.voided_at IS NULL AND f.amount <> p.amount ORDER BY f.id"""
+_OTHER_AMOUNT: Final = "The PSE's reports tell another amount now."
+# A payout and a line of which a person has said that they are not the same money: nobody but a person says otherwise.
+_DENIED: Final = """SELECT DISTINCT payout_id, line_id FROM payout_proofs
+  WHERE merchant_id = $1 AND voided_at IS NOT NULL AND void_reason <> $2"""
 
 
 async def prove_all(merchant_id: UUID, cause: Cause) -> int:
@@ -48,12 +52,13 @@ async def prove_all(merchant_id: UUID, cause: Cause) -> int:
     await _lock(merchant_id)
     for row in await rows(_CHANGED, merchant_id):
         proof = await PayoutProof.get(id=row["id"])
-        await _void(proof, "The PSE's reports tell another amount now.", cause.actor, cause)
+        await _void(proof, _OTHER_AMOUNT, cause.actor, cause)
     payouts = await open_payouts(merchant_id)
-    found = matching.pairs(payouts, await open_lines(merchant_id, payouts))
+    denied = {(row["payout_id"], row["line_id"]) for row in await rows(_DENIED, merchant_id, _OTHER_AMOUNT)}
+    found = matching.pairs(payouts, await open_lines(merchant_id, payouts), denied)
     by_id = {payout.id: payout for payout in payouts}
     for pair in found:
-        await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, cause.actor, cause)
+        await _prove(by_id[pair.payout_id], pair.line_id, pair.how, 0, (cause.actor, None), cause)
     return len(found)
 
 
@@ -103,7 +108,10 @@ async def prove(principal: Principal, payout_id: UUID, line_id: UUID, cause: Cau
                 current_state="PROVEN",
             )
         charges = await _charges(payout, line)
-        return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, principal.holder, cause)
+        if charges:
+            await _check_given_up(principal, payout, charges)
+        by = (principal.holder, principal.party)
+        return await _prove(opened(payout), line.id, matching.BY_PERSON, charges, by, cause)
 
 
 async def void(principal: Principal, payout_id: UUID, reason: str, cause: Cause) -> PayoutProof:
@@ -151,7 +159,24 @@ async def _charges(payout: Payout, line: BankLine) -> int:
     return charges
 
 
-async def _prove(payout: OpenPayout, line_id: UUID, how: str, charges: int, by: str, cause: Cause) -> PayoutProof:
+async def _check_given_up(principal: Principal, payout: Payout, charges: int) -> None:
+    """One charge is a bank's; what one person says of many is given up, and added up. Raises InvalidState."""
+    # In the order of whoever resolves that the payout is missing: first its finding, then what they give up.
+    missing = Finding.filter(merchant_id=payout.merchant_id, fingerprint=names.missing(payout.id, payout.amount))
+    await missing.select_for_update(no_key=True)
+    await limits.one_at_a_time(principal)
+    if await limits.is_above_with_others(principal, charges, payout.currency):
+        raise InvalidState(
+            "With what you gave up in the last 24 hours this reaches the limit of findingLimits: let another person "
+            "with KEEP_BOOKS prove it.",
+            path=["input"],
+            current_state="LIMIT",
+        )
+
+
+async def _prove(
+    payout: OpenPayout, line_id: UUID, how: str, charges: int, by: tuple[str, UUID | None], cause: Cause
+) -> PayoutProof:
     proof = await PayoutProof.create(
         id=uuid4(),
         merchant_id=(connection := await Connection.get(id=payout.connection_id)).merchant_id,
@@ -160,7 +185,8 @@ async def _prove(payout: OpenPayout, line_id: UUID, how: str, charges: int, by: 
         how=how,
         amount=payout.amount,
         charges=charges,
-        made_by=by[:200],
+        made_by=by[0][:200],
+        made_by_id=by[1],
     )
     await _post(proof, connection, payout.currency, cause, reverse=False)
     await findings.resolve(proof.merchant_id, names.missing(payout.id, payout.amount), "A bank statement has it.")

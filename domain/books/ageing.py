@@ -1,21 +1,20 @@
 """How old what is open is: claims that no report proves, refunds that are owed, money that nobody has explained.
 
-What closes an account's entries closes the oldest of the same thing first (a refund's, a payment's; of payouts, a
-connection's): what is left are items, each an entry with the part of it that is open. Amounts in minor units, in the
-direction in which the account grows; a negative one stands on the other side.
+What an open item is says domain/books/open_items, which keeps them. Amounts in minor units, in the direction in which
+the account grows; a negative one stands on the other side.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from domain.access.permissions import Permission
-from domain.access.principal import Whose, scope_of
-from domain.books import ledger
-from domain.books.chart import Side, chart
+from domain.access.principal import Scope, Whose, scope_of
+from domain.books import ledger, open_items
+from domain.books.chart import AccountSide, chart
 from domain.models.ledger import Account, Entry
 from domain.platform.database import rows
 
@@ -30,13 +29,7 @@ class Bucket(StrEnum):
     D91 = "D91"  # and more
 
 
-ACCOUNTS: Final = (
-    Account.PSE_CLEARING,
-    Account.REFUNDS_PAYABLE,
-    Account.SUSPENSE,
-    Account.PAYOUTS_IN_TRANSIT,
-    Account.VAT_REVERSAL_PENDING,
-)
+ACCOUNTS: Final = open_items.ACCOUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,87 +63,70 @@ class Item:
     cause: str
 
 
-# What an entry was closed by is looked for among those of the same thing, which has an id and, where it has several
-# sides, a class. What is nobody's is the connection's.
-_THING: Final = {
-    Account.SUSPENSE: ("coalesce(e.payment_id, e.connection_id)", "e.currency"),
-    Account.PAYOUTS_IN_TRANSIT: ("e.connection_id", "e.currency"),
-    Account.VAT_REVERSAL_PENDING: ("coalesce(e.refund_id, e.payment_id, e.connection_id)", "e.currency"),
-}
-_OF_WHOM: Final = """merchant_id = $1 AND ($4::uuid IS NULL OR {e}.connection_id = $4)
-  AND ($5::uuid[] IS NULL OR {e}.store_id = ANY($5))"""
-_ENTRY: Final = (
-    "e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, "
-    "coalesce(e.belongs_to, e.accounting_date) AS since, "
-    "CASE WHEN e.debit = $2 THEN e.amount ELSE -e.amount END AS moved"
-)
-_BOOKED: Final = (
-    f"SELECT {_ENTRY}, {{thing}} AS thing, {{class_}} AS class FROM ledger_entries e "  # noqa: S608 - ours
-    f"WHERE e.{_OF_WHOM.format(e='e')} AND $2 IN (e.debit, e.credit)"
-)
-# Of what is owed, only refunds under way have any: they are few, however many were ever made.
-_OWED: Final = f"""
-SELECT {_ENTRY}, e.refund_id AS thing, e.currency AS class FROM refunds r JOIN ledger_entries e ON e.refund_id = r.id
-WHERE r.merchant_id = $1 AND r.state IN ('REQUESTED', 'SUBMITTED', 'PENDING', 'MANUAL') AND r.state <> 'SUCCEEDED'
-  AND ($4::uuid IS NULL OR e.connection_id = $4) AND ($5::uuid[] IS NULL OR e.store_id = ANY($5))
-  AND $2 IN (e.debit, e.credit)"""  # noqa: S608 - ours
-# A claim and its proof: of a refund's its line, of a payment's those of the same effect.
-_CLAIMED: Final = f"""
-SELECT {_ENTRY}, coalesce(e.refund_id, e.payment_id) AS thing, CASE WHEN e.refund_id IS NOT NULL THEN 'REFUND'
-    WHEN e.entry IN ('TAKEN', 'TAKEN_BACK') THEN 'TAKEN'
-    WHEN e.entry IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END AS class
-FROM ledger_entries e WHERE e.{_OF_WHOM.format(e="e")} AND $2 IN (e.debit, e.credit) AND e.payment_id IS NOT NULL
-UNION ALL
-SELECT NULL, NULL, p.connection_id, p.store_id, p.id, s.refund_id, s.currency, NULL, s.business_date,
-    CASE WHEN s.effect IN ('CAPTURE', 'RETURN', 'TAKEN_BACK', 'CHARGEBACK_REVERSED') THEN -s.amount ELSE s.amount END,
-    CASE WHEN s.effect IN ('REFUND', 'RETURN') THEN s.refund_id ELSE s.payment_id END,
-    CASE WHEN s.effect IN ('REFUND', 'RETURN') THEN 'REFUND' WHEN s.effect IN ('TAKEN', 'TAKEN_BACK') THEN 'TAKEN'
-        WHEN s.effect IN ('CHARGEBACK', 'CHARGEBACK_REVERSED') THEN 'CHARGEBACK' ELSE 'CAPTURE' END
-FROM payments p JOIN settlement_lines s ON s.payment_id = p.id AND s.voided_at IS NULL AND s.effect <> 'NONE'
-WHERE p.{_OF_WHOM.format(e="p")}"""  # noqa: S608 - ours
+_OF_WHOM: Final = """ AND ($3::uuid IS NULL OR connection_id = $3)
+  AND ($4::uuid[] IS NULL OR store_id = ANY($4))"""
 _BUCKET: Final = (
     "CASE WHEN days <= 7 THEN 'D0_7' WHEN days <= 30 THEN 'D8_30' WHEN days <= 60 THEN 'D31_60' "
     "WHEN days <= 90 THEN 'D61_90' ELSE 'D91' END"
 )
-# Nearly everything is closed: what is not is found by sums alone, and only its entries are put in order.
-_OPEN: Final = f"""
-WITH moves AS NOT MATERIALIZED ({{moves}}),
-netted AS MATERIALIZED (SELECT thing, class, sum(moved) AS net FROM moves GROUP BY thing, class HAVING sum(moved) <> 0),
-behind AS (SELECT m.*, n.net, coalesce(sum(abs(m.moved)) OVER (PARTITION BY m.thing, m.class
-      ORDER BY m.since DESC, m.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS later
-    FROM moves m JOIN netted n USING (thing, class) WHERE m.id IS NOT NULL AND sign(m.moved) = sign(n.net)),
-left_over AS (SELECT *, greatest($3::date - since, 0) AS days,
-      sign(net) * least(abs(moved), abs(net) - later) AS amount FROM behind WHERE abs(net) > later),
-items AS (SELECT *, {_BUCKET} AS bucket FROM left_over)
-"""  # noqa: S608 - ours
-_AGED: Final = """SELECT i.connection_id, c.name AS connection_name, c.pse, i.currency, i.bucket, count(*) AS count,
+_SINCE: Final = {  # days, the least and the most
+    Bucket.D0_7: (None, 7),
+    Bucket.D8_30: (8, 30),
+    Bucket.D31_60: (31, 60),
+    Bucket.D61_90: (61, 90),
+    Bucket.D91: (91, None),
+}
+_NOBODYS: Final = open_items.of_nobody("($3::uuid IS NULL OR e.connection_id = $3) "
+    "AND ($4::uuid[] IS NULL OR e.store_id = ANY($4))")  # fmt: skip
+# $1 the merchant, $2 accounts, $3 a connection, $4 stores. What is kept is read by days; of what was touched since, it
+# is taken off, and what it is now is added.
+_FRESH: Final = f"{open_items.of_payments(open_items.OF_ALL)}, {_NOBODYS}"
+_TOUCHED: Final = f"{open_items.TOUCHED}, {open_items.of_payments(open_items.OF_TOUCHED)}, {_NOBODYS}"
+_MINE: Final = "account = ANY($2::text[])" + _OF_WHOM
+_ANEW: Final = f"""
+SELECT account, connection_id, currency, since, 1 AS n, amount FROM fresh WHERE {_MINE}
+UNION ALL SELECT account, connection_id, currency, since, 1, amount FROM nobodys WHERE {_MINE}"""  # noqa: S608 - ours
+_KEPT: Final = f"""
+UNION ALL SELECT account, connection_id, currency, since, items, amount FROM open_item_sums
+WHERE merchant_id = $1 AND {_MINE}
+UNION ALL SELECT account, connection_id, currency, since, -1, -amount FROM open_items
+WHERE {open_items.OF_TOUCHED.format(payment="payment_id")} AND amount <> 0 AND {_MINE}"""  # noqa: S608 - ours
+_AGED: Final = f"""
+SELECT i.account, i.connection_id, c.name AS connection_name, c.pse, i.currency, i.bucket, sum(i.n) AS count,
     sum(i.amount) AS amount
-FROM items i JOIN connections c ON c.id = i.connection_id GROUP BY i.connection_id, c.name, c.pse, i.currency, i.bucket
-ORDER BY c.name, i.currency, min(i.days)"""
-_ITEMS: Final = """SELECT id, entry, connection_id, store_id, payment_id, refund_id, currency, cause, since, days,
-    amount FROM items WHERE ($6::text IS NULL OR bucket = $6)
-    AND ($7::date IS NULL OR (since, id) > ($7, $8::bigint)) ORDER BY since, id LIMIT $9"""
-
-
-def _open(account: Account) -> str:
-    if account is Account.PSE_CLEARING:
-        return _OPEN.format(moves=_CLAIMED)
-    if account is Account.REFUNDS_PAYABLE:
-        return _OPEN.format(moves=_OWED)
-    thing, class_ = _THING[account]
-    return _OPEN.format(moves=_BOOKED.format(thing=thing, class_=class_))
+FROM (SELECT *, {_BUCKET} AS bucket FROM (SELECT *, greatest($5::date - since, 0) AS days FROM ({{items}}) AS a) AS b)
+    AS i JOIN connections c ON c.id = i.connection_id
+GROUP BY i.account, i.connection_id, c.name, c.pse, i.currency, i.bucket HAVING sum(i.n) <> 0
+ORDER BY array_position($2::text[], i.account), c.name, i.currency, min(i.days)"""  # noqa: S608 - ours
+# $5 and $6 the days since which, $7 and $8 behind which day and entry, $9 how many.
+_PLACE: Final = """ AND ($5::date IS NULL OR since >= $5) AND ($6::date IS NULL OR since <= $6)
+  AND ($7::date IS NULL OR (since, entry_id) > ($7, $8::bigint)) ORDER BY since, entry_id LIMIT $9"""
+_PAGE: Final = f"""
+SELECT * FROM (SELECT entry_id, since, amount FROM fresh WHERE {_MINE}{_PLACE}) AS a
+UNION ALL SELECT * FROM (SELECT entry_id, since, amount FROM nobodys WHERE {_MINE}{_PLACE}) AS b"""  # noqa: S608 - ours
+_KEPT_PAGE: Final = f"""
+UNION ALL SELECT * FROM (SELECT entry_id, since, amount FROM open_items
+    WHERE merchant_id = $1 AND account = ($2::text[])[1]{_OF_WHOM} AND amount <> 0
+      AND payment_id <> ALL((SELECT ids FROM touched)::uuid[]){_PLACE}) AS c"""  # noqa: S608 - ours
+_ITEMS: Final = """
+SELECT e.id, e.entry, e.connection_id, e.store_id, e.payment_id, e.refund_id, e.currency, e.cause, i.since, i.amount
+FROM (SELECT * FROM ({items}) AS p ORDER BY since, entry_id LIMIT $9) AS i JOIN ledger_entries e ON e.id = i.entry_id
+ORDER BY i.since, e.id"""
+AGED_OF_ALL: Final = f"WITH {_FRESH}{_AGED.format(items=_ANEW)}"
+AGED_KEPT: Final = f"WITH {_TOUCHED}{_AGED.format(items=_ANEW + _KEPT)}"
+ITEMS_OF_ALL: Final = f"WITH {_FRESH}{_ITEMS.format(items=_PAGE)}"
+ITEMS_KEPT: Final = f"WITH {_TOUCHED}{_ITEMS.format(items=_PAGE + _KEPT_PAGE)}"
 
 
 async def ageing(
     whose: Whose, accounts: Sequence[Account] = ACCOUNTS, connection_id: UUID | None = None
 ) -> Sequence[Aged]:
     """What is open by age, as of today. Of the stores whose ledger somebody may read. Raises Forbidden."""
-    made: list[Aged] = []
-    for account in ACCOUNTS:
-        if account in accounts:
-            found = await rows(_open(account) + _AGED, *await _asked(whose, account, connection_id))
-            made += [_aged(row, account) for row in found]
-    return made
+    scope = scope_of(whose, Permission.READ_LEDGER)
+    asked = [one.value for one in ACCOUNTS if one in accounts]
+    statement = AGED_KEPT if await open_items.marked(scope.merchant_id) else AGED_OF_ALL
+    whom = (scope.merchant_id, asked, connection_id, _stores(scope))
+    return [_aged(row) for row in await rows(statement, *whom, await ledger.today(scope.merchant_id))]
 
 
 async def items(
@@ -163,23 +139,34 @@ async def items(
     after: tuple[date, int] | None = None,
 ) -> Sequence[Item]:
     """The oldest `first` open items of one of ACCOUNTS behind `after` (day, entry). Raises Forbidden."""
-    behind = after or (None, None)
-    asked = await _asked(whose, account, connection_id)
-    found = await rows(_open(account) + _ITEMS, *asked, bucket.value if bucket else None, *behind, first)
-    return [_item(row, account) for row in found]
-
-
-async def _asked(whose: Whose, account: Account, connection_id: UUID | None) -> tuple[Any, ...]:
     scope = scope_of(whose, Permission.READ_LEDGER)
-    stores = list(scope.stores) if scope.stores is not None else None
-    return scope.merchant_id, account.value, await ledger.today(scope.merchant_id), connection_id, stores
+    today = await ledger.today(scope.merchant_id)
+    least, most = _SINCE[bucket] if bucket else (None, None)
+    between = [None if days is None else today - timedelta(days=days) for days in (most, least)]
+    statement = ITEMS_KEPT if await open_items.marked(scope.merchant_id) else ITEMS_OF_ALL
+    whom = (scope.merchant_id, [account.value], connection_id, _stores(scope))
+    found = await rows(statement, *whom, *between, *(after or (None, None)), first)
+    return [_item(row, account, today) for row in found]
+
+
+async def count(
+    whose: Whose, account: Account, *, connection_id: UUID | None = None, bucket: Bucket | None = None
+) -> int:
+    """How many open items of one of ACCOUNTS there are, by the sums of ageing. Raises Forbidden."""
+    found = await ageing(whose, [account], connection_id)
+    return sum(one.count for one in found if bucket in (None, one.bucket))
+
+
+def _stores(scope: Scope) -> list[UUID] | None:
+    return list(scope.stores) if scope.stores is not None else None
 
 
 def _grown(row: Any, account: Account) -> int:
-    return int(row["amount"]) if chart()[account].side is Side.DEBIT else -int(row["amount"])
+    return int(row["amount"]) if chart()[account].side is AccountSide.DEBIT else -int(row["amount"])
 
 
-def _aged(row: Any, account: Account) -> Aged:
+def _aged(row: Any) -> Aged:
+    account = Account(row["account"])
     return Aged(
         account,
         row["connection_id"],
@@ -187,12 +174,12 @@ def _aged(row: Any, account: Account) -> Aged:
         row["pse"],
         row["currency"],
         Bucket(row["bucket"]),
-        row["count"],
+        int(row["count"]),
         _grown(row, account),
     )
 
 
-def _item(row: Any, account: Account) -> Item:
+def _item(row: Any, account: Account, today: date) -> Item:
     return Item(
         id=row["id"],
         entry=Entry(row["entry"]),
@@ -203,6 +190,6 @@ def _item(row: Any, account: Account) -> Item:
         currency=row["currency"],
         amount=_grown(row, account),
         since=row["since"],
-        days=row["days"],
+        days=max((today - row["since"]).days, 0),
         cause=row["cause"],
     )

@@ -22,14 +22,14 @@ class Type(StrEnum):
     EXPENSE = "EXPENSE"
 
 
-class Side(StrEnum):
+class AccountSide(StrEnum):
     """On which side an account grows."""
 
     DEBIT = "DEBIT"
     CREDIT = "CREDIT"
 
 
-_SIDES: Final = {Type.ASSET: Side.DEBIT, Type.EXPENSE: Side.DEBIT}
+_SIDES: Final = {Type.ASSET: AccountSide.DEBIT, Type.EXPENSE: AccountSide.DEBIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class InChart:
 
     account: Account
     type: Type
-    side: Side
+    side: AccountSide
     meaning: Mapping[str, str]
 
     def in_words(self, locale: str) -> str:
@@ -55,5 +55,5 @@ def chart() -> Mapping[Account, InChart]:
 
 def _of(name: str, facts: Mapping[str, Any]) -> InChart:
     type_ = Type(facts["type"])
-    side = Side(facts["side"]) if "side" in facts else _SIDES.get(type_, Side.CREDIT)
+    side = AccountSide(facts["side"]) if "side" in facts else _SIDES.get(type_, AccountSide.CREDIT)
     return InChart(Account(name), type_, side, {locale: facts[locale] for locale in LOCALES})

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from domain.access.permissions import Permission
 from domain.access.principal import Whose, scope_of
+from domain.books import checkpoints
 from domain.models import LedgerEntry, Merchant
 from domain.models.ledger import Account, Entry
 from domain.platform.children import first_of_each
@@ -101,7 +102,9 @@ def accounting_date_of(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-_zones: Final[dict[UUID, str]] = remembered()  # a merchant's zone is for life (grants.GRANTS)
+_zones: Final[dict[UUID, str]] = (
+    remembered()
+)  # once anything is booked a merchant's zone is for life (access/merchants)
 
 
 async def today(merchant_id: UUID) -> date:
@@ -157,7 +160,7 @@ def _row(posting: Posting, leg: int, debit: Account, credit: Account, amount: in
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class AccountBalance:
     """Debits and credits of one account, minor units; `balance` is debits less credits."""
 
     connection_id: UUID | None
@@ -172,11 +175,11 @@ class Balance:
 
 
 # What the checkpoints hold, and what was booked behind the last of them, in one snapshot.
-_BALANCES: Final = """
+_BALANCES: Final = f"""
 WITH last AS MATERIALIZED (SELECT coalesce(max(until_entry), 0) AS id FROM ledger_checkpoints),
 since AS MATERIALIZED (
-    SELECT connection_id, debit, credit, currency, amount FROM ledger_entries
-    WHERE id > (SELECT id FROM last) AND merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
+    SELECT connection_id, debit, credit, currency, amount FROM {checkpoints.BEHIND_LAST}
+    WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
       AND ($3::date IS NULL OR accounting_date <= $3))
 SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM (
     SELECT connection_id, account, currency, debits AS debit, credits AS credit FROM ledger_checkpoints
@@ -184,22 +187,28 @@ SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS cr
       AND ($3::date IS NULL OR accounting_date <= $3)
     UNION ALL SELECT connection_id, debit, currency, amount, 0 FROM since
     UNION ALL SELECT connection_id, credit, currency, 0, amount FROM since) AS sides
-GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""
+GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""  # noqa: S608 - ours
 
 
-# Checkpoints know no stores: what is of some stores only is summed up anew.
-_OF_STORES: Final = """
-WITH since AS MATERIALIZED (
-    SELECT connection_id, debit, credit, currency, amount FROM ledger_entries
+# Of some stores only, the same from the checkpoints that know stores.
+_OF_STORES: Final = f"""
+WITH last AS MATERIALIZED (SELECT coalesce(max(until_entry), 0) AS id FROM store_checkpoints WHERE merchant_id = $1),
+since AS MATERIALIZED (
+    SELECT connection_id, debit, credit, currency, amount FROM {checkpoints.BEHIND_LAST}
     WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
       AND ($3::date IS NULL OR accounting_date <= $3) AND store_id = ANY($4::uuid[]))
 SELECT connection_id, account, currency, sum(debit) AS debits, sum(credit) AS credits FROM (
-    SELECT connection_id, debit AS account, currency, amount AS debit, 0 AS credit FROM since
+    SELECT connection_id, account, currency, debits AS debit, credits AS credit FROM store_checkpoints
+    WHERE merchant_id = $1 AND ($2::uuid IS NULL OR connection_id = $2)
+      AND ($3::date IS NULL OR accounting_date <= $3) AND store_id = ANY($4::uuid[])
+    UNION ALL SELECT connection_id, debit, currency, amount, 0 FROM since
     UNION ALL SELECT connection_id, credit, currency, 0, amount FROM since) AS sides
-GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""
+GROUP BY connection_id, account, currency ORDER BY connection_id, currency, account"""  # noqa: S608 - ours
 
 
-async def balances(whose: Whose, *, connection_id: UUID | None = None, until: date | None = None) -> list[Balance]:
+async def balances(
+    whose: Whose, *, connection_id: UUID | None = None, until: date | None = None
+) -> list[AccountBalance]:
     """The trial balance of a merchant: every account and currency per connection, up to and including `until`.
 
     Of the stores whose ledger somebody may read. Raises Forbidden.
@@ -211,7 +220,9 @@ async def balances(whose: Whose, *, connection_id: UUID | None = None, until: da
         found = await rows(_OF_STORES, scope.merchant_id, connection_id, until, list(scope.stores))
     return [
         # Sums of 64-bit amounts are numeric: no number of rows can make them overflow.
-        Balance(row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"]))
+        AccountBalance(
+            row["connection_id"], Account(row["account"]), row["currency"], int(row["debits"]), int(row["credits"])
+        )
         for row in found
     ]
 

@@ -1,7 +1,7 @@
 """The trial balance of a range of days: opening, debits, credits and closing of each account, and whose each row is.
 
-Whole, it is read from the checkpoints and what was booked behind the last of them, so that it costs the same whatever
-was ever booked; by store it is summed up, because checkpoints know no stores. Amounts in minor units.
+It is read from the checkpoints and what was booked behind the last of them, so that it costs the same whatever was ever
+booked; by store from those that know stores. Amounts in minor units.
 """
 
 from collections import defaultdict
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.access.permissions import Permission
 from domain.access.principal import Scope, Whose, scope_of
+from domain.books import checkpoints
 from domain.models.ledger import Account
 from domain.platform.database import rows
 from domain.problems import InvalidInput
@@ -73,7 +74,7 @@ _BOOKED: Final = """booked AS MATERIALIZED (
     SELECT connection_id, {store} AS store_id, debit, credit, currency,
         coalesce(sum(amount) FILTER (WHERE accounting_date < $2), 0) AS before,
         coalesce(sum(amount) FILTER (WHERE accounting_date >= $2), 0) AS within
-    FROM ledger_entries WHERE {behind} AND merchant_id = $1 AND accounting_date <= $3
+    FROM {ledger} WHERE {behind}merchant_id = $1 AND accounting_date <= $3
       AND ($4::uuid IS NULL OR connection_id = $4){stores} GROUP BY 1, 2, 3, 4, 5)
 """
 _BOTH_SIDES: Final = """
@@ -94,18 +95,21 @@ UNION ALL SELECT connection_id, NULL::uuid, account, currency,
     CASE WHEN accounting_date < $2 THEN debits - credits ELSE 0 END,
     CASE WHEN accounting_date < $2 THEN 0 ELSE debits END, CASE WHEN accounting_date < $2 THEN 0 ELSE credits END
 FROM ledger_checkpoints WHERE merchant_id = $1 AND accounting_date <= $3 AND ($4::uuid IS NULL OR connection_id = $4)"""
-# Checkpoints know no stores: what is told apart by them, or is of some only, is summed up from the last month that was
-# closed before the range.
-_LAST_CLOSED: Final = (
-    "WITH last AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $1 "
-    "AND confirmed_at IS NOT NULL AND last_day < $2 ORDER BY last_day DESC LIMIT 1), "
-)
-_CLOSED: Final = """
+# By store, from the last month that was closed before the range, and the checkpoints by store of what came later.
+_LAST_CLOSED: Final = f"""
+WITH closed AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $1
+    AND confirmed_at IS NOT NULL AND last_day < $2 ORDER BY last_day DESC LIMIT 1),
+last AS MATERIALIZED (SELECT {checkpoints.BY_STORE_UNTIL} AS id), """  # noqa: S608 - ours
+_BEHIND_CLOSED: Final = "accounting_date > coalesce((SELECT last_day FROM closed), '-infinity')"
+_CLOSED: Final = f"""
+UNION ALL SELECT connection_id, store_id, account, currency,
+    CASE WHEN accounting_date < $2 THEN debits - credits ELSE 0 END,
+    CASE WHEN accounting_date < $2 THEN 0 ELSE debits END, CASE WHEN accounting_date < $2 THEN 0 ELSE credits END
+FROM store_checkpoints WHERE merchant_id = $1 AND accounting_date <= $3 AND {_BEHIND_CLOSED}
+  AND ($4::uuid IS NULL OR connection_id = $4) AND ($5::uuid[] IS NULL OR store_id = ANY($5))
 UNION ALL SELECT connection_id, store_id, account, currency, opening + debits - credits, 0, 0
-FROM closed_balances WHERE closing_id = (SELECT id FROM last) AND ($4::uuid IS NULL OR connection_id = $4)
-  AND ($5::uuid[] IS NULL OR store_id = ANY($5))"""
-_BEHIND_CHECKPOINT: Final = "id > (SELECT id FROM last)"
-_BEHIND_CLOSED: Final = "accounting_date > coalesce((SELECT last_day FROM last), '-infinity')"
+FROM closed_balances WHERE closing_id = (SELECT id FROM closed) AND ($4::uuid IS NULL OR connection_id = $4)
+  AND ($5::uuid[] IS NULL OR store_id = ANY($5))"""  # noqa: S608 - ours
 _NAMES: Final = {
     By.CONNECTION: ("s.connection_id, c.name AS connection_name, c.pse", "connections c ON c.id = s.connection_id"),
     By.STORE: ("s.store_id, t.code AS store_code", "stores t ON t.id = s.store_id"),
@@ -144,10 +148,11 @@ def _statement(
     )
     values: tuple[Any, ...] = (scope.merchant_id, since, until, connection_id)
     if whole:
-        booked = _BOOKED.format(store="NULL::uuid", behind=_BEHIND_CHECKPOINT, stores="")
+        booked = _BOOKED.format(store="NULL::uuid", behind="", stores="", ledger=checkpoints.BEHIND_LAST)
         return (_LAST_CHECKPOINT + booked + asked, *values)
     of_some = " AND ($5::uuid[] IS NULL OR store_id = ANY($5))"
-    booked = _BOOKED.format(store="store_id", behind=_BEHIND_CLOSED, stores=of_some)
+    behind = f"{_BEHIND_CLOSED} AND "
+    booked = _BOOKED.format(store="store_id", behind=behind, stores=of_some, ledger=checkpoints.BEHIND_LAST)
     return (_LAST_CLOSED + booked + asked, *values, list(scope.stores) if scope.stores is not None else None)
 
 

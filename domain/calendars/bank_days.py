@@ -2,13 +2,14 @@
 
 By the tables of `holidays` (pinned), put right where they differ from what a country's banks keep: Brazil's banks close
 on the Monday and Tuesday of Carnival and on Corpus Christi (ANBIMA's list), Mexico's by the list of the CNBV and not by
-the labour law, those of Argentina, Chile and Uruguay on their own holidays beside the public ones. Half days count as
-days. A decree in the middle of the year is no table's: it comes in as an `Exceptions`.
+the labour law, those of Argentina, Chile, Panama and Uruguay on their own holidays beside the public ones. Half days
+count as days. A decree in the middle of the year is no table's: it comes in as an `Exceptions`, and opens a Saturday,
+too.
 """
 
 from collections.abc import Collection, Mapping, Set
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from typing import Final
 
@@ -42,7 +43,7 @@ COUNTRIES: Final = frozenset(
         "UY",
     }
 )
-_PUBLIC_AND_BANK: Final = frozenset({"AR", "CL", "UY"})
+_PUBLIC_AND_BANK: Final = frozenset({"AR", "CL", "PA", "UY"})
 _CARNIVAL_AND_CORPUS_CHRISTI: Final = (-48, -47, 60)  # days from Easter
 _SATURDAY: Final = 5
 _WALK_MAX: Final = 60  # days in a row without a bank day: there are none so long
@@ -52,6 +53,7 @@ class UnknownCountry(ValueError):
     """No bank days of this country are known; the message says which are."""
 
 
+@cache
 def version() -> str:
     """By which tables: what was counted by them is named with it."""
     return f"holidays {metadata.version('holidays')}"
@@ -79,12 +81,28 @@ def closed(country: str, year: int) -> Set[date]:
 
 def is_bank_day(day: date, countries: Collection[str], exceptions: Exceptions = NONE) -> bool:
     """Whether the banks of all these countries work. Raises UnknownCountry."""
-    return day.weekday() < _SATURDAY and not any(_is_closed(day, country, exceptions) for country in countries)
+    if not countries:
+        return day.weekday() < _SATURDAY
+    return not any(_is_closed(day, country, exceptions) for country in countries)
+
+
+def works(country: str, day: date, exceptions: Exceptions = NONE) -> bool:
+    """Whether the banks, and so the offices, of a country work; of one whose banks nobody knows, by what is public."""
+    if country in COUNTRIES:
+        return is_bank_day(day, (country,), exceptions)
+    said = exceptions.get((country, day))
+    return not said if said is not None else day.weekday() < _SATURDAY and day not in _public(country, day.year)
+
+
+@lru_cache(maxsize=64)
+def _public(country: str, year: int) -> Set[date]:
+    known = country in holidays.list_supported_countries()
+    return frozenset(holidays.country_holidays(country, years=year)) if known else frozenset()
 
 
 def _is_closed(day: date, country: str, exceptions: Exceptions) -> bool:
     said = exceptions.get((country, day))
-    return said if said is not None else day in closed(country, day.year)
+    return said if said is not None else day.weekday() >= _SATURDAY or day in closed(country, day.year)
 
 
 def after(day: date, days: int, countries: Collection[str], exceptions: Exceptions = NONE) -> date:

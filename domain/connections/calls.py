@@ -31,7 +31,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentCall:
     """A request as it leaves, already scrubbed by its connector."""
 
     method: str
@@ -52,7 +52,7 @@ class Received:
     error: str | None = None
 
 
-async def log_request(about: About, sent: Sent) -> UUID:
+async def log_request(about: About, sent: SentCall) -> UUID:
     """Write the request down; its id."""
     call_id = ids.time_ordered()
     await execute(

@@ -1,6 +1,6 @@
 """A merchant's account at a PSE: making one, and opening its credentials for the one who sends."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -205,9 +205,10 @@ def readable(principal: Principal) -> QuerySet[Connection]:
     return Connection.filter(merchant_id=principal.scope(Permission.READ).merchant_id)
 
 
-async def ids_of(merchant_id: UUID) -> list[UUID]:
-    """The merchant's connections."""
-    return [row.id for row in await Connection.filter(merchant_id=merchant_id).only("id")]
+async def ids_of(merchant_id: UUID, pses: Sequence[str] | None = None) -> list[UUID]:
+    """The merchant's connections; of these PSEs alone, if any are named."""
+    found = Connection.filter(merchant_id=merchant_id)
+    return [row.id for row in await (found if pses is None else found.filter(pse__in=pses)).only("id")]
 
 
 def place_of(connection_id: UUID) -> str:

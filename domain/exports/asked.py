@@ -1,7 +1,7 @@
 """Exports as rows: who asks for what of which stores, how far it is, until when its file is there."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -11,14 +11,15 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
-from domain.access.principal import Principal, Reach
+from domain.access.principal import Principal, Reach, Scope
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.files import content
 from domain.findings.kinds import FindingKind
-from domain.findings.search import State as FindingState
-from domain.findings.search import Wanted as WantedFindings
+from domain.findings.search import FindingStanding as FindingState
+from domain.findings.search import WantedFindings
+from domain.history.log import WantedHistory
 from domain.models import Export
 from domain.platform import bell, idempotency
 from domain.platform.database import execute, rows, transaction
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     LEDGER = "LEDGER"
     VAT = "VAT"
     TRIAL_BALANCE = "TRIAL_BALANCE"
+    AUDIT = "AUDIT"
 
 
 class Format(StrEnum):
@@ -67,11 +69,16 @@ class Format(StrEnum):
     PARQUET = "PARQUET"
 
 
+_LISTS: Final = ("states", "methods", "reasons")
+_OF_REFUNDS: Final = ("order", "amount_from", "amount_until")
+
+
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRows:
     """Of which rows; all that are given hold at once. Days are in the merchant's zone and both included.
 
-    `findings` narrows FINDINGS, and nothing else does; the others narrow all other kinds.
+    `findings` narrows FINDINGS, and `audit` AUDIT, and nothing else does; the others narrow all other kinds, and those
+    from `states` on only REFUNDS. Amounts are minor units of `currency`.
     """
 
     since: date | None = None
@@ -80,25 +87,42 @@ class Wanted:
     store: UUID | None = None
     currency: str | None = None
     findings: WantedFindings | None = None
+    states: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    order: str | None = None
+    needs_person: bool = False
+    amount_from: int | None = None
+    amount_until: int | None = None
+    audit: WantedHistory | None = None
 
     def told(self) -> dict[str, Any]:
         """As it is kept, and shown: JSON of what is given."""
-        given = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "findings"}
-        found = {name: str(value) for name, value in given.items() if value is not None}
+        found: dict[str, Any] = {name: str(getattr(self, name)) for name in _PLAIN if getattr(self, name) is not None}
+        found |= {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
+        found |= {name: getattr(self, name) for name in _OF_REFUNDS if getattr(self, name) is not None}
+        found |= {"needs_person": True} if self.needs_person else {}
+        found |= {"audit": _told(self.audit)} if self.audit is not None else {}
         return found if self.findings is None else {**found, "findings": _told(self.findings)}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "Wanted":
+    def of(cls, told: Mapping[str, Any]) -> "WantedRows":
         """What `told` has written."""
         days: dict[str, Any] = {name: date.fromisoformat(told[name]) for name in ("since", "until") if name in told}
         ids: dict[str, Any] = {name: UUID(told[name]) for name in ("connection", "store") if name in told}
         findings = _findings_of(told["findings"]) if "findings" in told else None
-        return cls(**days, **ids, currency=told.get("currency"), findings=findings)
+        given: dict[str, Any] = {name: tuple(told[name]) for name in _LISTS if name in told}
+        given |= {name: told[name] for name in (*_OF_REFUNDS, "needs_person", "currency") if name in told}
+        audit = WantedHistory(**_read(told["audit"], _READ_ENTRIES)) if "audit" in told else None
+        return cls(**days, **ids, **given, findings=findings, audit=audit)
 
 
-def _told(wanted: WantedFindings) -> dict[str, Any]:
+_PLAIN: Final = ("since", "until", "connection", "store", "currency")
+
+
+def _told(wanted: WantedFindings | WantedHistory) -> dict[str, Any]:
     return {
-        name: [str(one) for one in value] if isinstance(value, list) else value if _plain(value) else str(value)
+        name: [str(one) for one in value] if isinstance(value, list | tuple) else value if _plain(value) else str(value)
         for name, value in asdict(wanted).items()
         if value is not None and value is not False
     }
@@ -109,12 +133,16 @@ def _plain(value: object) -> bool:
 
 
 def _findings_of(told: Mapping[str, Any]) -> WantedFindings:
+    return WantedFindings(**_read(told, _READ))
+
+
+def _read(told: Mapping[str, Any], readers: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = dict(told)
-    for name, read in _READ.items():
+    for name, read in readers.items():
         if name in given:
             value = given[name]
             given[name] = [read(one) for one in value] if isinstance(value, list) else read(value)
-    return WantedFindings(**given)
+    return given
 
 
 _READ: Final[Mapping[str, Any]] = {
@@ -129,21 +157,43 @@ _READ: Final[Mapping[str, Any]] = {
     "payment": UUID,
     "refund": UUID,
 }
+_READ_ENTRIES: Final[Mapping[str, Any]] = {
+    "person_id": UUID,
+    "token_id": UUID,
+    "since": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
+}
 
 
 def readable(principal: Principal) -> QuerySet[Export]:
-    """Those that somebody may see: who reads all stores sees all, others what they asked for. Raises Forbidden."""
-    scope = principal.scope(Permission.READ_LEDGER)
+    """Those that somebody may see: who reads all stores sees all, others what they asked for. What is of the audit log
+    is for those who read that. Raises Forbidden.
+    """
+    scope = principal.scope(Permission.READ_LEDGER, Permission.READ_AUDIT)
     found = Export.filter(merchant_id=scope.merchant_id)
-    return found if scope.is_whole else found.filter(Q(party=principal.party))
+    if not principal.covers([Permission.READ_AUDIT], None):
+        found = found.exclude(kind=Kind.AUDIT)
+    if not principal.may(Permission.READ_LEDGER):
+        return found.filter(kind=Kind.AUDIT)
+    return found if scope.is_whole else found.filter(Q(party=principal.party) | Q(kind=Kind.AUDIT))
 
 
-async def create(principal: Principal, kind: Kind, format_: Format, wanted: Wanted, key: str, cause: Cause) -> Export:
+def _scope(principal: Principal, kind: Kind) -> Scope:
+    """What of it the asker may read: of the audit log all, or none. Raises Forbidden."""
+    if kind is Kind.AUDIT:
+        principal.require_everywhere(Permission.READ_AUDIT)
+        return Scope(principal.merchant_id)
+    return principal.scope(Permission.READ_LEDGER)
+
+
+async def create(
+    principal: Principal, kind: Kind, format_: Format, wanted: WantedRows, key: str, cause: Cause
+) -> Export:
     """Ask for an export of what the asker may read; it has its turn as a job.
 
     Raises Forbidden, InvalidInput, RateLimited, IdempotencyConflict.
     """
-    scope = principal.scope(Permission.READ_LEDGER)
+    scope = _scope(principal, kind)
     _check(kind, wanted)
     stores = None if scope.stores is None else sorted(str(one) for one in scope.stores)
     told, row_id = wanted.told(), uuid4()
@@ -170,13 +220,19 @@ async def create(principal: Principal, kind: Kind, format_: Format, wanted: Want
     return await Export.get(id=stored or row_id)
 
 
-def _check(kind: Kind, wanted: Wanted) -> None:
+def _check(kind: Kind, wanted: WantedRows) -> None:
     path = ["input", "filter"]
-    plain = [one for one in (wanted.since, wanted.until, wanted.connection, wanted.store, wanted.currency) if one]
-    if kind is Kind.FINDINGS and plain:
-        raise InvalidInput("FINDINGS are narrowed by `findings` alone.", path=path)
-    if kind is not Kind.FINDINGS and wanted.findings is not None:
-        raise InvalidInput("`findings` narrows FINDINGS alone.", path=path)
+    plain = [name for name in _PLAIN if getattr(wanted, name)]
+    for its, name, own in ((Kind.FINDINGS, "findings", wanted.findings), (Kind.AUDIT, "audit", wanted.audit)):
+        if kind is its and plain:
+            raise InvalidInput(f"{its} is narrowed by `{name}` alone.", path=path)
+        if kind is not its and own is not None:
+            raise InvalidInput(f"`{name}` narrows {its} alone.", path=path)
+    of_refunds = [
+        name for name in (*_LISTS, *_OF_REFUNDS, "needs_person") if getattr(wanted, name) not in (None, (), False)
+    ]
+    if kind is not Kind.REFUNDS and of_refunds:
+        raise InvalidInput(f"Only REFUNDS are narrowed by {', '.join(of_refunds)}.", path=path)
     if kind is Kind.TRIAL_BALANCE and (wanted.since is None or wanted.until is None):
         raise InvalidInput("A trial balance has a first and a last day.", path=path)
     if kind is Kind.TRIAL_BALANCE and (wanted.store is not None or wanted.currency is not None):
@@ -192,9 +248,10 @@ async def _check_waiting(merchant_id: UUID) -> None:
 
 
 def reader(row: Export) -> Principal:
-    """Whoever reads what its asker might read: the ledger of those stores, and nothing else."""
+    """Whoever reads what its asker might read: the ledger of those stores, or the audit log, and nothing else."""
     stores = None if row.store_ids is None else frozenset(UUID(one) for one in row.store_ids)
-    reach = Reach(frozenset({(Permission.READ_LEDGER, stores)}))
+    permission = Permission.READ_AUDIT if row.kind == Kind.AUDIT else Permission.READ_LEDGER
+    reach = Reach(frozenset({(permission, stores)}))
     return Principal(row.party, row.merchant_id, row.created_by, reach, _NEVER, party_id=row.party)
 
 

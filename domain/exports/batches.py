@@ -15,8 +15,8 @@ from domain.cause import Cause, Doer
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.exports import decisions
-from domain.exports.decisions import APPLY, Became, Told
-from domain.exports.sheet import Line
+from domain.exports.decisions import APPLY, RowState, ToldRow
+from domain.exports.sheet import SheetLine
 from domain.models import DecisionBatch, DecisionRow
 from domain.platform import bell, idempotency
 from domain.platform.database import execute, transaction, unavailable
@@ -118,7 +118,7 @@ async def run(batch: DecisionBatch, settings: Settings) -> None:
     await work_off(batch, who, found, cause)
 
 
-async def work_off(batch: DecisionBatch, principal: Principal, found: Sequence[Line], cause: Cause) -> None:
+async def work_off(batch: DecisionBatch, principal: Principal, found: Sequence[SheetLine], cause: Cause) -> None:
     """Each row that has no outcome yet; stopped at any point it is gone on with."""
     done = {one.row for one in await DecisionRow.filter(batch_id=batch.id).only("id", "row")}
     several = decisions.twice(found)
@@ -130,7 +130,9 @@ async def work_off(batch: DecisionBatch, principal: Principal, found: Sequence[L
     await end(batch, "DONE", None)
 
 
-async def _one(batch: DecisionBatch, principal: Principal, line: Line, several: Collection[UUID], cause: Cause) -> None:
+async def _one(
+    batch: DecisionBatch, principal: Principal, line: SheetLine, several: Collection[UUID], cause: Cause
+) -> None:
     """The decision and its outcome are one: both are there, or neither is."""
     async with transaction():
         await execute(_LOCK, f"decisions/{batch.id}")
@@ -145,11 +147,13 @@ async def _one(batch: DecisionBatch, principal: Principal, line: Line, several: 
             if unavailable(error):
                 raise
             _log.exception("decisions.row_failed", batch=str(batch.id), row=line.row)
-            told = Told(line.row, None, Became.REFUSED, f"It could not be done ({type(error).__name__}).", "INTERNAL")
+            told = ToldRow(
+                line.row, None, RowState.REFUSED, f"It could not be done ({type(error).__name__}).", "INTERNAL"
+            )
         await _keep(batch, told)
 
 
-async def _keep(batch: DecisionBatch, told: Told) -> None:
+async def _keep(batch: DecisionBatch, told: ToldRow) -> None:
     await DecisionRow.create(
         merchant_id=batch.merchant_id,
         batch_id=batch.id,

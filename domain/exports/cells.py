@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from domain.exports.tables import Column, Of
+from domain.exports.columns import Column, Holds
 from domain.journal.formats import FORMULA
 from domain.money import decimal_of, exponent_of
 
@@ -26,7 +26,7 @@ def titles(columns: Sequence[Column]) -> list[str]:
     found = []
     for one in columns:
         found.append(one.title)
-        if one.of is Of.MONEY:
+        if one.of is Holds.MONEY:
             found.append(f"{one.title} ({MINOR})")
     return found
 
@@ -36,13 +36,13 @@ def money(minor_units: int, currency: str) -> str:
     return ("-" if minor_units < 0 else "") + decimal_of(abs(minor_units), exponent_of(currency))
 
 
-def plain(value: Any, of: Of) -> str:
+def plain(value: Any, of: Holds) -> str:
     """What a cell says: days as 2026-11-30, moments as 2026-11-30 12:00:00, in UTC."""
     if value is None:
         return ""
-    if of is Of.MOMENT and isinstance(value, datetime):
+    if of is Holds.MOMENT and isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    if of is Of.DAY and isinstance(value, date):
+    if of is Holds.DAY and isinstance(value, date):
         return value.isoformat()
     return str(value)
 
@@ -70,11 +70,11 @@ def line(columns: Sequence[Column], row: Mapping[str, Any]) -> list[str]:
     found = []
     for one in columns:
         value = row.get(one.key)
-        if one.of is Of.MONEY:
+        if one.of is Holds.MONEY:
             found += ["", ""] if value is None else [money(value, row["currency"]), str(value)]
         else:
             text = plain(value, one.of)
-            found.append(guarded(text) if one.of is Of.TEXT else text)
+            found.append(guarded(text) if one.of is Holds.TEXT else text)
     return found
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,25 +13,29 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.exports import sheet
-from domain.exports.sheet import Line
+from domain.exports.sheet import SheetLine
 from domain.exports.tables import shown
 from domain.files import content
 from domain.findings import foreseen, reopen, tasks, work
+from domain.findings.beside import Beside, beside
 from domain.findings.work import Resolution
 from domain.models import File, Finding, Person
 from domain.models.files import Purpose
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money, MoneyError
+from domain.platform.database import rows
 from domain.platform.settings import Settings
 from domain.problems import InvalidInput, InvalidState, NotFound, Problem
 
 APPLY: Final = "decisionsApply"
 _PATH: Final = ["fileId"]
+_PEOPLE: Final = """SELECT id FROM people
+WHERE merchant_id = $1 AND lower(email) = ANY($2::varchar[]) AND state = 'ACTIVE'"""
 _ONE_AT_A_TIME: Final = threading.Lock()  # a large one fills a few hundred MiB while it is read
 
 
-class Became(StrEnum):
+class RowState(StrEnum):
     """What becomes, or became, of a row."""
 
     RESOLVED = "RESOLVED"
@@ -41,17 +45,17 @@ class Became(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldRow:
     """Of one row. `code`: why it is refused."""
 
     row: int
     finding_id: UUID | None
-    became: Became
+    became: RowState
     said: str
     code: str | None = None
 
 
-class BadRow(Problem):
+class UnusableRow(Problem):
     """The row itself cannot be used."""
 
 
@@ -73,7 +77,7 @@ class Formula(Problem):
     code = "FORMULA"
 
 
-async def lines(principal: Principal, file_id: UUID, settings: Settings) -> list[Line]:
+async def lines(principal: Principal, file_id: UUID, settings: Settings) -> list[SheetLine]:
     """What a sheet that was handed in says. Raises Forbidden, NotFound, InvalidInput, ContentAway, Unsealable."""
     principal.require_everywhere(Permission.WORK_FINDINGS)  # as the file's: it may speak of any store
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id, purpose=Purpose.DECISIONS)
@@ -82,61 +86,81 @@ async def lines(principal: Principal, file_id: UUID, settings: Settings) -> list
     return await asyncio.to_thread(_read, await content.get(settings, file))
 
 
-def _read(given: bytes) -> list[Line]:
+def _read(given: bytes) -> list[SheetLine]:
     with _ONE_AT_A_TIME:
         return sheet.read(given)
 
 
-def twice(found: Sequence[Line]) -> Collection[UUID]:
+def twice(found: Sequence[SheetLine]) -> Collection[UUID]:
     """Findings of which more than one row speaks: none of these is taken."""
     counted = Counter(sheet.id_of(one.finding) for one in found)
     return {known for known, times in counted.items() if known is not None and times > 1}
 
 
-async def foresee(principal: Principal, line: Line, several: Collection[UUID]) -> Told:
-    """What would become of a row as things stand. Nothing is written."""
-    known = sheet.id_of(line.finding)
+async def foresee(
+    principal: Principal, found: Sequence[SheetLine], several: Collection[UUID], before: dict[str, int]
+) -> list[ToldRow]:
+    """What would become of each row as things stand, in as many statements for many as for one. Nothing is written.
+
+    `before`: what rows before these would write off, minor units by currency; these rows' is added.
+    """
+    named = (sheet.id_of(text) for one in found for text in (one.finding, one.duplicate_of) if text)
+    known = await beside(principal, {one for one in named if one is not None})
+    people = await _people(principal, {one.assign_to for one in found if one.assign_to})
+    return [await _foreseen(principal, one, several, before, known, people) for one in found]
+
+
+async def _foreseen(
+    principal: Principal,
+    line: SheetLine,
+    several: Collection[UUID],
+    before: dict[str, int],
+    known: Beside,
+    people: Mapping[str, Person],
+) -> ToldRow:
     try:
-        finding, wanted = await _checked(principal, line, several)
-        person = await _person(principal, line)
+        finding, wanted = await _checked(principal, line, several, known)
+        person = _person(line, people)
         if wanted is None:
-            return Told(line.row, finding.id, Became.ASSIGNED, f"It is given to {person.name if person else ''}.")
-        if await foreseen.needs_second_person(principal, finding, wanted):
-            return Told(line.row, finding.id, Became.WAITS, "Another person must confirm it.")
-        return Told(line.row, finding.id, Became.RESOLVED, f"It is resolved: {wanted.reason}.")
+            return ToldRow(line.row, finding.id, RowState.ASSIGNED, f"It is given to {person.name if person else ''}.")
+        if await foreseen.needs_second_person(principal, finding, wanted, before, known):
+            return ToldRow(line.row, finding.id, RowState.WAITS, "Another person must confirm it.")
+        return ToldRow(line.row, finding.id, RowState.RESOLVED, f"It is resolved: {wanted.reason}.")
     except Problem as problem:
-        return _refused(line, known, problem)
+        return _refused(line, sheet.id_of(line.finding), problem)
 
 
-async def apply(principal: Principal, line: Line, several: Collection[UUID], cause: Cause) -> Told:
+async def apply(principal: Principal, line: SheetLine, several: Collection[UUID], cause: Cause) -> ToldRow:
     """Do what a row says, inside the caller's transaction: all of it or nothing. Raises Problem."""
     finding, wanted = await _checked(principal, line, several)
-    person = await _person(principal, line)
+    person = _person(line, await _people(principal, {line.assign_to} if line.assign_to else set()))
     if person is not None:
         await tasks.assign(principal, finding.id, person.id, cause)
     if wanted is None:
-        return Told(line.row, finding.id, Became.ASSIGNED, f"It was given to {person.name if person else ''}.")
+        return ToldRow(line.row, finding.id, RowState.ASSIGNED, f"It was given to {person.name if person else ''}.")
     locked, _ = await reopen.lock(finding.id)
     _check_facts(locked, line)
     done = await work.resolve(principal, finding.id, wanted, cause, operation=APPLY)
     if done.confirmed:
-        return Told(line.row, finding.id, Became.RESOLVED, f"It was resolved: {wanted.reason}.")
-    return Told(line.row, finding.id, Became.WAITS, "It waits for a second person.")
+        return ToldRow(line.row, finding.id, RowState.RESOLVED, f"It was resolved: {wanted.reason}.")
+    return ToldRow(line.row, finding.id, RowState.WAITS, "It waits for a second person.")
 
 
-def refused(line: Line, problem: Problem) -> Told:
+def refused(line: SheetLine, problem: Problem) -> ToldRow:
     """What a row's problem comes to."""
     return _refused(line, sheet.id_of(line.finding), problem)
 
 
-def _refused(line: Line, known: UUID | None, problem: Problem) -> Told:
+def _refused(line: SheetLine, known: UUID | None, problem: Problem) -> ToldRow:
     code = problem.current_state if isinstance(problem, InvalidState) else problem.code
     # Of what is not the asker's nothing is told, nor kept: it is unknown.
     shown_id = None if isinstance(problem, NotFound) else known
-    return Told(line.row, shown_id, Became.REFUSED, problem.message[:500], str(code)[:32])
+    return ToldRow(line.row, shown_id, RowState.REFUSED, problem.message[:500], str(code)[:32])
 
 
-async def _checked(principal: Principal, line: Line, several: Collection[UUID]) -> tuple[Finding, Resolution | None]:
+async def _checked(
+    principal: Principal, line: SheetLine, several: Collection[UUID], among: Beside | None = None
+) -> tuple[Finding, Resolution | None]:
     """The finding and what is said of it; None: it is only given to somebody. Raises Problem."""
     if line.formulas:
         raise Formula(f"{', '.join(line.formulas)} is calculated: write what it comes to.")
@@ -145,48 +169,59 @@ async def _checked(principal: Principal, line: Line, several: Collection[UUID]) 
         raise NotFound("No finding has this id: leave the hidden columns as they were exported.")
     if known in several:
         raise Twice("Several rows of this file speak of this finding: leave one.")
-    finding = await work.find(principal, known, ["finding"])
+    finding = await work.find(principal, known, ["finding"]) if among is None else among.findings.get(known)
+    if finding is None:
+        raise NotFound("No such finding; findings lists yours.", path=["finding"])
     _check_facts(finding, line)
     wanted = await _wanted(line, finding)
     if wanted is None and not line.assign_to:
-        raise BadRow("There is no decision: write a reason in the column Decision, or leave all of them empty.")
+        raise UnusableRow("There is no decision: write a reason in the column Decision, or leave all of them empty.")
     return finding, wanted
 
 
-def _check_facts(finding: Finding, line: Line) -> None:
+def _check_facts(finding: Finding, line: SheetLine) -> None:
     # What is resolved says so first: that is what its reader wants to know.
     if finding.resolved_at is None and shown(finding) != line.facts:
         raise Stale("The facts have changed since this was exported: export it again, and look.")
 
 
-async def _wanted(line: Line, finding: Finding) -> Resolution | None:
+async def _wanted(line: SheetLine, finding: Finding) -> Resolution | None:
     if not line.decision:
         return None
     named = line.decision.upper().replace(" ", "_")
-    if named not in Reason.__members__:
-        raise BadRow(f"{line.decision[:40]!r} is no decision: there are {', '.join(Reason)}.")
+    if named not in ClosingReason.__members__:
+        raise UnusableRow(f"{line.decision[:40]!r} is no decision: there are {', '.join(ClosingReason)}.")
     account = line.account.upper().replace(" ", "_") or None
     if account is not None and account not in Account.__members__:
-        raise BadRow(f"{line.account[:40]!r} is no account of the ledger.")
+        raise UnusableRow(f"{line.account[:40]!r} is no account of the ledger.")
     other = sheet.id_of(line.duplicate_of) if line.duplicate_of else None
     if line.duplicate_of and other is None:
-        raise BadRow("Duplicate of takes the id of a finding: of the hidden column, or as the API has it.")
-    return Resolution(Reason(named), line.note, Account(account) if account else None, _came(line, finding), other)
+        raise UnusableRow("Duplicate of takes the id of a finding: of the hidden column, or as the API has it.")
+    return Resolution(
+        ClosingReason(named), line.note, Account(account) if account else None, _came(line, finding), other
+    )
 
 
-def _came(line: Line, finding: Finding) -> Money | None:
+def _came(line: SheetLine, finding: Finding) -> Money | None:
     if not line.came:
         return None
     try:
         return Money.parse(line.came, finding.currency)
     except MoneyError as error:
-        raise BadRow(f"Came: {error}") from None
+        raise UnusableRow(f"Came: {error}") from None
 
 
-async def _person(principal: Principal, line: Line) -> Person | None:
+async def _people(principal: Principal, addresses: Collection[str]) -> Mapping[str, Person]:
+    """Those of the merchant's who can be given something, by their addresses in small letters."""
+    if not addresses:
+        return {}
+    found = await rows(_PEOPLE, principal.merchant_id, [one.lower() for one in addresses])
+    return {one.email.lower(): one for one in await Person.filter(id__in=[row["id"] for row in found])}
+
+
+def _person(line: SheetLine, people: Mapping[str, Person]) -> Person | None:
     if not line.assign_to:
         return None
-    found = await Person.get_or_none(merchant_id=principal.merchant_id, email__iexact=line.assign_to)
-    if found is None or found.state != "ACTIVE":
+    if (found := people.get(line.assign_to.lower())) is None:
         raise InvalidInput(f"Nobody of yours has the address {line.assign_to[:80]}.", path=["Assign to"])
     return found

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain.exports import asked
-from domain.exports.asked import Format, Kind, Overtaken, Wanted
+from domain.exports.asked import Format, Kind, Overtaken, WantedRows
 from domain.exports.cells import guarded, money
-from domain.exports.tables import COLUMNS, pages
+from domain.exports.columns import COLUMNS
+from domain.exports.tables import pages
 from domain.exports.write import ENDINGS, MOST, WRITERS, Writer
 from domain.files import content, made
 from domain.files.kinds import RULES
@@ -49,7 +50,7 @@ async def _written(row: Export, folder: Path) -> Writer:
     writer = WRITERS[format_](folder, COLUMNS[kind], _name(row))
     # The rows are read in a transaction, and how far it is must be seen while that lasts: it is told from without.
     outside = contextvars.copy_context()
-    async with aclosing(pages(asked.reader(row), kind, Wanted.of(row.wanted), MOST[format_])) as found:
+    async with aclosing(pages(asked.reader(row), kind, WantedRows.of(row.wanted), MOST[format_])) as found:
         try:
             async for total, page in found:
                 await asyncio.to_thread(writer.take, page)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.exports import workbook
 from domain.exports.cells import unguarded
-from domain.exports.tables import DECISION, FACTS, FINDING_ID
+from domain.exports.columns import DECISION, FACTS, FINDING_ID
 from domain.exports.workbook import COLUMNS_MAX, ROWS_MAX, Cells
 from domain.journal.formats import FORMULA
 from domain.problems import InvalidInput
@@ -24,7 +24,7 @@ _TITLES: Final[Mapping[str, str]] = {one.title: one.key for one in DECISION}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SheetLine:
     """What one row says, in the words of its cells. `row` as a spreadsheet counts: the header is 1."""
 
     row: int
@@ -39,7 +39,7 @@ class Line:
     formulas: tuple[str, ...] = ()  # titles of cells that hold one
 
 
-def read(given: bytes) -> list[Line]:
+def read(given: bytes) -> list[SheetLine]:
     """The rows that say something. Raises InvalidInput where the file is no such sheet."""
     cells = workbook.read(given) if given.startswith(_ZIP) else _csv(given)
     if not cells.rows:
@@ -66,7 +66,7 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
     return places
 
 
-def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) -> Line | None:
+def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) -> SheetLine | None:
     said: dict[str, str] = {}
     formulas = []
     for title, key in _TITLES.items():
@@ -79,7 +79,7 @@ def _line(at: int, row: Sequence[str], places: Mapping[str, int], cells: Cells) 
     if not any(said.values()) and not formulas:
         return None
     told = [row[places[title]].strip()[:200] if places[title] < len(row) else "" for title in (FINDING_ID, FACTS)]
-    return Line(at + 1, told[0], told[1], **said, formulas=tuple(formulas))
+    return SheetLine(at + 1, told[0], told[1], **said, formulas=tuple(formulas))
 
 
 def _csv(given: bytes) -> Cells:

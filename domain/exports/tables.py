@@ -1,4 +1,4 @@
-"""What each kind of export consists of: columns in plain words, and the rows, in one order, as somebody may read them.
+"""The rows of each kind of export, in one order, as somebody may read them; what stands over them: columns.py.
 
 A row is what its statement gives by name. Sets are plain SQL, each of one snapshot: a cursor sees what was there when
 it was opened, however long it is read.
@@ -6,9 +6,8 @@ it was opened, however long it is read.
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -17,155 +16,15 @@ from tortoise.expressions import Q
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.books.trial_balance import By, trial_balance
-from domain.exports.asked import Kind, Wanted
+from domain.exports.asked import Kind, WantedRows
 from domain.findings import facts, search
+from domain.history import log
 from domain.models import Finding, Merchant
 from domain.platform.database import execute, rows, transaction
 from domain.problems import InvalidInput
 
-ROWS_MAX: Final = 1_000_000
 PAGE: Final = 5_000
 Row = Mapping[str, Any]
-
-
-class Of(StrEnum):
-    """What a column holds. Money is minor units, of the row's `currency`."""
-
-    TEXT = "TEXT"
-    DAY = "DAY"
-    MOMENT = "MOMENT"
-    MONEY = "MONEY"
-    COUNT = "COUNT"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """`title` is what a person reads; `hidden`: for our own reader, where a sheet comes back."""
-
-    title: str
-    key: str
-    of: Of = Of.TEXT
-    hidden: bool = False
-    summed: bool = False
-
-
-DECISION: Final = (
-    Column("Decision", "decision"),
-    Column("Note", "note"),
-    Column("Account", "account"),
-    Column("Came", "came"),
-    Column("Duplicate of", "duplicate_of"),
-    Column("Assign to", "assign_to"),
-)
-FINDING_ID: Final = "Finding"
-FACTS: Final = "Facts"
-COLUMNS: Final[Mapping[Kind, Sequence[Column]]] = {
-    Kind.FINDINGS: (
-        Column(FINDING_ID, "id", hidden=True),
-        Column(FACTS, "facts", hidden=True),
-        Column("Kind", "kind"),
-        Column("State", "state"),
-        Column("Severity", "severity", Of.COUNT),
-        Column("PSE", "pse"),
-        Column("Connection", "connection"),
-        Column("Store", "store"),
-        Column("Payment at the PSE", "payment"),
-        Column("Order", "order"),
-        Column("Refund", "refund"),
-        Column("Amount", "amount", Of.MONEY, summed=True),
-        Column("Currency", "currency"),
-        Column("What differs", "explanation"),
-        Column("Our books say", "ours"),
-        Column("The other side says", "theirs"),
-        Column("What to do", "action"),
-        Column("Found at (UTC)", "created_at", Of.MOMENT),
-        Column("Due at (UTC)", "due_at", Of.MOMENT),
-        Column("Who has it", "assignee"),
-        Column("Resolved at (UTC)", "resolved_at", Of.MOMENT),
-        Column("Resolved as", "reason"),
-        *DECISION,
-    ),
-    Kind.REFUNDS: (
-        Column("Refund", "reference"),
-        Column("Store", "store"),
-        Column("Connection", "connection"),
-        Column("PSE", "pse"),
-        Column("Payment at the PSE", "payment"),
-        Column("Order", "order_reference"),
-        Column("State", "state"),
-        Column("Amount", "amount", Of.MONEY, summed=True),
-        Column("VAT within", "tax_amount", Of.MONEY, summed=True),
-        Column("Currency", "currency"),
-        Column("Reason", "reason"),
-        Column("Refund at the PSE", "pse_refund_reference"),
-        Column("Failure", "failure_code"),
-        Column("Asked at (UTC)", "created_at", Of.MOMENT),
-        Column("Succeeded at (UTC)", "succeeded_at", Of.MOMENT),
-    ),
-    Kind.PAYMENTS: (
-        Column("Payment at the PSE", "pse_reference"),
-        Column("Order", "order_reference"),
-        Column("Store", "store"),
-        Column("Connection", "connection"),
-        Column("PSE", "pse"),
-        Column("Method", "method"),
-        Column("Captured", "captured", Of.MONEY, summed=True),
-        Column("Refunded", "refunded", Of.MONEY, summed=True),
-        Column("Being refunded", "reserved", Of.MONEY, summed=True),
-        Column("Left without us", "taken_by_bank", Of.MONEY, summed=True),
-        Column("Charged back", "charged_back", Of.MONEY, summed=True),
-        Column("VAT declared", "tax_amount", Of.MONEY, summed=True),
-        Column("Currency", "currency"),
-        Column("Tax document", "tax_document"),
-        Column("Captured at (UTC)", "captured_at", Of.MOMENT),
-        Column("Withdrawn at (UTC)", "withdrawn_at", Of.MOMENT),
-    ),
-    Kind.LEDGER: (
-        Column("Entry", "id", Of.COUNT),
-        Column("Accounting date", "accounting_date", Of.DAY),
-        Column("Belongs to", "belongs_to", Of.DAY),
-        Column("Kind", "entry"),
-        Column("Debit", "debit"),
-        Column("Credit", "credit"),
-        Column("Amount", "amount", Of.MONEY, summed=True),
-        Column("Currency", "currency"),
-        Column("Store", "store"),
-        Column("Connection", "connection"),
-        Column("Payment at the PSE", "payment"),
-        Column("Refund", "refund"),
-        Column("Made by", "cause"),
-        Column("Booked at (UTC)", "booked_at", Of.MOMENT),
-    ),
-    Kind.VAT: (
-        Column("Refund", "refund"),
-        Column("Store", "store"),
-        Column("Country", "country"),
-        Column("Regime", "regime"),
-        Column("State", "state"),
-        Column("VAT", "amount", Of.MONEY, summed=True),
-        Column("Currency", "currency"),
-        Column("Sold on", "sold_on", Of.DAY),
-        Column("Paid back on", "paid_on", Of.DAY),
-        Column("Due on", "due_on", Of.DAY),
-        Column("Rule", "rule_id"),
-        Column("Rules of", "rules_version"),
-        Column("Document", "document_number"),
-        Column("Document of", "document_on", Of.DAY),
-        Column("Declared in", "period"),
-        Column("Why it is looked at", "reason"),
-    ),
-    Kind.TRIAL_BALANCE: (
-        Column("Account", "account"),
-        Column("Connection", "connection_name"),
-        Column("PSE", "pse"),
-        Column("Store", "store_code"),
-        Column("Currency", "currency"),
-        Column("Opening", "opening", Of.MONEY, summed=True),
-        Column("Debits", "debits", Of.MONEY, summed=True),
-        Column("Credits", "credits", Of.MONEY, summed=True),
-        Column("Closing", "closing", Of.MONEY, summed=True),
-    ),
-}
 _NAMES: Final = "s.code AS store, c.name AS connection, c.pse"
 _PAYMENT: Final = "p.pse_reference, p.order_reference"
 # $1 the merchant, $2 stores or null for all, $3 and $4 the first moment (or day) and the one behind the last, $5 a
@@ -180,17 +39,26 @@ _STATEMENTS: Final[Mapping[Kind, str]] = {
       r.tax_amount, r.currency, r.reason, r.pse_refund_reference, r.failure_code, r.created_at, r.succeeded_at
     FROM refunds r JOIN payments p ON p.id = r.payment_id JOIN stores s ON s.id = p.store_id
     JOIN connections c ON c.id = r.connection_id
-    WHERE {_WITHIN.format("r", "p", "r.created_at", "timestamptz")} ORDER BY r.created_at, r.id""",  # noqa: S608 - ours
+    WHERE {_WITHIN.format("r", "p", "r.created_at", "timestamptz")}
+      AND ($8::varchar[] IS NULL OR r.state = ANY($8)) AND ($9::varchar[] IS NULL OR p.method = ANY($9))
+      AND ($10::varchar[] IS NULL OR r.reason = ANY($10))
+      AND ($11::varchar IS NULL OR p.order_reference = $11)
+      AND ($12::bool IS NOT TRUE OR r.needs_person_since IS NOT NULL)
+      AND ($13::bigint IS NULL OR r.amount >= $13) AND ($14::bigint IS NULL OR r.amount <= $14)
+    ORDER BY r.created_at, r.id""",  # noqa: S608 - ours
     Kind.PAYMENTS: f"""SELECT {_PAYMENT}, {_NAMES}, p.method, p.captured, p.refunded,
       p.reserved, p.taken_by_bank, p.charged_back, p.tax_amount, p.currency, p.tax_document,
       p.captured_at, p.withdrawn_at
     FROM payments p JOIN stores s ON s.id = p.store_id JOIN connections c ON c.id = p.connection_id
     WHERE {_WITHIN.format("p", "p", "p.captured_at", "timestamptz")} ORDER BY p.captured_at, p.id""",  # noqa: S608 - ours
-    Kind.LEDGER: f"""SELECT l.id, l.accounting_date, l.belongs_to, l.entry, l.debit, l.credit, l.amount, l.currency,
+    # The days first, and only then in order: in the order of ids, all that is older would be read to find their first.
+    Kind.LEDGER: f"""WITH l AS MATERIALIZED (SELECT * FROM ledger_entries l
+      WHERE {_WITHIN.format("l", "l", "l.accounting_date", "date")})
+    SELECT l.id, l.accounting_date, l.belongs_to, l.entry, l.debit, l.credit, l.amount, l.currency,
       {_NAMES}, p.pse_reference AS payment, r.reference AS refund, l.cause, l.booked_at
-    FROM ledger_entries l JOIN stores s ON s.id = l.store_id JOIN connections c ON c.id = l.connection_id
+    FROM l JOIN stores s ON s.id = l.store_id JOIN connections c ON c.id = l.connection_id
     LEFT JOIN payments p ON p.id = l.payment_id LEFT JOIN refunds r ON r.id = l.refund_id
-    WHERE {_WITHIN.format("l", "l", "l.accounting_date", "date")} ORDER BY l.id""",  # noqa: S608 - ours
+    ORDER BY l.id""",  # noqa: S608 - ours
     Kind.VAT: f"""SELECT r.reference AS refund, {_NAMES}, v.country, v.regime, v.state, v.amount, v.currency, v.sold_on,
       v.paid_on, v.due_on, v.rule_id, v.rules_version, v.document_number, v.document_on, v.period, v.reason
     FROM vat_reversals v JOIN refunds r ON r.id = v.refund_id JOIN stores s ON s.id = v.store_id
@@ -203,12 +71,14 @@ class TooMany(InvalidInput):
     """More rows than an export may have."""
 
 
-def pages(principal: Principal, kind: Kind, wanted: Wanted, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
+def pages(principal: Principal, kind: Kind, wanted: WantedRows, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
     """The rows a page at a time, each with how many there are of all. Raises TooMany before the first."""
     if kind is Kind.FINDINGS:
         return _findings(principal, wanted, most)
     if kind is Kind.TRIAL_BALANCE:
         return _balance(principal, wanted, most)
+    if kind is Kind.AUDIT:
+        return _entries(principal, wanted, most)
     return _cursor(principal, kind, wanted, most)
 
 
@@ -218,7 +88,9 @@ def check_count(count: int, most: int) -> None:
         raise TooMany(f"There are more than {most} rows: ask for less at once, by days, a connection or a store.")
 
 
-async def _cursor(principal: Principal, kind: Kind, wanted: Wanted, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
+async def _cursor(
+    principal: Principal, kind: Kind, wanted: WantedRows, most: int
+) -> AsyncGenerator[tuple[int, list[Row]]]:
     statement, values = _STATEMENTS[kind], await _values(principal, kind, wanted)
     (counted,) = await rows(f"SELECT count(*) AS count FROM ({statement} LIMIT {most + 1}) AS n", *values)  # noqa: S608
     check_count(counted["count"], most)
@@ -233,7 +105,7 @@ async def _cursor(principal: Principal, kind: Kind, wanted: Wanted, most: int) -
             yield max(counted["count"], seen), list(page)
 
 
-async def _values(principal: Principal, kind: Kind, wanted: Wanted) -> Sequence[Any]:
+async def _values(principal: Principal, kind: Kind, wanted: WantedRows) -> Sequence[Any]:
     scope = principal.scope(Permission.READ_LEDGER)
     since: date | None = wanted.since
     behind: date | None = None
@@ -245,13 +117,17 @@ async def _values(principal: Principal, kind: Kind, wanted: Wanted) -> Sequence[
             datetime.combine(max(one, _EARLIEST), time(), zone) if one else None for one in (since, behind)
         )
     stores = None if scope.stores is None else list(scope.stores)
-    return (scope.merchant_id, stores, since, behind, wanted.connection, wanted.store, wanted.currency)
+    values = (scope.merchant_id, stores, since, behind, wanted.connection, wanted.store, wanted.currency)
+    if kind is not Kind.REFUNDS:
+        return values
+    lists = (list(one) or None for one in (wanted.states, wanted.methods, wanted.reasons))
+    return (*values, *lists, wanted.order, wanted.needs_person, wanted.amount_from, wanted.amount_until)
 
 
 _EARLIEST: Final = date(1970, 1, 1)
 
 
-async def _balance(principal: Principal, wanted: Wanted, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
+async def _balance(principal: Principal, wanted: WantedRows, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
     assert wanted.since is not None, "It was checked."
     assert wanted.until is not None, "It was checked."
     by = frozenset({By.CONNECTION, By.STORE})
@@ -275,9 +151,9 @@ _BALANCE: Final = (
 )
 
 
-async def _findings(principal: Principal, wanted: Wanted, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
+async def _findings(principal: Principal, wanted: WantedRows, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
     """By keyset pages: what is found meanwhile comes last or not at all, and none comes twice."""
-    query = await search.query(principal, wanted.findings or search.Wanted())
+    query = await search.query(principal, wanted.findings or search.WantedFindings())
     count = await query.count()
     check_count(count, most)
     query = query.filter(created_at__lte=datetime.now(UTC)).order_by("created_at", "id")
@@ -342,3 +218,21 @@ def shown(one: Finding) -> str:
 
 def _json(told: object) -> str:
     return json.dumps(told, sort_keys=True, ensure_ascii=False, default=str) if told else ""
+
+
+async def _entries(principal: Principal, wanted: WantedRows, most: int) -> AsyncGenerator[tuple[int, list[Row]]]:
+    """The audit log, oldest first; how many there are is known when they have been read."""
+    behind, seen = 0, 0
+    until = datetime.now(UTC)  # what is done while it is read is of another export
+    asked = wanted.audit or log.WantedHistory()
+    asked = replace(asked, until=min(asked.until or until, until))
+    while page := await log.page(principal, asked, behind, PAGE, newest_first=False):
+        seen += len(page)
+        check_count(seen, most)
+        yield seen, [_entry(one) for one in page]
+        behind = page[-1].position
+
+
+def _entry(one: log.LogEntry) -> Row:
+    ids = {name: str(getattr(one, name) or "") for name in ("person_id", "token_id", "session_id")}
+    return {**asdict(one), **ids, "changes": _json(one.changes)}

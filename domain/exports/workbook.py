@@ -22,10 +22,18 @@ ROWS_MAX: Final = 100_000
 COLUMNS_MAX: Final = 60
 _PARTS_MAX: Final = 200
 _UNPACKED_MAX: Final = 192 * 1024 * 1024
-_FORMULA: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}f"
-_CELL: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}c"
+# The reader minds local names and no namespace, and follows the relations to wherever a sheet is; so do we.
+_FORMULA, _CELL, _VALUE = "{*}f", "{*}c", "{*}v"
+_HOLDS_CELLS: Final = b"sheetData"
+_CELLS_MAX: Final = 2_500_000  # of all sheets
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00")  # how a text begins whose tags are not read as they are written
+_OTHERS: Final = frozenset(
+    {"content.xml", "mimetype", "xl/workbook.bin"}
+)  # of kinds that the reader would take as well
+_LISTED: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}sheet"
+_BY_NAME: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_PARTS, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _PLACE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
-_SHEET: Final = re.compile(r"xl/worksheets/[^/]{1,100}\.xml", re.IGNORECASE)
 _WRONG: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -38,21 +46,26 @@ _WRONG: Final = (
     RuntimeError,
     KeyError,
 )
+Places = frozenset[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Rows of texts, the header first; `formulas`: places (row, column), counted from 0, that hold one."""
+    """Rows of texts, the header first; `formulas`: places (row, column), counted from 0, that hold one.
+
+    `numbers`: places that hold a number, or a day, and no text.
+    """
 
     rows: list[list[str]]
-    formulas: frozenset[tuple[int, int]]
+    formulas: Places
+    numbers: Places = frozenset()
 
 
-def read(given: bytes) -> Cells:
-    """The first sheet. Raises InvalidInput."""
+def read(given: bytes, rows_max: int = ROWS_MAX) -> Cells:
+    """The first sheet; `rows_max` besides the header. Raises InvalidInput."""
     try:
         parts = _unpacked(given)
-        formulas = _looked_at(parts)
+        formulas, numbers = _looked_at(parts, rows_max)
         reader = fastexcel.read_excel(_stored(parts))
         sheet = reader.load_sheet(0, header_row=None, dtypes="string", skip_whitespace_tail_rows=False)
         frame = sheet.to_polars()
@@ -62,7 +75,7 @@ def read(given: bytes) -> Cells:
         raise InvalidInput(
             f"The workbook cannot be read ({type(error).__name__}); save it again as .xlsx.", path=["fileId"]
         ) from None
-    return Cells([[cell or "" for cell in row] for row in frame.iter_rows()], formulas)
+    return Cells([[cell or "" for cell in row] for row in frame.iter_rows()], formulas, numbers)
 
 
 def _unpacked(given: bytes) -> dict[str, bytes]:
@@ -70,6 +83,8 @@ def _unpacked(given: bytes) -> dict[str, bytes]:
         found = packed.infolist()
         if len(found) > _PARTS_MAX or sum(one.file_size for one in found) > _UNPACKED_MAX:
             raise InvalidInput("The workbook is too large when it is unpacked.", path=["fileId"])
+        if not _OTHERS.isdisjoint(one.filename.replace("\\", "/").lstrip("/").lower() for one in found):
+            raise InvalidInput("The file is another kind of workbook; save it as .xlsx.", path=["fileId"])
         # zipfile gives no more of a part than its directory says, and checks that it is all.
         return {one.filename: packed.read(one) for one in found if not one.is_dir()}
 
@@ -82,24 +97,66 @@ def _stored(parts: Mapping[str, bytes]) -> bytes:
     return into.getvalue()
 
 
-def _looked_at(parts: Mapping[str, bytes]) -> frozenset[tuple[int, int]]:
-    """Where formulas are in any sheet: a sheet of decisions has none. Raises InvalidInput for cells far out."""
-    return frozenset(place for name, content in parts.items() if _SHEET.fullmatch(name) for place in _formulas(content))
+def _looked_at(parts: Mapping[str, bytes], rows_max: int) -> tuple[Places, Places]:
+    """Where formulas are in any sheet (a sheet that comes back has none), and numbers in the first.
+
+    Raises InvalidInput for cells far out, and for more of them than anybody fills in.
+    """
+    first, formulas, numbers, seen = _first(parts), set(), set(), 0
+    for name, content in parts.items():
+        if content.startswith(_WIDE) and name.lower().endswith((".xml", ".rels")):
+            raise InvalidInput("The workbook is not written in UTF-8; save it again as .xlsx.", path=["fileId"])
+        if _HOLDS_CELLS in content:
+            for place, is_formula, is_number in _cells(content, rows_max):
+                seen += 1
+                if seen > _CELLS_MAX:
+                    raise InvalidInput("The workbook has too many cells.", path=["fileId"])
+                if is_formula:
+                    formulas.add(place)
+                if is_number and name == first:
+                    numbers.add(place)
+    return frozenset(formulas), frozenset(numbers)
 
 
-def _formulas(content: bytes) -> Iterator[tuple[int, int]]:
+def _first(parts: Mapping[str, bytes]) -> str | None:
+    """The part that is the workbook's first sheet, as the reader counts them; None: it does not say."""
+    listed, named = parts.get(_PARTS), parts.get(_RELATIONS)
+    if listed is None or named is None:
+        return None
+    sheet = next(_parsed(listed).iter(_LISTED), None)
+    wanted = None if sheet is None else sheet.get(_BY_NAME)
+    targets = {one.get("Id"): one.get("Target") or "" for one in _parsed(named)}
+    target = targets.get(wanted, "")
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _parsed(content: bytes) -> etree._Element:
+    return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+
+
+def _cells(content: bytes, rows_max: int) -> Iterator[tuple[tuple[int, int], bool, bool]]:
+    """Each cell's place, whether it holds a formula, and whether it holds a number."""
+    if b"<!DOCTYPE" in content:
+        raise InvalidInput("The workbook declares a document type, which no spreadsheet does.", path=["fileId"])
+    # By UTF-8 whatever it declares, as the reader: what one of them takes for a text is a tag to neither.
     seen = etree.iterparse(
-        io.BytesIO(content), events=("end",), tag=_CELL, resolve_entities=False, no_network=True, huge_tree=False
+        io.BytesIO(content),
+        events=("end",),
+        tag=_CELL,
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        encoding="utf-8",
     )
     for _, cell in seen:
         row, column = _place(cell.get("r"))
-        if row > ROWS_MAX or column >= COLUMNS_MAX:
+        if row > rows_max or column >= COLUMNS_MAX:
             raise InvalidInput(
-                f"A sheet may have {ROWS_MAX} rows and {COLUMNS_MAX} columns; {cell.get('r')} is outside.",
+                f"A sheet may have {rows_max} rows and {COLUMNS_MAX} columns; {cell.get('r')} is outside.",
                 path=["fileId"],
             )
-        if cell.find(_FORMULA) is not None:
-            yield row, column
+        is_number = cell.get("t") in (None, "n", "d") and cell.find(_VALUE) is not None
+        yield (row, column), cell.find(_FORMULA) is not None, is_number
         cell.clear()
         while cell.getprevious() is not None:
             del cell.getparent()[0]

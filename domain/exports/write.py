@@ -17,7 +17,7 @@ import xlsxwriter
 
 from domain.exports.asked import Format
 from domain.exports.cells import Digest, money, plain, titles, written
-from domain.exports.tables import ROWS_MAX, Column, Of
+from domain.exports.columns import ROWS_MAX, Column, Holds
 from domain.money import exponent_of
 
 XLSX_ROWS_MAX: Final = 1_048_575  # and a header
@@ -84,9 +84,9 @@ class Xlsx(Writer):
         self._sheet.freeze_panes(1, 0)
         place = 0
         for one in self.columns:
-            wide = 2 if one.of is Of.MONEY else 1
+            wide = 2 if one.of is Holds.MONEY else 1
             options = {"hidden": True} if one.hidden else {}
-            self._sheet.set_column(place, place + wide - 1, 18, self._text if one.of is Of.TEXT else None, options)
+            self._sheet.set_column(place, place + wide - 1, 18, self._text if one.of is Holds.TEXT else None, options)
             place += wide
         for place, title in enumerate(titles(self.columns)):
             self._sheet.write_string(0, place, title, self._bold)
@@ -102,19 +102,19 @@ class Xlsx(Writer):
     def _cell(self, place: int, column: Column, row: Mapping[str, Any]) -> int:
         """How many cells it has become."""
         value, at = row.get(column.key), self._at
-        wide = 2 if column.of is Of.MONEY else 1
+        wide = 2 if column.of is Holds.MONEY else 1
         if value is None:
             return wide
-        if column.of is Of.MONEY:
+        if column.of is Holds.MONEY:
             told = money(value, row["currency"])
             self._number(at, place, told, self._decimals(exponent_of(row["currency"])))
             self._sheet.write_string(at, place + 1, str(value), self._text)
-        elif column.of is Of.MOMENT:
+        elif column.of is Holds.MOMENT:
             moment = value.astimezone(UTC).replace(tzinfo=None, microsecond=0)
             self._sheet.write_datetime(at, place, moment, self._moment)
-        elif column.of is Of.DAY:
+        elif column.of is Holds.DAY:
             self._sheet.write_datetime(at, place, datetime(value.year, value.month, value.day), self._day)
-        elif column.of is Of.COUNT:
+        elif column.of is Holds.COUNT:
             self._number(at, place, str(value), None)
         else:
             self._string(at, place, str(value))
@@ -188,12 +188,12 @@ class Parquet(Writer):
         for row in rows:
             for one in self.columns:
                 value = row.get(one.key)
-                if one.of is Of.MONEY:
+                if one.of is Holds.MONEY:
                     told = None if value is None else Decimal(money(value, row["currency"]))
                     cells[one.title].append(told)
                     cells[f"{one.title} (minor units)"].append(None if value is None else Decimal(value))
                 else:
-                    is_text = one.of is Of.TEXT and value is not None
+                    is_text = one.of is Holds.TEXT and value is not None
                     cells[one.title].append(plain(value, one.of) if is_text else value)
         part = self.folder / f"part-{len(self._parts)}.arrow"
         pl.DataFrame(cells, schema=self._schema).write_ipc(part)
@@ -211,7 +211,7 @@ class Parquet(Writer):
 def _schema(columns: Sequence[Column]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in columns:
-        if one.of is Of.MONEY:
+        if one.of is Holds.MONEY:
             found[one.title] = pl.Decimal(38, _DECIMALS)
             found[f"{one.title} (minor units)"] = pl.Decimal(38, 0)
         else:
@@ -219,11 +219,11 @@ def _schema(columns: Sequence[Column]) -> dict[str, Any]:
     return found
 
 
-_TYPES: Final[Mapping[Of, Any]] = {
-    Of.TEXT: pl.String,
-    Of.DAY: pl.Date,
-    Of.MOMENT: pl.Datetime("us", "UTC"),
-    Of.COUNT: pl.Int64,
+_TYPES: Final[Mapping[Holds, Any]] = {
+    Holds.TEXT: pl.String,
+    Holds.DAY: pl.Date,
+    Holds.MOMENT: pl.Datetime("us", "UTC"),
+    Holds.COUNT: pl.Int64,
 }
 
 

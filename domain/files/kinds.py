@@ -23,7 +23,7 @@ _TABLES: Final = frozenset({_TEXT, "application/zip", "application/gzip"})
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PurposeRule:
     """Of one purpose. `writer`: None where we make them; `readers`: any of these permissions; `size_max` in bytes."""
 
     writer: Permission | None
@@ -32,35 +32,46 @@ class Rule:
     size_max: int
 
 
-RULES: Final[Mapping[Purpose, Rule]] = {
-    Purpose.ONBOARDING_DOCUMENT: Rule(
+RULES: Final[Mapping[Purpose, PurposeRule]] = {
+    Purpose.ONBOARDING_DOCUMENT: PurposeRule(
         Permission.MANAGE_CONNECTIONS,
         frozenset({Permission.MANAGE_CONNECTIONS, Permission.REVIEW_CONNECTIONS}),
         _PICTURES,
         10 * _MIB,
     ),
-    Purpose.SETTLEMENT_REPORT: Rule(
+    Purpose.SETTLEMENT_REPORT: PurposeRule(
         Permission.KEEP_BOOKS, frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}), _TABLES, 32 * _MIB
     ),
-    Purpose.BANK_STATEMENT: Rule(
+    Purpose.BANK_STATEMENT: PurposeRule(
         Permission.KEEP_BOOKS, frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}), _TABLES, 16 * _MIB
     ),
-    Purpose.TAX_DOCUMENT: Rule(
+    Purpose.TAX_DOCUMENT: PurposeRule(
         Permission.KEEP_BOOKS,
         frozenset({Permission.KEEP_BOOKS, Permission.READ_LEDGER}),
         _TABLES | _PICTURES,
         10 * _MIB,
     ),
-    Purpose.FINDING_ATTACHMENT: Rule(
+    Purpose.FINDING_ATTACHMENT: PurposeRule(
         Permission.WORK_FINDINGS,
         frozenset({Permission.WORK_FINDINGS, Permission.READ_LEDGER}),
         _TABLES | _PICTURES,
         10 * _MIB,
     ),
-    Purpose.DECISIONS: Rule(
+    Purpose.DECISIONS: PurposeRule(
         Permission.WORK_FINDINGS, frozenset({Permission.WORK_FINDINGS, Permission.READ_LEDGER}), _TABLES, 16 * _MIB
     ),
-    Purpose.EXPORT: Rule(None, frozenset({Permission.READ_LEDGER}), _TABLES, 128 * _MIB),
+    Purpose.REFUND_BATCH: PurposeRule(
+        Permission.REFUND, frozenset({Permission.REFUND, Permission.APPROVE}), _TABLES, 16 * _MIB
+    ),
+    Purpose.PAYMENT_BATCH: PurposeRule(
+        Permission.REGISTER_PAYMENT, frozenset({Permission.REGISTER_PAYMENT, Permission.APPROVE}), _TABLES, 16 * _MIB
+    ),
+    # It names accounts: who registers payments reads none of it.
+    Purpose.BATCH_RESULT: PurposeRule(None, frozenset({Permission.REFUND, Permission.APPROVE}), _TABLES, 32 * _MIB),
+    Purpose.PAYMENT_RESULT: PurposeRule(
+        None, frozenset({Permission.REGISTER_PAYMENT, Permission.APPROVE}), _TABLES, 32 * _MIB
+    ),
+    Purpose.EXPORT: PurposeRule(None, frozenset({Permission.READ_LEDGER}), _TABLES, 128 * _MIB),
 }
 SIZE_MAX: Final = max(rule.size_max for rule in RULES.values() if rule.writer is not None)  # of what is handed in
 

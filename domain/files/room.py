@@ -22,7 +22,7 @@ class NoRoom(RuntimeError):
     """As much as we can hold is coming in already."""
 
 
-class Room:
+class UploadRoom:
     """The uploads under way in this process."""
 
     def __init__(self) -> None:
@@ -48,4 +48,4 @@ class Room:
             self._coming = [one for one in self._coming if one.id != file.id]
 
 
-ROOM: Final = Room()
+ROOM: Final = UploadRoom()

@@ -9,7 +9,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.findings import findings, search, work
-from domain.findings.search import Wanted
+from domain.findings.search import WantedFindings
 from domain.findings.work import Resolution
 from domain.models import Finding
 from domain.platform import idempotency
@@ -28,7 +28,7 @@ WHERE merchant_id = $1 AND mutation = $2 AND starts_with(key, $3)"""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BulkOutcome:
     """What became of one: resolved, waiting for a second person, or refused."""
 
     finding: Finding
@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class BulkPreview:
     """How many it would be about, and how much (minor units) by currency; `several`: more than are taken at once."""
 
     count: int
@@ -45,25 +45,25 @@ class Preview:
     more: bool
 
 
-async def chosen(principal: Principal, wanted: Wanted) -> tuple[list[Finding], bool]:
+async def chosen(principal: Principal, wanted: WantedFindings) -> tuple[list[Finding], bool]:
     """The oldest that are wanted and not resolved, as many as are taken at once; and whether there are more."""
     query = await search.query(principal, wanted, Permission.WORK_FINDINGS)
     found = await query.filter(resolved_at__isnull=True).order_by("created_at", "id").limit(AT_ONCE_MAX + 1)
     return found[:AT_ONCE_MAX], len(found) > AT_ONCE_MAX
 
 
-async def preview(principal: Principal, wanted: Wanted) -> Preview:
+async def preview(principal: Principal, wanted: WantedFindings) -> BulkPreview:
     """What `resolve` would be about. Nothing is written. Raises Forbidden."""
     found, more = await chosen(principal, wanted)
     amounts: dict[str, int] = {}
     for one in found:
         amounts[one.currency] = amounts.get(one.currency, 0) + one.amount
-    return Preview(len(found), amounts, more)
+    return BulkPreview(len(found), amounts, more)
 
 
 async def resolve(
-    principal: Principal, wanted: Wanted, said: Resolution, count: int, key: str, cause: Cause
-) -> Sequence[Outcome]:
+    principal: Principal, wanted: WantedFindings, said: Resolution, count: int, key: str, cause: Cause
+) -> Sequence[BulkOutcome]:
     """Say it of each. `count`: how many the preview told; another number now, and nothing is done.
 
     The same `key` again is about the same ones, whatever came since, and says it of none twice. Raises Forbidden,
@@ -79,7 +79,7 @@ async def resolve(
 
 
 async def _about(
-    principal: Principal, wanted: Wanted, said: Resolution, count: int, key: str, cause: Cause
+    principal: Principal, wanted: WantedFindings, said: Resolution, count: int, key: str, cause: Cause
 ) -> Sequence[UUID]:
     """Which findings the key is about: those that were wanted when it came first, as many as were told."""
     values = {"wanted": asdict(wanted), "said": asdict(said), "count": count}
@@ -101,9 +101,9 @@ async def _about(
     return about
 
 
-async def _one(principal: Principal, finding: Finding, said: Resolution, key: str, cause: Cause) -> Outcome:
+async def _one(principal: Principal, finding: Finding, said: Resolution, key: str, cause: Cause) -> BulkOutcome:
     try:
         done = await work.resolve(principal, finding.id, said, cause, f"{key}/{finding.id}", OPERATION)
     except Problem as problem:
-        return Outcome(finding, problem=problem)
-    return Outcome(done.finding, done.confirmed)
+        return BulkOutcome(finding, problem=problem)
+    return BulkOutcome(done.finding, done.confirmed)

@@ -1,7 +1,7 @@
 """Findings: what a person must look at, with what differs and what to do on the row. The same one is opened once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -68,6 +68,18 @@ def closing(over: str) -> str:
     WHERE s.finding_id = over.id AND s.started_at IS NOT NULL AND s.ended_at IS NULL AND s.agreed_at IS NULL)
   UPDATE findings f SET resolved_at = now(), resolution = left(over.said, 500) FROM over
   WHERE f.id = over.id AND f.resolved_at IS NULL"""  # noqa: S608 - ours
+
+
+async def that_may_end(merchant_id: UUID, connection_id: UUID, kinds: Collection[FindingKind]) -> set[FindingKind]:
+    """Those of the kinds of which the connection has a finding that MAY_END: of the others nothing is to be closed."""
+    found = await rows(
+        "SELECT k.kind FROM unnest($3::text[]) AS k(kind) WHERE EXISTS (SELECT 1 FROM findings f "  # noqa: S608 - ours
+        f"WHERE f.merchant_id = $1 AND f.connection_id = $2 AND f.kind = k.kind AND {MAY_END})",
+        merchant_id,
+        connection_id,
+        [kind.value for kind in kinds],
+    )
+    return {FindingKind(row["kind"]) for row in found}
 
 
 async def open_finding(found: Found) -> UUID | None:

@@ -52,6 +52,8 @@ class FindingKind(StrEnum):
     VAT_REVERSAL_OVERDUE = "VAT_REVERSAL_OVERDUE"
     VAT_DOCUMENT_DIFFERS = "VAT_DOCUMENT_DIFFERS"
     AFTER_CLOSING = "AFTER_CLOSING"
+    REPORT_UNCONFIRMED = "REPORT_UNCONFIRMED"
+    HANDED_IN_DIFFERS = "HANDED_IN_DIFFERS"
 
 
 LOCALES: Final = ("en", "zh-CN", "es", "pt-BR")
@@ -62,7 +64,7 @@ RAISED_MORE: Final[Mapping[str, int]] = {currency: least * 25 for currency, leas
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownKind:
     """Of one kind. `severity`: before amount and age; `due_in`: from when it is found; the words are by locale."""
 
     severity: int
@@ -72,18 +74,18 @@ class Known:
     action: Mapping[str, str]
 
 
-def known(kind: FindingKind) -> Known:
+def known(kind: FindingKind) -> KnownKind:
     """What is known of a kind."""
     return table()[kind]
 
 
 @lru_cache(maxsize=1)
-def table() -> Mapping[FindingKind, Known]:
+def table() -> Mapping[FindingKind, KnownKind]:
     """Every kind. Raises KeyError where one has no words: a bug of ours."""
     with Path(__file__).with_name("findings.toml").open("rb") as file:
         told = tomllib.load(file)
     return {
-        kind: Known(
+        kind: KnownKind(
             told[kind]["severity"],
             timedelta(days=told[kind]["days"]),
             told[kind]["title"],

@@ -2,21 +2,21 @@
 
 Money that left without us is booked under a name (domain/payments/external) that the finding's fingerprint has. It may
 be back under another name, told by another witness, so never more is a finding's than is in SUSPENSE of the payment.
-Money of no payment is what the lines come to that the finding speaks of; below zero it came.
+What lines of reports left there without an effect is told_money's to say; below zero it came.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
+from domain.findings import told_money
+from domain.findings.kinds import FindingKind
 from domain.findings.names import AGAIN, VAT_OF_FINDING, bounded, money
 from domain.models import Finding
-from domain.money import EXPONENTS
 from domain.platform.database import rows
 
 CAUSE: Final = "finding/"  # begins the cause of a resolution's entries; its id goes on
-_SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
 _ENDS: Final = ("/back", "/ours", "/void")
 # What moved SUSPENSE of a payment, and under which name; what a resolution moved has the name that it was about.
 _ENTRIES: Final = """
@@ -25,71 +25,82 @@ FROM ledger_entries e LEFT JOIN finding_resolutions r
   ON r.id = CASE WHEN starts_with(e.cause, $2) THEN split_part(e.cause, '/', 2)::uuid END
 WHERE e.payment_id = ANY($1) AND 'SUSPENSE' IN (e.debit, e.credit) ORDER BY e.id"""
 # VAT that what stands of the finding of that id has moved to VAT_REVERSAL_PENDING.
-_VAT: Final = """SELECT coalesce(sum(s.tax), 0)::bigint AS tax FROM finding_resolutions s
-WHERE s.merchant_id = $1 AND s.finding_id = $2::uuid AND s.started_at IS NOT NULL AND s.ended_at IS NULL"""
-
-# What the lines in force that a finding `f` without a payment speaks of have left in SUSPENSE, exact, in minor units.
-_NOBODYS: Final = f"""
-SELECT f.id, f.merchant_id, c.default_store_id AS store_id, round(-sum((l.settled_net - coalesce(l.settled_fee, 0)
-    - coalesce(l.settled_tax, 0) - coalesce(l.settled_withheld, 0))
-    * CASE l.settled_currency {_SCALES} END))::bigint AS amount
-FROM findings f JOIN connections c ON c.id = f.connection_id
-JOIN reports r ON r.connection_id = c.id AND r.superseded_at IS NULL JOIN settlement_lines l ON l.report_id = r.id
-CROSS JOIN LATERAL (SELECT coalesce(l.payment_reference, l.payment_alias, l.order_reference) AS payment,
-  coalesce(l.reference, l.pse_refund_reference) AS reference) n
-WHERE f.id = ANY($1) AND f.payment_id IS NULL AND l.voided_at IS NULL AND l.booked_as NOT IN ('NONE', 'EFFECT')
-  AND l.booked_as = 'UNEXPLAINED' AND l.payment_id IS NULL AND l.settled_currency = f.currency AND (
-    (starts_with(f.fingerprint, 'unknown/') AND n.payment = f.detail ->> 'payment'
-      AND n.reference IS NOT DISTINCT FROM f.detail ->> 'reference')
-    OR (starts_with(f.fingerprint, 'unknown-nameless/') AND r.name = f.detail ->> 'report' AND n.payment IS NULL
-      AND f.fingerprint = format('unknown-nameless/%s/%s/%s/%s', c.id, l.type, l.currency, r.name))
-    OR (starts_with(f.fingerprint, 'unknown-more/') AND r.name = f.detail ->> 'report' AND n.payment IS NOT NULL
-      AND l.type <> 'OTHER' AND NOT EXISTS (SELECT FROM findings o WHERE o.merchant_id = f.merchant_id
-        AND o.fingerprint = format('unknown/%s/%s/%s', c.id, n.payment, coalesce(n.reference, ''))))
-    OR (f.kind = 'UNKNOWN_LINE' AND l.type = 'OTHER' AND l.kind = f.detail ->> 'words'))
-GROUP BY 1, 2, 3"""  # noqa: S608 - ours
+_VAT: Final = """SELECT s.finding_id::text AS id, sum(s.tax)::bigint AS tax FROM finding_resolutions s
+WHERE s.merchant_id = ANY($1::uuid[]) AND s.finding_id = ANY($2::uuid[]) AND s.started_at IS NOT NULL
+  AND s.ended_at IS NULL GROUP BY 1"""
+_OF_REVERSALS: Final = (FindingKind.VAT_REVERSAL_NEEDED, FindingKind.VAT_REVERSAL_OVERDUE)
+_PENDING: Final = """SELECT refund_id FROM vat_reversals
+WHERE refund_id = ANY($1::uuid[]) AND state IN ('NEEDED', 'NEEDS_REVIEW') AND booked = 'NOTHING'"""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """Minor units: of the whole payment, and of the finding. `name`: under which that was booked; None: it has none.
+    """Minor units of `currency`: of the whole payment, and of the finding. `name`: under which that was booked; None:
+    it has none.
 
-    `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING.
+    `is_vat`: it is VAT of what turned out to be a refund, in VAT_REVERSAL_PENDING. `is_told`: it is no payment's, but
+    what lines of reports moved. `is_reversals`: VAT is pending that a reversal of its own takes back or gives up.
     """
 
     whole: int
     own: int
     name: str | None
+    currency: str
     is_vat: bool = False
+    is_told: bool = False
+    is_reversals: bool = False
 
 
 async def of(finding: Finding) -> Suspended:
     """What is in SUSPENSE of the finding and of its payment, or of VAT pending. Under the payment's lock."""
-    if finding.payment_id is None:
-        own = (await of_nobody([finding.id])).get(finding.id, 0)
-        return Suspended(own, own, None)
-    if finding.fingerprint.startswith(VAT_OF_FINDING):
-        (vat,) = await rows(_VAT, finding.merchant_id, finding.fingerprint.removeprefix(VAT_OF_FINDING))
-        return Suspended(vat["tax"], vat["tax"], None, is_vat=True)
-    return _of(finding, await rows(_ENTRIES, [finding.payment_id], CAUSE))
+    return (await of_several([finding]))[finding.id]
 
 
-async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-    """What is in SUSPENSE of each of these findings (minor units), without a lock."""
+async def of_several(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    """The same of each of some findings."""
+    told = [one for one in found if told_money.is_told(one)]
+    vat = [one for one in found if one.fingerprint.startswith(VAT_OF_FINDING) and one not in told]
+    booked = [one for one in found if one not in told and one not in vat]
+    return {**await _told(told), **await _vat(vat), **await _reversals(booked)}
+
+
+async def _told(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    known = await told_money.of_findings([one.id for one in found]) if found else {}
+    sums = {one.id: known.get(one.id, (0, one.currency)) for one in found}
+    return {name: Suspended(own, own, None, currency, is_told=True) for name, (own, currency) in sums.items()}
+
+
+async def _vat(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    about = {one.id: one.fingerprint.removeprefix(VAT_OF_FINDING) for one in found}
+    known = await rows(_VAT, list({one.merchant_id for one in found}), list(about.values())) if found else []
+    taxes = {row["id"]: row["tax"] for row in known}
+    vats = {one: taxes.get(about[one.id], 0) for one in found}
+    return {one.id: Suspended(vat, vat, None, one.currency, is_vat=True) for one, vat in vats.items()}
+
+
+async def _reversals(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    """What is booked of each, and whether it speaks of a reversal that is still to be worked on."""
+    refunds = {one.id: one.refund_id for one in found if one.kind in _OF_REVERSALS and one.refund_id is not None}
+    pending = {row["refund_id"] for row in await rows(_PENDING, list(refunds.values()))} if refunds else set()
+    made = await _booked(found)
+    return {name: replace(one, is_reversals=refunds.get(name) in pending) for name, one in made.items()}
+
+
+async def _booked(found: Sequence[Finding]) -> Mapping[UUID, Suspended]:
+    entries: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await rows(_ENTRIES, list({one.payment_id for one in found}), CAUSE) if found else []:
+        entries.setdefault(row["payment_id"], []).append(row)
+    return {one.id: _of(one, entries.get(one.payment_id or one.id, [])) for one in found}
+
+
+async def of_each(finding_ids: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]:
+    """What is in SUSPENSE of each of these findings (minor units, and their currency), without a lock."""
     every = await Finding.filter(id__in=list(finding_ids))
-    found = [one for one in every if one.payment_id is not None]
-    cleared = {one.id for one in every if one.resolved_at is not None}
-    nobodys = [one.id for one in every if one.payment_id is None and one.id not in cleared]
-    booked: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await rows(_ENTRIES, list({one.payment_id for one in found}), CAUSE):
-        booked.setdefault(row["payment_id"], []).append(row)
-    ours = {one.id: _of(one, booked.get(one.payment_id or one.id, [])).own for one in found}
-    return {**ours, **(await of_nobody(nobodys) if nobodys else {})}
-
-
-async def of_nobody(finding_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-    """What the lines of each of these findings without a payment have left in SUSPENSE, whatever was said of it."""
-    return {row["id"]: row["amount"] for row in await rows(_NOBODYS, list(finding_ids))}
+    told = [one for one in every if told_money.is_told(one)]
+    found = [one for one in every if not told_money.is_told(one)]
+    ours = {name: (one.own, one.currency) for name, one in (await _booked(found)).items()}
+    # Of what a person has resolved nothing is there any more.
+    return {**ours, **await told_money.of_findings([one.id for one in told if one.resolved_at is None])}
 
 
 def _of(finding: Finding, booked: list[dict[str, Any]]) -> Suspended:
@@ -97,7 +108,7 @@ def _of(finding: Finding, booked: list[dict[str, Any]]) -> Suspended:
     told = {base_of(row) for row in booked}
     name = next((one for one in sorted(told) if _is_about(finding, one, booked)), None)
     own = sum(row["amount"] for row in booked if base_of(row) == name)
-    return Suspended(whole, max(0, min(own, whole)) if name is not None else 0, name)
+    return Suspended(whole, max(0, min(own, whole)) if name is not None else 0, name, finding.currency)
 
 
 async def whole_of(payment_id: UUID) -> int:

@@ -54,6 +54,11 @@ def missing_return(refund_id: UUID | str) -> str:
     return f"missing-return/{refund_id}"
 
 
+def returned(refund_id: UUID | str) -> str:
+    """This refund came back, and the customer has nothing yet."""
+    return f"returned/{refund_id}"
+
+
 def doubt(refund_id: UUID) -> str:
     """Whether this refund was paid is not known."""
     return f"doubt/{refund_id}"

@@ -8,9 +8,10 @@ from uuid import UUID
 from domain.books import ledger
 from domain.books.ledger import Posting
 from domain.cause import Cause
+from domain.findings import told_money
 from domain.findings.money import CAUSE, Suspended
 from domain.models import Connection, Finding, FindingResolution, Payment
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account, Entry
 from domain.money import Money
 from domain.platform.database import rows
@@ -30,20 +31,26 @@ VAT_ACCOUNTS: Final[Mapping[Account, Entry]] = {
     Account.OUTPUT_VAT: Entry.VAT_DOCUMENTED,
     Account.VAT_LOST: Entry.VAT_NOT_RECOVERABLE,
 }
-_ENTRIES: Final[Mapping[Reason, Entry]] = {
-    Reason.WRITE_OFF: Entry.WRITE_OFF,
-    Reason.CLAIMED_FROM_PSE: Entry.WRITE_OFF,  # what did not come
-    Reason.REFUND_OF_OURS: Entry.SUSPENSE_TO_RETURNS,
-    Reason.CHARGEBACK: Entry.SUSPENSE_TO_CHARGEBACKS,
-    Reason.FEE: Entry.SUSPENSE_TO_FEES,
+_ENTRIES: Final[Mapping[ClosingReason, Entry]] = {
+    ClosingReason.WRITE_OFF: Entry.WRITE_OFF,
+    ClosingReason.CLAIMED_FROM_PSE: Entry.WRITE_OFF,  # what did not come
+    ClosingReason.REFUND_OF_OURS: Entry.SUSPENSE_TO_RETURNS,
+    ClosingReason.CHARGEBACK: Entry.SUSPENSE_TO_CHARGEBACKS,
+    ClosingReason.FEE: Entry.SUSPENSE_TO_FEES,
 }
-_MOVING: Final = frozenset({Reason.REFUND_OF_OURS, Reason.CHARGEBACK, Reason.FEE})
-_STAYING: Final = frozenset({Reason.EXPLAINED, Reason.DUPLICATE_OF})
+_MOVING: Final = frozenset({ClosingReason.REFUND_OF_OURS, ClosingReason.CHARGEBACK, ClosingReason.FEE})
+_STAYING: Final = frozenset({ClosingReason.EXPLAINED, ClosingReason.DUPLICATE_OF})
+_OF_REVERSAL: Final = (
+    "Its VAT is pending: say what became of the refund's VAT reversal (vatReversalDocument, vatReversalReview or "
+    "vatReversalWriteOff), and this closes by itself."
+)
 # VAT of the payment that was moved with what turned out to be a refund, and how much that was (minor units).
-_CLEARED: Final = """SELECT coalesce(sum(r.amount), 0)::bigint AS amount, coalesce(sum(r.tax), 0)::bigint AS tax
+_CLEARED: Final = """SELECT f.payment_id, sum(r.amount)::bigint AS amount, sum(r.tax)::bigint AS tax
 FROM finding_resolutions r JOIN findings f ON f.id = r.finding_id
-WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL
-  AND (r.reason = 'REFUND_OF_OURS' OR r.account = 'SALES_RETURNS')"""
+WHERE f.payment_id = ANY($1::uuid[]) AND r.started_at IS NOT NULL AND r.ended_at IS NULL
+  AND (r.reason = 'REFUND_OF_OURS' OR r.account = 'SALES_RETURNS') GROUP BY 1"""
+# Of a payment: how much was cleared as refunds, and the VAT within it, minor units.
+Cleared = Mapping[UUID, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,20 @@ class Moved:
     tax: int = 0
 
 
-def check(reason: Reason, account: Account | None, came: Money | None, suspended: Suspended, currency: str) -> None:
-    """Whether this can be said of a finding with so much in SUSPENSE. Raises InvalidInput, InvalidState."""
+def check(
+    reason: ClosingReason, account: Account | None, came: Money | None, suspended: Suspended, amount: Money
+) -> None:
+    """Whether this can be said of a finding of that amount with so much in SUSPENSE.
+
+    Raises InvalidInput, InvalidState.
+    """
+    currency = suspended.currency
+    if suspended.is_reversals:
+        raise InvalidState(_OF_REVERSAL, path=["input", "findingId"], current_state="VAT_PENDING")
     if suspended.is_vat and suspended.own > 0:
         _check_vat(reason, account, Money(suspended.own, currency))
         return
-    if reason in _STAYING and suspended.own != 0 and reason is not Reason.DUPLICATE_OF:
+    if reason in _STAYING and suspended.own != 0 and reason is not ClosingReason.DUPLICATE_OF:
         money = Money(abs(suspended.own), currency)
         raise InvalidState(
             f"{money} of it is in SUSPENSE: say where it belongs (WRITE_OFF, CORRECTED with an account, "
@@ -74,11 +89,11 @@ def check(reason: Reason, account: Account | None, came: Money | None, suspended
             current_state="NOT_IN_SUSPENSE",
         )
     _check_account(reason, account, suspended)
-    _check_came(reason, came, suspended, currency)
+    _check_came(reason, came, suspended, amount)
 
 
-def _check_vat(reason: Reason, account: Account | None, vat: Money) -> None:
-    if reason is not Reason.CORRECTED or account not in VAT_ACCOUNTS:
+def _check_vat(reason: ClosingReason, account: Account | None, vat: Money) -> None:
+    if reason is not ClosingReason.CORRECTED or account not in VAT_ACCOUNTS:
         raise InvalidState(
             f"{vat} of VAT is pending: say CORRECTED with OUTPUT_VAT, and the number of the tax document that takes it "
             "back in the note, or with VAT_LOST where nothing does.",
@@ -87,8 +102,8 @@ def _check_vat(reason: Reason, account: Account | None, vat: Money) -> None:
         )
 
 
-def _check_account(reason: Reason, account: Account | None, suspended: Suspended) -> None:
-    if reason is Reason.CORRECTED and suspended.own != 0:
+def _check_account(reason: ClosingReason, account: Account | None, suspended: Suspended) -> None:
+    if reason is ClosingReason.CORRECTED and suspended.own != 0:
         if account not in ACCOUNTS:
             raise InvalidInput(f"account is one of {', '.join(ACCOUNTS)}.", path=["input", "account"])
     elif account is not None:
@@ -97,33 +112,49 @@ def _check_account(reason: Reason, account: Account | None, suspended: Suspended
         )
 
 
-def _check_came(reason: Reason, came: Money | None, suspended: Suspended, currency: str) -> None:
+def _check_came(reason: ClosingReason, came: Money | None, suspended: Suspended, amount: Money) -> None:
     if came is None:
         return
-    if reason is not Reason.CLAIMED_FROM_PSE:
+    if reason is not ClosingReason.CLAIMED_FROM_PSE:
         raise InvalidInput("What came is said with CLAIMED_FROM_PSE.", path=["input", "came"])
-    if came.currency != currency:
-        raise InvalidInput(f"The finding is in {currency}.", path=["input", "came"])
+    if came.currency != suspended.currency:
+        raise InvalidInput(f"What is in SUSPENSE of it is in {suspended.currency}.", path=["input", "came"])
     if suspended.own < 0 or 0 < suspended.own < came.minor_units:
         raise InvalidInput("More came than is in SUSPENSE of it.", path=["input", "came"])
+    # Nobody's word makes room below a limit: what came is never more than what the finding is about.
+    if suspended.own == 0 and (came.currency != amount.currency or came.minor_units > amount.minor_units):
+        raise InvalidInput(f"More came than the finding is about: {amount}.", path=["input", "came"])
 
 
-async def moved(reason: Reason, account: Account | None, suspended: Suspended, payment: Payment | None) -> Moved:
-    """What a resolution moves. Under the payment's lock."""
+async def cleared(payments: Sequence[UUID]) -> Cleared:
+    """Of each of these payments of which anything was cleared as a refund."""
+    return {row["payment_id"]: (row["amount"], row["tax"]) for row in await rows(_CLEARED, list(payments))}
+
+
+async def moved(
+    reason: ClosingReason,
+    account: Account | None,
+    suspended: Suspended,
+    payment: Payment | None,
+    before: Cleared | None = None,
+) -> Moved:
+    """What a resolution moves. Under the payment's lock. `before`: what was cleared, where it is known already."""
     if reason in _STAYING or suspended.own == 0:
         return Moved(0)
-    if payment is None:
+    if payment is None or suspended.is_told:
         return Moved(suspended.own)
-    is_return = reason is Reason.REFUND_OF_OURS or account is Account.SALES_RETURNS
-    return Moved(suspended.own, await _tax_of(payment, suspended.own) if is_return else 0)
+    is_return = reason is ClosingReason.REFUND_OF_OURS or account is Account.SALES_RETURNS
+    if not is_return:
+        return Moved(suspended.own)
+    known = before if before is not None else await cleared([payment.id])
+    return Moved(suspended.own, _tax_of(payment, suspended.own, *known.get(payment.id, (0, 0))))
 
 
-async def _tax_of(payment: Payment, amount: int) -> int:
+def _tax_of(payment: Payment, amount: int, cleared: int, tax: int) -> int:
     """Rounded down, cumulatively: with the shares of refunds it is never more than the payment's VAT."""
-    (cleared,) = await rows(_CLEARED, payment.id)
-    part = min(cleared["amount"] + amount, payment.captured)
-    share: int = payment.tax_amount * part // payment.captured - cleared["tax"]
-    left: int = payment.tax_amount - payment.tax_allocated - cleared["tax"]
+    part = min(cleared + amount, payment.captured)
+    share: int = payment.tax_amount * part // payment.captured - tax
+    left: int = payment.tax_amount - payment.tax_allocated - tax
     return max(0, min(share, amount, left))
 
 
@@ -134,6 +165,7 @@ async def post(
     if said.amount == 0:
         return
     store_id = payment.store_id if payment is not None else await _store_of(finding)
+    payment_id = None if told_money.is_told(finding) else finding.payment_id
     on, end = await ledger.today(said.merchant_id), "/reversed" if reverse else ""
     await ledger.post(
         [
@@ -148,26 +180,47 @@ async def post(
                 accounting_date=on,
                 cause=f"{CAUSE}{said.id}/{entry}{end}",
                 request_id=cause.request_id,
-                payment_id=finding.payment_id,
+                payment_id=payment_id,
                 reverse=reverse is not (amount < 0),
             )
-            for entry, amount, tax in _entries(said)
+            for entry, amount, tax in _entries(
+                ClosingReason(said.reason),
+                Account(said.account) if said.account else None,
+                Moved(said.amount, said.tax),
+                said.came or 0,
+            )
         ]
     )
 
 
 async def _store_of(finding: Finding) -> UUID:
-    """What names no payment is the default store's, as the reports have booked it."""
+    """What names no payment is the default store's, as the reports have booked it; a file's rest says whose it is."""
+    if finding.fingerprint.startswith(told_money.REST):
+        return UUID(finding.detail["store"])
     return (await Connection.get(id=finding.connection_id)).default_store_id
 
 
-def _entries(said: FindingResolution) -> Sequence[tuple[Entry, int, int]]:
+def rows_of(
+    reason: ClosingReason, account: Account | None, moved: Moved, came: int
+) -> list[tuple[Account, Account, int]]:
+    """The rows of the ledger that `post` would add: debit, credit and amount (minor units)."""
+    found: list[tuple[Account, Account, int]] = []
+    if moved.amount == 0:
+        return found
+    for entry, amount, tax in _entries(reason, account, moved, came):
+        legs = ledger.legs_of(entry, abs(amount), tax)
+        found += [(credit, debit, part) if amount < 0 else (debit, credit, part) for debit, credit, part in legs]
+    return found
+
+
+def _entries(
+    reason: ClosingReason, account: Account | None, moved: Moved, came: int
+) -> Sequence[tuple[Entry, int, int]]:
     """Entry, amount and VAT within it, of each part."""
-    reason, came = Reason(said.reason), said.came or 0
-    if reason is Reason.CORRECTED:
-        assert said.account is not None, "It was checked."
-        return [({**ACCOUNTS, **VAT_ACCOUNTS}[Account(said.account)], said.amount, said.tax)]
-    parts = [(_ENTRIES[reason], said.amount - came, said.tax)]
+    if reason is ClosingReason.CORRECTED:
+        assert account is not None, "It was checked."
+        return [({**ACCOUNTS, **VAT_ACCOUNTS}[account], moved.amount, moved.tax)]
+    parts = [(_ENTRIES[reason], moved.amount - came, moved.tax)]
     if came > 0:
         parts.append((Entry.SUSPENSE_TO_ADJUSTMENTS, came, 0))
     return [part for part in parts if part[1] != 0]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.findings import money, names, noted, postings
+from domain.findings import money, names, noted, postings, told_money
 from domain.models import Finding, FindingResolution, Payment
 from domain.platform.database import execute, rows, transaction
 
@@ -26,19 +26,20 @@ _STANDING: Final = """SELECT r.finding_id, r.money_of FROM finding_resolutions r
 WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL AND r.money_of IS NOT NULL
 ORDER BY r.started_at DESC, r.id"""
 
-_NOBODYS: Final = """SELECT r.finding_id, r.amount FROM findings f JOIN finding_resolutions r ON r.finding_id = f.id
-WHERE f.connection_id = $1 AND f.payment_id IS NULL AND f.resolved_at IS NOT NULL AND r.started_at IS NOT NULL
-  AND r.ended_at IS NULL AND r.amount <> 0"""
+_NOBODYS: Final = """SELECT f.id FROM findings f JOIN finding_resolutions r ON r.finding_id = f.id
+WHERE f.connection_id = $1 AND f.resolved_at IS NOT NULL AND r.started_at IS NOT NULL AND r.ended_at IS NULL
+  AND f.kind = ANY($2)"""
 
 
 async def lock(finding_id: UUID) -> tuple[Finding, Payment | None]:
     """The finding and its payment, locked: the payment first, as whoever books its money has it.
 
-    Of one without a payment: its connection's reports (reconciliation/reconcile has them while it stores one).
+    Where lines of reports tell its money: its connection's reports before (reconciliation/reconcile has them while it
+    stores one).
     """
     found = await Finding.get(id=finding_id)
     payment = None
-    if found.payment_id is None:
+    if told_money.is_told(found):
         await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(found.connection_id))
     if found.payment_id is not None:
         payment = await Payment.filter(id=found.payment_id).select_for_update(no_key=True).get()
@@ -93,12 +94,16 @@ async def lines_moved(connection_id: UUID) -> None:
 
     Inside the caller's transaction, which has the connection's reports.
     """
-    said = {row["finding_id"]: row["amount"] for row in await rows(_NOBODYS, connection_id)}
-    there = await money.of_nobody(list(said)) if said else {}
-    for finding_id in sorted(one for one, amount in said.items() if there.get(one, 0) != amount):
-        finding, _ = await lock(finding_id)
+    resolved = await Finding.filter(id__in=[row["id"] for row in await rows(_NOBODYS, connection_id, told_money.KINDS)])
+    ids = [one.id for one in resolved if told_money.is_told(one)]
+    there = await told_money.of_findings(ids)
+    for finding_id in sorted(ids):
+        said = await standing(finding_id)
+        if said is None or there.get(finding_id, (0, said.currency)) == (said.amount, said.currency):
+            continue
+        finding, payment = await lock(finding_id)
         if finding.resolved_at is not None:
-            await reopen(finding, None, "The reports tell other money of it now.", BOOKS)
+            await reopen(finding, payment, "The reports tell other money of it now.", BOOKS)
 
 
 async def money_moved(payment: Payment, cause_of_entry: str) -> None:

@@ -13,15 +13,15 @@ from tortoise.functions import Count, Sum
 from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
-from domain.access.principal import Principal
+from domain.access.principal import Principal, Scope
 from domain.findings import findings
 from domain.findings.kinds import FindingKind
-from domain.models import Finding, Merchant
+from domain.models import Connection, Finding, Merchant
 
 _EARLIEST: Final = date(1970, 1, 1)  # in no zone is a day before it a moment that cannot be written
 
 
-class State(StrEnum):
+class FindingStanding(StrEnum):
     """Where a finding stands. It is told from its row, so that nothing has to happen when a date is over."""
 
     OPEN = "OPEN"
@@ -31,11 +31,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedFindings:
     """All that are given hold at once. Dates are in the merchant's zone and both included; amounts in minor units."""
 
     kinds: Sequence[FindingKind] | None = None
-    states: Sequence[State] | None = None
+    states: Sequence[FindingStanding] | None = None
     connections: Sequence[UUID] | None = None
     pses: Sequence[str] | None = None
     stores: Sequence[UUID] | None = None
@@ -62,33 +62,40 @@ class Group:
     amount: int
 
 
-def state_of(finding: Finding, now: datetime | None = None) -> State:
+def state_of(finding: Finding, now: datetime | None = None) -> FindingStanding:
     """Where it stands at a moment (UTC)."""
     if finding.resolved_at is not None:
-        return State.RESOLVED
+        return FindingStanding.RESOLVED
     if finding.waiting_until is not None and finding.waiting_until > (now or datetime.now(UTC)):
-        return State.WAITING
-    return State.REOPENED if finding.reopened_at is not None else State.OPEN
+        return FindingStanding.WAITING
+    return FindingStanding.REOPENED if finding.reopened_at is not None else FindingStanding.OPEN
 
 
 async def query(
-    principal: Principal, wanted: Wanted, permission: Permission = Permission.READ_LEDGER
+    principal: Principal, wanted: WantedFindings, permission: Permission = Permission.READ_LEDGER
 ) -> QuerySet[Finding]:
     """Those that somebody may see and that are wanted. Raises Forbidden."""
-    found = findings.within(principal.scope(permission))
+    return await of_scope(principal.scope(permission), wanted)
+
+
+async def of_scope(scope: Scope, wanted: WantedFindings) -> QuerySet[Finding]:
+    """Those of a scope that are wanted."""
+    found = findings.within(scope)
     for condition in _conditions(wanted):
         found = found.filter(condition)
+    if wanted.pses is not None:  # by its connections, which are few
+        of_pses = await Connection.filter(merchant_id=scope.merchant_id, pse__in=wanted.pses).values_list("id")
+        found = found.filter(connection_id__in=[one for (one,) in of_pses])
     if wanted.found_from is not None or wanted.found_until is not None:
-        zone = ZoneInfo((await Merchant.get(id=principal.merchant_id)).zone)
+        zone = ZoneInfo((await Merchant.get(id=scope.merchant_id)).zone)
         found = found.filter(**_between(wanted, zone))
     return found
 
 
-def _conditions(wanted: Wanted) -> list[Q]:
+def _conditions(wanted: WantedFindings) -> list[Q]:
     given: dict[str, Any] = {
         "kind__in": [kind.value for kind in wanted.kinds] if wanted.kinds is not None else None,
         "connection_id__in": wanted.connections,
-        "connection__pse__in": wanted.pses,
         "currency": wanted.currency,
         "amount__gte": wanted.amount_from,
         "amount__lte": wanted.amount_to,
@@ -112,15 +119,15 @@ def _open_now(now: datetime) -> Q:
     return Q(resolved_at__isnull=True) & (Q(waiting_until__isnull=True) | Q(waiting_until__lte=now))
 
 
-_STATES: Final[Mapping[State, Callable[[datetime], Q]]] = {
-    State.RESOLVED: lambda _: Q(resolved_at__isnull=False),
-    State.WAITING: lambda now: Q(resolved_at__isnull=True, waiting_until__gt=now),
-    State.OPEN: lambda now: _open_now(now) & Q(reopened_at__isnull=True),
-    State.REOPENED: lambda now: _open_now(now) & Q(reopened_at__isnull=False),
+_STATES: Final[Mapping[FindingStanding, Callable[[datetime], Q]]] = {
+    FindingStanding.RESOLVED: lambda _: Q(resolved_at__isnull=False),
+    FindingStanding.WAITING: lambda now: Q(resolved_at__isnull=True, waiting_until__gt=now),
+    FindingStanding.OPEN: lambda now: _open_now(now) & Q(reopened_at__isnull=True),
+    FindingStanding.REOPENED: lambda now: _open_now(now) & Q(reopened_at__isnull=False),
 }
 
 
-def _between(wanted: Wanted, zone: ZoneInfo) -> dict[str, datetime]:
+def _between(wanted: WantedFindings, zone: ZoneInfo) -> dict[str, datetime]:
     found = {}
     if wanted.found_from is not None:
         found["created_at__gte"] = datetime.combine(max(wanted.found_from, _EARLIEST), time(), zone)

@@ -29,7 +29,7 @@ async def assign(principal: Principal, finding_id: UUID, person_id: UUID | None,
     if person_id is not None:
         person = await Person.get_or_none(id=person_id, merchant_id=principal.merchant_id)
         if person is None or person.state != "ACTIVE":
-            raise InvalidInput("There is no such person; people lists yours.", path=["input", "personId"])
+            raise InvalidInput("There is no such person; colleagues lists yours.", path=["input", "personId"])
         name, whose = person.name, person.id
     async with transaction():
         finding, _ = await opening.lock(finding_id)

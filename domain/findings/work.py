@@ -12,25 +12,27 @@ from domain.access import vouching
 from domain.access.holders import same_person
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
-from domain.access.small import reached
 from domain.cause import Cause
 from domain.findings import facts, findings, limits, money, names, noted, postings
 from domain.findings import reopen as opening
+from domain.findings.beside import Beside
 from domain.findings.findings import FindingKind, Found
 from domain.findings.money import Suspended
 from domain.models import Finding, FindingResolution, Payment
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money
 from domain.platform import idempotency
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import execute, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
 
 NOTE_LENGTH: Final = (3, 500)
 _PATH: Final = ["input", "findingId"]
+_DUPLICATE_PATH: Final = ["input", "duplicateOf"]
 # What ends by an operation of its own, which decides about money; resolving the finding would hide that.
 _ELSEWHERE: Final[Mapping[FindingKind, str]] = {
     FindingKind.DOUBT_UNRESOLVED: "Say what happened to the refund (refundResolveDoubt): that closes it.",
+    FindingKind.REPORT_UNCONFIRMED: "Confirm or refuse the report (settlementReportConfirm, settlementReportRefuse).",
 }
 _TAKE_VAT_BACK: Final = (
     "Issue the tax document that takes the VAT back, in the period the law allows, and say so: CORRECTED with "
@@ -42,17 +44,13 @@ _START: Final = """UPDATE finding_resolutions SET started_at = now(), confirmed_
 WHERE id = $1 AND started_at IS NULL AND ended_at IS NULL"""
 _END: Final = """UPDATE finding_resolutions SET ended_at = now(), ended_by = $2, ended_why = $3
 WHERE id = $1 AND ended_at IS NULL"""
-# What one person alone has cleared of the payment before: what is split counts as one.
-_ALONE: Final = """SELECT coalesce(sum(r.amount), 0)::bigint AS amount FROM finding_resolutions r
-JOIN findings f ON f.id = r.finding_id WHERE f.payment_id = $1 AND r.started_at IS NOT NULL AND r.ended_at IS NULL
-  AND r.confirmed_by_id IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What is said: `account` with CORRECTED, `came` with CLAIMED_FROM_PSE, `duplicate_of` with DUPLICATE_OF."""
 
-    reason: Reason
+    reason: ClosingReason
     note: str
     account: Account | None = None
     came: Money | None = None
@@ -117,7 +115,7 @@ async def confirm(principal: Principal, finding_id: UUID, cause: Cause) -> Resol
         said = await _waiting(finding)
         await _check_other(principal, said)
         suspended = await money.of(finding)
-        reason = Reason(said.reason)
+        reason = ClosingReason(said.reason)
         now = await postings.moved(reason, Account(said.account) if said.account else None, suspended, payment)
         if (now.amount, now.tax) != (said.amount, said.tax) or facts_of(finding) != said.facts:
             raise InvalidState("It has changed since: say anew what became of it.", path=_PATH, current_state="CHANGED")
@@ -205,30 +203,44 @@ def _check_ours(finding: Finding) -> None:
         raise InvalidState(instead, path=_PATH, current_state="OPEN")
 
 
-async def check(principal: Principal, finding: Finding, wanted: Resolution, suspended: Suspended) -> None:
-    """Whether this can be said of it. Raises InvalidInput, InvalidState, NotFound."""
-    postings.check(wanted.reason, wanted.account, wanted.came, suspended, finding.currency)
-    if (wanted.duplicate_of is not None) != (wanted.reason is Reason.DUPLICATE_OF):
+async def check(
+    principal: Principal,
+    finding: Finding,
+    wanted: Resolution,
+    suspended: Suspended,
+    known: Beside | None = None,
+) -> None:
+    """Whether this can be said of it. `known`: of other findings, instead of asking.
+
+    Raises InvalidInput, InvalidState, NotFound.
+    """
+    postings.check(wanted.reason, wanted.account, wanted.came, suspended, Money(finding.amount, finding.currency))
+    if (wanted.duplicate_of is not None) != (wanted.reason is ClosingReason.DUPLICATE_OF):
         raise InvalidInput("duplicateOf goes with DUPLICATE_OF.", path=["input", "duplicateOf"])
     if wanted.duplicate_of is not None:
-        await _check_duplicate(principal, finding, wanted.duplicate_of, suspended)
+        if wanted.duplicate_of == finding.id:
+            raise InvalidInput("A finding is no duplicate of itself.", path=_DUPLICATE_PATH)
+        other = known.findings.get(wanted.duplicate_of) if known else None
+        other = other or await find(principal, wanted.duplicate_of, _DUPLICATE_PATH)
+        await _check_duplicate(finding, other, suspended, known)
 
 
-async def _check_duplicate(principal: Principal, finding: Finding, other_id: UUID, suspended: Suspended) -> None:
+async def _check_duplicate(finding: Finding, other: Finding, suspended: Suspended, known: Beside | None) -> None:
     """The other one is about the same money, which stays its own: it is open, and is no duplicate of this."""
-    path = ["input", "duplicateOf"]
-    if other_id == finding.id:
-        raise InvalidInput("A finding is no duplicate of itself.", path=path)
-    other = await find(principal, other_id, path)
+    path = _DUPLICATE_PATH
     if suspended.own == 0:
-        if other.resolved_at is not None and other.reason == Reason.DUPLICATE_OF:
+        if other.resolved_at is not None and other.reason == ClosingReason.DUPLICATE_OF:
             raise InvalidState("That one is a duplicate itself: name the first.", path=path, current_state="RESOLVED")
         return
     # Under the payment's lock nobody resolves the other one meanwhile: it has the same payment.
-    its = await money.of(other) if other.payment_id == finding.payment_id else None
+    its = known.suspended.get(other.id) if known else None
+    if other.payment_id != finding.payment_id:
+        its = None
+    elif its is None:
+        its = await money.of(other)
     if its is None or its.name is None or its.name != suspended.name or other.resolved_at is not None:
         raise InvalidState(
-            f"{Money(abs(suspended.own), finding.currency)} of it is in SUSPENSE, and the other finding is not open "
+            f"{Money(abs(suspended.own), suspended.currency)} of it is in SUSPENSE, and the other finding is not open "
             "and about the same money: say where it belongs.",
             path=path,
             current_state="IN_SUSPENSE",
@@ -247,6 +259,10 @@ async def _propose(
     if (before := await opening.standing(finding.id)) is not None:  # nobody has confirmed it: this takes its place
         await execute(_END, before.id, cause.actor[:200], "Something else was said.")
     moved = await postings.moved(wanted.reason, wanted.account, suspended, payment)
+    given: Mapping[str, int] = {}
+    if limits.gives_up(wanted.reason, wanted.account):
+        await limits.one_at_a_time(principal)
+        given = limits.given_up(finding, moved.amount, suspended.currency)
     return await FindingResolution.create(
         id=uuid4(),
         merchant_id=finding.merchant_id,
@@ -257,26 +273,14 @@ async def _propose(
         amount=moved.amount,
         tax=moved.tax,
         came=wanted.came.minor_units if wanted.came else None,
-        currency=finding.currency,
+        currency=suspended.currency,
         money_of=suspended.name,
         duplicate_of_id=wanted.duplicate_of,
         facts=facts_of(finding),
-        needs_two=await needs_two(finding, moved.amount),
+        needs_two=await limits.needs_two(principal, finding, moved.amount, suspended.currency, given),
         proposed_by=principal.holder[:200],
         proposed_by_id=principal.party,
     )
-
-
-async def needs_two(finding: Finding, moved: int) -> bool:
-    """Whether another person must confirm: by amount, or because a refund is held while it is open (refunds/held)."""
-    if finding.fingerprint.startswith("after-end/") or "/unbooked" in finding.fingerprint:
-        return True
-    held = await limits.of(finding.merchant_id)
-    before = 0
-    if finding.payment_id is not None:
-        (alone,) = await rows(_ALONE, finding.payment_id)
-        before = alone["amount"]
-    return reached(held, max(finding.amount, abs(moved) + before), finding.currency)
 
 
 async def _start(

@@ -16,6 +16,7 @@ from domain.cause import OURS
 from domain.history import seals
 from domain.models import Person, Token
 from domain.platform import bell
+from domain.platform.counted import COUNTED_MAX, counted_rows
 from domain.platform.database import rows
 from domain.problems import InvalidInput
 
@@ -49,16 +50,25 @@ _DEEDS: Final = (
     "FROM event_seals s JOIN deeds d ON d.id = s.deed_id "
     "WHERE s.merchant_id = $1 AND d.merchant_id = $1 AND s.position > $2 AND s.position < $3"
 )
-_AT: Final = """SELECT s.position, coalesce((SELECT e.occurred_at FROM events e WHERE e.id = s.event_id),
-  (SELECT d.occurred_at FROM deeds d WHERE d.id = s.deed_id)) AS at
-FROM event_seals s WHERE s.merchant_id = $1 AND s.position >= $2 ORDER BY s.position LIMIT 1"""
+# The first position whose moment is not before $3, by halving up to the last ($2); one behind it: there is none.
+_FIRST_SINCE: Final = """WITH RECURSIVE halves (low, high) AS (SELECT 1::bigint, $2::bigint + 1
+UNION ALL SELECT CASE WHEN f.at < $3 THEN f.position + 1 ELSE h.low END,
+    CASE WHEN f.at < $3 THEN h.high ELSE (h.low + h.high) / 2 END
+  FROM halves h LEFT JOIN LATERAL (SELECT s.position, coalesce(
+      (SELECT e.occurred_at FROM events e WHERE e.id = s.event_id),
+      (SELECT d.occurred_at FROM deeds d WHERE d.id = s.deed_id),
+      (SELECT n.occurred_at FROM news n WHERE n.id = s.news_id)) AS at
+    FROM event_seals s WHERE s.merchant_id = $1 AND s.position >= (h.low + h.high) / 2
+    ORDER BY s.position LIMIT 1) AS f ON true
+  WHERE h.low < h.high)
+SELECT low FROM halves WHERE low >= high LIMIT 1"""
 # Moments are counted from these: those at the ends of the calendar have none before, or behind, them.
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedHistory:
     """What of the log is asked for; all that is given holds at once. `until` (UTC) is excluded."""
 
     person_id: UUID | None = None
@@ -71,7 +81,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One deed, reading or refusal, at its position of the merchant's chain; `hash` is the seal's."""
 
     position: int
@@ -107,8 +117,8 @@ class _Query:
 
 
 async def page(
-    principal: Principal, wanted: Wanted, behind: int | None, limit: int, *, newest_first: bool = True
-) -> list[Entry]:
+    principal: Principal, wanted: WantedHistory, behind: int | None, limit: int, *, newest_first: bool = True
+) -> list[LogEntry]:
     """At most `limit` entries behind a position, the newest first unless told. Raises Forbidden, InvalidInput."""
     principal.require_everywhere(Permission.READ_AUDIT)
     if wanted.object_id is not None and wanted.object_kind is None:
@@ -117,8 +127,8 @@ async def page(
 
 
 async def entries(
-    merchant_id: UUID, wanted: Wanted, behind: int | None, limit: int, *, newest_first: bool = True
-) -> list[Entry]:
+    merchant_id: UUID, wanted: WantedHistory, behind: int | None, limit: int, *, newest_first: bool = True
+) -> list[LogEntry]:
     """As `page`, for ourselves."""
     if any(moment and not _FIRST_YEAR <= moment.year <= _LAST_YEAR for moment in (wanted.since, wanted.until)):
         raise InvalidInput(f"The log is of {_FIRST_YEAR} to {_LAST_YEAR}.", path=["filter", "since"])
@@ -130,14 +140,24 @@ async def entries(
     events = f"({_with(_EVENTS, query.of_events)} {order})"
     deeds = f"({_with(_DEEDS, query.of_deeds)} {order})"
     found = await rows(f"{events} UNION ALL {deeds} {order}", *query.values)
-    return [Entry(**{**row, "changes": bell.deserialize(row["changes"].encode())}) for row in found]
+    return [LogEntry(**{**row, "changes": bell.deserialize(row["changes"].encode())}) for row in found]
+
+
+async def count(principal: Principal, wanted: WantedHistory, most: int = COUNTED_MAX) -> int:
+    """How many entries there are; `most + 1` where there are more than `most`. Raises Forbidden, InvalidInput."""
+    principal.require_everywhere(Permission.READ_AUDIT)
+    query = await _query(principal.merchant_id, wanted, *await _bounds(principal.merchant_id, wanted))
+    order = f"ORDER BY position DESC LIMIT {query.bind(most + 1)}"  # as a page is read, by the same indexes
+    events = f"({_with(_EVENTS, query.of_events)} {order})"
+    deeds = f"({_with(_DEEDS, query.of_deeds)} {order})"
+    return await counted_rows(f"{events} UNION ALL {deeds} {order}", *query.values)
 
 
 def _with(statement: str, conditions: Sequence[str]) -> str:
     return " AND ".join([statement, *conditions])
 
 
-async def _query(merchant_id: UUID, wanted: Wanted, low: int, high: int) -> _Query:
+async def _query(merchant_id: UUID, wanted: WantedHistory, low: int, high: int) -> _Query:
     query = _Query([merchant_id, low, high, list(_READINGS), await _ours(merchant_id)])
     kinds = [one for one in wanted.kinds if one in KINDS]
     query.of_deeds.append(f"d.kind = ANY({query.bind(kinds, '::varchar[]')})")
@@ -162,7 +182,7 @@ async def _ours(merchant_id: UUID) -> list[str]:
     return sorted(OURS - set(map(str, borne)))
 
 
-def _within(query: _Query, wanted: Wanted) -> None:
+def _within(query: _Query, wanted: WantedHistory) -> None:
     for moment, sign in ((wanted.since, ">="), (wanted.until, "<")):
         if moment is not None:
             place = query.bind(moment)
@@ -170,7 +190,7 @@ def _within(query: _Query, wanted: Wanted) -> None:
             query.of_deeds.append(f"d.occurred_at {sign} {place}")
 
 
-def _about(query: _Query, wanted: Wanted) -> None:
+def _about(query: _Query, wanted: WantedHistory) -> None:
     query.of_deeds.append(f"d.object_kind = {query.bind(wanted.object_kind, '::varchar')}")
     if wanted.object_kind != REFUND:
         query.of_events.append("false")
@@ -211,7 +231,7 @@ async def _by_token(query: _Query, merchant_id: UUID, token_id: UUID) -> None:
     query.of_events.append(f"CASE WHEN {_COVERED} THEN e.token_id = {which} ELSE {named} END")
 
 
-async def _bounds(merchant_id: UUID, wanted: Wanted) -> tuple[int, int]:
+async def _bounds(merchant_id: UUID, wanted: WantedHistory) -> tuple[int, int]:
     """The positions between which the range of time lies for certain, both excluded."""
     found = await rows("SELECT max(position) AS last FROM event_seals WHERE merchant_id = $1", merchant_id)
     last: int = found[0]["last"] or 0
@@ -227,13 +247,6 @@ async def _bounds(merchant_id: UUID, wanted: Wanted) -> tuple[int, int]:
 
 
 async def _first_since(merchant_id: UUID, moment: datetime, last: int) -> int:
-    """The first position whose moment is not before this one, by halving; one behind the last: there is none."""
-    low, high = 1, last + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = await rows(_AT, merchant_id, middle)
-        if not found or found[0]["at"] is None or found[0]["at"] >= moment:
-            high = middle
-        else:
-            low = found[0]["position"] + 1
-    return low
+    """The first position whose moment is not before this one; one behind the last: there is none."""
+    (found,) = await rows(_FIRST_SINCE, merchant_id, last, moment)
+    return int(found["low"])

@@ -1,4 +1,4 @@
-"""Sealing: a second behind, each merchant's events and deeds get a position and a hash over all that came before.
+"""Sealing: a second behind, each merchant's events, deeds and news get a position and a hash over all that came before.
 
 It takes only those that are older than every running transaction, so no position is ever given late: a reader that
 has read position N has read everything up to N. Tamper evidence costs the hot path nothing.
@@ -33,6 +33,10 @@ _DEED: Final = (
     "d.person_id, d.token_id, d.session_id, d.address, d.agent, d.request_id, d.outcome, d.changes::text, "
     "extract(epoch FROM d.occurred_at))::text"
 )
+_NEWS: Final = (
+    f"ROW('{_VERSION}/news', n.id, n.merchant_id, n.store_id, n.kind, n.subject_kind, n.subject_id, n.data::text, "
+    "extract(epoch FROM n.occurred_at))::text"
+)
 _HERE: Final = "xact >= (SELECT {first} FROM bounds) AND {one}.xact < (SELECT oldest FROM bounds)"
 _ELSEWHERE: Final = "xact >= (SELECT next FROM bounds)"
 
@@ -40,7 +44,7 @@ _ELSEWHERE: Final = "xact >= (SELECT next FROM bounds)"
 def _unsealed_of(table: str, one: str, text: str, key: str, place: int, reach: str) -> str:
     """Unsealed rows of a range of transactions. Whether one is sealed is asked of each: joined, PostgreSQL may read all
     seals that there are, every second."""
-    within = reach.format(first="first_deed" if one == "d" else "first", one=one)
+    within = reach.format(first={"d": "first_deed", "n": "first_news"}.get(one, "first"), one=one)
     return (
         f"SELECT {one}.id, {one}.merchant_id, {one}.xact, {place} AS place, {text} AS text FROM {table} {one} "  # noqa: S608
         f"WHERE {one}.{within} AND (SELECT 1 FROM event_seals s WHERE s.{key} = {one}.id) IS NULL "
@@ -48,33 +52,43 @@ def _unsealed_of(table: str, one: str, text: str, key: str, place: int, reach: s
     )
 
 
-# Unsealed events and deeds whose transaction ended before the oldest running one began, in the order of transactions:
+# What is unsealed and whose transaction ended before the oldest running one began, in the order of transactions:
 # behind the last sealed one; where that lies in another server's life (a restored copy), all are compared once. The
-# bounds are looked up first, so that the indexes on transactions are read between them. Deeds have a bound of their
-# own: a process of the version before seals events alone, and leaves older deeds behind.
+# bounds are looked up first, so that the indexes on transactions are read between them. Deeds and news have a bound of
+# their own: a process of a version before seals no news, or events alone, and leaves older ones behind.
 READY: Final = (
     "WITH now AS (SELECT pg_snapshot_xmin(s) AS oldest, pg_snapshot_xmax(s) AS next FROM pg_current_snapshot() s), "  # noqa: S608
     "  last AS (SELECT xact FROM (SELECT s.id, coalesce((SELECT e.xact FROM events e WHERE e.id = s.event_id), "
-    "      (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id)) AS xact FROM event_seals s) AS known "
+    "      (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id), "
+    "      (SELECT n.xact FROM news n WHERE n.id = s.news_id)) AS xact FROM event_seals s) AS known "
     "    WHERE xact IS NOT NULL ORDER BY id DESC LIMIT 1), "
     "  last_deed AS (SELECT (SELECT d.xact FROM deeds d WHERE d.id = s.deed_id) AS xact FROM event_seals s "
     "    WHERE s.deed_id IS NOT NULL ORDER BY s.deed_id DESC LIMIT 1), "
+    "  last_news AS (SELECT (SELECT n.xact FROM news n WHERE n.id = s.news_id) AS xact FROM event_seals s "
+    "    WHERE s.news_id IS NOT NULL ORDER BY s.news_id DESC LIMIT 1), "
     "  bounds AS MATERIALIZED (SELECT oldest, next, "
     "    coalesce((SELECT xact FROM last WHERE xact < next), '0'::xid8) AS first, "
-    "    coalesce((SELECT xact FROM last_deed WHERE xact < next), '0'::xid8) AS first_deed FROM now), "
+    "    coalesce((SELECT xact FROM last_deed WHERE xact < next), '0'::xid8) AS first_deed, "
+    "    coalesce((SELECT xact FROM last_news WHERE xact < next), '0'::xid8) AS first_news FROM now), "
     f"  here AS ({_unsealed_of('events', 'e', _BYTES, 'event_id', 0, _HERE)}), "
     f"  elsewhere AS ({_unsealed_of('events', 'e', _BYTES, 'event_id', 0, _ELSEWHERE)}), "
     f"  deeds_here AS ({_unsealed_of('deeds', 'd', _DEED, 'deed_id', 1, _HERE)}), "
-    f"  deeds_elsewhere AS ({_unsealed_of('deeds', 'd', _DEED, 'deed_id', 1, _ELSEWHERE)}) "
+    f"  deeds_elsewhere AS ({_unsealed_of('deeds', 'd', _DEED, 'deed_id', 1, _ELSEWHERE)}), "
+    f"  news_here AS ({_unsealed_of('news', 'n', _NEWS, 'news_id', 2, _HERE)}), "
+    f"  news_elsewhere AS ({_unsealed_of('news', 'n', _NEWS, 'news_id', 2, _ELSEWHERE)}) "
     "SELECT id, merchant_id, place, text FROM (SELECT * FROM here UNION ALL SELECT * FROM elsewhere "
-    "  UNION ALL SELECT * FROM deeds_here UNION ALL SELECT * FROM deeds_elsewhere) AS ready "
+    "  UNION ALL SELECT * FROM deeds_here UNION ALL SELECT * FROM deeds_elsewhere "
+    "  UNION ALL SELECT * FROM news_here UNION ALL SELECT * FROM news_elsewhere) AS ready "
     "ORDER BY xact, place, id LIMIT $1"
 )
 _CHAIN: Final = (
-    "SELECT s.position, s.hash, s.deed_id IS NOT NULL AS is_deed, coalesce(s.event_id, s.deed_id) AS subject, "  # noqa: S608
-    f"  CASE WHEN s.deed_id IS NOT NULL THEN {_DEED} WHEN s.version = 1 THEN {_BEFORE} ELSE {_BYTES} END AS text, "
-    "  coalesce(e.id, d.id) AS there "
+    "SELECT s.position, s.hash, coalesce(s.event_id, s.deed_id, s.news_id) AS subject, "  # noqa: S608
+    "  CASE WHEN s.news_id IS NOT NULL THEN 'news' WHEN s.deed_id IS NOT NULL THEN 'deed' ELSE 'event' END AS what, "
+    f"  CASE WHEN s.news_id IS NOT NULL THEN {_NEWS} WHEN s.deed_id IS NOT NULL THEN {_DEED} "
+    f"    WHEN s.version = 1 THEN {_BEFORE} ELSE {_BYTES} END AS text, "
+    "  coalesce(e.id, d.id, n.id) AS there "
     "FROM event_seals s LEFT JOIN events e ON e.id = s.event_id LEFT JOIN deeds d ON d.id = s.deed_id "
+    "LEFT JOIN news n ON n.id = s.news_id "
     "WHERE s.merchant_id = $1 AND s.position > $2 ORDER BY s.position LIMIT $3"
 )
 
@@ -121,21 +135,21 @@ def link(before: str, text: str) -> str:
 
 
 async def seal(limit: int = _AT_ONCE_MAX) -> int:
-    """Seal what is old enough, at most `limit` events; how many. Only one process does it at a time."""
+    """Seal what is old enough, at most `limit` of all; how many. Only one process does it at a time."""
     async with transaction():
         (free,) = await rows("SELECT pg_try_advisory_xact_lock($1) AS got", _LOCK)
         if not free["got"]:
             return 0
         found = await rows(READY, limit)
         heads: dict[UUID, Head] = {}
-        made: list[tuple[UUID, int, int | None, int | None, str]] = []
+        made: list[_Made] = []
         for row in found:
             merchant_id = row["merchant_id"]
             before = heads.get(merchant_id) or await head(merchant_id)
             after = Head(merchant_id, before.position + 1, link(before.hash, row["text"]))
             heads[merchant_id] = after
-            of_event, of_deed = (None, row["id"]) if row["place"] else (row["id"], None)
-            made.append((merchant_id, after.position, of_event, of_deed, after.hash))
+            subject = [row["id"] if row["place"] == place else None for place in range(3)]
+            made.append((merchant_id, after.position, subject[0], subject[1], subject[2], after.hash))
         await _store(made)
         crash_here("seal.before_commit")
     crash_here("seal.committed")
@@ -144,12 +158,16 @@ async def seal(limit: int = _AT_ONCE_MAX) -> int:
     return len(made)
 
 
-async def _store(made: Sequence[tuple[UUID, int, int | None, int | None, str]]) -> None:
+_Made = tuple[UUID, int, int | None, int | None, int | None, str]  # merchant, position, event, deed, news, hash
+
+
+async def _store(made: Sequence[_Made]) -> None:
     if not made:
         return
     await execute(
-        "INSERT INTO event_seals (merchant_id, position, event_id, deed_id, hash, version) "
-        "SELECT *, $6::smallint FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::varchar[])",
+        "INSERT INTO event_seals (merchant_id, position, event_id, deed_id, news_id, hash, version) "
+        "SELECT *, $7::smallint FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+        "  $6::varchar[])",
         *(list(column) for column in zip(*made, strict=True)),
         BY_WHOM,
     )
@@ -194,7 +212,7 @@ async def verify(heads: Sequence[Head] = ()) -> Sequence[Tampered]:
     broken: list[Tampered] = []
     for merchant in await rows(
         "SELECT merchant_id AS id FROM event_seals UNION SELECT merchant_id FROM events "
-        "UNION SELECT merchant_id FROM deeds ORDER BY 1"
+        "UNION SELECT merchant_id FROM deeds UNION SELECT merchant_id FROM news ORDER BY 1"
     ):
         broken += await _verify_merchant(merchant["id"])
     for known in (*await _manifest_heads(), *heads):
@@ -218,7 +236,7 @@ async def _verify_merchant(merchant_id: UUID) -> list[Tampered]:
 def _fault(row: Mapping[str, Any], before: str, position: int) -> str | None:
     if row["position"] != position + 1:
         return f"the seal of this position is missing; the next is {row['position']}"
-    name = f"{'deed' if row['is_deed'] else 'event'} {row['subject']}"
+    name = f"{row['what']} {row['subject']}"
     if row["there"] is None:
         return f"{name} is missing"
     if link(before, row["text"]) != row["hash"]:
@@ -233,13 +251,16 @@ async def _unsealed(merchant_id: UUID, position: int) -> list[Tampered]:
         "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.event_id = e.id)) "
         "+ (SELECT count(*) FROM deeds d WHERE d.merchant_id = $1 "
         "  AND d.occurred_at < now() - make_interval(secs => $2) "
-        "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.deed_id = d.id)) AS n",
+        "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.deed_id = d.id)) "
+        "+ (SELECT count(*) FROM news n WHERE n.merchant_id = $1 "
+        "  AND n.occurred_at < now() - make_interval(secs => $2) "
+        "  AND NOT EXISTS (SELECT 1 FROM event_seals s WHERE s.news_id = n.id)) AS n",
         merchant_id,
         _UNSEALED_SECONDS_MAX,
     )
     said = (
-        f"{row['n']} events or deeds are older than a minute and not sealed: the chain was cut, nobody seals, or all "
-        "wait"
+        f"{row['n']} events, deeds or news are older than a minute and not sealed: the chain was cut, nobody seals, or "
+        "all wait"
     )
     return [Tampered(merchant_id, position + 1, said)] if row["n"] else []
 

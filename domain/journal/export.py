@@ -22,8 +22,8 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.files import content, made
 from domain.journal import formats, journals, mapping
-from domain.journal.formats import Encoding, Format, Written
-from domain.journal.journals import Move
+from domain.journal.formats import Encoding, JournalFormat, Written
+from domain.journal.journals import Movement
 from domain.models import JournalBatch
 from domain.models.files import Purpose
 from domain.periods import closing
@@ -41,11 +41,11 @@ _THEN: Final = (1980, 1, 1, 0, 0, 0)  # no moment in a ZIP: the same content is 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedJournal:
     """Which journal."""
 
     month: Month
-    format: Format
+    format: JournalFormat
     encoding: Encoding = Encoding.UTF_8
 
 
@@ -53,8 +53,8 @@ class Wanted:
 class _Ready:
     """What is to be written, and under which number: None of a draft."""
 
-    wanted: Wanted
-    moves: Sequence[Move]
+    wanted: WantedJournal
+    moves: Sequence[Movement]
     accounts: mapping.Mapping
     number: int | None
     digest: str
@@ -72,7 +72,9 @@ def readable(whose: Whose) -> QuerySet[JournalBatch]:
     return found if scope.is_whole else found.filter(id=None)
 
 
-async def export(principal: Principal, wanted: Wanted, key: str, settings: Settings, cause: Cause) -> JournalBatch:
+async def export(
+    principal: Principal, wanted: WantedJournal, key: str, settings: Settings, cause: Cause
+) -> JournalBatch:
     """The journal of a month.
 
     Raises Forbidden, InvalidInput (which accounts nothing stands for), InvalidState, IdempotencyConflict.
@@ -94,13 +96,13 @@ async def export(principal: Principal, wanted: Wanted, key: str, settings: Setti
     raise InvalidState("Others make journals just now; ask again.", path=["input"], current_state="BUSY")
 
 
-def _batches(merchant_id: UUID, wanted: Wanted) -> QuerySet[JournalBatch]:
+def _batches(merchant_id: UUID, wanted: WantedJournal) -> QuerySet[JournalBatch]:
     return JournalBatch.filter(
         merchant_id=merchant_id, first_day=wanted.month.first_day, format=wanted.format.value, number__isnull=False
     )
 
 
-async def _ready(merchant_id: UUID, wanted: Wanted) -> _Ready:
+async def _ready(merchant_id: UUID, wanted: WantedJournal) -> _Ready:
     closed = await closing.closed(merchant_id, wanted.month)
     found, accounts = await journals.moves(merchant_id, wanted.month), await mapping.read(merchant_id)
     if not found:
@@ -109,15 +111,16 @@ async def _ready(merchant_id: UUID, wanted: Wanted) -> _Ready:
     digest = journals.digest_of(journals.journals(found, accounts, wanted.month, "0"))
     if closed is None:
         return _Ready(wanted, found, accounts, None, digest, None)
+    # First the last number: a journal of this format that is made meanwhile is then seen, or has the number taken.
+    last = await JournalBatch.filter(merchant_id=merchant_id, number__isnull=False).order_by("-number").first()
     earlier = await _batches(merchant_id, wanted).order_by("-number").first()
     if earlier is not None and earlier.digest == digest:
         return _Ready(wanted, found, accounts, earlier.number, digest, earlier.replaces)
-    last = await JournalBatch.filter(merchant_id=merchant_id, number__isnull=False).order_by("-number").first()
     number = (last.number or 0) + 1 if last else 1
     return _Ready(wanted, found, accounts, number, digest, earlier.number if earlier else None)
 
 
-def _check_accounts(found: Sequence[Move], accounts: mapping.Mapping) -> None:
+def _check_accounts(found: Sequence[Movement], accounts: mapping.Mapping) -> None:
     wanted = [move.of(account) for move in found for account in (move.debit, move.credit)]
     lacking = mapping.missing(accounts, wanted)
     if lacking:
@@ -127,7 +130,9 @@ def _check_accounts(found: Sequence[Move], accounts: mapping.Mapping) -> None:
         )
 
 
-async def _again(principal: Principal, wanted: Wanted, same: JournalBatch, key: str, cause: Cause) -> JournalBatch:
+async def _again(
+    principal: Principal, wanted: WantedJournal, same: JournalBatch, key: str, cause: Cause
+) -> JournalBatch:
     async with transaction():
         await idempotency.claim(principal.merchant_id, EXPORT, key, _facts(wanted), same.id, cause)
         await deeds.note(principal.merchant_id, EXPORT, Of("journal", same.id), cause, {"number": [None, same.number]})
@@ -185,11 +190,11 @@ async def _check_number(batch: JournalBatch) -> None:
         raise _Overtaken
 
 
-def _facts(wanted: Wanted) -> dict[str, str]:
+def _facts(wanted: WantedJournal) -> dict[str, str]:
     return {"month": str(wanted.month), "format": wanted.format.value, "encoding": wanted.encoding.value}
 
 
-def _packed(written: Sequence[Written], named: str, wanted: Wanted) -> bytes:
+def _packed(written: Sequence[Written], named: str, wanted: WantedJournal) -> bytes:
     """The files, and one that says what each holds, so that whoever takes them in can compare."""
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -199,7 +204,7 @@ def _packed(written: Sequence[Written], named: str, wanted: Wanted) -> bytes:
     return into.getvalue()
 
 
-def _control(written: Sequence[Written], named: str, wanted: Wanted) -> str:
+def _control(written: Sequence[Written], named: str, wanted: WantedJournal) -> str:
     lines = ["batch,month,format,file,lines,currency,debits,credits,sha256"]
     for one in written:
         digest = hashlib.sha256(one.content).hexdigest()

@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from domain.journal.journals import Journal, Line
+from domain.journal.journals import Journal, JournalLine
 from domain.money import decimal_of, exponent_of
 from domain.problems import InvalidInput
 
@@ -27,7 +27,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\N{FULLWIDTH EQUALS SIGN}", "
                    "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
-class Format(StrEnum):
+class JournalFormat(StrEnum):
     """Which program reads it."""
 
     CSV = "CSV"
@@ -57,7 +57,7 @@ class Written:
     credits: Mapping[str, int]
 
 
-Cells = Sequence[str]
+Texts = Sequence[str]
 
 
 def text(cell: str) -> str:
@@ -75,7 +75,7 @@ def amount(minor_units: int, currency: str) -> str:
     return sign + decimal_of(abs(minor_units), decimals)
 
 
-def _generic(journals: Sequence[Journal]) -> Iterator[Cells]:
+def _generic(journals: Sequence[Journal]) -> Iterator[Texts]:
     yield (
         "journal_id",
         "line_no",
@@ -96,7 +96,7 @@ def _generic(journals: Sequence[Journal]) -> Iterator[Cells]:
             yield (text(journal.id), str(place), journal.day.isoformat(), *named, *sides, journal.currency, *what)
 
 
-def _quickbooks(journals: Sequence[Journal]) -> Iterator[Cells]:
+def _quickbooks(journals: Sequence[Journal]) -> Iterator[Texts]:
     yield (
         "Journal No.",
         "Journal Date",
@@ -115,7 +115,7 @@ def _quickbooks(journals: Sequence[Journal]) -> Iterator[Cells]:
             yield (text(journal.id), _american(journal.day), text(line.theirs.name), *sides, said, "", "", "")
 
 
-def _xero(journals: Sequence[Journal]) -> Iterator[Cells]:
+def _xero(journals: Sequence[Journal]) -> Iterator[Texts]:
     tracking = ("TrackingName1", "TrackingOption1", "TrackingName2", "TrackingOption2")
     yield ("*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount", *tracking)
     for journal in journals:
@@ -125,7 +125,7 @@ def _xero(journals: Sequence[Journal]) -> Iterator[Cells]:
             yield (*told, *theirs, amount(line.debit - line.credit, journal.currency), "", "", "", "")
 
 
-def _u8(journals: Sequence[Journal]) -> Iterator[Cells]:
+def _u8(journals: Sequence[Journal]) -> Iterator[Texts]:
     yield ("填制凭证", "V800")
     for journal in journals:
         for line in journal.lines:
@@ -154,23 +154,23 @@ def _american(day: date) -> str:
     return day.strftime("%m/%d/%Y")
 
 
-_WRITERS: Final[Mapping[Format, Callable[[Sequence[Journal]], Iterator[Cells]]]] = {
-    Format.CSV: _generic,
-    Format.QUICKBOOKS: _quickbooks,
-    Format.XERO: _xero,
-    Format.U8: _u8,
+_WRITERS: Final[Mapping[JournalFormat, Callable[[Sequence[Journal]], Iterator[Texts]]]] = {
+    JournalFormat.CSV: _generic,
+    JournalFormat.QUICKBOOKS: _quickbooks,
+    JournalFormat.XERO: _xero,
+    JournalFormat.U8: _u8,
 }
 
 
 def files(
-    journals: Sequence[Journal], form: Format, name: str, encoding: Encoding = Encoding.UTF_8
+    journals: Sequence[Journal], form: JournalFormat, name: str, encoding: Encoding = Encoding.UTF_8
 ) -> Sequence[Written]:
     """The files that one export consists of. Raises InvalidInput for what the format cannot hold."""
-    ending = "txt" if form is Format.U8 else "csv"
+    ending = "txt" if form is JournalFormat.U8 else "csv"
     parts = (
         [("", journals)]
-        if form is Format.CSV
-        else _by_currency(journals, XERO_LINES_MAX if form is Format.XERO else None)
+        if form is JournalFormat.CSV
+        else _by_currency(journals, XERO_LINES_MAX if form is JournalFormat.XERO else None)
     )
     return [
         _file(f"{name}{'-' if part else ''}{part}.{ending}", of, form, _PYTHON[encoding]) for part, of in parts if of
@@ -193,9 +193,9 @@ def _by_currency(journals: Sequence[Journal], lines_max: int | None) -> list[tup
     return made
 
 
-def _file(name: str, journals: Sequence[Journal], form: Format, encoding: str) -> Written:
+def _file(name: str, journals: Sequence[Journal], form: JournalFormat, encoding: str) -> Written:
     into = io.StringIO(newline="")
-    if form is Format.U8:
+    if form is JournalFormat.U8:
         plain = csv.writer(into, lineterminator="\r\n", quoting=csv.QUOTE_NONE)
     else:
         plain = csv.writer(into, lineterminator="\r\n")
@@ -208,7 +208,7 @@ def _file(name: str, journals: Sequence[Journal], form: Format, encoding: str) -
     return Written(name, content, len(lines), _sums(lines, "debit"), _sums(lines, "credit"))
 
 
-def _sums(lines: Sequence[tuple[str, Line]], side: str) -> Mapping[str, int]:
+def _sums(lines: Sequence[tuple[str, JournalLine]], side: str) -> Mapping[str, int]:
     sums: dict[str, int] = {}
     for currency, line in lines:
         sums[currency] = sums.get(currency, 0) + int(getattr(line, side))

@@ -22,7 +22,7 @@ PAIRS_MAX: Final = 100  # of a journal: its lines fit into a file of any program
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Movement:
     """What was moved, in sum. `amount` in minor units, above zero; `entries`: of how many rows of the ledger."""
 
     day: date
@@ -48,7 +48,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """One side of it, in the merchant's own accounts. Exactly one of `debit` and `credit` is above zero."""
 
     theirs: Theirs
@@ -66,7 +66,7 @@ class Journal:
     day: date
     currency: str
     document: str  # what it is of: the month and the connection
-    lines: Sequence[Line]
+    lines: Sequence[JournalLine]
 
 
 _MOVES: Final = """
@@ -79,19 +79,19 @@ ORDER BY e.accounting_date, c.name COLLATE "C", e.connection_id, e.currency, s.c
     e.credit"""
 
 
-async def moves(merchant_id: UUID, month: Month) -> Sequence[Move]:
+async def moves(merchant_id: UUID, month: Month) -> Sequence[Movement]:
     """All that was moved in a month, in an order that is always the same."""
     return [_move(row) for row in await rows(_MOVES, merchant_id, month.first_day, month.last_day)]
 
 
-def _move(row: Any) -> Move:
+def _move(row: Any) -> Movement:
     accounts = {"debit": Account(row["debit"]), "credit": Account(row["credit"]), "amount": int(row["amount"])}
-    return Move(**{**row, **accounts})
+    return Movement(**{**row, **accounts})
 
 
-def journals(found: Sequence[Move], accounts: Accounts, month: Month, number: str) -> Sequence[Journal]:
+def journals(found: Sequence[Movement], accounts: Accounts, month: Month, number: str) -> Sequence[Journal]:
     """The journals of these moves; every account must have one of theirs."""
-    groups: dict[tuple[date, UUID, str], list[Move]] = defaultdict(list)
+    groups: dict[tuple[date, UUID, str], list[Movement]] = defaultdict(list)
     for move in found:
         groups[(move.day, move.connection_id, move.currency)].append(move)
     parts = [group[start : start + PAIRS_MAX] for group in groups.values() for start in range(0, len(group), PAIRS_MAX)]
@@ -105,17 +105,17 @@ def journals(found: Sequence[Move], accounts: Accounts, month: Month, number: st
     return made
 
 
-def _pair(move: Move, accounts: Accounts) -> tuple[Line, Line]:
+def _pair(move: Movement, accounts: Accounts) -> tuple[JournalLine, JournalLine]:
     debit, credit = accounts.of(move.of(move.debit)), accounts.of(move.of(move.credit))
     assert debit is not None, "Who lacks an account was told before."
     assert credit is not None, "Who lacks an account was told before."
     return (
-        Line(debit, move.amount, 0, move.memo, move.store_code),
-        Line(credit, 0, move.amount, move.memo, move.store_code),
+        JournalLine(debit, move.amount, 0, move.memo, move.store_code),
+        JournalLine(credit, 0, move.amount, move.memo, move.store_code),
     )
 
 
-def _check(made: Iterable[Journal], found: Iterable[Move]) -> None:
+def _check(made: Iterable[Journal], found: Iterable[Movement]) -> None:
     """Raises RuntimeError for what does not balance, or is not all: nothing of it is given out."""
     for journal in made:
         if sum(line.debit for line in journal.lines) != sum(line.credit for line in journal.lines):

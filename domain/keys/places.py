@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from domain.commerce import shops
 from domain.connections import connections
+from domain.deliveries import opened
 from domain.files import content
 from domain.payments import customers
 from domain.reconciliation import sources
@@ -29,10 +31,14 @@ class Sealed:
 SEALED: Final[Sequence[Sealed]] = (
     Sealed("connections", "sealed_secrets", lambda row: connections.place_of(row["id"])),
     Sealed("connections", "old_sealed_secrets", lambda row: connections.old_place_of(row["id"])),
+    Sealed("endpoints", "sealed_secrets", lambda row: opened.place_of(row["id"])),
+    Sealed("endpoints", "old_sealed_secrets", lambda row: opened.old_place_of(row["id"])),
     Sealed(
         "destinations", "sealed", lambda row: destinations.place_of(row["merchant_id"], row["refund_id"]), "refund_id"
     ),
     Sealed("files", "sealed_key", lambda row: content.place_of(row["id"])),
     Sealed("report_sources", "sealed_secrets", lambda row: sources.place_of(row["id"])),
+    Sealed("shops", "sealed_secrets", lambda row: shops.place_of(row["id"])),
+    Sealed("shops", "old_sealed_secrets", lambda row: shops.old_place_of(row["id"])),
     Sealed("payments", "sealed_customer", lambda row: customers.place_of(row["id"])),
 )

@@ -17,7 +17,7 @@ from domain.deeds.deeds import Of
 from domain.keys.places import SEALED, Sealed
 from domain.platform import data_keys, secrets
 from domain.platform.database import execute, rows, transaction
-from domain.platform.secrets import DataKey
+from domain.platform.secrets import SealingKey
 
 AT_ONCE: Final = 200
 # Until all have looked up the new key, and a transaction that had looked before has ended (database.Patience).
@@ -25,7 +25,7 @@ SETTLE_SECONDS: Final = data_keys.CURRENT_SECONDS + 90.0
 _PASSES_MAX: Final = 20
 _PAUSE_SECONDS: Final = 0.5
 _OURSELVES: Final = Cause("keys-rotate", WORKER)
-Told = Callable[[str, int], None]  # what is done now, and how many more values are sealed anew
+Telling = Callable[[str, int], None]  # what is done now, and how many more values are sealed anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def rotate(
     merchant_id: UUID | None = None,
     *,
     only_wrap: bool = False,
-    told: Told = lambda what, more: None,
+    told: Telling = lambda what, more: None,
     settle_seconds: float | None = None,
     cause: Cause = _OURSELVES,
 ) -> Rotated:
@@ -111,7 +111,7 @@ async def _wrap(secret: bytes, merchant_id: UUID | None) -> int:
     return len(found)
 
 
-async def _reseal_all(secret: bytes, merchants: Sequence[UUID], told: Told) -> int:
+async def _reseal_all(secret: bytes, merchants: Sequence[UUID], told: Telling) -> int:
     """Seal under the newest keys what is not; again, as long as others hold some of it."""
     keys = {one: await data_keys.newest(secret, one) for one in await _owners(merchants)}
     done = 0
@@ -139,7 +139,7 @@ _OLD: Final = (
 
 
 async def _pass(
-    secret: bytes, merchants: Sequence[UUID], one: Sealed, keys: dict[UUID, DataKey], told: Told
+    secret: bytes, merchants: Sequence[UUID], one: Sealed, keys: dict[UUID, SealingKey], told: Telling
 ) -> tuple[int, int]:
     """Through the whole table once, in the order of ids: how many were sealed anew, and how many others held."""
     done, left, after = 0, 0, UUID(int=0)
@@ -153,11 +153,11 @@ async def _pass(
     return done, left
 
 
-def _heads(keys: Mapping[UUID, DataKey]) -> list[bytes]:
+def _heads(keys: Mapping[UUID, SealingKey]) -> list[bytes]:
     return [secrets.prefix_of(key.id) for key in keys.values()]
 
 
-async def _reseal(secret: bytes, one: Sealed, ids: Sequence[UUID], keys: Mapping[UUID, DataKey]) -> int:
+async def _reseal(secret: bytes, one: Sealed, ids: Sequence[UUID], keys: Mapping[UUID, SealingKey]) -> int:
     """What nobody holds is sealed anew; what somebody changes meanwhile comes in the next pass."""
     async with transaction():
         held = await rows(
@@ -175,7 +175,7 @@ async def _reseal(secret: bytes, one: Sealed, ids: Sequence[UUID], keys: Mapping
     return len(held)
 
 
-async def _anew(secret: bytes, key: DataKey, one: Sealed, row: Mapping[str, Any]) -> bytes:
+async def _anew(secret: bytes, key: SealingKey, one: Sealed, row: Mapping[str, Any]) -> bytes:
     place = one.place(row)
     values = await data_keys.unseal(secret, row["merchant_id"], bytes(row["sealed"]), place)
     return secrets.seal_with(key, values, place)
@@ -193,7 +193,7 @@ async def to_seal(merchant_id: UUID | None = None) -> int:
     return sum(row["n"] for (row,) in counts)
 
 
-async def _settle(merchants: Sequence[UUID], seconds: float, told: Told) -> None:
+async def _settle(merchants: Sequence[UUID], seconds: float, told: Telling) -> None:
     """Wait until the newest key is older than what any process remembers."""
     (row,) = await rows(
         "SELECT extract(epoch FROM max(created_at) + make_interval(secs => $2::float8) - now())::float8 AS left "

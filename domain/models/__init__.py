@@ -11,24 +11,30 @@ from domain.models.access import (
     Store,
     Token,
 )
+from domain.models.alerts import Alert, AlertMark, AlertNotice, AlertRule
 from domain.models.applications import OnboardingDocument, OnboardingStep
 from domain.models.approvals import ApprovalNeeds, ApprovalRule, Delegation, SettlementProposal, TransferReturn
 from domain.models.attempts import Attempt
 from domain.models.bank import BankAccount, BankLine, BankStatement, PayoutProof
+from domain.models.batches import Batch, BatchRow
 from domain.models.calls import Answer, Call
 from domain.models.checks import Check
 from domain.models.connections import Connection, RefusedWebhook
 from domain.models.deeds import Deed, LegalHold
+from domain.models.deliveries import Delivery, DeliveryTry, Endpoint
 from domain.models.destinations import Approval, Destination, DestinationLink, Settlement
 from domain.models.events import Event
 from domain.models.exports import DecisionBatch, DecisionRow, Export
+from domain.models.figures import RefundFigure, RefundFigureMark
 from domain.models.files import File
 from domain.models.findings import FindingEvent, FindingResolution
 from domain.models.keys import DataKey
-from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney
+from domain.models.ledger import LedgerCheckpoint, LedgerEntry, ListedMoney, StoreCheckpoint
+from domain.models.news import News
 from domain.models.nights import BankDay, HandedReport, ReportExpectation, ReportSource
 from domain.models.notices import Notice, NoticeRefund
 from domain.models.onboarding import CertificationCase, CertificationRun, PreflightCheck, PreflightRun
+from domain.models.open_items import OpenItem, OpenItemMark, OpenItemSum
 from domain.models.payments import Payment
 from domain.models.periods import ClosedBalance, JournalAccount, JournalBatch, PeriodClosing
 from domain.models.quotes import FeeSchedule, FxRate, RefundQuote
@@ -42,11 +48,18 @@ from domain.models.settlements import (
     Report,
     ReportBalance,
     ReportNews,
+    ReportPiece,
     SettlementLine,
 )
-from domain.models.taxes import BusinessDay, TaxCancellation, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal
+from domain.models.shops import Shop, ShopCall, ShopCheck, ShopNotice, ShopRefund
+from domain.models.taxes import TaxCancellation, TaxDocument, TaxDocumentShare, TaxPlace, VatReversal, VatWriteOff
+from domain.models.usage import UsageCalls, UsageMonth, UsageNote, UsagePlan
 
 __all__ = [
+    "Alert",
+    "AlertMark",
+    "AlertNotice",
+    "AlertRule",
     "AnnouncedReport",
     "Answer",
     "Approval",
@@ -56,8 +69,9 @@ __all__ = [
     "BankAccount",
     "BankLine",
     "BankStatement",
-    "BusinessDay",
     "BankDay",
+    "Batch",
+    "BatchRow",
     "Call",
     "CertificationCase",
     "CertificationRun",
@@ -69,10 +83,13 @@ __all__ = [
     "DecisionRow",
     "Deed",
     "Delegation",
+    "Delivery",
+    "DeliveryTry",
     "DemoMark",
     "Destination",
     "DestinationLink",
     "DoubtVerdict",
+    "Endpoint",
     "Event",
     "EventSeal",
     "Export",
@@ -93,10 +110,14 @@ __all__ = [
     "LegalHold",
     "ListedMoney",
     "Merchant",
+    "News",
     "Notice",
     "NoticeRefund",
     "OnboardingDocument",
     "OnboardingStep",
+    "OpenItem",
+    "OpenItemMark",
+    "OpenItemSum",
     "OwnRole",
     "Payment",
     "PayoutProof",
@@ -108,12 +129,15 @@ __all__ = [
     "PreflightRun",
     "ReconciliationRun",
     "Refund",
+    "RefundFigure",
+    "RefundFigureMark",
     "RefundQuote",
     "RefusedWebhook",
     "Report",
     "ReportBalance",
     "ReportExpectation",
     "ReportNews",
+    "ReportPiece",
     "ReportSource",
     "Session",
     "Settlement",
@@ -121,11 +145,22 @@ __all__ = [
     "SettlementProposal",
     "SignInLink",
     "Store",
+    "Shop",
+    "ShopCall",
+    "ShopCheck",
+    "ShopNotice",
+    "ShopRefund",
+    "StoreCheckpoint",
     "TaxCancellation",
     "TaxDocument",
     "TaxDocumentShare",
     "TaxPlace",
     "Token",
     "TransferReturn",
+    "UsageCalls",
+    "UsageMonth",
+    "UsageNote",
+    "UsagePlan",
     "VatReversal",
+    "VatWriteOff",
 ]

@@ -12,9 +12,12 @@ class Merchant(Model):
     name = fields.CharField(max_length=200)
     country = fields.CharField(max_length=2)
     zone = fields.CharField(max_length=64)  # IANA zone of the accounting date
+    # What its customers are spoken to in where their browser asks for none of ours; null: their money's.
+    language = fields.CharField(max_length=5, null=True)
     rules_version = fields.IntField(
         default=0
     )  # grows with each change of its rules and caps: what is remembered of them
+    findings_position = fields.BigIntField(default=0)  # the last that was given out (findings/changes)
     # The merchant whose administrator made this one, where one installation serves several.
     platform: "fields.ForeignKeyNullableRelation[Merchant]" = fields.ForeignKeyField(
         "models.Merchant", on_delete=fields.RESTRICT, null=True, db_index=True, related_name="served"
@@ -35,6 +38,8 @@ class Store(Model):
     code = fields.CharField(max_length=64)
     name = fields.CharField(max_length=200)
     payee_key = fields.CharField(max_length=140, null=True)  # the key or account that receives this store's payments
+    contact = fields.CharField(max_length=200, null=True)  # how a customer reaches the store, in its own words
+    privacy_url = fields.CharField(max_length=300, null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

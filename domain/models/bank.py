@@ -118,6 +118,7 @@ class PayoutProof(Model):
     amount = fields.BigIntField()  # of the payout, as it was proven
     charges = fields.BigIntField()  # that banks on the way kept: the payout less the line
     made_by = fields.CharField(max_length=200)
+    made_by_id: UUID | None = fields.UUIDField(null=True)  # whoever it answers to; null: the program, or it is older
     made_at = fields.DatetimeField(auto_now_add=True)
     voided_at = fields.DatetimeField(null=True)
     voided_by = fields.CharField(max_length=200, null=True)

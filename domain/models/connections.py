@@ -53,6 +53,10 @@ class Connection(Model):
     refused_since = fields.DatetimeField(null=True)  # since when nothing is sent because of that
     refused_with = fields.CharField(max_length=64, null=True)  # SHA-256 of the sealed secrets that were refused
     refused_because = fields.CharField(max_length=500, null=True)
+    down_since = fields.DatetimeField(null=True)  # since when the PSE answers nobody (jobs/wire/breaker); null: it does
+    # As the worker's breaker had it last: until when nothing is sent, and since when nothing was answered.
+    resting_until = fields.DatetimeField(null=True)
+    failing_since = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:

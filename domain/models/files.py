@@ -18,6 +18,10 @@ class Purpose(StrEnum):
     FINDING_ATTACHMENT = "FINDING_ATTACHMENT"
     DECISIONS = "DECISIONS"  # a sheet of findings that somebody has filled in
     EXPORT = "EXPORT"  # made by us for somebody
+    REFUND_BATCH = "REFUND_BATCH"  # a sheet of refunds that are to be made
+    PAYMENT_BATCH = "PAYMENT_BATCH"  # a sheet of payments that are to be registered
+    BATCH_RESULT = "BATCH_RESULT"  # a sheet of refunds with what became of each row, made by us
+    PAYMENT_RESULT = "PAYMENT_RESULT"  # the same, of payments
 
 
 class File(Model):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.models.reconciliation import Finding
 
 
-class Reason(StrEnum):
+class ClosingReason(StrEnum):
     """Why a person says that a finding is done with; it says where its money in SUSPENSE goes."""
 
     WRITE_OFF = "WRITE_OFF"  # to WRITE_OFFS

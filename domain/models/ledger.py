@@ -168,3 +168,34 @@ class LedgerCheckpoint(Model):
     class Meta:
         table = "ledger_checkpoints"
         indexes = (("merchant_id", "connection_id", "accounting_date"),)
+
+
+class StoreCheckpoint(Model):
+    """As LedgerCheckpoint, told apart by store too. Added, never changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    until_entry = fields.BigIntField()  # the ledger's id up to which everything is counted in
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    connection: "fields.ForeignKeyRelation[Connection]" = fields.ForeignKeyField(
+        "models.Connection", on_delete=fields.RESTRICT, db_index=False
+    )
+    connection_id: UUID
+    store: "fields.ForeignKeyRelation[Store]" = fields.ForeignKeyField(
+        "models.Store", on_delete=fields.RESTRICT, db_index=False
+    )
+    store_id: UUID
+    account = fields.CharField(max_length=24)  # of Account
+    currency = fields.CharField(max_length=3)
+    accounting_date = fields.DateField()  # in the merchant's zone
+    debits = fields.DecimalField(max_digits=38, decimal_places=0)  # minor units
+    credits = fields.DecimalField(max_digits=38, decimal_places=0)
+    last_entry = fields.BigIntField()  # the greatest id of those that are counted in here
+    of_payments = fields.BigIntField()  # how many of them are of a payment
+    made_at = fields.DatetimeField()
+
+    class Meta:
+        table = "store_checkpoints"
+        indexes = (("merchant_id", "accounting_date"),)

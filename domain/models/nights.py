@@ -1,7 +1,7 @@
 """What a night waits for, and how reports come in that no PSE gives to a program that asks."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
@@ -74,7 +74,7 @@ class HandedReport(Model):
         "models.Connection", on_delete=fields.RESTRICT, db_index=False
     )
     connection_id: UUID
-    way = fields.CharField(max_length=8)  # UPLOAD, FOLDER or SFTP
+    way = fields.CharField(max_length=8)  # UPLOAD or COMMAND, by people; FOLDER or SFTP, by machines
     name = fields.CharField(max_length=200)
     size = fields.BigIntField()  # bytes, as it came
     sha256 = fields.CharField(max_length=64)  # of the bytes as they came, hex
@@ -84,7 +84,7 @@ class HandedReport(Model):
     )
     file_id: UUID | None
     business_date: date | None = fields.DateField(null=True)  # as told, or as the file says; null: not known yet
-    state = fields.CharField(max_length=8)  # WAITING, TAKEN, KNOWN (nothing new), REFUSED or SKIPPED
+    state = fields.CharField(max_length=8)  # WAITING, PROPOSED, TAKEN, KNOWN (nothing new), REFUSED or SKIPPED
     said: str | None = fields.TextField(null=True)  # what became of it, in a sentence
     run: "fields.ForeignKeyNullableRelation[ReconciliationRun]" = fields.ForeignKeyField(
         "models.ReconciliationRun", on_delete=fields.RESTRICT, null=True, db_index=False
@@ -93,6 +93,12 @@ class HandedReport(Model):
     tries = fields.IntField(default=0)
     due_at: datetime | None = fields.DatetimeField(null=True)
     handed_in_by = fields.CharField(max_length=200)
+    handed_in_by_id: UUID | None = fields.UUIDField(null=True)  # who answers for it; null: a machine, or older
+    report_sha256 = fields.CharField(max_length=64, null=True)  # of the bytes unpacked, as proposed
+    preview: dict[str, Any] | None = fields.JSONField(null=True)  # what it would change (reconciliation/foreseen)
+    confirmed_by = fields.CharField(max_length=200, null=True)
+    confirmed_by_id: UUID | None = fields.UUIDField(null=True)
+    confirmed_at: datetime | None = fields.DatetimeField(null=True)
     request_id = fields.CharField(max_length=64)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     done_at: datetime | None = fields.DatetimeField(null=True)

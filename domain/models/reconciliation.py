@@ -88,6 +88,7 @@ class Finding(Model):
     assignee_id = fields.UUIDField(null=True)
     reason = fields.CharField(max_length=24, null=True)  # a person's; null on what is resolved: by the program
     resolved_by = fields.CharField(max_length=200, null=True)
+    position: int | None = fields.BigIntField(null=True)  # of its last change (findings/changes); null: none yet
 
     class Meta:
         table = "findings"

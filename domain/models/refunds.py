@@ -7,6 +7,8 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.models import Model
 
+from domain.pse.vocabulary import Method
+
 if TYPE_CHECKING:
     from domain.models.access import Merchant
     from domain.models.connections import Connection
@@ -84,6 +86,9 @@ class Refund(Model):
         "models.Connection", on_delete=fields.RESTRICT, db_index=False
     )
     connection_id: UUID
+    # As the payment has them, for life: the database fills them in, so that lists find refunds without payments.
+    store_id = fields.UUIDField(null=True)
+    method = fields.CharEnumField(Method, max_length=20, null=True)
     reference = fields.CharField(max_length=20, unique=True)  # ours, and the idempotency key at the PSE, for life
     request_id = fields.CharField(max_length=64)  # of the request that created it
     state = fields.CharEnumField(State, max_length=24)

@@ -1,4 +1,4 @@
-"""Seals: each merchant's events and deeds in one order, each hashed with the one before. Added, never changed."""
+"""Seals: each merchant's events, deeds and news in one order, each hashed with the one before. Added, never changed."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -21,8 +21,9 @@ class EventSeal(Model):
     event: "fields.OneToOneNullableRelation[Event]" = fields.OneToOneField(
         "models.Event", on_delete=fields.RESTRICT, related_name="seal", db_constraint=False, null=True
     )
-    event_id: int | None  # an event's, or a deed's: one of the two
+    event_id: int | None  # an event's, a deed's or a piece of news': one of the three
     deed_id = fields.BigIntField(null=True)
+    news_id = fields.BigIntField(null=True)
     hash = fields.CharField(max_length=64)  # SHA-256, hex, over the hash before and the stored bytes
     version = fields.SmallIntField(default=1)  # of the bytes of an event: 2 has by whom it was done
 

@@ -52,7 +52,7 @@ class Report(Model):
     name = fields.CharField(max_length=200)
     digest = fields.CharField(max_length=64)  # SHA-256 of the file, hex
     content_type = fields.CharField(max_length=100)
-    content = fields.BinaryField()  # the file, gzip
+    content = fields.BinaryField()  # the file, gzip; nothing where it is in pieces
     totals = fields.JSONField[dict[str, Any]]()
     created_at = fields.DatetimeField(auto_now_add=True)
     superseded_at = fields.DatetimeField(null=True)
@@ -62,6 +62,23 @@ class Report(Model):
 
     class Meta:
         table = "reports"
+
+
+class ReportPiece(Model):
+    """A piece of the file of a large report, by its number from 0: gzip of its own."""
+
+    id = fields.BigIntField(primary_key=True)
+    report: "fields.ForeignKeyRelation[Report]" = fields.ForeignKeyField(
+        "models.Report", on_delete=fields.RESTRICT, db_index=False
+    )
+    report_id: UUID
+    number = fields.IntField()
+    content = fields.BinaryField()
+    created_at = fields.DatetimeField(auto_now_add=True)
+    retired_at = fields.DatetimeField(null=True)  # when retention took it away
+
+    class Meta:
+        table = "report_pieces"
 
 
 class SettlementLine(Model):
@@ -160,6 +177,9 @@ class PayoutPart(Model):
     amount = fields.BigIntField()  # in the payout's currency
     settled = fields.BigIntField()  # what it took from the balance, in settled_currency
     settled_currency = fields.CharField(max_length=3)
+    # What it says, of which `amount` and `settled` are what counts here: others may have counted the rest.
+    told_amount = fields.BigIntField(default=0)
+    told_settled = fields.BigIntField(default=0)
     voided_at = fields.DatetimeField(null=True)
 
     class Meta:

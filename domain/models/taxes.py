@@ -1,4 +1,4 @@
-"""VAT of refunds: whether it is taken back, the tax documents that say so, where a sale is taxed, business days."""
+"""VAT of refunds: whether it is taken back, the tax documents that say so, where a sale is taxed."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -109,6 +109,38 @@ class VatReversal(Model):
         indexes = (("merchant_id", "created_at", "id"),)
 
 
+class VatWriteOff(Model):
+    """That a person gives the VAT of a refund up: it stands, or waits for a second person, until it has ended."""
+
+    id = fields.UUIDField(primary_key=True)
+    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
+        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
+    )
+    merchant_id: UUID
+    reversal: "fields.ForeignKeyRelation[VatReversal]" = fields.ForeignKeyField(
+        "models.VatReversal", on_delete=fields.RESTRICT, related_name="write_offs", db_index=True
+    )
+    reversal_id: UUID
+    said = fields.JSONField[dict[str, Any]]()  # how, and what a review says (domain/taxes/giving_up)
+    note = fields.CharField(max_length=500)
+    amount = fields.BigIntField()  # VAT, minor units
+    currency = fields.CharField(max_length=3)
+    facts = fields.CharField(max_length=64)  # digest of the reversal as it was
+    needs_two = fields.BooleanField()
+    proposed_by = fields.CharField(max_length=200)
+    proposed_by_id = fields.UUIDField()
+    proposed_at: datetime = fields.DatetimeField(auto_now_add=True)
+    confirmed_by = fields.CharField(max_length=200, null=True)
+    confirmed_by_id = fields.UUIDField(null=True)
+    started_at = fields.DatetimeField(null=True)  # null: it waits for a second person
+    ended_at = fields.DatetimeField(null=True)
+    ended_by = fields.CharField(max_length=200, null=True)
+    ended_why = fields.CharField(max_length=500, null=True)
+
+    class Meta:
+        table = "vat_write_offs"
+
+
 class TaxDocument(Model):
     """A tax document that takes VAT back (or gives it again): one version of it. Its facts never change."""
 
@@ -209,23 +241,3 @@ class TaxPlace(Model):
 
     class Meta:
         table = "tax_places"
-
-
-class BusinessDay(Model):
-    """What a merchant says of one day of a country, whatever the calendar has: decrees come in the middle of a year."""
-
-    id = fields.UUIDField(primary_key=True)
-    merchant: "fields.ForeignKeyRelation[Merchant]" = fields.ForeignKeyField(
-        "models.Merchant", on_delete=fields.RESTRICT, db_index=False
-    )
-    merchant_id: UUID
-    country = fields.CharField(max_length=2)
-    day: date = fields.DateField()
-    works = fields.BooleanField()
-    why = fields.CharField(max_length=200)
-    set_by = fields.CharField(max_length=200)
-    set_at: datetime = fields.DatetimeField(auto_now_add=True)
-    ended_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "business_days"

@@ -16,7 +16,7 @@ from domain.models.connections import ConnectionState
 from domain.models.refunds import State
 from domain.onboarding import documents, steps
 from domain.onboarding.locks import locked
-from domain.onboarding.states import STEPS, Step, from_here
+from domain.onboarding.states import STEPS, StateStep, from_here
 from domain.platform.database import transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState
 from domain.refunds import schedule
@@ -72,7 +72,7 @@ def _no_way(connection: Connection, to: ConnectionState) -> InvalidState:
 
 
 async def _check(
-    principal: Principal, connection: Connection, to: ConnectionState, rule: Step, said: str | None
+    principal: Principal, connection: Connection, to: ConnectionState, rule: StateStep, said: str | None
 ) -> None:
     if rule.says_why and said is None:
         raise InvalidInput("Say why, in `comment`: whoever comes after you reads it.", path=["input", "comment"])

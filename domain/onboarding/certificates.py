@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography import x509
 
-from domain.pse.checking import Check, CheckCode, CheckOutcome
+from domain.pse.checking import CheckCode, Checked, CheckOutcome
 
 ANNOUNCED_DAYS: Final = (30, 7, 1)  # before its end a certificate is spoken of
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
@@ -43,14 +43,14 @@ def certificates_in(secrets: Mapping[str, str]) -> Sequence[Certificate]:
     return found
 
 
-def check(certificates: Sequence[Certificate], now: datetime) -> Check:
+def check(certificates: Sequence[Certificate], now: datetime) -> Checked:
     """Whether all of them work today; `now` is UTC."""
     code = CheckCode.CERTIFICATE
     if not certificates:
-        return Check(code, CheckOutcome.PASSED, "The connection has no certificates.", "")
+        return Checked(code, CheckOutcome.PASSED, "The connection has no certificates.", "")
     told = "; ".join(f"{one.name} works from {_day(one.begins_at)} until {_day(one.ends_at)}" for one in certificates)
     works = all(one.begins_at <= now < one.ends_at for one in certificates)
-    return Check(code, CheckOutcome.PASSED, told, "") if works else Check(code, CheckOutcome.FAILED, told, _TO_DO)
+    return Checked(code, CheckOutcome.PASSED, told, "") if works else Checked(code, CheckOutcome.FAILED, told, _TO_DO)
 
 
 def _day(moment: datetime) -> str:

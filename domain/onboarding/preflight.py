@@ -15,7 +15,7 @@ from domain.onboarding import runs
 from domain.onboarding.certificates import Certificate
 from domain.platform import pace
 from domain.platform.database import rows, transaction
-from domain.pse.checking import Account, Check, CheckCode, CheckOutcome
+from domain.pse.checking import CheckCode, Checked, CheckOutcome, PseAccount
 from domain.refunds import refused
 
 LEASE_SECONDS: Final = 300.0
@@ -34,9 +34,9 @@ async def ask_for(whose: Whose, connection_id: UUID, cause: Cause) -> PreflightR
         return await runs.begin(PreflightRun, connection, cause)
 
 
-async def account_of(connection: Connection, webhook_url: str | None) -> Account:
+async def account_of(connection: Connection, webhook_url: str | None) -> PseAccount:
     """What its PSE is asked about."""
-    return Account(
+    return PseAccount(
         base_url=connection.base_url,
         client_id=connection.client_id,
         currencies=await _currencies(connection),
@@ -55,20 +55,20 @@ async def _currencies(connection: Connection) -> frozenset[str]:
     return frozenset(row["currency"] for row in found) or frozenset({(await nothing_at_stake(connection)).currency})
 
 
-def clock(seconds: Sequence[float]) -> Check:
+def clock(seconds: Sequence[float]) -> Checked:
     """What the PSE's answers say of the clocks: by how many seconds its own is before ours, or behind (negative)."""
     if not seconds:
-        return Check(CheckCode.CLOCK, CheckOutcome.UNKNOWN, "No answer said what time it is.", "")
+        return Checked(CheckCode.CLOCK, CheckOutcome.UNKNOWN, "No answer said what time it is.", "")
     worst = max(seconds, key=abs)
     saw = f"The PSE's clock and ours are {abs(worst):.0f} seconds apart."
     if abs(worst) <= CLOCK_SECONDS_MAX:
-        return Check(CheckCode.CLOCK, CheckOutcome.PASSED, saw, "")
+        return Checked(CheckCode.CLOCK, CheckOutcome.PASSED, saw, "")
     side = "behind" if worst > 0 else "before"
     said = f"{saw} Ours is {side} it; {CLOCK_SECONDS_MAX:.0f} seconds are too many for signatures."
-    return Check(CheckCode.CLOCK, CheckOutcome.FAILED, said, "Set this machine's clock by NTP, and look again.")
+    return Checked(CheckCode.CLOCK, CheckOutcome.FAILED, said, "Set this machine's clock by NTP, and look again.")
 
 
-def outcome_of(checks: Sequence[Check]) -> CheckOutcome:
+def outcome_of(checks: Sequence[Checked]) -> CheckOutcome:
     """FAILED where one failed; PASSED where the PSE knows the key and nothing is unknown; else UNKNOWN."""
     outcomes = {check.code: check.outcome for check in checks}
     if CheckOutcome.FAILED in outcomes.values():
@@ -77,7 +77,7 @@ def outcome_of(checks: Sequence[Check]) -> CheckOutcome:
     return CheckOutcome.UNKNOWN if not known or CheckOutcome.UNKNOWN in outcomes.values() else CheckOutcome.PASSED
 
 
-async def finish(run: PreflightRun, connection: Connection, checks: Sequence[Check]) -> None:
+async def finish(run: PreflightRun, connection: Connection, checks: Sequence[Checked]) -> None:
     """Keep what was seen, and open and close the findings that say so; a refused key is stepped around from now on."""
     async with transaction():
         if not await runs.end(PreflightRun, run.id, outcome_of(checks).value):
@@ -106,7 +106,7 @@ async def fail(run: PreflightRun, why: str) -> None:
     await runs.end(PreflightRun, run.id, CheckOutcome.UNKNOWN.value, why[:_SAID_MAX])
 
 
-async def _tell(connection: Connection, check: Check) -> None:
+async def _tell(connection: Connection, check: Checked) -> None:
     name = f"preflight/{connection.id}/{check.code.value}"
     if check.outcome is CheckOutcome.FAILED:
         await _open(
@@ -116,7 +116,7 @@ async def _tell(connection: Connection, check: Check) -> None:
         await findings.resolve(connection.merchant_id, name, f"A preflight passed: {check.saw}")
 
 
-async def _step_around(connection: Connection, checks: dict[CheckCode, Check]) -> None:
+async def _step_around(connection: Connection, checks: dict[CheckCode, Checked]) -> None:
     """A key that is refused, or one that is taken again, is known by this better than by any refund."""
     shut = [CheckCode.CREDENTIALS, CheckCode.EGRESS_ADDRESS, CheckCode.MAY_REFUND]
     failed = [checks[code] for code in shut if code in checks and checks[code].outcome is CheckOutcome.FAILED]

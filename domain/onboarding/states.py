@@ -11,7 +11,7 @@ _S = ConnectionState
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StateStep:
     """`permission` None: nobody takes it by hand. `reviews`: by another person than who submitted it.
 
     `says_why`: not without a comment.
@@ -24,19 +24,19 @@ class Step:
 
 _MANAGE: Final = Permission.MANAGE_CONNECTIONS
 _REVIEW: Final = Permission.REVIEW_CONNECTIONS
-STEPS: Final[Mapping[tuple[ConnectionState, ConnectionState], Step]] = {
-    (_S.DRAFT, _S.SUBMITTED): Step(_MANAGE),
-    (_S.SUBMITTED, _S.DRAFT): Step(_MANAGE, says_why=True),
-    (_S.SUBMITTED, _S.UNDER_REVIEW): Step(_REVIEW, reviews=True),
-    (_S.UNDER_REVIEW, _S.DRAFT): Step(_REVIEW, reviews=True, says_why=True),  # more is asked for
-    (_S.UNDER_REVIEW, _S.SANDBOX): Step(_REVIEW, reviews=True),
-    (_S.UNDER_REVIEW, _S.REJECTED): Step(_REVIEW, reviews=True, says_why=True),
-    (_S.REJECTED, _S.DRAFT): Step(_MANAGE, says_why=True),
-    (_S.SANDBOX, _S.CERTIFIED): Step(None),  # by a certification that passed, and by nobody's word
-    (_S.CERTIFIED, _S.SANDBOX): Step(_MANAGE, says_why=True),
-    (_S.CERTIFIED, _S.ACTIVE): Step(_REVIEW, reviews=True),  # go-live
-    (_S.ACTIVE, _S.SUSPENDED): Step(_MANAGE, says_why=True),
-    (_S.SUSPENDED, _S.ACTIVE): Step(_MANAGE, says_why=True),
+STEPS: Final[Mapping[tuple[ConnectionState, ConnectionState], StateStep]] = {
+    (_S.DRAFT, _S.SUBMITTED): StateStep(_MANAGE),
+    (_S.SUBMITTED, _S.DRAFT): StateStep(_MANAGE, says_why=True),
+    (_S.SUBMITTED, _S.UNDER_REVIEW): StateStep(_REVIEW, reviews=True),
+    (_S.UNDER_REVIEW, _S.DRAFT): StateStep(_REVIEW, reviews=True, says_why=True),  # more is asked for
+    (_S.UNDER_REVIEW, _S.SANDBOX): StateStep(_REVIEW, reviews=True),
+    (_S.UNDER_REVIEW, _S.REJECTED): StateStep(_REVIEW, reviews=True, says_why=True),
+    (_S.REJECTED, _S.DRAFT): StateStep(_MANAGE, says_why=True),
+    (_S.SANDBOX, _S.CERTIFIED): StateStep(None),  # by a certification that passed, and by nobody's word
+    (_S.CERTIFIED, _S.SANDBOX): StateStep(_MANAGE, says_why=True),
+    (_S.CERTIFIED, _S.ACTIVE): StateStep(_REVIEW, reviews=True),  # go-live
+    (_S.ACTIVE, _S.SUSPENDED): StateStep(_MANAGE, says_why=True),
+    (_S.SUSPENDED, _S.ACTIVE): StateStep(_MANAGE, says_why=True),
 }
 
 

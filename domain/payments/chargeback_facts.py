@@ -31,13 +31,15 @@ class Fact:
     name: str
 
 
-async def told_of(payment: Payment) -> dict[Fact, int]:
-    """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units."""
+async def told_of(payment: Payment) -> dict[Fact, int | None]:
+    """What the valid lines tell of a payment, those before it was registered included. Amounts in minor units; None: no
+    line says how much.
+    """
     lines = await rows(
         "SELECT l.report_id, l.type, l.reference, l.kind, l.amount, l.booked_at FROM settlement_lines l "  # noqa: S608
         "JOIN reports r ON r.id = l.report_id JOIN payments p ON p.id = $4 "
         "WHERE r.connection_id = $1 AND r.superseded_at IS NULL AND l.voided_at IS NULL AND l.type = ANY($2) "
-        "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND l.amount > 0 AND (l.payment_id = $4 "
+        "  AND l.state = 'SUCCEEDED' AND l.currency = $3 AND (l.payment_id = $4 "
         "    OR (l.payment_id IS NULL AND (l.payment_reference = $5 OR l.payment_alias = $5)) "
         f"    OR ({orders.LINE_OF_ORDER})) ORDER BY l.id",
         payment.connection_id,
@@ -46,7 +48,8 @@ async def told_of(payment: Payment) -> dict[Fact, int]:
         payment.id,
         payment.pse_reference,
     )
-    return {**_named(line for line in lines if line["reference"]), **_unnamed([x for x in lines if not x["reference"]])}
+    told = {**_named(line for line in lines if line["reference"]), **_unnamed([x for x in lines if not x["reference"]])}
+    return {fact: amount or None for fact, amount in told.items()}
 
 
 def _named(lines: Iterable[Mapping[str, Any]]) -> dict[Fact, int]:

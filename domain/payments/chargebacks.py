@@ -16,6 +16,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Merchant, Payment
 from domain.models.ledger import Entry
 from domain.money import Money
+from domain.payments import other_currency
 from domain.payments.chargeback_facts import TYPES, Fact, booked_of, told_by_notice, told_of
 from domain.payments.refundable import left_of
 from domain.platform.database import execute, rows, transaction
@@ -30,19 +31,28 @@ _EARLY: Final = "/early/"  # in the fingerprint of what came back, and nobody to
 async def from_notice(payment: Payment, told: ChargedBack, cause: Cause) -> None:
     """Book what a signed webhook tells, unless it was told before: then another amount is a finding.
 
-    Where the PSE does not say how much (EBANX), it is what was left of the payment, or what had been charged back.
+    Where the PSE does not say how much (EBANX), or says it in another currency, it is what was left of the payment, or
+    what had been charged back.
     """
     async with transaction():
         payment = await _locked(payment.id)
         fact = Fact(told.reversed, told.name)
+        amount = told.amount
+        if amount is not None and await other_currency.told(payment, amount, _named(payment, fact)):
+            amount = None
         had = (await booked_of(payment.id)).get(fact, 0)
         if had > 0:
             if told.amount is None:
                 await _told_again(payment, fact, had)
-            elif told.amount.minor_units != had:
-                await findings.open_finding(_differs(payment, fact, told.amount.minor_units, had))
+            elif amount is not None and amount.minor_units != had:
+                await findings.open_finding(_differs(payment, fact, amount.minor_units, had))
             return
-        await _book(payment, fact, told.amount.minor_units if told.amount else _whole(payment, fact), cause)
+        await _book(payment, fact, amount.minor_units if amount else _whole(payment, fact), cause)
+
+
+def _named(payment: Payment, fact: Fact) -> str:
+    """The movement, as the entries of it are called (`_post`)."""
+    return f"chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}"
 
 
 def _whole(payment: Payment, fact: Fact) -> int:
@@ -75,6 +85,10 @@ async def agree(payment_ids: Iterable[UUID], cause: Cause) -> None:
         found: list[Found] = []
         for fact in sorted(booked.keys() | told.keys()):
             had, has = booked.get(fact, 0), told.get(fact, 0)
+            if has is None:  # told without an amount: once, whatever other files and webhooks tell of it
+                if had == 0:
+                    await _book(payment, fact, _whole(payment, fact), cause)
+                continue
             if had == has or (has == 0 and await told_by_notice(payment, fact)):
                 continue
             if had > 0:
@@ -162,7 +176,7 @@ async def _give_back(payment: Payment, fact: Fact, amount: int, cause: Cause) ->
 
 async def _post(payment: Payment, fact: Fact, amount: int, cause: Cause, *, reverse: bool) -> int:
     """Gives how often the fact was booked and given back, this time included: it makes the cause unique."""
-    name = f"chargeback/{payment.id}/{'back' if fact.back else 'out'}/{fact.name}"
+    name = _named(payment, fact)
     (counted,) = await rows(
         "UPDATE payments SET charged_back = charged_back + $2 WHERE id = $1 RETURNING charged_back, "
         "  (SELECT count(*) FROM ledger_entries WHERE payment_id = $1 AND regexp_replace(cause, '/[0-9]+$', '') = $3) "

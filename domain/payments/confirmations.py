@@ -38,7 +38,7 @@ _CONFIRM: Final = (
 )
 
 
-class By(StrEnum):
+class ConfirmedBy(StrEnum):
     """Who has confirmed a payment."""
 
     PSE = "PSE"  # its answer, when it was asked for the payment
@@ -71,7 +71,7 @@ def is_past(payment: Payment, asked_at: datetime) -> bool:
     return payment.confirmed_at is not None or payment.withdrawn_at is not None or asked_anew
 
 
-async def confirm(payment_id: UUID, by: By, shown: Shown | None = None) -> bool:
+async def confirm(payment_id: UUID, by: ConfirmedBy, shown: Shown | None = None) -> bool:
     """Write down that the payment is one; False: it was known before. What was said against it is over.
 
     `shown`: what its PSE shows of it, which bounds what is refunded.
@@ -160,8 +160,20 @@ async def by_report(payment_id: UUID) -> bool:
     )
     proven = bool(found) and capability(found[0]["pse"], Method(found[0]["method"])).route is Route.ORIGINAL
     if proven:
-        await confirm(payment_id, By.REPORT)
+        await confirm(payment_id, ConfirmedBy.REPORT)
     return proven
+
+
+_SHOWN: Final = """SELECT p.id, p.method, c.pse FROM payments p JOIN connections c ON c.id = p.connection_id
+WHERE p.id = ANY($1::uuid[]) AND p.captured <= (SELECT coalesce(sum(l.amount), 0) FROM settlement_lines l
+  WHERE l.payment_id = p.id AND l.voided_at IS NULL AND l.effect = 'CAPTURE' AND l.currency = p.currency)"""
+
+
+async def by_reports(payment_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of which `by_report` would say so; nothing is written down."""
+    found = await rows(_SHOWN, list(payment_ids)) if payment_ids else []
+    able = [one for one in found if capability(one["pse"], Method(one["method"])).route is Route.ORIGINAL]
+    return frozenset(one["id"] for one in able)
 
 
 # Payments that the PSE's own list has too, as they were registered. What a client registered otherwise stays open, and
@@ -181,7 +193,7 @@ async def confirm_listed(connection: Connection, listed: Sequence[CapturedPaymen
         made = await rows(
             _LISTED,
             connection.id,
-            By.LISTING.value,
+            ConfirmedBy.LISTING.value,
             [one.reference for one in part],
             [one.method.value for one in part],
             [one.amount.currency for one in part],
@@ -200,7 +212,7 @@ async def confirm_told(connection: Connection, shown: Shown) -> None:
         if told != (True, payment.currency, True) or payment.captured > shown.amount.minor_units:
             continue
         if await otherwise_named(payment, shown) is None:
-            await confirm(payment.id, By.WEBHOOK, shown)
+            await confirm(payment.id, ConfirmedBy.WEBHOOK, shown)
 
 
 async def ask_again(principal: Principal, payment_id: UUID, cause: Cause) -> Payment:

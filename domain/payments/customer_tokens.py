@@ -49,7 +49,7 @@ class NewCustomerToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeCustomerToken:
     """The token in clear, this once, and until when it works (UTC)."""
 
     clear: str
@@ -58,7 +58,7 @@ class Made:
 
 async def create(
     principal: Principal, new: NewCustomerToken, cause: Cause, secret: bytes, per_hour: int = PER_HOUR
-) -> Made:
+) -> MadeCustomerToken:
     """Make one. Each call makes another: they end by themselves.
 
     Whoever makes them makes at most `per_hour` (0: any number), so that a stolen token fills no table and opens not
@@ -75,7 +75,8 @@ async def create(
     draft = NewToken(
         principal.merchant_id,
         HOLDER,
-        [(f"CUSTOMER_{new.may.value}", store_id) for store_id in _stores(scope)],
+        [(f"CUSTOMER_{new.may.value}", store_id) for store_id in _of(scope.stores)]
+        + _seeing(principal, new.may, scope),
         expires_at,
         kind=tokens.CUSTOMER,
         created_by=cause.actor,
@@ -92,11 +93,20 @@ async def create(
         clear = await tokens.make(draft)
         what = deeds.changed({}, told)
         await deeds.note(principal.merchant_id, "customerTokenCreate", Of("token", draft.id), cause, what)
-    return Made(clear, expires_at)
+    return MadeCustomerToken(clear, expires_at)
 
 
-def _stores(scope: Scope) -> list[UUID | None]:
-    return [None] if scope.stores is None else list(scope.stores)
+def _seeing(principal: Principal, may: CustomerMay, scope: Scope) -> list[tuple[str, UUID | None]]:
+    """Who asks for a refund sees what becomes of it, where whoever makes the token may read it themselves."""
+    if may is CustomerMay.SEE:
+        return []
+    read = principal.reach.stores.get(Permission.READ, frozenset())
+    both = scope.stores if read is None else read if scope.stores is None else read & scope.stores
+    return [(f"CUSTOMER_{CustomerMay.SEE.value}", store_id) for store_id in _of(both)]
+
+
+def _of(stores: frozenset[UUID] | None) -> list[UUID | None]:
+    return [None] if stores is None else list(stores)
 
 
 def _tax_id(text: str) -> str:

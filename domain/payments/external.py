@@ -14,7 +14,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.models import Payment, Refund
 from domain.models.ledger import Entry
 from domain.money import Money
-from domain.payments import witnessed
+from domain.payments import duplicated, other_currency, witnessed
 from domain.platform.database import execute, rows, transaction
 from domain.pse.vocabulary import Accepted, KnownRefund, Succeeded
 
@@ -28,6 +28,13 @@ UPDATE refunds SET due_at = now() WHERE id IN (SELECT r.id FROM refunds r
   WHERE r.payment_id = $1 AND r.state = 'REQUESTED' AND r.due_at > now() AND (SELECT e.kind = 'HELD'
     AND e.code = 'PAID_MEANWHILE' FROM events e WHERE e.refund_id = r.id ORDER BY e.sequence DESC LIMIT 1)
   FOR NO KEY UPDATE OF r SKIP LOCKED)"""
+# The findings that money has under its name, whoever opened them.
+_OF_MONEY: Final = (
+    FindingKind.MISSING_IN_LEDGER,
+    FindingKind.BANK_INITIATED,
+    FindingKind.CONTRADICTION,
+    FindingKind.AMOUNT_MISMATCH,
+)
 KEPT: Final = "kept-"  # begins the request ID of what is taken again, because no report tells of its return any more
 
 
@@ -37,6 +44,8 @@ async def book(payment: Payment, known: KnownRefund, kind: FindingKind, cause: C
     Once per PSE reference, however often it is told. Gives whether anything was booked. Opens a finding.
     """
     if isinstance(known.outcome, Accepted):
+        return False
+    if await other_currency.told(payment, known.amount, name_of(payment, known.reference)):
         return False
     async with transaction():
         await Payment.filter(id=payment.id).select_for_update(no_key=True).get()
@@ -139,7 +148,8 @@ async def give_unnamed_to(refund: Refund, cause: Cause) -> None:
 async def _take_back_as_ours(payment: Payment, refund: Refund, name: str, amount: int, cause: Cause) -> None:
     await post(payment, amount, f"{name}/ours", False, cause)
     said = f"It was our refund {refund.reference}, whose answer came later."
-    await findings.resolve(payment.merchant_id, names.money(FindingKind.MISSING_IN_LEDGER, name), said)
+    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.BANK_INITIATED):
+        await findings.resolve(payment.merchant_id, names.money(kind, name), said)
 
 
 async def knows(payment: Payment, reference: str) -> bool:
@@ -176,7 +186,7 @@ async def untell(payment: Payment, told: str, said: str, cause: Cause, *, replac
     if name not in booked or len(booked) > 1 or await witnessed.has(told, booked[name] if replaced else None):
         return False
     await post(payment, booked[name], f"{name}/void", False, cause)
-    for kind in (FindingKind.MISSING_IN_LEDGER, FindingKind.CONTRADICTION, FindingKind.AMOUNT_MISMATCH):
+    for kind in _OF_MONEY:
         for each in {told, name}:
             await findings.close(payment.merchant_id, names.money(kind, each), said)
     return True
@@ -271,6 +281,7 @@ async def post(payment: Payment, amount: int, name: str, out: bool, cause: Cause
     )
     await ledger.post([posting])
     await reopen.money_moved(payment, name)
+    await duplicated.flag(payment.id)
 
 
 def _differs(refund: Refund, told: str, name: str, taken: int) -> Found:
@@ -293,6 +304,8 @@ def _differs(refund: Refund, told: str, name: str, taken: int) -> Found:
 
 def _finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str) -> Found:
     who = "the bank" if known.by_bank else "somebody at the PSE"
+    if known.by_bank and kind is FindingKind.MISSING_IN_LEDGER:
+        kind = FindingKind.BANK_INITIATED
     return Found(
         kind=kind,
         merchant_id=payment.merchant_id,
@@ -304,5 +317,14 @@ def _finding(payment: Payment, known: KnownRefund, kind: FindingKind, name: str)
             f"{known.pse_refund_reference or known.reference}); no refund of ours accounts for it."
         ),
         payment_id=payment.id,
-        detail={"reference": known.reference, "pse_reference": known.pse_refund_reference, "kind": known.kind},
+        detail={
+            "ours": {"refund": None},
+            "theirs": {
+                "amount": known.amount.minor_units,
+                "reference": known.reference,
+                "pse_reference": known.pse_refund_reference,
+                "kind": known.kind,
+            },
+            "differs": ["refund"],
+        },
     )

@@ -84,7 +84,7 @@ async def register(whose: Whose, new: NewPayment, key: str, cause: Cause, secret
     Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict.
     """
     scope = scope_of(whose, Permission.REGISTER_PAYMENT)
-    _check(new)
+    check(new)
     while True:
         try:
             return await _register(scope, new, key, cause, secret, isinstance(whose, Principal))
@@ -230,7 +230,8 @@ async def _check_same(known: Payment, store: Store, new: NewPayment, scope: Scop
         )
 
 
-def _check(new: NewPayment) -> None:
+def check(new: NewPayment) -> None:
+    """Raises InvalidInput for what no payment can be."""
     if new.amount.minor_units == 0:
         raise InvalidInput("A captured payment is above zero.", path=["input", "amount"])
     if new.amount.minor_units > AMOUNT_MAX:

@@ -4,33 +4,43 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from domain.books import checkpoints
 from domain.models import PeriodClosing
 from domain.platform.database import execute, rows
 
-# What the months before have kept, and what was booked since, up to the month's last day. The month before is where
-# the sums begin, so that closing costs what a month costs.
-_KEEP: Final = """
-WITH last AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $2 AND confirmed_at IS NOT NULL
+# What the months before have kept, and what was booked since, up to the month's last day: by the checkpoints, and
+# behind them by the ledger. The month before is where the sums begin, so that closing costs what a month costs.
+_LAST: Final = f"last AS MATERIALIZED (SELECT {checkpoints.BY_STORE_UNTIL} AS id)"
+_KEEP: Final = f"""
+WITH {_LAST},
+closed AS MATERIALIZED (SELECT id, last_day FROM period_closings WHERE merchant_id = $1 AND confirmed_at IS NOT NULL
     ORDER BY last_day DESC LIMIT 1),
 booked AS MATERIALIZED (SELECT connection_id, store_id, debit, credit, currency,
-        coalesce(sum(amount) FILTER (WHERE accounting_date < $3), 0) AS before,
-        coalesce(sum(amount) FILTER (WHERE accounting_date >= $3), 0) AS within
-    FROM ledger_entries WHERE merchant_id = $2 AND accounting_date <= $4
-      AND accounting_date > coalesce((SELECT last_day FROM last), '-infinity') GROUP BY 1, 2, 3, 4, 5)
+        coalesce(sum(amount) FILTER (WHERE accounting_date < $2), 0) AS before,
+        coalesce(sum(amount) FILTER (WHERE accounting_date >= $2), 0) AS within
+    FROM {checkpoints.BEHIND_LAST} WHERE merchant_id = $1 AND accounting_date <= $3
+      AND accounting_date > coalesce((SELECT last_day FROM closed), '-infinity') GROUP BY 1, 2, 3, 4, 5)
 INSERT INTO closed_balances (closing_id, merchant_id, connection_id, store_id, account, currency, opening, debits,
     credits)
-SELECT $1, $2, connection_id, store_id, account, currency, opening, debits, credits FROM (
+SELECT $4, $1, connection_id, store_id, account, currency, opening, debits, credits FROM (
     SELECT connection_id, store_id, account, currency, sum(opening) AS opening, sum(debits) AS debits,
         sum(credits) AS credits FROM (
         SELECT connection_id, store_id, account, currency, opening + debits - credits AS opening, 0 AS debits,
-            0 AS credits FROM closed_balances WHERE closing_id = (SELECT id FROM last)
+            0 AS credits FROM closed_balances WHERE closing_id = (SELECT id FROM closed)
+        UNION ALL SELECT connection_id, store_id, account, currency,
+            CASE WHEN accounting_date < $2 THEN debits - credits ELSE 0 END,
+            CASE WHEN accounting_date < $2 THEN 0 ELSE debits END,
+            CASE WHEN accounting_date < $2 THEN 0 ELSE credits END
+        FROM store_checkpoints WHERE merchant_id = $1 AND accounting_date <= $3
+          AND accounting_date > coalesce((SELECT last_day FROM closed), '-infinity')
         UNION ALL SELECT connection_id, store_id, debit, currency, before, within, 0 FROM booked
         UNION ALL SELECT connection_id, store_id, credit, currency, -before, 0, within FROM booked) AS sides
     GROUP BY connection_id, store_id, account, currency) AS sums
-WHERE opening <> 0 OR debits <> 0 OR credits <> 0"""
-LAST_ENTRY: Final = (
-    "SELECT coalesce(max(id), 0) AS id FROM ledger_entries WHERE merchant_id = $1 AND accounting_date <= $2"
-)
+WHERE opening <> 0 OR debits <> 0 OR credits <> 0"""  # noqa: S608 - ours
+LAST_ENTRY: Final = f"""
+WITH {_LAST} SELECT greatest((SELECT coalesce(max(last_entry), 0) FROM store_checkpoints
+    WHERE merchant_id = $1 AND accounting_date <= $2), (SELECT coalesce(max(id), 0) FROM {checkpoints.BEHIND_LAST}
+    WHERE merchant_id = $1 AND accounting_date <= $2)) AS id"""  # noqa: S608 - ours
 # Every figure in one order, behind whose they are and what they stand on.
 _DIGEST: Final = """encode(sha256(convert_to(concat_ws('|', {c}.merchant_id, {c}.first_day, {c}.last_day, {entry},
     {position}, {hash}) || E'\\n' || coalesce((SELECT string_agg(concat_ws('|', b.connection_id, b.store_id, b.account,
@@ -43,7 +53,7 @@ _DIGEST_KEPT: Final = _DIGEST.format(c="c", entry="c.last_entry", position="c.ch
 
 async def keep(closing: PeriodClosing) -> None:
     """Add the month up and keep it, inside the caller's transaction, which alone books into it."""
-    await execute(_KEEP, closing.id, closing.merchant_id, closing.first_day, closing.last_day)
+    await execute(_KEEP, closing.merchant_id, closing.first_day, closing.last_day, closing.id)
 
 
 async def digest_of(closing: PeriodClosing, last_entry: int, position: int, chain: str) -> str:

@@ -18,7 +18,7 @@ from domain.pse.explanations import LOCALES
 class Obstacle(StrEnum):
     """Why the month's figures may not be its last."""
 
-    NIGHTS_NOT_DONE = "NIGHTS_NOT_DONE"  # of these dates no run has ended well
+    NIGHTS_NOT_DONE = "NIGHTS_NOT_DONE"  # of these dates no run has ended well, after their end
     NIGHTS_UNPROVEN = "NIGHTS_UNPROVEN"  # these have reports that nothing proves to be whole
     OPEN_FINDINGS = "OPEN_FINDINGS"
     RUNNING_REFUNDS = "RUNNING_REFUNDS"
@@ -49,12 +49,15 @@ class Against:
 
 
 _EXAMPLES_MAX: Final = 5
+# What is suspended takes payments and refunds all the same, and its nights come later.
 _DAYS: Final = """FROM connections c CROSS JOIN generate_series($2::date, $3::date, interval '1 day') AS d(day)
 LEFT JOIN reconciliation_runs r ON r.connection_id = c.id AND r.business_date = d.day::date
-WHERE c.merchant_id = $1 AND c.state = 'ACTIVE' AND d.day::date >= (c.created_at AT TIME ZONE $4)::date"""
+WHERE c.merchant_id = $1 AND c.state IN ('ACTIVE', 'SUSPENDED')
+  AND d.day::date >= (c.created_at AT TIME ZONE $4)::date"""
 _QUERIES: Final = {
     Obstacle.NIGHTS_NOT_DONE: f"SELECT c.name || ' ' || d.day::date AS one {_DAYS} "
-    "AND (r.state IS NULL OR r.state NOT IN ('COMPLETED', 'NO_REPORT')) ORDER BY d.day, c.name",
+    "AND (r.state IN ('COMPLETED', 'NO_REPORT') AND (r.finished_at AT TIME ZONE $4)::date > d.day::date) IS NOT TRUE "
+    "ORDER BY d.day, c.name",
     Obstacle.NIGHTS_UNPROVEN: f"SELECT c.name || ' ' || d.day::date AS one {_DAYS} AND r.state = 'COMPLETED' "
     """AND jsonb_path_exists(r.manifest::jsonb, '$.files[*] ? (@.proof == "UNPROVEN" || @.proof == "CONTRADICTED")') """
     "ORDER BY d.day, c.name",

@@ -32,7 +32,13 @@ HANDED_IN: Final = "handed_in"  # a report that somebody has brought
 SOURCE: Final = "source"  # a server that is looked at for reports
 INBOX: Final = "inbox"  # the watched folder
 EXPORT: Final = "export"
+DELIVER: Final = "deliver"  # what is due on an endpoint
 DECISIONS: Final = "decisions"  # a sheet of them, row by row
+SHOP: Final = "shop"  # a shop is looked at for what it has not told
+SHOP_NOTICE: Final = "shop_notice"
+SHOP_REFUND: Final = "shop_refund"  # to be worked out, or told to its shop
+SHOP_CHECK: Final = "shop_check"
+BATCH: Final = "batch"  # a sheet of refunds or payments, to be judged or worked off
 TOKENS_CHANNEL: Final = "estorno:tokens"  # a token was revoked
 DEFER_SECONDS_MAX: Final = 120.0  # what is due later is left to the sweep
 _HEARD_SECONDS: Final = 10  # the list of what was rung for lives so long after the last ring, if no worker is there
@@ -203,6 +209,16 @@ def merchant_channel(merchant_id: UUID | str) -> str:
 def refund_channel(refund_id: UUID | str) -> str:
     """Where it is told that a refund has an event more."""
     return f"estorno:refund:{refund_id}"
+
+
+def findings_channel(merchant_id: UUID | str) -> str:
+    """Where it is told that a person has done something with a merchant's findings."""
+    return f"estorno:findings:{merchant_id}"
+
+
+def batch_channel(batch_id: UUID | str) -> str:
+    """Where it is told that a sheet of refunds or payments is further than it was."""
+    return f"estorno:batch:{batch_id}"
 
 
 def run_channel(run_id: UUID | str) -> str:

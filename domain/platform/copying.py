@@ -6,7 +6,7 @@ No row becomes a row of Python on its way, and no list of names a parameter of a
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -53,12 +53,19 @@ async def out(raw: Any, query: str, *values: Any, schema: Schema) -> pl.DataFram
 
     Raises CutCopy.
     """
-    pieces = _Pieces(schema)
+    frames: list[pl.DataFrame] = []
+    await pieces(raw, query, *values, schema=schema, take=frames.append)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+async def pieces(raw: Any, query: str, *values: Any, schema: Schema, take: Callable[[pl.DataFrame], object]) -> None:
+    """As `out`, each piece given to `take` as it comes. Raises CutCopy at the end: nothing of them may be used then."""
+    coming = _Pieces(schema, take)
     # COPY takes no parameters, and asyncpg would prepare a statement to have PostgreSQL write them as text.
     told = await raw.copy_from_query(
-        _PARAMETER.sub(lambda one: literal(values[int(one[1]) - 1]), query), output=pieces.take
+        _PARAMETER.sub(lambda one: literal(values[int(one[1]) - 1]), query), output=coming.take
     )
-    return pieces.whole(_rows(told))
+    coming.end(_rows(told))
 
 
 def literal(value: UUID | str | Sequence[str]) -> str:
@@ -71,10 +78,11 @@ def literal(value: UUID | str | Sequence[str]) -> str:
 class _Pieces:
     """Text as it comes, made into columns piece by piece: the whole text is never there at once."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, give: Callable[[pl.DataFrame], object]) -> None:
         self._schema = schema
         self._text = bytearray()
-        self._frames: list[pl.DataFrame] = []
+        self._give = give
+        self._given = 0
 
     async def take(self, text: bytes) -> None:
         self._text += text
@@ -82,15 +90,17 @@ class _Pieces:
             end = self._text.rindex(b"\n") + 1  # a line break inside a cell is escaped
             piece = bytes(self._text[:end])
             del self._text[:end]
-            self._frames.append(await asyncio.to_thread(_columns, piece, self._schema))
+            self._made(await asyncio.to_thread(_columns, piece, self._schema))
 
-    def whole(self, rows: int) -> pl.DataFrame:
+    def end(self, rows: int) -> None:
         if self._text:
-            self._frames.append(_columns(bytes(self._text), self._schema))
-        found = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
-        if found.height != rows:
-            raise CutCopy(f"PostgreSQL sent {rows} rows, and {found.height} came.")
-        return found
+            self._made(_columns(bytes(self._text), self._schema))
+        if self._given != rows:
+            raise CutCopy(f"PostgreSQL sent {rows} rows, and {self._given} came.")
+
+    def _made(self, frame: pl.DataFrame) -> None:
+        self._given += frame.height
+        self._give(frame)
 
 
 def _columns(text: bytes, schema: Schema) -> pl.DataFrame:

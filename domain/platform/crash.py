@@ -56,6 +56,12 @@ POINTS: Final[Mapping[str, str]] = {
     "reconcile.committed": "the report is stored, the run is not completed",
     "reconcile.before_completed": "the run is completed and not committed",
     "reconcile.completed": "the run is completed",
+    "deliveries.before_commit": "deliveries of a page of the history are made and not committed",
+    "deliveries.made": "they are made, nothing was sent",
+    "delivery.claimed": "a delivery's try is marked, nothing was sent",
+    "delivery.answered": "the endpoint has answered, it is not written down",
+    "delivery.before_commit": "what the endpoint answered is written down and not committed",
+    "delivery.recorded": "what the endpoint answered is committed",
     "seal.before_commit": "events are sealed and not committed",
     "seal.committed": "events are sealed, nobody was woken",
 }

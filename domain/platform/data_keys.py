@@ -18,9 +18,9 @@ from uuid import UUID, uuid4
 from domain.platform import secrets
 from domain.platform.database import for_all, in_a_transaction, remembered, rows
 from domain.platform.kms import AwsKms
-from domain.platform.secrets import DataKey, Unsealable
+from domain.platform.secrets import SealingKey, Unsealable
 from domain.platform.settings import Settings
-from domain.platform.wrapping import Context, Local, Wrapper
+from domain.platform.wrapping import Local, SealContext, Wrapper
 
 CURRENT_SECONDS: Final = 30.0
 KEPT_SECONDS: Final = 3600.0
@@ -75,14 +75,14 @@ def _who_wrapped(name: str, secret: bytes) -> Wrapper:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    key: DataKey
+    key: SealingKey
     until: float  # of time.monotonic()
 
 
 # By the secret key's name too: a process may have several in tests, and none may open with another's.
 _opened: Final[dict[tuple[str, UUID], _Kept]] = remembered()
 _current: Final[dict[tuple[str, UUID], _Kept]] = remembered()
-_digesting: Final[dict[str, DataKey]] = remembered()
+_digesting: Final[dict[str, SealingKey]] = remembered()
 
 
 async def seal(secret: bytes, merchant_id: UUID, values: Mapping[str, str], place: str) -> bytes:
@@ -114,7 +114,7 @@ async def digest(secret: bytes, text: str) -> str:
     return secrets.keyed_digest(key.key, text)
 
 
-async def current(secret: bytes, merchant_id: UUID) -> DataKey:
+async def current(secret: bytes, merchant_id: UUID) -> SealingKey:
     """The key that seals what is the merchant's. Ask before a transaction: what is read in one is not remembered."""
     mine = _local(secret).name, merchant_id
     kept = _current.get(mine)
@@ -125,7 +125,7 @@ async def current(secret: bytes, merchant_id: UUID) -> DataKey:
     return kept.key
 
 
-async def _key(secret: bytes, merchant_id: UUID, key_id: UUID) -> DataKey:
+async def _key(secret: bytes, merchant_id: UUID, key_id: UUID) -> SealingKey:
     kept = _opened.get((_local(secret).name, key_id))
     if kept is None or kept.until < time.monotonic() or kept.key.merchant_id != merchant_id:
         found = await rows(f"SELECT {_COLUMNS} FROM data_keys WHERE id = $1 AND merchant_id = $2", key_id, merchant_id)  # noqa: S608
@@ -137,19 +137,19 @@ async def _key(secret: bytes, merchant_id: UUID, key_id: UUID) -> DataKey:
     return kept.key
 
 
-async def newest(secret: bytes, merchant_id: UUID) -> DataKey:
+async def newest(secret: bytes, merchant_id: UUID) -> SealingKey:
     """The key that seals from now on, whatever is remembered. Raises Unsealable and KeyServiceAway."""
     return await _find_or_make(secret, merchant_id)
 
 
-async def _find_or_make(secret: bytes, merchant_id: UUID | None) -> DataKey:
+async def _find_or_make(secret: bytes, merchant_id: UUID | None) -> SealingKey:
     if merchant_id is None:
         with for_all("the key of digests is the installation's"):
             return await _found_or_made(secret, None)
     return await _found_or_made(secret, merchant_id)
 
 
-async def _found_or_made(secret: bytes, merchant_id: UUID | None) -> DataKey:
+async def _found_or_made(secret: bytes, merchant_id: UUID | None) -> SealingKey:
     found = await rows(_CURRENT, merchant_id)
     if not found:
         await make(secret, merchant_id, 1)
@@ -174,13 +174,13 @@ async def make(secret: bytes, merchant_id: UUID | None, version: int) -> None:
     )
 
 
-async def opened(secret: bytes, row: Mapping[str, Any]) -> DataKey:
+async def opened(secret: bytes, row: Mapping[str, Any]) -> SealingKey:
     """The key of a row of `data_keys` in clear. Raises Unsealable and KeyServiceAway."""
     mine = _local(secret).name, row["id"]
     kept = _opened.get(mine)
     if kept is not None and kept.until >= time.monotonic() and kept.key.merchant_id == row["merchant_id"]:
         return kept.key
-    made = DataKey(row["id"], row["merchant_id"], await unwrapped(secret, row))
+    made = SealingKey(row["id"], row["merchant_id"], await unwrapped(secret, row))
     if not in_a_transaction():
         _opened[mine] = _Kept(made, time.monotonic() + KEPT_SECONDS)
     return made
@@ -205,5 +205,5 @@ async def wrap_anew(secret: bytes, row: Mapping[str, Any]) -> None:
     )
 
 
-def _context(key_id: UUID, merchant_id: UUID | None) -> Context:
+def _context(key_id: UUID, merchant_id: UUID | None) -> SealContext:
     return {"data_key": str(key_id), "merchant": str(merchant_id or "")}

@@ -65,24 +65,31 @@ class DatabaseError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How many seconds PostgreSQL gives a process: to one statement, to the wait for a row that another one holds, and
-    to a transaction in which nothing is asked (its process hangs, and must not hold up the others for ever)."""
+    to a transaction in which nothing is asked (its process hangs, and must not hold up the others for ever).
+
+    `many_rows`: its statements may be worked on by several processes of PostgreSQL's, and compiled. For a page to begin
+    either takes longer than all that it reads, and PostgreSQL does it wherever it believes that it will read much.
+    """
 
     statement: float
     lock: float
     idle: float = 60.0
+    many_rows: bool = False
 
     def settings(self) -> dict[str, str]:
-        """As PostgreSQL wants them, in milliseconds."""
+        """As PostgreSQL wants them; times are in milliseconds."""
         limits = {
             "statement_timeout": self.statement,
             "lock_timeout": self.lock,
             "idle_in_transaction_session_timeout": self.idle,
         }
-        return {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
+        times = {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
+        return times if self.many_rows else {**times, "max_parallel_workers_per_gather": "0", "jit": "off"}
 
 
 OPERATOR: Final = "the operator's command, whose installation it is"
-BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0)  # the night's work, the timetable
+# The night's work, the timetable.
+BATCH: Final = Patience(statement=1800.0, lock=60.0, idle=600.0, many_rows=True)
 
 
 async def _nothing_is_left(connection: "asyncpg.pool.PoolConnectionProxy[Any]") -> None:

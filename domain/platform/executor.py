@@ -1,24 +1,105 @@
-"""Tortoise's executor of migrations, without what a migration of ours never asks for."""
+"""Tortoise's executor of migrations, without what a migration of ours never asks for.
 
+Tortoise makes the models anew for every operation, ready to be asked for rows. Migrations here speak SQL and ask no
+model: what nobody asks for would take more time than all else that a new database costs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tortoise import models
+from tortoise.fields.base import Field
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.schema_generator.state_apps import StateApps
+
+_FILTERS = "get_filters_for_field"
 
 
 class _Apps(StateApps):
     """The models as they were at a migration, for their tables only."""
 
     def _build_initial_querysets(self) -> None:
-        # Tortoise makes every model anew for every operation, ready to be asked for rows. Migrations here speak SQL and
-        # ask no model: the queries that nobody makes would take more time than all else that a new database costs.
-        pass
+        pass  # no model is asked for rows
+
+    def unregister_model(self, app_label: str, model_name: str) -> None:
+        self.apps.get(app_label, {}).pop(model_name, None)  # it stays as it is: `before` may hold it
+
+    def before(self) -> "_Apps":
+        """These models, whatever is registered here later: a model that changes is made anew."""
+        kept = _Apps(default_connections=dict(self._default_connections), connections=self._connections)
+        kept.apps = {label: dict(app) for label, app in self.apps.items()}
+        return kept
+
+
+class Tables(State):
+    """The schema at a migration, whose models nobody asks for rows."""
+
+    apps: _Apps
+
+    def clone(self) -> State:
+        """What an operation finds before it: the models themselves, for they are not changed but replaced."""
+        return Tables({key: model.clone() for key, model in self.models.items()}, self.apps.before())
+
+    def _reload(self, models_to_reload: set[tuple[str, str]]) -> None:
+        # A model that was dropped may still be named by one that stands: it is not made anew.
+        with _without_filters():
+            super()._reload(models_to_reload & self.models.keys())
+
+
+class _Editor(AsyncpgSchemaEditor):
+    """Writes the statements. A new column that must say something says its default in the rows that are there."""
+
+    async def add_field(self, model: type[models.Model], field_name: str) -> None:
+        field = model._meta.fields_map[field_name]
+        if field.null or field.has_db_default() or field.default is None or callable(field.default):
+            await super().add_field(model, field_name)
+            return
+        with _written_default(field):
+            await super().add_field(model, field_name)
+        column = model._meta.fields_db_projection[field_name]
+        await self._run_sql(f'ALTER TABLE "{model._meta.db_table}" ALTER COLUMN "{column}" DROP DEFAULT')
+
+
+@contextmanager
+def _written_default(field: Field[object]) -> Iterator[None]:
+    unset, field.db_default = field.db_default, field.default
+    try:
+        yield
+    finally:
+        field.db_default = unset
+
+
+@contextmanager
+def _without_filters() -> Iterator[None]:
+    """No model that is made meanwhile can be filtered. Nothing may be awaited in the block."""
+    usual = getattr(models, _FILTERS)
+    setattr(models, _FILTERS, lambda **_: {})
+    try:
+        yield
+    finally:
+        setattr(models, _FILTERS, usual)
 
 
 class Executor(MigrationExecutor):
     """Applies the migrations that a database lacks."""
 
+    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> AsyncpgSchemaEditor:
+        return _Editor(self.connection, atomic=atomic, collect_sql=collect_sql)
+
     async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
-        state = await super()._project_state(applied, upto=upto)
-        state.apps.__class__ = _Apps  # its clones, one for each operation, are of the same class
+        empty = await super()._project_state(set())
+        empty.apps.__class__ = _Apps
+        state = Tables(empty.models, empty.apps)
+        for key in self._full_plan():
+            if key == upto:
+                break
+            if key not in applied:
+                continue
+            migration = self.loader.graph.nodes[key]
+            if migration is None:
+                raise ValueError(f"Missing migration for {key}")
+            await migration.apply(state, dry_run=True, schema_editor=None)
         return state

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from domain.platform.secrets import Unsealable
-from domain.platform.wrapping import Context, KeyServiceAway
+from domain.platform.wrapping import KeyServiceAway, SealContext
 
 AWS: Final = "aws:"
 _SECONDS_MAX: Final = 5
@@ -29,12 +29,12 @@ class AwsKms:
     def name(self) -> str:
         return AWS + self._key_id
 
-    async def wrap(self, key: bytes, context: Context) -> bytes:
+    async def wrap(self, key: bytes, context: SealContext) -> bytes:
         told = await self._ask("encrypt", Plaintext=key, EncryptionContext=dict(context))
         wrapped: bytes = told["CiphertextBlob"]
         return wrapped
 
-    async def unwrap(self, wrapped: bytes, context: Context) -> bytes:
+    async def unwrap(self, wrapped: bytes, context: SealContext) -> bytes:
         told = await self._ask("decrypt", CiphertextBlob=wrapped, EncryptionContext=dict(context))
         key: bytes = told["Plaintext"]
         return key

@@ -22,6 +22,7 @@ _PARTS_MAX: Final = 50  # of a list or an object
 _PATTERNS: Final = (
     (re.compile(r"(?i)(bearer|basic)\s{1,20}[a-z0-9._~+/=-]{8,}"), r"\1 [redacted]"),
     (re.compile(r"est_[A-Za-z0-9_-]{20,}"), "[token]"),
+    (re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,200}"), "[secret]"),
     (re.compile(r"(\w{1,20}://[^:/@\s]{1,100}):[^@/\s]{1,300}@"), r"\1:[redacted]@"),
     (re.compile(r"(/webhooks/[0-9a-f-]{36}/)[^/\s\"]+"), r"\1[redacted]"),
     (re.compile(r"(/refund-destination/)[^/\s\"?]+"), r"\1[redacted]"),

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 _MINE: Final = f"(SELECT nullif(nullif(current_setting('{SETTING}', true), ''), '{EVERYBODY}')::uuid)"
 _ALL: Final = f"(SELECT current_setting('{SETTING}', true) = '{EVERYBODY}')"
-# No merchant's: what was applied, what the demo keeps, and how soon somebody may ask again.
-OUTSIDE: Final = frozenset({"tortoise_migrations", "demo_marks", "paces"})
+# No merchant's: what was applied, what the demo keeps, how soon somebody may ask again, how far all is counted.
+OUTSIDE: Final = frozenset({"tortoise_migrations", "demo_marks", "paces", "refund_figure_marks"})
 # Every table with a column `merchant_id` is behind the wall by it. These are by the row that they hang on.
 PARENTS: Final[Mapping[str, tuple[str, str]]] = {
     "announced_reports": ("connection_id", "connections"),
     "answers": ("call_id", "calls"),
     "attempts": ("refund_id", "refunds"),
     "certification_cases": ("run_id", "certification_runs"),
+    "delivery_tries": ("delivery_id", "deliveries"),
     "listed_money": ("payment_id", "payments"),
     "notice_refunds": ("refund_id", "refunds"),
     "notices": ("connection_id", "connections"),
@@ -29,6 +30,7 @@ PARENTS: Final[Mapping[str, tuple[str, str]]] = {
     "refused_webhooks": ("connection_id", "connections"),
     "report_balances": ("report_id", "reports"),
     "report_news": ("connection_id", "connections"),
+    "report_pieces": ("report_id", "reports"),
     "settlement_lines": ("report_id", "reports"),
 }
 _MERCHANT: Final = f"merchant_id = {_MINE} OR {_ALL}"

@@ -32,7 +32,7 @@ class Unsealable(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class DataKey:
+class SealingKey:
     """32 random bytes that seal what is one merchant's (None: ours)."""
 
     id: UUID
@@ -46,14 +46,14 @@ def derived(key: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"estorno/{purpose}".encode()).derive(key)
 
 
-def seal_with(key: DataKey, values: Mapping[str, str], place: str) -> bytes:
+def seal_with(key: SealingKey, values: Mapping[str, str], place: str) -> bytes:
     """Encrypt `values` with a data key for one place, such as `connections/<id>`."""
     head = prefix_of(key.id)
     nonce, plain = os.urandom(_NONCE_BYTES), json.dumps(dict(values), sort_keys=True).encode()
     return head + nonce + AESGCM(key.key).encrypt(nonce, plain, _bound(head, key, place))
 
 
-def unseal_with(key: DataKey, sealed: bytes, place: str) -> dict[str, str]:
+def unseal_with(key: SealingKey, sealed: bytes, place: str) -> dict[str, str]:
     """The values that were sealed with this data key for this place. Raises Unsealable."""
     head, rest = sealed[: 1 + _ID_BYTES], sealed[1 + _ID_BYTES :]
     try:
@@ -63,7 +63,7 @@ def unseal_with(key: DataKey, sealed: bytes, place: str) -> dict[str, str]:
     return _values(plain)
 
 
-def _bound(head: bytes, key: DataKey, place: str) -> bytes:
+def _bound(head: bytes, key: SealingKey, place: str) -> bytes:
     return head + json.dumps([str(key.merchant_id), place]).encode()
 
 

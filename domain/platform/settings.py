@@ -2,26 +2,22 @@
 
 import difflib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from domain.platform import crash, kept_key, tls, variables
+from domain.platform import crash, kept_key, mail_settings, tls, variables
+from domain.platform.sign_in_settings import SignInSettings
 from domain.platform.variables import SettingsError as SettingsError
+from domain.platform.variables import setting as _setting
 
 _OURS: Final = "ESTORNO_"  # a variable that begins so is a setting, or a setting misspelt
 
 
-def _setting(
-    variable: str, read: Callable[[str], Any], about: str, default: Any = MISSING, *, secret: bool = False
-) -> Any:
-    return field(default=default, metadata={"variable": variable, "read": read, "about": about, "secret": secret})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(SignInSettings):
     """Everything that can be set. Seconds are seconds; times of day are UTC."""
 
     home: Path = _setting("ESTORNO_HOME", Path, "Where our own servers and the secret key live.", Path(".estorno"))
@@ -73,6 +69,9 @@ class Settings:
         variables.url("https", "http"),
         "Where PSEs and customers reach the API; unset: they cannot.",
         "",
+    )
+    egress_ips: tuple[str, ...] = _setting(
+        "ESTORNO_EGRESS_IPS", variables.networks, "IPs that our calls come from, separated by commas; only shown.", ()
     )
     files: str = _setting(
         "ESTORNO_FILES",
@@ -139,8 +138,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = _setting(
         "ESTORNO_ALLOWED_ORIGINS", variables.origins, "Foreign pages that may ask and follow, separated by commas.", ()
     )
-    introspection: bool = _setting(
-        "ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be asked for.", False
+    introspection: bool = _setting("ESTORNO_INTROSPECTION", variables.boolean, "Whether the schema may be read.", False)
+    trusted_documents: tuple[str, ...] = _setting(
+        "ESTORNO_TRUSTED_DOCUMENTS", variables.words, "Files of documents: no other is executed; unset: any is.", ()
     )
     report_inbox: str = _setting(
         "ESTORNO_REPORT_INBOX", variables.text, "A folder that is watched for reports; unset: none.", ""
@@ -244,7 +244,6 @@ class Settings:
         "The same, of all tokens of a merchant.",
         600,
     )
-
     rate_sign_in: int = _setting(
         "ESTORNO_RATE_SIGN_IN",
         variables.integer(0, 1_000_000),
@@ -257,43 +256,17 @@ class Settings:
         "Requests of an address to customers' pages in a minute; 0: no limit.",
         600,
     )
+    shops_max: int = _setting(
+        "ESTORNO_SHOPS_MAX",
+        variables.integer(1, 10_000),
+        "Shops that a merchant may have connected at once.",
+        50,
+    )
     rate_customer_tokens: int = _setting(
         "ESTORNO_RATE_CUSTOMER_TOKENS",
         variables.integer(0, 1_000_000),
         "Customers' tokens that one token or person makes in an hour; 0: no limit.",
         1_000,
-    )
-
-    oidc_issuer: str = _setting(
-        "ESTORNO_OIDC_ISSUER",
-        variables.url("https", "http"),
-        "The identity provider that people sign in with, exactly as it writes itself; unset: by one-time links only.",
-        "",
-    )
-    oidc_client_id: str = _setting("ESTORNO_OIDC_CLIENT_ID", variables.text, "Our name at the identity provider.", "")
-    oidc_client_secret: str = _setting(
-        "ESTORNO_OIDC_CLIENT_SECRET", variables.text, "Our secret at the identity provider.", "", secret=True
-    )
-    oidc_require_mfa: bool = _setting(
-        "ESTORNO_OIDC_REQUIRE_MFA",
-        variables.boolean,
-        "Whether the identity provider must say that a second factor was asked for (amr or acr).",
-        False,
-    )
-    oidc_mfa_values: tuple[str, ...] = _setting(
-        "ESTORNO_OIDC_MFA_VALUES",
-        variables.words,
-        "What it says then in `amr` or `acr`, separated by commas; one of them is enough.",
-        ("mfa",),
-    )
-    session_idle_seconds: float = _setting(
-        "ESTORNO_SESSION_IDLE_SECONDS",
-        variables.seconds,
-        "After how long without a request a person is signed out.",
-        1800.0,
-    )
-    session_seconds: float = _setting(
-        "ESTORNO_SESSION_SECONDS", variables.seconds, "After how long a person must sign in again.", 43_200.0
     )
 
     @classmethod
@@ -394,5 +367,6 @@ def _check(settings: Settings) -> None:
         raise SettingsError("ESTORNO_OIDC_ISSUER is set, so ESTORNO_OIDC_CLIENT_ID and ESTORNO_PUBLIC_URL must be too.")
     if settings.oidc_require_mfa and not settings.oidc_issuer:
         raise SettingsError("ESTORNO_OIDC_REQUIRE_MFA is set, so ESTORNO_OIDC_ISSUER must be too: it asks for it.")
+    mail_settings.check(settings)
     if settings.owner_database_url and not settings.database_url:
         raise SettingsError("ESTORNO_OWNER_DATABASE_URL is set, so DATABASE_URL must name the application's role.")

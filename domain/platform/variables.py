@@ -7,6 +7,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import MISSING, field
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,10 +16,18 @@ from domain.addresses import names
 
 KEY_BYTES: Final = 32
 _HIDDEN: Final = "********"
+_NETWORKS_MAX: Final = 100
 
 
 class SettingsError(ValueError):
     """A variable of the environment that cannot be used; the message names it and says what is wanted instead."""
+
+
+def setting(
+    variable: str, read: Callable[[str], Any], about: str, default: Any = MISSING, *, secret: bool = False
+) -> Any:
+    """A field of the settings: its variable, what reads it, and what it does."""
+    return field(default=default, metadata={"variable": variable, "read": read, "about": about, "secret": secret})
 
 
 def text(value: str) -> str:
@@ -119,6 +129,20 @@ def places(value: str) -> tuple[str, ...]:
     for place in found:
         names.opening_named(place)
     return found
+
+
+def networks(value: str) -> tuple[str, ...]:
+    """IP addresses and networks, separated by commas."""
+    found = tuple(one.strip() for one in value.split(",") if one.strip())
+    try:
+        told = tuple(str(ip_network(one)) if "/" in one else str(ip_address(one)) for one in found)
+    except ValueError as error:
+        raise ValueError(
+            "IP addresses or networks such as 203.0.113.7 or 2001:db8::/64, separated by commas"
+        ) from error
+    if len(told) > _NETWORKS_MAX:
+        raise ValueError(f"at most {_NETWORKS_MAX} of them")
+    return told
 
 
 def clock(value: str) -> tuple[int, int]:

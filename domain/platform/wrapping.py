@@ -15,7 +15,7 @@ from domain.platform.secrets import Unsealable, derived
 LOCAL: Final = "local:"
 _NONCE_BYTES: Final = 12
 
-Context = Mapping[str, str]  # what a wrapped key is bound to: it is unwrapped with the very same only
+SealContext = Mapping[str, str]  # what a wrapped key is bound to: it is unwrapped with the very same only
 
 
 class KeyServiceAway(ConnectionError):
@@ -28,11 +28,11 @@ class Wrapper(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def wrap(self, key: bytes, context: Context) -> bytes:
+    async def wrap(self, key: bytes, context: SealContext) -> bytes:
         """Encrypt a data key. Raises KeyServiceAway."""
         ...
 
-    async def unwrap(self, wrapped: bytes, context: Context) -> bytes:
+    async def unwrap(self, wrapped: bytes, context: SealContext) -> bytes:
         """The data key in clear. Raises Unsealable (not by this key, or not in this context) and KeyServiceAway."""
         ...
 
@@ -47,11 +47,11 @@ class Local:
     def name(self) -> str:
         return LOCAL + hashlib.sha256(derived(self.secret, "name")).hexdigest()[:12]
 
-    async def wrap(self, key: bytes, context: Context) -> bytes:
+    async def wrap(self, key: bytes, context: SealContext) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(derived(self.secret, "wrap")).encrypt(nonce, key, _bound(context))
 
-    async def unwrap(self, wrapped: bytes, context: Context) -> bytes:
+    async def unwrap(self, wrapped: bytes, context: SealContext) -> bytes:
         nonce, cipher = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return AESGCM(derived(self.secret, "wrap")).decrypt(nonce, cipher, _bound(context))
@@ -59,5 +59,5 @@ class Local:
             raise Unsealable("The data key was wrapped by another ESTORNO_SECRET_KEY, or is another row's.") from error
 
 
-def _bound(context: Context) -> bytes:
+def _bound(context: SealContext) -> bytes:
     return json.dumps(dict(context), sort_keys=True).encode()

@@ -34,7 +34,7 @@ class LookUp(StrEnum):
     NONE = "NONE"
 
 
-class News(StrEnum):
+class NewsBy(StrEnum):
     """How a PSE tells how a refund goes on."""
 
     WEBHOOK = "WEBHOOK"
@@ -58,7 +58,7 @@ class Capability:
     reference_once: bool = False  # the same order again is refused by our reference: it cannot be paid twice
     look_up: LookUp = LookUp.NONE
     look_up_grace: timedelta = timedelta(0)  # "unknown to us" is believed only this long after the last send
-    news: News = News.BOTH
+    news: NewsBy = NewsBy.BOTH
     expected_days: int | None = None  # how long the money takes to reach the customer
     payment_look_up: bool = False  # whether the PSE can be asked for a payment of this method
     payment_look_up_source: str = ""
@@ -125,7 +125,7 @@ def read(row: Mapping[str, Any]) -> Capability:
     return Capability(
         route=Route(facts.pop("route")),
         look_up=LookUp(facts.pop("look_up", LookUp.NONE)),
-        news=News(facts.pop("news", News.BOTH)),
+        news=NewsBy(facts.pop("news", NewsBy.BOTH)),
         window=None if days is None else timedelta(days=days),
         key_lifetime=None if hours is None else timedelta(hours=hours),
         payment_look_up_age=None if age is None else timedelta(days=age),

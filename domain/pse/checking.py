@@ -9,9 +9,9 @@ import httpx
 
 from domain.pse.vocabulary import InDoubt, Unsent
 
-Answer = httpx.Response | Unsent | InDoubt  # Unsent, InDoubt: why there is none
+Answered = httpx.Response | Unsent | InDoubt  # Unsent, InDoubt: why there is none
 _Whole = TypeVar("_Whole")
-Asking = Generator[httpx.Request, Answer, _Whole]
+Asking = Generator[httpx.Request, Answered, _Whole]
 
 
 class CheckCode(StrEnum):
@@ -38,7 +38,7 @@ class CheckOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Checked:
     """One check: what was seen, in words, and what to do on which page of the PSE's back office ("" when it passed)."""
 
     code: CheckCode
@@ -48,7 +48,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PseAccount:
     """A merchant's account at a PSE, as far as a preflight needs it."""
 
     base_url: str

@@ -7,8 +7,8 @@ from typing import Protocol
 import httpx
 
 from domain.pse.capabilities import Capability
-from domain.pse.checking import Account, Asking, Check
-from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
+from domain.pse.checking import Asking, Checked, PseAccount
+from domain.pse.reporting import Built, ReadReport, ReportDownload, ReportFile, Steps
 from domain.pse.vocabulary import (
     CapturedPayment,
     Credentials,
@@ -85,10 +85,10 @@ class Connector(Protocol):
         It gets every answer of the PSE but those about access, load and failure (401, 403, 408, 425, 429, 5xx).
         """
 
-    def reports(self, period: Period) -> Steps[Sequence[Built | Download]]:
+    def reports(self, period: Period) -> Steps[Sequence[Built | ReportDownload]]:
         """The reports of the business date whose local midnight-to-midnight the period is. Raises BadAnswer."""
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         """Raises BadReport."""
 
     def refuses_us(self, response: httpx.Response) -> bool:
@@ -100,7 +100,7 @@ class Connector(Protocol):
     def webhook_address(self, credentials: Credentials, url: str) -> str:
         """What is registered at the PSE where `url` is where it is to tell: maybe with a secret behind it."""
 
-    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+    def setup(self, account: PseAccount) -> Asking[Sequence[Checked]]:
         """The preflight: what the PSE says of the account, a check each but CLOCK and CERTIFICATE. Total.
 
         It gets every answer, or why there was none. Nothing is changed at the PSE, and no money moves.

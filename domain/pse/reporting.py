@@ -43,7 +43,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class ReportDownload:
     """A report to be fetched into a file. `name`: the same report fetched again has the same name."""
 
     name: str
@@ -97,7 +97,7 @@ class PaidOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReadReport:
     """A report as read: `lines` in the columns of REPORT_SCHEMA, and what proves that none is missing.
 
     Every row of a file that can be trusted is a line. `contradicted`: a sentence that names what in the file does not

@@ -228,6 +228,11 @@ class Period:
         """The business date that begins with the period."""
         return self.start.astimezone(ZoneInfo(self.zone)).date()
 
+    @property
+    def unix(self) -> tuple[int, int]:
+        """Start and end in whole seconds since 1970."""
+        return int(self.start.timestamp()), int(self.end.timestamp())
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:

@@ -27,12 +27,12 @@ _SETTLED: Final = (
     "GROUP BY l.settled_currency, p.captured ORDER BY min(l.id)"
 )
 _NO_REPORT: Final = "No report has told yet in which currency the payment was settled."
-_NO_FEE_OF_REFUND: Final = "No fee schedule of kind REFUND holds for this connection, method and currency today."
-_NO_FEE_OF_PAYMENT: Final = "No report has told the payment's own fee, and no fee schedule held when it was captured."
+_NO_FEE_OF_REFUND: Final = "The PSE's fee for refunds of this connection, method and currency is not entered."
+_NO_FEE_OF_PAYMENT: Final = "No report has told the payment's own fee, and none was entered for its day."
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class CaptureSettled:
     """How the capture was settled, in major units of `currency`; None where the reports do not say it.
 
     `gross`: what `amount` (minor units of the payment's currency) came to; `fee`: what all of it cost, tax included.
@@ -45,13 +45,13 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuoteAsked:
     """What is to be quoted. `payment`: its row as domain/refunds/insert sees it; `on` in the merchant's zone."""
 
     payment: Mapping[str, Any]
     amount: Money
     on: date
-    settled: Settled | None
+    settled: CaptureSettled | None
     rate: Rate | None  # what one of the payment's currency is worth today in the settled one, where they differ
 
     @property
@@ -72,20 +72,20 @@ async def costs(payment: Mapping[str, Any], amount: Money) -> list[Cost]:
     rate = None
     if settled is not None and settled.currency != amount.currency:
         rate = await rates.rate_on(payment["merchant_id"], amount.currency, settled.currency, on)
-    asked = Asked(payment, amount, on, settled, rate)
+    asked = QuoteAsked(payment, amount, on, settled, rate)
     of_refund = await _fee_of_refund(asked)
     return [_refund_fee(asked, of_refund), await _original_fee(asked, of_refund), _fx_difference(asked)]
 
 
-async def _settled(payment_id: UUID) -> Settled | None:
+async def _settled(payment_id: UUID) -> CaptureSettled | None:
     found = await rows(_SETTLED, payment_id)
     if not found or found[0]["settled_currency"] not in EXPONENTS:
         return None
     first = found[0]  # parts of another currency are of less than the whole: then its fee is not known
-    return Settled(first["settled_currency"], int(first["amount"] or 0), first["gross"], first["fee"])
+    return CaptureSettled(first["settled_currency"], int(first["amount"] or 0), first["gross"], first["fee"])
 
 
-async def _fee_of_refund(asked: Asked) -> Fee | None:
+async def _fee_of_refund(asked: QuoteAsked) -> Fee | None:
     """What the schedule says of a refund; of a converted payment by today's rate (without one, of nothing)."""
     base = Decimal(asked.amount.minor_units)
     if asked.is_converted:
@@ -96,7 +96,7 @@ async def _fee_of_refund(asked: Asked) -> Fee | None:
     )
 
 
-def _refund_fee(asked: Asked, fee: Fee | None) -> Cost:
+def _refund_fee(asked: QuoteAsked, fee: Fee | None) -> Cost:
     if fee is None:
         return Cost(CostName.REFUND_FEE, None, unknown=_NO_FEE_OF_REFUND)
     if asked.is_converted and asked.rate is None:
@@ -104,7 +104,7 @@ def _refund_fee(asked: Asked, fee: Fee | None) -> Cost:
     return Cost(CostName.REFUND_FEE, Money(fee.amount, fee.currency), basis=_by(fee, "The PSE's fee for a refund."))
 
 
-async def _original_fee(asked: Asked, of_refund: Fee | None) -> Cost:
+async def _original_fee(asked: QuoteAsked, of_refund: Fee | None) -> Cost:
     """What the PSE keeps of the payment's fee, for the part that is refunded."""
     if of_refund is None or of_refund.original_fee is None:
         return Cost(CostName.ORIGINAL_FEE, None, unknown=_NO_FEE_OF_REFUND)
@@ -128,7 +128,7 @@ async def _original_fee(asked: Asked, of_refund: Fee | None) -> Cost:
     )
 
 
-async def _whole_fee(asked: Asked) -> tuple[int | None, str]:
+async def _whole_fee(asked: QuoteAsked) -> tuple[int | None, str]:
     """The payment's own fee (minor units of what was settled), and who says so."""
     if asked.settled is not None and asked.settled.fee is not None:
         return _rounded(_minor(asked.settled.fee, asked.currency)), "the fee as its report tells it"
@@ -144,7 +144,7 @@ async def _whole_fee(asked: Asked) -> tuple[int | None, str]:
     return fee.amount, f"the fee by schedule {fee.schedule_id} from {fee.valid_from}"
 
 
-def _fx_difference(asked: Asked) -> Cost:
+def _fx_difference(asked: QuoteAsked) -> Cost:
     """What today's rate makes the refund dearer than the capture's own made the payment."""
     name = CostName.FX_DIFFERENCE
     if asked.settled is None:
@@ -172,7 +172,7 @@ def _fx_difference(asked: Asked) -> Cost:
     return Cost(name, Money(abs(dearer), asked.currency), dearer < 0, basis)
 
 
-def _no_rate(asked: Asked) -> str:
+def _no_rate(asked: QuoteAsked) -> str:
     return f"Nobody has entered a rate of {asked.amount.currency}/{asked.currency} for today or the week before."
 
 

@@ -17,7 +17,7 @@ class CostName(StrEnum):
     FX_DIFFERENCE = "FX_DIFFERENCE"  # what the money is worth more today than it was
 
 
-class Way(StrEnum):
+class RefundWay(StrEnum):
     """Which way the money goes."""
 
     ORIGINAL = "ORIGINAL"  # back as it came
@@ -84,7 +84,7 @@ class Figures:
     costs: Sequence[Cost]
     tax: Money | None
     tax_says: str
-    way: Way
+    way: RefundWay
     takes: Takes
     until: datetime | None
     until_says: str
@@ -120,7 +120,7 @@ def from_json(kept: Mapping[str, Any]) -> Figures:
         costs=[_cost(one) for one in kept["costs"]],
         tax=_money(kept["tax"]),
         tax_says=kept["tax_says"],
-        way=Way(kept["way"]),
+        way=RefundWay(kept["way"]),
         takes=Takes(**kept["takes"]),
         until=datetime.fromisoformat(kept["until"]) if kept["until"] else None,
         until_says=kept["until_says"],

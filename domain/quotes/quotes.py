@@ -18,7 +18,7 @@ from domain.pse.capabilities import Capability, Route
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
 from domain.quotes import costs, durations
-from domain.quotes.figures import Alternative, Figures, Instead, Way, as_json
+from domain.quotes.figures import Alternative, Figures, Instead, RefundWay, as_json
 from domain.refunds import preview
 from domain.refunds.preview import Preview
 from domain.refunds.request import NewRefund
@@ -26,10 +26,10 @@ from domain.refunds.request import NewRefund
 _NO_TAX: Final = "No VAT was declared with the payment: whether there is some in it is unknown."
 _TAX: Final = "Of the payment's VAT the share of this refund, so that all shares together are the whole."
 _NO_WINDOW: Final = "No end is published ({source})."
-_WAYS: Final[Mapping[Route, Way]] = {
-    Route.ORIGINAL: Way.ORIGINAL,
-    Route.PAYOUT_WITH_DESTINATION: Way.TO_DESTINATION,
-    Route.PSE_COLLECTS: Way.PSE_COLLECTS,
+_WAYS: Final[Mapping[Route, RefundWay]] = {
+    Route.ORIGINAL: RefundWay.ORIGINAL,
+    Route.PAYOUT_WITH_DESTINATION: RefundWay.TO_DESTINATION,
+    Route.PSE_COLLECTS: RefundWay.PSE_COLLECTS,
 }
 # The newest of the same payment and amount says this already: it is not kept twice.
 _KEEP: Final = """INSERT INTO refund_quotes (id, merchant_id, payment_id, amount, currency, figures, digest, asked_by,
@@ -72,7 +72,7 @@ async def _figures(payment: Mapping[str, Any], amount: Money) -> Figures:
         costs=await costs.costs(payment, amount),
         tax=tax,
         tax_says=_NO_TAX if tax is None else _TAX,
-        way=Way.BY_HAND if able.paid_by_hand else _WAYS[able.route],
+        way=RefundWay.BY_HAND if able.paid_by_hand else _WAYS[able.route],
         takes=durations.takes(payment["pse"], method, able),
         until=until,
         until_says=window or _NO_WINDOW.format(source=able.source),

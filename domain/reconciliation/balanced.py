@@ -7,17 +7,16 @@ over is said with both sides, and nothing is hidden in it: all lines are booked 
 from decimal import Decimal
 from typing import Any, Final
 
-import polars as pl
-
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.money import EXPONENTS, MINOR_UNITS_MAX, Money
 from domain.platform.database import execute
-from domain.pse.reporting import Report
+from domain.pse.reporting import ReadReport
 from domain.settlements import balances
-from domain.settlements.balances import Differing, Unbalanced
+from domain.settlements.balances import DifferingBalance, Unbalanced
 from domain.settlements.batches import minor_units, rounded
+from domain.settlements.frames import Frames
 
 AGREES: Final = "It adds up: what the reports say now is what the books hold."
 _SHOWN_MAX: Final = 100  # findings of one file
@@ -27,9 +26,10 @@ _CLOSE: Final = findings.closing(f"""SELECT f.id, $5::text AS said FROM findings
     AND (kind = 'BALANCE_DIFFERS' OR (kind = 'BATCH_UNBALANCED' AND detail ->> 'report' = $3::text))""")  # noqa: S608 - ours
 
 
-async def flag(connection: Connection, run: ReconciliationRun, name: str, told: Report, lines: pl.DataFrame) -> None:
+async def flag(connection: Connection, run: ReconciliationRun, name: str, told: ReadReport, lines: Frames) -> None:
     """Open what does not add up in the report of that name, and which balances differ; close what does."""
-    found = [_batch(connection, run, name, one) for one in balances.unbalanced(told, lines)[:_SHOWN_MAX]]
+    unbalanced = balances.unbalanced(told, lines.together(balances.nets_of, balances.ASKED))
+    found = [_batch(connection, run, name, one) for one in unbalanced[:_SHOWN_MAX]]
     found += [_balance(connection, run, one) for one in await balances.differing(connection)]
     await findings.open_findings(found)
     await findings.open_again(found, AGREES)
@@ -60,7 +60,7 @@ def _batch(connection: Connection, run: ReconciliationRun, name: str, one: Unbal
     return _found(connection, run, FindingKind.BATCH_UNBALANCED, called, (at_stake, one.currency), said, detail)
 
 
-def _balance(connection: Connection, run: ReconciliationRun, one: Differing) -> Found:
+def _balance(connection: Connection, run: ReconciliationRun, one: DifferingBalance) -> Found:
     theirs, ours = (_major(units, one.currency) for units in (one.theirs, one.ours))
     said = (
         f"Report {one.report} of {connection.name} says that after {one.business_date} the balance is {one.currency} "

@@ -17,6 +17,7 @@ from domain.platform.database import execute
 from domain.settlements import converted, fees
 from domain.settlements.converted import OffRate
 from domain.settlements.fees import Differing
+from domain.settlements.frames import Frames
 
 AGREES: Final = "By the schedules, rates and lines of now, this is not so any more."
 # What was said of this report and is so no longer.
@@ -25,24 +26,31 @@ _CLOSE: Final = findings.closing(f"""SELECT f.id, $5::text AS said FROM findings
     AND detail ->> 'report' = $3 AND NOT fingerprint = ANY($4)""")  # noqa: S608 - ours
 
 
-async def fee_findings(connection: Connection, run: ReconciliationRun, report_name: str, lines: pl.DataFrame) -> None:
+async def fee_findings(connection: Connection, run: ReconciliationRun, report_name: str, lines: Frames) -> None:
     """Open what the stored report of that name charges otherwise, and close what it does not; safe to repeat.
 
     `lines`: as they were stored; where none tells a fee or another currency, nothing is asked.
     """
     found: list[Found] = []
-    if lines["settled_fee"].null_count() < lines.height:
+    told = lines.together(_told, ("settled_fee", "settled_currency", "currency"))
+    if told["fees"].any():
         found += [_fee(connection, run, report_name, one) for one in await fees.differing(connection.id, report_name)]
-    if lines.filter(pl.col("settled_currency") != pl.col("currency")).is_empty():
-        await converted.withdraw(connection.id, report_name, RECONCILIATION)
-    else:
+    if told["converted"].any():
         await converted.keep(connection.id, report_name, RECONCILIATION)
         off = await converted.off_reference(connection.id, report_name)
         found += [_rate(connection, run, report_name, one) for one in off]
+    else:
+        await converted.withdraw(connection.id, report_name, RECONCILIATION)
     await findings.open_findings(found)
     await findings.open_again(found, AGREES)
     still = [findings.bounded(one.fingerprint) for one in found]
     await execute(_CLOSE, connection.merchant_id, connection.id, report_name, still, AGREES)
+
+
+def _told(lines: pl.DataFrame) -> pl.DataFrame:
+    """Whether a line tells a fee, and whether one was settled in another currency than it is in."""
+    other = (pl.col("settled_currency") != pl.col("currency")).fill_null(value=False)
+    return lines.select(fees=pl.col("settled_fee").is_not_null().any(), converted=other.any())
 
 
 def _fee(connection: Connection, run: ReconciliationRun, name: str, one: Differing) -> Found:

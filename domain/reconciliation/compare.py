@@ -13,6 +13,11 @@ from domain.models.settlements import Effect
 from domain.money import Money
 
 Line = dict[str, Any]  # a line with the columns of domain/reconciliation/match
+# What `agreed` looks at.
+AGREEING: Final = (
+    *("type", "effect", "amount", "reference", "pse_refund_reference", "by_amount", "booked_at"),
+    *("payment_id", "payment_captured", "refund_id", "refund_amount", "capture_told", "again", "came_of", "unclear"),
+)
 
 
 def of_status(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
@@ -82,23 +87,53 @@ def _of_return(line: Line) -> str:
 
 
 def duplicates(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:
-    """Lines that tell once more what the same report has told before."""
+    """Lines that tell once more what the same report has told before; by two names of the PSE's, be it in two reports
+    of one kind, a refund left twice.
+    """
+    first = lines.lazy().filter(~pl.col("again") & (pl.col("effect") == Effect.REFUND.value)).drop_nulls("refund_id")
+    names = first.select("refund_id", _first="pse_refund_reference").unique("refund_id").collect()
+    again = lines.filter("again").join(names, on="refund_id", how="left", maintain_order="left")
+    told = pl.when(pl.col("first_name") != pl.col("pse_refund_reference")).then("first_name")
+    again = again.with_columns(_first=pl.coalesce(told, "_first"))
+    other = (pl.col("_first") != pl.col("pse_refund_reference")).fill_null(value=False)
+    twice = other & (pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED")
     return [
-        _found(
-            FindingKind.DUPLICATE_LINE,
-            connection,
-            run,
-            line,
-            fingerprint=f"duplicate/{line['payment_id']}/{line['type']}/{line['state']}/{_name(line)}",
-            amount=line["amount"],
-            explanation=(
-                f"The report tells of {Money(line['amount'], line['currency'])}, a {line['type'].lower()} "
-                f"({_name(line)}), more than once; it was counted once."
-            ),
-            detail={"line": line["line"], "reference": _name(line)},
-        )
-        for line in lines.filter("again").iter_rows(named=True)
+        *(_twice(connection, run, line) for line in again.filter(twice).iter_rows(named=True)),
+        *(_duplicate(connection, run, line) for line in again.filter(~twice).iter_rows(named=True)),
     ]
+
+
+def _duplicate(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
+    return _found(
+        FindingKind.DUPLICATE_LINE,
+        connection,
+        run,
+        line,
+        fingerprint=f"duplicate/{line['payment_id']}/{line['type']}/{line['state']}/{_name(line)}",
+        amount=line["amount"],
+        explanation=(
+            f"The report tells of {Money(line['amount'], line['currency'])}, a {line['type'].lower()} "
+            f"({_name(line)}), more than once; it was counted once."
+        ),
+        detail={"line": line["line"], "reference": _name(line)},
+    )
+
+
+def _twice(connection: Connection, run: ReconciliationRun, line: Line) -> Found:
+    first, second = line["_first"], line["pse_refund_reference"]
+    return _found(
+        FindingKind.DUPLICATE_REFUND,
+        connection,
+        run,
+        line,
+        fingerprint=f"refunded-twice/{line['payment_id']}/{_name(line)}",
+        amount=line["amount"],
+        explanation=(
+            f"The PSE has two refunds for our refund {line['refund_reference']}, {first} and {second}: "
+            f"{Money(line['amount'], line['currency'])} has left twice. The second is in SUSPENSE."
+        ),
+        detail={"ours": {"refunds": 1}, "theirs": {"refunds": [first, second]}, "differs": ["refunds"]},
+    )
 
 
 def unclear(connection: Connection, run: ReconciliationRun, lines: pl.DataFrame) -> Sequence[Found]:

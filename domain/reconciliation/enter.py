@@ -33,9 +33,11 @@ async def enter(
     refund_lines = matched.filter((pl.col("type") == "REFUND") & pl.col("payment_id").is_not_null())
     await _learn_names(refund_lines, cause)
     unknown = refund_lines.filter(pl.col("refund_id").is_null() & pl.col("nameless").is_null())
-    for row in unknown.iter_rows(named=True):
-        await external.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
+    # That it left comes before that it came back, whatever the order of the file: nothing can come back first.
+    ordered = unknown.sort(pl.col("state").is_in(["FAILED", "RETURNED"]), maintain_order=True)
+    await _book_unknown(ordered.filter(~pl.col("by_amount")), cause)
     await _enter_nameless(file, refund_lines, cause)
+    await _book_unknown(ordered.filter("by_amount"), cause)  # what failed of those
     for row in refund_lines.filter(pl.col("refund_by_bank")).iter_rows(named=True):
         # Our order had arrived after all, and a person has paid the customer from the bank.
         known = replace(_known(row), reference=row["refund_reference"])
@@ -45,6 +47,11 @@ async def enter(
         if row["refund_state"] not in AT_THE_PSE and not _both_unpaid(row):
             await findings.open_finding(compare.of_status(connection, run, row))
         await record(UUID(row["refund_id"]), _outcome(row), Source(Door.REPORT), cause)
+
+
+async def _book_unknown(lines: pl.DataFrame, cause: Cause) -> None:
+    for row in lines.iter_rows(named=True):
+        await external.book(await Payment.get(id=row["payment_id"]), _known(row), FindingKind.MISSING_IN_LEDGER, cause)
 
 
 def gives_work(matched: pl.DataFrame) -> bool:
@@ -135,11 +142,9 @@ def _differs() -> pl.Expr:
     )
 
 
-def gains(matched: pl.DataFrame, entered: pl.DataFrame) -> bool:
-    """Whether a refund has a line now that was not entered as its, and that says what the books do not know."""
-    known = entered.filter(pl.col("refund_id").is_not_null())
-    news = matched.filter((pl.col("type") == "REFUND") & _differs())
-    return not news.join(known, on=["line", "refund_id"], how="anti").is_empty()
+def news(matched: pl.DataFrame) -> pl.DataFrame:
+    """The lines, and their refunds, that say what the books do not know of these."""
+    return matched.filter(pl.col("type") == "REFUND").filter(_differs()).select("line", "refund_id")
 
 
 def _both_unpaid(row: dict[str, Any]) -> bool:

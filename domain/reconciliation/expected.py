@@ -8,30 +8,28 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.books import bank_days as known_days
 from domain.calendars import bank_days
-from domain.calendars.bank_days import Exceptions, UnknownCountry
+from domain.calendars.bank_days import Exceptions
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.models import BankDay, Connection, Merchant, ReportExpectation
+from domain.models import Connection, Merchant, ReportExpectation
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, NotFound
 from domain.pse.expected import MERCHANT, Covers, Expected, Lag, expected
 from domain.pse.registry import connector
 
 SET: Final = "reportExpectationSet"
-SET_DAY: Final = "bankDaySet"
 _DAYS_MAX: Final = 90
 _COUNTRIES_MAX: Final = 10
-_WHY_MAX: Final = 200
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-_KNOWN_MAX: Final = 100
 _BACK_MAX: Final = 200  # days: longer than any lag takes with all its holidays
 
 
@@ -94,9 +92,7 @@ async def of_all(chosen: Sequence[Connection]) -> Mapping[UUID, Awaited]:
     own = {
         one.connection_id: one for one in await ReportExpectation.filter(connection_id__in=[one.id for one in chosen])
     }
-    exceptions: dict[UUID, dict[tuple[str, date], bool]] = {one: {} for one in merchants}
-    for row in await BankDay.filter(merchant_id__in=list(merchants)):
-        exceptions[row.merchant_id][(row.country, row.day)] = row.closed
+    exceptions = await known_days.of_merchants(merchants)
     return {
         one.id: Awaited(
             _said(one, own.get(one.id)),
@@ -177,39 +173,9 @@ def _check(given: Contract) -> None:
         raise InvalidInput(f"At most {_COUNTRIES_MAX} countries count.", path=["input", "countries"])
     for one in given.countries:
         if one != MERCHANT:
-            _check_country(one, ["input", "countries"])
-
-
-async def set_day(principal: Principal, country: str, day: date, closed: bool, why: str, cause: Cause) -> BankDay:
-    """Say whether a country's banks work on a day, whatever a table says. Raises Forbidden, InvalidInput."""
-    principal.require_everywhere(Permission.KEEP_BOOKS)
-    _check_country(country, ["input", "country"])
-    if not (0 < len(why.strip()) <= _WHY_MAX and why.strip().isprintable()):
-        said = f"`why` names the decree or the notice, in 1 to {_WHY_MAX} printable characters."
-        raise InvalidInput(said, path=["input", "why"])
-    of_day: dict[str, Any] = {"merchant_id": principal.merchant_id, "country": country, "day": day}
-    facts: dict[str, Any] = {"closed": closed, "why": why.strip()}
-    async with transaction():
-        before = await BankDay.get_or_none(**of_day)
-        row, _ = await BankDay.update_or_create({**facts, "set_by": principal.holder}, **of_day)
-        was = {} if before is None else {"closed": before.closed, "why": before.why}
-        subject = Of("bank_day", f"{country}/{day}")
-        await deeds.note(principal.merchant_id, SET_DAY, subject, cause, deeds.changed(was, facts))
-    return row
-
-
-def _check_country(country: str, path: list[str]) -> None:
-    try:
-        bank_days.check(country)
-    except UnknownCountry as error:
-        raise InvalidInput(str(error), path=path) from None
+            known_days.check_country(one, ["input", "countries"])
 
 
 async def last_ended(connection: Connection) -> date:
     """The last business date that is over."""
     return datetime.now((await of(connection)).zone).date() - timedelta(days=1)
-
-
-async def merchants_days(merchant_id: UUID, start: date) -> list[BankDay]:
-    """The days that the merchant's people know better, from `start` on."""
-    return await BankDay.filter(merchant_id=merchant_id, day__gte=start).order_by("day", "country").limit(_KNOWN_MAX)

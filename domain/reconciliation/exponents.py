@@ -1,7 +1,8 @@
 """A file whose amounts have other decimals than they seem to have: CLP 15990 read as 15990.00 is a hundred times that.
 
 What all payments and refunds of a currency come to in the file is exactly 100 or 1,000 times what the books have of
-the same: that is no coincidence. Such a file is not entered, because every entry would be wrong, and a person is told.
+the same, or a 100th or 1,000th: that is no coincidence. Such a file is not entered, because every entry would be wrong,
+and a person is told.
 """
 
 from dataclasses import dataclass
@@ -32,31 +33,45 @@ class Scale:
     theirs: int
     ours: int
 
+    @property
+    def said(self) -> str:
+        """How many times the books' its amounts are, as 100 or 1/100."""
+        return f"{self.times:,}" if self.theirs > self.ours else f"1/{self.times:,}"
 
-def suspected(matched: pl.DataFrame) -> Scale | None:
-    """The first currency whose amounts are exactly so many times the books'. `matched`: as reconciliation/match."""
+
+def sums(matched: pl.DataFrame) -> pl.DataFrame:
+    """What payments and refunds that the books know come to, in the file and in the books, by currency.
+
+    `matched`: as reconciliation/match; those of several parts may stand below each other.
+    """
     known = pl.col("payment_id").is_not_null() & (pl.col("state") == "SUCCEEDED")
     refund = (pl.col("type") == "REFUND") & pl.col("refund_id").is_not_null() & ~pl.col("by_amount")
     ours = pl.when(pl.col("type") == "CAPTURE").then("payment_captured").when(refund).then("refund_amount")
-    told = matched.filter(known).with_columns(_ours=ours).filter(pl.col("_ours").is_not_null())
-    sums = told.group_by("currency").agg(pl.col("amount", "_ours").cast(pl.Int128).sum()).sort("currency")
-    for currency, theirs, had in sums.iter_rows():
+    told = matched.select("currency", "amount", _ours=pl.when(known).then(ours)).drop_nulls("_ours")
+    return told.group_by("currency").agg(pl.col("amount", "_ours").cast(pl.Int128).sum())
+
+
+def suspected(summed: pl.DataFrame) -> Scale | None:
+    """The first currency whose amounts are exactly so many times the books'. `summed`: as `sums`."""
+    for currency, theirs, had in summed.group_by("currency").sum().sort("currency").iter_rows():
         for times in _TIMES:
-            if had > 0 and theirs == times * had:
+            if had > 0 and theirs > 0 and max(theirs, had) == times * min(theirs, had):
                 return Scale(currency, times, theirs, had)
     return None
 
 
-async def check(connection: Connection, run: ReconciliationRun, name: str, matched: pl.DataFrame) -> None:
-    """Raises Suspected, after a person was told, where the file of that name cannot be of this size."""
-    fingerprint, found = f"exponent/{connection.id}/{name}", suspected(matched)
+async def check(connection: Connection, run: ReconciliationRun, name: str, summed: pl.DataFrame) -> None:
+    """Raises Suspected, after a person was told, where the file of that name cannot be of this size. `summed`: `sums`
+    of it.
+    """
+    fingerprint, found = f"exponent/{connection.id}/{name}", suspected(summed)
     if found is None:
         await findings.resolve(connection.merchant_id, fingerprint, ENTERED)
         return
     finding = _finding(connection, run, name, found, fingerprint)
     await findings.open_finding(finding)
     await findings.open_again([finding], ENTERED)
-    said = f"its amounts in {found.currency} are {found.times:,} times the books': decimals are read that are none."
+    said = f"its amounts in {found.currency} are {found.said} times the books': its decimals are read as others."
     raise Suspected(name, said)
 
 
@@ -70,10 +85,10 @@ def _finding(connection: Connection, run: ReconciliationRun, name: str, found: S
         connection_id=connection.id,
         run_id=run.id,
         fingerprint=fingerprint,
-        amount=Money(min(found.theirs - found.ours, MINOR_UNITS_MAX), found.currency),
+        amount=Money(min(abs(found.theirs - found.ours), MINOR_UNITS_MAX), found.currency),
         explanation=(
             f"Report {name} of {connection.name} has {theirs} of what the books have as {ours}, exactly "
-            f"{found.times:,} times as much, with {EXPONENTS[found.currency]} decimals: nothing is entered."
+            f"{found.said} times as much, with {EXPONENTS[found.currency]} decimals: nothing is entered."
         ),
-        detail={"report": name, "times": found.times, "currency": found.currency, **sides},
+        detail={"report": name, "times": found.said, "currency": found.currency, **sides},
     )

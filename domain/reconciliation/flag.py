@@ -16,7 +16,11 @@ from domain.money import Money
 from domain.payments import taken_otherwise
 from domain.platform.database import execute, rows
 from domain.pse.expected import Covers
-from domain.reconciliation import back_no_longer, compare, expected, no_longer, proven, unknown
+from domain.reconciliation import back_no_longer, compare, currencies, expected, no_longer, proven, suspended, unknown
+from domain.reconciliation.known import Known
+from domain.reconciliation.parts import LineParts
+from domain.refunds import returned
+from domain.settlements.frames import Frames
 from domain.taxes import reversals
 
 _LET_IT_BE_TOLD: Final = (
@@ -24,6 +28,8 @@ _LET_IT_BE_TOLD: Final = (
     "has; then repeat that night, or resolve this with evidence."
 )
 _AWAITED_DAYS_MAX: Final = 200
+_CLOSED: Final = (FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER, FindingKind.MISSING_IN_REPORT)
+_AT_ONCE_MAX: Final = 20_000  # findings in memory
 # Of a refund `r`: whether a line in force proves that it left, and whether one proves that it came back.
 _LEFT: Final = (
     "EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' AND l.voided_at IS NULL)"
@@ -31,37 +37,61 @@ _LEFT: Final = (
 _BACK: Final = _LEFT.replace("'REFUND'", "'RETURN'")
 
 
-async def flag(
-    connection: Connection, run: ReconciliationRun, name: str, effects: pl.DataFrame, payments: pl.DataFrame
-) -> None:
+async def flag(connection: Connection, run: ReconciliationRun, name: str, effects: Frames, parts: LineParts) -> None:
     """Open what the lines of the report of that name say that the books do not, and close what they agree about.
 
-    `payments`: those of ours that they name (reconciliation/match.PAYMENT_SCHEMA).
+    `parts`: what the books have of the payments that each frame of lines names.
     """
-    found = [
-        *compare.of_amounts(connection, run, effects),
-        *unknown.of_lines(connection, run, name, effects),
-        *await reversals.needed(compare.vat_reversals(connection, run, effects)),
-        *_registered_twice(connection, run, effects, payments),
-        *compare.duplicates(connection, run, effects),
-        *compare.unclear(connection, run, effects),
-        *await taken_otherwise.of_lines(connection, run, effects),
-    ]
+    still, found, named = set[str](), list[Found](), list[Known]()
+    otherwise_told, unknown_told = list[pl.DataFrame](), list[pl.DataFrame]()
+    for some, known in zip(effects, parts.known(), strict=True):
+        named.append(currencies.concerned(some, known))
+        otherwise_told.append(currencies.telling(some))
+        unknown_told.append(unknown.telling(some))
+        found += [
+            *compare.of_amounts(connection, run, some),
+            *await reversals.needed(compare.vat_reversals(connection, run, some)),
+            *_registered_twice(connection, run, some, known.payments),
+            *compare.duplicates(connection, run, some),
+            *compare.unclear(connection, run, some),
+            *await taken_otherwise.of_lines(connection, run, some),
+        ]
+        if len(found) > _AT_ONCE_MAX:
+            still |= await _open(found)
+            found = []
+    otherwise = currencies.of_lines(connection, run, name, pl.concat(otherwise_told), named)
+    found += [*unknown.of_lines(connection, run, name, pl.concat(unknown_told)), *otherwise]
+    still |= await _open(found)
+    await _resolve_what_agrees(connection, name, effects, still)
+    await currencies.not_missing(connection, otherwise)
+    await close(connection, name)
+
+
+async def _open(found: Sequence[Found]) -> set[str]:
+    """What they are called."""
     await findings.open_findings(found)
     await findings.open_again_what_agreed(found)
     for closed_by in no_longer.CLOSED_BY:
         await findings.open_again(found, closed_by)
-    await _resolve_what_agrees(connection, name, effects, {one.fingerprint for one in found})
-    await close(connection, name)
+    return {one.fingerprint for one in found}
 
 
 async def close(connection: Connection, name: str) -> None:
     """Close what holds no longer, by what is stored and booked now, whatever the lines of this reading say."""
-    await taken_otherwise.agreed(connection)
-    await _resolve_returns(connection)
-    await no_longer.close(connection, name)
-    await proven.found_again(connection)
-    await back_no_longer.came_back_again(connection)
+    opened = await findings.that_may_end(connection.merchant_id, connection.id, _CLOSED)  # of most connections none
+    if FindingKind.AMOUNT_MISMATCH in opened:
+        await taken_otherwise.agreed(connection)
+    if opened & {FindingKind.AMOUNT_MISMATCH, FindingKind.MISSING_IN_LEDGER}:
+        await no_longer.close(connection, name)
+    if FindingKind.MISSING_IN_LEDGER in opened:
+        await back_no_longer.came_back_again(connection)
+    if FindingKind.MISSING_IN_REPORT in opened:
+        await _resolve_returns(connection)
+        await proven.found_again(connection)
+    await currencies.proven_since(connection)
+    await currencies.close(connection)
+    await returned.flag(connection)
+    await suspended.flag(connection)
 
 
 def _registered_twice(
@@ -141,7 +171,7 @@ async def _missing_in_report(
     `told`: the last day of which all lines should be there.
     """
     missing = await rows(
-        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "
+        "SELECT r.id, r.reference, r.payment_id, r.amount, r.currency, "  # noqa: S608 - ours
         "  (r.succeeded_at AT TIME ZONE m.zone)::date AS day "
         "FROM refunds r JOIN merchants m ON m.id = r.merchant_id "
         "WHERE r.connection_id = $1 AND r.state = 'SUCCEEDED' AND r.succeeded_at < $4 "
@@ -150,7 +180,7 @@ async def _missing_in_report(
         "    WHERE connection_id = $1 AND (id = $3 OR state IN ('COMPLETED', 'NO_REPORT')) "
         "      AND business_date <= $2) "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.refund_id = r.id AND l.effect = 'REFUND' "
-        "    AND l.voided_at IS NULL) ORDER BY r.created_at, r.id",
+        f"    AND l.voided_at IS NULL) AND NOT {currencies.TOLD_OF_REFUND} ORDER BY r.created_at, r.id",
         connection.id,
         told,
         run.id,
@@ -230,14 +260,15 @@ async def _resolve_returns(connection: Connection) -> None:
     )
 
 
-async def _resolve_what_agrees(connection: Connection, name: str, effects: pl.DataFrame, still: Set[str]) -> None:
+async def _resolve_what_agrees(connection: Connection, name: str, effects: Frames, still: Set[str]) -> None:
     """Close what the lines agree about now. Few findings may end, and most lines of a report agree: only those lines
     are looked at that tell of a payment or refund with such a one.
     """
     opened = await rows(
         "SELECT f.fingerprint, f.payment_id::text AS payment_id, f.refund_id::text AS refund_id "  # noqa: S608 - ours
         f"FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2 AND {findings.MAY_END} "
-        "  AND f.kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER')",
+        "  AND f.kind IN ('AMOUNT_MISMATCH', 'UNCLEAR_LINE', 'MISSING_IN_REPORT', 'MISSING_IN_LEDGER', "
+        "    'CURRENCY_MISMATCH')",
         connection.merchant_id,
         connection.id,
     )
@@ -245,9 +276,11 @@ async def _resolve_what_agrees(connection: Connection, name: str, effects: pl.Da
         return
     names = {row["fingerprint"] for row in opened}
     payments, refunds = ({row[one] for row in opened} - {None} for one in ("payment_id", "refund_id"))
-    told = effects.filter(pl.col("payment_id").is_in(payments) | pl.col("refund_id").is_in(refunds))
+    opened_of = pl.col("payment_id").is_in(payments) | pl.col("refund_id").is_in(refunds)
+    told = effects.together(lambda some: some.filter(opened_of), compare.AGREEING)
     found_again = told.filter(pl.col("effect") == Effect.REFUND.value)["refund_id"].to_list()
-    several = [findings.bounded(one) for one in unknown.of_file(connection, name) if one not in still]
+    files = (*unknown.of_file(connection, name), *currencies.of_file(connection, name))
+    several = [findings.bounded(one) for one in files if one not in still]
     for agreed, said in (
         ([names_of.missing(refund_id) for refund_id in found_again], "A report proves the refund."),
         (compare.agreed(told), findings.AGREED),

@@ -21,22 +21,23 @@ from domain.platform import bell, idempotency
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
 from domain.pse.registry import connector
-from domain.reconciliation import nights
+from domain.reconciliation import asked_again, nights
+from domain.reconciliation.asked_again import REPEAT
 from domain.reconciliation.nights import FutureDate
 from domain.refunds.intervals import NIGHT
 
 UPLOAD: Final = "settlementReportUpload"
-REPEAT: Final = "nightRepeat"
 WAITING_MAX: Final = 100  # uploads of one connection: nights of others wait behind them
 _FIRST_DAY: Final = date(2000, 1, 1)
 _BEFORE_MAX: Final = timedelta(days=400)  # that a night may lie before its connection was made
 _LEASE_SECONDS: Final = 3600.0  # as long as a night's
 
 
-class Way(StrEnum):
+class HandedInBy(StrEnum):
     """How a report came."""
 
     UPLOAD = "UPLOAD"
+    COMMAND = "COMMAND"  # estorno reconcile --file
     FOLDER = "FOLDER"
     SFTP = "SFTP"
 
@@ -45,6 +46,7 @@ class Became(StrEnum):
     """What became of it."""
 
     WAITING = "WAITING"  # for its turn
+    PROPOSED = "PROPOSED"  # for another person's yes
     TAKEN = "TAKEN"  # entered
     KNOWN = "KNOWN"  # it was here already
     REFUSED = "REFUSED"
@@ -55,7 +57,7 @@ class Became(StrEnum):
 class Came:
     """A file as it came. `modified_at`: by the other side's clock; `size` in bytes, `sha256` of these, hex."""
 
-    way: Way
+    way: HandedInBy
     name: str
     size: int
     sha256: str
@@ -72,7 +74,7 @@ def readable(whose: Whose) -> QuerySet[HandedReport]:
 async def upload(
     principal: Principal, connection_id: UUID, business_date: date | None, file_id: UUID, key: str, cause: Cause
 ) -> HandedReport:
-    """Hand in a file that was uploaded as SETTLEMENT_REPORT; it has its turn as a job.
+    """Hand in a file that was uploaded as SETTLEMENT_REPORT; it has its turn as a job, and waits for another person.
 
     Raises Forbidden, NotFound, InvalidInput, InvalidState, IdempotencyConflict.
     """
@@ -86,8 +88,9 @@ async def upload(
         stored = await idempotency.claim(principal.merchant_id, UPLOAD, key, told, row_id, cause)
         if stored is None:
             await _check_waiting(connection, file)
-            came = Came(Way.UPLOAD, file.name, file.size, file.sha256)
-            await _create(row_id, connection, came, cause, business_date=business_date, file_id=file_id)
+            came = Came(HandedInBy.UPLOAD, file.name, file.size, file.sha256)
+            by = {"handed_in_by": principal.holder[:200], "handed_in_by_id": principal.party}
+            await _create(row_id, connection, came, cause, business_date=business_date, file_id=file_id, **by)
             subject, facts = Of("connection", connection_id), {**told, "sha256": file.sha256, "name": file.name}
             await deeds.note(principal.merchant_id, UPLOAD, subject, cause, deeds.changed({}, facts))
     await bell.ring(bell.HANDED_IN, stored or row_id, queue=bell.BATCH_QUEUE)
@@ -95,7 +98,7 @@ async def upload(
 
 
 async def repeat(principal: Principal, connection_id: UUID, business_date: date, key: str, cause: Cause) -> Connection:
-    """Have a night run once more; it is safe to. Raises as `upload`."""
+    """Have a night run once more; it is safe to. A few of a connection may wait, each once. Raises as `upload`."""
     principal.require_everywhere(Permission.KEEP_BOOKS)
     connection = await _connection(principal, connection_id)
     await _check_date(connection, business_date, connection.created_at.date() - _BEFORE_MAX)
@@ -103,6 +106,7 @@ async def repeat(principal: Principal, connection_id: UUID, business_date: date,
     async with transaction():
         if await idempotency.claim(principal.merchant_id, REPEAT, key, told, connection_id, cause) is not None:
             return connection
+        await asked_again.check(connection, business_date)
         await deeds.note(
             principal.merchant_id, REPEAT, Of("connection", connection_id), cause, {"date": [None, str(business_date)]}
         )
@@ -112,6 +116,7 @@ async def repeat(principal: Principal, connection_id: UUID, business_date: date,
 
 async def delivered(connection: Connection, came: Came, by: str) -> HandedReport | None:
     """A file that a folder or a server has; it is judged and entered by whoever found it. Its row is there before.
+    These are an operator's, as the connection itself is: nobody confirms what they bring.
 
     None: it failed a while ago, and has its turn later.
     """
@@ -134,7 +139,23 @@ def _new(facts: Mapping[str, Any]) -> dict[str, list[Any]]:
     return deeds.changed({}, facts)
 
 
+async def brought(connection: Connection, came: Came, day: date, cause: Cause) -> HandedReport:
+    """A file that somebody brings on the command line, which keeps no copy: the one that waits, or a new row."""
+    named: dict[str, Any] = {
+        "connection_id": connection.id,
+        "way": HandedInBy.COMMAND.value,
+        "sha256": came.sha256,
+        "business_date": day,
+    }
+    if (before := await HandedReport.get_or_none(**named, name=came.name[:200], done_at=None)) is not None:
+        return before
+    row_id = uuid4()
+    await _create(row_id, connection, came, cause, business_date=day, due_at=None)
+    return await HandedReport.get(id=row_id)
+
+
 async def _create(row_id: UUID, connection: Connection, came: Came, cause: Cause, **more: Any) -> None:
+    given = {"due_at": datetime.now(UTC), "handed_in_by": cause.actor, **more}
     await HandedReport.create(
         id=row_id,
         merchant_id=connection.merchant_id,
@@ -145,10 +166,8 @@ async def _create(row_id: UUID, connection: Connection, came: Came, cause: Cause
         sha256=came.sha256,
         modified_at=came.modified_at,
         state=Became.WAITING.value,
-        due_at=datetime.now(UTC),
-        handed_in_by=cause.actor,
         request_id=cause.request_id,
-        **more,
+        **given,
     )
 
 
@@ -202,12 +221,12 @@ async def _connection(principal: Principal, connection_id: UUID) -> Connection:
 
 async def _check_waiting(connection: Connection, file: File) -> None:
     """Each is a job of the one worker that everybody's nights have. Raises InvalidState."""
-    waiting = HandedReport.filter(connection_id=connection.id, way=Way.UPLOAD.value, state=Became.WAITING.value)
-    if await waiting.filter(sha256=file.sha256).exists():
-        said = "This very file waits for its turn already."
-        raise InvalidState(said, path=["input", "fileId"], current_state=Became.WAITING.value)
+    waiting = HandedReport.filter(connection_id=connection.id, way=HandedInBy.UPLOAD.value, done_at=None)
+    if (same := await waiting.filter(sha256=file.sha256).first()) is not None:
+        said = "This very file waits already, for its turn or for another person."
+        raise InvalidState(said, path=["input", "fileId"], current_state=same.state)
     if await waiting.count() >= WAITING_MAX:
-        said = f"{WAITING_MAX} files of this connection wait for their turn: hand in further ones later."
+        said = f"{WAITING_MAX} files of this connection wait already: hand in further ones later."
         raise InvalidState(said, path=["input", "fileId"], current_state=Became.WAITING.value)
 
 

@@ -1,7 +1,8 @@
 """Whether a report that came by another way than the wire is entered, and for which date: said before anything moves.
 
 What is no report of this connection, or cannot be read, is refused with a sentence and changes nothing. What is here
-already is harmless. Nothing that is in force is lost by handing in an older form of it.
+already is harmless. Nothing that is in force is lost by handing in an older form of it, but for what people have
+brought in place of the PSE's own: that one stands when the PSE brings it again.
 """
 
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from domain.pse.expected import Covers
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 from domain.pse.vocabulary import BadAnswer
-from domain.reconciliation import expected, reconcile
+from domain.reconciliation import contradicted, expected, reconcile
 from domain.reconciliation.nights import fit
-from domain.settlements import reports
+from domain.settlements import pieces, reports
 from domain.settlements.storable import named
 
 _ASKED_MAX: Final = 1_000  # payments of a file whose connection is asked for
@@ -39,7 +40,7 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class InForce:
     """It is in force already: nothing is to be done."""
 
     business_date: date
@@ -47,63 +48,67 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotEntered:
     """It is not entered, and why."""
 
     said: str
 
 
-Judgement = Enter | Known | Refused
+Judgement = Enter | InForce | NotEntered
 
 
-async def judge(connection: Connection, given: ReportFile, asked: date | None) -> Judgement:
+async def judge(connection: Connection, given: ReportFile, asked: date | None, *, by_person: bool) -> Judgement:
     """What is to become of the file; `asked`: the business date that a person has named."""
     file = named(given)
     today = datetime.now(await zone_of(connection)).date()
     if asked is not None and asked > today:
-        return Refused(f"{asked} has not begun: its report is handed in when it has ended.")
-    if (same := await _same_bytes(connection, file)) is not None:
+        return NotEntered(f"{asked} has not begun: its report is handed in when it has ended.")
+    if (same := await _same_bytes(connection, file, by_person=by_person)) is not None:
         return same
     old = await reports.valid_report(connection, file.name)
     if old is not None and asked is not None and old.business_date != asked:
-        return Refused(
+        return NotEntered(
             f"{file.name} is the report of {old.business_date} here, not of {asked}: hand it in for that date, or "
             "under another name if it is another report."
         )
     try:
         lines = await _lines(connection, file, asked or (old.business_date if old else today - timedelta(days=1)))
     except BadAnswer as error:
-        return Refused(fit(f"It cannot be read as a report of {connection.pse}: {error}"))
+        return NotEntered(fit(f"It cannot be read as a report of {connection.pse}: {error}"))
     except Exception as error:
         # What no reader foresaw is said, too, and holds up no other file.
-        return Refused(fit(f"It cannot be read ({type(error).__name__}): is it a report of {connection.pse}?"))
+        return NotEntered(fit(f"It cannot be read ({type(error).__name__}): is it a report of {connection.pse}?"))
     if (whose := await _anothers(connection, lines)) is not None:
-        return Refused(whose)
+        return NotEntered(whose)
     found = asked or (old.business_date if old else await _date_of(connection, lines, today))
     if found is None:
-        return Refused("It has no lines, and so says no date: hand it in again, and name its business date.")
+        return NotEntered("It has no lines, and so says no date: hand it in again, and name its business date.")
     if (stray := await _of_another_date(connection, lines, found)) is not None:
-        return Refused(stray)
+        return NotEntered(stray)
     return Enter(found, await _beside(connection, file, old, found))
 
 
-async def _same_bytes(connection: Connection, file: ReportFile) -> Judgement | None:
-    digest = reports.digest_of(file)
+async def _same_bytes(connection: Connection, file: ReportFile, *, by_person: bool) -> Judgement | None:
+    digest = pieces.digest_of(file)
     same = Report.filter(merchant_id=connection.merchant_id, digest=digest).order_by("-created_at")
     known = await same.only("name", "business_date", "superseded_at", "connection_id", "created_at", "totals")
     mine = [one for one in known if one.connection_id == connection.id]
     valid = [one for one in mine if one.superseded_at is None]
     if valid:
-        return Known(
+        return InForce(
             valid[0].business_date, f"It is {valid[0].name} of {valid[0].business_date}, which is here already."
         )
+    if mine and not by_person and await contradicted.replaced_by_people(connection, mine[0]):
+        return None
     if mine:
         at = f"{mine[0].superseded_at:%Y-%m-%d %H:%M} UTC"
-        return Refused(f"It is the form of {mine[0].name} that a newer one replaced at {at}: that one stays in force.")
+        return NotEntered(
+            f"It is the form of {mine[0].name} that a newer one replaced at {at}: that one stays in force."
+        )
     others = [one for one in known if one.superseded_at is None and one.totals.get("rows")]
     if others:
         other = await Connection.get(id=others[0].connection_id)
-        return Refused(
+        return NotEntered(
             f"It is {others[0].name} of {others[0].business_date} of {other.name}, not of {connection.name}."
         )
     return None

@@ -6,9 +6,8 @@ session sees, and what is known of them out of it, so that no statement has a mi
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
@@ -20,12 +19,15 @@ from domain.platform.copying import Schema
 from domain.platform.database import rows
 from domain.pse.capabilities import LookUp
 from domain.pse.registry import connector
-from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA
+from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, orders_of
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
+from domain.settlements.frames import AddedUp, Frames
 
 FEW_LINES: Final = 1_000  # of so many, the names are parameters
 _LOOKED_AT: Final = 100  # payments that say what currency an account has
-_NAMES: Final = ("told_names", "told_orders", "told_payments")
+_TABLES: Final = ("told_names", "told_payments")
+_MEMORY: Final = "64MB"  # of a join with many names: with PostgreSQL's own 4 MB it is written to disk in between
+FRAME: Final = "frame"  # the column of the number of the frame of lines that names a payment
 
 _OF_PAYMENT: Final = (
     "p.pse_reference AS known_reference, p.order_reference AS known_order, p.id::text AS payment_id, "
@@ -35,13 +37,15 @@ _OF_PAYMENT: Final = (
 _PAYMENTS: Final = f"""SELECT {_OF_PAYMENT} FROM payments p
   WHERE p.connection_id = $1 AND (p.pse_reference = ANY($2) OR p.order_reference = ANY($3))
     AND p.withdrawn_at IS NULL"""  # noqa: S608 - the columns are ours
-# The same of the names in the session's own tables; the id is a value of ours.
-_MANY_PAYMENTS: Final = f"""CREATE TEMPORARY TABLE told_payments AS
-  SELECT p.id, {_OF_PAYMENT} FROM told_names t JOIN payments p
-    ON p.connection_id = '{{connection}}' AND p.pse_reference = t.name WHERE p.withdrawn_at IS NULL
-  UNION ALL SELECT p.id, {_OF_PAYMENT} FROM told_orders t JOIN payments p
-    ON p.connection_id = '{{connection}}' AND p.order_reference = t.name WHERE p.withdrawn_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM told_names n WHERE n.name = p.pse_reference)"""  # noqa: S608
+# The same of the names in the session's own table. What is found is kept there, for all that is asked of it; the id of
+# the connection is a value of ours.
+_MANY_PAYMENTS: Final = f"""INSERT INTO told_payments
+  SELECT p.id, t.frame, {_OF_PAYMENT} FROM told_names t JOIN payments p
+    ON p.connection_id = '{{connection}}' AND p.{{column}} = t.name WHERE p.withdrawn_at IS NULL
+  RETURNING {", ".join((*PAYMENT_SCHEMA, FRAME))}"""  # noqa: S608
+# Whether any payment lies among the names. Seldom does one among second names: a shop registers one name of each.
+_AMONG: Final = """SELECT EXISTS (SELECT 1 FROM payments WHERE connection_id = $1 AND withdrawn_at IS NULL
+  AND pse_reference BETWEEN $2 AND $3)"""
 _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refund_payment_id,
     r.reference AS refund_reference, r.pse_refund_reference AS refund_pse_reference, r.state AS refund_state,
     r.amount AS refund_amount, r.tax_amount AS refund_tax, {refund_at} AS refund_at, {refund_made} AS refund_made,
@@ -53,7 +57,8 @@ _REFUNDS: Final = """SELECT r.id::text AS refund_id, r.payment_id::text AS refun
   FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.connection_id = $1 AND r.payment_id {in_payments}"""
 _SETTLED: Final = """SELECT l.payment_id::text AS payment_id, coalesce(l.reference, l.pse_refund_reference) AS name,
     l.type, l.state, l.by_amount, l.amount, l.kind, {booked_at} AS booked_at, l.effect, l.refund_id::text AS refund_id,
-    l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain
+    l.id AS line_id, (l.effect <> 'NONE' AND l.booked_as = 'NONE') AS plain,
+    l.pse_refund_reference
   FROM settlement_lines l JOIN reports r ON r.id = l.report_id
   WHERE r.connection_id = $1 AND r.name <> $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
     AND (l.effect <> 'NONE' OR (l.by_amount AND l.type = 'REFUND' AND l.state IN ('SUCCEEDED', 'RETURNED'))
@@ -79,7 +84,7 @@ _TAKEN: Final = " UNION ALL ".join(
 _MOVED: Final = f"""SELECT count(*) AS reports, count(superseded_at) AS superseded, max(created_at) AS last,
     (SELECT count(*) FROM ({_TAKEN}) e WHERE e.connection_id = $1) AS taken
   FROM reports WHERE connection_id = $1 AND name <> $2"""  # noqa: S608
-_RULES: Final = 1  # of the match: another number, and every report is matched anew
+_RULES: Final = 3  # of the match: another number, and every report is matched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +96,46 @@ class Known:
     settled: pl.DataFrame  # SETTLED_SCHEMA
     suspense: pl.DataFrame  # reconciliation/nameless.SUSPENSE_SCHEMA
 
+    def without(self, given_up: Sequence[int]) -> "Known":
+        """The same without these lines (ids) of other reports."""
+        if not given_up:
+            return self
+        return replace(self, settled=self.settled.filter(~pl.col("line_id").is_in(given_up)))
 
-async def state_of(connection: Connection, name: str, lines: pl.DataFrame, known: Known) -> str:
-    """The lines of the report of that name as they are read now, and all that they are compared with, in a few numbers:
-    if these are the same, so is what comes of it. Rows have no order there, so they are added up.
+
+class BooksState:
+    """The lines of a report as they are read now, and all that they are compared with, in a few numbers: if these are
+    the same, so is what comes of it. Rows have no order there, so they are added up, part by part.
     """
+
+    def __init__(self, moved: Sequence[Any]) -> None:
+        self._moved = moved
+        self._summed = [AddedUp() for _ in range(5)]  # the lines, and the four of Known
+
+    def add(self, lines: pl.DataFrame, known: Known) -> None:
+        """Count a part in."""
+        suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
+        frames = (lines, known.payments, known.refunds, known.settled, suspense)
+        for one, frame in zip(self._summed, frames, strict=True):
+            one.add(frame)
+
+    def told(self) -> str:
+        """Of the parts that were added."""
+        told = json.dumps([_RULES, pl.__version__, *self._moved, *(one.told() for one in self._summed)], default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+async def state_of(connection: Connection, name: str) -> BooksState:
+    """That of the report of that name, to which its parts are still to be added."""
     (moved,) = await rows(_MOVED, connection.id, name)
-    suspense = known.suspense.with_columns(pl.col(pl.List).list.sort().list.join("\x00"))
-    frames = (lines, known.payments, known.refunds, known.settled, suspense)
-    sums = [_sums(one, seed) for one in frames for seed in (1, 2)]
-    told = json.dumps([_RULES, pl.__version__, *moved.values(), *(one.height for one in frames), *sums], default=str)
-    return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _sums(frame: pl.DataFrame, seed: int) -> int:
-    return int(frame.hash_rows(seed=seed).cast(pl.Int128).sum())
+    return BooksState(list(moved.values()))
 
 
 async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
     """What is known of the payments that the lines of the report of that name tell of."""
     if lines.height > FEW_LINES:
         return await _of_many(connection, name, lines)
-    names = pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique().to_list()
-    orders = lines["order_reference"].drop_nulls().unique().to_list()
+    names, orders = (one.to_list() for one in (names_of(lines), orders_of(lines)))
     payments = await rows(_PAYMENTS, connection.id, names, orders)
     if not payments:
         return Known(*(pl.DataFrame(schema=one) for one in _SCHEMAS))
@@ -125,6 +147,7 @@ async def known_of(connection: Connection, name: str, lines: pl.DataFrame) -> Kn
     return Known(*(pl.DataFrame(some, schema=schema) for some, schema in found))
 
 
+_FRAMED_SCHEMA: Final[Schema] = {**PAYMENT_SCHEMA, FRAME: pl.Int64}
 _SCHEMAS: Final[tuple[Schema, ...]] = (PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, SUSPENSE_SCHEMA)
 
 
@@ -136,6 +159,24 @@ def _few(query: str, number: int) -> str:
         refund_at="coalesce(r.succeeded_at, r.created_at)",
         refund_made="r.created_at",
         booked_at="l.booked_at",
+    )
+
+
+def names_of(lines: pl.DataFrame) -> pl.Series:
+    """The names of payments in the lines."""
+    return pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique()
+
+
+def first_names_of(lines: pl.DataFrame) -> pl.Series:
+    """The names under which the lines tell payments."""
+    return lines["payment_reference"].drop_nulls().unique()
+
+
+def second_names_of(lines: pl.DataFrame) -> pl.Series:
+    """Those of `names_of` that are none of the first names."""
+    others = lines["payment_alias"].drop_nulls().unique()
+    return (
+        others if others.is_empty() else others.filter(~others.is_in(lines["payment_reference"].drop_nulls().implode()))
     )
 
 
@@ -152,35 +193,104 @@ def _many(query: str) -> str:
 
 
 async def _of_many(connection: Connection, name: str, lines: pl.DataFrame) -> Known:
-    async with copying.aside() as raw, _named(raw, connection, lines):
-        payments = await copying.out(
-            raw,
-            f"SELECT {', '.join(PAYMENT_SCHEMA)} FROM told_payments",  # noqa: S608 - ours
-            schema=PAYMENT_SCHEMA,
-        )
-        refunds = await copying.out(raw, _many(_REFUNDS), connection.id, *_asked_by(connection), schema=REFUND_SCHEMA)
-        settled = await copying.out(raw, _many(_SETTLED), connection.id, name, schema=SETTLED_SCHEMA)
-        taken = [dict(row) for row in await raw.fetch(_many(_SUSPENSE), connection.id, external.AGAIN)]
-    return Known(payments, refunds, settled, pl.DataFrame(taken, schema=SUSPENSE_SCHEMA))
+    async with copying.aside() as raw, NamedByLines(raw, connection) as asked:
+        found = [
+            await asked.payments(first_names_of(lines), "pse_reference"),
+            await asked.payments(second_names_of(lines), "pse_reference", seldom=True),
+        ]
+        orders = orders_of(lines)
+        if not orders.is_empty():
+            found = [pl.concat([*found, await asked.payments(orders, "order_reference")]).unique()]
+        payments = pl.concat(found)
+        refunds, settled = list[pl.DataFrame](), list[pl.DataFrame]()
+        suspense = await asked.rest(name, refunds.append, settled.append)
+    return Known(payments, whole_of(refunds, REFUND_SCHEMA), whole_of(settled, SETTLED_SCHEMA), suspense)
 
 
-@asynccontextmanager
-async def _named(raw: Any, connection: Connection, lines: pl.DataFrame) -> AsyncIterator[None]:
-    """The payments that the lines name, in a table of the session's own; the pool's next user finds none of it."""
-    names = pl.concat([lines["payment_reference"], lines["payment_alias"]]).drop_nulls().unique()
-    orders = lines["order_reference"].drop_nulls().unique()
-    try:
-        for table, told in (("told_names", names), ("told_orders", orders)):
-            await raw.execute(f"CREATE TEMPORARY TABLE {table} (name text NOT NULL)")
-            await copying.into(raw, table, told.to_frame("name"))
-            await raw.execute(f"ANALYZE {table}")
-        await raw.execute(_MANY_PAYMENTS.format(connection=connection.id))
-        await raw.execute("ANALYZE told_payments")
-        yield
-        await raw.execute(f"DROP TABLE {', '.join(_NAMES)}")
-    except BaseException:
-        raw.terminate()  # whatever is left of them ends with the session
-        raise
+def whole_of(frames: Sequence[pl.DataFrame], schema: Schema) -> pl.DataFrame:
+    """The frames below each other, be there none."""
+    return pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+
+
+class NamedByLines:
+    """What many lines name, in tables of the session's own; the pool's next user finds none of it."""
+
+    def __init__(self, raw: Any, connection: Connection) -> None:
+        self._raw = raw
+        self._connection = connection
+
+    async def __aenter__(self) -> "NamedByLines":
+        try:
+            await self._raw.execute(f"SET work_mem = '{_MEMORY}'")
+            await self._raw.execute(f"CREATE TEMPORARY TABLE told_names (name text NOT NULL, {FRAME} bigint NOT NULL)")
+            await self._raw.execute(
+                f"CREATE TEMPORARY TABLE told_payments AS SELECT p.id, 0::bigint AS {FRAME}, {_OF_PAYMENT} "  # noqa: S608 - ours
+                "FROM payments p WITH NO DATA"
+            )
+        except BaseException:
+            self._raw.terminate()
+            raise
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                await self._raw.execute(f"DROP TABLE {', '.join(_TABLES)}; RESET work_mem")
+        except BaseException:
+            self._raw.terminate()
+            raise
+        if kind is not None:
+            self._raw.terminate()  # whatever is left of them ends with the session
+
+    async def payments(self, names: pl.Series, column: str, *, seldom: bool = False) -> pl.DataFrame:
+        """The payments that have one of these names in that column. `seldom`: most often there are none."""
+        found = list[pl.DataFrame]()
+        if not names.is_empty():
+            await self._raw.execute("TRUNCATE told_names")
+            await self._tell(names, 0)
+            if not seldom or await self._are_any():
+                await self._found(column, found.append)
+        return whole_of(found, _FRAMED_SCHEMA).drop(FRAME)
+
+    async def of_frames(self, lines: Frames, take: Callable[[pl.DataFrame], object]) -> None:
+        """The payments that the frames name, asked for at once and given piece by piece, each with its FRAME.
+
+        Asked frame by frame, PostgreSQL would read all payments as often as there are frames.
+        """
+        for names_in in (first_names_of, second_names_of):
+            await self._raw.execute("TRUNCATE told_names")
+            for number, some in enumerate(lines.only(("payment_reference", "payment_alias"))):
+                await self._tell(names_in(some), number)
+            if names_in is first_names_of or await self._are_any():
+                await self._found("pse_reference", take)
+
+    async def _tell(self, names: pl.Series, number: int) -> None:
+        frame = pl.lit(number, pl.Int64).alias(FRAME)
+        await copying.into(self._raw, "told_names", names.to_frame("name").with_columns(frame))
+
+    async def _are_any(self) -> bool:
+        low, high = await self._raw.fetchrow("SELECT min(name), max(name) FROM told_names")
+        return low is not None and bool(await self._raw.fetchval(_AMONG, self._connection.id, low, high))
+
+    async def _found(self, column: str, take: Callable[[pl.DataFrame], object]) -> None:
+        asked = _MANY_PAYMENTS.format(connection=self._connection.id, column=column)
+        await copying.pieces(self._raw, asked, schema=_FRAMED_SCHEMA, take=take)
+
+    async def rest(
+        self, name: str, refunds: Callable[[pl.DataFrame], object], settled: Callable[[pl.DataFrame], object]
+    ) -> pl.DataFrame:
+        """What else is known of all these payments: given piece by piece, but what is in SUSPENSE.
+
+        `name`: of the report whose lines they are.
+        """
+        # By its ids what else is known is found: of how many, PostgreSQL would guess wrong. Of the names it does not.
+        await self._raw.execute("ANALYZE told_payments (id)")
+        of = self._connection.id
+        asked_by = _asked_by(self._connection)
+        await copying.pieces(self._raw, _many(_REFUNDS), of, *asked_by, schema=REFUND_SCHEMA, take=refunds)
+        await copying.pieces(self._raw, _many(_SETTLED), of, name, schema=SETTLED_SCHEMA, take=settled)
+        taken = [dict(row) for row in await self._raw.fetch(_many(_SUSPENSE), of, external.AGAIN)]
+        return pl.DataFrame(taken, schema=SUSPENSE_SCHEMA)
 
 
 def _asked_by(connection: Connection) -> tuple[list[str], list[str]]:

@@ -25,7 +25,7 @@ Place = tuple[date, UUID]  # of a night in the list
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedNights:
     """Which nights; None: all. `start` and `end` are included."""
 
     connection_id: UUID | None = None
@@ -35,7 +35,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class NightsPage:
     """Nights in their order; `place`: how far was looked, behind which there may be `more`."""
 
     nights: list[Night]
@@ -43,13 +43,13 @@ class Page:
     more: bool
 
 
-async def page(whose: Whose, wanted: Wanted, first: int, after: Place | None) -> Page:
+async def page(whose: Whose, wanted: WantedNights, first: int, after: Place | None) -> NightsPage:
     """The `first` nights behind `after`. Raises Forbidden, InvalidInput."""
     now = datetime.now(UTC)
     chosen = await _connections(whose, wanted.connection_id)
     start, end = await _range(whose, wanted, now)
     if not chosen:
-        return Page([], None, more=False)
+        return NightsPage([], None, more=False)
     if after is not None:
         end = min(end, after[0])
     days = max(1, _LOOKED_AT_ONCE // len(chosen))
@@ -63,10 +63,26 @@ async def page(whose: Whose, wanted: Wanted, first: int, after: Place | None) ->
         found += [one for one in fitting if wanted.states is None or one.state in wanted.states]
         last = oldest - timedelta(days=1)
         if len(found) > first:
-            return Page(found[:first], place_of(found[first - 1]), more=True)
+            return NightsPage(found[:first], place_of(found[first - 1]), more=True)
         if looked_at >= _LOOKED_AT_MAX and last >= start:
-            return Page(found, (oldest, chosen[-1].id), more=True)
-    return Page(found, place_of(found[-1]) if found else None, more=False)
+            return NightsPage(found, (oldest, chosen[-1].id), more=True)
+    return NightsPage(found, place_of(found[-1]) if found else None, more=False)
+
+
+async def count(whose: Whose, wanted: WantedNights) -> int | None:
+    """How many nights there are; None: more than _LOOKED_AT_MAX would have to be looked at. Raises as `page`."""
+    now = datetime.now(UTC)
+    chosen = await _connections(whose, wanted.connection_id)
+    start, end = await _range(whose, wanted, now)
+    if len(chosen) * ((end - start).days + 1) > _LOOKED_AT_MAX:
+        return None
+    days, found, last = max(1, _LOOKED_AT_ONCE // max(1, len(chosen))), 0, end
+    while chosen and last >= start:
+        oldest = max(start, last - timedelta(days=days - 1))
+        nights = await standing.of_dates(chosen, oldest, last, now)
+        found += sum(wanted.states is None or one.state in wanted.states for one in nights)
+        last = oldest - timedelta(days=1)
+    return found
 
 
 def place_of(night: Night) -> Place:
@@ -97,7 +113,7 @@ async def _connections(whose: Whose, connection_id: UUID | None) -> list[Connect
     return await query.order_by("id")
 
 
-async def _range(whose: Whose, wanted: Wanted, now: datetime) -> tuple[date, date]:
+async def _range(whose: Whose, wanted: WantedNights, now: datetime) -> tuple[date, date]:
     merchant = await Merchant.get(id=scope_of(whose, Permission.READ_LEDGER).merchant_id)
     end = wanted.end or now.astimezone(ZoneInfo(merchant.zone)).date()
     if not _FIRST_YEAR <= end.year <= _LAST_YEAR:

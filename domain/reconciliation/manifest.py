@@ -18,12 +18,14 @@ from domain.models.settlements import Effect
 from domain.platform.database import rows
 from domain.pse.connector import Connector
 from domain.pse.registry import connector
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 from domain.reconciliation import expected, progress
-from domain.settlements import reports
+from domain.settlements import pieces, reports
+from domain.settlements.frames import Frames
 
 Entry = dict[str, Any]
+_ASKED: Final = ("type", "effect", "refund_id")
 UNPROVEN: Final = "completeness unproven"
 
 
@@ -36,11 +38,13 @@ class Lines:
     unmatched_refunds: int
 
 
-def counted(effects: pl.DataFrame) -> Lines:
+def counted(effects: Frames) -> Lines:
     """Of lines that were matched now."""
-    refund_lines = effects.filter(pl.col("type") == "REFUND")
-    matched = refund_lines.filter(pl.col("effect") == Effect.REFUND.value).height
-    return Lines(reports.totals_of(effects), matched, refund_lines["refund_id"].null_count())
+    refunds = effects.together(
+        lambda some: some.filter(pl.col("type") == "REFUND").select("effect", "refund_id"), _ASKED
+    )
+    matched = refunds.filter(pl.col("effect") == Effect.REFUND.value).height
+    return Lines(reports.totals_of(effects), matched, refunds["refund_id"].null_count())
 
 
 async def lines_of(stored: StoredReport) -> Lines:
@@ -54,12 +58,12 @@ async def lines_of(stored: StoredReport) -> Lines:
     return Lines(stored.totals, row["matched"], row["unmatched"])
 
 
-def of_file(file: ReportFile, lines: Lines, report: Report) -> Entry:
+def of_file(file: ReportFile, lines: Lines, report: ReadReport) -> Entry:
     """A file that was entered. `proof`: COMPLETE, UNPROVEN or CONTRADICTED; `completeness`: by what, in words."""
-    proof, words = _proof(report)
+    proof, words = proof_of(report)
     return {
         "name": file.name,
-        "sha256": reports.digest_of(file),
+        "sha256": pieces.digest_of(file),
         "bytes": file.path.stat().st_size,
         "proof": proof,
         "completeness": words,
@@ -70,7 +74,8 @@ def of_file(file: ReportFile, lines: Lines, report: Report) -> Entry:
     }
 
 
-def _proof(report: Report) -> tuple[str, str]:
+def proof_of(report: ReadReport) -> tuple[str, str]:
+    """COMPLETE, UNPROVEN or CONTRADICTED, and by what, in words."""
     if report.contradicted is not None:
         said = f"contradicted: {report.contradicted}"
         return "CONTRADICTED", said if report.completeness is None else f"{said} Yet: {report.completeness}"

@@ -52,6 +52,7 @@ SETTLED_SCHEMA: Final[Mapping[str, type[pl.DataType] | pl.DataType]] = {
     "refund_id": pl.String,
     "line_id": pl.Int64,
     "plain": pl.Boolean,  # it moved money, and does not tell what was settled of it
+    "pse_refund_reference": pl.String,
 }
 
 
@@ -107,12 +108,8 @@ def _with_refund(
 
 def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     """The payment of each line, if its currency is the line's. A named payment that we do not know is unknown."""
-    names = payments.select("known_reference", "payment_id").unique("known_reference")
-    found = _named(lines, names, "payment_reference")
+    found = named_payment(lines, payments)
     if found.has_nulls():
-        by_alias = _named(lines, names, "payment_alias")
-        found = pl.select(pl.coalesce(found, by_alias).alias("payment_id"))["payment_id"]
-    if found.has_nulls() and lines.select(_UNNAMED.any()).item():  # a line without any name: so have few reports
         found = _by_order(lines.with_columns(payment_id=found), payments)
     known = payments.unique("payment_id").drop("known_order")
     whole = lines.with_columns(
@@ -122,7 +119,25 @@ def _with_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.DataFrame:
     return whole.with_columns(pl.when(same).then("payment_id").alias("payment_id"))
 
 
-_UNNAMED: Final = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+def named_payment(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
+    """The payment of ours that each line names, by whichever of its names, and whatever the currency."""
+    names = payments.select("known_reference", "payment_id").unique("known_reference")
+    found = _named(lines, names, "payment_reference")
+    if not found.has_nulls():
+        return found
+    rest = lines.select("payment_alias").filter(found.is_null())
+    if rest["payment_alias"].null_count() == rest.height:
+        return found
+    by_alias = _named(rest, names, "payment_alias")
+    return found.scatter(found.is_null().arg_true(), by_alias)
+
+
+UNNAMED: Final = pl.col("payment_reference").is_null() & pl.col("payment_alias").is_null()
+
+
+def orders_of(lines: pl.DataFrame) -> pl.Series:
+    """The orders of the lines that name no payment: of the others they are not asked."""
+    return lines.filter(UNNAMED)["order_reference"].drop_nulls().unique()
 
 
 def _named(lines: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.Series:
@@ -133,9 +148,12 @@ def _named(lines: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.Series:
 
 def _by_order(lines: pl.DataFrame, payments: pl.DataFrame) -> pl.Series:
     """The payments of the lines, of those that name none the payment of their order."""
-    orders = _orders(lines, payments)
+    wanted = orders_of(lines).to_frame()
+    if wanted.is_empty():  # no line names an order alone: so it is in most reports
+        return lines["payment_id"]
+    orders = _orders(lines.join(wanted, on="order_reference", how="semi"), payments)
     told = lines.select("order_reference").join(orders, on="order_reference", how="left", maintain_order="left")
-    return lines.select(pl.when(_UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
+    return lines.select(pl.when(UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id")).alias("payment_id"))[
         "payment_id"
     ]
 
@@ -157,12 +175,14 @@ def with_effects(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     """The matched lines with `effect`, given what other valid reports have settled already.
 
     `came_of`: how much (minor units) of the same had left, of what came back by name. `again`: the report
-    has told the same before, so the line does nothing.
+    has told the same before, so the line does nothing. `first_name`: the PSE's name under which reports of this kind
+    have told the refund of the line first; under another name it is another movement, and so `again`, too.
     """
     refunds = matched.filter(pl.col("type") == "REFUND")
     if refunds.is_empty():
-        return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, came_of=pl.lit(None, pl.Int64))
-    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of")
+        none = {"came_of": pl.lit(None, pl.Int64), "first_name": pl.lit(None, pl.String)}
+        return matched.with_columns(effect=_EFFECT_OF_OTHERS, again=_AGAIN_OF_OTHERS, **none)
+    made = _of_refunds(refunds, settled).select("line", "effect", "again", "came_of", "first_name")
     return _beside(matched, made).with_columns(
         effect=pl.coalesce("effect", _EFFECT_OF_OTHERS), again=pl.coalesce("again", _AGAIN_OF_OTHERS)
     )
@@ -175,15 +195,16 @@ _AGAIN_OF_OTHERS: Final = pl.col("capture_again").fill_null(value=False)
 def _of_refunds(matched: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
     settled = own_lines.without_given(settled, matched)
     by_name = matched.sort("line").with_columns(name=nameless.name_of_line())
-    # A refund may have another name in another report.
+    # A refund may have another name in a report of another kind.
     joined = _with_had(_with_had(by_name, settled, "name", ["payment_id", "name"]), settled, "refund", ["refund_id"])
+    joined = _with_first_name(joined, settled)
     # A report may tell of a refund and of its return: the return is proven by the line before it.
     left = (pl.col("state") == "SUCCEEDED").any().over("refund_id")
     here = (left & pl.col("refund_id").is_not_null()).alias("_here")
     # The same of money that no refund of ours accounts for.
     gone = (pl.col("state") == "SUCCEEDED").any().over("payment_id", "name")
     made = joined.lazy().with_columns(here, (gone & pl.col("name").is_not_null()).alias("_gone"))
-    made = made.with_columns(_effect().alias("effect")).with_columns(_again().alias("again"))
+    made = made.with_columns(_effect().alias("effect")).with_columns((_again() | _OF_ANOTHER_NAME).alias("again"))
     taken = _taken_of(settled).lazy()
     made = made.join(taken, on=["payment_id", "name"], how="left", maintain_order="left").with_columns(_came_of())
     once = pl.when("again").then(pl.lit(Effect.NONE.value)).otherwise(pl.col("effect"))
@@ -198,6 +219,22 @@ def _with_had(lines: pl.DataFrame, settled: pl.DataFrame, by: str, index: list[s
     had = [(pl.col("effect") == effect.value).any().alias(f"_{by}_{effect}") for effect in Effect]
     told = settled.drop_nulls(index).group_by(index).agg(had)
     return lines.join(told, on=index, how="left", maintain_order="left")
+
+
+_OF_ANOTHER_NAME: Final = (pl.col("first_name") != pl.col("pse_refund_reference")).fill_null(value=False)
+# One kind of report has one name for each movement of a refund that left, or came back.
+_MOVEMENT: Final = ["refund_id", "kind", "state"]
+
+
+def _with_first_name(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """What proves it elsewhere comes first, then the lines of this report in their order. `lines`: sorted by them."""
+    named = ~pl.col("by_amount") & pl.col("refund_id").is_not_null() & pl.col("pse_refund_reference").is_not_null()
+    columns = [*_MOVEMENT, pl.col("pse_refund_reference").alias("first_name")]
+    proven = settled.filter(named & (pl.col("type") == "REFUND") & (pl.col("effect") != Effect.NONE.value))
+    told = pl.concat([proven.sort("line_id").select(columns), lines.filter(named).select(columns)])
+    first = told.unique(_MOVEMENT, keep="first", maintain_order=True)
+    joined = lines.join(first, on=_MOVEMENT, how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(pl.when(named).then("first_name").alias("first_name"))
 
 
 def _taken_of(settled: pl.DataFrame) -> pl.DataFrame:
@@ -253,7 +290,7 @@ def _effect() -> pl.Expr:
         (back & _had(Effect.REFUND) & ~_had(Effect.RETURN), Effect.RETURN),
         (returned & ours & pl.col("_here") & ~_had(Effect.RETURN), Effect.RETURN),
         (back & _had(Effect.TAKEN) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
-        (returned & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
+        (back & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK), Effect.TAKEN_BACK),
     ]
     chosen: pl.Expr = pl.lit(Effect.NONE.value)
     for condition, effect in reversed(rows):

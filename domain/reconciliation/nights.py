@@ -5,8 +5,10 @@ and calls nobody. One whose process died is due again when its lease is over. A 
 tried a bounded number of times, and then stepped around.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -43,7 +45,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedReports:
     """Reports to fetch, oldest announcement first; and those known to be there that are not to be fetched now."""
 
     announced: tuple[str, ...]
@@ -178,18 +180,30 @@ def fit(said: str) -> str:
     return said.encode("utf-8", "replace").decode().replace("\x00", "")[:_SAID_CHARACTERS_MAX]
 
 
+# The connection whose nights wait, and the task for which they do: one that this one begins has no turn by that.
+_turn: ContextVar[tuple[UUID, object] | None] = ContextVar("turn", default=None)
+
+
 @asynccontextmanager
 async def one_at_a_time(connection: Connection) -> AsyncIterator[None]:
     """Nights of one connection enter one after the other: two would book the same money that has no name.
 
     The lock belongs to a session that has no transaction, so the sealer does not wait for it; it ends with the process.
-    A night is waited for as long as it takes.
+    A night is waited for as long as it takes; whoever has its turn already, in this very task, goes on.
     """
+    mine = (connection.id, asyncio.current_task())
+    if _turn.get() == mine:
+        yield
+        return
     async with current().acquire_connection() as raw:
         try:
             await raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
             await raw.execute("SELECT pg_advisory_lock(hashtextextended($1, 1))", str(connection.id))
-            yield
+            before = _turn.set(mine)
+            try:
+                yield
+            finally:
+                _turn.reset(before)
         finally:
             await _let_go(raw, connection)
 
@@ -300,7 +314,7 @@ async def _note(run: ReconciliationRun, name: str, what: str, at: datetime, said
     )
 
 
-async def wanted_reports(connection_id: UUID, run: ReconciliationRun | None) -> Wanted:
+async def wanted_reports(connection_id: UUID, run: ReconciliationRun | None) -> WantedReports:
     """The announced reports that are to be fetched by `run`, and others whose names are known."""
     fetched = await rows(
         "SELECT name FROM reports WHERE connection_id = $1 AND superseded_at IS NULL ORDER BY created_at DESC LIMIT $2",
@@ -322,7 +336,7 @@ async def wanted_reports(connection_id: UUID, run: ReconciliationRun | None) -> 
         row["name"] for row in await _failing(connection_id, run) if row["tries"] >= _TRIES_MAX or row["elsewhere"]
     }
     names = [row["name"] for row in announced]
-    return Wanted(
+    return WantedReports(
         tuple(name for name in names if name not in around),
         (*(row["name"] for row in fetched), *sorted(around)),
     )

@@ -104,7 +104,7 @@ async def _write(run_id: UUID, merchant_id: UUID, times: int, word: _Word) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RunTold:
     """How a run stands: `changes` counts up with whatever it tells. Rates in rows per second."""
 
     run_id: UUID
@@ -133,20 +133,20 @@ _TOLD: Final = """SELECT r.id, r.changes, r.state, r.phase, r.rows_done, r.rows_
     ORDER BY o.business_date DESC LIMIT 1) l ON true"""
 
 
-async def after_each(pairs: Sequence[tuple[UUID, int]], limit: int) -> Sequence[Sequence[Told]]:
+async def after_each(pairs: Sequence[tuple[UUID, int]], limit: int) -> Sequence[Sequence[RunTold]]:
     """For each run and position, how it stands if it has told something since: only the last word counts."""
     found = await rows(_TOLD, [run for run, _ in pairs], [after for _, after in pairs])
     told = {row["id"]: _told(row) for row in found}
     return [[told[run]] if run in told else [] for run, _ in pairs]
 
 
-async def of_run(run_id: UUID) -> Told | None:
+async def of_run(run_id: UUID) -> RunTold | None:
     """How a run stands; None: it has told nothing yet."""
     (found,) = await after_each([(run_id, -1)], 1)
     return found[0] if found else None
 
 
-def _told(row: Mapping[str, Any]) -> Told:
+def _told(row: Mapping[str, Any]) -> RunTold:
     fetching = row["phase"] in (Phase.LISTING, Phase.FETCHING)
     own = row["rows_done"] / row["elapsed"] if row["rows_done"] and row["elapsed"] and not fetching else None
     rate = own or row["rate"]
@@ -155,7 +155,7 @@ def _told(row: Mapping[str, Any]) -> Told:
     if running and rate and row["rows_total"] and not fetching:
         done = row["rows_done"] if own else rate * row["elapsed"]
         left = max(0, round((row["rows_total"] - done) / rate))
-    return Told(
+    return RunTold(
         run_id=row["id"],
         changes=row["changes"],
         state=row["state"],

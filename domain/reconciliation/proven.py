@@ -14,11 +14,10 @@ from domain.models import Connection, Report
 from domain.money import Money
 from domain.platform.database import execute, rows
 from domain.pse.registry import connector
-from domain.pse.reporting import BadReport, ReportFile
-from domain.pse.reporting import Report as Reading
+from domain.pse.reporting import BadReport, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
-from domain.settlements import repeats, reports
-from domain.settlements.storable import storable
+from domain.settlements import frames, pieces, repeats, reports
+from domain.settlements.frames import Frames
 
 _SAYS: Final = ("type", "state", "payment_reference", "payment_alias", "order_reference", "pse_refund_reference")
 _MONEY: Final = ("amount", "currency", "settled_net", "settled_currency", "booked_at")
@@ -39,17 +38,17 @@ _FOUND_AGAIN: Final = f"""SELECT f.id, $3::text AS said FROM findings f WHERE f.
       AND r.superseded_at IS NOT NULL AND lost.currency = f.currency LIMIT 1) one) = 0"""  # noqa: S608 - the conditions are ours
 
 
-def proves(read: Reading) -> bool:
+def proves(read: ReadReport) -> bool:
     """Whether the file proves itself whole and does not contradict itself."""
     return read.completeness is not None and read.contradicted is None
 
 
 async def stays(
-    connection: Connection, file: ReportFile, read: Reading, lines: pl.DataFrame, period: Period
+    connection: Connection, file: ReportFile, read: ReadReport, lines: Frames, period: Period
 ) -> str | None:
     """Why the report in force of that name stays so, in a sentence; None: this one may take its place."""
     old = None if proves(read) else await reports.valid_report(connection, file.name)
-    if old is None or old.digest == reports.digest_of(file):
+    if old is None or old.digest == pieces.digest_of(file):
         return None
     before = _read_again(connection, await repeats.unpacked(old.id, file.path.parent), period)
     missing = _missing(before[1], lines) if before is not None else 0
@@ -61,19 +60,20 @@ async def stays(
     )
 
 
-def _read_again(connection: Connection, file: ReportFile, period: Period) -> tuple[Reading, pl.DataFrame] | None:
+def _read_again(connection: Connection, file: ReportFile, period: Period) -> tuple[ReadReport, Frames] | None:
     """A stored report as it is read today, if it proves itself."""
     try:
         read = connector(connection.pse).read_report(file, period)
-        return storable(file.name, read, read.lines.collect()) if proves(read) else None
+        return frames.of_report(file, read) if proves(read) else None
     except BadReport:
         return None
 
 
-def _missing(before: pl.DataFrame, now: pl.DataFrame) -> int:
+def _missing(before: Frames, now: Frames) -> int:
     """How many of the lines of `before` are not among those of `now`; equal ones are counted."""
     says = [*_SAYS, *_MONEY]
-    had, has = (one.group_by(says).agg(pl.len().cast(pl.Int64).alias("many")) for one in (before, now))
+    told = (one.together(lambda some: some.select(says)) for one in (before, now))
+    had, has = (one.group_by(says).agg(pl.len().cast(pl.Int64).alias("many")) for one in told)
     both = had.join(has, on=says, how="left", nulls_equal=True, suffix="_now")
     gone = both.select((pl.col("many") - pl.col("many_now").fill_null(0)).clip(lower_bound=0).sum()).item()
     return int(gone)

@@ -11,15 +11,16 @@ from typing import Final
 import polars as pl
 
 from domain.connections.connections import nothing_at_stake
-from domain.findings import findings
+from domain.findings import findings, told_money
 from domain.findings.findings import FindingKind, Found
 from domain.models import Connection, ReconciliationRun
 from domain.money import Money
 from domain.platform.database import execute, rows
-from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import BadAnswer
 from domain.reconciliation.nights import fit, unexpected
-from domain.settlements import booked, reports
+from domain.settlements import booked, pieces
+from domain.settlements.frames import Frames
 
 PAYMENTS: Final = "the listing of payments"  # what a run calls it, beside the names of its reports
 READ: Final = "The file was read."
@@ -37,7 +38,8 @@ _WORDS_MAX: Final = 100  # findings of one file: a file of another kind can have
 
 # Findings of words that the file of this name, or these bytes, had before, and that are not in it as unknown now.
 _MINE: Final = f"""SELECT f.id FROM findings f WHERE f.merchant_id = $1 AND f.connection_id = $2
-    AND f.kind = 'UNKNOWN_LINE' AND {findings.MAY_END} AND NOT f.fingerprint = ANY($5)
+    AND f.kind = 'UNKNOWN_LINE' AND NOT starts_with(f.fingerprint, '{told_money.REST}')
+    AND {findings.MAY_END} AND NOT f.fingerprint = ANY($5)
     AND (f.detail ->> 'report' = $3 OR f.detail ->> 'sha256' = $4 OR f.detail ->> 'words' IN (
       SELECT l.kind FROM settlement_lines l JOIN reports r ON r.id = l.report_id
       WHERE r.connection_id = $2 AND r.name = $3 AND l.type = 'OTHER'))"""  # noqa: S608 - ours
@@ -139,13 +141,13 @@ def _of_payments(reading: _Reading) -> str:
 
 
 async def told(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, report: Report, lines: pl.DataFrame
+    connection: Connection, run: ReconciliationRun, file: ReportFile, report: ReadReport, lines: Frames
 ) -> None:
     """The file was read: close and open what it says of itself. `lines`: the report's, as they are stored."""
     reading = await _reading(connection, run, file)
     await findings.resolve(connection.merchant_id, reading.called("unreadable", file.name), READ)
     await _contradicted(reading, report.contradicted)
-    await _unknown(reading, report.unknown, reports.digest_of(file), _not_booked(lines) if report.unknown else {})
+    await _unknown(reading, report.unknown, pieces.digest_of(file), _not_booked(lines) if report.unknown else {})
 
 
 async def _contradicted(reading: _Reading, said: str | None) -> None:
@@ -159,9 +161,12 @@ async def _contradicted(reading: _Reading, said: str | None) -> None:
     await findings.open_again([found], AGREES)
 
 
-def _not_booked(lines: pl.DataFrame) -> dict[str, int]:
+def _not_booked(lines: Frames) -> dict[str, int]:
     """How many rows of each word that nobody knows are kept alone: they do not say what they moved, or not to us."""
-    kept = lines.filter((pl.col("type") == "OTHER") & ~booked.is_settled())
+    kept = lines.together(
+        lambda some: some.filter((pl.col("type") == "OTHER") & ~booked.is_settled()).select("kind"),
+        ("type", "kind", *booked.SETTLING),
+    )
     return dict(kept.group_by("kind").agg(pl.len()).iter_rows())
 
 

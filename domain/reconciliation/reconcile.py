@@ -1,23 +1,20 @@
 """The nightly run: one per (connection, business date), repeatable. It books what is proven and flags the rest."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-import polars as pl
 import structlog
 
 from domain.cause import RECONCILIATION, Cause
 from domain.connections.connections import zone_of
 from domain.findings import reopen
 from domain.models import Connection, ReconciliationRun, Report
-from domain.payments import chargeback_proofs, chargebacks, external, told_before
+from domain.payments import chargebacks, external, told_before
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, transaction, unavailable
 from domain.pse.registry import connector
-from domain.pse.reporting import Report as Told
-from domain.pse.reporting import ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import (
     BadAnswer,
     Period,
@@ -25,6 +22,7 @@ from domain.pse.vocabulary import (
 from domain.reconciliation import (
     balanced,
     charged,
+    contradicted,
     exponents,
     flag,
     manifest,
@@ -36,13 +34,15 @@ from domain.reconciliation import (
     shortfall,
     unreturned,
 )
-from domain.reconciliation.enter import enter, gains, gives_work
-from domain.reconciliation.known import Known, currency_of, known_of, state_of
-from domain.reconciliation.match import match, with_effects
+from domain.reconciliation.enter import enter
+from domain.reconciliation.known import BooksState, currency_of, state_of
+from domain.reconciliation.matched import MatchedLines, Standing, is_entered, of_parts, settling
 from domain.reconciliation.nights import Failed
+from domain.reconciliation.parts import LineParts, parts_of
 from domain.reconciliation.progress import Phase
-from domain.settlements import booked, plain_lines, repeats, reports
-from domain.settlements.storable import named, storable
+from domain.settlements import frames, pieces, repeats, reports
+from domain.settlements.frames import Frames
+from domain.settlements.storable import named
 
 ACTOR: Final = RECONCILIATION
 _log = structlog.get_logger()
@@ -92,17 +92,37 @@ async def reconcile(
     outcomes = [await nights.report_failed(run, one, at) for one in failed]
     async with nights.one_at_a_time(connection):
         outcomes += [await _outcome_of(connection, run, named(file), at) for file in files]
-        outcomes += [await _outcome_of(connection, run, file, None) for file in kept]
+        outcomes += [
+            await _outcome_of(connection, run, file, None) for file in kept if await _is_in_force(connection, file)
+        ]
         wrong = [*([listing] if listing else []), *nights.failed_of(outcomes)]
         if not wrong:
             await revised.give_back_unstored(run, _cause(run))
             await unreturned.agree_unstored(run, _cause(run))
             wrong = await nights.entered_in_part(run)
+        # Another run of the date, of a report that came by another way, writes its manifest before this one or after.
+        await _end(connection, run, outcomes, wrong, at)
+
+
+async def _is_in_force(connection: Connection, file: ReportFile) -> bool:
+    """Whether a kept report is in force still: another run may have entered a newer form of it since it was read."""
+    old = await reports.valid_report(connection, file.name)
+    return old is not None and old.digest == pieces.digest_of(file)
+
+
+async def _end(
+    connection: Connection,
+    run: ReconciliationRun,
+    outcomes: Sequence[dict[str, Any]],
+    wrong: Sequence[Failed],
+    at: datetime,
+) -> None:
     told = await manifest.of_run(connection, run, outcomes, await period_of(connection, run.business_date, run), at)
     if wrong:
         said = "; ".join(f"{one.name}: {one.why}" for one in wrong)
         await nights.fail(run, said, told, called=all(one.unreadable for one in wrong))
         return
+    await contradicted.look(connection, run)
     await flag.flag_missing(connection, run, at, report=manifest.has_report(told))
     async with transaction():
         await nights.complete(run, told, report=manifest.has_report(told))
@@ -121,7 +141,7 @@ async def _outcome_of(
         progress.at(Phase.READING)
         period = await period_of(connection, run.business_date)
         report = connector(connection.pse).read_report(file, period)
-        report, lines = storable(file.name, report, report.lines.collect())
+        report, lines = frames.of_report(file, report)
         instead = await proven.stays(connection, file, report, lines, period)
     except Exception as error:
         failed = _failed(connection, file, error, unreadable=True)
@@ -154,108 +174,87 @@ def _failed(connection: Connection, file: ReportFile, error: Exception, *, unrea
 
 
 async def _reconcile(
-    connection: Connection, run: ReconciliationRun, file: ReportFile, told: Told, lines: pl.DataFrame
+    connection: Connection, run: ReconciliationRun, file: ReportFile, told: ReadReport, lines: Frames
 ) -> manifest.Lines:
     """Match the lines, enter what the books do not know, and store them as they match after it."""
     cause = _cause(run)
-    entered: list[pl.DataFrame] = []
-    effects: pl.DataFrame | None = None
+    entered: list[Standing] = []
+    effects: Frames | None = None
     progress.at(Phase.MATCHING, lines.height)
     while effects is None:
         async with transaction():
-            known, state = await _known(connection, file, lines)
-            same = await _as_before(connection, file, state)
-            if same is not None:
-                break
-            matched, known, given_up = _matched(lines, known)
-            if exponents.suspected(matched) is None and _is_entered(matched, entered):
+            parts, state = await _known(connection, file, lines)
+            old = await reports.valid_report(connection, file.name)
+            if old is not None and _may_be_as_before(old, file):
+                for part in parts:
+                    state.add(*part)
+                if old.known == state.told():
+                    break
+                matched = of_parts(parts, lines.folder)
+            else:
+                matched = of_parts(parts, lines.folder, state=state)
+            if exponents.suspected(matched.standing.sums) is None and is_entered(matched.standing, entered):
                 crash_here("reconcile.entered")
                 progress.at(Phase.STORING, lines.height)
-                effects = await _keep(connection, run, file, told, matched, known.settled, given_up, cause)
+                effects = await _keep(connection, run, file, told, matched, old, cause)
                 crash_here("reconcile.before_commit")
         if effects is None or not entered:  # outside, for what it opens must stay where it refuses the file
-            await exponents.check(connection, run, file.name, matched)
+            await exponents.check(connection, run, file.name, matched.standing.sums)
         if effects is None:
             progress.at(Phase.ENTERING, lines.height)
-            await enter(connection, run, file, matched, cause)
-            entered.append(matched)
+            for some in matched.lines:
+                await enter(connection, run, file, some, cause)
+            entered.append(matched.standing)
+        matched.lines.forget()
     crash_here("reconcile.committed")
     progress.at(Phase.COMPARING, lines.height)
     # Outside of the transaction above, whose findings would lock refunds and payments until all its lines are written.
     await unreturned.agree(connection, file.name, cause)
     await shortfall.book(connection, file.name, cause)
     await charged.fee_findings(connection, run, file.name, lines)  # also of the same report: schedules may be others
-    if same is not None:
+    if effects is None:
+        assert old is not None, "What is as before was there before."
         await flag.close(connection, file.name)
         await balanced.flag_balances(connection, run)
-        return await manifest.lines_of(same)
-    assert effects is not None, "Lines that are not as before were stored."
-    await flag.flag(connection, run, file.name, effects, known.payments)
+        return await manifest.lines_of(old)
+    await flag.flag(connection, run, file.name, effects, parts)
     await balanced.flag(connection, run, file.name, told, effects)
-    await reports.matched(connection, file.name, state)  # last: a night that died before says all of it again
+    await reports.matched(connection, file.name, state.told())  # last: a night that died before says all of it again
     return manifest.counted(effects)
 
 
-def _matched(lines: pl.DataFrame, known: Known) -> tuple[pl.DataFrame, Known, list[int]]:
-    """The lines as they match, without the plain lines of other reports whose place they take; the ids of those."""
-    matched = match(lines, known.payments, known.refunds, known.settled, known.suspense)
-    given_up = plain_lines.given_up(known.settled, matched)
-    if given_up.is_empty():
-        return matched, known, []
-    left = replace(known, settled=known.settled.join(given_up.select("line_id"), on="line_id", how="anti"))
-    again = match(lines, left.payments, left.refunds, left.settled, left.suspense)
-    return again, left, given_up["line_id"].to_list()
+def _may_be_as_before(old: Report, file: ReportFile) -> bool:
+    """Whether the stored report has these bytes and was matched: with books that knew the same it settles the same."""
+    return old.known is not None and old.repeat_since is None and old.digest == pieces.digest_of(file)
 
 
-async def _as_before(connection: Connection, file: ReportFile, state: str) -> Report | None:
-    """The stored report, if it has these bytes and was matched with books that knew the same: it settles the same."""
-    old = await reports.valid_report(connection, file.name)
-    if old is None or old.known != state or old.repeat_since is not None or old.digest != reports.digest_of(file):
-        return None
-    return old
-
-
-def _is_entered(matched: pl.DataFrame, entered: Sequence[pl.DataFrame]) -> bool:
-    """Whether the lines can be stored as they match now, and give nothing more to be entered first.
-
-    What was entered may give other lines to other refunds: those are entered once, and then by the next night.
-    """
-    if not entered:
-        return not gives_work(matched)
-    before = entered[-1]
-    registered = matched["payment_id"].null_count() < before["payment_id"].null_count()
-    return not registered and (len(entered) > 1 or not gains(matched, before))
-
-
-async def _known(connection: Connection, file: ReportFile, lines: pl.DataFrame) -> tuple[Known, str]:
-    """What is known of the lines' payments, and all of it in a few numbers. Nobody else stores a report of the
-    connection, or registers a payment that one has told of, until the transaction ends. It writes nothing yet: nobody
-    waits for it.
+async def _known(connection: Connection, file: ReportFile, lines: Frames) -> tuple[LineParts, BooksState]:
+    """What is known of the lines' payments, and what will say all of it in a few numbers. Nobody else stores a report
+    of the connection, or registers a payment that one has told of, until the transaction ends. It writes nothing yet:
+    nobody waits for it.
     """
     await execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(connection.id))
-    known = await known_of(connection, file.name, lines)
-    return known, await state_of(connection, file.name, lines, known)
+    return await parts_of(connection, file.name, lines), await state_of(connection, file.name)
 
 
 async def _keep(
     connection: Connection,
     run: ReconciliationRun,
     file: ReportFile,
-    told: Told,
-    matched: pl.DataFrame,
-    settled: pl.DataFrame,
-    given_up: list[int],
+    told: ReadReport,
+    matched: MatchedLines,
+    old: Report | None,
     cause: Cause,
-) -> pl.DataFrame:
+) -> Frames:
     """Store the lines with their effects. Inside the transaction in which they were matched."""
-    old = await reports.valid_report(connection, file.name)
-    elsewhere = await chargeback_proofs.proven_elsewhere(connection, file.name, matched, given_up)
-    settling = chargeback_proofs.with_effects(with_effects(matched, settled), elsewhere)
-    effects = await booked.of_lines(connection, file.name, settling, settled)
+    made = await settling(connection, file.name, matched)
+    matched.lines.forget()  # they are in `made`, and a large night has room for one of both
     new = None
-    if old is None or not await reports.same_as_stored(old, file, effects):
-        day = run.business_date
-        new = await reports.store(connection, day, file, effects, settled, told, cause.request_id, given_up)
+    if old is None or not await reports.same_as_stored(connection, old, file, made.lines, told):
+        day, request_id = run.business_date, cause.request_id
+        new = await reports.store(
+            connection, day, file, made.lines, made.giving, told, request_id, old, matched.given_up
+        )
     else:
         await reports.matched(connection, file.name, None)
     if new is not None:  # last, because it locks payments
@@ -263,7 +262,7 @@ async def _keep(
         await _follow(connection, old, new, cause)
     elif old is not None and old.repeat_since is not None:
         await told_before.repeated(connection.id, file.name, old.repeat_since)
-    return effects
+    return made.lines
 
 
 async def _follow(connection: Connection, old: Report | None, new: Report, cause: Cause) -> None:

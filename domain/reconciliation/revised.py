@@ -6,14 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
+from domain.findings import reopen
 from domain.findings.findings import FindingKind
 from domain.models import Payment, ReconciliationRun
 from domain.money import Money
 from domain.payments import external
-from domain.platform.database import execute, rows, transaction
+from domain.platform.database import rows, transaction
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from domain.reconciliation import back_no_longer, nights, told_lines
 
+_PROOF_GONE: Final = "a revised report has the refund no longer."
 _GONE: Final = "A revised report tells of it no longer: it was given back in the books."
 # What stands of the money that a run has booked, and that no valid line tells under its name with its amount.
 _UNSTORED: Final = """SELECT t.payment_id, t.amount, split_part(t.cause, $3, 1) AS name,
@@ -73,16 +75,18 @@ async def reopen_missing(superseded_id: UUID) -> None:
     """Refunds that the superseded report proved and no valid one proves now are missing again, whoever had said that
     they are not: the proof is gone. Inside the caller's transaction, after the new lines are stored.
     """
-    await execute(
-        "UPDATE findings f SET resolved_at = NULL, "
-        "  resolution = 'Open again: a revised report has the refund no longer.' "
-        "FROM settlement_lines l JOIN refunds r ON r.id = l.refund_id "
+    found = await rows(
+        "SELECT DISTINCT f.payment_id, f.id FROM settlement_lines l JOIN refunds r ON r.id = l.refund_id "
+        "JOIN findings f ON f.refund_id = r.id AND f.kind = 'MISSING_IN_REPORT' AND f.resolved_at IS NOT NULL "
         "WHERE l.report_id = $1 AND l.effect = 'REFUND' AND r.state = 'SUCCEEDED' AND NOT r.paid_by_bank_transfer "
-        "  AND f.refund_id = r.id AND f.kind = 'MISSING_IN_REPORT' AND f.resolved_at IS NOT NULL "
         "  AND NOT EXISTS (SELECT 1 FROM settlement_lines v WHERE v.refund_id = r.id AND v.effect = 'REFUND' "
-        "    AND v.voided_at IS NULL) RETURNING f.id",
+        "    AND v.voided_at IS NULL) ORDER BY 1, 2",
         superseded_id,
     )
+    for row in found:
+        finding, payment = await reopen.lock(row["id"])
+        if finding.resolved_at is not None:
+            await reopen.reopen(finding, payment, _PROOF_GONE, reopen.BOOKS)
 
 
 async def give_back(superseded_id: UUID, cause: Cause) -> None:

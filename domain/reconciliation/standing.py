@@ -4,7 +4,7 @@ Nothing is stored of it: it is the run's row and its manifest beside what is exp
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.connections.connections import SENDING, nothing_at_stake
 from domain.findings import findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import Connection, ReconciliationRun
+from domain.models import Connection, HandedReport, ReconciliationRun
 from domain.platform.database import execute, rows
 from domain.pse.expected import Covers
 from domain.reconciliation import expected, manifest
@@ -36,6 +36,7 @@ class NightState(StrEnum):
     UNPROVEN = "UNPROVEN"  # entered, and nothing proves that it is whole
     CONTRADICTED = "CONTRADICTED"  # entered, and it does not agree with itself
     FAILED = "FAILED"  # it is tried again by itself; `reason` says why
+    TO_CONFIRM = "TO_CONFIRM"  # a report was handed in, and waits for another person's yes
     NO_REPORT = "NO_REPORT"  # none is published, or nothing is awaited of that date
 
 
@@ -50,6 +51,10 @@ class Night:
     until: datetime | None = None  # UTC: by when the report is to be there
     since: datetime | None = None  # UTC: since when it is late
     reason: str | None = None
+    unconfirmed: Sequence[UUID] = ()  # reports that were handed in and wait for another person
+
+
+_NOTHING_THERE: Final = (NightState.WAITING_FOR_PSE, NightState.LATE, NightState.NO_REPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,12 @@ async def of_dates(chosen: Sequence[Connection], start: date, end: date, now: da
     runs = await ReconciliationRun.filter(connection_id__in=ids, business_date__gte=start, business_date__lte=end)
     by_date = {(run.connection_id, run.business_date): run for run in runs}
     awaited = await expected.of_all(chosen)
+    proposed = await _proposed(ids, start, end)
     nights = [
         (one, day)
         for day in _days_down(start, end)
         for one in chosen
-        if (one.id, day) in by_date or _has_nights(one, awaited[one.id], day, now)
+        if (one.id, day) in by_date or (one.id, day) in proposed or _has_nights(one, awaited[one.id], day, now)
     ]
     last = await _last_reports(ids)
     open_ones = [
@@ -81,7 +87,7 @@ async def of_dates(chosen: Sequence[Connection], start: date, end: date, now: da
         if _may_be_late(awaited[one.id], by_date.get((one.id, day)), day, now) and not _covered(last, one.id, day)
     ]
     moved = await _moved({one.id: awaited[one.id] for one, _ in open_ones}, open_ones)
-    return [
+    stand = [
         _stands(
             one.id,
             day,
@@ -90,6 +96,32 @@ async def of_dates(chosen: Sequence[Connection], start: date, end: date, now: da
         )
         for one, day in nights
     ]
+    return [_beside(night, proposed.get((night.connection_id, night.business_date), ())) for night in stand]
+
+
+async def _proposed(
+    connection_ids: Sequence[UUID], start: date, end: date
+) -> Mapping[tuple[UUID, date], list[HandedReport]]:
+    """Reports of these dates that wait for another person, as they came."""
+    found: dict[tuple[UUID, date], list[HandedReport]] = {}
+    waiting = HandedReport.filter(connection_id__in=list(connection_ids), state="PROPOSED")
+    waiting = waiting.filter(business_date__gte=start, business_date__lte=end).order_by("created_at", "id")
+    for row in await waiting.only("id", "connection_id", "business_date", "name", "handed_in_by"):
+        assert row.business_date is not None, "What is proposed is of a date (handed_reports_proposed)."
+        found.setdefault((row.connection_id, row.business_date), []).append(row)
+    return found
+
+
+def _beside(night: Night, proposed: Sequence[HandedReport]) -> Night:
+    """The night with what waits for a yes; where nothing else is there, that is where it stands."""
+    if not proposed:
+        return night
+    told = replace(night, unconfirmed=[one.id for one in proposed])
+    if night.state not in _NOTHING_THERE:
+        return told
+    by = ", ".join(f"{one.name} by {one.handed_in_by}" for one in proposed[:3])
+    reason = f"Handed in, and not confirmed by another person yet: {by}."
+    return replace(told, state=NightState.TO_CONFIRM, until=None, since=None, reason=reason)
 
 
 def _days_down(start: date, end: date) -> list[date]:

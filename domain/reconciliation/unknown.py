@@ -23,14 +23,18 @@ _REGISTER: Final = (
 _NAME_THEM: Final = "Ask the PSE which payments these are: nothing in the file says so, and nothing was booked."
 
 
-def of_lines(connection: Connection, run: ReconciliationRun, name: str, lines: pl.DataFrame) -> Sequence[Found]:
-    """What the lines of the report of that name say of payments that nobody has registered."""
+def telling(lines: pl.DataFrame) -> pl.DataFrame:
+    """Those of the lines that tell of payments that nobody has registered."""
     state, kind = pl.col("state"), pl.col("type")
     moved = (kind.is_in(_MOVING) & (state == "SUCCEEDED")) | ((kind == "REFUND") & (state == "RETURNED"))
-    unknown = lines.filter(pl.col("payment_id").is_null() & moved).with_columns(
-        _named=_NAMED, _reference=pl.coalesce("reference", "pse_refund_reference")
-    )
-    named = unknown.filter(pl.col("_named").is_not_null()).sort(kind == "CAPTURE", "line")
+    unknown = lines.filter(pl.col("payment_id").is_null() & pl.col("payment_currency").is_null() & moved)
+    reference = pl.coalesce("reference", "pse_refund_reference")
+    return unknown.select("line", "type", "state", "amount", "currency", _named=_NAMED, _reference=reference)
+
+
+def of_lines(connection: Connection, run: ReconciliationRun, name: str, unknown: pl.DataFrame) -> Sequence[Found]:
+    """What the lines (`telling`) of the report of that name say of payments that nobody has registered."""
+    named = unknown.filter(pl.col("_named").is_not_null()).sort(pl.col("type") == "CAPTURE", "line")
     each = named.unique(["_named", "_reference"], keep="first", maintain_order=True)
     rest = named.join(each.head(LINES_MAX), on=["_named", "_reference"], how="anti", nulls_equal=True)
     nameless = unknown.filter(pl.col("_named").is_null())

@@ -11,7 +11,7 @@ from domain.models import Connection, Event, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import compared, confirmations
-from domain.payments.confirmations import By
+from domain.payments.confirmations import ConfirmedBy
 from domain.payments.refundable import left_over
 from domain.platform import bell
 from domain.platform.database import execute, transaction
@@ -65,7 +65,7 @@ async def _shown(work: AskPayment, refund: Refund, payment: Payment, shown: Show
     if differs is not None:
         said = f"At the PSE payment {payment.pse_reference} is another than was registered: {differs}."
         return await _contradict(work, refund, payment, FindingKind.PAYMENT_DIFFERS, said)
-    await confirmations.confirm(payment.id, By.PSE, shown)
+    await confirmations.confirm(payment.id, ConfirmedBy.PSE, shown)
     if (other := compared.other_amount(payment, shown)) is not None:
         await findings.open_finding(confirmations.of_other_amount(payment, other))
     else:

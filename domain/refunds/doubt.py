@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class DoubtResolved:
     """The refund afterwards; `confirmed` False: another person must still say the same."""
 
     refund: Refund
@@ -49,7 +49,7 @@ async def resolve(
     evidence: str,
     cause: Cause,
     pse_reference: str | None = None,
-) -> Resolved:
+) -> DoubtResolved:
     """Propose or confirm a verdict on a refund in doubt (four eyes).
 
     `pse_reference`: what the PSE calls the refund that is PAID; both people name the same, or neither names any.
@@ -75,7 +75,7 @@ async def resolve(
         if confirmed:
             await record_locked(refund, _outcome(said), Source(Door.PERSON), cause)
     await bell.wake(bell.refund_channel(refund_id))
-    return Resolved(await Refund.get(id=refund_id), confirmed)
+    return DoubtResolved(await Refund.get(id=refund_id), confirmed)
 
 
 @dataclass(frozen=True, slots=True)

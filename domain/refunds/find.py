@@ -17,6 +17,7 @@ from domain.problems import NotFound
 
 CREATE: Final = "refundCreate"  # the mutations whose idempotency keys name refunds
 RETRY: Final = "refundRetry"
+FOR_SHOP: Final = "shopRefund"  # of ours: no client's key can be the same
 
 
 def readable(whose: Whose) -> QuerySet[Refund]:
@@ -59,14 +60,14 @@ async def by_request_id(whose: Whose, request_id: str) -> Refund | None:
     return await by_id(whose, event.refund_id) if event else None
 
 
-async def by_idempotency_key(whose: Whose, key: str) -> Refund | None:
+async def by_idempotency_key(whose: Whose, key: str, mutations: Sequence[str] = (CREATE, RETRY)) -> Refund | None:
     """The refund that was asked for (or retried) with this key."""
     found = await rows(
         "SELECT subject_id FROM idempotency_keys WHERE merchant_id = $1 AND key = $2 AND mutation = ANY($3) "
         "ORDER BY id LIMIT 1",
         merchant_of(whose),
         key,
-        [CREATE, RETRY],
+        list(mutations),
     )
     return await by_id(whose, found[0]["subject_id"]) if found else None
 

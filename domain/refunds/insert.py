@@ -5,7 +5,7 @@ nothing at all: it is one, so no death of ours can leave a key without its refun
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -38,6 +38,10 @@ LEFT JOIN (payments p {_JOINED}) ON p.id = $2 AND p.merchant_id = $1"""  # noqa:
 _LOCKED: Final = (
     f"SELECT {_PAYMENT} FROM payments p {_JOINED} WHERE p.id = $1 AND p.merchant_id = $2 "  # noqa: S608 - as above
     "FOR NO KEY UPDATE OF p"
+)
+_SEEN_ALL: Final = (
+    f"SELECT {_PAYMENT}, p.order_reference, p.pse_reference FROM payments p {_JOINED} "  # noqa: S608 - as above
+    "WHERE p.id = ANY($1::uuid[]) AND p.merchant_id = $2"
 )
 # What was decided holds only while the payment is as it was seen. Who waited here for another's commit compares again.
 _UNCHANGED: Final = (
@@ -109,6 +113,13 @@ async def seen(merchant_id: UUID, payment_id: UUID, key: Key) -> dict[str, Any]:
     """
     (row,) = await rows(_SEEN, merchant_id, payment_id, key.mutation, key.key)
     return row
+
+
+async def seen_all(merchant_id: UUID, payment_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """The rows of many payments as refunds of them are decided by, not locked, with `order_reference` and
+    `pse_reference`.
+    """
+    return await rows(_SEEN_ALL, list(payment_ids), merchant_id)
 
 
 async def locked(merchant_id: UUID, payment_id: UUID) -> dict[str, Any] | None:

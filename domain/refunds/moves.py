@@ -16,7 +16,7 @@ from domain.models.refunds import Holding, State, holding_of
 from domain.payments import vat
 from domain.platform.crash import crash_in_flight
 from domain.platform.database import execute, rows
-from domain.refunds import move_statement
+from domain.refunds import move_statement, returned
 from domain.refunds.approvals import needs
 from domain.refunds.states import BY_BANK, MOVES
 from domain.taxes import moves as reversals
@@ -65,6 +65,15 @@ async def move(
         (moved,) = await rows(move_statement.PLAIN, *values)
     else:
         (moved,) = await rows(move_statement.SENDING, *values, attempt)
+    await _follow_up(refund, previous, to, cause)
+    refund.state = to
+    refund.sequence = moved["sequence"]
+    taken: int | None = moved["taken"]
+    return taken
+
+
+async def _follow_up(refund: Refund, previous: State, to: State, cause: Cause) -> None:
+    """What else changes with its state: links, needs, findings and VAT."""
     if previous in (State.AWAITING_DESTINATION, State.AWAITING_APPROVAL):
         await close_links(refund.id)
         if to in _NEVER_SENT:
@@ -74,16 +83,13 @@ async def move(
         await findings.resolve(refund.merchant_id, names.vat(refund.id), said)
         if refund.tax_amount:
             await reversals.came_back(refund, cause)
+    await returned.moved(refund, to)
     if to in _NEVER_SENT:  # what reached the PSE is closed by the PSE's word (call_person)
         said = f"The refund is not sent any more: {to}."
         closed = (names.unsent(refund.id), names.held(refund.id), names.doubt(refund.id))
         await findings.resolve_of(refund.merchant_id, refund.id, dict.fromkeys(closed, said))
     if to is State.SUCCEEDED:
         await vat.flag_unreported(refund, refund.tax_amount)
-    refund.state = to
-    refund.sequence = moved["sequence"]
-    taken: int | None = moved["taken"]
-    return taken
 
 
 async def send_if_unchanged(refund: Refund, payment: Payment, cause: Cause, attempt: int, lease_seconds: float) -> bool:

@@ -21,7 +21,7 @@ from domain.refunds import insert
 from domain.refunds.approvals import asking, caps, facts, involved, standing, who
 from domain.refunds.approvals.facts import Requester
 from domain.refunds.approvals.rules import Named, Need, Word, joined
-from domain.refunds.approvals.who import Candidate
+from domain.refunds.approvals.who import Approver
 from domain.refunds.destination import accounts
 from domain.refunds.request import NewRefund
 from domain.refunds.target import check_takes
@@ -36,7 +36,7 @@ class Preview:
     amount: Money
     waits_for_destination: bool
     needs: tuple[Need, ...]
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Approver]
     advice: str | None
     over: CapExceeded | None
 

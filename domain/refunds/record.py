@@ -3,6 +3,7 @@
 It moves the state, posts the entries and appends the event in one transaction; what agrees or comes late moves nothing.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,8 +14,8 @@ from domain.findings import findings
 from domain.history import events
 from domain.models import Refund
 from domain.models.refunds import State
-from domain.payments import external
-from domain.platform import bell
+from domain.payments import duplicated, external
+from domain.platform import bell, metrics
 from domain.platform.crash import crash_here
 from domain.platform.database import execute, rows, transaction
 from domain.platform.joined import columns, model_of
@@ -63,12 +64,22 @@ async def record(refund_id: UUID, outcome: Outcome, source: Source, cause: Cause
                 return await _refuse_stale(refund)
         else:
             refund = await lock(refund_id)
+        before = refund.state
         recorded = await record_locked(refund, outcome, source, cause)
         crash_here("record.before_commit")
     crash_here("record.committed")
+    _count(refund, before, recorded, source)
     await bell.wake(bell.refund_channel(refund_id))
     crash_here("record.woken")
     return recorded
+
+
+def _count(refund: Refund, before: State, recorded: Recorded, source: Source) -> None:
+    if recorded.state is before:
+        return
+    metrics.REFUND_MOVES.labels(recorded.state.value, source.door.value).inc()
+    if recorded.state is State.SUCCEEDED:
+        metrics.REFUND_SECONDS.observe((datetime.now(UTC) - refund.created_at).total_seconds())
 
 
 async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause: Cause) -> Recorded:
@@ -93,6 +104,8 @@ async def record_locked(refund: Refund, outcome: Outcome, source: Source, cause:
     # A report gives its own line; what a person paid from the bank is no line's.
     if left and not given and source.door is not Door.REPORT and not refund.paid_by_bank_transfer:
         await external.give_unnamed_to(refund, cause)
+    if recorded.taken:
+        await duplicated.flag(refund.payment_id)
     return recorded
 
 

@@ -31,7 +31,7 @@ _WAITING: Final = ("HELD", "RESTING", "UNSENT", "IN_DOUBT", "NEEDS_PERSON")  # e
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Waiting:
     """Why a refund does not go on, in words, and since when (UTC)."""
 
     code: str | None
@@ -97,7 +97,7 @@ async def lift(connection: Connection) -> None:
         await schedule.wake(connection.id, State.REQUESTED)
 
 
-async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, Wait]:
+async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, Waiting]:
     """Why each of the refunds does not go on; those that do are left out."""
     found = await rows(
         "SELECT r.id, e.code, e.message, e.occurred_at FROM refunds r CROSS JOIN LATERAL ("
@@ -108,7 +108,7 @@ async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, Wait]:
         [State.REQUESTED.value, State.SUBMITTED.value],
         list(_WAITING),
     )
-    return {row["id"]: Wait(row["code"], row["message"], row["occurred_at"]) for row in found}
+    return {row["id"]: Waiting(row["code"], row["message"], row["occurred_at"]) for row in found}
 
 
 def concerns(refund: Refund) -> bool:

@@ -27,7 +27,7 @@ from domain.refunds.approvals.facts import Requester, of_payment
 from domain.refunds.approvals.rules import Need, Word, decide
 from domain.refunds.destination import destinations
 from domain.refunds.destination.destinations import Given
-from domain.refunds.find import CREATE, RETRY, find
+from domain.refunds.find import CREATE, FOR_SHOP, RETRY, find
 from domain.refunds.moves import lock
 from domain.refunds.target import Target, place_to_go, waits_for_destination
 
@@ -57,8 +57,12 @@ class Requested:
     replayed: bool
 
 
-async def request(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None) -> Requested:
+async def request(
+    whose: Whose, new: NewRefund, key: str, cause: Cause, secret: bytes | None = None, *, for_shop: bool = False
+) -> Requested:
     """Reserve the amount, record the refund and ring the bell, all or nothing. `secret` seals a destination.
+
+    `for_shop`: a shop asks, which is a program without a token.
 
     Without a way back it waits for a destination; and for an approval where one of the merchant's rules says so.
     Raises Forbidden, InvalidInput, NotFound, NotRefundable, WindowExpired, CurrencyMismatch, AmountExceedsRefundable,
@@ -73,8 +77,9 @@ async def request(whose: Whose, new: NewRefund, key: str, cause: Cause, secret: 
     }
     if new.destination is not None:
         facts["destination"] = await _fingerprint(scope.merchant_id, new.destination, secret)
-    requester = Requester.of(whose, cause.party)
-    return await _request(scope, requester, CREATE, facts, new, key, cause, secret, retry_of=None)
+    requester = Requester.of(whose, cause.party, is_program=for_shop)
+    mutation = FOR_SHOP if for_shop else CREATE
+    return await _request(scope, requester, mutation, facts, new, key, cause, secret, retry_of=None)
 
 
 async def _fingerprint(merchant_id: UUID, given: Given, secret: bytes | None) -> str:

@@ -79,7 +79,7 @@ class Unbalanced:
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class DifferingBalance:
     """A balance that is not the books': minor units, signed, after all reports up to that date."""
 
     report: str
@@ -134,21 +134,32 @@ async def openings(connection: Connection, report_id: UUID, on: date, request_id
     ]
 
 
-async def differing(connection: Connection) -> list[Differing]:
+async def differing(connection: Connection) -> list[DifferingBalance]:
     """Where a balance that a report tells differs from the books by another amount than the one told before it."""
     return [
-        Differing(row["name"], row["business_date"], row["currency"], row["closing"], int(row["ours"]))
+        DifferingBalance(row["name"], row["business_date"], row["currency"], row["closing"], int(row["ours"]))
         for row in await rows(_DIFFERING, connection.id)
     ]
 
 
-def unbalanced(report: reporting.Report, lines: pl.DataFrame) -> list[Unbalanced]:
-    """What in a file does not add up: the balances that it tells, and the payouts, against all of its lines."""
+ASKED: Final = ("type", "payout_reference", "settled_currency", "settled_net")
+
+
+def nets_of(lines: pl.DataFrame) -> pl.DataFrame:
+    """What the lines moved, added up as `unbalanced` asks."""
     nets = lines.filter(pl.col("settled_net").is_not_null())
+    return nets.group_by("type", "payout_reference", "settled_currency").agg(pl.col("settled_net").sum())
+
+
+def unbalanced(report: reporting.ReadReport, nets: pl.DataFrame) -> list[Unbalanced]:
+    """What in a file does not add up: the balances that it tells, and the payouts, against all of its lines.
+
+    `nets`: `nets_of` these; those of several frames may stand below each other.
+    """
     return [*_balances(report, nets), *_beside(report), *_payouts(nets)]
 
 
-def _balances(report: reporting.Report, nets: pl.DataFrame) -> list[Unbalanced]:
+def _balances(report: reporting.ReadReport, nets: pl.DataFrame) -> list[Unbalanced]:
     if not report.balances:
         return []
     summed = nets.group_by("settled_currency").agg(pl.col("settled_net").sum())
@@ -163,7 +174,7 @@ def _balances(report: reporting.Report, nets: pl.DataFrame) -> list[Unbalanced]:
     return found
 
 
-def _beside(report: reporting.Report) -> list[Unbalanced]:
+def _beside(report: reporting.ReadReport) -> list[Unbalanced]:
     """A payout that is told beside its lines is rounded, and so is each of these."""
     return [
         Unbalanced(one.reference, one.currency, one.amount, one.lines)

@@ -20,6 +20,7 @@ from domain.models.ledger import Account, Entry
 from domain.models.settlements import BookedAs, Effect
 from domain.money import EXPONENTS
 from domain.platform.database import rows
+from domain.settlements.frames import Frames
 
 # What each word moves. PSE_BALANCE is one side of each; which one, the sign says.
 ENTRIES: Final[Mapping[str, Entry]] = {
@@ -63,7 +64,7 @@ Moved = dict[Batch, int]  # minor units that it adds to PSE_BALANCE, signed
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class BookedAlike:
     """Lines that are booked alike, added up: `amount` in minor units of `currency`, the rest in major units."""
 
     store_id: UUID
@@ -88,29 +89,36 @@ class Group:
         return self.amount if self.effect in _COMES else -self.amount
 
 
-def of_lines(connection: Connection, lines: pl.DataFrame) -> Moved:
+def of_lines(connection: Connection, lines: Frames) -> Moved:
     """What the lines of one report move, but for its payouts."""
-    moving = lines.filter((pl.col("effect") != Effect.NONE.value) | (pl.col("booked_as") != BookedAs.NONE.value))
-    grouped = (
-        moving.with_columns(store_id=pl.when(pl.col("payment_id").is_not_null()).then(pl.col("store_id")))
-        .group_by(_KEYS)
-        .agg(pl.col("amount").cast(pl.Int128).sum(), *(pl.col(name).fill_null(0).sum() for name in _SUMS))
-    )
+    grouped = lines.together(_grouped, (*_KEYS, *_SUMS, "amount", "payment_id")).group_by(_KEYS).sum()
     default = connection.default_store_id
     return moved([_group(row, default) for row in grouped.iter_rows(named=True)], default)
 
 
+def _grouped(lines: pl.DataFrame) -> pl.DataFrame:
+    moving = (pl.col("effect") != Effect.NONE.value) | (pl.col("booked_as") != BookedAs.NONE.value)
+    return (
+        lines.lazy()
+        .with_columns(store_id=pl.when(pl.col("payment_id").is_not_null()).then(pl.col("store_id")))
+        .filter(moving)
+        .group_by(_KEYS)
+        .agg(pl.col("amount").cast(pl.Int128).sum(), *(pl.col(name).fill_null(0).sum() for name in _SUMS))
+        .collect()
+    )
+
+
 async def stored(report_ids: Sequence[UUID]) -> Moved:
     """What the valid lines of these reports have moved, but for their payouts."""
-    by_report: dict[tuple[UUID, UUID], list[Group]] = defaultdict(list)
+    by_report: dict[tuple[UUID, UUID], list[BookedAlike]] = defaultdict(list)
     for row in await rows(_STORED, list(report_ids)):
         by_report[row["report_id"], row["default_store_id"]].append(_group(row, row["store_id"]))
     return added(*(moved(groups, default) for (_, default), groups in by_report.items()))
 
 
-def _group(row: Mapping[str, Any], store_id: UUID) -> Group:
+def _group(row: Mapping[str, Any], store_id: UUID) -> BookedAlike:
     told = row["store_id"]
-    return Group(
+    return BookedAlike(
         store_id=store_id if told is None else UUID(str(told)),
         effect=row["effect"],
         currency=row["currency"],
@@ -124,7 +132,7 @@ def _group(row: Mapping[str, Any], store_id: UUID) -> Group:
     )
 
 
-def moved(groups: Iterable[Group], default_store_id: UUID) -> Moved:
+def moved(groups: Iterable[BookedAlike], default_store_id: UUID) -> Moved:
     """The groups of one report as its batches, rounded; the remainder is the default store's."""
     exact: dict[Batch, Decimal] = defaultdict(Decimal)
     for group in groups:
@@ -140,7 +148,7 @@ def moved(groups: Iterable[Group], default_store_id: UUID) -> Moved:
     return {batch: amount for batch, amount in made.items() if amount}
 
 
-def _settled(group: Group) -> Iterable[tuple[str, str, Decimal]]:
+def _settled(group: BookedAlike) -> Iterable[tuple[str, str, Decimal]]:
     """Word, currency and minor units, exact, of what the group's settled money does beside its effect."""
     currency, booked = group.settled_currency, group.booked_as
     if booked == BookedAs.NONE or currency is None:

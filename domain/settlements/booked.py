@@ -6,6 +6,7 @@ it most often. What nobody here can explain is booked all the same, to SUSPENSE
 (docs/decisions/031-whatever-the-words-the-money-is-booked.md).
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -24,6 +25,7 @@ OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 # Major units: what is more is no money that anybody has, and no column of the ledger could hold the sum of many.
 LARGEST: Final = 10**11
 _PARTS: Final = ("settled_fee", "settled_tax", "settled_withheld", "settled_net")
+SETTLING: Final = (*_PARTS, "settled_currency")  # what `is_settled` looks at
 _NAME: Final = pl.coalesce("reference", "pse_refund_reference")
 _NAMELESS: Final = ("payment_id", "type", "state", "amount")
 _NAMED: Final = (*_NAMELESS, "_name")
@@ -45,6 +47,7 @@ _OTHERS_SCHEMA: Final = {
     "kind": pl.String(),
     "booked_at": pl.Datetime("us", "UTC"),
 }
+_ASKED: Final = (*(name for name in _OTHERS_SCHEMA if name != "report_id"), "business_date")
 # Money of no payment of ours that other valid reports of the connection tell on these dates, whoever has booked it.
 _TOLD: Final = (
     "SELECT "  # noqa: S608 - ours
@@ -68,24 +71,43 @@ _OTHERS: Final = " UNION ALL ".join(
 
 
 async def of_lines(connection: Connection, name: str, effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
-    """The lines of the report of that name with `booked_as`.
+    """The lines of the report of that name with `booked_as`: all of them (`worded`, less what is `told_elsewhere`)."""
+    lines = worded(effects, settled)
+    return without(lines, await told_elsewhere(connection, name, nobodys(lines)))
+
+
+def worded(effects: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """The lines with `booked_as`, as far as their payments say it.
 
     `effects`: as reconciliation/match gives them. `settled`: what other valid reports have of the same payments.
     """
     lines = effects.with_columns(booked_as=_word())
     of_ours = lines.filter(_of_ours())
     again = [] if of_ours.is_empty() else _told_of_ours(of_ours, settled)
-    # Of a payment of ours too: money that it has no effect of, and that nobody can explain.
-    told = [line for one in again for line in one["line"].to_list()]
-    unexplained = (pl.col("booked_as") == BookedAs.UNEXPLAINED.value) & ~pl.col("line").is_in(told)
-    nobodys = lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE))
-    if not nobodys.is_empty():
-        others = await _others(connection, name, nobodys)
-        again += [] if others.is_empty() else [_left(_nobodys(nobodys), _nobodys(others))]
-    repeats = [line for one in again for line in one["line"].to_list()]
-    if not repeats:
+    return without(lines, [line for one in again for line in one["line"].to_list()])
+
+
+def nobodys(lines: pl.DataFrame) -> pl.DataFrame:
+    """Those of the lines (`worded`) that no payment's effect explains. Of a payment of ours, too: money that it has no
+    effect of, and that nobody can explain.
+    """
+    unexplained = pl.col("booked_as") == BookedAs.UNEXPLAINED.value
+    return lines.filter(unexplained | pl.col("booked_as").is_in(BY_TYPE)).select("line", *_ASKED)
+
+
+async def told_elsewhere(connection: Connection, name: str, unowned: pl.DataFrame) -> list[int]:
+    """The lines that other reports have told and booked already, of all `nobodys` of the report of that name."""
+    if unowned.is_empty():
+        return []
+    others = await _others(connection, name, unowned)
+    return [] if others.is_empty() else _left(_keyed(unowned), _keyed(others))["line"].to_list()
+
+
+def without(lines: pl.DataFrame, told: Sequence[int]) -> pl.DataFrame:
+    """The lines, of which these are booked nowhere: they are counted where they were told first."""
+    if not told:
         return lines
-    repeated = pl.col("line").is_in(repeats)
+    repeated = pl.col("line").is_in(told)
     return lines.with_columns(
         booked_as=pl.when(repeated).then(pl.lit(BookedAs.NONE.value)).otherwise(pl.col("booked_as"))
     )
@@ -132,7 +154,7 @@ def _told_of_ours(lines: pl.DataFrame, settled: pl.DataFrame) -> list[pl.DataFra
     return [_told_by(named, others, _NAMED), _told_by(lines.filter(nameless), others, _NAMELESS)]
 
 
-def _nobodys(lines: pl.DataFrame) -> pl.DataFrame:
+def _keyed(lines: pl.DataFrame) -> pl.DataFrame:
     kind = pl.col("type")
     of_payment, payout = kind.is_in(OF_PAYMENT), kind == "PAYOUT"
     return lines.with_columns(

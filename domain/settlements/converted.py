@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain.platform.database import execute, rows
-from domain.settlements.fees import KNOWN, SHOWN_MAX, scale
+from domain.settlements.fees import COUNTED, KNOWN, SHOWN_MAX, scale
 from domain.settlements.rates import CARRIED_DAYS_MAX, HELD
 
 LIMIT_PERCENT: Final = 3  # how far a PSE's rate may lie off the reference, where no schedule of FX says otherwise
@@ -24,7 +24,7 @@ _LINES: Final = f"""
     1::numeric / {scale("l.settled_currency")} AS unit, 1::numeric / {scale("l.currency")} AS unit_had
   FROM reports r JOIN settlement_lines l ON l.report_id = r.id
   WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
-    AND l.settled_currency <> l.currency AND l.amount > 0 AND l.settled_gross <> 0
+    AND {COUNTED} AND l.settled_currency <> l.currency AND l.amount > 0 AND l.settled_gross <> 0
     AND l.currency IN {KNOWN} AND l.settled_currency IN {KNOWN}
     AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'CHARGEBACK_REVERSED')"""  # noqa: S608 - ours, all bound
 _HELD: Final = HELD.format(

@@ -36,6 +36,8 @@ def scale(currency: str) -> str:
 
 # What a report's line says that it cost (a fee is negative there): the fee, and the tax on it where it stands apart.
 THEIRS: Final = "-(l.settled_fee + coalesce(l.settled_tax, 0))"
+# Not what another report has told before: its fee, or rate, is said to differ once.
+COUNTED: Final = "NOT (l.booked_as = 'NONE' AND l.settled_net IS NOT NULL)"
 # The lines of a valid report that tell a fee, in minor units of what was settled, with the fee by the schedule that
 # holds on their day. What is returned of a payment's own fee is by what reports have told of all of its parts, else by
 # its schedule; of a part of one that is RETURNED as a whole nobody can say it from one line. Schedules are looked for
@@ -51,7 +53,7 @@ WITH told AS MATERIALIZED (
   FROM reports r JOIN merchants m ON m.id = r.merchant_id JOIN settlement_lines l ON l.report_id = r.id
   LEFT JOIN payments p ON p.id = l.payment_id
   WHERE r.connection_id = $1 AND r.name = $2 AND r.superseded_at IS NULL AND l.voided_at IS NULL
-    AND l.state = 'SUCCEEDED' AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'PAYOUT')
+    AND {COUNTED} AND l.state = 'SUCCEEDED' AND l.type IN ('CAPTURE', 'REFUND', 'CHARGEBACK', 'PAYOUT')
     AND l.settled_currency IN {KNOWN} AND num_nonnulls(l.settled_fee, l.settled_gross) = 2
     AND ($3::bigint[] IS NULL OR l.line = ANY ($3))),
 asked AS (SELECT DISTINCT kind, method, currency, day FROM told

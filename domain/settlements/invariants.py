@@ -8,6 +8,7 @@ from domain.settlements.balances import WANTED
 from domain.settlements.booked import BY_TYPE as _BY_TYPE
 from domain.settlements.booked import LARGEST
 from domain.settlements.booked import OF_PAYMENT as _OF_PAYMENT
+from domain.settlements.payouts import WANTED as _PAID
 
 # How many minor units are one unit of a `currency`.
 _SCALES: Final = " ".join(f"WHEN '{currency}' THEN {10**places}" for currency, places in EXPONENTS.items())
@@ -40,19 +41,21 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         FULL JOIN (SELECT connection_id, currency, sum(amount) AS amount FROM told GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)""",  # noqa: S608 - ours
-    # What was booked once by no report is older than the booking of such money.
+    # What was booked once by no report is older than the booking of such money. So is a report that has booked nothing:
+    # what it tells more often than others is booked when it is read again.
     "once: money of no payment stands as often as the valid report that tells it most often": f"""
-        WITH told AS (SELECT r.connection_id, r.id, l.type, l.state, l.settled_net, l.settled_currency,
+        WITH anew AS MATERIALIZED (SELECT DISTINCT report_id FROM settlement_lines WHERE booked_as <> 'NONE'),
+        told AS (SELECT r.connection_id, r.id, l.type, l.state, l.settled_net, l.settled_currency,
             coalesce(l.payment_reference, l.payment_alias, l.order_reference) AS payment,
             CASE WHEN NOT l.by_amount THEN coalesce(l.reference, l.pse_refund_reference) END AS name,
             CASE WHEN l.type NOT IN {_OF_PAYMENT} THEN l.payout_reference END AS payout,
             CASE WHEN l.type NOT IN {_OF_PAYMENT} AND l.type <> 'PAYOUT' THEN l.kind END AS kind,
             CASE WHEN l.type <> 'PAYOUT' OR l.payout_reference IS NULL THEN l.booked_at END AS at,
-            count(*) FILTER (WHERE l.voided_at IS NULL) AS lines,
+            count(*) FILTER (WHERE l.voided_at IS NULL AND a.report_id IS NOT NULL) AS lines,
             count(*) FILTER (WHERE l.voided_at IS NULL AND l.booked_as <> 'NONE') AS booked,
             bool_or(l.booked_as <> 'NONE') AS ever,
             bool_or(l.voided_at IS NULL AND (r.repeat_since IS NOT NULL OR r.retired_at IS NOT NULL)) AS waits
-          FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+          FROM settlement_lines l JOIN reports r ON r.id = l.report_id LEFT JOIN anew a ON a.report_id = r.id
           WHERE l.effect = 'NONE' AND l.settled_currency IN {_KNOWN} AND l.settled_net IS NOT NULL
             AND greatest(abs(l.settled_net), abs(l.settled_fee), abs(l.settled_tax), abs(l.settled_withheld))
               <= {LARGEST} AND (l.payment_id IS NULL OR l.type IN {_BY_TYPE})
@@ -72,6 +75,16 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
                 ELSE -amount END) AS amount FROM ledger_entries WHERE entry = 'PROVE_PAYOUTS' GROUP BY 1, 2) l
           USING (connection_id, currency)
         WHERE coalesce(p.amount, 0) <> coalesce(t.amount, 0) OR coalesce(p.amount, 0) <> coalesce(l.amount, 0)""",
+    # A report that is read again counts what is left to it then; one that cannot be any more, what it has counted.
+    "paid once: a payout comes to what rows tell of it, or to what is told of it beside lines, whichever is more": f"""
+        SELECT format('payout %s: counted %s and %s %s, told %s and %s', p.reference, sum(t.amount), sum(t.settled),
+                      t.settled_currency, {_PAID.format(told="told_amount")}, {_PAID.format(told="told_settled")})
+               AS detail
+        FROM payout_parts t JOIN payouts p ON p.id = t.payout_id JOIN reports r ON r.id = t.report_id
+        WHERE t.voided_at IS NULL GROUP BY p.id, t.settled_currency
+        HAVING bool_and(r.repeat_since IS NULL AND r.retired_at IS NULL)
+          AND (sum(t.amount) <> {_PAID.format(told="told_amount")}
+            OR sum(t.settled) <> {_PAID.format(told="told_settled")})""",  # noqa: S608 - ours
     "opening: what was there before the first report that tells it is posted once": f"""
         WITH {WANTED}
         SELECT format('connection %s %s: reports %s, ledger %s', connection_id, currency, coalesce(w.amount, 0),
@@ -96,6 +109,20 @@ SETTLEMENTS: Final[Mapping[str, str]] = {
         WHERE @(f.payment_id) AND s.voided_at IS NULL AND s.effect IN ('REFUND', 'RETURN') GROUP BY f.id
         HAVING f.paid_by_bank_transfer OR count(*) FILTER (WHERE s.effect = 'REFUND') > 1
            OR count(*) FILTER (WHERE s.effect = 'RETURN') > 1""",
+    # The night that reads the second one says so, after it has written it.
+    "refunded twice: two names that one kind of report has for a refund of ours are found": """
+        SELECT format('refund %s: proven as %s, and told as %s', s.refund_id, s.pse_refund_reference,
+                      o.pse_refund_reference) AS detail, s.payment_id
+        FROM settlement_lines s JOIN settlement_lines o ON o.payment_id = s.payment_id AND o.refund_id = s.refund_id
+          AND o.kind IS NOT DISTINCT FROM s.kind AND o.pse_refund_reference <> s.pse_refund_reference
+        JOIN reports r ON r.id = o.report_id
+        WHERE @(s.payment_id) AND s.effect = 'REFUND' AND s.voided_at IS NULL AND NOT s.by_amount
+          AND o.type = 'REFUND' AND o.state = 'SUCCEEDED' AND o.voided_at IS NULL AND NOT o.by_amount
+          AND r.repeat_since IS NULL AND r.retired_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.merchant_id = r.merchant_id
+            AND f.refund_id = s.refund_id AND f.kind IN ('DUPLICATE_REFUND', 'DUPLICATE_LINE'))
+          AND NOT EXISTS (SELECT 1 FROM reconciliation_runs n WHERE n.connection_id = r.connection_id
+            AND n.state = 'RUNNING')""",
     # A date that is due to be repeated proves it then.
     "proven: what a valid report tells of a payment, a chargeback or a refund of ours is proven by one that does": """
         SELECT format('payment %s, refund %s: %s lines of type %s prove nothing', s.payment_id, s.refund_id, count(*),

@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from domain.models.settlements import Effect
+
 # Of the connection $1, the lines given to the refunds $2 of the kinds $3 in other reports than $4.
 GIVEN: Final = """type = 'REFUND' AND state = 'SUCCEEDED' AND by_amount AND report_id <> $4
   AND report_id IN (SELECT id FROM reports WHERE connection_id = $1)
@@ -24,6 +26,13 @@ def of(lines: pl.DataFrame) -> pl.DataFrame:
     by_name = (pl.col("reference") == ours) | (pl.col("pse_refund_reference") == theirs)
     told = (pl.col("type") == "REFUND") & (pl.col("state") == "SUCCEEDED") & pl.col("refund_id").is_not_null()
     return lines.filter(told & by_name)
+
+
+def giving(lines: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
+    """Refund and kind of those of these lines that take the place of a nameless one that the refund was given."""
+    nameless = settled.filter(pl.col("by_amount") & pl.col("refund_id").is_not_null()).select("refund_id").unique()
+    own = of(lines.clear() if nameless.is_empty() else lines).filter(pl.col("effect") == Effect.REFUND.value)
+    return own.join(nameless, on="refund_id", how="semi").select("refund_id", "kind")
 
 
 def without_given(settled: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

@@ -6,27 +6,28 @@ rest of it are read again. The mark is the one of payments/told_before: the time
 person has handed in, or a PSE lists once, cannot be fetched again: it is read as it is kept.
 """
 
-import gzip
 import hashlib
-import io
-import shutil
 from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from domain.models import Connection, Report
 from domain.platform.database import execute, rows
 from domain.problems import NotFound
 from domain.pse.reporting import ReportFile
+from domain.settlements import pieces
 
 _MOVED = (
     "SELECT payment_id, type, effect, count(*) AS times, sum(amount) AS amount FROM settlement_lines "
-    "WHERE report_id = {} AND effect <> 'NONE' GROUP BY 1, 2, 3"
+    "WHERE report_id = {} AND effect <> 'NONE' {} GROUP BY 1, 2, 3"
 )
+# Of a report that supersedes none, only what tells that something left: most lines of most reports do not.
+_LEFT: Final = "AND ($2::uuid IS NOT NULL OR effect IN ('REFUND', 'TAKEN'))"
 _QUERY = (
     # What another transaction has locked is being marked by it.
-    f"WITH was AS ({_MOVED.format('$2')}), now AS ({_MOVED.format('$3')}), changed AS ("  # noqa: S608
+    f"WITH was AS ({_MOVED.format('$2', '')}), now AS ({_MOVED.format('$3', _LEFT)}), changed AS ("  # noqa: S608
     "  SELECT w.payment_id, w.type, false AS told FROM was w LEFT JOIN now n USING (payment_id, type, effect) "
     "    WHERE n.times IS NULL OR n.times < w.times OR n.amount <> w.amount "
     "  UNION SELECT n.payment_id, n.type, true FROM now n LEFT JOIN was w USING (payment_id, type, effect) "
@@ -99,6 +100,6 @@ async def unpacked(report_id: UUID, folder: Path) -> ReportFile:
     if report.retired_at is not None:
         raise NotFound(f"The file of the report {report.name} was removed by retention; its lines stand.")
     path = folder / f"kept-{hashlib.sha256(report.name.encode()).hexdigest()}"
-    with gzip.GzipFile(fileobj=io.BytesIO(report.content)) as packed, path.open("wb") as into:
-        shutil.copyfileobj(packed, into)
-    return ReportFile(report.name, report.content_type, path)
+    file = ReportFile(report.name, report.content_type, path)
+    await pieces.unpack(report, file)
+    return file

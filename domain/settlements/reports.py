@@ -4,14 +4,11 @@ PSE_BALANCE follows what the report says: the batches (domain/settlements/batche
 """
 
 import asyncio
-import gzip
-import hashlib
-import io
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -19,14 +16,13 @@ import polars as pl
 
 from domain.books import ledger
 from domain.models import Connection, Report
-from domain.models.settlements import Effect
 from domain.platform import copying
 from domain.platform.database import connection as current
 from domain.platform.database import execute, rows
-from domain.pse.reporting import Report as Told
-from domain.pse.reporting import ReportFile
-from domain.settlements import balances, batches, own_lines, payouts, repeats
+from domain.pse.reporting import ReadReport, ReportFile
+from domain.settlements import balances, batches, own_lines, payouts, pieces, repeats
 from domain.settlements.batches import Moved, added, by_currency, undone
+from domain.settlements.frames import AddedUp, Frames
 
 LINE_COLUMNS: Final = (
     "line",
@@ -55,9 +51,10 @@ LINE_COLUMNS: Final = (
     "booked_as",
 )
 
-
+# All of a report but the file itself, which may be of any size.
+_SAYS: Final = tuple(name for name in Report._meta.db_fields if name != "content")
+_KEPT: Final = (*LINE_COLUMNS, "payment_id", "refund_id")
 FEW: Final = 1_000  # lines that are inserted by their values
-_PACKED: Final = 1  # zlib's level: the higher ones take ten times as long for a fifth of the size
 _TOLD: Final = tuple(
     name for name in LINE_COLUMNS if name not in ("line", "amount", "by_amount", "by_bank", "booked_at")
 )
@@ -75,6 +72,33 @@ _STORED: Final = f"""SELECT line, amount, by_amount, by_bank,
   {", ".join(f"{name}::text AS {name}" for name in (*_TOLD, "payment_id", "refund_id"))}
 FROM settlement_lines WHERE report_id = $1 AND voided_at IS NULL ORDER BY line"""  # noqa: S608 - ours
 
+# Of the connection $1, returns of which nothing stands that had left: by the refund or the name, and of what names
+# none by how many there are. Each of both has an index of few rows; asked in one, PostgreSQL would read every line.
+_ORPHANED: Final = """id IN (
+  SELECT l.id FROM settlement_lines l JOIN reports r ON r.id = l.report_id
+    WHERE r.connection_id = $1 AND l.effect IN ('RETURN', 'TAKEN_BACK') AND l.voided_at IS NULL
+      AND NOT (l.by_amount AND l.refund_id IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = l.payment_id
+        AND (out.refund_id = l.refund_id
+          OR coalesce(out.reference, out.pse_refund_reference) = coalesce(l.reference, l.pse_refund_reference))
+        AND out.voided_at IS NULL AND out.effect = CASE l.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)
+  UNION ALL SELECT b.id FROM (SELECT l.id, l.payment_id, l.amount,
+      row_number() OVER (PARTITION BY l.payment_id, l.amount ORDER BY l.id) AS number
+    FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1
+      AND l.effect = 'TAKEN_BACK' AND l.by_amount AND l.refund_id IS NULL AND l.voided_at IS NULL) b
+  WHERE b.number > (SELECT count(*) FROM settlement_lines out WHERE out.payment_id = b.payment_id
+    AND out.amount = b.amount AND out.effect = 'TAKEN' AND out.by_amount AND out.refund_id IS NULL
+    AND out.voided_at IS NULL))"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Lines in a table of the session's own; in `alike` the columns that say the same of all, as SQL has it."""
+
+    table: str
+    rows: int
+    alike: Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class _Voided:
@@ -85,19 +109,32 @@ class _Voided:
 
 
 async def valid_report(connection: Connection, name: str) -> Report | None:
-    """The report of that name that nothing has superseded; None: there is none."""
-    return await Report.get_or_none(connection_id=connection.id, name=name, superseded_at=None)
+    """The report of that name that nothing has superseded, without its content; None: there is none."""
+    return await Report.filter(connection_id=connection.id, name=name, superseded_at=None).only(*_SAYS).first()
 
 
-async def same_as_stored(report: Report, file: ReportFile, lines: pl.DataFrame) -> bool:
+async def same_as_stored(
+    connection: Connection, report: Report, file: ReportFile, lines: Frames, told: ReadReport
+) -> bool:
     """Whether the stored report has these bytes, and its lines say and settle the very same things."""
-    if report.digest != digest_of(file):
+    if report.digest != pieces.digest_of(file):
         return False
-    fresh = lines.sort("line").select(pl.col(name).cast(kind) for name, kind in _COMPARED.items())
+    paid = lines.together(payouts.telling)
+    parts = await payouts.of_report(connection, report.name, report.business_date, paid, told.payouts)
+    if not await payouts.same(report, parts):
+        return False
     if lines.height <= FEW:
-        return await rows(_STORED, report.id) == fresh.to_dicts()
+        return await rows(_STORED, report.id) == lines.together(_compared).sort("line").to_dicts()
+    stored, fresh = AddedUp(), AddedUp()
+    for some in lines:
+        fresh.add(_compared(some))
     async with current().acquire_connection() as raw:
-        return fresh.equals(await copying.out(raw, _STORED, report.id, schema=_COMPARED))
+        await copying.pieces(raw, _STORED, report.id, schema=_COMPARED, take=stored.add)
+    return stored.told() == fresh.told()
+
+
+def _compared(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.select(pl.col(name).cast(kind) for name, kind in _COMPARED.items())
 
 
 async def matched(connection: Connection, name: str, known: str | None) -> None:
@@ -114,39 +151,37 @@ async def matched(connection: Connection, name: str, known: str | None) -> None:
     )
 
 
-def digest_of(file: ReportFile) -> str:
-    """SHA-256 of the file's bytes, hex."""
-    with file.path.open("rb") as raw:
-        return hashlib.file_digest(raw, "sha256").hexdigest()
-
-
-def _packed(file: ReportFile) -> bytes:
-    packed = io.BytesIO()
-    with file.path.open("rb") as raw, gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_PACKED, mtime=0) as into:
-        shutil.copyfileobj(raw, into)
-    return packed.getvalue()
+async def _packed_beside(file: ReportFile, lines: Frames) -> tuple[list[Path], list[_Held]]:
+    """The file's packed pieces, packed while PostgreSQL takes the lines; few of these are not there yet."""
+    packing = asyncio.create_task(asyncio.to_thread(pieces.packed, file))
+    try:
+        many = enumerate(lines if lines.height > FEW else ())
+        held = [await _hold(some, number) for number, some in many if some.height]
+    finally:
+        await asyncio.wait([packing])
+    return packing.result(), held
 
 
 async def store(
     connection: Connection,
     business_date: date,
     file: ReportFile,
-    lines: pl.DataFrame,
-    settled: pl.DataFrame,
-    told: Told,
+    lines: Frames,
+    giving: pl.DataFrame,
+    told: ReadReport,
     request_id: str,
+    old: Report | None,
     given_up: Sequence[int] = (),
 ) -> Report:
     """Keep the file and its lines, supersede the one before, post the batches. Inside the caller's transaction.
 
-    `settled`: what the other valid reports have of the same payments (reconciliation/match.SETTLED_SCHEMA). `told`: the
-    report as it was read. `given_up`: ids of the plain lines of other reports that these take the place of.
+    `giving`: own_lines.giving, of all of them. `told`: the report as it was read. `old`: the one before. `given_up`:
+    ids of the plain lines of other reports that these take the place of.
     """
-    old = await valid_report(connection, file.name)
     report_id = uuid4()
     # Before the first row is written: from then on the sealer waits for this transaction.
-    content = await asyncio.to_thread(_packed, file)
-    digest, totals = digest_of(file), totals_of(lines)
+    packed, held = await _packed_beside(file, lines)
+    digest, totals = pieces.digest_of(file), totals_of(lines)
     gone: Moved = {} if old is None else await _supersede(connection, old)
     report = await Report.create(
         id=report_id,
@@ -156,15 +191,21 @@ async def store(
         name=file.name,
         digest=digest,
         content_type=file.content_type,
-        content=content,
+        content=packed[0].read_bytes() if len(packed) == 1 else b"",
         totals=totals,
     )
-    given = await _void_given(connection, report_id, lines, settled)
+    await pieces.store(report_id, packed)
+    given = await _void_given(connection, report_id, giving)
     plain = await _void("id = ANY($1::bigint[])", [list(given_up)])
-    await _copy(report, lines)
+    if lines.height > FEW:
+        for one in held:
+            await _arrive(report, one)
+    else:
+        await _insert(report, lines.together(_kept))
     moved, paid = await _balance(connection, report, lines, told)
     orphans = await _void_orphaned_returns(connection)
-    await repeats.mark((given.reports | plain.reports | orphans.reports) - {report_id})
+    uneven = await payouts.uneven([report_id] if old is None else [old.id, report_id])
+    await repeats.mark((given.reports | plain.reports | orphans.reports | uneven) - {report_id})
     await ledger.post(
         [
             posting
@@ -188,10 +229,10 @@ async def _supersede(connection: Connection, old: Report) -> Moved:
     return added(lines.moved, await payouts.void(connection, old.id))
 
 
-async def _balance(connection: Connection, report: Report, lines: pl.DataFrame, told: Told) -> tuple[Moved, Moved]:
+async def _balance(connection: Connection, report: Report, lines: Frames, told: ReadReport) -> tuple[Moved, Moved]:
     """Keep what the report tells of payouts and balances: what its lines move, and what the payouts do."""
-    moved = batches.of_lines(connection, lines)
-    parts = payouts.of_report(report.name, report.business_date, lines, told.payouts)
+    moved, telling = batches.of_lines(connection, lines), lines.together(payouts.telling, payouts.ASKED)
+    parts = await payouts.of_report(connection, report.name, report.business_date, telling, told.payouts)
     await payouts.store(connection, report, parts)
     paid = payouts.moved(connection, parts)
     out = {currency: -amount for currency, amount in by_currency(paid).items()}
@@ -199,10 +240,13 @@ async def _balance(connection: Connection, report: Report, lines: pl.DataFrame, 
     return moved, paid
 
 
-def totals_of(lines: pl.DataFrame) -> dict[str, Any]:
+def totals_of(lines: Frames) -> dict[str, Any]:
     """Control totals: rows and minor units per effect and currency."""
-    grouped = lines.group_by("effect", "currency").agg(pl.len().alias("rows"), _sum()).sort("effect")
-    return {"rows": lines.height, "effects": grouped.to_dicts()}
+    by = ("effect", "currency")
+    each = lines.together(
+        lambda some: some.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"), _sum()), (*by, "amount")
+    )
+    return {"rows": lines.height, "effects": each.group_by(by).sum().sort(by).to_dicts()}
 
 
 def _sum() -> pl.Expr:
@@ -210,26 +254,48 @@ def _sum() -> pl.Expr:
     return pl.col("amount").cast(pl.Int128).sum()
 
 
-async def _copy(report: Report, lines: pl.DataFrame) -> None:
-    told = lines.select(pl.lit(str(report.id)).alias("report_id"), *LINE_COLUMNS, "payment_id", "refund_id")
-    if told.height <= FEW:
-        await _insert(told)
-        return
+async def _hold(lines: pl.DataFrame, number: int) -> _Held:
+    """Copy many lines into a table that only this session sees: nothing of ours is written yet. A column that says the
+    same of all is not copied.
+    """
+    alike, table = _alike(lines), f"told_lines_{number}"
+    told = lines.select(name for name in _KEPT if name not in alike)
     async with current().acquire_connection() as raw:
         # PostgreSQL takes no COPY into a table whose rows have an owner (row-level security). A table of this session
         # has no owner to ask, no index and no log: the second way of the rows is the cheaper one.
         names = ", ".join(told.columns)
         await raw.execute(
-            f"CREATE TEMPORARY TABLE told_lines ON COMMIT DROP AS SELECT {names} FROM settlement_lines WITH NO DATA"  # noqa: S608 - ours
+            f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS SELECT {names} FROM settlement_lines WITH NO DATA"  # noqa: S608 - ours
         )
-        await copying.into(raw, "told_lines", told)
-        added = await raw.execute(f"INSERT INTO settlement_lines ({names}) SELECT {names} FROM told_lines")  # noqa: S608 - ours
-        copying.whole(int(added.rpartition(" ")[2]), told.height)
-        await raw.execute("DROP TABLE told_lines")
+        await copying.into(raw, table, told)
+    return _Held(table, lines.height, alike)
 
 
-async def _insert(told: pl.DataFrame) -> None:
+def _alike(lines: pl.DataFrame) -> dict[str, str]:
+    same = lines.select(pl.col(name).eq_missing(pl.col(name).first()).all() for name in _KEPT)
+    names = [name for name in _KEPT if name != "line" and same[name].item()]
+    said = lines.head(1).select(pl.col(name).cast(pl.String) for name in names)
+    return {name: "NULL" if said[name].item() is None else copying.literal(said[name].item()) for name in names}
+
+
+async def _arrive(report: Report, held: _Held) -> None:
+    others = {name: name for name in _KEPT if name not in held.alike}
+    said = {"report_id": copying.literal(report.id), **held.alike, **others}
+    async with current().acquire_connection() as raw:
+        added = await raw.execute(
+            f"INSERT INTO settlement_lines ({', '.join(said)}) SELECT {', '.join(said.values())} FROM {held.table}"  # noqa: S608 - ours
+        )
+        copying.whole(int(added.rpartition(" ")[2]), held.rows)
+        await raw.execute(f"DROP TABLE {held.table}")
+
+
+def _kept(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.select(_KEPT)
+
+
+async def _insert(report: Report, lines: pl.DataFrame) -> None:
     """A few lines: a table of the session's own would cost more than they do."""
+    told = lines.select(pl.lit(str(report.id)).alias("report_id"), *_KEPT)
     text = told.with_columns(pl.col(pl.Decimal).cast(pl.String), pl.col(pl.Datetime, pl.Date).cast(pl.String))
     names = ", ".join(told.columns)
     (added,) = await rows(
@@ -258,14 +324,10 @@ async def _void(condition: str, values: Sequence[Any]) -> _Voided:
     return _Voided(frozenset(concerned), added(before, undone(await batches.stored(concerned))))
 
 
-async def _void_given(connection: Connection, report_id: UUID, lines: pl.DataFrame, settled: pl.DataFrame) -> _Voided:
-    nameless = settled.filter(pl.col("by_amount") & pl.col("refund_id").is_not_null()).select("refund_id").unique()
-    if nameless.is_empty():  # so is what most reports have
+async def _void_given(connection: Connection, report_id: UUID, giving: pl.DataFrame) -> _Voided:
+    if giving.is_empty():  # so are most reports
         return _Voided(frozenset(), {})
-    own = own_lines.of(lines).filter(pl.col("effect") == Effect.REFUND.value).join(nameless, on="refund_id", how="semi")
-    if own.is_empty():
-        return _Voided(frozenset(), {})
-    values = [connection.id, own["refund_id"].to_list(), own["kind"].to_list(), report_id]
+    values = [connection.id, giving["refund_id"].to_list(), giving["kind"].to_list(), report_id]
     return await _void(own_lines.GIVEN, values)
 
 
@@ -274,19 +336,4 @@ async def _void_orphaned_returns(connection: Connection) -> _Voided:
 
     Money that names no refund is one of many of its amount: of it no more can have come back than left.
     """
-    return await _void(
-        "report_id IN (SELECT id FROM reports WHERE connection_id = $1) AND ("
-        "(effect IN ('RETURN', 'TAKEN_BACK') AND NOT (by_amount AND refund_id IS NULL) "
-        "AND NOT EXISTS (SELECT 1 FROM settlement_lines out WHERE out.payment_id = settlement_lines.payment_id "
-        "  AND (out.refund_id = settlement_lines.refund_id OR coalesce(out.reference, out.pse_refund_reference) = "
-        "    coalesce(settlement_lines.reference, settlement_lines.pse_refund_reference)) AND out.voided_at IS NULL "
-        "  AND out.effect = CASE settlement_lines.effect WHEN 'RETURN' THEN 'REFUND' ELSE 'TAKEN' END)) "
-        "OR id IN (SELECT b.id FROM (SELECT l.id, l.payment_id, l.amount, "
-        "      row_number() OVER (PARTITION BY l.payment_id, l.amount ORDER BY l.id) AS number "
-        "    FROM settlement_lines l JOIN reports r ON r.id = l.report_id WHERE r.connection_id = $1 "
-        "      AND l.effect = 'TAKEN_BACK' AND l.by_amount AND l.refund_id IS NULL AND l.voided_at IS NULL) b "
-        "  WHERE b.number > (SELECT count(*) FROM settlement_lines out WHERE out.payment_id = b.payment_id "
-        "    AND out.amount = b.amount AND out.effect = 'TAKEN' AND out.by_amount AND out.refund_id IS NULL "
-        "    AND out.voided_at IS NULL)))",
-        [connection.id],
-    )
+    return await _void(_ORPHANED, [connection.id])

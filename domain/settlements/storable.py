@@ -15,7 +15,7 @@ import polars as pl
 
 from domain.money import AMOUNT_MAX
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.reporting import BadReport, ReadReport, ReportFile, Unknown
 
 NAME_BYTES_MAX: Final = 2_600
 _FILE_CHARACTERS_MAX: Final = 200
@@ -38,7 +38,7 @@ def named(file: ReportFile) -> ReportFile:
     return replace(file, name=name)
 
 
-def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl.DataFrame]:
+def storable(name: str, report: ReadReport, lines: pl.DataFrame) -> tuple[ReadReport, pl.DataFrame]:
     """The report, which says what is unclear, and its lines as they can be stored. `name`: the file's.
 
     Raises BadReport, with line and column, for a currency that cannot be one.
@@ -63,6 +63,15 @@ def storable(name: str, report: Report, lines: pl.DataFrame) -> tuple[Report, pl
     )
     told = replace(report, unknown=(*report.unknown, *counted(made.lazy(), unclear)))
     return told, made.drop("_lost", "_unclear")
+
+
+def merged(report: ReadReport) -> ReadReport:
+    """The report whose lines were looked at piece by piece: what is unclear in several is said once."""
+    told: dict[str, Unknown] = {}
+    for one in report.unknown:
+        other = told.get(one.words, Unknown(one.words, 0, one.line))
+        told[one.words] = Unknown(one.words, other.rows + one.rows, min(other.line, one.line))
+    return replace(report, unknown=tuple(told.values()))
 
 
 def _of_no_amount() -> pl.Expr:

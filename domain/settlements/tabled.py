@@ -22,7 +22,7 @@ from domain.problems import InvalidInput
 from domain.settlements import written
 from domain.settlements.rates import NewRate
 from domain.settlements.schedules import Terms
-from domain.settlements.written import Unreadable
+from domain.settlements.written import UnreadableText
 
 BYTES_MAX: Final = 512 * 1024
 _LINES_MAX: Final = 20_000
@@ -42,7 +42,7 @@ _Row = TypeVar("_Row")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-class Layout(StrEnum):
+class RatesLayout(StrEnum):
     """How a file of rates is laid out."""
 
     GENERIC = "GENERIC"
@@ -50,7 +50,7 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class ReadRates:
     """The rates of a file, its digest (SHA-256, hex), and how many rows are of currencies that nobody settles in."""
 
     rates: Sequence[NewRate]
@@ -66,10 +66,10 @@ def fees(content: bytes, connection_id: UUID | None) -> Sequence[Terms]:
     return found
 
 
-def rates(content: bytes, layout: Layout, source: str) -> Rates:
+def rates(content: bytes, layout: RatesLayout, source: str) -> ReadRates:
     """The rates of a file. `source`: who publishes them, of rows that do not say it. Raises InvalidInput."""
     digest = hashlib.sha256(content).hexdigest()
-    if layout is Layout.PTAX:
+    if layout is RatesLayout.PTAX:
         listed = [made for _, made in _each(_ptax_rows(content), lambda row: _ptax(row, source))]
         kept = [one for pair in listed for one in pair]
         passed_over = sum(1 for pair in listed if not pair)
@@ -78,7 +78,7 @@ def rates(content: bytes, layout: Layout, source: str) -> Rates:
         passed_over = 0
     if not kept:
         raise InvalidInput("The file has no rate of currencies that we settle in.", path=["input", "fileContent"])
-    return Rates(kept, digest, passed_over)
+    return ReadRates(kept, digest, passed_over)
 
 
 def _each(found: Iterator[tuple[int, _Row]], make: Callable[[_Row], _Made]) -> Iterator[tuple[int, _Made]]:
@@ -86,7 +86,7 @@ def _each(found: Iterator[tuple[int, _Row]], make: Callable[[_Row], _Made]) -> I
     for line, row in found:
         try:
             yield line, make(row)
-        except Unreadable as error:
+        except UnreadableText as error:
             raise InvalidInput(f"Line {line} cannot be used: {error}", path=["input", "fileContent"]) from None
 
 
@@ -163,9 +163,9 @@ def _connection(text: str | None, otherwise: UUID | None) -> UUID:
         try:
             return UUID(text)
         except ValueError:
-            raise Unreadable("A connection is named by its id.") from None
+            raise UnreadableText("A connection is named by its id.") from None
     if otherwise is None:
-        raise Unreadable("It names no connection, and neither does connectionId.")
+        raise UnreadableText("It names no connection, and neither does connectionId.")
     return otherwise
 
 
@@ -173,7 +173,7 @@ def _word(kind: type[_Word], text: str, what: str) -> _Word:
     try:
         return kind(text)
     except ValueError:
-        raise Unreadable(f"{what} is one of {', '.join(one.value for one in kind)}.") from None
+        raise UnreadableText(f"{what} is one of {', '.join(one.value for one in kind)}.") from None
 
 
 def _rate(row: Mapping[str, str], source: str) -> NewRate:
@@ -201,7 +201,7 @@ def _ptax(row: Sequence[str], source: str) -> Sequence[NewRate]:
     """Buying and selling of one currency in BRL; nothing where nobody here settles in it."""
     stamp, symbol = row[0], row[3]
     if len(stamp) != len("ddmmyyyy") or not (stamp.isascii() and stamp.isdigit()):
-        raise Unreadable("A day is written ddmmyyyy.")
+        raise UnreadableText("A day is written ddmmyyyy.")
     on = written.day(f"{stamp[4:]}-{stamp[2:4]}-{stamp[:2]}")
     if symbol not in EXPONENTS or symbol == "BRL":
         return []
@@ -211,6 +211,6 @@ def _ptax(row: Sequence[str], source: str) -> Sequence[NewRate]:
 
 def _side(symbol: str, side: Side, text: str, on: date, source: str) -> NewRate:
     if "." in text:
-        raise Unreadable("The decimals of PTAX stand behind a comma.")
+        raise UnreadableText("The decimals of PTAX stand behind a comma.")
     value: Decimal = written.rate(text.replace(",", "."))
     return NewRate(symbol, "BRL", value, on, on, source, side)

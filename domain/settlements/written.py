@@ -16,53 +16,53 @@ _EARLIEST: Final = date(1994, 7, 1)  # the youngest of the great reforms of our 
 SOURCE_MAX: Final = 500
 
 
-class Unreadable(ValueError):
+class UnreadableText(ValueError):
     """What was written is not what is wanted there; the message says what is."""
 
 
 def percent(text: str) -> Decimal:
     """0 to 100, a point and at most six decimals. Raises Unreadable."""
     if _PERCENT.fullmatch(text) is None or Decimal(text) > 100:
-        raise Unreadable("A percentage lies between 0 and 100, with at most six decimals, as 3.99.")
+        raise UnreadableText("A percentage lies between 0 and 100, with at most six decimals, as 3.99.")
     return Decimal(text)
 
 
 def rate(text: str) -> Decimal:
     """Above zero, a point and at most twelve decimals. Raises Unreadable."""
     if _RATE.fullmatch(text) is None or Decimal(text) == 0:
-        raise Unreadable("A rate is above zero, with at most twelve decimals, as 5.4321.")
+        raise UnreadableText("A rate is above zero, with at most twelve decimals, as 5.4321.")
     return Decimal(text)
 
 
 def units(text: str) -> int:
     """A number of minor units. Raises Unreadable."""
     if _UNITS.fullmatch(text) is None:
-        raise Unreadable("An amount is a whole number of minor units, as 39 for BRL 0.39.")
+        raise UnreadableText("An amount is a whole number of minor units, as 39 for BRL 0.39.")
     return bounded_units(int(text))
 
 
 def bounded_units(number: int) -> int:
     """Raises Unreadable for a number of minor units that no fee has."""
     if not 0 <= number <= AMOUNT_MAX:
-        raise Unreadable(f"An amount lies between 0 and {AMOUNT_MAX} minor units.")
+        raise UnreadableText(f"An amount lies between 0 and {AMOUNT_MAX} minor units.")
     return number
 
 
 def day(text: str) -> date:
     """YYYY-MM-DD. Raises Unreadable."""
     if _DAY.fullmatch(text) is None:
-        raise Unreadable("A day is written YYYY-MM-DD.")
+        raise UnreadableText("A day is written YYYY-MM-DD.")
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise Unreadable(f"There is no day {text}.") from None
+        raise UnreadableText(f"There is no day {text}.") from None
     return bounded_day(found)
 
 
 def bounded_day(given: date) -> date:
     """Raises Unreadable for a day of which nobody has a contract."""
     if given < _EARLIEST:
-        raise Unreadable(f"A day lies on or after {_EARLIEST}.")
+        raise UnreadableText(f"A day lies on or after {_EARLIEST}.")
     return given
 
 
@@ -71,7 +71,7 @@ def currency(text: str) -> str:
     try:
         exponent_of(text)
     except MoneyError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableText(str(error)) from None
     return text
 
 
@@ -80,7 +80,7 @@ def method(text: str | None) -> str | None:
     if not text:
         return None
     if text not in Method.__members__:
-        raise Unreadable(f"A method is one of {', '.join(Method.__members__)}, or left out for all.")
+        raise UnreadableText(f"A method is one of {', '.join(Method.__members__)}, or left out for all.")
     return text
 
 
@@ -88,5 +88,7 @@ def source(text: str) -> str:
     """Who says so, in words. Raises Unreadable."""
     said = text.strip()
     if not 0 < len(said) <= SOURCE_MAX or not said.isprintable():
-        raise Unreadable(f"The source is told in 1 to {SOURCE_MAX} printable characters: a contract, a page, its day.")
+        raise UnreadableText(
+            f"The source is told in 1 to {SOURCE_MAX} printable characters: a contract, a page, its day."
+        )
     return said

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from domain.taxes.rulebook import DeadlineKind, Rule
+from domain.taxes.rulebook import DeadlineKind, LegalRule
 
 IsBusinessDay = Callable[[date], bool]
 _ROLL_DAYS_MAX: Final = 31
@@ -34,7 +34,7 @@ class Term:
     met: bool | None = True
 
 
-def term_of(rule: Rule, days: Days, works: IsBusinessDay) -> Term:
+def term_of(rule: LegalRule, days: Days, works: IsBusinessDay) -> Term:
     """The term of a rule for these days. Total: each kind has an answer."""
     if rule.deadline is DeadlineKind.FORBIDDEN:
         return Term(None, met=False)

@@ -36,7 +36,7 @@ UNREAD_MAX: Final = 100  # shown; all are counted
 _CONTRADICTS: Final = (
     "A document of that name is known and says something else; what its authority signed never changes."
 )
-_IS_CANCELED: Final = "It was canceled before: it takes nothing back."
+IS_CANCELED: Final = "It was canceled before: it takes nothing back."
 _AHEAD: Final = "Its day lies ahead."
 _NOT_KNOWN: Final = (
     "It says that a document is canceled or rejected that was not handed in, nor entered so: nothing hung on "
@@ -86,12 +86,8 @@ def readable(principal: Principal) -> QuerySet[TaxDocument]:
     return found.filter(id__in=Subquery(theirs.values("document_id")))
 
 
-async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause: Cause) -> Imported:
-    """Read a file that was handed in as TAX_DOCUMENT. The same again changes nothing.
-
-    Each document is a transaction of its own: stopped in the middle, the same file goes on.
-    Raises Forbidden, NotFound, InvalidInput; ContentAway, Unsealable.
-    """
+async def read_file(principal: Principal, file_id: UUID, settings: Settings) -> tuple[File, Sequence[Said]]:
+    """The file, and what it says. Raises Forbidden, NotFound, InvalidInput; ContentAway, Unsealable."""
     principal.require_everywhere(Permission.KEEP_BOOKS)
     path = ["input", "fileId"]
     file = await File.get_or_none(id=file_id, merchant_id=principal.merchant_id, purpose=Purpose.TAX_DOCUMENT)
@@ -102,8 +98,22 @@ async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause
     said = await asyncio.to_thread(read.read, given, country, currency_of(country))
     if not said:
         raise InvalidInput("There is nothing in the file.", path=path)
-    # It is tomorrow already where some of its documents were issued.
-    done = Imported(latest=await ledger.today(file.merchant_id) + timedelta(days=1))
+    return file, said
+
+
+async def latest(merchant_id: UUID) -> date:
+    """The last day that a document can have: it is tomorrow already where some were issued."""
+    return await ledger.today(merchant_id) + timedelta(days=1)
+
+
+async def take_in(principal: Principal, file_id: UUID, settings: Settings, cause: Cause) -> Imported:
+    """Read a file that was handed in as TAX_DOCUMENT. The same again changes nothing.
+
+    Each document is a transaction of its own: stopped in the middle, the same file goes on.
+    Raises Forbidden, NotFound, InvalidInput; ContentAway, Unsealable.
+    """
+    file, said = await read_file(principal, file_id, settings)
+    done = Imported(latest=await latest(file.merchant_id))
     async with transaction():
         what = {"file_sha256": [None, file.sha256], "name": [None, file.name], "documents": [None, len(said)]}
         await deeds.note(file.merchant_id, IMPORT, Of("file", file_id), cause, what)
@@ -135,22 +145,17 @@ async def _one_at_a_time(merchant_id: UUID, name: str) -> None:
 
 
 async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None:
-    if said.issued_on > done.latest:
-        done.note(said.where or said.number, _AHEAD)
-        return
     known = await TaxDocument.filter(merchant_id=file.merchant_id, name=said.name).order_by("created_at")
-    canceled = any(one.ended_because == CANCELED for one in known)
-    if canceled or await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
-        done.note(said.where or said.number, _IS_CANCELED)
+    refused = refusal(said, known, done.latest)
+    if refused is None and await TaxCancellation.exists(merchant_id=file.merchant_id, name=said.name):
+        refused = IS_CANCELED
+    if refused is not None:
+        done.note(said.where or said.number, refused)
         return
     current = next((one for one in known if one.ended_at is None), None)
     if current is not None and current.facts == said.facts:
         done.same += 1
-        if current.problem in match.AGAIN:
-            await again(current, cause)
-        return
-    if current is not None and said.kind in _SIGNED and current.kind in _SIGNED:
-        done.note(said.where or said.number, _CONTRADICTS)
+        await again(current, cause)
         return
     if current is not None:
         await end(current, REVISED, cause)
@@ -161,6 +166,18 @@ async def _add(file: File, said: Document, done: Imported, cause: Cause) -> None
     done.matched += await _matched(row, cause)
     if row.problem is not None:
         done.note(said.where or said.number, row.problem)
+
+
+def refusal(said: Document, known: Sequence[TaxDocument], latest: date) -> str | None:
+    """Why a document is not taken, by those of its name that are known; None: it is."""
+    if said.issued_on > latest:
+        return _AHEAD
+    if any(one.ended_because == CANCELED for one in known):
+        return IS_CANCELED
+    current = next((one for one in known if one.ended_at is None), None)
+    if current is None or current.facts == said.facts:
+        return None
+    return _CONTRADICTS if said.kind in _SIGNED and current.kind in _SIGNED else None
 
 
 async def _stored(file: File, said: Document) -> TaxDocument:
@@ -187,12 +204,14 @@ async def _stored(file: File, said: Document) -> TaxDocument:
 
 
 async def again(document: TaxDocument, cause: Cause) -> None:
-    """Match a document once more whose sale, or refund, was not known."""
-    await _matched(document, cause)
+    """Match a document once more that is of no refund yet, and may be by now."""
+    given = await TaxDocumentShare.exists(document_id=document.id, voided_at=None)
+    if document.problem in match.AGAIN and not given:
+        await _matched(document, cause, again=True)
 
 
-async def _matched(document: TaxDocument, cause: Cause) -> bool:
-    problem = await match.match(document, document.checked.get("taxes", {}), cause)
+async def _matched(document: TaxDocument, cause: Cause, *, again: bool = False) -> bool:
+    problem = await match.match(document, document.checked.get("taxes", {}), cause, again=again)
     if problem != document.problem:
         document.problem = problem
         await document.save(update_fields=["problem"])

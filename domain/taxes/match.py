@@ -23,30 +23,42 @@ from domain.taxes.moves import Paper
 
 UNKNOWN: Final = "No sale of yours has a document of that name, and no refund that reference."
 NOTHING_OPEN: Final = "No refund of that sale has VAT that is still to be taken back."
-_SEVERAL: Final = "Several refunds of that sale could be meant: name the refund (its reference) in a table."
-_MORE: Final = "The document is of more money than the refunds of that sale that are still open."
+SEVERAL: Final = "Several refunds of that sale could be meant: name the refund (its reference) in a table."
+MORE: Final = "The document is of more money than the refunds of that sale that are still open."
 _CURRENCY: Final = "The document is in another currency than the sale."
 _TOO_EARLY: Final = "The document is older than the sale."
 _PART: Final = "The document is of less money than the refund: the rest is waited for."
 _TAX: Final = "The document agrees in money and not in tax."
 _NO_REFORM: Final = "br-return-of-2025"  # such a sale had neither IBS nor CBS
-AGAIN: Final = (UNKNOWN, NOTHING_OPEN)  # what may be otherwise by the next night
+# What may be otherwise by the next night: a sale is registered, another refund of it leaves, a document of it comes.
+AGAIN: Final = (UNKNOWN, NOTHING_OPEN, SEVERAL, MORE)
 _AMONG_MAX: Final = 12
 _DIFFERENCE_MAX: Final = 1  # minor unit, for each document and each refund: each of them is rounded
 # The refunds of sales whose document has one of these names (the same expression as its index), or of that reference.
+# An invoice of many sales has thousands: where some are of the document's very money ($4) and a document may still take
+# their VAT back, those alone, and whatever other documents cover in part.
 _MEANT: Final = r"""
-SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id
-WHERE r.merchant_id = $1 AND r.tax_amount > 0 AND r.state IN ('SUCCEEDED', 'RETURNED')
-  AND ($3::varchar IS NULL OR r.reference = $3) AND (p.id IN (SELECT s.id FROM payments s WHERE s.merchant_id = $1
-    AND s.tax_document IS NOT NULL AND regexp_replace(btrim(regexp_replace(upper(s.tax_document),
-      '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = ANY($2::text[])) OR ($3::varchar IS NOT NULL
-    AND (cardinality($2::text[]) = 0 OR p.tax_document IS NULL)))
-ORDER BY r.created_at, r.id LIMIT 200"""
+WITH meant AS MATERIALIZED (SELECT r.id, r.created_at, r.amount, v.id AS reversal, v.booked,
+    (v.id IS NULL OR (v.state IN ('NEEDED', 'NEEDS_REVIEW') AND v.booked = 'NOTHING')) AS is_open,
+    EXISTS (SELECT 1 FROM tax_document_shares s WHERE s.reversal_id = v.id AND s.voided_at IS NULL) AS covered
+  FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN vat_reversals v ON v.refund_id = r.id
+  WHERE r.merchant_id = $1 AND r.tax_amount > 0 AND r.state IN ('SUCCEEDED', 'RETURNED')
+    AND ($3::varchar IS NULL OR r.reference = $3) AND (p.id IN (SELECT s.id FROM payments s WHERE s.merchant_id = $1
+      AND s.tax_document IS NOT NULL AND regexp_replace(btrim(regexp_replace(upper(s.tax_document),
+        '[^0-9A-Z]+', '-', 'g'), '-'), '(^|-)0+(?=[0-9])', '\1', 'g') = ANY($2::text[])) OR ($3::varchar IS NOT NULL
+      AND (cardinality($2::text[]) = 0 OR p.tax_document IS NULL)))),
+fitting AS (SELECT *, amount = $4::bigint AND NOT covered AND (is_open OR booked = 'DOCUMENTED') AS fits FROM meant)
+SELECT id FROM fitting WHERE fits OR (is_open AND covered) OR NOT EXISTS (SELECT 1 FROM fitting WHERE fits)
+ORDER BY created_at, id"""
 _COVERED: Final = """
 SELECT reversal_id, sum(amount)::bigint AS amount, sum(tax)::bigint AS tax, count(*) AS many
 FROM tax_document_shares WHERE reversal_id = ANY($1::uuid[]) AND voided_at IS NULL GROUP BY 1"""
 
 
+# What is open of a document ($3), whichever refund it names: few are open of this kind.
+_SAID_OF: Final = """
+SELECT fingerprint FROM findings WHERE merchant_id = $1 AND kind = 'VAT_DOCUMENT_DIFFERS' AND resolved_at IS NULL
+  AND starts_with(fingerprint, $2) AND detail ->> 'document_id' = $3"""
 # The documents of a refund that waited for its rest.
 _WHOLE: Final = """
 UPDATE tax_documents d SET problem = NULL FROM tax_document_shares s
@@ -64,10 +76,11 @@ class Candidate:
     papers: int  # how many documents cover it
 
 
-async def match(document: TaxDocument, parts: dict[str, int], cause: Cause) -> str | None:
+async def match(document: TaxDocument, parts: dict[str, int], cause: Cause, *, again: bool = False) -> str | None:
     """Give the document to the refunds it is of; what keeps it from taking VAT back, None: nothing does.
 
-    Inside the caller's transaction. `parts`: its taxes by name, minor units.
+    Inside the caller's transaction. `parts`: its taxes by name, minor units. `again`: people know what kept it before,
+    and are told nothing of what keeps it still.
     """
     meant = await _meant(document)
     if not meant:
@@ -82,10 +95,12 @@ async def match(document: TaxDocument, parts: dict[str, int], cause: Cause) -> s
     candidates = [one for one in held if moves.may_be_documented(one.reversal) and one.left > 0]
     if not candidates:
         return NOTHING_OPEN
-    return await _given(document, candidates, parts, cause)
+    return await _given(document, candidates, parts, cause, again=again)
 
 
-async def _given(document: TaxDocument, candidates: list[Candidate], parts: dict[str, int], cause: Cause) -> str | None:
+async def _given(
+    document: TaxDocument, candidates: list[Candidate], parts: dict[str, int], cause: Cause, *, again: bool
+) -> str | None:
     first = candidates[0].reversal
     if first.currency != document.currency or document.issued_on < first.sold_on:
         problem = _CURRENCY if first.currency != document.currency else _TOO_EARLY
@@ -94,9 +109,10 @@ async def _given(document: TaxDocument, candidates: list[Candidate], parts: dict
     chosen = chosen_of(candidates, document)
     if not chosen:
         more = document.total > sum(one.left for one in candidates)
-        if more:
-            await _differs(document, candidates[0], _MORE, ["amount"])
-        return _MORE if more else _SEVERAL
+        if more and not again:
+            await _differs(document, candidates[0], MORE, ["amount"])
+        return MORE if more else SEVERAL
+    await _no_more(document)
     wanted = sum(_expected(one, document.total) for one in chosen)
     tax = _nearest(parts or {"tax": document.tax}, wanted)
     await _share(document, chosen, tax)
@@ -145,7 +161,14 @@ def _nearest(parts: dict[str, int], wanted: int) -> int:
 
 
 async def _meant(document: TaxDocument) -> list[UUID]:
-    found = await rows(_MEANT, document.merchant_id, document.originals, document.refund_reference)
+    return await meant_by(document.merchant_id, document.originals, document.refund_reference, document.total)
+
+
+async def meant_by(merchant_id: UUID, originals: Sequence[str], refund_reference: str | None, total: int) -> list[UUID]:
+    """The refunds of the sales that a document names, and that of the reference that it gives: all of them, or those
+    that its money (`total`, minor units) can be of where some are of just so much.
+    """
+    found = await rows(_MEANT, merchant_id, list(originals), refund_reference, total)
     return [row["id"] for row in found]
 
 
@@ -217,7 +240,14 @@ async def _covered(document: TaxDocument, one: Candidate, parts: dict[str, int],
         return _TAX
     await moves.document(row, Paper(document.number, document.issued_on), cause)
     await execute(_WHOLE, row.id, _PART)
-    return None if row.booked is Booked.DOCUMENTED else _MORE
+    return None if row.booked is Booked.DOCUMENTED else MORE
+
+
+async def _no_more(document: TaxDocument) -> None:
+    """What was said of the document while it was of no refunds holds no longer."""
+    said = await rows(_SAID_OF, document.merchant_id, names.vat_differs(""), str(document.id))
+    named = [row["fingerprint"] for row in said]
+    await findings.resolve_all(document.merchant_id, named, f"Document {document.number} is of other refunds, too.")
 
 
 async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: list[str]) -> None:
@@ -226,6 +256,7 @@ async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: 
     ours |= {"currency": row.currency, "sold_on": row.sold_on.isoformat()}
     theirs = {"document": document.number, "amount": document.total, "tax": document.tax}
     theirs |= {"currency": document.currency, "date": document.issued_on.isoformat()}
+    at_stake = abs(one.tax - row.amount) if problem is _TAX else abs(refund.amount - document.total)
     later = {names.vat_differs(row.refund_id): f"Document {document.number} came after it."}
     await findings.resolve_of(row.merchant_id, row.refund_id, later)
     await findings.open_finding(
@@ -234,7 +265,7 @@ async def _differs(document: TaxDocument, one: Candidate, problem: str, fields: 
             merchant_id=row.merchant_id,
             connection_id=row.connection_id,
             fingerprint=f"{names.vat_differs(row.refund_id)}/{document.id}",
-            amount=Money(abs(refund.amount - document.total) or row.amount, row.currency),
+            amount=Money(at_stake or row.amount, row.currency),
             explanation=f"Document {document.number} and refund {refund.reference}: {problem}",
             refund_id=refund.id,
             payment_id=refund.payment_id,

@@ -104,12 +104,17 @@ async def lose(reversal: VatReversal, cause: Cause) -> None:
     """It can not be taken back: it is booked as lost. Raises InvalidState."""
     if reversal.state is ReversalState.NOT_RECOVERABLE:
         return
-    if reversal.state not in reversals.OPEN or reversal.booked is not Booked.NOTHING:
-        raise _refused(reversal, "Only what is to be taken back can be written off.")
+    check_losable(reversal)
     await posting.post(reversal, Entry.VAT_NOT_RECOVERABLE, cause)
     reversal.state, reversal.booked, reversal.reason = ReversalState.NOT_RECOVERABLE, Booked.LOST, None
     await _decided(reversal, cause)
     await _close(reversal, "The VAT is lost: it was written off.")
+
+
+def check_losable(reversal: VatReversal) -> None:
+    """Raises InvalidState where it is nothing that can be given up."""
+    if reversal.state not in reversals.OPEN or reversal.booked is not Booked.NOTHING:
+        raise _refused(reversal, "Only what is to be taken back can be written off.")
 
 
 async def settle(reversal: VatReversal, found: Weighed, cause: Cause) -> None:

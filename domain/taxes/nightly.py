@@ -5,14 +5,20 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
+
+from domain.books import bank_days as known_days
+from domain.calendars import bank_days
+from domain.calendars.bank_days import Exceptions
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
 from domain.models import TaxDocument, VatReversal
 from domain.money import Money
-from domain.platform.database import rows, transaction
-from domain.taxes import business_days, importing, match, reversals
+from domain.platform.database import rows, transaction, unavailable
+from domain.taxes import importing, match, reversals
 from domain.taxes.deadlines import business_days_before
 
+_log = structlog.get_logger()
 NEARLY_BUSINESS_DAYS: Final = 5
 _DOCUMENTS_MAX: Final = 200
 _LOOKED_AHEAD: Final = timedelta(days=21)  # five business days, whatever holidays lie between
@@ -41,15 +47,26 @@ async def catch_up() -> int:
 
 
 async def match_again() -> int:
-    """Match anew what was handed in before its sale, or its refund, was known; how many documents take VAT back now."""
+    """Match anew what was handed in and is of no refund yet; how many documents take VAT back now."""
     matched, after = 0, UUID(int=0)
     while found := await _waiting(after):
         after = found[-1].id
         for document in found:
-            async with transaction():
-                await importing.again(document, reversals.OURS)
-            matched += document.problem is None
+            matched += await _matched(document)
     return matched
+
+
+async def _matched(document: TaxDocument) -> bool:
+    """One that fails holds up no other, and no deadline of anybody's."""
+    try:
+        async with transaction():
+            await importing.again(document, reversals.OURS)
+    except Exception as error:
+        if unavailable(error):
+            raise
+        _log.exception("taxes.document_failed", document=str(document.id))
+        return False
+    return document.problem is None
 
 
 async def _waiting(after: UUID) -> list[TaxDocument]:
@@ -69,21 +86,21 @@ async def _tell() -> None:
 async def flag_overdue() -> int:
     """Open a finding of each reversal whose time is over, or within five business days; how many there are."""
     told, after = 0, UUID(int=0)
-    own: dict[tuple[UUID, str], Mapping[date, bool]] = {}
+    own: dict[UUID, Exceptions] = {}
     while found := await rows(_DUE, _LOOKED_AHEAD.days, after, reversals.AT_ONCE_MAX):
         after = found[-1]["id"]
-        for whose in {(row["merchant_id"], row["country"]) for row in found} - own.keys():
-            own[whose] = await business_days.own_days(*whose)
-        late = [row for row in found if _is_near(row, own[row["merchant_id"], row["country"]])]
+        for whose in {row["merchant_id"] for row in found} - own.keys():
+            own[whose] = await known_days.of_merchant(whose)
+        late = [row for row in found if _is_near(row, own[row["merchant_id"]])]
         await findings.open_findings([_overdue(row) for row in late])
         told += len(late)
     return told
 
 
-def _is_near(row: Mapping[str, Any], own: Mapping[date, bool]) -> bool:
+def _is_near(row: Mapping[str, Any], own: Exceptions) -> bool:
     country: str = row["country"]
     warned: date = business_days_before(
-        row["due_on"], NEARLY_BUSINESS_DAYS, lambda day: business_days.works(country, day, own)
+        row["due_on"], NEARLY_BUSINESS_DAYS, lambda day: bank_days.works(country, day, own)
     )
     today: date = row["today"]
     return today >= warned
@@ -107,6 +124,6 @@ def _overdue(row: Mapping[str, Any]) -> Found:
             "theirs": {},
             "differs": ["document"],
             "rule": row["rule_id"],
-            "calendar": business_days.CALENDAR,
+            "calendar": bank_days.version(),
         },
     )

@@ -1,7 +1,7 @@
-"""Where sales are taxed, and which days are business days, as a merchant says it: a new word ends the one before."""
+"""Where sales are taxed, as a merchant says it: a new word ends the one before."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -13,15 +13,12 @@ from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.models import BusinessDay, Connection, Store, TaxPlace
+from domain.models import Connection, Store, TaxPlace
 from domain.models.taxes import TaxRegime
 from domain.platform.database import execute, transaction
 from domain.problems import InvalidInput, NotFound
 
 PLACE: Final = "taxPlaceSet"
-DAY: Final = "businessDaySet"
-_WHY: Final = (3, 200)
-_DAY_YEARS_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +73,6 @@ async def is_said(merchant_id: UUID, store_id: UUID, connection_id: UUID) -> boo
         connection_id == row.connection_id or store_id == row.store_id or (row.store_id or row.connection_id) is None
         for row in await found.limit(1_000)
     )
-
-
-async def set_day(principal: Principal, country: str, day: date, works: bool, why: str, cause: Cause) -> BusinessDay:
-    """Say that offices of a country work, or do not, on a day. Raises Forbidden, InvalidInput."""
-    principal.require_everywhere(Permission.KEEP_BOOKS)
-    check_country(country)
-    if abs(day.year - datetime.now(UTC).year) > _DAY_YEARS_MAX:
-        raise InvalidInput(f"A day lies within {_DAY_YEARS_MAX} years of today.", path=["input", "day"])
-    if not _WHY[0] <= len(why.strip()) <= _WHY[1] or not why.isprintable():
-        raise InvalidInput(f"why takes {_WHY[0]} to {_WHY[1]} characters.", path=["input", "why"])
-    async with transaction():
-        await _one_at_a_time(principal.merchant_id)
-        which: dict[str, Any] = {"merchant_id": principal.merchant_id, "country": country, "day": day}
-        before = await BusinessDay.get_or_none(**which, ended_at=None)
-        if before is not None and before.works is works:
-            return before
-        if before is not None:
-            await BusinessDay.filter(id=before.id).update(ended_at=datetime.now(UTC))
-        made = await BusinessDay.create(
-            id=uuid4(), **which, works=works, why=why.strip(), set_by=principal.holder[:200]
-        )
-        what = deeds.changed({}, {"country": country, "day": day.isoformat(), "works": works, "why": made.why})
-        await deeds.note(principal.merchant_id, DAY, Of("business day", made.id), cause, what)
-    return made
 
 
 def check_country(country: str) -> None:

@@ -14,11 +14,20 @@ _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 # Documented by the document's month; declared by the return's, which stays as it was filed, whatever comes after; lost
 # by the ledger's; what waits is of refunds that had left by the end of the month, as it stands now.
 _LINES: Final = """
-WITH mine AS (
+WITH around AS (SELECT to_date($2, 'YYYY-MM') AS first_day,
+    (to_date($2, 'YYYY-MM') + interval '1 month')::date AS behind),
+found AS (
+    SELECT v.id FROM vat_reversals v, around WHERE merchant_id = $1 AND booked = 'DOCUMENTED'
+      AND document_on >= first_day AND document_on < behind
+    UNION SELECT id FROM vat_reversals WHERE merchant_id = $1 AND period = $2
+    UNION SELECT v.id FROM vat_reversals v, around WHERE merchant_id = $1 AND booked = 'LOST'
+      AND settled_on >= first_day AND settled_on < behind
+    UNION SELECT id FROM vat_reversals WHERE merchant_id = $1 AND state IN ('NEEDED', 'NEEDS_REVIEW')),
+mine AS (
     SELECT v.*, to_char(document_on, 'YYYY-MM') = $2 AND booked = 'DOCUMENTED' AS is_documented,
         period = $2 AS is_declared, booked = 'LOST' AND to_char(settled_on, 'YYYY-MM') = $2
         AS is_lost, to_char(coalesce(event_on, paid_on), 'YYYY-MM') <= $2 AS has_left
-    FROM vat_reversals v WHERE merchant_id = $1 AND ($3::uuid[] IS NULL OR store_id = ANY($3))
+    FROM found JOIN vat_reversals v USING (id) WHERE ($3::uuid[] IS NULL OR store_id = ANY($3))
       AND ($4::varchar IS NULL OR country = $4) AND ($5::uuid IS NULL OR store_id = $5))
 SELECT m.country, m.store_id, s.code AS store, m.currency, m.rule_id,
     coalesce(sum(amount) FILTER (WHERE is_documented), 0) AS documented,
@@ -36,7 +45,7 @@ GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4, 5 LIMIT $6"""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TaxLine:
     """One country, store, currency and rule of a month. Sums in minor units."""
 
     country: str
@@ -56,7 +65,7 @@ class Line:
 
 async def of_month(
     principal: Principal, period: str, limit: int, *, country: str | None = None, store_id: UUID | None = None
-) -> list[Line]:
+) -> list[TaxLine]:
     """The month's lines of the stores whose ledger somebody may read. Never a part of them: raises InvalidInput.
 
     Raises Forbidden.
@@ -69,4 +78,4 @@ async def of_month(
     if len(found) > limit:
         raise InvalidInput(f"The report has more than {limit} lines; name a country or a store.", path=["country"])
     sums = ("documented", "declared", "lost", "pending", "review")
-    return [Line(**{**row, **{name: int(row[name]) for name in sums}}) for row in found]
+    return [TaxLine(**{**row, **{name: int(row[name]) for name in sums}}) for row in found]

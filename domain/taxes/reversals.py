@@ -7,7 +7,10 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from domain.books import bank_days as known_days
 from domain.books import ledger
+from domain.calendars import bank_days
+from domain.calendars.bank_days import Exceptions
 from domain.cause import Cause
 from domain.findings import findings, names
 from domain.findings.findings import FindingKind, Found
@@ -17,9 +20,9 @@ from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.money import Money
 from domain.platform.database import rows, transaction
-from domain.taxes import business_days, posting, rulebook
+from domain.taxes import posting, rulebook
 from domain.taxes.deadlines import Days
-from domain.taxes.weigh import CAUSES, Facts, Weighed, weigh
+from domain.taxes.weigh import CAUSES, RefundFacts, Weighed, weigh
 
 OPEN: Final = (ReversalState.NEEDED, ReversalState.NEEDS_REVIEW)
 AT_ONCE_MAX: Final = 2_000
@@ -68,16 +71,18 @@ async def open_of(refund_ids: Sequence[UUID]) -> None:
     if not refund_ids:
         return
     async with transaction():
-        made = [_opened(row) for row in await rows(_FACTS, list(refund_ids))]
-        if not made:
+        found = await rows(_FACTS, list(refund_ids))
+        if not found:
             return
+        own = await known_days.of_merchants({row["merchant_id"] for row in found})
+        made = [_opened(row, own[row["merchant_id"]]) for row in found]
         new = {row["id"] for row in await rows(_OPEN, json.dumps([one.values for one in made], default=str))}
         lost = [one.values for one in made if one.values["id"] in new and one.values["booked"] is Booked.LOST]
         await ledger.post([_lost(values) for values in lost])
 
 
-def _opened(row: dict[str, Any]) -> _Opened:
-    found = weigh(_facts(row), lambda day: business_days.works(row["country"], day))
+def _opened(row: dict[str, Any], own: Exceptions) -> _Opened:
+    found = weigh(_facts(row), lambda day: bank_days.works(row["country"], day, own))
     lost = found.state is ReversalState.NOT_RECOVERABLE
     values = {
         **{name: row[name] for name in ("merchant_id", "payment_id", "connection_id", "store_id", "currency")},
@@ -102,8 +107,8 @@ def _opened(row: dict[str, Any]) -> _Opened:
     return _Opened(values, found)
 
 
-def _facts(row: dict[str, Any]) -> Facts:
-    return Facts(
+def _facts(row: dict[str, Any]) -> RefundFacts:
+    return RefundFacts(
         country=row["country"],
         regime=TaxRegime(row["regime"]),
         currency=row["currency"],
@@ -127,9 +132,9 @@ def _lost(values: dict[str, Any]) -> ledger.Posting:
     )
 
 
-def facts_of(reversal: VatReversal, *, country_is_said: bool) -> Facts:
+def facts_of(reversal: VatReversal, *, country_is_said: bool) -> RefundFacts:
     """What is known by now of a reversal that is there."""
-    return Facts(
+    return RefundFacts(
         country=reversal.country,
         regime=reversal.regime,
         currency=reversal.currency,

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -56,7 +55,7 @@ class Inclusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LegalRule:
     """One rule. `effective_*`: the days that it holds for; `sold_*`: the days of the sales; None: not known, or open.
 
     `buyer`: IDENTIFIED or UNNAMED where it binds one of them; `rate`: percent; `number`: of its deadline.
@@ -99,12 +98,12 @@ class Rule:
         )  # fmt: skip
 
 
-def rules_of(country: str, on: date) -> Sequence[Rule]:
+def rules_of(country: str, on: date) -> Sequence[LegalRule]:
     """Every rule of a country, and of all countries, that is of that day, whatever its status."""
     return [rule for rule in _all() if rule.country in (country, _EVERYWHERE) and rule.holds(on, on)]
 
 
-def reversal_rules(country: str, regime: TaxRegime, on: date, sold_on: date) -> Sequence[Rule]:
+def reversal_rules(country: str, regime: TaxRegime, on: date, sold_on: date) -> Sequence[LegalRule]:
     """The rules that say how the tax of a refund of that day is taken back, the most particular first."""
     found = [
         rule
@@ -117,20 +116,14 @@ def reversal_rules(country: str, regime: TaxRegime, on: date, sold_on: date) -> 
     return sorted(found, key=_particular, reverse=True)
 
 
-def _particular(rule: Rule) -> tuple[bool, bool, date]:
+def _particular(rule: LegalRule) -> tuple[bool, bool, date]:
     """What speaks of the sale's day goes before what does not; then the youngest."""
     return (rule.country != _EVERYWHERE, rule.sold_until is not None, rule.effective_from or date.min)
 
 
-def rule_of(rule_id: str | None) -> Rule | None:
+def rule_of(rule_id: str | None) -> LegalRule | None:
     """The rule of that name; None: it is gone from the book."""
     return next((rule for rule in _all() if rule.id == rule_id), None)
-
-
-def tax_within(gross: int, percent: Decimal, inclusion: Inclusion) -> int:
-    """The tax in a gross amount (both minor units), half up: 100.00 at 18 percent has 15.25 added, or 18.00 inside."""
-    whole = Decimal(100) if inclusion is Inclusion.INSIDE else 100 + percent
-    return int((gross * percent / whole).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 @cache
@@ -145,17 +138,17 @@ def _paths() -> Sequence[Path]:
 
 
 @cache
-def _all() -> Sequence[Rule]:
+def _all() -> Sequence[LegalRule]:
     return [rule for path in _paths() for rule in _read(path)]
 
 
-def _read(path: Path) -> Sequence[Rule]:
+def _read(path: Path) -> Sequence[LegalRule]:
     with path.open("rb") as file:
         book = tomllib.load(file)
     return [_rule(book, row) for row in book["rule"]]
 
 
-def _rule(book: Mapping[str, Any], row: Mapping[str, Any]) -> Rule:
+def _rule(book: Mapping[str, Any], row: Mapping[str, Any]) -> LegalRule:
     words: dict[str, Any] = {"kind": RuleKind(row["kind"])}
     if "deadline" in row:
         words["deadline"] = DeadlineKind(row["deadline"])
@@ -165,4 +158,4 @@ def _rule(book: Mapping[str, Any], row: Mapping[str, Any]) -> Rule:
         words["causes"] = frozenset(map(RefundCause, row["causes"]))
     if "regimes" in row:
         words["regimes"] = frozenset(map(TaxRegime, row["regimes"]))
-    return Rule(**{"country": book["country"], "version": book["version"], **row, **words})
+    return LegalRule(**{"country": book["country"], "version": book["version"], **row, **words})

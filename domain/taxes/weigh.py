@@ -10,7 +10,7 @@ from domain.models.refunds import Reason
 from domain.models.taxes import RefundCause, ReversalState, TaxRegime
 from domain.taxes import rulebook
 from domain.taxes.deadlines import Days, IsBusinessDay, term_of
-from domain.taxes.rulebook import Rule
+from domain.taxes.rulebook import LegalRule
 
 
 class Review(StrEnum):
@@ -51,7 +51,7 @@ COUNTRIES: Final[Mapping[str, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RefundFacts:
     """What is known of a refund that has left, and of its sale. None: nobody has said it.
 
     `country_is_said`: by somebody, for this store or connection; else it is the merchant's own.
@@ -71,12 +71,12 @@ class Weighed:
     """Where the reversal stands, by which rule, until when; `reason` of a review."""
 
     state: ReversalState
-    rule: Rule | None
+    rule: LegalRule | None
     due_on: date | None = None
     reason: Review | None = None
 
 
-def weigh(facts: Facts, works: IsBusinessDay) -> Weighed:
+def weigh(facts: RefundFacts, works: IsBusinessDay) -> Weighed:
     """What is to be done about the tax. A cause is asked for only where the answer hangs on it."""
     known = COUNTRIES.get(facts.currency)
     if known is not None and facts.country not in known and not facts.country_is_said:
@@ -89,14 +89,14 @@ def weigh(facts: Facts, works: IsBusinessDay) -> Weighed:
     return _strictest(each)
 
 
-def _of_buyer(facts: Facts, works: IsBusinessDay) -> Weighed:
+def _of_buyer(facts: RefundFacts, works: IsBusinessDay) -> Weighed:
     if facts.buyer_identified is not None:
         return _by_rule(facts, works)
     named, unnamed = (_by_rule(replace(facts, buyer_identified=known), works) for known in (True, False))
     return named if named.state is unnamed.state else _review(Review.BUYER_UNKNOWN, unnamed.rule)
 
 
-def _by_rule(facts: Facts, works: IsBusinessDay) -> Weighed:
+def _by_rule(facts: RefundFacts, works: IsBusinessDay) -> Weighed:
     rule = _chosen(facts)
     if rule is None:
         return _review(Review.NO_RULE)
@@ -108,7 +108,7 @@ def _by_rule(facts: Facts, works: IsBusinessDay) -> Weighed:
     return Weighed(ReversalState.NEEDED if term.met else ReversalState.NOT_RECOVERABLE, rule, term.until)
 
 
-def _chosen(facts: Facts) -> Rule | None:
+def _chosen(facts: RefundFacts) -> LegalRule | None:
     """The first rule of the day that is of this cause and buyer; only then is its status looked at."""
     buyer = "IDENTIFIED" if facts.buyer_identified else "UNNAMED"
     found = rulebook.reversal_rules(facts.country, facts.regime, facts.days.event or facts.days.paid, facts.days.sold)
@@ -119,5 +119,5 @@ def _strictest(each: list[Weighed]) -> Weighed:
     return min(each, key=lambda one: one.due_on or date.max)
 
 
-def _review(reason: Review, rule: Rule | None = None) -> Weighed:
+def _review(reason: Review, rule: LegalRule | None = None) -> Weighed:
     return Weighed(ReversalState.NEEDS_REVIEW, rule, None, reason)

@@ -1,7 +1,7 @@
 """What a person does with reversals: document, declare, write off, review. Each leaves a deed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -11,27 +11,32 @@ from tortoise.queryset import QuerySet
 
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
+from domain.books import bank_days as known_days
 from domain.books import ledger
+from domain.calendars import bank_days
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
-from domain.models import Refund, VatReversal
+from domain.models import Refund, VatReversal, VatWriteOff
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.platform.database import transaction
 from domain.problems import InvalidInput, InvalidState, NotFound
-from domain.taxes import business_days, moves, places, reversals, rulebook
+from domain.taxes import giving_up, moves, places, reversals, rulebook
 from domain.taxes.moves import Paper
 from domain.taxes.weigh import Review, Weighed, weigh
 
 DOCUMENT: Final = "vatReversalDocument"
 DECLARE: Final = "vatReversalDeclare"
 WRITE_OFF: Final = "vatReversalWriteOff"
+CONFIRM: Final = "vatReversalWriteOffConfirm"
+DECLINE: Final = "vatReversalWriteOffDecline"
 REVIEW: Final = "vatReversalReview"
 AT_ONCE_MAX: Final = 100
 _NUMBER_MAX: Final = 100
 _NOTE: Final = (5, 500)
 _DELIVERED_BEFORE_MAX: Final = timedelta(days=2 * 366)  # before the money came: sold on credit
 _PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_KEPT: Final = ("cause", "delivered_on", "event_on", "buyer_identified", "country", "regime", "accept")
 _TOLD: Final = ("state", "reason", "document_number", "document_on", "period", "cause", "country", "due_on", "note")
 
 
@@ -104,30 +109,103 @@ async def _declare(principal: Principal, reversal_id: UUID, period: str, cause: 
 
 
 async def write_off(principal: Principal, reversal_id: UUID, note: str, cause: Cause) -> VatReversal:
-    """Say that the VAT is lost, and why. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    """Say that the VAT is lost, and why: above the limit it waits for a second person (`VatReversal.writeOff`).
+
+    Raises Forbidden, NotFound, InvalidInput, InvalidState.
+    """
     async with transaction():
         row, before = await _held(principal, reversal_id)
-        row.note = _checked_note(note)
-        await moves.lose(row, cause)
-        await _note(row, before, WRITE_OFF, cause)
+        told = _checked_note(note)
+        if row.state is ReversalState.NOT_RECOVERABLE:
+            return row
+        moves.check_losable(row)
+        made = await giving_up.propose(principal, row, {"how": giving_up.WRITE_OFF}, told)
+        if made.needs_two:
+            await _in_step(row)
+        else:
+            row.note = told
+            await moves.lose(row, cause)
+        await _note(row, before, WRITE_OFF, cause, _waits(made))
     return row
+
+
+async def confirm_write_off(principal: Principal, reversal_id: UUID, cause: Cause) -> VatReversal:
+    """A second person's yes to VAT that is given up. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    async with transaction():
+        row, before = await _held(principal, reversal_id)
+        made = await giving_up.confirmed(principal, row)
+        row.note = made.note
+        if made.said["how"] == giving_up.WRITE_OFF:
+            await moves.lose(row, cause)
+        else:
+            said = _said_of(made)
+            await _check_said(principal, row, said)
+            await moves.settle(row, await _weighed(row, said), cause)
+            await _in_step(row)
+        by = {"proposed_by": [None, made.proposed_by], "how": [None, made.said["how"]]}
+        await _note(row, before, CONFIRM, cause, by)
+    return row
+
+
+async def decline_write_off(principal: Principal, reversal_id: UUID, why: str, cause: Cause) -> VatReversal:
+    """A no to it, or take it back. Raises Forbidden, NotFound, InvalidInput, InvalidState."""
+    async with transaction():
+        row, before = await _held(principal, reversal_id)
+        told = _checked_note(why)
+        made = await giving_up.declined(principal, row, told)
+        by = {"proposed_by": [None, made.proposed_by], "why": [None, told]}
+        await _note(row, before, DECLINE, cause, by)
+    return row
+
+
+def _waits(made: VatWriteOff) -> dict[str, list[Any]]:
+    return {"waits_for_a_second_person": [None, True], "note": [None, made.note]} if made.needs_two else {}
+
+
+def _told_of(said: Said) -> dict[str, Any]:
+    """What was said, as it is kept until a second person has seen it."""
+    kept = {name: getattr(said, name) for name in _KEPT}
+    return {"how": giving_up.REVIEW, **{name: None if one is None else str(one) for name, one in kept.items()}}
+
+
+def _said_of(made: VatWriteOff) -> Said:
+    told = made.said
+    return Said(
+        note=made.note,
+        cause=RefundCause(told["cause"]) if told["cause"] else None,
+        delivered_on=date.fromisoformat(told["delivered_on"]) if told["delivered_on"] else None,
+        event_on=date.fromisoformat(told["event_on"]) if told["event_on"] else None,
+        buyer_identified=told["buyer_identified"] == "True" if told["buyer_identified"] else None,
+        country=told["country"],
+        regime=TaxRegime(told["regime"]) if told["regime"] else None,
+        accept=told["accept"] == "True",
+    )
 
 
 async def review(principal: Principal, reversal_id: UUID, said: Said, cause: Cause) -> VatReversal:
     """Take in what a person knows, and weigh the reversal anew. Raises Forbidden, NotFound, InvalidInput, InvalidState.
 
-    What was lost by a rule is found again where the new facts say so.
+    What was lost by a rule is found again where the new facts say so. What is lost by what is said waits for a second
+    person above the limit.
     """
     async with transaction():
         row, before = await _held(principal, reversal_id)
-        row.note = _checked_note(said.note)
+        row.note = note = _checked_note(said.note)
+        waits: dict[str, list[Any]] = {}
         if said.counter is not None:
             counter = Paper(_number(said.counter.number), await _not_ahead(principal, said.counter.issued_on))
             await moves.counter(row, await Refund.get(id=row.refund_id), counter, cause)
         else:
             await _check_said(principal, row, said)
-            await _weigh_again(row, said, cause)
-        await _note(row, before, REVIEW, cause)
+            found = await _weighed(row, said)
+            if found.state is ReversalState.NOT_RECOVERABLE and row.state is not found.state:
+                seen = await VatReversal.get(id=row.id)  # as it is, and not as it would be
+                made = await giving_up.propose(principal, seen, _told_of(said), note)
+                row, waits = (seen, _waits(made)) if made.needs_two else (row, {})
+            if not waits:
+                await moves.settle(row, found, cause)
+            await _in_step(row)
+        await _note(row, before, REVIEW, cause, waits)
     return row
 
 
@@ -142,7 +220,8 @@ async def _check_said(principal: Principal, row: VatReversal, said: Said) -> Non
         raise InvalidInput("No delivery lies ahead, or years before its sale.", path=["input", "deliveredOn"])
 
 
-async def _weigh_again(row: VatReversal, said: Said, cause: Cause) -> None:
+async def _weighed(row: VatReversal, said: Said) -> Weighed:
+    """Where the reversal stands by what is said, which is put into the row."""
     undecided = row.state in (*reversals.OPEN, ReversalState.NOT_RECOVERABLE) and row.booked is not Booked.DOCUMENTED
     if not undecided:
         raise InvalidState("It is decided: there is nothing to review.", path=["input"], current_state=row.state.value)
@@ -153,11 +232,10 @@ async def _weigh_again(row: VatReversal, said: Said, cause: Cause) -> None:
     if said.buyer_identified is not None:
         row.buyer_identified = said.buyer_identified
     named = said.country is not None or await places.is_said(row.merchant_id, row.store_id, row.connection_id)
-    own = await business_days.own_days(row.merchant_id, row.country)
+    own = await known_days.of_merchant(row.merchant_id)
     facts = reversals.facts_of(row, country_is_said=named)
-    found = weigh(facts, lambda day: business_days.works(row.country, day, own))
-    await moves.settle(row, _accepted(found) if said.accept else found, cause)
-    await _in_step(row)
+    found = weigh(facts, lambda day: bank_days.works(row.country, day, own))
+    return _accepted(found) if said.accept else found
 
 
 def _accepted(found: Weighed) -> Weighed:
@@ -187,8 +265,14 @@ def _facts(row: VatReversal) -> dict[str, Any]:
     return {name: None if getattr(row, name) is None else str(getattr(row, name)) for name in _TOLD}
 
 
-async def _note(row: VatReversal, before: dict[str, Any], operation: str, cause: Cause) -> None:
-    what = deeds.changed(before, _facts(row))
+async def _note(
+    row: VatReversal,
+    before: dict[str, Any],
+    operation: str,
+    cause: Cause,
+    more: Mapping[str, list[Any]] | None = None,
+) -> None:
+    what = {**deeds.changed(before, _facts(row)), **(more or {})}
     await deeds.note(row.merchant_id, operation, Of("VAT reversal", row.id), cause, what)
 
 

@@ -13,28 +13,36 @@ from rich.table import Table
 from domain.platform.settings import Settings, SettingsError
 from domain.reconciliation.nights import DONE
 from jobs.cli import (
+    alerts,
     approvals,
     audit,
     bank,
+    bank_days,
+    batches,
     books,
     commands,
     connect,
     connections,
     decisions,
+    endpoints,
+    events,
     exports,
     facts,
     fees,
     findings,
+    handed,
     init,
     keys,
-    nights,
     onboarding,
     owner,
     people,
     rates,
+    shops,
     sign_in,
+    sources,
     synthetic,
     taxes,
+    usage,
 )
 from jobs.cli.commands import CommandError
 from jobs.machine.children import ChildError
@@ -60,18 +68,27 @@ app.add_typer(people.stores, name="store")
 app.add_typer(people.people, name="people")
 app.add_typer(people.merchants, name="merchant")
 app.add_typer(connections.app, name="connection")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(fees.app, name="fees")
 app.add_typer(rates.app, name="rates")
 app.command("quote")(rates.quote)
 app.add_typer(bank.app, name="bank")
+app.add_typer(bank_days.app, name="bank-days")
+app.add_typer(batches.app, name="batches")
 app.add_typer(books.app, name="books")
+app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(endpoints.deliveries, name="deliveries")
+app.add_typer(events.app, name="events")
 app.add_typer(exports.app, name="export")
 app.add_typer(findings.app, name="findings")
 findings.app.command("apply")(decisions.apply)
-app.add_typer(nights.app, name="nights")
+app.add_typer(handed.app, name="nights")
+app.add_typer(sources.app, name="sources")
+app.add_typer(shops.app, name="shops")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(taxes.app, name="taxes")
+app.add_typer(usage.app, name="usage")
 app.command("init")(init.init)
 app.command("synth")(synthetic.synth)
 app.command("connect")(connect.connect)
@@ -191,13 +208,23 @@ def reconcile(
         Path | None, typer.Option(help="The report as you downloaded it, where the PSE gives it to no program.")
     ] = None,
 ) -> None:
-    """Reconcile one business date of one connection now; repeating it is safe."""
+    """Reconcile one business date of one connection now; repeating it is safe.
+
+    With --file the report is judged, and waits until another person has seen what it would change (`estorno nights
+    confirm`); then the same command enters it.
+    """
     table = Table("Finding", "Amount", "What differs", "What to do")
-    run, found = commands.reconcile(commands.ready(Settings.read()), connection, date, file)
-    for row in found:
+    told = commands.reconcile(commands.ready(Settings.read()), connection, date, file)
+    for row in told.findings:
         table.add_row(*row)
     console = Console(soft_wrap=False)
-    console.print(table if found else "Nothing to look at.")
+    if (brought := told.brought) is not None:
+        console.print(f"{brought.state}: {brought.said}", markup=False)
+        if brought.state == "PROPOSED":
+            console.print(f"Another person: estorno nights confirm {brought.id}", markup=False, soft_wrap=True)
+    if (run := told.run) is None:
+        raise typer.Exit(1 if brought is not None and brought.state == "REFUSED" else 0)
+    console.print(table if told.findings else "Nothing to look at.")
     console.print(f"{run.business_date} {run.state} {run.error or run.manifest['completeness']}", markup=False)
     if run.manifest.get("not_ended"):
         console.print(f"{run.manifest['not_ended']}: the night reconciles it again.", markup=False)

@@ -4,7 +4,8 @@ What a command can do is what its token may do: there is no second way in.
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx
@@ -13,6 +14,7 @@ from domain.platform.settings import Settings
 from jobs.cli.commands import CommandError
 
 _SECONDS: Final = 60.0
+_SILENT_SECONDS: Final = 90.0  # of a stream, whose heartbeats come every few seconds
 
 
 def ask(settings: Settings, document: str, **variables: Any) -> dict[str, Any]:
@@ -21,21 +23,52 @@ def ask(settings: Settings, document: str, **variables: Any) -> dict[str, Any]:
 
 
 async def _ask(settings: Settings, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {_token(settings)}"}
+    async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as http:
+        try:
+            answer = await http.post(f"{settings.api}/graphql", json={"query": document, "variables": variables})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _away(settings, error) from error
+    return _data(settings, answer)
+
+
+def follow(settings: Settings, document: str, **variables: Any) -> Iterator[dict[str, Any]]:
+    """The data of each message of a subscription, until it completes. Raises CommandError with what the API says."""
+    headers = {"Authorization": f"Bearer {_token(settings)}", "Accept": "text/event-stream"}
+    asked = {"query": document, "variables": variables}
+    timeout = httpx.Timeout(_SECONDS, read=_SILENT_SECONDS)
+    try:
+        with (
+            httpx.Client(timeout=timeout, headers=headers) as http,
+            http.stream("POST", f"{settings.api}/graphql", json=asked) as answer,
+        ):
+            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+                answer.read()
+                _data(settings, answer)
+                raise CommandError(f"{settings.api} answers {answer.status_code}, and not as our API does.")
+            for line in answer.iter_lines():
+                # The last word, that it has completed, has no data.
+                if line.startswith("data:") and (told := json.loads(line.removeprefix("data:").strip() or "null")):
+                    if told.get("errors"):
+                        raise CommandError("; ".join(one["message"] for one in told["errors"]))
+                    yield told["data"]
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _away(settings, error) from error
+
+
+def _token(settings: Settings) -> str:
     if not settings.token:
         raise CommandError(
             "Set ESTORNO_TOKEN to a token of yours. On the machine that has the database, `estorno token create "
             "--merchant NAME --role ADMIN --holder YOU` makes one."
         )
-    headers = {"Authorization": f"Bearer {settings.token}"}
-    async with httpx.AsyncClient(timeout=_SECONDS, headers=headers) as http:
-        try:
-            answer = await http.post(f"{settings.api}/graphql", json={"query": document, "variables": variables})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise CommandError(
-                f"The API at {settings.api} does not answer ({type(error).__name__}); start `estorno up`, or set "
-                "ESTORNO_URL."
-            ) from error
-    return _data(settings, answer)
+    return settings.token
+
+
+def _away(settings: Settings, error: Exception) -> CommandError:
+    return CommandError(
+        f"The API at {settings.api} does not answer ({type(error).__name__}); start `estorno up`, or set ESTORNO_URL."
+    )
 
 
 def _data(settings: Settings, answer: httpx.Response) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 import asyncio
 import getpass
-import hashlib
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,16 +19,16 @@ from domain import invariants
 from domain.access import holders, tokens
 from domain.access.tokens import Role
 from domain.addresses import names
-from domain.books import checkpoints
+from domain.books import checkpoints, open_items
 from domain.cause import Cause
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.history import seals
 from domain.history.seals import Head, Tampered
-from domain.invariants import Broken
+from domain.invariants import BrokenInvariant
 from domain.keys import trial
 from domain.keys.trial import WrongKey
-from domain.models import Connection, Finding, Merchant, ReconciliationRun
+from domain.models import Connection, Finding, HandedReport, Merchant, ReconciliationRun
 from domain.money import Money
 from domain.platform import bell, data_keys, database
 from domain.platform.bell import BellError
@@ -37,13 +37,15 @@ from domain.platform.secrets import Unsealable
 from domain.platform.settings import Settings
 from domain.platform.wrapping import KeyServiceAway
 from domain.problems import InvalidInput, Problem
+from domain.reconciliation import handed_in as reports
+from domain.reconciliation.handed_in import Became, Came, HandedInBy
 from domain.reconciliation.nights import FutureDate, refuse_future
-from jobs import reconciliation
+from jobs import handed_in, reconciliation
 from jobs.demo.client import DemoError
 from jobs.demo.stage import StageError
 from jobs.machine.up import CHECKOUT, as_running
 from jobs.synth import fill
-from jobs.synth.fill import SynthError, Wanted
+from jobs.synth.fill import SynthError, WantedRefunds
 from jobs.wire.sender import Sender
 
 _SCHEMA: Final = CHECKOUT / "schema.graphql"
@@ -144,13 +146,13 @@ def schema(*, check: bool) -> str:
     return f"{_SCHEMA.name} is up to date."
 
 
-def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Sequence[Broken], Sequence[str]]:
+def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Sequence[BrokenInvariant], Sequence[str]]:
     """What is broken, and what should not stay so."""
     known = [_head(text) for text in heads]
 
-    async def look() -> tuple[Sequence[Broken], Sequence[str]]:
+    async def look() -> tuple[Sequence[BrokenInvariant], Sequence[str]]:
         async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
-            broken = [Broken(name, detail) for name, detail in await trial.wrong(settings.secret_key)]
+            broken = [BrokenInvariant(name, detail) for name, detail in await trial.wrong(settings.secret_key)]
             broken += await invariants.check()
             if chain:
                 broken += [_as_broken(one) for one in await seals.verify(known)]
@@ -159,8 +161,10 @@ def check(settings: Settings, *, chain: bool, heads: Sequence[str]) -> tuple[Seq
     return asyncio.run(look())
 
 
-def _as_broken(one: Tampered) -> Broken:
-    return Broken("chain: events are as they were sealed", f"merchant {one.merchant_id} at {one.position}: {one.what}")
+def _as_broken(one: Tampered) -> BrokenInvariant:
+    return BrokenInvariant(
+        "chain: events are as they were sealed", f"merchant {one.merchant_id} at {one.position}: {one.what}"
+    )
 
 
 def _head(text: str) -> Head:
@@ -172,58 +176,78 @@ def _head(text: str) -> Head:
         raise CommandError(f"--head takes MERCHANT:POSITION:HASH, not {text[:80]!r}.") from None
 
 
-def reconcile(
-    settings: Settings, connection: str, day: str, handed_in: Path | None = None
-) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
-    """The run, and its findings as rows of text. `handed_in`: the report, where no PSE gives it to a program."""
-    if handed_in is not None and not handed_in.is_file():
-        raise CommandError(f"There is no file {handed_in}.")
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The run, and its findings as rows of text; of a report that was brought its row. None: there is none."""
+
+    run: ReconciliationRun | None
+    findings: list[tuple[str, ...]]
+    brought: HandedReport | None = None
+
+
+def reconcile(settings: Settings, connection: str, day: str, file: Path | None = None) -> Reconciled:
+    """Run a night. `file`: its report, where no PSE gives it to a program; it waits for another person first."""
+    if file is not None and not file.is_file():
+        raise CommandError(f"There is no file {file}.")
     try:
         business_date = date.fromisoformat(day)
     except ValueError:
         raise CommandError(f"{day!r} is no date; write YYYY-MM-DD.") from None
-    return asyncio.run(_reconcile(settings, connection, business_date, handed_in))
+    return asyncio.run(_reconcile(settings, connection, business_date, file))
 
 
-async def _reconcile(
-    settings: Settings, connection: str, business_date: date, handed_in: Path | None
-) -> tuple[ReconciliationRun, list[tuple[str, ...]]]:
+async def _reconcile(settings: Settings, connection: str, business_date: date, file: Path | None) -> Reconciled:
     sender = Sender(settings.secret_key, settings.send_limit_seconds)
     async with connected(settings.database_url, pool_max=5, all_because=OPERATOR):
         await bell.connect(settings.redis_url)
         try:
             found: Connection = await one(Connection, connection, "connection")
             await refuse_future(found, business_date)
-            await _note_reconciling(found, business_date, handed_in)
-            run = await reconciliation.run(found.id, business_date, sender, handed_in)
-            findings = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
+            digest = None if file is None else await asyncio.to_thread(handed_in.digest_of, file)
+            await _note_reconciling(found, business_date, digest)
+            if file is not None:
+                assert digest is not None, "A file has a digest."
+                return await _brought(found, business_date, file, digest, sender)
+            return await _told(await reconciliation.run(found.id, business_date, sender))
         finally:
             await sender.close()
             await bell.close()
-    return run, [(row.kind, str(Money(row.amount, row.currency)), row.explanation, row.action) for row in findings]
 
 
-async def _note_reconciling(connection: Connection, business_date: date, handed_in: Path | None) -> None:
+async def _brought(connection: Connection, day: date, file: Path, digest: str, sender: Sender) -> Reconciled:
+    """The file is judged and waits; once another person has said yes to it, the same command enters it."""
+    size = (await asyncio.to_thread(file.stat)).st_size
+    came = Came(HandedInBy.COMMAND, file.name, size, digest)
+    row = await reports.brought(connection, came, day, operator())
+    if row.state == Became.WAITING:
+        await handed_in.enter(row, file, sender)
+    if row.run_id is None:
+        return Reconciled(None, [], row)
+    return replace(await _told(await ReconciliationRun.get(id=row.run_id)), brought=row)
+
+
+async def _told(run: ReconciliationRun) -> Reconciled:
+    found = await Finding.filter(run_id=run.id, resolved_at=None).order_by("created_at", "id")
+    told = [(row.kind, str(Money(row.amount, row.currency)), row.explanation, row.action) for row in found]
+    return Reconciled(run, [tuple(one) for one in told])
+
+
+async def _note_reconciling(connection: Connection, business_date: date, digest: str | None) -> None:
     """What a person asks for, before it is done; of a file that they hand in its digest."""
-    digest = None if handed_in is None else await asyncio.to_thread(_digest, handed_in)
     what = {"date": [None, business_date.isoformat()], "file_sha256": [None, digest]}
     async with database.transaction():
         await deeds.note(connection.merchant_id, "reconcile", Of("connection", connection.id), operator(), what)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def synth(settings: Settings, refunds: int, merchants: int, seed: int, told: Callable[[int], None]) -> None:
     """Fill the database with a made-up year that ends now; `told` hears how many refunds are in it."""
-    wanted = Wanted(refunds, merchants, datetime.now(UTC), seed)
+    wanted = WantedRefunds(refunds, merchants, datetime.now(UTC), seed)
 
     async def work() -> None:
         await fill.fill(settings.owner_url, wanted, settings.secret_key, told)
         async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
             await checkpoints.cut()
+            await open_items.cut()
 
     asyncio.run(work())
 

@@ -1,5 +1,6 @@
 """`estorno connect`: asks for what a PSE wants, makes the draft, and shows what its preflight says."""
 
+import asyncio
 import csv
 import hashlib
 import textwrap
@@ -56,10 +57,10 @@ def connect(
     """Apply for a connection: asks for what the PSE wants, hidden where it is secret, and shows its preflight."""
     settings = Settings.read()
     wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
-    given = _read(values) if values else {}
-    _refuse_unknown(given, wanted)
+    given = read_values(values) if values else {}
+    refuse_unknown(given, wanted)
     filled = {**{one["name"]: one["test" if test else "live"] for one in wanted}, **given}
-    answers = {one["name"]: filled.get(one["name"]) or _asked(one) for one in wanted}
+    answers = {one["name"]: filled.get(one["name"]) or asked(one) for one in wanted}
     made = _create(settings, pse, name or f"{pse}-{store}", store, answers)
     typer.echo(f"{made['name']} is a {made['state'].lower()}: {made['id']}")
     outcome = preflight(settings, made["id"])
@@ -71,15 +72,16 @@ def connect(
 def replace(settings: Settings, connection: str, pse: str, values: Path | None, until: str | None) -> None:
     """Ask for the connection's keys, and replace them; the old ones verify webhooks until that moment (ISO 8601)."""
     wanted = client.ask(settings, _FIELDS, pse=pse)["connectionFields"]
-    given = _read(values) if values else {}
-    _refuse_unknown(given, wanted)
+    given = read_values(values) if values else {}
+    refuse_unknown(given, wanted)
     sealed = [one for one in wanted if one["name"] not in PLAIN]
-    answers = {**given, **{one["name"]: given.get(one["name"]) or _asked(one) for one in sealed}}
+    answers = {**given, **{one["name"]: given.get(one["name"]) or asked(one) for one in sealed}}
     fields = [{"name": key, "value": value} for key, value in answers.items() if value]
     client.ask(settings, _REPLACE, input={"connectionId": connection, "fields": fields, "oldValidUntil": until})
 
 
-def _asked(field: Mapping[str, Any]) -> str:
+def asked(field: Mapping[str, Any]) -> str:
+    """What a person types for a field, hidden where it is secret."""
     typer.echo(f"\n{field['label']}{' (may be left out)' if field['optional'] else ''}")
     typer.echo(textwrap.fill(field["where"], _COLUMNS, initial_indent="  ", subsequent_indent="  "))
     default = "" if field["optional"] else None
@@ -102,7 +104,7 @@ def preflight(settings: Settings, connection: str) -> str | None:
         run = client.ask(settings, _RUN, id=asked["id"])["node"]
         if run["outcome"] is not None:
             for check in run["checks"]:
-                typer.echo(_check(check))
+                typer.echo(check_lines(check))
             typer.echo(f"\nThe preflight: {run['outcome']}. {run['error'] or ''}".rstrip())
             return str(run["outcome"])
         time.sleep(_LOOK_SECONDS)
@@ -136,7 +138,8 @@ def certify(settings: Settings, connection: str, payments: Sequence[str], out: P
     return None
 
 
-def _check(check: Mapping[str, Any]) -> str:
+def check_lines(check: Mapping[str, Any]) -> str:
+    """A check of a preflight, and what to do, within 80 columns."""
     indent = " " * 13
     lines = [
         textwrap.fill(f"{check['outcome']:<12} {check['code']}: {check['saw']}", _COLUMNS, subsequent_indent=indent)
@@ -147,7 +150,8 @@ def _check(check: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _read(path: Path) -> dict[str, str]:
+def read_values(path: Path) -> dict[str, str]:
+    """The lines NAME=VALUE of a file. Raises CommandError."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -162,7 +166,8 @@ def _read(path: Path) -> dict[str, str]:
     return found
 
 
-def _refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> None:
+def refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Raises CommandError for names that nobody asks for."""
     known = [one["name"] for one in wanted]
     if unknown := sorted(given.keys() - set(known)):
         raise CommandError(f"Not asked for: {', '.join(unknown)}. This PSE wants {', '.join(known)}.")
@@ -170,8 +175,6 @@ def _refuse_unknown(given: Mapping[str, str], wanted: Sequence[Mapping[str, Any]
 
 def hand_in(settings: Settings, connection: str, kind: str, path: Path) -> Sequence[str]:
     """Upload a document and hand it in; the kinds that are still missing. Raises CommandError."""
-    import asyncio
-
     content = path.read_bytes()
     about = {"purpose": "ONBOARDING_DOCUMENT", "name": path.name, "size": len(content)}
     about["sha256"] = hashlib.sha256(content).hexdigest()

@@ -34,10 +34,13 @@ _STEP: Final = """mutation Step($input: {type}!) {{ {field}(input: $input) {{
 def list_all() -> None:
     """All connections, and what each lacks."""
     table = Table("Name", "PSE", "State", Column("Missing", overflow="fold"), "Submitted by", "Reviewed by")
-    for one in connect.listed(Settings.read()):
+    found = list(connect.listed(Settings.read()))
+    for one in found:
         missing = ", ".join(one["missingDocuments"]) if one["state"] == "DRAFT" else ""
         table.add_row(one["name"], one["pse"], one["state"], missing, one["submittedBy"] or "", one["reviewedBy"] or "")
     Console(soft_wrap=False).print(table)
+    for one in found:
+        typer.echo(f"{one['id']}  {one['name'][:40]}")  # as other commands take it
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 
 from domain.platform.settings import Settings
 from jobs.cli import client
+from jobs.cli.nights import id_of
 from jobs.cli.tables import Form, FormOption, as_json, base64_of, nodes, shown
 
 app = typer.Typer(help="What each PSE charges by contract: fee schedules.", no_args_is_help=True)
@@ -28,14 +29,19 @@ _KeyOption = Annotated[str | None, typer.Option(help="Keep it over retries: the 
 
 @app.command("list")
 def listed(
-    connection: Annotated[str | None, typer.Option(help="Of this connection, by its id.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Of this connection; its name, or its id.")] = None,
     on: Annotated[str | None, typer.Option(help="Those that a day lies within, YYYY-MM-DD.")] = None,
     first: Annotated[int, typer.Option(help="At most so many.", min=1, max=100)] = 100,
     after: Annotated[str | None, typer.Option(help="The cursor that the list before ended with.")] = None,
     form: FormOption = Form.TEXT,
 ) -> None:
-    """Fee schedules, the last entered first."""
-    told = client.ask(Settings.read(), _LIST, first=first, after=after, connectionId=connection, on=on)["feeSchedules"]
+    """Fee schedules, the last entered first.
+
+    Example: estorno fees list --on 2026-11-01 --format json
+    """
+    settings = Settings.read()
+    of = id_of(settings, connection) if connection else None
+    told = client.ask(settings, _LIST, first=first, after=after, connectionId=of, on=on)["feeSchedules"]
     if form is Form.JSON:
         return as_json(told)
     for node in nodes(told):
@@ -61,7 +67,7 @@ _BOUNDS: Final = (("minimum", "at least"), ("maximum", "at most"))
 
 @app.command("set")
 def entered(
-    connection: Annotated[str, typer.Option(help="Of which connection, by its id.")],
+    connection: Annotated[str, typer.Option(help="Of which connection; its name, or its id.")],
     kind: Annotated[str, typer.Option(help="PAYMENT, REFUND, CHARGEBACK, PAYOUT or FX.")],
     currency: Annotated[str, typer.Option(help="In which the PSE counts it.")],
     percent: Annotated[str, typer.Option(help="As 3.99.")],
@@ -77,9 +83,14 @@ def entered(
     key: _KeyOption = None,
     form: FormOption = Form.TEXT,
 ) -> None:
-    """Enter a fee from a day on: it ends the one before; the same day again corrects it."""
+    """Enter a fee from a day on: it ends the one before; the same day again corrects it.
+
+    Example: estorno fees set --connection pix-main --kind PAYMENT --currency BRL --percent 1.19
+    --from 2026-01-01 --source "Contract 7"
+    """
+    settings = Settings.read()
     given = {
-        "connectionId": connection,
+        "connectionId": id_of(settings, connection),
         "kind": kind,
         "currency": currency,
         "percent": percent,
@@ -94,19 +105,24 @@ def entered(
         "validTo": valid_to,
         "idempotencyKey": key or str(uuid4()),
     }
-    _done(client.ask(Settings.read(), _SET, input=given)["feeScheduleSet"]["schedule"], form)
+    _done(client.ask(settings, _SET, input=given)["feeScheduleSet"]["schedule"], form)
 
 
 @app.command("import")
 def imported(
     file: Annotated[Path, typer.Argument(help="CSV; docs/quotes.md has its columns.")],
-    connection: Annotated[str | None, typer.Option(help="Of rows that name none, by its id.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Of rows that name none; its name, or its id.")] = None,
     key: _KeyOption = None,
     form: FormOption = Form.TEXT,
 ) -> None:
-    """Enter the fees of a file, all or none."""
-    given = {"fileContent": base64_of(file), "connectionId": connection, "idempotencyKey": key or str(uuid4())}
-    told = client.ask(Settings.read(), _IMPORT, input=given)["feeSchedulesImport"]
+    """Enter the fees of a file, all or none.
+
+    Example: estorno fees import contract.csv --connection pix-main
+    """
+    settings = Settings.read()
+    of = id_of(settings, connection) if connection else None
+    given = {"fileContent": base64_of(file), "connectionId": of, "idempotencyKey": key or str(uuid4())}
+    told = client.ask(settings, _IMPORT, input=given)["feeSchedulesImport"]
     if form is Form.JSON:
         return as_json({"entered": told["entered"]})
     return shown(f"{told['entered']} entered.")
@@ -116,7 +132,10 @@ def imported(
 def withdrawn(
     schedule: Annotated[str, typer.Argument(help="Of `estorno fees list`.")], form: FormOption = Form.TEXT
 ) -> None:
-    """Say that a fee was entered in error: it counts no more."""
+    """Say that a fee was entered in error: it counts no more.
+
+    Example: estorno fees withdraw 42
+    """
     given = {"feeScheduleId": schedule}
     _done(client.ask(Settings.read(), _WITHDRAW, input=given)["feeScheduleWithdraw"]["schedule"], form)
 

@@ -26,6 +26,9 @@ _SHOW: Final = f"""query Finding($id: ID!, $locale: String) {{ finding(id: $id) 
   proposal {{ reason note proposedBy moved {{ display }} }} events(first: 100) {{ kind text actor at }} }} }}"""
 _SUMMARY: Final = """query Summary($filter: FindingFilter) { findingsSummary(filter: $filter) {
   kind count amount { display currency minorUnits } } }"""
+_WATCH: Final = f"""subscription Watch($after: String, $filter: FindingFilter) {{
+  findingsChanged(after: $after, filter: $filter) {{ __typename
+    ... on FindingChangedMessage {{ cursor finding {{ {_SHORT} }} }} }} }}"""
 FindingId = Annotated[str, typer.Argument(help="Of `estorno findings list`.")]
 Form = Annotated[str, typer.Option("--format", help="text, or json: one document.")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="As AMOUNT_MISMATCH; may be repeated.")]
@@ -171,6 +174,35 @@ def summary(
         return
     for one in told:
         typer.echo(f"{one['kind']:<24}{one['count']:>8}  {one['amount']['display']:>24}")
+
+
+@app.command("watch")
+def watch(
+    kind: Kinds = None,
+    pse: Annotated[str | None, typer.Option(help="As pix.")] = None,
+    currency: Currency = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Those alone that you have.")] = False,
+    after: Annotated[str | None, typer.Option(help="The cursor of the last change that you have seen.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when all that has changed was told.")] = False,
+    form: Form = _TEXT,
+) -> None:
+    """Follow what changes of findings, live: each as it is after the change; what was overtaken is left out.
+
+    Example: estorno findings watch --kind CHARGEBACK --after 1204 --format json
+    """
+    settings, as_json = Settings.read(), _is_json(form)
+    wanted = _filter(kind, None, pse, currency, mine)
+    for told in client.follow(settings, _WATCH, after=after, filter=wanted or None):
+        message = told["findingsChanged"]
+        if message["__typename"] == "FindingChangedMessage":
+            if as_json:
+                node = {**message["finding"], "cursor": message["cursor"]}
+                typer.echo(json.dumps(node, ensure_ascii=False))
+            else:
+                typer.echo(f"at {message['cursor']}")
+                _line(message["finding"])
+        elif message["__typename"] == "CaughtUpMessage" and once:
+            return
 
 
 def _filter(

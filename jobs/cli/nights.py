@@ -1,11 +1,9 @@
-"""`estorno nights`: how each connection's nights stand, what came in, and handing a report in, through the API."""
+"""`estorno nights`: how each connection's nights stand, and following those that run, through the API."""
 
-import asyncio
-import hashlib
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
@@ -18,9 +16,9 @@ from jobs.cli.commands import CommandError
 app = typer.Typer(
     help="Nights: what is awaited, late, running, done; and reports that are handed in.", no_args_is_help=True
 )
-_Format = Annotated[str, typer.Option("--format", help="text, or json: one object a line.")]
-_Connection = Annotated[str, typer.Argument(help="The connection's name, or its id.")]
-_Date = Annotated[str, typer.Argument(help="The business date, YYYY-MM-DD.")]
+Format = Annotated[str, typer.Option("--format", help="text, or json: one object a line.")]
+Connection = Annotated[str, typer.Argument(help="The connection's name, or its id.")]
+Date = Annotated[str, typer.Argument(help="The business date, YYYY-MM-DD.")]
 _NIGHT: Final = """connectionId connectionName businessDate state until since reason fileCount
   progress { runId phase rowsDone rowsTotal rowsPerSecond secondsLeft }"""
 _LIST: Final = f"""query List($first: Int!, $after: String, $filter: NightFilter) {{
@@ -32,15 +30,12 @@ _SHOW: Final = f"""query Show($connection: ID!, $date: Date!) {{
     files {{ name sha256 bytes proof provenBy rows matchedRefunds unmatchedRefunds unknownWords failed run }} }} }}"""
 _REPEAT: Final = """mutation Repeat($input: NightRepeatInput!) { nightRepeat(input: $input) {
   night { state } errors { ... on Error { code message path } } } }"""
-_ANNOUNCE: Final = """mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) {
-  file { id } uploadPath errors { ... on Error { code message path } } } }"""
-_UPLOAD: Final = """mutation Upload($input: SettlementReportUploadInput!) { settlementReportUpload(input: $input) {
-  report { id } errors { ... on Error { code message path } } } }"""
-_HANDED: Final = "query Handed($id: ID!) { handedReport(id: $id) { id name businessDate state said } }"
-_PAGES_MAX: Final = 200
+_FOLLOW: Final = """subscription Follow($id: ID!) { reconciliationRunProgress(runId: $id) { __typename
+  ... on RunProgressMessage { progress { runId state phase rowsDone rowsTotal rowsPerSecond secondsLeft error } } } }"""
+_AT_ONCE_MAX: Final = 20  # runs that are followed together
+PAGES_MAX: Final = 200
 _LOOK_SECONDS: Final = 2.0
-_LOOKS_MAX: Final = 1_800
-_WIDTH: Final = 80
+WIDTH: Final = 80
 
 
 @app.command("list")
@@ -49,26 +44,26 @@ def list_all(
     first_date: Annotated[str | None, typer.Option("--from", help="The first business date, YYYY-MM-DD.")] = None,
     last_date: Annotated[str | None, typer.Option("--to", help="The last business date.")] = None,
     state: Annotated[list[str] | None, typer.Option(help="Only these states; once or more.")] = None,
-    form: _Format = "text",
+    form: Format = "text",
 ) -> None:
     """Every night, the newest date first; of the last 30 days unless told otherwise."""
     settings = Settings.read()
     found = _nights(settings, connection, first_date, last_date, state)
     for one in found:
-        typer.echo(json.dumps(one) if _as_json(form) else _line(one))
-    if not found and not _as_json(form):
+        typer.echo(json.dumps(one) if is_json(form) else _line(one))
+    if not found and not is_json(form):
         typer.echo("There are no such nights.")
 
 
 @app.command()
-def show(connection: _Connection, date: _Date, form: _Format = "text") -> None:
+def show(connection: Connection, date: Date, form: Format = "text") -> None:
     """One night: how it stands, its files and what proves them."""
     settings = Settings.read()
-    asked = {"connection": _id_of(settings, connection), "date": date}
+    asked = {"connection": id_of(settings, connection), "date": date}
     one = client.ask(settings, _SHOW, **asked)["night"]
     if one is None:
         raise CommandError(f"{connection} has no night of {date}.")
-    if _as_json(form):
+    if is_json(form):
         typer.echo(json.dumps(one))
         return
     typer.echo(_line(one))
@@ -80,93 +75,68 @@ def show(connection: _Connection, date: _Date, form: _Format = "text") -> None:
         _file(file)
     for label, value in (("expected by", "; ".join(one["expectedBy"])), ("chain", one["chainHead"])):
         if value:
-            _wrapped(f"{label}: {value}")
+            wrapped(f"{label}: {value}")
 
 
 def _file(file: Mapping[str, Any]) -> None:
-    _wrapped(f"file {file['name']} (run {file['run']})")
+    wrapped(f"file {file['name']} (run {file['run']})")
     if file["failed"]:
-        _wrapped(f"  not used: {file['failed']}")
+        wrapped(f"  not used: {file['failed']}")
         return
     refunds = f"{file['matchedRefunds']} refunds matched, {file['unmatchedRefunds']} not"
-    _wrapped(f"  {file['proof']}: {file['provenBy']}")
-    _wrapped(f"  {file['rows']} rows, {file['bytes']} bytes; {refunds}")
-    _wrapped(f"  sha256 {file['sha256']}")
+    wrapped(f"  {file['proof']}: {file['provenBy']}")
+    wrapped(f"  {file['rows']} rows, {file['bytes']} bytes; {refunds}")
+    wrapped(f"  sha256 {file['sha256']}")
 
 
 @app.command()
-def repeat(connection: _Connection, date: _Date, form: _Format = "text") -> None:
+def repeat(connection: Connection, date: Date, form: Format = "text") -> None:
     """Have a night run once more; that is safe."""
     settings = Settings.read()
-    given = {"idempotencyKey": str(uuid4()), "connectionId": _id_of(settings, connection), "businessDate": date}
+    given = {"idempotencyKey": str(uuid4()), "connectionId": id_of(settings, connection), "businessDate": date}
     done = client.ask(settings, _REPEAT, input=given)["nightRepeat"]
-    typer.echo(
-        json.dumps(done["night"]) if _as_json(form) else f"The night of {date} is run again; see `nights watch`."
-    )
-
-
-@app.command()
-def upload(
-    connection: _Connection,
-    file: Annotated[Path, typer.Argument(help="The report as the PSE gave it; at most 32 MiB, gzip is unpacked.")],
-    date: Annotated[str | None, typer.Option(help="Its business date; left out: what the file says.")] = None,
-    wait: Annotated[bool, typer.Option(help="Wait until it is entered or refused.")] = True,
-    form: _Format = "text",
-) -> None:
-    """Hand a report in. Exit 1 when it is refused; nothing is changed then."""
-    settings = Settings.read()
-    if not file.is_file():
-        raise CommandError(f"There is no file {file}.")
-    given = {
-        "idempotencyKey": str(uuid4()),
-        "connectionId": _id_of(settings, connection),
-        "fileId": _sent(settings, file),
-        "businessDate": date,
-    }
-    report_id = client.ask(settings, _UPLOAD, input=given)["settlementReportUpload"]["report"]["id"]
-    told = _waited(settings, report_id) if wait else client.ask(settings, _HANDED, id=report_id)["handedReport"]
-    typer.echo(json.dumps(told) if _as_json(form) else f"{told['state']}: {told['said'] or 'It waits for its turn.'}")
-    raise typer.Exit(1 if told["state"] == "REFUSED" else 0)
-
-
-def _sent(settings: Settings, file: Path) -> str:
-    content = file.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    announced = {"purpose": "SETTLEMENT_REPORT", "name": file.name, "size": len(content), "sha256": sha256}
-    ticket = client.ask(settings, _ANNOUNCE, input=announced)["fileAnnounce"]
-    asyncio.run(client.upload(settings, ticket["uploadPath"], content))
-    sent: str = ticket["file"]["id"]
-    return sent
-
-
-def _waited(settings: Settings, report_id: str) -> dict[str, Any]:
-    for _ in range(_LOOKS_MAX):
-        told: dict[str, Any] = client.ask(settings, _HANDED, id=report_id)["handedReport"]
-        if told["state"] != "WAITING":
-            break
-        time.sleep(_LOOK_SECONDS / 4)
-    return told
+    typer.echo(json.dumps(done["night"]) if is_json(form) else f"The night of {date} is run again; see `nights watch`.")
 
 
 @app.command()
 def watch(
     connection: Annotated[str | None, typer.Option(help="The connection's name, or its id.")] = None,
     forever: Annotated[bool, typer.Option(help="Go on when nothing runs.")] = False,
-    form: _Format = "text",
+    form: Format = "text",
 ) -> None:
-    """Follow the nights that run: phase, rows, rate and time left, until none runs any more."""
-    settings, told = Settings.read(), ""
+    """Follow the nights that run, live: phase, rows, rate and time left, until none runs any more.
+
+    Example: estorno nights watch --connection dlocal-main --format json
+    """
+    settings, as_json, followed = Settings.read(), is_json(form), set[str]()
     while True:
         running = _nights(settings, connection, None, None, ["RUNNING"])
-        said = "\n".join(json.dumps(one) if _as_json(form) else _line(one) for one in running)
-        if said and said != told:
+        fresh = [one for one in running if one["progress"] and one["progress"]["runId"] not in followed]
+        followed |= {one["progress"]["runId"] for one in fresh}
+        if fresh:
+            with ThreadPoolExecutor(min(len(fresh), _AT_ONCE_MAX)) as pool:
+                list(pool.map(lambda one: _follow(settings, one, as_json), fresh))
+        elif not forever:
+            if not as_json:
+                typer.echo("No night runs." if not followed else "No night runs any more.")
+            return
+        else:
+            time.sleep(_LOOK_SECONDS)
+            followed &= {one["progress"]["runId"] for one in running if one["progress"]}
+
+
+def _follow(settings: Settings, night: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a run says of itself until it has ended; each word once."""
+    told = ""
+    for message in client.follow(settings, _FOLLOW, id=night["progress"]["runId"]):
+        progress = message["reconciliationRunProgress"].get("progress")
+        if progress is None:
+            continue
+        one = {**night, "state": progress["state"], "progress": progress, "reason": progress["error"]}
+        said = json.dumps(one) if as_json else _line(one)
+        if said != told:
             typer.echo(said)
         told = said
-        if not running and not forever:
-            if not _as_json(form):
-                typer.echo("No night runs.")
-            return
-        time.sleep(_LOOK_SECONDS)
 
 
 def _nights(
@@ -174,10 +144,10 @@ def _nights(
 ) -> list[dict[str, Any]]:
     chosen: dict[str, Any] = {"from": first, "to": last, "states": [one.upper() for one in states] if states else None}
     if connection is not None:
-        chosen["connectionId"] = _id_of(settings, connection)
+        chosen["connectionId"] = id_of(settings, connection)
     found: list[dict[str, Any]] = []
     after = None
-    for _ in range(_PAGES_MAX):
+    for _ in range(PAGES_MAX):
         page = client.ask(settings, _LIST, first=100, after=after, filter=chosen)["nights"]
         found += [edge["node"] for edge in page["edges"]]
         after = page["pageInfo"]["endCursor"]
@@ -191,9 +161,9 @@ def _line(one: Mapping[str, Any]) -> str:
     files = f" {one['fileCount']} files" if one["fileCount"] else ""
     more = _when(one) or files.strip()
     head = f"{one['businessDate']} {one['connectionName'][:26]:<26} {one['state']:<15} {more}"
-    lines = [head[:_WIDTH].rstrip()]
+    lines = [head[:WIDTH].rstrip()]
     if one["reason"] and one["state"] in ("FAILED", "LATE", "WAITING_FOR_PSE"):
-        lines += _folded(one["reason"])
+        lines += folded(one["reason"])
     return "\n".join(lines)
 
 
@@ -210,24 +180,28 @@ def _when(one: Mapping[str, Any]) -> str:
     return f"{told['phase'] or ''}{rows}{left}"
 
 
-def _wrapped(text: str) -> None:
-    for line in _folded(text):
+def wrapped(text: str) -> None:
+    """Print it, indented, in lines of 80 columns."""
+    for line in folded(text):
         typer.echo(line)
 
 
-def _folded(text: str) -> list[str]:
+def folded(text: str) -> list[str]:
+    """Its lines, indented, of at most 80 columns; without what a terminal would obey."""
     plain = "".join(character if character.isprintable() else " " for character in text)
-    width = _WIDTH - 4
+    width = WIDTH - 4
     return ["    " + plain[at : at + width] for at in range(0, max(len(plain), 1), width)]
 
 
-def _as_json(form: str) -> bool:
+def is_json(form: str) -> bool:
+    """Whether one object a line is wanted. Raises CommandError."""
     if form not in ("text", "json"):
         raise CommandError("--format takes text or json.")
     return form == "json"
 
 
-def _id_of(settings: Settings, connection: str) -> str:
+def id_of(settings: Settings, connection: str) -> str:
+    """The id of a connection that is named by it, or by its name. Raises CommandError."""
     try:
         return str(UUID(connection))
     except ValueError:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from domain.audit import evidence
 from domain.audit import retention as runs
-from domain.audit.evidence import Month
+from domain.audit.evidence import UtcMonth
 from domain.audit.retention import Plan
 from domain.files import content
 from domain.models import LegalHold, Merchant
@@ -153,7 +153,7 @@ async def _bundle(settings: Settings, month: str, merchant: str | None, attached
     async with connected(settings.database_url, pool_max=2, all_because=OPERATOR):
         named = None if merchant is None else await commands.one(Merchant, merchant, "merchant")
         merchants = [named.id] if named else [one.id for one in await Merchant.all().order_by("id")]
-        wanted = Month.of(month, datetime.now(UTC))
+        wanted = UtcMonth.of(month, datetime.now(UTC))
         return await evidence.bundle(merchants, wanted, settings, attached, commands.operator())
 
 

@@ -43,9 +43,12 @@ def create_store(
     code: Annotated[str, typer.Argument(help="For life; 1-64 characters without spaces.")],
     name: Annotated[str, typer.Option(help="As people call it.")],
     payee_key: Annotated[str | None, typer.Option(help="The key or account that receives its payments.")] = None,
+    contact: Annotated[str | None, typer.Option(help="How its customers reach it.")] = None,
+    privacy_url: Annotated[str | None, typer.Option(help="Of its privacy notice, by https.")] = None,
 ) -> None:
     """Make a store."""
-    given = {"code": code, "name": name, "payeeKey": payee_key, "idempotencyKey": str(uuid4())}
+    about = {"payeeKey": payee_key, "contact": contact, "privacyUrl": privacy_url}
+    given = {"code": code, "name": name, **about, "idempotencyKey": str(uuid4())}
     made = client.ask(Settings.read(), _STORE, input=given)["storeCreate"]["store"]
     typer.echo(f"Store {made['code']} ({made['name']}) is there.")
 

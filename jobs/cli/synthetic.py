@@ -11,7 +11,7 @@ from domain.platform.settings import Settings
 from jobs.cli import commands
 from jobs.cli.commands import CommandError
 from jobs.synth.labelled.shape import PLACES
-from jobs.synth.labelled.write import Wanted, write
+from jobs.synth.labelled.write import WantedBooks, write
 
 
 def synth(
@@ -36,7 +36,7 @@ def synth(
     if refunds is not None:
         _fill(refunds, merchants, seed)
     elif lines is not None:
-        _write(out, Wanted(lines, seed, _known(pse), days))
+        _write(out, WantedBooks(lines, seed, _known(pse), days))
 
 
 def _known(pses: list[str] | None) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def _fill(refunds: int, merchants: int, seed: int) -> None:
     typer.echo(f"{refunds} refunds are there. `estorno token create --merchant 'Synthetic 1'` lets you read them.")
 
 
-def _write(out: Path, wanted: Wanted) -> None:
+def _write(out: Path, wanted: WantedBooks) -> None:
     if out.exists():
         raise CommandError(f"{out} is there already; name another folder (--out).")
     with Progress(console=Console(stderr=True)) as progress:

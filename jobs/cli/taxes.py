@@ -23,7 +23,7 @@ _COLUMNS: Final = 80
 _ERRORS: Final = "errors { ... on Error { code message path } }"
 _REVERSAL: Final = (
     "id refundId amount { display minorUnits currency } country state reason dueOn ruleName documentNumber documentOn "
-    "period cause soldOn paidOn"
+    "period cause soldOn paidOn writeOff { proposedBy note }"
 )
 _LIST: Final = f"""query List($first: Int!, $after: String, $filter: VatReversalFilter, $locale: String!) {{
   vatReversals(first: $first, after: $after, filter: $filter) {{
@@ -40,6 +40,10 @@ _DECLARE: Final = f"""mutation Declare($input: VatReversalDeclareInput!) {{ vatR
   reversals {{ {_REVERSAL} }} {_ERRORS} }} }}"""
 _WRITE_OFF: Final = f"""mutation WriteOff($input: VatReversalWriteOffInput!) {{ vatReversalWriteOff(input: $input) {{
   reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+_CONFIRM: Final = f"""mutation Confirm($input: VatReversalWriteOffConfirmInput!) {{
+  vatReversalWriteOffConfirm(input: $input) {{ reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
+_DECLINE: Final = f"""mutation Decline($input: VatReversalWriteOffDeclineInput!) {{
+  vatReversalWriteOffDecline(input: $input) {{ reversal {{ {_REVERSAL} }} {_ERRORS} }} }}"""
 _REVIEW: Final = f"""mutation Review($input: VatReversalReviewInput!) {{ vatReversalReview(input: $input) {{
   reversal {{ {_REVERSAL} explanation }} {_ERRORS} }} }}"""
 _PLACE: Final = f"""mutation Place($input: TaxPlaceSetInput!) {{ taxPlaceSet(input: $input) {{
@@ -51,7 +55,7 @@ _IMPORT: Final = f"""mutation Import($input: TaxDocumentImportInput!) {{ taxDocu
 _SUMS: Final = ("documented", "declared", "lost", "pending", "review")
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How a command tells."""
 
     TEXT = "text"
@@ -59,7 +63,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-AsFormat = Annotated[Format, typer.Option("--format", help="text, json or csv.")]
+AsFormat = Annotated[OutputFormat, typer.Option("--format", help="text, json or csv.")]
 Reversal = Annotated[str, typer.Argument(help="Its id, of `estorno taxes list`.")]
 Note = Annotated[str, typer.Option(help="Why: 5-500 characters, kept with it.")]
 
@@ -70,12 +74,12 @@ def reversals(
     country: Annotated[str | None, typer.Option(help="As BR.")] = None,
     due_until: Annotated[str | None, typer.Option(help="YYYY-MM-DD.")] = None,
     locale: Annotated[str, typer.Option(help="en, zh-CN, es or pt-BR.")] = "en",
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """VAT of refunds, newest first; without --state what waits for somebody."""
     wanted = {"states": state or ["NEEDED", "NEEDS_REVIEW"], "country": country, "dueUntil": due_until}
     found = _all(wanted, locale)
-    if told_as is Format.TEXT:
+    if told_as is OutputFormat.TEXT:
         for one in found:
             _tell(one)
         return
@@ -120,7 +124,7 @@ def document(
     reversal: Reversal,
     number: Annotated[str, typer.Option(help="The tax document's number.")],
     issued_on: Annotated[str, typer.Option(help="YYYY-MM-DD.")],
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """Say which tax document takes the VAT back."""
     given = {"reversalId": reversal, "number": number, "issuedOn": issued_on}
@@ -131,7 +135,7 @@ def document(
 def declare(
     reversal: Annotated[list[str], typer.Argument(help="Ids, of `estorno taxes list --state DOCUMENTED`.")],
     period: Annotated[str, typer.Option(help="YYYY-MM of the return.")],
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """Say that these stand in a month's return."""
     given = {"reversalIds": reversal, "period": period}
@@ -140,10 +144,36 @@ def declare(
 
 
 @app.command("write-off")
-def write_off(reversal: Reversal, note: Note, told_as: AsFormat = Format.TEXT) -> None:
-    """Say that the VAT is lost."""
+def write_off(reversal: Reversal, note: Note, told_as: AsFormat = OutputFormat.TEXT) -> None:
+    """Say that the VAT is lost; above the limit another person confirms it (`estorno taxes confirm`)."""
     given = {"reversalId": reversal, "note": note}
     _answer(told_as, client.ask(Settings.read(), _WRITE_OFF, input=given)["vatReversalWriteOff"]["reversal"])
+
+
+@app.command("confirm")
+def confirm(reversal: Reversal, told_as: AsFormat = OutputFormat.TEXT) -> None:
+    """Say yes, as another person, to VAT that somebody gives up.
+
+    Example: estorno taxes confirm 0b6f7a52-5d0e-4a39-9c63-2f5a3c1d7e10
+    """
+    given = {"reversalId": reversal}
+    done = client.ask(Settings.read(), _CONFIRM, input=given)["vatReversalWriteOffConfirm"]
+    _answer(told_as, done["reversal"])
+
+
+@app.command("decline")
+def decline(
+    reversal: Reversal,
+    why: Annotated[str, typer.Option(help="5-500 characters.")],
+    told_as: AsFormat = OutputFormat.TEXT,
+) -> None:
+    """Say no to it, or take yours back.
+
+    Example: estorno taxes decline 0b6f7a52-5d0e-4a39-9c63-2f5a3c1d7e10 --why "The note came."
+    """
+    given = {"reversalId": reversal, "why": why}
+    done = client.ask(Settings.read(), _DECLINE, input=given)["vatReversalWriteOffDecline"]
+    _answer(told_as, done["reversal"])
 
 
 @app.command("review")
@@ -158,7 +188,7 @@ def review(
     accept: Annotated[bool, typer.Option(help="You answer for a rule that is not sure.")] = False,
     counter_number: Annotated[str | None, typer.Option(help="Of the counter-document.")] = None,
     counter_on: Annotated[str | None, typer.Option(help="YYYY-MM-DD.")] = None,
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """Say what the rules need to know, and see where it stands then."""
     given = {"reversalId": reversal, "note": note, "cause": cause, "deliveredOn": delivered_on, "eventOn": event_on}
@@ -170,7 +200,7 @@ def review(
 @app.command("import")
 def import_(
     path: Annotated[Path, typer.Argument(help="Fiscal XML, a ZIP of them, or a CSV.")],
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """Hand in a file of tax documents and match them with refunds. The same again changes nothing."""
     settings = Settings.read()
@@ -183,7 +213,7 @@ def import_(
     told = client.ask(settings, _ANNOUNCE, input=given)["fileAnnounce"]
     asyncio.run(client.upload(settings, told["uploadPath"], content))
     done = client.ask(settings, _IMPORT, input={"fileId": told["file"]["id"]})["taxDocumentImport"]["imported"]
-    if told_as is Format.JSON:
+    if told_as is OutputFormat.JSON:
         typer.echo(json.dumps(done))
         return
     names = ("new", "same", "revised", "canceled", "matched")
@@ -196,11 +226,11 @@ def import_(
 def rules(
     country: Annotated[str, typer.Argument(help="As BR.")],
     on: Annotated[str, typer.Option(help="YYYY-MM-DD.")],
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """The rules of a country on a day: a hint, and no legal advice."""
     found = client.ask(Settings.read(), _RULES, country=country, on=on)["taxRules"]
-    if told_as is not Format.TEXT:
+    if told_as is not OutputFormat.TEXT:
         _write(told_as, found)
         return
     for one in found:
@@ -227,11 +257,11 @@ def place(
 def report(
     month: Annotated[str, typer.Option(help="YYYY-MM.")],
     country: Annotated[str | None, typer.Option(help="As BR.")] = None,
-    told_as: AsFormat = Format.TEXT,
+    told_as: AsFormat = OutputFormat.TEXT,
 ) -> None:
     """The month's VAT of refunds by country, store, currency and rule."""
     found = client.ask(Settings.read(), _REPORT, period=month, country=country)["vatReport"]
-    if told_as is not Format.TEXT:
+    if told_as is not OutputFormat.TEXT:
         _write(told_as, [{**one, **{name: one[name]["minorUnits"] for name in _SUMS}} for one in found])
         return
     for one in found:
@@ -242,16 +272,16 @@ def report(
             typer.echo(f"    {one['overdue']} of them late")
 
 
-def _answer(told_as: Format, one: dict[str, Any]) -> None:
-    if told_as is Format.TEXT:
+def _answer(told_as: OutputFormat, one: dict[str, Any]) -> None:
+    if told_as is OutputFormat.TEXT:
         _tell(one)
     else:
         _write(told_as, [_flat(one)])
 
 
-def _write(told_as: Format, found: Sequence[dict[str, Any]]) -> None:
+def _write(told_as: OutputFormat, found: Sequence[dict[str, Any]]) -> None:
     """A list of objects, amounts in minor units, as JSON or as a table that a spreadsheet calculates nothing of."""
-    if told_as is Format.JSON:
+    if told_as is OutputFormat.JSON:
         typer.echo(json.dumps(found))
         return
     into = csv.writer(sys.stdout, lineterminator="\n")

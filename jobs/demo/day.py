@@ -13,7 +13,7 @@ from domain import invariants
 from domain.access.tokens import Role
 from domain.models import ReconciliationRun
 from jobs import reconciliation
-from jobs.demo import books, morning, opening, others, second_person
+from jobs.demo import books, handed, morning, news, others, revoked, second_person, sheet, shop
 from jobs.demo.client import BALANCES, FINDINGS, REFUND, REGISTER, Client
 from jobs.demo.course import Day
 from jobs.demo.stage import PAYMENTS, register_listed
@@ -22,7 +22,7 @@ from jobs.wire.sender import Sender
 _FOLLOW_SECONDS_MAX: Final = 40.0
 _VAT_PERCENT: Final = 18
 # A machine of one's own has no address that a PSE could reach: the preflight says so.
-EXPECTED_FINDINGS: Final = {"MISSING_IN_LEDGER", "PREFLIGHT_FAILED", "VAT_REVERSAL_NEEDED"}
+EXPECTED_FINDINGS: Final = {"BANK_INITIATED", "PREFLIGHT_FAILED", "RETURNED", "VAT_REVERSAL_NEEDED"}
 
 
 async def play(day: Day, *, tamper: bool) -> bool:
@@ -31,15 +31,20 @@ async def play(day: Day, *, tamper: bool) -> bool:
     say("[bold]Opening: a merchant, its people, and an account at a PSE")
     for holds, promise in day.stage.promises:
         day.expect(holds, promise)
-    await opening.revoke_while_it_follows(day)
+    await revoked.play(day)
+    await news.begin(day)
     say("[bold]Morning: captured payments are registered")
     listed = await _register(day)
     say("[bold]Day: refunds through the public GraphQL API")
     await _refund_all(day, listed)
     await second_person.play(day)
+    await shop.play(day)
+    await sheet.play(day)
     places = await others.play(day)
+    await news.end(day)
     say("[bold]Night: reconciliation")
     await others.night(day, places)
+    await handed.play(day, places)
     await _night(day)
     say("[bold]Next morning: accounting")
     await morning.play(day)

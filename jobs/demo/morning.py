@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from domain.access.tokens import Role
 from jobs.demo.client import BALANCES, Client
@@ -28,15 +29,16 @@ _DOCUMENT: Final = f"""mutation Document($input: VatReversalDocumentInput!) {{ v
   reversal {{ state }} {_ERRORS} }} }}"""
 # What a person finds out about each kind of the day, and how.
 _SAID: Final = {
-    "MISSING_IN_LEDGER": ("CHARGEBACK", "A MED for fraud: the bank's letter of this morning says so."),
+    "BANK_INITIATED": ("CHARGEBACK", "A MED for fraud: the bank's letter of this morning says so."),
     "PREFLIGHT_FAILED": ("EXPLAINED", "This machine has no address that a PSE could reach."),
+    "RETURNED": ("EXPLAINED", "The shop has paid the customer at the counter; the receipt is in the file."),
 }
 _COLUMNS: Final = ("pse", "connectionName", "account", "opening", "debits", "credits", "closing")
 
 
 async def play(day: Day) -> None:
     """Resolve, document, export; what does not come out is a broken promise."""
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()  # the merchant's, whose evening is the next day in UTC
     await _document(day, today.isoformat())
     resolved = await _resolve(day)
     left = await _open(day)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx
@@ -21,35 +21,26 @@ from domain.models import Merchant
 from domain.models.applications import DocumentKind
 from jobs.demo.client import Client, DemoError
 
-if TYPE_CHECKING:
-    from jobs.demo.course import Day
-
 KEYS: Final = ("sp@loja.example", "rj@loja.example")
+ADMINISTRATOR: Final = "ana@loja.example"
 _STORES: Final = (("sp", "São Paulo"), ("rj", "Rio de Janeiro"))
 _TOKEN_LIFETIME: Final = timedelta(hours=24)
 _LOOKS_MAX: Final = 120
 _DOCUMENT: Final = b"%PDF-1.7 a document of the demo"
-_ERRORS: Final = "errors { ... on Error { code message } }"
+ERRORS: Final = "errors { ... on Error { code message } }"
 _STORE: Final = (
-    "mutation Store($input: StoreCreateInput!) { storeCreate(input: $input) { store { code } " + _ERRORS + " } }"
+    "mutation Store($input: StoreCreateInput!) { storeCreate(input: $input) { store { code } " + ERRORS + " } }"
 )
 _STEP: Final = "mutation Step($input: {type}!) {{ {name}(input: $input) {{ application {{ id state }} {errors} }} }}"
 _PREFLIGHT: Final = (
     "mutation Preflight($input: ConnectionPreflightInput!) { connectionPreflight(input: $input) { run { id } "
-    + _ERRORS
+    + ERRORS
     + " } }"
 )
 _RUN: Final = "query Run($id: ID!) { node(id: $id) { ... on PreflightRun { outcome checks { code outcome saw } } } }"
-_TOKEN: Final = (
-    "mutation Token($input: TokenCreateInput!) { tokenCreate(input: $input) { secret token { id } " + _ERRORS + " } }"
-)
-_REVOKE: Final = "mutation Revoke($input: TokenRevokeInput!) { tokenRevoke(input: $input) { " + _ERRORS + " } }"
-_UNAUTHORIZED: Final = 4401
-_SETTLE_SECONDS: Final = 0.5
-_TOLD_SECONDS_MAX: Final = 5.0
 _ANNOUNCE: Final = (
     "mutation Announce($input: FileAnnounceInput!) { fileAnnounce(input: $input) { file { id } uploadPath "
-    + _ERRORS
+    + ERRORS
     + " } }"
 )
 
@@ -67,9 +58,7 @@ class Opened:
 
 async def open_shop(http: httpx.AsyncClient, api_url: str, websocket_url: str, sandbox_url: str) -> Opened:
     """Begin, connect the Pix account with a wrong key, see the preflight say so, mend it, and have it reviewed."""
-    begun = await first.begin(
-        NewMerchant("Loja Demonstração", "BR", "America/Sao_Paulo"), "Ana Souza", "ana@loja.example"
-    )
+    begun = await first.begin(NewMerchant("Loja Demonstração", "BR", "America/Sao_Paulo"), "Ana Souza", ADMINISTRATOR)
     signed_in = await sessions.by_link(begun.link.secret, _TOKEN_LIFETIME.total_seconds())
     assert signed_in is not None, "The link of the first administrator signs them in."
     with giver.giving(signed_in.secret):
@@ -80,7 +69,7 @@ async def open_shop(http: httpx.AsyncClient, api_url: str, websocket_url: str, s
     ana = Client(http, f"{api_url}/graphql", websocket_url, tokens[Role.ADMIN])
     rui = Client(http, f"{api_url}/graphql", websocket_url, reviewer)
     for (code, name), key in zip(_STORES, KEYS, strict=True):
-        await _told(ana, _STORE, "storeCreate", code=code, name=name, payeeKey=key, idempotencyKey=str(uuid4()))
+        await answer_of(ana, _STORE, "storeCreate", code=code, name=name, payeeKey=key, idempotencyKey=str(uuid4()))
     hook = secrets.token_urlsafe(24)
     keys = {"client_secret": "mistyped", "webhook_secret": hook}
     place = {
@@ -123,7 +112,7 @@ async def _mend(ana: Client, opened: Opened, keys: Mapping[str, str]) -> None:
 
 
 async def _preflight(ana: Client, connection: str) -> dict[str, Any]:
-    asked = await _told(ana, _PREFLIGHT, "connectionPreflight", connectionId=connection)
+    asked = await answer_of(ana, _PREFLIGHT, "connectionPreflight", connectionId=connection)
     for _ in range(_LOOKS_MAX):
         run = (await ana.ask(_RUN, id=asked["run"]["id"]))["node"]
         if run["outcome"] is not None:
@@ -136,7 +125,7 @@ async def _review(http: httpx.AsyncClient, api_url: str, ana: Client, rui: Clien
     about = {"connectionId": str(opened.connection_id)}
     for kind in DocumentKind:
         facts = {"purpose": "ONBOARDING_DOCUMENT", "name": f"{kind.lower()}.pdf", "size": len(_DOCUMENT)}
-        told = await _told(ana, _ANNOUNCE, "fileAnnounce", **facts, sha256=hashlib.sha256(_DOCUMENT).hexdigest())
+        told = await answer_of(ana, _ANNOUNCE, "fileAnnounce", **facts, sha256=hashlib.sha256(_DOCUMENT).hexdigest())
         (await http.put(api_url + told["uploadPath"], content=_DOCUMENT)).raise_for_status()
         document = {**about, "kind": kind.value, "fileId": told["file"]["id"]}
         await _step(ana, "connectionDocumentHandIn", "ConnectionDocumentInput", **document)
@@ -152,36 +141,18 @@ async def _review(http: httpx.AsyncClient, api_url: str, ana: Client, rui: Clien
 
 
 def _document(name: str, type_: str) -> str:
-    return _STEP.format(type=type_, name=name, errors=_ERRORS)
+    return _STEP.format(type=type_, name=name, errors=ERRORS)
 
 
 async def _step(client: Client, mutation: str, type_: str, /, **given: Any) -> dict[str, Any]:
-    told = await _told(client, _document(mutation, type_), mutation, **given)
+    told = await answer_of(client, _document(mutation, type_), mutation, **given)
     application: dict[str, Any] = told["application"]
     return application
 
 
-async def _told(client: Client, document: str, mutation: str, /, **given: Any) -> dict[str, Any]:
+async def answer_of(client: Client, document: str, mutation: str, /, **given: Any) -> dict[str, Any]:
+    """What a mutation answers. Raises DemoError where it refuses."""
     payload: dict[str, Any] = (await client.ask(document, input=given))[mutation]
     if payload["errors"]:
         raise DemoError(f"{mutation}: {payload['errors'][0]['message']}")
     return payload
-
-
-async def revoke_while_it_follows(day: "Day") -> None:
-    """A program's token is revoked while it follows the merchant's refunds: it is told to go within seconds."""
-    ana = day.client(Role.ADMIN)
-    wanted = {"name": "web shop", "grants": [{"role": Role.REQUESTER.value}], "idempotencyKey": str(uuid4())}
-    made = await _told(ana, _TOKEN, "tokenCreate", **wanted)
-    addresses = day.stage.addresses
-    shop = Client(day.http, addresses.graphql_url, addresses.websocket_url, made["secret"])
-    following = asyncio.create_task(shop.until_closed())
-    await asyncio.sleep(_SETTLE_SECONDS)
-    before = not following.done()
-    await _told(ana, _REVOKE, "tokenRevoke", tokenId=made["token"]["id"])
-    try:
-        async with asyncio.timeout(_TOLD_SECONDS_MAX):
-            code = await following
-    except TimeoutError:
-        code = None
-    day.expect(before and code == _UNAUTHORIZED, f"a token that is revoked ends its subscription within 5 s ({code})")

@@ -42,7 +42,7 @@ _PLAN: Final = (
 
 
 @dataclass(slots=True)
-class Place:
+class DemoAccount:
     """The merchant's account at one PSE."""
 
     pse: str
@@ -52,7 +52,7 @@ class Place:
     waited: list[Waited] = field(default_factory=list)
 
 
-async def play(day: Day) -> list[Place]:
+async def play(day: Day) -> list[DemoAccount]:
     """Connect to every PSE but Pix, refund through the public API, and see how each refund ends."""
     accounts = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/accounts")).json()
     names = [name for name in registry.connectors() if name != "pix"]
@@ -70,7 +70,7 @@ async def play(day: Day) -> list[Place]:
     return places
 
 
-async def _connect(day: Day, pse: str, account: dict[str, Any]) -> Place:
+async def _connect(day: Day, pse: str, account: dict[str, Any]) -> DemoAccount:
     sandbox = day.stage.addresses.sandbox_url
     new = NewConnection(
         pse=pse,
@@ -85,10 +85,10 @@ async def _connect(day: Day, pse: str, account: dict[str, Any]) -> Place:
     connection = await connections.create(day.stage.merchant.id, new, day.settings.secret_key)
     url = f"{day.stage.addresses.api_url}/webhooks/{connection.id}{account['hook']}"
     await day.sandbox("webhooks", {"key": _KEY, "url": url}, pse=pse)
-    return Place(pse, account, connection)
+    return DemoAccount(pse, account, connection)
 
 
-async def _refund_all(day: Day, place: Place) -> None:
+async def _refund_all(day: Day, place: DemoAccount) -> None:
     now = datetime.now(UTC)
     wanted = [
         {
@@ -109,7 +109,12 @@ async def _refund_all(day: Day, place: Place) -> None:
 
 
 async def _refund(
-    day: Day, client: Client, place: Place, reference: str, facts: dict[str, Any], step: tuple[str, float | None, str]
+    day: Day,
+    client: Client,
+    place: DemoAccount,
+    reference: str,
+    facts: dict[str, Any],
+    step: tuple[str, float | None, str],
 ) -> None:
     mood, _, ends = step
     registered = await client.ask(
@@ -153,7 +158,7 @@ async def _ending(client: Client, refund: str, wanted: str) -> str:
     return status
 
 
-async def night(day: Day, places: list[Place]) -> None:
+async def night(day: Day, places: list[DemoAccount]) -> None:
     """Reconcile today at each PSE."""
     today = datetime.now(UTC).astimezone(ZoneInfo(day.stage.merchant.zone)).date()
     sender = Sender(day.settings.secret_key, day.settings.send_limit_seconds)
@@ -166,7 +171,7 @@ async def night(day: Day, places: list[Place]) -> None:
         await sender.close()
 
 
-async def compare(day: Day, places: list[Place]) -> None:
+async def compare(day: Day, places: list[DemoAccount]) -> None:
     """Our books against each PSE's own log."""
     for place in places:
         log = (await day.http.get(f"{day.stage.addresses.sandbox_url}/_admin/{place.pse}/log")).json()
@@ -182,7 +187,7 @@ async def compare(day: Day, places: list[Place]) -> None:
         await _compare_balances(day, place, log)
 
 
-async def _compare_balances(day: Day, place: Place, log: dict[str, Any]) -> None:
+async def _compare_balances(day: Day, place: DemoAccount, log: dict[str, Any]) -> None:
     """After its report PSE_BALANCE is what the PSE has after fees and payouts; before it all of it is only claimed."""
     balances = await ledger.balances(day.stage.merchant.id, connection_id=place.connection.id)
 

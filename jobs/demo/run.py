@@ -5,12 +5,17 @@ import sys
 import httpx
 from rich.console import Console
 
+from domain.access import people
+from domain.access.people import Link
 from domain.access.tokens import Role
+from domain.cause import Cause
+from domain.models import Person
 from domain.platform import bell
 from domain.platform.database import OPERATOR, connected
 from domain.platform.settings import Settings
 from jobs.demo.course import Day
 from jobs.demo.day import play
+from jobs.demo.opening import ADMINISTRATOR
 from jobs.demo.stage import Addresses, Stage, prepare, write_card
 
 
@@ -25,8 +30,8 @@ def addresses(settings: Settings, sandbox_port: int) -> Addresses:
     )
 
 
-async def run(settings: Settings, sandbox_port: int, *, tamper: bool) -> bool:
-    """Set the stage and play the day; True when everything came out as it must."""
+async def run(settings: Settings, sandbox_port: int, *, tamper: bool, once: bool) -> bool:
+    """Set the stage and play the day; True when everything came out as it must. `once`: nobody looks around after."""
     console = Console(file=sys.stdout, soft_wrap=False)
     async with (
         connected(settings.database_url, pool_max=5, all_because=OPERATOR),
@@ -41,7 +46,22 @@ async def run(settings: Settings, sandbox_port: int, *, tamper: bool) -> bool:
         finally:
             await bell.close()
     _farewell(console, stage, good, str(card))
+    if not once:
+        _invite(console, settings, await _link(settings, stage))
     return good
+
+
+async def _link(settings: Settings, stage: Stage) -> Link:
+    """A link that signs the demo's administrator in: who started it owns the database, and may make one."""
+    async with connected(settings.owner_url, pool_max=1, all_because=OPERATOR):
+        ana = await Person.get(merchant_id=stage.merchant.id, email=ADMINISTRATOR)
+        return await people.vouched_link(ana, Cause("demo-console", "demo"))
+
+
+def _invite(console: Console, settings: Settings, link: Link) -> None:
+    console.print(f"\nThe console, with the day's refunds: {settings.address}/console")
+    console.print(f"Sign in as {ADMINISTRATOR}, once, until {link.expires_at:%Y-%m-%d %H:%M} UTC:")
+    console.out(f"{settings.address}/sign-in/link/{link.secret}", highlight=False)  # in one line, to be clicked
 
 
 def _farewell(console: Console, stage: Stage, good: bool, card: str) -> None:

@@ -1,6 +1,7 @@
 """`estorno up` from the first server to the last: servers, migrations, processes, and the demo day if wanted."""
 
 import asyncio
+from typing import Final
 
 from domain.addresses import names
 from domain.platform import data_keys, database
@@ -12,6 +13,8 @@ from jobs.demo import stage
 from jobs.machine import up
 from jobs.machine.ports import free_port
 from jobs.machine.supervisor import Supervisor
+
+_WRITER: Final = "Estorno <alerts@estorno.example>"  # of the demo's mail, which goes to the sandbox's relay alone
 
 
 def run(settings: Settings, *, demo: bool, once: bool, tamper: bool) -> bool:
@@ -63,6 +66,9 @@ async def _serve(
     port = free_port()
     if demo:
         settings = settings.with_(private_hosts=(*settings.private_hosts, f"127.0.0.1:{port}"))
+        settings = settings.with_(
+            smtp_host="127.0.0.1", smtp_port=free_port(), smtp_tls="none", smtp_from=_WRITER, smtp_user=""
+        )
         names.open_places(settings.private_hosts)
     supervisor.start(up.workers(settings, quiet=demo))
     if demo:
@@ -71,7 +77,7 @@ async def _serve(
         print(f"Estorno serves at http://{settings.host}:{settings.port}/graphql; Ctrl-C ends it.", flush=True)
 
     async def play() -> None:
-        results.append(await demo_run.run(settings, port, tamper=tamper))
+        results.append(await demo_run.run(settings, port, tamper=tamper, once=once))
         if not once:
             await asyncio.Event().wait()
 

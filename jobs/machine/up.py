@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -92,20 +93,28 @@ def workers(settings: Settings, *, quiet: bool) -> list[Child]:
     environment = settings.environment()
     environment.pop("ESTORNO_OWNER_DATABASE_URL", None)  # they serve, and own nothing
     health = f"http://{settings.host}:{settings.port}/readyz"
+    own = [{**environment, **_metrics_port(settings, number)} for number in range(3)]
     return [
         _python(settings, "api", quiet, environment, "api.server", health=health),
-        _python(settings, "worker", quiet, environment, "jobs.worker", "refunds"),
-        _python(settings, "batch", quiet, environment, "jobs.worker", "batch"),
-        _python(settings, "timetable", quiet, environment, "jobs.timetable"),
+        _python(settings, "worker", quiet, own[0], "jobs.worker", "refunds"),
+        _python(settings, "batch", quiet, own[1], "jobs.worker", "batch"),
+        _python(settings, "timetable", quiet, own[2], "jobs.timetable"),
     ]
 
 
+def _metrics_port(settings: Settings, number: int) -> dict[str, str]:
+    """On one machine each process has its own: the first is the one of the settings."""
+    return {"ESTORNO_METRICS_PORT": str(settings.metrics_port + number)} if settings.metrics_port else {}
+
+
 def sandbox(settings: Settings, port: int) -> Child:
-    """The PSEs' side of the wire. Raises ChildError when this is not a checkout."""
+    """The other side of the wire, the mail relay of the settings too. Raises ChildError when this is no checkout."""
     if not (CHECKOUT / "tests" / "sandbox").is_dir():
         raise ChildError("The sandbox is part of the checkout, which is not here: clone the repository.")
-    health = f"http://127.0.0.1:{port}/healthz"
-    return _python(settings, "sandbox", True, {}, "tests.sandbox", "--port", str(port), health=health)
+    if find_spec("aiosmtpd") is None:
+        raise ChildError("The sandbox needs the packages of the tests: install Estorno with its extra `dev`.")
+    health, ports = f"http://127.0.0.1:{port}/healthz", ("--port", str(port), "--smtp", str(settings.smtp_port))
+    return _python(settings, "sandbox", True, {}, "tests.sandbox", *ports, health=health)
 
 
 def _python(

@@ -14,9 +14,8 @@ from domain.connections.connections import place_of
 from domain.history import seals
 from domain.platform import secrets
 from jobs.synth import lives, schema
-from jobs.synth.text import COLUMNS, ZONE, TextPlace, Writer
+from jobs.synth.text import COLUMNS, ZONE, RowWriter, TextPlace
 
-MERCHANTS_MAX: Final = 1_000
 _AT_ONCE: Final = 5_000  # payments to a COPY
 _SEALS_AT_ONCE: Final = 20_000
 _SEALED: Final = ("event_seals", "merchant_id position event_id hash")
@@ -27,7 +26,7 @@ class SynthError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRefunds:
     """So many refunds at so many merchants, over the year that ends at `until` (UTC); the same for the same `seed`."""
 
     refunds: int
@@ -36,7 +35,9 @@ class Wanted:
     seed: int = 1
 
 
-async def fill(owner_url: str, wanted: Wanted, key: bytes, told: Callable[[int], None] = lambda made: None) -> None:
+async def fill(
+    owner_url: str, wanted: WantedRefunds, key: bytes, told: Callable[[int], None] = lambda made: None
+) -> None:
     """Fill the database; `told` hears how many refunds are in it. `key` seals the credentials, which open nothing.
 
     Raises SynthError for a database that is anybody's: one that holds a merchant.
@@ -48,7 +49,7 @@ async def fill(owner_url: str, wanted: Wanted, key: bytes, told: Callable[[int],
             await owner.execute("SET LOCAL maintenance_work_mem = '256MB'")
             places = await _places(owner, wanted, key)
             async with schema.bare(owner, (*COLUMNS, _SEALED[0])):
-                await _copy(owner, Writer(places, wanted.until, wanted.seed), wanted, told)
+                await _copy(owner, RowWriter(places, wanted.until, wanted.seed), wanted, told)
                 await _seal(owner)
         # Outside of a transaction; without it the first readers would do this work one page at a time.
         for table in (*COLUMNS, _SEALED[0]):
@@ -63,7 +64,7 @@ async def _refuse(owner: Any) -> None:
         raise SynthError(f"This database holds a merchant ({name}); fill an empty one (`estorno migrate` makes it).")
 
 
-async def _places(owner: Any, wanted: Wanted, key: bytes) -> list[TextPlace]:
+async def _places(owner: Any, wanted: WantedRefunds, key: bytes) -> list[TextPlace]:
     chance = Random(wanted.seed + 2)  # noqa: S311 - made-up names guard nothing
     made = []
     for number in range(1, wanted.merchants + 1):
@@ -87,7 +88,7 @@ async def _places(owner: Any, wanted: Wanted, key: bytes) -> list[TextPlace]:
     return made
 
 
-async def _copy(owner: Any, writer: Writer, wanted: Wanted, told: Callable[[int], None]) -> None:
+async def _copy(owner: Any, writer: RowWriter, wanted: WantedRefunds, told: Callable[[int], None]) -> None:
     made = 0
     for number, sale in enumerate(lives.sales(wanted.refunds, wanted.merchants, wanted.until, wanted.seed), start=1):
         writer.sale(sale)
@@ -101,7 +102,7 @@ async def _copy(owner: Any, writer: Writer, wanted: Wanted, told: Callable[[int]
     told(made)
 
 
-async def _flush(owner: Any, writer: Writer) -> None:
+async def _flush(owner: Any, writer: RowWriter) -> None:
     for table, text in writer.take():
         await owner.copy_to_table(table, source=io.BytesIO(text), columns=COLUMNS[table].split())
 

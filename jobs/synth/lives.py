@@ -48,7 +48,7 @@ class Life:
 
 
 @dataclass(slots=True)
-class Sale:
+class PaymentLife:
     """A payment with its refunds."""
 
     id: str
@@ -70,7 +70,7 @@ def uuid_of(chance: Random) -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
 
-def sales(refunds: int, merchants: int, until: datetime, seed: int) -> Iterator[Sale]:
+def sales(refunds: int, merchants: int, until: datetime, seed: int) -> Iterator[PaymentLife]:
     """So many refunds with their payments, oldest first, over the year before `until`; one payment in five has none."""
     chance = Random(seed)  # noqa: S311 - made-up lives guard nothing
     made = number = 0
@@ -82,14 +82,14 @@ def sales(refunds: int, merchants: int, until: datetime, seed: int) -> Iterator[
         yield sale
 
 
-def _sale(chance: Random, number: int, merchants: int, at: datetime) -> Sale:
+def _sale(chance: Random, number: int, merchants: int, at: datetime) -> PaymentLife:
     captured = chance.randrange(2_000, 200_000) * 4
     before = timedelta(seconds=chance.randrange(3_600, 20 * 86_400))
     tax = captured * _TAX_PERCENT // 100
-    return Sale(uuid_of(chance), number, number % merchants, captured, tax, at - before)
+    return PaymentLife(uuid_of(chance), number, number % merchants, captured, tax, at - before)
 
 
-def _refund(chance: Random, sale: Sale, made: int, refunds: int, until: datetime) -> int:
+def _refund(chance: Random, sale: PaymentLife, made: int, refunds: int, until: datetime) -> int:
     """Give a sale its refund, and where that failed another one; how many these are."""
     left = refunds - made
     young = left <= max(refunds // _NEW, len(_UNDER_WAY))
@@ -105,7 +105,7 @@ def _refund(chance: Random, sale: Sale, made: int, refunds: int, until: datetime
     return 2
 
 
-def _life(chance: Random, sale: Sale, state: State, amount: int, begun: datetime, until: datetime) -> Life:
+def _life(chance: Random, sale: PaymentLife, state: State, amount: int, begun: datetime, until: datetime) -> Life:
     steps = [timedelta(seconds=chance.randrange(1, 20) * 17**number / 17) for number in range(len(PATHS[state]))]
     moments = [min(begun + sum(steps[: number + 1], timedelta()), until) for number in range(len(steps))]
     return Life(uuid_of(chance), state, amount, sale.tax * amount // sale.captured, moments)

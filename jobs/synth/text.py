@@ -16,7 +16,7 @@ from domain.models.refunds import RELEASED, State
 from domain.models.settlements import Effect
 from domain.refunds.states import MOVES
 from domain.settlements.batches import ENTRIES
-from jobs.synth.lives import PATHS, Life, Sale, uuid_of
+from jobs.synth.lives import PATHS, Life, PaymentLife, uuid_of
 
 CURRENCY: Final = "BRL"
 ZONE: Final = "America/Sao_Paulo"
@@ -27,9 +27,10 @@ COLUMNS: Final[Mapping[str, str]] = {
     "payments": "id merchant_id store_id connection_id pse_reference order_reference method currency captured reserved "
     "refunded taken_by_bank charged_back tax_amount tax_allocated tax_rate tax_document tax_period captured_at source "
     "created_at",
-    "refunds": "id merchant_id payment_id connection_id reference request_id state amount currency tax_amount reason "
-    "retry_of_id pse_refund_reference failure_code failure_message sequence expires_at paid_by_bank_transfer due_at "
-    "asks unsent doubt_since needs_person_since succeeded_at requested_by created_at updated_at",
+    "refunds": "id merchant_id payment_id connection_id store_id method reference request_id state amount currency "
+    "tax_amount reason retry_of_id pse_refund_reference failure_code failure_message sequence expires_at "
+    "paid_by_bank_transfer due_at asks unsent doubt_since needs_person_since succeeded_at requested_by created_at "
+    "updated_at",
     "idempotency_keys": "merchant_id mutation key input_digest request_id subject_id created_at",
     "events": "id merchant_id refund_id sequence kind state previous_state request_id actor code message detail "
     "occurred_at xact",
@@ -74,7 +75,7 @@ class TextPlace:
     connection: str
 
 
-class Writer:
+class RowWriter:
     """Rows by table, until they are taken. `until` (UTC) is when the made-up year ends."""
 
     def __init__(self, places: list[TextPlace], until: datetime, seed: int) -> None:
@@ -95,7 +96,7 @@ class Writer:
     def _add(self, table: str, *values: object) -> None:
         self._rows[table].append("\t".join([_NULL if value is None else str(value) for value in values]))
 
-    def sale(self, sale: Sale) -> None:
+    def sale(self, sale: PaymentLife) -> None:
         """A payment, its capture and its refunds."""
         place, at = self._places[sale.merchant], sale.captured_at
         name = f"E12345678{at:%Y%m%d%H%M}{sale.number:011}"
@@ -110,14 +111,15 @@ class Writer:
         for nth, life in enumerate(sale.refunds):
             self._refund(place, sale, life, f"synth-{sale.number}-{nth}")
 
-    def _refund(self, place: TextPlace, sale: Sale, life: Life, request: str) -> None:
+    def _refund(self, place: TextPlace, sale: PaymentLife, life: Life, request: str) -> None:
         first, last, path = life.moments[0], life.moments[-1], PATHS[life.state]
         waits, doubt = life.state in _WAITING, first if life.state is State.SUBMITTED else None
         paid = life.moments[path.index(State.SUCCEEDED)] if State.SUCCEEDED in path else None
         failed = life.state in (State.FAILED, State.RETURNED)
-        self._add("refunds", life.id, place.merchant, sale.id, place.connection, _reference(life), request, life.state,
-                  life.amount, CURRENCY, life.tax, "CUSTOMER_REQUEST", life.retry_of, f"D{life.id}" if paid else None,
-                  _CODE if failed else None, "The receiver's bank refused." if failed else None, len(path),
+        self._add("refunds", life.id, place.merchant, sale.id, place.connection, place.store, "PIX", _reference(life),
+                  request, life.state, life.amount, CURRENCY, life.tax, "CUSTOMER_REQUEST", life.retry_of,
+                  f"D{life.id}" if paid else None, _CODE if failed else None,
+                  "The receiver's bank refused." if failed else None, len(path),
                   self._until + _WAIT if waits else None, "f",
                   self._until + _WAIT if life.state in _DUE else None, 0, 0, doubt, doubt,
                   paid if life.state is State.SUCCEEDED else None, "synth", first, last)  # fmt: skip
@@ -135,7 +137,7 @@ class Writer:
         if life.state in _FOUND and self._chance.randrange(_ONE_IN) == 0:
             self._finding(place, sale, life)
 
-    def _history(self, place: TextPlace, sale: Sale, life: Life, request: str) -> None:
+    def _history(self, place: TextPlace, sale: PaymentLife, life: Life, request: str) -> None:
         before: State | None = None
         for sequence, (state, at) in enumerate(zip(PATHS[life.state], life.moments, strict=True), start=1):
             self.events += 1
@@ -149,7 +151,14 @@ class Writer:
             before = state
 
     def _legs(
-        self, place: TextPlace, sale: Sale, life: Life | None, entry: Entry, name: str, at: datetime, request: str
+        self,
+        place: TextPlace,
+        sale: PaymentLife,
+        life: Life | None,
+        entry: Entry,
+        name: str,
+        at: datetime,
+        request: str,
     ) -> None:
         amount, tax = (life.amount, life.tax) if life else (sale.captured, sale.tax)
         day = ledger.accounting_date_of(at, ZONE)
@@ -176,14 +185,14 @@ class Writer:
                   "\\\\x" + body.encode().hex(), _HEADERS, request, at, 1, 1, at)  # fmt: skip
         self._add("notice_refunds", notice, life.id)
 
-    def _finding(self, place: TextPlace, sale: Sale, life: Life) -> None:
+    def _finding(self, place: TextPlace, sale: PaymentLife, life: Life) -> None:
         kind, at = _FOUND[life.state], life.moments[-1]
         ended = at if life.state not in _DUE and self._chance.randrange(10) else None
         self._add("findings", uuid_of(self._chance), place.merchant, place.connection, kind, f"synth/{life.id}",
                   life.id, sale.id, life.amount, CURRENCY, "This is made up.", ACTIONS[kind], "{}", at, ended,
                   "Seen." if ended else None)  # fmt: skip
 
-    def _line(self, sale: Sale, life: Life | None, effect: Effect, at: datetime) -> None:
+    def _line(self, sale: PaymentLife, life: Life | None, effect: Effect, at: datetime) -> None:
         """What the report of the day tells, once there is one."""
         if at > self._until - _PROVEN_AFTER:
             return

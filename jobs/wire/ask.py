@@ -18,7 +18,7 @@ _QUESTIONS_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[T]):
+class AskResult(Generic[T]):
     """What came of it. `clocks`: of each answer with a date, how many seconds the PSE's clock is before ours at least.
 
     Negative: behind ours. A date has whole seconds and an answer takes a while, so what may be either is no difference.
@@ -28,7 +28,7 @@ class Asked(Generic[T]):
     clocks: Sequence[float] = field(default_factory=list)
 
 
-async def ask(asking: Asking[T], connection: Connection, about: About, sender: Sender) -> Asked[T]:
+async def ask(asking: Asking[T], connection: Connection, about: About, sender: Sender) -> AskResult[T]:
     """Run the questions to their end. Raises nothing that a network or a PSE can do."""
     clocks: list[float] = []
     try:
@@ -40,7 +40,7 @@ async def ask(asking: Asking[T], connection: Connection, about: About, sender: S
                 clocks.append(off)
             question = asking.send(answer)
     except StopIteration as done:
-        return Asked(done.value, clocks)
+        return AskResult(done.value, clocks)
     raise AssertionError(f"The questions to {connection.pse} have no end.")
 
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 import httpx
 import structlog
 
+from domain.platform import metrics
+
 FAILURES_MAX: Final = 5
 REST_SECONDS: Final = 5.0  # the first rest; each probe that fails doubles it
 REST_SECONDS_MAX: Final = 60.0
@@ -32,6 +34,12 @@ class Breaker:
     half_open: bool = False
     probe: "asyncio.Task[Any] | None" = None
     failing_since: datetime | None = None  # UTC; of the first failure in a row
+    told_until: float = 0.0  # up to when it rests, as was told last (resting)
+
+    @property
+    def works(self) -> bool:
+        """Whether the last that was sent was answered."""
+        return self.failing_since is None and not self.half_open
 
     def rest(self) -> float:
         """Seconds for which nothing may be sent."""
@@ -66,6 +74,7 @@ class Breaker:
             self.probes_failed += self.half_open
             self.half_open, self.probe = True, None
             self._rest(min(REST_SECONDS * 2**self.probes_failed, REST_SECONDS_MAX))
+            metrics.BREAKER_OPENED.inc()
             _log.warning("breaker.opened", seconds=round(self.rest(), 1))
 
     def _is_probe(self) -> bool:

@@ -10,7 +10,7 @@ import httpx
 
 from domain.connections.calls import About
 from domain.models import Connection
-from domain.pse.reporting import CAN_DO_WITHOUT, Built, Download, ReportFile
+from domain.pse.reporting import CAN_DO_WITHOUT, Built, ReportDownload, ReportFile
 from domain.pse.vocabulary import InDoubt, Unsent, Wait
 from jobs.wire.sender import Sender
 
@@ -65,7 +65,7 @@ def _worth_another_try(status: int) -> bool:
 
 
 async def fetch(
-    report: Built | Download, connection: Connection, about: About, sender: Sender, folder: Path
+    report: Built | ReportDownload, connection: Connection, about: About, sender: Sender, folder: Path
 ) -> ReportFile:
     """The report in a file of `folder`. Raises ListingFailed."""
     path = folder / hashlib.sha256(report.name.encode()).hexdigest()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from domain.connections import calls
-from domain.connections.calls import About, Received, Sent
+from domain.connections.calls import About, Received, SentCall
 from domain.platform.crash import crash_here
 from domain.pse.connector import Connector
 from domain.pse.vocabulary import PURPOSE, TOKEN
@@ -111,9 +111,9 @@ def _check_lease(exchange: Exchange) -> None:
         raise LeasePassed("The worker was too slow to send within its lease.")
 
 
-async def _as_sent(request: httpx.Request, wire: Connector) -> Sent:
+async def _as_sent(request: httpx.Request, wire: Connector) -> SentCall:
     body = (await request.aread()).decode("utf-8", "replace")
-    return Sent(request.method, wire.scrub(str(request.url)), dict(request.headers), wire.scrub(body))
+    return SentCall(request.method, wire.scrub(str(request.url)), dict(request.headers), wire.scrub(body))
 
 
 async def _taken(response: httpx.Response, into: Path | None) -> bytes:

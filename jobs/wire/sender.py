@@ -6,33 +6,38 @@ httpx has no total limit, and requests made inside an Auth flow have none at all
 import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import httpx
+import structlog
 
 from domain.addresses import names
 from domain.addresses.names import AddressRefused
+from domain.connections import health
 from domain.connections.calls import About
 from domain.connections.connections import SENDING, credentials_of
 from domain.models import Connection
+from domain.platform import metrics, traces
 from domain.platform.secrets import Unsealable
 from domain.platform.wrapping import KeyServiceAway
 from domain.pse.kit import exact
 from domain.pse.registry import connector
 from domain.pse.vocabulary import Credentials, InDoubt, TokenRefused, TokenUnavailable, Unsent
+from jobs.wire import resting
 from jobs.wire.breaker import Breaker
 from jobs.wire.decoding import ACCEPTED
 from jobs.wire.exchange import CURRENT, Exchange, LeasePassed, LoggedTransport
 from jobs.wire.look_ups import LookUps
 from jobs.wire.outside import Outside
 
+_log = structlog.get_logger()
 _FILE_SECONDS_MAX: Final = 1800.0
 _ABOUT_REFUNDS: Final = ("REFUND", "LOOK_UP")
 PREFLIGHT: Final = "PREFLIGHT"
@@ -78,7 +83,7 @@ class Sender:
         self._key = key
         self._seconds_max = seconds_max
         self._lines: dict[UUID, _Line] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._look_ups = LookUps()
 
     @property
@@ -87,9 +92,9 @@ class Sender:
         return self._look_ups
 
     async def close(self) -> None:
-        for task in self._closing:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for line in self._lines.values():
             await line.client.aclose()
         self._lines.clear()
@@ -129,7 +134,9 @@ class Sender:
         `send_before` is a deadline of `time.monotonic()`: past it nothing is sent, because somebody else may have.
         """
         exchange = Exchange(about, connector(connection.pse), request, send_before=send_before)
-        return await self._send(connection, exchange, self._seconds_max)
+        answer = await self._send(connection, exchange, self._seconds_max)
+        await self._tell(connection, worked=isinstance(answer, httpx.Response) and answer.status_code < 500)
+        return answer
 
     async def download(
         self, connection: Connection, request: httpx.Request, about: About, into: Path
@@ -137,6 +144,17 @@ class Sender:
         """As `send`, with the body of a 200 written to a file instead of kept in memory."""
         exchange = Exchange(about, connector(connection.pse), request, into=into)
         return await self._send(connection, exchange, _FILE_SECONDS_MAX)
+
+    async def _tell(self, connection: Connection, *, worked: bool) -> None:
+        """Write down that the PSE has gone, or is back: seldom, and whatever comes of it the answer counts."""
+        line = self._lines.get(connection.id)
+        is_down = line is not None and line.breaker.half_open
+        if is_down == (connection.down_since is not None) or not (is_down or worked):
+            return
+        try:
+            await (health.down if is_down else health.up)(connection.id)
+        except Exception as error:
+            _log.warning("sender.health_untold", connection=str(connection.id), error=type(error).__name__)
 
     async def _send(
         self, connection: Connection, exchange: Exchange, seconds: float
@@ -149,6 +167,23 @@ class Sender:
         except (*_UNUSABLE, KeyServiceAway) as error:
             why = _unusable(error)
             return Unsent(why.code, f"Never sent: {why.said}")
+        about, watch = exchange.about, metrics.Stopwatch()
+        told: traces.Attributes = {
+            "estorno.pse": connection.pse,
+            "estorno.purpose": about.purpose,
+            "estorno.attempt": about.attempt or 0,
+        }
+        with traces.span(f"call {connection.pse}", about.request_id, told, is_call=True) as noted:
+            answer = await self._over(line, exchange, seconds)
+            noted.attributes["estorno.outcome"] = _outcome(answer)
+            if isinstance(answer, httpx.Response):
+                noted.attributes["http.response.status_code"] = answer.status_code
+        metrics.called(connection.pse, about.purpose, _outcome(answer), watch.seconds)
+        if resting.is_news(line.breaker, connection):  # beside the answer, which waits for nobody
+            self._beside(resting.tell(connection.id, line.breaker))
+        return answer
+
+    async def _over(self, line: _Line, exchange: Exchange, seconds: float) -> httpx.Response | Unsent | InDoubt:
         token = CURRENT.set(exchange)
         try:
             # Who asks whether a PSE works wants it asked: a few questions, and never an order.
@@ -195,10 +230,13 @@ class Sender:
         made = _Line(client, auth, credentials, sealed, breaker)
         self._lines[connection.id] = made
         if line is not None:
-            task = asyncio.create_task(self._close(line.client))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._beside(self._close(line.client))
         return made
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _known(self, connection_id: UUID, sealed: bytes) -> _Line | None:
         line = self._lines.get(connection_id)
@@ -246,6 +284,13 @@ def _tls(credentials: Credentials) -> ssl.SSLContext:
 def _plain_tls() -> ssl.SSLContext:
     # Reading the system's authorities costs more than most calls; connections without secrets of TLS share them.
     return ssl.create_default_context()
+
+
+def _outcome(answer: httpx.Response | Unsent | InDoubt) -> str:
+    """For who counts."""
+    if not isinstance(answer, httpx.Response):
+        return "unsent" if isinstance(answer, Unsent) else "in_doubt"
+    return "accepted" if answer.is_success else "failed" if answer.status_code >= 500 else "refused"
 
 
 def _from_somebody_else(answer: httpx.Response, about: About) -> bool:

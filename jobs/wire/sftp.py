@@ -40,7 +40,7 @@ class Changed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Login:
     """Whose account it is at which server; `host_key`: the only one that is believed (OpenSSH)."""
 
     merchant_id: UUID
@@ -104,7 +104,7 @@ class Server:
 
 
 @asynccontextmanager
-async def opened(account: Account, look_ups: LookUps) -> AsyncIterator[Server]:
+async def opened(account: Login, look_ups: LookUps) -> AsyncIterator[Server]:
     """Signed in at the server, for as long as the block lasts. Raises SftpFailed."""
     connection = await _connected(account, await _judged(account, look_ups))
     try:
@@ -119,7 +119,7 @@ async def opened(account: Account, look_ups: LookUps) -> AsyncIterator[Server]:
         connection.abort()
 
 
-async def _judged(account: Account, look_ups: LookUps) -> Sequence[str]:
+async def _judged(account: Login, look_ups: LookUps) -> Sequence[str]:
     """What the name resolves to, once all of it is judged: the connection goes there and nowhere else."""
     try:
         names.check_sftp(account.host, account.port, account.merchant_id)
@@ -133,7 +133,7 @@ async def _judged(account: Account, look_ups: LookUps) -> Sequence[str]:
     return found[:_TRIED_MAX]
 
 
-async def _connected(account: Account, addresses: Sequence[str]) -> asyncssh.SSHClientConnection:
+async def _connected(account: Login, addresses: Sequence[str]) -> asyncssh.SSHClientConnection:
     said = "its name has no address"
     for address in addresses:
         try:
@@ -152,7 +152,7 @@ async def _connected(account: Account, addresses: Sequence[str]) -> asyncssh.SSH
     raise SftpFailed(f"{account.host}:{account.port} cannot be reached: {said}")
 
 
-def _options(account: Account) -> dict[str, Any]:
+def _options(account: Login) -> dict[str, Any]:
     try:
         pinned = asyncssh.import_public_key(account.host_key)
         keys = [asyncssh.import_private_key(account.private_key)] if account.private_key is not None else None

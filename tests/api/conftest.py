@@ -1,6 +1,8 @@
 """The product's API behind a real socket, on the test's own database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from domain.access.tokens import Role, create_token
 from domain.platform import database
 from tests.conftest import Database
 from tests.kit.factories import Shop, a_shop
+from tests.kit.family import until
 from tests.kit.world import quick_settings, served
 from tests.sandbox.server import TLS
 
@@ -44,6 +47,36 @@ class Asker:
         told = await self.told(query, **variables)
         assert "errors" not in told, told["errors"]
         return next(iter(told["data"].values()))
+
+
+@dataclass(slots=True)
+class Stream:
+    """A subscription by server-sent events; `text` is what it has told so far."""
+
+    text: str = ""
+
+    async def read(self, asker: Asker, query: str, variables: dict[str, Any]) -> None:
+        headers = {"Authorization": f"Bearer {asker.token}", "Accept": "text/event-stream"}
+        body = {"query": query, "variables": variables}
+        async with asker.http.stream("POST", f"{asker.url}/graphql", json=body, headers=headers) as answer:
+            async for part in answer.aiter_text():
+                self.text += part
+
+    async def until(self, words: str) -> None:
+        """Wait until these were told."""
+        await until(lambda: words in self.text, f"{words} is told")
+
+
+@asynccontextmanager
+async def following(asker: Asker, query: str, **variables: Any) -> AsyncIterator[Stream]:
+    """Follow it, and at the block's end to its own end, which comes within 20 seconds."""
+    stream = Stream()
+    reading = asyncio.create_task(stream.read(asker, query, variables))
+    try:
+        yield stream
+        await asyncio.wait_for(reading, 20)
+    finally:
+        reading.cancel()
 
 
 def statements(caplog: pytest.LogCaptureFixture) -> int:

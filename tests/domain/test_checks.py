@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from domain import checks, invariants
-from domain.invariants import Broken
+from domain.invariants import BrokenInvariant
 from domain.models import Check, Payment, ReconciliationRun
 from domain.platform.database import rows
 from domain.pse.vocabulary import Succeeded
@@ -77,7 +77,7 @@ async def test_each_comparison_begins_where_the_one_before_ended_and_not_behind_
 async def test_a_sum_of_everything_that_was_wrong_at_night_is_made_again_until_it_is_right() -> None:
     shop = await a_shop()
     await _refunded(shop)
-    broken = Broken(next(name for name in invariants.WHOLE if name.startswith("balance")), "wrong")
+    broken = BrokenInvariant(next(name for name in invariants.WHOLE if name.startswith("balance")), "wrong")
     assert checks._standing([broken]) == {"more": False, "payments": [], "invariants": [broken.name]}
     await rows(
         "INSERT INTO ledger_entries (merchant_id, store_id, connection_id, entry, debit, credit, amount, currency, "

@@ -12,6 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from api.console import registry
+from api.console.bodies import FILES_BYTES_MAX, FORM_BYTES_MAX
+from api.console.person import PREFIX
+from api.files import UPLOAD_PREFIX
+from api.http import BODY_BYTES_MAX
+from domain.files.kinds import SIZE_MAX
 from domain.platform.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -135,6 +141,20 @@ def test_what_the_image_is_made_of_is_listed_and_audited_by_locked_tools_that_ar
         assert re.search(rf"(?m)^{tool}==[0-9.]+ \\\n +--hash=sha256:", lock)
         assert f"{tool}==" not in (CHECKOUT / "deploy" / "requirements.lock").read_text()
         assert f'"{tool}==' in (CHECKOUT / "pyproject.toml").read_text()
+
+
+def test_the_proxy_lets_through_what_each_address_takes() -> None:
+    proxy = (CHECKOUT / "deploy" / "Caddyfile").read_text()
+    pages = sorted({re.sub(r"\{[^}]+\}", "*", PREFIX + page.path) for page in registry.pages() if page.takes_files})
+    paths = " ".join([f"{UPLOAD_PREFIX}*", *pages])
+    assert re.findall(r"(?m)^\t@(\w+) (.*)$", proxy) == [("files", f"path {paths}"), ("others", f"not path {paths}")]
+    sizes = dict(re.findall(r"(?m)^\trequest_body @(\w+) \{\n\t\tmax_size ([0-9]+)MiB\n\t\}$", proxy))
+    assert {name: int(size) * 1024 * 1024 for name, size in sizes.items()} == {
+        "files": FILES_BYTES_MAX,
+        "others": BODY_BYTES_MAX,
+    }
+    assert proxy.count("request_body") == 2
+    assert FILES_BYTES_MAX > SIZE_MAX > BODY_BYTES_MAX > FORM_BYTES_MAX
 
 
 def test_a_worker_that_does_not_touch_its_file_is_unhealthy(services: dict[str, Any], tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ HOMES = {
     "setup": "setup.py",
 }
 NEEDED = {"connector.py", "objects.py", "webhooks.py", "setup.py", "capabilities.toml", "codes.toml", "words.toml"}
-LINES_MAX = 500  # of the package in the middle, blank ones included; two of the seven have reports like no other's
+LINES_MAX = 450  # of the package in the middle, blank ones included; two of the seven have reports like no other's
 # Mercado Pago has two reports, each with lines of its own; lines.py says which of them a file is.
 SETUP_LINES_MAX = 80  # of a setup.py in the middle
 TWO_REPORTS = {("mercadopago", "release.py"), ("mercadopago", "settlement.py")}

@@ -29,11 +29,20 @@ FORBIDDEN = [
     ("domain/pse/kit/oauth.py", "import domain.pse.pix.connector", ALONE),
     ("domain/pse/newcomer.py", "", ALONE),
     ("domain/pse/pix/connector.py", "import tortoise", PURE),
+    ("api/console/names.py", "import domain.refunds.request", "the console asks the public schema"),
     ("api/health.py", "import httpx", HTTP),
     ("domain/connections/calls.py", "import httpx", HTTP),
     ("jobs/sweep.py", "import httpx", HTTP),
     ("jobs/worker.py", "import httpcore", HTTP),
+    (
+        "domain/commerce/vtex/dialect.py",
+        "import domain.commerce.mabang.dialect",
+        "a shop's dialect knows no other shop",
+    ),
     ("jobs/wire/sender.py", "import botocore", "the key service is asked by domain/platform/kms alone"),
+    ("jobs/sources.py", "import asyncssh", "SFTP is spoken by jobs/wire alone"),
+    ("jobs/alerts.py", "import aiosmtplib", "mail is spoken by jobs/wire alone"),
+    ("jobs/synth/labelled/teller.py", "import domain.findings.findings", "the labelled generator knows nothing"),
     ("tests/sandbox/pix/server.py", "import domain.money", "the sandbox is the other side of the wire"),
 ]
 
@@ -75,6 +84,23 @@ def test_each_import_rule_is_broken_by_an_import_that_it_forbids(
     said = rf"-\s+{name} -> {re.escape(line.removeprefix('import '))} \(l\." if line else rf"as layers:\s+- {name}\n"
     (verdict,) = (verdict for rule, verdict in verdicts.items() if rule.startswith(contract))
     assert re.search(said, verdict)
+
+
+def test_the_floors_of_the_domain_are_told_as_they_are() -> None:
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = (one["layers"] for one in contracts if one["name"] == FLOORS)
+    packages = {name.strip() for floor in floors for name in floor.split("|")}
+    told = (CHECKOUT / "docs" / "decisions" / "015-packages-by-noun.md").read_text()
+    rows = re.findall(r"(?m)^\| (`.*?) \|", told)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == packages
+    picture = re.search(r"(?ms)^    api/ .*?\n\n", (CHECKOUT / "README.md").read_text())
+    assert picture is not None
+    assert packages - set(re.findall(r"\w+", picture[0])) == set(), "README's picture of the house lacks them."
+
+
+def test_each_rule_is_seen_to_be_broken() -> None:
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert [one["name"] for one in contracts if not any(one["name"].startswith(begin) for *_, begin in FORBIDDEN)] == []
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "deploy/requirements.lock"])

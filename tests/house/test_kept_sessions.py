@@ -61,3 +61,22 @@ async def test_a_wrong_password_finds_no_session(own_database: Database) -> None
     await _left(own_database.owner_url)
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(own_database.owner_url, password="wrong")
+
+
+_PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT $1::%'"
+
+
+async def test_what_a_session_has_prepared_is_prepared_for_its_next_connection_until_the_types_are_others(
+    own_database: Database,
+) -> None:
+    counts = []
+    for number in range(4):
+        hand = await asyncpg.connect(own_database.owner_url)
+        assert await hand.fetchval("SELECT $1::int + 1", number) == number + 1
+        counts.append(await hand.fetchval(_PREPARED))
+        if number == 1:
+            await hand.fetchval("SELECT $1::text", "another")
+        if number == 2:
+            await hand.reload_schema_state()
+        await hand.close()
+    assert counts == [1, 1, 2, 1]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from domain.pse import registry
+from domain.pse.kit.base import Base
 from tests.kit.work import LINEAR_MAX, growth
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,8 @@ def patterns() -> Iterator[Found]:
     for name, connector in registry.connectors().items():
         for number, (pattern, _) in enumerate(getattr(connector, "scrubbed", ()), start=1):
             yield Found(f"{name}/words.toml: scrubbed {number}", pattern)
+        if isinstance(connector, Base):
+            yield Found(f"{name}/words.toml: hidden", connector.words.hidden)
     for room in ("api", "domain", "jobs"):
         for path in sorted((ROOT / room).rglob("*.py")):
             if "migrations" in path.parts or path == SCRUBBING:

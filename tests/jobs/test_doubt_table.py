@@ -83,7 +83,7 @@ async def test_neither_key_nor_look_up_is_never_sent_again_and_a_person_is_calle
     assert len(await _sent(world)) == 1
     assert await world.sandbox.paid(payment.pse_reference) == 3_000
     finding = await Finding.get(kind="DOUBT_UNRESOLVED", refund_id=refund.id)
-    assert "refundResolveDoubt" in finding.action
+    assert "two people decide" in finding.action
     await payment.refresh_from_db()
     assert payment.reserved == 3_000
 

@@ -1,5 +1,6 @@
 """Reports by upload, by the watched folder and from a PSE's own server: entered once, or refused in a sentence."""
 
+import asyncio
 import gzip
 import hashlib
 import os
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 import asyncssh
 import polars as pl
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from domain import invariants
 from domain.access.tokens import Role
@@ -22,29 +24,36 @@ from domain.connections import connections
 from domain.connections.connections import NewConnection
 from domain.files import tickets
 from domain.files.tickets import NewFile
-from domain.models import Connection, Finding, HandedReport, ReportSource, Store
+from domain.findings import work
+from domain.findings.work import Resolution
+from domain.models import Connection, Deed, Finding, HandedReport, ReconciliationRun, ReportSource, Store
 from domain.models import Report as Kept
 from domain.models.files import Purpose
+from domain.models.findings import ClosingReason as FindingReason
 from domain.platform.database import rows
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
-from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.reporting import BadReport, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
+from domain.reconciliation import confirming, listed, nights, sources
 from domain.reconciliation import handed_in as room
-from domain.reconciliation import sources
 from domain.reconciliation.sources import NewSource
 from domain.reconciliation.unpacked import NotUnpacked, report_name, unpacked
-from jobs import handed_in, inbox
+from jobs import handed_in, inbox, reconciliation
 from jobs import sources as visits
+from jobs.cli import commands
+from jobs.cli.commands import Reconciled
 from tests.jobs.test_night_dates import Unpublished
 from tests.jobs.test_nights import ZONE, _line
 from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, a_key, a_payment, a_person
 from tests.kit.world import Lay, World, quick_settings
 
+Folder = Callable[..., Path]
+
 
 class Dated(Unpublished):
     """A laboratory whose lines are of yesterday, whatever date their file is read for."""
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         read = super().read_report(file, period)
         return replace(read, lines=read.lines.with_columns(business_date=pl.lit(_day())))
 
@@ -80,6 +89,14 @@ async def _hand_in(world: World, name: str, content: bytes = b"a report", day: d
     file_id = await _uploaded(world, name, content)
     row = await room.upload(keeper, world.shop.connection.id, day, file_id, a_key(), CAUSE)
     await handed_in.take(row.id, world.sender, world.settings)
+    row = await HandedReport.get(id=row.id)
+    return await _confirmed(world, row) if row.state == "PROPOSED" else row
+
+
+async def _confirmed(world: World, row: HandedReport) -> HandedReport:
+    """Another person's yes, and what comes of it."""
+    await confirming.confirm(a_person(world.shop, "bo", Role.ACCOUNTANT), row.id, row.sha256, CAUSE)
+    await handed_in.take(row.id, world.sender, world.settings)
     return await HandedReport.get(id=row.id)
 
 
@@ -110,7 +127,10 @@ async def test_an_upload_is_entered_for_its_own_date_and_again_it_is_harmless(wo
     assert "in place of the a.csv that came at" in str(revised.said)
     older = await _hand_in(world, "a.csv", b"a report")
     assert (older.state, "a newer one replaced" in str(older.said)) == ("REFUSED", True)
-    assert (await _in_force(), await Finding.all().count()) == ([("a.csv", _day()), ("b.csv", _day())], 0)
+    assert (await _in_force(), await Finding.filter(resolved_at=None).count()) == (
+        [("a.csv", _day()), ("b.csv", _day())],
+        0,
+    )
     assert await invariants.check() == []
 
 
@@ -132,7 +152,7 @@ async def test_what_cannot_be_used_is_refused_in_a_sentence_and_moves_nothing(wo
     ]
     for row, why in cases:
         assert (row.state, row.run_id, why in str(row.said)) == ("REFUSED", None, True), row.said
-    assert (await _in_force(), await Finding.all().count()) == ([], 0)
+    assert (await _in_force(), await Finding.filter(resolved_at=None).count()) == ([], 0)
     assert await rows("SELECT 1 AS one FROM reconciliation_runs") == []
     taken = await _hand_in(world, "mine.csv", b"mine")
     assert taken.state == "TAKEN"
@@ -202,13 +222,233 @@ async def test_an_upload_that_could_not_be_entered_has_its_turn_again(
     await owner_rows("UPDATE handed_reports SET due_at = now()")
     await handed_in.take(row.id, world.sender, world.settings)
     await row.refresh_from_db()
-    assert (row.state, row.tries) == ("TAKEN", 2)
+    assert (row.state, row.tries, row.due_at) == ("PROPOSED", 2, None)
+    row = await _confirmed(world, row)
+    assert (row.state, row.tries) == ("TAKEN", 1)
     # A worker that died after the night, and before it said so.
     await owner_rows("UPDATE handed_reports SET state = 'WAITING', due_at = now(), done_at = NULL")
     await handed_in.take(row.id, world.sender, world.settings)
     await row.refresh_from_db()
     assert (row.state, await _in_force()) == ("KNOWN", [("a.csv", _day())])
     assert await invariants.check() == []
+
+
+async def test_what_a_person_hands_in_is_no_pses_word_until_another_person_has_seen_it_and_says_yes(
+    world: World, pse: Dated
+) -> None:
+    payment = await a_payment(world.shop, amount=10_000)
+    pse.told["a.csv"] = [_line(payment.pse_reference)]
+    ana, bo, robot = (
+        a_person(world.shop, *one) for one in (("ana", Role.ACCOUNTANT), ("bo", Role.ADMIN), ("cy", Role.SUPPORT))
+    )
+    here = world.shop.connection.id
+    row = await room.upload(ana, here, None, await _uploaded(world, "a.csv", b"a"), a_key(), CAUSE)
+    await handed_in.take(row.id, world.sender, world.settings)
+    await row.refresh_from_db()
+    assert (row.state, await _in_force()) == ("PROPOSED", [])
+    assert row.preview == {
+        "rows": 1,
+        "proof": "COMPLETE",
+        "proven_by": "All lines are there.",
+        "lines": [{"type": "CAPTURE", "currency": "BRL", "rows": 1, "amount": "10000"}],
+        "refunds_matched": 0,
+        "refunds_unmatched": 0,
+        "books": [{"entry": "PROVE_CAPTURES", "currency": "BRL", "amount": "10000"}],
+        "replaces": None,
+    }
+    (finding,) = await Finding.filter(kind="REPORT_UNCONFIRMED", resolved_at=None)
+    assert (finding.amount, "ana handed in a.csv" in finding.explanation) == (10_000, True)
+    night = await listed.one(ana, here, _day())
+    assert night is not None
+    assert (night.state, list(night.unconfirmed)) == ("TO_CONFIRM", [row.id])
+    assert "a.csv by ana" in str(night.reason)
+    with pytest.raises(InvalidState, match="settlementReportConfirm"):
+        await work.resolve(ana, finding.id, Resolution(FindingReason.EXPLAINED, "It is fine."), CAUSE)
+    same_name = replace(ana, token_id=uuid4())
+    for wrong, who, sha256 in (
+        (Forbidden, ana, row.sha256),
+        (Forbidden, same_name, row.sha256),
+        (Forbidden, robot, row.sha256),
+        (InvalidInput, bo, "0" * 64),
+    ):
+        with pytest.raises(wrong):
+            await confirming.confirm(who, row.id, sha256, CAUSE)
+    with pytest.raises(IntegrityError):  # and the database itself sees to it
+        await rows(
+            "UPDATE handed_reports SET confirmed_by = 'x', confirmed_by_id = handed_in_by_id, confirmed_at = now(), "
+            "state = 'WAITING' WHERE id = $1",
+            row.id,
+        )
+    with pytest.raises(IntegrityError):
+        await rows("UPDATE handed_reports SET state = 'TAKEN', done_at = now() WHERE id = $1", row.id)
+    await handed_in.take(row.id, world.sender, world.settings)  # without a yes nothing comes of its turn
+    assert await _in_force() == []
+    row = await _confirmed(world, row)
+    assert (row.state, row.confirmed_by, await _in_force()) == ("TAKEN", "bo", [("a.csv", _day())])
+    assert await Finding.filter(resolved_at=None).count() == 0
+    assert await invariants.check() == []
+
+
+async def test_a_report_that_would_replace_another_one_than_was_seen_waits_again_and_a_no_ends_it(
+    world: World, pse: Dated
+) -> None:
+    pse.told["a.csv"] = await _lines(world)
+    keeper, bo = (a_person(world.shop, name, Role.ACCOUNTANT) for name in ("ana", "bo"))
+    file_id = await _uploaded(world, "a.csv", b"typed")
+    row = await room.upload(keeper, world.shop.connection.id, None, file_id, a_key(), CAUSE)
+    await handed_in.take(row.id, world.sender, world.settings)
+    await row.refresh_from_db()
+    first = await _hand_in(world, "a.csv", b"another one under its name")
+    assert first.state == "TAKEN"
+    row = await _confirmed(world, row)
+    assert (row.state, row.confirmed_by, "look again" in str(row.said)) == ("PROPOSED", None, True)
+    assert row.preview is not None
+    assert (row.preview["replaces"]["name"], row.preview["books"]) == ("a.csv", [])
+    assert await Finding.filter(kind="REPORT_UNCONFIRMED", resolved_at=None).count() == 1
+    row = await confirming.refuse(bo, row.id, "The PSE's page shows other lines.", CAUSE)
+    assert (row.state, row.said) == ("REFUSED", "bo refused it: The PSE's page shows other lines.")
+    with pytest.raises(InvalidState):
+        await confirming.confirm(bo, row.id, row.sha256, CAUSE)
+    assert await Finding.filter(resolved_at=None).count() == 0
+
+
+async def _proposed(world: World, name: str, content: bytes) -> HandedReport:
+    file_id = await _uploaded(world, name, content)
+    keeper = a_person(world.shop, "ana", Role.ACCOUNTANT)
+    row = await room.upload(keeper, world.shop.connection.id, None, file_id, a_key(), CAUSE)
+    await handed_in.take(row.id, world.sender, world.settings)
+    row = await HandedReport.get(id=row.id)
+    assert row.state == "PROPOSED"
+    return row
+
+
+async def test_a_yes_and_a_no_at_once_are_one_of_both(world: World, pse: Dated) -> None:
+    bo, cy = (a_person(world.shop, name, Role.ACCOUNTANT) for name in ("bo", "cy"))
+    entered = []
+    for number in range(4):
+        name = f"{number}.csv"
+        pse.told[name] = await _lines(world)
+        row = await _proposed(world, name, name.encode())
+        both = [
+            confirming.confirm(bo, row.id, row.sha256, CAUSE),
+            confirming.refuse(cy, row.id, "The PSE's page shows other lines.", CAUSE),
+        ]
+        said = await asyncio.gather(*(both if number % 2 else reversed(both)), return_exceptions=True)
+        lost = [one for one in said if isinstance(one, BaseException)]
+        assert [type(one) for one in lost] == [InvalidState], said
+        await handed_in.take(row.id, world.sender, world.settings)
+        row = await HandedReport.get(id=row.id)
+        assert (row.state, row.confirmed_by) in (("TAKEN", "bo"), ("REFUSED", None))
+        entered += [(name, _day())] if row.state == "TAKEN" else []
+        told = await Deed.filter(object_id=str(row.id), operation__in=[confirming.CONFIRM, confirming.REFUSE])
+        assert len(told) == 1
+    assert (await _in_force(), await Finding.filter(resolved_at=None).count()) == (entered, 0)
+    assert await invariants.check() == []
+
+
+async def test_two_reports_of_one_date_that_are_taken_at_once_are_both_entered_and_none_unseen_in_anothers_place(
+    world: World, pse: Dated
+) -> None:
+    bo = a_person(world.shop, "bo", Role.ACCOUNTANT)
+    lines = await _lines(world, 3)
+    pse.told = {"a.csv": lines[:1], "b.csv": lines[1:2]}
+    beside = [await _proposed(world, name, name.encode()) for name in ("a.csv", "b.csv")]
+    for row in beside:
+        await confirming.confirm(bo, row.id, row.sha256, CAUSE)
+    await asyncio.gather(*(handed_in.take(row.id, world.sender, world.settings) for row in beside))
+    assert [(await HandedReport.get(id=row.id)).state for row in beside] == ["TAKEN", "TAKEN"]
+    assert await _in_force() == [("a.csv", _day()), ("b.csv", _day())]
+    assert (await ReconciliationRun.get(business_date=_day())).state == "COMPLETED"
+    # Two under one name: whoever said yes to the second has not seen that it takes the first one's place.
+    pse.told["c.csv"] = lines[2:]
+    rivals = [await _proposed(world, "c.csv", content) for content in (b"one", b"the other")]
+    for row in rivals:
+        await confirming.confirm(bo, row.id, row.sha256, CAUSE)
+    await asyncio.gather(*(handed_in.take(row.id, world.sender, world.settings) for row in rivals))
+    states = sorted([(await HandedReport.get(id=row.id)).state for row in rivals])
+    assert states == ["PROPOSED", "TAKEN"]
+    assert (len(await _in_force()), await Kept.all().count()) == (3, 3)
+    assert await invariants.check() == []
+
+
+async def test_a_file_of_the_command_line_waits_too_and_the_same_command_enters_it_after_the_yes(
+    world: World, pse: Dated, tmp_path: Path
+) -> None:
+    pse.told["a.csv"] = await _lines(world)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"typed")
+
+    async def command() -> Reconciled:
+        return await commands._brought(world.shop.connection, _day(), path, handed_in.digest_of(path), world.sender)
+
+    first, again = await command(), await command()
+    assert first.brought is not None
+    assert again.brought is not None
+    assert (first.run, first.brought.state, again.brought.id) == (None, "PROPOSED", first.brought.id)
+    assert first.brought.handed_in_by.startswith("command line: ")
+    await confirming.confirm(a_person(world.shop, "bo", Role.ACCOUNTANT), again.brought.id, again.brought.sha256, CAUSE)
+    path.write_bytes(b"something else under its name")
+    other = await command()  # what was confirmed is these bytes, and no others
+    assert other.brought is not None
+    assert (other.brought.state, await _in_force()) == ("PROPOSED", [])
+    path.write_bytes(b"typed")
+    done = await command()
+    assert done.brought is not None
+    assert done.run is not None
+    assert (done.brought.state, done.run.state, done.findings) == ("TAKEN", "COMPLETED", [])
+    assert await _in_force() == [("a.csv", _day())]
+
+
+async def test_where_the_pses_own_report_says_otherwise_later_it_is_told_who_handed_in_and_who_confirmed(
+    world: World, pse: Dated, folder: Folder, tmp_path: Path
+) -> None:
+    honest, invented = await _lines(world), await _lines(world)
+    pse.told = {"typed.csv": [*honest, *invented], "same.csv": honest}
+    row = await _hand_in(world, "typed.csv", b"typed")
+    assert row.state == "TAKEN"
+    pse.told["own.csv"] = [*honest, *invented]  # the PSE agrees: nothing is told
+    folder("own.csv", b"own")
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
+    assert await Finding.filter(kind="HANDED_IN_DIFFERS").count() == 0
+    pse.told["own.csv"] = [*honest, *await _lines(world)]
+    folder("own.csv", b"own, revised")
+    assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
+    (finding,) = await Finding.filter(kind="HANDED_IN_DIFFERS", resolved_at=None)
+    assert "which ana handed in and bo confirmed, says otherwise than the PSE's own own.csv" in finding.explanation
+    assert "it has 1 lines that are not there, and lacks 1 that are there; BRL 200.00 in all" in finding.explanation
+    assert (finding.amount, finding.detail["confirmed_by"]) == (20_000, "bo")
+    assert await invariants.check() == []
+
+
+@pytest.mark.parametrize("name", ["own.csv", "typed.csv"])
+async def test_what_people_hand_in_after_the_pses_own_report_is_compared_with_it_and_gives_way_to_it(
+    world: World, pse: Dated, folder: Folder, tmp_path: Path, name: str
+) -> None:
+    honest, invented = await _lines(world), await _lines(world)
+
+    async def comes() -> None:
+        pse.told["own.csv"] = honest
+        folder("own.csv", b"own")
+        assert await inbox.visit(tmp_path / "inbox", world.sender) == 1
+
+    async def told() -> list[str]:
+        found = await Finding.filter(kind="HANDED_IN_DIFFERS").values_list("explanation", flat=True)
+        assert await invariants.check() == []
+        return [str(one).partition(", says otherwise ")[2].partition(":")[0] for one in found]
+
+    await comes()
+    assert await told() == []
+    pse.told[name] = [*honest, *invented]
+    assert (await _hand_in(world, name, b"typed")).state == "TAKEN"
+    differs = ["than the PSE's own own.csv"]
+    assert await told() == differs
+    again = await _hand_in(world, "own.csv", b"own")  # a person's hand does not undo it
+    assert (again.state, await told()) == ({"own.csv": "REFUSED", "typed.csv": "KNOWN"}[name], differs)
+    await comes()
+    assert (await Kept.get(name="own.csv", superseded_at=None)).digest == hashlib.sha256(b"own").hexdigest()
+    assert await told() == differs
+    await comes()
+    assert (await _in_force(), await told()) == ([(one, _day()) for one in sorted({"own.csv", name})], differs)
 
 
 def test_a_reports_name_is_never_a_path() -> None:
@@ -226,9 +466,6 @@ def test_what_is_not_packed_is_copied_as_it_is_and_a_bomb_is_stopped(tmp_path: P
 
 
 # The watched folder
-
-
-Folder = Callable[..., Path]
 
 
 @pytest.fixture
@@ -430,6 +667,48 @@ async def test_a_pses_server_is_visited_each_version_is_taken_once_and_nothing_i
         assert await HandedReport.filter(name="a.csv", state="TAKEN").count() == 2
     assert len(list(out.iterdir())) == 9
     assert await _in_force() == [("a.csv", _day())]
+    assert await invariants.check() == []
+
+
+async def _waiting_nights(count: int) -> None:
+    """Until so many nights wait for the one that enters."""
+    waiting = (
+        "SELECT count(*) AS many FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"
+    )
+    for _ in range(1_200):
+        if (await rows(waiting))[0]["many"] >= count:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("The nights do not wait for each other.")
+
+
+async def test_a_report_that_its_pse_rewrites_beside_a_running_night_stays_as_it_was_rewritten(
+    world: World, pse: Dated, owner_rows: OwnerRows, tmp_path: Path
+) -> None:
+    out = tmp_path / "pse" / "out"
+    out.mkdir(parents=True)
+    lines = pse.told["a.csv"] = await _lines(world)
+    _old(out / "a.csv", b"a.csv")
+    async with _server(tmp_path / "pse") as (port, key):
+        source = await _visit(world, await _source(world, port, key), owner_rows)
+        await owner_rows("UPDATE reports SET repeat_since = now()")  # the night reads what it has kept once more
+        pse.told["a.csv"] = [*lines, *await _lines(world)]
+        _old(out / "a.csv", b"a.csv, rewritten", seconds=1_800)
+        async with nights.one_at_a_time(world.shop.connection):
+            visit = asyncio.create_task(_visit(world, source, owner_rows))
+            await _waiting_nights(1)
+            night = asyncio.create_task(reconciliation.run(world.shop.connection.id, _day(), world.sender))
+            await _waiting_nights(2)
+        await visit
+        run = await night
+    rewritten = hashlib.sha256(b"a.csv, rewritten").hexdigest()
+    kept = await Kept.get(superseded_at=None)
+    assert (kept.name, kept.digest, kept.totals["rows"]) == ("a.csv", rewritten, 2)
+    (file,) = (await ReconciliationRun.get(id=run.id)).manifest["files"]
+    assert (file["sha256"], run.state) == (rewritten, "COMPLETED")
+    assert sorted(one.state for one in await HandedReport.all()) == ["TAKEN", "TAKEN"]
+    assert await Finding.filter(resolved_at=None).count() == 0
     assert await invariants.check() == []
 
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from domain.models import Deed, Finding, ReconciliationRun
 from domain.notices import inbox
 from domain.platform import database
-from domain.pse.reporting import BadReport, Built, Download
+from domain.pse.reporting import BadReport, Built, ReportDownload
 from domain.pse.vocabulary import Announced, Period, Wait
 from domain.reconciliation import nights
 from domain.reconciliation.nights import FutureDate
@@ -35,7 +35,9 @@ class Unpublished(Nightly):
 
     report_lag_days: int | None = None
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         yield Wait(0)
         return []
 
@@ -43,7 +45,9 @@ class Unpublished(Nightly):
 class Announcing(Nightly):
     """A laboratory that has what was announced."""
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         yield Wait(0)
         return [Built(name, "application/json", name.encode()) for name in period.announced]
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from domain import invariants
 from domain.models import Finding, ReconciliationRun
 from domain.platform.database import rows
-from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, Built, ReadReport, ReportDownload, ReportFile
 from domain.pse.vocabulary import BadAnswer, CapturedPayment, Period, Wait
 from domain.reconciliation import nights
 from jobs import reconciliation
@@ -39,17 +39,19 @@ class Nightly(Lab):
             raise self.unlisted
         return (yield from super().payments(period))
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         yield Wait(0)
         return [Built(name, "application/json", name.encode()) for name in self.told]
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         lines = self.told[file.name]
         if isinstance(lines, Exception):
             raise lines
         day = period.business_date
         numbered = [{**line, "line": number, "business_date": day} for number, line in enumerate(lines, start=1)]
-        return Report(pl.LazyFrame(numbered, schema=dict(REPORT_SCHEMA)), "All lines are there.")
+        return ReadReport(pl.LazyFrame(numbered, schema=dict(REPORT_SCHEMA)), "All lines are there.")
 
 
 def _line(payment: str, kind: str = "capture", **more: Any) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from domain.access.tokens import Role
 from domain.models import Connection, Finding, ReconciliationRun
 from domain.platform.database import rows
 from domain.pse.expected import MERCHANT, Covers, Lag
-from domain.pse.reporting import Built, Download, Report, ReportFile
+from domain.pse.reporting import Built, ReadReport, ReportDownload, ReportFile
 from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
 from domain.reconciliation import expected, listed, nights, progress, standing
 from domain.reconciliation.expected import Contract
-from domain.reconciliation.listed import Wanted
+from domain.reconciliation.listed import WantedNights
 from domain.reconciliation.progress import Phase
 from domain.reconciliation.standing import Night, NightState
 from jobs import reconciliation
@@ -32,14 +32,16 @@ class Making(Nightly):
         self.making = False
         self.said: dict[str, str | None] = {}
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         if self.making:
             raise NotYet("The laboratory is still making the report.")
         return (yield from super().reports(period))
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         read = super().read_report(file, period)
-        return Report(read.lines, self.said.get("completeness"), self.said.get("contradicted"))
+        return ReadReport(read.lines, self.said.get("completeness"), self.said.get("contradicted"))
 
 
 @pytest.fixture
@@ -168,7 +170,7 @@ async def test_pages_of_nights_have_each_night_once_whatever_their_size(world: W
     pse.told = {"a.csv": []}
     for days in (-2, -5):
         await _run(world, days)
-    wanted = Wanted(start=_day(-7), end=_day(-1))
+    wanted = WantedNights(start=_day(-7), end=_day(-1))
     whole = await listed.page(world.shop.id, wanted, 100, None)
     assert [one.business_date for one in whole.nights] == [_day(-days) for days in range(1, 8)]
     for size in (1, 3, 7):
@@ -178,7 +180,7 @@ async def test_pages_of_nights_have_each_night_once_whatever_their_size(world: W
             page = await listed.page(world.shop.id, wanted, size, after)
             seen, after, more = [*seen, *page.nights], page.place, page.more
         assert [one.business_date for one in seen] == [one.business_date for one in whole.nights], size
-    done = await listed.page(world.shop.id, Wanted(states=frozenset({NightState.UNPROVEN})), 100, None)
+    done = await listed.page(world.shop.id, WantedNights(states=frozenset({NightState.UNPROVEN})), 100, None)
     assert [one.business_date for one in done.nights] == [_day(-2), _day(-5)]
 
 

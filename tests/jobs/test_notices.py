@@ -63,7 +63,7 @@ async def test_money_that_the_bank_took_is_booked_once_however_often_it_is_told(
         await _apply(world, await _told(world, payment.pse_reference, {"id": med, "rtrId": f"D{number}"}))
     await payment.refresh_from_db()
     assert payment.taken_by_bank == 10_000
-    assert await Finding.filter(kind="MISSING_IN_LEDGER").count() == 1
+    assert await Finding.filter(kind="BANK_INITIATED").count() == 1
     assert await invariants.check() == []
 
 

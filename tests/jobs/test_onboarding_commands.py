@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import sys
 from pathlib import Path
 
 from domain.models import CertificationCase, Connection
@@ -12,6 +11,7 @@ from domain.platform import database
 from jobs.cli import onboarding
 from tests.conftest import Database
 from tests.kit.factories import KEY
+from tests.kit.forked import told
 from tests.kit.loopback import SERVED
 from tests.kit.world import a_sandbox, a_shop_at
 
@@ -25,21 +25,15 @@ _REPORT = {
 
 async def _command(books: Database, *arguments: str) -> tuple[int, str]:
     """The exit status of `estorno`, and all that it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "jobs.cli.app", *arguments),
-        env={
-            **os.environ,
-            "DATABASE_URL": books.application_url,
-            "COLUMNS": "80",
-            "ESTORNO_PRIVATE_HOSTS": ",".join(SERVED),
-            "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode(),
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    given = {
+        **os.environ,
+        "DATABASE_URL": books.application_url,
+        "COLUMNS": "80",
+        "ESTORNO_PRIVATE_HOSTS": ",".join(SERVED),
+        "ESTORNO_SECRET_KEY": base64.urlsafe_b64encode(KEY).decode(),
+    }
+    done = await asyncio.to_thread(told, ["jobs.cli.app", *arguments], given, 60)
+    return done.returncode, done.stdout + done.stderr
 
 
 async def test_the_preflight_says_what_it_saw_and_what_to_do_and_its_status_is_the_answer(

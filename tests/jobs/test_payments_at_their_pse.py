@@ -131,7 +131,7 @@ async def test_what_has_left_at_the_pse_is_not_refunded_again(sandbox: SandboxCl
     async with a_world(sandbox.at("pix")) as world:
         payment = await world.payment(confirmed=False)
         work = Shown(frozenset({payment.pse_reference}), Money(10_000, "BRL"), "received", True, given_back=7_000)
-        await confirmations.confirm(payment.id, confirmations.By.PSE, work)
+        await confirmations.confirm(payment.id, confirmations.ConfirmedBy.PSE, work)
         payment = await Payment.get(id=payment.id)
         assert register.refundable(payment).minor_units == 3_000
         await Payment.filter(id=payment.id).update(taken_by_bank=7_000)  # a night books what had left

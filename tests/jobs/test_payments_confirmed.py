@@ -14,7 +14,7 @@ from domain.models.refunds import State
 from domain.money import Money
 from domain.notices import inbox
 from domain.payments import confirmations, register, withdrawals
-from domain.payments.confirmations import By
+from domain.payments.confirmations import ConfirmedBy
 from domain.problems import AmountExceedsRefundable, InvalidInput, InvalidState, NotRefundable, PaymentContradicted
 from domain.pse.capabilities import LookUp, Route
 from domain.pse.vocabulary import CapturedPayment, DestinationKind, Method, Shown, WebhookRequest
@@ -226,7 +226,7 @@ async def test_an_answer_that_comes_when_another_has_confirmed_the_payment_fails
     payment = await shop_at_lab.payment(confirmed=False)
     refund = await a_refund(shop_at_lab.shop, payment, 2_000)
     work = await _question(refund)
-    await confirmations.confirm(payment.id, By.WEBHOOK)
+    await confirmations.confirm(payment.id, ConfirmedBy.WEBHOOK)
     await confirming.take_in(work, Shown(frozenset(), Money(1, "BRL"), "paid", True, frozenset({Method.PIX})))
     assert (await shop_at_lab.step(refund)).state is State.SUCCEEDED
 

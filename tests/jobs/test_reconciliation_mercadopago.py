@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,12 +16,10 @@ from jobs import reconciliation
 from tests.conftest import Database
 from tests.kit.factories import OwnerRows, a_refund, sent_earlier
 from tests.kit.held import books_hold_what_the_pse_holds
+from tests.kit.lines import today
 from tests.kit.world import World, a_world
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.mercadopago.server import OPERATOR, PAYER_TAX_ID, TOKEN, WEBHOOK_SECRET
-
-TODAY = datetime.now(UTC).astimezone(ZoneInfo("America/Sao_Paulo")).date()
-TOMORROW = TODAY + timedelta(days=1)
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ async def world(books: Database, sandbox: SandboxClient) -> AsyncIterator[World]
 
 
 async def _night(world: World) -> ReconciliationRun:
-    run = await reconciliation.run(world.shop.connection.id, TODAY, world.sender)
+    run = await reconciliation.run(world.shop.connection.id, today(), world.sender)
     assert (run.state, run.error) == ("COMPLETED", None)
     assert await invariants.check() == []
     return run
@@ -184,7 +181,7 @@ async def test_money_that_came_back_is_returned_and_proven_whatever_night_tells(
     await _balances_agree(world)
     await _night(world)
     await _balances_agree(world)
-    assert await _kinds() == []
+    assert await _kinds() == ["RETURNED"]
 
 
 async def test_money_that_came_back_on_another_day_is_proven_by_that_days_report(

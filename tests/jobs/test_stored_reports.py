@@ -12,7 +12,7 @@ import pytest
 from domain import invariants
 from domain.models import Payment, Report, SettlementLine
 from domain.platform.database import rows
-from domain.pse.reporting import Built, Download
+from domain.pse.reporting import Built, ReportDownload
 from domain.pse.vocabulary import BadAnswer, Method, Period, Wait
 from domain.reconciliation import to_repeat
 from jobs import reconciliation
@@ -38,7 +38,9 @@ class Once(Nightly):
         super().__init__()
         self.listed: list[str] = []
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         yield Wait(0)
         return [Built(name, "application/json", name.encode()) for name in self.listed]
 

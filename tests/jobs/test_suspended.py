@@ -10,6 +10,7 @@ from domain.onboarding import applications, preflight
 from domain.refunds import schedule
 from jobs import onboarding, reconciliation, refunds
 from tests.kit.factories import CAUSE, a_person, a_refund
+from tests.kit.nights import today
 from tests.kit.world import World
 
 
@@ -54,7 +55,7 @@ async def test_nobody_asks_a_suspended_connections_pse_anything_but_whether_it_w
     await world.apply_notices()
     await schedule.postpone(refund.id, 0)
     await refunds.step(refund.id, world.sender, world.settings)
-    night = await reconciliation.run(connection_id, datetime.now(UTC).date(), world.sender)
+    night = await reconciliation.run(connection_id, today(), world.sender)
     assert night.state == "FAILED"
     assert await Call.filter(connection_id=connection_id).count() == calls
     asked = await preflight.ask_for(world.shop.id, connection_id, CAUSE)

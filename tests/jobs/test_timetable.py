@@ -28,6 +28,9 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
             "seal",
             "invariants",
             "checkpoint",
+            "open items",
+            "figures",
+            "usage",
             "night",
             "catch-up",
             "preflight",
@@ -35,7 +38,12 @@ async def test_everything_by_the_clock_is_in_utc_merged_and_forgives_a_late_star
             "exports",
             "taxes",
             "after closing",
+            "shops",
+            "shop checks",
             "findings",
+            "alerts",
+            "alerts said",
+            "digests",
         }
         for job in jobs.values():
             assert job.coalesce

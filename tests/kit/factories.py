@@ -16,7 +16,7 @@ from domain.models import Connection, Merchant, Payment, Refund, Store
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.payments import confirmations, register
-from domain.payments.confirmations import By
+from domain.payments.confirmations import ConfirmedBy
 from domain.payments.register import NewPayment, Tax
 from domain.pse.vocabulary import Method, Outcome
 from domain.refunds import next_step, request, schedule
@@ -27,6 +27,7 @@ from domain.refunds.news import Door, Recorded, Source
 from domain.refunds.record import record
 from domain.refunds.request import NewRefund
 from domain.refunds.work import Ask, Send
+from tests.kit.days import earlier
 from tests.kit.loopback import open_this_machine
 
 open_this_machine()
@@ -97,7 +98,7 @@ async def a_payment(
     confirmed: bool = True,
 ) -> Payment:
     """A registered payment. `confirmed`: its PSE has said so too, so that it is not asked before the first refund."""
-    captured_at = datetime.now(UTC) - timedelta(days=days_ago)
+    captured_at = earlier(days_ago)
     new = NewPayment(
         connection_id=shop.connection.id,
         store_code=shop.store.code,
@@ -112,7 +113,7 @@ async def a_payment(
     payment = (await register.register(shop.id, new, a_key(), CAUSE, KEY)).payment
     if not confirmed:
         return payment
-    await confirmations.confirm(payment.id, By.PSE)
+    await confirmations.confirm(payment.id, ConfirmedBy.PSE)
     return await Payment.get(id=payment.id)
 
 

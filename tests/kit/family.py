@@ -85,7 +85,7 @@ async def end(server: Child, how: signal.Signals) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A PostgreSQL and a Valkey of one test's own. What PostgreSQL has committed is durable."""
+    """A PostgreSQL and a Valkey of one test's own. What PostgreSQL has committed is durable, unless it need not be."""
 
     postgres: Postgres
     valkey: Valkey
@@ -132,9 +132,16 @@ def keep_for_later(home: Path) -> None:
         scratch.rename(kept)
     except OSError:  # another run was quicker
         shutil.rmtree(scratch)
-    others = sorted(kept.parent.glob("cluster-*"), key=lambda path: path.stat().st_mtime)
+    others = sorted(kept.parent.glob("cluster-*"), key=_used_at)
     for old in others[:-_CLUSTERS_MAX]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _used_at(cluster: Path) -> float:
+    try:
+        return cluster.stat().st_mtime
+    except FileNotFoundError:  # another run has given its own the name that it keeps
+        return 0.0
 
 
 def _kept() -> Path:
@@ -172,9 +179,11 @@ def begun(home: Path) -> Path:
 
 
 @asynccontextmanager
-async def machine(home: Path) -> AsyncIterator[Machine]:
-    """Servers in `home`, which their own user must be able to reach."""
-    postgres = Postgres(begun(home), home / "postgres.log", free_port())
+async def machine(home: Path, *, durable: bool = True) -> AsyncIterator[Machine]:
+    """Servers in `home`, which their own user must be able to reach. Where PostgreSQL is not killed, it need not be
+    `durable`: what is committed outlives all processes but its own.
+    """
+    postgres = Postgres(begun(home), home / "postgres.log", free_port(), durable)
     valkey = Valkey(home, home / "valkey.log", free_port())
     made = Machine(postgres, valkey, postgres.child(), valkey.child())
     async with running([made.postgres_child, made.valkey_child]):

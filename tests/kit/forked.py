@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from tests.kit.zygote import MESSAGE_BYTES_MAX
 
 PROGRAMS: Final = ("jobs.cli.app", "jobs.worker", "jobs.timetable", "tests.sandbox", "uvicorn")
 _ZYGOTE: Final = "TEST_ZYGOTE"
+_NURSERY: Final = "TEST_NURSERY"
+_IMPORT_SECONDS_MAX: Final = 600.0
 
 
 def zygote(home: Path) -> Child:
@@ -27,29 +30,42 @@ def zygote(home: Path) -> Child:
     return Child("zygote", [sys.executable, "-m", "tests.kit.zygote", str(path)], ready=path.exists)
 
 
+def nursery(paths: Sequence[str]) -> Child:
+    """The process that the workers of this run are forked from, with the tests below these paths."""
+    path = Path(os.environ[_ZYGOTE]).with_name("nursery")
+    os.environ[_NURSERY] = str(path)
+    argv = ["tests.kit.nursery", str(path), *paths]
+    return ForkedChild("nursery", argv, ready=path.exists, ready_seconds_max=_IMPORT_SECONDS_MAX)
+
+
 def forked_python() -> str:
-    """A command that takes Python's own arguments and runs them in a fork (kit/worker)."""
+    """A command that takes Python's own arguments and runs them in a fork of the nursery (kit/worker)."""
     return f"{sys.executable} -I -S {Path(__file__).with_name('worker.py')}"
+
+
+def has_zygote() -> bool:
+    """Whether this run has one; a run of tests that need no server has none."""
+    return _ZYGOTE in os.environ
 
 
 def can_fork(module: str) -> bool:
     """Whether this run has a zygote, and it has imported that program."""
-    return module in PROGRAMS and _ZYGOTE in os.environ
+    return module in PROGRAMS and has_zygote()
 
 
 class Forked(subprocess.Popen[bytes]):
     """A fork, with the hands of a process that was started: its real parent tells how it has ended."""
 
-    def __init__(self, argv: list[str], env: dict[str, str], death: signal.Signals, output: tuple[int, int]) -> None:
+    def __init__(self, argv: list[str], env: dict[str, str], death: signal.Signals, files: tuple[int, ...]) -> None:
         self.args = argv
         self.stdin = self.stdout = self.stderr = None
         self.returncode = None  # while it runs
         self._once = threading.Lock()
-        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.connect(os.environ[_ZYGOTE])
         wish = json.dumps({"argv": argv, "env": env, "place": os.getcwd(), "death": int(death)}).encode()
         assert len(wish) < MESSAGE_BYTES_MAX, "The environment is too large to be told."
-        socket.send_fds(self._line, [wish], list(output))
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.connect(os.environ[_ZYGOTE])
+        socket.send_fds(self._line, [wish], list(files))
         self.pid = int(self._line.recv(64))
 
     def poll(self) -> int | None:
@@ -75,10 +91,18 @@ class Forked(subprocess.Popen[bytes]):
         return bool(ear.poll(milliseconds))
 
 
-def told(argv: list[str], env: dict[str, str], seconds_max: float) -> "subprocess.CompletedProcess[str]":
+def told(
+    argv: list[str], env: dict[str, str], seconds_max: float, typed: str = ""
+) -> "subprocess.CompletedProcess[str]":
     """A program to its end, and what it has said, as subprocess.run gives it. Raises subprocess.TimeoutExpired."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
-        process = Forked(argv, env, signal.SIGKILL, (out.fileno(), errors.fileno()))
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as errors,
+        tempfile.TemporaryFile("w+") as keys,
+    ):
+        keys.write(typed)
+        keys.seek(0)
+        process = Forked(argv, env, signal.SIGKILL, (out.fileno(), errors.fileno(), keys.fileno()))
         try:
             status = process.wait(seconds_max)
         finally:

@@ -12,8 +12,8 @@ import polars as pl
 
 from domain.money import Money
 from domain.pse.capabilities import Capability, LookUp, Route
-from domain.pse.checking import Account, Asking, Check, CheckCode, CheckOutcome
-from domain.pse.reporting import REPORT_SCHEMA, Built, Download, Report, ReportFile
+from domain.pse.checking import Asking, CheckCode, Checked, CheckOutcome, PseAccount
+from domain.pse.reporting import REPORT_SCHEMA, Built, ReadReport, ReportDownload, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -186,12 +186,14 @@ class Lab:
         yield Wait(0)
         return []
 
-    def reports(self, period: Period) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | Download]]:
+    def reports(
+        self, period: Period
+    ) -> Generator[httpx.Request | Wait, httpx.Response, Sequence[Built | ReportDownload]]:
         yield Wait(0)
         return []
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
-        return Report(pl.LazyFrame(schema=dict(REPORT_SCHEMA)), None)
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
+        return ReadReport(pl.LazyFrame(schema=dict(REPORT_SCHEMA)), None)
 
     def refuses_us(self, response: httpx.Response) -> bool:
         return response.status_code in (401, 403)
@@ -202,10 +204,10 @@ class Lab:
     def webhook_address(self, credentials: Credentials, url: str) -> str:
         return url
 
-    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+    def setup(self, account: PseAccount) -> Asking[Sequence[Checked]]:
         yield from ()
         told = CheckOutcome.NOT_ASKABLE, "The laboratory knows no accounts.", "Nothing."
-        return [Check(code, *told) for code in CheckCode if code not in (CheckCode.CLOCK, CheckCode.CERTIFICATE)]
+        return [Checked(code, *told) for code in CheckCode if code not in (CheckCode.CLOCK, CheckCode.CERTIFICATE)]
 
     def request_id(self, response: httpx.Response) -> str | None:
         return None

@@ -14,7 +14,7 @@ from domain.books import ledger
 from domain.models import Finding, Payment, SettlementLine
 from domain.models.ledger import Account
 from domain.pse.kit.unclear import counted
-from domain.pse.reporting import REPORT_SCHEMA, SETTLED, Balance, PaidOut, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, SETTLED, Balance, PaidOut, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 from domain.reconciliation import reconcile
 from tests.kit.factories import Shop
@@ -33,14 +33,14 @@ class Telling(Lab):
         self.balances: dict[str, list[Balance]] = {}
         self.payouts: dict[str, list[PaidOut]] = {}
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         lines = pl.DataFrame(json.loads(file.path.read_text()), schema={**REPORT_SCHEMA, **_TEXTS})
         at = pl.col("booked_at").str.to_datetime(time_unit="us", time_zone="UTC")
         made = lines.with_columns(at, pl.col("business_date").str.to_date())
         amounts = [pl.col(name).cast(SETTLED) for name, kind in REPORT_SCHEMA.items() if kind == SETTLED]
         beside = self.balances.get(file.name, ()), self.payouts.get(file.name, ())
         told = made.with_columns(amounts).lazy()
-        return Report(told, None, None, counted(told, pl.col("type") == "OTHER"), *beside)
+        return ReadReport(told, None, None, counted(told, pl.col("type") == "OTHER"), *beside)
 
 
 def a_line(payment: Payment, kind: str, amount: int, state: str = "SUCCEEDED", /, **more: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ the setting.
 """
 
 from domain.addresses import names
-from domain.addresses.names import Opening, Place
+from domain.addresses.names import HostAndPort, Opening
 
 
 class _Any(Opening):
@@ -13,7 +13,7 @@ class _Any(Opening):
 
     __slots__ = ()
 
-    def admits(self, scheme: str, place: Place, merchant_id: object) -> bool:
+    def admits(self, scheme: str, place: HostAndPort, merchant_id: object) -> bool:
         return place[0] == "127.0.0.1"
 
 

@@ -57,9 +57,8 @@ async def run_pix(shop: Shop, *listed: Mapping[str, Any], days: int = 0) -> Reco
 
 
 def stripe_line(category: str, gross: str, payment: str, source: str = "", **more: str) -> dict[str, str]:
-    """A row of Stripe's report; `gross` in major units, signed."""
+    """A row of Stripe's report, but for when it was created; `gross` in major units, signed."""
     return {
-        "created_utc": f"{today()} 12:00:00",
         "currency": "brl",
         "gross": gross,
         "fee": "0.00",
@@ -76,11 +75,12 @@ def stripe_line(category: str, gross: str, payment: str, source: str = "", **mor
 
 
 async def run_stripe(shop: Shop, lines: Sequence[Mapping[str, str]], days: int = 0) -> ReconciliationRun:
-    """Reconcile the date `days` from today with a report of these rows."""
+    """Reconcile the date `days` from today with a report of these rows, which are of today if they say nothing else."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, stripe_line("charge", "1.00", "pi_1"), lineterminator="\n")
+    columns = ["created_utc", *stripe_line("charge", "1.00", "pi_1")]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({"created_utc": f"{today()} 12:00:00", **line} for line in lines)
     day = today() + timedelta(days=days)
     return await _run(shop, day, f"stripe-{day}.csv", "text/csv", text.getvalue().encode())
 

@@ -3,35 +3,71 @@
 A session that begins knows nothing: it proves a password, reads the catalogue and plans everything anew, which costs
 most tests more than what they ask for. So a connection that asyncpg closes in order leaves its session, emptied of all
 that `DISCARD ALL` would take but the plans, to the next one that would begin with the same first message; asyncpg is
-told again what PostgreSQL had said then. What was cut, or broken off, is not kept.
+told again what PostgreSQL had said then, and which statements it has prepared: else three of four would be prepared
+anew. What was cut, or broken off, is not kept.
 """
 
 import asyncio
 import os
+import re
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from asyncpg import connect_utils, protocol
+from asyncpg.connection import _StatementCache
 
 _CONNECT: Final = "__connect_addr"
 _IDLE: Final = b"Z\x00\x00\x00\x05I"  # ready for a query, outside of any transaction
 _WELCOME: Final = b"R" + struct.pack("!ii", 8, 0)
 _CANCELED: Final = b"C57014"  # the order to break a statement off may still be under way to the session
 _KEPT_MAX: Final = 6  # of each kind
+_STATEMENTS_MAX: Final = 400  # of one session; their plans take some 50 kB each
 _ANSWER_SECONDS_MAX: Final = 5.0
-_FORGET: Final = """CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *;
+_FORGET: Final = """CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
   SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"""
+_FORGET_STATEMENTS: Final = "DEALLOCATE ALL"
+_BY_HAND: Final = re.compile(rb"\bprepare\s", re.IGNORECASE)  # what a test prepares itself is nobody else's
 _Kind = tuple[str, bytes]  # the password, and the first message: role, database, settings
+_Prepared = dict[Any, Any]  # as asyncpg looks for it -> what it knows of the statement
 
 
 class _Session(NamedTuple):
     sock: socket.socket
     welcome: bytes
     pid: int
+    prepared: _Prepared
+
+
+class _Statements(_StatementCache):  # type: ignore[misc]  # untyped
+    """What a session has prepared: asyncpg asks it, and a connection that ends leaves all of it to the next."""
+
+    __slots__ = ("_ending", "lost", "prepared")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, prepared: _Prepared) -> None:
+        super().__init__(loop=loop, max_size=_STATEMENTS_MAX, on_remove=None, max_lifetime=0)
+        self.prepared = prepared
+        self.lost = self._ending = False
+
+    def get(self, query: Any, *, promote: bool = True) -> Any:
+        found = self.prepared.get(query)
+        return None if found is None or found.closed else found
+
+    def put(self, query: Any, statement: Any) -> None:
+        self.prepared[query] = statement
+
+    def iter_statements(self) -> Iterator[Any]:
+        """Asked for by a connection that ends, to close them and then to clear this."""
+        self._ending = True
+        return iter(())
+
+    def clear(self) -> None:
+        """Where nothing ends, the tables or types are others now."""
+        if not self._ending:
+            self.prepared, self.lost = {}, True
 
 
 class Sessions:
@@ -77,6 +113,8 @@ class Sessions:
             raise
         made = connection_class(speaker, wire, loop, addr, config, params_input)
         speaker.set_connection(made)
+        if made._stmt_cache_enabled:
+            made._stmt_cache = wire.statements = _Statements(loop, wire.prepared)
         return made
 
     def lend(self, kind: _Kind) -> _Session | None:
@@ -95,14 +133,14 @@ class Sessions:
 
     def take_back(self, kind: _Kind, session: _Session) -> None:
         """Make it forget its connection and keep it, or let it go."""
-        if len(self._idle[kind]) < _KEPT_MAX and _forgets(session.sock):
+        query = _FORGET if session.prepared else f"{_FORGET}; {_FORGET_STATEMENTS}"
+        if len(self._idle[kind]) < _KEPT_MAX and _forgets(session.sock, query.encode() + b"\0"):
             self._idle[kind].append(session)
         else:
             session.sock.close()
 
 
-def _forgets(sock: socket.socket) -> bool:
-    query = _FORGET.encode() + b"\0"
+def _forgets(sock: socket.socket, query: bytes) -> bool:
     answer = b""
     try:
         sock.settimeout(_ANSWER_SECONDS_MAX)
@@ -124,7 +162,9 @@ class _Wire(asyncio.Protocol):
         self._speaker, self._sessions = speaker, sessions
         self._real: Any = None
         self._welcome, self._welcomed = b"", False
-        self._idle = self._canceled = False
+        self._idle = self._canceled = self._by_hand = False
+        self.prepared: _Prepared = {}
+        self.statements: _Statements | None = None
         self._first = b""
         speaker.connection_made(self)  # it says its first word, by which the session is found
         self._kind: _Kind = (password, self._first)
@@ -135,6 +175,7 @@ class _Wire(asyncio.Protocol):
             await loop.create_connection(lambda: self, *address)
             self._real.write(self._first)
             return
+        self.prepared = session.prepared
         await loop.create_connection(lambda: self, sock=session.sock)
         self.data_received(session.welcome)
 
@@ -164,6 +205,7 @@ class _Wire(asyncio.Protocol):
             self._first = bytes(data)
         elif data[:1] != b"X" or not self._given_back():
             self._idle = False
+            self._by_hand = self._by_hand or _BY_HAND.search(data) is not None
             self._real.write(data)
 
     def writelines(self, buffers: list[Any]) -> None:
@@ -194,8 +236,14 @@ class _Wire(asyncio.Protocol):
         welcome, pid = _again(self._welcome)
         sock = self._real.get_extra_info("socket").dup()
         self._real.abort()  # this one's socket, not the session's
-        self._sessions.take_back(self._kind, _Session(sock, welcome, pid))
+        self._sessions.take_back(self._kind, _Session(sock, welcome, pid, self._left()))
         return True
+
+    def _left(self) -> _Prepared:
+        """What the next connection finds prepared; nothing: all is forgotten."""
+        prepared = self.prepared if self.statements is None else self.statements.prepared
+        lost = self._by_hand or (self.statements is not None and self.statements.lost)
+        return {} if lost or len(prepared) > _STATEMENTS_MAX else prepared
 
 
 def _again(heard: bytes) -> tuple[bytes, int]:

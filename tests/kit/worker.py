@@ -1,7 +1,7 @@
-"""`python worker.py -u -c CODE`: a Python that the run's zygote forks (kit/zygote), for the workers of pytest-xdist.
+"""`python worker.py -u -c CODE`: a Python that the run's nursery forks (kit/nursery), for the workers of pytest-xdist.
 
-Each of them would import all of the product and its libraries anew. This one lends the fork its three standard files,
-waits for its end, and takes it along when it is ended itself. It imports little, to be there at once.
+Each of them would import all of the product, its libraries and its tests anew. This one lends the fork its three
+standard files, waits for its end, and takes it along when it is ended itself. It imports little, to be there at once.
 """
 
 import json
@@ -15,7 +15,7 @@ def main() -> int:
     """The exit status of the fork."""
     argv = sys.argv[sys.argv.index("-c") :]
     line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    line.connect(os.environ["TEST_ZYGOTE"])
+    line.connect(os.environ["TEST_NURSERY"])
     wish = {"argv": argv, "env": dict(os.environ), "place": os.getcwd(), "death": int(signal.SIGKILL)}
     socket.send_fds(line, [json.dumps(wish).encode()], [1, 2, 0])
     line.recv(64)  # its id

@@ -30,6 +30,7 @@ _WARM: Final = (
     "jobs.timetable",
     "jobs.worker",
     "tests.sandbox.app",
+    "typer.rich_utils",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.main",
@@ -61,6 +62,7 @@ class Zygote:
         self._watch.register(self._door, select.EPOLLIN)
         self._ends: dict[int, tuple[int, socket.socket]] = {}  # descriptor of a process -> its id and its asker
         self._lines: dict[int, tuple[int, int]] = {}  # descriptor of an asker -> the id of its process, its signal
+        self._silent: dict[int, socket.socket] = {}  # askers that have said nothing yet: nobody else waits for them
 
     def serve(self) -> Wish:
         """Never comes back to the zygote: in each fork it returns what was wished for."""
@@ -68,6 +70,11 @@ class Zygote:
             for file, _ in self._watch.poll(maxevents=1):  # of two, the first may give its number to somebody new
                 if file == self._door.fileno():
                     line, _ = self._door.accept()
+                    self._silent[line.fileno()] = line
+                    self._watch.register(line, select.EPOLLIN)
+                elif file in self._silent:
+                    line = self._silent.pop(file)
+                    self._watch.unregister(line)
                     wish = _heard(line)
                     if wish is not None and self._forked(wish, line):
                         return wish
@@ -119,6 +126,8 @@ class Zygote:
         for end, (_, other) in self._ends.items():
             os.close(end)
             other.close()
+        for silent in self._silent.values():
+            silent.close()
 
 
 def _heard(line: socket.socket) -> Wish | None:
@@ -137,11 +146,12 @@ def _say(line: socket.socket, number: int) -> None:
 
 
 def _warm() -> None:
-    """Import what the programs and the tests import; the first asker waits for it."""
+    """Import and build what the programs and the tests do; the first asker waits for it."""
     if _WARM[0] in sys.modules:
         return
     for name in _WARM:
         importlib.import_module(name)
+    importlib.import_module("api.graphql.schema").make()  # its types are kept
     gc.collect()
     gc.freeze()  # what a fork never writes to stays one for all
 
@@ -161,7 +171,7 @@ def _become(wish: Wish, mother: int) -> None:
         os.close(file)
 
 
-def _run(wish: Wish) -> None:
+def run(wish: Wish) -> None:
     """As `python -m` does it. What the environment says at an import is read again."""
     crash: Any = importlib.import_module("domain.platform.crash")
     crash._name, crash._left = crash._armed(os.environ.get(crash.VARIABLE, ""))
@@ -175,4 +185,4 @@ def _run(wish: Wish) -> None:
 
 
 if __name__ == "__main__":
-    _run(Zygote(sys.argv[1]).serve())
+    run(Zygote(sys.argv[1]).serve())

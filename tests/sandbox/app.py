@@ -1,6 +1,6 @@
 """The sandbox as one ASGI application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,14 +47,15 @@ async def _accounts(request: Request) -> Response:
     return JSONResponse({name: asdict(account) for name, account in ACCOUNTS.items()})
 
 
-def create(log_file: Path | None = None) -> Starlette:
+def create(log_file: Path | None = None, around: Sequence[BaseRoute] = ()) -> Starlette:
     """Fresh PSEs, each with books that open with money in them and no payments.
 
-    `log_file` gets a line for every movement of money.
+    `log_file` gets a line for every movement of money; `around`: what is there beside PSEs.
     """
     servers = [make(Books(name, log_file, window_days=days)) for make, name, days in PSES]
     # The merchant's account at each PSE, for whoever wants to connect: path, client_id, secrets, method, currency ...
     routes: list[BaseRoute] = [Route("/healthz", _alive), Route("/_admin/accounts", _accounts)]
     for server in servers:
         routes += [*server.routes(), *admin.routes(server)]
+    routes += around
     return Starlette(routes=routes, middleware=[Middleware(Clock, servers=servers)])

@@ -1,5 +1,7 @@
 """The fields of access: who asks, stores and merchants, people and tokens. schema.py has them beside the others."""
 
+from typing import Annotated
+
 import strawberry
 
 from api.graphql.access import people, places, roles, tokens, viewer
@@ -19,6 +21,8 @@ from api.graphql.access.people import (
 from api.graphql.access.places import (
     MerchantCreateInput,
     MerchantCreatePayload,
+    MerchantPayload,
+    MerchantUpdateInput,
     StoreCreateInput,
     StorePayload,
     StoreUpdateInput,
@@ -34,11 +38,13 @@ from api.graphql.access.tokens import (
     TokenRevokePayload,
     TokenRotateInput,
 )
-from api.graphql.access.viewer import Merchant, Store, Viewer
+from api.graphql.access.viewer import Colleague, Merchant, PermissionEnum, Store, Viewer
 from api.graphql.context import Info
+from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
-from domain.access import merchants, service_tokens, sessions, stores
+from domain.access import colleagues, merchants, service_tokens, sessions, stores
 from domain.access import people as domain_people
+from domain.access.permissions import Permission
 from domain.platform.database import for_all
 
 
@@ -63,6 +69,31 @@ class AccessQuery:
         query = domain_people.readable(info.context.principal)
         return await page(query, first, after, lambda row: Person.of(row, info))
 
+    @strawberry.field(
+        description="Your merchant's people by name: those who have `may`, else all. `first` is 1-100. Needs "
+        "WORK_FINDINGS or APPROVE."
+    )
+    async def colleagues(
+        self, info: Info, may: Annotated[Permission, PermissionEnum] | None = None, first: int = PAGE_MAX
+    ) -> list[Colleague]:
+        found = await colleagues.names(info.context.principal, may, bounded(first))
+        return [Colleague(person_id=strawberry.ID(str(one["id"])), name=one["name"]) for one in found]
+
+    @strawberry.field(description="One of them, by the id. Needs MANAGE_PEOPLE.")
+    async def person(self, info: Info, id: strawberry.ID) -> Person | None:
+        row = await domain_people.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return Person.of(row, info) if row else None
+
+    @strawberry.field(description="One of the tokens, by the id. Needs MANAGE_TOKENS.")
+    async def token(self, info: Info, id: strawberry.ID) -> Token | None:
+        row = await service_tokens.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return Token.of(row) if row else None
+
+    @strawberry.field(description="One of the stores that you have anything to do with, by the id.")
+    async def store(self, info: Info, id: strawberry.ID) -> Store | None:
+        row = await stores.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
+        return Store.of(row) if row else None
+
     @strawberry.field(description="Those that live, newest first. `first` is 1-100. Needs MANAGE_PEOPLE.")
     async def sessions(self, info: Info, first: int, after: str | None = None) -> Connection[Session]:
         return await page(sessions.readable(info.context.principal), first, after, Session.of)
@@ -81,6 +112,10 @@ class AccessMutation:
     @strawberry.mutation(description="Make a merchant that you are the platform of. Needs MANAGE_MERCHANTS.")
     async def merchant_create(self, info: Info, input: MerchantCreateInput) -> MerchantCreatePayload:
         return await places.merchant_create(info, input)
+
+    @strawberry.mutation(description="Change your merchant's name, zone or language. Needs MANAGE_STORES.")
+    async def merchant_update(self, info: Info, input: MerchantUpdateInput) -> MerchantPayload:
+        return await places.merchant_update(info, input)
 
     @strawberry.mutation(description="Needs MANAGE_STORES.")
     async def store_create(self, info: Info, input: StoreCreateInput) -> StorePayload:
@@ -130,6 +165,13 @@ class AccessMutation:
     async def token_revoke(self, info: Info, input: TokenRevokeInput) -> TokenRevokePayload:
         return await tokens.token_revoke(info, input)
 
-    @strawberry.mutation(description="A token for a customer's browser. SEE takes READ, ASK takes REFUND.")
+    @strawberry.mutation(
+        description="A token for a customer's browser, made by your backend with its own token and never by a page:"
+        " the browser then sees, or asks for, the refunds of one payment or of one payer "
+        "(`customerTaxId`), for 1-60 minutes. Ask anew when it ends (401 UNAUTHENTICATED; a socket "
+        "closes with 4401): it is not renewed. It may name few fields (docs/frontend.md); any other is "
+        "refused as NOT_FOUND, which names the field and what it may name. To give SEE takes READ, to "
+        "give ASK takes REFUND; both for the payment's store."
+    )
     async def customer_token_create(self, info: Info, input: CustomerTokenCreateInput) -> CustomerTokenCreatePayload:
         return await tokens.customer_token_create(info, input)

@@ -3,7 +3,7 @@
 import strawberry
 
 from api.graphql.context import Info
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.models import Grant as Row
 from domain.models import Store as StoreRow
 
@@ -29,6 +29,6 @@ class Grant:
         return (await info.context.loaders.row(StoreRow, store_id)).code if store_id else None
 
 
-def wanted_of(given: list[GrantInput]) -> list[Wanted]:
+def wanted_of(given: list[GrantInput]) -> list[WantedRole]:
     """As the domain has them."""
-    return [Wanted(one.role, one.store_code) for one in given]
+    return [WantedRole(one.role, one.store_code) for one in given]

@@ -10,6 +10,7 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from graphql import (
+    SKIP,
     DocumentNode,
     FieldNode,
     GraphQLError,
@@ -23,12 +24,15 @@ from graphql import (
 
 from api.graphql.access import noted
 from api.graphql.context import Context
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import in_words
 from domain.access import policies
 from domain.access.policies import POLICIES, READ_LISTS
 from domain.deeds import deeds
 from domain.problems import Forbidden, NotFound
 
 _MUTATION: Final = "Mutation"
+_HIDDEN_TOLD: Final = 10  # fields that are named at once
 _ROOTS: Final = ("Query", "Mutation", "Subscription")
 
 
@@ -79,21 +83,30 @@ def hidden(schema: GraphQLSchema, document: DocumentNode, context: Context) -> l
     types = TypeInfo(schema)
     found = _Hidden(types)
     visit(document, TypeInfoVisitor(types, found))
-    if not found.any:
-        return []
-    problem = NotFound("There is nothing of that kind.")
-    return [GraphQLError(problem.message, extensions={"code": problem.code})]
+    return found.errors[:_HIDDEN_TOLD]
+
+
+def _is_hidden(type_name: str, node: FieldNode) -> GraphQLError:
+    """The field, and what a customer's token may name in its place: all of it is public (docs/frontend.md)."""
+    field, others = f"{type_name}.{node.name.value}", ", ".join(sorted(policies.CUSTOMERS_SEE[type_name]))
+    problem = NotFound(f"A customer's token may not name {field}: nothing of {type_name} is there for customers.")
+    if others:
+        problem = NotFound(f"A customer's token may not name {field}; of {type_name} it may name {others}.")
+    told = in_words(problem.message, problem.code, locale_of(None))
+    return GraphQLError(told, node, extensions={"code": problem.code, "field": field})
 
 
 class _Hidden(Visitor):
-    """Whether a document names a field that is not there for customers."""
+    """Which fields of a document are not there for customers."""
 
     def __init__(self, types: TypeInfo) -> None:
         super().__init__()
         self._types = types
-        self.any = False
+        self.errors: list[GraphQLError] = []
 
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
         parent = self._types.get_parent_type()
-        if parent is not None and not policies.is_shown_to_customers(parent.name, node.name.value):
-            self.any = True
+        if parent is None or policies.is_shown_to_customers(parent.name, node.name.value):
+            return None
+        self.errors.append(_is_hidden(parent.name, node))
+        return SKIP  # what is within is hidden with it

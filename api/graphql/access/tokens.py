@@ -13,7 +13,7 @@ from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime
 from domain.access import grants, service_tokens
 from domain.access.permissions import built_in
-from domain.access.service_tokens import Made
+from domain.access.service_tokens import MadeToken
 from domain.models import Token as Row
 from domain.payments import customer_tokens
 from domain.payments.customer_tokens import CustomerMay, NewCustomerToken
@@ -159,7 +159,7 @@ async def customer_token_create(info: Info, input: CustomerTokenCreateInput) -> 
     )
 
 
-def _made(info: Info, made: Made) -> TokenMadePayload:
+def _made(info: Info, made: MadeToken) -> TokenMadePayload:
     return TokenMadePayload(
         token=Token.of(made.row),
         secret=made.clear,

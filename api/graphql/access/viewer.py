@@ -1,26 +1,24 @@
 """Who is asking, what they may do, and for which merchant."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.onboarding import CertificationRun, PreflightRun
+from api.graphql.spoken.told import told
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime
 from domain.access import merchants, stores
-from domain.access.permissions import Permission, Role
+from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.models import Connection as ConnectionRow
 from domain.models import Merchant as MerchantRow
 from domain.models import Store as StoreRow
 from domain.onboarding import certification, preflight
 
-if TYPE_CHECKING:
-    from api.graphql.onboarding import CertificationRun, PreflightRun
-
 PermissionEnum = strawberry.enum(Permission, name="Permission", description="What can be done. Members may be added.")
-RoleEnum = strawberry.enum(Role, name="Role", description="A set of permissions that is built in.")
 
 
 @strawberry.type(description="A store of the merchant.")
@@ -29,6 +27,10 @@ class Store:
     code: str
     name: str
     payee_key: str | None = strawberry.field(description="The key or account that receives this store's payments.")
+    contact: str | None = strawberry.field(
+        description="How its customers reach it: shown where a customer is asked for an account."
+    )
+    privacy_url: str | None = strawberry.field(description="Where its privacy notice stands: shown there, too.")
     created_at: DateTime
 
     @classmethod
@@ -38,6 +40,8 @@ class Store:
             code=row.code,
             name=row.name,
             payee_key=row.payee_key,
+            contact=row.contact,
+            privacy_url=row.privacy_url,
             created_at=DateTime(row.created_at),
         )
 
@@ -51,23 +55,21 @@ class PseConnection:
     refused_since: DateTime | None = strawberry.field(
         description="Since when the PSE refuses our access, so that its refunds wait; null: it does not."
     )
-    refused_because: str | None
+    refused_because: str | None = told()
+    failing_since: DateTime | None = strawberry.field(
+        description="Since when nothing that was sent was answered, so that the PSE is left alone; null: it answers."
+    )
+    resting_until: DateTime | None = strawberry.field(
+        description="Until when nothing is sent, for it does not answer or asked for that; behind it one call tries it."
+    )
 
     @strawberry.field(description="Its newest preflight that has ended; null without READ_CALLS, too.")
-    async def last_preflight(
-        self, info: Info
-    ) -> Annotated["PreflightRun", strawberry.lazy("api.graphql.onboarding")] | None:
-        from api.graphql.onboarding import PreflightRun  # the two name each other
-
+    async def last_preflight(self, info: Info) -> PreflightRun | None:
         row = await info.context.loaders.one(preflight.newest_of, UUID(self.id))
         return PreflightRun.of(row) if row and _reads_calls(info) else None
 
     @strawberry.field(description="Its newest certification that has ended; null without READ_CALLS, too.")
-    async def last_certification(
-        self, info: Info
-    ) -> Annotated["CertificationRun", strawberry.lazy("api.graphql.onboarding")] | None:
-        from api.graphql.onboarding import CertificationRun  # as above
-
+    async def last_certification(self, info: Info) -> CertificationRun | None:
         row = await info.context.loaders.one(certification.newest_of, UUID(self.id))
         return CertificationRun.of(row) if row and _reads_calls(info) else None
 
@@ -80,6 +82,8 @@ class PseConnection:
             enabled=row.enabled,
             refused_since=DateTime(row.refused_since) if row.refused_since else None,
             refused_because=row.refused_because if row.refused_since else None,
+            failing_since=DateTime(row.failing_since) if row.failing_since else None,
+            resting_until=DateTime(row.resting_until) if row.resting_until else None,
         )
 
 
@@ -89,10 +93,19 @@ class Merchant:
     name: str
     country: str
     zone: str = strawberry.field(description="IANA zone of the accounting date.")
+    language: str | None = strawberry.field(
+        description="Of customers whose browser asks for none of ours; null: their money's."
+    )
 
     @classmethod
     def of(cls, row: MerchantRow) -> "Merchant":
-        return cls(id=strawberry.ID(str(row.id)), name=row.name, country=row.country, zone=row.zone)
+        return cls(
+            id=strawberry.ID(str(row.id)),
+            name=row.name,
+            country=row.country,
+            zone=row.zone,
+            language=row.language,
+        )
 
     @strawberry.field(description="Those that you have anything to do with, by code. `first` is 1-100.")
     async def stores(self, info: Info, first: int = PAGE_MAX) -> list[Store]:
@@ -104,6 +117,12 @@ class Merchant:
         mine = info.context.principal.merchant_id
         query = ConnectionRow.filter(merchant_id=UUID(self.id)).filter(merchant_id=mine)
         return [PseConnection.of(row) for row in await query.order_by("name").limit(bounded(first))]
+
+
+@strawberry.type(description="One of the merchant's people, by name alone: somebody to give something to.")
+class Colleague:
+    person_id: strawberry.ID
+    name: str
 
 
 @strawberry.type(description="A permission that is held for some stores only.")

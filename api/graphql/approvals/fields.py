@@ -15,11 +15,12 @@ from api.graphql.approvals.rule_inputs import (
     ApprovalRuleEndInput,
     ApprovalRuleProposeInput,
     ApprovalRuleWithdrawInput,
+    BatchLimitProposeInput,
     FindingLimitProposeInput,
     SettlementLimitProposeInput,
     VelocityCapProposeInput,
 )
-from api.graphql.approvals.rules import ApprovalRule, RuleChange, RuleChangePayload, VelocityCap
+from api.graphql.approvals.rules import ApprovalRule, BatchLimits, RuleChange, RuleChangePayload, VelocityCap
 from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
 from api.graphql.refunds.types import Refund
@@ -68,6 +69,10 @@ class ApprovalQuery:
     async def finding_limits(self, info: Info) -> list[Money]:
         return await rules.finding_limits(info)
 
+    @strawberry.field(description="From which size on another person confirms a whole sheet of refunds or payments.")
+    async def batch_limits(self, info: Info) -> BatchLimits:
+        return await rules.batch_limits(info)
+
     @strawberry.field(
         description="Rights to approve that were lent, newest first: yours, or all to who manages people."
     )
@@ -103,6 +108,13 @@ class ApprovalMutation:
     )
     async def finding_limit_propose(self, info: Info, input: FindingLimitProposeInput) -> RuleChangePayload:
         return await rules.finding_limit_propose(info, input)
+
+    @strawberry.mutation(
+        description="Say from which size on another person confirms a whole sheet, as approvalRulePropose. Needs "
+        "MANAGE_RULES."
+    )
+    async def batch_limit_propose(self, info: Info, input: BatchLimitProposeInput) -> RuleChangePayload:
+        return await rules.batch_limit_propose(info, input)
 
     @strawberry.mutation(
         description="End what the merchant has said under a name, as approvalRulePropose. Needs MANAGE_RULES."

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 
+from api.graphql.spoken.told import told
 from api.graphql.transport.scalars import DateTime, Money
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
@@ -12,9 +13,9 @@ from domain.models import ApprovalNeeds as Row
 from domain.money import Money as Amount
 from domain.refunds.approvals import needs, weigh, who
 from domain.refunds.approvals.rules import Need
-from domain.refunds.approvals.shown import Shown
+from domain.refunds.approvals.shown import NeedsShown
 from domain.refunds.approvals.weigh import Yes
-from domain.refunds.approvals.who import Candidate
+from domain.refunds.approvals.who import Approver
 
 
 @strawberry.type(description="So many people, of whom each holds this role or permission.")
@@ -26,7 +27,7 @@ class ApprovalStep:
 @strawberry.type(description="What one rule wants of a refund.")
 class ApprovalNeed:
     rule: str = strawberry.field(description="The rule's or the cap's name.")
-    why: str = strawberry.field(description="In one sentence.")
+    why: str = told("In one sentence.")
     steps: list[ApprovalStep] = strawberry.field(description="Whose yes it takes.")
     in_sequence: bool = strawberry.field(description="Whether they say it one step after the other.")
     missing: int = strawberry.field(description="How many people are still wanted.")
@@ -48,7 +49,7 @@ class ApprovalCandidate:
     holds: list[str] = strawberry.field(description="Which of the wanted roles and permissions they hold.")
 
     @classmethod
-    def of(cls, found: Candidate, wanted: Sequence[Need], viewer: Principal) -> "ApprovalCandidate":
+    def of(cls, found: Approver, wanted: Sequence[Need], viewer: Principal) -> "ApprovalCandidate":
         words = {step.of for need in wanted for step in need.steps}
         person = found.name if viewer.may(Permission.MANAGE_PEOPLE) else found.name.rpartition(" <")[0]
         return cls(person=person, holds=sorted(found.words & words))
@@ -62,12 +63,10 @@ class RefundNeeds:
     candidates: list[ApprovalCandidate] = strawberry.field(
         description="People who could say it and have no part in it; at most 20."
     )
-    advice: str | None = strawberry.field(
-        description="Where there are too few such people: what to do. Null: there are enough."
-    )
+    advice: str | None = told("Where there are too few such people: what to do. Null: there are enough.")
 
     @classmethod
-    def of(cls, found: Shown, viewer: Principal) -> "RefundNeeds":
+    def of(cls, found: NeedsShown, viewer: Principal) -> "RefundNeeds":
         return cls(
             needs=[ApprovalNeed.of_need(need, found.given) for need in found.wanted],
             next_by=sorted(weigh.open_words(found.wanted, found.given)),

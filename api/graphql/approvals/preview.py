@@ -5,6 +5,7 @@ import strawberry
 from api.graphql.approvals.needs import ApprovalCandidate, ApprovalNeed
 from api.graphql.context import Info
 from api.graphql.refunds.mutations import RefundCreateInput
+from api.graphql.spoken.told import told
 from api.graphql.transport.errors import CapExceededError, errors_of
 from api.graphql.transport.scalars import Money
 from domain.access.principal import Principal
@@ -20,7 +21,7 @@ class ApprovalPreview:
     )
     needs: list[ApprovalNeed] = strawberry.field(description="Of each rule that is met; none: it goes alone.")
     candidates: list[ApprovalCandidate] = strawberry.field(description="People who could say the yes; at most 20.")
-    advice: str | None = strawberry.field(description="Where there are too few such people: what to do.")
+    advice: str | None = told("Where there are too few such people: what to do.")
     cap_exceeded: CapExceededError | None = strawberry.field(description="The cap that would refuse it.")
 
 

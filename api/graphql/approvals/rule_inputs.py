@@ -7,7 +7,7 @@ import strawberry
 
 from api.graphql.payments import PaymentMethod
 from api.graphql.refunds.destination import DestinationKindEnum, WhoseWord
-from api.graphql.refunds.types import RefundReason
+from api.graphql.refunds.filters import RefundReason
 from api.graphql.transport import ids
 from api.graphql.transport.enums import described
 from api.graphql.transport.scalars import MoneyInput
@@ -168,9 +168,17 @@ class FindingLimitProposeInput:
     amounts: list[MoneyInput] = strawberry.field(description="One for each currency; any other is above the limit.")
 
 
+@strawberry.input(description="From which size on another person confirms a whole sheet of refunds or payments.")
+class BatchLimitProposeInput:
+    rows: int = strawberry.field(description="From so many rows on that will be done, whatever they come to; 1-10001.")
+    amounts: list[MoneyInput] = strawberry.field(
+        description="In all, one for each currency; any other is above the limit."
+    )
+
+
 @strawberry.input(description="What the merchant has said under this name ends; a default of that name stands again.")
 class ApprovalRuleEndInput:
-    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING or CAP.")
+    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING, BATCH or CAP.")
     name: str = strawberry.field(description="The rule's or the cap's name.")
 
 

@@ -11,6 +11,7 @@ from api.graphql.approvals.rule_inputs import (
     ApprovalRuleEndInput,
     ApprovalRuleProposeInput,
     ApprovalRuleWithdrawInput,
+    BatchLimitProposeInput,
     CapOver,
     CapPer,
     FindingLimitProposeInput,
@@ -19,6 +20,7 @@ from api.graphql.approvals.rule_inputs import (
     amounts_of,
 )
 from api.graphql.context import Info
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError
@@ -28,15 +30,19 @@ from domain.models import ApprovalRule as Row
 from domain.money import Money as Amount
 from domain.problems import InvalidInput
 from domain.refunds.approvals import defaults, propose, standing, stored
+from domain.refunds.approvals.batch_limits import NAME as BATCHES
+from domain.refunds.approvals.batch_limits import ROWS_ANY
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import ANY_OTHER, Need, Rule, Step
+
+_ROWS_MAX = 10_001  # more than any sheet has: their number alone wants nobody
 
 
 @strawberry.type(description="A change of the rules. What only tightens stands at once.")
 class RuleChange:
     id: strawberry.ID = strawberry.field(description="Names it, for approvalRuleConfirm.")
-    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING or CAP.")
+    kind: str = strawberry.field(description="APPROVAL, SETTLEMENT, FINDING, BATCH or CAP.")
     name: str = strawberry.field(description="What it stands for.")
     body: str | None = strawberry.field(description="What is to hold, as JSON; null: the merchant's own ends.")
     loosens: bool = strawberry.field(description="It lets more through, so another person must confirm it.")
@@ -72,7 +78,7 @@ class RuleChangePayload:
 @strawberry.type(description="A rule that holds.")
 class ApprovalRule:
     name: str = strawberry.field(description="Under which the merchant can say otherwise.")
-    why: str = strawberry.field(description="In one sentence.")
+    why: str = told("In one sentence.")
     is_default: bool = strawberry.field(description="The product's own; the merchant has said nothing else.")
     when: str = strawberry.field(description="The conditions as JSON; all hold at once.")
     steps: list[ApprovalStep] = strawberry.field(description="Whose yes it takes.")
@@ -130,7 +136,20 @@ async def finding_limits(info: Info) -> list[Money]:
 
 
 def _limits(held: Mapping[str, int]) -> list[Money]:
-    return [Money.of(Amount(amount, currency)) for currency, amount in sorted(held.items()) if currency != ANY_OTHER]
+    others = (ANY_OTHER, ROWS_ANY)
+    return [Money.of(Amount(amount, currency)) for currency, amount in sorted(held.items()) if currency not in others]
+
+
+@strawberry.type(description="From which size on another person confirms a whole sheet.")
+class BatchLimits:
+    rows: int | None = strawberry.field(description="From so many rows on; null: their number alone wants nobody.")
+    amounts: list[Money] = strawberry.field(description="In all, by currency; any other currency wants another person.")
+
+
+async def batch_limits(info: Info) -> BatchLimits:
+    """From which size on another person confirms a whole sheet."""
+    held = (await standing.read(info.context.principal.merchant_id)).batches_by_two
+    return BatchLimits(rows=held.get(ROWS_ANY), amounts=_limits(held))
 
 
 @answering(RuleChangePayload)
@@ -165,9 +184,18 @@ async def finding_limit_propose(info: Info, input: FindingLimitProposeInput) -> 
 
 
 @answering(RuleChangePayload)
+async def batch_limit_propose(info: Info, input: BatchLimitProposeInput) -> RuleChangePayload:
+    if not 1 <= input.rows <= _ROWS_MAX:
+        raise InvalidInput(f"rows is 1 to {_ROWS_MAX}.", path=["input", "rows"])
+    given = amounts_of(input.amounts, ["input", "amounts"]) or {}
+    amounts = {**given, ANY_OTHER: 0, ROWS_ANY: input.rows}
+    return await _proposed(info, Proposal(standing.BATCH, BATCHES, by_two=amounts))
+
+
+@answering(RuleChangePayload)
 async def rule_end(info: Info, input: ApprovalRuleEndInput) -> RuleChangePayload:
-    if input.kind not in (standing.APPROVAL, standing.SETTLEMENT, standing.FINDING, standing.CAP):
-        raise InvalidInput("kind is APPROVAL, SETTLEMENT, FINDING or CAP.", path=["input", "kind"])
+    if input.kind not in (standing.APPROVAL, standing.SETTLEMENT, standing.FINDING, standing.BATCH, standing.CAP):
+        raise InvalidInput("kind is APPROVAL, SETTLEMENT, FINDING, BATCH or CAP.", path=["input", "kind"])
     return await _proposed(info, Proposal(input.kind, input.name))
 
 

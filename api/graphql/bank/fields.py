@@ -19,9 +19,12 @@ from api.graphql.bank.mutations import (
 from api.graphql.bank.types import BankAccount, BankLine, BankStatement, Payout
 from api.graphql.context import Info
 from api.graphql.transport import ids
+from api.graphql.transport.narrowed import amounts, days
 from api.graphql.transport.paging import Connection, page
+from api.graphql.transport.scalars import Date, MoneyInput
 from domain.bank import accounts, find
 from domain.bank.find import Proof
+from domain.platform.lengths import equal
 
 ProofEnum = strawberry.enum(Proof, name="PayoutStanding", description="Whether a payout is at the bank.")
 
@@ -50,9 +53,16 @@ class BankQuery:
         after: str | None = None,
         bank_account_id: strawberry.ID | None = None,
         explained: bool | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
+        amount_from: MoneyInput | None = None,
+        amount_until: MoneyInput | None = None,
     ) -> Connection[BankLine]:
         chosen = ids.uuid_of(bank_account_id, ["bankAccountId"]) if bank_account_id else None
-        return await page(find.lines(info.context.principal, chosen, explained), first, after, BankLine.of)
+        query = find.lines(info.context.principal, chosen, explained).filter(
+            **days(since, until, "booked_on"), **amounts(amount_from, amount_until, currency="account__currency")
+        )
+        return await page(query, first, after, BankLine.of)
 
     @strawberry.field(description="What PSEs paid out, by their reports, told last first. Needs READ_LEDGER.")
     async def payouts(
@@ -62,9 +72,18 @@ class BankQuery:
         after: str | None = None,
         connection_id: strawberry.ID | None = None,
         standing: Annotated[Proof, ProofEnum] | None = None,
+        pse: str | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
+        amount_from: MoneyInput | None = None,
+        amount_until: MoneyInput | None = None,
     ) -> Connection[Payout]:
         chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
-        return await page(find.payouts(info.context.principal, chosen, standing), first, after, Payout.of)
+        query = find.payouts(info.context.principal, chosen, standing).filter(
+            **days(since, until, "business_date"), **amounts(amount_from, amount_until)
+        )
+        query = query if pse is None else equal(query, connection__pse=pse)
+        return await page(query, first, after, Payout.of)
 
 
 @strawberry.type

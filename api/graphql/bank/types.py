@@ -1,8 +1,11 @@
 """Accounts at banks, their statements and lines, and payouts with what proves them."""
 
+from uuid import UUID
+
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.spoken.told import told
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime
 from domain.bank import accounts, find
 from domain.models import BankAccount as AccountRow
@@ -82,8 +85,8 @@ class BankStatement:
     new_lines: int = strawberry.field(description="That no earlier file had.")
     opening: BigInt | None
     closing: BigInt | None
-    proof: str | None = strawberry.field(description="What proves it whole; null: nothing in the file does.")
-    contradicted: str | None = strawberry.field(description="What in it does not agree with itself.")
+    proof: str | None = told("What proves it whole; null: nothing in the file does.")
+    contradicted: str | None = told("What in it does not agree with itself.")
     created_by: str
     created_at: DateTime
 
@@ -146,6 +149,7 @@ class PayoutProof:
     charges: BigInt = strawberry.field(description="That banks on the way kept, minor units.")
     made_by: str
     made_at: DateTime
+    line_id: strawberry.Private[UUID]
 
     @classmethod
     def of(cls, row: ProofRow) -> "PayoutProof":
@@ -155,7 +159,14 @@ class PayoutProof:
             charges=BigInt(row.charges),
             made_by=row.made_by,
             made_at=DateTime(row.made_at),
+            line_id=row.line_id,
         )
+
+    @strawberry.field(description="The bank's line itself.")
+    async def line(self, info: Info) -> BankLine:
+        found = await info.context.loaders.one(find.by_id, self.line_id)
+        assert found is not None  # what proves a payout is never taken away
+        return BankLine.of(found)
 
 
 @strawberry.type(description="Money that left a PSE for the bank. `amount` in minor units; below zero the PSE took it.")

@@ -26,11 +26,12 @@ from api.graphql.books.statements import AccountStatement, Ageing, BucketEnum, O
 from api.graphql.books.trial_balance import ByEnum, LedgerAccountInChart, TrialBalance
 from api.graphql.context import Info
 from api.graphql.ledger import AccountEnum
+from api.graphql.spoken.languages import locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, Connection, page
 from api.graphql.transport.scalars import CurrencyCode, Date
 from domain.books.ageing import Bucket
-from domain.books.statements import Wanted
+from domain.books.statements import WantedEntries
 from domain.books.trial_balance import By
 from domain.journal import export, mapping
 from domain.models.ledger import Account
@@ -42,9 +43,12 @@ To = Annotated[Date, strawberry.argument(name="to")]
 
 @strawberry.type
 class BooksQuery:
-    @strawberry.field(description="What each account is; `locale` is en, zh-CN, es or pt-BR. Needs READ_LEDGER.")
-    def chart_of_accounts(self, locale: str = "en", first: int = PAGE_MAX) -> list[LedgerAccountInChart]:
-        return trial_balance.chart_of_accounts(locale, first)
+    @strawberry.field(
+        description="What each account is; `locale` is en, zh-CN, es or pt-BR, else what Accept-Language asks for. "
+        "Needs READ_LEDGER."
+    )
+    def chart_of_accounts(self, locale: str | None = None, first: int = PAGE_MAX) -> list[LedgerAccountInChart]:
+        return trial_balance.chart_of_accounts(locale_of(locale), first)
 
     @strawberry.field(
         description="Opening, debits, credits and closing of each account of a range of days, told apart by connection "
@@ -57,8 +61,9 @@ class BooksQuery:
         until: To,
         by: list[Annotated[By, ByEnum]] | None = None,
         connection_id: strawberry.ID | None = None,
+        currency: CurrencyCode | None = None,
     ) -> TrialBalance:
-        return await trial_balance.trial_balance_of(info, since, until, by, connection_id)
+        return await trial_balance.trial_balance_of(info, since, until, by, connection_id, currency)
 
     @strawberry.field(description="Of one account, page by page. `first` is 1-100. Needs READ_LEDGER.")
     async def account_statement(
@@ -72,7 +77,7 @@ class BooksQuery:
         first: int,
         after: str | None = None,
     ) -> AccountStatement:
-        wanted = Wanted(account, ids.uuid_of(connection_id, ["connectionId"]), currency, since, until)
+        wanted = WantedEntries(account, ids.uuid_of(connection_id, ["connectionId"]), currency, since, until)
         return await statements.statement(info, wanted, first, after)
 
     @strawberry.field(

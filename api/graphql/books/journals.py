@@ -14,8 +14,8 @@ from api.graphql.transport.errors import PeriodError
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import CurrencyCode, DateTime
 from domain.journal import export, mapping
-from domain.journal.export import Wanted
-from domain.journal.formats import Encoding, Format
+from domain.journal.export import WantedJournal
+from domain.journal.formats import Encoding, JournalFormat
 from domain.journal.mapping import For, Theirs
 from domain.models import File as FileRow
 from domain.models import JournalAccount as AccountRow
@@ -24,7 +24,7 @@ from domain.models.ledger import Account
 from domain.periods.months import Month
 from domain.problems import InvalidInput
 
-FormatEnum = strawberry.enum(Format, name="JournalFormat", description="Which program reads it.")
+FormatEnum = strawberry.enum(JournalFormat, name="JournalFormat", description="Which program reads it.")
 EncodingEnum = strawberry.enum(Encoding, name="JournalEncoding", description="How the text is written.")
 
 
@@ -62,7 +62,7 @@ class Journal:
     id: strawberry.ID
     number: int | None = strawberry.field(description="Null: a draft of a month that is open.")
     month: str
-    format: Annotated[Format, FormatEnum]
+    format: Annotated[JournalFormat, FormatEnum]
     encoding: Annotated[Encoding, EncodingEnum]
     lines: int
     digest: str = strawberry.field(description="SHA-256 of what is booked, whatever the number and format.")
@@ -77,7 +77,7 @@ class Journal:
             id=strawberry.ID(str(row.id)),
             number=row.number,
             month=str(Month.of(row.first_day)),
-            format=Format(row.format),
+            format=JournalFormat(row.format),
             encoding=Encoding(row.encoding),
             lines=row.lines,
             digest=row.digest,
@@ -120,7 +120,7 @@ class JournalAccountSetPayload:
 @strawberry.input(description="The journal of a month.")
 class JournalExportInput:
     month: str = strawberry.field(description="YYYY-MM.")
-    format: Annotated[Format, FormatEnum]
+    format: Annotated[JournalFormat, FormatEnum]
     encoding: Annotated[Encoding, EncodingEnum] = Encoding.UTF_8
     idempotency_key: str
 
@@ -151,7 +151,7 @@ async def account_set(info: Info, input: JournalAccountSetInput) -> JournalAccou
 
 @answering(JournalExportPayload)
 async def journal_export(info: Info, input: JournalExportInput) -> JournalExportPayload:
-    wanted = Wanted(Month.parse(input.month), input.format, input.encoding)
+    wanted = WantedJournal(Month.parse(input.month), input.format, input.encoding)
     context = info.context
     row = await export.export(context.principal, wanted, input.idempotency_key, context.settings, context.cause)
     return JournalExportPayload(journal=Journal.of(row), errors=[], request_id=context.request_id)

@@ -8,6 +8,7 @@ import strawberry
 
 from api.graphql.books.trial_balance import TrialBalanceRow, TrialBalanceTotal, part, totals_of
 from api.graphql.context import Info
+from api.graphql.spoken.languages import locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import PeriodError
@@ -31,9 +32,9 @@ class PeriodAgainst:
     count: int
     examples: list[str] = strawberry.field(description="The first few: dates, references, kinds.")
 
-    @strawberry.field(description="In words; `locale` is en, zh-CN, es or pt-BR.")
-    def meaning(self, locale: str = "en") -> str:
-        return self.obstacle.in_words(locale)
+    @strawberry.field(description="In words; `locale` is en, zh-CN, es or pt-BR, else what Accept-Language asks for.")
+    def meaning(self, locale: str | None = None) -> str:
+        return self.obstacle.in_words(locale_of(locale))
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:

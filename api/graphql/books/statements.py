@@ -2,37 +2,44 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import strawberry
-from strawberry.relay import PageInfo
+from strawberry.relay import PageInfo, to_base64
 
 from api.graphql.books.trial_balance import SignedMoney, part
 from api.graphql.context import Info
 from api.graphql.ledger import AccountEnum, EntryEnum
 from api.graphql.transport import ids
-from api.graphql.transport.paging import PAGE_MAX, Connection, Edge, Position, bounded, position_of
+from api.graphql.transport.paging import PAGE_MAX, Connection, Counting, Edge, Position, bounded, position_of
 from api.graphql.transport.scalars import CurrencyCode, Date, Money
 from domain.books import ageing, statements
 from domain.books.ageing import Aged, Bucket, Item
-from domain.books.statements import Line, Place, Wanted
+from domain.books.statements import AccountLine, AfterEntry, WantedEntries
 from domain.models.ledger import Account, Entry
 from domain.problems import InvalidInput
 
 BucketEnum = strawberry.enum(Bucket, name="AgeBucket", description="Days since: 0-7, 8-30, 31-60, 61-90, 91 and more.")
 
 
+def opaque(name: str, row_id: UUID | None) -> strawberry.ID | None:
+    """The id by which the API gives out a refund or a payment."""
+    return strawberry.ID(to_base64(name, str(row_id))) if row_id else None
+
+
 def _cursor(day: date, entry: int) -> str:
     return Position(datetime.combine(day, time(), UTC), entry).cursor()
 
 
-def _place(after: str | None) -> Place | None:
+def _place(after: str | None) -> AfterEntry | None:
     if after is None:
         return None
     position = position_of(after)
     if not isinstance(position.id, int):
         raise InvalidInput("`after` is a cursor of another list.", path=["after"])
-    return Place(position.moment.date(), position.id)
+    return AfterEntry(position.moment.date(), position.id)
 
 
 @strawberry.type(description="An entry of the account.")
@@ -46,9 +53,12 @@ class StatementEntry:
     credit: Money
     balance: SignedMoney = strawberry.field(description="Behind this entry.")
     request_id: str
+    refund_id: strawberry.ID | None = strawberry.field(description="Of the refund that it is about.")
+    payment_id: strawberry.ID | None = strawberry.field(description="Of the payment that it is about.")
+    is_of_report: bool = strawberry.field(description="A night made it of the PSE's report of `accountingDate`.")
 
     @classmethod
-    def of(cls, line: Line, currency: str) -> Self:
+    def of(cls, line: AccountLine, currency: str) -> Self:
         return cls(
             id=strawberry.ID(str(line.id)),
             accounting_date=Date(line.day),
@@ -59,6 +69,9 @@ class StatementEntry:
             credit=Money.of_sum(line.credit, currency),
             balance=SignedMoney.of(line.balance, currency),
             request_id=line.request_id,
+            refund_id=opaque("Refund", line.refund_id),
+            payment_id=opaque("Payment", line.payment_id),
+            is_of_report=line.cause.startswith("report/"),
         )
 
 
@@ -71,19 +84,20 @@ class AccountStatement:
     entries: Connection[StatementEntry] = strawberry.field(description="By date, then as they were booked.")
 
 
-async def statement(info: Info, wanted: Wanted, first: int, after: str | None) -> AccountStatement:
+async def statement(info: Info, wanted: WantedEntries, first: int, after: str | None) -> AccountStatement:
     """A page of it, of what the caller may read."""
     bounded(first)
     found = await statements.statement(info.context.principal, wanted, first, _place(after))
     edges = [
         Edge(node=StatementEntry.of(line, wanted.currency), cursor=_cursor(line.day, line.id)) for line in found.lines
     ]
+    total = Counting(partial(statements.count, info.context.principal, wanted))
     return AccountStatement(
         opening=SignedMoney.of(found.opening, wanted.currency),
         debits=Money.of_sum(found.debits, wanted.currency),
         credits=Money.of_sum(found.credits, wanted.currency),
         closing=SignedMoney.of(found.closing, wanted.currency),
-        entries=Connection(edges=edges, page_info=_page_info(edges, after, found.has_more)),
+        entries=Connection(edges=edges, page_info=_page_info(edges, after, found.has_more), total=total),
     )
 
 
@@ -136,8 +150,8 @@ class OpenItem:
     entry_id: strawberry.ID
     kind: Annotated[Entry, EntryEnum]
     connection_id: strawberry.ID
-    refund_id: strawberry.ID | None = strawberry.field(description="Its UUID.")
-    payment_id: strawberry.ID | None = strawberry.field(description="Its UUID.")
+    refund_id: strawberry.ID | None = strawberry.field(description="Of the refund.")
+    payment_id: strawberry.ID | None = strawberry.field(description="Of the payment.")
     amount: SignedMoney
     since: Date
     days: int
@@ -148,8 +162,8 @@ class OpenItem:
             entry_id=strawberry.ID(str(item.id)),
             kind=item.entry,
             connection_id=strawberry.ID(str(item.connection_id)),
-            refund_id=strawberry.ID(str(item.refund_id)) if item.refund_id else None,
-            payment_id=strawberry.ID(str(item.payment_id)) if item.payment_id else None,
+            refund_id=opaque("Refund", item.refund_id),
+            payment_id=opaque("Payment", item.payment_id),
             amount=SignedMoney.of(item.amount, item.currency),
             since=Date(item.since),
             days=item.days,
@@ -170,16 +184,18 @@ async def open_items(
     """The oldest first, of what the caller may read."""
     bounded(first)
     place = _place(after)
+    chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
     found = await ageing.items(
         info.context.principal,
         _known(account),
         first + 1,
-        connection_id=ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None,
+        connection_id=chosen,
         bucket=bucket,
         after=(place.day, place.entry) if place else None,
     )
+    total = Counting(partial(ageing.count, info.context.principal, account, connection_id=chosen, bucket=bucket))
     edges = [Edge(node=OpenItem.of(item), cursor=_cursor(item.since, item.id)) for item in found[:first]]
-    return Connection(edges=edges, page_info=_page_info(edges, after, len(found) > first))
+    return Connection(edges=edges, page_info=_page_info(edges, after, len(found) > first), total=total)
 
 
 def _known(account: Account) -> Account:

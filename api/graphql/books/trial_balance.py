@@ -12,14 +12,14 @@ from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, Money
 from domain.books import chart, trial_balance
-from domain.books.chart import Side, Type
+from domain.books.chart import AccountSide, Type
 from domain.books.trial_balance import By, Row, Total
 from domain.models.ledger import Account
 from domain.money import decimal_of, exponent_of
 from domain.problems import InvalidInput
 
 TypeEnum = strawberry.enum(Type, name="LedgerAccountType", description="What an account is in a balance sheet.")
-SideEnum = strawberry.enum(Side, name="LedgerSide", description="On which side an account grows.")
+SideEnum = strawberry.enum(AccountSide, name="LedgerSide", description="On which side an account grows.")
 ByEnum = strawberry.enum(
     By, name="TrialBalanceBy", description="What rows are told apart by; by currency they always are."
 )
@@ -51,7 +51,7 @@ class SignedMoney:
 class LedgerAccountInChart:
     account: Annotated[Account, AccountEnum]
     type: Annotated[Type, TypeEnum]
-    side: Annotated[Side, SideEnum]
+    side: Annotated[AccountSide, SideEnum]
     meaning: str = strawberry.field(description="What stands in it, in the language asked for.")
 
 
@@ -123,15 +123,15 @@ class TrialBalance:
 
 
 async def trial_balance_of(
-    info: Info, since: date, until: date, by: Sequence[By] | None, connection_id: str | None
+    info: Info, since: date, until: date, by: Sequence[By] | None, connection_id: str | None, currency: str | None
 ) -> TrialBalance:
     """Of what the caller may read."""
     chosen = ids.uuid_of(connection_id, ["connectionId"]) if connection_id else None
     told_apart = [By.CONNECTION] if by is None else by
     found = await trial_balance.trial_balance(info.context.principal, since, until, told_apart, chosen)
-    return TrialBalance(
-        since=Date(since), until=Date(until), count=len(found.rows), found=found.rows, summed=found.totals
-    )
+    shown = [row for row in found.rows if currency in (None, row.currency)]
+    sums = [one for one in found.totals if currency in (None, one.currency)]
+    return TrialBalance(since=Date(since), until=Date(until), count=len(shown), found=shown, summed=sums)
 
 
 def chart_of_accounts(locale: str, first: int) -> list[LedgerAccountInChart]:

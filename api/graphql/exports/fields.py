@@ -1,9 +1,10 @@
 """The fields of exports and decisions: schema.py has them beside the others."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
+from api.graphql.audit import AuditFilter, wanted_entries
 from api.graphql.context import Info
 from api.graphql.exports.types import (
     DecisionBatch,
@@ -14,14 +15,19 @@ from api.graphql.exports.types import (
     ExportKind,
 )
 from api.graphql.findings.inputs import FindingFilter
+from api.graphql.refunds.events import RefundStatus
+from api.graphql.refunds.filters import PaymentMethod, RefundReason
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import ExportError
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
-from api.graphql.transport.scalars import CurrencyCode, Date
+from api.graphql.transport.scalars import CurrencyCode, Date, MoneyInput
 from domain.access.principal import Principal
 from domain.exports import asked, batches, decisions
-from domain.exports.asked import Format, Kind, Wanted
+from domain.exports.asked import Format, Kind, WantedRows
+from domain.models.refunds import Reason, State
+from domain.problems import InvalidInput
+from domain.pse.vocabulary import Method
 
 
 @strawberry.input(description="Of which rows; all that are given hold at once. Days are the merchant's, both included.")
@@ -34,18 +40,49 @@ class ExportFilter:
     store_id: strawberry.ID | None = None
     currency: CurrencyCode | None = None
     findings: FindingFilter | None = strawberry.field(default=None, description="FINDINGS are narrowed by this alone.")
+    statuses: list[Annotated[State, RefundStatus]] | None = strawberry.field(default=None, description="Of REFUNDS.")
+    methods: list[Annotated[Method, PaymentMethod]] | None = strawberry.field(default=None, description="Of REFUNDS.")
+    reasons: list[Annotated[Reason, RefundReason]] | None = strawberry.field(default=None, description="Of REFUNDS.")
+    order_reference: str | None = strawberry.field(default=None, description="Of REFUNDS: of this order.")
+    needs_person: bool = strawberry.field(default=False, description="Of REFUNDS: those that need one.")
+    amount_from: MoneyInput | None = strawberry.field(
+        default=None, description="Of REFUNDS: in this currency, so much or more."
+    )
+    amount_until: MoneyInput | None = strawberry.field(
+        default=None, description="Of REFUNDS: in this currency, so much or less."
+    )
+    audit: AuditFilter | None = strawberry.field(default=None, description="AUDIT is narrowed by this alone.")
 
-    def parsed(self, principal: Principal) -> Wanted:
+    def parsed(self, principal: Principal) -> WantedRows:
         """What is wanted. Raises InvalidInput."""
         path = ["input", "filter"]
-        return Wanted(
+        return WantedRows(
             since=self.since,
             until=self.until,
             connection=ids.uuid_of(self.connection_id, [*path, "connectionId"]) if self.connection_id else None,
             store=ids.uuid_of(self.store_id, [*path, "storeId"]) if self.store_id else None,
-            currency=self.currency,
+            **self._amounts(path),
+            order=self.order_reference,
+            needs_person=self.needs_person,
+            audit=wanted_entries(self.audit) if self.audit else None,
             findings=self.findings.parsed(principal) if self.findings else None,
+            states=tuple(one.value for one in self.statuses or ()),
+            methods=tuple(one.value for one in self.methods or ()),
+            reasons=tuple(one.value for one in self.reasons or ()),
         )
+
+    def _amounts(self, path: list[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {"currency": self.currency}
+        for name, field, limit in (
+            ("amount_from", "amountFrom", self.amount_from),
+            ("amount_until", "amountUntil", self.amount_until),
+        ):
+            if limit is not None:
+                amount = limit.parsed([*path, field])
+                if (found["currency"] or amount.currency) != amount.currency:
+                    raise InvalidInput("currency, amountFrom and amountUntil have one currency.", path=[*path, field])
+                found |= {"currency": amount.currency, name: amount.minor_units}
+        return found
 
 
 @strawberry.input
@@ -79,12 +116,13 @@ class DecisionsApplyPayload:
 @strawberry.type
 class ExportQuery:
     @strawberry.field(
-        description="Exports, newest first: all, to who reads all stores, else one's own. Needs READ_LEDGER."
+        description="Exports, newest first: all, to who reads all stores, else one's own; AUDIT to who has "
+        "READ_AUDIT. Needs READ_LEDGER or READ_AUDIT."
     )
     async def exports(self, info: Info, first: int, after: str | None = None) -> Connection[Export]:
         return await page(asked.readable(info.context.principal), first, after, Export.of)
 
-    @strawberry.field(description="One export; null when there is none. Needs READ_LEDGER.")
+    @strawberry.field(description="One export; null when there is none. Needs READ_LEDGER or READ_AUDIT.")
     async def export(self, info: Info, id: strawberry.ID) -> Export | None:
         found = await asked.readable(info.context.principal).get_or_none(id=ids.uuid_of(id, ["id"]))
         return Export.of(found) if found else None
@@ -100,7 +138,8 @@ class ExportQuery:
         found = await decisions.lines(principal, ids.uuid_of(file_id, ["fileId"]), info.context.settings)
         several = decisions.twice(found)
         left = [one for one in found if one.row > after_row]
-        rows = [DecisionRow.of(await decisions.foresee(principal, one, several)) for one in left[: bounded(first)]]
+        told = await decisions.foresee(principal, left[: bounded(first)], several, {})
+        rows = [DecisionRow.of(one) for one in told]
         return DecisionsPreview(total=len(found), rows=rows, more=len(left) > first)
 
     @strawberry.field(
@@ -114,7 +153,8 @@ class ExportQuery:
 @strawberry.type
 class ExportMutation:
     @strawberry.mutation(
-        description="Have rows that you may read written to a file, which is there for a week. Needs READ_LEDGER."
+        description="Have rows that you may read written to a file, which is there for a week. Needs READ_LEDGER, for "
+        "AUDIT READ_AUDIT."
     )
     async def export_create(self, info: Info, input: ExportCreateInput) -> ExportCreatePayload:
         return await _export_create(info, input)
@@ -130,7 +170,7 @@ class ExportMutation:
 @answering(ExportCreatePayload)
 async def _export_create(info: Info, input: ExportCreateInput) -> ExportCreatePayload:
     context = info.context
-    wanted = input.filter.parsed(context.principal) if input.filter else Wanted()
+    wanted = input.filter.parsed(context.principal) if input.filter else WantedRows()
     made = await asked.create(context.principal, input.kind, input.format, wanted, input.idempotency_key, context.cause)
     return ExportCreatePayload(export=Export.of(made), errors=[], request_id=context.request_id)
 

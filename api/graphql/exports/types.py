@@ -9,12 +9,13 @@ from strawberry.relay import to_base64
 
 from api.graphql.context import Info
 from api.graphql.files import File
+from api.graphql.spoken.told import told
 from api.graphql.transport.enums import described
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime
 from domain.exports import batches
 from domain.exports.asked import Format, Kind
-from domain.exports.decisions import Became, Told
+from domain.exports.decisions import RowState, ToldRow
 from domain.models import DecisionBatch as BatchRow
 from domain.models import DecisionRow as OutcomeRow
 from domain.models import Export as Row
@@ -32,14 +33,14 @@ ExportFormat = described(
     },
 )
 Decided = described(
-    Became,
+    RowState,
     "DecisionOutcome",
     "What becomes, or became, of a row of a sheet.",
     {
-        Became.RESOLVED: "The finding is resolved.",
-        Became.WAITS: "Another person must confirm it (findingResolveConfirm).",
-        Became.ASSIGNED: "The finding is given to somebody.",
-        Became.REFUSED: "Nothing; `code` and `said` say why.",
+        RowState.RESOLVED: "The finding is resolved.",
+        RowState.WAITS: "Another person must confirm it (findingResolveConfirm).",
+        RowState.ASSIGNED: "The finding is given to somebody.",
+        RowState.REFUSED: "Nothing; `code` and `said` say why.",
     },
 )
 
@@ -53,7 +54,7 @@ class Export:
     state: str = strawberry.field(description="QUEUED, RUNNING, DONE, FAILED or EXPIRED.")
     rows_done: int
     rows_total: int | None = strawberry.field(description="Null: not counted yet.")
-    problem: str | None = strawberry.field(description="Why it has failed.")
+    problem: str | None = told("Why it has failed.")
     sha256: str | None = strawberry.field(description="Of the rows as CSV, whatever the format.")
     created_by: str
     created_at: DateTime
@@ -91,21 +92,21 @@ class Export:
 class DecisionRow:
     row: int = strawberry.field(description="As a spreadsheet counts: the header is 1.")
     finding_id: strawberry.ID | None
-    outcome: Annotated[Became, Decided]
+    outcome: Annotated[RowState, Decided]
     code: str | None = strawberry.field(
         description="Of what is refused: NOT_FOUND, RESOLVED, FACTS_CHANGED, DUPLICATE_ROW, FORMULA, INVALID_INPUT, "
         "IN_SUSPENSE and others."
     )
-    said: str
+    said: str = told()
 
     @classmethod
-    def of(cls, told: Told) -> "DecisionRow":
+    def of(cls, told: ToldRow) -> "DecisionRow":
         return cls(row=told.row, finding_id=_id(told.finding_id), outcome=told.became, code=told.code, said=told.said)
 
     @classmethod
     def kept(cls, row: OutcomeRow) -> "DecisionRow":
         return cls(
-            row=row.row, finding_id=_id(row.finding_id), outcome=Became(row.outcome), code=row.code, said=row.said
+            row=row.row, finding_id=_id(row.finding_id), outcome=RowState(row.outcome), code=row.code, said=row.said
         )
 
 
@@ -123,7 +124,7 @@ class DecisionBatch:
     state: str = strawberry.field(description="QUEUED, RUNNING, DONE or FAILED.")
     rows_done: int
     rows_total: int
-    problem: str | None
+    problem: str | None = told()
     created_by: str
     created_at: DateTime
     ended_at: DateTime | None

@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.findings import mutations
+from api.graphql.findings.figures import FindingFigures, finding_figures
 from api.graphql.findings.inputs import (
     FindingAssignInput,
     FindingAttachInput,
@@ -15,17 +16,20 @@ from api.graphql.findings.inputs import (
     FindingResolveConfirmInput,
     FindingResolveDeclineInput,
     FindingResolveInput,
+    FindingResolvePreviewInput,
     FindingsResolveInput,
     FindingWaitInput,
     wanted_by,
 )
 from api.graphql.findings.mutations import FindingPayload, FindingResolvePayload, FindingsResolvePayload
 from api.graphql.findings.pages import Order, OrderEnum, ordered
+from api.graphql.findings.preview import FindingResolvePreviewPayload, finding_resolve_preview
 from api.graphql.findings.types import Finding, FindingKindEnum
+from api.graphql.spoken.languages import locale_of
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded
 from api.graphql.transport.scalars import Money
-from domain.findings import bulk, findings, search
+from domain.findings import bulk, findings, kinds, search
 from domain.findings.kinds import FindingKind
 
 
@@ -34,6 +38,10 @@ class FindingGroup:
     kind: Annotated[FindingKind, FindingKindEnum]
     count: int
     amount: Money
+
+    @strawberry.field(description="What the kind is called, in `locale` (en, zh-CN, es, pt-BR), else Accept-Language.")
+    def title(self, locale: str | None = None) -> str:
+        return kinds.known(self.kind).title[locale_of(locale)]
 
 
 @strawberry.type(description="What findingsResolve would be about.")
@@ -91,6 +99,13 @@ class FindingQuery:
         ]
 
     @strawberry.field(
+        description="How many findings are open, by age, and how many are due: each counted up to 10000, so that the "
+        "answer takes as long among millions. Needs READ_LEDGER."
+    )
+    async def finding_figures(self, info: Info) -> FindingFigures:
+        return await finding_figures(info)
+
+    @strawberry.field(
         description="How many findings findingsResolve would be about, and how much. Nothing is written. Needs "
         "WORK_FINDINGS."
     )
@@ -99,6 +114,15 @@ class FindingQuery:
         told = await bulk.preview(principal, filter.parsed(principal))
         amounts = [Money.of_sum(amount, currency) for currency, amount in sorted(told.amounts.items())]
         return FindingsPreview(count=told.count, amounts=amounts, more=told.more)
+
+    @strawberry.field(
+        description="What findingResolve would book of one finding, and whether another person would have to confirm "
+        "it, as things stand. Nothing is written. Needs WORK_FINDINGS."
+    )
+    async def finding_resolve_preview(
+        self, info: Info, input: FindingResolvePreviewInput
+    ) -> FindingResolvePreviewPayload:
+        return await finding_resolve_preview(info, input)
 
 
 @strawberry.type

@@ -8,8 +8,8 @@ import strawberry
 from api.graphql.findings.types import (
     FindingKindEnum,
     FindingReason,
+    FindingSeverity,
     FindingState,
-    Severity,
     SeverityEnum,
     account_of,
 )
@@ -17,9 +17,9 @@ from api.graphql.transport import ids
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, MoneyInput
 from domain.access.principal import Principal
 from domain.findings.kinds import FindingKind
-from domain.findings.search import State, Wanted
+from domain.findings.search import FindingStanding, WantedFindings
 from domain.findings.work import Resolution
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.problems import InvalidInput
 
 _MANY: Final = 100
@@ -43,7 +43,7 @@ class FindingAssigneeInput:
 @strawberry.input(description="All that are given hold at once; of a list, one of it.")
 class FindingFilter:
     kinds: list[Annotated[FindingKind, FindingKindEnum]] | None = None
-    states: list[Annotated[State, FindingState]] | None = None
+    states: list[Annotated[FindingStanding, FindingState]] | None = None
     connection_ids: list[strawberry.ID] | None = None
     pses: list[str] | None = None
     store_ids: list[strawberry.ID] | None = None
@@ -51,12 +51,14 @@ class FindingFilter:
     found_until: Date | None = strawberry.field(default=None, description="In the merchant's zone; included.")
     amount: FindingAmountRange | None = None
     assignee: FindingAssigneeInput | None = None
-    severity: Annotated[Severity, SeverityEnum] | None = strawberry.field(default=None, description="At least this.")
+    severity: Annotated[FindingSeverity, SeverityEnum] | None = strawberry.field(
+        default=None, description="At least this."
+    )
     due_before: DateTime | None = None
     payment_id: strawberry.ID | None = None
     refund_id: strawberry.ID | None = None
 
-    def parsed(self, principal: Principal) -> Wanted:
+    def parsed(self, principal: Principal) -> WantedFindings:
         """What is wanted. Raises InvalidInput."""
         amount, who = self.amount, self.assignee
         for given in (self.kinds, self.states, self.connection_ids, self.pses, self.store_ids):
@@ -67,7 +69,7 @@ class FindingFilter:
         if who is not None and [who.me, who.nobody, who.person_id is not None].count(True) != 1:
             raise InvalidInput("assignee is exactly one of me, nobody and personId.", path=["filter", "assignee"])
         person = ids.uuid_of(who.person_id, ["filter", "assignee"]) if who and who.person_id is not None else None
-        return Wanted(
+        return WantedFindings(
             kinds=self.kinds,
             states=self.states,
             connections=_uuids(self.connection_ids, "connectionIds"),
@@ -87,9 +89,9 @@ class FindingFilter:
         )
 
 
-def wanted_by(given: FindingFilter | None, principal: Principal) -> Wanted:
+def wanted_by(given: FindingFilter | None, principal: Principal) -> WantedFindings:
     """What is wanted; no filter wants all. Raises InvalidInput."""
-    return given.parsed(principal) if given is not None else Wanted()
+    return given.parsed(principal) if given is not None else WantedFindings()
 
 
 def _uuids(given: list[strawberry.ID] | None, name: str) -> list[UUID] | None:
@@ -98,7 +100,7 @@ def _uuids(given: list[strawberry.ID] | None, name: str) -> list[UUID] | None:
 
 @strawberry.input(description="What became of a finding.")
 class FindingResolutionInput:
-    reason: Annotated[Reason, FindingReason]
+    reason: Annotated[ClosingReason, FindingReason]
     note: str = strawberry.field(description="3-500 characters: how you know.")
     account: str | None = strawberry.field(
         default=None,
@@ -113,14 +115,25 @@ class FindingResolutionInput:
 
     def parsed(self) -> Resolution:
         """What is said. Raises InvalidInput."""
-        other, path = self.duplicate_of, ["input", "resolution", "duplicateOf"]
-        return Resolution(
-            reason=self.reason,
-            note=self.note,
-            account=account_of(self.account),
-            came=self.came.parsed(["input", "resolution", "came"]) if self.came else None,
-            duplicate_of=ids.decode(other, "Finding", path) if other else None,
-        )
+        at = ["input", "resolution"]
+        return _resolution(self.reason, self.note, self.account, self.came, self.duplicate_of, at)
+
+
+def _resolution(
+    reason: ClosingReason,
+    note: str,
+    account: str | None,
+    came: MoneyInput | None,
+    other: strawberry.ID | None,
+    at: list[str],
+) -> Resolution:
+    return Resolution(
+        reason=reason,
+        note=note,
+        account=account_of(account),
+        came=came.parsed([*at, "came"]) if came else None,
+        duplicate_of=ids.decode(other, "Finding", [*at, "duplicateOf"]) if other else None,
+    )
 
 
 @strawberry.input
@@ -154,6 +167,19 @@ class FindingResolveInput:
     finding_id: strawberry.ID
     resolution: FindingResolutionInput
     idempotency_key: str
+
+
+@strawberry.input(description="What somebody is about to say of a finding; the fields as of FindingResolutionInput.")
+class FindingResolvePreviewInput:
+    finding_id: strawberry.ID
+    reason: Annotated[ClosingReason, FindingReason]
+    account: str | None = None
+    came: MoneyInput | None = None
+    duplicate_of: strawberry.ID | None = None
+
+    def parsed(self) -> Resolution:
+        """What would be said. Raises InvalidInput."""
+        return _resolution(self.reason, "", self.account, self.came, self.duplicate_of, ["input"])
 
 
 @strawberry.input

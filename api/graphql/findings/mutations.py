@@ -19,8 +19,9 @@ from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import FindingError, errors_of
 from domain.findings import bulk, tasks, work
-from domain.findings.bulk import Outcome
+from domain.findings.bulk import BulkOutcome
 from domain.models import Finding as Row
+from domain.platform import bell
 
 _PATH = ["input", "findingId"]
 
@@ -61,27 +62,27 @@ class FindingsResolvePayload:
 async def finding_assign(info: Info, input: FindingAssignInput) -> FindingPayload:
     context, finding_id = info.context, ids.decode(input.finding_id, "Finding", _PATH)
     person = ids.uuid_of(input.person_id, ["input", "personId"]) if input.person_id is not None else None
-    return _done(info, await tasks.assign(context.principal, finding_id, person, context.cause))
+    return await _done(info, await tasks.assign(context.principal, finding_id, person, context.cause))
 
 
 @answering(FindingPayload)
 async def finding_comment(info: Info, input: FindingCommentInput) -> FindingPayload:
     context, finding_id = info.context, ids.decode(input.finding_id, "Finding", _PATH)
     done = await tasks.comment(context.principal, finding_id, input.text, input.idempotency_key, context.cause)
-    return _done(info, done)
+    return await _done(info, done)
 
 
 @answering(FindingPayload)
 async def finding_attach(info: Info, input: FindingAttachInput) -> FindingPayload:
     context, finding_id = info.context, ids.decode(input.finding_id, "Finding", _PATH)
     file_id = ids.uuid_of(input.file_id, ["input", "fileId"])
-    return _done(info, await tasks.attach(context.principal, finding_id, file_id, context.cause))
+    return await _done(info, await tasks.attach(context.principal, finding_id, file_id, context.cause))
 
 
 @answering(FindingPayload)
 async def finding_wait(info: Info, input: FindingWaitInput) -> FindingPayload:
     context, finding_id = info.context, ids.decode(input.finding_id, "Finding", _PATH)
-    return _done(info, await tasks.wait(context.principal, finding_id, input.until, input.why, context.cause))
+    return await _done(info, await tasks.wait(context.principal, finding_id, input.until, input.why, context.cause))
 
 
 @answering(FindingResolvePayload)
@@ -90,6 +91,7 @@ async def finding_resolve(info: Info, input: FindingResolveInput) -> FindingReso
     done = await work.resolve(
         context.principal, finding_id, input.resolution.parsed(), context.cause, input.idempotency_key
     )
+    await _tell(info)
     return FindingResolvePayload(
         finding=Finding.of(done.finding), errors=[], request_id=context.request_id, confirmed=done.confirmed
     )
@@ -98,19 +100,19 @@ async def finding_resolve(info: Info, input: FindingResolveInput) -> FindingReso
 @answering(FindingPayload)
 async def finding_resolve_confirm(info: Info, input: FindingResolveConfirmInput) -> FindingPayload:
     finding_id = ids.decode(input.finding_id, "Finding", _PATH)
-    return _done(info, (await work.confirm(info.context.principal, finding_id, info.context.cause)).finding)
+    return await _done(info, (await work.confirm(info.context.principal, finding_id, info.context.cause)).finding)
 
 
 @answering(FindingPayload)
 async def finding_resolve_decline(info: Info, input: FindingResolveDeclineInput) -> FindingPayload:
     finding_id = ids.decode(input.finding_id, "Finding", _PATH)
-    return _done(info, await work.decline(info.context.principal, finding_id, input.why, info.context.cause))
+    return await _done(info, await work.decline(info.context.principal, finding_id, input.why, info.context.cause))
 
 
 @answering(FindingPayload)
 async def finding_reopen(info: Info, input: FindingReopenInput) -> FindingPayload:
     finding_id = ids.decode(input.finding_id, "Finding", _PATH)
-    return _done(info, await work.reopen(info.context.principal, finding_id, input.why, info.context.cause))
+    return await _done(info, await work.reopen(info.context.principal, finding_id, input.why, info.context.cause))
 
 
 @answering(FindingsResolvePayload)
@@ -127,6 +129,7 @@ async def findings_resolve(info: Info, input: FindingsResolveInput) -> FindingsR
     outcomes = [_outcome(one) for one in told]
     resolved = sum(one.confirmed for one in outcomes)
     refused = sum(one.error is not None for one in outcomes)
+    await _tell(info)
     return FindingsResolvePayload(
         outcomes=outcomes,
         resolved=resolved,
@@ -137,10 +140,16 @@ async def findings_resolve(info: Info, input: FindingsResolveInput) -> FindingsR
     )
 
 
-def _outcome(one: Outcome) -> FindingOutcome:
+def _outcome(one: BulkOutcome) -> FindingOutcome:
     error = errors_of(one.problem)[0] if one.problem is not None else None
     return FindingOutcome(finding=Finding.of(one.finding), confirmed=one.confirmed, error=error)
 
 
-def _done(info: Info, row: Row) -> FindingPayload:
+async def _done(info: Info, row: Row) -> FindingPayload:
+    await _tell(info)
     return FindingPayload(finding=Finding.of(row), errors=[], request_id=info.context.request_id)
+
+
+async def _tell(info: Info) -> None:
+    """Whoever follows findings reads them again."""
+    await bell.wake(bell.findings_channel(info.context.principal.merchant_id))

@@ -15,7 +15,7 @@ from tortoise.queryset import QuerySet
 
 from api.graphql.findings.types import Finding
 from api.graphql.transport.enums import described
-from api.graphql.transport.paging import Connection, Edge, bounded, page
+from api.graphql.transport.paging import Connection, Counting, Edge, bounded, page
 from domain.models import Finding as Row
 from domain.problems import InvalidInput
 
@@ -57,6 +57,7 @@ async def ordered(query: QuerySet[Row], order: Order, first: int, after: str | N
     by = _BY[order]
     if order is Order.DUE:
         query = query.filter(due_at__isnull=False)
+    total = Counting.of(query)
     if after is not None:
         query = query.filter(_behind(by, _values(order, after)))
     rows = await query.order_by(*by).limit(first + 1)
@@ -67,7 +68,7 @@ async def ordered(query: QuerySet[Row], order: Order, first: int, after: str | N
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
     )
-    return Connection(edges=edges, page_info=info)
+    return Connection(edges=edges, page_info=info, total=total)
 
 
 def _behind(by: tuple[str, ...], values: list[Any]) -> Q:

@@ -12,19 +12,21 @@ from strawberry.relay import to_base64
 from api.graphql.context import Info
 from api.graphql.nodes import Scoped
 from api.graphql.refunds.types import Refund
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import told_in
+from api.graphql.spoken.told import told
 from api.graphql.transport.enums import described
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money
-from api.http import languages
 from domain.access.permissions import Permission
 from domain.findings import facts, findings, kinds, money, noted, said, search
 from domain.findings.kinds import FindingKind
-from domain.findings.search import State
+from domain.findings.search import FindingStanding
 from domain.models import Finding as FindingRow
 from domain.models import FindingEvent as EventRow
 from domain.models import FindingResolution as ResolutionRow
 from domain.models import Refund as RefundRow
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money as Amount
 from domain.problems import InvalidInput
@@ -32,34 +34,34 @@ from domain.refunds import find
 
 FindingKindEnum = strawberry.enum(FindingKind, name="FindingKind", description="What is wrong. Members may be added.")
 FindingState = described(
-    State,
+    FindingStanding,
     "FindingState",
     "Where a finding stands.",
     {
-        State.OPEN: "Nobody has said what became of it.",
-        State.WAITING: "It rests until a date; after that it is open by itself.",
-        State.RESOLVED: "A person has said what became of it, or the program has seen that it is over.",
-        State.REOPENED: "Open again: a person wants it so, or new facts contradict what was said.",
+        FindingStanding.OPEN: "Nobody has said what became of it.",
+        FindingStanding.WAITING: "It rests until a date; after that it is open by itself.",
+        FindingStanding.RESOLVED: "A person has said what became of it, or the program has seen that it is over.",
+        FindingStanding.REOPENED: "Open again: a person wants it so, or new facts contradict what was said.",
     },
 )
 FindingReason = described(
-    Reason,
+    ClosingReason,
     "FindingReason",
     "Why a finding is done with; it says where its money in SUSPENSE goes.",
     {
-        Reason.WRITE_OFF: "To WRITE_OFFS.",
-        Reason.CORRECTED: "By an entry to the account that is named, where something is in SUSPENSE.",
-        Reason.CLAIMED_FROM_PSE: "What came goes to PSE_ADJUSTMENTS, the rest to WRITE_OFFS.",
-        Reason.DUPLICATE_OF: "The money stays with the other finding.",
-        Reason.EXPLAINED: "Nothing of it may be in SUSPENSE.",
-        Reason.REFUND_OF_OURS: "To SALES_RETURNS, with its share of the VAT, which is then to be taken back.",
-        Reason.CHARGEBACK: "To CHARGEBACKS.",
-        Reason.FEE: "To FEES.",
+        ClosingReason.WRITE_OFF: "To WRITE_OFFS.",
+        ClosingReason.CORRECTED: "By an entry to the account that is named, where something is in SUSPENSE.",
+        ClosingReason.CLAIMED_FROM_PSE: "What came goes to PSE_ADJUSTMENTS, the rest to WRITE_OFFS.",
+        ClosingReason.DUPLICATE_OF: "The money stays with the other finding.",
+        ClosingReason.EXPLAINED: "Nothing of it may be in SUSPENSE.",
+        ClosingReason.REFUND_OF_OURS: "To SALES_RETURNS, with its share of the VAT, which is then to be taken back.",
+        ClosingReason.CHARGEBACK: "To CHARGEBACKS.",
+        ClosingReason.FEE: "To FEES.",
     },
 )
 
 
-class Severity(IntEnum):
+class FindingSeverity(IntEnum):
     """How grave it is."""
 
     LOW = 1
@@ -69,14 +71,14 @@ class Severity(IntEnum):
 
 
 SeverityEnum = described(
-    Severity,
+    FindingSeverity,
     "FindingSeverity",
     "How grave a finding is: by its kind and amount, and each night by its age.",
     {
-        Severity.LOW: "It can wait.",
-        Severity.MEDIUM: "It is to be done in its time.",
-        Severity.HIGH: "It is to be done soon.",
-        Severity.CRITICAL: "Today.",
+        FindingSeverity.LOW: "It can wait.",
+        FindingSeverity.MEDIUM: "It is to be done in its time.",
+        FindingSeverity.HIGH: "It is to be done soon.",
+        FindingSeverity.CRITICAL: "Today.",
     },
 )
 
@@ -90,7 +92,7 @@ class FindingSides:
 
 @strawberry.type(description="What was said of a finding: it stands, waits for a second person, or has ended.")
 class FindingResolution:
-    reason: Annotated[Reason, FindingReason]
+    reason: Annotated[ClosingReason, FindingReason]
     note: str
     moved: Money = strawberry.field(description="What leaves SUSPENSE by it.")
     tax: Money = strawberry.field(description="VAT within that.")
@@ -104,12 +106,12 @@ class FindingResolution:
     started_at: DateTime | None = strawberry.field(description="Since when it stands; null: nobody has confirmed it.")
     ended_at: DateTime | None
     ended_by: str | None
-    ended_why: str | None
+    ended_why: str | None = told()
 
     @classmethod
     def of(cls, row: ResolutionRow) -> "FindingResolution":
         return cls(
-            reason=Reason(row.reason),
+            reason=ClosingReason(row.reason),
             note=row.note,
             moved=Money.of(Amount(abs(row.amount), row.currency)),
             tax=Money.of(Amount(row.tax, row.currency)),
@@ -157,12 +159,12 @@ class Finding(Scoped, relay.Node):
 
     id: relay.NodeID[str]
     kind: Annotated[FindingKind, FindingKindEnum]
-    state: Annotated[State, FindingState]
-    severity: Annotated[Severity, SeverityEnum]
+    state: Annotated[FindingStanding, FindingState]
+    severity: Annotated[FindingSeverity, SeverityEnum]
     connection_id: strawberry.ID
     payment_id: strawberry.ID | None
     amount: Money = strawberry.field(description="What is at stake.")
-    explanation: str = strawberry.field(description="What differs, in one sentence, as it was found.")
+    explanation: str = told("What differs, in one sentence, as it was found.")
     action: str = strawberry.field(description="What to do, as it was found, in English; `advice` is in your language.")
     created_at: DateTime
     age_days: int = strawberry.field(description="Whole days since it was found, until it was resolved.")
@@ -174,12 +176,13 @@ class Finding(Scoped, relay.Node):
     waiting_why: str | None
     reopened_at: DateTime | None
     resolved_at: DateTime | None
-    resolution: str | None
-    reason: Annotated[Reason, FindingReason] | None = strawberry.field(
+    resolution: str | None = told()
+    reason: Annotated[ClosingReason, FindingReason] | None = strawberry.field(
         description="A person's; null on what is resolved: the program saw that it is over (`resolution`)."
     )
     resolved_by: str | None
     row: strawberry.Private[FindingRow]
+    spoken: strawberry.Private[str | None] = None  # which languages its reader wants, where that is no request's
 
     @classmethod
     def of(cls, row: FindingRow) -> "Finding":
@@ -189,7 +192,7 @@ class Finding(Scoped, relay.Node):
             id=str(row.id),
             kind=FindingKind(row.kind),
             state=state,
-            severity=Severity(row.severity),
+            severity=FindingSeverity(row.severity),
             connection_id=strawberry.ID(str(row.connection_id)),
             payment_id=strawberry.ID(to_base64("Payment", str(row.payment_id))) if row.payment_id else None,
             amount=Money.of(Amount(row.amount, row.currency)),
@@ -201,28 +204,29 @@ class Finding(Scoped, relay.Node):
             overdue=row.resolved_at is None and row.due_at is not None and row.due_at < now,
             assignee=row.assignee,
             assignee_id=strawberry.ID(str(row.assignee_id)) if row.assignee_id else None,
-            waiting_until=_moment(row.waiting_until) if state is State.WAITING else None,
-            waiting_why=row.waiting_why if state is State.WAITING else None,
+            waiting_until=_moment(row.waiting_until) if state is FindingStanding.WAITING else None,
+            waiting_why=row.waiting_why if state is FindingStanding.WAITING else None,
             reopened_at=_moment(row.reopened_at),
             resolved_at=_moment(row.resolved_at),
             resolution=row.resolution,
-            reason=Reason(row.reason) if row.reason else None,
+            reason=ClosingReason(row.reason) if row.reason else None,
             resolved_by=row.resolved_by,
             row=row,
         )
 
     @strawberry.field(description="What its kind is called, in `locale` (en, zh-CN, es, pt-BR), else Accept-Language.")
     def title(self, locale: str | None = None) -> str:
-        return kinds.known(self.kind).title[_locale(locale)]
+        return kinds.known(self.kind).title[locale_of(locale, self.spoken)]
 
     @strawberry.field(description="Why such a thing comes up, in one sentence; `locale` as of `title`.")
     def because(self, locale: str | None = None) -> str:
-        return kinds.known(self.kind).because[_locale(locale)]
+        return kinds.known(self.kind).because[locale_of(locale, self.spoken)]
 
     @strawberry.field(description="What to do; `locale` as of `title`. Where it has an action of its own: that.")
     def advice(self, locale: str | None = None) -> str:
         usual = kinds.known(self.kind).action
-        return usual[_locale(locale)] if self.row.action == usual["en"] else self.row.action
+        language = locale_of(locale, self.spoken)
+        return usual[language] if self.row.action == usual["en"] else told_in(self.row.action, language)
 
     @strawberry.field(description="Both sides, and what differs.")
     def sides(self) -> FindingSides:
@@ -232,7 +236,8 @@ class Finding(Scoped, relay.Node):
     @strawberry.field(description="What of it is in SUSPENSE: what a resolution has to move.")
     async def in_suspense(self, info: Info) -> Money:
         found = await info.context.loaders.one(money.of_each, self.row.id)
-        return Money.of(Amount(abs(found or 0), self.row.currency))
+        units, currency = found or (0, self.row.currency)
+        return Money.of(Amount(abs(units), currency))
 
     @strawberry.field(description="What waits for a second person (findingResolveConfirm).")
     async def proposal(self, info: Info) -> FindingResolution | None:
@@ -265,14 +270,6 @@ def account_of(name: str | None) -> Account | None:
     if name is not None and name not in Account.__members__:
         raise InvalidInput(f"{name[:40]} is no account of the ledger.", path=["input", "account"])
     return Account(name) if name is not None else None
-
-
-def _locale(asked: str | None) -> str:
-    if asked is None:
-        return kinds.locale_of(languages())
-    if asked not in kinds.LOCALES:
-        raise InvalidInput(f"locale is one of {', '.join(kinds.LOCALES)}.", path=["locale"])
-    return asked
 
 
 def _finding_id(found: object) -> strawberry.ID:

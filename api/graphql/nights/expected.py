@@ -6,10 +6,12 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import NightError
 from api.graphql.transport.scalars import Date, DateTime
+from domain.books import bank_days
 from domain.models import BankDay as BankDayRow
 from domain.models import Connection as ConnectionRow
 from domain.models import ReportSource as SourceRow
@@ -93,7 +95,7 @@ class ReportSource:
     enabled: bool
     visited_at: DateTime | None = strawberry.field(description="The last visit that succeeded.")
     failures: int = strawberry.field(description="In a row.")
-    said: str | None = strawberry.field(description="Why the last visit failed.")
+    said: str | None = told("Why the last visit failed.")
 
     @classmethod
     def of(cls, row: SourceRow) -> "ReportSource":
@@ -187,7 +189,7 @@ async def report_expectation_set(info: Info, input: ReportExpectationSetInput) -
 @answering(BankDaySetPayload)
 async def bank_day_set(info: Info, input: BankDaySetInput) -> BankDaySetPayload:
     given = (input.country, input.day, input.closed, input.why)
-    row = await expected.set_day(info.context.principal, *given, info.context.cause)
+    row = await bank_days.set_day(info.context.principal, *given, info.context.cause)
     return BankDaySetPayload(bank_day=BankDay.of(row), errors=[], request_id=info.context.request_id)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -21,9 +22,13 @@ from api.graphql.nights.expected import (
     ReportSourceSetPayload,
 )
 from api.graphql.nights.handed_in import (
+    BecameEnum,
     HandedReport,
     NightRepeatInput,
     NightRepeatPayload,
+    SettlementReportConfirmInput,
+    SettlementReportDecisionPayload,
+    SettlementReportRefuseInput,
     SettlementReportUploadInput,
     SettlementReportUploadPayload,
 )
@@ -31,9 +36,11 @@ from api.graphql.nights.progress import RunStreamMessage
 from api.graphql.nights.types import Night, StateEnum
 from api.graphql.transport import ids
 from api.graphql.transport.live import LIVE
-from api.graphql.transport.paging import Connection, Edge, Position, bounded, page, position_of
+from api.graphql.transport.narrowed import days
+from api.graphql.transport.paging import Connection, Counting, Edge, Position, bounded, page, position_of
 from api.graphql.transport.scalars import Date
 from domain.access.permissions import Permission
+from domain.books import bank_days
 from domain.connections import connections
 from domain.models import Connection as ConnectionRow
 from domain.models import ReportSource as SourceRow
@@ -41,7 +48,8 @@ from domain.problems import InvalidInput
 from domain.reconciliation import expected as awaited
 from domain.reconciliation import handed_in as handed
 from domain.reconciliation import listed
-from domain.reconciliation.listed import Place, Wanted
+from domain.reconciliation.handed_in import Became
+from domain.reconciliation.listed import Place, WantedNights
 from domain.reconciliation.standing import NightState
 
 
@@ -63,7 +71,7 @@ class NightQuery:
         self, info: Info, first: int, after: str | None = None, filter: NightFilter | None = None
     ) -> Connection[Night]:
         given = filter or NightFilter()
-        wanted = Wanted(
+        wanted = WantedNights(
             connection_id=ids.uuid_of(given.connection_id, ["filter", "connectionId"]) if given.connection_id else None,
             start=given.from_,
             end=given.to,
@@ -80,6 +88,7 @@ class NightQuery:
                 start_cursor=edges[0].cursor if edges else None,
                 end_cursor=_cursor(found.place) if found.place else None,
             ),
+            total=Counting(partial(listed.count, info.context.principal, wanted)),
         )
 
     @strawberry.field(description="One connection's business date; null: it has none. Needs READ_LEDGER.")
@@ -97,9 +106,18 @@ class NightQuery:
         description="Reports that were handed in or delivered, newest first. `first` is 1-100. Needs READ_LEDGER."
     )
     async def handed_reports(
-        self, info: Info, first: int, after: str | None = None, connection_id: strawberry.ID | None = None
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        connection_id: strawberry.ID | None = None,
+        states: list[Annotated[Became, BecameEnum]] | None = None,
+        since: Date | None = None,
+        until: Date | None = None,
     ) -> Connection[HandedReport]:
-        query = handed.readable(info.context.principal)
+        query = handed.readable(info.context.principal).filter(**days(since, until, "business_date"))
+        if states is not None:
+            query = query.filter(state__in=[one.value for one in states])
         if connection_id is not None:
             query = query.filter(connection_id=ids.uuid_of(connection_id, ["connectionId"]))
         return await page(query, first, after, HandedReport.of)
@@ -112,7 +130,7 @@ class NightQuery:
     @strawberry.field(description="Bank days that your people know better, from that day on: at most 100.")
     async def bank_days(self, info: Info, start: Date) -> list[BankDay]:
         scope = info.context.principal.scope(Permission.READ_LEDGER)
-        return [BankDay.of(row) for row in await awaited.merchants_days(scope.merchant_id, start)]
+        return [BankDay.of(row) for row in await bank_days.listed(scope.merchant_id, start)]
 
     @strawberry.field(
         description="Where a connection's reports are fetched by SFTP; null: nowhere. Needs MANAGE_CONNECTIONS."
@@ -146,12 +164,28 @@ def _place(after: str | None) -> Place | None:
 @strawberry.type
 class NightMutation:
     @strawberry.mutation(
-        description="Hand in a report that was uploaded: it is judged and entered by a job. Needs KEEP_BOOKS."
+        description="Hand in a report that was uploaded: a job judges it, and it is entered when another person has "
+        "confirmed it. Needs KEEP_BOOKS."
     )
     async def settlement_report_upload(
         self, info: Info, input: SettlementReportUploadInput
     ) -> SettlementReportUploadPayload:
         return await handed_in.settlement_report_upload(info, input)
+
+    @strawberry.mutation(
+        description="Another person's yes to a report that was handed in, who has seen what it would change "
+        "(`HandedReport.preview`): it is entered by a job. Needs KEEP_BOOKS."
+    )
+    async def settlement_report_confirm(
+        self, info: Info, input: SettlementReportConfirmInput
+    ) -> SettlementReportDecisionPayload:
+        return await handed_in.settlement_report_confirm(info, input)
+
+    @strawberry.mutation(description="A no to it, or take it back: nothing of it is entered. Needs KEEP_BOOKS.")
+    async def settlement_report_refuse(
+        self, info: Info, input: SettlementReportRefuseInput
+    ) -> SettlementReportDecisionPayload:
+        return await handed_in.settlement_report_refuse(info, input)
 
     @strawberry.mutation(description="Have a night run once more; that is safe. Needs KEEP_BOOKS.")
     async def night_repeat(self, info: Info, input: NightRepeatInput) -> NightRepeatPayload:
@@ -161,7 +195,10 @@ class NightMutation:
     async def report_expectation_set(self, info: Info, input: ReportExpectationSetInput) -> ReportExpectationSetPayload:
         return await expected.report_expectation_set(info, input)
 
-    @strawberry.mutation(description="Say whether a country's banks work on a day. Needs KEEP_BOOKS.")
+    @strawberry.mutation(
+        description="Say whether a country's banks work on a day: reports are awaited, and deadlines of tax counted, "
+        "by it. Needs KEEP_BOOKS."
+    )
     async def bank_day_set(self, info: Info, input: BankDaySetInput) -> BankDaySetPayload:
         return await expected.bank_day_set(info, input)
 

@@ -1,41 +1,101 @@
 """Reports that are handed in, and nights that are repeated."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 from api.graphql.context import Info
 from api.graphql.nights.types import Night
 from api.graphql.reconciliation import ReconciliationRun
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import NightError
-from api.graphql.transport.scalars import Date, DateTime
+from api.graphql.transport.scalars import BigInt, Date, DateTime
 from domain.models import HandedReport as Row
 from domain.models import ReconciliationRun as RunRow
-from domain.reconciliation import handed_in, listed
-from domain.reconciliation.handed_in import Became, Way
+from domain.reconciliation import confirming, handed_in, listed
+from domain.reconciliation.handed_in import Became, HandedInBy
 
 BecameEnum = strawberry.enum(
     Became,
     name="HandedReportState",
-    description="What became of a report. KNOWN: it was here already; SKIPPED: it is none, or too large.",
+    description="What became of a report. PROPOSED: it waits for another person's yes; KNOWN: it was here already; "
+    "SKIPPED: it is none, or too large.",
 )
-WayEnum = strawberry.enum(Way, name="HandedReportWay", description="How a report came.")
+WayEnum = strawberry.enum(
+    HandedInBy,
+    name="HandedReportWay",
+    description="How a report came. UPLOAD, COMMAND: a person brought it, and another confirms it; FOLDER, SFTP: a "
+    "machine did.",
+)
+
+
+@strawberry.type(description="Lines of a report that are of one type and currency.")
+class ForeseenLines:
+    type: str
+    currency: str
+    rows: int
+    amount: BigInt = strawberry.field(description="Minor units, added up.")
+
+
+@strawberry.type(description="What one kind of entry would add to PSE_BALANCE.")
+class ForeseenEntry:
+    entry: str
+    currency: str
+    amount: BigInt = strawberry.field(description="Minor units; below zero: it takes away.")
+
+
+@strawberry.type(description="What a report would change, as things stood when it was judged.")
+class HandedReportPreview:
+    rows: int
+    proof: str = strawberry.field(description="COMPLETE, UNPROVEN or CONTRADICTED.")
+    proven_by: str = told()
+    lines: list[ForeseenLines]
+    books: list[ForeseenEntry] = strawberry.field(description="Less what the report that it replaces has added.")
+    refunds_matched: int
+    refunds_unmatched: int
+    replaces: str | None = strawberry.field(description="The report in force that it would take the place of.")
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "HandedReportPreview":
+        return cls(
+            rows=told["rows"],
+            proof=told["proof"],
+            proven_by=told["proven_by"],
+            lines=[
+                ForeseenLines(type=one["type"], currency=one["currency"], rows=one["rows"], amount=_units(one))
+                for one in told["lines"]
+            ],
+            books=[
+                ForeseenEntry(entry=one["entry"], currency=one["currency"], amount=_units(one)) for one in told["books"]
+            ],
+            refunds_matched=told["refunds_matched"],
+            refunds_unmatched=told["refunds_unmatched"],
+            replaces=told["replaces"]["name"] if told["replaces"] else None,
+        )
+
+
+def _units(one: Mapping[str, Any]) -> BigInt:
+    return BigInt(int(one["amount"]))
 
 
 @strawberry.type(description="A report that was handed in or delivered, and what became of it.")
 class HandedReport:
     id: strawberry.ID
     connection_id: strawberry.ID
-    way: Annotated[Way, WayEnum]
+    way: Annotated[HandedInBy, WayEnum]
     name: str
     sha256: str = strawberry.field(description="Of the bytes as they came.")
     business_date: Date | None = strawberry.field(description="As told, else as the file says; null: not known yet.")
     state: Annotated[Became, BecameEnum]
-    said: str | None = strawberry.field(description="What became of it, in a sentence.")
+    said: str | None = told("What became of it, in a sentence.")
     handed_in_by: str
+    confirmed_by: str | None
+    confirmed_at: DateTime | None
+    preview: HandedReportPreview | None = strawberry.field(description="Null: it was not judged, or a machine's.")
     created_at: DateTime
     done_at: DateTime | None
     row: strawberry.Private[Row]
@@ -45,13 +105,16 @@ class HandedReport:
         return cls(
             id=strawberry.ID(str(row.id)),
             connection_id=strawberry.ID(str(row.connection_id)),
-            way=Way(row.way),
+            way=HandedInBy(row.way),
             name=row.name,
             sha256=row.sha256,
             business_date=Date(row.business_date) if row.business_date else None,
             state=Became(row.state),
             said=row.said,
             handed_in_by=row.handed_in_by,
+            confirmed_by=row.confirmed_by,
+            confirmed_at=DateTime(row.confirmed_at) if row.confirmed_at else None,
+            preview=HandedReportPreview.of(row.preview) if row.preview else None,
             created_at=DateTime(row.created_at),
             done_at=DateTime(row.done_at) if row.done_at else None,
             row=row,
@@ -74,8 +137,29 @@ class SettlementReportUploadInput:
     )
 
 
-@strawberry.type(description="`report` is null exactly when `errors` is not empty. It has its turn as a job.")
+@strawberry.type(
+    description="`report` is null exactly when `errors` is not empty. A job judges it, then it awaits another person."
+)
 class SettlementReportUploadPayload:
+    report: HandedReport | None
+    errors: list[NightError]
+    request_id: str
+
+
+@strawberry.input
+class SettlementReportConfirmInput:
+    report_id: strawberry.ID
+    sha256: str = strawberry.field(description="Of the file that you saw, as `HandedReport.sha256` has it.")
+
+
+@strawberry.input
+class SettlementReportRefuseInput:
+    report_id: strawberry.ID
+    why: str = strawberry.field(description="3-500 characters.")
+
+
+@strawberry.type(description="`report` is null exactly when `errors` is not empty.")
+class SettlementReportDecisionPayload:
     report: HandedReport | None
     errors: list[NightError]
     request_id: str
@@ -107,6 +191,20 @@ async def settlement_report_upload(info: Info, input: SettlementReportUploadInpu
         context.cause,
     )
     return SettlementReportUploadPayload(report=HandedReport.of(row), errors=[], request_id=context.request_id)
+
+
+@answering(SettlementReportDecisionPayload)
+async def settlement_report_confirm(info: Info, input: SettlementReportConfirmInput) -> SettlementReportDecisionPayload:
+    context, report_id = info.context, ids.uuid_of(input.report_id, ["input", "reportId"])
+    row = await confirming.confirm(context.principal, report_id, input.sha256, context.cause)
+    return SettlementReportDecisionPayload(report=HandedReport.of(row), errors=[], request_id=context.request_id)
+
+
+@answering(SettlementReportDecisionPayload)
+async def settlement_report_refuse(info: Info, input: SettlementReportRefuseInput) -> SettlementReportDecisionPayload:
+    context, report_id = info.context, ids.uuid_of(input.report_id, ["input", "reportId"])
+    row = await confirming.refuse(context.principal, report_id, input.why, context.cause)
+    return SettlementReportDecisionPayload(report=HandedReport.of(row), errors=[], request_id=context.request_id)
 
 
 @answering(NightRepeatPayload)

@@ -9,6 +9,8 @@ from strawberry.relay import to_base64
 
 from api.graphql.context import Info
 from api.graphql.refunds.events import CaughtUpMessage, HeartbeatMessage
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.feeds import FeedKind
 from api.graphql.transport.follow import CaughtUp, Heartbeat, Item
@@ -19,9 +21,9 @@ from domain.platform import bell
 from domain.problems import NotFound
 from domain.reconciliation import find as runs
 from domain.reconciliation import progress
-from domain.reconciliation.progress import Told
+from domain.reconciliation.progress import RunTold
 
-RUNS: FeedKind[UUID, Told] = FeedKind(
+RUNS: FeedKind[UUID, RunTold] = FeedKind(
     "runs",
     progress.after_each,
     position=lambda told: told.changes,
@@ -42,10 +44,10 @@ class RunProgress:
     rows_per_second: float | None = strawberry.field(description="By itself, else by the last night that had rows.")
     seconds_left: int | None = strawberry.field(description="About; null: nothing is known of it.")
     begun_at: DateTime | None
-    error: str | None
+    error: str | None = told()
 
     @classmethod
-    def of(cls, told: Told) -> "RunProgress":
+    def of(cls, told: RunTold) -> "RunProgress":
         return cls(
             run_id=strawberry.ID(to_base64("ReconciliationRun", str(told.run_id))),
             state=told.state,
@@ -83,13 +85,13 @@ async def follow_run(info: Info, run_id: str) -> AsyncGenerator[RunStreamMessage
         key,
         -1,
         shown=_message,
-        scope=shared.principal,
+        scope=(shared.principal, locale_of(None, shared.spoken)),
         shared=shared,
         owner=scope.merchant_id if scope.is_whole else None,
     )
 
 
-def _message(item: Item[Told]) -> RunStreamMessage:
+def _message(item: Item[RunTold]) -> RunStreamMessage:
     if isinstance(item, CaughtUp):
         return CaughtUpMessage(cursor=str(item.position))
     if isinstance(item, Heartbeat):

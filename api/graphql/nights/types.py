@@ -8,6 +8,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.nights.progress import RunProgress
 from api.graphql.reconciliation import ReconciliationRun
+from api.graphql.spoken.told import told
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import BigInt, Date, DateTime
 from domain.models import Connection as ConnectionRow
@@ -18,8 +19,8 @@ from domain.reconciliation.standing import NightState
 StateEnum = strawberry.enum(
     NightState,
     name="NightState",
-    description="Where a night stands. COMPLETE: proven to be whole; UNPROVEN: nothing proves it; NO_REPORT: none is "
-    "awaited. States may be added.",
+    description="Where a night stands. COMPLETE: proven to be whole; UNPROVEN: nothing proves it; TO_CONFIRM: a "
+    "report was handed in and waits for another person; NO_REPORT: none is awaited. States may be added.",
 )
 
 
@@ -29,13 +30,13 @@ class NightFile:
     sha256: str | None = strawberry.field(description="Of its bytes; null: it could not be used.")
     bytes: BigInt | None
     proof: str | None = strawberry.field(description="COMPLETE, UNPROVEN or CONTRADICTED.")
-    proven_by: str | None = strawberry.field(description="By what, in words.")
+    proven_by: str | None = told("By what, in words.")
     rows: int | None
     matched_refunds: int | None
     unmatched_refunds: int | None
     unknown_words: int | None = strawberry.field(description="Words of it that nobody here knows.")
     unknown_rows: int | None
-    failed: str | None = strawberry.field(description="Why it could not be used.")
+    failed: str | None = told("Why it could not be used.")
     run: int | None = strawberry.field(description="The number of the run that read it.")
 
     @classmethod
@@ -64,7 +65,7 @@ class Night:
     state: Annotated[NightState, StateEnum]
     until: DateTime | None = strawberry.field(description="WAITING_FOR_PSE: by when the report is to be there.")
     since: DateTime | None = strawberry.field(description="LATE: since when.")
-    reason: str | None = strawberry.field(description="Why it failed, waits or is late, in words.")
+    reason: str | None = told("Why it failed, waits or is late, in words.")
     stands: strawberry.Private[Stands]
 
     @classmethod
@@ -94,6 +95,10 @@ class Night:
             return None
         told = await progress.of_run(self.stands.run.id)
         return RunProgress.of(told) if told else None
+
+    @strawberry.field(description="Reports of it that were handed in and wait for another person (`handedReport`).")
+    def unconfirmed(self) -> list[strawberry.ID]:
+        return [strawberry.ID(str(one)) for one in self.stands.unconfirmed]
 
     @strawberry.field(description="The files of its manifest; `first` is 1-100.")
     def files(self, first: int = PAGE_MAX) -> list[NightFile]:

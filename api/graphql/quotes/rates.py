@@ -16,7 +16,7 @@ from domain.models import FxRate as Row
 from domain.models.quotes import Origin, Side
 from domain.settlements import rates, tabled, written
 from domain.settlements.rates import NewRate
-from domain.settlements.tabled import Layout
+from domain.settlements.tabled import RatesLayout
 
 FxSideEnum = described(
     Side,
@@ -35,13 +35,13 @@ FxOriginEnum = described(
     },
 )
 FxLayoutEnum = described(
-    Layout,
+    RatesLayout,
     "FxLayout",
     "How a file of rates is laid out.",
     {
-        Layout.GENERIC: "CSV whose first line names the columns base, quote, rate, valid_from; and of side, valid_to, "
-        "source those that you have. A decimal point.",
-        Layout.PTAX: "As Brazil's central bank gives PTAX: eight columns between semicolons, no header, a decimal "
+        RatesLayout.GENERIC: "CSV whose first line names the columns base, quote, rate, valid_from; and of side, "
+        "valid_to, source those that you have. A decimal point.",
+        RatesLayout.PTAX: "As Brazil's central bank gives PTAX: eight columns between semicolons, no header, a decimal "
         "comma. Currencies that nobody settles in are passed over and counted.",
     },
 )
@@ -115,7 +115,7 @@ class FxRateSetInput:
 
 @strawberry.input(description="A file of rates: all are entered, or none.")
 class FxRatesImportInput:
-    layout: Annotated[Layout, FxLayoutEnum]
+    layout: Annotated[RatesLayout, FxLayoutEnum]
     file_content: str = strawberry.field(description="In base64, at most 512 KiB and 5,000 rates.")
     source: str = strawberry.field(description="Who publishes them, of rows that do not say it.")
     idempotency_key: str

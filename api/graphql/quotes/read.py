@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from domain.problems import InvalidInput
-from domain.settlements.written import Unreadable
+from domain.settlements.written import UnreadableText
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -17,7 +17,7 @@ def read(how: Callable[[T], R], value: T, name: str) -> R:
     """What is written there. Raises InvalidInput at the field of that name."""
     try:
         return how(value)
-    except Unreadable as error:
+    except UnreadableText as error:
         raise InvalidInput(str(error), path=["input", name]) from None
 
 

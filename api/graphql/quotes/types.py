@@ -4,13 +4,14 @@ from typing import Annotated
 
 import strawberry
 
+from api.graphql.spoken.told import told
 from api.graphql.transport.enums import described
 from api.graphql.transport.scalars import Date, DateTime, Money
 from domain.models import RefundQuote as Row
 from domain.money import Money as Amount
 from domain.quotes import figures
 from domain.quotes.actual import Actual
-from domain.quotes.figures import Basis, Cost, CostName, Instead, Way
+from domain.quotes.figures import Basis, Cost, CostName, Instead, RefundWay
 
 CostNameEnum = described(
     CostName,
@@ -22,15 +23,15 @@ CostNameEnum = described(
         CostName.FX_DIFFERENCE: "What the money is worth more today than it came in at.",
     },
 )
-WayEnum = described(
-    Way,
+RefundWayEnum = described(
+    RefundWay,
     "RefundWay",
     "Which way the money goes.",
     {
-        Way.ORIGINAL: "Back as it came.",
-        Way.TO_DESTINATION: "The PSE pays an account that must be named.",
-        Way.PSE_COLLECTS: "The PSE asks the customer for an account.",
-        Way.BY_HAND: "A person pays an account that must be named.",
+        RefundWay.ORIGINAL: "Back as it came.",
+        RefundWay.TO_DESTINATION: "The PSE pays an account that must be named.",
+        RefundWay.PSE_COLLECTS: "The PSE asks the customer for an account.",
+        RefundWay.BY_HAND: "A person pays an account that must be named.",
     },
 )
 InsteadEnum = described(
@@ -47,7 +48,7 @@ InsteadEnum = described(
 
 @strawberry.type(description="By what a number was found.")
 class RefundCostBasis:
-    rule: str = strawberry.field(description="In words.")
+    rule: str = told("In words.")
     schedule_id: strawberry.ID | None = strawberry.field(description="Of feeSchedules.")
     schedule_from: Date | None
     rate_id: strawberry.ID | None = strawberry.field(description="Of fxRates.")
@@ -76,7 +77,7 @@ class RefundCost:
     amount: Money | None
     is_gain: bool = strawberry.field(description="It comes to you.")
     basis: RefundCostBasis | None
-    unknown_because: str | None
+    unknown_because: str | None = told()
 
     @classmethod
     def of(cls, cost: Cost) -> "RefundCost":
@@ -98,13 +99,13 @@ class RefundTakes:
     typical_days: int | None
     at_most_days: int | None
     source: str | None
-    unknown_because: str | None
+    unknown_because: str | None = told()
 
 
 @strawberry.type(description="What else could be done.")
 class RefundAlternative:
     kind: Annotated[Instead, InsteadEnum]
-    says: str
+    says: str = told()
 
 
 @strawberry.type(description="What a refund was said to cost at a moment. Nothing was reserved by it.")
@@ -112,16 +113,16 @@ class RefundQuote:
     id: strawberry.ID
     amount: Money = strawberry.field(description="What would be refunded.")
     tax_amount: Money | None = strawberry.field(description="The VAT within it; null: unknown.")
-    tax_basis: str = strawberry.field(description="How the VAT was found, or why it is unknown.")
+    tax_basis: str = told("How the VAT was found, or why it is unknown.")
     costs: list[RefundCost]
     total_cost: Money | None = strawberry.field(
         description="Null where one of the costs is unknown, or they are of several currencies."
     )
     total_is_gain: bool
-    way: Annotated[Way, WayEnum]
+    way: Annotated[RefundWay, RefundWayEnum]
     takes: RefundTakes
     refundable_until: DateTime | None = strawberry.field(description="Null: no end is known.")
-    refundable_until_basis: str
+    refundable_until_basis: str = told()
     alternatives: list[RefundAlternative]
     created_at: DateTime
 

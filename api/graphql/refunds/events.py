@@ -8,6 +8,8 @@ import strawberry
 from strawberry.relay import to_base64
 
 from api.graphql.context import Info
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.feeds import FeedKind
 from api.graphql.transport.follow import CaughtUp, Heartbeat, Item
@@ -66,7 +68,7 @@ class RefundEvent:
     request_id: str
     actor: str
     code: str | None = strawberry.field(description="The PSE's or our code, verbatim.")
-    message: str | None
+    message: str | None = told()
     cursor: str = strawberry.field(description="Pass it as `after` of the same stream to go on behind this event.")
 
     @classmethod
@@ -109,7 +111,8 @@ RefundStreamMessage = Annotated[
 Messages = AsyncGenerator[RefundStreamMessage, None]
 
 
-def _after(cursor: str | None) -> int:
+def after_of(cursor: str | None) -> int:
+    """The position that a cursor of a stream stands for. Raises InvalidInput."""
     if cursor is None or cursor == "":
         return 0
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
@@ -121,7 +124,7 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
     """The stream of `refundEvents`. It ends when nothing more is expected of the refund."""
     scope = info.context.principal.scope(Permission.READ, Permission.SEE)
     key = ids.decode(refund_id, "Refund", ["refundId"])
-    start = _after(after)
+    start = after_of(after)
     feed = info.context.feeds.of(REFUNDS)
     ended = False
     if not (scope.is_whole and feed.belongs_to(key, scope.merchant_id)) or start > feed.reached(key):
@@ -140,7 +143,7 @@ async def follow_refund(info: Info, refund_id: str, after: str | None) -> Messag
 async def follow_merchant(info: Info, after: str | None) -> Messages:
     """The stream of `refundsChanged`: every sealed event that one may see, in order. It never ends by itself."""
     scope = info.context.principal.scope(Permission.READ)
-    start = _after(after)
+    start = after_of(after)
     end = (await seals.head(scope.merchant_id)).position
     if start > end:
         # It would wait in silence until other events had got those positions, and leave them out.
@@ -170,7 +173,7 @@ def _followed(
         key,
         after,
         shown=shown,
-        scope=shared.principal,
+        scope=(shared.principal, locale_of(None, shared.spoken)),
         shared=shared,
         owner=owner,
         ended=ended,

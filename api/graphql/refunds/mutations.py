@@ -6,7 +6,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.refunds.destination import DestinationInput
-from api.graphql.refunds.types import Refund, RefundReason
+from api.graphql.refunds.filters import RefundReason
+from api.graphql.refunds.types import Refund
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import (
@@ -22,7 +23,7 @@ from domain.refunds import doubt, refresh, request, withdraw
 from domain.refunds.doubt import Verdict
 from domain.refunds.request import NewRefund
 
-DoubtVerdict = strawberry.enum(Verdict, name="DoubtVerdict", description="What happened to a refund in doubt.")
+DoubtVerdictEnum = strawberry.enum(Verdict, name="DoubtVerdict", description="What happened to a refund in doubt.")
 
 
 @strawberry.input
@@ -35,7 +36,11 @@ class RefundCreateInput:
     )
     note: str | None = strawberry.field(default=None, description="At most 140 characters; the payer may see it.")
     idempotency_key: str = strawberry.field(
-        description="16-255 printable characters; make it once per click and keep it over retries."
+        description="16-255 printable characters without spaces, such as crypto.randomUUID(). Make one for each "
+        "click that means a new refund; keep it, with the whole input, until an answer has come, also "
+        "over a reload. Sent again with the same input it is the same refund (`replayed`), however long"
+        " ago; with another input it is refused as IDEMPOTENCY_KEY_REUSED. It is yours alone: another "
+        "merchant's key never meets it."
     )
 
     def parsed(self) -> NewRefund:
@@ -70,7 +75,7 @@ class RefundRefreshInput:
 @strawberry.input
 class RefundResolveDoubtInput:
     refund_id: strawberry.ID
-    verdict: Annotated[Verdict, DoubtVerdict]
+    verdict: Annotated[Verdict, DoubtVerdictEnum]
     evidence: str = strawberry.field(description="Where you looked and what it said; 10-1000 characters.")
     pse_reference: str | None = strawberry.field(
         default=None,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 import structlog
 from strawberry import relay
-from tortoise.queryset import QuerySet
 
+from api.graphql import nodes
 from api.graphql.access import noted
 from api.graphql.approvals.needs import RefundApproval, RefundNeeds
 from api.graphql.calls import Call, Webhook
@@ -16,11 +16,13 @@ from api.graphql.nodes import Scoped
 from api.graphql.quotes.types import RefundActualCost, RefundQuote
 from api.graphql.refunds.destination import Destination, InstructionField
 from api.graphql.refunds.events import RefundEvent, RefundStatus
+from api.graphql.refunds.filters import RefundReason
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.told import told
 from api.graphql.transport import ids
 from api.graphql.transport.paging import PAGE_MAX, bounded
 from api.graphql.transport.scalars import DateTime, Money
 from domain.access.permissions import Permission
-from domain.access.principal import Principal
 from domain.books import ledger
 from domain.connections import calls
 from domain.history import events
@@ -38,16 +40,15 @@ from domain.refunds.approvals import shown
 from domain.refunds.destination import destinations
 
 if TYPE_CHECKING:
-    from api.graphql.payments import Payment
+    from api.graphql.payments import Payment  # the two types name each other, and one of them must be the lower
 
 _log = structlog.get_logger()
-RefundReason = strawberry.enum(Reason, name="RefundReason", description="Why the money is given back.")
 
 
 @strawberry.type(description="Why a refund that is not at its end does not go on.")
 class RefundWait:
     code: str | None
-    message: str
+    message: str = told()
     since: DateTime
 
 
@@ -97,21 +98,26 @@ class Refund(Scoped, relay.Node):
 
     @strawberry.field
     async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy("api.graphql.payments")]:
-        from api.graphql.payments import Payment as PaymentType  # the two types name each other
-
-        return PaymentType.of(await info.context.loaders.row(PaymentRow, self.row.payment_id))
+        payment: Payment = nodes.type_named(info, "Payment").of(
+            await info.context.loaders.row(PaymentRow, self.row.payment_id)
+        )
+        return payment
 
     @strawberry.field(description="The failed refund that this one tries again.")
     async def retry_of(self, info: Info) -> "Refund | None":
         first = self.row.retry_of_id
         return Refund.of(await info.context.loaders.row(Row, first)) if first else None
 
-    @strawberry.field(description="What the PSE's failure code means and what to do about it.")
-    async def failure_explanation(self, info: Info) -> str | None:
+    @strawberry.field(
+        description="What the PSE's failure code means and what to do about it; `locale` is en, zh-CN, es or pt-BR, "
+        "else what Accept-Language asks for."
+    )
+    async def failure_explanation(self, info: Info, locale: str | None = None) -> str | None:
         if self.row.failure_code is None:
             return None
         connection = await info.context.loaders.row(ConnectionRow, self.row.connection_id)
-        return explanations.in_words(connection.pse, self.row.failure_code)
+        language = locale_of(locale, info.context.spoken)
+        return explanations.in_words(connection.pse, self.row.failure_code, language)
 
     @strawberry.field(
         description="Why it does not go on, for support: the PSE does not answer since then, it refuses our key since "
@@ -121,8 +127,11 @@ class Refund(Scoped, relay.Node):
         found = await info.context.loaders.one(refused.of_refunds, self.row.id)
         return RefundWait(code=found.code, message=found.message, since=DateTime(found.since)) if found else None
 
-    @strawberry.field(description="What happened, in order; at most 100.")
-    async def events(self, info: Info, first: int = PAGE_MAX) -> list[RefundEvent]:
+    @strawberry.field(description="What happened, in order, behind a `sequence`; at most 100.")
+    async def events(self, info: Info, first: int = PAGE_MAX, after_sequence: int = 0) -> list[RefundEvent]:
+        if after_sequence > 0:  # asked for one refund at a time, as somebody pages on
+            behind = await events.after(self.row.id, after_sequence, limit=bounded(first))
+            return [RefundEvent.of(row) for row in behind]
         found = await info.context.loaders.children(events.of_refunds, self.row.id, bounded(first))
         return [RefundEvent.of(row) for row in found]
 
@@ -222,30 +231,3 @@ async def refund(info: Info, by: RefundBy) -> Refund | None:
     elif by.pse_reference is not None:
         row = await find.by_pse_reference(principal, by.pse_reference.value)
     return Refund.of(row) if row else None
-
-
-@strawberry.input(description="All given conditions hold at once.")
-class RefundFilter:
-    statuses: list[Annotated[State, RefundStatus]] | None = None
-    payment_id: strawberry.ID | None = None
-    created_from: DateTime | None = None
-    created_until: DateTime | None = strawberry.field(default=None, description="Excluded.")
-    needs_person: bool | None = None
-
-
-def refunds_query(principal: Principal, given: RefundFilter | None) -> QuerySet[Row]:
-    """The filtered refunds that one may see, to be paged."""
-    query = find.readable(principal)
-    if given is None:
-        return query
-    if given.statuses:
-        query = query.filter(state__in=given.statuses)
-    if given.payment_id is not None:
-        query = query.filter(payment_id=ids.decode(given.payment_id, "Payment", ["filter", "paymentId"]))
-    if given.created_from is not None:
-        query = query.filter(created_at__gte=given.created_from)
-    if given.created_until is not None:
-        query = query.filter(created_at__lt=given.created_until)
-    if given.needs_person is not None:
-        query = query.filter(needs_person_since__isnull=not given.needs_person)
-    return query

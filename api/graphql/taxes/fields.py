@@ -10,8 +10,6 @@ from tortoise.queryset import QuerySet
 from api.graphql.context import Info
 from api.graphql.taxes import mutations
 from api.graphql.taxes.mutations import (
-    BusinessDaySetInput,
-    BusinessDaySetPayload,
     TaxDocumentImportInput,
     TaxDocumentImportPayload,
     TaxPlaceSetInput,
@@ -21,15 +19,19 @@ from api.graphql.taxes.mutations import (
     VatReversalDocumentInput,
     VatReversalPayload,
     VatReversalReviewInput,
+    VatReversalWriteOffConfirmInput,
+    VatReversalWriteOffDeclineInput,
     VatReversalWriteOffInput,
 )
 from api.graphql.taxes.types import Reversal, StateEnum, TaxDocument, TaxPlace, TaxRule
 from api.graphql.transport import ids
+from api.graphql.transport.narrowed import amounts, days, texts
 from api.graphql.transport.paging import PAGE_MAX, Connection, bounded, page
-from api.graphql.transport.scalars import CurrencyCode, Date, Money
+from api.graphql.transport.scalars import CurrencyCode, Date, Money, MoneyInput
 from domain.access.principal import Principal
 from domain.models import VatReversal
 from domain.models.taxes import ReversalState
+from domain.platform.lengths import equal
 from domain.problems import InvalidInput
 from domain.taxes import importing, places, report, rulebook, work
 
@@ -42,9 +44,26 @@ class VatReversalFilter:
     country: str | None = None
     store_id: strawberry.ID | None = None
     connection_id: strawberry.ID | None = None
+    pses: list[str] | None = strawberry.field(
+        default=None, description="Of a connection to one of these PSEs, as `pseCapabilities` spells them; at most 50."
+    )
+    since: Date | None = strawberry.field(
+        default=None, description="The refund's money left on this day or later: the merchant's."
+    )
+    until: Date | None = strawberry.field(default=None, description="It left on this day or before.")
+    amount_from: MoneyInput | None = strawberry.field(
+        default=None, description="The VAT, in this currency, is so much or more."
+    )
+    amount_until: MoneyInput | None = strawberry.field(
+        default=None, description="The VAT, in this currency, is so much or less."
+    )
     due_until: Date | None = strawberry.field(default=None, description="Up to and including this day.")
     period: str | None = strawberry.field(default=None, description="YYYY-MM of the return that declares it.")
     reason: str | None = None
+    refund_id: strawberry.ID | None = None
+    waits_for_second: bool | None = strawberry.field(
+        default=None, description="True: those alone that are given up, which waits for another person."
+    )
 
 
 @strawberry.type(description="A month's VAT of refunds of one country, store, currency and rule.")
@@ -64,7 +83,7 @@ class VatReportLine:
     rules_versions: list[str] = strawberry.field(description="By which state of the rules they were decided.")
 
     @classmethod
-    def of(cls, line: report.Line) -> "VatReportLine":
+    def of(cls, line: report.TaxLine) -> "VatReportLine":
         sums = ("documented", "declared", "lost", "pending", "review")
         return cls(
             country=line.country,
@@ -97,9 +116,18 @@ class TaxQuery:
         "nothing back. `first` is 1-100. Needs READ_LEDGER."
     )
     async def tax_documents(
-        self, info: Info, first: int, after: str | None = None, unmatched: bool = False
+        self,
+        info: Info,
+        first: int,
+        after: str | None = None,
+        unmatched: bool = False,
+        since: Date | None = None,
+        until: Date | None = None,
+        country: str | None = None,
     ) -> Connection[TaxDocument]:
-        query = importing.readable(info.context.principal)
+        query = importing.readable(info.context.principal).filter(**days(since, until, "issued_on"))
+        if country is not None:
+            query = equal(query, country=country)
         if unmatched:
             query = query.filter(problem__isnull=False, ended_at=None)
         return await page(query, first, after, TaxDocument.of)
@@ -134,9 +162,17 @@ def _query(principal: Principal, wanted: VatReversalFilter | None) -> QuerySet[V
     query = work.readable(principal)
     if wanted is None:
         return query
+    if wanted.waits_for_second:
+        query = query.filter(write_offs__started_at__isnull=True, write_offs__ended_at__isnull=True)
+        query = query.filter(write_offs__id__isnull=False)
     for name, most in _LENGTHS.items():
         if len(getattr(wanted, name) or "") > most:
             raise InvalidInput(f"{name} takes at most {most} characters.", path=["filter", name])
+    query = query.filter(
+        **amounts(wanted.amount_from, wanted.amount_until), **days(wanted.since, wanted.until, "paid_on")
+    )
+    if wanted.pses:
+        query = query.filter(**texts(VatReversal, "connection__pse", wanted.pses, "pses"))
     if wanted.states:
         query = query.filter(state__in=wanted.states)
     named: dict[str, str | UUID | date | None] = {
@@ -148,6 +184,7 @@ def _query(principal: Principal, wanted: VatReversalFilter | None) -> QuerySet[V
         "due_on__lte": wanted.due_until,
         "period": wanted.period,
         "reason": wanted.reason,
+        "refund_id": ids.decode(wanted.refund_id, "Refund", ["filter", "refundId"]) if wanted.refund_id else None,
     }
     return query.filter(**{name: value for name, value in named.items() if value is not None})
 
@@ -166,9 +203,24 @@ class TaxMutation:
     async def vat_reversal_declare(self, info: Info, input: VatReversalDeclareInput) -> VatReversalDeclarePayload:
         return await mutations.declare(info, input)
 
-    @strawberry.mutation(description="Say that VAT is lost, and why. Needs KEEP_BOOKS.")
+    @strawberry.mutation(
+        description="Say that VAT is lost, and why. At or above the merchant's limit (findingLimits), together with "
+        "what you gave up in 24 hours, another person must confirm (`writeOff`). Needs KEEP_BOOKS."
+    )
     async def vat_reversal_write_off(self, info: Info, input: VatReversalWriteOffInput) -> VatReversalPayload:
         return await mutations.write_off(info, input)
+
+    @strawberry.mutation(description="A second person's yes to VAT that is given up. Needs KEEP_BOOKS.")
+    async def vat_reversal_write_off_confirm(
+        self, info: Info, input: VatReversalWriteOffConfirmInput
+    ) -> VatReversalPayload:
+        return await mutations.write_off_confirm(info, input)
+
+    @strawberry.mutation(description="A no to it, or take it back. Needs KEEP_BOOKS.")
+    async def vat_reversal_write_off_decline(
+        self, info: Info, input: VatReversalWriteOffDeclineInput
+    ) -> VatReversalPayload:
+        return await mutations.write_off_decline(info, input)
 
     @strawberry.mutation(
         description="Say what the rules need to know, answer for a rule that is not sure, or enter the "
@@ -187,7 +239,3 @@ class TaxMutation:
     @strawberry.mutation(description="Say where sales are taxed, and by whom. Needs KEEP_BOOKS in all stores.")
     async def tax_place_set(self, info: Info, input: TaxPlaceSetInput) -> TaxPlaceSetPayload:
         return await mutations.place_set(info, input)
-
-    @strawberry.mutation(description="Say that a day is a business day, or is none. Needs KEEP_BOOKS in all stores.")
-    async def business_day_set(self, info: Info, input: BusinessDaySetInput) -> BusinessDaySetPayload:
-        return await mutations.day_set(info, input)

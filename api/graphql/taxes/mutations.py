@@ -6,17 +6,20 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.spoken.told import told
 from api.graphql.taxes.types import CauseEnum, RegimeEnum, Reversal, TaxPlace
 from api.graphql.transport import ids
 from api.graphql.transport.answering import answering
 from api.graphql.transport.errors import DecisionError
-from api.graphql.transport.scalars import Date
+from api.graphql.transport.scalars import Date, Money
 from domain.models import VatReversal
 from domain.models.taxes import RefundCause, TaxRegime
+from domain.money import Money as Amount
 from domain.problems import InvalidInput
-from domain.taxes import importing, places, work
+from domain.taxes import importing, places, previewing, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
+from domain.taxes.previewing import Outcome, Previewed
 from domain.taxes.work import Said
 
 _ID = ["input", "reversalId"]
@@ -39,6 +42,17 @@ class VatReversalDeclareInput:
 class VatReversalWriteOffInput:
     reversal_id: strawberry.ID
     note: str = strawberry.field(description="5-500 characters.")
+
+
+@strawberry.input
+class VatReversalWriteOffConfirmInput:
+    reversal_id: strawberry.ID
+
+
+@strawberry.input
+class VatReversalWriteOffDeclineInput:
+    reversal_id: strawberry.ID
+    why: str = strawberry.field(description="5-500 characters.")
 
 
 @strawberry.input(description="What is known by now; what is left out stays as it is.")
@@ -66,17 +80,58 @@ class TaxPlaceSetInput:
     connection_id: strawberry.ID | None = None
 
 
-@strawberry.input(description="A day that the calendar has wrong.")
-class BusinessDaySetInput:
-    country: str = strawberry.field(description="ISO 3166, as BR.")
-    day: Date
-    works: bool
-    why: str = strawberry.field(description="3-200 characters, as the decree.")
-
-
 @strawberry.input(description="A file that was handed in for TAX_DOCUMENT.")
 class TaxDocumentImportInput:
     file_id: strawberry.ID
+    only_preview: bool = strawberry.field(
+        default=False, description="Keep nothing; say in `preview` what would become of each document."
+    )
+
+
+OutcomeEnum = strawberry.enum(
+    Outcome,
+    name="TaxDocumentOutcome",
+    description="NEW; SAME: known already; REVISES what an earlier table said; CANCELS a document; REFUSED; UNREAD.",
+)
+
+
+@strawberry.type(description="What would become of one document of a file.")
+class TaxDocumentSeen:
+    outcome: Annotated[Outcome, OutcomeEnum]
+    where: str = strawberry.field(description="In the file, or its number.")
+    why: str | None = told("Of REFUSED and UNREAD.")
+    number: str | None
+    kind: str | None
+    country: str | None
+    issued_on: Date | None
+    total: Money | None
+    tax: Money | None
+    originals: list[str] = strawberry.field(description="The sales' documents that it names; at most 100.")
+    refunds: int = strawberry.field(description="How many refunds those sales have; 0: no such sale is known.")
+
+    @classmethod
+    def of(cls, seen: Previewed) -> "TaxDocumentSeen":
+        """As it was read."""
+        said = seen.document
+        return cls(
+            outcome=seen.outcome,
+            where=seen.where[:500],
+            why=seen.why[:500] or None,
+            number=said.number if said else None,
+            kind=said.kind if said else None,
+            country=said.country if said else None,
+            issued_on=Date(said.issued_on) if said else None,
+            total=Money.of(Amount(said.total, said.currency)) if said else None,
+            tax=Money.of(Amount(said.tax, said.currency)) if said else None,
+            originals=list(said.originals[:100]) if said else [],
+            refunds=seen.refunds,
+        )
+
+
+@strawberry.type(description="What taking a file in would do. `documents`: the first 100 of `count`.")
+class TaxDocumentPreview:
+    count: int
+    documents: list[TaxDocumentSeen]
 
 
 @strawberry.type(description="`reversal` is null exactly when `errors` is not empty.")
@@ -100,25 +155,10 @@ class TaxPlaceSetPayload:
     request_id: str
 
 
-@strawberry.type(description="A day as the merchant has it.")
-class BusinessDay:
-    country: str
-    day: Date
-    works: bool
-    why: str
-
-
-@strawberry.type(description="`business_day` is null exactly when `errors` is not empty.")
-class BusinessDaySetPayload:
-    business_day: BusinessDay | None
-    errors: list[DecisionError]
-    request_id: str
-
-
 @strawberry.type(description="Something of a file that takes no VAT back: where it stands, and why.")
 class TaxDocumentUnread:
     where: str
-    why: str
+    why: str = told()
 
 
 @strawberry.type(description="What came of a file. `unread`: the first 100 of what could not be read or matched.")
@@ -132,11 +172,12 @@ class TaxDocumentImported:
     unread: list[TaxDocumentUnread]
 
 
-@strawberry.type(description="`imported` is null exactly when `errors` is not empty.")
+@strawberry.type(description="Of what was taken in `imported`, of a preview `preview`; neither with `errors`.")
 class TaxDocumentImportPayload:
     imported: TaxDocumentImported | None
     errors: list[DecisionError]
     request_id: str
+    preview: TaxDocumentPreview | None = None
 
 
 @answering(VatReversalPayload)
@@ -159,6 +200,18 @@ async def declare(info: Info, input: VatReversalDeclareInput) -> VatReversalDecl
 async def write_off(info: Info, input: VatReversalWriteOffInput) -> VatReversalPayload:
     context, reversal = info.context, ids.uuid_of(input.reversal_id, _ID)
     return _done(info, await work.write_off(context.principal, reversal, input.note, context.cause))
+
+
+@answering(VatReversalPayload)
+async def write_off_confirm(info: Info, input: VatReversalWriteOffConfirmInput) -> VatReversalPayload:
+    context, reversal = info.context, ids.uuid_of(input.reversal_id, _ID)
+    return _done(info, await work.confirm_write_off(context.principal, reversal, context.cause))
+
+
+@answering(VatReversalPayload)
+async def write_off_decline(info: Info, input: VatReversalWriteOffDeclineInput) -> VatReversalPayload:
+    context, reversal = info.context, ids.uuid_of(input.reversal_id, _ID)
+    return _done(info, await work.decline_write_off(context.principal, reversal, input.why, context.cause))
 
 
 @answering(VatReversalPayload)
@@ -201,18 +254,14 @@ async def place_set(info: Info, input: TaxPlaceSetInput) -> TaxPlaceSetPayload:
     return TaxPlaceSetPayload(place=TaxPlace.of(row), errors=[], request_id=context.request_id)
 
 
-@answering(BusinessDaySetPayload)
-async def day_set(info: Info, input: BusinessDaySetInput) -> BusinessDaySetPayload:
-    context = info.context
-    row = await places.set_day(context.principal, input.country, input.day, input.works, input.why, context.cause)
-    told = BusinessDay(country=row.country, day=Date(row.day), works=row.works, why=row.why)
-    return BusinessDaySetPayload(business_day=told, errors=[], request_id=context.request_id)
-
-
 @answering(TaxDocumentImportPayload)
 async def document_import(info: Info, input: TaxDocumentImportInput) -> TaxDocumentImportPayload:
     context = info.context
     file_id = ids.uuid_of(input.file_id, ["input", "fileId"])
+    if input.only_preview:
+        count, seen = await previewing.preview(context.principal, file_id, context.settings)
+        shown = TaxDocumentPreview(count=count, documents=[TaxDocumentSeen.of(one) for one in seen])
+        return TaxDocumentImportPayload(imported=None, preview=shown, errors=[], request_id=context.request_id)
     done = await importing.take_in(context.principal, file_id, context.settings, context.cause)
     told = TaxDocumentImported(
         new=done.new,

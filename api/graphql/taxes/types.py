@@ -9,14 +9,17 @@ import strawberry
 from strawberry.relay import to_base64
 
 from api.graphql.context import Info
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.told import told
 from api.graphql.transport.scalars import Date, DateTime, Money
 from domain.models import TaxDocument as DocumentRow
 from domain.models import TaxDocumentShare, VatReversal
 from domain.models import TaxPlace as PlaceRow
+from domain.models import VatWriteOff as WriteOffRow
 from domain.models.taxes import RefundCause, ReversalState, TaxRegime
 from domain.money import Money as Amount
-from domain.taxes import rulebook, words
-from domain.taxes.rulebook import Inclusion, Rule, RuleKind
+from domain.taxes import giving_up, rulebook, words
+from domain.taxes.rulebook import Inclusion, LegalRule, RuleKind
 
 StateEnum = strawberry.enum(
     ReversalState,
@@ -37,14 +40,14 @@ class TaxRule:
     name: str
     country: str = strawberry.field(description="ISO 3166; `*`: every one.")
     kind: Annotated[RuleKind, RuleKindEnum]
-    tax: str
-    says: str
+    tax: str = told()
+    says: str = told()
     rate: str | None = strawberry.field(description="Percent; of a THRESHOLD, US dollars.")
     inclusion: Annotated[Inclusion, InclusionEnum]
-    instrument: str | None = strawberry.field(description="The document that takes the tax back.")
+    instrument: str | None = told("The document that takes the tax back.")
     deadline: str
     deadline_number: int
-    on_miss: str | None
+    on_miss: str | None = told()
     effective_from: Date | None
     effective_to: Date | None
     status: str
@@ -54,7 +57,7 @@ class TaxRule:
     version: str
 
     @classmethod
-    def of(cls, rule: Rule) -> "TaxRule":
+    def of(cls, rule: LegalRule) -> "TaxRule":
         return cls(
             name=rule.id,
             country=rule.country,
@@ -93,12 +96,12 @@ class TaxDocument:
     )
     cause: Annotated[RefundCause, CauseEnum] | None
     checked: str = strawberry.field(description="JSON: what of it was checked here, and what was not.")
-    problem: str | None = strawberry.field(description="Why it takes no VAT back (yet).")
+    problem: str | None = told("Why it takes no VAT back (yet).")
     file_id: strawberry.ID | None
     imported_by: str
     created_at: DateTime
     ended_at: DateTime | None = strawberry.field(description="Since when it holds no more.")
-    ended_because: str | None = strawberry.field(description="CANCELED or REVISED.")
+    ended_because: str | None = told("CANCELED or REVISED.")
 
     @classmethod
     def of(cls, row: DocumentRow) -> "TaxDocument":
@@ -130,6 +133,17 @@ async def _documents_of(reversals: Sequence[UUID], first: int) -> Mapping[UUID, 
     for share in await shares.order_by("made_at", "id").prefetch_related("document"):
         found.setdefault(share.reversal_id, []).append(share.document)
     return {key: rows[:first] for key, rows in found.items()}
+
+
+@strawberry.type(description="That VAT is given up: it waits for a second person's yes.")
+class VatWriteOff:
+    note: str
+    proposed_by: str
+    proposed_at: DateTime
+
+    @classmethod
+    def of(cls, row: WriteOffRow) -> "VatWriteOff":
+        return cls(note=row.note, proposed_by=row.proposed_by, proposed_at=DateTime(row.proposed_at))
 
 
 @strawberry.type(name="VatReversal", description="The VAT of one refund that has left.")
@@ -166,7 +180,7 @@ class Reversal:
     @classmethod
     def of(cls, row: VatReversal) -> "Reversal":
         days: dict[str, Any] = {
-            name: Date(told) if (told := getattr(row, name)) is not None else None
+            name: Date(day) if (day := getattr(row, name)) is not None else None
             for name in ("event_on", "delivered_on", "due_on", "document_on")
         }
         same = ("country", "regime", "state", "reason", "cause", "rules_version", "buyer_identified", "document_number")
@@ -193,9 +207,17 @@ class Reversal:
         found = rulebook.rule_of(self.row.rule_id)
         return TaxRule.of(found) if found else None
 
-    @strawberry.field(description="Why it waits, and what to do; `locale` is en, zh-CN, es or pt-BR.")
-    def explanation(self, locale: str = "en") -> str | None:
-        return words.explained(self.row.reason, locale)
+    @strawberry.field(
+        description="Why it waits, and what to do; `locale` is en, zh-CN, es or pt-BR, else what Accept-Language asks "
+        "for."
+    )
+    def explanation(self, locale: str | None = None) -> str | None:
+        return words.explained(self.row.reason, locale_of(locale))
+
+    @strawberry.field(description="That it is given up, where that waits for another person; else null.")
+    async def write_off(self, info: Info) -> VatWriteOff | None:
+        found = await info.context.loaders.one(giving_up.of_reversals, self.row.id)
+        return VatWriteOff.of(found) if found else None
 
     @strawberry.field(description="The documents that were handed in for it, and hold. At most 100.")
     async def tax_documents(self, info: Info) -> list[TaxDocument]:

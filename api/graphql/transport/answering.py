@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -10,13 +11,14 @@ from api.graphql.context import Info
 from api.graphql.transport.errors import errors_of
 from domain.access import policies
 from domain.problems import Forbidden, Problem
+from domain.usage import quotas
 
 Input = TypeVar("Input")
 Payload = TypeVar("Payload")
-Mutation = Callable[[Info, Input], Awaitable[Payload]]
+MutationBody = Callable[[Info, Input], Awaitable[Payload]]
 
 
-def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mutation[Input, Payload]]:
+def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]], MutationBody[Input, Payload]]:
     """A mutation that takes its permission, and whose Problem is answered with `payload`.
 
     In it are `errors` and `request_id`; each other field is null or false.
@@ -28,11 +30,12 @@ def answering(payload: type[Payload]) -> Callable[[Mutation[Input, Payload]], Mu
     nothing = {one.name: False if one.type is bool else None for one in dataclasses.fields(make)}
     empty = {name: value for name, value in nothing.items() if name not in told}
 
-    def decorate(mutation: Mutation[Input, Payload]) -> Mutation[Input, Payload]:
+    def decorate(mutation: MutationBody[Input, Payload]) -> MutationBody[Input, Payload]:
         @wraps(mutation)
         async def answered(info: Info, input: Input) -> Payload:
             try:
                 policies.check(info.context.principal, "Mutation", info.field_name)
+                quotas.check(info.context.principal.merchant_id, info.field_name, datetime.now(UTC))
                 return await mutation(info, input)
             except Problem as problem:
                 if isinstance(problem, Forbidden):

@@ -62,21 +62,27 @@ class Limits:
     list_size: int = 100  # what a list without `first` may hold
     sizes: Mapping[str, int] = field(default_factory=dict)  # fields whose lists hold less, whatever is asked
     page_size: int = 100  # assumed for a `first` that nobody gave
+    weights: Mapping[str, int] = field(default_factory=dict)  # fields of one value that take the work of many objects
     moving_money: frozenset[str] = frozenset()  # mutation fields of which a request may name one, once
 
+    def told(self, count: "Count") -> dict[str, int]:
+        """What an operation asks for, and how much it may: as an answer's `extensions.cost`."""
+        objects, values = count.cost.fixed, count.leaves.fixed
+        return {"objects": objects, "objectsMax": self.cost, "values": values, "valuesMax": self.leaves}
 
-class Cost(NamedTuple):
+
+class LinearCost(NamedTuple):
     """Objects or values as a straight line: `fixed + per_item * page`; page is the `first` of the field around."""
 
     fixed: int = 0
     per_item: int = 0
 
-    def plus(self, other: "Cost") -> "Cost":
-        return Cost(self.fixed + other.fixed, self.per_item + other.per_item)
+    def plus(self, other: "LinearCost") -> "LinearCost":
+        return LinearCost(self.fixed + other.fixed, self.per_item + other.per_item)
 
-    def around(self, page: int) -> "Cost":
+    def around(self, page: int) -> "LinearCost":
         """Where the page is known."""
-        return Cost(self.fixed + self.per_item * page)
+        return LinearCost(self.fixed + self.per_item * page)
 
 
 class Introspection(NamedTuple):
@@ -96,8 +102,8 @@ class Count(NamedTuple):
     depth: int = 0
     fields: int = 0
     aliases: int = 0
-    cost: Cost = Cost()  # objects
-    leaves: Cost = Cost()
+    cost: LinearCost = LinearCost()  # objects
+    leaves: LinearCost = LinearCost()
     introspection: Introspection = Introspection()
     moving_money: int = 0
     spreads: int = 0  # how deep fragments lie within fragments
@@ -204,15 +210,16 @@ class Counter:
 
     def _answered(
         self, field: FieldNode, definition: GraphQLField | None, inner: Count, in_mutation: bool
-    ) -> tuple[Cost, Cost]:
+    ) -> tuple[LinearCost, LinearCost]:
         """The objects and the values that the answer holds for a field."""
         if field.name.value == "__typename":
-            return Cost(), Cost(1)
+            return LinearCost(), LinearCost(1)
         if definition is None or field.name.value.startswith("__"):
-            return Cost(), Cost()
+            return LinearCost(), LinearCost()
         is_list = _is_list(definition.type)
         if is_leaf_type(get_named_type(definition.type)):
-            return Cost(), Cost(_LEAVES_OF_A_LIST if is_list else 1)
+            weight = self._limits.weights.get(field.name.value, 0)
+            return LinearCost(weight), LinearCost(_LEAVES_OF_A_LIST if is_list else 1)
         own_page = self._limits.sizes.get(field.name.value) or self._page(field)
         if own_page is None and _PAGE_ARGUMENTS & definition.args.keys():
             own_page = _default_page(definition) or self._limits.page_size
@@ -221,10 +228,10 @@ class Counter:
         objects = (10 if in_mutation else 1) + inner.cost.around(within).fixed
         leaves = inner.leaves.around(within).fixed
         if not is_list:
-            return Cost(objects), Cost(leaves)
+            return LinearCost(objects), LinearCost(leaves)
         if own_page is None:
-            return Cost(per_item=objects), Cost(per_item=leaves)
-        return Cost(objects * own_page), Cost(leaves * own_page)
+            return LinearCost(per_item=objects), LinearCost(per_item=leaves)
+        return LinearCost(objects * own_page), LinearCost(leaves * own_page)
 
     def _page(self, field: FieldNode) -> int | None:
         """How many `first` asks for: never less than one, so that no negative number lowers a cost."""

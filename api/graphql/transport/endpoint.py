@@ -33,17 +33,28 @@ from api.doors import Gate, Holder, address_of, busy, deny, limited, open_gate
 from api.graphql.transport import accept
 from api.graphql.transport.authority import Authenticate, Authenticated, Watches, bearer
 from api.graphql.transport.bounds import AT_ONCE, WAITING_MAX, ClientGone, OperationBounds
+from api.graphql.transport.codes import OPERATION_NOT_TAKEN, OPERATION_UNKNOWN
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
 from api.graphql.transport.masking import NOT_TAKEN_HERE, presented
-from api.graphql.transport.parameters import Refused, is_json, parameters_of, refusal, refuse_input
+from api.graphql.transport.parameters import (
+    WrittenRefusal,
+    checked,
+    is_json,
+    parameters_of,
+    refusal,
+    refuse_input,
+    refused,
+)
 from api.graphql.transport.sockets import SocketAdapter, SocketHandler
 from api.graphql.transport.statuses import come_back, failure_status
 from api.graphql.transport.streams import EventStream, HeldStream, SharedResults, until
+from api.graphql.transport.trusted import TrustedDocuments
 from api.graphql.transport.turns import Turns
 from api.graphql.transport.values import refused_json
 from api.http import RETRY_AFTER, request_id
 from api.places import EVERYBODY
 from api.socket_protocol import ABORTING
+from domain.platform import metrics
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Authenticated)
@@ -103,6 +114,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         gate: Gate | None = None,
         bounds: OperationBounds | None = None,
         share_of: Callable[[P], Hashable] = lambda principal: None,
+        trusted: TrustedDocuments | None = None,
     ) -> None:
         super().__init__(
             schema,
@@ -120,6 +132,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         self.gate = gate or open_gate()
         self.bounds = bounds or OperationBounds(Turns(AT_ONCE, WAITING_MAX))
         self.share_of = share_of
+        self.trusted = trusted or TrustedDocuments()
 
     def new_context(self, principal: P) -> C:
         return self.make_context(principal, request_id())
@@ -139,8 +152,8 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
     async def _answer(self, request: Request) -> Response:
         try:
             return await self.run(request)
-        except HTTPException as refused:
-            return refusal(request, refused)
+        except HTTPException as why:
+            return refusal(request, why)
 
     async def _serve_socket(self, socket: WebSocket) -> None:
         # The process's own place is taken when the token has come: without one nobody takes it from those who have one.
@@ -175,10 +188,10 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         seconds = await self.gate.rates.seconds_to_wait("token", holder.token)
         request.scope[_LEFT] = left = self.gate.rates.left("token", holder.token)
         if seconds:
-            raise Refused(limited(seconds, left))
+            raise WrittenRefusal(limited(seconds, left))
         request.scope[_PLACE] = self.gate.requests.take(holder.merchant)
         if request.scope[_PLACE] is None:
-            raise Refused(busy())
+            raise WrittenRefusal(busy())
         cast("_Draft", response).authority = (token, principal)
         return self.new_context(principal)
 
@@ -199,22 +212,23 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         if request.method == "GET":
-            given = self.parse_query_params(request.query_params)
-            data: object = {name: value for name, value in given.items() if value != ""}
+            asked = self.parse_query_params(request.query_params)
+            data: object = {name: value for name, value in asked.items() if value != ""}
         elif is_json(request.content_type):
             body = await request.get_body()
             refuse_input(refused_json(body))
             data = self.parse_json(body)
         else:
             raise HTTPException(415, "Send the request as `Content-Type: application/json`.")
+        given = checked(data)
         transport = self._get_stream_transport_from_headers(request.headers)
-        return parameters_of(data, transport)
+        return parameters_of(self.trusted.text_of(given), given, transport)
 
     async def execute_operation(self, *arguments: Any, **more: Any) -> Any:
         try:
             return await super().execute_operation(*arguments, **more)
         except TooManyDocuments as said:
-            raise Refused(limited(said.seconds)) from None
+            raise WrittenRefusal(limited(said.seconds)) from None
 
     async def execute_single(
         self,
@@ -237,13 +251,16 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
 
         _, principal = cast("tuple[str | None, P]", cast("_Draft", sub_response).authority)
         try:
-            return await self.bounds.within(self.share_of(principal), request.receive, execute)
+            with metrics.operation() as outcome:
+                done = await self.bounds.within(self.share_of(principal), request.receive, execute)
+                outcome.append("errors" if getattr(done, "errors", None) else "answered")
+                return done
         except ClientGone:
             raise HTTPException(400, "The client has gone.") from None
         except CannotGetOperationTypeError as error:
-            raise HTTPException(400, error.as_http_error_reason()) from None
+            raise refused(error.as_http_error_reason(), OPERATION_UNKNOWN) from None
         except InvalidOperationTypeError as error:
-            raise HTTPException(400, NOT_TAKEN_HERE[error.operation_type]) from None
+            raise refused(NOT_TAKEN_HERE[error.operation_type], OPERATION_NOT_TAKEN) from None
         except MissingQueryError:
             raise HTTPException(400, "The request has no `query`.") from None
 
@@ -281,7 +298,7 @@ class GraphQLView(SharedResults, GraphQL[C, None], Generic[C, P]):
         holder = Holder(token or "", str(self.share_of(principal)))
         held = self.gate.take_stream(address_of(request), holder)
         if held is None:
-            raise Refused(busy())
+            raise WrittenRefusal(busy())
         return HeldStream(held, until(self.watches.ended(token, principal), stream()), headers)
 
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Final, TypeVar
 
 import strawberry
 
-from api.graphql.transport.scalars import CurrencyCode, DateTime, Money
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import in_words
+from api.graphql.transport.scalars import BigInt, CurrencyCode, DateTime, Money
 from domain import problems
 from domain.problems import Problem
 
@@ -27,13 +29,21 @@ class ErrorCode(Enum):
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     RATE_LIMITED = "RATE_LIMITED"
     CAP_EXCEEDED = "CAP_EXCEEDED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
 
 
-@strawberry.interface(description="Nothing was done. Branch on `code` or `__typename`; `message` is for developers.")
+@strawberry.interface(description="Nothing was done. Branch on `code` or `__typename`, which are stable.")
 class Error:
     code: ErrorCode
-    message: str = strawberry.field(description="What to do about it; neither localised nor stable.")
     path: list[str] = strawberry.field(description="The input field that it is about; empty: the whole.")
+    said: strawberry.Private[str]
+
+    @strawberry.field(
+        description="What was wrong and what to do about it, for a person; its words are not stable. `locale` is en, "
+        "zh-CN, es or pt-BR, else what Accept-Language asks for."
+    )
+    def message(self, locale: str | None = None) -> str:
+        return in_words(self.said, self.code.value, locale_of(locale))
 
 
 @strawberry.type(description="The input cannot be used as it is.")
@@ -95,6 +105,14 @@ class CapExceededError(Error):
     renews_at: DateTime = strawberry.field(description="When the merchant's next day begins.")
 
 
+@strawberry.type(description="A hard quota of your plan is used up for this month; nothing was done.")
+class QuotaExceededError(Error):
+    counter: str = strawberry.field(description="What is used up: REFUNDS or API_CALLS.")
+    used: BigInt
+    limit: BigInt
+    renews_at: DateTime = strawberry.field(description="When your next month begins, and it may be asked for again.")
+
+
 RefundCreateError = Annotated[
     InvalidInputError
     | NotFoundError
@@ -104,7 +122,8 @@ RefundCreateError = Annotated[
     | CurrencyMismatchError
     | NotRefundableError
     | CapExceededError
-    | IdempotencyConflictError,
+    | IdempotencyConflictError
+    | QuotaExceededError,
     strawberry.union(name="RefundCreateError"),
 ]
 RefundRetryError = Annotated[
@@ -116,7 +135,8 @@ RefundRetryError = Annotated[
     | CurrencyMismatchError
     | NotRefundableError
     | CapExceededError
-    | IdempotencyConflictError,
+    | IdempotencyConflictError
+    | QuotaExceededError,
     strawberry.union(name="RefundRetryError"),
 ]
 RefundCancelError = Annotated[
@@ -186,6 +206,23 @@ NightError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
     strawberry.union(name="NightError"),
 ]
+NewsError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError,
+    strawberry.union(name="NewsError"),
+]
+ShopError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | IdempotencyConflictError
+    | RateLimitedError,
+    strawberry.union(name="ShopError"),
+]
+ShopRefundError = Annotated[
+    InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | QuotaExceededError,
+    strawberry.union(name="ShopRefundError"),
+]
 AccessError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | IdempotencyConflictError | RateLimitedError,
     strawberry.union(name="AccessError"),
@@ -196,8 +233,19 @@ ExportError = Annotated[
     | ForbiddenError
     | InvalidStateError
     | IdempotencyConflictError
-    | RateLimitedError,
+    | RateLimitedError
+    | QuotaExceededError,
     strawberry.union(name="ExportError"),
+]
+BatchError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | ForbiddenError
+    | InvalidStateError
+    | IdempotencyConflictError
+    | RateLimitedError
+    | QuotaExceededError,
+    strawberry.union(name="BatchError"),
 ]
 PeriodError = Annotated[
     InvalidInputError | NotFoundError | ForbiddenError | InvalidStateError | IdempotencyConflictError,
@@ -219,7 +267,7 @@ def _plain(type_: Callable[..., Error]) -> Callable[[Any], Error]:
 
 
 def _common(problem: Problem) -> dict[str, Any]:
-    return {"code": ErrorCode(problem.code), "message": problem.message, "path": list(problem.path)}
+    return {"code": ErrorCode(problem.code), "said": problem.message, "path": list(problem.path)}
 
 
 def _invalid_state(problem: problems.InvalidState) -> Error:
@@ -228,6 +276,16 @@ def _invalid_state(problem: problems.InvalidState) -> Error:
 
 def _rate_limited(problem: problems.RateLimited) -> Error:
     return RateLimitedError(**_common(problem), retry_after=problem.retry_after)
+
+
+def _quota_exceeded(problem: problems.QuotaExceeded) -> Error:
+    return QuotaExceededError(
+        **_common(problem),
+        counter=problem.counter,
+        used=BigInt(problem.used),
+        limit=BigInt(problem.limit),
+        renews_at=DateTime(problem.renews_at),
+    )
 
 
 def _cap_exceeded(problem: problems.CapExceeded) -> Error:
@@ -274,6 +332,7 @@ _ERRORS: Final[dict[type[Problem], Callable[[Any], Error]]] = {
     problems.InvalidState: _invalid_state,
     problems.RateLimited: _rate_limited,
     problems.CapExceeded: _cap_exceeded,
+    problems.QuotaExceeded: _quota_exceeded,
     problems.AmountExceedsRefundable: _amount_exceeds,
     problems.CurrencyMismatch: _currency_mismatch,
     problems.NotRefundable: _not_refundable,

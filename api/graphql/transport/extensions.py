@@ -1,6 +1,7 @@
 """What surrounds every GraphQL operation: documents checked once and kept, unexpected errors masked, the request ID."""
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from copy import copy
 from typing import Any, cast
 
 import strawberry
@@ -9,8 +10,10 @@ from strawberry.extensions import MaskErrors
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
-from api.graphql.transport.documents import DocumentCache, Known
+from api.graphql.transport.cost import Count
+from api.graphql.transport.documents import DocumentCache, KnownText
 from api.graphql.transport.limits import Limits
 from api.graphql.transport.live_results import EventExecutor, LiveRequest, live_results
 from api.graphql.transport.masking import presented, requested
@@ -21,13 +24,14 @@ class Around(MaskErrors):
     """All of it in one: for each extension Strawberry looks for its hooks four times an operation.
 
     It parses and checks within the limits, from the cache where the text is known; it lets through what was written
-    for clients, and puts one sentence in the place of every other error; and it says `extensions.requestId`.
+    for clients, and puts one sentence in the place of every other error; and it says `extensions.requestId` and `cost`.
     """
 
     def __init__(self, cache: DocumentCache) -> None:
         super().__init__()  # Every error passes `presented`, which leaves alone what may stay as it is.
         self._cache = cache
-        self._known: Known | None = None
+        self._known: KnownText | None = None
+        self._count: Count | None = None
 
     def on_operation(self) -> Iterator[None]:
         # Strawberry's own type of these options knows one of them only.
@@ -45,9 +49,11 @@ class Around(MaskErrors):
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         if self._known is not None:
-            context.pre_execution_errors = self._cache.errors(
+            context.pre_execution_errors, self._count = self._cache.verdict(
                 context.schema._schema, self._known, context.operation_name, context.variables, context.context
             )
+            if self._count and context.operation_type is OperationType.SUBSCRIPTION:
+                self._count = None  # It would be told with each event.
         yield
 
     def _process_result(self, result: object) -> None:
@@ -58,7 +64,7 @@ class Around(MaskErrors):
         return presented(error)
 
     def get_results(self) -> dict[str, Any]:
-        return requested()
+        return {"cost": self._cache.limits.told(self._count), **requested()} if self._count else requested()
 
 
 class Schema(strawberry.Schema):
@@ -68,6 +74,13 @@ class Schema(strawberry.Schema):
     """
 
     documents: DocumentCache
+
+    def remembering(self, documents: DocumentCache) -> "Schema":
+        """The same types, beside documents of its own."""
+        other = copy(self)
+        other.extensions = (lambda: Around(documents),)
+        other.documents = documents
+        return other
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         pass
@@ -101,11 +114,11 @@ class Schema(strawberry.Schema):
             query, variable_values, context_value, root_value, operation_name, *arguments, **more
         )
 
-    async def _known(self, text: str | None) -> Known | None:
+    async def _known(self, text: str | None) -> KnownText | None:
         return await self.documents.known(self._schema, text) if text else None
 
 
-def _why_unreadable(known: Known | None) -> list[GraphQLError]:
+def _why_unreadable(known: KnownText | None) -> list[GraphQLError]:
     """Why it cannot be parsed. Everything else that is wrong with it is said later, of one of its operations."""
     return [presented(error) for error in known.errors] if known and known.document is None else []
 

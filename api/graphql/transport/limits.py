@@ -1,7 +1,7 @@
 """How much one GraphQL document may ask for: said before any rule of the specification walks through it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -14,6 +14,7 @@ from graphql import (
     OperationDefinitionNode,
 )
 
+from api.graphql.transport.codes import exceeded
 from api.graphql.transport.cost import Count, Counter, Limits
 from api.graphql.transport.values import refused_literals
 
@@ -22,10 +23,14 @@ __all__ = ["Limits", "DocumentVerdict", "check", "check_cost"]
 
 @dataclass(frozen=True, slots=True)
 class DocumentVerdict:
-    """What is wrong with a document, and whether its cost depends on the values of its variables."""
+    """What is wrong with a document, and whether its cost depends on the values of its variables.
+
+    `counts`: what each operation asks for, by its name, where that depends on nothing.
+    """
 
     errors: tuple[GraphQLError, ...]
     cost_depends_on_variables: bool
+    counts: Mapping[str | None, Count] = field(default_factory=dict)
 
 
 def check(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> DocumentVerdict:
@@ -37,23 +42,25 @@ def check(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Docu
     if refused is not None:
         return DocumentVerdict((refused,), cost_depends_on_variables=False)
     errors: list[GraphQLError] = []
+    counts: dict[str | None, Count] = {}
     counter = Counter(schema, _fragments(document), limits, {})
     for operation in _operations(document):
-        count = counter.operation(operation)
+        count = counts[operation.name.value if operation.name else None] = counter.operation(operation)
         # A variable in one of them leaves the cost of the later ones to `check_cost` too, which counts what runs.
         errors.extend(_exceeded(operation, count, limits, with_cost=not counter.met_variable))
-    return DocumentVerdict(tuple(errors), counter.met_variable)
+    return DocumentVerdict(tuple(errors), counter.met_variable, {} if counter.met_variable else counts)
 
 
 def check_cost(
     schema: GraphQLSchema, document: DocumentNode, limits: Limits, name: str | None, variables: Mapping[str, Any]
-) -> list[GraphQLError]:
+) -> tuple[list[GraphQLError], Count | None]:
     """Count the operation that is about to run with the variables it will run with: this verdict is never cached."""
     for operation in _operations(document):
         if name is None or (operation.name and operation.name.value == name):
             counter = Counter(schema, _fragments(document), limits, {**_defaults(operation), **variables})
-            return _exceeded(operation, counter.operation(operation), limits, with_cost=True)
-    return []
+            count = counter.operation(operation)
+            return _exceeded(operation, count, limits, with_cost=True), count
+    return [], None
 
 
 def _operations(document: DocumentNode) -> Iterator[OperationDefinitionNode]:
@@ -75,12 +82,13 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
 
 def _refused_text(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     """The limits on the text itself, which bound the work of everything that follows."""
-    if sum(1 for _ in _operations(document)) > limits.operations:
-        return GraphQLError(f"The document has more than {limits.operations} operations; split it.")
-    if len(_fragments(document)) > limits.fragments:
-        return GraphQLError(f"The document has more than {limits.fragments} fragments; split it.")
-    if _directives(document) > limits.directives:
-        return GraphQLError(f"The document has more than {limits.directives} directives; leave some out.")
+    for name, count, allowed, advice in (
+        ("operations", sum(1 for _ in _operations(document)), limits.operations, "split it"),
+        ("fragments", len(_fragments(document)), limits.fragments, "split it"),
+        ("directives", _directives(document), limits.directives, "leave some out"),
+    ):
+        if count > allowed:
+            return exceeded(name, allowed, f"The document has more than {allowed} {name}; {advice}.")
     return refused_literals(document, limits)
 
 
@@ -103,35 +111,55 @@ def _exceeded(
     cost, leaves = (count.cost.fixed, count.leaves.fixed) if with_cost else (0, 0)
     asked = count.introspection
     verdicts = (
-        (count.depth > limits.depth, f"The operation nests deeper than {limits.depth} fields; ask in two steps."),
-        (count.spreads > limits.spreads, f"Fragments lie deeper than {limits.spreads} within fragments; nest fewer."),
         (
-            count.fields > limits.fields,
+            "depth",
+            count.depth,
+            limits.depth,
+            f"The operation nests deeper than {limits.depth} fields; ask in two steps.",
+        ),
+        (
+            "spreads",
+            count.spreads,
+            limits.spreads,
+            f"Fragments lie deeper than {limits.spreads} within fragments; nest fewer.",
+        ),
+        (
+            "fields",
+            count.fields,
+            limits.fields,
             f"The operation has {_shown(count.fields)} fields; {limits.fields} are allowed.",
         ),
         (
-            count.aliases > limits.aliases,
+            "aliases",
+            count.aliases,
+            limits.aliases,
             f"The operation has {_shown(count.aliases)} aliases; {limits.aliases} are allowed.",
         ),
         (
-            cost > limits.cost,
+            "objects",
+            cost,
+            limits.cost,
             f"The operation may return {_shown(cost)} objects; {limits.cost} are allowed. Lower `first`.",
         ),
         (
-            leaves > limits.leaves,
+            "values",
+            leaves,
+            limits.leaves,
             f"The operation may return {_shown(leaves)} values; {limits.leaves} are allowed. "
             "Lower `first` or select fewer fields.",
         ),
-        (asked.schemas > 1, "`__schema` may be asked for once in an operation."),
-        (asked.types > limits.types, f"`__type` may be asked for {limits.types} times in an operation."),
-        (asked.aliases > 0, "No field may have an alias within `__schema` or `__type`."),
+        ("schemas", asked.schemas, 1, "`__schema` may be asked for once in an operation."),
+        ("types", asked.types, limits.types, f"`__type` may be asked for {limits.types} times in an operation."),
+        ("introspectionAliases", asked.aliases, 0, "No field may have an alias within `__schema` or `__type`."),
         (
-            count.moving_money > 1,
+            "movingMoney",
+            count.moving_money,
+            1,
             "One request moves money once: send each of these mutations in a request of its own, "
             "so that each has its own answer and can be tried again alone.",
         ),
     )
-    return [GraphQLError(message, operation) for exceeded, message in verdicts if exceeded]
+    return [exceeded(name, most, message, operation) for name, found, most, message in verdicts if found > most]
 
 
 def _shown(number: int) -> str:

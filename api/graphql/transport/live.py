@@ -208,7 +208,7 @@ def _size(told: Rendered | Item[Any]) -> int:
 Render = Callable[[Item[Any]], Awaitable[Rendered | None]]
 
 
-class Group:
+class SeeingAlike:
     """Those in a room who see the same. `render` gives None for what each must execute for itself."""
 
     __slots__ = ("_caught_up", "_held", "_render", "inside", "members")
@@ -256,7 +256,7 @@ class Group:
         return True
 
 
-async def told(source: Followed[K, E], room: Room[K], group: Group) -> AsyncGenerator[Rendered | Item[E], None]:
+async def told(source: Followed[K, E], room: Room[K], group: SeeingAlike) -> AsyncGenerator[Rendered | Item[E], None]:
     """What one follower is told: items that it executes for itself, until it has caught up, then what is shared."""
     position, caught_up, ended = source.after, False, source.ended
     member: Member | None = None

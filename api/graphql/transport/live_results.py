@@ -28,10 +28,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from api.doors import RATE_LIMITED
-from api.graphql.transport.documents import DocumentCache, Known, reader
+from api.graphql.transport.documents import DocumentCache, KnownText, reader
 from api.graphql.transport.feeds import Room
 from api.graphql.transport.follow import Item
-from api.graphql.transport.live import LIVE, Followed, Group, Rendered, TooSlow, told
+from api.graphql.transport.live import LIVE, Followed, Rendered, SeeingAlike, TooSlow, told
 from api.graphql.transport.masking import foreseen, presented, requested
 from api.places import HeldPlace, Places
 
@@ -66,7 +66,7 @@ class LiveRequest:
 
 
 async def live_results(
-    schema: Any, documents: DocumentCache, known: Known, asked: LiveRequest, context: Any
+    schema: Any, documents: DocumentCache, known: KnownText, asked: LiveRequest, context: Any
 ) -> AsyncGenerator[Result, None] | None:
     """The results of a live subscription; None: it is none, or is refused, and Strawberry answers."""
     operation = _live_operation(schema, known, asked)
@@ -85,7 +85,7 @@ async def live_results(
     return _results(source, key, _Executors(schema, asked, context))
 
 
-def _live_operation(schema: Any, known: Known, asked: LiveRequest) -> _LiveOperation | None:
+def _live_operation(schema: Any, known: KnownText, asked: LiveRequest) -> _LiveOperation | None:
     found = known.live.get(asked.operation_name, _MISSING)
     if found is _MISSING:
         found = _found(schema, known.document, asked.operation_name) if known.document and not known.errors else None
@@ -205,7 +205,7 @@ class _Executors:
 
 async def _results(source: Followed[Any, Any], key: Hashable, executors: _Executors) -> AsyncGenerator[Result, None]:
     room = source.enter()
-    group: Group | None = None
+    group: SeeingAlike | None = None
     try:
         group = _group(source, room, key, executors)
         if group is None:
@@ -224,14 +224,14 @@ async def _results(source: Followed[Any, Any], key: Hashable, executors: _Execut
         source.feed.leave(room)
 
 
-def _group(source: Followed[Any, Any], room: Room[Any], key: Hashable, executors: _Executors) -> Group | None:
+def _group(source: Followed[Any, Any], room: Room[Any], key: Hashable, executors: _Executors) -> SeeingAlike | None:
     """Those who see the same, and one more; None: nobody does, and there is no place for another execution."""
-    group = cast("Group | None", room.audiences.get(key))
+    group = cast("SeeingAlike | None", room.audiences.get(key))
     if group is None:
         held = _place()
         if held is None:
             return None
-        group = room.audiences[key] = Group(executors.shared(source, key), held)
+        group = room.audiences[key] = SeeingAlike(executors.shared(source, key), held)
     group.inside += 1
     return group
 

@@ -8,6 +8,9 @@ from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from api.graphql.spoken.languages import locale_of
+from api.graphql.spoken.messages import in_words
+from api.graphql.transport.codes import INVALID_INPUT, OPERATION_NOT_TAKEN, OPERATION_UNKNOWN, coded
 from api.http import COME_BACK, UNAVAILABLE, request_id
 from domain.platform.database import overtime, unavailable
 from domain.problems import Problem
@@ -42,10 +45,12 @@ def presented(error: GraphQLError) -> GraphQLError:
     """The error as a client may read it; what nobody foresaw is logged and masked."""
     cause = _cause(error)
     if isinstance(cause, Problem):
-        return _reworded(error, cause.message, {"code": cause.code})
+        return _reworded(error, in_words(cause.message, cause.code, locale_of(None)), {"code": cause.code})
     if isinstance(cause, InvalidOperationTypeError):
-        return _reworded(error, NOT_TAKEN_HERE[cause.operation_type])
+        return _reworded(error, NOT_TAKEN_HERE[cause.operation_type], {"code": OPERATION_NOT_TAKEN})
     if cause is None or isinstance(cause, CannotGetOperationTypeError):
+        # What has no code by now is a value that is none of its type.
+        coded(error, INVALID_INPUT if cause is None else OPERATION_UNKNOWN)
         worded = _HINT.sub("", error.message[:_MESSAGE_MAX])
         return error if worded == error.message else _reworded(error, worded, error.extensions)
     if unavailable(cause) or overtime(cause):

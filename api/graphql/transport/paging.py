@@ -1,11 +1,13 @@
 """Relay connections with keyset cursors: rows that come in between two pages are neither skipped nor repeated."""
 
+import asyncio
 import base64
 import binascii
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from domain.platform.counted import COUNTED_MAX, counted
 from domain.problems import InvalidInput
 
 T = TypeVar("T")
@@ -29,14 +32,59 @@ _INTEGER: Final = struct.Struct(">cqq")
 
 @strawberry.type(description="One of a page, with the cursor behind it.")
 class Edge(Generic[T]):
-    node: T
+    node: T = strawberry.field(description="The row itself.")
     cursor: str = strawberry.field(description="Opaque. Pass it as `after` to go on behind this node.")
+
+
+class Counting:
+    """How many rows a list has whatever the page, counted once, and only when it is asked for."""
+
+    def __init__(self, count: Callable[[], Awaitable[int | None]]) -> None:
+        self._count = count
+        self._once = asyncio.Lock()
+        self._is_known = False
+        self._found: int | None = None
+
+    @classmethod
+    def of(cls, query: QuerySet[Any]) -> "Counting":
+        """Of the rows that a query finds."""
+        return cls(partial(counted, query))
+
+    async def count(self) -> int | None:
+        """Up to COUNTED_MAX, and one more where there are more; None: it would take too long to say."""
+        async with self._once:
+            if not self._is_known:
+                self._found = await self._count()
+                self._is_known = True
+        return self._found
 
 
 @strawberry.type(description="A page of a longer list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]]
-    page_info: PageInfo
+    edges: list[Edge[T]] = strawberry.field(description="The rows of this page in their order, each with its cursor.")
+    page_info: PageInfo = strawberry.field(description="Whether there are more, and the cursor to go on behind.")
+    total: strawberry.Private[Counting]
+
+    @strawberry.field(description="The rows of this page in their order, without their cursors.")
+    def nodes(self) -> list[T]:
+        return [edge.node for edge in self.edges]
+
+    @strawberry.field(
+        description=f"How many rows the list has, whatever the page: counted up to {COUNTED_MAX:,}, see "
+        "`totalCountExceeded`. It is counted only when it is asked for. Null: `nights` of so many connections and "
+        "days that more than 20,000 would have to be looked at."
+    )
+    async def total_count(self) -> int | None:
+        found = await self.total.count()
+        return min(found, COUNTED_MAX) if found is not None else None
+
+    @strawberry.field(
+        description=f"True: there are more than {COUNTED_MAX:,} rows, and `totalCount` is {COUNTED_MAX:,}: show `more "
+        f"than {COUNTED_MAX:,}`."
+    )
+    async def total_count_exceeded(self) -> bool | None:
+        found = await self.total.count()
+        return found > COUNTED_MAX if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +145,14 @@ async def page(
     One row more than asked for is read, so `hasNextPage` is known without counting. Raises InvalidInput.
     """
     bounded(first)
+    total = Counting.of(query)
     if after is not None:
         query = query.filter(_behind(_checked(query, position_of(after)), moment, newest_first))
     sign = "-" if newest_first else ""
     rows = await query.order_by(f"{sign}{moment}", f"{sign}id").limit(first + 1)
     edges = [Edge(node=to_node(row), cursor=_cursor(row, moment)) for row in rows[:first]]
-    return Connection(edges=edges, page_info=_page_info(edges, after, has_next=len(rows) > first))
+    shown = _page_info(edges, after, has_next=len(rows) > first)
+    return Connection(edges=edges, page_info=shown, total=total)
 
 
 def _cursor(row: Model, moment: str) -> str:

@@ -85,17 +85,23 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         name="BigInt",
         description="A whole number, written as a string because JavaScript's numbers stop at 2^53. What you send lies "
         "within 64 bits; sums that we send may be longer.",
+        specified_by_url="https://protobuf.dev/programming-guides/json/",  # int64 there: a decimal string
         serialize=_serialize_big_int,
         parse_value=parse_big_int,
     ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",
         description="Three capital letters of ISO 4217.",
+        specified_by_url="https://www.iso.org/iso-4217-currency-codes.html",
         serialize=_parse_currency,
         parse_value=_parse_currency,
     ),
     Date: strawberry.scalar(
-        name="Date", description="A day, YYYY-MM-DD.", serialize=_serialize_date, parse_value=_parse_date
+        name="Date",
+        description="A day, YYYY-MM-DD.",
+        specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
+        serialize=_serialize_date,
+        parse_value=_parse_date,
     ),
     DateTime: strawberry.scalar(
         name="DateTime",

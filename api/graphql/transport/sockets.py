@@ -21,6 +21,7 @@ from api.graphql.transport.authority import TRY_AGAIN, UNAUTHORIZED, Authenticat
 from api.graphql.transport.live import Rendered, encoded, outlet
 from api.graphql.transport.masking import requested
 from api.graphql.transport.subscribing import SubscriptionsOnly
+from api.graphql.transport.trusted import TrustedDocuments
 from api.places import HeldPlace, Newcomer
 from api.socket_protocol import ABORTING
 from domain.platform.database import unavailable
@@ -43,6 +44,7 @@ class View(Protocol):
     schema: BaseSchema
     gate: Gate
     watches: Watches[Any]
+    trusted: TrustedDocuments
 
     def new_context(self, principal: Any) -> Any:
         """What the resolvers of one operation are given."""
@@ -161,7 +163,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         extensions = cast("Any", self.websocket).ws.scope.get("extensions", {})
         extensions.get(ABORTING, {"is_known": lambda: None})["is_known"]()
         cast("SocketAdapter", self.websocket).characters_max = MESSAGE_BYTES_MAX
-        subscriptions = SubscriptionsOnly(view.schema, lambda: view.new_context(principal), view.gate, holder)
+        subscriptions = SubscriptionsOnly(
+            view.schema, lambda: view.new_context(principal), view.gate, holder, view.trusted
+        )
         self.schema = cast("BaseSchema", subscriptions)
         self._unwatched = view.watches.watch(token, principal, self._end)
         return True

@@ -10,7 +10,9 @@ from strawberry.schema import BaseSchema
 from strawberry.types.execution import PreExecutionError
 
 from api.doors import RATE_LIMITED, Gate, Holder, too_often
+from api.graphql.transport.codes import BAD_REQUEST, NOT_TRUSTED
 from api.graphql.transport.documents import Reader, TooManyDocuments, reader
+from api.graphql.transport.trusted import REFUSED, TrustedDocuments
 from api.places import HeldPlace
 
 if TYPE_CHECKING:
@@ -26,15 +28,26 @@ class SubscriptionsOnly(Generic[C]):
     socket would let a loader answer with what it read an hour ago.
     """
 
-    def __init__(self, schema: BaseSchema, new_context: Callable[[], C], gate: Gate, holder: Holder) -> None:
+    def __init__(
+        self,
+        schema: BaseSchema,
+        new_context: Callable[[], C],
+        gate: Gate,
+        holder: Holder,
+        trusted: TrustedDocuments,
+    ) -> None:
         self._schema = schema
         self._new_context = new_context
         self._gate = gate
         self._holder = holder
+        self._trusted = trusted
 
     async def stream(self, query: str | None, **arguments: Any) -> AsyncGenerator[Any, None]:
         if not query:
-            return _refused("The request has no `query`.", None)
+            return _refused("The request has no `query`.", BAD_REQUEST)
+        query = self._trusted.trusted(query)
+        if query is None:
+            return _refused(REFUSED, NOT_TRUSTED)
         seconds = await self._gate.rates.seconds_to_wait("token", self._holder.token)
         held = None if seconds else self._gate.subscriptions.take(self._holder.places)
         if held is None:
@@ -52,10 +65,9 @@ class SubscriptionsOnly(Generic[C]):
             raise
 
 
-async def _refused(said: str, code: str | None = RATE_LIMITED, seconds: float = 0.0) -> AsyncGenerator[Any, None]:
-    more: dict[str, Any] = {"code": code} if code else {}
-    more |= {"retryAfter": math.ceil(seconds)} if seconds else {}  # a socket has no header for it
-    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions=more or None)])
+async def _refused(said: str, code: str = RATE_LIMITED, seconds: float = 0.0) -> AsyncGenerator[Any, None]:
+    more: dict[str, Any] = {"retryAfter": math.ceil(seconds)} if seconds else {}  # a socket has no header for it
+    yield PreExecutionError(data=None, errors=[GraphQLError(said, extensions={"code": code, **more})])
 
 
 async def _held(held: HeldPlace, results: "SubscriptionResult") -> AsyncGenerator[Any, None]:

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLError, Node, StringValueNode, ValueNode
 
+from api.graphql.transport.codes import INVALID_INPUT, exceeded
 from api.graphql.transport.cost import Limits
 
-INVALID_INPUT: Final = "INVALID_INPUT"
-_INVALID_INPUT = {"code": INVALID_INPUT}
+_INVALID_INPUT: Final = {"code": INVALID_INPUT}
 
 
 # Of a body: as many as a document has characters, and more. Larger ones cost tens of plain requests to be parsed.
@@ -45,7 +45,8 @@ def refused_literals(document: DocumentNode, limits: Limits) -> GraphQLError | N
     for node in _nodes(document):
         count += isinstance(node, ValueNode)
         if count > limits.literals:
-            return GraphQLError(f"The document has more than {limits.literals} values; send them as variables.")
+            said = f"The document has more than {limits.literals} values; send them as variables."
+            return exceeded("literals", limits.literals, said)
         if isinstance(node, StringValueNode) and not storable(node.value):
             return GraphQLError("A string has a NUL or half a character; leave it out.", extensions=_INVALID_INPUT)
     return None

@@ -38,13 +38,13 @@ class Adyen(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /payments/{paymentPspReference}/refunds`, our reference as reference and as Idempotency-Key."""
-        url = requests.url(order.base_url, "payments", order.payment_reference, "refunds")
+        place = ("payments", order.payment_reference, "refunds")
         body = {
             "merchantAccount": order.client_id,
             "amount": amounts.wire(order.amount),
             "reference": order.reference,
         }
-        return httpx.Request("POST", url, json=body, headers={"Idempotency-Key": order.reference})
+        return requests.post(order.base_url, *place, body=body, headers={"Idempotency-Key": order.reference})
 
     def read_refusal(self, order: RefundOrder, response: httpx.Response, error: ErrorAnswer) -> Outcome:
         """Adyen marks what is worth another try with the same key."""

@@ -17,7 +17,7 @@ from domain.pse.kit.canonical import decimals
 from domain.pse.kit.tables import UNCLEAR
 from domain.pse.kit.tables import read as read_table
 from domain.pse.kit.unclear import Unclear, counted
-from domain.pse.reporting import SETTLED, Report, ReportFile
+from domain.pse.reporting import SETTLED, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 STAGES: Final = {
@@ -26,17 +26,18 @@ STAGES: Final = {
     "chargebackreversed": "CHARGEBACK_REVERSED",
 }
 
+_RETURNED: Final = "bankinstructionreturned"
 _LAYOUT: Final = WORDS.layouts["settlement_details"]
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines of a report. Raises BadReport for a cell that cannot be added up and for totals that do not add up."""
     batches = Batches(period.client_id, Zones(period))
     unclear = Unclear()
-    rows = _read(read_table(file, _LAYOUT, batches.check, unclear))
+    rows = _read(read_table(file, _LAYOUT, batches.check, unclear, batches.plain()))
     completeness = batches.completeness(file)
     made = _lines(rows, batches.zones.moment(), period)
-    return Report(made, completeness, batches.contradicted(), [*unclear.told(), *counted(rows, pl.col("_unclear"))])
+    return ReadReport(made, completeness, batches.contradicted(), [*unclear.told(), *counted(rows, pl.col("_unclear"))])
 
 
 def _read(table: pl.LazyFrame) -> pl.LazyFrame:
@@ -126,7 +127,7 @@ def _fee() -> pl.Expr:
 def _reference() -> pl.Expr:
     """A refund that the merchant made in Adyen's own pages may carry the order's reference, as others of it do.
 
-    A stage of a dispute is named as its webhook names it.
+    A stage of a dispute is named as its webhook names it. A payout that the bank gave back is none of its batch's own.
     """
     own, other = pl.col("Modification Merchant Reference"), pl.col("Modification Reference")
     disputed = pl.col("type").is_in(["CHARGEBACK", "CHARGEBACK_REVERSED"]) & (other != "")
@@ -136,6 +137,8 @@ def _reference() -> pl.Expr:
         .then(own)
         .when(disputed)
         .then(pl.format("{}/{}", other, stage))
+        .when(pl.col("_told") == _RETURNED)
+        .then(pl.format("{} {}", pl.lit(_RETURNED), pl.when(other != "").then(other).otherwise(pl.col("Batch Number"))))
     )
 
 

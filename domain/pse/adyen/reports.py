@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from domain.pse.kit import requests
-from domain.pse.reporting import Download, Steps
+from domain.pse.reporting import ReportDownload, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
 _NAME: Final = re.compile(r"(?P<prefix>[A-Za-z0-9_.-]{0,80})settlement_detail_report_batch_(?P<number>[0-9]{1,9})\.csv")
@@ -20,7 +20,7 @@ def is_settlement_details(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def fetch(period: Period) -> Steps[Sequence[Download]]:
+def fetch(period: Period) -> Steps[Sequence[ReportDownload]]:
     """The announced reports, and those between known batches whose announcement got lost. Raises BadAnswer.
 
     Batches are numbered one by one, so a number that is missing was made and not announced; one that Adyen does not
@@ -37,7 +37,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
         if answer.status_code != 404:
             found.append(name)
     in_order = sorted(set(found), key=_batch)
-    return [Download(name, "text/csv", httpx.Request("GET", _url(period.report_url, name))) for name in in_order]
+    return [ReportDownload(name, "text/csv", httpx.Request("GET", _url(period.report_url, name))) for name in in_order]
 
 
 def _url(report_url: str, name: str) -> str:

@@ -6,14 +6,14 @@ Each kind of thing is read with a role of its own, so what may not be read is un
 import httpx
 
 from domain.pse.adyen.auth import management_url
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.kit import exact, requests
 from domain.pse.kit.interview import Heard, Interview
 
 _ROLES = ("Checkout webservice role", "Merchant PAL Webservice role")
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """`GET /me`, the merchant account, its webhooks and its payment methods."""
     me = yield from interview.ask(_get(account, "me"))
     if not interview.entrance(me):
@@ -58,7 +58,7 @@ def _listening(hooks: Heard) -> list[str]:
     return [str(one.get("url")) for one in on if one.get("hmacKeyCheckValue")]
 
 
-def _currencies(account: Account, interview: Interview, methods: Heard) -> None:
+def _currencies(account: PseAccount, interview: Interview, methods: Heard) -> None:
     """A method that names no currency takes all of them."""
     listed = [one for one in methods.objects("data") if one.get("enabled") is not False]
     if any(not one.get("currencies") for one in listed):
@@ -67,5 +67,5 @@ def _currencies(account: Account, interview: Interview, methods: Heard) -> None:
         interview.currencies(account, {code for one in listed for code in exact.texts(one, "currencies")})
 
 
-def _get(account: Account, *parts: str) -> httpx.Request:
+def _get(account: PseAccount, *parts: str) -> httpx.Request:
     return requests.get(management_url(account.base_url), *parts)

@@ -40,7 +40,7 @@ _VALUE: Final = re.compile(r"-?[0-9]{1,19}")
 _REASON_CHARACTERS_MAX: Final = 300
 # Stages of a dispute that move money, and whether it comes back; others (a request for information) move none.
 _DISPUTES: Final = {"CHARGEBACK": False, "SECOND_CHARGEBACK": False, "CHARGEBACK_REVERSED": True}
-Item = Mapping[str, Any]
+NoticeItem = Mapping[str, Any]
 
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
@@ -64,8 +64,8 @@ def _check_basic(credentials: Credentials, request: WebhookRequest) -> None:
         return
     wanted = httpx.BasicAuth(user, credentials.secrets.get("webhook_password", ""))
     header = next(wanted.auth_flow(httpx.Request("POST", "https://x"))).headers["authorization"]
-    if not signatures.fits([request.headers.get("authorization", "")], [header]):
-        raise BadSignature("The webhook does not carry the connection's user name and password.")
+    said = "The webhook does not carry the connection's user name and password."
+    signatures.check([request.headers.get("authorization", "")], [header], said)
 
 
 def _key(text: str) -> bytes:
@@ -75,19 +75,18 @@ def _key(text: str) -> bytes:
         raise BadSignature("The connection's HMAC key is not hexadecimal: copy it again from Adyen.") from error
 
 
-def _check(item: Item, keys: Sequence[bytes], account: str) -> None:
+def _check(item: NoticeItem, keys: Sequence[bytes], account: str) -> None:
     signed = _signed_text(item)
     given = exact.inner(item, "additionalData", "hmacSignature")
     if not isinstance(given, str):
         raise BadSignature("An item of the webhook has no hmacSignature.")
     wanted = [base64.b64encode(signatures.hmac_sha256(key, signed)).decode() for key in keys]
-    if not signatures.fits([given], wanted):
-        raise BadSignature("The signature of an item fits none of the connection's HMAC keys.")
+    signatures.check([given], wanted, "The signature of an item fits none of the connection's HMAC keys.")
     if item.get("merchantAccountCode") != account:
         raise BadSignature("An item of the webhook is about another merchant account.")
 
 
-def _signed_text(item: Item) -> str:
+def _signed_text(item: NoticeItem) -> str:
     """The eight fields joined by colons, unescaped as Adyen does it. Raises BadSignature.
 
     A colon inside a field could move what is signed as one field into the next, so only the merchant's own reference,
@@ -108,7 +107,7 @@ def _signed_text(item: Item) -> str:
     return ":".join(str(part) for part in (*texts, number, currency, event, success))
 
 
-def _items(body: bytes) -> Sequence[Item]:
+def _items(body: bytes) -> Sequence[NoticeItem]:
     """The items of the body, at least one. Raises BadNotice."""
     listed = exact.objects(exact.inner(exact.document(body), "notificationItems")) or []
     items = exact.objects([wrapped.get("NotificationRequestItem") for wrapped in listed])
@@ -122,7 +121,7 @@ def told(body: bytes) -> list[Told]:
     return [_told(item) for item in _items(body)]
 
 
-def _told(item: Item) -> Told:
+def _told(item: NoticeItem) -> Told:
     event, reference = str(item.get("eventCode")), exact.text(item, "pspReference")
     if event == "REPORT_AVAILABLE":
         return _announced(item.get("pspReference"))
@@ -144,7 +143,7 @@ def _told(item: Item) -> Told:
     )
 
 
-def _charged_back(event: str, item: Item) -> Told:
+def _charged_back(event: str, item: NoticeItem) -> Told:
     reference, payment = exact.text(item, "pspReference"), exact.text(item, "originalReference")
     try:
         amount = amounts.read(item.get("amount"))
@@ -161,7 +160,7 @@ def _announced(name: object) -> Told:
     return NotUnderstood(f"REPORT_AVAILABLE {name}: not a settlement details report in CSV"[:200])
 
 
-def outcome_of(event: str, item: Item) -> Outcome | None:
+def outcome_of(event: str, item: NoticeItem) -> Outcome | None:
     """What a signed event proves about a refund; None for an event that is not known to speak of one.
 
     Everything that Adyen sends after the money left is a return: it had answered REFUND true before.

@@ -43,7 +43,20 @@ class Zones:
     def check(self, row: Row) -> None:
         """Raises BadRow for what is no time, and for what does not name one zone."""
         cells.check_time(row, "Creation Date")
-        name = row["TimeZone"]
+        self._know(row["TimeZone"])
+
+    def are_known(self, names: pl.Series) -> pl.Series:
+        """Of each of many names, whether it is one zone's."""
+        return names.is_in([name for name in names.unique() if self._is_known(name)])
+
+    def _is_known(self, name: str) -> bool:
+        try:
+            self._know(name)
+        except BadRow:
+            return False
+        return True
+
+    def _know(self, name: str) -> None:
         if name not in self._offsets and name not in self._seasons:
             self._learn(name)
 

@@ -34,9 +34,9 @@ class Conekta(Base):
 
     def refund(self, order: RefundOrder) -> httpx.Request:
         """`POST /orders/{id}/refunds`."""
-        url = requests.url(order.base_url, "orders", order.payment_reference, "refunds")
+        place = ("orders", order.payment_reference, "refunds")
         body = {"amount": order.amount.minor_units, "reason": "requested_by_client"}
-        return httpx.Request("POST", url, json=body, headers=objects.HEADERS)
+        return requests.post(order.base_url, *place, body=body, headers=objects.HEADERS)
 
     def look_up_payment(self, base_url: str, reference: str) -> httpx.Request:
         """`GET /orders/{id}`: the order with its charges and their refunds."""

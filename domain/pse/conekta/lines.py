@@ -4,7 +4,6 @@ A line's date is the day of the transaction's `created_at` in the period's zone.
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Final
 
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
@@ -13,13 +12,13 @@ from domain.pse.conekta.reports import LAYOUT
 from domain.pse.kit import cells, listings, moments
 from domain.pse.kit.cells import BadCell
 from domain.pse.kit.listings import Entry, Line
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _DISPUTES: Final = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines; nothing in the listings counts them, so completeness is unproven. Raises BadReport."""
     return listings.read(file, "transactions", period, _lines, columns=LAYOUT.columns)
 
@@ -61,14 +60,9 @@ def _moved(one: Entry) -> Line:
     kind, currency = WORDS.kinds.get(one["type"]), one["currency"]
     sign = -1 if kind is not None and kind.sign < 0 < one["amount"] else 1
     told = {"gross": sign * one["amount"], "fee": -sign * one["fee"], "net": sign * one["net"]}
-    settled = told if WORDS.states.get(one["status"]) not in ("FAILED", "PENDING") else {}
+    moved = told if WORDS.states.get(one["status"]) not in ("FAILED", "PENDING") else {}
     return {
         "amount": abs(one["amount"]) if currency in EXPONENTS else 0,
-        **{f"settled_{name}": _major(units, currency) for name, units in settled.items()},
+        **listings.settled(currency, **moved),
         "booked_at": moments.unix(one, "created_at"),
     }
-
-
-def _major(units: int, currency: str) -> Decimal | None:
-    """None where nobody knows how many of the digits are decimals."""
-    return Decimal(units).scaleb(-EXPONENTS[currency]) if currency in EXPONENTS else None

@@ -1,6 +1,6 @@
 """Conekta's orders with their charges and refunds: what their fields mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ import httpx
 
 from domain.money import EXPONENTS
 from domain.pse.kit import exact, moments, outcomes
+from domain.pse.kit.listings import Entry
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable, or_none
 from domain.pse.kit.words import words_of
@@ -16,6 +17,7 @@ from domain.pse.vocabulary import CapturedPayment, Declined, InDoubt, KnownRefun
 HEADERS: Final = {"Accept": "application/vnd.conekta-v2.3.0+json", "Accept-Language": "en"}
 WORDS: Final = words_of("conekta")
 _ID_OF: Final = partial(exact.needed, name="id")
+_Choice = Callable[[Sequence[Entry]], Sequence[Entry]]
 _DONE: Final = "refunded"  # what a refund without a status is
 
 
@@ -29,7 +31,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     return ErrorAnswer(code, (said or f"Conekta answered {status} without an error object.")[:500], explained)
 
 
-def shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def shown(raw: Mapping[str, Any], name: str) -> list[Entry]:
     """The `charges` of an order, or the `refunds` of a charge. Raises Unreadable, also where not all are shown."""
     found = raw.get(name)
     if found is None:
@@ -37,76 +39,68 @@ def shown(raw: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return exact.whole_list({"data": [], **found} if isinstance(found, dict) else found, name)
 
 
-def refunds_of(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+def refunds_of(order: Mapping[str, Any]) -> list[Entry]:
     """The refunds of all charges of an order. Raises Unreadable."""
     return [refund for charge in shown(order, "charges") for refund in shown(charge, "refunds")]
 
 
+def _paid(charges: Sequence[Entry]) -> list[Entry]:
+    return [charge for charge in charges if charge.get("paid_at") is not None]
+
+
 def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:
     """The ids of the order's refunds. Raises Unreadable."""
-    return frozenset(_ID_OF(refund) for refund in refunds_of(expected(order, answer)))
+    return frozenset(map(_ID_OF, _asked_about(order, answer)))
 
 
-def expected(order: RefundOrder, answer: Any) -> dict[str, Any]:
-    """The order that was asked about. Raises Unreadable."""
-    if not isinstance(answer, dict) or answer.get("object") != "order":
-        raise Unreadable("it is not an order")
-    if answer.get("id") != order.payment_reference or answer.get("currency") != order.amount.currency:
-        raise Unreadable(f"it is order {answer.get('id')} in {answer.get('currency')}")
-    return answer
+def _asked_about(order: RefundOrder, answer: Any) -> list[Entry]:
+    """The refunds of the order that was asked about. Raises Unreadable."""
+    found = exact.of_kind(answer, "order")
+    if found.get("id") != order.payment_reference or found.get("currency") != order.amount.currency:
+        raise Unreadable(f"it is order {found.get('id')} in {found.get('currency')}")
+    return refunds_of(found)
 
 
 def echoed(order: RefundOrder, answer: Any) -> Outcome:
     """Ours is the refund of this amount that was not there before; of several, the newest."""
-    return _ours(order, answer, made_now=True)
+    none = InDoubt("UNREADABLE", "Conekta accepted the refund and does not list it.")
+    return _ours(order, answer, _newest, none)
 
 
 def among(order: RefundOrder, answer: Any) -> Outcome:
     """Unsent only when the order lists no refund of this amount but those that are not ours."""
-    return _ours(order, answer, made_now=False)
+    return _ours(order, answer, list, Unsent("NOT_LISTED", "The order has no new refund of this amount."))
 
 
-def _ours(order: RefundOrder, answer: Any, *, made_now: bool) -> Outcome:
-    try:
-        listed = refunds_of(expected(order, answer))
-        ours = outcomes.candidates(order, listed, _ID_OF, lambda one: amount_of(one) == order.amount.minor_units)
-        if order.pse_refund_reference is not None:
-            return _known(order, ours)
-        if made_now:
-            ours = _newest(ours)
-    except Unreadable as error:
-        return InDoubt("UNREADABLE", f"Conekta answered with something else than the order with its refunds: {error}.")
-    if len(ours) > 1:
-        said = f"The order has {len(ours)} new refunds of {order.amount}: which of them is ours cannot be told."
-        return InDoubt("ECHO_MISMATCH", said, needs_person=True)
-    if ours:
-        return _outcome(ours[0], succeeded=order.succeeded)
-    if made_now:
-        return InDoubt("UNREADABLE", "Conekta accepted the refund and does not list it.")
-    return Unsent("NOT_LISTED", "The order has no new refund of this amount.")
+@outcomes.in_doubt_unless_readable("Conekta answered with something else than the order with its refunds")
+def _ours(order: RefundOrder, answer: Any, chosen: _Choice, none: Outcome) -> Outcome:
+    listed = _asked_about(order, answer)
+    ours = outcomes.candidates(order, listed, _ID_OF, lambda one: amount_of(one) == order.amount.minor_units)
+    if order.pse_refund_reference is not None:
+        return _known(order, ours)
+    found = chosen(ours)
+    said = f"The order has {len(found)} new refunds of {order.amount}: which of them is ours cannot be told."
+    several = InDoubt("ECHO_MISMATCH", said, needs_person=True)
+    return outcomes.the_one(found, partial(_outcome, succeeded=order.succeeded), none=none, several=several)
 
 
-def _newest(refunds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _newest(refunds: Sequence[Entry]) -> list[Entry]:
     latest = max((moments.unix(one, "created_at") for one in refunds), default=None)
     return [one for one in refunds if moments.unix(one, "created_at") == latest]
 
 
-def _known(order: RefundOrder, found: Sequence[dict[str, Any]]) -> Outcome:
+def _known(order: RefundOrder, found: Sequence[Entry]) -> Outcome:
     if not found:
         said = f"Conekta does not list refund {order.pse_refund_reference} any more; it was canceled, perhaps."
         return InDoubt("REFUND_GONE", said, needs_person=True)
     if amount_of(found[0]) != order.amount.minor_units:
-        said = f"Refund {order.pse_refund_reference} is of {found[0]['amount']} cents, ours is of {order.amount}."
-        return InDoubt("ECHO_MISMATCH", said, needs_person=True)
+        return outcomes.another("Conekta", order, f"{found[0]['amount']} cents as {order.pse_refund_reference}")
     return _outcome(found[0], succeeded=order.succeeded)
 
 
 def amount_of(refund: Mapping[str, Any]) -> int:
     """A refund's amount in minor units without its (negative) sign. Raises Unreadable."""
-    value = refund.get("amount")
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Unreadable("amount is no whole number")
-    return abs(value)
+    return abs(exact.whole_number(refund, "amount"))
 
 
 def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
@@ -115,8 +109,7 @@ def _outcome(refund: Mapping[str, Any], *, succeeded: bool) -> Outcome:
     at = or_none(lambda: moments.unix(refund, "created_at"))
     told, said = _DONE if status is None else status, f"Conekta says that the refund is {status}."
     outcome = WORDS.statuses.outcome(told, name, said, succeeded=succeeded, at=at)
-    unknown = f"Conekta answered with the status {str(status)[:50]!r}, which it does not publish."
-    return outcome or InDoubt("UNREADABLE", unknown)
+    return outcomes.published(outcome, "Conekta", status)
 
 
 def payment_of(order: Any) -> CapturedPayment | None:
@@ -125,30 +118,27 @@ def payment_of(order: Any) -> CapturedPayment | None:
 
     Raises Unreadable.
     """
-    if not isinstance(order, dict) or order.get("object") != "order":
-        raise Unreadable("it is not an order")
-    paid = [charge for charge in shown(order, "charges") if charge.get("paid_at") is not None]
+    order = exact.of_kind(order, "order")
+    paid = _paid(shown(order, "charges"))
     methods = {WORDS.methods.get(str(exact.inner(charge, "payment_method", "object"))) for charge in paid}
     currency = str(order.get("currency"))
     if not paid or len(methods) != 1 or None in methods or (exact.is_code(currency) and currency not in EXPONENTS):
         return None
-    references = [one["reference_id"] for one in paid if isinstance(one.get("reference_id"), str)]
     return CapturedPayment(
         reference=exact.needed(order, "id"),
         method=next(method for method in methods if method is not None),
         amount=exact.minor_units(sum(amount_of(charge) for charge in paid), currency),
         captured_at=max(moments.unix(charge, "paid_at") for charge in paid),
-        order_reference=references[0] if references else None,
+        order_reference=next((named for charge in paid if (named := exact.text(charge, "reference_id"))), None),
         refunds=[refund_of(refund, currency) for charge in paid for refund in shown(charge, "refunds")],
     )
 
 
 def shown_of(order: Any) -> Shown:
     """What an order is to us: what its charges that were paid come to. Raises Unreadable."""
-    if not isinstance(order, dict) or order.get("object") != "order":
-        raise Unreadable("it is not an order")
+    order = exact.of_kind(order, "order")
     charges = shown(order, "charges")
-    paid = [charge for charge in charges if charge.get("paid_at") is not None]
+    paid = _paid(charges)
     # Paid in several ways it is no method's that we know, as in `payment_of`.
     kinds = {str(exact.inner(charge, "payment_method", "object")) for charge in paid or charges}
     whole = sum(amount_of(charge) for charge in paid) if paid else order.get("amount")

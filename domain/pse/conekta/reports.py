@@ -13,7 +13,7 @@ import httpx
 from domain.pse.conekta import objects
 from domain.pse.kit import exact, listings, requests
 from domain.pse.kit.listings import Entry
-from domain.pse.kit.paging import Page, all_pages
+from domain.pse.kit.paging import Paged, all_pages
 from domain.pse.kit.unreadable import told_as
 from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
@@ -30,7 +30,7 @@ def fetch(period: Period) -> Steps[Sequence[Built]]:
 
     Raises BadAnswer.
     """
-    start, end = int(period.start.timestamp()), int(period.end.timestamp())
+    start, end = period.unix
     listed = yield from _pages(f"{period.base_url}/transactions", {}, since=start)
     within = [one for one in map(_checked, listed) if start <= one["created_at"] < end]
     charges = _charges((yield from orders(period)))
@@ -45,10 +45,8 @@ def orders(period: Period) -> Steps[list[Entry]]:
 
     Raises BadAnswer.
     """
-    asked = {
-        "updated_at.gte": str(int(period.start.timestamp())),
-        "created_at.lte": str(int(period.end.timestamp())),
-    }
+    start, end = period.unix
+    asked = {"updated_at.gte": str(start), "created_at.lte": str(end)}
     return (yield from _pages(f"{period.base_url}/orders", asked))
 
 
@@ -59,11 +57,11 @@ def _pages(url: str, asked: Mapping[str, str], since: int | None = None) -> Step
     def request(**more: str) -> httpx.Request:
         return httpx.Request("GET", url, params={"limit": str(PAGE_SIZE), **asked, **more}, headers=objects.HEADERS)
 
-    def read(response: httpx.Response, number: int) -> Page:
+    def read(response: httpx.Response, number: int) -> Paged:
         listed, cursor = _read_page(response, number)
         times.extend(one.get("created_at") for one in listed)
         is_last = cursor is None or (since is not None and _are_past(times, since))
-        return Page(listed, None if is_last else request(next=str(cursor)))
+        return Paged(listed, None if is_last else request(next=str(cursor)))
 
     found = yield from all_pages(request(), read, "id")
     return list(found.values())

@@ -2,7 +2,7 @@
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.conekta import objects
 from domain.pse.kit import exact, requests
 from domain.pse.kit.interview import NO_SUCH_PAYMENT, Heard, Interview
@@ -11,7 +11,7 @@ _CURRENCIES = ("MXN", "USD")  # those that an order may have (conekta/openapi 2.
 _REFUNDED = frozenset({"order.refunded", "order.partially_refunded", "charge.refunded"})
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """`GET /companies/current`, the webhooks, a transaction, and a refund of no order."""
     me = yield from interview.ask(_get(account, "companies", "current"))
     if not interview.entrance(me):
@@ -20,9 +20,9 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
         active = me.inner("active") is True
         told = [f"{name} {me.inner(name)}" for name in ("account_status", "onboarding_status")]
         interview.judge(CheckCode.MERCHANT_ACTIVE, active, ", ".join(["active" if active else "not active", *told]))
-    url = requests.url(account.base_url, "orders", f"ord_{NO_SUCH_PAYMENT}", "refunds")
-    body = {"amount": 1, "reason": "requested_by_client"}
-    interview.may_refund((yield from interview.ask(httpx.Request("POST", url, json=body, headers=objects.HEADERS))))
+    place, body = ("orders", f"ord_{NO_SUCH_PAYMENT}", "refunds"), {"amount": 1, "reason": "requested_by_client"}
+    refund = requests.post(account.base_url, *place, body=body, headers=objects.HEADERS)
+    interview.may_refund((yield from interview.ask(refund)))
     interview.currencies(account, _CURRENCIES)
     hooks = yield from interview.ask(_get(account, "webhooks"))
     if interview.or_unknown(CheckCode.CALLBACK_REGISTERED, hooks, "the webhooks"):
@@ -39,5 +39,5 @@ def _listening(hooks: Heard) -> list[str]:
     return [str(one.get("url")) for one in on]
 
 
-def _get(account: Account, *parts: str) -> httpx.Request:
+def _get(account: PseAccount, *parts: str) -> httpx.Request:
     return requests.get(account.base_url, *parts, headers=objects.HEADERS)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from domain.pse.conekta import objects
 from domain.pse.kit import answers, exact, signatures
-from domain.pse.kit.unreadable import Unreadable, or_none, told_as
+from domain.pse.kit.unreadable import or_none, told_as
 from domain.pse.vocabulary import BadNotice, Captured, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
 
 _PAID: Final = "order.paid"
@@ -45,8 +45,6 @@ def _notices(about: dict[str, Any]) -> list[Told]:
     kind = about.get("object")
     if kind not in ("order", "charge"):
         return []
-    name = about.get("id") if kind == "order" else about.get("order_id")
+    name = exact.needed(about, "id" if kind == "order" else "order_id")
     listed = objects.refunds_of(about) if kind == "order" else objects.shown(about, "refunds")
-    if not isinstance(name, str):
-        raise Unreadable("it does not name its order")
     return [TellsOfRefund(name, None, exact.needed(refund, "id"), None) for refund in listed]

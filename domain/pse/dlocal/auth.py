@@ -21,10 +21,10 @@ def signature(login: str, date: str, body: bytes, secret_key: str) -> str:
     return signatures.hmac_sha256(secret_key, login.encode() + date.encode() + body).hex()
 
 
-def given_signature(authorization: str) -> str | None:
-    """The signature that an Authorization header carries, None where it is of another kind."""
+def given_signature(authorization: str) -> str:
+    """The signature that an Authorization header carries; "" where it is of another kind."""
     match = _AUTHORIZATION.fullmatch(authorization.strip())
-    return match[1].lower() if match else None
+    return match[1].lower() if match else ""
 
 
 class V2Hmac(httpx.Auth):

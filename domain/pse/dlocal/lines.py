@@ -25,7 +25,7 @@ from domain.pse.kit import canonical, cells, tables
 from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.unclear import Unclear
-from domain.pse.reporting import BadReport, Report, ReportFile
+from domain.pse.reporting import BadReport, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _LAYOUT: Final = WORDS.layouts["cross_border_payins"]
@@ -53,7 +53,7 @@ class _Check:
         return _unclear(row)
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines; whole, because the HEADER's count and sums were compared. Raises BadReport."""
     check, unclear = _Check(), Unclear()
     rows = tables.read(file, _LAYOUT, check, unclear)
@@ -65,7 +65,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     against = header.contradiction(check.sums, check.rows)
     proof = f"NUMBER_OF_ITEMS ({check.rows}) and the GROSS, FEE and NET totals of the HEADER equal the rows'."
     paid = header.paid_out(check.sums["NET_AMOUNT"])
-    return Report(_lines(rows, header, period), None if against else proof, against, unclear.told(), payouts=paid)
+    return ReadReport(_lines(rows, header, period), None if against else proof, against, unclear.told(), payouts=paid)
 
 
 def _unclear(row: Row) -> str | None:

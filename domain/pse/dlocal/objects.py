@@ -22,8 +22,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     problem, status = exact.document(response.content), response.status_code
     code, said = str(exact.inner(problem, "code")), str(exact.inner(problem, "message") or _NO_REASON)
     if not _CODE.fullmatch(code):
-        name = WORDS.error_name(status)
-        return ErrorAnswer(name, f"dLocal answered {status} without a code of its own.", explained=False)
+        return WORDS.unexplained("dLocal", status, "a code of its own")
     about = problem.get("param")
     return ErrorAnswer(code, (f"{said} ({about})" if about else said)[:500], explained=True)
 
@@ -40,7 +39,7 @@ def echoed(order: RefundOrder, answer: Any) -> Outcome:
     if order.pse_refund_reference not in (None, reference):
         return outcomes.another("dLocal", order, f"{reference} and had called it {order.pse_refund_reference}")
     outcome = outcome_of(answer, reference, succeeded=order.succeeded)
-    return outcome or InDoubt("UNREADABLE", f"dLocal answered with the status {answer.get('status')!s:.40}.")
+    return outcomes.published(outcome, "dLocal", answer.get("status"))
 
 
 def outcome_of(told: Mapping[str, Any], reference: str, *, succeeded: bool) -> Outcome | None:

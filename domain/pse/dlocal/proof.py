@@ -1,14 +1,12 @@
 """The HEADER of dLocal's "Cross-border Payins" file: what it says of the settlement, and whether the rows agree."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from domain.pse.dlocal.objects import WORDS
-from domain.pse.kit import cells, tables
+from domain.pse.kit import cells, exact, moments, tables
 from domain.pse.kit.cells import BadCell, Row
 from domain.pse.reporting import BadReport, PaidOut, ReportFile
 
@@ -16,7 +14,6 @@ TOTALS: Final = WORDS.layouts["cross_border_payins"].totals
 _DECIMALS: Final = 6
 _ROUNDED_DECIMALS: Final = 2  # the fewest that a HEADER rounds to
 _ROW_ROUNDING: Final = Decimal("0.000001")  # per row: dLocal rounds each row, and its totals before that
-_DATE_FORM: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,8 @@ class ProofHeader:
     @property
     def transferred(self) -> str | None:
         """The day of the transfer, as a time at midnight; None where there is none that can be read."""
-        said = self.values["TRANSFER_DATE"]
-        try:
-            day: date = datetime.fromisoformat(said if _DATE_FORM.fullmatch(said) else "")
-        except ValueError:
-            return None
-        return f"{day:%Y-%m-%d} 00:00:00"
+        day = moments.day(self.values["TRANSFER_DATE"])
+        return None if day is None else f"{day} 00:00:00"
 
     def compare_count(self, rows: int) -> None:
         """Raises BadReport where the file has other rows than were written."""
@@ -50,7 +43,9 @@ class ProofHeader:
         for name, column in TOTALS.items():
             said = self._total(name)
             if said is None or abs(said - sums[column]) > allowed:
-                wrong.append(f"{name} {self.values[name][:40]} (the rows' {column} add up to {sums[column]})")
+                wrong.append(
+                    f"{name} {self.values[name][:40]} (the rows' {column} add up to {exact.written(sums[column])})"
+                )
         return f"The HEADER does not agree with its rows: {'; '.join(wrong)}." if wrong else None
 
     def paid_out(self, lines: Decimal) -> list[PaidOut]:
@@ -58,7 +53,7 @@ class ProofHeader:
         reference, said = self.values["TRANSFER_ID"], self._total("NET_TOTAL_AMOUNT")
         if not reference or said is None or said <= 0:
             return []
-        on = date.fromisoformat(self.transferred[:10]) if self.transferred is not None else None
+        on = moments.day(self.values["TRANSFER_DATE"])
         return [PaidOut(reference, self.values["SETTLEMENT_CURRENCY"], said, lines, on)]
 
     def _decimals(self) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.kit import exact, requests
 from domain.pse.kit.interview import NO_SUCH_PAYMENT, Interview
 
@@ -20,7 +20,7 @@ _COUNTRIES: Final[Mapping[str, str]] = {
 _WRONG_SIGNATURE: Final = "5000"
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """`GET /payments-methods` of each currency's country, and a refund of no payment."""
     taken: set[str] = set()
     for currency in sorted(account.currencies) or ["BRL"]:
@@ -44,6 +44,6 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
         )
 
 
-def _methods(account: Account, country: str) -> httpx.Request:
+def _methods(account: PseAccount, country: str) -> httpx.Request:
     url = requests.url(account.base_url, "payments-methods")
     return httpx.Request("GET", url, params={"country": country}, headers=requests.NAMED)

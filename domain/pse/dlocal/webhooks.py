@@ -1,19 +1,11 @@
 """dLocal's notifications: signed as requests are, and what a refund's tells."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from domain.pse.dlocal import auth, objects
 from domain.pse.kit import exact, signatures
-from domain.pse.vocabulary import (
-    BadNotice,
-    BadSignature,
-    Credentials,
-    NotUnderstood,
-    TellsOfRefund,
-    Told,
-    WebhookRequest,
-)
+from domain.pse.vocabulary import BadNotice, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
 
 _FUTURE_MAX: Final = timedelta(minutes=5).total_seconds()
 # dLocal repeats a notification for up to seven days, and whether it signs a repeat anew is not published. An old one
@@ -27,14 +19,9 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
     login = request.headers.get("x-login", credentials.client_id)
     signed = auth.given_signature(request.headers.get("authorization", ""))
     wanted = auth.signature(credentials.client_id, date, request.body, credentials.secrets["secret_key"])
-    if signed is None or login != credentials.client_id or not signatures.fits([signed], [wanted]):
-        raise BadSignature("The signature does not fit X-Login, X-Date and the body.")
-    try:
-        moment = datetime.fromisoformat(date)
-    except ValueError as error:
-        raise BadSignature(f"X-Date {date[:40]!r} is no ISO 8601 time.") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    signatures.check_time(moment.timestamp(), now, _PAST_MAX, _FUTURE_MAX)
+    given = [signed] if login == credentials.client_id else []
+    signatures.check(given, [wanted], "The signature does not fit X-Login, X-Date and the body.")
+    signatures.check_written_time(date, "X-Date", now, _PAST_MAX, _FUTURE_MAX)
 
 
 def told(body: bytes) -> list[Told]:

@@ -4,12 +4,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
 
-from domain.pse.kit import exact, outcomes
+from domain.pse.kit import exact, moments, outcomes
 from domain.pse.kit.outcomes import ErrorAnswer
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.kit.words import words_of
@@ -51,7 +51,7 @@ def echoed(order: RefundOrder, answer: Any) -> Outcome:
     if held != (order.payment_reference, order.reference, order.amount):
         return outcomes.another("EBANX", order, f"{amount} of {held[0]!s:.60} as {held[1]!s:.40}")
     outcome = WORDS.statuses.outcome(refund.get("status"), reference, _CANCELLED, succeeded=order.succeeded)
-    return outcome or InDoubt("UNREADABLE", f"EBANX answered with the status {refund.get('status')!s:.40}.")
+    return outcomes.published(outcome, "EBANX", refund.get("status"))
 
 
 def among(order: RefundOrder, payment: Any) -> Outcome:
@@ -60,12 +60,12 @@ def among(order: RefundOrder, payment: Any) -> Outcome:
     if listed is None or payment.get("hash") != order.payment_reference:
         return InDoubt("UNREADABLE", "EBANX answered with something that is not the payment.")
     ours = _that_count(refund for refund in listed if refund.get("merchant_refund_code") == order.reference)
-    if not ours:
-        return Unsent("NOT_LISTED", "EBANX lists no refund of the payment with our reference.")
-    if len(ours) > 1:
-        ids = ", ".join(str(refund.get("id"))[:20] for refund in ours[:10])
-        return InDoubt("TWO_REFUNDS", f"EBANX holds refunds {ids} under one reference.", needs_person=True)
-    return echoed(order, {"payment": payment, "refund": ours[0]})
+    none = Unsent("NOT_LISTED", "EBANX lists no refund of the payment with our reference.")
+    ids = ", ".join(str(refund.get("id"))[:20] for refund in ours[:10])
+    several = InDoubt("TWO_REFUNDS", f"EBANX holds refunds {ids} under one reference.", needs_person=True)
+    return outcomes.the_one(
+        ours, lambda refund: echoed(order, {"payment": payment, "refund": refund}), none=none, several=several
+    )
 
 
 def _that_count(of_one_code: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -122,10 +122,10 @@ def _left_by(refund: Mapping[str, Any], currency: object) -> int:
 
 
 def _moment(reference: str, raw: Mapping[str, Any]) -> datetime:
-    try:
-        return datetime.fromisoformat(str(raw.get("confirm_date") or raw.get("open_date"))).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise Unreadable(f"confirm_date of payment {reference} cannot be read") from error
+    moment = moments.or_utc(raw.get("confirm_date") or raw.get("open_date"))
+    if moment is None:
+        raise Unreadable(f"confirm_date of payment {reference} cannot be read")
+    return moment
 
 
 def refund_of(refund: Mapping[str, Any], currency: object, *, by_code: bool) -> KnownRefund:

@@ -2,14 +2,14 @@
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.ebanx import objects
 from domain.pse.kit import exact
 from domain.pse.kit.interview import Interview
 from domain.pse.kit.requests import NAMED
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """The properties of the integration. EBANX's errors are answered with 200."""
     url = f"{account.base_url}/ws/merchantIntegrationProperties/get"
     headers = {**NAMED, "Content-Type": "application/x-www-form-urlencoded"}

@@ -40,8 +40,8 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
     # SHA-1 is what EBANX signs with; a notification only makes us ask, so a forged one gains nothing.
     sha1 = hashes.SHA1()  # noqa: S303 - see above
     fingerprint = request.headers.get("x-signaturefingerprint", "").replace(":", "").lower()
-    if not signatures.fits([fingerprint], [certificate.fingerprint(sha1).hex()]):
-        raise BadSignature("X-SignatureFingerprint is not that of the connection's webhook_certificate.")
+    said = "X-SignatureFingerprint is not that of the connection's webhook_certificate."
+    signatures.check([fingerprint], [certificate.fingerprint(sha1).hex()], said)
     signatures.check_rsa(request, "X-SignatureContent", [certificate.public_key()], sha1, "webhook_certificate")
 
 

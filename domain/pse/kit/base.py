@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import httpx
 
 from domain.pse.capabilities import Capability, load
-from domain.pse.checking import Account, Asking, Check
+from domain.pse.checking import Asking, Checked, PseAccount
 from domain.pse.connector import Connector
-from domain.pse.kit import answers, exact, outcomes
+from domain.pse.kit import answers, exact, hiding, outcomes
 from domain.pse.kit.bearer import Bearer
 from domain.pse.kit.interview import Interview, refuses_us
 from domain.pse.kit.outcomes import ErrorAnswer
@@ -22,7 +22,7 @@ from domain.pse.kit.parts import Parts
 from domain.pse.kit.scrubbing import Scrubbed
 from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.kit.words import Words, words_of
-from domain.pse.reporting import BadReport, Built, Download, Report, ReportFile, Steps
+from domain.pse.reporting import BadReport, Built, ReadReport, ReportDownload, ReportFile, Steps
 from domain.pse.vocabulary import (
     BadAnswer,
     CapturedPayment,
@@ -175,13 +175,13 @@ class Base(Connector):
         """Whether what it publishes of its report is the columns, and no way to fetch it."""
         return self.parts.lines is not None and self.parts.reports is None
 
-    def reports(self, period: Period) -> Steps[Sequence[Built | Download]]:
+    def reports(self, period: Period) -> Steps[Sequence[Built | ReportDownload]]:
         """Raises BadAnswer. None to fetch where none is published: see `report_lag_days`."""
         if self.parts.reports is None:
             return []
         return (yield from self.parts.reports.fetch(period))
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         """Raises BadReport, also where no report of the PSE is published."""
         if self.parts.lines is None:
             raise BadReport(file.name, f"no report of {self.name} can be read: its columns are not published.")
@@ -205,7 +205,7 @@ class Base(Connector):
         """The same, where webhooks are signed."""
         return url
 
-    def setup(self, account: Account) -> Asking[Sequence[Check]]:
+    def setup(self, account: PseAccount) -> Asking[Sequence[Checked]]:
         """A check each; what the PSE tells to no program says so."""
         interview = Interview(self.words.setup, self.parts.objects.error_of)
         if self.parts.setup is not None:
@@ -225,7 +225,8 @@ class Base(Connector):
         return found if isinstance(found, str) else None
 
     def scrub(self, text: str) -> str:
-        """`text` with each of `scrubbed` taken out."""
+        """`text` without what stands under a hidden name, in JSON, and without each of `scrubbed`."""
+        text = hiding.hide(text, self.words.hidden)
         for pattern, instead in self.scrubbed:
             text = pattern.sub(instead, text)
         return text

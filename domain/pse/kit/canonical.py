@@ -7,7 +7,7 @@ import polars as pl
 
 from domain.money import EXPONENTS
 from domain.pse.kit.tables import UNCLEAR, Layout
-from domain.pse.kit.words import Kind
+from domain.pse.kit.words import RowKind
 from domain.pse.reporting import REPORT_SCHEMA, SETTLED
 from domain.pse.vocabulary import Period
 
@@ -33,13 +33,13 @@ def units(column: str, currency: pl.Expr) -> pl.Expr:
     return minor_units(column, currency.replace_strict(EXPONENTS, default=0, return_dtype=pl.Int64)).abs()
 
 
-def type_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+def type_of(told: pl.Expr, kinds: Mapping[str, RowKind]) -> pl.Expr:
     """The type of a line by what its row calls itself; null for a kind that nobody knows."""
     types = {name: kind.type for name, kind in kinds.items()}
     return told.replace_strict(types, default=None, return_dtype=pl.String)
 
 
-def state_of(told: pl.Expr, kinds: Mapping[str, Kind]) -> pl.Expr:
+def state_of(told: pl.Expr, kinds: Mapping[str, RowKind]) -> pl.Expr:
     """The state of a line by what its row calls itself."""
     states = {name: kind.state for name, kind in kinds.items()}
     return told.replace_strict(states, default="SUCCEEDED", return_dtype=pl.String)

@@ -44,6 +44,21 @@ def needed(found: Any, name: str) -> str:
     return value
 
 
+def of_kind(found: Any, kind: str) -> dict[str, Any]:
+    """The object that calls itself `kind`, in its field `object`. Raises Unreadable for anything else."""
+    if not isinstance(found, dict) or found.get("object") != kind:
+        raise Unreadable(f"it is no {kind}")
+    return found
+
+
+def whole_number(found: Any, name: str) -> int:
+    """The whole number of that name in an object. Raises Unreadable."""
+    value = inner(found, name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unreadable(f"{name} is no whole number")
+    return value
+
+
 def inner(found: Any, *names: str) -> Any:
     """What stands under these names, each within the one before it; None where there is no such place."""
     for name in names:
@@ -83,6 +98,12 @@ def minor_units(amount: Any, currency: str, name: str = "amount") -> Money:
         return Money(amount, currency)
     except MoneyError as error:
         raise Unreadable(f"{name} and currency: {error}") from error
+
+
+def written(amount: Decimal) -> str:
+    """A sum with the decimals that say something, and two at least: how many it has depends on how it was added up."""
+    cents = f"{amount:.2f}"
+    return cents if Decimal(cents) == amount else f"{amount.normalize():f}"
 
 
 def money(amount: object, currency: object) -> Money | None:

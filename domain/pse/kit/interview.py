@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from domain.pse.checking import Account, Answer, Asking, Check, CheckCode, CheckOutcome
+from domain.pse.checking import Answered, Asking, CheckCode, Checked, CheckOutcome, PseAccount
 from domain.pse.kit import exact
 from domain.pse.kit.outcomes import ErrorAnswer
 
@@ -20,7 +20,7 @@ _SAID_MAX: Final = 300
 _OURS: Final = (CheckCode.CLOCK, CheckCode.CERTIFICATE)  # seen by who sends
 _LATER: Final = (408, 425, 429)
 _KEY_UNUSABLE: Final = ("TOKEN_REFUSED", "CREDENTIALS_UNUSABLE")
-Fact = tuple[CheckOutcome, str]
+OutcomeAndWords = tuple[CheckOutcome, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Interview:
     def __init__(self, words: SetupWords, error_of: Callable[[httpx.Response], ErrorAnswer]) -> None:
         self._words = words
         self._error_of = error_of
-        self._found: dict[CheckCode, Fact] = {}
+        self._found: dict[CheckCode, OutcomeAndWords] = {}
         self._shut = ""  # why nothing more can be asked
 
     # Asking
@@ -116,7 +116,7 @@ class Interview:
         answer = yield request
         return self._heard(answer)
 
-    def _heard(self, answer: Answer) -> Heard:
+    def _heard(self, answer: Answered) -> Heard:
         if not isinstance(answer, httpx.Response):
             access = Access.KEY if answer.code in _KEY_UNUSABLE else Access.SILENT
             return Heard(access, None, None, answer.code, answer.message[:_SAID_MAX])
@@ -194,7 +194,7 @@ class Interview:
         else:
             self.unknown(code, f"A refund of a payment that does not exist was {heard.said}")
 
-    def callback(self, account: Account, registered: Sequence[str], what: str = "addresses") -> None:
+    def callback(self, account: PseAccount, registered: Sequence[str], what: str = "addresses") -> None:
         """Whether our address is among those that the PSE tells of what happens."""
         code, ours = CheckCode.CALLBACK_REGISTERED, account.webhook_url
         if ours is None:
@@ -205,7 +205,7 @@ class Interview:
             others = ", ".join(registered)[:_SAID_MAX] or "none"
             self.failed(code, f"{ours} is not registered; registered {what}: {others}")
 
-    def currencies(self, account: Account, known: Collection[str]) -> None:
+    def currencies(self, account: PseAccount, known: Collection[str]) -> None:
         """Whether the account takes all that the merchant takes there."""
         missing = sorted(account.currencies - set(known))
         told = ", ".join(sorted(known)) if len(known) <= 10 else f"{len(known)} currencies"
@@ -214,15 +214,15 @@ class Interview:
 
     # The end
 
-    def checks(self) -> list[Check]:
+    def checks(self) -> list[Checked]:
         """Every check but those that only who sends can see."""
         return [self._check(code) for code in CheckCode if code not in _OURS]
 
-    def _check(self, code: CheckCode) -> Check:
+    def _check(self, code: CheckCode) -> Checked:
         outcome, saw = self._found.get(code) or self._not_found(code)
-        return Check(code, outcome, saw, "" if outcome is CheckOutcome.PASSED else self._words.to_do.get(code, ""))
+        return Checked(code, outcome, saw, "" if outcome is CheckOutcome.PASSED else self._words.to_do.get(code, ""))
 
-    def _not_found(self, code: CheckCode) -> Fact:
+    def _not_found(self, code: CheckCode) -> OutcomeAndWords:
         if code in self._words.not_askable:
             return CheckOutcome.NOT_ASKABLE, self._words.not_askable[code]
         return CheckOutcome.UNKNOWN, f"Not asked: {self._shut}." if self._shut else "The PSE was not asked."

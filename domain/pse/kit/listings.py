@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
+from domain.money import EXPONENTS
 from domain.pse.kit import exact
 from domain.pse.kit.cells import BadCell
 from domain.pse.kit.unclear import Unclear
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 Entry = dict[str, Any]
@@ -29,6 +31,17 @@ def other(words: str) -> Line:
     return {"type": "OTHER", "unclear": words}
 
 
+def settled(currency: str, **moved: int) -> Line:
+    """What a line says of the balance at the PSE: its `gross`, `fee` and `net` that moved, in signed minor units.
+
+    Null for a currency that we do not know: nobody can tell how many of the digits are decimals.
+    """
+    places = EXPONENTS.get(currency)
+    return {
+        f"settled_{name}": None if places is None else Decimal(units).scaleb(-places) for name, units in moved.items()
+    }
+
+
 def read(
     file: ReportFile,
     key: str,
@@ -36,7 +49,7 @@ def read(
     lines_of: Callable[[Entry], Iterable[Line]],
     completeness: str | None = None,
     columns: Mapping[str, str] = MappingProxyType({}),
-) -> Report:
+) -> ReadReport:
     """The lines of what `built` wrote, numbered in their order; those made by `other` are counted by their words.
 
     `columns`: canonical columns, and which field of the entry says each as it stands (tables.Layout).
@@ -51,7 +64,7 @@ def read(
         except (Unreadable, BadCell) as error:
             raise BadReport(file.name, str(error), line=number, column=getattr(error, "column", None)) from error
         made += [_line(line, len(made) + turn, period, unclear) for turn, line in enumerate(found, start=1)]
-    return Report(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), completeness, unknown=unclear.told())
+    return ReadReport(pl.LazyFrame(made, schema=dict(REPORT_SCHEMA)), completeness, unknown=unclear.told())
 
 
 def _entries(file: ReportFile, key: str) -> list[Entry]:

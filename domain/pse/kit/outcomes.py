@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from domain.money import Money
 from domain.pse.kit.unreadable import Unreadable
@@ -22,6 +23,7 @@ from domain.pse.vocabulary import (
 # Statuses about our access or our pace: the PSE refused before it looked at the order.
 UNHEARD: Final = (401, 403, 429)
 _Listed = TypeVar("_Listed")
+_Asked = ParamSpec("_Asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,37 @@ def candidates(
         return [one for one in listed if id_of(one) == order.pse_refund_reference]
     new = [one for one in listed if id_of(one) not in order.not_ours]
     return [one for one in new if is_alike(one)]
+
+
+def the_one(
+    found: Sequence[_Listed], outcome_of: Callable[[_Listed], Outcome], *, none: Outcome, several: InDoubt
+) -> Outcome:
+    """The outcome of the refund that was found; `none` and `several`: what it means to have found not one."""
+    if len(found) > 1:
+        return several
+    return outcome_of(found[0]) if found else none
+
+
+def in_doubt_unless_readable(said: str) -> Callable[[Callable[_Asked, Outcome]], Callable[_Asked, Outcome]]:
+    """A function whose outcome is in doubt where it raises Unreadable; `said` and the reason make the sentence."""
+
+    def made(outcome_of: Callable[_Asked, Outcome]) -> Callable[_Asked, Outcome]:
+        @wraps(outcome_of)
+        def total(*args: _Asked.args, **named: _Asked.kwargs) -> Outcome:
+            try:
+                return outcome_of(*args, **named)
+            except Unreadable as error:
+                return InDoubt("UNREADABLE", f"{said}: {error}.")
+
+        return total
+
+    return made
+
+
+def published(outcome: Outcome | None, pse: str, status: object) -> Outcome:
+    """The outcome; in doubt where there is none, as `pse` (its name in a sentence) publishes no such status."""
+    said = f"{pse} answered with the status {str(status)[:50]!r} as it does not publish it."
+    return outcome or InDoubt("UNREADABLE", said)
 
 
 def another(pse: str, order: RefundOrder, held: str) -> InDoubt:

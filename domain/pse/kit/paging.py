@@ -14,14 +14,14 @@ _PAGES_MAX: Final = 9_000
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Paged:
     """The entries of a page, and how the next one is asked for; None: there is none, or it is not wanted."""
 
     entries: Sequence[Entry]
     following: httpx.Request | None
 
 
-def all_pages(first: httpx.Request, read: Callable[[httpx.Response, int], Page], name: str) -> Steps[dict[str, Entry]]:
+def all_pages(first: httpx.Request, read: Callable[[httpx.Response, int], Paged], name: str) -> Steps[dict[str, Entry]]:
     """Every entry once, by its field of that `name`. `read` gets each answer with the page's number, from 0.
 
     Raises BadAnswer, as `read` does, for a listing that has no end.

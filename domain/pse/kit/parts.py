@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 import httpx
 
-from domain.pse.checking import Account, Asking
+from domain.pse.checking import Asking, PseAccount
 from domain.pse.kit.interview import Interview
 from domain.pse.kit.outcomes import ErrorAnswer
-from domain.pse.reporting import Built, Download, Report, ReportFile, Steps
+from domain.pse.reporting import Built, ReadReport, ReportDownload, ReportFile, Steps
 from domain.pse.vocabulary import (
     CapturedPayment,
     Credentials,
@@ -85,21 +85,21 @@ class Webhooks(Protocol):
 class Reports(Protocol):
     """`reports.py`."""
 
-    def fetch(self, period: Period) -> Steps[Sequence[Built | Download]]:
+    def fetch(self, period: Period) -> Steps[Sequence[Built | ReportDownload]]:
         """The reports of the period's business date. Raises BadAnswer."""
 
 
-class Lines(Protocol):
+class LinesPart(Protocol):
     """`lines.py`."""
 
-    def lines(self, file: ReportFile, period: Period) -> Report:
+    def lines(self, file: ReportFile, period: Period) -> ReadReport:
         """Raises BadReport."""
 
 
 class Setup(Protocol):
     """`setup.py`."""
 
-    def setup(self, account: Account, interview: Interview) -> Asking[None]:
+    def setup(self, account: PseAccount, interview: Interview) -> Asking[None]:
         """Ask the PSE about the account, and say what was seen. Total; nothing is changed at the PSE."""
 
 
@@ -113,5 +113,5 @@ class Parts:
     payments: Payments | None = None
     shows: Shows | None = None
     reports: Reports | None = None
-    lines: Lines | None = None
+    lines: LinesPart | None = None
     setup: Setup | None = None

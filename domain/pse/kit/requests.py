@@ -23,6 +23,11 @@ def address(named: object) -> httpx.URL | None:
         return None
 
 
+def post(base_url: str, *parts: str, body: Mapping[str, object], headers: Mapping[str, str] = JSON) -> httpx.Request:
+    """Send `body` as JSON to `url`."""
+    return httpx.Request("POST", url(base_url, *parts), json=body, headers=headers)
+
+
 def get(base_url: str, *parts: str, headers: Mapping[str, str] = JSON) -> httpx.Request:
     """Ask for what is at `url`."""
     return httpx.Request("GET", url(base_url, *parts), headers=headers)

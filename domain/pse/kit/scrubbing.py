@@ -21,3 +21,8 @@ def read(entries: Sequence[str | Sequence[str]], hidden: str) -> Sequence[Scrubb
     """The patterns in their order, each with what stands in its place; `|` parts the names that are `hidden`."""
     pairs = (_KNOWN[entry] if isinstance(entry, str) else entry for entry in entries)
     return [(re.compile(pattern.replace("<hidden>", hidden)), instead) for pattern, instead in pairs]
+
+
+def names(hidden: str) -> re.Pattern[str]:
+    """The same names alone, in any case."""
+    return re.compile(hidden, re.IGNORECASE)

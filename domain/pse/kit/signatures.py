@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
+from domain.pse.kit import moments
 from domain.pse.vocabulary import BadSignature, Credentials, WebhookRequest
 
 _Loaded = TypeVar("_Loaded")
@@ -34,10 +35,11 @@ def hmac_sha256(secret: str | bytes, signed: str | bytes) -> bytes:
     return hmac.new(_bytes(secret), _bytes(signed), hashlib.sha256).digest()
 
 
-def fits(given: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Whether any of the given is one of the wanted."""
+def check(given: Iterable[str], wanted: Iterable[str], said: str) -> None:
+    """Any of the given is one of the wanted. Raises BadSignature with the words `said` where none is."""
     known = [_bytes(one) for one in wanted]
-    return any(hmac.compare_digest(_bytes(one), other) for one in given for other in known)
+    if not any(hmac.compare_digest(_bytes(one), other) for one in given for other in known):
+        raise BadSignature(said)
 
 
 def _bytes(text: str | bytes) -> bytes:
@@ -73,6 +75,14 @@ def check_rsa(
             continue
         return
     raise BadSignature(f"The header {header} does not fit the body and the connection's {secret}.")
+
+
+def check_written_time(written: str, header: str, now: datetime, past: float, future: float) -> None:
+    """As `check_time`, of what the header of that name holds: ISO 8601, UTC where it has no zone."""
+    moment = moments.or_utc(written)
+    if moment is None:
+        raise BadSignature(f"{header} {written[:40]!r} is no ISO 8601 time.")
+    check_time(moment.timestamp(), now, past, future)
 
 
 def check_time(signed_at: float, now: datetime, past: float, future: float | None = None) -> None:

@@ -38,6 +38,7 @@ _NO_TEXT: Final[Mapping[bytes, str]] = {
     b"{": "the file is JSON; the report is wanted as CSV.",
 }
 _CHUNK_ROWS: Final = 50_000
+_RUNS_MAX: Final = 500  # of rows that are good, or not: more are sooner looked at one by one
 _CELL_CHARACTERS_MAX: Final = 131_072
 csv.field_size_limit(_CELL_CHARACTERS_MAX)
 
@@ -58,7 +59,7 @@ class Layout:
     totals: Mapping[str, str] = field(default_factory=dict)  # control total -> the column that it is the sum of
 
 
-Check = Callable[[int, Row], str | None]
+RowCheck = Callable[[int, Row], str | None]
 
 
 class _Place(NamedTuple):
@@ -69,7 +70,7 @@ class _Place(NamedTuple):
 
 
 def read(
-    file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None = None, plain: Plain | None = None
+    file: ReportFile, layout: Layout, check: RowCheck, unclear: Unclear | None = None, plain: Plain | None = None
 ) -> pl.LazyFrame:
     """The rows behind the header as text, in the layout's columns, with `line` (from 1, as an editor counts).
 
@@ -86,10 +87,10 @@ def read(
     if not made:
         schema = {"line": pl.Int64(), **{name: pl.String() for name in _columns(layout)}}
         return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(made)
+    return pl.scan_ipc(made)
 
 
-def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
+def first_row(file: ReportFile, layout: Layout, check: RowCheck) -> Row:
     """The row next below the header, which there must be: totals that stand above a table. Raises BadReport."""
     return next(_rows(file, layout, check))[1]
 
@@ -97,7 +98,7 @@ def first_row(file: ReportFile, layout: Layout, check: Check) -> Row:
 class _Counted:
     """A check whose words are counted. Without `unclear` no row may be bad."""
 
-    def __init__(self, file: ReportFile, layout: Layout, check: Check, unclear: Unclear | None) -> None:
+    def __init__(self, file: ReportFile, layout: Layout, check: RowCheck, unclear: Unclear | None) -> None:
         self._file, self._layout, self._check, self._unclear = file, layout, check, unclear
         self._good = self._bad = 0
         self._first: BadReport | None = None
@@ -212,7 +213,7 @@ def _records(file: ReportFile, reader: "Reader", layout: Layout, behind: int = 0
         raise BadReport(file.name, f"the row is not CSV ({error}); fetch it again.", line=begins) from error
 
 
-def _rows(file: ReportFile, layout: Layout, check: Check, begins: _Place | None = None) -> Iterator[tuple[int, Row]]:
+def _rows(file: ReportFile, layout: Layout, check: RowCheck, begins: _Place | None = None) -> Iterator[tuple[int, Row]]:
     """Each row by its columns, with its line; in UNCLEAR what `check` says of it. `begins`: the first of them."""
     absent = dict.fromkeys(layout.optional, "")
     with file.path.open(encoding="utf-8-sig", errors="strict", newline="") as text:
@@ -258,23 +259,42 @@ def _plain_pieces(file: ReportFile, layout: Layout, counted: _Counted, plain: Pl
 
 def _checked(file: ReportFile, rows: pl.DataFrame, counted: _Counted, plain: Plain) -> pl.DataFrame:
     """The rows with UNCLEAR; without those in which there is nothing."""
-    good = rows.select(plain.good.fill_null(value=False).alias("good"))["good"]
-    plain.add(rows.filter(good))
-    counted.add_good(int(good.sum()))
+    # Asked lazily, so that what several conditions need (a currency's decimals, an amount) is worked out once.
+    good = rows.lazy().select(plain.good.fill_null(value=False).alias("good")).collect()["good"]
     words: dict[int, str] = {}
-    for row in rows.filter(~good).iter_rows(named=True):
-        line = row.pop("line")
-        if not any(cell.strip(_BLANK) for cell in row.values()):
+    for some, are_good in _parts(rows, good, in_order=plain.in_order):
+        if are_good:
+            plain.add(some)
+            counted.add_good(some.height)
             continue
-        try:
-            words[line] = counted(line, row) or ""
-        except BadCell as error:
-            raise BadReport(file.name, str(error), line=line, column=error.column) from error
+        for row in some.iter_rows(named=True):
+            line = row.pop("line")
+            if not any(cell.strip(_BLANK) for cell in row.values()):
+                continue
+            try:
+                words[line] = counted(line, row) or ""
+            except BadCell as error:
+                raise BadReport(file.name, str(error), line=line, column=error.column) from error
     if good.all():
         return rows.with_columns(pl.lit("").alias(UNCLEAR))
     said = pl.DataFrame({"line": list(words), UNCLEAR: list(words.values())}, {"line": pl.Int64, UNCLEAR: pl.String})
     told = rows.join(said, on="line", how="left", maintain_order="left")
     return told.filter(good | pl.col(UNCLEAR).is_not_null()).with_columns(pl.col(UNCLEAR).fill_null(""))
+
+
+def _parts(rows: pl.DataFrame, good: pl.Series, *, in_order: bool) -> Iterator[tuple[pl.DataFrame, bool]]:
+    """The good rows and the others, or as they follow each other; none is good where that would be too many parts."""
+    if not in_order:
+        yield from ((rows.filter(good), True), (rows.filter(~good), False))
+        return
+    runs = good.rle().to_list()
+    if len(runs) > _RUNS_MAX:
+        yield rows, False
+        return
+    begins = 0
+    for run in runs:
+        yield rows.slice(begins, run["len"]), run["value"]
+        begins += run["len"]
 
 
 def _pieces(file: ReportFile, layout: Layout, rows: Iterator[tuple[int, Row]], number: int = 0) -> Iterator[str]:
@@ -298,6 +318,6 @@ def _piece(file: ReportFile, number: int, lines: list[int], columns: Mapping[str
 
 
 def _kept(file: ReportFile, number: int, rows: pl.DataFrame) -> str:
-    path = file.path.with_name(f"{file.path.name}.{number}.parquet")
-    rows.write_parquet(path, compression="lz4", statistics=False)
+    path = file.path.with_name(f"{file.path.name}.{number}.arrow")
+    rows.write_ipc(path, compression="uncompressed")  # packing it would take longer than all that is done with it
     return str(path)

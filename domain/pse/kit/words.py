@@ -1,5 +1,6 @@
 """What a PSE's words mean: facts of its documents, in <name>/words.toml as its capabilities and codes are in theirs."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from domain.money import EXPONENTS, Money
 from domain.pse.capabilities import Route, load
 from domain.pse.kit import accounts, exact, scrubbing
 from domain.pse.kit.interview import SetupWords
-from domain.pse.kit.outcomes import Statuses
+from domain.pse.kit.outcomes import ErrorAnswer, Statuses
 from domain.pse.kit.tables import Layout
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.vocabulary import AccountDetails, Method, Shown
@@ -19,7 +20,7 @@ _PSES: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RowKind:
     """What a kind of row in a report is to us: type and state of its line (reporting.REPORT_SCHEMA).
 
     `sign`: 1 where its money comes to the merchant, -1 where it goes; 0: either way, or it is no payment's.
@@ -81,7 +82,8 @@ class PaymentWords:
 class Words:
     """`errors`: what an answer is called that has no code of the PSE's own, by its HTTP status, `5xx` or `other`.
 
-    `hidden`: names of the fields that no log may keep, parted by `|`. `scrubbed`: the patterns of what it may not.
+    `hidden`: names of the fields that no log may keep, beside those of kit/hiding.py. `scrubbed`: the patterns of what
+    it may not, wherever it stands.
     `methods`: how the customer paid. `layouts`: of the reports that are tables, by name. `states`: of a report's line,
     by its row's status; "" where that says no more than its kind. `destinations`: by kind, the PSE's fields that name
     who gets the money, each with the form that makes it of kit/accounts.py's values (`"{first_name:.50}"`: at most 50
@@ -90,11 +92,11 @@ class Words:
     """
 
     errors: Mapping[str, str]
-    hidden: str
+    hidden: re.Pattern[str]
     scrubbed: Sequence[scrubbing.Scrubbed]
     statuses: Statuses
     methods: Mapping[str, Method]
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, RowKind]
     layouts: Mapping[str, Layout]
     refusals: Refusals
     states: Mapping[str, str]
@@ -158,6 +160,10 @@ class Words:
         found = [self.methods[kind] for kind in said if kind in self.methods]
         return frozenset(one for one in found if self.routes.get(one) == self.routes.get(found[0]))
 
+    def unexplained(self, pse: str, status: int, lacking: str) -> ErrorAnswer:
+        """An answer of that HTTP status in which the PSE (its name in a sentence) explains nothing: what it lacks."""
+        return ErrorAnswer(self.error_name(status), f"{pse} answered {status} without {lacking}.", explained=False)
+
     def error_name(self, status: int) -> str:
         """The name of an answer of that HTTP status."""
         other = self.errors["other"] if status < 500 else self.errors.get("5xx", self.errors["other"])
@@ -172,11 +178,11 @@ def words_of(pse: str) -> Words:
     statuses = {"waiting": [], "done": [], "failed": []} | table.get("statuses", {})
     return Words(
         errors={"other": "UNREADABLE"} | table.get("errors", {}),
-        hidden=hidden,
+        hidden=scrubbing.names(hidden),
         scrubbed=scrubbing.read(table.get("scrubbed", ()), hidden),
         statuses=Statuses(**statuses),
         methods={name: Method(method) for name, method in table.get("methods", {}).items()},
-        kinds={name: Kind(**kind) for name, kind in table.get("kinds", {}).items()},
+        kinds={name: RowKind(**kind) for name, kind in table.get("kinds", {}).items()},
         layouts={name: Layout(**found) for name, found in table.get("layouts", {}).items()},
         refusals=Refusals(**table.get("refusals", {})),
         states=table.get("states", {}),

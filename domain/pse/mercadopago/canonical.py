@@ -15,6 +15,11 @@ from domain.pse.vocabulary import Period
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 )
+# Of these there is one way to write each moment: the reader of columns takes them.
+_PLAIN_MOMENT: Final = (
+    r"^2[01][0-9]{2}-(?:0[1-9]|1[0-2])-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?"
+    r"(?:Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])$"
+)
 _OF_A_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 _FILLED: Final = (
     "type",
@@ -44,6 +49,13 @@ def check_moment(row: Row, column: str) -> None:
         raise BadRow(
             column, f"{text[:40]!r} is no moment with its offset, as 2026-03-02T09:10:11.000-04:00."
         ) from error
+
+
+def is_moment(column: str) -> pl.Expr:
+    """Whether the cell is empty, or a moment that `check_moment` takes."""
+    text = pl.col(column)
+    day = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    return (text == "") | (text.str.contains(_PLAIN_MOMENT) & day.is_not_null())
 
 
 def check_foreign(row: Row, column: str, amounts: Sequence[str]) -> None:

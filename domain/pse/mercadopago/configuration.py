@@ -35,7 +35,7 @@ Configuration = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class Configured:
     """What the reports made from now on are like.
 
     `detailed`: a refund's row has the refund's own reference. `changed`: those made before were of another kind.
@@ -45,19 +45,19 @@ class Setup:
     changed: bool = False
 
 
-def configure(period: Period) -> Steps[Setup]:
+def configure(period: Period) -> Steps[Configured]:
     """Create or change the account's configuration if it lacks what we need. What is refused stays as it is."""
     url = f"{period.report_url or period.base_url}/v1/account/release_report/config"
     answer = yield _wish("GET", url)
     found = read(answer)
     if found is None and answer.status_code != 404:
-        return Setup()
+        return Configured()
     if found is not None and not lack(found):
-        return Setup(detailed=True)
+        return Configured(detailed=True)
     method, old = ("POST", {}) if found is None else ("PUT", found)
     answer = yield _wish(method, url, _completed(old or _NEW))
     made = read(answer) or old
-    return Setup(made.get("refund_detailed") is True, changed=lack(made) != lack(old))
+    return Configured(made.get("refund_detailed") is True, changed=lack(made) != lack(old))
 
 
 def _wish(method: str, url: str, configuration: Configuration | None = None) -> httpx.Request:

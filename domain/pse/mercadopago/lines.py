@@ -5,11 +5,11 @@ from dataclasses import replace
 from domain.pse.kit.tables import check_text
 from domain.pse.mercadopago import release, settlement
 from domain.pse.mercadopago.cells import headings, mended
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """A release or settlement report, recognised by its headings. Raises BadReport."""
     check_text(file)
     separator, found = headings(file)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -61,9 +62,9 @@ class WrittenRefund:
 def error_of(response: httpx.Response) -> ErrorAnswer:
     """Code and words of an error: `cause[0].code`, which comes as a number or as text, if it is one we know."""
     status, problem = response.status_code, exact.document(response.content)
-    fallback = WORDS.error_name(status)
     if not isinstance(problem, dict):
-        return ErrorAnswer(fallback, f"Mercado Pago answered {status} without an error document.", explained=False)
+        return WORDS.unexplained("Mercado Pago", status, "an error document")
+    fallback = WORDS.error_name(status)
     causes = problem.get("cause")
     cause = causes[0] if isinstance(causes, list) and causes else causes
     cause = cause if isinstance(cause, dict) else {}
@@ -73,33 +74,28 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     return ErrorAnswer(code if code in KNOWN_CODES and status < 500 else fallback, said[:500], explained=True)
 
 
+@outcomes.in_doubt_unless_readable("Mercado Pago answered with something that is not a refund")
 def echoed(order: RefundOrder, answer: Any) -> Outcome:
     """What a refund means for the order that it must echo."""
-    try:
-        known = refund_of(answer, order.amount.currency)
-    except Unreadable as error:
-        return InDoubt("UNREADABLE", f"Mercado Pago answered with something that is not a refund: {error}.")
+    known = refund_of(answer, order.amount.currency)
     if (known.payment, known.amount) != (order.payment_reference, order.amount):
         return outcomes.another("Mercado Pago", order, f"{known.amount} of {known.payment} as {known.reference}")
     return known.outcome(succeeded=order.succeeded)
 
 
+@outcomes.in_doubt_unless_readable("Mercado Pago did not list the payment's refunds")
 def among(order: RefundOrder, answer: Any) -> Outcome:
     """Ours is the one whose id we know, else the one of our amount that is nobody else's."""
-    try:
-        listed = refunds_within(answer)
-    except Unreadable as error:
-        return InDoubt("UNREADABLE", f"Mercado Pago did not list the payment's refunds: {error}.")
+    listed = refunds_within(answer)
     ours = outcomes.candidates(order, listed, id_of, lambda raw: amount_of(raw, order.amount.currency) == order.amount)
-    if order.pse_refund_reference is not None and not ours:
-        return InDoubt("LISTED_NO_MORE", f"Refund {order.pse_refund_reference} is not in the payment's list.")
-    if not ours:
-        return Unsent("NOT_LISTED", "The payment's list has no refund that could be this one.")
-    if order.pse_refund_reference is None and len(ours) > 1:
-        ids = ", ".join(id_of(raw) for raw in ours)
-        said = f"Refunds {ids} of the payment have our amount, and one of them was made by somebody else."
-        return InDoubt("SEVERAL_LISTED", said[:500], needs_person=True)
-    return echoed(order, ours[0])
+    if order.pse_refund_reference is not None:
+        gone = InDoubt("LISTED_NO_MORE", f"Refund {order.pse_refund_reference} is not in the payment's list.")
+        return echoed(order, ours[0]) if ours else gone
+    none = Unsent("NOT_LISTED", "The payment's list has no refund that could be this one.")
+    ids = ", ".join(id_of(raw) for raw in ours)
+    said = f"Refunds {ids} of the payment have our amount, and one of them was made by somebody else."
+    several = InDoubt("SEVERAL_LISTED", said[:500], needs_person=True)
+    return outcomes.the_one(ours, partial(echoed, order), none=none, several=several)
 
 
 def ids_within(order: RefundOrder, answer: Any) -> frozenset[str]:

@@ -7,9 +7,13 @@ closing balance, the difference of both sides, or both sums: any of them proves 
 from decimal import Decimal
 from typing import Final
 
-from domain.money import exponent_of
+import polars as pl
+
+from domain.money import AMOUNT_MAX, exponent_of
+from domain.pse.kit import plain
 from domain.pse.kit.cells import BadCell, BadRow, Row
-from domain.pse.mercadopago.canonical import check_foreign, check_moment
+from domain.pse.kit.plain import Plain
+from domain.pse.mercadopago.canonical import check_foreign, check_moment, is_moment
 from domain.pse.mercadopago.cells import units_of
 from domain.pse.reporting import BadReport, Balance
 
@@ -66,6 +70,48 @@ class Control:
         if record == MOVEMENT and (credit < 0 or debit < 0):
             column = "NET_CREDIT_AMOUNT" if credit < 0 else "NET_DEBIT_AMOUNT"
             raise BadRow(column, "the amount is below zero.", f"with a {column} below zero")
+
+    def plain(self) -> Plain:
+        """The same of many movements at once."""
+        return Plain(self._is_plain(), self._add_all, in_order=True)
+
+    def _is_plain(self) -> pl.Expr:
+        """Whether a row is a movement of this account of which `check` would say nothing."""
+        credit, debit, gross = (self._units(name) for name in AMOUNTS)
+        record, named = pl.col("RECORD_TYPE"), (pl.col("SOURCE_ID") != "") | (pl.col("DESCRIPTION") != "")
+        return (
+            pl.col("CURRENCY").is_in(["", self._currency])
+            & ((record == MOVEMENT) | ((record == "") & named))
+            & credit.is_between(0, AMOUNT_MAX)  # so many fit into the sum of a piece
+            & debit.is_between(0, AMOUNT_MAX)
+            & gross.is_not_null()
+            & self._units("BALANCE_AMOUNT").is_not_null()
+            & is_moment("DATE")
+        )
+
+    def _units(self, column: str) -> pl.Expr:
+        """A plain amount; 0 where the cell is empty."""
+        places = pl.lit(exponent_of(self._currency), pl.Int64)
+        return pl.when(pl.col(column) == "").then(0).otherwise(plain.minor_units(column, places))
+
+    def _add_all(self, rows: pl.DataFrame) -> None:
+        credit, debit, gross = (self._units(name) for name in AMOUNTS)
+        said = pl.when(pl.col("BALANCE_AMOUNT") != "").then(self._units("BALANCE_AMOUNT"))
+        moved = rows.select("line", said=said, given=(credit - debit).cum_sum(), credit=credit, debit=debit)
+        self._began = True
+        told = moved.filter(pl.col("said").is_not_null())
+        if not told.is_empty():
+            self._said = told["said"][-1]
+        if self._opened and self._unclear == (0, 0):
+            for row in told.filter(pl.col("said") - self._balance != pl.col("given")).head(1).iter_rows(named=True):
+                self._contradict(row["line"], "BALANCE_AMOUNT", row["said"], self._balance + row["given"])
+        self._credits, self._debits = (
+            self._credits + int(moved["credit"].sum()),
+            self._debits + int(moved["debit"].sum()),
+        )
+        self._total = self._closing = None
+        bought = rows.filter((pl.col("DESCRIPTION") == "payment") & (gross < 0))
+        self.purchases.update(bought["SOURCE_ID"].to_list())
 
     def _net(self, row: Row) -> tuple[int, int]:
         """What the row gives and takes. Where that cannot be read, nothing above proves the file. Raises BadRow."""
@@ -136,18 +182,18 @@ class Control:
         if said == self._balance:
             self._closing = "initial_available_balance and all credits and debits give available_balance"
         else:
-            self._contradict(line, "available_balance", said)
+            self._contradict(line, "available_balance", said, self._balance)
 
     def _compare_balance(self, line: int, row: Row) -> None:
         said = units_of(row, "BALANCE_AMOUNT", self._currency)
         self._said = self._said if said is None else said
         if self._opened and said is not None and said != self._balance and self._unclear == (0, 0):
-            self._contradict(line, "BALANCE_AMOUNT", said)
+            self._contradict(line, "BALANCE_AMOUNT", said, self._balance)
 
-    def _contradict(self, line: int, what: str, said: int) -> None:
+    def _contradict(self, line: int, what: str, said: int, given: int) -> None:
         if self.contradicted is None:
-            given = self._written(self._balance)
-            self.contradicted = f"In line {line}, {what} says {self._written(said)}, and the rows above give {given}."
+            above = self._written(given)
+            self.contradicted = f"In line {line}, {what} says {self._written(said)}, and the rows above give {above}."
 
     def _written(self, amount: int) -> str:
         return f"{self._currency} {Decimal(amount).scaleb(-exponent_of(self._currency)):f}"

@@ -17,7 +17,7 @@ from domain.pse.mercadopago.canonical import canonical, is_nameless, moment, own
 from domain.pse.mercadopago.cells import headings, plain_amounts, units
 from domain.pse.mercadopago.objects import WORDS
 from domain.pse.mercadopago.proof import AMOUNTS, MOVEMENT, Control
-from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile
+from domain.pse.reporting import SETTLED, BadReport, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _LAYOUT: Final = WORDS.layouts["release"]
@@ -30,18 +30,18 @@ _TAXES: Final = "^tax(?:_|$)"
 _ROWS_LOOKED_AT: Final = 10_000
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """Raises BadReport."""
     currency = _currency(file, period)
     control = Control(file.name, currency)
     unclear = Unclear()
-    rows = tables.read(file, _LAYOUT, control.check, unclear)
+    rows = tables.read(file, _LAYOUT, control.check, unclear, control.plain())
     completeness = control.completeness()
     tables.refuse_cut(file, completeness)
     read = _read(rows, control, currency, own_reference(detailed=is_detailed(file)))
     made = canonical(read, period)
     words = [*unclear.told(), *counted(read, pl.col("_unclear"))]
-    return Report(made, completeness, control.contradicted, words, control.balances())
+    return ReadReport(made, completeness, control.contradicted, words, control.balances())
 
 
 def _currency(file: ReportFile, period: Period) -> str:

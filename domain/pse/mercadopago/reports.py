@@ -14,17 +14,17 @@ from domain.pse.kit import exact, moments, requests
 from domain.pse.mercadopago import objects
 from domain.pse.mercadopago.account import content_type
 from domain.pse.mercadopago.configuration import configure
-from domain.pse.reporting import Download, Steps
+from domain.pse.reporting import ReportDownload, Steps
 from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
 
 _KIND: Final = "release_report"
 # How long to wait before each look at the list: half an hour in all.
 _WAITS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, *[60.0] * 29)
 
-Entry = Mapping[str, Any]
+ReportEntry = Mapping[str, Any]
 
 
-def fetch(period: Period) -> Steps[Sequence[Download]]:
+def fetch(period: Period) -> Steps[Sequence[ReportDownload]]:
     """The release report of the period. Raises BadAnswer.
 
     One that was made after the period had ended is final and is taken as it is, unless the account's reports have what
@@ -40,7 +40,7 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
     url = requests.url(_url(period), name)
     # Its name at Mercado Pago says when it was made: ours says what it is about, so that a newer one replaces it.
     kind = content_type(made.get("currency_id"), detailed=configured.detailed)
-    return [Download(f"release-{period.business_date}.csv", kind, httpx.Request("GET", url))]
+    return [ReportDownload(f"release-{period.business_date}.csv", kind, httpx.Request("GET", url))]
 
 
 def _url(period: Period) -> str:
@@ -56,7 +56,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _make(period: Period, known: Sequence[Entry]) -> Steps[Entry]:
+def _make(period: Period, known: Sequence[ReportEntry]) -> Steps[ReportEntry]:
     body = {"begin_date": _text(period.start), "end_date": _text(_last_second(period))}
     response = yield httpx.Request("POST", _url(period), json=body, headers=requests.JSON)
     if response.status_code not in (200, 201, 202, 203):
@@ -73,7 +73,7 @@ def _make(period: Period, known: Sequence[Entry]) -> Steps[Entry]:
     raise NotYet("Mercado Pago has not made the release report within half an hour; run this date again later.")
 
 
-def _listed(period: Period) -> Steps[list[Entry]]:
+def _listed(period: Period) -> Steps[list[ReportEntry]]:
     """The finished reports of exactly this period, the oldest first."""
     response = yield requests.get(_url(period), "list")
     listed = exact.document(response.content)
@@ -88,6 +88,6 @@ def _listed(period: Period) -> Steps[list[Entry]]:
     return sorted(same, key=lambda one: (moments.zoned(one.get("date_created")) or period.start, objects.id_of(one)))
 
 
-def _is_final(entry: Entry, period: Period) -> bool:
+def _is_final(entry: ReportEntry, period: Period) -> bool:
     created_at = moments.zoned(entry.get("date_created"))
     return created_at is not None and created_at >= period.end

@@ -9,15 +9,17 @@ from typing import Final
 import polars as pl
 
 from domain.money import EXPONENTS
-from domain.pse.kit import tables
+from domain.pse.kit import plain, tables
 from domain.pse.kit.canonical import decimals, type_of
 from domain.pse.kit.cells import BadCell, BadRow, Row
+from domain.pse.kit.plain import Plain
 from domain.pse.kit.unclear import Unclear, counted
 from domain.pse.mercadopago.account import currency_of, is_detailed
 from domain.pse.mercadopago.canonical import (
     canonical,
     check_foreign,
     check_moment,
+    is_moment,
     is_nameless,
     moment,
     own_reference,
@@ -25,7 +27,7 @@ from domain.pse.mercadopago.canonical import (
 )
 from domain.pse.mercadopago.cells import plain_amounts, units, units_of
 from domain.pse.mercadopago.objects import WORDS
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 _AMOUNTS: Final = ("TRANSACTION_AMOUNT", "SETTLEMENT_NET_AMOUNT")
@@ -33,13 +35,13 @@ _LAYOUT: Final = WORDS.layouts["settlement"]
 _OF_PAYMENT: Final = ("CAPTURE", "REFUND", "CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """Raises BadReport."""
     account = currency_of(file, period)
     odd = Unclear()
-    rows = tables.read(file, _LAYOUT, _check(account), odd)
+    rows = tables.read(file, _LAYOUT, _check(account), odd, Plain(_is_plain(account), lambda _: None))
     read = _read(rows, account, own_reference(detailed=is_detailed(file)))
-    return Report(canonical(read, period), None, None, [*odd.told(), *counted(read, pl.col("_unclear"))])
+    return ReadReport(canonical(read, period), None, None, [*odd.told(), *counted(read, pl.col("_unclear"))])
 
 
 def _check(account: str | None) -> Callable[[int, Row], None]:
@@ -57,6 +59,14 @@ def _check(account: str | None) -> Callable[[int, Row], None]:
             check_moment(row, "TRANSACTION_DATE")
 
     return check
+
+
+def _is_plain(account: str | None) -> pl.Expr:
+    """Whether the check above would say nothing of a row."""
+    told = pl.when(pl.col("TRANSACTION_CURRENCY") == "").then(pl.lit(account)).otherwise("TRANSACTION_CURRENCY")
+    places = told.replace_strict(EXPONENTS, default=None, return_dtype=pl.Int64)
+    amounts = pl.all_horizontal(plain.minor_units(name, places).is_not_null() for name in _AMOUNTS)
+    return amounts & is_moment("TRANSACTION_DATE")
 
 
 def _read(rows: pl.LazyFrame, account: str | None, own: pl.Expr) -> pl.LazyFrame:

@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.kit import requests
 from domain.pse.kit.interview import Heard, Interview
 from domain.pse.mercadopago import configuration
@@ -17,7 +17,7 @@ _CURRENCIES: Final[Mapping[str, str]] = {
 _NO_SUCH_PAYMENT: Final = "1"  # payments are numbers, and the first was somebody else's long ago
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """`GET /users/me`, the release report's configuration, and a refund of a payment that is not the account's."""
     me = yield from interview.ask(requests.get(account.base_url, "users", "me"))
     if not interview.entrance(me):
@@ -36,7 +36,7 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
         interview.judge(CheckCode.REPORT_COLUMNS, not missing, saw)
 
 
-def _merchant(account: Account, interview: Interview, me: Heard) -> None:
+def _merchant(account: PseAccount, interview: Interview, me: Heard) -> None:
     status, wanted = me.inner("status", "site_status"), me.inner("status", "required_action")
     saw = f"site_status {status}" + (f", required_action {wanted}" if wanted else "")
     interview.judge(CheckCode.MERCHANT_ACTIVE, status == "active" and not wanted, saw)
@@ -44,7 +44,7 @@ def _merchant(account: Account, interview: Interview, me: Heard) -> None:
     interview.currencies(account, {_CURRENCIES.get(site, site)})
 
 
-def _refund(account: Account) -> httpx.Request:
+def _refund(account: PseAccount) -> httpx.Request:
     url = requests.url(account.base_url, "v1", "payments", _NO_SUCH_PAYMENT, "refunds")
     headers = {**requests.JSON, "Content-Type": "application/json", "X-Idempotency-Key": secrets.token_hex(10)}
     return httpx.Request("POST", url, content=b'{"amount":1}', headers=headers)

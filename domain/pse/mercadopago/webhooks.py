@@ -39,8 +39,8 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
     # An id of letters and digits is signed in lower case by the documents, as it is by the SDK: both are tried.
     manifests = {manifest(one, request_id, at) for one in (signed_id, signed_id.lower(), signed_id.upper())}
     secret = credentials.secrets["webhook_secret"]
-    if not signatures.fits([given], [digest(secret, one) for one in manifests]):
-        raise BadSignature("The signature does not fit data.id, x-request-id and ts.")
+    wanted = [digest(secret, one) for one in manifests]
+    signatures.check([given], wanted, "The signature does not fit data.id, x-request-id and ts.")
     seconds = int(at) / 1000 if int(at) >= _MILLISECONDS_FROM else int(at)
     signatures.check_time(seconds, now, TOLERANCE_SECONDS)
     if signed_id and signed_id.lower() != (_named(request.body) or "").lower():

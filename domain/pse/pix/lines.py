@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,13 +11,13 @@ from domain.pse.kit import listings
 from domain.pse.kit.listings import Entry, Line
 from domain.pse.kit.unreadable import Unreadable, told_as
 from domain.pse.pix import objects
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.vocabulary import Accepted, CapturedPayment, Declined, KnownRefund, Period, Succeeded
 
 _STATES: Final = {Accepted: "PENDING", Succeeded: "SUCCEEDED", Declined: "FAILED"}
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines of business date D: captures received on D; refunds that settled on D; and every refund that is not
     (or no longer) DEVOLVIDO, whatever its day, so that a changed status is seen.
 
@@ -63,8 +62,8 @@ def _line(payment: CapturedPayment, amount: Money, booked: datetime) -> Line:
 
 def _settled(amount: Money, sign: int) -> Line:
     """A Pix moves the account by what it says: the PSP's fees are told elsewhere."""
-    moved = sign * Decimal(amount.decimal())
-    return {"settled_gross": moved, "settled_net": moved, "settled_currency": amount.currency}
+    moved = sign * amount.minor_units
+    return {"settled_currency": amount.currency, **listings.settled(amount.currency, gross=moved, net=moved)}
 
 
 def _refund(refund: KnownRefund) -> Line:

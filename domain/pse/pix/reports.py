@@ -12,7 +12,7 @@ import httpx
 
 from domain.pse.kit import exact, listings, moments, requests
 from domain.pse.kit.listings import Entry
-from domain.pse.kit.paging import Page, all_pages
+from domain.pse.kit.paging import Paged, all_pages
 from domain.pse.reporting import Built, Steps
 from domain.pse.vocabulary import BadAnswer, Period
 
@@ -55,11 +55,11 @@ def _once(base_url: str, start: datetime, end: datetime) -> Steps[dict[str, Entr
     """None where the pages do not hold as many entries as each of them says that there are."""
     totals = set()
 
-    def read(response: httpx.Response, number: int) -> Page:
+    def read(response: httpx.Response, number: int) -> Paged:
         listed, total, count = _read_page(response, number)
         totals.add(total)
         is_last = number + 1 >= count or len(totals) > 1
-        return Page(listed, None if is_last else _page_request(base_url, start, end, number + 1))
+        return Paged(listed, None if is_last else _page_request(base_url, start, end, number + 1))
 
     found = yield from all_pages(_page_request(base_url, start, end, 0), read, "endToEndId")
     return found if totals == {len(found)} else None

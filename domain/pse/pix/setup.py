@@ -5,14 +5,14 @@ from typing import Final
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.kit import exact, moments, oauth, requests
 from domain.pse.kit.interview import Heard, Interview
 
 SCOPE: Final = "pix.read pix.write"
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """A token, `GET /webhook` and a page of `GET /pix`."""
     token = yield from interview.ask(oauth.token_request(token_url(account.base_url, account.token_url), SCOPE))
     refusal = exact.text(token.body, "error")  # RFC 6749, 5.2: with 400, or 401

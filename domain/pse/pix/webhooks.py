@@ -8,15 +8,7 @@ from typing import Any
 from domain.pse.kit import signatures
 from domain.pse.kit.unreadable import Unreadable
 from domain.pse.pix import objects
-from domain.pse.vocabulary import (
-    BadNotice,
-    BadSignature,
-    Credentials,
-    NotUnderstood,
-    TellsOfRefund,
-    Told,
-    WebhookRequest,
-)
+from domain.pse.vocabulary import BadNotice, Credentials, NotUnderstood, TellsOfRefund, Told, WebhookRequest
 
 
 def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> None:
@@ -28,8 +20,8 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
     if segments and segments[-1] == "pix":
         segments.pop()
     given = segments[-1] if segments else ""
-    if not signatures.fits([given], [credentials.secrets["webhook_secret"]]):
-        raise BadSignature("The address of the webhook does not carry the connection's secret.")
+    said = "The address of the webhook does not carry the connection's secret."
+    signatures.check([given], [credentials.secrets["webhook_secret"]], said)
 
 
 def told(body: bytes) -> list[Told]:

@@ -15,7 +15,7 @@ from domain.pse.kit.canonical import filled
 from domain.pse.kit.cells import UNKNOWN_DECIMALS, BadRow, Row
 from domain.pse.kit.plain import Plain
 from domain.pse.kit.unclear import Unclear
-from domain.pse.reporting import Report, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.stripe.objects import WORDS
 from domain.pse.stripe.proof import Payouts
 from domain.pse.vocabulary import Period
@@ -24,9 +24,11 @@ LAYOUT: Final = WORDS.layouts["payout_reconciliation"]
 _REFUNDS: Final = ("refund", "refund_failure")
 _TAX: Final = "tax"  # on fees, on rows of its own
 _DISPUTES: Final = ("dispute", "dispute_reversal")
+# Between Stripe and the bank, though its row stands among those of a payout that was made later.
+_AT_THE_BANK: Final = ("payout_reversal", "topup", "topup_reversal")
 
 
-def lines(file: ReportFile, period: Period) -> Report:
+def lines(file: ReportFile, period: Period) -> ReadReport:
     """The lines. Each payout whose own row is there must be explained by its rows' nets. Raises BadReport."""
     payouts, unclear = Payouts(), Unclear()
 
@@ -43,7 +45,7 @@ def lines(file: ReportFile, period: Period) -> Report:
     rows = tables.read(file, LAYOUT, check, unclear, Plain(_is_plain(), payouts.add_all))
     proof, against = payouts.proof(file)
     tables.refuse_cut(file, proof)
-    return Report(_lines(rows, period), proof, against, unclear.told(), payouts=payouts.beside())
+    return ReadReport(_lines(rows, period), proof, against, unclear.told(), payouts=payouts.beside())
 
 
 def _is_plain() -> pl.Expr:
@@ -57,7 +59,7 @@ def _is_plain() -> pl.Expr:
         & (gross * category.replace_strict(signs, default=None, return_dtype=pl.Int64) >= 0)
         & ((facing == "") | (same & plain.minor_units("customer_facing_amount", decimals).is_not_null()))
         & (~category.is_in(_REFUNDS) | (pl.col("source_id") != ""))
-        & plain.is_time("created_utc")
+        & plain.is_time(pl.col("created_utc"))
     )
 
 
@@ -104,7 +106,10 @@ def _lines(rows: pl.LazyFrame, period: Period) -> pl.LazyFrame:
         "state": canonical.state_of(category, WORDS.kinds),
         "payment_reference": pl.coalesce(intent, charge),
         "payment_alias": pl.when(intent.is_not_null()).then(charge),
-        "reference": pl.when(category.is_in(_DISPUTES)).then(filled("source_id")),
+        "reference": pl.when(category.is_in(_DISPUTES))
+        .then(filled("source_id"))
+        .when(category.is_in(_AT_THE_BANK))
+        .then(pl.format("{} {}", category, pl.coalesce(filled("source_id"), pl.col("created_utc")))),
         "pse_refund_reference": pl.when(category.is_in(_REFUNDS)).then(pl.col("source_id")),
         "amount": pl.when(told).then(paid).otherwise(moved),
         "currency": pl.when(told).then(facing).otherwise(currency),

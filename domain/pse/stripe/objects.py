@@ -22,7 +22,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     status, error = response.status_code, exact.inner(exact.document(response.content), "error")
     fallback = WORDS.error_name(status)
     if not isinstance(error, dict):
-        return ErrorAnswer(fallback, f"Stripe answered {status} without an error object.", explained=False)
+        return WORDS.unexplained("Stripe", status, "an error object")
     known = [error.get("code"), None if str(status) in WORDS.errors else error.get("type"), fallback]
     code = next(one for one in known if isinstance(one, str) and one)
     return ErrorAnswer(code[:100], str(error.get("message") or f"Stripe answered {status}.")[:500], explained=True)
@@ -81,8 +81,7 @@ def echoed(order: RefundOrder, raw: Any) -> Outcome:
         or reference_of(raw) != order.reference
     ):
         return outcomes.another("Stripe", order, held)
-    outcome = outcome_of(raw, succeeded=order.succeeded)
-    return outcome or InDoubt("UNREADABLE", "Stripe answered with a status that it does not publish.")
+    return outcomes.published(outcome_of(raw, succeeded=order.succeeded), "Stripe", raw.get("status"))
 
 
 def among(order: RefundOrder, listed: Any) -> Outcome:
@@ -103,9 +102,7 @@ def among(order: RefundOrder, listed: Any) -> Outcome:
 
 def payment_of(raw: Any) -> CapturedPayment:
     """A charge, or a payment intent with its charge, with all its refunds expanded. Raises Unreadable."""
-    charge = exact.inner(raw, "latest_charge") if exact.inner(raw, "object") == "payment_intent" else raw
-    if not isinstance(charge, dict) or charge.get("object") != "charge":
-        raise Unreadable("it is no charge, and no payment intent with one")
+    charge = exact.of_kind(_charge_within(raw), "charge")
     refunds = exact.whole_list(charge.get("refunds"), "refunds")
     kind = exact.inner(charge, "payment_method_details", "type")
     if not isinstance(kind, str) or kind not in WORDS.methods:
@@ -121,14 +118,11 @@ def payment_of(raw: Any) -> CapturedPayment:
 
 def shown_of(raw: Any) -> Shown:
     """What a charge, or a payment intent with its charge, is to us. Raises Unreadable."""
-    charge: Any = raw
-    if exact.inner(raw, "object") == "payment_intent":
-        charge = exact.inner(raw, "latest_charge")
-        if charge is None:  # nobody has paid yet, or every try has failed
-            unpaid = f"{str(raw.get('status'))[:50]}, without a charge"
-            return Shown(frozenset({_needed(raw, "id")}), money_of(raw), unpaid, False)
-    if not isinstance(charge, dict) or charge.get("object") != "charge":
-        raise Unreadable("it is no charge, and no payment intent with one")
+    found = _charge_within(raw)
+    if found is None and isinstance(raw, dict):  # nobody has paid yet, or every try has failed
+        unpaid = f"{str(raw.get('status'))[:50]}, without a charge"
+        return Shown(frozenset({_needed(raw, "id")}), money_of(raw), unpaid, False)
+    charge = exact.of_kind(found, "charge")
     kind, status = str(exact.inner(charge, "payment_method_details", "type"))[:50], charge.get("status")
     captured = WORDS.payments.is_captured(status) and charge.get("captured") is True
     intent = text_of(charge, "payment_intent")
@@ -141,6 +135,11 @@ def shown_of(raw: Any) -> Shown:
         method_said=kind,
         given_back=_given_back(charge) if captured else 0,
     )
+
+
+def _charge_within(raw: Any) -> Any:
+    """A payment intent's charge, None where it has none; anything else as it is."""
+    return exact.inner(raw, "latest_charge") if exact.inner(raw, "object") == "payment_intent" else raw
 
 
 def _given_back(charge: Mapping[str, Any]) -> int:

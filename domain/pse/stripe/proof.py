@@ -3,41 +3,36 @@
 A payout without a row of its own is told by the rows that name it: they are what it paid.
 """
 
-import re
 from collections import defaultdict
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
 import polars as pl
 
-from domain.pse.kit import plain
+from domain.pse.kit import moments, plain
 from domain.pse.reporting import BadReport, PaidOut, ReportFile
 
-_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-Payout = tuple[str, str]  # its id ("": the row names none) and the currency
+PayoutKey = tuple[str, str]  # its id ("": the row names none) and the currency
 
 
 class Payouts:
     """Adds up the nets of each payout in each currency, and of the rows that name none."""
 
     def __init__(self) -> None:
-        self._nets: dict[Payout, Decimal] = defaultdict(Decimal)
-        self._paid: dict[Payout, Decimal] = defaultdict(Decimal)
-        self._dates: dict[Payout, date] = {}
+        self._nets: dict[PayoutKey, Decimal] = defaultdict(Decimal)
+        self._paid: dict[PayoutKey, Decimal] = defaultdict(Decimal)
+        self._dates: dict[PayoutKey, date] = {}
 
-    def add(self, payout: Payout, category: str, net: Decimal) -> None:
+    def add(self, payout: PayoutKey, category: str, net: Decimal) -> None:
         if category == "payout" and payout[0]:
             self._paid[payout] -= net
         else:
             self._nets[payout] += net
 
-    def effective(self, payout: Payout, said: str) -> None:
+    def effective(self, payout: PayoutKey, said: str) -> None:
         """When it is at the bank, where the row says that. What is no date says nothing."""
-        if payout not in self._dates and _DAY.fullmatch(said[:10]):
-            with suppress(ValueError):
-                self._dates[payout] = date.fromisoformat(said[:10])
+        if payout not in self._dates and (day := moments.day(said)) is not None:
+            self._dates[payout] = day
 
     def beside(self) -> list[PaidOut]:
         """The payouts that no row of their own tells."""
@@ -51,12 +46,12 @@ class Payouts:
         """As `add`, plain rows at once."""
         currency, name = pl.col("currency").str.to_uppercase(), pl.col("automatic_payout_id")
         decimals = plain.exponent(pl.col("currency"))
-        sums = rows.group_by(
-            name, currency, decimals.alias("decimals"), paid=(pl.col("reporting_category") == "payout") & (name != "")
-        ).agg(plain.minor_units("net", decimals).cast(pl.Int128).sum())
-        for payout, code, places, paid, net in sums.sort(pl.all()).iter_rows():
+        paid = (pl.col("reporting_category") == "payout") & (name != "")
+        nets = rows.lazy().select(name, currency, decimals=decimals, paid=paid, net=plain.minor_units("net", decimals))
+        sums = nets.group_by(pl.exclude("net")).agg(pl.col("net").cast(pl.Int128).sum()).sort(pl.all()).collect()
+        for payout, code, places, is_paid, net in sums.iter_rows():
             self.add((payout, code), "", Decimal(0))
-            self.add((payout, code), "payout" if paid else "", Decimal(net).scaleb(-places))
+            self.add((payout, code), "payout" if is_paid else "", Decimal(net).scaleb(-places))
 
     def proof(self, file: ReportFile) -> tuple[str | None, str | None]:
         """What proves that no row is missing, and what contradicts it. Raises BadReport."""
@@ -71,7 +66,7 @@ class Payouts:
         added = ", with the rows that name no payout," if gaps else ""
         return f"The nets of each payout{added} add up to what it paid.", None
 
-    def _contradiction(self, file: ReportFile, gaps: dict[Payout, Decimal], nameless: dict[str, Decimal]) -> str:
+    def _contradiction(self, file: ReportFile, gaps: dict[PayoutKey, Decimal], nameless: dict[str, Decimal]) -> str:
         """A row without a payout, a fee for instance, may be a part of one; without such rows some are missing."""
         said = []
         for (name, currency), gap in gaps.items():

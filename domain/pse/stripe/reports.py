@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 
 from domain.pse.kit import exact, requests
-from domain.pse.reporting import Download, Steps
+from domain.pse.reporting import ReportDownload, Steps
 from domain.pse.stripe import objects
 from domain.pse.stripe.lines import LAYOUT
 from domain.pse.vocabulary import BadAnswer, NotYet, Period, Wait
@@ -17,7 +17,7 @@ _FILES_HOST: Final = "files.stripe.com"
 _WAITS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 60)  # seconds; half an hour in all
 
 
-def fetch(period: Period) -> Steps[Sequence[Download]]:
+def fetch(period: Period) -> Steps[Sequence[ReportDownload]]:
     """Order the report of the payouts effective in the period and wait until it is made. Raises BadAnswer."""
     made = _read_run((yield _order(period)))
     for seconds in _WAITS:
@@ -32,10 +32,11 @@ def fetch(period: Period) -> Steps[Sequence[Download]]:
 
 
 def _order(period: Period) -> httpx.Request:
+    start, end = period.unix
     form = {
         "report_type": REPORT_TYPE,
-        "parameters[interval_start]": str(int(period.start.timestamp())),
-        "parameters[interval_end]": str(int(period.end.timestamp())),
+        "parameters[interval_start]": str(start),
+        "parameters[interval_end]": str(end),
         "parameters[timezone]": "Etc/UTC",
         "parameters[columns][]": ["balance_transaction_id", "available_on_utc", *LAYOUT.needed, *LAYOUT.optional],
     }
@@ -53,13 +54,13 @@ def _read_run(response: httpx.Response) -> dict[str, Any]:
     return answer
 
 
-def _download(period: Period, made: dict[str, Any]) -> Download:
+def _download(period: Period, made: dict[str, Any]) -> ReportDownload:
     url = exact.inner(made, "result", "url")
     if not isinstance(url, str) or not _is_stripes(url, period.base_url):
         # The key goes with the request, so it must not go anywhere else.
         raise BadAnswer(f"Report run {made['id']} is to be fetched from a host that is not Stripe's.")
     name = f"stripe-payout-reconciliation-{period.business_date}.csv"
-    return Download(name, "text/csv", httpx.Request("GET", url, headers=objects.HEADERS | {"Accept": "*/*"}))
+    return ReportDownload(name, "text/csv", httpx.Request("GET", url, headers=objects.HEADERS | {"Accept": "*/*"}))
 
 
 def _is_stripes(url: str, base_url: str) -> bool:

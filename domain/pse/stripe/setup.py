@@ -5,7 +5,7 @@ A restricted key has each permission by itself, so what it may not read says not
 
 import httpx
 
-from domain.pse.checking import Account, Asking, CheckCode
+from domain.pse.checking import Asking, CheckCode, PseAccount
 from domain.pse.kit import exact, requests
 from domain.pse.kit.interview import NO_SUCH_PAYMENT, Heard, Interview
 from domain.pse.stripe import objects
@@ -14,7 +14,7 @@ from domain.pse.stripe.reports import REPORT_TYPE
 _EVENTS = frozenset({"*", "refund.updated", "charge.refund.updated"})
 
 
-def setup(account: Account, interview: Interview) -> Asking[None]:
+def setup(account: PseAccount, interview: Interview) -> Asking[None]:
     """`GET /v1/account`, its country, the endpoints, the report's type, and a refund of no payment."""
     me = yield from interview.ask(_get(account, "account"))
     if not interview.entrance(me, by_parts=True):
@@ -34,7 +34,7 @@ def setup(account: Account, interview: Interview) -> Asking[None]:
         interview.passed(CheckCode.REPORT_COLUMNS, f"{REPORT_TYPE} can be ordered; Estorno names its columns itself.")
 
 
-def _merchant(account: Account, interview: Interview, me: Heard) -> Asking[None]:
+def _merchant(account: PseAccount, interview: Interview, me: Heard) -> Asking[None]:
     charges, payouts = me.inner("charges_enabled") is True, me.inner("payouts_enabled") is True
     due = me.texts("requirements", "currently_due")
     saw = f"charges_enabled {charges}, payouts_enabled {payouts}".lower()
@@ -53,5 +53,5 @@ def _listening(endpoints: Heard) -> list[str]:
     return [str(one.get("url")) for one in on]
 
 
-def _get(account: Account, *parts: str) -> httpx.Request:
+def _get(account: PseAccount, *parts: str) -> httpx.Request:
     return requests.get(account.base_url, *parts, headers=objects.HEADERS)

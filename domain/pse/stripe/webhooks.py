@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from domain.pse.kit import answers, signatures
+from domain.pse.kit import answers, exact, signatures
 from domain.pse.kit.unreadable import or_none, told_as
 from domain.pse.stripe import objects
 from domain.pse.vocabulary import (
@@ -36,8 +36,8 @@ def verify(credentials: Credentials, request: WebhookRequest, now: datetime) -> 
         raise BadSignature("The header Stripe-Signature is missing, or has no t or no v1.")
     secrets = signatures.secrets_of(credentials, "webhook_secret", "old_webhook_secret")
     signed = f"{at}.".encode() + request.body
-    if not signatures.fits(given, [signatures.hmac_sha256(secret, signed).hex() for secret in secrets]):
-        raise BadSignature("No v1 signature fits the body and the connection's webhook_secret.")
+    wanted = [signatures.hmac_sha256(secret, signed).hex() for secret in secrets]
+    signatures.check(given, wanted, "No v1 signature fits the body and the connection's webhook_secret.")
     signatures.check_time(int(at), now, TOLERANCE_SECONDS)
 
 
@@ -55,16 +55,14 @@ def told(body: bytes) -> list[Told]:
         return [NotUnderstood(kind) if shown is None else Captured(shown)]
     if kind not in _OF_REFUNDS:
         return [NotUnderstood(kind)]
-    if not isinstance(about, dict) or about.get("object") != "refund":
-        raise BadNotice(f"The {kind} event has no refund in data.object.")
-    with told_as(BadNotice, f"The refund of the {kind} event"):
-        return [_notice(about)]
+    with told_as(BadNotice, f"data.object of the {kind} event"):
+        return [_notice(exact.of_kind(about, "refund"))]
 
 
 def _charged_back(kind: str, dispute: Any) -> Told:
     """A dispute takes the money once and gives it once: its id names both, as it does in the report."""
-    if not isinstance(dispute, dict) or dispute.get("object") != "dispute":
-        raise BadNotice(f"The {kind} event has no dispute in data.object.")
+    with told_as(BadNotice, f"data.object of the {kind} event"):
+        dispute = exact.of_kind(dispute, "dispute")
     charge, intent, name = (objects.text_of(dispute, key) for key in ("charge", "payment_intent", "id"))
     unknown = objects.currency_of(dispute)
     with told_as(BadNotice, f"The dispute of the {kind} event"):

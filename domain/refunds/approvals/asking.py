@@ -8,7 +8,7 @@ from domain.models import Destination, Refund
 from domain.models.refunds import Reason
 from domain.money import Money
 from domain.refunds.approvals import caps, defaults, facts, involved, needs, standing
-from domain.refunds.approvals.caps import Asked, Cap, Per
+from domain.refunds.approvals.caps import Cap, CountedRefund, Per
 from domain.refunds.approvals.facts import Requester
 from domain.refunds.approvals.rules import Named, Need, Step, joined
 
@@ -31,7 +31,7 @@ async def wanted(
     return joined(verdict.needs, [need_of(cap) for cap in over])
 
 
-def counted(payment: Mapping[str, Any], amount: Money, requester: Requester, cause: Cause) -> Asked:
+def counted(payment: Mapping[str, Any], amount: Money, requester: Requester, cause: Cause) -> CountedRefund:
     """The refund as caps count it."""
     subjects = {
         Per.PARTY: str(requester.party or cause.actor),
@@ -39,7 +39,7 @@ def counted(payment: Mapping[str, Any], amount: Money, requester: Requester, cau
         Per.MERCHANT: str(payment["merchant_id"]),
         Per.CUSTOMER: payment["customer_digest"],
     }
-    return Asked(payment["merchant_id"], amount, subjects, payment["now"], payment["zone"])
+    return CountedRefund(payment["merchant_id"], amount, subjects, payment["now"], payment["zone"])
 
 
 def need_of(cap: Cap) -> Need:

@@ -59,7 +59,7 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CountedRefund:
     """A refund that is to be counted."""
 
     merchant_id: UUID
@@ -80,7 +80,7 @@ class Asked:
         return tomorrow.astimezone(UTC)
 
 
-def applying(caps: Sequence[Cap], asked: Asked) -> list[tuple[Cap, str]]:
+def applying(caps: Sequence[Cap], asked: CountedRefund) -> list[tuple[Cap, str]]:
     """The caps that count this refund, each with its subject; always in one order, which is that of their locks."""
     found = []
     for cap in sorted(caps, key=lambda one: one.name):
@@ -91,7 +91,7 @@ def applying(caps: Sequence[Cap], asked: Asked) -> list[tuple[Cap, str]]:
     return found
 
 
-async def count(caps: Sequence[Cap], asked: Asked) -> list[Cap]:
+async def count(caps: Sequence[Cap], asked: CountedRefund) -> list[Cap]:
     """Count it, inside the caller's transaction; the caps by which it must wait. Raises CapExceeded."""
     held = []
     for cap, subject in applying(caps, asked):
@@ -104,12 +104,12 @@ async def count(caps: Sequence[Cap], asked: Asked) -> list[Cap]:
     return held
 
 
-async def preview(caps: Sequence[Cap], asked: Asked) -> tuple[list[Cap], CapExceeded | None]:
+async def preview(caps: Sequence[Cap], asked: CountedRefund) -> tuple[list[Cap], CapExceeded | None]:
     """What counting it now would say, without counting it."""
     held: list[Cap] = []
     for cap, subject in applying(caps, asked):
         amount, times = await so_far(cap, subject, asked)
-        if _fits(cap, amount + asked.amount.minor_units, times + 1):
+        if fits(cap, amount + asked.amount.minor_units, times + 1):
             continue
         if cap.over is Over.REFUSE:
             return held, exceeded(cap, asked, (amount, times))
@@ -117,23 +117,24 @@ async def preview(caps: Sequence[Cap], asked: Asked) -> tuple[list[Cap], CapExce
     return held, None
 
 
-def _fits(cap: Cap, amount: int, times: int) -> bool:
+def fits(cap: Cap, amount: int, times: int) -> bool:
+    """Whether so much (minor units), so often, is within the cap."""
     return (cap.amount is None or amount <= cap.amount) and (cap.count is None or times <= cap.count)
 
 
-async def _counted(cap: Cap, subject: str, asked: Asked, amount: int | None, times: int | None) -> bool:
+async def _counted(cap: Cap, subject: str, asked: CountedRefund, amount: int | None, times: int | None) -> bool:
     key = (asked.merchant_id, cap.name, subject, asked.day, cap.currency or "")
     limits = (MINOR_UNITS_MAX if amount is None else amount, _TIMES_MAX if times is None else times)
     return bool(await rows(_COUNT, *key, asked.amount.minor_units, *limits))
 
 
-async def so_far(cap: Cap, subject: str, asked: Asked) -> tuple[int, int]:
+async def so_far(cap: Cap, subject: str, asked: CountedRefund) -> tuple[int, int]:
     """What was counted today: minor units, and times."""
     found = await rows(_SO_FAR, asked.merchant_id, cap.name, subject, asked.day, cap.currency or "")
     return (found[0]["amount"], found[0]["times"]) if found else (0, 0)
 
 
-def exceeded(cap: Cap, asked: Asked, counted: tuple[int, int]) -> CapExceeded:
+def exceeded(cap: Cap, asked: CountedRefund, counted: tuple[int, int]) -> CapExceeded:
     """Why it is refused: the cap, what is left of it, and when it renews."""
     amount, times = counted
     limit = None if cap.amount is None else Money(cap.amount, cap.currency or "")

@@ -8,9 +8,9 @@ from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.findings import limits
 from domain.models import ApprovalRule
-from domain.refunds.approvals import caps, defaults, stored
+from domain.refunds.approvals import batch_limits, caps, defaults, stored
 from domain.refunds.approvals.rules import Rule
-from domain.refunds.approvals.standing import APPROVAL, CAP, FINDING, SETTLEMENT, Standing
+from domain.refunds.approvals.standing import APPROVAL, BATCH, CAP, FINDING, SETTLEMENT, RulesInForce
 
 # By the name that stays when the rows under it change: the log of LARGE_AMOUNT is all that ever became of it.
 OBJECTS: Final = {
@@ -18,12 +18,14 @@ OBJECTS: Final = {
     CAP: "velocity cap",
     SETTLEMENT: "settlement limit",
     FINDING: "finding limit",
+    BATCH: "batch limit",
 }
 _PROPOSE: Final = {
     APPROVAL: "approvalRulePropose",
     CAP: "velocityCapPropose",
     SETTLEMENT: "settlementLimitPropose",
     FINDING: "findingLimitPropose",
+    BATCH: "batchLimitPropose",
 }
 CONFIRM: Final = "approvalRuleConfirm"
 WITHDRAW: Final = "approvalRuleWithdraw"
@@ -38,7 +40,7 @@ def proposing(row: ApprovalRule) -> str:
     return _PROPOSE[row.kind] if row.body is not None else _END
 
 
-def held_under(held: Standing, kind: str, name: str) -> dict[str, Any]:
+def held_under(held: RulesInForce, kind: str, name: str) -> dict[str, Any]:
     """What holds under a name: the merchant's own, else the default; empty: nothing."""
     if kind == APPROVAL:
         return _of_rule(held.rule(name))
@@ -46,6 +48,8 @@ def held_under(held: Standing, kind: str, name: str) -> dict[str, Any]:
         return {"amounts": dict(held.settled_by_two)}
     if kind == FINDING:
         return {"amounts": dict(held.findings_by_two)}
+    if kind == BATCH:
+        return {"amounts": dict(held.batches_by_two)}
     cap = held.cap(name)
     return caps.of_cap(cap) if cap is not None else {}
 
@@ -59,6 +63,8 @@ def would_hold(row: ApprovalRule) -> dict[str, Any]:
         return dict(row.body) if row.body is not None else {"amounts": dict(defaults.SETTLED_BY_TWO)}
     if row.kind == FINDING:
         return dict(row.body) if row.body is not None else {"amounts": dict(limits.DEFAULT)}
+    if row.kind == BATCH:
+        return dict(row.body) if row.body is not None else {"amounts": dict(batch_limits.DEFAULT)}
     return dict(row.body) if row.body is not None else {}
 
 

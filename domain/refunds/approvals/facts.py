@@ -13,7 +13,7 @@ from domain.payments import confirmations
 from domain.platform.database import rows
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method
-from domain.refunds.approvals.rules import Facts, Named, Rule, Verdict, Word, decide
+from domain.refunds.approvals.rules import Facts, Named, Requirement, Rule, Word, decide
 
 _BY_CLIENT: Final = "MUTATION"
 # What was withdrawn before anything left is no refund of theirs.
@@ -59,10 +59,10 @@ class Requester:
     holder_id: UUID | None
 
     @classmethod
-    def of(cls, whose: Whose, party: UUID | None) -> "Requester":
-        """Of a principal; of ourselves nothing is known."""
+    def of(cls, whose: Whose, party: UUID | None, *, is_program: bool = False) -> "Requester":
+        """Of a principal; of who is none, what is known otherwise."""
         if not isinstance(whose, Principal):
-            return cls(party, False, party)
+            return cls(party, is_program, party)
         return cls(whose.party, whose.person_id is None, whose.person_id or whose.token_id)
 
 
@@ -112,7 +112,7 @@ async def weighed(
     payment: Mapping[str, Any],
     requester: Requester,
     refund_id: UUID | None = None,
-) -> Verdict:
+) -> Requirement:
     """What is needed, having asked for what only some rules want. `refund_id`: the one that is there already."""
     rules = tuple(rules)
     if facts.unproven and await confirmations.by_report(payment["id"]):

@@ -11,13 +11,16 @@ from domain.access.principal import Principal
 from domain.models import Destination, Refund
 from domain.platform.database import rows
 
-# Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked.
+# Whoever makes a link can open it, and whoever makes a customer's token has it: they may be the customer who asked. Who
+# said which payment a shop's refund is of, and perhaps how much of it, has asked for it.
 _TOKENS: Final = """
   JOIN tokens t ON t.merchant_id = p.merchant_id AND t.kind = 'CUSTOMER'
     AND (t.payment_id = p.id OR t.customer_digest = p.customer_digest)
   JOIN grants g ON g.token_id = t.id AND g.role = 'CUSTOMER_ASK'"""
 _MAKERS: Final = f"""
 SELECT refund_id, created_by AS name, created_by_id AS party FROM destination_links WHERE refund_id = ANY($1)
+UNION SELECT refund_id, decided_by, decided_by_id FROM shop_refunds
+WHERE refund_id = ANY($1) AND decided_by IS NOT NULL
 UNION SELECT r.id, t.created_by, t.party_id FROM refunds r JOIN payments p ON p.id = r.payment_id {_TOKENS}
 WHERE r.id = ANY($1)"""  # noqa: S608 - ours, and every value is bound
 _OF_PAYMENT: Final = f"SELECT t.created_by AS name, t.party_id AS party FROM payments p {_TOKENS} WHERE p.id = $1"  # noqa: S608 - ours

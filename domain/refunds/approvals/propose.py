@@ -21,10 +21,10 @@ from domain.models import ApprovalRule
 from domain.money import EXPONENTS, MINOR_UNITS_MAX
 from domain.platform.database import execute, rows, transaction
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
-from domain.refunds.approvals import caps, changes, defaults, looser, standing, stored
+from domain.refunds.approvals import batch_limits, caps, changes, defaults, looser, standing, stored
 from domain.refunds.approvals.caps import Cap
 from domain.refunds.approvals.rules import ANY_OTHER, Rule
-from domain.refunds.approvals.standing import APPROVAL, CAP, FINDING, SETTLEMENT, Standing
+from domain.refunds.approvals.standing import APPROVAL, BATCH, CAP, FINDING, SETTLEMENT, RulesInForce
 
 NAME_LENGTH_MAX: Final = 64
 RULES_MAX: Final = 100  # that a merchant has said itself: each is looked at for every refund
@@ -44,7 +44,7 @@ class Proposal:
     kind: str
     name: str
     rule: Rule | None = None
-    by_two: dict[str, int] | None = None  # of SETTLEMENT and FINDING: at or above, minor units by currency
+    by_two: dict[str, int] | None = None  # of SETTLEMENT, FINDING, BATCH: at or above, minor units by currency
     cap: Cap | None = None
 
     @property
@@ -156,7 +156,7 @@ async def _open(principal: Principal, rule_id: UUID) -> ApprovalRule:
     return row
 
 
-def _is_looser(held: Standing, new: Proposal) -> bool:
+def _is_looser(held: RulesInForce, new: Proposal) -> bool:
     """Compared with what holds under that name now; what ends gives its place to the default of that name."""
     if new.kind == APPROVAL:
         default = next((rule for rule in defaults.RULES if rule.name == new.name), None)
@@ -165,6 +165,8 @@ def _is_looser(held: Standing, new: Proposal) -> bool:
         return looser.amounts_looser(held.settled_by_two, new.by_two or defaults.SETTLED_BY_TWO)
     if new.kind == FINDING:
         return looser.amounts_looser(held.findings_by_two, new.by_two or limits.DEFAULT)
+    if new.kind == BATCH:
+        return looser.amounts_looser(held.batches_by_two, new.by_two or batch_limits.DEFAULT)
     return caps.is_looser(held.cap(new.name), new.cap)
 
 
@@ -220,7 +222,7 @@ async def _check(principal: Principal, new: Proposal) -> None:
     if new.rule is not None:
         await _check_rule(principal, new.rule)
     if new.by_two is not None:
-        _check_amounts(new.by_two)
+        _check_amounts({name: one for name, one in new.by_two.items() if name != batch_limits.ROWS_ANY})
     if new.cap is not None:
         _check_cap(new.cap)
 
@@ -283,6 +285,7 @@ def _check_cap(cap: Cap) -> None:
 
 __all__ = [
     "APPROVAL",
+    "BATCH",
     "CAP",
     "FINDING",
     "SETTLEMENT",

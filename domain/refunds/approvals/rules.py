@@ -145,14 +145,14 @@ Condition = Callable[[Facts], bool | None]  # None: what is known does not say
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Requirement:
     """What is needed; `unknown`: rules that only further facts decide."""
 
     needs: tuple[Need, ...]
     unknown: tuple[Rule, ...] = ()
 
 
-def decide(rules: Iterable[Rule], facts: Facts) -> Verdict:
+def decide(rules: Iterable[Rule], facts: Facts) -> Requirement:
     """Every need of every rule that is met: all of them hold, so the strictest does."""
     needs: list[Need] = []
     unknown: list[Rule] = []
@@ -162,7 +162,7 @@ def decide(rules: Iterable[Rule], facts: Facts) -> Verdict:
             unknown.append(rule)
         elif met:
             needs.append(rule.need)
-    return Verdict(tuple(needs), tuple(unknown))
+    return Requirement(tuple(needs), tuple(unknown))
 
 
 def matches(when: When, facts: Facts) -> bool | None:

@@ -10,24 +10,24 @@ from domain.platform.database import rows
 from domain.refunds.approvals import involved, needs, who
 from domain.refunds.approvals.rules import Need
 from domain.refunds.approvals.weigh import Yes
-from domain.refunds.approvals.who import Candidate
+from domain.refunds.approvals.who import Approver
 from domain.refunds.destination import destinations
 
 _STORES: Final = "SELECT r.id, p.store_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = ANY($1)"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class NeedsShown:
     """A refund's needs, what was said to them, who could say the rest, and what to do where there are too few."""
 
     row: ApprovalNeeds
     wanted: Sequence[Need]
     given: Sequence[Yes]
-    able: Sequence[Candidate]
+    able: Sequence[Approver]
     advice: str | None
 
 
-async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, Shown]:
+async def of_refunds(refund_ids: Sequence[UUID]) -> Mapping[UUID, NeedsShown]:
     """Of each refund that something is needed of. All of one merchant."""
     current = await needs.current_of(refund_ids)
     refunds = await Refund.filter(id__in=set(current))
@@ -55,6 +55,6 @@ def _counts(one: Approval, row: ApprovalNeeds) -> bool:
     return bool(one.needs_id == row.id and one.decision == "YES")
 
 
-def _shown(row: ApprovalNeeds, given: Sequence[Yes], able: Sequence[Candidate]) -> Shown:
+def _shown(row: ApprovalNeeds, given: Sequence[Yes], able: Sequence[Approver]) -> NeedsShown:
     wanted = needs.wanted_of(row)
-    return Shown(row, wanted, given, able, who.told(who.lacking(wanted, given, able)))
+    return NeedsShown(row, wanted, given, able, who.told(who.lacking(wanted, given, able)))

@@ -27,7 +27,7 @@ WHERE p.state = 'ACTIVE' ORDER BY p.created_at, p.id LIMIT $3"""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Approver:
     """A person who could say yes, and the roles and permissions that they hold."""
 
     id: UUID
@@ -35,18 +35,18 @@ class Candidate:
     words: frozenset[str]
 
 
-async def candidates(merchant_id: UUID, store_id: UUID, part: Involved) -> list[Candidate]:
+async def candidates(merchant_id: UUID, store_id: UUID, part: Involved) -> list[Approver]:
     """The people who may approve in a store, but those who have a part in the refund."""
     return without((await holders(merchant_id, [store_id]))[store_id], part)
 
 
-async def holders(merchant_id: UUID, store_ids: Collection[UUID]) -> Mapping[UUID, list[Candidate]]:
+async def holders(merchant_id: UUID, store_ids: Collection[UUID]) -> Mapping[UUID, list[Approver]]:
     """The people who may approve in each of these stores, with all that they hold there."""
     found = await rows(_HOLDERS, merchant_id, list(store_ids), _PEOPLE_MAX)
     return {store_id: _in_store(found, store_id) for store_id in store_ids}
 
 
-def _in_store(found: Sequence[Mapping[str, Any]], store_id: UUID) -> list[Candidate]:
+def _in_store(found: Sequence[Mapping[str, Any]], store_id: UUID) -> list[Approver]:
     names: dict[UUID, str] = {}
     held: dict[UUID, set[str]] = {}
     for row in found:
@@ -55,15 +55,15 @@ def _in_store(found: Sequence[Mapping[str, Any]], store_id: UUID) -> list[Candid
             words = held.setdefault(row["id"], set())
             words.update({row["role"], *(built_in(row["role"]) or row["permissions"] or ())})
     able = {person: words for person, words in held.items() if Permission.APPROVE in words}
-    return [Candidate(person, names[person], frozenset(words)) for person, words in able.items()]
+    return [Approver(person, names[person], frozenset(words)) for person, words in able.items()]
 
 
-def without(able: Sequence[Candidate], part: Involved, barred: Collection[UUID] = ()) -> list[Candidate]:
+def without(able: Sequence[Approver], part: Involved, barred: Collection[UUID] = ()) -> list[Approver]:
     """Those of them who have no part in a refund, and have not said yes to it."""
     return [one for one in able if one.id not in barred and not part.has(one.id, one.name)]
 
 
-def lacking(wanted: Sequence[Need], given: Sequence[Yes], able: Collection[Candidate]) -> Mapping[str, int]:
+def lacking(wanted: Sequence[Need], given: Sequence[Yes], able: Collection[Approver]) -> Mapping[str, int]:
     """Of which roles and permissions more people are needed than could still say yes, and how many more."""
     said = [*given, *(Yes(one.words) for one in able)]
     return {

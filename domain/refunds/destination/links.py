@@ -20,7 +20,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Whose, scope_of
 from domain.cause import CUSTOMER, Cause
 from domain.history import events
-from domain.models import DestinationLink, Payment
+from domain.models import DestinationLink, Payment, Refund
 from domain.models.refunds import State
 from domain.money import Money
 from domain.payments import customers
@@ -40,7 +40,7 @@ _LIFETIME_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeLink:
     """A new link: its secret in clear (this once), and until when it works (UTC)."""
 
     token: str = field(repr=False)
@@ -48,11 +48,25 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ShownShop:
+    """Who asks, as a customer knows them: the merchant, the store, how to reach it, where its privacy notice stands,
+    and the language that the merchant has chosen.
+    """
+
+    merchant: str
+    store: str
+    contact: str | None
+    privacy_url: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOfLink:
     """What the page may show, and nothing more."""
 
     amount: Money
-    shop: str
+    shop: ShownShop
+    order: str | None
     kinds: Sequence[DestinationKind]
     link_id: UUID
     refund_id: UUID
@@ -66,7 +80,7 @@ class WrongDigits:
     left: int
 
 
-async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
+async def create(whose: Whose, refund_id: UUID, cause: Cause) -> MadeLink:
     """Make a link for a refund that waits for its destination; the ones before it are closed.
 
     Raises Forbidden, NotFound, InvalidState.
@@ -76,26 +90,8 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
     token = random.token_urlsafe(32)
     async with transaction():
         refund = await lock(refund_id)
-        if refund.state is not State.AWAITING_DESTINATION:
-            raise InvalidState(
-                "Only a refund that waits for its destination has a link.",
-                path=["input", "refundId"],
-                current_state=refund.state,
-            )
-        if (await Payment.get(id=refund.payment_id)).customer_digest is None:
-            raise InvalidState(
-                "The payer's tax ID, which the customer must confirm on the page, is not known, or is a generic one: "
-                "register the payment with customerTaxId, or name the account with destinationProvide.",
-                path=["input", "refundId"],
-                current_state=refund.state,
-            )
-        if await _wrong_answers(refund_id) >= WRONG_ANSWERS_MAX:
-            raise InvalidState(
-                f"The payer's tax ID was answered wrongly {WRONG_ANSWERS_MAX} times: refunds of this payment take no "
-                "more links. Ask the customer yourself and name the account with destinationProvide.",
-                path=["input", "refundId"],
-                current_state=refund.state,
-            )
+        if (reason := await _why_no_link(refund)) is not None:
+            raise InvalidState(reason, path=["input", "refundId"], current_state=refund.state)
         await close_links(refund_id)
         (row,) = await rows(
             "INSERT INTO destination_links (id, merchant_id, refund_id, digest, wrong_answers, created_by, "
@@ -111,16 +107,34 @@ async def create(whose: Whose, refund_id: UUID, cause: Cause) -> Made:
             cause.party,
         )
         await events.note(refund, "DESTINATION_LINK_CREATED", cause)
-    return Made(token, row["expires_at"])
+    return MadeLink(token, row["expires_at"])
+
+
+async def _why_no_link(refund: Refund) -> str | None:
+    """Why a refund takes no link; None where it does."""
+    if refund.state is not State.AWAITING_DESTINATION:
+        return "Only a refund that waits for its destination has a link."
+    if (await Payment.get(id=refund.payment_id)).customer_digest is None:
+        return (
+            "The payer's tax ID, which the customer must confirm on the page, is not known, or is a generic one: "
+            "register the payment with customerTaxId, or name the account with destinationProvide."
+        )
+    if await _wrong_answers(refund.id) >= WRONG_ANSWERS_MAX:
+        return (
+            f"The payer's tax ID was answered wrongly {WRONG_ANSWERS_MAX} times: refunds of this payment take no "
+            "more links. Ask the customer yourself and name the account with destinationProvide."
+        )
+    return None
 
 
 @for_all("whose a customer's link is")
-async def look(token: str) -> Asked | None:
+async def look(token: str) -> ShownOfLink | None:
     """What a link asks for; None when it does not work (any more). Uses nothing up."""
     found = await rows(
-        "SELECT l.id, l.refund_id, l.merchant_id, r.amount, r.currency, s.name FROM destination_links l "
+        "SELECT l.id, l.refund_id, l.merchant_id, r.amount, r.currency, p.order_reference, m.name AS merchant, "
+        "  s.name AS store, s.contact, s.privacy_url, m.language FROM destination_links l "
         "JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id "
-        "JOIN stores s ON s.id = p.store_id "
+        "JOIN stores s ON s.id = p.store_id JOIN merchants m ON m.id = s.merchant_id "
         "WHERE l.digest = $1 AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > now() "
         "  AND (SELECT sum(w.wrong_answers) FROM destination_links w JOIN refunds o ON o.id = w.refund_id "
         "    WHERE o.payment_id = r.payment_id) < $2 "
@@ -133,10 +147,13 @@ async def look(token: str) -> Asked | None:
     (row,) = found
     amount = Money(row["amount"], row["currency"])
     kinds = destinations.kinds_of(amount.currency)
-    return Asked(amount, row["name"], kinds, row["id"], row["refund_id"], row["merchant_id"])
+    shop = ShownShop(row["merchant"], row["store"], row["contact"], row["privacy_url"], row["language"])
+    return ShownOfLink(amount, shop, row["order_reference"], kinds, row["id"], row["refund_id"], row["merchant_id"])
 
 
-async def use(token: str, digits: str, given: Given, request_id: str, secret: bytes) -> Asked | WrongDigits | None:
+async def use(
+    token: str, digits: str, given: Given, request_id: str, secret: bytes
+) -> ShownOfLink | WrongDigits | None:
     """Name the account. The page's facts: done; None: the link does not work. Raises InvalidInput, and uses nothing up.
 
     A wrong second factor costs one of the tries, whatever else was typed in.
@@ -149,15 +166,15 @@ async def use(token: str, digits: str, given: Given, request_id: str, secret: by
 
 
 async def _use(
-    asked: Asked, token: str, digits: str, given: Given, request_id: str, secret: bytes
-) -> Asked | WrongDigits | None:
+    asked: ShownOfLink, token: str, digits: str, given: Given, request_id: str, secret: bytes
+) -> ShownOfLink | WrongDigits | None:
     async with transaction():
         refund = await lock(asked.refund_id)
         link = await DestinationLink.filter(id=asked.link_id).select_for_update(no_key=True).get()
         if await look(token) is None:
             return None
         if not await _is_the_payer(refund.payment_id, digits, secret):
-            return await _wrong(link)
+            return await _wrong(refund, link, request_id)
         destination = accounts.checked(given.kind, given.values, refund.currency, [])
         await execute("UPDATE destination_links SET used_at = now() WHERE id = $1", link.id)
         # It is the customer's word, and whoever made the link could have opened it: they answer for it.
@@ -167,9 +184,19 @@ async def _use(
     return asked
 
 
-async def _wrong(link: DestinationLink) -> WrongDigits:
+async def _wrong(refund: Refund, link: DestinationLink, request_id: str) -> WrongDigits:
+    """One try less, said in the history: support sees why a customer gets no further. What was typed is not kept."""
     await DestinationLink.filter(id=link.id).update(wrong_answers=F("wrong_answers") + 1)
-    return WrongDigits(max(WRONG_ANSWERS_MAX - await _wrong_answers(link.refund_id), 0))
+    left = max(WRONG_ANSWERS_MAX - await _wrong_answers(link.refund_id), 0)
+    said = (
+        f"Somebody who has the customer's link answered the payer's tax ID wrongly; tries left: {left}."
+        if left
+        else "Somebody who has the customer's link answered the payer's tax ID wrongly for the last time: no link of "
+        "this payment works any more. Ask the customer yourself and name the account with destinationProvide."
+    )
+    cause = Cause(request_id, ACTOR, link.created_by_id)
+    await events.note(refund, "DESTINATION_LINK_WRONG_ANSWER", cause, message=said, detail={"tries_left": left})
+    return WrongDigits(left)
 
 
 async def _wrong_answers(refund_id: UUID) -> int:

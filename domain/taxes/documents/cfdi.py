@@ -8,7 +8,7 @@ from typing import Final
 
 from domain.models.taxes import RefundCause
 from domain.taxes.documents.said import Document, Said, day, minor, normal
-from domain.taxes.documents.xml import Element, Unreadable, attribute, each, number, one
+from domain.taxes.documents.xml import Element, UnreadableDocument, attribute, each, number, one
 
 NAMESPACE: Final = "http://www.sat.gob.mx/cfd/4"
 _IVA: Final = "002"
@@ -18,15 +18,15 @@ _CAUSES: Final = {"01": RefundCause.DISCOUNT, "03": RefundCause.RETURN_OF_GOODS}
 def read(root: Element) -> Sequence[Said]:
     """What a `Comprobante` says. Raises Unreadable."""
     if attribute(root, "Version") != "4.0" or attribute(root, "TipoDeComprobante") != "E":
-        raise Unreadable("It is no CFDI 4.0 of type E (egreso).")
+        raise UnreadableDocument("It is no CFDI 4.0 of type E (egreso).")
     stamp = one(root, "Complemento/TimbreFiscalDigital")
     if stamp is None:
-        raise Unreadable("It has no TimbreFiscalDigital: it was not stamped.")
+        raise UnreadableDocument("It has no TimbreFiscalDigital: it was not stamped.")
     currency = attribute(root, "Moneda")
     relations = [block for block in each(root, "CfdiRelacionados") if block.get("TipoRelacion") in _CAUSES]
     uuids = [attribute(one_, "UUID") for block in relations for one_ in each(block, "CfdiRelacionado")]
     if not uuids:
-        raise Unreadable("It relates to no document of a sale by TipoRelacion 01 or 03.")
+        raise UnreadableDocument("It relates to no document of a sale by TipoRelacion 01 or 03.")
     causes = {_CAUSES[block.get("TipoRelacion", "")] for block in relations}
     uuid = attribute(stamp, "UUID").upper()
     return [

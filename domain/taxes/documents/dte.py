@@ -5,7 +5,7 @@ from typing import Final
 
 from domain.models.taxes import RefundCause
 from domain.taxes.documents.said import SAID_MAX, TOO_MANY, Document, Said, Unread, day, minor, normal
-from domain.taxes.documents.xml import Element, Unreadable, each, needed, number, one, text
+from domain.taxes.documents.xml import Element, UnreadableDocument, each, needed, number, one, text
 
 _CREDIT_NOTE: Final = "61"
 _CORRECTS_TEXT: Final = "2"
@@ -17,11 +17,11 @@ def read(root: Element) -> Sequence[Said]:
     """What a `DTE` says. Raises Unreadable."""
     body = one(root, "Documento")
     if needed(body, "Encabezado/IdDoc/TipoDTE") != _CREDIT_NOTE:
-        raise Unreadable("It is no nota de crédito (TipoDTE 61).")
+        raise UnreadableDocument("It is no nota de crédito (TipoDTE 61).")
     references = [one_ for one_ in each(body, "Referencia") if text(one_, "TpoDocRef") in _SALES]
     codes = {text(one_, "CodRef") for one_ in references}
     if codes == {_CORRECTS_TEXT}:
-        raise Unreadable("It corrects a text (CodRef 2): no tax is in it.")
+        raise UnreadableDocument("It corrects a text (CodRef 2): no tax is in it.")
     folio, issuer = needed(body, "Encabezado/IdDoc/Folio"), needed(body, "Encabezado/Emisor/RUTEmisor")
     totals = one(body, "Encabezado/Totales")
     return [
@@ -47,10 +47,10 @@ def read_set(root: Element) -> Sequence[Said]:
     found: list[Said] = []
     for place, one_ in enumerate(each(root, "SetDTE/DTE"), start=1):
         if place > SAID_MAX:
-            raise Unreadable(TOO_MANY)
+            raise UnreadableDocument(TOO_MANY)
         try:
             found += read(one_)
-        except Unreadable as error:
+        except UnreadableDocument as error:
             found.append(Unread(f"DTE {place}", str(error)))
     return found
 
@@ -59,5 +59,5 @@ def _originals(references: Sequence[Element]) -> tuple[str, ...]:
     """The type and folio of the sale's document; a payment may name the folio alone."""
     named = [(needed(one_, "TpoDocRef"), needed(one_, "FolioRef")) for one_ in references]
     if not named:
-        raise Unreadable("It refers to no document of a sale.")
+        raise UnreadableDocument("It refers to no document of a sale.")
     return tuple(dict.fromkeys(normal(name) for kind, folio in named for name in (f"{kind} {folio}", folio)))

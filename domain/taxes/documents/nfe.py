@@ -10,7 +10,17 @@ from typing import Final
 
 from domain.models.taxes import RefundCause
 from domain.taxes.documents.said import Cancellation, Document, Said, day, minor, normal
-from domain.taxes.documents.xml import Element, Unreadable, attribute, digest_of, each, needed, number, one, text
+from domain.taxes.documents.xml import (
+    Element,
+    UnreadableDocument,
+    attribute,
+    digest_of,
+    each,
+    needed,
+    number,
+    one,
+    text,
+)
 
 NAMESPACE: Final = "http://www.portalfiscal.inf.br/nfe"
 _KEY: Final = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
@@ -28,7 +38,7 @@ def read(root: Element) -> Sequence[Said]:
     """What an `nfeProc` says. Raises Unreadable."""
     note = one(root, "NFe/infNFe")
     if note is None:
-        raise Unreadable("There is no NFe/infNFe.")
+        raise UnreadableDocument("There is no NFe/infNFe.")
     key = attribute(note, "Id").removeprefix("NFe")
     _check_key(key, note)
     checked = {**_checked_protocol(root, key), **_checked_digest(root, note), "status": "of the file's day"}
@@ -58,10 +68,10 @@ def read_event(root: Element) -> Sequence[Said]:
     """What a `procEventoNFe` says: a cancellation that was taken. Raises Unreadable."""
     asked, answered = one(root, "evento/infEvento"), one(root, "retEvento/infEvento")
     if needed(asked, "tpEvento") not in _CANCELS:
-        raise Unreadable("The event cancels nothing: only 110111 and 110112 do.")
+        raise UnreadableDocument("The event cancels nothing: only 110111 and 110112 do.")
     key = needed(asked, "chNFe")
     if needed(answered, "cStat") not in _EVENT_TAKEN or needed(answered, "chNFe") != key:
-        raise Unreadable("The authority has not taken this event (cStat 135, 136 or 155).")
+        raise UnreadableDocument("The authority has not taken this event (cStat 135, 136 or 155).")
     return [Cancellation("BR", normal(key))]
 
 
@@ -71,7 +81,7 @@ def _cause(note: Element) -> RefundCause:
         return RefundCause.RETURN_OF_GOODS
     if purpose == _CREDIT and text(note, "ide/tpNFCredito") in _REFUSED_DELIVERY:
         return RefundCause.CANCELLATION
-    raise Unreadable(f"It is no note of return: that is {_CREDIT_TYPES}.")
+    raise UnreadableDocument(f"It is no note of return: that is {_CREDIT_TYPES}.")
 
 
 def _taxes(note: Element) -> dict[str, Decimal]:
@@ -89,12 +99,12 @@ def _originals(note: Element) -> tuple[str, ...]:
     named += [text(reference) for reference in each(note, "det/DFeReferenciado/chaveAcesso")]
     keys = dict.fromkeys(key for key in named if key)
     if not keys:
-        raise Unreadable("It refers to no note of a sale (refNFe).")
+        raise UnreadableDocument("It refers to no note of a sale (refNFe).")
     if len(keys) > _SALES_MAX:
-        raise Unreadable("It refers to more sales than any: say of which refunds it is in a table.")
+        raise UnreadableDocument("It refers to more sales than any: say of which refunds it is in a table.")
     for key in keys:
         if not is_key(key):
-            raise Unreadable(f"{key[:50]!r} is no access key: its check digit is another.")
+            raise UnreadableDocument(f"{key[:50]!r} is no access key: its check digit is another.")
     spelled = (
         name
         for key in keys
@@ -120,14 +130,14 @@ def is_key(key: str) -> bool:
 def _check_key(key: str, note: Element) -> None:
     """The key is made of the note's own fields. Raises Unreadable."""
     if not is_key(key):
-        raise Unreadable("Its access key has another check digit: a digit was changed.")
+        raise UnreadableDocument("Its access key has another check digit: a digit was changed.")
     ide = one(note, "ide")
     issued = needed(ide, "dhEmi")
     fields = [needed(ide, "cUF"), issued[2:4] + issued[5:7], (_holder(note, "emit") or "").rjust(14, "0")]
     fields += [needed(ide, "mod"), needed(ide, "serie").rjust(3, "0"), needed(ide, "nNF").rjust(9, "0")]
     fields += [needed(ide, "tpEmis"), needed(ide, "cNF")]
     if "".join(fields) != key[:43]:
-        raise Unreadable("Its access key is not made of its own fields.")
+        raise UnreadableDocument("Its access key is not made of its own fields.")
 
 
 def _holder(note: Element, role: str) -> str | None:
@@ -137,9 +147,9 @@ def _holder(note: Element, role: str) -> str | None:
 def _checked_protocol(root: Element, key: str) -> dict[str, str]:
     protocol = one(root, "protNFe/infProt")
     if protocol is None:
-        raise Unreadable("It has no protocol (protNFe): a note that is not authorised is no tax document.")
+        raise UnreadableDocument("It has no protocol (protNFe): a note that is not authorised is no tax document.")
     if needed(protocol, "cStat") not in _AUTHORISED or needed(protocol, "chNFe") != key:
-        raise Unreadable("Its protocol does not authorise this note (cStat 100 or 150).")
+        raise UnreadableDocument("Its protocol does not authorise this note (cStat 100 or 150).")
     return {"key": "MATCHES", "protocol": needed(protocol, "cStat")}
 
 

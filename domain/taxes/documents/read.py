@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.taxes.documents import cfdi, dte, nfe, sri, table, ubl
 from domain.taxes.documents.said import SAID_MAX, TOO_MANY, Said, Unread
-from domain.taxes.documents.xml import BYTES_MAX, Element, Unreadable, name_of, namespace_of, parse
+from domain.taxes.documents.xml import BYTES_MAX, Element, UnreadableDocument, name_of, namespace_of, parse
 
 _MEMBERS_MAX: Final = 500
 _ALL_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -23,9 +23,9 @@ _BROKEN: Final = (
     OverflowError,
 )  # fmt: skip
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
-Reader = Callable[[Element], Sequence[Said]]
+DocumentReader = Callable[[Element], Sequence[Said]]
 # A root's name, what its namespace begins with, and who reads it.
-_ROOTS: Final[Mapping[str, tuple[str, Reader]]] = {
+_ROOTS: Final[Mapping[str, tuple[str, DocumentReader]]] = {
     "nfeProc": (nfe.NAMESPACE, nfe.read),
     "procEventoNFe": (nfe.NAMESPACE, nfe.read_event),
     "Comprobante": (cfdi.NAMESPACE, cfdi.read),
@@ -48,7 +48,7 @@ def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
         if _is_xml(content):
             return _xml(content)
         return table.read(content, country, currency)
-    except Unreadable as error:
+    except UnreadableDocument as error:
         return [Unread("file", str(error))]
 
 
@@ -60,7 +60,7 @@ def _xml(content: bytes) -> Sequence[Said]:
     root = parse(content)
     found = _ROOTS.get(name_of(root))
     if found is None or not namespace_of(root).startswith(found[0]):
-        raise Unreadable(f"{name_of(root)[:60]} is no layout that is read; known are {_KNOWN}.")
+        raise UnreadableDocument(f"{name_of(root)[:60]} is no layout that is read; known are {_KNOWN}.")
     return found[1](root)
 
 
@@ -71,16 +71,16 @@ def _zip(content: bytes) -> Sequence[Said]:
     with _opened(content) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > _MEMBERS_MAX:
-            raise Unreadable(f"More than {_MEMBERS_MAX} files: hand them in in parts.")
+            raise UnreadableDocument(f"More than {_MEMBERS_MAX} files: hand them in in parts.")
         for member in members:
             inner = _unpacked(archive, member, min(left, BYTES_MAX))
             if isinstance(inner, bytes):
                 left, tags = left - len(inner), tags - inner.count(b"<")
             if tags < 0:
-                raise Unreadable(_MORE)
+                raise UnreadableDocument(_MORE)
             found += _member(member.filename, inner)
             if len(found) > SAID_MAX:
-                raise Unreadable(TOO_MANY)
+                raise UnreadableDocument(TOO_MANY)
     return found
 
 
@@ -88,30 +88,30 @@ def _opened(content: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(content))
     except _BROKEN as error:
-        raise Unreadable(f"The ZIP cannot be unpacked: {str(error)[:200]}") from None
+        raise UnreadableDocument(f"The ZIP cannot be unpacked: {str(error)[:200]}") from None
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | Unreadable:
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | UnreadableDocument:
     """A file of a ZIP, or why it alone cannot be unpacked. Raises Unreadable where all are more than we take."""
     if member.compress_type not in _WAYS:
-        return Unreadable("It is packed in another way than deflate: pack it anew.")
+        return UnreadableDocument("It is packed in another way than deflate: pack it anew.")
     given = io.BytesIO()
     try:
         with archive.open(member) as packed:
             while given.tell() <= most and (chunk := packed.read(_CHUNK)):
                 given.write(chunk)
     except _BROKEN as error:
-        return Unreadable(f"It cannot be unpacked: {str(error)[:200]}")
+        return UnreadableDocument(f"It cannot be unpacked: {str(error)[:200]}")
     if given.tell() > most:
-        raise Unreadable(_MORE)
+        raise UnreadableDocument(_MORE)
     return given.getvalue()
 
 
-def _member(name: str, content: bytes | Unreadable) -> Sequence[Said]:
+def _member(name: str, content: bytes | UnreadableDocument) -> Sequence[Said]:
     shown = "".join(sign for sign in name if sign.isprintable())[-80:]
     try:
-        if isinstance(content, Unreadable):
+        if isinstance(content, UnreadableDocument):
             raise content
         return _xml(content)
-    except Unreadable as error:
+    except UnreadableDocument as error:
         return [Unread(shown, str(error))]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from domain.models.taxes import RefundCause
 from domain.money import AMOUNT_MAX, Money, MoneyError, exponent_of
-from domain.taxes.documents.xml import Unreadable
+from domain.taxes.documents.xml import UnreadableDocument
 
 _RUNS: Final = re.compile(r"[^0-9A-Z]+")
 _ZEROS: Final = re.compile(r"(^|-)0+(?=[0-9])")
@@ -52,27 +52,27 @@ class Document:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if not 0 < len(self.number) <= 100:
-            raise Unreadable(_NO_NUMBER)
+            raise UnreadableDocument(_NO_NUMBER)
         if not self.number.isprintable():
-            raise Unreadable(_UNPRINTABLE)
+            raise UnreadableDocument(_UNPRINTABLE)
         if self.total <= 0 or not 0 <= self.tax <= self.total:
-            raise Unreadable("A document has a total above zero, and no more tax than that.")
+            raise UnreadableDocument("A document has a total above zero, and no more tax than that.")
         if self.total > AMOUNT_MAX:
-            raise Unreadable("It is of more money than any payment.")
+            raise UnreadableDocument("It is of more money than any payment.")
         self._check_words()
 
     def _check_words(self) -> None:
         """Raises Unreadable for what no row could hold, or nobody's document has."""
         if len(self.originals) > _ORIGINALS_MAX:
-            raise Unreadable("It refers to more sales than any: say of which refunds it is in a table.")
+            raise UnreadableDocument("It refers to more sales than any: say of which refunds it is in a table.")
         if not all(self.originals):
-            raise Unreadable("It names a sale's document that has no letter and no digit.")
+            raise UnreadableDocument("It names a sale's document that has no letter and no digit.")
         if any(len(name) > _NAME_MAX for name in self.originals):
-            raise Unreadable("It names a sale's document by a name longer than any.")
+            raise UnreadableDocument("It names a sale's document by a name longer than any.")
         if len(self.refund_reference or "") > _REFERENCE_MAX:
-            raise Unreadable("No refund has such a reference.")
+            raise UnreadableDocument("No refund has such a reference.")
         if not f"{self.issuer or ''}{self.refund_reference or ''}".isprintable():
-            raise Unreadable("It has characters that cannot be printed.")
+            raise UnreadableDocument("It has characters that cannot be printed.")
 
     @property
     def facts(self) -> str:
@@ -97,9 +97,9 @@ class Cancellation:
 
 def _check_name(name: str) -> None:
     if not 0 < len(name) <= _NAME_MAX:
-        raise Unreadable(_NO_NUMBER)
+        raise UnreadableDocument(_NO_NUMBER)
     if not name.isprintable():
-        raise Unreadable(_UNPRINTABLE)
+        raise UnreadableDocument(_UNPRINTABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ def minor(amount: Decimal, currency: str) -> int:
     try:
         exponent = exponent_of(currency)
         if amount > AMOUNT_MAX:  # before it is scaled: digits without end are rounded there
-            raise Unreadable("It is of more money than any payment.")
+            raise UnreadableDocument("It is of more money than any payment.")
         scaled = amount.scaleb(exponent)
         if scaled != scaled.to_integral_value():
-            raise Unreadable(f"{amount} has more decimals than {currency} takes.")
+            raise UnreadableDocument(f"{amount} has more decimals than {currency} takes.")
         return Money(int(scaled), currency).minor_units
     except MoneyError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableDocument(str(error)) from None
 
 
 def day(told: str) -> date:
@@ -139,12 +139,12 @@ def day(told: str) -> date:
             return date.fromisoformat(told[:10])
     except ValueError:
         pass
-    raise Unreadable(f"{told[:40]!r} is no day.")
+    raise UnreadableDocument(f"{told[:40]!r} is no day.")
 
 
 def day_first(told: str) -> date:
     """A day as dd/mm/yyyy. Raises Unreadable."""
     parts = told.split("/")
     if len(parts) != 3 or [len(part) for part in parts] != [2, 2, 4]:
-        raise Unreadable(f"{told[:40]!r} is no day as dd/mm/yyyy.")
+        raise UnreadableDocument(f"{told[:40]!r} is no day as dd/mm/yyyy.")
     return day("-".join(reversed(parts)))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.taxes.documents.said import Document, Said, day_first, minor, normal
-from domain.taxes.documents.xml import Element, Unreadable, each, needed, number, one, parse, text
+from domain.taxes.documents.xml import Element, UnreadableDocument, each, needed, number, one, parse, text
 
 _KEY: Final = re.compile(r"[0-9]{49}")
 _IVA: Final = "2"
@@ -18,7 +18,7 @@ _CREDIT_NOTE: Final = "04"
 def read_authorised(root: Element) -> Sequence[Said]:
     """What an `autorizacion` carries. Raises Unreadable."""
     if needed(root, "estado") != "AUTORIZADO":
-        raise Unreadable("The SRI has not authorised it.")
+        raise UnreadableDocument("The SRI has not authorised it.")
     return _read(parse(needed(root, "comprobante").encode()), authorised="MATCHES")
 
 
@@ -31,13 +31,13 @@ def _read(root: Element, authorised: str) -> Sequence[Said]:
     issuer, note = one(root, "infoTributaria"), one(root, "infoNotaCredito")
     key = needed(issuer, "claveAcceso")
     if not is_key(key) or needed(issuer, "codDoc") != _CREDIT_NOTE or key[8:10] != _CREDIT_NOTE:
-        raise Unreadable("Its claveAcceso has another check digit, or it is no credit note (codDoc 04).")
+        raise UnreadableDocument("Its claveAcceso has another check digit, or it is no credit note (codDoc 04).")
     issued = day_first(needed(note, "fechaEmision"))
     if needed(note, "identificacionComprador") == _UNNAMED and issued.year >= _NO_NOTE_SINCE:
-        raise Unreadable("Consumidor final: since 2026 there is no credit note, and the IVA is lost.")
+        raise UnreadableDocument("Consumidor final: since 2026 there is no credit note, and the IVA is lost.")
     numbers = [needed(issuer, part) for part in ("estab", "ptoEmi", "secuencial")]
     if key[10:23] != needed(issuer, "ruc") or key[24:39] != "".join(numbers):
-        raise Unreadable("Its claveAcceso is not made of its own fields.")
+        raise UnreadableDocument("Its claveAcceso is not made of its own fields.")
     return [
         Document(
             country="EC",

@@ -13,7 +13,7 @@ from typing import Final
 from domain.models.taxes import RefundCause
 from domain.money import exponent_of
 from domain.taxes.documents.said import SAID_MAX, Cancellation, Document, Said, Unread, day, day_first, minor, normal
-from domain.taxes.documents.xml import BYTES_MAX, Unreadable
+from domain.taxes.documents.xml import BYTES_MAX, UnreadableDocument
 
 ROWS_MAX: Final = SAID_MAX
 _COLUMNS_MAX: Final = 200
@@ -63,7 +63,7 @@ def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
     given = _table(content)
     columns = _columns([name[:_NAME_MAX] for name in given[0]])
     if len(given) - 1 > ROWS_MAX:
-        raise Unreadable(f"More than {ROWS_MAX} rows: hand it in in parts.")
+        raise UnreadableDocument(f"More than {ROWS_MAX} rows: hand it in in parts.")
     return [
         _said(line, columns, cells, country, currency) for line, cells in enumerate(given[1:], start=2) if any(cells)
     ]
@@ -72,7 +72,7 @@ def read(content: bytes, country: str, currency: str) -> Sequence[Said]:
 def _table(content: bytes) -> Sequence[Sequence[str]]:
     """The header and as many rows as are taken, and one more. Raises Unreadable."""
     if len(content) > BYTES_MAX:
-        raise Unreadable(f"A table has at most {BYTES_MAX} bytes: hand it in in parts.")
+        raise UnreadableDocument(f"A table has at most {BYTES_MAX} bytes: hand it in in parts.")
     try:
         told = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -82,16 +82,16 @@ def _table(content: bytes) -> Sequence[Sequence[str]]:
     try:
         found = list(islice(_rows(told, delimiter), ROWS_MAX + 2))
     except csv.Error as error:
-        raise Unreadable(f"It is no table: {error}.") from None
+        raise UnreadableDocument(f"It is no table: {error}.") from None
     if not found:
-        raise Unreadable("The table is empty.")
+        raise UnreadableDocument("The table is empty.")
     return found
 
 
 def _rows(told: str, delimiter: str) -> Iterator[list[str]]:
     for row in csv.reader(io.StringIO(told, newline=""), delimiter=delimiter, strict=True):
         if len(row) > _COLUMNS_MAX:
-            raise Unreadable(f"More than {_COLUMNS_MAX} columns.")
+            raise UnreadableDocument(f"More than {_COLUMNS_MAX} columns.")
         yield [cell.strip() for cell in row]
 
 
@@ -102,7 +102,9 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     for column, names in _HEADERS.items():
         places = [place for place, name in enumerate(plain) if name in names]
         if len(places) > 1:
-            raise Unreadable(f"Two columns are the {column}: {', '.join(header[place][:40] for place in places)}.")
+            raise UnreadableDocument(
+                f"Two columns are the {column}: {', '.join(header[place][:40] for place in places)}."
+            )
         if places:
             found[column] = places[0]
     lacking = {"date", "total", "tax"} - found.keys()
@@ -111,7 +113,7 @@ def _columns(header: Sequence[str]) -> Mapping[str, int]:
     if "original" not in found and "refund" not in found:
         lacking.add("original")
     if lacking:
-        raise Unreadable(f"The header names no {', no '.join(sorted(lacking))}; docs/taxes.md lists the names.")
+        raise UnreadableDocument(f"The header names no {', no '.join(sorted(lacking))}; docs/taxes.md lists the names.")
     return found
 
 
@@ -125,9 +127,9 @@ def _said(line: int, columns: Mapping[str, int], cells: Sequence[str], country: 
     row = {name: _cell(cells[place]) if place < len(cells) else "" for name, place in columns.items()}
     try:
         if not all(cell.isprintable() for cell in row.values()):
-            raise Unreadable("It has characters that cannot be printed.")
+            raise UnreadableDocument("It has characters that cannot be printed.")
         return _of_row(line, row, row.get("country") or country, row.get("currency") or currency)
-    except Unreadable as error:
+    except UnreadableDocument as error:
         return Unread(f"line {line}", str(error))
 
 
@@ -139,15 +141,15 @@ def _cell(told: str) -> str:
 def _of_row(line: int, row: Row, country: str, currency: str) -> Said:
     where, number = f"line {line}", row.get("number") or row.get("key", "")
     if not number:
-        raise Unreadable("It has no number.")
+        raise UnreadableDocument("It has no number.")
     if len(country) != 2 or not country.isascii() or not country.isupper():
-        raise Unreadable(f"{country[:20]!r} is no country as BR.")
+        raise UnreadableDocument(f"{country[:20]!r} is no country as BR.")
     name = normal(row.get("key") or f"{country} {row.get('issuer', '')} {number}")
     if _plain(row.get("status", "")) in _CANCELED:
         return Cancellation(country, name, where)
     originals = [normal(one) for one in row.get("original", "").replace(";", " , ").split(",") if one.strip()]
     if not originals and not row.get("refund"):
-        raise Unreadable("It names neither the sale's document nor the refund.")
+        raise UnreadableDocument("It names neither the sale's document nor the refund.")
     return Document(
         country=country,
         kind="CSV",
@@ -178,12 +180,12 @@ def amount_of(told: str, currency: str) -> Decimal:
     grouped = _GROUPED.fullmatch(bare)
     if grouped is not None and grouped[1] is not None:
         if grouped[2] == grouped[1]:
-            raise Unreadable(f"{told[:40]!r} has one sign for thousands and decimals.")
+            raise UnreadableDocument(f"{told[:40]!r} has one sign for thousands and decimals.")
         if grouped[2] is None and grouped[1] in ".," and bare.count(grouped[1]) == 1 and _has_decimals(currency):
-            raise Unreadable(f"{told[:40]!r} may be thousands or decimals: write all decimals.")
+            raise UnreadableDocument(f"{told[:40]!r} may be thousands or decimals: write all decimals.")
         return Decimal(bare.replace(grouped[1], "").replace(",", "."))
     if _PLAIN.fullmatch(bare) is None:
-        raise Unreadable(f"{told[:40]!r} is no amount above zero.")
+        raise UnreadableDocument(f"{told[:40]!r} is no amount above zero.")
     return Decimal(bare.replace(",", "."))
 
 
@@ -191,4 +193,4 @@ def _has_decimals(currency: str) -> bool:
     try:
         return exponent_of(currency) > 0
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableDocument(str(error)) from None

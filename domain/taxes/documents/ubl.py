@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.models.taxes import RefundCause
 from domain.taxes.documents.said import Document, Said, day, minor, normal
-from domain.taxes.documents.xml import Element, Unreadable, attribute, each, needed, number, one, parse, text
+from domain.taxes.documents.xml import Element, UnreadableDocument, attribute, each, needed, number, one, parse, text
 
 _INNER: Final = "Attachment/ExternalReference/Description"
 _C: Final = RefundCause
@@ -74,7 +74,7 @@ def _issuer(root: Element) -> str:
         or text(root, "AccountingSupplierParty/CustomerAssignedAccountID")
     )
     if told is None:
-        raise Unreadable("It does not say who issued it.")
+        raise UnreadableDocument("It does not say who issued it.")
     return told
 
 
@@ -85,5 +85,5 @@ def _originals(root: Element) -> tuple[str, ...]:
     named += [text(one_, "ReferenceID") for one_ in each(root, "DiscrepancyResponse")]
     found = tuple(dict.fromkeys(normal(name) for name in named if name))
     if not found:
-        raise Unreadable("It refers to no document of a sale.")
+        raise UnreadableDocument("It refers to no document of a sale.")
     return found

@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 Element = etree._Element
 
 
-class Unreadable(ValueError):
+class UnreadableDocument(ValueError):
     """It cannot be read as what it says it is; the message says why, and what to do."""
 
 
@@ -48,30 +48,30 @@ def parse(content: bytes) -> Element:
             depth += 1 if event == "start" else -1
             count += event == "start"
             if depth > _DEPTH_MAX or count > _ELEMENTS_MAX:
-                raise Unreadable("The XML is larger, or deeper, than any tax document.")
+                raise UnreadableDocument("The XML is larger, or deeper, than any tax document.")
     except (etree.LxmlError, ValueError, LookupError) as error:
-        if isinstance(error, Unreadable):
+        if isinstance(error, UnreadableDocument):
             raise
-        raise Unreadable(f"It is no well-formed XML: {str(error)[:200]}") from None
+        raise UnreadableDocument(f"It is no well-formed XML: {str(error)[:200]}") from None
     root: Element | None = walk.root
     told: Any = root.getroottree().docinfo if root is not None else None
     if root is None or told.doctype:
-        raise Unreadable("A tax document declares no document type.")
+        raise UnreadableDocument("A tax document declares no document type.")
     return root
 
 
 def _check_bytes(content: bytes) -> None:
     if len(content) > BYTES_MAX:
-        raise Unreadable(f"A tax document has at most {BYTES_MAX} bytes.")
+        raise UnreadableDocument(f"A tax document has at most {BYTES_MAX} bytes.")
     if b"\x00" in content or not content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        raise Unreadable(_ENCODED)
+        raise UnreadableDocument(_ENCODED)
     if b"<?xml" in content[:_DECLARATION_MAX]:
         declaration, ended, _ = content[:_DECLARATION_MAX].partition(b"?>")
         declared = _DECLARED.search(b"".join(declaration.split()))
         if not ended or (declared and declared[1].lower() not in _ENCODINGS):
-            raise Unreadable(_ENCODED)
+            raise UnreadableDocument(_ENCODED)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise Unreadable("A tax document declares no document type and no entity: it was changed by somebody.")
+        raise UnreadableDocument("A tax document declares no document type and no entity: it was changed by somebody.")
 
 
 def name_of(element: Element) -> str:
@@ -113,7 +113,7 @@ def needed(element: Element | None, path: str) -> str:
     found = one(element, path)
     told = text(found)
     if found is None or told is None or len(found) or len(told) > _TEXT_MAX:
-        raise Unreadable(f"There is no {path}.")
+        raise UnreadableDocument(f"There is no {path}.")
     return told
 
 
@@ -121,7 +121,7 @@ def attribute(element: Element | None, name: str) -> str:
     """An attribute. Raises Unreadable where there is none."""
     told = (element.get(name) or "").strip() if element is not None else ""
     if not told:
-        raise Unreadable(f"There is no attribute {name}.")
+        raise UnreadableDocument(f"There is no attribute {name}.")
     return told
 
 
@@ -130,20 +130,20 @@ def number(told: str | None) -> Decimal:
     if told is None:
         return Decimal(0)
     if _NUMBER.fullmatch(told) is None:
-        raise Unreadable(f"{told[:40]!r} is no amount: the document's type gives the sign.")
+        raise UnreadableDocument(f"{told[:40]!r} is no amount: the document's type gives the sign.")
     try:
         return Decimal(told)
     except InvalidOperation:
-        raise Unreadable(f"{told[:40]!r} is no amount.") from None
+        raise UnreadableDocument(f"{told[:40]!r} is no amount.") from None
 
 
 def digest_of(element: Element, algorithm: str) -> str:
     """The digest of an element in inclusive canonical form, base64, as XML signatures have it. Raises Unreadable."""
     if etree.tostring(element).count(b"xmlns") > _SPACES_MAX or _CROWDED(element):
-        raise Unreadable("It has more namespaces, or attributes, than any signed document.")
+        raise UnreadableDocument("It has more namespaces, or attributes, than any signed document.")
     try:
         # Of a copy: within its document lxml writes namespaces anew that its ancestors have declared.
         canonical = etree.tostring(etree.ElementTree(copy.deepcopy(element)), method="c14n", with_comments=False)
     except etree.LxmlError as error:
-        raise Unreadable(f"It has no canonical form: {str(error)[:100]}") from None
+        raise UnreadableDocument(f"It has no canonical form: {str(error)[:100]}") from None
     return base64.b64encode(hashlib.new(algorithm, canonical, usedforsecurity=False).digest()).decode()

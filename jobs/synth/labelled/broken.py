@@ -10,7 +10,12 @@ from typing import Final
 
 from jobs.synth.labelled.layouts.sheet import Bent
 
-UNREADABLE, CONTRADICTORY = "UNREADABLE_FILE", "CONTRADICTORY_FILE"
+UNREADABLE, CONTRADICTORY, EXPONENT = "UNREADABLE_FILE", "CONTRADICTORY_FILE", "EXPONENT_SUSPECTED"
+# A file whose decimals were misread: so many times what was sold, and divided by so much.
+MISREAD: Final[Mapping[str, tuple[int, int]]] = {
+    "decimals misread": (100, 1),
+    "decimals made up": (1, 100),
+}
 # Stories of files that no table of damages has.
 TWICE: Final = "the same batch under two names"
 OWED: Final = "a batch of refunds alone"

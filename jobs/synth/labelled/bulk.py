@@ -16,7 +16,7 @@ _AT_ONCE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class OrdinaryDays:
     """The ordinary days of one place: so many sales on each, the first one's number, the seed."""
 
     place: Place
@@ -31,7 +31,7 @@ class Days:
         return [(begin + at, min(_AT_ONCE, self.sales - at)) for at in range(0, self.sales, _AT_ONCE)]
 
 
-def sold(days: Days, turn: int, begin: int, count: int) -> pl.DataFrame:
+def sold(days: OrdinaryDays, turn: int, begin: int, count: int) -> pl.DataFrame:
     """Sales of a day, with what becomes of them: `refunds` (0, 1 or 2), `part` (each, minor units), `later` (days)."""
     number = pl.col("number")
     what = drawn(number, days.seed, 2, 100)

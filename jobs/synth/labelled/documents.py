@@ -4,33 +4,36 @@ import csv
 from pathlib import Path
 from typing import Any, Final
 
+from jobs.synth.labelled.shape import Place
 from jobs.synth.labelled.teller import Teller
 
-_COLUMNS: Final = ("number", "date", "refund reference", "invoice", "net", "tax", "total", "currency")
+_COLUMNS: Final = ("number", "date", "refund reference", "invoice", "net", "tax", "total", "currency", "country")
 
 
-def write(folder: Path, teller: Teller) -> None:
-    """The documents of the place's refunds."""
+def write(folder: Path, teller: Teller) -> list[str]:
+    """The documents of the place's refunds: the path of their file, if there are any."""
     if not teller.rows["documents"]:
-        return
+        return []
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{teller.pse}.csv").open("w", newline="") as text:
         writer = csv.DictWriter(text, _COLUMNS)
         writer.writeheader()
-        writer.writerows(_row(one, teller.place.currency) for one in teller.rows["documents"])
+        writer.writerows(_row(one, teller.place) for one in teller.rows["documents"])
+    return [f"{folder.name}/{teller.pse}.csv"]
 
 
-def _row(document: dict[str, Any], currency: str) -> dict[str, str]:
-    refund, tax = document["refund"], document["tax"]
+def _row(document: dict[str, Any], place: Place) -> dict[str, str]:
+    refund, tax, total = document["refund"], document["tax"], document["total"]
     return {
         "number": document["number"],
         "date": f"{refund.at:%Y-%m-%d}",
-        "refund reference": f"synth{refund.number:015}",
+        "refund reference": f"synth{refund.number:015}" if document["names_refund"] else "",
         "invoice": f"NFe {refund.number // 10}",
-        "net": _major(refund.amount - tax),
+        "net": _major(total - tax),
         "tax": _major(tax),
-        "total": _major(refund.amount),
-        "currency": currency,
+        "total": _major(total),
+        "currency": place.currency,
+        "country": place.taxed_in,
     }
 
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from jobs.synth.labelled.stories import DISPUTED, REPORTED, Story, taxed
-from jobs.synth.labelled.teller import About, Teller
+from jobs.synth.labelled.layouts.stripe import AT_THE_BANK
+from jobs.synth.labelled.stories import CHARGED, DISPUTED, REPORTED, Story, taxed
+from jobs.synth.labelled.teller import Subject, Teller
 
+SHOPPERS: Final = "JPY"  # what they pay in where the PSE converts
+CONVERTED: Final = "a shopper's currency"
 _LATE: Final = ("adyen", "conekta", "mercadopago", "stripe")  # whose rows may come a day after the refund
 _ALWAYS: Final = (
     "RETURNED",
@@ -16,6 +19,9 @@ _ALWAYS: Final = (
     "STATUS_MISMATCH",
     "EXPONENT_SUSPECTED",
 )
+
+
+_OF_VAT: Final = ("VAT_DOCUMENT_DIFFERS", "VAT_REVERSAL_OVERDUE", "VAT_REVERSAL_NEEDED")
 
 
 def equal_parts_of_one_day(t: Teller) -> None:
@@ -99,7 +105,7 @@ def returned_as_was_known(t: Teller) -> None:
     t.tell("RETURN", sale, sale.captured, 1, refund=gone.number)
     t.find("RETURNED", gone, sale.captured)
     kinds = ("STATUS_MISMATCH", "AMOUNT_MISMATCH", "DUPLICATE_LINE", "MISSING_IN_REPORT", "MISSING_IN_LEDGER")
-    t.fine(*kinds, "UNCLEAR_LINE", "VAT_REVERSAL_NEEDED", about=[gone])
+    t.fine(*kinds, "UNCLEAR_LINE", "VAT_REVERSAL_NEEDED", "VAT_REVERSAL_OVERDUE", about=[gone])
 
 
 def won_dispute(t: Teller) -> None:
@@ -124,21 +130,25 @@ def fees_of_one_second(t: Teller) -> None:
     for _ in range(3):
         t.tell("FEE", None, 326, at=t.moment(0, 70_000))
     kinds = ("UNKNOWN_LINE", "DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", "UNCLEAR_LINE")
-    t.fine(*kinds, about=[About("word", name={"adyen": "MiscCosts"}.get(t.pse, "fee"))])
+    t.fine(*kinds, about=[Subject("word", name={"adyen": "MiscCosts"}.get(t.pse, "fee"))])
 
 
 def fee_of_the_next_batch(t: Teller) -> None:
     """A fee of a day that stands in the next day's file, beside another of the same amount."""
     for on in (0, 1):
         t.tell("FEE", None, 706, on, at=t.moment(0, 70_001))
-    t.fine("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[About("word", name=f"fee-{t.day()}")])
+    t.fine("DUPLICATE_LINE", "FEE_MISMATCH", "BATCH_UNBALANCED", about=[Subject("word", name=f"fee-{t.day()}")])
 
 
 def fee_that_comes_back(t: Teller) -> None:
     """The PSE gives a fee back: its row adds to the balance."""
     t.tell("FEE", None, -326, at=t.moment(0, 70_002))
     t.fine(
-        "UNKNOWN_LINE", "FEE_MISMATCH", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[About("word", name=f"back-{t.day()}")]
+        "UNKNOWN_LINE",
+        "FEE_MISMATCH",
+        "UNCLEAR_LINE",
+        "BALANCE_DIFFERS",
+        about=[Subject("word", name=f"back-{t.day()}")],
     )
 
 
@@ -167,9 +177,10 @@ _CORRECTIONS: Final = {
 def corrections(t: Teller) -> None:
     """Rows that are the account's own: known, and no payment's."""
     for turn, word in enumerate(_CORRECTIONS[t.pse]):
-        t.tell("OTHER_IN" if t.turn % 2 else "OTHER", None, 1_000 + turn, word=word)
+        comes_in = t.turn % 2 or word in AT_THE_BANK
+        t.tell("OTHER_IN" if comes_in else "OTHER", None, 1_000 + turn, word=word)
     kinds = ("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", "BATCH_UNBALANCED", "MISSING_IN_LEDGER")
-    t.fine(*kinds, about=[About("word", name=word) for word in _CORRECTIONS[t.pse]])
+    t.fine(*kinds, about=[Subject("word", name=word) for word in _CORRECTIONS[t.pse]])
 
 
 def half_of_a_percent_off(t: Teller) -> None:
@@ -187,18 +198,20 @@ def fee_to_the_cent(t: Teller) -> None:
 
 
 def shoppers_currency(t: Teller) -> None:
-    """A shopper paid in yen: the PSE converts, and nothing of it is ours to refund."""
+    """A shopper paid in yen: the PSE converts, and nothing of it is ours to refund.
+
+    What it came to is in the account, and nobody here knows why: that is found, of the whole file (write.py).
+    """
     sale = t.sale(registered=False, silent=True)
-    t.tell("CAPTURE", sale, 9_000, at=sale.at, status="JPY")
-    kinds = ("UNKNOWN_LINE", "CURRENCY_MISMATCH", "MISSING_IN_LEDGER", "FX_MISMATCH", "EXPONENT_SUSPECTED")
-    t.fine(*kinds, about=[sale])
+    t.tell("CAPTURE", sale, 9_000, at=sale.at, status=SHOPPERS, fee=t.place.fee_of(9_000))
+    t.fine("CURRENCY_MISMATCH", "MISSING_IN_LEDGER", "FX_MISMATCH", "EXPONENT_SUSPECTED", about=[sale])
 
 
 def held_and_let_go(t: Teller) -> None:
     """The PSE holds money for a payout and lets it go: two rows that cancel."""
     for word in ("OTHER_IN", "OTHER"):
         t.tell(word, None, 5_000 + t.turn, word="reserve_for_payout")
-    t.fine("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[About("word", name="reserve_for_payout")])
+    t.fine("UNKNOWN_LINE", "UNCLEAR_LINE", "BALANCE_DIFFERS", about=[Subject("word", name="reserve_for_payout")])
 
 
 def taxed_and_not_refunded(t: Teller) -> None:
@@ -211,7 +224,23 @@ def documented(t: Teller) -> None:
     """The credit note takes back what the refund has of VAT, to the cent."""
     gone, tax = taxed(t)
     t.document(gone, tax)
-    t.fine("VAT_DOCUMENT_DIFFERS", "VAT_REVERSAL_OVERDUE", about=[gone])
+    t.fine(*_OF_VAT, about=[gone])
+
+
+def documented_in_parts(t: Teller) -> None:
+    """Two credit notes are together what the refund is."""
+    gone, tax = taxed(t)
+    half = gone.amount // 2
+    t.document(gone, tax // 2, half)
+    t.document(gone, tax - tax // 2, gone.amount - half)
+    t.fine(*_OF_VAT, about=[gone])
+
+
+def document_of_the_sale(t: Teller) -> None:
+    """The credit note names the sale's document, and no refund; its tax is a cent off, as rounding is."""
+    gone, tax = taxed(t)
+    t.document(gone, tax - 1, names_refund=False)
+    t.fine(*_OF_VAT, about=[gone])
 
 
 def nearly_all(t: Teller) -> None:
@@ -263,12 +292,14 @@ INNOCENT: Final[Mapping[str, Story]] = {
     "fee given back with its refund": Story(fee_given_back_with_its_refund, ("adyen", "stripe")),
     "shipping given back": Story(shipping_given_back, ("mercadopago",)),
     "corrections": Story(corrections, ("adyen", "stripe")),
-    "half of a per cent off": Story(half_of_a_percent_off, ("dlocal",)),
-    "fee to the cent": Story(fee_to_the_cent, ("adyen", "mercadopago", "stripe")),
-    "a shopper's currency": Story(shoppers_currency, ("adyen",)),
+    "half of a per cent off": Story(half_of_a_percent_off, ("dlocal",), times=6),
+    "fee to the cent": Story(fee_to_the_cent, CHARGED),
+    CONVERTED: Story(shoppers_currency, ("adyen",)),
     "held and let go": Story(held_and_let_go, ("mercadopago",)),
     "taxed and not refunded": Story(taxed_and_not_refunded, REPORTED),
     "documented": Story(documented, REPORTED),
+    "documented in parts": Story(documented_in_parts, REPORTED),
+    "document of the sale": Story(document_of_the_sale, REPORTED),
     "nearly all": Story(nearly_all, REPORTED),
     "a hundredth": Story(a_hundredth, REPORTED),
     "same amount as another's": Story(same_amount_as_anothers, DISPUTED),

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from jobs.synth.labelled.teller import About, Gone, Teller
+from jobs.synth.labelled.layouts.dlocal import apart
+from jobs.synth.labelled.teller import Gone, Subject, Teller
 
 REPORTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "pix", "stripe")
 NAMED: Final = ("adyen", "conekta", "pix", "stripe")  # rows say which refund they are about
 DISPUTED: Final = ("adyen", "conekta", "dlocal", "mercadopago", "stripe")
+CHARGED: Final = DISPUTED  # whose rows say what they cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Story:
     tell: Callable[[Teller], None]
     pses: tuple[str, ...]
     once: int | None = None
+    times: int = 1  # so many for each one wanted: what few PSEs can tell
 
 
 def another_amount(t: Teller) -> None:
@@ -186,7 +189,7 @@ def word_of_tomorrow(t: Teller) -> None:
         word = f"devolucao with status {word.upper()}"
     else:
         t.tell("OTHER_IN", None, 1_000 + t.turn, word=word)
-    t.find("UNKNOWN_LINE", About("word", name=word), 0)
+    t.find("UNKNOWN_LINE", Subject("word", name=word), 0)
 
 
 def back_from_nowhere(t: Teller) -> None:
@@ -211,22 +214,39 @@ def taxed(t: Teller) -> tuple[Gone, int]:
     """Half of a taxed sale is refunded: the refund, and its VAT."""
     amount = (t.chance(12, 50_000) + 500) * 4
     tax = amount * 18 // 100
-    gone = t.refund(t.sale(amount, tax=tax), amount // 2, tax=tax // 2)
-    t.find("VAT_REVERSAL_NEEDED", gone, tax // 2)
-    return gone, tax // 2
+    return t.refund(t.sale(amount, tax=tax), amount // 2, tax=tax // 2), tax // 2
+
+
+def undocumented(t: Teller) -> tuple[Gone, int]:
+    """As `taxed`, and no document takes the VAT back; where the law names a day, that day is over."""
+    gone, tax = taxed(t)
+    t.find("VAT_REVERSAL_NEEDED", gone, tax)
+    if t.place.days_to_document is None:
+        t.fine("VAT_REVERSAL_OVERDUE", about=[gone])
+    else:
+        t.find("VAT_REVERSAL_OVERDUE", gone, tax)
+    return gone, tax
 
 
 def vat_to_take_back(t: Teller) -> None:
-    """No document was ever issued, and its time has passed long ago."""
-    gone, tax = taxed(t)
-    t.find("VAT_REVERSAL_OVERDUE", gone, tax)
+    """No document was ever issued."""
+    gone, _ = undocumented(t)
+    t.fine("VAT_DOCUMENT_DIFFERS", about=[gone])
 
 
 def document_of_another_tax(t: Teller) -> None:
     """The credit note takes another VAT back."""
-    gone, tax = taxed(t)
-    t.document(gone, tax + 100)
+    gone, tax = undocumented(t)
+    t.document(gone, tax + 100 if t.turn % 2 else tax - 100)
     t.find("VAT_DOCUMENT_DIFFERS", gone, 100)
+
+
+def document_of_a_part(t: Teller) -> None:
+    """The credit note is of half of the refund, and the rest has none."""
+    gone, tax = undocumented(t)
+    half = gone.amount // 2
+    t.document(gone, tax // 2, half)
+    t.find("VAT_DOCUMENT_DIFFERS", gone, gone.amount - half)
 
 
 def another_currency(t: Teller) -> None:
@@ -237,11 +257,12 @@ def another_currency(t: Teller) -> None:
     t.find("CURRENCY_MISMATCH", gone, sale.captured)
 
 
-def decimals_misread(t: Teller) -> None:
-    """The report has a hundred times too little: somebody read cents as reais."""
+def a_hundred_times_too_little(t: Teller) -> None:
+    """One refund is told with a hundredth of it: of one row among many nobody can say that decimals were misread."""
     amount = (t.chance(12, 500) + 10) * 10_000
-    sale = t.sale(amount)
-    t.find("EXPONENT_SUSPECTED", t.refund(sale, told=amount // 100), amount - amount // 100)
+    gone = t.refund(t.sale(amount), told=amount // 100)
+    t.find("AMOUNT_MISMATCH", gone, amount - amount // 100)
+    t.fine("EXPONENT_SUSPECTED", about=[gone])
 
 
 def fee_above_the_contract(t: Teller) -> None:
@@ -249,15 +270,15 @@ def fee_above_the_contract(t: Teller) -> None:
     amount, off = (t.chance(12, 50_000) + 500) * 4, 5 + t.chance(11, 200)
     sale = t.sale(amount, silent=True)
     t.tell("CAPTURE", sale, amount, at=sale.at, fee=t.place.fee_of(amount), fee_off=off)
-    t.find("FEE_MISMATCH", sale, off)
+    t.find("FEE_MISMATCH", sale, off, "USD" if t.pse == "dlocal" else None)
 
 
 def rate_off_the_market(t: Teller) -> None:
-    """Converted at a rate far from the day's."""
-    amount = (t.chance(12, 50_000) + 5_000) * 4
+    """Converted at a rate far from the day's, to the merchant's harm or gain."""
+    amount, off = (t.chance(12, 50_000) + 5_000) * 4, -600 if t.turn % 2 else 600
     sale = t.sale(amount, silent=True)
-    t.tell("CAPTURE", sale, amount, at=sale.at, rate_off=600)
-    t.find("FX_MISMATCH", sale, amount)
+    t.tell("CAPTURE", sale, amount, at=sale.at, rate_off=off)
+    t.find("FX_MISMATCH", sale, apart(amount, off), "USD")
 
 
 STORIES: Final[Mapping[str, Story]] = {
@@ -285,8 +306,9 @@ STORIES: Final[Mapping[str, Story]] = {
     "several can be it": Story(several_can_be_it, ("mercadopago",)),
     "VAT to take back": Story(vat_to_take_back, REPORTED),
     "document of another tax": Story(document_of_another_tax, REPORTED),
+    "document of a part": Story(document_of_a_part, REPORTED),
     "another currency": Story(another_currency, ("adyen", "stripe")),
-    "decimals misread": Story(decimals_misread, NAMED),
-    "fee above the contract": Story(fee_above_the_contract, ("adyen", "stripe", "mercadopago")),
+    "a hundred times too little": Story(a_hundred_times_too_little, NAMED),
+    "fee above the contract": Story(fee_above_the_contract, CHARGED),
     "rate off the market": Story(rate_off_the_market, ("dlocal",)),
 }

@@ -43,7 +43,7 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class Subject:
     """What a label is about: a thing with a number, or one with a name."""
 
     subject: str
@@ -168,24 +168,30 @@ class Teller:
             made["at"] = self.moment(day, 80_000)
         self.rows["movements"].append({**made, **more})
 
-    def document(self, gone: Gone, tax: int) -> None:
-        """A credit note of a refund, over so much VAT (minor units)."""
+    def document(self, gone: Gone, tax: int, total: int | None = None, *, names_refund: bool = True) -> None:
+        """A credit note of a refund, or of so much of it, over so much VAT (minor units).
+
+        Unless it `names_refund`, it names the sale's document alone.
+        """
         turn = len(self.rows["documents"]) + 1
         number = f"NC-{self.place.index}-{turn:06}"
-        self.rows["documents"].append({"number": number, "refund": gone, "tax": tax})
+        whole = gone.amount if total is None else total
+        self.rows["documents"].append(
+            {"number": number, "refund": gone, "tax": tax, "total": whole, "names_refund": names_refund}
+        )
 
-    def find(self, kind: str, about: Gone | Sale | About, amount: int, currency: str | None = None) -> None:
+    def find(self, kind: str, about: Gone | Sale | Subject, amount: int, currency: str | None = None) -> None:
         """The night must find this."""
         self._label(kind, about, amount, currency, planted=True)
 
-    def fine(self, *kinds: str, about: Sequence[Gone | Sale | About]) -> None:
+    def fine(self, *kinds: str, about: Sequence[Gone | Sale | Subject]) -> None:
         """It looks like these kinds, and is none of them."""
         for kind in kinds:
             for one in about:
                 self._label(kind, one, 0, None, planted=False)
 
     def _label(
-        self, kind: str, about: Gone | Sale | About, amount: int, currency: str | None, *, planted: bool
+        self, kind: str, about: Gone | Sale | Subject, amount: int, currency: str | None, *, planted: bool
     ) -> None:
         match about:
             case Gone(number=number):

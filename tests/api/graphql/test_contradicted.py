@@ -27,7 +27,7 @@ async def test_its_refunds_are_refused_with_what_to_do_until_a_person_has_the_ps
     again = await admin.ask(_AGAIN, input={"paymentId": name})
     assert (again["payment"], again["errors"]) == ({"contradictedAt": None}, [])
     assert (await admin.ask(CREATE, input=wanted(name)))["errors"] == []
-    await confirmations.confirm(payment.id, confirmations.By.PSE)
+    await confirmations.confirm(payment.id, confirmations.ConfirmedBy.PSE)
     assert (await admin.ask(_SEEN, id=name))["confirmedBy"] == "PSE"
     assert not await confirmations.contradict(payment.id, "Too late.", unknown=True)
     assert (await Payment.get(id=payment.id)).contradicted_at is None

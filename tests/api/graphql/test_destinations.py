@@ -10,11 +10,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.customer.texts import LOCALES, TEXTS
+from api.customer.texts import LOCALES, TEXTS, amount_of, label
 from api.http import masked
 from domain.access.tokens import Role
-from domain.models import Refund
+from domain.models import Event, Payment, Refund, Store
 from domain.models.refunds import State
+from domain.money import Money
 from domain.pse import registry
 from domain.pse.capabilities import Route
 from domain.pse.vocabulary import DestinationKind as Kind
@@ -110,15 +111,61 @@ async def _page(enter: Enter) -> tuple[Asker, str, str]:
     return asker, asker.url + urlsplit(url).path, refund
 
 
-async def test_the_page_shows_the_amount_and_the_shop_and_nothing_else_of_the_refund(enter: Enter) -> None:
+async def test_the_page_shows_the_amount_the_shop_and_the_order_and_nothing_else_of_the_refund(enter: Enter) -> None:
     asker, url, _ = await _page(enter)
+    await Payment.all().update(order_reference="10482<b>")
     answer = await asker.http.get(url)
     row = await Refund.get()
-    assert "BRL 100.00" in answer.text
-    assert "Sao Paulo" in answer.text
+    assert "R$\xa0100,00" in answer.text
+    assert "(Sao Paulo)" in answer.text
+    assert "Pedido 10482&lt;b&gt;" in answer.text
+    assert "CPF ou CNPJ do titular" in answer.text
+    assert "R$100.00" in (await asker.http.get(f"{url}?lang=en")).text
     for secret in (row.reference, str(row.id), str(row.payment_id), "39053344705", CPF):
         assert secret not in answer.text
     assert "<script" not in answer.text
+
+
+async def test_the_page_says_whom_to_ask_and_what_becomes_of_what_is_typed_in(enter: Enter) -> None:
+    asker, url, _ = await _page(enter)
+    text = (await asker.http.get(url)).text
+    assert TEXTS["privacy"]["pt-BR"] in text
+    assert "Dúvidas?" not in text
+    await Store.all().update(contact="Ana & Bia <ajuda@loja.example>", privacy_url="https://loja.example/p?a=1&b=2")
+    text = (await asker.http.get(url)).text
+    assert "Ana &amp; Bia &lt;ajuda@loja.example&gt;" in text
+    assert '<a href="https://loja.example/p?a=1&amp;b=2" rel="noopener noreferrer">' in text
+
+
+@pytest.mark.parametrize(
+    ("currency", "locale", "words"),
+    [
+        ("BRL", "es", "CPF o CNPJ"),
+        ("MXN", "es", "RFC usado"),
+        ("COP", "es", "NIT o de la"),
+        ("MXN", "zh-CN", "RFC"),
+    ],
+)
+def test_the_payers_document_has_the_name_it_has_in_the_country(currency: str, locale: str, words: str) -> None:
+    assert words in label("digits", locale, currency)
+    assert label("send", locale, currency) == TEXTS["send"][locale]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "written"),
+    [
+        (123_450, "BRL", "pt-BR", "R$\xa01.234,50"),
+        (123_450, "MXN", "es", "$1,234.50"),
+        (123_450, "COP", "es", "$1.234,50"),
+        (123_450, "COP", "en", "COP\xa01,234.50"),
+        (1_234, "CLP", "en", "CLP\xa01,234"),
+        (123_450, "BRL", "zh-CN", "R$1,234.50"),
+    ],
+)
+def test_an_amount_is_written_as_its_readers_write_it_and_to_the_last_minor_unit(
+    amount: int, currency: str, locale: str, written: str
+) -> None:
+    assert amount_of(Money(amount, currency), locale) == written
 
 
 async def test_the_page_is_not_cached_framed_or_told_to_others(enter: Enter) -> None:
@@ -166,6 +213,10 @@ async def test_wrong_digits_say_how_many_tries_are_left_and_then_close_the_page(
     answers = [await asker.http.post(url, data={**FORM, "digits": "1111"}) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [403, 403, 403, 403, 410]
     assert TEXTS["wrong"]["pt-BR"].format(left=4) in answers[0].text
+    told = await Event.filter(kind="DESTINATION_LINK_WRONG_ANSWER").order_by("sequence")
+    assert [one.detail["tries_left"] for one in told] == [4, 3, 2, 1, 0]
+    assert "destinationProvide" in (told[-1].message or "")
+    assert not any("1111" in f"{one.message}{one.detail}" for one in told)
 
 
 async def test_a_wrong_field_is_named_and_what_was_typed_is_kept_and_escaped(enter: Enter) -> None:

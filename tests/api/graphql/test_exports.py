@@ -22,8 +22,9 @@ import xlsxwriter
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import PERMISSIONS, Permission, Role
 from domain.cause import Cause
+from domain.deeds import deeds
 from domain.exports import asked, batches, decisions, run, tables
-from domain.exports.asked import Format, Kind, Wanted
+from domain.exports.asked import Format, Kind, WantedRows
 from domain.files import content, tickets
 from domain.files.tickets import NewFile
 from domain.findings import findings, work
@@ -31,7 +32,7 @@ from domain.findings.findings import FindingKind, Found
 from domain.findings.work import Resolution
 from domain.models import DecisionBatch, DecisionRow, Deed, Export, File, Finding, FindingResolution, Store
 from domain.models.files import Purpose
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.money import Money
 from domain.payments import external
 from domain.platform.database import execute, rows
@@ -41,7 +42,8 @@ from domain.pse.vocabulary import KnownRefund, Succeeded
 from jobs import exports as jobs
 from jobs.sweep import DUE
 from tests.api.conftest import Asker, Enter
-from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_shop
+from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refund, a_shop
+from tests.kit.sealing import sealed
 from tests.kit.world import quick_settings
 
 _NIGHT = Cause(f"{external.BY_REPORT}{uuid4()}", "reconciliation")
@@ -159,7 +161,7 @@ async def test_findings_go_out_come_back_filled_in_and_are_resolved_row_by_row(
         "UPDATE findings SET detail = jsonb_set(detail, '{theirs}', '{\"amount\": 99}') WHERE id = $1", stale.id
     )
     ana = a_person(shop, "Ana", Role.ACCOUNTANT)
-    await work.resolve(ana, resolved.id, Resolution(Reason.EXPLAINED, note), CAUSE)
+    await work.resolve(ana, resolved.id, Resolution(ClosingReason.EXPLAINED, note), CAUSE)
     filled = [
         said(small, "write off"),
         said(large, "CORRECTED", Account="FEES"),
@@ -223,7 +225,7 @@ async def test_every_kind_goes_out_in_every_format_whole_exact_and_run_by_no_pro
     await _differs(shop, 9_999, "=1+1", "CLP")
     today = datetime.now(UTC).date()
     days = {"since": str(today - timedelta(days=60)), "until": str(today + timedelta(days=1))}
-    for kind in Kind:
+    for kind in set(Kind) - {Kind.AUDIT}:
         filter_ = days if kind is not Kind.FINDINGS else {}
         digests = set()
         for form in Format:
@@ -282,7 +284,7 @@ async def test_a_person_of_one_store_exports_and_fetches_that_stores_rows_and_no
     ana, bia = _of_store(shop, shop.store, "Ana"), _of_store(shop, second, "Bia")
     made = {}
     for who in (ana, bia):
-        row = await asked.create(who, Kind.PAYMENTS, Format.CSV, Wanted(), a_key(), CAUSE)
+        row = await asked.create(who, Kind.PAYMENTS, Format.CSV, WantedRows(), a_key(), CAUSE)
         await jobs.export(row.id, settings)
         made[who.holder] = await Export.get(id=row.id)
     assert {name: one.rows_done for name, one in made.items()} == {"Ana": 1, "Bia": 0}
@@ -320,13 +322,13 @@ async def test_a_killed_workers_export_is_made_again_and_once(
     for number in range(3):
         await a_payment(shop, reference=f"p{number}")
     who = a_person(shop, "Ana", Role.ACCOUNTANT)
-    row = await asked.create(who, Kind.PAYMENTS, Format.XLSX, Wanted(), a_key(), CAUSE)
+    row = await asked.create(who, Kind.PAYMENTS, Format.XLSX, WantedRows(), a_key(), CAUSE)
     killed = await Export.get(id=row.id)
     assert await asked.begun(killed)
     assert not await asked.begun(await Export.get(id=row.id))  # as long as its lease lasts
     # How far it is can be seen while its rows are read, in a transaction that lasts.
     outside = contextvars.copy_context()
-    async with aclosing(tables.pages(who, Kind.PAYMENTS, Wanted(), 9)) as found:
+    async with aclosing(tables.pages(who, Kind.PAYMENTS, WantedRows(), 9)) as found:
         total, page = await anext(found)
         await run._outside(outside, asked.far(killed, len(page), total))
         seen = await asyncio.create_task(_export(row.id), context=outside)
@@ -342,7 +344,7 @@ async def test_a_killed_workers_export_is_made_again_and_once(
     assert await File.filter(purpose=Purpose.EXPORT).count() == 1
     assert len(os.listdir(str(settings.files))) == 1
     with pytest.raises(InvalidInput):
-        await anext(tables.pages(asked.reader(done), Kind.PAYMENTS, Wanted(), 2))
+        await anext(tables.pages(asked.reader(done), Kind.PAYMENTS, WantedRows(), 2))
 
 
 async def test_a_large_sheet_is_a_job_that_is_gone_on_with_as_who_asked_may_now(
@@ -388,3 +390,54 @@ async def test_a_file_of_another_purpose_or_merchant_is_no_sheet(enter: Enter, s
         with pytest.raises(NotFound):  # the last one has not come
             await decisions.lines(asks, ticket.file.id, settings)
     assert Permission.WORK_FINDINGS in PERMISSIONS[Role.ACCOUNTANT]
+
+
+async def test_the_audit_log_goes_out_whole_to_who_reads_it_and_to_nobody_else(
+    enter: Enter, settings: Settings
+) -> None:
+    asker = await enter()
+    accountant = await enter(Role.ACCOUNTANT, asker.shop, "accountant")
+    auditor = await enter(Role.AUDITOR, asker.shop, "auditor")
+    for number in range(130):  # more than a page of the API
+        await deeds.note(asker.shop.id, "storeUpdate", deeds.Of("store", str(number)), CAUSE)
+    await sealed(asker.shop)
+    done, given = await _exported(auditor, settings, "AUDIT", "CSV", audit={"kinds": ["CHANGE"], "objectKind": "store"})
+    with zipfile.ZipFile(io.BytesIO(given)) as packed:
+        data = next(packed.read(one).decode("utf-8-sig") for one in packed.namelist() if one != "control.csv")
+    told = list(csv.DictReader(io.StringIO(data)))
+    assert [one["Object"] for one in told] == [str(number) for number in range(130)]
+    assert done["rowsDone"] == 130
+    assert all(len(one["Seal"]) == 64 for one in told)
+    path = accountant.url + done["file"]["downloadPath"]
+    refused = await accountant.http.get(path, headers={"Authorization": f"Bearer {accountant.token}"})
+    assert refused.status_code == 404
+    assert await accountant.ask(_SHOW, id=done["id"]) is None
+    assert await accountant.ask(_LIST) == {"edges": []}
+    assert len((await auditor.ask(_LIST))["edges"]) == 1
+    wanted: dict[str, Any] = {"kind": "AUDIT", "format": "CSV", "idempotencyKey": a_key()}
+    assert (await accountant.ask(_CREATE, input=wanted))["errors"][0]["code"] == "FORBIDDEN"
+    narrowed: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("AUDIT", {"since": "2026-01-01"}),
+        ("REFUNDS", {"audit": {}}),
+        ("PAYMENTS", {"statuses": ["FAILED"]}),
+        ("LEDGER", {"needsPerson": True}),
+        ("REFUNDS", {"currency": "BRL", "amountFrom": {"minorUnits": "1", "currency": "MXN"}}),
+    )
+    for kind, filter_ in narrowed:
+        bad = {**wanted, "kind": kind, "idempotencyKey": a_key(), "filter": filter_}
+        assert (await asker.ask(_CREATE, input=bad))["errors"][0]["code"] == "INVALID_INPUT", kind
+
+
+async def test_refunds_go_out_by_the_whole_filter_of_their_list(enter: Enter, settings: Settings) -> None:
+    asker = await enter(Role.ACCOUNTANT)
+    for order, amount in (("A-1", 1_000), ("B-2", 2_000), ("B-2", 3_000)):
+        await a_refund(asker.shop, await a_payment(asker.shop, order=order), amount)
+    for filter_, count in (
+        ({"orderReference": "B-2"}, 2),
+        ({"amountFrom": {"minorUnits": "1001", "currency": "BRL"}}, 2),
+        ({"amountUntil": {"minorUnits": "1000", "currency": "BRL"}}, 1),
+        ({"amountFrom": {"minorUnits": "1", "currency": "MXN"}}, 0),
+        ({"needsPerson": True}, 0),
+    ):
+        done, _ = await _exported(asker, settings, "REFUNDS", "CSV", **filter_)
+        assert done["rowsDone"] == count, filter_

@@ -1,23 +1,30 @@
 """Findings as accounting works them off over the public API: looked up, summed up, read, said, confirmed, reopened."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
-from strawberry.relay import to_base64
+import asyncpg
+import pytest
+from strawberry.relay import from_base64, to_base64
 
+from domain.access.permissions import PERMISSIONS
+from domain.access.principal import reach_of
 from domain.access.tokens import Role
 from domain.cause import Cause
-from domain.findings import findings
+from domain.findings import figures, findings
 from domain.findings.findings import FindingKind, Found
-from domain.models import File, Finding, Payment
+from domain.models import File, Finding, LedgerEntry, Payment
 from domain.models.files import Purpose
 from domain.money import Money
 from domain.payments import external
 from domain.pse.vocabulary import KnownRefund, Succeeded
 from tests.api.conftest import Asker, Enter
-from tests.kit.factories import Shop, a_key, a_payment
+from tests.conftest import Database
+from tests.kit.factories import Shop, a_key, a_payment, a_person
 
 _NIGHT = Cause(f"{external.BY_REPORT}{uuid4()}", "reconciliation")
 _ERRORS = "errors { __typename ... on Error { code message path } }"
@@ -35,7 +42,17 @@ _BULK = f"""mutation B($input: FindingsResolveInput!) {{ findingsResolve(input: 
   outcomes {{ confirmed finding {{ id }} error {{ ... on Error {{ code }} }} }} {_ERRORS} }} }}"""
 _PREVIEW = """query P($filter: FindingFilter!) { findingsPreview(filter: $filter) {
   count more amounts { minorUnits currency } } }"""
-_SUMMARY = "query S($filter: FindingFilter) { findingsSummary(filter: $filter) { kind count amount { display } } }"
+_FORESEEN = f"""query P($input: FindingResolvePreviewInput!) {{ findingResolvePreview(input: $input) {{
+  preview {{ moved {{ minorUnits }} tax {{ minorUnits }} needsTwo bookings {{ debit credit amount {{ minorUnits }} }} }}
+  {_ERRORS} }} }}"""
+_SUMMARY = (
+    "query S($filter: FindingFilter) { findingsSummary(filter: $filter) { kind title count amount { display } } }"
+)
+
+
+_FIGURES = "{ findingFigures { due dueIsMore ages { fromDays untilDays count isMore } } }"
+_SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+_FOUND = "UPDATE findings SET created_at = $2, due_at = $3 WHERE id = $1"
 
 
 def _work(field: str) -> str:
@@ -118,6 +135,38 @@ async def test_findings_are_listed_in_each_order_and_by_each_filter_and_summed_u
     assert two["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
 
 
+async def test_open_findings_are_counted_by_age_and_by_what_is_due_up_to_an_end(
+    enter: Enter, own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asker, nobody = await enter(Role.ACCOUNTANT), await enter(Role.ACCOUNTANT)
+    ages = [0, 1, 2, 7, 8, 30, 31, 400]
+    noon = datetime.combine(datetime.now(_SAO_PAULO), time(12), _SAO_PAULO)
+    owner = await asyncpg.connect(own_database.owner_url, server_settings={"estorno.merchant": "*"})
+    for number, age in enumerate(ages):
+        found = await _differs(asker.shop, 1 + number)
+        due = noon + timedelta(days=10 if age < 2 else -10)
+        await owner.execute(_FOUND, UUID(from_base64(found)[1]), noon - timedelta(days=age), due)
+    await owner.close()
+    resolved = {"reason": "EXPLAINED", "note": "Rounded by the PSE."}
+    input_ = {"findingId": await _differs(asker.shop, 9), "resolution": resolved, "idempotencyKey": a_key()}
+    assert (await asker.ask(_RESOLVE, input=input_))["confirmed"]
+    await _taken(asker.shop, 500, "MED1")
+    told = await asker.ask(_FIGURES)
+    assert [(one["fromDays"], one["untilDays"], one["count"]) for one in told["ages"]] == [
+        (0, 1, 3), (2, 7, 2), (8, 30, 2), (31, None, 2),
+    ]  # fmt: skip
+    assert (told["due"], told["dueIsMore"], {one["isMore"] for one in told["ages"]}) == (6, False, {False})
+    assert {one["count"] for one in (await nobody.ask(_FIGURES))["ages"]} == {0}
+    for store, count in ((asker.shop.store.id, 1), (uuid4(), 0)):
+        reach = reach_of((PERMISSIONS[Role.ACCOUNTANT], store))
+        seen = await figures.figures(replace(a_person(asker.shop, "Bia", Role.ACCOUNTANT), reach=reach))
+        assert [one.count for one in seen.ages] == [count, 0, 0, 0]
+    monkeypatch.setattr(figures, "COUNTED_MAX", 1)
+    told = await asker.ask(_FIGURES)
+    assert (told["due"], told["dueIsMore"]) == (1, True)
+    assert [(one["count"], one["isMore"]) for one in told["ages"]] == [(1, True)] * 4
+
+
 async def test_a_finding_is_read_in_ones_language_with_both_sides(enter: Enter) -> None:
     asker = await enter(Role.ACCOUNTANT)
     found = await _differs(asker.shop, 7)
@@ -197,7 +246,7 @@ async def test_many_are_resolved_at_once_and_one_that_cannot_be_holds_up_no_othe
         await _differs(shop, number)
     held = await _taken(shop, 500, "MED1")  # in SUSPENSE: EXPLAINED is not enough
     await _taken(shop, 150_000, "MED2")
-    wanted = {"kinds": ["AMOUNT_MISMATCH", "MISSING_IN_LEDGER"]}
+    wanted = {"kinds": ["AMOUNT_MISMATCH", "BANK_INITIATED"]}
     seen = await asker.ask(_PREVIEW, filter=wanted)
     assert (seen["count"], seen["more"]) == (5, False)
     assert seen["amounts"] == [{"minorUnits": "150506", "currency": "BRL"}]
@@ -217,6 +266,35 @@ async def test_many_are_resolved_at_once_and_one_that_cannot_be_holds_up_no_othe
     )
     assert (gone["resolved"], gone["waiting"], gone["refused"]) == (1, 1, 0)
     assert (await asker.ask(_SUMMARY))[0]["count"] == 1
+
+
+async def test_what_a_resolution_would_book_is_told_before_and_is_what_it_books(enter: Enter) -> None:
+    ana = await enter(Role.ACCOUNTANT, holder="Ana")
+    payment = await a_payment(ana.shop, amount=10_000, tax=1_800)
+    known = KnownRefund("MED9", "MED9", Money(1_000, "BRL"), Succeeded("MED9"), True, "MED", None, None)
+    assert await external.book(payment, known, FindingKind.MISSING_IN_LEDGER, _NIGHT)
+    row = await Finding.get(payment_id=payment.id)
+    about = {"findingId": to_base64("Finding", str(row.id)), "reason": "REFUND_OF_OURS"}
+    told = (await ana.ask(_FORESEEN, input=about))["preview"]
+    assert (told["moved"]["minorUnits"], told["tax"]["minorUnits"], told["needsTwo"]) == ("1000", "180", False)
+    foreseen = [(one["debit"], one["credit"], int(one["amount"]["minorUnits"])) for one in told["bookings"]]
+    claimed = {**about, "reason": "CLAIMED_FROM_PSE", "came": {"minorUnits": "400", "currency": "BRL"}}
+    parts = (await ana.ask(_FORESEEN, input=claimed))["preview"]["bookings"]
+    assert [(one["debit"], one["amount"]["minorUnits"]) for one in parts] == [
+        ("WRITE_OFFS", "600"),
+        ("PSE_ADJUSTMENTS", "400"),
+    ]
+    for wrong, path in (({"reason": "EXPLAINED"}, "reason"), ({"reason": "CORRECTED", "account": "SALES"}, "account")):
+        refused = await ana.ask(_FORESEEN, input={**about, **wrong})
+        assert (refused["preview"], refused["errors"][0]["path"]) == (None, ["input", path])
+    assert await LedgerEntry.filter(payment_id=payment.id, cause__startswith="finding/").count() == 0
+    said = {"reason": "REFUND_OF_OURS", "note": "Our own."}
+    done = {"findingId": about["findingId"], "resolution": said, "idempotencyKey": a_key()}
+    assert (await ana.ask(_RESOLVE, input=done))["confirmed"]
+    booked = await LedgerEntry.filter(payment_id=payment.id, cause__startswith="finding/").order_by("id")
+    assert [(one.debit, one.credit, one.amount) for one in booked] == foreseen
+    assert (await ana.ask(_FORESEEN, input=about))["errors"][0]["code"] == "INVALID_STATE"
+    assert (await (await enter(Role.ACCOUNTANT)).ask(_FORESEEN, input=about))["errors"][0]["code"] == "NOT_FOUND"
 
 
 async def test_the_limit_is_the_merchants_to_set_and_another_person_confirms_what_loosens(enter: Enter) -> None:

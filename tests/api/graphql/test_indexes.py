@@ -15,7 +15,7 @@ from domain.access.tokens import NewToken, Role, create_token, make
 from domain.history import portions, seals
 from domain.models import Merchant
 from jobs.synth import fill
-from jobs.synth.fill import Wanted
+from jobs.synth.fill import WantedRefunds
 from tests.conftest import Database
 from tests.kit.factories import KEY
 from tests.kit.world import quick_settings, served
@@ -69,7 +69,7 @@ async def _browser(merchant_id: UUID) -> str:
 async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_for_them(
     fresh_database: Database, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await fill.fill(fresh_database.owner_url, Wanted(1_500, 1, datetime.now(UTC)), KEY)
+    await fill.fill(fresh_database.owner_url, WantedRefunds(1_500, 1, datetime.now(UTC)), KEY)
     settings = quick_settings(database_url=fresh_database.application_url, redis_url=redis_url)
     hand = await asyncpg.connect(fresh_database.application_url)
     async with served(create(settings)) as url:
@@ -90,7 +90,7 @@ async def test_lists_with_filters_and_the_sealer_read_the_indexes_that_are_made_
     # Every second somebody looks what is to be sealed.
     assert _scans(plan[0]["Plan"]) == {
         "events_xact", "event_seals_event_id_key", "event_seals_pkey", "events_pkey",
-        "deeds_xact", "deeds_pkey", "event_seals_deed",
+        "deeds_xact", "deeds_pkey", "event_seals_deed", "news_xact", "news_pkey", "event_seals_news",
     }  # fmt: skip
     await hand.close()
     await _feeds_pass_deeds_by(fresh_database)

@@ -13,14 +13,15 @@ from domain.access.tokens import Role
 from domain.models import Connection, Deed, HandedReport, ReconciliationRun
 from domain.pse import registry
 from domain.reconciliation import nights, progress
+from domain.reconciliation.asked_again import WAITING_MAX
 from domain.reconciliation.progress import Phase
-from tests.api.conftest import Asker, Enter
+from tests.api.conftest import Asker, Enter, following
 from tests.kit.factories import OwnerRows, a_payment
 from tests.kit.lines import Telling, a_line, a_night, today
 
 _NIGHTS = """query N($first: Int!, $after: String, $filter: NightFilter) {
-  nights(first: $first, after: $after, filter: $filter) { edges { cursor node { businessDate state connectionName
-    until fileCount } } pageInfo { hasNextPage endCursor } } }"""
+  nights(first: $first, after: $after, filter: $filter) { totalCount edges { cursor node { businessDate state
+    connectionName until fileCount } } pageInfo { hasNextPage endCursor } } }"""
 _NIGHT = """query N($id: ID!, $date: Date!) { night(connectionId: $id, businessDate: $date) {
   state chainHead expectedBy run { state } progress { phase rowsTotal secondsLeft }
   files { name sha256 bytes proof provenBy rows matchedRefunds unmatchedRefunds unknownWords failed run } } }"""
@@ -36,6 +37,10 @@ _FOLLOW = """subscription F($id: ID!) { reconciliationRunProgress(runId: $id) { 
   ... on RunProgressMessage { progress { state phase rowsDone rowsTotal } } } }"""
 _SET = f"""mutation S($input: ReportExpectationSetInput!) {{ reportExpectationSet(input: $input) {{
   expectation {{ covers days bankDays countries source lineDays nextDue }} {_ERRORS} }} }}"""
+_FULL = (
+    f"INVALID_STATE connectionId {WAITING_MAX} nights of this connection wait already to be run again, and others' "
+    "behind them"
+)
 _HANDED = """query H($id: ID!) { handedReport(id: $id) { state said name } }"""
 
 
@@ -76,7 +81,9 @@ async def test_nights_are_listed_page_by_page_and_one_has_its_files_as_fields(
             break
     states = ["WAITING_FOR_PSE", "WAITING_FOR_PSE", "UNPROVEN", "LATE", "LATE"]
     assert seen == [(str(today(-days)), state) for days, state in enumerate(states)]
+    assert page["totalCount"] == len(seen)
     late = await asker.ask(_NIGHTS, first=9, filter={"states": ["LATE"]})
+    assert late["totalCount"] == len(late["edges"])
     assert [edge["node"]["businessDate"] for edge in late["edges"]][:2] == [str(today(-3)), str(today(-4))]
     night = await asker.ask(_NIGHT, id=str(asker.shop.connection.id), date=str(today(-2)))
     (file,) = night["files"]
@@ -94,6 +101,29 @@ async def test_nights_are_listed_page_by_page_and_one_has_its_files_as_fields(
     for wrong in ({"from": str(today()), "to": str(today(-1))}, {"from": "2020-01-01", "to": str(today())}):
         assert (await asker.told(_NIGHTS, first=1, filter=wrong))["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
     assert "errors" in await asker.told(_NIGHTS, first=1, after="nonsense")
+
+
+async def _has_bounds(asker: Asker) -> None:
+    """A night that waits to be repeated is asked for once, and but a few of a connection wait: others' stand behind."""
+
+    async def ask(days: int, **more: str) -> list[str]:
+        told = await asker.ask(_REPEAT, input={**_input(asker, businessDate=str(today(days))), **more})
+        return [f"{one['code']} {one['path'][-1]} {one['message']}" for one in told["errors"]]
+
+    (same,) = await ask(-1)
+    assert same.startswith("INVALID_STATE businessDate")
+    assert "waits already" in same
+    key = str(uuid4())
+    assert await ask(-2, idempotencyKey=key) == []
+    asked = await asyncio.gather(*(ask(-days) for days in range(3, 12)))
+    assert sum(not one for one in asked) == WAITING_MAX - 2
+    assert {one[0].split(": ")[0] for one in asked if one} == {_FULL}
+    assert await ask(-2, idempotencyKey=key) == []  # the same request is answered as before
+    # Once its run has begun it waits no more.
+    await nights.begin(asker.shop.connection, today(-2))
+    assert await ask(-2) == []
+    assert (await ask(-12))[0].startswith(_FULL)
+    assert await Deed.filter(operation="nightRepeat").count() == WAITING_MAX + 1
 
 
 async def test_a_report_is_handed_in_and_a_night_repeated_by_who_keeps_the_books(
@@ -119,6 +149,7 @@ async def test_a_report_is_handed_in_and_a_night_repeated_by_who_keeps_the_books
     repeated = await asker.ask(_REPEAT, input=_input(asker, businessDate=str(today(-1))))
     assert repeated["errors"] == []
     assert repeated["night"]["state"] == "NO_REPORT"  # the laboratory publishes none
+    await _has_bounds(asker)
     reader = await enter(Role.AUDITOR, asker.shop)
     for document, more in ((_UPLOAD, {"fileId": ticket["file"]["id"]}), (_REPEAT, {"businessDate": str(today(-1))})):
         assert (await reader.ask(document, input=_input(asker, **more)))["errors"][0]["code"] == "FORBIDDEN"
@@ -141,19 +172,18 @@ async def test_a_run_is_followed_until_it_has_ended_by_nobody_but_its_merchant(
     run = await nights.begin(asker.shop.connection, today(-1))
     key = to_base64("ReconciliationRun", str(run.id))
 
-    async def followed(who: Asker) -> str:
-        return (await who.post({"query": _FOLLOW, "variables": {"id": key}}, accept="text/event-stream")).text
-
-    following = asyncio.create_task(followed(asker))
-    await asyncio.sleep(0.3)  # it is told how the run stands before
-    async with progress.telling(run):
-        progress.at(Phase.STORING, 7)
-        await asyncio.sleep(0.3)
-    await nights.complete(await ReconciliationRun.get(id=run.id), {"files": []}, report=False)
-    told = await asyncio.wait_for(following, 20)
+    async with following(asker, _FOLLOW, id=key) as stream:
+        await stream.until('"state"')
+        async with progress.telling(run):
+            progress.at(Phase.STORING, 7)
+            await stream.until('"phase":"STORING"')
+        await nights.complete(await ReconciliationRun.get(id=run.id), {"files": []}, report=False)
+    told = stream.text
     assert '"state":"NO_REPORT"' in told
     assert told.index('"phase":"STORING","rowsDone":"0","rowsTotal":"7"') < told.index('"state":"NO_REPORT"')
     assert "complete" in told
-    refused = await followed(stranger)
+    async with following(stranger, _FOLLOW, id=key) as stream:
+        pass
+    refused = stream.text
     assert "NO_REPORT" not in refused
     assert "errors" in refused

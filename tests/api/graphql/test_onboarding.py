@@ -1,6 +1,5 @@
 """A connection's preflight and certification over the public API, and what a refund of it says while it waits."""
 
-import asyncio
 import json
 
 import pytest
@@ -9,9 +8,9 @@ from strawberry.relay import to_base64
 from domain.access.tokens import Role
 from domain.models import Connection, PreflightRun
 from domain.onboarding import certification, preflight
-from domain.pse.checking import Check, CheckCode, CheckOutcome
+from domain.pse.checking import CheckCode, Checked, CheckOutcome
 from domain.refunds import put_off, refused
-from tests.api.conftest import Asker, Enter, global_id
+from tests.api.conftest import Asker, Enter, following, global_id
 from tests.kit.factories import CAUSE, a_payment, a_refund
 
 _PREFLIGHT = """mutation P($id: ID!) { connectionPreflight(input: {connectionId: $id}) {
@@ -36,7 +35,7 @@ async def test_an_administrator_has_a_connection_looked_at_and_support_reads_wha
     assert (payload["errors"], payload["run"]["outcome"], payload["run"]["askedBy"]) == ([], None, "tester")
     again = await asker.ask(_PREFLIGHT, id=str(connection.id))
     assert again["run"]["id"] == payload["run"]["id"]  # it is under way
-    failed = Check(CheckCode.CREDENTIALS, CheckOutcome.FAILED, "answered 401", "Copy the key again.")
+    failed = Checked(CheckCode.CREDENTIALS, CheckOutcome.FAILED, "answered 401", "Copy the key again.")
     await preflight.finish(await PreflightRun.get(connection_id=connection.id), connection, [failed])
     support = await enter(Role.SUPPORT, asker.shop)
     (edge,) = (await support.ask(_RUNS, id=str(connection.id)))["edges"]
@@ -104,11 +103,11 @@ async def test_a_run_is_followed_until_it_has_ended_by_nobody_but_its_merchant(e
     asker, stranger = await enter(), await enter()
     connection = asker.shop.connection
     run = (await asker.ask(_PREFLIGHT, id=str(connection.id)))["run"]["id"]
-    following = asyncio.create_task(_followed(asker, run))
-    await asyncio.sleep(0.2)  # it is told how the run stands before
-    passed = [Check(CheckCode.CREDENTIALS, CheckOutcome.PASSED, "The PSE knows our key.", "")]
-    await preflight.finish(await PreflightRun.get(connection_id=connection.id), connection, passed)
-    told = await following
+    async with following(asker, _FOLLOW, id=run) as stream:
+        await stream.until('"outcome":null')
+        passed = [Checked(CheckCode.CREDENTIALS, CheckOutcome.PASSED, "The PSE knows our key.", "")]
+        await preflight.finish(await PreflightRun.get(connection_id=connection.id), connection, passed)
+    told = stream.text
     assert told.index('"outcome":null') < told.index('"outcome":"PASSED"')
     assert "complete" in told
     for nothing in (run, to_base64("Refund", str(connection.id)), "x"):

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from domain.access import people, service_tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.cause import Cause
@@ -41,7 +41,7 @@ async def a_signed_in(shop: Shop, name: str, role: Role) -> Principal:
 async def a_token(like: Asker, maker: Principal, name: str, role: str = "ADMIN") -> Asker:
     """Asks with a token that a person has made."""
     cause = Cause(a_key(), maker.holder)
-    made = await service_tokens.create(maker, name, [Wanted(role)], 30, a_key(), cause)
+    made = await service_tokens.create(maker, name, [WantedRole(role)], 30, a_key(), cause)
     assert made.clear is not None
     return Asker(like.http, like.url, made.clear, like.shop)
 

@@ -9,7 +9,7 @@ import pytest
 from domain.access.tokens import Role
 from domain.models import Connection
 from domain.pse import registry
-from domain.pse.reporting import BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from domain.reconciliation import reconcile
 from tests.api.conftest import Enter
@@ -23,10 +23,10 @@ _FINDINGS = """query F($kinds: [FindingKind!]) { findings(first: 5, kinds: $kind
 class Cut(Telling):
     """It cannot read cut.csv, and knows a word of no file."""
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         if file.name == "cut.csv":
             raise BadReport(file.name, "The row is cut.", line=7, column="AMOUNT")
-        return Report(super().read_report(file, period).lines, None, unknown=[Unknown("yield", 2, 5)])
+        return ReadReport(super().read_report(file, period).lines, None, unknown=[Unknown("yield", 2, 5)])
 
 
 @pytest.fixture(autouse=True)

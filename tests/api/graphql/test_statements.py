@@ -10,7 +10,7 @@ from tortoise.exceptions import DoesNotExist
 
 from api.graphql.loaders import Loaders
 from domain.connections import calls
-from domain.connections.calls import About, Received, Sent
+from domain.connections.calls import About, Received, SentCall
 from domain.history import events
 from domain.models import Finding, Notice, NoticeRefund, ReconciliationRun, Refund
 from domain.pse import explanations
@@ -39,7 +39,7 @@ _PAGES = {
 
 async def _a_call(refund: Refund, number: int) -> None:
     about = About(refund.merchant_id, refund.connection_id, CAUSE.request_id, "REFUND", refund.id, 1)
-    call_id = await calls.log_request(about, Sent("PUT", f"https://pse.example/{refund.id}/{number}", {}, "{}"))
+    call_id = await calls.log_request(about, SentCall("PUT", f"https://pse.example/{refund.id}/{number}", {}, "{}"))
     await calls.log_answer(call_id, Received(200 + number, {}, "{}", 5))
 
 

@@ -62,7 +62,7 @@ async def test_a_link_signs_in_once_and_looking_at_it_uses_nothing_up(own_databa
         for _ in range(2):
             assert (await browser.http.get(path)).status_code == 200
         done = await browser.http.post(path)
-        assert (done.status_code, done.headers["location"]) == (303, "/sign-in")
+        assert (done.status_code, done.headers["location"]) == (303, "/console")
         cookie = done.headers["set-cookie"].lower()
         assert cookie.startswith("estorno-session=")
         assert {"httponly", "samesite=lax", "path=/"} <= {one.strip() for one in cookie.split(";")}

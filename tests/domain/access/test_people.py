@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.access import grants, merchants, people, roles, service_tokens, sessions, stores, tokens
-from domain.access.grants import Wanted
+from domain.access.again import principal_again
+from domain.access.grants import WantedRole
 from domain.access.holders import same_person
 from domain.access.merchants import NewMerchant
 from domain.access.people import PersonState
 from domain.access.permissions import PERMISSIONS, Permission, Role
 from domain.access.principal import Principal
-from domain.access.stores import NewStore
+from domain.access.stores import NewStore, StoreChange
 from domain.access.tokens import authenticate, create_token
 from domain.models import Grant, OwnRole, Person, Session, SignInLink, Store
 from domain.platform.database import for_merchant, unsaid
@@ -52,14 +53,18 @@ async def test_a_person_may_what_their_grants_say_where_they_say_it() -> None:
 async def test_an_invited_person_signs_in_once_with_the_link() -> None:
     admin = await _signed_in(await a_shop(), "ana@example.com")
     key = a_key()
-    done = await people.invite(admin, "Bia", "bia@example.com", [Wanted("SUPPORT", "sp")], key, CAUSE)
+    done = await people.invite(admin, "Bia", "bia@example.com", [WantedRole("SUPPORT", "sp")], key, CAUSE)
     assert done.link is not None
     assert await sessions.by_link(done.link.secret, 3600) is not None
     assert await sessions.by_link(done.link.secret, 3600) is None
-    again = await people.invite(admin, "Bia", "bia@example.com", [Wanted("SUPPORT", "sp")], key, CAUSE)
+    again = await people.invite(admin, "Bia", "bia@example.com", [WantedRole("SUPPORT", "sp")], key, CAUSE)
     assert (again.person.id, again.link) == (done.person.id, None)
+    # What is done for her later is done by the same hands as what she does now.
+    bia = await principal_again(admin.merchant_id, "Bia", done.person.id, done.person.id, None)
+    assert bia is not None
+    assert bia.hands == {done.person.id, admin.party}
     with pytest.raises(IdempotencyConflict):
-        await people.invite(admin, "Bia", "bia@example.com", [Wanted("ADMIN")], key, CAUSE)
+        await people.invite(admin, "Bia", "bia@example.com", [WantedRole("ADMIN")], key, CAUSE)
     with pytest.raises(InvalidInput, match="this address"):
         await people.invite(admin, "B.", "BIA@example.com", [], a_key(), CAUSE)
 
@@ -85,25 +90,25 @@ async def test_nobody_gives_what_they_do_not_hold_in_any_way() -> None:
     (admin,) = await Person.filter(email="ana@example.com")
     assert desk.person_id is not None
     attempts: list[Any] = [
-        people.invite(desk, "Mine", "mine@example.com", [Wanted("ADMIN")], a_key(), CAUSE),
-        grants.give_person(desk, desk.person_id, [Wanted("Front desk"), Wanted("SUPPORT", "sp")], CAUSE),
+        people.invite(desk, "Mine", "mine@example.com", [WantedRole("ADMIN")], a_key(), CAUSE),
+        grants.give_person(desk, desk.person_id, [WantedRole("Front desk"), WantedRole("SUPPORT", "sp")], CAUSE),
         grants.give_person(desk, admin.id, [], CAUSE),
         people.sign_in_link(desk, admin.id, CAUSE),
         people.update(desk, admin.id, None, PersonState.SUSPENDED, CAUSE),
         roles.save(desk, "Front desk", frozenset(Permission) - {Permission.SEE, Permission.ASK}, CAUSE),
-        service_tokens.create(desk, "robot", [Wanted("REQUESTER")], 1, a_key(), CAUSE),
+        service_tokens.create(desk, "robot", [WantedRole("REQUESTER")], 1, a_key(), CAUSE),
     ]
     for attempt in attempts:
         with pytest.raises(Forbidden, match="do not hold"):
             await attempt
-    await people.invite(desk, "Caio", "caio@example.com", [Wanted("Front desk", "sp")], a_key(), CAUSE)
+    await people.invite(desk, "Caio", "caio@example.com", [WantedRole("Front desk", "sp")], a_key(), CAUSE)
 
 
 async def test_a_token_that_may_more_than_oneself_cannot_be_replaced() -> None:
     shop = await a_shop()
     desk = await _own_manager(shop)
     boss = a_person(shop, "Root", Role.ADMIN)
-    token = (await service_tokens.create(boss, "robot", [Wanted("ADMIN")], 1, a_key(), CAUSE)).row
+    token = (await service_tokens.create(boss, "robot", [WantedRole("ADMIN")], 1, a_key(), CAUSE)).row
     with pytest.raises(Forbidden, match="do not hold"):
         await service_tokens.rotate(desk, token.id, 1, 0, a_key(), CAUSE)
 
@@ -122,13 +127,13 @@ async def test_the_last_administrator_cannot_be_removed_or_suspended() -> None:
     assert bia.person_id is not None
     await people.update(ana, bia.person_id, None, PersonState.SUSPENDED, CAUSE)
     with pytest.raises(InvalidInput, match="last administrator"):
-        await grants.give_person(ana, ana.person_id, [Wanted("SUPPORT")], CAUSE)
+        await grants.give_person(ana, ana.person_id, [WantedRole("SUPPORT")], CAUSE)
     robot = await authenticate(await create_token(shop.id, Role.ADMIN, "robot", timedelta(hours=1)))
     assert robot is not None
     with pytest.raises(InvalidInput, match="last administrator"):
         await people.update(robot, ana.person_id, None, PersonState.SUSPENDED, CAUSE)
     await people.update(ana, bia.person_id, None, PersonState.ACTIVE, CAUSE)
-    await grants.give_person(bia, ana.person_id, [Wanted("SUPPORT")], CAUSE)
+    await grants.give_person(bia, ana.person_id, [WantedRole("SUPPORT")], CAUSE)
 
 
 async def test_two_administrators_who_remove_each_other_at_once_leave_one() -> None:
@@ -137,8 +142,8 @@ async def test_two_administrators_who_remove_each_other_at_once_leave_one() -> N
     assert ana.person_id is not None
     assert bia.person_id is not None
     done = await asyncio.gather(
-        grants.give_person(ana, bia.person_id, [Wanted("SUPPORT")], CAUSE),
-        grants.give_person(bia, ana.person_id, [Wanted("SUPPORT")], CAUSE),
+        grants.give_person(ana, bia.person_id, [WantedRole("SUPPORT")], CAUSE),
+        grants.give_person(bia, ana.person_id, [WantedRole("SUPPORT")], CAUSE),
         return_exceptions=True,
     )
     assert [type(one) for one in done if isinstance(one, Exception)] == [InvalidInput]
@@ -183,6 +188,8 @@ async def test_that_somebody_is_there_is_written_once_a_minute(owner_rows: Owner
     begun = await sessions.begin(ana.person_id, 3600)
     seen = "UPDATE sessions SET last_seen_at = now() - interval '5 minutes' RETURNING last_seen_at"
     (before,) = {row["last_seen_at"] for row in await owner_rows(seen)}
+    assert await sessions.authenticate(begun.secret, IDLE, seen=False) is not None
+    assert (await Session.get(digest=tokens.digest_of(begun.secret))).last_seen_at == before
     await sessions.authenticate(begun.secret, IDLE)
     assert (await Session.get(digest=tokens.digest_of(begun.secret))).last_seen_at > before
 
@@ -191,7 +198,7 @@ async def test_a_role_of_ones_own_changes_at_once_and_goes_when_nobody_has_it() 
     shop = await a_shop()
     admin = await _signed_in(shop, "ana@example.com")
     await roles.save(admin, "Night", frozenset({Permission.READ}), CAUSE)
-    made = await service_tokens.create(admin, "robot", [Wanted("Night")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(admin, "robot", [WantedRole("Night")], 1, a_key(), CAUSE)
     before = await authenticate(made.clear)
     await roles.save(admin, "night", frozenset({Permission.READ_LEDGER}), CAUSE)
     after = await authenticate(made.clear)
@@ -267,8 +274,40 @@ async def test_stores_are_made_once_and_changed() -> None:
     with pytest.raises(InvalidInput, match="code"):
         await stores.create(admin, NewStore("bh", "Another"), a_key(), CAUSE)
     with pytest.raises(InvalidInput, match="payeeKey"):
-        await stores.update(admin, made.id, "BH", "sp@loja", CAUSE)
-    assert (await stores.update(admin, made.id, "BH", None, CAUSE)).payee_key is None
+        await stores.update(admin, made.id, StoreChange("BH", "sp@loja", {}), CAUSE)
+    assert (await stores.update(admin, made.id, StoreChange("BH", None, {}), CAUSE)).payee_key is None
+
+
+@pytest.mark.parametrize(
+    ("contact", "privacy_url"),
+    [
+        ("", None),
+        (" ", None),
+        ("a\nb", None),
+        ("x" * 201, None),
+        (None, "http://loja.example/p"),
+        (None, "https://"),
+        (None, "https://[loja/p"),
+        (None, "javascript:alert(1)"),
+        (None, "https://loja.example/" + "x" * 300),
+    ],
+)
+async def test_a_contact_is_one_line_and_a_privacy_notice_an_https_address(
+    contact: str | None, privacy_url: str | None
+) -> None:
+    admin = await _signed_in(await a_shop(), "ana@example.com")
+    with pytest.raises(InvalidInput, match="contact|privacyUrl"):
+        await stores.create(admin, NewStore("bh", "BH", None, contact, privacy_url), a_key(), CAUSE)
+
+
+async def test_a_change_of_a_stores_name_leaves_its_contact_as_it_is_and_a_null_takes_it_away() -> None:
+    admin = await _signed_in(await a_shop(), "ana@example.com")
+    new = NewStore("bh", "BH", None, "ajuda@loja.example", "https://loja.example/privacidade")
+    made, _ = await stores.create(admin, new, a_key(), CAUSE)
+    renamed = await stores.update(admin, made.id, StoreChange("Belo", None, {}), CAUSE)
+    assert (renamed.contact, renamed.privacy_url) == ("ajuda@loja.example", "https://loja.example/privacidade")
+    silent = await stores.update(admin, made.id, StoreChange("Belo", None, {"contact": None}), CAUSE)
+    assert (silent.contact, silent.privacy_url) == (None, "https://loja.example/privacidade")
 
 
 def test_two_who_have_addresses_are_compared_by_them_and_else_by_names() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.access import service_tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Role
 from domain.models import Token
 from domain.platform.database import rows, transaction
@@ -23,10 +23,10 @@ _WAITING = (
 async def test_a_token_that_is_revoked_while_it_is_replaced_has_no_successor() -> None:
     shop = await a_shop()
     admin = a_person(shop, "boss", Role.ADMIN)
-    made = await service_tokens.create(admin, "shop", [Wanted("SUPPORT")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(admin, "shop", [WantedRole("SUPPORT")], 1, a_key(), CAUSE)
     begun = asyncio.Event()
 
-    async def rotate() -> service_tokens.Made:
+    async def rotate() -> service_tokens.MadeToken:
         await begun.wait()
         return await service_tokens.rotate(admin, made.row.id, 1, 1, a_key(), CAUSE)
 
@@ -48,7 +48,7 @@ async def _somebody_waits() -> None:
 async def test_a_revocation_that_waits_for_a_replacement_is_written_as_the_later_one() -> None:
     shop = await a_shop()
     admin = a_person(shop, "boss", Role.ADMIN)
-    made = await service_tokens.create(admin, "shop", [Wanted("SUPPORT")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(admin, "shop", [WantedRole("SUPPORT")], 1, a_key(), CAUSE)
     begun = asyncio.Event()
 
     async def revoke() -> Token:

@@ -1,15 +1,16 @@
 """Tokens of programs: told once, replaced with an overlap, revoked; and customers', which see one payment's refunds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain.access import people, roles, service_tokens, sessions, tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.people import PersonState
 from domain.access.permissions import PERMISSIONS, Permission, Role
-from domain.access.principal import Principal, role_reach
+from domain.access.principal import Principal, Reach, Stores, role_reach
 from domain.access.tokens import authenticate, create_token
 from domain.models import Payment, Refund, Store, Token
 from domain.models.refunds import Reason
@@ -35,19 +36,19 @@ async def _admin(shop: Shop) -> Principal:
 async def test_a_token_is_told_once_and_does_what_it_was_given() -> None:
     shop = await a_shop()
     admin, key = await _admin(shop), a_key()
-    made = await service_tokens.create(admin, "shop", [Wanted("REQUESTER", "sp")], 30, key, CAUSE)
+    made = await service_tokens.create(admin, "shop", [WantedRole("REQUESTER", "sp")], 30, key, CAUSE)
     principal = await authenticate(made.clear)
     assert principal is not None
     assert principal.holder == "shop"
     assert principal.scope(Permission.REFUND).stores == frozenset({shop.store.id})
-    again = await service_tokens.create(admin, "shop", [Wanted("REQUESTER", "sp")], 30, key, CAUSE)
+    again = await service_tokens.create(admin, "shop", [WantedRole("REQUESTER", "sp")], 30, key, CAUSE)
     assert (again.row.id, again.clear) == (made.row.id, None)
 
 
 async def test_a_replaced_token_goes_on_for_as_long_as_was_said(owner_rows: OwnerRows) -> None:
     shop = await a_shop()
     admin = await _admin(shop)
-    old = await service_tokens.create(admin, "shop", [Wanted("REQUESTER", "sp")], 30, a_key(), CAUSE)
+    old = await service_tokens.create(admin, "shop", [WantedRole("REQUESTER", "sp")], 30, a_key(), CAUSE)
     key = a_key()
     new = await service_tokens.rotate(admin, old.row.id, 60, 2, key, CAUSE)
     assert (await service_tokens.rotate(admin, old.row.id, 60, 2, key, CAUSE)).clear is None
@@ -87,7 +88,7 @@ async def test_a_token_that_is_older_than_grants_works_as_it_did(owner_rows: Own
 async def test_nobody_revokes_a_token_that_may_more_but_their_own() -> None:
     shop = await a_shop()
     admin = await _admin(shop)
-    made = await service_tokens.create(admin, "dev", [Wanted("DEVELOPER")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(admin, "dev", [WantedRole("DEVELOPER")], 1, a_key(), CAUSE)
     dev = await authenticate(made.clear)
     assert dev is not None
     with pytest.raises(Forbidden, match="do not hold"):
@@ -106,7 +107,7 @@ async def test_a_persons_token_is_replaced_by_nobody_else() -> None:
         )
         own = await authenticate(await tokens.make(draft))
         assert own is not None
-        made = await service_tokens.create(admin, "Ana", [Wanted("ADMIN")], 1, a_key(), CAUSE)
+        made = await service_tokens.create(admin, "Ana", [WantedRole("ADMIN")], 1, a_key(), CAUSE)
         namesake = await authenticate(made.clear)
         assert namesake is not None
         for other in (admin, namesake):
@@ -172,8 +173,31 @@ async def test_a_customer_sees_all_of_their_payments_and_asks_for_those_only() -
     for payment_id in (other.id, uuid4()):
         with pytest.raises(NotFound, match="No such payment"):
             await request.request(asks, NewRefund(payment_id, None, Reason.CUSTOMER_REQUEST), a_key(), CAUSE)
-    with pytest.raises(NotFound):
-        find.readable(asks)
+    assert {row.id for row in await payments.readable(asks)} == {one.id for one in mine}
+    assert [row.payment_id for row in await find.readable(asks)] == [mine[0].id]
+
+
+async def test_who_asks_sees_where_whoever_made_the_token_may_read() -> None:
+    shop = await a_shop()
+    rio = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
+    mine = await a_payment(shop)
+    admin = await _admin(shop)
+    ways: list[tuple[list[Stores], bool]] = [
+        ([None], True),
+        ([frozenset({shop.store.id})], True),
+        ([frozenset({rio.id})], False),
+        ([], False),
+    ]
+    for read, sees in ways:
+        held: set[tuple[Permission, Stores]] = {(Permission.REFUND, None), *((Permission.READ, one) for one in read)}
+        maker = replace(admin, reach=Reach(frozenset(held)))
+        made = await customer_tokens.create(maker, NewCustomerToken(CustomerMay.ASK, 5, mine.id), CAUSE, KEY)
+        asks = await authenticate(made.clear)
+        assert asks is not None
+        assert asks.may(Permission.ASK)
+        assert not asks.may(Permission.READ, Permission.REFUND)
+        assert asks.may(Permission.SEE) is bool(read), read
+        assert (asks.may(Permission.SEE) and await payments.readable(asks).exists()) is sees, read
 
 
 async def test_a_customers_key_is_theirs_alone_and_nobody_elses_is_told_of_it() -> None:
@@ -199,7 +223,7 @@ async def test_a_customers_token_reaches_no_further_than_who_made_it() -> None:
     shop = await a_shop()
     rio = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
     payment = await a_payment(shop, tax_id=CPF)
-    made = await service_tokens.create(await _admin(shop), "rio", [Wanted("REQUESTER", "rj")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(await _admin(shop), "rio", [WantedRole("REQUESTER", "rj")], 1, a_key(), CAUSE)
     local = await authenticate(made.clear)
     assert local is not None
     with pytest.raises(NotFound):
@@ -228,7 +252,7 @@ async def test_whoever_makes_customers_tokens_makes_so_many_in_an_hour() -> None
 async def test_a_customers_token_ends_with_who_made_it() -> None:
     shop = await a_shop()
     payment, admin = await a_payment(shop), await _admin(shop)
-    made = await service_tokens.create(admin, "shop", [Wanted("REQUESTER")], 1, a_key(), CAUSE)
+    made = await service_tokens.create(admin, "shop", [WantedRole("REQUESTER")], 1, a_key(), CAUSE)
     bia, _ = await people.make(shop.id, "Bia", "bia@example.com", [("REQUESTER", None)], "tester")
     program = await authenticate(made.clear)
     person = await sessions.authenticate((await sessions.begin(bia.id, 60)).secret, 60)
@@ -268,7 +292,9 @@ async def test_a_key_that_another_store_used_opens_nothing_of_its() -> None:
     rio = await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
     payment, key = await a_payment(shop), a_key()
     refund = await a_refund(shop, payment, 100, key)
-    made = await service_tokens.create(await _admin(shop), "rio", [Wanted("REQUESTER", rio.code)], 1, a_key(), CAUSE)
+    made = await service_tokens.create(
+        await _admin(shop), "rio", [WantedRole("REQUESTER", rio.code)], 1, a_key(), CAUSE
+    )
     local = await authenticate(made.clear)
     assert local is not None
     new = NewRefund(payment.id, None, Reason.CUSTOMER_REQUEST)
@@ -282,7 +308,7 @@ async def test_a_permission_in_another_store_does_not_open_what_is_read_in_this_
     shop = await a_shop()
     await Store.create(id=uuid4(), merchant_id=shop.id, code="rj", name="Rio")
     refund: Refund = await a_refund(shop, await a_payment(shop), 100)
-    wanted = [Wanted("REQUESTER"), Wanted("SUPPORT", "rj")]
+    wanted = [WantedRole("REQUESTER"), WantedRole("SUPPORT", "rj")]
     made = await service_tokens.create(await _admin(shop), "mixed", wanted, 1, a_key(), CAUSE)
     mixed = await authenticate(made.clear)
     assert mixed is not None

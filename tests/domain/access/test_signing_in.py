@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from domain.access import grants, people, roles, sessions
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Permission, Role
 from domain.models import Grant
 from domain.problems import Forbidden
@@ -49,11 +49,11 @@ async def test_who_is_given_more_signs_in_anew() -> None:
     begun = await sessions.by_link(first.secret, 60)
     assert begun is not None
     link = await people.new_link(bia.id, "desk")
-    await grants.give_person(boss, bia.id, [Wanted("ADMIN")], CAUSE)
+    await grants.give_person(boss, bia.id, [WantedRole("ADMIN")], CAUSE)
     assert await sessions.by_link(link.secret, 60) is None
     assert await sessions.authenticate(begun.secret, IDLE) is None
     kept = await sessions.begin(bia.id, 60)
-    await grants.give_person(boss, bia.id, [Wanted("ADMIN")], CAUSE)
+    await grants.give_person(boss, bia.id, [WantedRole("ADMIN")], CAUSE)
     assert await sessions.authenticate(kept.secret, IDLE) is not None
 
 
@@ -61,7 +61,7 @@ async def test_a_guest_who_is_given_more_elsewhere_signs_in_anew() -> None:
     home, away = await a_shop(), await a_shop()
     bia, link = await people.make(home.id, "Bia", "bia@example.com", [], "desk")
     await Grant.create(id=uuid4(), merchant_id=away.id, person_id=bia.id, role="SUPPORT", created_by="platform")
-    await grants.give_person(a_person(away, "Root", Role.ADMIN), bia.id, [Wanted("ADMIN")], CAUSE)
+    await grants.give_person(a_person(away, "Root", Role.ADMIN), bia.id, [WantedRole("ADMIN")], CAUSE)
     assert await sessions.by_link(link.secret, 60) is None
 
 

@@ -25,8 +25,11 @@ _OURS = "What we say or decide ourselves: no customer is named."
 _KEYS = "A secret of the merchant's: it goes when it is replaced."
 # What has no end, and why.
 STAYS = {
+    "alert_rules": {"least": _OURS},
+    "alerts": {"amounts": "Sums."},
     "approval_needs": {"needs": _OURS},
     "approval_rules": {"body": _OURS},
+    "usage_plans": {"quotas": "How much of what a plan holds in a month."},
     "calls": {"url": "A name at the PSE, secrets and accounts scrubbed."},
     "certification_cases": dict.fromkeys(("said", "evidence"), "Of a test environment."),
     "certification_runs": dict.fromkeys(("error", "payments", "report"), "Of a test environment."),
@@ -35,6 +38,8 @@ STAYS = {
     "data_keys": {"wrapped": "Without its key nothing sealed could be read; what is sealed has its own end."},
     "deeds": {"changes": "No secret, no account and no tax ID goes in."},
     "events": {"detail": "As deeds."},
+    "news": {"data": "As deeds."},
+    "endpoints": dict.fromkeys(("sealed_secrets", "old_sealed_secrets"), _KEYS),
     "exports": dict.fromkeys(("wanted", "store_ids"), _OURS),
     "finding_events": {"detail": _OURS},
     "finding_resolutions": {"money_of": "A name at the PSE."},
@@ -47,7 +52,7 @@ STAYS = {
     "reconciliation_runs": dict.fromkeys(("error", "manifest"), _BOOKS),
     "refunds": {"known_before": "Names at the PSE."},
     "report_news": {"said": _OURS},
-    "handed_reports": {"said": _OURS},
+    "handed_reports": {"said": _OURS, "preview": _BOOKS},
     "report_sources": {"said": _OURS, "sealed_secrets": _KEYS},
     "reports": {"totals": _BOOKS},
     "settlement_lines": dict.fromkeys(
@@ -62,6 +67,11 @@ STAYS = {
     "journal_batches": {"sums": _BOOKS},
     "refund_quotes": {"figures": _BOOKS},
     "period_closings": {"against": _OURS},
+    "vat_write_offs": {"said": _OURS},
+    "shop_calls": {"url": "A shop's address, secrets scrubbed."},
+    "shop_checks": {"checks": _OURS},
+    "shop_refunds": {"payment_names": "Names at the PSE."},
+    "shops": {**dict.fromkeys(("sealed_secrets", "old_sealed_secrets"), _KEYS), "options": _OURS, "public_keys": _OURS},
     "tax_documents": dict.fromkeys(("originals", "checked"), _BOOKS),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from domain.access import review
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.audit import evidence
-from domain.audit.evidence import Month
+from domain.audit.evidence import UtcMonth
 from domain.audit.parts import PARTS
 from domain.audit.tables import cell, csv_of
 from domain.cause import Cause
@@ -33,7 +33,7 @@ OPERATOR = Cause("command-1", "command line: owner@host")
 async def _bundle(
     shop: Shop, month: str | None = None, attached: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes]:
-    wanted = Month.of(month or f"{datetime.now(UTC):%Y-%m}", datetime.now(UTC))
+    wanted = UtcMonth.of(month or f"{datetime.now(UTC):%Y-%m}", datetime.now(UTC))
     settings = quick_settings(database_url="postgres://app:planted-password@db/x")
     return await evidence.bundle([shop.id], wanted, settings, attached or {}, OPERATOR)
 

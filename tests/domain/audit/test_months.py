@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.access import people
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.audit import parts
@@ -70,7 +70,7 @@ async def test_a_doubt_is_confirmed_in_its_month_and_the_month_before_does_not_k
 async def test_who_was_invited_with_a_role_was_given_one() -> None:
     shop = await a_shop()
     boss, by_boss = await _person(shop, "Boss", Role.ADMIN)
-    await people.invite(boss, "Bia", f"{a_key()}@example.com", [Wanted("ADMIN")], a_key(), by_boss)
+    await people.invite(boss, "Bia", f"{a_key()}@example.com", [WantedRole("ADMIN")], a_key(), by_boss)
     assert "personInvite" in [one["operation"] for one in await _lines("role-changes.csv", shop, *ALL)]
 
 

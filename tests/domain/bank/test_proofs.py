@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,18 +17,20 @@ from domain.books import ledger
 from domain.cause import Cause
 from domain.files import tickets
 from domain.files.tickets import NewFile
+from domain.findings import limits, work
 from domain.findings.findings import FindingKind
 from domain.models import BankAccount, BankLine, BankStatement, Finding, LedgerEntry, Payout, PayoutProof
 from domain.models.files import Purpose
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
+from tests.kit.days import utc_today
 from tests.kit.factories import Shop, a_key, a_person, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
 CAUSE = Cause("request-of-the-test", "tester")
-TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def a_payout(
 ) -> Payout:
     return await Payout.create(
         id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, reference=reference, currency=currency,
-        amount=amount, business_date=TODAY - timedelta(days=days_ago),
+        amount=amount, business_date=utc_today(-days_ago),
     )  # fmt: skip
 
 
@@ -78,10 +80,10 @@ async def test_a_payout_is_proven_by_its_reference_or_by_amount_and_days_and_boo
     named, plain = await a_payout(shop), await a_payout(shop, 7_000, reference="4711")
     ana, account = await an_account(shop)
     given = a_sheet(
-        (TODAY, "TED STRIPE PO-1A2B 3C", "100,00"),
-        (TODAY, "TED STRIPE", "100,00"),
-        (TODAY, "TED", "70,00"),
-        (TODAY, "SALARIO", "-55,00"),
+        (utc_today(), "TED STRIPE PO-1A2B 3C", "100,00"),
+        (utc_today(), "TED STRIPE", "100,00"),
+        (utc_today(), "TED", "70,00"),
+        (utc_today(), "SALARIO", "-55,00"),
     )
     statement = await hand_in(ana, account.id, given, settings)
     assert (statement.lines, statement.new_lines, statement.proof) == (4, 4, None)
@@ -91,7 +93,7 @@ async def test_a_payout_is_proven_by_its_reference_or_by_amount_and_days_and_boo
     assert await in_transit(shop) == -17_000
     entries = await LedgerEntry.all()
     assert {(one.debit, one.credit) for one in entries} == {(Account.BANK, Account.PAYOUTS_IN_TRANSIT)}
-    longer = given + a_sheet((TODAY, "OUTRO", "1,00")).split(b"\n", 1)[1].join([b"\n", b""])
+    longer = given + a_sheet((utc_today(), "OUTRO", "1,00")).split(b"\n", 1)[1].join([b"\n", b""])
     again = await hand_in(ana, account.id, longer, settings)
     assert (again.lines, again.new_lines) == (5, 1)
     assert (await PayoutProof.all().count(), await in_transit(shop)) == (2, -17_000)
@@ -101,7 +103,7 @@ async def test_what_is_not_sure_is_left_to_a_person(settings: Settings) -> None:
     shop = await a_shop()
     twin, _ = await a_payout(shop, reference="tw1"), await a_payout(shop, reference="tw2")
     ana, account = await an_account(shop)
-    await hand_in(ana, account.id, a_sheet((TODAY, "TED", "100,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "TED", "100,00")), settings)
     assert await PayoutProof.all().count() == 0  # two payouts, one line: whose is it?
     (line,) = await BankLine.all()
     proof = await proofs.prove(ana, twin.id, line.id, CAUSE)
@@ -119,7 +121,7 @@ async def test_amount_and_days_alone_prove_nothing_where_nobody_said_whose_payou
     shop = await a_shop()
     payout = await a_payout(shop)
     ana, account = await an_account(shop, bound=False)
-    await hand_in(ana, account.id, a_sheet((TODAY, "TED", "100,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "TED", "100,00")), settings)
     assert await PayoutProof.all().count() == 0
     await accounts.change(ana, account.id, NewAccount("Itaú", "BRL", [shop.connection.id]), CAUSE)
     await look.look(shop.id, CAUSE)
@@ -130,7 +132,9 @@ async def test_what_banks_on_the_way_kept_is_a_fee_and_only_a_person_says_so(set
     shop = await a_shop()
     payout, small = await a_payout(shop), await a_payout(shop, 5_000, reference="xx9")
     ana, account = await an_account(shop)
-    await hand_in(ana, account.id, a_sheet((TODAY, "SWIFT", "98,00"), (TODAY, "SWIFT 2", "40,00")), settings)
+    await hand_in(
+        ana, account.id, a_sheet((utc_today(), "SWIFT", "98,00"), (utc_today(), "SWIFT 2", "40,00")), settings
+    )
     less, far_less = await BankLine.all().order_by("line")
     await proofs.prove(ana, payout.id, less.id, CAUSE)
     balances = {one.account: one.balance for one in await ledger.balances(shop.id)}
@@ -140,16 +144,36 @@ async def test_what_banks_on_the_way_kept_is_a_fee_and_only_a_person_says_so(set
     with pytest.raises(InvalidState, match="void that proof first"):
         await proofs.prove(ana, small.id, less.id, CAUSE)
     large = await a_payout(shop, 100_000_000, reference="xx8")
-    await hand_in(ana, account.id, a_sheet((TODAY, "SWIFT 3", "990.000,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "SWIFT 3", "990.000,00")), settings)
     with pytest.raises(InvalidInput, match="lacks 1000000 minor units"):
         await proofs.prove(ana, large.id, (await BankLine.get(text="SWIFT 3")).id, CAUSE)
+
+
+async def test_what_one_person_says_that_banks_kept_is_added_up_with_all_that_they_give_up(settings: Settings) -> None:
+    shop = await a_shop()
+    ana, account = await an_account(shop)
+    bia = a_person(shop, "bia", Role.ACCOUNTANT)
+    given = a_sheet(*((utc_today(), f"SWIFT {number}", "9.600,00") for number in range(4)))
+    await hand_in(ana, account.id, given, settings)
+    paid = [await a_payout(shop, 1_000_000, reference=f"po_{number}") for number in range(4)]
+    lines = await BankLine.all().order_by("line")
+    for payout, line in zip(paid[:2], lines, strict=False):  # BRL: a second person from 1,000.00 on
+        await proofs.prove(ana, payout.id, line.id, CAUSE)
+    with pytest.raises(InvalidState, match="reaches the limit of findingLimits"):
+        await proofs.prove(ana, paid[2].id, lines[2].id, CAUSE)
+    assert await limits.is_above(ana, 20_000, "BRL")  # a finding of 200.00 waits for another person now
+    assert (await proofs.prove(bia, paid[2].id, lines[2].id, CAUSE)).charges == 40_000
+    await proofs.void(ana, paid[1].id, "It was another one's.", CAUSE)
+    await proofs.prove(ana, paid[3].id, lines[3].id, CAUSE)
 
 
 async def test_money_that_the_pse_takes_from_the_bank_is_proven_too(settings: Settings) -> None:
     shop = await a_shop()
     await a_payout(shop, -3_000, reference="po_NEGATIVE")
     ana, account = await an_account(shop)
-    await hand_in(ana, account.id, a_sheet((TODAY, "DEB po_NEGATIVE", "-30,00"), (TODAY, "X", "30,00")), settings)
+    await hand_in(
+        ana, account.id, a_sheet((utc_today(), "DEB po_NEGATIVE", "-30,00"), (utc_today(), "X", "30,00")), settings
+    )
     balances = {one.account: one.balance for one in await ledger.balances(shop.id)}
     assert balances == {Account.BANK: -3_000, Account.PAYOUTS_IN_TRANSIT: 3_000}
 
@@ -158,12 +182,61 @@ async def test_a_payout_that_is_told_otherwise_afterwards_is_proven_no_longer(se
     shop = await a_shop()
     payout = await a_payout(shop)
     ana, account = await an_account(shop)
-    await hand_in(ana, account.id, a_sheet((TODAY, "po_1A2B3C", "100,00"), (TODAY, "po_1A2B3C B", "90,00")), settings)
+    await hand_in(
+        ana, account.id, a_sheet((utc_today(), "po_1A2B3C", "100,00"), (utc_today(), "po_1A2B3C B", "90,00")), settings
+    )
     await Payout.filter(id=payout.id).update(amount=9_000)
     await look.look(shop.id, CAUSE)
     told = {proof.amount: proof.voided_at is None for proof in await PayoutProof.all()}
     assert told == {10_000: False, 9_000: True}
     assert await in_transit(shop) == -9_000
+
+
+async def test_what_a_person_has_taken_back_is_not_said_again_by_the_night(settings: Settings) -> None:
+    shop = await a_shop()
+    named, plain = await a_payout(shop), await a_payout(shop, 7_000, reference="4711")
+    ana, account = await an_account(shop)
+    old = utc_today(-13)
+    given = a_sheet(
+        (utc_today(), "TED STRIPE PO-1A2B3C", "100,00"), (utc_today(), "TED", "70,00"), (old, "STRIPE", "70,00")
+    )
+    await hand_in(ana, account.id, given, settings)
+    for payout in (named, plain):
+        await proofs.void(ana, payout.id, "That money is of another sale.", CAUSE)
+    await look.look(shop.id, CAUSE)
+    assert await PayoutProof.filter(voided_at=None).count() == 0
+    assert await in_transit(shop) == 0
+    line = await BankLine.get(text="TED")
+    await proofs.prove(ana, plain.id, line.id, CAUSE)  # a person may think better of it
+    # What the reports have parted is no person's word: told so again, it is proven again.
+    for amount in (6_000, 7_000):
+        await Payout.filter(id=plain.id).update(amount=amount)
+        await look.look(shop.id, CAUSE)
+    assert await PayoutProof.filter(voided_at=None).count() == 0  # a person had parted the two before
+    await proofs.prove(ana, plain.id, line.id, CAUSE)
+    assert await in_transit(shop) == -7_000
+
+
+async def test_a_payout_that_is_missing_is_found_behind_any_number_that_a_person_has_explained(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "_LOOK_MAX", 2)
+    shop = await a_shop()
+    for days in (33, 32, 31, 20):
+        await a_payout(shop, reference=f"po_of_{days}", days_ago=days)
+    ana, account = await an_account(shop)
+    early = utc_today(-34)
+    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
+    await look.look(shop.id, CAUSE)
+    assert await Finding.filter(resolved_at=None).count() == 4
+    for one in await Finding.all().order_by("created_at"):
+        said = work.Resolution(ClosingReason.EXPLAINED, "Paid out to the old account.")
+        await work.resolve(ana, one.id, said, CAUSE)
+    late = await a_payout(shop, 1_234, reference="po_late", days_ago=19)
+    for _ in range(2):
+        await look.look(shop.id, CAUSE)
+    (finding,) = await Finding.filter(resolved_at=None)
+    assert finding.fingerprint == names.missing(late.id, 1_234)
 
 
 async def test_a_missing_payout_is_found_when_its_days_are_over_and_closed_when_it_comes(settings: Settings) -> None:
@@ -172,11 +245,11 @@ async def test_a_missing_payout_is_found_when_its_days_are_over_and_closed_when_
     ana, account = await an_account(shop)
     await look.look(shop.id, CAUSE)
     assert await Finding.all().count() == 0  # no statements, nothing said
-    early = TODAY - timedelta(days=21)
-    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (TODAY - timedelta(days=9), "Y", "1,00")), settings)
+    early = utc_today(-21)
+    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (utc_today(-9), "Y", "1,00")), settings)
     await look.look(shop.id, CAUSE)
     assert await Finding.all().count() == 0  # it may still come
-    await hand_in(ana, account.id, a_sheet((TODAY, "MERCADO PAGO *LIQ", "42,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "MERCADO PAGO *LIQ", "42,00")), settings)
     await look.look(shop.id, CAUSE)
     await look.look(shop.id, CAUSE)
     (finding,) = await Finding.all()
@@ -187,7 +260,7 @@ async def test_a_missing_payout_is_found_when_its_days_are_over_and_closed_when_
     )
     assert "10000" not in finding.explanation
     assert "BRL 100.00" in finding.explanation
-    late = TODAY - timedelta(days=10)
+    late = utc_today(-10)
     await hand_in(ana, account.id, a_sheet((late, "TED po_1A2B3C", "100,00")), settings)
     assert (await Finding.get(id=finding.id)).resolution == "A bank statement has it."
 
@@ -198,8 +271,8 @@ async def test_a_payout_that_is_told_no_longer_or_of_another_amount_is_not_missi
     shop = await a_shop()
     payout = await a_payout(shop, days_ago=20)
     ana, account = await an_account(shop)
-    early = TODAY - timedelta(days=21)
-    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (TODAY, "Y", "1,00")), settings)
+    early = utc_today(-21)
+    await hand_in(ana, account.id, a_sheet((early, "X", "1,00"), (utc_today(), "Y", "1,00")), settings)
     for amount, told in ((10_000, [10_000]), (9_000, [9_000]), (0, []), (10_000, [10_000])):
         await Payout.filter(id=payout.id).update(amount=amount)
         await look.look(shop.id, CAUSE)
@@ -211,7 +284,7 @@ async def test_a_payout_that_is_told_no_longer_or_of_another_amount_is_not_missi
 async def test_a_pses_money_that_no_payout_explains_is_found_and_closed_by_the_payout(settings: Settings) -> None:
     shop = await a_shop()
     ana, account = await an_account(shop)
-    long_ago = TODAY - timedelta(days=15)
+    long_ago = utc_today(-15)
     await hand_in(
         ana, account.id, a_sheet((long_ago, "MERCADO PAGO *LIQ 88", "42,00"), (long_ago, "ALUGUEL", "-9,00")), settings
     )
@@ -221,6 +294,14 @@ async def test_a_pses_money_that_no_payout_explains_is_found_and_closed_by_the_p
     await a_payout(shop, 4_200, reference="LIQ-88-0", days_ago=16)
     await look.look(shop.id, CAUSE)
     assert (await Finding.get(id=finding.id)).resolution == "A payout explains it."
+    await Payout.all().update(amount=0)  # a revised report has it no longer
+    for _ in range(2):
+        await look.look(shop.id, CAUSE)
+    assert (await Finding.get(id=finding.id)).resolved_at is None
+    said = work.Resolution(ClosingReason.EXPLAINED, "A loan of the PSE's, by its letter.")
+    await work.resolve(ana, finding.id, said, CAUSE)
+    await look.look(shop.id, CAUSE)
+    assert (await Finding.get(id=finding.id)).resolved_at is not None
 
 
 async def test_a_file_of_another_account_form_or_currency_is_refused_and_changes_nothing(settings: Settings) -> None:
@@ -230,16 +311,16 @@ async def test_a_file_of_another_account_form_or_currency_is_refused_and_changes
         "OFXHEADER:100\n<OFX><STMTRS><CURDEF>{}<BANKACCTFROM><BANKID>341<ACCTID>{}</BANKACCTFROM>"
         "<STMTTRN><TRNTYPE>OTHER<DTPOSTED>{:%Y%m%d}<TRNAMT>5.00<FITID>1</STMTTRN></STMTRS></OFX>"
     )
-    await hand_in(ana, account.id, ofx.format("BRL", "123-4", TODAY).encode(), settings)
+    await hand_in(ana, account.id, ofx.format("BRL", "123-4", utc_today()).encode(), settings)
     for given, words in (
-        (ofx.format("BRL", "9999", TODAY), "This file is of 341/9999, and the account is 341/123-4"),
-        (ofx.format("USD", "123-4", TODAY), "The statement is in USD"),
-        (a_sheet((TODAY, "X", "1,00")).decode(), "the account has statements in OFX"),
+        (ofx.format("BRL", "9999", utc_today()), "This file is of 341/9999, and the account is 341/123-4"),
+        (ofx.format("USD", "123-4", utc_today()), "The statement is in USD"),
+        (a_sheet((utc_today(), "X", "1,00")).decode(), "the account has statements in OFX"),
     ):
         with pytest.raises(InvalidInput, match=words):
             await hand_in(ana, account.id, given.encode(), settings)
     assert await BankStatement.all().count() == 1
-    await hand_in(ana, account.id, a_sheet((TODAY - timedelta(days=40), "X", "1,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(-40), "X", "1,00")), settings)
 
 
 async def test_nobody_else_hands_in_or_sees(settings: Settings) -> None:
@@ -248,8 +329,8 @@ async def test_nobody_else_hands_in_or_sees(settings: Settings) -> None:
     ana, account = await an_account(shop)
     eva = a_person(other, "eva", Role.ACCOUNTANT)
     with pytest.raises(NotFound):
-        await hand_in(eva, account.id, a_sheet((TODAY, "X", "1,00")), settings)
-    await hand_in(ana, account.id, a_sheet((TODAY, "X", "100,00")), settings)
+        await hand_in(eva, account.id, a_sheet((utc_today(), "X", "1,00")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "X", "100,00")), settings)
     with pytest.raises(NotFound):
         await proofs.void(eva, payout.id, "mine", CAUSE)
     with pytest.raises(Forbidden):
@@ -264,12 +345,12 @@ async def test_a_statement_that_cannot_be_read_leaves_nothing_and_comes_in_when_
     shop = await a_shop()
     ana, account = await an_account(shop)
     with pytest.raises(InvalidInput, match="Line 3: '1,23X' is no amount"):
-        await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23x")), settings)
+        await hand_in(ana, account.id, a_sheet((utc_today(), "A", "1,00"), (utc_today(), "B", "1,23x")), settings)
     too_much = b"data;valor;saldo\n01/11/2026;90000000000000000,00;-90000000000000000,00\n"
     with pytest.raises(InvalidInput, match="more than can be counted"):
         await hand_in(ana, account.id, too_much, settings)
     assert await BankLine.all().count() == 0
-    await hand_in(ana, account.id, a_sheet((TODAY, "A", "1,00"), (TODAY, "B", "1,23")), settings)
+    await hand_in(ana, account.id, a_sheet((utc_today(), "A", "1,00"), (utc_today(), "B", "1,23")), settings)
     assert await BankLine.all().count() == 2
 
 
@@ -277,10 +358,10 @@ async def test_two_files_at_once_with_the_same_line_and_a_persons_word_prove_a_p
     shop = await a_shop()
     payout = await a_payout(shop, reference="4711")
     ana, account = await an_account(shop, bound=False)
-    first = await hand_in(ana, account.id, a_sheet((TODAY, "TED", "100,00")), settings)
+    first = await hand_in(ana, account.id, a_sheet((utc_today(), "TED", "100,00")), settings)
     (line,) = await BankLine.all()
     await accounts.change(ana, account.id, NewAccount("Itaú", "BRL", [shop.connection.id]), CAUSE)
-    longer = [a_sheet((TODAY, "TED", "100,00"), (TODAY, other, "1,00")) for other in ("A", "B")]
+    longer = [a_sheet((utc_today(), "TED", "100,00"), (utc_today(), other, "1,00")) for other in ("A", "B")]
     await asyncio.gather(
         *(hand_in(ana, account.id, one, settings) for one in longer),
         look.look(shop.id, CAUSE),

@@ -9,17 +9,16 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.books import ageing, checkpoints, ledger, statements, trial_balance
 from domain.books.ageing import Bucket
-from domain.books.chart import Side, Type, chart
-from domain.books.statements import Wanted
+from domain.books.chart import AccountSide, Type, chart
+from domain.books.statements import WantedEntries
 from domain.books.trial_balance import By
 from domain.models import LedgerEntry, Store
 from domain.models.ledger import Account
 from domain.problems import InvalidInput
 from domain.pse.explanations import LOCALES
 from domain.pse.vocabulary import Succeeded
+from tests.kit.days import utc_today
 from tests.kit.factories import Shop, a_payment, a_refund, a_shop, an_answer
-
-TODAY = datetime.now(UTC).date()
 
 
 def _of(shop: Shop, *stores: Store) -> Principal:
@@ -31,7 +30,7 @@ def test_every_account_is_in_the_chart_with_a_side_and_a_meaning_in_each_languag
     assert set(chart()) == set(Account)
     for one in chart().values():
         assert len({one.in_words(locale) for locale in LOCALES}) == len(LOCALES), one.account
-    assert chart()[Account.SALES_RETURNS].side is Side.DEBIT
+    assert chart()[Account.SALES_RETURNS].side is AccountSide.DEBIT
     assert chart()[Account.REFUNDS_PAYABLE].type is Type.LIABILITY
 
 
@@ -58,7 +57,7 @@ async def test_the_trial_balance_is_the_sum_of_the_entries_however_it_is_told_ap
         refund = await a_refund(shop, await a_payment(shop, days_ago=days, tax=tax), 1_000)
         await an_answer(refund, Succeeded(f"D{days}"))
         await a_payment(Shop(shop.merchant, second, shop.connection), days_ago=days)
-        since, until = TODAY - timedelta(days=10), TODAY + timedelta(days=1)
+        since, until = utc_today(-10), utc_today(1)
         hand = await _by_hand(shop, since, until)
         for by in ([], [By.CONNECTION], [By.STORE], [By.STORE, By.CONNECTION]):
             told = await trial_balance.trial_balance(shop.id, since, until, by)
@@ -96,7 +95,7 @@ async def test_a_statement_is_the_same_in_whatever_pages_and_closes_to_the_balan
         await an_answer(refund, Succeeded(f"D{refund.id}"))
     await checkpoints.cut()
     await a_payment(shop, days_ago=4)  # booked last, of an earlier day
-    wanted = Wanted(Account.PSE_CLEARING, shop.connection.id, "BRL", TODAY - timedelta(days=4), TODAY + timedelta(1))
+    wanted = WantedEntries(Account.PSE_CLEARING, shop.connection.id, "BRL", utc_today(-4), utc_today(1))
     whole = await statements.statement(shop.id, wanted, 100)
     assert whole.lines
     assert not whole.has_more
@@ -109,7 +108,7 @@ async def test_a_statement_is_the_same_in_whatever_pages_and_closes_to_the_balan
     held = await ledger.balances(shop.id)
     assert balance == sum(one.balance for one in held if one.account is wanted.account)
     for size in (1, 2, 5):
-        pages: list[statements.Line] = []
+        pages: list[statements.AccountLine] = []
         after = None
         while True:
             page = await statements.statement(shop.id, wanted, size, after)
@@ -135,7 +134,7 @@ async def test_what_is_open_has_an_age_and_adds_up_to_its_account() -> None:
     aged = await ageing.ageing(shop.id)
     held = {one.account: one.balance for one in await ledger.balances(shop.id)}
     for account in ageing.ACCOUNTS:
-        sign = 1 if chart()[account].side is Side.DEBIT else -1
+        sign = 1 if chart()[account].side is AccountSide.DEBIT else -1
         assert sum(one.amount for one in aged if one.account is account) == sign * held.get(account, 0), account
     clearing = {one.bucket: (one.count, one.amount) for one in aged if one.account is Account.PSE_CLEARING}
     assert set(clearing) == set(Bucket)

@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 
 from domain.exports import cells
-from domain.exports.asked import Wanted
+from domain.exports.asked import WantedRows
 from domain.exports.cells import Digest
-from domain.exports.tables import COLUMNS, Column, Of
+from domain.exports.columns import COLUMNS, Column, Holds
 from domain.findings.kinds import FindingKind
-from domain.findings.search import State
-from domain.findings.search import Wanted as Findings
+from domain.findings.search import FindingStanding
+from domain.findings.search import WantedFindings as Findings
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra", " =1+1", "\uff1d1"])
@@ -29,10 +29,10 @@ def test_a_text_is_not_calculated_either_where_cells_end_at_a_semicolon() -> Non
 def test_a_line_has_each_amount_twice_and_days_and_moments_as_such() -> None:
     columns = (
         Column("What", "what"),
-        Column("Amount", "amount", Of.MONEY, summed=True),
-        Column("On", "on", Of.DAY),
-        Column("At", "at", Of.MOMENT),
-        Column("Many", "many", Of.COUNT),
+        Column("Amount", "amount", Holds.MONEY, summed=True),
+        Column("On", "on", Holds.DAY),
+        Column("At", "at", Holds.MOMENT),
+        Column("Many", "many", Holds.COUNT),
     )
     row = {
         "what": "-x",
@@ -52,10 +52,10 @@ def test_a_line_has_each_amount_twice_and_days_and_moments_as_such() -> None:
 
 
 def test_what_was_wanted_is_kept_whole() -> None:
-    full = Wanted(
+    full = WantedRows(
         findings=Findings(
             kinds=[FindingKind.AMOUNT_MISMATCH],
-            states=[State.OPEN, State.REOPENED],
+            states=[FindingStanding.OPEN, FindingStanding.REOPENED],
             connections=[uuid4()],
             pses=["pix"],
             stores=[uuid4()],
@@ -72,7 +72,7 @@ def test_what_was_wanted_is_kept_whole() -> None:
             refund=uuid4(),
         )
     )
-    assert Wanted.of(full.told()) == full
-    days = Wanted(since=date(2026, 1, 1), until=date(2026, 1, 2), connection=uuid4(), store=uuid4(), currency="BRL")
-    for one in (days, Wanted(), Wanted(findings=Findings()), Wanted(findings=Findings(unassigned=True))):
-        assert Wanted.of(one.told()) == one
+    assert WantedRows.of(full.told()) == full
+    days = WantedRows(since=date(2026, 1, 1), until=date(2026, 1, 2), connection=uuid4(), store=uuid4(), currency="BRL")
+    for one in (days, WantedRows(), WantedRows(findings=Findings()), WantedRows(findings=Findings(unassigned=True))):
+        assert WantedRows.of(one.told()) == one

@@ -35,7 +35,14 @@ def _part(given: bytes, name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(given)) as old, zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as new:
         for one in old.namelist():
             new.writestr(one, content if one == name else old.read(one))
+        if name not in old.namelist():
+            new.writestr(name, content)
     return into.getvalue()
+
+
+def _read(given: bytes, name: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(given)) as packed:
+        return packed.read(name)
 
 
 def test_a_workbook_and_a_csv_say_the_same_in_each_dialect() -> None:
@@ -83,6 +90,30 @@ def test_what_is_no_sheet_of_ours_or_a_trap_is_refused_before_it_is_read() -> No
     assert "CSV cannot be read" in _refused(b'Finding,Facts,Decision\n"never closed')
     assert "columns" in _refused((",".join(HEAD) + "," * 80).encode())
     assert "columns" in _refused((",".join(HEAD) + "\n" + "a\n" * 100_001).encode())
+
+
+def test_a_cell_far_out_is_seen_wherever_the_reader_would_find_it() -> None:
+    # The reader makes room for all before it, and where there is none its process ends at once.
+    whole, own = _workbook([HEAD, ROW]), "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    place, relations = "xl/worksheets/sheet1.xml", "xl/_rels/workbook.xml.rels"
+
+    def far(space: str, tag: str = "c", more: str = "") -> bytes:
+        cells = f'<{tag} r="A1"><v>1</v></{tag}><{tag} r="ALL200000"><v>2</v></{tag}>'
+        return f'<worksheet xmlns="{space}"{more}><sheetData><row>{cells}</row></sheetData></worksheet>'.encode()
+
+    for space in (own, "urn:other", "http://purl.oclc.org/ooxml/spreadsheetml/main", ""):
+        assert "is outside" in _refused(_part(whole, place, far(space))), space
+    assert "is outside" in _refused(_part(whole, place, far(own, "y:c", ' xmlns:y="urn:y"')))
+    assert _refused(_part(whole, place, far(own, "y:c")))
+    elsewhere = _read(whole, relations).replace(b"worksheets/sheet1.xml", b"other/Sheet1.data")
+    moved = _part(_part(whole, relations, elsewhere), "xl/other/Sheet1.data", far(own))
+    assert "is outside" in _refused(moved)
+    assert "not written in UTF-8" in _refused(_part(whole, place, far(own).decode().encode("utf-16")))
+    hidden = b'<?xml version="1.0" encoding="ISO-2022-JP"?>' + far(own).replace(b"<row>", b"<row>\x1b$B")
+    assert "cannot be read" in _refused(_part(whole, place, hidden))
+    assert "document type" in _refused(_part(whole, place, b"<!DOCTYPE w []>" + far(own)))
+    for other in ("content.xml", "Mimetype", "xl/workbook.bin"):
+        assert "another kind" in _refused(_part(whole, other, b"x")), other
 
 
 def _nameless() -> bytes:

@@ -13,7 +13,7 @@ from domain.findings import money, names, work
 from domain.findings.findings import FindingKind
 from domain.findings.work import Resolution, Resolved
 from domain.models import Finding, Payment
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.money import Money
 from domain.payments import external
 from domain.platform.database import rows
@@ -46,10 +46,10 @@ class Desk:
         assert await external.book(paid, known, FindingKind.MISSING_IN_LEDGER, NIGHT)
 
     async def finding(self, payment: Payment, name: str) -> Finding:
-        told = names.money(FindingKind.MISSING_IN_LEDGER, await external.current(external.name_of(payment, name)))
+        told = names.money(FindingKind.BANK_INITIATED, await external.current(external.name_of(payment, name)))
         return await Finding.get(merchant_id=self.shop.id, fingerprint=told)
 
-    async def say(self, finding: Finding, reason: Reason, who: Principal | None = None, **more: Any) -> Resolved:
+    async def say(self, finding: Finding, reason: ClosingReason, who: Principal | None = None, **more: Any) -> Resolved:
         said = Resolution(reason, "As the statement says.", **more)
         return await work.resolve(who or self.ana, finding.id, said, by(who or self.ana))
 

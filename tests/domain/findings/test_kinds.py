@@ -1,5 +1,7 @@
 """What people read of a kind of finding, how grave it is, and what the night does with what grows old."""
 
+from pathlib import Path
+
 import pytest
 
 from domain.findings import growing, kinds
@@ -45,9 +47,16 @@ async def test_what_is_overdue_weighs_more_each_night_once_and_what_is_resolved_
     found = await desk.taken(900, "MED1")
     done = await desk.taken(900, "MED2")
     assert found.due_at is not None
-    assert (found.severity, (found.due_at - found.created_at).days) == (3, 5)
+    assert (found.severity, (found.due_at - found.created_at).days) == (3, 3)
     assert await growing.grow() == 0
     await Finding.filter(id__in=[found.id, done.id]).update(due_at=found.created_at, severity=1)
     await Finding.filter(id=done.id).update(resolved_at=found.created_at)
     assert [await growing.grow(), await growing.grow()] == [1, 0]
     assert [(await Finding.get(id=one.id)).severity for one in (found, done)] == [4, 1]
+
+
+def test_every_kind_stands_in_the_table_that_accountants_read() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "accounting.md").read_text()
+    table = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    told = {name for cell in table for name in cell.replace("`", " ").replace(",", " ").split()}
+    assert set(FindingKind) <= told

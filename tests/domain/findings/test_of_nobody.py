@@ -6,7 +6,7 @@ from domain import invariants
 from domain.access.tokens import Role
 from domain.findings import money
 from domain.models import Finding, FindingResolution
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.problems import InvalidState
 from domain.pse import registry
@@ -36,16 +36,16 @@ async def test_money_of_no_payment_leaves_suspense_as_a_person_says() -> None:
     await a_night(desk.shop, lost, name="b.json")  # told twice, and booked once
     assert (await balance(desk.shop, Account.SUSPENSE), await invariants.check()) == (2_700, [])
     left = await _open("of P-1")
-    assert await money.of_each([left.id]) == {left.id: 5_000}
+    assert await money.of_each([left.id]) == {left.id: (5_000, "BRL")}
     with pytest.raises(InvalidState, match=r"BRL 50\.00 of it is in SUSPENSE"):
-        await desk.say(left, Reason.EXPLAINED)
+        await desk.say(left, ClosingReason.EXPLAINED)
     other = await _open("of P-2")
     with pytest.raises(InvalidState):
-        await desk.say(left, Reason.DUPLICATE_OF, duplicate_of=other.id)
+        await desk.say(left, ClosingReason.DUPLICATE_OF, duplicate_of=other.id)
     for found, reason, account in (
-        (left, Reason.CHARGEBACK, Account.CHARGEBACKS),
-        (await _open("name no payment"), Reason.FEE, Account.FEES),
-        (other, Reason.WRITE_OFF, Account.WRITE_OFFS),
+        (left, ClosingReason.CHARGEBACK, Account.CHARGEBACKS),
+        (await _open("name no payment"), ClosingReason.FEE, Account.FEES),
+        (other, ClosingReason.WRITE_OFF, Account.WRITE_OFFS),
     ):
         assert (await desk.say(found, reason)).confirmed
         assert await balance(desk.shop, account) != 0
@@ -60,7 +60,7 @@ async def test_money_of_no_payment_leaves_suspense_as_a_person_says() -> None:
     assert (await balance(desk.shop, Account.SUSPENSE), await balance(desk.shop, Account.CHARGEBACKS)) == (0, 0)
     await a_night(desk.shop, lost, name="b.json")
     assert (await balance(desk.shop, Account.SUSPENSE), await invariants.check()) == (5_000, [])
-    await desk.say(await _open("of P-1"), Reason.CHARGEBACK)
+    await desk.say(await _open("of P-1"), ClosingReason.CHARGEBACK)
     standing = await FindingResolution.filter(started_at__isnull=False, ended_at=None).order_by("amount")
     assert [one.amount for one in standing] == [700, 5_000]
     assert (await balance(desk.shop, Account.SUSPENSE), await invariants.check()) == (0, [])
@@ -72,7 +72,7 @@ async def test_an_amount_that_differs_agrees_and_differs_again_is_told_again_tho
     wrong = a_line(payment, "CAPTURE", 12_000)
     await a_night(desk.shop, wrong)
     found = await Finding.get(resolved_at=None)
-    await desk.say(found, Reason.EXPLAINED)
+    await desk.say(found, ClosingReason.EXPLAINED)
     await a_night(desk.shop, wrong)  # the same facts: what was said stands
     assert await open_findings() == []
     await a_night(desk.shop, {**wrong, "amount": 10_000})

@@ -6,14 +6,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.access import people, service_tokens, tokens
-from domain.access.grants import Wanted as Granted
+from domain.access.grants import WantedRole as Granted
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.access.tokens import NewToken
 from domain.cause import OURS, Cause, Doer
 from domain.deeds import deeds
 from domain.history import log, seals
-from domain.history.log import Wanted
+from domain.history.log import WantedHistory
 from domain.models import Event, EventSeal, Person
 from domain.models.refunds import Reason
 from domain.platform.database import rows, transaction
@@ -45,7 +45,7 @@ async def _asked(shop: Shop, cause: Cause) -> UUID:
     return (await request.request(shop.id, new, a_key(), cause, KEY)).refund.id
 
 
-async def _told(shop: Shop, wanted: Wanted) -> list[str]:
+async def _told(shop: Shop, wanted: WantedHistory) -> list[str]:
     await _seal_all()
     await deeds_sealed(shop)
     return [one.operation for one in await log.entries(shop.id, wanted, None, 100)]
@@ -55,7 +55,7 @@ async def _told(shop: Shop, wanted: Wanted) -> list[str]:
 async def test_who_bears_a_name_of_ours_stands_in_the_log_all_the_same(name: str) -> None:
     shop = await a_shop()
     await _asked(shop, await _token(shop, name))
-    assert await _told(shop, Wanted()) == ["REQUESTED"]
+    assert await _told(shop, WantedHistory()) == ["REQUESTED"]
 
 
 @pytest.mark.parametrize("name", ["worker", " PSE  Webhook", "Reconciliation", "customer"])
@@ -77,8 +77,8 @@ async def test_what_a_person_did_by_their_own_token_is_found_by_the_person() -> 
     async with transaction():
         await deeds.note(shop.id, "storeUpdate", deeds.Of("store", shop.store.id), by_token)
     await _asked(shop, await _token(shop, "another"))
-    assert sorted(await _told(shop, Wanted(person_id=ana.id))) == ["CANCELED", "REQUESTED", "storeUpdate"]
-    (canceled,) = [one for one in await log.entries(shop.id, Wanted(), None, 9) if one.operation == "CANCELED"]
+    assert sorted(await _told(shop, WantedHistory(person_id=ana.id))) == ["CANCELED", "REQUESTED", "storeUpdate"]
+    (canceled,) = [one for one in await log.entries(shop.id, WantedHistory(), None, 9) if one.operation == "CANCELED"]
     assert (canceled.person_id, canceled.party, canceled.session_id) == (ana.id, ana.id, session.by.session_id)
 
 
@@ -86,8 +86,8 @@ async def test_another_token_of_the_same_name_writes_nothing_in_the_firsts_log()
     shop = await a_shop()
     hers, forger = await _token(shop, "erp"), await _token(shop, "erp")
     await _asked(shop, forger)
-    assert await _told(shop, Wanted(token_id=hers.by.token_id)) == []
-    assert await _told(shop, Wanted(token_id=forger.by.token_id)) == ["REQUESTED"]
+    assert await _told(shop, WantedHistory(token_id=hers.by.token_id)) == []
+    assert await _told(shop, WantedHistory(token_id=forger.by.token_id)) == ["REQUESTED"]
 
 
 async def test_an_event_that_the_version_before_sealed_is_whole_and_tells_by_name_alone(owner_rows: OwnerRows) -> None:
@@ -103,7 +103,7 @@ async def test_an_event_that_the_version_before_sealed_is_whole_and_tells_by_nam
     framed = await _person(shop, "Bia")
     await owner_rows("ALTER TABLE events DISABLE TRIGGER USER")
     await owner_rows("UPDATE events SET party = $1 WHERE id = $2", framed.id, event.id)
-    assert await _told(shop, Wanted(person_id=framed.id)) == []
-    assert await _told(shop, Wanted(token_id=token.by.token_id)) == ["REQUESTED"]
-    (told,) = await log.entries(shop.id, Wanted(), None, 9)
+    assert await _told(shop, WantedHistory(person_id=framed.id)) == []
+    assert await _told(shop, WantedHistory(token_id=token.by.token_id)) == ["REQUESTED"]
+    (told,) = await log.entries(shop.id, WantedHistory(), None, 9)
     assert (told.party, told.token_id) == (None, None)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from domain.access.tokens import Role
 from domain.books.trial_balance import trial_balance
 from domain.files import content
 from domain.journal import export, mapping
-from domain.journal.export import Wanted
-from domain.journal.formats import Encoding, Format
+from domain.journal.export import WantedJournal
+from domain.journal.formats import Encoding, JournalFormat
 from domain.journal.mapping import For, Theirs
 from domain.models import File, JournalBatch
 from domain.models.ledger import Account
@@ -28,17 +28,20 @@ from domain.periods.months import Month
 from domain.platform.database import for_all
 from domain.platform.settings import Settings
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput
+from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
-MONTH = Month.of(datetime.now(UTC).date() - timedelta(days=35))
-BEFORE = Month.of(MONTH.first_day - timedelta(days=1))
+
+
+def _month() -> Month:
+    return Month.of(utc_today(-35))
 
 
 async def _shop() -> Shop:
     shop = await a_shop()
-    days = (datetime.now(UTC).date() - MONTH.first_day).days - 2
+    days = (utc_today() - _month().first_day).days - 2
     await a_payment(shop, days_ago=days, tax=1_800)
     await a_payment(shop, days_ago=days - 3, amount=5_000)
     return shop
@@ -70,21 +73,21 @@ def settings(tmp_path: Path) -> Settings:
 async def test_a_closed_month_has_one_number_for_one_content(settings: Settings) -> None:
     shop = await _shop()
     ana, bia = a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT)
-    wanted = Wanted(MONTH, Format.CSV)
+    wanted = WantedJournal(_month(), JournalFormat.CSV)
     with pytest.raises(InvalidInput, match=r"OUTPUT_VAT \(BRL\), PSE_CLEARING \(BRL\), SALES \(BRL\)"):
         await export.export(ana, wanted, a_key(), settings, CAUSE)
     for account, number in ((Account.PSE_CLEARING, "1.1"), (Account.SALES, "3.1"), (Account.OUTPUT_VAT, "2.1")):
         await _map(shop, account, number)
     draft = await export.export(ana, wanted, a_key(), settings, CAUSE)
     assert draft.number is None
-    proposed = await closing.propose(ana, MONTH, "x", a_key(), CAUSE)
+    proposed = await closing.propose(ana, _month(), "x", a_key(), CAUSE)
     await closing.confirm(bia, proposed.id, CAUSE)
     key = a_key()
     first = await export.export(ana, wanted, key, settings, CAUSE)
     for again in (key, a_key()):
         assert await export.export(ana, wanted, again, settings, CAUSE) == first
     with pytest.raises(IdempotencyConflict):
-        await export.export(ana, Wanted(MONTH, Format.XERO), key, settings, CAUSE)
+        await export.export(ana, WantedJournal(_month(), JournalFormat.XERO), key, settings, CAUSE)
     assert (first.number, first.sums, first.replaces) == (1, {"BRL": "15000"}, None)
     packed = await _content(settings, first)
     told = _read(packed)
@@ -94,12 +97,14 @@ async def test_a_closed_month_has_one_number_for_one_content(settings: Settings)
     with zipfile.ZipFile(io.BytesIO(packed)) as found:
         assert facts["sha256"] == hashlib.sha256(found.read(name)).hexdigest()
     assert (facts["file"], facts["lines"], facts["debits"], facts["credits"]) == (name, "6", "150.00", "150.00")
-    (total,) = (await trial_balance(shop.id, MONTH.first_day, MONTH.last_day)).totals
+    (total,) = (await trial_balance(shop.id, _month().first_day, _month().last_day)).totals
     cents = [int(row[5].replace(".", "")) for row in rows[1:]]
     assert sum(cents) == total.debits == 15_000
-    other = await export.export(ana, Wanted(MONTH, Format.XERO), a_key(), settings, CAUSE)
+    other = await export.export(ana, WantedJournal(_month(), JournalFormat.XERO), a_key(), settings, CAUSE)
     assert other.number == 2
-    chinese = await export.export(ana, Wanted(MONTH, Format.CSV, Encoding.GB18030), a_key(), settings, CAUSE)
+    chinese = await export.export(
+        ana, WantedJournal(_month(), JournalFormat.CSV, Encoding.GB18030), a_key(), settings, CAUSE
+    )
     assert (chinese.number, chinese.digest) == (1, first.digest)
     await _map(shop, Account.SALES, "3.2", store_id=shop.store.id)
     changed = await export.export(ana, wanted, a_key(), settings, CAUSE)
@@ -120,11 +125,11 @@ async def test_many_at_once_have_numbers_of_their_own_and_leave_no_file_behind(s
     ana, bia = a_person(shop, "Ana", Role.ACCOUNTANT), a_person(shop, "Bia", Role.ACCOUNTANT)
     for account in (Account.PSE_CLEARING, Account.SALES, Account.OUTPUT_VAT):
         await _map(shop, account, "1")
-    proposed = await closing.propose(ana, MONTH, "x", a_key(), CAUSE)
+    proposed = await closing.propose(ana, _month(), "x", a_key(), CAUSE)
     await closing.confirm(bia, proposed.id, CAUSE)
-    forms = [*Format, *Format]
+    forms = [*JournalFormat, *JournalFormat]
     made = await asyncio.gather(
-        *(_alone(export.export(ana, Wanted(MONTH, form), a_key(), settings, CAUSE)) for form in forms)
+        *(_alone(export.export(ana, WantedJournal(_month(), form), a_key(), settings, CAUSE)) for form in forms)
     )
     numbers = {one.format: one.number for one in made}
     assert set(numbers.values()) == {1, 2, 3, 4}
@@ -137,7 +142,7 @@ async def test_only_who_keeps_the_books_of_all_stores_makes_one_or_sets_an_accou
     shop = await _shop()
     auditor = a_person(shop, "Eva", Role.AUDITOR)
     with pytest.raises(Forbidden):
-        await export.export(auditor, Wanted(MONTH, Format.CSV), a_key(), settings, CAUSE)
+        await export.export(auditor, WantedJournal(_month(), JournalFormat.CSV), a_key(), settings, CAUSE)
     with pytest.raises(Forbidden):
         await mapping.set_account(auditor, For(Account.SALES), Theirs("1", "x"), a_key(), CAUSE)
     ana = a_person(shop, "Ana", Role.ACCOUNTANT)
@@ -163,4 +168,10 @@ async def test_only_who_keeps_the_books_of_all_stores_makes_one_or_sets_an_accou
     await mapping.set_account(ana, For(Account.SALES), None, a_key(), CAUSE)
     assert await mapping.readable(ana).count() == 0
     with pytest.raises(InvalidInput, match="Nothing was booked"):
-        await export.export(ana, Wanted(BEFORE, Format.CSV), a_key(), settings, CAUSE)
+        await export.export(
+            ana,
+            WantedJournal(Month.of(_month().first_day - timedelta(days=1)), JournalFormat.CSV),
+            a_key(),
+            settings,
+            CAUSE,
+        )

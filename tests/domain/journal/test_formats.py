@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.journal import formats, journals
-from domain.journal.formats import XERO_LINES_MAX, Encoding, Format
-from domain.journal.journals import Move
+from domain.journal.formats import XERO_LINES_MAX, Encoding, JournalFormat
+from domain.journal.journals import Movement
 from domain.journal.mapping import For, Mapping, Theirs
 from domain.models import JournalAccount
 from domain.models.ledger import Account
@@ -31,14 +31,14 @@ def _accounts(*more: JournalAccount) -> Mapping:
     return Mapping([*rows, *more])
 
 
-def _move(day: int, amount: int, currency: str = "BRL", name: str = "pix-main", entry: str = "CAPTURE") -> Move:
-    return Move(
+def _move(day: int, amount: int, currency: str = "BRL", name: str = "pix-main", entry: str = "CAPTURE") -> Movement:
+    return Movement(
         date(2026, 10, day), CONNECTION, name, "pix", STORE, "sp", currency, entry, Account.PSE_CLEARING,
         Account.SALES, amount, 3,
     )  # fmt: skip
 
 
-def _written(form: Format, moves: list[Move], accounts: Mapping | None = None) -> list[formats.Written]:
+def _written(form: JournalFormat, moves: list[Movement], accounts: Mapping | None = None) -> list[formats.Written]:
     made = journals.journals(moves, accounts or _accounts(), MONTH, "EST000007")
     return list(formats.files(made, form, "journal"))
 
@@ -52,8 +52,8 @@ AMOUNTS = st.lists(
 )
 
 
-@given(AMOUNTS, st.sampled_from(list(Format)))
-def test_every_file_balances_and_all_of_it_is_in_them(drawn: list[tuple[int, int, str]], form: Format) -> None:
+@given(AMOUNTS, st.sampled_from(list(JournalFormat)))
+def test_every_file_balances_and_all_of_it_is_in_them(drawn: list[tuple[int, int, str]], form: JournalFormat) -> None:
     moves = [_move(day, amount, currency, EVIL, f"E{place}") for place, (day, amount, currency) in enumerate(drawn)]
     written = _written(form, moves)
     for currency in {one.currency for one in moves}:
@@ -73,7 +73,7 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
 
 
 def test_the_generic_file_says_of_each_line_what_it_is_of() -> None:
-    (one,) = _written(Format.CSV, [_move(1, 1050), _move(1, 7, "CLP")])
+    (one,) = _written(JournalFormat.CSV, [_move(1, 1050), _move(1, 7, "CLP")])
     head, first, second, third, _ = _cells(one)
     assert head[:4] == ["journal_id", "line_no", "date", "account"]
     assert first == [
@@ -85,7 +85,7 @@ def test_the_generic_file_says_of_each_line_what_it_is_of() -> None:
 
 
 def test_quickbooks_knows_accounts_by_name_and_days_as_americans_do() -> None:
-    one, other = _written(Format.QUICKBOOKS, [_move(5, 1050), _move(6, 100, "USD")])
+    one, other = _written(JournalFormat.QUICKBOOKS, [_move(5, 1050), _move(6, 100, "USD")])
     assert (one.name, other.name) == ("journal-BRL.csv", "journal-USD.csv")
     assert _cells(one)[1] == [
         "EST000007-0001", "10/05/2026", "Conta PSE_CLEARING", "10.50", "", "CAPTURE pix-main sp (3) EST 2026-10 pix",
@@ -97,7 +97,7 @@ def test_quickbooks_knows_accounts_by_name_and_days_as_americans_do() -> None:
 def test_xero_takes_signed_amounts_the_full_name_of_a_tax_rate_and_at_most_300_lines() -> None:
     rate = JournalAccount(account="SALES", store_id=STORE, number="200", name="Sales", tax_rate="Tax on Sales")
     moves = [_move(1 + place % 28, 100, entry=f"E{place:03d}") for place in range(400)]
-    written = _written(Format.XERO, sorted(moves, key=lambda one: one.day), _accounts(rate))
+    written = _written(JournalFormat.XERO, sorted(moves, key=lambda one: one.day), _accounts(rate))
     assert [one.lines <= XERO_LINES_MAX for one in written] == [True] * len(written)
     assert sum(one.lines for one in written) == 800
     head, debit, credit, *_ = _cells(written[0])
@@ -111,7 +111,7 @@ def test_xero_takes_signed_amounts_the_full_name_of_a_tax_rate_and_at_most_300_l
 def test_u8_has_its_first_line_no_quotes_and_both_encodings() -> None:
     made = journals.journals([_move(5, 1050, name='店, "一"')], _accounts(), MONTH, "EST000007")
     for encoding, python in ((Encoding.UTF_8, "utf-8"), (Encoding.GB18030, "gb18030")):
-        (one,) = formats.files(made, Format.U8, "journal", encoding)
+        (one,) = formats.files(made, JournalFormat.U8, "journal", encoding)
         first, debit, credit, end = one.content.decode(python).split("\r\n")
         assert (first, end) == ("填制凭证,V800", "")
         assert debit.split(",")[:8] == ["2026-10-05", "记", "1", "0", debit.split(",")[4], "1.0", "10.50", "0.00"]
@@ -119,7 +119,7 @@ def test_u8_has_its_first_line_no_quotes_and_both_encodings() -> None:
         assert '"' not in one.content.decode(python)
     long = JournalAccount(account="SALES", number="1" * 16, name="x")
     with pytest.raises(InvalidInput, match="U8 takes"):
-        _written(Format.U8, [_move(1, 1)], _accounts(long))
+        _written(JournalFormat.U8, [_move(1, 1)], _accounts(long))
 
 
 def test_a_journal_of_many_pairs_is_cut_into_balanced_ones() -> None:

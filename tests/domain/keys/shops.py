@@ -6,11 +6,17 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.access.tokens import Role
+from domain.commerce import shops as commerce
+from domain.commerce.shops import NewShop
+from domain.commerce.vocabulary import ShopKind
 from domain.connections import connections
+from domain.deliveries import endpoints, rotation
+from domain.deliveries.endpoints import NewEndpoint
 from domain.files import tickets
 from domain.files.tickets import NewFile
 from domain.keys.places import SEALED, Sealed
 from domain.models import Connection
+from domain.models.deliveries import EndpointKind
 from domain.models.files import Purpose
 from domain.platform import data_keys
 from domain.platform.database import rows
@@ -20,7 +26,7 @@ from domain.pse.vocabulary import DestinationKind
 from domain.reconciliation import sources
 from domain.reconciliation.sources import NewSource
 from domain.refunds.destination.destinations import Given
-from tests.kit.factories import CAUSE, KEY, SECRETS, Shop, a_payment, a_person, a_refund, a_shop
+from tests.kit.factories import CAUSE, KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop
 from tests.kit.lab_connector import Lab
 from tests.kit.world import quick_settings
 
@@ -30,7 +36,8 @@ ACCOUNT = {"pix_key": "ana@example.com", "holder_name": "Ana", "holder_tax_id": 
 
 
 async def a_shop_with_all(key: bytes = KEY) -> Shop:
-    """A connection with old secrets, a customer, a destination, a file that was announced, and a server of reports."""
+    """A connection and a shop with old secrets, a customer, a destination, an announced file, a server of reports, and
+    an endpoint with an old secret."""
     registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(DestinationKind.PIX_KEY,)))
     shop = await a_shop(pse="lab")
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -42,6 +49,12 @@ async def a_shop_with_all(key: bytes = KEY) -> Shop:
     await tickets.announce(boss, document, quick_settings(secret_key=key), CAUSE)
     source = NewSource("sftp.example.com", 22, "ana", "/out", HOST_KEY, password="open sesame")
     await sources.set_for(boss, shop.connection.id, source, key, CAUSE)
+    new = NewEndpoint(EndpointKind.WEBHOOK, "orders", "https://shop.example.com/hooks", types=["*"])
+    endpoint = (await endpoints.create(boss, new, key, CAUSE)).endpoint
+    await rotation.rotate(boss, endpoint.id, 1, key, CAUSE)
+    given = NewShop(ShopKind.VTEX, "VTEX", shop.store.code, {"app_key": "a", "app_token": "b", "currency": "BRL"})
+    vtex = await commerce.connect(boss, given, a_key(), CAUSE, key)
+    await commerce.change(boss, vtex.id, {"app_token": "c"}, until, CAUSE, key)
     return shop
 
 

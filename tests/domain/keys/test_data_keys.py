@@ -18,10 +18,13 @@ pytestmark = pytest.mark.usefixtures("books")
 
 IN_CLEAR = {  # columns of bytes that nothing is sealed in
     ("data_keys", "wrapped"),
+    ("deliveries", "body"),
     ("manual_settlements", "file_content"),
     ("settlement_proposals", "file_content"),
     ("notices", "body"),
+    ("shop_notices", "body"),
     ("reports", "content"),
+    ("report_pieces", "content"),
 }
 
 

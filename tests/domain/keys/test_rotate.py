@@ -41,7 +41,7 @@ async def test_all_is_sealed_under_the_new_key_and_the_old_one_retires() -> None
     before, digest = await opens(shop.id, SEALED[2]), await data_keys.digest(KEY, "x")
     steps: list[str] = []
     done = await rotate.rotate(KEY, shop.id, told=lambda what, more: steps.append(what), settle_seconds=0)
-    assert done == Rotated(made=1, sealed=6, wrapped=0, retired=1)
+    assert done == Rotated(made=1, sealed=10, wrapped=0, retired=1)
     assert await _keys_of(shop.id) == [(1, True), (2, False)]
     assert await _keys_of(other.id) == [(1, False)]
     newest = await data_keys.newest(KEY, shop.id)
@@ -70,7 +70,7 @@ async def test_a_rotation_that_was_stopped_goes_on_and_makes_no_further_key(monk
         await rotate.rotate(KEY, shop.id, told=stop, settle_seconds=0)
     assert await trial.wrong(KEY) == []
     done = await rotate.rotate(KEY, shop.id, settle_seconds=0)
-    assert (done.made, done.sealed, done.retired) == (0, 5, 1)
+    assert (done.made, done.sealed, done.retired) == (0, 9, 1)
     assert await _keys_of(shop.id) == [(1, True), (2, False)]
 
 
@@ -89,7 +89,7 @@ async def test_a_row_that_somebody_holds_is_sealed_once_it_is_free(own_database:
         done = await rotating
     finally:
         await holder.close()
-    assert (done.sealed, done.retired) == (7, 1)
+    assert (done.sealed, done.retired) == (11, 1)
     assert await trial.wrong(KEY) == []
 
 
@@ -105,7 +105,7 @@ async def test_a_key_stays_while_somebody_holds_what_it_seals(
             done = await rotate.rotate(KEY, shop.id, settle_seconds=0)
     finally:
         await holder.close()
-    assert (done.sealed, done.retired, done.in_use) == (5, 0, 1)
+    assert (done.sealed, done.retired, done.in_use) == (9, 0, 1)
     assert await trial.wrong(KEY) == []
     done = await rotate.rotate(KEY, shop.id, settle_seconds=0)
     assert (done.made, done.sealed, done.retired, done.in_use) == (0, 1, 1, 0)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain import invariants
 from domain.models import Finding, Payment
 from domain.money import Money
 from domain.notices import inbox
@@ -10,7 +11,7 @@ from domain.pse import registry
 from domain.pse.vocabulary import ChargedBack, Succeeded, WebhookRequest
 from tests.kit.factories import CAUSE, KEY, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lab_connector import Lab
-from tests.kit.lines import open_findings
+from tests.kit.lines import Telling, a_line, a_night, open_findings
 from tests.sandbox.ebanx.server import CERTIFICATE, notification
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -81,3 +82,21 @@ async def test_a_won_dispute_closes_its_own_finding() -> None:
     await _told(payment, *told)
     (left,) = await Finding.filter(resolved_at=None)
     assert "/a/" in left.fingerprint
+
+
+async def test_one_that_two_files_tell_without_an_amount_is_booked_once_and_not_lost() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment, other = await a_payment(shop), await a_payment(shop)
+    lines = [a_line(payment, "CHARGEBACK", 0, reference="c-1"), a_line(other, "CHARGEBACK", 0)]
+    for days in (0, 1, 0, 1):
+        await a_night(shop, *lines, days=days)
+        assert await Payment.filter(charged_back=10_000).count() == 2
+        assert (await open_findings(), await invariants.check()) == (["CHARGEBACK"] * 2, [])
+    # A file says at last how much it was.
+    await a_night(shop, *lines, a_line(payment, "CHARGEBACK", 4_000, reference="c-1"), days=2)
+    assert ((await Payment.get(id=payment.id)).charged_back, await invariants.check()) == (4_000, [])
+    for days in (0, 1, 2):
+        await a_night(shop, days=days)
+    assert (await Payment.filter(charged_back=0).count(), await open_findings()) == (2, [])
+    assert await invariants.check() == []

@@ -17,7 +17,7 @@ from domain.access.tokens import Role
 from domain.books import ledger
 from domain.books.trial_balance import By, trial_balance
 from domain.cause import Cause
-from domain.models import Finding, LedgerEntry, PeriodClosing
+from domain.models import Finding, LedgerEntry, PeriodClosing, ReconciliationRun
 from domain.models.ledger import Entry
 from domain.periods import after_closing, closing, kept, preview
 from domain.periods.months import Month
@@ -26,14 +26,20 @@ from domain.platform.database import for_all, rows, transaction
 from domain.problems import Forbidden, IdempotencyConflict, InvalidInput, InvalidState, NotFound
 from domain.pse.explanations import LOCALES
 from tests.kit import nights
+from tests.kit.days import utc_today
 from tests.kit.factories import OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop
 
 T = TypeVar("T")
 pytestmark = pytest.mark.usefixtures("books")
-TODAY = datetime.now(UTC).date()
-CLOSED = Month.of(TODAY - timedelta(days=35))
-BEFORE = Month.of(CLOSED.first_day - timedelta(days=1))
 CAUSE = Cause("request-of-the-month", "tester")
+
+
+def _closed() -> Month:
+    return Month.of(utc_today(-35))
+
+
+def _before() -> Month:
+    return Month.of(_closed().first_day - timedelta(days=1))
 
 
 def _days_ago(day: date) -> float:
@@ -49,9 +55,9 @@ async def _in(shop: Shop, day: date, amount: int = 10_000) -> None:
     await a_payment(shop, days_ago=_days_ago(day), amount=amount, tax=1_800)
 
 
-async def _close(shop: Shop, month: Month = CLOSED, why: str | None = "Nights before we began.") -> PeriodClosing:
+async def _close(shop: Shop, month: Month | None = None, why: str | None = "Nights before we began.") -> PeriodClosing:
     ana, bia = _people(shop)
-    proposed = await closing.propose(ana, month, why, a_key(), CAUSE)
+    proposed = await closing.propose(ana, month or _closed(), why, a_key(), CAUSE)
     return await closing.confirm(bia, proposed.id, CAUSE)
 
 
@@ -88,45 +94,45 @@ def test_a_month_that_no_books_have_is_refused(text: str) -> None:
 
 async def test_what_is_closed_is_kept_and_later_entries_are_booked_in_the_open_month_and_told_once() -> None:
     shop, other = await a_shop(), await a_shop(name="Outra")
-    for day in (BEFORE.last_day, CLOSED.first_day, CLOSED.last_day, CLOSED.next.first_day):
+    for day in (_before().last_day, _closed().first_day, _closed().last_day, _closed().next.first_day):
         await _in(shop, day)
         await _in(other, day)
-    shown = await _shown(shop, CLOSED)
+    shown = await _shown(shop, _closed())
     row = await _close(shop)
     assert sorted(await _kept(row)) == sorted(shown)
     assert (row.confirmed_by, row.proposed_by) == ("Bia", "Ana")
     assert row.last_entry == max(
-        [one.id async for one in LedgerEntry.filter(merchant_id=shop.id, accounting_date__lte=CLOSED.last_day)]
+        [one.id async for one in LedgerEntry.filter(merchant_id=shop.id, accounting_date__lte=_closed().last_day)]
     )
-    await _in(shop, CLOSED.first_day, amount=7_000)
-    await _in(shop, BEFORE.first_day, amount=5_000)
-    await _in(other, CLOSED.first_day)
+    await _in(shop, _closed().first_day, amount=7_000)
+    await _in(shop, _before().first_day, amount=5_000)
+    await _in(other, _closed().first_day)
     moved = await LedgerEntry.filter(belongs_to__isnull=False).order_by("id")
-    assert {(one.accounting_date, one.merchant_id) for one in moved} == {(CLOSED.next.first_day, shop.id)}
-    assert [one.belongs_to for one in moved] == [CLOSED.first_day] * 2 + [BEFORE.first_day] * 2
-    assert await _shown(shop, CLOSED) == shown
-    assert await closing.closed(shop.id, CLOSED) is not None
-    assert await closing.closed(shop.id, CLOSED.next) is None
+    assert {(one.accounting_date, one.merchant_id) for one in moved} == {(_closed().next.first_day, shop.id)}
+    assert [one.belongs_to for one in moved] == [_closed().first_day] * 2 + [_before().first_day] * 2
+    assert await _shown(shop, _closed()) == shown
+    assert await closing.closed(shop.id, _closed()) is not None
+    assert await closing.closed(shop.id, _closed().next) is None
     assert [await after_closing.tell(), await after_closing.tell()] == [1, 0]
     found = await Finding.get(kind="AFTER_CLOSING")
     assert (found.amount, found.currency, found.connection_id) == (12_000, "BRL", shop.connection.id)
     await rows("UPDATE findings SET resolved_at = now(), resolution = 'Told to Carla.' RETURNING id")
-    await _in(shop, CLOSED.first_day, amount=3_000)
+    await _in(shop, _closed().first_day, amount=3_000)
     assert await after_closing.tell() == 1
     again = await Finding.get(kind="AFTER_CLOSING")
     assert (again.amount, again.resolved_at, again.detail["entries"]) == (15_000, None, 6)
-    assert str(CLOSED) in again.explanation
+    assert str(_closed()) in again.explanation
     assert await invariants.check() == []
 
 
 async def test_a_month_opens_with_what_the_one_before_has_closed_with() -> None:
     shop = await a_shop()
-    for day in (BEFORE.first_day, CLOSED.first_day):
+    for day in (_before().first_day, _closed().first_day):
         await _in(shop, day)
-    await _close(shop, BEFORE)
-    await _in(shop, BEFORE.first_day)
-    shown = await _shown(shop, CLOSED)
-    assert sorted(await _kept(await _close(shop, CLOSED))) == sorted(shown)
+    await _close(shop, _before())
+    await _in(shop, _before().first_day)
+    shown = await _shown(shop, _closed())
+    assert sorted(await _kept(await _close(shop, _closed()))) == sorted(shown)
     assert await invariants.check() == []
 
 
@@ -135,15 +141,15 @@ async def test_whoever_proposed_it_does_not_close_it_and_months_are_closed_in_or
     ana, bia = _people(shop)
     for outsider in (a_person(shop, "Eva", Role.SUPPORT), a_person(shop, "Eva", Role.AUDITOR)):
         with pytest.raises(Forbidden):
-            await closing.propose(outsider, CLOSED, "x", a_key(), CAUSE)
+            await closing.propose(outsider, _closed(), "x", a_key(), CAUSE)
     with pytest.raises(InvalidInput, match="can be closed from"):
-        await closing.propose(ana, Month.of(TODAY), "x", a_key(), CAUSE)
+        await closing.propose(ana, Month.of(utc_today()), "x", a_key(), CAUSE)
     key = a_key()
-    older = await closing.propose(ana, CLOSED, "As the nights began later.", key, CAUSE)
-    assert await closing.propose(ana, CLOSED, "As the nights began later.", key, CAUSE) == older
+    older = await closing.propose(ana, _closed(), "As the nights began later.", key, CAUSE)
+    assert await closing.propose(ana, _closed(), "As the nights began later.", key, CAUSE) == older
     with pytest.raises(IdempotencyConflict):
-        await closing.propose(ana, CLOSED, "Another word.", key, CAUSE)
-    proposed = await closing.propose(ana, CLOSED, "Once more.", a_key(), CAUSE)
+        await closing.propose(ana, _closed(), "Another word.", key, CAUSE)
+    proposed = await closing.propose(ana, _closed(), "Once more.", a_key(), CAUSE)
     with pytest.raises(InvalidState) as gone:
         await closing.confirm(bia, older.id, CAUSE)
     assert gone.value.current_state == "WITHDRAWN"
@@ -154,7 +160,7 @@ async def test_whoever_proposed_it_does_not_close_it_and_months_are_closed_in_or
     with pytest.raises(NotFound):
         await closing.confirm(a_person(stranger, "Bia", Role.ACCOUNTANT), proposed.id, CAUSE)
     await closing.confirm(bia, proposed.id, CAUSE)
-    for month, problem in ((CLOSED, InvalidState), (BEFORE, InvalidState), (CLOSED.next.next, InvalidInput)):
+    for month, problem in ((_closed(), InvalidState), (_before(), InvalidState), (_closed().next.next, InvalidInput)):
         with pytest.raises(problem):
             await closing.propose(ana, month, "x", a_key(), CAUSE)
     with pytest.raises(InvalidState, match="waits for nobody"):
@@ -164,11 +170,11 @@ async def test_whoever_proposed_it_does_not_close_it_and_months_are_closed_in_or
 async def test_what_stands_against_it_is_said_and_wants_a_word(owner_rows: OwnerRows) -> None:
     shop = await a_shop()
     ana, _ = _people(shop)
-    await _in(shop, CLOSED.first_day)
-    assert await preview.against(shop.id, CLOSED) == []  # the connection is younger
-    await a_refund(shop, await a_payment(shop, days_ago=_days_ago(CLOSED.first_day)), 1_000)
+    await _in(shop, _closed().first_day)
+    assert await preview.against(shop.id, _closed()) == []  # the connection is younger
+    await a_refund(shop, await a_payment(shop, days_ago=_days_ago(_closed().first_day)), 1_000)
     await rows("UPDATE connections SET state = 'ACTIVE' RETURNING id")
-    (first,) = {one.obstacle for one in await preview.against(shop.id, Month.of(TODAY + timedelta(days=3)))} - {
+    (first,) = {one.obstacle for one in await preview.against(shop.id, Month.of(utc_today(3)))} - {
         Obstacle.NIGHTS_NOT_DONE
     }
     assert first is Obstacle.RUNNING_REFUNDS
@@ -176,11 +182,29 @@ async def test_what_stands_against_it_is_said_and_wants_a_word(owner_rows: Owner
         id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, kind="CONTRADICTION", fingerprint="x",
         amount=1, currency="BRL", detail={}, explanation="x", action="x",
     )  # fmt: skip
-    await owner_rows("UPDATE findings SET created_at = $1", datetime.combine(CLOSED.first_day, time(15), UTC))
+    await owner_rows("UPDATE findings SET created_at = $1", datetime.combine(_closed().first_day, time(15), UTC))
     with pytest.raises(InvalidInput, match=r"OPEN_FINDINGS \(1\)"):
-        await closing.propose(ana, CLOSED, None, a_key(), CAUSE)
+        await closing.propose(ana, _closed(), None, a_key(), CAUSE)
     row = await _close(shop, why="The bank answers next week.")
     assert row.against == [{"obstacle": "OPEN_FINDINGS", "count": 1, "examples": ["CONTRADICTION"]}]
+
+
+@pytest.mark.parametrize("state", ["ACTIVE", "SUSPENDED"])
+async def test_a_night_that_ran_before_its_day_was_over_stands_against_it_and_so_do_those_of_what_is_suspended(
+    owner_rows: OwnerRows, state: str
+) -> None:
+    shop = await a_shop()
+    last = _closed().last_day
+    began = datetime.combine(last, time(18), UTC)
+    await owner_rows("UPDATE connections SET state = $1, created_at = $2", state, began)
+    night = await ReconciliationRun.create(
+        id=uuid4(), merchant_id=shop.id, connection_id=shop.connection.id, business_date=last, state="COMPLETED",
+        manifest={}, finished_at=began,
+    )  # fmt: skip
+    (against,) = await preview.against(shop.id, _closed())
+    assert (against.obstacle, against.examples) == (Obstacle.NIGHTS_NOT_DONE, (f"{shop.connection.name} {last}",))
+    await ReconciliationRun.filter(id=night.id).update(finished_at=began + timedelta(hours=12))
+    assert await preview.against(shop.id, _closed()) == []
 
 
 async def test_every_obstacle_has_words_in_each_language() -> None:
@@ -191,7 +215,7 @@ async def test_every_obstacle_has_words_in_each_language() -> None:
 async def _late(shop: Shop, cause: str) -> None:
     """An entry that belongs to the month, as any program books it."""
     posting = ledger.Posting(
-        shop.id, shop.store.id, shop.connection.id, Entry.FX_DIFFERENCE, 5, "BRL", CLOSED.last_day, cause, "late"
+        shop.id, shop.store.id, shop.connection.id, Entry.FX_DIFFERENCE, 5, "BRL", _closed().last_day, cause, "late"
     )
     await ledger.post([posting])
 
@@ -201,8 +225,8 @@ async def test_who_books_while_the_month_is_closed_is_either_in_it_or_behind_it(
 ) -> None:
     shop = await a_shop()
     ana, bia = _people(shop)
-    await _in(shop, CLOSED.first_day)
-    proposed = await closing.propose(ana, CLOSED, "x", a_key(), CAUSE)
+    await _in(shop, _closed().first_day)
+    proposed = await closing.propose(ana, _closed(), "x", a_key(), CAUSE)
     async with transaction():
         await _late(shop, "open")
         with pytest.raises(InvalidState) as busy:
@@ -228,22 +252,23 @@ async def test_who_books_while_the_month_is_closed_is_either_in_it_or_behind_it(
     await confirming
     await asyncio.gather(*posters)
     dates = {one.cause: one.accounting_date for one in await LedgerEntry.filter(request_id="late")}
-    assert dates.pop("open") == CLOSED.last_day
-    assert set(dates.values()) == {CLOSED.next.first_day}
-    assert await invariants.check() == []
+    assert dates.pop("open") == _closed().last_day
+    assert set(dates.values()) == {_closed().next.first_day}
+    (stray,) = await invariants.check()
+    assert stray.name.startswith("fx: "), "no conversion stands behind these, and nothing else is wrong"
 
 
 async def test_a_report_of_a_closed_month_is_booked_in_the_open_one_flagged_and_again_is_nothing() -> None:
     shop = await a_shop()
-    payment = await a_payment(shop, days_ago=_days_ago(CLOSED.last_day))
+    payment = await a_payment(shop, days_ago=_days_ago(_closed().last_day))
     row = await _close(shop)
     figures = await _kept(row)
-    days = (CLOSED.last_day - nights.today()).days
+    days = (_closed().last_day - nights.today()).days
     for _ in range(2):
         run = await nights.run_pix(shop, nights.pix_of(payment), days=days)
         assert run.state == "COMPLETED", run.error
         (proof,) = await LedgerEntry.filter(entry=Entry.PROVE_CAPTURES)
-        assert (proof.accounting_date, proof.belongs_to) == (CLOSED.next.first_day, CLOSED.last_day)
+        assert (proof.accounting_date, proof.belongs_to) == (_closed().next.first_day, _closed().last_day)
     assert [await after_closing.tell(), await after_closing.tell()] == [1, 0]
     assert (await Finding.get(kind="AFTER_CLOSING")).amount == payment.captured
     assert await _kept(row) == figures
@@ -252,9 +277,9 @@ async def test_a_report_of_a_closed_month_is_booked_in_the_open_one_flagged_and_
 
 async def test_of_two_who_close_at_once_one_does() -> None:
     shop = await a_shop()
-    await _in(shop, CLOSED.first_day)
+    await _in(shop, _closed().first_day)
     ana, bia = _people(shop)
-    proposed = await closing.propose(ana, CLOSED, None, a_key(), CAUSE)
+    proposed = await closing.propose(ana, _closed(), None, a_key(), CAUSE)
     told = await asyncio.gather(
         *(_alone(closing.confirm(bia, proposed.id, CAUSE)) for _ in range(4)), return_exceptions=True
     )
@@ -275,9 +300,9 @@ FORGED = (
 
 async def test_the_database_itself_opens_no_month_and_takes_no_entry_into_a_closed_one(owner_rows: OwnerRows) -> None:
     shop = await a_shop()
-    await _in(shop, CLOSED.first_day)
+    await _in(shop, _closed().first_day)
     await _close(shop)
-    await _in(shop, CLOSED.first_day)
+    await _in(shop, _closed().first_day)
     for attack in FORGED:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="kept as written"):
             await owner_rows(attack)
@@ -286,29 +311,29 @@ async def test_the_database_itself_opens_no_month_and_takes_no_entry_into_a_clos
         "accounting_date, belongs_to, cause, leg, request_id, booked_at) SELECT merchant_id, store_id, connection_id, "
         "entry, debit, credit, amount, currency, $1, $2, $3, leg, request_id, now() FROM ledger_entries LIMIT 1"
     )
-    await owner_rows(copy, CLOSED.first_day, None, "by hand")
-    assert (await LedgerEntry.get(cause="by hand")).accounting_date == CLOSED.next.first_day
+    await owner_rows(copy, _closed().first_day, None, "by hand")
+    assert (await LedgerEntry.get(cause="by hand")).accounting_date == _closed().next.first_day
     with pytest.raises(asyncpg.CheckViolationError):
-        await owner_rows(copy, TODAY, TODAY, "forged")
+        await owner_rows(copy, utc_today(), utc_today(), "forged")
     own: dict[str, Any] = {"merchant_id": shop.id, "proposed_by": "Ana", "proposed_by_id": uuid4(), "against": []}
     one_person = PeriodClosing.create(
-        **own, first_day=CLOSED.next.first_day, last_day=CLOSED.next.last_day, confirmed_by="Bia",
+        **own, first_day=_closed().next.first_day, last_day=_closed().next.last_day, confirmed_by="Bia",
         confirmed_by_id=own["proposed_by_id"], confirmed_at=datetime.now(UTC), last_entry=0, chain_position=0,
         digest="x",
     )  # fmt: skip
     with pytest.raises(BaseORMException, match="other_people|over"):
         await one_person
     with pytest.raises(BaseORMException, match="a_month"):
-        await PeriodClosing.create(**own, first_day=CLOSED.first_day, last_day=CLOSED.first_day)
+        await PeriodClosing.create(**own, first_day=_closed().first_day, last_day=_closed().first_day)
     await owner_rows("BEGIN ISOLATION LEVEL REPEATABLE READ")
     with pytest.raises(asyncpg.PostgresError, match="read what is committed"):
-        await owner_rows(copy, CLOSED.first_day, None, "unseen")
+        await owner_rows(copy, _closed().first_day, None, "unseen")
     await owner_rows("ROLLBACK")
 
 
 async def test_figures_that_are_not_those_of_the_ledger_are_told(unguarded_rows: OwnerRows) -> None:
     shop = await a_shop()
-    await _in(shop, CLOSED.first_day)
+    await _in(shop, _closed().first_day)
     await _close(shop)
     harm = (
         "UPDATE closed_balances SET debits = debits + 1, credits = credits + 1 WHERE account = 'PSE_CLEARING'",
@@ -317,7 +342,7 @@ async def test_figures_that_are_not_those_of_the_ledger_are_told(unguarded_rows:
     )
     for one in harm:
         async with _undone(unguarded_rows):
-            await unguarded_rows(one, *([TODAY] if "$1" in one else []))
+            await unguarded_rows(one, *([utc_today()] if "$1" in one else []))
             assert {broken.name.split(":")[0] for broken in await _asked(unguarded_rows)} == {"closed"}, one
     assert await invariants.check() == []
 
@@ -335,6 +360,6 @@ class _undone:
         await self._hand("ROLLBACK")
 
 
-async def _asked(hand: OwnerRows) -> list[invariants.Broken]:
+async def _asked(hand: OwnerRows) -> list[invariants.BrokenInvariant]:
     (name,) = [name for name in invariants.INVARIANTS if name.startswith("closed:")]
-    return [invariants.Broken(name, row["detail"]) for row in await hand(invariants.INVARIANTS[name])]
+    return [invariants.BrokenInvariant(name, row["detail"]) for row in await hand(invariants.INVARIANTS[name])]

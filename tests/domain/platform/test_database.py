@@ -118,6 +118,24 @@ async def test_a_night_leaves_neither_its_lock_nor_its_patience_on_a_session(own
         await watcher.close()
 
 
+async def test_several_processes_of_postgresql_work_on_a_nights_statement_and_never_on_a_pages(
+    own_database: Database,
+) -> None:
+    usual = await asyncpg.connect(own_database.application_url)
+    wanted = await usual.fetchval("SHOW max_parallel_workers_per_gather"), await usual.fetchval("SHOW jit")
+    await usual.close()
+    assert wanted[0] != "0"
+    for patience, said in ((database.Patience(7.0, 3.0), ("0", "off")), (database.BATCH, wanted)):
+        await database.open_pool(own_database.application_url, pool_max=1, patience=patience)
+        try:
+            (row,) = await database.rows(
+                "SELECT current_setting('max_parallel_workers_per_gather') AS several, current_setting('jit') AS jit"
+            )
+            assert (row["several"], row["jit"]) == said
+        finally:
+            await database.close_pool()
+
+
 @pytest.mark.parametrize("where", ["in the address", "in PGPASSWORD"])
 async def test_a_password_of_any_characters_works(
     own_database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, where: str

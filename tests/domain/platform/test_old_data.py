@@ -15,7 +15,7 @@ from jobs.machine.servers import APPLICATION, OWNER
 from tests.conftest import Servers
 from tests.kit.databases import drop, with_name
 
-_CONNECTION, _PAYMENT = uuid4(), uuid4()
+_CONNECTION, _PAYMENT, _MERCHANT = uuid4(), uuid4(), uuid4()
 _NAME = f"taken/{_CONNECTION}/P1"
 _NIGHT = f"reconciliation-{uuid4()}"
 # entry, cause, amount in minor units, request; the oldest first
@@ -81,9 +81,86 @@ async def _fill(hand: "asyncpg.Connection[asyncpg.Record]") -> None:
     )
 
 
-async def test_what_the_pse_itself_had_said_is_known_to_be_its_word_after_the_migration(old: str) -> None:
-    assert "0016_listed_money" in await database.migrate(old, APPLICATION)
+async def _days_of_before(url: str) -> None:
+    """Days on which banks are closed, as two tables of the version before had them, which may say otherwise."""
+    await _migrate_to(url, "0050_exports")
+    hand = await asyncpg.connect(url)
+    await hand.execute(
+        "INSERT INTO merchants (id, name, country, zone, created_at) VALUES ($1, 'x', 'BR', 'UTC', now())", _MERCHANT
+    )
+    bank = "INSERT INTO bank_days (id, merchant_id, country, day, closed, why, set_by, set_at) "
+    business = "INSERT INTO business_days (id, merchant_id, country, day, works, why, set_by, set_at, ended_at) "
+    for day, closed, at in (("2026-01-05", True, "2026-01-02"), ("2026-01-06", True, "2026-01-04")):
+        await hand.execute(f"{bank} VALUES ($1, $2, 'BR', '{day}', {closed}, 'bank', 'x', '{at}')", uuid4(), _MERCHANT)
+    for day, works, at, ended in (
+        ("2026-01-05", True, "2026-01-03", "NULL"),
+        ("2026-01-06", True, "2026-01-03", "NULL"),
+        ("2026-01-07", False, "2026-01-03", "NULL"),
+        ("2026-01-08", False, "2026-01-03", "now()"),
+    ):
+        said = f"VALUES ($1, $2, 'BR', '{day}', {works}, 'business', 'x', '{at}', {ended})"
+        await hand.execute(f"{business} {said}", uuid4(), _MERCHANT)
+    await hand.close()
+
+
+async def _payouts_of_before(url: str) -> None:
+    """Of one payout a row tells 60.00, and a file beside its lines more: it had counted what was left, another none."""
+    hand = await asyncpg.connect(url, server_settings={"session_replication_role": "replica"})
+    report = (
+        "INSERT INTO reports (id, merchant_id, connection_id, business_date, name, digest, content_type, content, "
+        "  totals, created_at) VALUES ($1, $2, $2, '2026-01-02', $3, 'x', 'x', 'x', '{}', now())"
+    )
+    part = (
+        "INSERT INTO payout_parts (payout_id, report_id, line, amount, settled, settled_currency) "
+        "VALUES ($1, $2, $3, $4, $4, 'BRL')"
+    )
+    both, alone = uuid4(), uuid4()
+    for name, payout, line, amount in (
+        ("row", both, 3, 6_000),
+        ("more", both, None, 4_000),
+        ("less", both, None, 0),
+        ("alone", alone, None, 500),
+    ):
+        report_id = uuid4()
+        await hand.execute(report, report_id, _MERCHANT, name)
+        await hand.execute(part, payout, report_id, line, amount)
+    await hand.close()
+
+
+async def _parts_say_what_was_told(hand: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """And what is told in both ways is read again."""
+    found = await hand.fetch(
+        "SELECT r.name, t.amount, t.told_amount, t.told_settled, r.repeat_since IS NOT NULL AS again "
+        "FROM payout_parts t JOIN reports r ON r.id = t.report_id ORDER BY t.id"
+    )
+    assert [tuple(row) for row in found] == [
+        ("row", 6_000, 6_000, 6_000, True),
+        ("more", 4_000, 10_000, 10_000, True),
+        ("less", 0, 0, 0, True),
+        ("alone", 500, 500, 500, False),
+    ]
+
+
+async def _are_one_table(hand: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """What was said last of a day holds; what had ended does not come back."""
+    found = await hand.fetch("SELECT day::text AS day, closed, why FROM bank_days ORDER BY day")
+    assert [tuple(row) for row in found] == [
+        ("2026-01-05", False, "business"),
+        ("2026-01-06", True, "bank"),
+        ("2026-01-07", True, "business"),
+    ]
+    assert await hand.fetchval("SELECT to_regclass('business_days')") is None
+
+
+async def test_what_the_pse_itself_had_said_is_known_to_be_its_word_after_the_migration(
+    old: str, servers: Servers
+) -> None:
+    await _days_of_before(old)
+    await _payouts_of_before(with_name(servers.superuser_url, old.rpartition("/")[2].partition("?")[0]))
+    assert "0051_policies" in await database.migrate(old, APPLICATION)
     hand = await asyncpg.connect(old)
+    await _are_one_table(hand)
+    await _parts_say_what_was_told(hand)
     found = await hand.fetch("SELECT payment_id, name, amount, request_id, at::date::text AS day FROM listed_money")
     assert sorted(tuple(row) for row in found) == [
         (UUID(str(_PAYMENT)), f"{_NAME}/{name}", amount, request, "2026-01-02")

@@ -30,7 +30,7 @@ def test_a_value_of_the_first_version_still_opens_and_cannot_be_called_one_of_th
 
 
 def test_a_value_opens_with_its_own_data_key_for_its_merchant_and_place_only() -> None:
-    key = secrets.DataKey(uuid4(), uuid4(), os.urandom(32))
+    key = secrets.SealingKey(uuid4(), uuid4(), os.urandom(32))
     sealed = secrets.seal_with(key, {"a": "b"}, "places/1")
     assert (secrets.key_of(sealed), secrets.unseal_with(key, sealed, "places/1")) == (key.id, {"a": "b"})
     others = [replace(key, merchant_id=uuid4()), replace(key, key=os.urandom(32))]

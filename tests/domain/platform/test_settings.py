@@ -45,6 +45,9 @@ def test_with_somebody_elses_database_the_key_must_be_given(tmp_path: Path) -> N
         ("ESTORNO_LEASE_SECONDS", "soon"),
         ("ESTORNO_NIGHTLY_AT", "25:00"),
         ("ESTORNO_ALLOWED_ORIGINS", "shop.example.com"),
+        ("ESTORNO_EGRESS_IPS", "203.0.113"),
+        ("ESTORNO_EGRESS_IPS", "203.0.113.7/24"),
+        ("ESTORNO_EGRESS_IPS", ",".join(["203.0.113.7"] * 101)),
         ("ESTORNO_BODY_LIMIT_BYTES", "1"),
         ("DATABASE_URL", "mysql://x/y"),
         ("REDIS_URL", "localhost"),
@@ -138,6 +141,7 @@ def test_a_child_process_reads_the_very_same_settings(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         ESTORNO_ALLOWED_ORIGINS="https://a.example,https://b.example",
+        ESTORNO_EGRESS_IPS="203.0.113.7, 2001:db8::/64",
         ESTORNO_NIGHTLY_AT="05:07",
         ESTORNO_INTROSPECTION="true",
     ).with_(database_url="postgres://a:b@db/x")

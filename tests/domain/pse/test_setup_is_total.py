@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from domain.pse import registry
-from domain.pse.checking import Account, Answer, CheckCode
+from domain.pse.checking import Answered, CheckCode, PseAccount
 from domain.pse.vocabulary import InDoubt, Unsent
 
-ACCOUNT = Account("https://pse.example/v1", "1", frozenset({"BRL", "MXN"}), "https://estorno.example/webhooks/1")
+ACCOUNT = PseAccount("https://pse.example/v1", "1", frozenset({"BRL", "MXN"}), "https://estorno.example/webhooks/1")
 _NAMES = (
     "roles", "allowedIpAddresses", "active", "username", "status", "data", "currencies", "currently_due",
     "requirements", "country", "enabled_events", "supported_payment_currencies", "subscribed_events", "url",
@@ -35,7 +35,7 @@ _BODIES = [
         for value in _VALUES
     ),
 ]
-_ANSWERS: list[Answer] = [
+_ANSWERS: list[Answered] = [
     Unsent("RESTING", "Never sent."),
     Unsent("TOKEN_REFUSED", "No token."),
     InDoubt("TIMEOUT", "No answer."),

@@ -1,6 +1,6 @@
 """What a refund is said to cost, by what, and what it has cost once its report is there."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from domain.pse import registry
 from domain.pse.registry import capability
 from domain.pse.vocabulary import Method, Succeeded
 from domain.quotes import actual, durations, figures, quotes
-from domain.quotes.figures import Cost, CostName, Figures, Instead, Way
+from domain.quotes.figures import Cost, CostName, Figures, Instead, RefundWay
 from domain.refunds.request import NewRefund
 from domain.settlements import rates, schedules
 from domain.settlements.rates import NewRate
@@ -26,11 +26,16 @@ from tests.kit.lines import Telling, a_line, a_night, settled
 from tests.kit.nights import run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
-LONG_AGO = today() - timedelta(days=400)
+
+
+def _long_ago() -> date:
+    return today() - timedelta(days=400)
 
 
 async def _fee(shop: Shop, percent: str, kind: FeeKind, fee: OriginalFee | None = None, **more: Any) -> int:
-    terms = Terms(shop.connection.id, kind, "BRL", Decimal(percent), LONG_AGO, "Contract 7", original_fee=fee, **more)
+    terms = Terms(
+        shop.connection.id, kind, "BRL", Decimal(percent), _long_ago(), "Contract 7", original_fee=fee, **more
+    )
     (row,) = await schedules.enter(a_person(shop, "boss", Role.ADMIN), "feeScheduleSet", [terms], a_key(), CAUSE)
     made: int = row.id
     return made
@@ -56,7 +61,7 @@ async def test_what_nobody_has_told_is_unknown_with_why_and_never_nothing() -> N
     ]
     assert (told.total, told.tax) == (None, None)
     assert "No VAT was declared" in told.tax_says
-    assert (told.way, told.takes.typical_days, told.takes.at_most_days) == (Way.ORIGINAL, None, None)
+    assert (told.way, told.takes.typical_days, told.takes.at_most_days) == (RefundWay.ORIGINAL, None, None)
     assert "not published" in (told.takes.unknown or "")
     assert Instead.BY_HAND in {one.kind for one in told.alternatives}
 
@@ -70,7 +75,7 @@ async def test_the_fees_are_by_schedule_and_the_shares_of_what_is_kept_close_to_
     fee = told[CostName.REFUND_FEE]
     assert fee.amount == Money(25, "BRL")
     assert fee.basis is not None
-    assert (fee.basis.schedule_id, fee.basis.schedule_from, fee.basis.source) == (kept, LONG_AGO, "Contract 7")
+    assert (fee.basis.schedule_id, fee.basis.schedule_from, fee.basis.source) == (kept, _long_ago(), "Contract 7")
     shares, taxes = [], []
     for part in (3_333, 3_333, 3_334):
         said = await _ask(shop, payment, part)

@@ -14,14 +14,16 @@ from domain.pse.vocabulary import Declined, KnownRefund, Succeeded
 from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.domain.reconciliation.test_died_unstored import NAMED, _dies, _shop, _taken
-from tests.kit.factories import CAUSE, a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, Shop, a_payment, a_refund, a_shop, an_answer
 from tests.kit.lines import Telling, a_line, a_night, open_findings
 
 pytestmark = pytest.mark.usefixtures("books")
 NAMELESS = {"by_amount": True, "reference": "n1"}
 OTHER = {"by_amount": True, "reference": "n2"}
 BACK = {"by_amount": True, "reference": "b1"}
-WAYS = [(NAMED, NAMED), (NAMELESS, NAMELESS), (NAMELESS, BACK)]
+# How money left, and how it came back. Nights in which the way changes nothing are played with a payment for each.
+WAYS: list[tuple[dict[str, Any], dict[str, Any]]] = [(NAMED, NAMED), (NAMELESS, NAMELESS), (NAMELESS, BACK)]
+Lines = list[dict[str, Any]]
 
 
 def _left(payment: Payment, named: dict[str, Any]) -> dict[str, Any]:
@@ -36,20 +38,30 @@ def _listed(reference: str, outcome: Succeeded | Declined | None = None) -> Know
     return KnownRefund(reference, None, Money(3_000, "BRL"), outcome or Succeeded(None), True, "MED", None, None)
 
 
-@pytest.mark.parametrize(("left", "back"), WAYS)
-async def test_what_came_back_by_a_report_that_tells_so_no_longer_is_taken_again(
-    left: dict[str, Any], back: dict[str, Any]
-) -> None:
-    shop, payment = await _shop()
-    await a_night(shop, _left(payment, left))
-    returned, seen = _back(payment, back), []
-    for told in ([returned], [returned], [], [], [returned], []):
+async def _by_each_way() -> tuple[Shop, list[Payment], Lines, Lines]:
+    """A shop with a payment for each way, the lines of its leaving, and those of its return."""
+    shop, first = await _shop()
+    payments = [first, *[await a_payment(shop, amount=10_000, days_ago=0) for _ in WAYS[1:]]]
+    ways = list(zip(payments, WAYS, strict=True))
+    return shop, payments, [_left(one, left) for one, (left, _) in ways], [_back(one, back) for one, (_, back) in ways]
+
+
+async def _each_taken(payments: list[Payment]) -> set[int]:
+    assert await invariants.check() == []
+    return {(await Payment.get(id=one.id)).taken_by_bank for one in payments}
+
+
+async def test_what_came_back_by_a_report_that_tells_so_no_longer_is_taken_again() -> None:
+    shop, payments, left, back = await _by_each_way()
+    await a_night(shop, *left)
+    seen = []
+    for told in (back, back, [], [], back, []):
         await a_night(shop, *told, days=1)
-        seen.append((await _taken(payment), len(await open_findings())))
-    await a_night(shop, _left(payment, left))
+        seen.append((await _each_taken(payments), len(await open_findings()) / len(WAYS)))
+    await a_night(shop, *left)
     # That it is gone after all is a finding beside the one of its leaving, until it came back again.
-    assert seen == [(0, 1), (0, 1), (3_000, 2), (3_000, 2), (0, 1), (3_000, 2)]
-    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"] * 2)
+    assert seen == [({0}, 1), ({0}, 1), ({3_000}, 2), ({3_000}, 2), ({0}, 1), ({3_000}, 2)]
+    assert (await _each_taken(payments), await open_findings()) == ({3_000}, ["MISSING_IN_LEDGER"] * 2 * len(WAYS))
 
 
 async def test_a_person_sees_that_money_which_was_counted_as_back_is_gone_after_all() -> None:
@@ -66,32 +78,28 @@ async def test_a_person_sees_that_money_which_was_counted_as_back_is_gone_after_
     assert (await _taken(payment), await open_findings()) == (0, [])
 
 
-@pytest.mark.parametrize(("left", "back"), WAYS)
 async def test_what_came_back_in_a_night_that_died_and_is_told_by_no_report_is_taken_again(
-    monkeypatch: pytest.MonkeyPatch, left: dict[str, Any], back: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shop, payment = await _shop()
-    await a_night(shop, _left(payment, left))
-    await _dies(monkeypatch, shop, _back(payment, back), days=1)
-    assert await _taken(payment) == 0
+    shop, payments, left, back = await _by_each_way()
+    await a_night(shop, *left)
+    await _dies(monkeypatch, shop, *back, days=1)
+    assert await _each_taken(payments) == {0}
     for _ in range(2):
         await a_night(shop, days=1)
-        assert await _taken(payment) == 3_000
+        assert await _each_taken(payments) == {3_000}
 
 
-@pytest.mark.parametrize(("left", "back"), WAYS)
 @pytest.mark.parametrize("first", [0, 1])
-async def test_what_left_and_came_back_is_told_no_more_and_then_told_again_to_have_left(
-    left: dict[str, Any], back: dict[str, Any], first: int
-) -> None:
-    shop, payment = await _shop()
-    await a_night(shop, _left(payment, left))
-    await a_night(shop, _back(payment, back), days=1)
+async def test_what_left_and_came_back_is_told_no_more_and_then_told_again_to_have_left(first: int) -> None:
+    shop, payments, left, back = await _by_each_way()
+    await a_night(shop, *left)
+    await a_night(shop, *back, days=1)
     for days in (first, 1 - first):
         await a_night(shop, days=days)
-    assert (await _taken(payment), await open_findings()) == (0, [])
-    await a_night(shop, _left(payment, left))
-    assert await _taken(payment) == 3_000
+    assert (await _each_taken(payments), await open_findings()) == ({0}, [])
+    await a_night(shop, *left)
+    assert await _each_taken(payments) == {3_000}
 
 
 async def test_a_nameless_return_that_is_called_otherwise_when_the_night_is_repeated_is_one(
@@ -129,18 +137,18 @@ async def test_what_was_told_before_the_payment_was_registered_and_came_back_no_
     assert await _taken(payment) == 3_000
 
 
-@pytest.mark.parametrize(("left", "back"), WAYS)
-async def test_what_the_pse_listed_and_a_report_told_to_have_come_back_stays_taken_when_all_of_that_is_dropped(
-    left: dict[str, Any], back: dict[str, Any]
-) -> None:
-    shop, payment = await _shop()
-    await unnamed.from_listing(payment, [_listed("theirs")], CAUSE)
-    await a_night(shop, _left(payment, left))
-    await a_night(shop, _back(payment, back), days=1)
-    assert await _taken(payment) == 0
+async def test_what_the_pse_listed_and_a_report_told_to_have_come_back_stays_taken_when_all_of_that_is_dropped() -> (
+    None
+):
+    shop, payments, left, back = await _by_each_way()
+    for payment in payments:
+        await unnamed.from_listing(payment, [_listed("theirs")], CAUSE)
+    await a_night(shop, *left)
+    await a_night(shop, *back, days=1)
+    assert await _each_taken(payments) == {0}
     for days in (1, 0, 1):
         await a_night(shop, days=days)
-        assert await _taken(payment) == 3_000
+        assert await _each_taken(payments) == {3_000}
 
 
 async def test_what_was_refunded_once_more_before_its_return_was_dropped_is_taken_again_and_seen() -> None:
@@ -149,7 +157,7 @@ async def test_what_was_refunded_once_more_before_its_return_was_dropped_is_take
     await a_night(shop, _back(payment, NAMED), days=1)
     await an_answer(await a_refund(shop, payment, 10_000), Succeeded("one"))
     await a_night(shop, days=1)
-    assert (await _taken(payment), await open_findings()) == (3_000, ["MISSING_IN_LEDGER"] * 2)
+    assert (await _taken(payment), await open_findings()) == (3_000, ["DUPLICATE_REFUND", *["MISSING_IN_LEDGER"] * 2])
 
 
 async def test_what_a_look_up_tells_of_a_failed_refund_after_a_report_stays_when_the_report_is_revised() -> None:

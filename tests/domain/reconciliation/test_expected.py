@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.access.tokens import Role
+from domain.books import bank_days
 from domain.models import Connection, Deed, Finding
 from domain.problems import Forbidden, InvalidInput
 from domain.pse import registry
@@ -108,7 +109,7 @@ async def test_a_refund_is_missing_only_when_the_banks_have_worked_for_long_enou
     connection = await rooms.set_for(keeper, shop.connection.id, contract, CAUSE)
     # Whatever the calendar says of these days: the banks work on the first, close for two, and work again.
     for ahead, closed in ((0, False), (1, True), (2, True), (3, False), (4, False), (5, False)):
-        await rooms.set_day(keeper, "BR", today(ahead), closed, "A strike.", CAUSE)
+        await bank_days.set_day(keeper, "BR", today(ahead), closed, "A strike.", CAUSE)
     workday = {ahead for ahead in range(6) if today(ahead).weekday() < 5}
     payment = await a_payment(shop, amount=10_000, days_ago=0)
     refund = await a_refund(shop, payment, 4_000)
@@ -145,7 +146,7 @@ async def test_what_a_contract_cannot_say_is_refused_and_who_keeps_no_books_says
     with pytest.raises(Forbidden):
         await rooms.set_for(robot, shop.connection.id, good, CAUSE)
     with pytest.raises(InvalidInput, match="decree"):
-        await rooms.set_day(keeper, "BR", today(), True, " ", CAUSE)
+        await bank_days.set_day(keeper, "BR", today(), True, " ", CAUSE)
     await rooms.set_for(keeper, shop.connection.id, good, CAUSE)
     awaited = await rooms.of(await Connection.get(id=shop.connection.id))
     assert (sorted(awaited.countries), awaited.line_until(today())) == (["BR", "US"], None)

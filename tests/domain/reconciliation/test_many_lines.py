@@ -95,8 +95,10 @@ async def test_the_open_side_is_the_same_asked_for_and_copied(monkeypatch: pytes
         assert one.height > 0
         assert sorted(map(repr, one.rows())) == sorted(map(repr, same.rows()))
         assert one.schema == same.schema
-    state = [await known.state_of(shop.connection, "another's", lines, one) for one in (asked, copied)]
-    assert state[0] == state[1], "what is added up has no order"
+    state = [await known.state_of(shop.connection, "another's") for _ in range(2)]
+    for one, of_it in zip(state, (asked, copied), strict=True):
+        one.add(lines, of_it)
+    assert state[0].told() == state[1].told(), "what is added up has no order"
 
 
 async def test_what_is_copied_is_what_comes_back_whatever_is_in_it() -> None:

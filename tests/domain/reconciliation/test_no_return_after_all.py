@@ -49,3 +49,14 @@ async def test_what_the_pse_itself_said_came_back_has_come_back_whatever_a_repor
     await a_night(shop, a_line(payment, "REFUND", 4_000, "RETURNED", reference=refund.reference), days=1)
     await a_night(shop, days=1)
     assert (await _refundable(payment)).minor_units == 10_000
+
+
+async def test_a_file_whose_newest_row_stands_first_tells_of_a_return_before_its_leaving() -> None:
+    registry.register(Telling())
+    shop = await a_shop(pse="lab")
+    payment = await a_payment(shop, amount=10_000, days_ago=0)
+    rows = [a_line(payment, "REFUND", 7_000, state, pse_refund_reference="T") for state in ("RETURNED", "SUCCEEDED")]
+    for _ in range(2):
+        await a_night(shop, *rows)
+        assert await invariants.check() == []
+        assert (await _refundable(payment)).minor_units == 10_000

@@ -12,7 +12,7 @@ from domain.findings import findings
 from domain.models import Finding, Payment, ReconciliationRun, SettlementLine
 from domain.models.ledger import Account
 from domain.pse import registry
-from domain.pse.reporting import SETTLED, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import SETTLED, BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from tests.kit.factories import Shop, a_payment, a_shop
 from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled, today
@@ -31,7 +31,7 @@ class Saying(Telling):
     types: Mapping[str, str] = {}
     cents: int | None = None  # what its fees are
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         if self.cut in (True, file.name):
             raise BadReport(file.name, "The row is cut.", line=7, column="AMOUNT")
         read = super().read_report(file, period)

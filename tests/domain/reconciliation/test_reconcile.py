@@ -25,11 +25,10 @@ from domain.refunds.news import Door, Source
 from domain.refunds.record import record
 from tests.conftest import Database
 from tests.kit.factories import CAUSE, OwnerRows, Shop, a_look_up, a_payment, a_refund, a_shop, an_answer
+from tests.kit.lines import today
 
 pytestmark = pytest.mark.usefixtures("books")
 ZONE = ZoneInfo("America/Sao_Paulo")
-NOW = datetime.now(UTC)
-TODAY = NOW.astimezone(ZONE).date()
 
 
 def _pix(payment: Payment, *refunds: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ async def _run(
 ) -> ReconciliationRun:
     """Reconcile the date `days` from today with this listing."""
     content = json.dumps({"pix": sorted(listed, key=lambda raw: str(raw["endToEndId"]))}, sort_keys=True).encode()
-    day = TODAY + timedelta(days=days)
+    day = today(days)
     run = await reconcile.begin(shop.connection, day)
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
@@ -145,8 +144,10 @@ async def test_a_med_after_a_full_refund_is_recorded_found_and_leaves_nothing_re
     await _run(shop, listed)
     await payment.refresh_from_db()
     assert (payment.taken_by_bank, payment.refunded) == (10_000, 10_000)
-    finding = await Finding.get(kind=FindingKind.MISSING_IN_LEDGER)
+    finding = await Finding.get(kind=FindingKind.BANK_INITIATED)
     assert "MED_FRAUDE" in finding.explanation
+    twice = await Finding.get(kind=FindingKind.DUPLICATE_REFUND)
+    assert (twice.amount, twice.payment_id) == (10_000, payment.id)
     assert await _balance(shop, Account.PSE_BALANCE) == -10_000
     assert await _balance(shop, Account.SUSPENSE) == 10_000
     assert await invariants.check() == []
@@ -293,28 +294,36 @@ async def test_an_owner_that_serves_is_warned_of(books: Database) -> None:
     assert "ESTORNO_OWNER_DATABASE_URL" in warning
 
 
-@pytest.mark.parametrize(
-    ("harm", "name"),
-    [
-        ("UPDATE payments SET reserved = reserved + 1", "counters"),
-        ("UPDATE refunds SET sequence = sequence + 1", "history"),
-        ("UPDATE refunds SET due_at = NULL, state = 'PENDING'", "stuck"),
-        ("UPDATE refunds SET due_at = now() - interval '1 hour'", "late"),
-        ("UPDATE settlement_lines SET voided_at = now()", "balance"),
-        ("UPDATE settlement_lines SET payment_id = gen_random_uuid()", "lines"),
-        ("UPDATE payments SET taken_by_bank = 7", "taken"),
-        ("UPDATE refunds SET state = 'FAILED'", "paid"),
-        ("UPDATE refunds SET state = 'REQUESTED'", "payable"),
-        ("UPDATE payments SET captured = captured + 1", "captures"),
-        ("UPDATE refunds SET paid_by_bank_transfer = true", "settled"),
-        ("UPDATE settlement_lines SET amount = amount + 1 WHERE effect = 'CAPTURE'", "parts"),
-        ("UPDATE settlement_lines SET effect = 'TAKEN', refund_id = NULL WHERE effect = 'REFUND'", "told"),
-    ],
-)
-async def test_each_invariant_notices_what_it_guards_against(unguarded_rows: OwnerRows, harm: str, name: str) -> None:
+_HARMS = [
+    ("UPDATE payments SET reserved = reserved + 1", "counters"),
+    ("UPDATE refunds SET sequence = sequence + 1", "history"),
+    ("UPDATE refunds SET due_at = NULL, state = 'PENDING'", "stuck"),
+    ("UPDATE refunds SET due_at = now() - interval '1 hour'", "late"),
+    ("UPDATE settlement_lines SET voided_at = now()", "balance"),
+    ("UPDATE settlement_lines SET payment_id = gen_random_uuid()", "lines"),
+    ("UPDATE payments SET taken_by_bank = 7", "taken"),
+    ("UPDATE refunds SET state = 'FAILED'", "paid"),
+    ("UPDATE refunds SET state = 'REQUESTED'", "payable"),
+    ("UPDATE payments SET captured = captured + 1", "captures"),
+    ("UPDATE refunds SET paid_by_bank_transfer = true", "settled"),
+    ("UPDATE settlement_lines SET amount = amount + 1 WHERE effect = 'CAPTURE'", "parts"),
+    ("UPDATE settlement_lines SET effect = 'TAKEN', refund_id = NULL WHERE effect = 'REFUND'", "told"),
+]
+
+
+async def test_each_invariant_notices_what_it_guards_against(unguarded_rows: OwnerRows) -> None:
     shop = await a_shop()
     payment, refund = await _paid(shop, amount=10_000, part=4_000)
     await _run(shop, _pix(payment, _refund(refund.reference, 4_000)))
     assert await invariants.check() == []
-    await unguarded_rows(harm)  # else the database itself refuses
-    assert name in {broken.name.split(":")[0] for broken in await invariants.check()}
+    for harm, name in _HARMS:  # else the database itself refuses
+        table = harm.split()[1]
+        whole = await unguarded_rows(f"SELECT json_agg(one)::text AS told FROM {table} one")  # noqa: S608 - above
+        await unguarded_rows(harm)
+        assert name in {broken.name.split(":")[0] for broken in await invariants.check()}, harm
+        await unguarded_rows(f"DELETE FROM {table}")  # noqa: S608 - above
+        await unguarded_rows(
+            f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, $1::json)",  # noqa: S608 - above
+            whole[0]["told"],
+        )
+    assert await invariants.check() == []

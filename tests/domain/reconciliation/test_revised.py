@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("books")
 
 
 async def _open() -> list[int]:
-    found = Finding.filter(kind=FindingKind.MISSING_IN_LEDGER, resolved_at=None).order_by("created_at")
+    found = Finding.filter(kind=FindingKind.BANK_INITIATED, resolved_at=None).order_by("created_at")
     return [finding.amount for finding in await found]
 
 
@@ -38,7 +38,7 @@ async def test_what_a_revised_report_tells_no_longer_is_given_back_and_told_agai
         seen.append(((await Payment.get(id=payment.id)).taken_by_bank, await _suspense(shop), await _open()))
     here = (3_000, 3_000, [3_000])
     assert seen == [here, here, (0, 0, []), here, (0, 0, []), here]
-    first = await Finding.filter(kind=FindingKind.MISSING_IN_LEDGER).order_by("created_at").first()
+    first = await Finding.filter(kind=FindingKind.BANK_INITIATED).order_by("created_at").first()
     assert first is not None
     assert "no longer" in (first.resolution or "")
 

@@ -25,18 +25,19 @@ ROWS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "more", "words"), ROWS)
-async def test_a_name_that_cannot_be_stored_leaves_its_row_unclear_and_all_others_counted(
-    kind: str, more: dict[str, Any], words: str
-) -> None:
+async def test_names_that_cannot_be_stored_leave_their_rows_unclear_and_all_others_counted() -> None:
     shop, payment = await _shop()
-    unstorable = a_line(payment, kind, 3_000, **more)
-    await a_night(shop, a_line(payment, "CAPTURE", 10_000), unstorable)
-    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", "NONE"])
-    line = await SettlementLine.get(line=2)
-    assert (line.type, line.kind, line.amount) == ("OTHER", words, 3_000)
-    (found,) = await Finding.filter(resolved_at=None)
-    assert (found.kind, found.detail["line"], words in found.explanation) == ("UNKNOWN_LINE", 2, True)
+    unstorable = [a_line(payment, kind, 3_000, **more) for kind, more, _ in ROWS]
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000), *unstorable)
+    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", *["NONE"] * len(ROWS)])
+    lines = await SettlementLine.filter(line__gt=1).order_by("line")
+    assert [(line.type, line.kind, line.amount) for line in lines] == [("OTHER", words, 3_000) for *_, words in ROWS]
+    # One finding for all that are unclear in the same words: it names the first.
+    first = {words: line for line, (*_, words) in reversed([*enumerate(ROWS, start=2)])}
+    found = await Finding.filter(resolved_at=None)
+    assert {one.kind for one in found} == {"UNKNOWN_LINE"}
+    told = {words: one.detail["line"] for one in found for words in first if words in one.explanation}
+    assert (told, len(found)) == (first, len(first))
     assert await invariants.check() == []
 
 
@@ -61,25 +62,21 @@ async def test_money_without_a_currency_is_refused_with_its_place() -> None:
     assert await open_findings() == ["UNREADABLE_FILE"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "state", "amount", "words"),
-    [
+async def test_refunds_of_nothing_and_more_than_any_payment_can_be_are_unclear() -> None:
+    odd = [
         ("REFUND", "SUCCEEDED", 0, "REFUND of 0"),
         ("REFUND", "RETURNED", 0, "REFUND of 0"),
         ("REFUND", "SUCCEEDED", 2**63 - 1, "REFUND of more than any payment can be"),
         ("CAPTURE", "SUCCEEDED", 10**13 + 1, "CAPTURE of more than any payment can be"),
-    ],
-)
-async def test_a_refund_of_nothing_and_more_than_any_payment_can_be_are_unclear(
-    kind: str, state: str, amount: int, words: str
-) -> None:
+    ]
     shop, payment = await _shop()
-    odd = [a_line(payment, kind, amount, state, reference=f"re_{number}") for number in range(2)]
-    await a_night(shop, a_line(payment, "CAPTURE", 10_000), *odd)
-    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", "NONE", "NONE"])
-    line = await SettlementLine.get(line=2)
-    assert (line.type, line.kind, line.amount) == ("OTHER", words, 0)
-    assert (await open_findings(), await invariants.check()) == (["UNKNOWN_LINE"], [])
+    # Each twice: two that are unclear are two lines.
+    told = [a_line(payment, one[0], one[2], one[1], reference=f"re_{number}") for number, one in enumerate(odd * 2)]
+    await a_night(shop, a_line(payment, "CAPTURE", 10_000), *told)
+    assert ((await ReconciliationRun.get()).error, await effects()) == (None, ["CAPTURE", *["NONE"] * len(told)])
+    lines = await SettlementLine.filter(line__gt=1).order_by("line")
+    assert [(line.type, line.kind, line.amount) for line in lines] == [("OTHER", words, 0) for *_, words in odd * 2]
+    assert (await open_findings(), await invariants.check()) == (["UNKNOWN_LINE"] * 3, [])
 
 
 async def test_payouts_are_added_up_though_no_64_bits_hold_their_sum() -> None:

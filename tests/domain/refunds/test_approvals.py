@@ -28,13 +28,13 @@ from domain.refunds.approvals.rules import Before, Need, Rule, Step, When
 from domain.refunds.by_hand import Evidence, Way
 from domain.refunds.destination import destinations, links
 from domain.refunds.destination.destinations import Given
+from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, KEY, OwnerRows, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes
 from tests.kit.lab_connector import Lab
 
 pytestmark = pytest.mark.usefixtures("books")
 CPF, OTHER = "390.533.447-05", "111.444.777-35"
 LARGE = 2_500_000  # BRL 25,000.00, from which on a second person is needed
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
 async def a_rule(shop: Shop, when: When, *steps: Step, name: str = "OURS", **more: Any) -> None:
@@ -239,8 +239,14 @@ async def test_a_yes_and_a_cancellation_or_the_end_of_its_time_at_once_are_one_o
 
 # Settled by hand
 
-TRANSFER = Evidence(Way.BANK_TRANSFER, "TED 123", YESTERDAY, "ted.pdf", b"%PDF-1.7 proof")
-BARE = replace(TRANSFER, file_name=None, file_content=None)
+
+def _transfer(**other: Any) -> Evidence:
+    evidence = Evidence(Way.BANK_TRANSFER, "TED 123", utc_today(-1), "ted.pdf", b"%PDF-1.7 proof")
+    return replace(evidence, **other)
+
+
+def _bare() -> Evidence:
+    return _transfer(file_name=None, file_content=None)
 
 
 async def _in_hand(amount: int) -> tuple[Shop, Refund, Principal]:
@@ -253,14 +259,14 @@ async def _in_hand(amount: int) -> tuple[Shop, Refund, Principal]:
 async def test_above_the_limit_a_refund_is_settled_by_two_with_a_file() -> None:
     shop, refund, ana = await _in_hand(100_000)
     with pytest.raises(InvalidInput, match="a file"):
-        await by_hand.settle(ana, refund.id, BARE, CAUSE)
-    said = await by_hand.settle(ana, refund.id, TRANSFER, CAUSE)
+        await by_hand.settle(ana, refund.id, _bare(), CAUSE)
+    said = await by_hand.settle(ana, refund.id, _transfer(), CAUSE)
     assert (said.confirmed, said.refund.state) == (False, State.MANUAL)
     for same in (ana, a_person(shop, "Ana", Role.ADMIN)):
         with pytest.raises(Forbidden, match="another person"):
-            await by_hand.settle(same, refund.id, TRANSFER, CAUSE)
+            await by_hand.settle(same, refund.id, _transfer(), CAUSE)
     bia = a_person(shop, "bia", Role.ACCOUNTANT)
-    done = await by_hand.settle(bia, refund.id, BARE, CAUSE)
+    done = await by_hand.settle(bia, refund.id, _bare(), CAUSE)
     assert (done.confirmed, done.refund.state) == (True, State.SUCCEEDED)
     kept = await Settlement.get(refund_id=refund.id)
     assert (kept.settled_by, kept.confirmed_by, kept.file_type) == ("ana", "bia", "application/pdf")
@@ -271,16 +277,16 @@ async def test_above_the_limit_a_refund_is_settled_by_two_with_a_file() -> None:
 async def test_who_says_something_else_begins_anew_and_what_was_given_back_is_forgotten() -> None:
     shop, refund, ana = await _in_hand(100_000)
     bia = a_person(shop, "bia", Role.ACCOUNTANT)
-    await by_hand.settle(ana, refund.id, TRANSFER, CAUSE)
-    assert not (await by_hand.settle(bia, refund.id, replace(TRANSFER, reference="TED 9"), CAUSE)).confirmed
+    await by_hand.settle(ana, refund.id, _transfer(), CAUSE)
+    assert not (await by_hand.settle(bia, refund.id, _transfer(reference="TED 9"), CAUSE)).confirmed
     await by_hand.give_back(ana, refund.id, "Not paid after all.", CAUSE)
     await by_hand.take(bia, refund.id, "The PSE is down.", CAUSE)
-    assert not (await by_hand.settle(ana, refund.id, replace(TRANSFER, reference="TED 9"), CAUSE)).confirmed
+    assert not (await by_hand.settle(ana, refund.id, _transfer(reference="TED 9"), CAUSE)).confirmed
 
 
 async def test_below_the_limit_one_person_is_enough_and_says_alone_no_return() -> None:
     shop, refund, ana = await _in_hand(99_999)
-    assert (await by_hand.settle(ana, refund.id, BARE, CAUSE)).confirmed
+    assert (await by_hand.settle(ana, refund.id, _bare(), CAUSE)).confirmed
     with pytest.raises(Forbidden, match="another person"):
         await by_hand.transfer_returned(ana, refund.id, "The account was closed.", CAUSE)
     other = replace(ana, holder="another name")  # the same party under another name

@@ -1,7 +1,6 @@
 """Paid by hand: taken only while it certainly never reached the PSE, settled with evidence, booked right."""
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -23,15 +22,18 @@ from domain.refunds.record import record
 from jobs.wire.sender import sender
 from tests.conftest import Database
 from tests.domain.refunds.destination.test_destinations import CPF, given
+from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_person, a_refund, a_shop, a_yes, an_answer
 from tests.kit.lab_connector import Lab
 from tests.kit.lines import open_findings
 from tests.kit.world import World, a_sandbox, a_shop_at, quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
-TODAY = datetime.now(UTC).date() - timedelta(days=1)
-TRANSFER = Evidence(Way.BANK_TRANSFER, "TED 123", TODAY, "ted.pdf", b"%PDF-1.7 proof")
 WHY = "The PSE has been down since noon."
+
+
+def _transfer() -> Evidence:
+    return Evidence(Way.BANK_TRANSFER, "TED 123", utc_today(-1), "ted.pdf", b"%PDF-1.7 proof")
 
 
 async def _taken() -> tuple[Shop, Payment, Refund]:
@@ -47,7 +49,7 @@ async def _balance(shop: Shop, account: Account) -> int:
 
 async def test_a_bank_transfer_is_booked_against_the_bank_and_expects_no_report_line() -> None:
     shop, payment, refund = await _taken()
-    done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, TRANSFER, CAUSE)).refund
+    done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, _transfer(), CAUSE)).refund
     await payment.refresh_from_db()
     assert (done.state, payment.refunded, payment.reserved) == (State.SUCCEEDED, 4_000, 0)
     assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (-4_000, 10_000)
@@ -58,7 +60,7 @@ async def test_a_bank_transfer_is_booked_against_the_bank_and_expects_no_report_
 
 async def test_a_transfer_that_comes_back_comes_back_to_the_bank() -> None:
     shop, payment, refund = await _taken()
-    await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, TRANSFER, CAUSE)
+    await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, _transfer(), CAUSE)
     await record(refund.id, Returned("CLOSED", "The account was closed."), Source(Door.PERSON), CAUSE)
     await payment.refresh_from_db()
     assert (await _balance(shop, Account.BANK), payment.refunded) == (0, 0)
@@ -67,7 +69,7 @@ async def test_a_transfer_that_comes_back_comes_back_to_the_bank() -> None:
 
 async def test_paid_in_the_back_office_is_booked_at_the_pse_with_its_reference() -> None:
     shop, _, refund = await _taken()
-    evidence = Evidence(Way.PSE_BACK_OFFICE, "D-77", TODAY)
+    evidence = Evidence(Way.PSE_BACK_OFFICE, "D-77", utc_today(-1))
     done = (await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence, CAUSE)).refund
     assert (done.state, done.pse_refund_reference) == (State.SUCCEEDED, "D-77")
     assert (await _balance(shop, Account.BANK), await _balance(shop, Account.PSE_CLEARING)) == (0, 6_000)
@@ -98,17 +100,20 @@ async def test_only_who_may_settle_does_and_a_reason_is_given() -> None:
 @pytest.mark.parametrize(
     ("evidence", "field"),
     [
-        (Evidence(Way.BANK_TRANSFER, "", TODAY), "reference"),
-        (Evidence(Way.BANK_TRANSFER, "x", TODAY + timedelta(days=9)), "paidOn"),
-        (Evidence(Way.BANK_TRANSFER, "x", TODAY, "a.exe", b"MZ..."), "fileContent"),
-        (Evidence(Way.BANK_TRANSFER, "x", TODAY, "a.pdf", b"%PDF-" + b"x" * by_hand.FILE_BYTES_MAX), "fileContent"),
-        (Evidence(Way.BANK_TRANSFER, "x", TODAY, None, b"%PDF-"), "fileName"),
+        (lambda: Evidence(Way.BANK_TRANSFER, "", utc_today(-1)), "reference"),
+        (lambda: Evidence(Way.BANK_TRANSFER, "x", utc_today(8)), "paidOn"),
+        (lambda: Evidence(Way.BANK_TRANSFER, "x", utc_today(-1), "a.exe", b"MZ..."), "fileContent"),
+        (
+            lambda: Evidence(Way.BANK_TRANSFER, "x", utc_today(-1), "a.pdf", b"%PDF-" + b"x" * by_hand.FILE_BYTES_MAX),
+            "fileContent",
+        ),
+        (lambda: Evidence(Way.BANK_TRANSFER, "x", utc_today(-1), None, b"%PDF-"), "fileName"),
     ],
 )
-async def test_evidence_that_proves_nothing_is_refused(evidence: Evidence, field: str) -> None:
+async def test_evidence_that_proves_nothing_is_refused(evidence: Callable[[], Evidence], field: str) -> None:
     shop, _, refund = await _taken()
     with pytest.raises(InvalidInput) as refused:
-        await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence, CAUSE)
+        await by_hand.settle(a_person(shop, "ana", Role.ACCOUNTING), refund.id, evidence(), CAUSE)
     assert refused.value.path == ["input", field]
     assert (await Refund.get(id=refund.id)).state is State.MANUAL
 
@@ -152,7 +157,7 @@ async def test_the_pse_coming_back_does_not_pay_what_a_person_has_taken(world: W
     assert await world.sandbox.refund_requests(payment.pse_reference) == 0
     with pytest.raises(InvalidState):
         await refresh.refresh(world.shop.id, refund.id)
-    await by_hand.settle(ana, refund.id, TRANSFER, CAUSE)
+    await by_hand.settle(ana, refund.id, _transfer(), CAUSE)
     await world.step(refund)
     assert await world.sandbox.paid(payment.pse_reference) == 0
     assert (await Refund.get(id=refund.id)).state is State.SUCCEEDED

@@ -19,14 +19,17 @@ from tests.domain.refunds.test_parties import a_signed_in, cause
 from tests.kit.factories import CAUSE, KEY, Shop, a_key, a_payment, a_refund, a_shop
 
 pytestmark = pytest.mark.usefixtures("books")
-NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _people(shop: Shop) -> tuple[Principal, Principal]:
     """Ana approves, and lends her right to Caio of support."""
     ana, caio = await a_signed_in(shop, "Ana", Role.APPROVER), await a_signed_in(shop, "Caio", Role.SUPPORT)
-    await delegate.delegate(ana, caio.party, NOW - HOUR, NOW + HOUR, CAUSE)
+    await delegate.delegate(ana, caio.party, _now() - HOUR, _now() + HOUR, CAUSE)
     return ana, caio
 
 
@@ -55,7 +58,7 @@ async def test_who_was_lent_the_right_says_yes_under_both_names() -> None:
 async def test_the_right_of_who_asked_approves_nothing_of_theirs_in_anybodys_hand() -> None:
     shop = await a_shop()
     ana, caio = await a_signed_in(shop, "Ana", Role.ADMIN), await a_signed_in(shop, "Caio", Role.SUPPORT)
-    await delegate.delegate(ana, caio.party, NOW - HOUR, NOW + HOUR, CAUSE)
+    await delegate.delegate(ana, caio.party, _now() - HOUR, _now() + HOUR, CAUSE)
     refund = await _large(shop, ana)
     assert await (await awaiting.awaiting(caio)) == []
     with pytest.raises(Forbidden, match="another person"):
@@ -92,14 +95,18 @@ async def test_it_is_not_lent_on_nor_to_who_has_it_nor_by_a_program_nor_for_long
     ana, caio = await _people(shop)
     dora = await a_signed_in(shop, "Dora", Role.SUPPORT)
     with pytest.raises(Forbidden, match="APPROVE"):
-        await delegate.delegate(caio, dora.party, NOW, NOW + HOUR, CAUSE)
+        await delegate.delegate(caio, dora.party, _now(), _now() + HOUR, CAUSE)
     boss = await a_signed_in(shop, "Boss", Role.ADMIN)
-    for to, until in ((boss.party, NOW + HOUR), (ana.party, NOW + HOUR), (dora.party, NOW + timedelta(days=91))):
+    for to, until in (
+        (boss.party, _now() + HOUR),
+        (ana.party, _now() + HOUR),
+        (dora.party, _now() + timedelta(days=91)),
+    ):
         with pytest.raises(InvalidInput):
-            await delegate.delegate(ana, to, NOW, until, CAUSE)
+            await delegate.delegate(ana, to, _now(), until, CAUSE)
     stranger = await a_signed_in(await a_shop(name="Outra"), "Eva", Role.SUPPORT)
     with pytest.raises(NotFound):
-        await delegate.delegate(ana, stranger.party, NOW, NOW + HOUR, CAUSE)
+        await delegate.delegate(ana, stranger.party, _now(), _now() + HOUR, CAUSE)
 
 
 async def test_it_ends_when_it_is_taken_back_or_its_time_is_over() -> None:
@@ -112,6 +119,6 @@ async def test_it_ends_when_it_is_taken_back_or_its_time_is_over() -> None:
     await delegate.revoke(ana, lent.id, CAUSE)
     with pytest.raises(Forbidden, match="APPROVE"):
         await decide.approve(caio, refund.id, None, None, cause(caio))
-    await delegate.delegate(ana, caio.party, NOW + HOUR, NOW + 2 * HOUR, CAUSE)
+    await delegate.delegate(ana, caio.party, _now() + HOUR, _now() + 2 * HOUR, CAUSE)
     with pytest.raises(Forbidden, match="APPROVE"):
         await decide.approve(caio, refund.id, None, None, cause(caio))

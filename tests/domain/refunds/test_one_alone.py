@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from domain.access import people, service_tokens, tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.cause import Cause
@@ -26,7 +26,7 @@ from domain.refunds.approvals import awaiting, decide, delegate, propose, shown
 from domain.refunds.approvals.caps import Cap, Over, Per
 from domain.refunds.approvals.propose import Proposal
 from domain.refunds.approvals.rules import Need, Rule, Step, When
-from domain.refunds.approvals.who import Candidate
+from domain.refunds.approvals.who import Approver
 from domain.refunds.destination import links
 from domain.refunds.destination.destinations import Given
 from domain.refunds.destination.links import WrongDigits
@@ -180,7 +180,7 @@ async def test_a_rule_of_who_asks_holds_when_the_account_comes_later() -> None:
     registry.register(Lab(route=Route.PAYOUT_WITH_DESTINATION, destinations=(Kind.PIX_KEY,)))
     shop = await a_shop(pse="lab")
     ana = await a_member(shop, "Ana", Role.ADMIN)
-    made = await service_tokens.create(ana, "shop", [Wanted("REQUESTER")], 30, a_key(), cause_of(ana))
+    made = await service_tokens.create(ana, "shop", [WantedRole("REQUESTER")], 30, a_key(), cause_of(ana))
     program = await tokens.authenticate(made.clear)
     assert program is not None
     when = When(requester_roles=frozenset({"REQUESTER"}), destination_kinds=frozenset({Kind.PIX_KEY}))
@@ -220,7 +220,7 @@ async def test_the_preview_names_nobody_who_would_be_refused() -> None:
     assert [one.name for one in told.candidates] == [one.name for one in await _able(refund)] == []
 
 
-async def _able(refund: Refund) -> Sequence[Candidate]:
+async def _able(refund: Refund) -> Sequence[Approver]:
     return (await shown.of_refunds([refund.id]))[refund.id].able
 
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from domain.access import people, service_tokens, tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.permissions import Role
 from domain.access.principal import Principal, role_reach
 from domain.access.tokens import authenticate
@@ -55,7 +55,7 @@ def cause(principal: Principal) -> Cause:
 
 
 async def a_token(maker: Principal, name: str, role: str = "ADMIN") -> Principal:
-    made = await service_tokens.create(maker, name, [Wanted(role)], 30, a_key(), cause(maker))
+    made = await service_tokens.create(maker, name, [WantedRole(role)], 30, a_key(), cause(maker))
     found = await authenticate(made.clear)
     assert found is not None
     return found

@@ -12,7 +12,7 @@ from domain.models.refunds import Reason
 from domain.money import EXPONENTS, Money
 from domain.pse.vocabulary import DestinationKind, Method
 from domain.refunds.approvals import caps, defaults, looser, stored, weigh
-from domain.refunds.approvals.caps import Asked, Cap, Over, Per
+from domain.refunds.approvals.caps import Cap, CountedRefund, Over, Per
 from domain.refunds.approvals.rules import Before, Facts, Hours, Named, Need, Rule, Step, When, Word, decide, matches
 from domain.refunds.approvals.weigh import Yes
 
@@ -201,6 +201,6 @@ def test_a_cap_that_lets_more_through_is_looser(new: Cap | None, is_looser: bool
 
 def test_a_days_cap_renews_when_the_merchants_day_ends_also_when_the_clock_is_changed() -> None:
     eve = datetime(2026, 4, 4, 23, 30, tzinfo=UTC)  # in Santiago the clock goes back that night
-    asked = Asked(UUID(int=3), Money(1, "BRL"), {}, eve, "America/Santiago")
+    asked = CountedRefund(UUID(int=3), Money(1, "BRL"), {}, eve, "America/Santiago")
     assert asked.day.isoformat() == "2026-04-04"
     assert asked.renews_at.isoformat() == "2026-04-05T04:00:00+00:00"

@@ -273,17 +273,19 @@ async def test_the_lines_of_a_payout_are_the_payout_or_the_rest_is_said(
     assert await invariants.check() == []
 
 
-@pytest.mark.parametrize("times", [100, 1_000])
-async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(lab: Telling, times: int) -> None:
+@pytest.mark.parametrize(("told", "of"), [(100, 1), (1_000, 1), (1, 100)])
+async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(
+    lab: Telling, told: int, of: int
+) -> None:
     shop = await a_shop(pse="lab")
-    payments = [await a_payment(shop, amount=15_990 + number, currency="CLP") for number in range(3)]
+    payments = [await a_payment(shop, amount=(159 + number) * of, currency="CLP") for number in range(3)]
 
-    def lines(scale: int) -> list[dict[str, Any]]:
-        net = [f"{one.captured * scale}" for one in payments]
-        made = zip(payments, net, strict=True)
-        return [a_line(one, "CAPTURE", one.captured * scale, **settled(amount, "CLP")) for one, amount in made]
+    def lines(times: int, parts: int = 1) -> list[dict[str, Any]]:
+        amounts = [one.captured * times // parts for one in payments]
+        made = zip(payments, amounts, strict=True)
+        return [a_line(one, "CAPTURE", amount, **settled(f"{amount}", "CLP")) for one, amount in made]
 
-    await a_night(shop, *lines(times))
+    await a_night(shop, *lines(told, of))
     run = await ReconciliationRun.all().order_by("-created_at").first()
     assert run is not None
     assert (run.state, await SettlementLine.all().count()) == ("FAILED", 0)
@@ -291,7 +293,11 @@ async def test_a_file_whose_amounts_are_so_many_times_the_books_is_not_entered(l
     finding = await Finding.get(kind="EXPONENT_SUSPECTED")
     whole = sum(one.captured for one in payments)
     sides = finding.detail["theirs"]["amount"], finding.detail["ours"]["amount"]
-    assert sides == (f"{whole * times}", f"{whole}")
+    assert sides == (f"{whole * told // of}", f"{whole}")
+    assert (finding.amount, finding.detail["times"]) == (
+        abs(whole * told // of - whole),
+        f"1/{of}" if of > told else f"{told:,}",
+    )
     await a_night(shop, *lines(1))
     assert "EXPONENT_SUSPECTED" not in await open_findings()
     assert (await _books(shop, "CLP"))["PSE_BALANCE"] == whole

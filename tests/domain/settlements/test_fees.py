@@ -1,6 +1,6 @@
 """Fees by schedule: which one holds, what it comes to, and what a night makes of a report that charges otherwise."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,10 @@ from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_refun
 from tests.kit.nights import run_stripe, stripe_line, today
 
 pytestmark = pytest.mark.usefixtures("books")
-LONG_AGO = today() - timedelta(days=400)
+
+
+def _long_ago() -> date:
+    return today() - timedelta(days=400)
 
 
 def _terms(shop: Shop, percent: str, **more: Any) -> Terms:
@@ -27,7 +30,7 @@ def _terms(shop: Shop, percent: str, **more: Any) -> Terms:
         "connection_id": shop.connection.id,
         "kind": FeeKind.PAYMENT,
         "currency": "BRL",
-        "valid_from": LONG_AGO,
+        "valid_from": _long_ago(),
         "source": "Contract 7, annex II",
         **more,
     }
@@ -64,7 +67,7 @@ async def test_the_fee_is_exact_bounded_taxed_and_rounded_once() -> None:
     assert (found.schedule_id, found.source) == (of_pix.id, "Contract 7, annex II")
     for method, kind, currency, day in (
         ("CARD", FeeKind.REFUND, "BRL", on), ("CARD", FeeKind.PAYMENT, "USD", on),
-        ("CARD", FeeKind.PAYMENT, "BRL", LONG_AGO - timedelta(days=1)),
+        ("CARD", FeeKind.PAYMENT, "BRL", _long_ago() - timedelta(days=1)),
     ):  # fmt: skip
         assert await fees.expected_fee(shop.connection.id, method, kind, 1, currency, day) is None
     await schedules.withdraw(a_person(shop, "boss", Role.ADMIN), all_methods.id, CAUSE)
@@ -92,7 +95,7 @@ async def test_what_no_contract_says_is_refused_whole_and_another_merchants_conn
     shop, other = await a_shop(pse="stripe"), await a_shop(name="Outra", pse="stripe")
     good = _terms(shop, "3")
     refused = (
-        _terms(shop, "3", valid_to=LONG_AGO - timedelta(days=1)),
+        _terms(shop, "3", valid_to=_long_ago() - timedelta(days=1)),
         _terms(shop, "3", valid_from=today() + timedelta(days=3_650)),
         _terms(shop, "3", minimum=9, maximum=8),
         _terms(shop, "3", original_fee=OriginalFee.KEPT),
@@ -203,6 +206,9 @@ async def test_a_night_says_which_fees_are_not_the_schedules_until_it_is_correct
         assert (first["payment"], first["amount"], first["ours"], first["theirs"]) == ("pi_0", "10000", "438", "480")
         assert "22 of 26 lines" in found.explanation
         assert "Contract 7" in found.explanation
+    # The same lines in a report of the next day are the same money, and differ once.
+    await run_stripe(shop, report, days=1)
+    assert [one.id for one in await _open()] == [found.id]
     # The contract says 4.8 % for cards of today's kind: one differs by nothing, the rest by too little charged.
     await _enter(shop, _terms(shop, "4.80", method="CARD"))
     await run_stripe(shop, report)

@@ -14,7 +14,7 @@ from domain.pse.vocabulary import Method
 from domain.settlements import rates, schedules, tabled
 from domain.settlements.rates import NewRate
 from domain.settlements.schedules import Terms
-from domain.settlements.tabled import Layout
+from domain.settlements.tabled import RatesLayout
 from tests.kit.factories import CAUSE, Shop, a_key, a_payment, a_person, a_shop
 from tests.kit.nights import run_stripe, stripe_line, today
 
@@ -95,7 +95,7 @@ async def test_what_is_no_rate_is_refused_whole() -> None:
 
 
 def test_the_central_banks_file_is_read_with_its_commas_and_other_currencies_are_counted() -> None:
-    found = tabled.rates(PTAX.encode(), Layout.PTAX, "BCB, PTAX")
+    found = tabled.rates(PTAX.encode(), RatesLayout.PTAX, "BCB, PTAX")
     assert [(one.base, one.side, one.rate) for one in found.rates] == [
         ("USD", Side.BUY, Decimal("5.4312")),
         ("USD", Side.SELL, Decimal("5.4318")),
@@ -106,7 +106,7 @@ def test_the_central_banks_file_is_read_with_its_commas_and_other_currencies_are
     assert (found.passed_over, len(found.digest)) == (1, 64)
     generic = "base,quote,rate,valid_from,valid_to,source\nUSD,COP,3801.20,2026-11-27,2026-11-30,TRM\n"
     generic += "USD,MXN,17.1,2026-11-27,,\n"
-    own = tabled.rates(generic.encode(), Layout.GENERIC, "FIX")
+    own = tabled.rates(generic.encode(), RatesLayout.GENERIC, "FIX")
     assert [(one.quote, one.rate, one.valid_to.day, one.source) for one in own.rates] == [
         ("COP", Decimal("3801.20"), 30, "TRM"),
         ("MXN", Decimal("17.1"), 27, "FIX"),
@@ -116,21 +116,21 @@ def test_the_central_banks_file_is_read_with_its_commas_and_other_currencies_are
 @pytest.mark.parametrize(
     ("text", "layout", "said"),
     [
-        (PTAX.replace("5,4312", "5.4312"), Layout.PTAX, "Line 1.*comma"),
-        (PTAX.replace("5,4312", "1e400"), Layout.PTAX, "Line 1.*rate"),
-        (PTAX.replace("5,4312", "-5,4"), Layout.PTAX, "Line 1.*rate"),
-        (PTAX.replace("5,4312", "0,0"), Layout.PTAX, "Line 1.*above zero"),
-        (PTAX.replace("27112026;220", "31022026;220"), Layout.PTAX, "Line 1.*no day"),
-        (PTAX.replace("27112026;220", "2711٢٠٢٦;220"), Layout.PTAX, "Line 1.*ddmmyyyy"),
-        (PTAX.replace(";", ","), Layout.PTAX, "Line 1 has .* columns"),
-        ("27112026;055;A;BTN;0,06;0,0601;90,1;90,2\n", Layout.PTAX, "no rate"),
-        ("base,quote,rate\nUSD,BRL,5\n", Layout.GENERIC, "first line"),
-        ("base,quote,rate,valid_from\nUSD,BRL,5/0,2026-11-27\n", Layout.GENERIC, "Line 2.*rate"),
-        ("base,quote,rate,valid_from\nUSD,BHD,5,2026-11-27\n", Layout.GENERIC, "Line 2.*not a currency"),
-        ("base,quote,rate,valid_from\nUSD,BRL,5,2026-11-27\n" * 20_001, Layout.GENERIC, "larger|rate|lines"),
+        (PTAX.replace("5,4312", "5.4312"), RatesLayout.PTAX, "Line 1.*comma"),
+        (PTAX.replace("5,4312", "1e400"), RatesLayout.PTAX, "Line 1.*rate"),
+        (PTAX.replace("5,4312", "-5,4"), RatesLayout.PTAX, "Line 1.*rate"),
+        (PTAX.replace("5,4312", "0,0"), RatesLayout.PTAX, "Line 1.*above zero"),
+        (PTAX.replace("27112026;220", "31022026;220"), RatesLayout.PTAX, "Line 1.*no day"),
+        (PTAX.replace("27112026;220", "2711٢٠٢٦;220"), RatesLayout.PTAX, "Line 1.*ddmmyyyy"),
+        (PTAX.replace(";", ","), RatesLayout.PTAX, "Line 1 has .* columns"),
+        ("27112026;055;A;BTN;0,06;0,0601;90,1;90,2\n", RatesLayout.PTAX, "no rate"),
+        ("base,quote,rate\nUSD,BRL,5\n", RatesLayout.GENERIC, "first line"),
+        ("base,quote,rate,valid_from\nUSD,BRL,5/0,2026-11-27\n", RatesLayout.GENERIC, "Line 2.*rate"),
+        ("base,quote,rate,valid_from\nUSD,BHD,5,2026-11-27\n", RatesLayout.GENERIC, "Line 2.*not a currency"),
+        ("base,quote,rate,valid_from\nUSD,BRL,5,2026-11-27\n" * 20_001, RatesLayout.GENERIC, "larger|rate|lines"),
     ],
 )
-def test_a_file_of_no_rates_is_refused_with_its_line(text: str, layout: Layout, said: str) -> None:
+def test_a_file_of_no_rates_is_refused_with_its_line(text: str, layout: RatesLayout, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         tabled.rates(text.encode(), layout, "BCB, PTAX")
 
@@ -197,9 +197,7 @@ async def test_a_reports_own_rates_are_those_that_it_tells_now_and_each_is_kept_
     await run_stripe(shop, [right])
     assert await held() == Decimal("5.3")
     for _ in range(2):  # two files of one day, each with its own rate
-        await run_stripe(
-            shop, [{**_converted("pi_1", "100.00", "520.00"), "created_utc": right["created_utc"]}], days=1
-        )
+        await run_stripe(shop, [_converted("pi_1", "100.00", "520.00")], days=1)
         await run_stripe(shop, [right])
     assert await FxRate.filter(merchant_id=shop.id, withdrawn_at=None).count() == 2
     assert await FxRate.filter(merchant_id=shop.id).count() == 3

@@ -1,18 +1,21 @@
 """What two files tell of one movement is counted once, and stands as long as one of them tells it."""
 
+import gzip
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from domain import invariants
-from domain.models import Payout, Report
+from domain.models import Payout, Report, SettlementLine
 from domain.models.ledger import Account
 from domain.pse import registry
-from domain.pse.reporting import Balance
+from domain.pse.reporting import Balance, PaidOut
 from domain.pse.vocabulary import Method
 from tests.kit.factories import Shop, a_payment, a_shop
-from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled
+from tests.kit.lines import Telling, a_line, a_night, balance, of_nobody, open_findings, settled, today
 from tests.kit.nights import run_stripe, stripe_line
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -138,3 +141,72 @@ async def test_a_payout_of_next_to_nothing_has_its_sign() -> None:
     shop = await a_shop(pse="lab")
     await a_night(shop, {**of_nobody("PAYOUT", "-0.001", "USD", payout_reference="po"), "currency": "CLP", "amount": 1})
     assert ([one.amount for one in await Payout.all()], await invariants.check()) == ([1], [])
+
+
+async def test_what_the_bank_gave_back_or_sent_is_no_part_of_the_payout_whose_rows_it_stands_among() -> None:
+    shop = await a_shop(pse="stripe")
+    await a_payment(shop, reference="pi_1", method=Method.CARD, days_ago=0)
+
+    def row(category: str, gross: str, payment: str = "", source: str = "") -> dict[str, str]:
+        return stripe_line(category, gross, payment, source, automatic_payout_id="po_2")
+
+    rows = [row("charge", "100.00", "pi_1"), row("topup", "50.00", source="tu_1"), row("topup", "1.00")]
+    rows += [row("payout_reversal", "7.00", source="po_1"), row("payout", "-158.00", source="po_2")]
+    await run_stripe(shop, rows)
+    told = {one.reference: one.amount for one in await Payout.all()}
+    unnamed = f"topup {today()} 12:00:00"
+    assert told == {"po_2": 15_800, "topup tu_1": -5_000, unnamed: -100, "payout_reversal po_1": -700}
+    assert (await open_findings(), await invariants.check()) == ([], [])
+
+
+@pytest.mark.parametrize("order", [("row", "beside"), ("beside", "row")])
+async def test_a_payout_that_one_file_tells_beside_its_lines_and_another_by_its_row_is_paid_once(
+    order: tuple[str, str],
+) -> None:
+    pse = Telling()
+    registry.register(pse)
+    shop = await a_shop(pse="lab")
+    pse.payouts["beside"] = [PaidOut("po-1", "BRL", Decimal(50), Decimal(50))]
+    row = of_nobody("PAYOUT", "-50.00", payout_reference="po-1")
+    brought = of_nobody("ADJUSTMENT", "50.00", payout_reference="po-1")
+    files = {"row": [row], "beside": [brought]}
+
+    async def paid() -> tuple[int, int]:
+        assert await invariants.check() == []
+        return await balance(shop, Account.PAYOUTS_IN_TRANSIT), (await Payout.get(reference="po-1")).amount
+
+    for days, name in enumerate(order):
+        await a_night(shop, *files[name], name=name, days=-days)
+        assert await paid() == (5_000, 5_000)
+    for days, name in enumerate(order):
+        await a_night(shop, *files[name], name=name, days=-days)
+        assert await paid() == (5_000, 5_000)
+    # The file that has counted it tells it no longer: the other one is read again, and counts it.
+    first, second = order
+    pse.payouts.pop("beside" if first == "beside" else "", None)
+    await a_night(shop, of_nobody("FEE", "-1.00"), name=first)
+    assert await _repeated(shop) == [second]
+    await a_night(shop, *files[second], name=second, days=-1)
+    assert (await paid(), await _repeated(shop)) == ((5_000, 5_000), [])
+
+
+async def test_what_the_version_before_has_read_is_wrong_nowhere_and_is_booked_when_it_is_read_again() -> None:
+    shop = await a_shop(pse="lab")
+    fee = of_nobody("FEE", "-50.00")
+    whose: dict[str, Any] = {"merchant_id": shop.id, "connection_id": shop.connection.id}
+    kept: dict[str, Any] = {
+        "digest": "0" * 64,
+        "content_type": "application/json",
+        "content": gzip.compress(b"[]"),
+        "totals": {},
+    }
+    old = await Report.create(id=uuid4(), business_date=today(), name="old.json", **whose, **kept)
+    plain = {name: value for name, value in fee.items() if value is not None}
+    for line in (1, 2):
+        told = {**plain, "settled_net": Decimal(-50), "booked_at": datetime.fromisoformat(fee["booked_at"])}
+        await SettlementLine.create(report_id=old.id, line=line, business_date=today(), effect="NONE", **told)
+    await a_night(shop, fee, name="new.json")
+    assert (await balance(shop, Account.FEES), await invariants.check()) == (5_000, [])
+    await a_night(shop, fee, fee, name="old.json")
+    await a_night(shop, fee, name="new.json")
+    assert (await balance(shop, Account.FEES), await invariants.check()) == (10_000, [])

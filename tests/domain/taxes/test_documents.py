@@ -15,7 +15,7 @@ from domain.models.taxes import RefundCause
 from domain.taxes.documents import nfe as reader
 from domain.taxes.documents import read, sri, table
 from domain.taxes.documents.said import Cancellation, Document, Unread, normal
-from domain.taxes.documents.xml import Unreadable
+from domain.taxes.documents.xml import UnreadableDocument
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
 
@@ -215,7 +215,7 @@ def test_amounts_are_read_as_people_write_them(told: str, currency: str, amount:
     "told", ["1.234", "1,234", "-5.00", "=1+1", "5e3", "", "1.234.56", "12,34.56.78", "NaN", "１２"]
 )
 def test_amounts_that_could_be_two_or_none_are_refused(told: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableDocument):
         table.amount_of(told, "BRL")
 
 

@@ -3,14 +3,19 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from domain.models import Finding, Payment, Refund, TaxDocument, TaxDocumentShare, VatReversal
 from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
+from domain.money import Money
 from domain.platform.settings import Settings
 from domain.problems import NotFound
+from domain.pse.vocabulary import Succeeded
+from domain.refunds import request
+from domain.refunds.request import NewRefund
 from domain.taxes import importing, match, nightly, places, report, work
 from domain.taxes.moves import Paper
 from domain.taxes.places import NewPlace
@@ -28,14 +33,19 @@ from tests.domain.taxes.world import (
     taken_in,
     vat_of,
 )
-from tests.kit.factories import CAUSE, OwnerRows, Shop, a_payment, a_shop
+from tests.kit.days import utc_today
+from tests.kit.factories import CAUSE, OwnerRows, Shop, a_key, a_payment, a_shop, an_answer
+from tests.kit.factories import KEY as SEALS
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
 S = ReversalState
-DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 KEY = access_key(123, "2026-01-02")
 HEADER = "number,date,total,tax,original,refund,cause,status"
+
+
+def _day() -> str:
+    return utc_today(-1).isoformat()
 
 
 @pytest.fixture
@@ -53,7 +63,7 @@ def _table(*rows_: str) -> bytes:
 
 
 def _note(number: int, total: str, icms: str, **more: str) -> bytes:
-    return vectors.nfe(number, [KEY], total=total, icms=icms, issued=DAY, **more)
+    return vectors.nfe(number, [KEY], total=total, icms=icms, issued=_day(), **more)
 
 
 async def _differing(refund: Refund) -> Finding:
@@ -81,9 +91,9 @@ async def test_a_note_of_return_takes_the_vat_back_once_and_its_cancellation_giv
     assert (done.state, done.document_number, done.cause) == (S.DOCUMENTED, "1/7", RefundCause.RETURN_OF_GOODS)
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, 0, 0), [])
     assert (await taken_in(shop, note, settings)).same == 1
-    period = DAY[:7]
+    period = _day()[:7]
     await work.declare(accountant(shop), [row.id], period, CAUSE)
-    canceled = vectors.nfe_canceled(access_key(7, DAY))
+    canceled = vectors.nfe_canceled(access_key(7, _day()))
     assert (await taken_in(shop, canceled, settings)).canceled == 1
     assert ((await _row(row)).state, await vat_of(shop)) == (S.NEEDS_REVIEW, (1_800, 720, 0))
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
@@ -95,7 +105,7 @@ async def test_a_note_of_return_takes_the_vat_back_once_and_its_cancellation_giv
 async def test_a_document_that_was_canceled_before_it_came_takes_nothing_back(settings: Settings) -> None:
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
-    canceled, note = vectors.nfe_canceled(access_key(7, DAY)), _note(7, "40.00", "7.20")
+    canceled, note = vectors.nfe_canceled(access_key(7, _day())), _note(7, "40.00", "7.20")
     first, again = await taken_in(shop, canceled, settings), await taken_in(shop, canceled, settings)
     assert [(one.canceled, one.unread, one.same) for one in (first, again)] == [(0, 1, 0), (0, 0, 1)]
     told = await taken_in(shop, note, settings)
@@ -119,7 +129,7 @@ async def test_many_documents_of_one_refund_take_its_vat_back_when_they_cover_th
     assert (await vat_of(shop), await open_kinds(refund.id)) == ((0, 0, 0), [])
     assert await TaxDocument.filter(problem__isnull=False).count() == 0
     # One of them canceled: the whole is to be taken back again, and the others wait for its rest.
-    assert (await taken_in(shop, vectors.nfe_canceled(access_key(2, DAY)), settings)).canceled == 1
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(2, _day())), settings)).canceled == 1
     assert ((await _row(row)).state, await vat_of(shop)) == (S.NEEDED, (5_349, 5_349, 0))
     assert (await taken_in(shop, _note(5, "69.00", "11.02"), settings)).matched == 1
     assert ((await _row(row)).state, await in_order()) == (S.DOCUMENTED, True)
@@ -134,6 +144,46 @@ async def test_one_document_of_several_refunds_takes_back_each_ones_vat(settings
     assert [(await _row(row)).state for row in (one, two, three)] == [S.DOCUMENTED, S.NEEDS_REVIEW, S.DOCUMENTED]
     assert await TaxDocumentShare.all().count() == 2
     assert (await vat_of(shop), await in_order()) == ((720, 540, 0), True)
+
+
+async def test_a_document_that_came_before_all_of_its_refunds_takes_their_vat_back_in_the_night(
+    settings: Settings, owner_rows: OwnerRows
+) -> None:
+    shop, payment = await _sold()
+    early, one = await a_sale_refunded(shop, payment, 4_000)
+    assert (await taken_in(shop, _note(1, "70.00", "12.60"), settings)).why[0].why == match.MORE
+    assert await open_kinds(early.id) == ["VAT_DOCUMENT_DIFFERS"]
+    assert (await nightly.match_again(), await open_kinds(early.id)) == (0, ["VAT_DOCUMENT_DIFFERS"])
+    _, other = await a_sale_refunded(shop, payment, 1_000)  # of this sale too, and of no such note
+    late, two = await a_sale_refunded(shop, payment, 3_000)
+    assert await nightly.match_again() == 1
+    assert [(await _row(row)).booked is Booked.DOCUMENTED for row in (one, other, two)] == [True, False, True]
+    assert (await open_kinds(early.id), await open_kinds(late.id), await in_order()) == ([], [], True)
+    assert await nightly.match_again() == 0
+    # One that cannot be matched, whatever is wrong with it, holds up no other.
+    broken, good = sorted([await _stray(shop, number, settings) for number in (2, 3)])  # in the night's order
+    await owner_rows(f"UPDATE tax_documents SET checked = jsonb_build_object('taxes', 1) WHERE id = '{broken}'")  # noqa: S608
+    sold = await named(await a_payment(shop, amount=10_000, tax=1_800, days_ago=3), "NF 77")
+    for _ in range(2):
+        await a_sale_refunded(shop, sold, 1_000)
+    assert await nightly.match_again() == 1
+    assert [(await TaxDocument.get(id=one)).problem for one in (broken, good)] == [match.UNKNOWN, None]
+
+
+async def _stray(shop: Shop, number: int, settings: Settings) -> UUID:
+    await taken_in(shop, _table(f"NC{number},{_day()},10.00,1.80,NF 77,,,"), settings)
+    return (await TaxDocument.get(number=f"NC{number}")).id
+
+
+async def test_a_document_that_could_be_of_several_is_of_those_that_are_left(settings: Settings) -> None:
+    shop, payment = await _sold()
+    rows_ = [(await a_sale_refunded(shop, payment, amount))[1] for amount in (4_000, 3_000, 2_000, 1_000)]
+    told = await taken_in(shop, _note(1, "50.00", "9.00"), settings)  # 40 and 10, or 30 and 20
+    assert told.why[0].why == match.SEVERAL
+    assert (await taken_in(shop, _note(2, "30.00", "5.40"), settings)).matched == 1
+    assert await nightly.match_again() == 1
+    assert [(await _row(row)).booked is Booked.DOCUMENTED for row in rows_] == [True, True, False, True]
+    assert await in_order()
 
 
 async def test_the_amount_alone_never_matches_and_what_came_before_its_sale_is_matched_later(
@@ -166,6 +216,22 @@ async def test_of_refunds_of_one_sale_and_one_amount_each_document_takes_one(set
     assert await in_order()
 
 
+async def test_an_invoice_of_hundreds_of_refunds_has_a_document_for_one_and_another_for_the_rest(
+    settings: Settings,
+) -> None:
+    """As a Mexican global invoice has, of all sales of a day, and the one note for all that was left of its month."""
+    shop, payment = await _sold(amount=202_000, tax=20_200)
+    for turn in range(201):
+        new = NewRefund(payment.id, Money(1_000, "BRL"), Reason.CUSTOMER_REQUEST)
+        made = await request.request(shop.id, new, a_key(), CAUSE, SEALS)
+        await an_answer(made.refund, Succeeded(f"D{turn:0>31}"))
+    _, last = await a_sale_refunded(shop, payment, 777)
+    assert (await taken_in(shop, _note(1, "7.77", "0.78"), settings)).matched == 1
+    assert (await _row(last)).state is S.DOCUMENTED
+    assert (await taken_in(shop, _note(2, "2010.00", "201.00"), settings)).matched == 1
+    assert await VatReversal.filter(booked=Booked.DOCUMENTED).count() == 202
+
+
 async def test_a_document_of_less_or_more_money_or_another_tax_is_told_and_not_booked(settings: Settings) -> None:
     """A refund with its freight whose note forgot the freight's tax; and one whose tax was reclaimed too high."""
     shop, payment = await _sold()
@@ -173,10 +239,9 @@ async def test_a_document_of_less_or_more_money_or_another_tax_is_told_and_not_b
     told = await taken_in(shop, _note(1, "40.00", "6.10"), settings)
     assert (told.matched, (await _row(row)).booked) == (0, Booked.NOTHING)
     finding = await _differing(refund)
-    assert (finding.detail["differs"], finding.detail["ours"]["tax"], finding.detail["theirs"]["tax"]) == (
-        ["tax"], 720, 610,
-    )  # fmt: skip
-    assert (await taken_in(shop, vectors.nfe_canceled(access_key(1, DAY)), settings)).canceled == 1
+    sides = finding.detail["ours"]["tax"], finding.detail["theirs"]["tax"]
+    assert (finding.detail["differs"], *sides, finding.amount) == (["tax"], 720, 610, 110)
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(1, _day())), settings)).canceled == 1
     more = await taken_in(shop, _note(2, "41.00", "7.38"), settings)
     assert (more.matched, await TaxDocumentShare.filter(voided_at=None).count()) == (0, 0)
     finding = await _differing(refund)
@@ -189,19 +254,19 @@ async def test_a_document_of_less_or_more_money_or_another_tax_is_told_and_not_b
 async def test_a_table_names_refunds_and_a_revised_row_undoes_the_one_before(settings: Settings) -> None:
     shop, payment = await _sold(document="NF 55")
     refund, row = await a_sale_refunded(shop, payment, 4_000)
-    first = f"NC1,{DAY},40.00,7.20,,{refund.reference},return,"
+    first = f"NC1,{_day()},40.00,7.20,,{refund.reference},return,"
     assert (await taken_in(shop, _table(first), settings)).matched == 1
     assert (await _row(row)).state is S.DOCUMENTED
-    revised = await taken_in(shop, _table(f"NC1,{DAY},39.00,7.02,NF 55,{refund.reference},return,"), settings)
+    revised = await taken_in(shop, _table(f"NC1,{_day()},39.00,7.02,NF 55,{refund.reference},return,"), settings)
     assert (revised.revised, revised.matched, (await _row(row)).state) == (1, 0, S.NEEDED)
     assert (await vat_of(shop), await open_kinds(refund.id)) == (
         (1_800, 720, 0), ["VAT_DOCUMENT_DIFFERS", "VAT_REVERSAL_NEEDED"],
     )  # fmt: skip
-    rest = await taken_in(shop, _table(f"NC2,{DAY},1.00,0.18,nf-055,,,"), settings)
+    rest = await taken_in(shop, _table(f"NC2,{_day()},1.00,0.18,nf-055,,,"), settings)
     assert (rest.matched, (await _row(row)).state, await vat_of(shop)) == (1, S.DOCUMENTED, (1_080, 0, 0))
     gone = await taken_in(shop, _table("NC2,,,,,,,cancelada", "NC9,,,,,,,cancelada"), settings)
     assert (gone.canceled, gone.unread, await vat_of(shop)) == (1, 1, (1_800, 720, 0))
-    other = f"NC3,{DAY},40.00,7.20,NF 56,{refund.reference},,"  # it names a refund, and another sale
+    other = f"NC3,{_day()},40.00,7.20,NF 56,{refund.reference},,"  # it names a refund, and another sale
     assert (await taken_in(shop, _table(other), settings)).why[0].why == match.UNKNOWN
     assert await in_order()
 
@@ -227,11 +292,11 @@ async def test_what_a_person_entered_by_hand_and_a_file_brings_later_is_one_docu
     assert (await taken_in(shop, _note(7, "40.00", "7.20"), settings)).matched == 1
     assert (await vat_of(shop), await TaxDocumentShare.all().count()) == ((1_080, 0, 0), 1)
     await comes_back(refund)
-    assert await open_kinds(refund.id) == ["VAT_DOCUMENT_DIFFERS"]
+    assert await open_kinds(refund.id) == ["RETURNED", "VAT_DOCUMENT_DIFFERS"]
     # The note's own cancellation is the counter-document.
-    await taken_in(shop, vectors.nfe_canceled(access_key(7, DAY)), settings)
-    assert ((await _row(row)).state, await vat_of(shop), await open_kinds(refund.id)) == (S.UNDONE, (1_800, 0, 0), [])
-    assert await in_order()
+    await taken_in(shop, vectors.nfe_canceled(access_key(7, _day())), settings)
+    assert ((await _row(row)).state, await vat_of(shop)) == (S.UNDONE, (1_800, 0, 0))
+    assert (await open_kinds(refund.id), await in_order()) == (["RETURNED"], True)
 
 
 async def test_a_sale_of_2025_has_no_reform_taxes_in_its_note(settings: Settings, owner_rows: OwnerRows) -> None:
@@ -241,7 +306,7 @@ async def test_a_sale_of_2025_has_no_reform_taxes_in_its_note(settings: Settings
     reform = "<IBSCBSTot><gIBS><vIBS>0.04</vIBS></gIBS><gCBS><vCBS>0.36</vCBS></gCBS></IBSCBSTot>"
     assert (await taken_in(shop, _note(1, "40.00", "7.20", reform=reform), settings)).matched == 0
     assert ((await _row(row)).booked, await open_kinds(refund.id)) == (Booked.NOTHING, ["VAT_DOCUMENT_DIFFERS"])
-    await taken_in(shop, vectors.nfe_canceled(access_key(1, DAY)), settings)
+    await taken_in(shop, vectors.nfe_canceled(access_key(1, _day())), settings)
     assert (await taken_in(shop, _note(2, "40.00", "7.20"), settings)).matched == 1
 
 
@@ -266,7 +331,7 @@ async def test_a_lost_vat_is_no_documents_and_a_chilean_sale_goes_by_its_folio(s
     sale = await named(await a_payment(shop, amount=15_990, tax=2_553, currency="BRL", days_ago=3), "33-77")
     _, row = await a_sale_refunded(shop, sale, 15_990)
     await work.write_off(who, row.id, "No note was made.", CAUSE)
-    told = await taken_in(shop, _table(f"501,{DAY},159.90,25.53,33 0077,,,"), settings)
+    told = await taken_in(shop, _table(f"501,{_day()},159.90,25.53,33 0077,,,"), settings)
     assert (told.matched, told.why[0].why, await vat_of(shop)) == (0, match.NOTHING_OPEN, (2_553, 0, 2_553))
     assert await in_order()
 
@@ -274,9 +339,9 @@ async def test_a_lost_vat_is_no_documents_and_a_chilean_sale_goes_by_its_folio(s
 async def test_a_cancellation_undoes_what_a_person_had_entered_by_hand(settings: Settings) -> None:
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
-    key = access_key(7, DAY)
-    await work.document(accountant(shop), row.id, key, date.fromisoformat(DAY), CAUSE)
-    assert (await taken_in(shop, vectors.nfe_canceled(access_key(8, DAY)), settings)).canceled == 0
+    key = access_key(7, _day())
+    await work.document(accountant(shop), row.id, key, date.fromisoformat(_day()), CAUSE)
+    assert (await taken_in(shop, vectors.nfe_canceled(access_key(8, _day())), settings)).canceled == 0
     assert (await _row(row)).state is S.DOCUMENTED
     assert (await taken_in(shop, vectors.nfe_canceled(key), settings)).canceled == 1
     assert ((await _row(row)).state, await vat_of(shop)) == (S.NEEDED, (1_800, 720, 0))
@@ -291,7 +356,7 @@ async def test_what_a_filed_return_took_back_and_is_owed_again_is_told(
     shop, payment = await _sold()
     refund, row = await a_sale_refunded(shop, payment, 4_000)
     await taken_in(shop, _note(7, "40.00", "7.20"), settings)
-    who, month = accountant(shop), DAY[:7]
+    who, month = accountant(shop), _day()[:7]
 
     async def declared() -> list[int]:
         return [one.declared for one in await report.of_month(who, month, 10) if one.declared]
@@ -300,9 +365,9 @@ async def test_what_a_filed_return_took_back_and_is_owed_again_is_told(
     await comes_back(refund)
     assert await declared() == [720]  # it was filed
     if how == "canceled":
-        await taken_in(shop, vectors.nfe_canceled(access_key(7, DAY)), settings)
+        await taken_in(shop, vectors.nfe_canceled(access_key(7, _day())), settings)
     else:
-        said = Said("The adviser says.", counter=Paper("C 1", date.fromisoformat(DAY)))
+        said = Said("The adviser says.", counter=Paper("C 1", date.fromisoformat(_day())))
         await work.review(who, row.id, said, CAUSE)
     assert ((await _row(row)).state, await vat_of(shop), await declared()) == (S.UNDONE, (1_800, 0, 0), filed)
     told = await _differing(refund)

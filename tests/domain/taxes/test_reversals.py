@@ -9,8 +9,12 @@ import pytest
 from domain.access.permissions import Permission
 from domain.access.principal import Principal, reach_of
 from domain.access.tokens import Role
-from domain.findings import names
-from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal
+from domain.books import bank_days
+from domain.findings import foreseen, names
+from domain.findings import work as resolving
+from domain.findings.work import Resolution
+from domain.models import Finding, LedgerEntry, Payment, Refund, Store, VatReversal, VatWriteOff
+from domain.models.findings import ClosingReason
 from domain.models.refunds import Reason
 from domain.models.taxes import Booked, RefundCause, ReversalState, TaxRegime
 from domain.problems import Forbidden, InvalidInput, InvalidState, NotFound
@@ -32,9 +36,9 @@ def _today() -> date:
     return (datetime.now(UTC) - timedelta(days=1)).date()
 
 
-async def _sold(tax: int = 1_800) -> tuple[Shop, Payment]:
+async def _sold(tax: int = 1_800, amount: int = 10_000) -> tuple[Shop, Payment]:
     shop = await a_shop()
-    return shop, await a_payment(shop, amount=10_000, tax=tax)
+    return shop, await a_payment(shop, amount=amount, tax=tax)
 
 
 async def test_a_refund_is_documented_and_declared_and_its_finding_stays_in_step() -> None:
@@ -67,7 +71,7 @@ async def test_a_refund_that_comes_back_before_its_document_needs_none_and_is_un
     assert (await VatReversal.get(id=row.id)).state is S.UNDONE
     with pytest.raises(InvalidState):
         await work.document(accountant(shop), row.id, "1", _today(), CAUSE)
-    assert (await vat_of(shop), await open_kinds(refund.id), await in_order()) == ((1_800, 0, 0), [], True)
+    assert (await vat_of(shop), await open_kinds(refund.id), await in_order()) == ((1_800, 0, 0), ["RETURNED"], True)
 
 
 async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_counter_document() -> None:
@@ -78,7 +82,7 @@ async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_
     seen = await VatReversal.get(id=row.id)
     assert (seen.state, seen.reason) == (S.NEEDS_REVIEW, Review.RETURNED_AFTER_DOCUMENT)
     # The document took back what is owed after all, until another one gives it again.
-    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, -720, 0), ["VAT_DOCUMENT_DIFFERS"])
+    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_080, -720, 0), ["RETURNED", "VAT_DOCUMENT_DIFFERS"])
     assert await in_order()
     # Another refund of the same money cannot take back more than was declared.
     again, other = await a_sale_refunded(shop, payment, 10_000)
@@ -86,7 +90,7 @@ async def test_a_refund_that_comes_back_after_its_document_calls_a_person_for_a_
     assert (refused.state, refused.reason) == (S.NEEDS_REVIEW, Review.EXCEEDS_DECLARED)
     counter = Said(NOTE, counter=Paper("ND 1", _today()))
     assert (await work.review(accountant(shop), row.id, counter, CAUSE)).state is S.UNDONE
-    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_800, 1_800, 0), [])
+    assert (await vat_of(shop), await open_kinds(refund.id)) == ((1_800, 1_800, 0), ["RETURNED"])
     with pytest.raises(InvalidState):
         await work.review(accountant(shop), row.id, counter, CAUSE)
     said = Said(NOTE, cause=RefundCause.RETURN_OF_GOODS)
@@ -104,11 +108,52 @@ async def test_what_is_written_off_is_lost_and_is_found_again_by_a_review_or_a_r
     found = await work.review(who, row.id, Said(NOTE, cause=RefundCause.RETURN_OF_GOODS), CAUSE)
     assert (found.state, await vat_of(shop)) == (S.NEEDED, (1_800, 900, 0))
     assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
+    # Nobody ends it by a word about the finding, which would book nothing and leave the VAT pending, unseen.
+    needed = await Finding.get(kind="VAT_REVERSAL_NEEDED", resolved_at=None)
+    for reason in ClosingReason:
+        said = Resolution(reason, NOTE, duplicate_of=needed.id if reason is ClosingReason.DUPLICATE_OF else None)
+        with pytest.raises(InvalidState, match="vatReversalWriteOff"):
+            await resolving.resolve(who, needed.id, said, CAUSE)
+        with pytest.raises(InvalidState, match="vatReversalWriteOff"):
+            await foreseen.resolution(who, needed.id, said)
     await work.write_off(who, row.id, NOTE, CAUSE)
     await comes_back(refund)
     assert (await vat_of(shop), await in_order()) == ((1_800, 0, 0), True)
     entries = await LedgerEntry.filter(refund_id=refund.id, entry="VAT_NOT_RECOVERABLE").order_by("id")
     assert len({one.cause for one in entries}) == len(entries) == 4
+
+
+async def test_vat_above_the_limit_is_given_up_by_two_people_however_it_is_said_and_what_is_split_is_added_up() -> None:
+    shop, payment = await _sold(tax=300_000, amount=2_000_000)
+    ana, bo = accountant(shop), a_person(shop, "bo", Role.ADMIN)
+    (refund, large), *small = [
+        await a_sale_refunded(shop, payment, part, Reason.NOT_DELIVERED) for part in (900_000, 300_000, 350_000)
+    ]
+    waits = await work.write_off(ana, large.id, NOTE, CAUSE)
+    assert (waits.state, (await vat_of(shop))[2]) == (S.NEEDED, 0)
+    assert await open_kinds(refund.id) == ["VAT_REVERSAL_NEEDED"]
+    for same in (ana, accountant(shop)):
+        with pytest.raises(Forbidden, match="another person"):
+            await work.confirm_write_off(same, large.id, CAUSE)
+    await work.decline_write_off(bo, large.id, "The customer's note is on its way.", CAUSE)
+    with pytest.raises(InvalidState):
+        await work.confirm_write_off(bo, large.id, CAUSE)
+    # What a person says of it makes no way round.
+    said = Said(NOTE, country="AR", regime=TaxRegime.NOT_OURS)
+    waits = await work.review(ana, large.id, said, CAUSE)
+    assert (waits.state, waits.country, (await vat_of(shop))[2]) == (S.NEEDED, "BR", 0)
+    assert await VatWriteOff.filter(reversal_id=large.id, started_at=None, ended_at=None).count() == 1
+    gone = await work.confirm_write_off(bo, large.id, CAUSE)
+    assert (gone.state, gone.country, gone.note, (await vat_of(shop))[2]) == (S.NOT_RECOVERABLE, "AR", NOTE, 135_000)
+    # Two that are small together are not.
+    first, second = [await work.write_off(ana, row.id, NOTE, CAUSE) for _, row in small]
+    assert (first.state, second.state) == (S.NOT_RECOVERABLE, S.NOT_RECOVERABLE)
+    _, third = await a_sale_refunded(shop, payment, 300_000, Reason.NOT_DELIVERED)
+    assert (await work.write_off(ana, third.id, NOTE, CAUSE)).state is S.NEEDED
+    await work.document(ana, third.id, "NC 9", _today(), CAUSE)
+    with pytest.raises(InvalidState, match="changed since"):
+        await work.confirm_write_off(bo, third.id, CAUSE)
+    assert await in_order()
 
 
 async def test_partial_refunds_close_to_the_whole_tax() -> None:
@@ -166,7 +211,7 @@ async def test_what_is_nearly_late_and_late_is_told_once_by_the_merchants_own_ca
     assert await nightly.flag_overdue() == 0
     # Offices that never work bring the warning forward: no business day is left before.
     for ahead in range(1, 25):
-        await places.set_day(who, "AR", _today() + timedelta(days=ahead), False, "a strike", CAUSE)
+        await bank_days.set_day(who, "AR", _today() + timedelta(days=ahead), True, "a strike", CAUSE)
     assert await nightly.flag_overdue() == 1
     await owner_rows("UPDATE vat_reversals SET due_on = due_on - 30")
     assert await nightly.flag_overdue() == 1
@@ -189,7 +234,7 @@ async def test_countries_and_days_that_cannot_be_are_refused_and_nothing_is_weig
                 await work.review(who, row.id, said, CAUSE)
         if day != ahead:
             with pytest.raises(InvalidInput):
-                await places.set_day(who, "BR", day, False, "a strike", CAUSE)
+                await bank_days.set_day(who, "BR", day, True, "a strike", CAUSE)
     assert (await VatReversal.get(id=row.id)).sequence == row.sequence
     delivered = Said(NOTE, country="BR", delivered_on=_today(), cause=RefundCause.RETURN_OF_GOODS)
     assert (await work.review(who, row.id, delivered, CAUSE)).delivered_on == _today()

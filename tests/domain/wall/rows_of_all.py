@@ -65,7 +65,15 @@ class Table:
             return tables[parent].key(merchant)
         if kind.endswith("[]"):
             return "'{}'"
+        if kind == "character varying":
+            return f"'{_short(n)}'"
         return _PLAIN.get(kind, "'{n}'").format(n=n) + (f"::{kind}" if kind in ("numeric", "bigint") else "")
+
+
+def _short(number: int) -> str:
+    """A number below 1296 in two signs: no text is shorter than a country's."""
+    signs = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return signs[number // 36 % 36] + signs[number % 36]
 
 
 async def catalogue(hand: Any) -> dict[str, Table]:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from api.http import Door
+from api.http import SaidAnew
 from domain.models import Merchant, Store
 from domain.platform import database
 from domain.platform.database import execute, for_all, for_merchant, for_nobody, rows, transaction, unsaid
@@ -224,7 +224,7 @@ async def test_a_door_lets_nobody_in_in_the_name_of_whoever_opened_it(two: tuple
         return JSONResponse("served in another's name")
 
     app = Starlette(routes=[Route("/", forgetful)])
-    async with served(Door(app)) as url, httpx.AsyncClient() as http:
+    async with served(SaidAnew(app)) as url, httpx.AsyncClient() as http:
         assert (await http.get(url)).json() == "seen"
 
 

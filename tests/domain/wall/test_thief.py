@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from domain.access import first, giver, merchants, people, sessions, tokens
-from domain.access.grants import Wanted
+from domain.access.grants import WantedRole
 from domain.access.merchants import NewMerchant
 from domain.access.principal import Principal
 from domain.access.tokens import Role
@@ -114,7 +114,7 @@ async def test_nobody_mints_with_a_secret_that_is_unknown_revoked_or_another_mer
 
 async def test_whoever_shows_their_own_live_secret_gives(scene: Scene) -> None:
     with giver.giving(scene.secret):
-        invited = await people.invite(scene.principal, "Rui", "rui@example.com", [Wanted("ADMIN")], a_key(), CAUSE)
+        invited = await people.invite(scene.principal, "Rui", "rui@example.com", [WantedRole("ADMIN")], a_key(), CAUSE)
         token = await tokens.create_token(scene.merchant, Role.ADMINISTRATOR, "deploys", timedelta(hours=1))
     assert invited.link is not None
     assert await sessions.by_link(invited.link.secret, 3_600) is not None

@@ -8,7 +8,7 @@ import json
 import os
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,20 @@ import pytest
 
 from api.app import create
 from domain.access.tokens import Role, create_token
+from domain.periods.months import Month
 from domain.pse.vocabulary import Succeeded
 from tests.conftest import Database
+from tests.kit.days import utc_today
 from tests.kit.factories import KEY, a_payment, a_refund, a_shop, an_answer
 from tests.kit.forked import told
 from tests.kit.world import quick_settings, served
 
 Command = Callable[..., Any]
 HOUR = timedelta(hours=1)
-MONTH = (datetime.now(UTC) - timedelta(days=35)).strftime("%Y-%m")
+
+
+def _month() -> str:
+    return str(Month.of(utc_today(-35)))
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ async def command(own_database: Database, redis_url: str, tmp_path: Path) -> Asy
     )
     async with served(create(settings)) as url:
         shop = await a_shop()
-        days = (datetime.now(UTC).date() - datetime.strptime(MONTH, "%Y-%m").date()).days - 2
+        days = (utc_today() - Month.of(utc_today(-35)).first_day).days - 2
         await a_payment(shop, days_ago=days, tax=1_800)
         await an_answer(await a_refund(shop, await a_payment(shop), 1_000), Succeeded("D1"))
         environment = {
@@ -63,28 +68,37 @@ async def test_the_month_is_read_closed_by_two_and_exported(command: Command, tm
     shown = await command("trial-balance")
     assert "PSE_CLEARING" in shown
     assert "pix-main" in shown
-    rows = json.loads(await command("trial-balance", "--from", f"{MONTH}-01", "--by", "store", "--format", "json"))
+    rows = json.loads(await command("trial-balance", "--from", f"{_month()}-01", "--by", "store", "--format", "json"))
     assert sum(int(row["closing"]["minorUnits"]) for row in rows) == 0
     assert {row["storeCode"] for row in rows} == {"sp"}
-    statement = ("statement", "PSE_CLEARING", "--connection", "pix-main", "--currency", "BRL", "--from", f"{MONTH}-01")
+    statement = (
+        "statement",
+        "PSE_CLEARING",
+        "--connection",
+        "pix-main",
+        "--currency",
+        "BRL",
+        "--from",
+        f"{_month()}-01",
+    )
     told_rows = list(csv.DictReader(io.StringIO(await command(*statement, "--format", "csv"))))
     assert [row["balance"] for row in told_rows] == ["82.00", "100.00", "200.00", "190.00"]
     assert "closing BRL 190.00" in await command(*statement)
     assert "PSE_CLEARING" in await command("ageing")
-    proposed = await command("close", MONTH)
+    proposed = await command("close", _month())
     closing = proposed.split()[-1]
     assert "another person" in " ".join((await command("confirm", closing, status=1)).split())
     assert "is closed since" in await command("confirm", closing, who="Bia")
     assert "closed by Bia" in await command("periods")
-    kept = json.loads(await command("trial-balance", "--closed", MONTH, "--format", "json"))
+    kept = json.loads(await command("trial-balance", "--closed", _month(), "--format", "json"))
     assert {row["account"]: row["closing"]["display"] for row in kept} == {
         "OUTPUT_VAT": "BRL -18.00", "PSE_CLEARING": "BRL 100.00", "SALES": "BRL -82.00",
     }  # fmt: skip
-    lacking = " ".join((await command("journal", MONTH, status=1)).split())
+    lacking = " ".join((await command("journal", _month(), status=1)).split())
     assert "No account of yours stands for: OUTPUT_VAT (BRL), PSE_CLEARING (BRL), SALES (BRL)." in lacking
     for ours, number in (("OUTPUT_VAT", "2.1"), ("PSE_CLEARING", "1.1"), ("SALES", "3.1")):
         await command("account", ours, number, f"Conta {number}")
-    made = json.loads(await command("journal", MONTH, "--for", "xero", "--out", str(tmp_path), "--format", "json"))
+    made = json.loads(await command("journal", _month(), "--for", "xero", "--out", str(tmp_path), "--format", "json"))
     assert made["number"] == 1
     with zipfile.ZipFile(made["path"]) as packed:
         assert packed.namelist() == ["journal-EST000001-BRL.csv", "control.csv"]

@@ -4,12 +4,9 @@ import asyncio
 import base64
 import json
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +72,9 @@ async def command(own_database: Database, redis_url: str, tmp_path: Path) -> Asy
             "COLUMNS": "80",
         }
 
-        async def run(*arguments: str, token: str = "", typed: str | None = None, status: int = 0) -> str:
+        async def run(*arguments: str, token: str = "", typed: str = "", status: int = 0) -> str:
             given, argv = {**os.environ, **environment, "ESTORNO_TOKEN": token}, ["jobs.cli.app", *arguments]
-            if typed is None:
-                done = await asyncio.to_thread(told, argv, given, 60)
-            else:  # what is typed goes to a program that was started
-                call = partial(subprocess.run, env=given, input=typed, capture_output=True, text=True, check=False)
-                done = await asyncio.to_thread(call, [sys.executable, "-m", *argv])
+            done = await asyncio.to_thread(told, argv, given, 60, typed)
             assert done.returncode == status, done.stdout + done.stderr
             assert "Traceback" not in done.stderr
             return done.stdout + done.stderr if status else done.stdout

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +16,8 @@ from jobs.cli.commands import ERRORS
 from tests.conftest import Database
 from tests.domain.keys.shops import a_shop_with_all
 from tests.kit.factories import KEY
+from tests.kit.forked import told
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 WRONG = bytes(32)
 
 
@@ -56,15 +54,7 @@ def run(own_database: Database, redis_url: str, tmp_path: Path) -> Run:
 def test_a_wrong_key_stops_each_program(
     run: Run, own_database: Database, redis_url: str, tmp_path: Path, module: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        env={**os.environ, **variables(own_database, redis_url, tmp_path, WRONG)},
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = told([module], {**os.environ, **variables(own_database, redis_url, tmp_path, WRONG)}, 60)
     assert done.returncode != 0
     assert "The secret key does not open this database" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -75,15 +65,15 @@ def test_a_wrong_key_is_one_sentence_of_a_command_and_named_by_the_check(run: Ru
         refused = run(*command, key=WRONG)
         assert isinstance(refused.exception, ERRORS)
         assert "set the right ESTORNO_SECRET_KEY" in str(refused.exception)
-    told = run("check", key=WRONG)
-    assert (told.exit_code, "keys: ESTORNO_SECRET_KEY opens this database" in told.output) == (1, True)
+    said = run("check", key=WRONG)
+    assert (said.exit_code, "keys: ESTORNO_SECRET_KEY opens this database" in said.output) == (1, True)
     assert run("check").exit_code == 0
 
 
 def test_keys_are_rotated_and_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotate, "SETTLE_SECONDS", 0.1)
     done = run("keys", "rotate", "--merchant", "Loja")
-    assert "1 new keys; 0 keys wrapped anew; 6 values sealed anew; 1 old keys retired." in done.output
+    assert "1 new keys; 0 keys wrapped anew; 10 values sealed anew; 1 old keys retired." in done.output
     listed = run("keys", "list")
     assert listed.output.count("Loja") == 2
     assert "(digests)" in listed.output

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,17 @@ from tests.conftest import Database
 from tests.domain.taxes import vectors
 from tests.domain.taxes.vectors import access_key
 from tests.domain.taxes.world import a_sale_refunded, accountant, in_order, named
+from tests.kit.days import utc_today
 from tests.kit.factories import CAUSE, a_payment, a_shop
 from tests.kit.forked import told
 from tests.kit.world import quick_settings, served
 
 Command = Callable[..., Any]
 KEY = access_key(123, "2026-01-02")
-DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+
+
+def _day() -> str:
+    return utc_today(-1).isoformat()
 
 
 @pytest.fixture
@@ -65,16 +69,17 @@ async def test_a_month_of_vat_is_worked_off_at_a_terminal(command: Command, tmp_
     assert any("退货" in (row["explanation"] or "") for row in chinese)
 
     path = tmp_path / "note.xml"
-    path.write_bytes(vectors.nfe(7, [KEY], issued=DAY))
+    path.write_bytes(vectors.nfe(7, [KEY], issued=_day()))
     assert "1 new, 0 same, 0 revised, 0 canceled, 1 matched, 0 to look at" in await command(
         "import", str(path), token=token
     )
     assert json.loads(await command("import", str(path), "--format", "json", token=token))["same"] == 1
-    said = await command("document", str(two.id), "--number", "NC 2", "--issued-on", DAY, token=token)
+    said = await command("document", str(two.id), "--number", "NC 2", "--issued-on", _day(), token=token)
     assert "DOCUMENTED" in said
-    assert "there is no" in (await command("document", str(shop.id), "--number", "1", "--issued-on", DAY, token=token,
-                                           status=1)).lower()  # fmt: skip
-    period = DAY[:7]
+    unknown = ("document", str(shop.id), "--number", "1", "--issued-on", _day())
+    refused = await command(*unknown, token=token, status=1)
+    assert "there is no" in refused.lower()
+    period = _day()[:7]
     assert "DECLARED" in await command("declare", str(one.id), str(two.id), "--period", period, token=token)
     said = await command("review", str(three.id), "--note", "It was a discount.", "--cause", "DISCOUNT", token=token)
     assert "NEEDS_REVIEW" in said

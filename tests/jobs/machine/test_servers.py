@@ -145,13 +145,15 @@ def test_a_child_that_does_not_come_up_says_its_last_words(tmp_path: Path) -> No
         child.start()
 
 
-def test_a_child_that_ignores_the_request_is_made_to_end() -> None:
+def test_a_child_that_ignores_the_request_is_made_to_end(tmp_path: Path) -> None:
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
-    child = Child(name="stubborn", argv=[sys.executable, "-c", stubborn])
+    log = tmp_path / "log"
+    child = Child(
+        name="stubborn", argv=[sys.executable, "-c", stubborn], log=log, ready=lambda: "up" in log.read_text()
+    )
     child.start()
-    time.sleep(0.5)
     child.stop(seconds=0.5)
     assert child.exit_code() == -signal.SIGKILL
 

@@ -13,7 +13,7 @@ from domain.pse.registry import connector
 from jobs.synth.labelled.chance import draw, drawn
 from jobs.synth.labelled.layouts.files import SHEETS
 from jobs.synth.labelled.shape import PLACES
-from jobs.synth.labelled.write import Wanted, write
+from jobs.synth.labelled.write import WantedBooks, write
 
 _NEGATIVES = 50
 _KINDS = frozenset(FindingKind) - {
@@ -30,13 +30,15 @@ _KINDS = frozenset(FindingKind) - {
     FindingKind.PAYMENT_UNKNOWN,
     FindingKind.PAYMENT_DIFFERS,
     FindingKind.AFTER_CLOSING,
+    FindingKind.REPORT_UNCONFIRMED,
+    FindingKind.HANDED_IN_DIFFERS,
 }
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("labelled") / "made"
-    write(made, Wanted(lines=3_000))
+    write(made, WantedBooks(lines=3_000))
     return made
 
 
@@ -46,8 +48,8 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def test_a_seed_makes_the_same_bytes_and_another_one_others(folder: Path, tmp_path: Path) -> None:
-    write(tmp_path / "again", Wanted(lines=3_000))
-    write(tmp_path / "other", Wanted(lines=3_000, seed=2))
+    write(tmp_path / "again", WantedBooks(lines=3_000))
+    write(tmp_path / "other", WantedBooks(lines=3_000, seed=2))
     assert _digests(tmp_path / "again") == _digests(folder)
     assert _digests(tmp_path / "other") != _digests(folder)
 
@@ -72,7 +74,8 @@ def test_every_pse_has_a_night_a_statement_and_its_documents(folder: Path) -> No
     assert {one["pse"] for one in nights} == set(SHEETS)
     assert all((folder / file["path"]).is_file() for one in nights for file in one["files"])
     assert {path.stem for path in (folder / "tax").iterdir()} == set(SHEETS)
-    assert {path.stem for path in (folder / "bank").iterdir()} == set(SHEETS) - {"pix"}, "Pix is on the account at once"
+    statements = {path.stem.split("-")[0] for path in (folder / "bank").iterdir()}
+    assert statements == set(SHEETS) - {"pix"}, "Pix is on the account at once"
 
 
 def test_what_it_knows_of_the_pses_is_what_their_connectors_say() -> None:
@@ -88,7 +91,7 @@ def test_refunds_are_called_as_ours_are(folder: Path) -> None:
 
 
 def test_lines_are_as_many_as_were_wanted(tmp_path: Path) -> None:
-    made = write(tmp_path, Wanted(lines=20_000, pses=("pix", "adyen"), planted=1, innocent=1))
+    made = write(tmp_path, WantedBooks(lines=20_000, pses=("pix", "adyen"), planted=1, innocent=1))
     assert made["lines"] == pytest.approx(20_000, rel=0.02)
 
 

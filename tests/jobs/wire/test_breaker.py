@@ -72,6 +72,7 @@ async def test_half_open_lets_one_probe_through_and_its_success_everything(
 ) -> None:
     monkeypatch.setattr(breaker, "REST_SECONDS", 0.3)
     await _break(world)
+    await until(lambda: _told(world), "who looks at the connection sees that the PSE is left alone")
     waiting = [await a_refund(world.shop, await world.payment("slow", seconds=0.5)) for _ in range(6)]
     await asyncio.sleep(0.5)
     await asyncio.gather(*(refunds.step(refund.id, world.sender, world.settings) for refund in waiting))
@@ -80,6 +81,12 @@ async def test_half_open_lets_one_probe_through_and_its_success_everything(
     rest = await Refund.filter(id__in=[refund.id for refund in waiting], state=State.REQUESTED)
     await asyncio.gather(*(world.step(refund) for refund in rest))
     assert await Refund.filter(id__in=[refund.id for refund in waiting], state=State.SUCCEEDED).count() == 6
+    await until(lambda: _told(world, working=True), "who looks at the connection sees that it works")
+
+
+async def _told(world: World, *, working: bool = False) -> bool:
+    row = await Connection.get(id=world.shop.connection.id)
+    return (row.resting_until is None, row.failing_since is None) == (working, working)
 
 
 async def test_a_probe_that_fails_opens_it_again_at_once_and_for_longer(

@@ -8,8 +8,8 @@ import pytest
 from domain.connections.calls import About
 from domain.models import Call
 from domain.pse import registry
-from domain.pse.checking import Account, Check, CheckCode, CheckOutcome
-from jobs.wire.ask import Asked, ask
+from domain.pse.checking import CheckCode, Checked, CheckOutcome, PseAccount
+from jobs.wire.ask import AskResult, ask
 from jobs.wire.sender import sender
 from tests.conftest import Database
 from tests.kit.accounts import ACCOUNTS
@@ -29,13 +29,13 @@ NOT_ASKABLE_OF: Mapping[str, set[CheckCode]] = {
 }
 
 
-async def _preflight(sandbox: SandboxClient, pse: str, **states: Any) -> Asked[Sequence[Check]]:
+async def _preflight(sandbox: SandboxClient, pse: str, **states: Any) -> AskResult[Sequence[Checked]]:
     at = sandbox.at(pse)
     await at.post("webhooks", key="sp@loja", url=f"{OURS}{ACCOUNTS[pse].hook}")
     await at.post("account", **states)
     shop, settings = await a_shop_at(at), quick_settings()
     connection = shop.connection
-    account = Account(
+    account = PseAccount(
         connection.base_url,
         connection.client_id,
         frozenset({ACCOUNTS[pse].currency}),
@@ -48,7 +48,7 @@ async def _preflight(sandbox: SandboxClient, pse: str, **states: Any) -> Asked[S
         return await ask(registry.connector(pse).setup(account), connection, about, sending)
 
 
-def _outcomes(asked: Asked[Sequence[Check]]) -> dict[CheckCode, CheckOutcome]:
+def _outcomes(asked: AskResult[Sequence[Checked]]) -> dict[CheckCode, CheckOutcome]:
     return {check.code: check.outcome for check in asked.result}
 
 
@@ -148,7 +148,7 @@ async def test_a_pse_that_does_not_answer_leaves_everything_unknown(books: Datab
     shop = await a_shop_at(at)
     connection = shop.connection
     connection.base_url = "http://127.0.0.1:9/v1"
-    account = Account(connection.base_url, connection.client_id, frozenset({"MXN"}), OURS)
+    account = PseAccount(connection.base_url, connection.client_id, frozenset({"MXN"}), OURS)
     about = About(shop.id, connection.id, "preflight-of-the-test", "PREFLIGHT")
     async with sender(quick_settings().secret_key, 1.0) as sending:
         asked = await ask(registry.connector("stripe").setup(account), connection, about, sending)

@@ -1,5 +1,6 @@
 """What an attack is, and how its cost is measured."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -100,6 +101,7 @@ async def make(attack: Attack, target: Target, plain: float, *, once: bool = Fal
         except (OSError, TimeoutError, httpx.HTTPError) as error:
             answer = Answer(type(error).__name__, 0, "no answer")
         served = target.process.is_running() and await _served(target)
+        await _at_rest(target)  # what goes on behind an answer, or a client that has left, is this one's cost
         costs.append(_cpu(target) - before if target.process.is_running() else 0.0)
     grown = target.process.memory_info().rss - memory
     half, full = (costs[-1], costs[-1]) if once else costs[-2:]
@@ -114,6 +116,17 @@ async def plain_request(target: Target) -> float:
     for _ in range(_PLAIN):
         await target.bystander_served()
     return max((_cpu(target) - before) / _PLAIN, 0.001)
+
+
+async def _at_rest(target: Target) -> None:
+    """Wait until the API does nothing, two seconds at most: there is an attack that keeps it at work for longer."""
+    for _ in range(40):
+        if not target.process.is_running():
+            return
+        before = _cpu(target)
+        await asyncio.sleep(0.05)
+        if not target.process.is_running() or _cpu(target) == before:
+            return
 
 
 async def _served(target: Target) -> bool:

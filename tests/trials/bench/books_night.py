@@ -1,19 +1,14 @@
 """One night in a process of its own, step by step or as the batch worker has it. For `make bench-books`."""
 
 import asyncio
-import gc
-import importlib
 import json
-import resource
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import polars as pl
@@ -23,114 +18,87 @@ from domain.platform import copying, database
 from domain.pse.registry import connector
 from domain.pse.reporting import ReportFile
 from domain.reconciliation import reconcile
-from domain.reconciliation.known import Known, known_of
-from domain.reconciliation.match import match, with_effects
-from domain.settlements import booked, reports
-from domain.settlements.storable import storable
+from domain.reconciliation.matched import of_parts, settling
+from domain.reconciliation.parts import LineParts, parts_of
+from domain.settlements import frames, reports
+from domain.settlements.frames import Frames
+from tests.trials.bench.books_clock import Told, statements, timed
+
+_SHOWN: Final = 8  # statements of a night
 
 
 class _Undone(Exception):
     """What was stored is not kept: the night itself is played after it."""
 
 
-@contextmanager
-def _timed(told: dict[str, Any], what: str) -> Iterator[None]:
-    gc.collect()
-    began, cpu = time.perf_counter(), time.process_time()
-    yield
-    told[what] = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-async def _whole(connection: Connection, day: date, report: Path) -> dict[str, Any]:
+async def _whole(connection: Connection, day: date, report: Path, base: str) -> Told:
     """The night, and the same night again."""
-    told: dict[str, Any] = {}
+    told: Told = {}
     for what in ("first", "again"):
         with tempfile.TemporaryDirectory() as folder:
             file = ReportFile(report.name, "text/csv", Path(shutil.copy(report, folder)))
-            with _timed(told, what):
+            with statements() as asked, timed(told, what, base):
                 run = await reconcile.begin(connection, day)
                 await reconcile.reconcile(connection, run, [file])
         run = await ReconciliationRun.get(id=run.id)
         assert run.state == "COMPLETED", run.error
-        told.setdefault("peak", _peak())
-        told.setdefault("matched", run.manifest["matched_refunds"])
+        stored = any(one.startswith("INSERT INTO settlement_lines") for one in asked)
+        assert stored == (what == "first"), "The same report again stores nothing."
+        told[what]["statements"] = sorted(asked.items(), key=lambda one: -one[1])[:_SHOWN]
     return told
 
 
-async def _steps(connection: Connection, day: date, report: Path) -> dict[str, Any]:
+async def _steps(connection: Connection, day: date, report: Path, base: str) -> Told:
     """What a night does, one after the other: of a database that it has not entered yet. Nothing of it is kept."""
-    told: dict[str, Any] = {}
+    told: Told = {}
     with tempfile.TemporaryDirectory() as folder:
         file = ReportFile(report.name, "text/csv", Path(shutil.copy(report, folder)))
         period = await reconcile.period_of(connection, day)
-        with _timed(told, "read"):
+        with timed(told, "read", base):
             read = connector(connection.pse).read_report(file, period)
-            lines = storable(file.name, read, read.lines.collect())[1]
-        with _timed(told, "open side"):
-            known = await known_of(connection, file.name, lines)
-        with _timed(told, "match"):
-            settling = _matched(lines, known)
-            effects = await booked.of_lines(connection, file.name, settling, known.settled)
+            lines = frames.of_report(file, read)[1]
+        with timed(told, "open side", base):
+            parts = await parts_of(connection, file.name, lines)
+        with timed(told, "match", base):
+            made = await settling(connection, file.name, of_parts(parts, lines.folder))
         with suppress(_Undone):
             async with database.transaction():
-                with _timed(told, "store"):
-                    await reports.store(connection, day, file, effects, known.settled, read, "bench")
+                with timed(told, "store", base):
+                    await reports.store(connection, day, file, made.lines, made.giving, read, "bench", None)
                 raise _Undone
-        await _floor(told, report, effects)
-        _today(told, report, known.payments)
+        await _floor(told, report, made.lines, base)
+        _sides(report, parts)
     return told
 
 
-def _matched(lines: pl.DataFrame, known: Known) -> pl.DataFrame:
-    return with_effects(match(lines, known.payments, known.refunds, known.settled, known.suspense), known.settled)
-
-
-async def _floor(told: dict[str, Any], report: Path, effects: pl.DataFrame) -> None:
+async def _floor(told: Told, report: Path, effects: Frames, base: str) -> None:
     """The same file scanned, as many columns copied out, the same lines copied into a table that nobody owns: with the
-    indexes that lines have, and without."""
-    with _timed(told, "floor: scan"):
+    indexes that lines have, and without. It has no log, which ours has."""
+    with timed(told, "floor: scan", base):
         pl.scan_csv(report, infer_schema=False).select(pl.all().str.len_bytes().sum()).collect()
     ids = ("report_id", "payment_id", "refund_id")
     of = {"report_id": pl.lit("00000000-0000-4000-8000-000000000000")}
-    stored = effects.with_columns(**of).select(*reports.LINE_COLUMNS, *ids)
+    stored = effects.changed(lambda some: some.with_columns(**of).select(*reports.LINE_COLUMNS, *ids))
     async with copying.aside() as raw:
-        with _timed(told, "floor: copy out"):
+        with timed(told, "floor: copy out", base):
             schema = {"reference": pl.String, "id": pl.String, "captured": pl.Int64}
-            await copying.out(raw, "SELECT pse_reference, id, captured FROM payments", schema=schema)
+            asked = "SELECT pse_reference, id, captured FROM payments"
+            await copying.pieces(raw, asked, schema=schema, take=len)
         for what, more in (("copy in", ""), ("copy in, indexed", "INCLUDING INDEXES")):
             await raw.execute(f"CREATE TEMPORARY TABLE floor (LIKE settlement_lines INCLUDING DEFAULTS {more})")
-            with _timed(told, f"floor: {what}"):
-                await copying.into(raw, "floor", stored)
+            with timed(told, f"floor: {what}", base):
+                for some in stored:
+                    await copying.into(raw, "floor", some)
             await raw.execute("DROP TABLE floor")
 
 
-def _today(told: dict[str, Any], report: Path, known: pl.DataFrame) -> None:
-    """What people compare with, where it is installed: the captures of the file beside the payments, in memory."""
-    theirs = pl.read_csv(report, infer_schema=False).filter(pl.col("reporting_category") == "charge")
-    theirs = theirs.select("payment_intent_id", units=pl.col("gross").str.replace(".", "", literal=True).cast(pl.Int64))
-    ours = known.select(payment_intent_id="known_reference", units="payment_captured")
-    for what, compare in (("datacompy", _datacompy), ("pandas merge", _pandas)):
-        try:
-            with _timed(told, what):
-                compare(theirs, ours)
-        except ImportError:
-            told[what] = None
-
-
-def _datacompy(theirs: pl.DataFrame, ours: pl.DataFrame) -> None:
-    datacompy = importlib.import_module("datacompy")
-    datacompy.PolarsCompare(theirs, ours, join_columns=["payment_intent_id"]).report()
-
-
-def _pandas(theirs: pl.DataFrame, ours: pl.DataFrame) -> None:
-    pandas = importlib.import_module("pandas")
-    one, other = (pandas.DataFrame(side.to_dict(as_series=False)) for side in (theirs, ours))
-    merged = one.merge(other, on="payment_intent_id", how="outer", suffixes=("", "_ours"), indicator=True)
-    merged[merged["units"] != merged["units_ours"]].shape  # noqa: B018 - what differs is what is wanted
+def _sides(report: Path, parts: LineParts) -> None:
+    """The captures of the file, and the payments, for what people compare them with: beside the file, as columns."""
+    theirs = pl.scan_csv(report, infer_schema=False).filter(pl.col("reporting_category") == "charge")
+    units = pl.col("gross").str.replace(".", "", literal=True).cast(pl.Int64)
+    theirs.select(payment="payment_intent_id", units=units).sink_parquet(report.with_name("theirs.parquet"))
+    ours = [one.payments.select(payment="known_reference", units="payment_captured") for one in parts.known()]
+    pl.concat(ours).write_parquet(report.with_name("ours.parquet"))
 
 
 async def _main(url: str, how: str, connection_id: str, day: str, report: str) -> None:
@@ -139,7 +107,7 @@ async def _main(url: str, how: str, connection_id: str, day: str, report: str) -
         connection = await Connection.get(id=UUID(connection_id))
     with database.for_merchant(connection.merchant_id):
         work = {"whole": _whole, "steps": _steps}[how]
-        told = await work(connection, date.fromisoformat(day), Path(report))
+        told = await work(connection, date.fromisoformat(day), Path(report), url.rpartition("/")[2])
     await database.close_pool()
     print(json.dumps(told))
 

@@ -13,31 +13,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-import asyncpg
 from rich.console import Console
 from rich.table import Table
 from strawberry.relay import to_base64
 
 from domain import checks
 from domain.access.tokens import Role, create_token
-from domain.books import checkpoints
+from domain.books import checkpoints, open_items
 from domain.history import seals
 from domain.models import Check
 from domain.platform import bell, database
+from domain.refunds import kept_figures
 from jobs import sweep
-from jobs.machine.servers import APPLICATION, DATABASE, OWNER, SUPERUSER
-from jobs.synth import fill
-from jobs.synth.fill import Wanted
+from jobs.machine.servers import APPLICATION, OWNER
 from tests.kit import databases
-from tests.kit.factories import KEY
 from tests.trials.bench import pages
 from tests.trials.bench.client import Load, measured
 from tests.trials.bench.creates import BODY
+from tests.trials.bench.filled import filled
 from tests.trials.bench.stage import Stage, api, servers
 
 MERCHANTS: Final = 4
@@ -78,20 +76,13 @@ class Side:
 async def _prepare(side: Side) -> None:
     """Fill the database, unless it was; choose whom and what the measurements ask for."""
     postgres = side.stage.postgres
-    root = await asyncpg.connect(postgres.url(SUPERUSER, "postgres"))
-    there = await root.fetchval("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", side.stage.database)
-    if not there:
-        await root.execute(f"CREATE DATABASE {side.stage.database} TEMPLATE {DATABASE} OWNER {OWNER}")
-    await root.close()
-    await database.migrate(postgres.url(OWNER, side.stage.database), APPLICATION)
-    await databases.let_anybody_give(postgres.url(OWNER, side.stage.database))
-    if not there:
-        wanted = Wanted(side.refunds, MERCHANTS, datetime.now(UTC))
-        await fill.fill(postgres.url(OWNER, side.stage.database), wanted, KEY)
+    await filled(side.stage, side.refunds, MERCHANTS)
     async with database.connected(
         postgres.url(APPLICATION, side.stage.database), pool_max=2, all_because="a trial looks at everything"
     ):
         await checkpoints.cut()
+        await open_items.cut()
+        await kept_figures.cut()
         first = not await Check.exists()  # of kept servers what has changed is compared
         began = time.perf_counter()
         broken = await checks.compare(whole=first)
@@ -140,6 +131,7 @@ async def _within(side: Side) -> None:
         await _timed(side, "sealer, nothing new", seals.seal)
         await _due_nothing()
         await _timed(side, "sweep", sweep.sweep)
+        await _timed(side, "small round of open items", open_items.cut, times=1)
         await _timed(side, "small check", lambda: checks.compare(whole=False), times=1)
         await bell.close()
 
@@ -171,7 +163,7 @@ def _round(sides: Sequence[Side], ports: Sequence[int]) -> None:
 
 
 def _limit(what: str) -> Limit:
-    if "check" in what:
+    if "check" in what or "round" in what:
         return Limit(ms=_CHECK_MS_MAX)
     return Limit(ms=_PAGE_MS_MAX) if what.startswith(pages.READ) else Limit(ratio=_RATIO_MAX)
 

@@ -9,9 +9,10 @@ from strawberry.relay import to_base64
 
 from api.graphql.transport.paging import Position
 from domain.platform.database import rows
+from tests.trials.bench import pages_books
 
 Known = Mapping[str, Any]
-READ: Final = ("refund(by:", "page of", "ledgerBalances")
+READ: Final = ("refund(by:", "page of", "ledgerBalances", pages_books.READ)
 
 _SUPPORT: Final = """query Q($by: RefundBy!) { refund(by: $by) { id requestId status failureCode failureExplanation
   amount { display } taxAmount { display } retryOf { id status } destination { masked }
@@ -45,7 +46,7 @@ def _kinds(*kinds: str, unresolved: bool | None = None) -> Callable[[Known], dic
 
 
 DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Known], dict[str, Any]]]]] = {
-    "viewer": ("{ viewer { holder role permissions merchant { name } } }", lambda known: {}),
+    "viewer": ("{ viewer { holder permissions merchant { name } } }", lambda known: {}),
     "refund(by: requestId), all that support reads": (_SUPPORT, lambda known: {"by": {"requestId": known["request"]}}),
     "refund(by: pseReference)": (_SUPPORT, lambda known: {"by": {"pseReference": known["name"]}}),
     "refund(by: idempotencyKey)": (_SUPPORT, lambda known: {"by": {"idempotencyKey": known["key"]}}),
@@ -75,6 +76,7 @@ DOCUMENTS: Final[Mapping[str, tuple[str, Callable[[Known], dict[str, Any]]]]] = 
     "page of findings, a kind that is not there": (_FINDINGS, _kinds("AMOUNT_MISMATCH")),
     "page of reconciliationRuns": (_RUNS, lambda known: {}),
     "ledgerBalances": (_BALANCES, lambda known: {}),
+    **pages_books.DOCUMENTS,
 }
 
 
@@ -84,6 +86,7 @@ async def known(merchant: UUID) -> dict[str, Any]:
     returned = f"SELECT * FROM refunds WHERE merchant_id = $1 AND state = 'RETURNED' AND {half}"  # noqa: S608 - ours
     (refund,) = await rows(returned, merchant)
     (payment,) = await rows("SELECT * FROM payments WHERE id = $1", refund["payment_id"])
+    month = refund["created_at"].date().replace(day=1)
     return {
         "request": refund["request_id"],
         "name": refund["pse_refund_reference"],
@@ -93,5 +96,9 @@ async def known(merchant: UUID) -> dict[str, Any]:
         "order": payment["order_reference"],
         "after_refund": Position(refund["created_at"], refund["id"]).cursor(),
         "after_payment": Position(payment["created_at"], payment["id"]).cursor(),
+        "connection": to_base64("Connection", str(payment["connection_id"])),
+        "month": f"{month:%Y-%m}",
+        "from": month.isoformat(),
+        "to": (month + timedelta(days=27)).isoformat(),
         "a_while_ago": (refund["created_at"] + timedelta(days=170)).isoformat(),
     }

@@ -18,6 +18,7 @@ from tests.trials.chaos.faults import Faults, Plan
 from tests.trials.chaos.load import Load, Seen
 from tests.trials.chaos.stage import SKEW_SECONDS, Stage, stage, today
 from tests.trials.chaos.verdict import Verdict, compare, quiet
+from tests.trials.told import untold
 
 QUIET_SECONDS_MAX = 60
 DAMAGE = (
@@ -77,6 +78,7 @@ async def _play(set_up: Stage, family: Sequence[Child], plan: Plan, dice: random
             await quiet(load, verdict, QUIET_SECONDS_MAX)
             await load.end()
             await compare(set_up, load.seen, verdict, sorted({began, today(set_up.shop)}))
+            load.seen.violations += await untold(set_up.told, set_up.receiver, QUIET_SECONDS_MAX)
     finally:
         await load.end()
         await bell.close()

@@ -1,7 +1,7 @@
 """What a run of chaos plays on: servers, a shop with payments at the sandbox, and the whole family of processes."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +12,7 @@ import httpx
 from strawberry.relay import to_base64
 
 from domain.access.tokens import Role, create_token
-from domain.models import Payment
+from domain.models import Endpoint, Payment
 from domain.platform import database
 from domain.platform.settings import Settings
 from jobs import payments
@@ -23,9 +23,11 @@ from jobs.wire.sender import sender
 from tests.kit import databases
 from tests.kit.factories import KEY, Shop
 from tests.kit.family import Machine, machine, program, running, until
+from tests.kit.receiver import Receiver, receiving
 from tests.kit.world import a_shop_at, quick_settings
 from tests.sandbox.client import SandboxClient
 from tests.sandbox.server import MOODS
+from tests.trials.told import listening
 
 CAPTURED = 10_000  # minor units of each payment
 SKEW_SECONDS = 600
@@ -43,6 +45,8 @@ class Stage:
     settings: Settings
     token: str
     payments: list[str]  # their GraphQL IDs
+    receiver: Receiver
+    told: Sequence[Endpoint]  # where the shop's news goes
 
     @property
     def api_url(self) -> str:
@@ -77,7 +81,12 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
     """Servers in `home`, the sandbox with captured payments in all its moods, and our books with the same payments."""
     port = free_port()
     sandbox_child = program("sandbox", Settings(), "tests.sandbox", "--port", str(port), log=home / "sandbox.log")
-    async with machine(home) as servers, running([sandbox_child]), httpx.AsyncClient(timeout=20) as http:
+    async with (
+        machine(home) as servers,
+        running([sandbox_child]),
+        httpx.AsyncClient(timeout=20) as http,
+        receiving() as receiver,
+    ):
         hand = SandboxClient(f"http://127.0.0.1:{port}", http)
         await until(lambda: _answers(hand), "the sandbox answers")
         await database.migrate(servers.postgres.url(OWNER), APPLICATION)
@@ -85,7 +94,7 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
         settings = quick_settings(
             database_url=servers.postgres.url(APPLICATION),
             redis_url=servers.valkey.url,
-            private_hosts=(f"127.0.0.1:{port}",),
+            private_hosts=(f"127.0.0.1:{port}", f"127.0.0.1:{receiver.port}"),
             port=free_port(),
             send_limit_seconds=3.0,
             job_timeout_seconds=5.0,
@@ -99,11 +108,13 @@ async def stage(home: Path, payments_count: int, dice: random.Random) -> AsyncIt
             await _capture(hand, payments_count, dice)
             async with sender(KEY, 20.0) as sending:
                 await payments.import_date(shop.connection, today(shop), "chaos-listing", sending)
+            told = [await listening(shop, receiver)]
+            await listening(shop, receiver, dead=True)
             made = [to_base64("Payment", str(row.id)) for row in await Payment.all().order_by("id")]
         assert len(made) == payments_count
         hook = f"http://127.0.0.1:{settings.port}/webhooks/{shop.connection.id}/{_HOOK_SECRET}"
         await hand.post("webhooks", key="sp@loja", url=hook, times=1)
-        yield Stage(servers, hand, shop, settings, token, made)
+        yield Stage(servers, hand, shop, settings, token, made, receiver, told)
 
 
 async def _answers(hand: SandboxClient) -> bool:

@@ -21,11 +21,17 @@ from tests.trials.crash.load import Load, Seen
 from tests.trials.crash.plan import AT_RANDOM, Kill
 from tests.trials.crash.stage import Stage, stage
 from tests.trials.crash.verdict import Judge, today
+from tests.trials.told import untold
 
 KILL_SECONDS_MAX = 90.0
 _START_SECONDS_MAX = 60.0
 _OFFER_SECONDS = 1.0
+_LONGER = 1.25  # each time: what was offered last may be under way yet, and all of it has to come to rest
 _OFFERS_MAX = 12
+# Workers that die every few seconds do a seventh of what living ones do. A queue that grows for minutes on end would be
+# judged as refunds that were forgotten: above so many jobs a lane's next life is one without a point.
+_WAITING_MAX = 150
+_DRAIN_SECONDS_MAX = 120.0
 _LANES = ("api", "worker", "worker", "batch", "timetable")
 _MODULES = {
     "api": ("uvicorn", "api.app:app", "--no-access-log", "--port"),
@@ -110,6 +116,10 @@ class _Play:
 
     async def _through(self, lane: _Lane, waiting: list[Kill]) -> None:
         while waiting:
+            if await bell.waiting() > _WAITING_MAX:
+                await self._drain(lane)
+            if not waiting:  # meanwhile another lane of the role has taken the last one
+                break
             kill = waiting.pop(0)
             child = lane.program("" if kill.point == AT_RANDOM else f"{kill.point}:{kill.passes}")
             await self._start(lane, child)
@@ -120,10 +130,18 @@ class _Play:
             self.alive.remove(child)
         await self._start(lane, lane.program())
 
+    async def _drain(self, lane: _Lane) -> None:
+        child = lane.program()
+        await self._start(lane, child)
+        await until(_drained, "the queue is worked off", _DRAIN_SECONDS_MAX)
+        self.alive.remove(child)
+        await asyncio.to_thread(child.stop)
+
     async def _until_dead(self, kill: Kill, child: Child) -> list[asyncio.Task[None]]:
         """Load until the process has died at its point, or by our hand where it is to die at random."""
         clients: list[asyncio.Task[None]] = []
         give_up = asyncio.get_running_loop().time() + KILL_SECONDS_MAX
+        pause = _OFFER_SECONDS
         while child.exit_code() is None and asyncio.get_running_loop().time() < give_up:
             if len(clients) < _OFFERS_MAX:
                 clients.append(asyncio.create_task(self._offer(kill)))
@@ -133,7 +151,8 @@ class _Play:
                 await asyncio.sleep(self._dice.uniform(0, _OFFER_SECONDS))
                 break
             with suppress(AssertionError):
-                await until(lambda: child.exit_code() is not None, "it dies", _OFFER_SECONDS)
+                await until(lambda: child.exit_code() is not None, "it dies", pause)
+            pause *= _LONGER
         if child.exit_code() is None:
             kill.reached = kill.point == AT_RANDOM
             await end(child, signal.SIGKILL)
@@ -150,6 +169,10 @@ class _Play:
         await bell.ring(bell.RECONCILE, subject, queue=bell.BATCH_QUEUE)
 
 
+async def _drained() -> bool:
+    return await bell.waiting() <= _WAITING_MAX // 3
+
+
 async def play(seed: int, home: Path, kills: Sequence[Kill], *, quiet_seconds_max: float) -> Outcome:
     """All these kills. Call it from the main thread; what the processes say is in `home`/logs."""
     dice = random.Random(seed)
@@ -160,6 +183,7 @@ async def play(seed: int, home: Path, kills: Sequence[Kill], *, quiet_seconds_ma
         async with _playing(_Play(set_up, load, judge, dice)) as playing:
             await playing.run(kills)
             outcome.broken += await judge.finish(load.seen)
+            outcome.broken += await untold(set_up.told, set_up.receiver, quiet_seconds_max)
     return outcome
 
 

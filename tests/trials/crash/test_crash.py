@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from domain.platform.crash import POINTS
+from tests.kit.forked import told
 from tests.trials.crash.plan import AT_RANDOM, plan
 from tests.trials.crash.run import play
 
+_SECONDS_MAX = 60
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -39,8 +41,7 @@ def test_every_point_is_named_and_passed_in_exactly_one_place() -> None:
 @pytest.mark.parametrize("module", ["jobs.worker", "jobs.timetable", "uvicorn"])
 def test_a_point_that_is_none_stops_the_start(module: str) -> None:
     env = {"ESTORNO_CRASH": "nowhere:1", "PYTHONPATH": str(CHECKOUT)}
-    argv = [sys.executable, "-m", module, *(["api.app:app"] if module == "uvicorn" else [])]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    done = told([module, *(["api.app:app"] if module == "uvicorn" else [])], env, _SECONDS_MAX)
     assert done.returncode != 0
     assert "SettingsError: ESTORNO_CRASH takes NAME:N" in done.stderr
 

@@ -195,8 +195,15 @@ def _difference(payment: Payment, oracle: Oracle) -> str | None:
     return f"{payment.pse_reference}: refunded {payment.refunded}, taken {payment.taken_by_bank}, the log says {theirs}"
 
 
-# Where the money of sales is, be it claimed, held, kept as a fee or on its way to the bank.
-_OF_SALES: Final = (Books.PSE_CLEARING, Books.PSE_BALANCE, Books.FEES, Books.PAYOUTS_IN_TRANSIT)
+# Where the money of sales is, be it claimed, held, kept as a fee or on its way to the bank. What an account held before
+# its first report is no sale's: its opening balance takes that away again.
+_OF_SALES: Final = (
+    Books.PSE_CLEARING,
+    Books.PSE_BALANCE,
+    Books.FEES,
+    Books.PAYOUTS_IN_TRANSIT,
+    Books.OPENING_BALANCES,
+)
 
 
 async def _account(oracle: Oracle) -> list[str]:

@@ -99,8 +99,10 @@ async def _places(owner: Any, pses: set[str]) -> tuple[UUID, UUID, dict[str, UUI
 
 async def _copy(owner: Any, payments: pl.DataFrame, refunds: pl.DataFrame, of: Mapping[str, str]) -> None:
     whose = {name: pl.lit(value) for name, value in of.items()}
-    known = refunds.join(payments.select("id", captured_at="at"), left_on="payment_id", right_on="id", how="left")
-    of_refund = {name: whose[name] for name in ("merchant_id", "connection_id")}
+    known = refunds.join(
+        payments.select("id", "method", captured_at="at"), left_on="payment_id", right_on="id", how="left"
+    )
+    of_refund = {name: whose[name] for name in ("merchant_id", "connection_id", "store_id")}
     await _put(owner, "payments", _payments(payments, refunds).with_columns(**whose))
     await _put(owner, "refunds", _refunds(known).with_columns(**of_refund))
     moves = _moves(known)
@@ -150,6 +152,7 @@ def _refunds(refunds: pl.DataFrame) -> pl.DataFrame:
     return refunds.select(
         "id",
         "payment_id",
+        "method",
         "reference",
         "state",
         "amount",

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -11,14 +12,9 @@ import polars as pl
 
 from domain.platform.database import for_all, rows
 
-# What the night says instead of a kind that it does not know yet, about the same payment.
-_INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
-    "BANK_INITIATED": ("MISSING_IN_LEDGER",),
-    "CURRENCY_MISMATCH": ("MISSING_IN_LEDGER", "MISSING_IN_REPORT"),
-    "EXPONENT_SUSPECTED": ("AMOUNT_MISMATCH",),
-}
 # Known by what the PSE, or the bank, calls it.
 _AT_THE_BANK: Final = {"PAYOUT_MISSING": "payout", "BANK_LINE_UNKNOWN": "bank"}
+_OF_LINES: Final = ("FEE_MISMATCH", "FX_MISMATCH")  # one finding of all lines of a report
 _FOUND: Final = """SELECT f.kind, c.pse, r.reference, p.pse_reference, f.amount, f.currency, f.detail, f.explanation
 FROM findings f JOIN connections c ON c.id = f.connection_id LEFT JOIN refunds r ON r.id = f.refund_id
 LEFT JOIN payments p ON p.id = f.payment_id WHERE f.resolved_at IS NULL ORDER BY f.kind, f.fingerprint"""
@@ -70,10 +66,10 @@ def of(labels: pl.DataFrame, findings: Iterable[Mapping[str, Any]], kinds: Seque
     had: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     said: dict[Key, str] = {}
     for one in findings:
-        key = _key(one)
-        if key.kind in kinds and not _instead(key, stories, kinds):
-            had[key][one["currency"]] += one["amount"]
-            said[key] = one["explanation"]
+        for key, amount in _about(one):
+            if key.kind in kinds:
+                had[key][amount.currency] += amount.units
+                said[key] = one["explanation"]
     scores = {kind: Score() for kind in kinds}
     for kind, many in labels.filter(~pl.col("planted")).group_by("kind").len().iter_rows():
         if kind in scores:
@@ -89,10 +85,10 @@ def _count(
     wanted: Amount | None,
     had: Counter[str] | None,
     said: str,
-    stories: Mapping[tuple[str, str], set[tuple[str, str]]],
+    stories: Mapping[tuple[str, str], set[str]],
 ) -> None:
     told = " + ".join(f"{units} {currency}" for currency, units in (had or {}).items())
-    story = ", ".join(sorted({name for name, _ in stories.get((key.pse, key.name), set())}))
+    story = ", ".join(sorted(stories.get((key.pse, key.name), ())))
     if wanted is not None and had is not None and (wanted.units == 0 or dict(had) == {wanted.currency: wanted.units}):
         score.right += 1
         return
@@ -104,45 +100,44 @@ def _count(
         score.in_vain.append(f"{key.pse} {key.subject} {key.name}: {told} [{story}] {said}")
 
 
-def _wanted(
-    labels: pl.DataFrame, kinds: Sequence[str]
-) -> tuple[dict[Key, Amount], dict[tuple[str, str], set[tuple[str, str]]]]:
-    """What must be found of these kinds, and of each thing its story and every kind that it has."""
+def _wanted(labels: pl.DataFrame, kinds: Sequence[str]) -> tuple[dict[Key, Amount], dict[tuple[str, str], set[str]]]:
+    """What must be found of these kinds, and of each thing its stories."""
     wanted: dict[Key, Amount] = {}
-    stories: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    stories: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in labels.iter_rows(named=True):
-        if row["planted"]:
-            stories[row["pse"], row["name"]].add((row["story"], row["kind"]))
-            stories[row["pse"], _payment_of(row)].add((row["story"], row["kind"]))
-            if row["kind"] in kinds:
-                wanted[Key(row["kind"], row["pse"], row["subject"], row["name"])] = Amount(
-                    row["amount"], row["currency"]
-                )
-        else:
-            stories[row["pse"], row["name"]].add((row["story"], ""))
+        stories[row["pse"], row["name"]].add(row["story"])
+        if row["planted"] and row["kind"] in kinds:
+            key = Key(row["kind"], row["pse"], row["subject"], row["name"])
+            wanted[key] = Amount(row["amount"], row["currency"])
     return wanted, stories
 
 
-def _payment_of(row: Mapping[str, Any]) -> str:
-    number = row["number"] or 0
-    return f"payment {number // 10 if row['subject'] == 'refund' else number}"
+def _about(one: Mapping[str, Any]) -> list[tuple[Key, Amount]]:
+    """What a finding is about: one thing, or of fees and rates each payment that its detail shows.
 
-
-def _instead(key: Key, stories: Mapping[tuple[str, str], set[tuple[str, str]]], kinds: Sequence[str]) -> bool:
-    """Whether it stands for a kind that is not scored."""
-    number = "".join(letter for letter in key.name[-15:] if letter.isdigit())
-    of_payment = f"payment {int(number or 0) // 10 if key.subject == 'refund' else _number(key)}"
-    told = stories.get((key.pse, key.name), set()) | stories.get((key.pse, of_payment), set())
-    return any(key.kind in _INSTEAD.get(kind, ()) for _, kind in told if kind and kind not in kinds)
-
-
-def _number(key: Key) -> int:
-    digits = "".join(letter for letter in key.name if letter.isdigit())
-    return int(digits[-11:] or 0)
-
-
-def _key(one: Mapping[str, Any]) -> Key:
+    Raises ValueError where it shows only some of them: then there are too many to be scored.
+    """
     detail = one["detail"] if isinstance(one["detail"], dict) else json.loads(one["detail"] or "{}")
+    if one["kind"] not in _OF_LINES:
+        return [(_key(one, detail), Amount(one["amount"], one["currency"]))]
+    if detail["differing"] > len(detail["examples"]):
+        raise ValueError(f"{detail['differing']} lines differ, and the finding shows {len(detail['examples'])}.")
+    return [
+        (Key(one["kind"], one["pse"], "payment", line["payment"]), Amount(_apart(line, detail), one["currency"]))
+        for line in detail["examples"]
+    ]
+
+
+def _apart(line: Mapping[str, str], detail: Mapping[str, Any]) -> int:
+    """By how much a line's fee, or what it was converted to, is off (minor units, half up)."""
+    if "theirs" in line:
+        off = Decimal(line["theirs"]) - Decimal(line["ours"])
+    else:
+        off = (Decimal(line["settled"]) - Decimal(line["paid"]) * Decimal(detail["ours"]["rate"])) * 100
+    return int(abs(off).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _key(one: Mapping[str, Any], detail: Mapping[str, Any]) -> Key:
     if one["reference"]:
         return Key(one["kind"], one["pse"], "refund", one["reference"])
     if one["pse_reference"]:

@@ -11,7 +11,16 @@ from jobs.synth.labelled.stories import STORIES
 from tests.trials.labelled.histories import TABLES, Played
 
 _TESTS = Path(__file__).resolve().parents[2]
-_FILES = {*broken.DAMAGES, *broken.ODD, broken.TWICE, broken.OWED, broken.FROM_NOWHERE, bank.MISSING, bank.STRANGER}
+_FILES = {
+    *broken.DAMAGES,
+    *broken.ODD,
+    *broken.MISREAD,
+    broken.TWICE,
+    broken.OWED,
+    broken.FROM_NOWHERE,
+    bank.MISSING,
+    bank.STRANGER,
+}
 _STORIES = STORIES.keys() | INNOCENT.keys() | _FILES
 _ROWS = [(table, said, played) for table, rows in TABLES.items() for said, played in rows.items()]
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from tests.conftest import Servers
+from tests.kit.drawn import draw_from_no_source
 from tests.trials.planted.plant import Mutation, planted
 from tests.trials.simulation.focus import FOCUS
 from tests.trials.simulation.machine import Seen
@@ -18,6 +19,7 @@ _STEPS_OF_THEMES: Final = 20
 
 def steps_to_find(servers: Servers, mutation: Mutation) -> int | None:
     """The steps that it took; None: it was not found. Raises Violation for what it was not looking for."""
+    draw_from_no_source()
     seen, playing = Seen(), FOCUS[mutation.focus]
     steps = _STEPS_OF_THEMES if playing.themes else _STEPS
     with a_stage(servers) as stage, planted(mutation):

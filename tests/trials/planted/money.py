@@ -52,7 +52,7 @@ WIRE: Final = (
                 "        old = await lock(asked.retry_of.id) if asked.retry_of is not None else None\n",
             ),
         ),
-        seed=3,
+        seed=6,
         focus="contradictions",
     ),
     # The answer to the question before the news puts the refund off.
@@ -111,6 +111,7 @@ WIRE: Final = (
                 "",
             ),
         ),
+        seed=5,
         focus="contradictions",
     ),
     # The report's line of a refund that people ended as paid is taken for somebody else's money.
@@ -182,10 +183,11 @@ REPORTS: Final = (
         (
             Edit(
                 match._by_order,
-                'pl.when(_UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id"))',
+                'pl.when(UNNAMED).then(told["_of_order"]).otherwise(pl.col("payment_id"))',
                 'pl.coalesce(told["_of_order"], pl.col("payment_id"))',
             ),
             Edit(match._orders, "pl.concat([books, told])", "pl.concat([books])"),
+            Edit(match.orders_of, "lines.filter(UNNAMED)", "lines"),
         ),
         focus="shared-order",
     ),
@@ -250,7 +252,7 @@ REPORTS: Final = (
         (
             Edit(
                 match._effect,
-                '(returned & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK),',
+                '(back & ~ours & pl.col("_gone") & ~_had(Effect.REFUND) & ~_had(Effect.TAKEN_BACK),',
                 "(returned & pl.lit(value=False),",
             ),
         ),

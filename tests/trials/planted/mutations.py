@@ -4,6 +4,7 @@ from typing import Final
 
 from domain.refunds import insert, moves, next_step, put_off, states, weighed
 from domain.refunds.work import order_of
+from tests.trials.planted.books import BOOKS
 from tests.trials.planted.money import REPORTS, WIRE
 from tests.trials.planted.plant import Edit, Mutation
 
@@ -42,9 +43,10 @@ _EIGHT: Final = (
             ),
         ),
         gate=True,
+        seed=7,
     ),
     # Two requests see the same refundable amount. The CHECKs on the payment's counters and on its VAT would refuse the
-    # second.
+    # second. It takes a thousand steps to come to it by chance: too many for the gate, where its story is told by hand.
     Mutation(
         "written although the payment has changed",
         r"\d+ \+ \d+ > \d+",
@@ -59,7 +61,6 @@ _EIGHT: Final = (
             "ALTER TABLE payments DROP CONSTRAINT payments_never_over_refunded",
             "ALTER TABLE payments DROP CONSTRAINT payments_tax_within_bounds",
         ),
-        gate=True,
         seed=22,
     ),
     # What was reserved once is given back twice. The sums at the commit would refuse it, and the CHECK on counters
@@ -146,4 +147,4 @@ _EIGHT: Final = (
     ),
 )
 
-MUTATIONS: Final = (*_EIGHT, *WIRE, *REPORTS)
+MUTATIONS: Final = (*_EIGHT, *WIRE, *REPORTS, *BOOKS)

@@ -33,12 +33,22 @@ class Feature(StrEnum):
     NEWS = "NEWS"  # webhooks speak of money that moved without us
     TWINS = "TWINS"  # refunds of equal amount on one payment, each with a fate of its own
     ACCOUNTING = "ACCOUNTING"  # people say what became of findings, confirm it, and open them again
+    PAYOUTS = "PAYOUTS"  # the PSE pays out, and statements of the bank show it
     BY_HAND = "BY_HAND"  # a refund is paid by bank transfer from beginning to end
 
 
 F = Feature
 # Under these, a report tells movements of money: what happened on its date, once, and for good.
-_MOVEMENTS: Final = frozenset(F) - {F.BANK, F.NEWS, F.TWINS, F.BY_HAND, F.BACK_OFFICE, F.ORDERS, F.ACCOUNTING}
+_MOVEMENTS: Final = frozenset(F) - {
+    F.BANK,
+    F.NEWS,
+    F.TWINS,
+    F.BY_HAND,
+    F.BACK_OFFICE,
+    F.ORDERS,
+    F.ACCOUNTING,
+    F.PAYOUTS,
+}
 _DRAWN_MAX: Final = 4
 DRAWS: Final = st.sets(st.sampled_from(list(Feature)), max_size=_DRAWN_MAX)
 

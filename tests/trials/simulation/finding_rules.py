@@ -15,7 +15,7 @@ from domain.access.principal import Principal
 from domain.findings import limits, money, work
 from domain.findings.work import Resolution
 from domain.models import ApprovalRule, Finding
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.money import Money
 from tests.trials.simulation.features import Feature
@@ -24,10 +24,19 @@ from tests.trials.simulation.processes import Job, Process, Start
 
 _PICK: Final = st.integers(0, 11)
 _KILL: Final = st.sampled_from([*[None] * 12, *range(1, 17)])
-_KINDS: Final = ("MISSING_IN_LEDGER", "CONTRADICTION", "AMOUNT_MISMATCH", "DUPLICATE_LINE", "MISSING_IN_REPORT")
+_KINDS: Final = (
+    *("MISSING_IN_LEDGER", "BANK_INITIATED", "DUPLICATE_REFUND", "CONTRADICTION", "AMOUNT_MISMATCH", "DUPLICATE_LINE"),
+    *("CURRENCY_MISMATCH", "UNKNOWN_LINE", "UNCLEAR_LINE", "MISSING_IN_REPORT", "RETURNED"),
+)
 _WHAT: Final = st.sampled_from(["resolve", "resolve", "resolve", "confirm", "reopen"])
 _LIMIT: Final = 2_500
-_MOVING: Final = (Reason.WRITE_OFF, Reason.FEE, Reason.CHARGEBACK, Reason.REFUND_OF_OURS, Reason.CLAIMED_FROM_PSE)
+_MOVING: Final = (
+    ClosingReason.WRITE_OFF,
+    ClosingReason.FEE,
+    ClosingReason.CHARGEBACK,
+    ClosingReason.REFUND_OF_OURS,
+    ClosingReason.CLAIMED_FROM_PSE,
+)
 _NOTE: Final = "The PSE's statement says so."
 
 
@@ -88,13 +97,15 @@ class FindingRules(RuleBasedStateMachine):
         return partial(work.reopen, who, finding.id, _NOTE, cause)
 
     async def _resolution(self, finding: Finding, pick: int) -> Resolution:
-        own = (await money.of(finding)).own
+        suspended = await money.of(finding)
+        own = suspended.own
         if own == 0:
-            return Resolution(Reason.EXPLAINED, _NOTE)
+            return Resolution(ClosingReason.EXPLAINED, _NOTE)
         if pick == 0:
-            return Resolution(Reason.CORRECTED, _NOTE, account=Account.SALES_RETURNS)
+            return Resolution(ClosingReason.CORRECTED, _NOTE, account=Account.SALES_RETURNS)
         reason = _MOVING[pick % len(_MOVING)]
-        came = Money(own // 2, finding.currency) if reason is Reason.CLAIMED_FROM_PSE else None
+        claimed = reason is ClosingReason.CLAIMED_FROM_PSE and own > 0
+        came = Money(own // 2, suspended.currency) if claimed else None
         return Resolution(reason, _NOTE, came=came)
 
     def _accountant(self, number: int) -> Principal:

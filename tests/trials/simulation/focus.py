@@ -56,6 +56,8 @@ FOCUS: Final[Mapping[str, Playing]] = {
             "accounting-bank": {F.ACCOUNTING, F.BANK, F.NEWS},
             "accounting-nameless": {F.ACCOUNTING, F.NAMELESS, F.NAMELESS_RETURNS, F.BACK_OFFICE},
             "accounting-revised": {F.ACCOUNTING, F.MISTAKES, F.BACK_OFFICE},
+            "payouts": {F.PAYOUTS, F.ACCOUNTING},
+            "payouts-two-kinds": {F.PAYOUTS, F.TWO_KINDS, F.OVERLAP},
             "doubled": {F.DOUBLED, F.BACK_OFFICE},
         }.items()
     },

@@ -10,7 +10,8 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from domain.models import Refund
 from domain.models.refunds import State
-from tests.trials.simulation import month_rules, quiet, truth
+from tests.trials.simulation import bank_rules, month_rules, quiet, truth
+from tests.trials.simulation.bank_rules import BankRules
 from tests.trials.simulation.features import DRAWS, Feature
 from tests.trials.simulation.finding_rules import FindingRules
 from tests.trials.simulation.focus import DEFAULT, Playing
@@ -40,7 +41,7 @@ class Seen:
         self.moves: Counter[tuple[State | None, State]] = Counter()
 
 
-class RefundMachine(RaceRules, ReportRules, MonthRules, FindingRules):
+class RefundMachine(RaceRules, ReportRules, MonthRules, FindingRules, BankRules):
     """One example: a PSE of some kind, two payments, and what happens to them; at its end all comes to quiet."""
 
     life: Life
@@ -270,6 +271,8 @@ class RefundMachine(RaceRules, ReportRules, MonthRules, FindingRules):
             if self._sound:
                 await quiet.come_to_quiet(self.life)
                 await truth.check_quiet(self.life)
+                await bank_rules.check_bank(self.life)
+                await bank_rules.check_export(self.life)
                 await month_rules.check_closed(self.life)
                 await month_rules.check_told(self.life)
                 self.seen.examples += 1

@@ -17,11 +17,21 @@ class Mistake:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """Money that left the PSE for the merchant's bank. `amount` in minor units."""
+
+    reference: str
+    amount: int
+    at: datetime
+
+
 class Outside:
     """What others do at the PSE."""
 
     def __init__(self, pse: SimulatedPse, *, news: bool) -> None:
         self.mistakes: list[Mistake] = []
+        self.payouts: list[PaidOut] = []
         self.last_first = False  # whether reports have their lines the other way round
         self.mistaken: dict[str, int] = {}  # what was told wrongly so far, per payment, minor units
         self._mistaken_so_far = 0
@@ -59,6 +69,10 @@ class Outside:
         """The report tells another amount of what left, until it is revised."""
         held.told_as = amount
         self.mistaken[held.payment] = self.mistaken.get(held.payment, 0) + amount
+
+    def pay_out(self, amount: int, now: datetime) -> None:
+        """The PSE pays out."""
+        self.payouts.append(PaidOut(f"po-{len(self.payouts) + 1:04}x7Q", amount, now))
 
     def revise(self) -> None:
         """The PSE corrects its reports: they tell the truth from now on."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from domain.pse.reporting import REPORT_SCHEMA
 from domain.pse.vocabulary import Period
@@ -96,13 +97,25 @@ def report(
     else:
         lines = [line for one in captured if _in(period, one.at) for line in _captures(one, form)]
         lines += [_status(one) for one in held if one.status is not Status.DONE or _in(period, one.settled_at)]
+    lines += _payouts(period, form, outside)
     lines = [_settled(_placed(line, captured, form)) for line in (lines[::-1] if outside.last_first else lines)]
-    day = str(period.business_date)
     content = [
-        {**{name: line[name] for name in REPORT_SCHEMA if name in line}, "line": number, "business_date": day}
+        {
+            **{name: line[name] for name in REPORT_SCHEMA if name in line},
+            "line": number,
+            "business_date": _day(line, period, form),
+        }
         for number, line in enumerate(lines, start=1)
     ]
     return json.dumps(content).encode()
+
+
+def _day(line: Line, period: Period, form: Form) -> str:
+    """As our readers have it: a movement is of the day on which it was made, whichever report tells it; a status is of
+    the day that was asked for."""
+    if not tells_movements(form.features):
+        return str(period.business_date)
+    return str(datetime.fromisoformat(line["booked_at"]).astimezone(ZoneInfo(period.zone)).date())
 
 
 def _settled(line: Line) -> Line:
@@ -146,6 +159,15 @@ def _movements(
         if told(mistake.told_at):
             line = _line("REFUND", "SUCCEEDED", mistake.payment, mistake.amount, mistake.told_at)
             yield {**line, "pse_refund_reference": f"X{mistake.number}-{mistake.payment}", "outside": True}
+
+
+def _payouts(period: Period, form: Form, outside: Outside) -> Iterator[Line]:
+    """What left for the bank, in every form of report by the PSE's name of it."""
+    start = period.start - timedelta(days=1 if form.has(Feature.OVERLAP) else 0)
+    for one in outside.payouts:
+        if start <= one.at < period.end:
+            line = _line("PAYOUT", "SUCCEEDED", one.reference, one.amount, one.at)
+            yield {**line, "payment_reference": None, "payout_reference": one.reference}
 
 
 def _captures(payment: Captured, form: Form) -> Iterator[Line]:

@@ -89,7 +89,9 @@ async def _create(servers: Servers, name: str) -> None:
 
 async def _open(servers: Servers, name: str) -> asyncpg.Connection:
     hand = await asyncpg.connect(
-        _named(servers.superuser_url, name), server_settings={"timezone": "UTC", "search_path": SEARCH_PATH}
+        _named(servers.superuser_url, name),
+        server_settings={"timezone": "UTC", "search_path": SEARCH_PATH},
+        max_cacheable_statement_size=0,  # without a limit: the longest, all invariants in one, is asked at every step
     )
     await install(hand, APPLICATION)
     # Without triggers: between examples the simulation may forget what the product never may.

@@ -163,6 +163,7 @@ async def _balance_is_the_oracles(life: Life) -> None:
     held = {row["account"]: int(row["held"]) for row in await life.stage.hand.fetch(_HELD)}
     oracle = life.pse.oracle
     left = sum(one.amount for one in life.captured) - sum(oracle.net(reference) for reference in oracle.out)
+    left -= sum(one.amount for one in life.outside.payouts)
     balance, fees, waits = (held.get(account, 0) for account in ("PSE_BALANCE", "FEES", "SUSPENSE"))
     twice = any(one.lines > 1 for one in life.pse.held)
     _must(waits == 0 or twice, f"{waits} waits in SUSPENSE, and no file has told anything twice.")

@@ -15,7 +15,7 @@ from domain.connections.calls import About
 from domain.models import Connection
 from domain.money import Money
 from domain.pse.capabilities import LookUp
-from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, ReadReport, ReportFile
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -82,14 +82,14 @@ class SimulatedWire(Lab):
         """As the laboratory tells, with the amount; some webhooks only say that there is news."""
         return [_heard(event) for event in json.loads(request.body)["events"]]
 
-    def read_report(self, file: ReportFile, period: Period) -> Report:
+    def read_report(self, file: ReportFile, period: Period) -> ReadReport:
         lines = json.loads(file.path.read_bytes())
         for line in lines:
             line["booked_at"] = datetime.fromisoformat(line["booked_at"])
             line["business_date"] = date.fromisoformat(line["business_date"])
             for name in ("settled_fee", "settled_net"):
                 line[name] = None if line.get(name) is None else Decimal(line[name])
-        return Report(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
+        return ReadReport(pl.LazyFrame(lines, schema=dict(REPORT_SCHEMA)), None)
 
 
 def _other_amount(order: RefundOrder, response: httpx.Response) -> Outcome | None:

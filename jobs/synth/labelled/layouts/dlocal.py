@@ -3,8 +3,8 @@
 A refund's row has another spelling of its id than the API, and is approved at midnight: it has a date and no time.
 """
 
-from decimal import Decimal
-from typing import Final
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -29,9 +29,12 @@ _TYPES: Final = {
     "FEE": "SETTLEMENT_FEE",
 }
 RATE_THOUSANDTHS: Final = 5_200  # BRL for a dollar
+REFERENCE: Final = Decimal("0.192308")  # what a real is worth in dollars, as it is published
 _BRAZIL_THOUSANDTHS: Final = 965  # published Brazilian rows come to less than LOCAL / FX
-_REFUND_FEE: Final = 500_000  # millionths of a dollar
+OFF_PERCENT: Final = 5  # so far off the reference a rate may lie by the contract: those rows, and what the PSE earns
+REFUND_FEE: Final = 50  # cents
 _MICRO: Final = 1_000_000
+_Number = TypeVar("_Number", int, pl.Expr)
 
 
 class DlocalSheet(Sheet):
@@ -43,12 +46,9 @@ class DlocalSheet(Sheet):
         kind, at, of_payment = pl.col("type"), pl.col("at"), pl.col("payment").is_not_null()
         rate = RATE_THOUSANDTHS + pl.col("rate_off").fill_null(0)
         # Minor units times a million, by rate and by a hundred.
-        moved = (signed() * _BRAZIL_THOUSANDTHS * 10_000) // rate
+        moved = _converted(signed(), rate)
         micro = pl.when(of_payment).then(moved).otherwise(0)
-        off = pl.col("fee_off").fill_null(0) * 10_000
-        taken = -(micro * self.place.fee[0] + 5_000) // 10_000
-        fee = pl.when(kind == "CAPTURE").then(taken).when(kind == "REFUND").then(-_REFUND_FEE).otherwise(0) - off
-        fee = pl.when(kind == "FEE").then(-pl.col("amount") * 10_000).otherwise(fee)
+        fee = self._fee(micro)
         sums = movements.select(micro.sum().alias("gross"), fee.sum().alias("fees")).row(0)
         self.gross, self.fees = self.gross + sums[0], self.fees + sums[1]
         moment = local(at, 0)
@@ -86,6 +86,14 @@ class DlocalSheet(Sheet):
         }
         self.write(text(movements, said_of, _COLUMNS), separator=self._separator)
 
+    def _fee(self, micro: pl.Expr) -> pl.Expr:
+        """What a row costs, in millionths of a dollar below zero; `micro`: what it moves."""
+        kind = pl.col("type")
+        taken = -(micro * self.place.fee[0] + 5_000) // 10_000
+        of_kind = pl.when(kind == "CAPTURE").then(taken).when(kind == "REFUND").then(-REFUND_FEE * 10_000).otherwise(0)
+        alone = -pl.col("amount") * 10_000
+        return pl.when(kind == "FEE").then(alone).otherwise(of_kind - pl.col("fee_off").fill_null(0) * 10_000)
+
     @property
     def _separator(self) -> str:
         return ";" if self.bent.style % 2 else ","
@@ -100,8 +108,19 @@ class DlocalSheet(Sheet):
         blank = [""] * (len(_COLUMNS) - len(_TOTALS))
         lines = [[*_TOTALS, *blank], [*values, *blank], _COLUMNS]
         self.finish("".join(self._separator.join(line) + "\n" for line in lines).encode())
-        units = net // 10_000
+        units = (net + 5_000) // 10_000  # a bank has whole cents
         return [Paid("dlocal", transfer, units, "USD", self.day)] if units > 0 else []
+
+
+def _converted(units: _Number, rate: _Number) -> _Number:
+    """Minor units of BRL in millionths of a dollar, at so many thousandths."""
+    return units * _BRAZIL_THOUSANDTHS * 10_000 // rate
+
+
+def apart(amount: int, rate_off: int) -> int:
+    """How much (cents) a payment of so many centavos was settled off the reference, half up."""
+    got = Decimal(_converted(amount, RATE_THOUSANDTHS + rate_off)) / 10_000
+    return int(abs(got - amount * REFERENCE).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _micros(units: pl.Expr) -> pl.Expr:
@@ -113,4 +132,4 @@ def _micros(units: pl.Expr) -> pl.Expr:
 
 def _total(micros: int, *, rounded: bool) -> str:
     number = Decimal(micros).scaleb(-6)
-    return f"{number.quantize(Decimal('0.01'))}" if rounded else f"{number:f}"
+    return f"{number.quantize(Decimal('0.01'), ROUND_HALF_UP)}" if rounded else f"{number:f}"

@@ -21,7 +21,7 @@ SHEETS: Final[Mapping[str, type[Sheet]]] = {
 }
 CONTENT_TYPES: Final[Mapping[str, str]] = {
     "conekta": "application/json",
-    "mercadopago": "text/csv; currency=BRL",
+    "mercadopago": "text/csv; currency=ARS",
     "pix": "application/json",
 }
 

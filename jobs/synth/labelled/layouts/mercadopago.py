@@ -55,11 +55,11 @@ class MercadoPagoSheet(Sheet):
             "MP_FEE_AMOUNT": major(-cost()),
             "TAXES_AMOUNT": "0.00",
             "INSTALLMENTS": "1",
-            "PAYMENT_METHOD": pl.when(of_payment).then(pl.lit("pix")),
+            "PAYMENT_METHOD": pl.when(of_payment).then(pl.lit("visa")),
             "CURRENCY": pl.col("currency"),
             "TAXES_DISAGGREGATED": "[]",
             "BALANCE_AMOUNT": major(net.cum_sum() + before),
-            "PAYMENT_METHOD_TYPE": pl.when(of_payment).then(pl.lit("bank_transfer")),
+            "PAYMENT_METHOD_TYPE": pl.when(of_payment).then(pl.lit("credit_card")),
         }
         self.write(text(movements, said_of, self._columns), separator=";", ending=self._ending)
 
@@ -102,6 +102,7 @@ class MercadoPagoSheet(Sheet):
             }
             self.write(text(row, said_of, self._columns), separator=";", ending=self._ending)
             balance = 0
+        self.left = balance
         head, tail = self._control(self.opening, "initial_available_balance"), b""
         if not self.bent.is_open:
             tail = self._control(balance + self.bent.off, "total")

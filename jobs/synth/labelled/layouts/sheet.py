@@ -49,6 +49,7 @@ class Sheet:
     path: Path
     bent: Bent = field(default_factory=Bent)
     opening: int = 0  # the balance before it
+    left: int = 0  # the balance after it, where the file tells one
     nets: Counter[str] = field(default_factory=Counter)  # minor units by currency
     rows: int = 0
     _body: IO[bytes] = field(init=False)

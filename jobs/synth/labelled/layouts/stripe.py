@@ -1,11 +1,14 @@
 """Stripe's itemized payout reconciliation: what moved in a day is paid out, with the payout's own row."""
 
+from datetime import date
+from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from jobs.synth.labelled import names
-from jobs.synth.labelled.layouts.sheet import Paid, Sheet, columns, cost, local, major, signed, text, told_payment
+from jobs.synth.labelled.layouts.sheet import Bent, Paid, Sheet, columns, cost, local, major, signed, text, told_payment
+from jobs.synth.labelled.shape import Place
 
 _COLUMNS: Final = columns(
     "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,reporting_category,source_id,"
@@ -23,8 +26,16 @@ _CATEGORIES: Final = {
 }
 
 
+# What the bank sent, or gave back: in a payout's rows, and a movement of its own at the bank.
+AT_THE_BANK: Final = ("topup", "payout_reversal")
+
+
 class StripeSheet(Sheet):
     """`style` chooses the byte order mark, the line ends and the case of currencies."""
+
+    def __init__(self, place: Place, day: date, number: int, path: Path, bent: Bent) -> None:
+        super().__init__(place, day, number, path, bent)
+        self._sent: list[Paid] = []
 
     def add(self, movements: pl.DataFrame) -> None:
         # A fee's row has what was taken as its gross.
@@ -32,9 +43,16 @@ class StripeSheet(Sheet):
         self.count(movements, net)
         refund = pl.col("type").is_in(["REFUND", "RETURN"])
         of_payment = pl.col("payment").is_not_null()
-        currency = pl.col("currency")
+        currency, number = pl.col("currency"), pl.int_range(pl.len()) + self.rows
+        at_the_bank = movements.select("word", "amount", "currency", number.alias("number")).filter(
+            pl.col("word").is_in(list(AT_THE_BANK))
+        )
+        self._sent += [
+            Paid("stripe", f"{word} {word}_{self.number}_{row}", -units, code, self.day)
+            for word, units, code, row in at_the_bank.iter_rows()
+        ]
         said_of: dict[str, pl.Expr | str] = {
-            "balance_transaction_id": pl.format("txn_{}_{}", pl.lit(self.number), pl.int_range(pl.len()) + self.rows),
+            "balance_transaction_id": pl.format("txn_{}_{}", pl.lit(self.number), number),
             "created_utc": local(pl.col("at"), 0),
             "available_on_utc": pl.format("{} 00:00:00", pl.lit(str(self.day))),
             "currency": currency if self.bent.style % 2 else currency.str.to_lowercase(),
@@ -49,7 +67,9 @@ class StripeSheet(Sheet):
             .when(pl.col("case").is_not_null())
             .then(pl.format("dp_{}", "case"))
             .when(of_payment)
-            .then(names.alias("stripe", pl.col("payment"))),
+            .then(names.alias("stripe", pl.col("payment")))
+            .when(pl.col("word").is_in(list(AT_THE_BANK)))
+            .then(pl.format("{}_{}_{}", "word", pl.lit(self.number), number)),
             "customer_facing_amount": pl.when(of_payment).then(major(signed(), currency)),
             "customer_facing_currency": pl.when(of_payment).then(currency.str.to_lowercase()),
             "automatic_payout_id": self._payout_id,
@@ -82,7 +102,7 @@ class StripeSheet(Sheet):
         return "\r\n" if self.bent.style % 3 else "\n"
 
     def close(self) -> list[Paid]:
-        paid = []
+        paid = list(self._sent)
         for currency, units in sorted(self.nets.items()):
             if units and not self.bent.is_open:  # what is owed is taken from the bank
                 paid.append(Paid("stripe", self._payout_id, units + self.bent.off, currency, self.day))

@@ -21,7 +21,7 @@ from domain.access.principal import Principal, reach_of
 from domain.cause import Cause, Doer
 from domain.deeds import deeds
 from domain.history import log, seals
-from domain.history.log import Wanted
+from domain.history.log import WantedHistory
 from domain.models import Deed, EventSeal, Person
 from domain.platform.database import rows, transaction
 from domain.refunds.approvals import delegate, propose
@@ -32,9 +32,8 @@ from tests.kit.factories import CAUSE, KEY, SECRETS, OwnerRows, Shop, a_key, a_p
 from tests.kit.world import quick_settings
 
 pytestmark = pytest.mark.usefixtures("books")
-LATER = datetime.now(UTC) + timedelta(hours=1)
 LOG = """query Log($first: Int!, $after: String, $filter: AuditFilter) {
-  auditLog(first: $first, after: $after, filter: $filter) {
+  auditLog(first: $first, after: $after, filter: $filter) { totalCount totalCountExceeded
     edges { cursor node { position hash kind operation objectKind objectId actor tokenId address requestId outcome
       occurredAt changes { name before after } } }
     pageInfo { hasNextPage endCursor } } }"""
@@ -46,8 +45,12 @@ CALLS = "query Calls($id: ID!) { refund(by: {id: $id}) { calls { id } webhooks {
 PEOPLE = "{ people(first: 10) { edges { node { id } } } }"
 
 
+def _later() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
 def _who(shop: Shop, *permissions: Permission, name: str = "somebody") -> Principal:
-    return Principal(uuid4(), shop.id, name, reach_of((frozenset(permissions), None)), LATER)
+    return Principal(uuid4(), shop.id, name, reach_of((frozenset(permissions), None)), _later())
 
 
 async def _ask(who: Principal, document: str, **variables: Any) -> Any:
@@ -73,7 +76,9 @@ async def _sealed() -> None:
 async def _read(who: Principal, first: int = 100, **given: Any) -> list[dict[str, Any]]:
     answer = await _ask(who, LOG, first=first, filter=given or None)
     assert not answer["errors"], answer
-    return [edge["node"] for edge in answer["data"]["auditLog"]["edges"]]
+    log = answer["data"]["auditLog"]
+    assert (log["totalCount"], log["totalCountExceeded"]) == (len(log["edges"]), False)
+    return [edge["node"] for edge in log["edges"]]
 
 
 async def test_the_log_unites_deeds_and_the_events_that_people_caused_in_the_order_of_the_chain() -> None:
@@ -110,6 +115,8 @@ async def test_pages_go_on_where_they_ended_and_every_filter_finds_its_own() -> 
     second = await _ask(auditor, LOG, first=100, after=page["pageInfo"]["endCursor"])
     told = [edge["node"] for one in (page, second["data"]["auditLog"]) for edge in one["edges"]]
     assert (page["pageInfo"]["hasNextPage"], told) == (True, whole)
+    assert page["totalCount"] == second["data"]["auditLog"]["totalCount"] == len(whole)
+    assert await log.count(auditor, log.WantedHistory(), most=4) == 5  # and one more where there are more
     assert len(await _read(auditor, personId=str(ana.id))) == 6
     assert [one["operation"] for one in await _read(auditor, tokenId=str(token))] == ["roleSave"]
     assert [one["objectId"] for one in await _read(auditor, objectKind="store", objectId="3")] == ["3"]
@@ -161,7 +168,7 @@ async def test_another_merchants_log_is_never_read_by_any_filter() -> None:
     shop, other = await a_shop(), await a_shop(name="Outra")
     theirs = await a_refund(other, await a_payment(other), 1_000)
     dora, _ = await people.make(other.id, "Dora", "dora@example.com", [("SUPPORT", None)], "tester")
-    token = tokens.NewToken(other.id, "tester", [("SUPPORT", None)], LATER, "tester")
+    token = tokens.NewToken(other.id, "tester", [("SUPPORT", None)], _later(), "tester")
     await tokens.make(token)
     async with transaction():
         by = Cause("r", "Dora <dora@example.com>", by=Doer(token.id, dora.id))
@@ -217,7 +224,7 @@ async def test_changes_of_a_rule_are_found_by_its_name_with_what_held_before(sta
     await propose.confirm(bia, (await propose.propose(ana, looser, _by(ana))).id, _by(bia))
     await propose.propose(ana, Proposal(propose.APPROVAL, "LARGE_AMOUNT"), _by(ana))  # only tightens: it ends at once
     await _sealed()
-    found = await log.page(ana, Wanted(object_kind="approval rule", object_id="LARGE_AMOUNT"), None, 10)
+    found = await log.page(ana, WantedHistory(object_kind="approval rule", object_id="LARGE_AMOUNT"), None, 10)
     done = [(one.operation, one.actor, one.changes["state"]) for one in reversed(found)]
     assert done == [
         ("approvalRulePropose", "ana", [None, "WAITS"]),
@@ -237,15 +244,16 @@ async def test_a_right_that_is_lent_and_taken_back_is_found_by_its_id(staffed: S
     assert lender is not None
     ana = replace(_who(staffed, Permission.APPROVE, Permission.READ_AUDIT, name="ana"), person_id=lender.id)
     other, _ = await people.make(staffed.id, "Caio", "caio@example.com", [(Role.SUPPORT.value, None)], "tester")
-    lent = await delegate.delegate(ana, other.id, LATER, LATER + timedelta(days=1), _by(ana))
+    starts = _later()
+    lent = await delegate.delegate(ana, other.id, starts, starts + timedelta(days=1), _by(ana))
     for _ in range(2):  # the second one finds nothing to take back
         await delegate.revoke(ana, lent.id, _by(ana))
     await _sealed()
-    found = await log.page(ana, Wanted(object_kind="delegation", object_id=str(lent.id)), None, 10)
+    found = await log.page(ana, WantedHistory(object_kind="delegation", object_id=str(lent.id)), None, 10)
     assert [one.operation for one in found] == ["approvalDelegationRevoke", "approvalDelegate"]
     told = found[1].changes
     assert told["lent_to"] == [None, "Caio <caio@example.com>"]
-    assert told["ends_at"] == [None, (LATER + timedelta(days=1)).isoformat()]
+    assert told["ends_at"] == [None, (starts + timedelta(days=1)).isoformat()]
     assert found[0].changes == {name: pair[::-1] for name, pair in told.items()}
 
 
@@ -338,7 +346,7 @@ async def test_the_review_says_who_may_do_what_since_when_and_what_is_odd(staffe
 async def test_a_person_signs_what_they_saw_a_program_does_not_and_a_change_meanwhile_refuses(staffed: Shop) -> None:
     auditor = _who(staffed, Permission.READ_AUDIT, name="Vera")
     digest = (await _ask(auditor, REVIEW))["data"]["accessReview"]["digest"]
-    program = tokens.NewToken(staffed.id, "bot", [("AUDITOR", None)], LATER, "bot")
+    program = tokens.NewToken(staffed.id, "bot", [("AUDITOR", None)], _later(), "bot")
     await tokens.make(program)
     bot = replace(auditor, token_id=program.id, holder="bot")
     wanted = {"digest": digest, "note": "Ana keeps all; robot ends."}
@@ -364,24 +372,34 @@ async def test_the_range_of_time_finds_its_positions_by_halving(owner_rows: Owne
     )
     start = datetime.now(UTC) - timedelta(days=90)
     found = await log.entries(
-        shop.id, Wanted(since=start + timedelta(days=15), until=start + timedelta(days=55)), None, 100
+        shop.id, WantedHistory(since=start + timedelta(days=15), until=start + timedelta(days=55)), None, 100
     )
     assert [one.object_id for one in found] == ["5", "4", "3", "2"]
-    up = await log.entries(shop.id, Wanted(since=start + timedelta(days=15)), 4, 3, newest_first=False)
+    up = await log.entries(shop.id, WantedHistory(since=start + timedelta(days=15)), 4, 3, newest_first=False)
     assert [one.object_id for one in up] == ["4", "5", "6"]
-    assert [one.object_id for one in await log.entries(shop.id, Wanted(), None, 100)] == ["8", "7", "6"]
+    assert [one.object_id for one in await log.entries(shop.id, WantedHistory(), None, 100)] == ["8", "7", "6"]
 
 
 # What takes a permission over secrets or people, and is read without a deed; why.
 _RULES = "What holds for everybody who asks for a refund: no customer, no secret, nobody's right."
 UNNOTED = {
+    "usage": "Counts: no customer, no secret, nobody's right.",
+    "usagePlans": "A table of the product's own.",
+    "alertRules": "By which rules people are told: no customer, no secret, nobody's right.",
+    "deliveries": "What our own servers are told: no customer, no secret.",
+    "endpoint": "Where news goes: of an address only what one knows it by, no secret.",
+    "endpoints": "As endpoint.",
     "approvalRuleChanges": _RULES,
     "approvalRules": _RULES,
+    "batchLimits": _RULES,
     "certificationRuns": "What a test environment said: no customer, no secret.",
     "preflightRuns": "What a PSE said of the account: no customer, no secret.",
+    "export": "What was asked for; asking and each download leave deeds.",
+    "exports": "As `export`.",
     "findingLimits": _RULES,
     "reportSource": "Where a PSE lays its files: a host and its public key, no secret.",
     "settlementLimits": _RULES,
+    "shopChecks": "What a shop said of our access: no customer, no secret.",
     "velocityCaps": _RULES,
 }
 SENSITIVE = {

@@ -24,8 +24,15 @@ from api.graphql.transport.follow import Waker
 from domain.access import people, review
 from domain.access.permissions import Permission
 from domain.access.tokens import Role
+from domain.alerts import change
+from domain.alerts.rules import HeldRule
 from domain.bank import proofs
 from domain.cause import Cause
+from domain.commerce import shops as web_shops
+from domain.commerce.shops import NewShop
+from domain.commerce.vocabulary import ShopKind as Kind_
+from domain.deliveries import endpoints
+from domain.deliveries.endpoints import Made, NewEndpoint
 from domain.files import content, tickets
 from domain.files.tickets import NewFile
 from domain.findings import work
@@ -36,19 +43,23 @@ from domain.models import (
     BankAccount,
     BankLine,
     BankStatement,
+    Batch,
     Connection,
     Deed,
     Event,
     File,
     Finding,
+    HandedReport,
     OnboardingDocument,
     OwnRole,
     Payout,
     Refund,
     VatReversal,
 )
+from domain.models.alerts import AlertKind
+from domain.models.deliveries import EndpointKind
 from domain.models.files import Purpose
-from domain.models.findings import Reason
+from domain.models.findings import ClosingReason
 from domain.models.ledger import Account
 from domain.onboarding.documents import REQUIRED
 from domain.payments import confirmations
@@ -65,13 +76,14 @@ from domain.refunds.destination.destinations import Given
 from domain.taxes import reversals
 from domain.taxes import work as vat_work
 from tests.api.graphql.access.test_policies import CORE, SCHEMA, Stage, _plain, _world
+from tests.kit.alerts import an_alert
+from tests.kit.days import utc_today
 from tests.kit.factories import KEY, SECRETS, Shop, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.generated import Document, documents
 from tests.kit.lab_connector import Lab
 from tests.kit.world import quick_settings
 
 MUTATIONS = list(documents(CORE, "Mutation"))
-NOW = datetime.now(UTC)
 ANOTHER = Cause("another-request", "another")
 FILES = tempfile.TemporaryDirectory(prefix="estorno-deeds-")
 
@@ -175,7 +187,7 @@ async def _contradicted(stage: Stage) -> Ready:
 
 async def _lender(stage: Stage) -> Ready:
     lender, _ = await people.make(stage.shop.id, "Ana", "ana@example.com", [(Role.ADMIN.value, None)], "tester")
-    starts, ends = NOW + timedelta(hours=1), NOW + timedelta(days=9)
+    starts, ends = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) + timedelta(days=9)
     return Ready(stage.shop, {"startsAt": starts.isoformat(), "endsAt": ends.isoformat()}, lender.id)
 
 
@@ -190,6 +202,10 @@ def _in(state: str, **more: Any) -> Prepare:
         return Ready(shop, {"connectionId": str(shop.connection.id), "comment": "As agreed.", **more})
 
     return prepared
+
+
+async def _renamed(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"name": "Another name", "language": "es"})
 
 
 async def _whole_draft(stage: Stage) -> Ready:
@@ -277,18 +293,40 @@ async def _a_statement(stage: Stage) -> Ready:
     new = NewFile(Purpose.BANK_STATEMENT, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
     ticket = await tickets.announce(boss, new, settings, ANOTHER)
     await content.put(settings, ticket.file, content_)
-    await File.filter(id=ticket.file.id).update(stored_at=NOW)
+    await File.filter(id=ticket.file.id).update(stored_at=datetime.now(UTC))
     return Ready(stage.shop, {"bankAccountId": str(account.id), "fileId": str(ticket.file.id)})
 
 
-async def _decided(stage: Stage) -> Ready:
-    content_ = f"Finding,Facts,Decision\n{uuid4()},x,EXPLAINED\n".encode()
+async def _decided(stage: Stage, purpose: Purpose = Purpose.DECISIONS, given: bytes = b"") -> Ready:
+    content_ = given or f"Finding,Facts,Decision\n{uuid4()},x,EXPLAINED\n".encode()
     settings, boss = _settings(), a_person(stage.shop, "another", Role.ADMIN)
-    new = NewFile(Purpose.DECISIONS, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
+    new = NewFile(purpose, "x.csv", len(content_), hashlib.sha256(content_).hexdigest())
     ticket = await tickets.announce(boss, new, settings, ANOTHER)
     await content.put(settings, ticket.file, content_)
-    await File.filter(id=ticket.file.id).update(stored_at=NOW)
+    await File.filter(id=ticket.file.id).update(stored_at=datetime.now(UTC))
     return Ready(stage.shop, {"fileId": str(ticket.file.id)})
+
+
+async def _sheet(stage: Stage) -> Batch:
+    """A sheet of another person's whose rows are judged."""
+    ready = await _decided(stage, Purpose.REFUND_BATCH, b"Order;Amount;Currency\nA1;10,00;BRL\n")
+    return await Batch.create(
+        id=uuid4(), merchant_id=stage.shop.id, kind="REFUNDS", file_id=UUID(str(ready.input["fileId"])), name="x.csv",
+        state="JUDGED", digest="d" * 64, rows_total=1, judged_at=datetime.now(UTC), created_by="another", party=uuid4(),
+        token_id=uuid4(), request_id="x",
+    )  # fmt: skip
+
+
+async def _to_confirm(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"batchId": str((await _sheet(stage)).id), "digest": "d" * 64})
+
+
+async def _to_cancel(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"batchId": str((await _sheet(stage)).id)})
+
+
+async def _to_hand_in(stage: Stage) -> Ready:
+    return await _decided(stage, Purpose.REFUND_BATCH)
 
 
 async def _to_fetch(stage: Stage) -> Ready:
@@ -303,11 +341,11 @@ async def _shown(stage: Stage) -> tuple[Payout, BankLine]:
         id=uuid4(), file_id=file.id, form="CSV", lines=1, new_lines=1, created_by="another", **common
     )
     line = await BankLine.create(
-        id=uuid4(), statement_id=statement.id, line=1, booked_on=NOW.date(), amount=100, text="x", key="k", **common
+        id=uuid4(), statement_id=statement.id, line=1, booked_on=utc_today(), amount=100, text="x", key="k", **common
     )
     payout = await Payout.create(
         id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, reference="po", currency="BRL",
-        amount=100, business_date=NOW.date(),
+        amount=100, business_date=utc_today(),
     )  # fmt: skip
     return payout, line
 
@@ -340,9 +378,11 @@ async def _to_document(stage: Stage) -> Ready:
 
 async def _to_declare(stage: Stage) -> Ready:
     ready = await _to_document(stage)
-    day = (NOW - timedelta(days=1)).date()
+    day = utc_today(-1)
     await vat_work.document(_another(ready.shop), UUID(ready.input["reversalId"]), "1", day, ANOTHER)
-    return Ready(ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": NOW.strftime("%Y-%m")})
+    return Ready(
+        ready.shop, {"reversalIds": [ready.input["reversalId"]], "period": datetime.now(UTC).strftime("%Y-%m")}
+    )
 
 
 async def _tax_document(stage: Stage) -> Ready:
@@ -351,7 +391,7 @@ async def _tax_document(stage: Stage) -> Ready:
     settings = _settings()
     file = (await tickets.announce(_another(stage.shop), new, settings, ANOTHER)).file
     await content.put(settings, file, given)
-    await File.filter(id=file.id).update(stored_at=NOW)
+    await File.filter(id=file.id).update(stored_at=datetime.now(UTC))
     return Ready(stage.shop, {"fileId": str(file.id)})
 
 
@@ -361,7 +401,7 @@ async def _to_export(stage: Stage) -> Ready:
         one = Theirs("1", account.value)
         await mapping.set_account(_another(stage.shop), For(account), one, a_key(), ANOTHER)
     zone = ZoneInfo(stage.shop.merchant.zone)
-    return Ready(stage.shop, {"month": NOW.astimezone(zone).strftime("%Y-%m")})
+    return Ready(stage.shop, {"month": datetime.now(UTC).astimezone(zone).strftime("%Y-%m")})
 
 
 async def _to_close(stage: Stage) -> Ready:
@@ -388,7 +428,7 @@ def _on_finding(**more: Any) -> Prepare:
     return prepared
 
 
-EXPLAINED = Resolution(Reason.EXPLAINED, "As the statement says.")
+EXPLAINED = Resolution(ClosingReason.EXPLAINED, "As the statement says.")
 
 
 async def _proposed(stage: Stage) -> Ready:
@@ -419,8 +459,77 @@ async def _a_report(stage: Stage) -> Ready:
     return Ready(stage.shop, {"fileId": str(file.id)})
 
 
+async def _proposed_report(stage: Stage) -> Ready:
+    """A report that somebody else handed in, judged."""
+    row = await HandedReport.create(
+        id=uuid4(), merchant_id=stage.shop.id, connection_id=stage.shop.connection.id, way="COMMAND", name="a.csv",
+        size=1, sha256="0" * 64, state="PROPOSED", said="It waits.", handed_in_by="another", request_id="x",
+        business_date=utc_today(), report_sha256="0" * 64, preview={"rows": 1, "proof": "UNPROVEN", "proven_by": "x",
+        "lines": [], "books": [], "refunds_matched": 0, "refunds_unmatched": 0, "replaces": None},
+    )  # fmt: skip
+    return Ready(stage.shop, {"reportId": str(row.id)})
+
+
+async def _given_up(stage: Stage) -> Ready:
+    """VAT above the limit that another person has given up."""
+    shop = await a_shop(name="Com imposto")
+    refund = await a_refund(shop, await a_payment(shop, amount=2_000_000, tax=300_000), 900_000)
+    await an_answer(refund, Succeeded("D1"))
+    await reversals.open_of([refund.id])
+    row = await VatReversal.get(refund_id=refund.id)
+    await vat_work.write_off(_another(shop), row.id, "No note was made.", ANOTHER)
+    return Ready(shop, {"reversalId": str(row.id)})
+
+
 async def _a_server(stage: Stage) -> Ready:
     return Ready(stage.shop, {"password": "open sesame"})
+
+
+async def _an_endpoint(stage: Stage) -> Made:
+    new = NewEndpoint(EndpointKind.WEBHOOK, a_key(), "https://shop.example.com/hooks", types=["refund.*"])
+    return await endpoints.create(_another(stage.shop), new, KEY, ANOTHER)
+
+
+def _on_endpoint(**said: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, {"endpointId": str((await _an_endpoint(stage)).endpoint.id), **said})
+
+    return prepared
+
+
+async def _paused_endpoint(stage: Stage) -> Ready:
+    endpoint = (await _an_endpoint(stage)).endpoint
+    await endpoints.pause(_another(stage.shop), endpoint.id, "We move.", ANOTHER)
+    return Ready(stage.shop, {"endpointId": str(endpoint.id), "missed": True})
+
+
+def _on_alert(**said: Any) -> Prepare:
+    async def prepared(stage: Stage) -> Ready:
+        return Ready(stage.shop, {"alertId": str((await an_alert(stage.shop)).id), **said})
+
+    return prepared
+
+
+def _in_two_days() -> str:
+    return (datetime.now(UTC) + timedelta(days=2)).isoformat()
+
+
+async def _snoozed(stage: Stage) -> Ready:
+    return await _on_alert(until=_in_two_days())(stage)
+
+
+async def _waiting(stage: Stage) -> Ready:
+    return await _on_finding(until=_in_two_days())(stage)
+
+
+async def _a_rule_to_end(stage: Stage) -> Ready:
+    rule = HeldRule(a_key(), AlertKind.DOUBT)
+    await change.set_rule(_another(stage.shop), rule, ANOTHER)
+    return Ready(stage.shop, {"name": rule.name})
+
+
+async def _new_endpoint(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"types": ["*"], "name": a_key()})
 
 
 def _file_of(text: str) -> Prepare:
@@ -430,13 +539,53 @@ def _file_of(text: str) -> Prepare:
     return prepared
 
 
+async def _web_shop(stage: Stage) -> Ready:
+    fields = [{"name": "webhook_secret", "value": "whsec_" + "A" * 32}]
+    return Ready(stage.shop, {"kind": "GENERIC", "name": a_key(), "fields": fields})
+
+
+async def _connected(stage: Stage) -> Any:
+    values = {"webhook_secret": "whsec_" + "A" * 32}
+    new = NewShop(Kind_.GENERIC, a_key(), stage.shop.store.code, values)
+    return await web_shops.connect(_another(stage.shop), new, a_key(), ANOTHER, KEY)
+
+
+async def _web_shop_changed(stage: Stage) -> Ready:
+    made, fields = await _connected(stage), [{"name": "webhook_secret", "value": "whsec_" + "B" * 32}]
+    return Ready(stage.shop, {"shopId": str(made.id), "fields": fields})
+
+
+async def _web_shop_paused(stage: Stage) -> Ready:
+    made = await _connected(stage)
+    await web_shops.step(_another(stage.shop), made.id, "shopPause", ANOTHER)
+    return Ready(stage.shop, {"shopId": str(made.id)})
+
+
+async def _shop_refund(stage: Stage) -> Ready:
+    payment = await a_payment(stage.shop)
+    await rows("UPDATE shop_refunds SET why = 'NO_PAYMENT' WHERE id = $1 RETURNING id", stage.own["shop refund"])
+    told = {"paymentId": to_base64("Payment", str(payment.id)), "refundId": None, "amount": None}
+    return Ready(stage.shop, {**told, "note": "It is this one."})
+
+
+async def _shop_refund_dismissed(stage: Stage) -> Ready:
+    return Ready(stage.shop, {"note": "It was a test."})
+
+
 PREPARED: Mapping[str, Prepare] = {
     "accessReviewSign": _reviewed,
+    "alertAcknowledge": _on_alert(),
+    "alertRuleEnd": _a_rule_to_end,
+    "alertSnooze": _snoozed,
     "approvalDelegate": _lender,
     "bankAccountChange": _a_bank_account,
     "bankAccountCreate": _new_bank_account,
     "bankAccountEnd": _an_account_to_end,
     "bankStatementImport": _a_statement,
+    "batchCancel": _to_cancel,
+    "batchConfirm": _to_confirm,
+    "batchCreate": _to_hand_in,
+    "batchResultCreate": _to_cancel,
     "connectionActivate": _in("CERTIFIED"),
     "connectionCertify": _alone,
     "connectionCreate": _application,
@@ -448,6 +597,14 @@ PREPARED: Mapping[str, Prepare] = {
     "connectionSubmit": _whole_draft,
     "connectionSuspend": _in("ACTIVE"),
     "decisionsApply": _decided,
+    "deliveryReplay": _on_endpoint(behind="0"),
+    "endpointChange": _on_endpoint(thin=True),
+    "endpointCreate": _new_endpoint,
+    "endpointDelete": _on_endpoint(),
+    "endpointPause": _on_endpoint(),
+    "endpointResume": _paused_endpoint,
+    "endpointRotateSecret": _on_endpoint(),
+    "endpointTest": _on_endpoint(),
     "destinationLinkCreate": _without_a_way,
     "destinationProvide": _named,
     "exportCreate": _to_fetch,
@@ -458,7 +615,7 @@ PREPARED: Mapping[str, Prepare] = {
     "findingResolve": _on_finding(resolution={"reason": "EXPLAINED", "note": "As the statement says."}),
     "findingResolveConfirm": _proposed,
     "findingResolveDecline": _proposed,
-    "findingWait": _on_finding(until=(NOW + timedelta(days=2)).isoformat()),
+    "findingWait": _waiting,
     "findingsResolve": _many,
     "journalExport": _to_export,
     "paymentAskAgain": _contradicted,
@@ -477,13 +634,23 @@ PREPARED: Mapping[str, Prepare] = {
     "refundTransferReturned": _paid_by_hand,
     "reportSourceSet": _a_server,
     "roleDelete": _role,
+    "shopChange": _web_shop_changed,
+    "shopConnect": _web_shop,
+    "shopRefundDismiss": _shop_refund_dismissed,
+    "shopRefundMatch": _shop_refund,
+    "shopResume": _web_shop_paused,
+    "settlementReportConfirm": _proposed_report,
+    "settlementReportRefuse": _proposed_report,
     "settlementReportUpload": _a_report,
     "taxDocumentImport": _tax_document,
     "vatReversalDeclare": _to_declare,
     "vatReversalDocument": _to_document,
     "vatReversalReview": _reversal,
     "vatReversalWriteOff": _reversal,
+    "vatReversalWriteOffConfirm": _given_up,
+    "vatReversalWriteOffDecline": _given_up,
     "velocityCapPropose": _a_count,
+    "merchantUpdate": _renamed,
 }
 
 

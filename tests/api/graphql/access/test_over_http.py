@@ -142,8 +142,14 @@ async def test_a_browser_that_may_ask_asks_for_its_payment_alone(enter: Enter) -
     assert (await browser.ask(ASK, input=given))["refund"]["status"] == "REQUESTED"
     other_given = {**given, "paymentId": global_id(other), "idempotencyKey": a_key()}
     assert (await browser.ask(ASK, input=other_given))["errors"] == [{"code": "NOT_FOUND"}]
-    told = await browser.told(REFUNDS)
-    assert told["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+    told = await browser.told("{ refunds(first: 5) { nodes { requestId } } }")
+    assert told["errors"][0]["extensions"] == {"code": "NOT_FOUND", "field": "Refund.requestId"}
+    assert "of Refund it may name amount, createdAt, expiresAt, id," in told["errors"][0]["message"]
+    asked = {"query": "{ refunds(first: 5) { nodes { requestId } } }"}
+    (error,) = (await browser.post(asked, **{"accept-language": "es"})).json()["errors"]
+    assert error["message"].startswith("El token de un cliente no puede nombrar Refund.requestId; de Refund puede")
+    seen = await browser.ask("{ refunds(first: 5) { nodes { status payment { id } } } }")
+    assert seen["nodes"] == [{"status": "REQUESTED", "payment": {"id": global_id(mine)}}]
 
 
 async def test_what_was_used_is_written_afterwards(enter: Enter) -> None:

@@ -21,7 +21,7 @@ from api.graphql.transport.endpoint import GraphQLView
 from api.graphql.transport.errors import InvalidInputError, RefundCreateError, errors_of
 from api.graphql.transport.extensions import Schema, build_schema
 from api.graphql.transport.limits import Limits
-from api.graphql.transport.paging import Connection, Edge
+from api.graphql.transport.paging import Connection, Counting, Edge
 from api.graphql.transport.scalars import BigInt, CurrencyCode, Date, DateTime, Money, MoneyInput
 from api.http import middleware, request_id
 from domain.money import Money as Amount
@@ -93,7 +93,11 @@ class Item:
 def _connection(first: int) -> Connection[Item]:
     item = Item(name="pen", price=Money.of(Amount(1050, "BRL")))
     page_info = PageInfo(has_next_page=False, has_previous_page=False, start_cursor=None, end_cursor=None)
-    return Connection(edges=[Edge(node=item, cursor="c")] * min(first, 3), page_info=page_info)
+    return Connection(edges=[Edge(node=item, cursor="c")] * min(first, 3), page_info=page_info, total=Counting(_three))
+
+
+async def _three() -> int:
+    return 3
 
 
 @strawberry.type

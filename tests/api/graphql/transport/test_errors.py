@@ -30,6 +30,10 @@ PROBLEMS: list[tuple[Problem, dict[str, Any]]] = [
     ),
     (problems.CurrencyMismatch("m", expected="BRL", given="COP"), {"expected": "BRL", "given": "COP"}),
     (problems.NotRefundable("m", earliest_at=NOW), {"earliest_at": NOW, "deadline_at": None}),
+    (
+        problems.QuotaExceeded("m", counter="REFUNDS", used=2, limit=1, renews_at=NOW),
+        {"used": 2, "limit": 1, "renews_at": NOW},
+    ),
     (problems.PaymentContradicted("m"), {"earliest_at": None, "deadline_at": None}),
     (problems.WindowExpired("m", deadline_at=NOW), {"earliest_at": None, "deadline_at": NOW}),
     (problems.IdempotencyConflict("m", original_request_id="r"), {"original_request_id": "r"}),
@@ -40,7 +44,7 @@ PROBLEMS: list[tuple[Problem, dict[str, Any]]] = [
 def test_a_problem_becomes_an_error_with_its_facts(problem: Problem, facts: dict[str, Any]) -> None:
     problem.path = ["input", "field"]
     (error,) = errors_of(problem)
-    assert (error.code.value, error.message, error.path) == (problem.code, "m", ["input", "field"])
+    assert (error.code.value, error.said, error.path) == (problem.code, "m", ["input", "field"])
     for name, value in facts.items():
         found = error
         for part in name.split("."):

@@ -12,7 +12,7 @@ import pytest
 from api.graphql.transport.authority import UNAUTHORIZED, Watches
 from api.graphql.transport.feeds import Feed
 from api.graphql.transport.follow import CaughtUp, Change, Heartbeat, Item, Waker
-from api.graphql.transport.live import WAITING_BYTES_MAX, Followed, Group, Member, Rendered, TooSlow, outlet, told
+from api.graphql.transport.live import WAITING_BYTES_MAX, Followed, Member, Rendered, SeeingAlike, TooSlow, outlet, told
 from api.places import Places
 from tests.api.graphql.transport.live_shop import CHANNEL, Ticks
 from tests.api.graphql.transport.shop import Clerk
@@ -45,7 +45,7 @@ class _Crowd:
         room = source.enter()
         held = Places({}).take({})
         assert held
-        group: Any = room.audiences.setdefault("all", Group(_render, held))
+        group: Any = room.audiences.setdefault("all", SeeingAlike(_render, held))
         seen: list[str] = []
         try:
             async with asyncio.timeout(10), aclosing(told(source, room, group)) as news:

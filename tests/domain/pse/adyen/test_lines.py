@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from domain.pse.adyen.connector import Adyen
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile
 from domain.pse.vocabulary import Period
 
 ADYEN = Adyen()
@@ -86,7 +86,7 @@ def read(content: bytes, **more: Any) -> tuple[list[dict[str, Any]], str | None]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report"
         path.write_bytes(content)
-        report: Report = ADYEN.read_report(ReportFile("batch_42.csv", "text/csv", path), a_period(**more))
+        report: ReadReport = ADYEN.read_report(ReportFile("batch_42.csv", "text/csv", path), a_period(**more))
         frame = report.lines.collect()
     assert frame.schema == dict(REPORT_SCHEMA)
     return frame.to_dicts(), report.completeness

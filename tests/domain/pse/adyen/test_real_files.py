@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from tests.domain.pse.adyen.test_lines import (
     ADYEN,
     BATCH,
@@ -26,7 +26,7 @@ from tests.domain.pse.adyen.test_lines import (
 Row = dict[str, str]
 
 
-def read(content: bytes, **more: Any) -> tuple[Report, list[dict[str, Any]]]:
+def read(content: bytes, **more: Any) -> tuple[ReadReport, list[dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report"
         path.write_bytes(content)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from domain.pse.adyen.connector import Adyen
-from domain.pse.reporting import Download
+from domain.pse.reporting import ReportDownload
 from domain.pse.vocabulary import BadAnswer
 from tests.domain.pse.adyen.test_lines import REPORTS, a_period
 
@@ -26,7 +26,7 @@ def _fetch(answers: dict[str, int], **more: Any) -> tuple[list[str], list[str]]:
             wish = steps.send(httpx.Response(answers.get(name, 200)))
     except StopIteration as done:
         fetched = done.value
-    assert all(isinstance(one, Download) and str(one.request.url) == f"{REPORTS}/{one.name}" for one in fetched)
+    assert all(isinstance(one, ReportDownload) and str(one.request.url) == f"{REPORTS}/{one.name}" for one in fetched)
     return [one.name for one in fetched], asked
 
 

@@ -23,7 +23,7 @@ from domain.pse import explanations
 from domain.pse.capabilities import Route
 from domain.pse.conekta.connector import Conekta
 from domain.pse.explanations import LOCALES
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, Built, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -366,7 +366,7 @@ def a_transaction(name: str, kind: str, amount: int, fee: int = 0, **more: Any) 
     }
 
 
-def the_report(tmp_path: Path, transactions: list[dict[str, Any]], *orders: dict[str, Any]) -> Report:
+def the_report(tmp_path: Path, transactions: list[dict[str, Any]], *orders: dict[str, Any]) -> ReadReport:
     (built,), _ = play(CONEKTA.reports(DAY), [a_page(*transactions), a_page(*orders)])
     assert isinstance(built, Built)
     path = tmp_path / "report"

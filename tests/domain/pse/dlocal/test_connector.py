@@ -262,11 +262,11 @@ def test_a_later_refusal_asks_to_be_confirmed() -> None:
         (httpx.Response(200), InDoubt("UNREADABLE", "dLocal answered with something that is not a refund.")),
         (
             httpx.Response(200, json=_refund("PAID", 200)),
-            InDoubt("UNREADABLE", "dLocal answered with the status PAID."),
+            InDoubt("UNREADABLE", "dLocal answered with the status 'PAID' as it does not publish it."),
         ),
         (
             httpx.Response(200, json=_refund("SUCCESS", 300)),  # the word and its number disagree
-            InDoubt("UNREADABLE", "dLocal answered with the status SUCCESS."),
+            InDoubt("UNREADABLE", "dLocal answered with the status 'SUCCESS' as it does not publish it."),
         ),
     ],
 )

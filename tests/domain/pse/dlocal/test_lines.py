@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from domain.pse.dlocal.connector import DLocal
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 from domain.reconciliation.match import PAYMENT_SCHEMA, REFUND_SCHEMA, SETTLED_SCHEMA, match, with_effects
 from domain.reconciliation.nameless import SUSPENSE_SCHEMA
@@ -90,7 +90,7 @@ def a_file(
     return ReportFile(path.name, "text/csv", path)
 
 
-def read(file: ReportFile) -> tuple[list[dict[str, Any]], Report]:
+def read(file: ReportFile) -> tuple[list[dict[str, Any]], ReadReport]:
     report = DLocal().read_report(file, PERIOD)
     frame = report.lines.collect()
     assert frame.schema == dict(REPORT_SCHEMA)

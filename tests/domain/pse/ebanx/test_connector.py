@@ -179,7 +179,10 @@ def test_a_refusal_is_believed_only_once_the_query_does_not_list_the_refund(atte
             httpx.Response(200, json={"status": "SUCCESS"}),
             InDoubt("UNREADABLE", "EBANX answered with something that is not a refund."),
         ),
-        (_refunded(_refund("XX")), InDoubt("UNREADABLE", "EBANX answered with the status XX.")),
+        (
+            _refunded(_refund("XX")),
+            InDoubt("UNREADABLE", "EBANX answered with the status 'XX' as it does not publish it."),
+        ),
     ],
 )
 def test_what_an_answer_means(answer: httpx.Response, meaning: Outcome) -> None:

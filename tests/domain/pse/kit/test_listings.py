@@ -10,7 +10,7 @@ import pytest
 
 from domain.pse.kit import cells, listings
 from domain.pse.kit.unreadable import Unreadable
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 
 START = datetime(2026, 2, 3, 3, tzinfo=UTC)
@@ -25,7 +25,7 @@ def _lines(entry: listings.Entry) -> Iterator[listings.Line]:
     yield listings.other("new")
 
 
-def _read(folder: Path, *entries: dict[str, Any]) -> Report:
+def _read(folder: Path, *entries: dict[str, Any]) -> ReadReport:
     built = listings.built("x", DAY, "rows", entries)
     path = folder / built.name
     path.write_bytes(built.content)
@@ -66,3 +66,12 @@ def test_a_listing_that_was_cut_or_is_none_is_said_to_be_so(tmp_path: Path, cut:
     path.write_bytes(cut)
     with pytest.raises(BadReport, match="is no listing of rows"):
         listings.read(ReportFile("x.json", "application/json", path), "rows", DAY, _lines)
+
+
+def test_what_moved_is_exact_and_of_no_currency_that_nobody_knows() -> None:
+    assert listings.settled("BRL", gross=-1050, net=-1061) == {
+        "settled_gross": Decimal("-10.50"),
+        "settled_net": Decimal("-10.61"),
+    }
+    assert listings.settled("CLP", gross=1050) == {"settled_gross": Decimal(1050)}
+    assert listings.settled("XXX", gross=1050) == {"settled_gross": None}

@@ -1,6 +1,6 @@
 """Moments as PSEs write them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -29,3 +29,32 @@ def test_a_text_that_is_no_moment_is_named(value: object) -> None:
 def test_a_number_that_is_no_unix_time_is_named(value: object) -> None:
     with pytest.raises(Unreadable, match="created"):
         moments.unix({"created": value}, "created")
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-02-03T01:00:00", datetime(2026, 2, 3, 1, tzinfo=UTC)),
+        ("2026-02-03 01:00:00", datetime(2026, 2, 3, 1, tzinfo=UTC)),
+        ("2026-02-03T01:00:00-03:00", datetime(2026, 2, 3, 4, tzinfo=UTC)),
+        ("2026-02-30", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        (7, None),
+    ],
+)
+def test_a_time_without_a_zone_is_of_utc_where_its_document_says_so(written: object, moment: datetime | None) -> None:
+    assert moments.or_utc(written) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-02-03", date(2026, 2, 3)),
+        ("2026-02-03 23:59:59", date(2026, 2, 3)),
+        ("2026-02-30", None),
+        ("20260203", None),
+        ("", None),
+    ],
+)
+def test_a_day_is_what_a_text_begins_with(text: str, day: date | None) -> None:
+    assert moments.day(text) == day

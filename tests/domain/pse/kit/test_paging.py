@@ -4,16 +4,16 @@ import httpx
 import pytest
 
 from domain.pse.kit.listings import Entry
-from domain.pse.kit.paging import Page, all_pages
+from domain.pse.kit.paging import Paged, all_pages
 from domain.pse.vocabulary import BadAnswer
 
 URL = "https://x/things"
 
 
 def _play(*pages: list[Entry], end: bool = True) -> dict[str, Entry]:
-    def read(response: httpx.Response, number: int) -> Page:
+    def read(response: httpx.Response, number: int) -> Paged:
         following = httpx.Request("GET", URL, params={"page": number + 1})
-        return Page(pages[number], None if end and number == len(pages) - 1 else following)
+        return Paged(pages[number], None if end and number == len(pages) - 1 else following)
 
     steps = all_pages(httpx.Request("GET", URL), read, "id")
     next(steps)

@@ -20,9 +20,10 @@ def test_the_pairs_of_a_header_are_read_in_order_however_it_is_spaced() -> None:
 
 
 def test_one_signature_that_fits_is_enough_and_half_a_surrogate_pair_is_no_error() -> None:
-    assert signatures.fits(["a", "b"], ["b"])
-    assert not signatures.fits(["\ud800"], ["b"])
-    assert not signatures.fits([], ["b"])
+    signatures.check(["a", "b"], ["b"], "No.")
+    for given in (["\ud800"], []):
+        with pytest.raises(BadSignature, match="^No.$"):
+            signatures.check(given, ["b"], "No.")
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(-61, False), (-60, True), (0, True), (5, True), (6, False)])

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.mercadopago.configuration import NEEDED, Setup, configure
+from domain.pse.mercadopago.configuration import NEEDED, Configured, configure
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
 from tests.domain.pse.mercadopago.test_reports import CONFIGURED, _entry
 from tests.schemas import mercadopago as schemas
@@ -29,7 +29,7 @@ FOUND: dict[str, Any] = {
 }
 
 
-def _run(*answers: httpx.Response) -> tuple[Setup, list[httpx.Request]]:
+def _run(*answers: httpx.Response) -> tuple[Configured, list[httpx.Request]]:
     steps, asked = configure(DAY), []
     try:
         wish = next(steps)
@@ -48,13 +48,13 @@ def _body(request: httpx.Request) -> dict[str, Any]:
 
 def test_a_configuration_that_has_all_is_read_and_left_alone() -> None:
     found, (asked,) = _run(httpx.Response(200, json=CONFIGURED))
-    assert found == Setup(detailed=True, changed=False)
+    assert found == Configured(detailed=True, changed=False)
     assert (asked.method, str(asked.url)) == ("GET", "https://api.example.com/v1/account/release_report/config")
 
 
 def test_an_account_without_a_configuration_gets_one() -> None:
     found, (_, asked) = _run(httpx.Response(404), httpx.Response(201, json=CONFIGURED))
-    assert found == Setup(detailed=True, changed=True)
+    assert found == Configured(detailed=True, changed=True)
     body = _body(asked)
     schemas.check(schemas.REPORT_CONFIG, body)
     assert asked.method == "POST"
@@ -65,7 +65,7 @@ def test_an_account_without_a_configuration_gets_one() -> None:
 
 def test_a_configuration_that_lacks_columns_keeps_all_that_the_account_has() -> None:
     found, (_, asked) = _run(httpx.Response(200, json=FOUND), httpx.Response(200, json=CONFIGURED))
-    assert found == Setup(detailed=True, changed=True)
+    assert found == Configured(detailed=True, changed=True)
     body = _body(asked)
     schemas.check(schemas.REPORT_CONFIG, body)
     assert asked.method == "PUT"
@@ -95,10 +95,10 @@ def test_a_setting_that_hides_something_is_changed(lacks: dict[str, bool]) -> No
     ],
 )
 def test_a_refusal_leaves_everything_as_it_is(refusal: httpx.Response) -> None:
-    assert _run(httpx.Response(200, json=FOUND), refusal)[0] == Setup(detailed=False, changed=False)
-    assert _run(httpx.Response(404), refusal)[0] == Setup(detailed=False, changed=False)
+    assert _run(httpx.Response(200, json=FOUND), refusal)[0] == Configured(detailed=False, changed=False)
+    assert _run(httpx.Response(404), refusal)[0] == Configured(detailed=False, changed=False)
     if refusal.status_code != 404:
-        assert _run(refusal)[0] == Setup(detailed=False, changed=False)
+        assert _run(refusal)[0] == Configured(detailed=False, changed=False)
 
 
 def test_a_refused_configuration_does_not_keep_the_report_from_being_fetched() -> None:

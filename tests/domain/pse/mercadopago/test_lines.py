@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain.pse.mercadopago.connector import MercadoPago
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import Period
 
 PSE = MercadoPago()
@@ -51,8 +51,8 @@ def _text(
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Callable[[str | bytes], tuple[Report, list[dict[str, Any]]]]:
-    def read(content: str | bytes) -> tuple[Report, list[dict[str, Any]]]:
+def read(tmp_path: Path) -> Callable[[str | bytes], tuple[ReadReport, list[dict[str, Any]]]]:
+    def read(content: str | bytes) -> tuple[ReadReport, list[dict[str, Any]]]:
         path = tmp_path / "report"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         report = PSE.read_report(ReportFile("release.csv", "text/csv", path), DAY)
@@ -63,7 +63,7 @@ def read(tmp_path: Path) -> Callable[[str | bytes], tuple[Report, list[dict[str,
     return read
 
 
-Read = Callable[[str | bytes], tuple[Report, list[dict[str, Any]]]]
+Read = Callable[[str | bytes], tuple[ReadReport, list[dict[str, Any]]]]
 
 
 def test_a_release_report_is_read_and_proves_itself(read: Read) -> None:

@@ -3,13 +3,14 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportFile, Unknown
 from tests.domain.pse.mercadopago.test_configuration import DEFAULT
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
 
@@ -63,7 +64,7 @@ def written(rows: Sequence[Mapping[str, str]], columns: Sequence[str] = FULL, en
 
 def read(
     content: str, content_type: str = "text/csv", known: str | None = "BRL"
-) -> tuple[Report, list[dict[str, Any]]]:
+) -> tuple[ReadReport, list[dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report"
         path.write_text(content, newline="")
@@ -117,6 +118,12 @@ def test_a_currency_that_nothing_tells_is_not_guessed() -> None:
 def test_the_files_own_currency_is_stronger_than_the_accounts() -> None:
     rows = [{**row, "CURRENCY": "ARS"} if row.get("CURRENCY") else row for row in DAYS]
     assert read(written(rows))[1][0]["currency"] == "ARS"
+
+
+@pytest.mark.parametrize("zone", ["-03:00", "-04:00"])
+def test_a_date_is_read_in_the_zone_that_it_names(zone: str) -> None:
+    line, _ = line_of({**SALE, "DATE": f"2026-11-23T23:30:00.000{zone}"})
+    assert line["booked_at"] == datetime.fromisoformat(f"2026-11-23T23:30:00{zone}")
 
 
 # Opening and total

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from domain.pse.mercadopago.configuration import NEEDED
-from domain.pse.reporting import Download
+from domain.pse.reporting import ReportDownload
 from domain.pse.vocabulary import BadAnswer, Wait
 from tests.domain.pse.mercadopago.test_lines import DAY, PSE
 from tests.schemas import mercadopago as schemas
@@ -48,7 +48,7 @@ def test_a_report_is_asked_for_waited_for_and_fetched_under_a_lasting_name() -> 
     old = _entry(1, "2026-11-23T20:00:00.000-04:00")
     other = _entry(2, begin_date="2026-11-22T03:00:00Z")
     (download,), asked = _fetch([other, old], 202, [other, old], [other, old], [_entry(4, file_name=None), _entry(3)])
-    assert isinstance(download, Download)
+    assert isinstance(download, ReportDownload)
     assert download.name == "release-2026-11-23.csv"
     assert str(download.request.url) == "https://api.example.com/v1/account/release_report/made-3.csv"
     assert [step.seconds for step in asked if isinstance(step, Wait)] == [1.0, 2.0]

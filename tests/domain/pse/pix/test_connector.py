@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from domain.money import Money
 from domain.pse.pix.connector import Pix
-from domain.pse.reporting import REPORT_SCHEMA, Report, ReportFile, Unknown
+from domain.pse.reporting import REPORT_SCHEMA, ReadReport, ReportFile, Unknown
 from domain.pse.vocabulary import (
     Accepted,
     BadAnswer,
@@ -267,7 +267,7 @@ def test_a_long_period_is_asked_for_in_parts_without_a_gap_because_a_pse_may_bou
     assert len(json.loads(report.content)["pix"]) == 4
 
 
-def _report(*listed: dict[str, Any]) -> Report:
+def _report(*listed: dict[str, Any]) -> ReadReport:
     with tempfile.NamedTemporaryFile("w") as file:
         json.dump({"pix": list(listed)}, file)
         file.flush()

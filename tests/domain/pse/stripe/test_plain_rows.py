@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.pse.kit import plain
-from domain.pse.reporting import BadReport, ReportFile
+from domain.pse.reporting import ReadReport, ReportFile
 from domain.pse.stripe.lines import LAYOUT, lines
 from domain.pse.vocabulary import Period
+from tests.kit.both_ways import in_pieces, row_by_row, said
 
 DAY = Period(
     "https://api.stripe.com/v1", datetime(2026, 11, 23, 3, tzinfo=UTC), datetime(2026, 11, 24, 3, tzinfo=UTC), "UTC"
@@ -52,21 +49,14 @@ ROW = st.fixed_dictionaries(
 )
 
 
-def _read(text: bytes) -> Any:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "report.csv")
-        path.write_bytes(text)
-        try:
-            read = lines(ReportFile("report.csv", "text/csv", path), DAY)
-        except BadReport as error:
-            return str(error)
-        return read.lines.collect().rows(), read.completeness, read.contradicted, read.unknown
+def _lines(file: ReportFile) -> ReadReport:
+    return lines(file, DAY)
 
 
 def _written(rows: Sequence[dict[str, str]], end: str, *, quoted: bool) -> bytes:
     cells = [[{**GOOD, **row}[name] for name in LAYOUT.needed] for row in rows]
-    if quoted:  # one quote, and what follows is read row by row
-        cells[0][0] = f'"{cells[0][0]}"'
+    if quoted:
+        cells = [[f'"{cell}"' for cell in row] for row in cells]
     return "".join(",".join(row) + end for row in [list(LAYOUT.needed), *cells]).encode()
 
 
@@ -75,7 +65,9 @@ def _written(rows: Sequence[dict[str, str]], end: str, *, quoted: bool) -> bytes
 @example(rows=[dict.fromkeys(GOOD, ""), {}], end="\n")
 @example(rows=[{}, {"reporting_category": "payout", "gross": "-9.00", "fee": "0.00", "net": "-9.00"}], end="\n")
 def test_a_file_means_the_same_read_at_once_and_row_by_row(rows: list[dict[str, str]], end: str) -> None:
-    assert _read(_written(rows, end, quoted=False)) == _read(_written(rows, end, quoted=True))
+    for quoted in (False, True):
+        content = _written(rows, end, quoted=quoted)
+        assert said(_lines, content) == row_by_row(_lines, content)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +77,14 @@ def test_a_file_means_the_same_read_at_once_and_row_by_row(rows: list[dict[str, 
 )
 def test_what_is_not_plain_is_said_with_its_line_however_much_was_plain_before(broken: bytes) -> None:
     rows = [{"source_id": f"ch_{number}"} for number in range(3)]
-    quick, slow = (_written(rows, "\n", quoted=quoted) + broken for quoted in (False, True))
-    assert _read(quick) == _read(slow)
+    for quoted in (False, True):
+        content = _written(rows, "\n", quoted=quoted) + broken
+        assert said(_lines, content) == row_by_row(_lines, content)
 
 
-def test_pieces_of_a_file_follow_each_other_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_of_a_file_follow_each_other_by_line() -> None:
     rows = [{"source_id": f"ch_{number}", "gross": "10.00" if number % 3 else "x"} for number in range(40)]
-    whole = _read(_written(rows, "\n", quoted=True))
-    monkeypatch.setattr(plain, "_PIECE_BYTES", 500)
-    assert _read(_written(rows, "\n", quoted=False)) == whole
+    content = _written(rows, "\n", quoted=False)
+    whole = row_by_row(_lines, content)
+    assert in_pieces(_lines, content, 500) == whole
     assert [line[0] for line in whole[0]] == list(range(2, 42))

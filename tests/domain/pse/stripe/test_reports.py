@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.pse.reporting import REPORT_SCHEMA, BadReport, Download, Report, ReportFile
+from domain.pse.reporting import REPORT_SCHEMA, BadReport, ReadReport, ReportDownload, ReportFile
 from domain.pse.stripe.connector import Stripe
 from domain.pse.vocabulary import BadAnswer, Period, Wait
 from tests.schemas import stripe as schemas
@@ -65,7 +65,7 @@ def test_the_report_is_ordered_waited_for_and_fetched() -> None:
     assert isinstance(second_wait, Wait)
     assert isinstance(poll, httpx.Request)
     assert poll.url.path == "/v1/reporting/report_runs/frr_1"
-    assert isinstance(made, Download)
+    assert isinstance(made, ReportDownload)
     assert (made.name, str(made.request.url)) == ("stripe-payout-reconciliation-2026-11-23.csv", FILE_URL)
 
 
@@ -137,7 +137,7 @@ def text(*rows: dict[str, str], columns: tuple[str, ...] = COLUMNS, end: str = "
     return end.join([",".join(columns), *(",".join(one[name] for name in columns) for one in rows), ""])
 
 
-def read(tmp_path: Path, content: str | bytes) -> tuple[list[dict[str, Any]], Report]:
+def read(tmp_path: Path, content: str | bytes) -> tuple[list[dict[str, Any]], ReadReport]:
     path = tmp_path / "report"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     report = STRIPE.read_report(ReportFile("report.csv", "text/csv", path), DAY)

@@ -50,7 +50,7 @@ async def shop() -> AsyncIterator[Shop]:
         sending = stripe.HTTPXClient(allow_sync_methods=False)
         theirs = stripe.StripeClient(API_KEY, base_addresses={"api": f"{url}/stripe"}, http_client=sending)
         yield Shop(SandboxClient(url, http, "stripe"), theirs)
-        await sending.close_async()  # type: ignore[no-untyped-call]  # the client's own
+        await sending.close_async()  # the client's own
 
 
 def _params(payment: str, **more: Any) -> Any:
@@ -138,7 +138,7 @@ async def test_a_wrong_key_is_refused_to_both(shop: Shop) -> None:
     other = stripe.StripeClient("sk_wrong", base_addresses={"api": f"{shop.sandbox.url}/stripe"}, http_client=sending)
     with pytest.raises(stripe.AuthenticationError):
         await other.v1.refunds.retrieve_async("re_1")
-    await sending.close_async()  # type: ignore[no-untyped-call]  # the client's own
+    await sending.close_async()  # the client's own
     answer = await shop.sandbox.http.send(CONNECTOR.refund(shop.order("pi_1")))
     assert CONNECTOR.read_refund(shop.order("pi_1"), answer).code == "INVALID_KEY"
 

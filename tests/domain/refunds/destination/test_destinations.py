@@ -222,7 +222,7 @@ async def test_the_customer_names_the_account_once_and_looking_uses_nothing_up()
     for _ in range(3):
         asked = await links.look(token)
         assert asked is not None
-        assert (str(asked.amount), asked.shop) == ("BRL 40.00", "Sao Paulo")
+        assert (str(asked.amount), asked.shop.store) == ("BRL 40.00", "Sao Paulo")
     assert await links.use(token, "4705", given(), "r", KEY) is not None
     assert (await Refund.get(id=refund.id)).state is State.REQUESTED
     assert await links.look(token) is None

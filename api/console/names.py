@@ -1,0 +1,160 @@
+"""The words, signs and colours of what the API has as names: states, methods, reasons, errors.
+
+A word is English here and translated where it is shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from api.console.words import N_, _
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a state is told: by a sign, a word and a colour, never by one of them alone."""
+
+    mark: str
+    word: str
+    tone: str  # ok, wait, doubt, bad or gone: the tokens of the style
+
+
+STATES: Final[Mapping[str, Sign]] = {
+    "REQUESTED": Sign("○", N_("Requested"), "wait"),
+    "AWAITING_APPROVAL": Sign("○", N_("Awaiting approval"), "wait"),
+    "AWAITING_DESTINATION": Sign("○", N_("Awaiting destination"), "wait"),
+    "SUBMITTED": Sign("◐", N_("In doubt"), "doubt"),
+    "PENDING": Sign("○", N_("Pending"), "wait"),
+    "MANUAL": Sign("◐", N_("By hand"), "doubt"),
+    "SUCCEEDED": Sign("●", N_("Succeeded"), "ok"),
+    "FAILED": Sign("✕", N_("Failed"), "bad"),
+    "REJECTED": Sign("✕", N_("Rejected"), "bad"),
+    "CANCELED": Sign("–", N_("Canceled"), "gone"),
+    "EXPIRED": Sign("–", N_("Expired"), "gone"),
+    "RETURNED": Sign("↺", N_("Returned"), "gone"),
+}
+METHODS: Final[Mapping[str, str]] = {
+    "PIX": N_("Pix"),
+    "BOLETO": N_("Boleto"),
+    "CARD": N_("Card"),
+    "OXXO": N_("OXXO"),
+    "SPEI": N_("SPEI"),
+    "PSE_COLOMBIA": N_("PSE (Colombia)"),
+    "BANK_TRANSFER": N_("Bank transfer"),
+}
+REASONS: Final[Mapping[str, str]] = {
+    "CUSTOMER_REQUEST": N_("Customer request"),
+    "DEFECTIVE": N_("Defective"),
+    "DUPLICATE_PAYMENT": N_("Duplicate payment"),
+    "FRAUD": N_("Fraud"),
+    "NOT_DELIVERED": N_("Not delivered"),
+    "OTHER": N_("Other"),
+    "PRICE_ADJUSTMENT": N_("Price adjustment"),
+}
+PSES: Final[Mapping[str, str]] = {
+    "adyen": "Adyen",
+    "conekta": "Conekta",
+    "dlocal": "dLocal",
+    "ebanx": "EBANX",
+    "epag": "Epag",
+    "iugu": "Iugu",
+    "mercadopago": "Mercado Pago",
+    "pix": "Pix",
+    "stripe": "Stripe",
+}
+ROLES: Final[Mapping[str, str]] = {
+    "REQUESTER": N_("Requester"),
+    "APPROVER": N_("Approver"),
+    "ACCOUNTANT": N_("Accountant"),
+    "SUPPORT": N_("Support"),
+    "DEVELOPER": N_("Developer"),
+    "AUDITOR": N_("Auditor"),
+    "ADMIN": N_("Administrator"),
+    "PLATFORM_ADMIN": N_("Administrator of the installation"),
+}
+# What some of them were called before (domain/access/permissions.Role).
+_FORMER_ROLES: Final = {"FRONTEND": "REQUESTER", "ACCOUNTING": "ACCOUNTANT", "ADMINISTRATOR": "ADMIN"}
+# The rules of approval that are there without anybody's doing, and why they hold (domain/refunds/approvals/defaults).
+RULES: Final[Mapping[str, str]] = {
+    "STAFF_DESTINATION": N_("Account named by staff"),
+    "OTHER_HOLDER": N_("Account of another holder"),
+    "CUSTOMERS_WORD": N_("Account on the customer's word"),
+    "UNPROVEN_PAYMENT": N_("Unconfirmed payment"),
+    "LARGE_AMOUNT": N_("Large amount"),
+}
+RULES_WHY: Final = (
+    N_("Somebody of the merchant's named the account, and nobody at the PSE confirms whose it is."),
+    N_("The customer named an account whose holder is not known to be the payer."),
+    N_("The account is the customer's word alone, and the amount is not small."),
+    N_("Our client registered the payment, its PSE cannot be asked about it, and nobody else has confirmed it."),
+    N_("The amount is large."),
+)
+ERRORS: Final[Mapping[str, str]] = {
+    "INVALID_INPUT": N_("This cannot be used as it is."),
+    "NOT_FOUND": N_("It does not exist, or it is not yours."),
+    "FORBIDDEN": N_("You do not have the permission for this."),
+    "INVALID_STATE": N_("Its state does not allow this any more; the page shows how it is now."),
+    "AMOUNT_EXCEEDS_REFUNDABLE": N_("This is more than can still be refunded."),
+    "CURRENCY_MISMATCH": N_("A refund is made in the currency of its payment."),
+    "PAYMENT_NOT_REFUNDABLE": N_("This payment cannot be refunded."),
+    "PAYMENT_CONTRADICTED": N_("The PSE says that there is no such payment; nothing of it can be refunded."),
+    "REFUND_WINDOW_EXPIRED": N_("The time in which this payment could be refunded is over."),
+    "IDEMPOTENCY_KEY_REUSED": N_("This form was sent before with other values. Open the page anew."),
+    "RATE_LIMITED": N_("This was asked for too often. Wait a moment, then send it again."),
+    "CAP_EXCEEDED": N_("A limit of your own allows no more of it today."),
+    "UNAVAILABLE": N_("We cannot serve this just now. Send it again in a moment; nothing is done twice."),
+    "DEADLINE_EXCEEDED": N_("This took too long and was stopped. Ask for less at once, or send it again."),
+    "BAD_FIELD": N_("Check this field."),
+}
+
+
+def state(name: str) -> Sign:
+    """Of a refund's state; one that is new to us keeps its own name."""
+    return STATES.get(name) or Sign("○", name, "wait")
+
+
+def word(table: Mapping[str, str], name: str | None) -> str:
+    """The translated word of a name; the name where we have none."""
+    if name is None:
+        return ""
+    return _(table[name]) if name in table else name
+
+
+def method(name: str | None) -> str:
+    """The word of a payment method."""
+    return word(METHODS, name)
+
+
+def pse(name: str) -> str:
+    """What a PSE calls itself; one without a connector of ours is told by its name already."""
+    return PSES.get(name, name)
+
+
+def role(name: str | None) -> str:
+    """The word of a built-in role; a merchant's own role has a name that is one."""
+    return word(ROLES, _FORMER_ROLES.get(name, name) if name else name)
+
+
+def said_by(of: str) -> str:
+    """Who may say a yes that a rule wants of a permission or a role."""
+    return _(ROLES["APPROVER"]) if of == "APPROVE" else role(of)
+
+
+def rule(name: str) -> str:
+    """The word of a rule of approval; a merchant's own has the name that they gave it."""
+    return word(RULES, name)
+
+
+def rule_why(why: str) -> str:
+    """Why a rule holds, translated where it is one of ours."""
+    return _(why) if why in RULES_WHY else why
+
+
+def reason(name: str | None) -> str:
+    """The word of a refund's reason."""
+    return word(REASONS, name)
+
+
+def error(code: str) -> str:
+    """The sentence of an error's code."""
+    return _(ERRORS[code]) if code in ERRORS else _("Something went wrong on our side; nothing of it was done.")

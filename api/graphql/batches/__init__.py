@@ -1,0 +1,1 @@
+"""Sheets of refunds and payments."""

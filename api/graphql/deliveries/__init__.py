@@ -1,0 +1,1 @@
+"""Where news goes: endpoints, what was delivered to each, and sending it again."""

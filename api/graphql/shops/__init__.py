@@ -1,0 +1,1 @@
+"""Shops and ERPs: connected, looked at, and what of theirs waits for a person."""

@@ -1,0 +1,1 @@
+"""Magento Open Source and Adobe Commerce: credit memos, told by Adobe's events or found by looking."""

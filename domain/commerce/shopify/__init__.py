@@ -1,0 +1,1 @@
+"""Shopify: its Admin API and webhooks (told), and its payments app (asked)."""

@@ -1,0 +1,385 @@
+"""A merchant's shops: connected, changed, paused, retired, and their credentials opened for whoever speaks to them."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from tortoise.queryset import QuerySet
+
+from domain.access.holders import checked_name
+from domain.access.permissions import Permission
+from domain.access.principal import Principal
+from domain.access.roles import check_holds
+from domain.addresses import names
+from domain.addresses.names import AddressRefused
+from domain.cause import Cause
+from domain.commerce.registry import dialect_of
+from domain.commerce.vocabulary import ShopAccess, ShopKind
+from domain.deeds import deeds
+from domain.deeds.deeds import Of
+from domain.history import seals
+from domain.models import Shop, Store
+from domain.models.shops import ShopState
+from domain.platform import data_keys, idempotency
+from domain.platform.database import execute, rows, transaction
+from domain.platform.ids import time_ordered
+from domain.platform.secrets import Unsealable
+from domain.problems import InvalidInput, InvalidState, NotFound
+from domain.pse.credentials import Field
+
+CONNECT: Final = "shopConnect"
+CHANGE: Final = "shopChange"
+MOST: Final = 50  # of a merchant at once, unless the installation says otherwise
+_VALUE_MAX: Final = 500
+_PEM_MAX: Final = 4_000
+_KEYS_MAX: Final = 7
+_KEYS_AGE: Final = timedelta(hours=24)
+_GIVES: Final = frozenset({Permission.REFUND})  # what a shop says is refunded: nobody gives what they do not hold
+# What is signed with its secrets is refunded: whoever gives them has given what a token that refunds is.
+_GIVEN_BY: Final = """SELECT party FROM deeds WHERE merchant_id = $1 AND object_kind = 'shop' AND object_id = $2
+  AND kind = 'CHANGE' AND (operation = 'shopConnect' OR (operation = 'shopChange' AND changes ? 'secrets'))
+ORDER BY occurred_at DESC, id DESC LIMIT 1"""
+
+_ONE_BY_ONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class NewShop:
+    """A shop as a person describes it. `values`: by the names of its kind's fields."""
+
+    kind: ShopKind
+    name: str
+    store_code: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+def fields_of(kind: str) -> Sequence[Field]:
+    """What a shop of this kind is made of, in the order in which to ask."""
+    return dialect_of(kind).fields
+
+
+def readable(principal: Principal) -> QuerySet[Shop]:
+    """The shops of the stores that somebody may read. Raises Forbidden."""
+    scope = principal.scope(Permission.READ)
+    query = Shop.filter(merchant_id=scope.merchant_id)
+    return query if scope.stores is None else query.filter(store_id__in=list(scope.stores))
+
+
+async def managed(principal: Principal, shop_id: UUID) -> Shop:
+    """The shop, locked, for who may manage it. Raises Forbidden, NotFound."""
+    principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
+    found = (
+        await Shop.filter(id=shop_id, merchant_id=principal.merchant_id).select_for_update(no_key=True).get_or_none()
+    )
+    if found is None:
+        raise NotFound("There is no such shop.", path=["input", "shopId"])
+    return found
+
+
+async def answering(shop: Shop) -> UUID | None:
+    """Who answers for what the shop says: whoever gave it its secrets last. None: a program that nobody made."""
+    found = await rows(_GIVEN_BY, shop.merchant_id, str(shop.id))
+    return found[0]["party"] if found else None
+
+
+async def connect(principal: Principal, new: NewShop, key: str, cause: Cause, secret: bytes, most: int = MOST) -> Shop:
+    """Make a shop known. The same key and input again gives the same one. `most`: shops of a merchant, retired ones not
+    counted.
+
+    Raises Forbidden, InvalidInput with each field that is missing or unknown, IdempotencyConflict.
+    """
+    principal.require_everywhere(Permission.MANAGE_CONNECTIONS)
+    name = checked_name(new.name, ["input", "name"])
+    values = _checked(principal.merchant_id, fields_of(new.kind), new.values)
+    store = await Store.get_or_none(merchant_id=principal.merchant_id, code=new.store_code)
+    if store is None:
+        raise InvalidInput("There is no store of this code.", path=["input", "storeCode"])
+    check_holds(principal, _GIVES, store.id)
+    told = await data_keys.digest(secret, json.dumps(values, sort_keys=True))  # tells no secret: only whether it is it
+    facts = {"kind": new.kind.value, "name": name, "store": store.id, "values": told}
+    shop_id, opened = time_ordered(), _opened(new.kind, values)
+    await data_keys.current(secret, principal.merchant_id)  # before the transaction, so that it is remembered
+    async with transaction():
+        if stored := await idempotency.claim(principal.merchant_id, CONNECT, key, facts, shop_id, cause):
+            return await Shop.get(id=stored)
+        await execute(_ONE_BY_ONE, f"shops/{principal.merchant_id}")
+        if await Shop.filter(merchant_id=principal.merchant_id).exclude(state=ShopState.RETIRED).count() >= most:
+            raise InvalidInput(
+                f"You have {most} shops, as many as this installation lets a merchant have: retire one first.",
+                path=["input", "name"],
+            )
+        if await Shop.exists(merchant_id=principal.merchant_id, name=name):
+            raise InvalidInput("Another shop has this name.", path=["input", "name"])
+        sealed = await data_keys.seal(secret, principal.merchant_id, opened.secrets, place_of(shop_id))
+        made = await Shop.create(
+            id=shop_id,
+            merchant_id=principal.merchant_id,
+            store_id=store.id,
+            kind=new.kind.value,
+            name=name,
+            address=opened.address,
+            options=dict(opened.options),
+            sealed_secrets=sealed,
+            public_keys={},
+            history_position=(await seals.head(principal.merchant_id)).position,
+            polled_until=datetime.now(UTC),
+            due_at=datetime.now(UTC) if dialect_of(new.kind).poll_seconds is not None else None,
+            created_by=cause.actor[:200],
+        )
+        shown = {"kind": new.kind.value, "name": name, "address": opened.address, **opened.options}
+        changes = deeds.changed({}, {**shown, "secrets": sorted(opened.secrets)})
+        await deeds.note(made.merchant_id, CONNECT, Of("shop", made.id), cause, changes)
+        return made
+
+
+async def change(
+    principal: Principal,
+    shop_id: UUID,
+    values: Mapping[str, str],
+    old_valid_until: datetime | None,
+    cause: Cause,
+    secret: bytes,
+    *,
+    end_old: bool = False,
+) -> Shop:
+    """Give a shop these fields anew; an empty text takes one that is optional away. Its kind and store are for life.
+
+    Webhooks that are signed with secrets that were replaced are believed until `old_valid_until` (None: no longer).
+    `end_old`: those that were replaced before are not believed any more from now on.
+    Raises Forbidden, NotFound, InvalidInput, InvalidState, Unsealable, KeyServiceAway.
+    """
+    if end_old and old_valid_until is not None:
+        raise InvalidInput("Old secrets end now or later: one of them.", path=["input", "endOldSecrets"])
+    if old_valid_until is not None and (old_valid_until.tzinfo is None or old_valid_until <= datetime.now(UTC)):
+        raise InvalidInput("The old secrets' end is a moment to come, with its zone.", path=["input", "oldValidUntil"])
+    await data_keys.current(secret, principal.merchant_id)
+    async with transaction():
+        shop = await managed(principal, shop_id)
+        check_holds(principal, _GIVES, shop.store_id)
+        _check_goes_on(shop)
+        before = await _secrets(shop, secret)
+        known = {"address": shop.address, **shop.options, **before}
+        merged = {name: value for name, value in {**known, **values}.items() if value.strip()}
+        opened = _opened(ShopKind(shop.kind), _checked(shop.merchant_id, fields_of(shop.kind), merged))
+        _check_goes_where_it_did(shop.address, opened.address, [name for name in before if name not in values])
+        changed: dict[str, Any] = {"address": opened.address, "options": dict(opened.options)}
+        replaced = sorted(name for name in {*before, *opened.secrets} if before.get(name) != opened.secrets.get(name))
+        if replaced:
+            seal, merchant = data_keys.seal, shop.merchant_id
+            changed["sealed_secrets"] = await seal(secret, merchant, opened.secrets, place_of(shop.id))
+            old = await seal(secret, merchant, before, old_place_of(shop.id)) if old_valid_until else None
+            changed |= {"old_sealed_secrets": old, "old_valid_until": old_valid_until}
+        ended = end_old and shop.old_valid_until is not None
+        if end_old:
+            changed |= {"old_sealed_secrets": None, "old_valid_until": None}
+        await Shop.filter(id=shop.id).update(**changed)
+        told = deeds.changed({"address": shop.address, **shop.options}, {"address": opened.address, **opened.options})
+        if replaced:
+            told["secrets"] = [None, replaced]
+        if ended and shop.old_valid_until is not None:
+            told["old_secrets_until"] = [shop.old_valid_until.isoformat(), None]
+        await deeds.note(shop.merchant_id, CHANGE, Of("shop", shop.id), cause, told)
+    return await Shop.get(id=shop.id)
+
+
+def _check_goes_where_it_did(before: str, after: str, kept: Sequence[str]) -> None:
+    """Secrets are shown to nobody, and so to no other host than they were given for. Raises InvalidInput."""
+    if kept and before and names.place_of(before) != names.place_of(after):
+        said = f"On another host the shop needs its secrets anew: give {', '.join(sorted(kept))} as well."
+        raise InvalidInput(said, path=["input", "fields"])
+
+
+_STEPS: Final[Mapping[str, ShopState]] = {
+    "shopPause": ShopState.PAUSED,
+    "shopResume": ShopState.ACTIVE,
+    "shopRetire": ShopState.RETIRED,
+}
+
+
+async def step(principal: Principal, shop_id: UUID, operation: str, cause: Cause) -> Shop:
+    """Pause a shop, have it go on, or end it. While it is paused what comes is kept, and nothing is done with it.
+
+    Raises Forbidden, NotFound, InvalidState.
+    """
+    to = _STEPS[operation]
+    async with transaction():
+        shop = await managed(principal, shop_id)
+        _check_goes_on(shop)
+        if shop.state is not to:
+            polls = dialect_of(shop.kind).poll_seconds is not None
+            due = datetime.now(UTC) if to is ShopState.ACTIVE and polls else None
+            await Shop.filter(id=shop.id).update(state=to, due_at=due, tries=0)
+            if to is ShopState.RETIRED:
+                await _rest(shop.id)
+            changes = deeds.changed({"state": shop.state.value}, {"state": to.value})
+            await deeds.note(shop.merchant_id, operation, Of("shop", shop.id), cause, changes)
+    return await Shop.get(id=shop.id)
+
+
+async def _rest(shop_id: UUID) -> None:
+    """Nothing of it is due any more."""
+    await execute("UPDATE shop_notices SET due_at = NULL WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
+    await execute("UPDATE shop_refunds SET due_at = NULL WHERE shop_id = $1 AND due_at IS NOT NULL", shop_id)
+
+
+def _check_goes_on(shop: Shop) -> None:
+    if shop.state is ShopState.RETIRED:
+        said = "The shop is retired; connect it anew."
+        raise InvalidState(said, path=["input", "shopId"], current_state=shop.state.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    address: str
+    options: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+def _opened(kind: ShopKind, values: Mapping[str, str]) -> _Opened:
+    secret = {one.name for one in fields_of(kind) if one.secret}
+    options = {name: value for name, value in values.items() if name not in secret and name != "address"}
+    address = values.get("address", "").rstrip("/")
+    return _Opened(address, options, {name: value for name, value in values.items() if name in secret})
+
+
+def _checked(merchant_id: UUID, wanted: Sequence[Field], given: Mapping[str, str]) -> dict[str, str]:
+    """The values, trimmed. All that is wrong is said at once. Raises InvalidInput."""
+    values = {name: value.strip() for name, value in given.items() if value.strip()}
+    values |= {one.name: one.live for one in wanted if one.live and one.name not in values}
+    known = {one.name for one in wanted}
+    lacking = [
+        f"{one.name} ({one.label}; {one.where})" for one in wanted if not one.optional and one.name not in values
+    ]
+    said = [f"Missing: {'; '.join(lacking)}."] if lacking else []
+    if unknown := sorted(values.keys() - known):
+        said.append(f"Not of this kind of shop: {', '.join(one[:40] for one in unknown)}.")
+    long = sorted(name for name, value in values.items() if len(value) > _VALUE_MAX or not value.isprintable())
+    said += [f"Not 1 to {_VALUE_MAX} printable characters: {name}." for name in long if name in known]
+    for name, value in values.items():
+        if name == "address" or name.endswith("_url"):
+            try:
+                names.check(value, merchant_id)
+            except AddressRefused as error:
+                said.append(f"{name} cannot be used: {error}")
+    if said:
+        raise InvalidInput(" ".join(said), path=["input", "fields"])
+    return values
+
+
+async def access_of(shop: Shop, secret: bytes) -> ShopAccess:
+    """The shop's address and credentials, opened. Raises Unsealable and KeyServiceAway."""
+    return _access(shop, await _secrets(shop, secret))
+
+
+async def _secrets(shop: Shop, secret: bytes) -> Mapping[str, str]:
+    return await data_keys.unseal(secret, shop.merchant_id, bytes(shop.sealed_secrets), place_of(shop.id))
+
+
+async def accesses_believed(shop: Shop, secret: bytes) -> AsyncIterator[ShopAccess]:
+    """Those that a webhook may be signed with: today's, and the ones before until their time is over.
+
+    Raises Unsealable and KeyServiceAway, after those that open.
+    """
+    lost: Unsealable | None = None
+    try:
+        yield await access_of(shop, secret)
+    except Unsealable as error:
+        lost = error
+    old, until = shop.old_sealed_secrets, shop.old_valid_until
+    if old is not None and until is not None and datetime.now(UTC) < until:
+        yield _access(shop, await data_keys.unseal(secret, shop.merchant_id, bytes(old), old_place_of(shop.id)))
+    if lost is not None:
+        raise lost
+
+
+def _access(shop: Shop, secrets: Mapping[str, str]) -> ShopAccess:
+    return ShopAccess(shop.id, shop.address, secrets, shop.options, _fresh_keys(shop))
+
+
+async def forget_old_secrets() -> int:
+    """Take away those whose time is over; how many shops had some."""
+    return await execute(
+        "UPDATE shops SET old_sealed_secrets = NULL, old_valid_until = NULL WHERE old_valid_until <= now()"
+    )
+
+
+async def failing(shop_id: UUID, because: str) -> None:
+    """Remember that the shop does not answer, and since when."""
+    await execute(
+        "UPDATE shops SET failing_since = coalesce(failing_since, now()), failing_because = $2 WHERE id = $1",
+        shop_id,
+        because.replace("\x00", "")[:500] or "?",
+    )
+
+
+async def well(shop_id: UUID) -> None:
+    """It answers (again)."""
+    await execute(
+        "UPDATE shops SET failing_since = NULL, failing_because = NULL WHERE id = $1 AND failing_since IS NOT NULL",
+        shop_id,
+    )
+
+
+async def polled(shop: Shop, until: datetime, seconds: float) -> None:
+    """What changed up to then is taken in; the next look is due after so many seconds."""
+    await execute(
+        "UPDATE shops SET polled_until = greatest(polled_until, $2), tries = 0, "
+        "  due_at = CASE WHEN state = 'ACTIVE' THEN now() + make_interval(secs => $3::float8) END WHERE id = $1",
+        shop.id,
+        until,
+        seconds,
+    )
+
+
+async def take(shop_id: UUID, lease_seconds: float) -> Shop | None:
+    """Claim a shop that is due to be looked at; None: it is not, or somebody else has it."""
+    taken = await rows(
+        "UPDATE shops SET due_at = now() + make_interval(secs => $2::float8), tries = tries + 1 "
+        "WHERE id = $1 AND due_at <= now() AND state = 'ACTIVE' RETURNING id",
+        shop_id,
+        lease_seconds,
+    )
+    return await Shop.get(id=shop_id) if taken else None
+
+
+async def again(shop_id: UUID, seconds: float) -> None:
+    """Look again after so many seconds: the position stays."""
+    await execute(
+        "UPDATE shops SET due_at = now() + make_interval(secs => $2::float8) WHERE id = $1 AND state = 'ACTIVE'",
+        shop_id,
+        seconds,
+    )
+
+
+async def keep_key(shop: Shop, path: str, pem: str | None) -> None:
+    """Keep a published key (None: there is none there). Keys that are older than a day are fetched anew."""
+    kept, since = _fresh_keys(shop), shop.keys_read_at
+    if not kept:
+        since = datetime.now(UTC)  # of the first of them: no key lives longer by another one's coming
+    if pem is not None and len(pem) <= _PEM_MAX and pem.startswith("-----BEGIN PUBLIC KEY-----"):
+        kept = {**dict(list(kept.items())[-_KEYS_MAX:]), path: pem}
+    await Shop.filter(id=shop.id).update(public_keys=dict(kept), keys_read_at=since, wanted_key=None)
+
+
+def _fresh_keys(shop: Shop) -> Mapping[str, str]:
+    """Those that were fetched lately: a key that was taken back is not believed for more than a day."""
+    read_at = shop.keys_read_at
+    return shop.public_keys if read_at is not None and read_at > datetime.now(UTC) - _KEYS_AGE else {}
+
+
+def url_of(public_url: str, shop_id: UUID) -> str | None:
+    """Where a shop is to send what it says, if the outside can reach us (at that address)."""
+    return f"{public_url.rstrip('/')}/shops/{shop_id}" if public_url else None
+
+
+def place_of(shop_id: UUID) -> str:
+    """What the credentials of a shop are sealed for: they open nowhere else."""
+    return f"shops/{shop_id}"
+
+
+def old_place_of(shop_id: UUID) -> str:
+    """The same, of the credentials before."""
+    return f"shops/{shop_id}/old"

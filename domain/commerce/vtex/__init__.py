@@ -1,0 +1,1 @@
+"""VTEX: we are its payment provider, and it asks us for refunds (Payment Provider Protocol)."""

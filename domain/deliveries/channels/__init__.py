@@ -1,0 +1,1 @@
+"""Channels: each speaks one published protocol, and knows no network and no database."""

@@ -1,0 +1,141 @@
+"""Columns of a report's lines in frames of a bounded number of lines: one in memory, or several in files.
+
+However long a report is, no more than a frame of it is in memory; what is said of all lines is added up frame by frame.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from domain.pse.reporting import ReadReport, ReportFile
+from domain.settlements.storable import merged, storable
+
+LINES_MAX: Final = 250_000  # of a frame: with all that a match puts beside them, some 400 MB
+WHOLE_BYTES_MAX: Final = 64 << 20  # a file that is not larger is one frame
+_numbers = count()
+
+
+class AddedUp:
+    """Rows in two numbers, in whatever order and in however many frames they come: the same rows, the same numbers."""
+
+    def __init__(self) -> None:
+        self._rows = self._sum = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Count its rows in, as they are now."""
+        self._rows += frame.height
+        self._sum += int(frame.hash_rows(seed=1).cast(pl.Int128).sum())
+
+    def told(self) -> tuple[int, int]:
+        """How many, and what their hashes of 64 bits add up to."""
+        return self._rows, self._sum
+
+
+@dataclass(frozen=True, slots=True)
+class _InFile:
+    """A frame in a file. It is not packed: to pack and unpack it took longer than all that is done with it, and of a
+    file that is mapped only what somebody asks for is read. Columns in which nothing stands are not in it.
+    """
+
+    path: Path
+    schema: pl.Schema
+    told: frozenset[str]  # what is in the file
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, path: Path) -> "_InFile":
+        told = [one.name for one in frame if one.null_count() < one.len()] or frame.columns
+        frame.select(told).write_ipc(path, compression="uncompressed")
+        return cls(path, frame.schema, frozenset(told))
+
+    def read(self, columns: Sequence[str] | None) -> pl.DataFrame:
+        wanted = columns or list(self.schema)
+        there = [name for name in wanted if name in self.told] or sorted(self.told)[:1]  # of one there are the rows
+        empty = {name: pl.lit(None, self.schema[name]) for name in wanted if name not in self.told}
+        return pl.read_ipc(self.path, columns=there).with_columns(**empty).select(wanted)
+
+
+class Frames:
+    """Frames of the same columns, read one after the other, as often as they are wanted.
+
+    `folder`: where they are kept; None: in memory.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self.height = 0
+        self._frames: list[pl.DataFrame | _InFile] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for one in self._frames:
+            yield _read(one, None)
+
+    def only(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """These columns of each; the others are not read."""
+        for one in self._frames:
+            yield _read(one, columns)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Keep it behind the others."""
+        self.height += frame.height
+        if self.folder is None:
+            self._frames.append(frame)
+            return
+        self._frames.append(_InFile.of(frame, self.folder / f"frame-{next(_numbers)}.arrow"))
+
+    def together(
+        self, make: Callable[[pl.DataFrame], pl.DataFrame], columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """What is made of each frame, below each other, whatever the order of its columns. There has to be a frame.
+
+        `columns`: those that it is made of; the others are not read.
+        """
+        return pl.concat([make(_read(one, columns)) for one in self._frames], how="diagonal")
+
+    def changed(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> "Frames":
+        """What is made of each frame, kept as these were, which are forgotten."""
+        made = Frames(self.folder)
+        for frame in self:
+            made.add(make(frame))
+        self.forget()
+        return made
+
+    def forget(self) -> None:
+        """Take away what is kept in files: nobody reads it again."""
+        for one in self._frames:
+            if isinstance(one, _InFile):
+                one.path.unlink()
+        self._frames = []
+
+
+def _read(frame: "pl.DataFrame | _InFile", columns: Sequence[str] | None) -> pl.DataFrame:
+    if isinstance(frame, _InFile):
+        return frame.read(columns)
+    return frame.select(columns) if columns else frame
+
+
+def in_memory(frame: pl.DataFrame) -> Frames:
+    """The one frame that a small report is."""
+    frames = Frames()
+    frames.add(frame)
+    return frames
+
+
+def of_report(file: ReportFile, report: ReadReport) -> tuple[ReadReport, Frames]:
+    """The lines of a report as they can be stored (`storable`), with what it says of them. Raises BadReport."""
+    if file.path.stat().st_size <= WHOLE_BYTES_MAX:
+        told, whole = storable(file.name, report, report.lines.collect())
+        return told, in_memory(whole)
+    frames, told = Frames(file.path.parent), report
+    for some in report.lines.collect_batches(chunk_size=LINES_MAX):
+        told, kept = storable(file.name, told, some)
+        frames.add(kept)
+    if not len(frames):
+        frames.add(pl.DataFrame(schema=report.lines.collect_schema()))
+    return merged(told), frames

@@ -1,0 +1,220 @@
+"""Shops: what they said is worked out, what became of it is told to them, and what they have not told is looked for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import structlog
+
+from domain.cause import WORKER, Cause
+from domain.commerce import checks, following, intake, settle, shops, telling
+from domain.commerce.dialect import NoAnswer
+from domain.commerce.magento.dialect import Magento
+from domain.commerce.registry import dialect_of
+from domain.commerce.said import AboutShop
+from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, Told, Uninstalled
+from domain.models import Shop
+from domain.models.shops import ShopRefundState
+from domain.platform import bell
+from domain.platform.database import door, for_all, for_merchant, rows, unavailable
+from domain.platform.secrets import Unsealable
+from domain.platform.settings import Settings
+from domain.platform.wrapping import KeyServiceAway
+from domain.refunds import intervals
+from jobs.wire.shops import ShopSender
+
+_LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
+_TABLES: Final = {
+    bell.SHOP: "shops",
+    bell.SHOP_NOTICE: "shop_notices",
+    bell.SHOP_REFUND: "shop_refunds",
+    bell.SHOP_CHECK: "shop_checks",
+}
+_UNUSABLE: Final = (Unsealable, KeyServiceAway)
+_log = structlog.get_logger()
+
+
+async def merchant_of(job: str, subject: UUID) -> UUID | None:
+    """Whose it is that was rung for; None: nobody's."""
+    with for_all("whose it is that a shop's place is wanted for"):
+        found = await rows(f"SELECT merchant_id FROM {_TABLES[job]} WHERE id = $1", subject)  # noqa: S608 - ours
+    return found[0]["merchant_id"] if found else None
+
+
+@door
+async def apply(notice_id: UUID, sender: ShopSender, settings: Settings) -> None:
+    """Work out what a shop said, if it is due."""
+    claimed = await intake.take(notice_id)
+    if claimed is None:
+        return
+    with for_merchant(claimed.shop.merchant_id):
+        await _apply(claimed, sender, settings)
+
+
+async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settings) -> None:
+    notice, shop = claimed.notice, claimed.shop
+    try:
+        told = [await _told(shop, one, notice.request_id, sender, settings) for one in claimed.told]
+    except NoAnswer as error:
+        await shops.failing(shop.id, str(error))
+        await intake.later(notice, str(error))
+        return
+    except _UNUSABLE as error:
+        await intake.later(notice, f"The shop's credentials do not open: {error}")
+        return
+    except Exception as error:
+        await intake.later(notice, f"Working it out raised {type(error).__name__}.")
+        raise
+    await intake.done(notice, claimed.unclear or "; ".join(told) or "It tells nothing.")
+    _log.info("shop.applied", shop=str(shop.id), notice=str(notice.id))
+
+
+async def _told(shop: Shop, told: Told, request_id: str, sender: ShopSender, settings: Settings) -> str:
+    """Take in one thing that a shop told; what came of it, in words. Raises NoAnswer."""
+    if isinstance(told, NothingToUs):
+        return told.what
+    if isinstance(told, Uninstalled):
+        await shops.failing(shop.id, "The shop says that our app was taken away.")
+        await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)
+        return "Our app was taken away."
+    if isinstance(told, SaidRefund):
+        row = await settle.take_in(shop, told, request_id)
+        return f"Refund {told.name}: {row.state.value if row else 'our own'}."
+    return await _look(shop, told, request_id, sender, settings)
+
+
+async def _look(shop: Shop, look: LookAt, request_id: str, sender: ShopSender, settings: Settings) -> str:
+    access = await shops.access_of(shop, settings.secret_key)
+    about = AboutShop(shop.merchant_id, shop.id, request_id, "LOOK")
+    listed = (await sender.ask(dialect_of(shop.kind).look(access, look.order), shop, access, about)).result
+    if listed is None:
+        # Not shown is not gone: what was said of it is a person's.
+        if look.seen is not None:
+            await settle.take_in(shop, look.seen, request_id)
+        return f"Order {look.order} is not shown to us."
+    count = await settle.take_in_all(shop, look.order, listed, request_id)
+    return f"Order {look.order}: {len(listed)} refunds, {count} of them not ours."
+
+
+@door
+async def step(row_id: UUID, sender: ShopSender, settings: Settings) -> None:
+    """Work out a shop's refund again, or tell its shop what became of it, if it is due."""
+    due = await telling.take(row_id)
+    if due is None:
+        return
+    with for_merchant(due.shop.merchant_id):
+        await _step(due, sender, settings)
+
+
+async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> None:
+    if await telling.given_up(due):
+        return
+    if due.news is None:
+        row = await settle.settle(due.shop, due.row)
+        if row.state is not ShopRefundState.LINKED and due.dialect.gives_up_seconds is not None:
+            await telling.nothing_to_say(telling.Due(due.shop, row, due.dialect, None))
+        return
+    if not telling.wanted(due):
+        await telling.nothing_to_say(due)
+        return
+    try:
+        access = await shops.access_of(due.shop, settings.secret_key)
+    except _UNUSABLE as error:
+        _log.error("shop.unusable", shop=str(due.shop.id), error=str(error))
+        return  # due again when its lease is over
+    writes = telling.is_record(due)
+    about = AboutShop(due.shop.merchant_id, due.shop.id, due.row.request_id, "RECORD" if writes else "TELL", due.row.id)
+    asking = due.dialect.record(access, due.news) if writes else due.dialect.tell(access, due.news)
+    outcome = (await sender.ask(asking, due.shop, access, about)).result
+    await telling.record(due, outcome)
+    _log.info("shop.told", shop=str(due.shop.id), refund=str(due.row.refund_id), outcome=type(outcome).__name__)
+
+
+@door
+async def look_at(shop_id: UUID, sender: ShopSender, settings: Settings) -> None:
+    """Look for what a shop has not told, if it is due: from its position on, with an overlap."""
+    with for_all("whose a shop is that was rung for"):
+        shop = await shops.take(shop_id, _LEASE_SECONDS)
+    if shop is None:
+        return
+    with for_merchant(shop.merchant_id):
+        try:
+            await _look_at(shop, sender, settings)
+        except NoAnswer as error:
+            await shops.failing(shop.id, str(error))
+            await shops.again(shop.id, max(intervals.UNSENT.delay(shop.tries), error.seconds))
+        except _UNUSABLE as error:
+            await shops.failing(shop.id, f"The shop's credentials do not open: {error}")
+            await shops.again(shop.id, intervals.UNSENT.delay(shop.tries))
+        except Exception as error:
+            if not unavailable(error):
+                await shops.failing(shop.id, f"Looking raised {type(error).__name__}.")
+                await shops.again(shop.id, intervals.UNSENT.delay(shop.tries))
+            raise
+
+
+async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
+    dialect, until, request_id = dialect_of(shop.kind), datetime.now(UTC), f"shop-{uuid4()}"
+    access = await shops.access_of(shop, settings.secret_key)
+    if shop.wanted_key is not None and isinstance(dialect, Magento):
+        await _fetch_key(shop, dialect, access, sender)
+    if dialect.poll_seconds is None:
+        return
+    about = AboutShop(shop.merchant_id, shop.id, request_id, "POLL")
+    since = shop.polled_until - timedelta(seconds=dialect.overlap_seconds)
+    found = (await sender.ask(dialect.poll(access, since, until), shop, access, about)).result
+    for one in dict.fromkeys(found.told):
+        await _told(shop, one, request_id, sender, settings)
+    await shops.polled(shop, until, dialect.poll_seconds)
+    await shops.well(shop.id)
+    _log.info("shop.looked", shop=str(shop.id), told=len(found.told))
+
+
+async def _fetch_key(shop: Shop, dialect: Magento, access: ShopAccess, sender: ShopSender) -> None:
+    """Fetch the key that a message was signed with, from where it is published and nowhere else."""
+    assert shop.wanted_key is not None, "One is wanted."
+    about = AboutShop(shop.merchant_id, shop.id, f"shop-{uuid4()}", "KEY")
+    pem = await sender.text(shop, access, dialect.key_wanted(shop.wanted_key), about)
+    await shops.keep_key(shop, shop.wanted_key, pem)
+
+
+@door
+async def run_check(run_id: UUID, sender: ShopSender, settings: Settings) -> None:
+    """Make a preflight, if it is due."""
+    taken = await checks.take(run_id)
+    if taken is None:
+        return
+    run, shop = taken
+    with for_merchant(shop.merchant_id):
+        if run.tries > checks.TRIES_MAX:
+            await checks.fail(run, "Its worker ended before it could be finished, more than once.")
+            return
+        try:
+            access = await shops.access_of(shop, settings.secret_key)
+            about = AboutShop(shop.merchant_id, shop.id, run.request_id, "CHECK")
+            asking = dialect_of(shop.kind).check(access, shops.url_of(settings.public_url, shop.id))
+            asked = await sender.ask(asking, shop, access, about)
+            await checks.finish(run, shop, [*asked.result, checks.clock(asked.clocks)])
+        except Exception as error:
+            if unavailable(error):
+                raise
+            _log.exception("shop.check_failed", run=str(run.id))
+            await checks.fail(run, f"{type(error).__name__}: see the log of the worker for {run.request_id}.")
+
+
+@door
+async def follow_all() -> int:
+    """Make due what has moved in the histories since the shops' positions; how many refunds."""
+    with for_all("the history of all is followed for their shops"):
+        return sum([await following.follow(one) for one in await following.behind()])
+
+
+@door
+async def ring_the_checks() -> int:
+    """Ask for the preflight of every shop whose turn it is; how many."""
+    with for_all("the timetable's turn of every shop"):
+        runs = await checks.ring_all()
+        await shops.forget_old_secrets()
+    for one in runs:
+        await bell.ring(bell.SHOP_CHECK, one)
+    return len(runs)

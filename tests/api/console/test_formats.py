@@ -1,0 +1,23 @@
+"""Amounts are written with the decimals of the money, whatever its country's shops are used to."""
+
+import pytest
+
+from api.console.formats import ReaderLocale, money, way
+
+
+@pytest.mark.parametrize(
+    ("units", "currency", "exponent", "language", "written"),
+    [
+        ("15000", "BRL", 2, "pt-BR", "R$ 150,00"),
+        ("150", "COP", 2, "es", "1,50 COP"),
+        ("190000", "CLP", 0, "es", "190.000 CLP"),
+        ("-105000", "BRL", 2, "en", "-R$1,050.00"),
+    ],
+)
+def test_an_amount_has_every_minor_unit(units: str, currency: str, exponent: int, language: str, written: str) -> None:
+    reset = way.set(ReaderLocale(language))
+    try:
+        told = money({"minorUnits": units, "currency": currency, "exponent": exponent})
+        assert told.replace("\u00a0", " ") == written
+    finally:
+        way.reset(reset)

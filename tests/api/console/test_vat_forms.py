@@ -1,0 +1,87 @@
+"""What the forms of VAT do: documented, declared, lost, weighed again; documents are looked at, then taken in."""
+
+import re
+from collections.abc import Mapping
+
+from domain.models import Export, TaxDocument, VatReversal
+from domain.models.taxes import ReversalState
+from tests.api.console.conftest import Browser
+from tests.domain.taxes.world import a_sale_refunded, named
+from tests.kit.factories import a_payment
+from tests.kit.nights import today
+
+
+async def _a_reversal(browser: Browser, document: str = "NF-77") -> tuple[str, VatReversal]:
+    payment = await named(await a_payment(browser.shop, amount=50_000, tax=9_000), document)
+    _, reversal = await a_sale_refunded(browser.shop, payment, 5_000)
+    return f"/vat/reversals/{reversal.id}", reversal
+
+
+async def _done(browser: Browser, path: str, do: str, typed: Mapping[str, object]) -> str:
+    sent = await browser.send(path, do, typed)
+    assert sent.status_code == 303, re.sub(r"<[^>]*>|\s+", " ", sent.text)[:1500]
+    return await browser.page(sent.headers["location"].removeprefix("/console"))
+
+
+async def _state(reversal: VatReversal) -> ReversalState:
+    return (await VatReversal.get(id=reversal.id)).state
+
+
+async def test_a_reversal_is_documented_and_declared_alone_and_with_others(browser: Browser) -> None:
+    path, first = await _a_reversal(browser)
+    other, second = await _a_reversal(browser, "NF-78")
+    wrong = await browser.send(path, "document", {"issuedOn": f"{today()}"})
+    assert (wrong.status_code, 'href="#document-number"' in wrong.text) == (422, True)
+    for each, number in ((path, "NC-1"), (other, "NC-2")):
+        await _done(browser, each, "document", {"number": number, "issuedOn": f"{today()}"})
+    assert await _state(first) is ReversalState.DOCUMENTED
+    assert "stands in the return" in await _done(browser, path, "declare", {"period": f"{today():%Y-%m}"})
+    none = await browser.send("/vat?state=DOCUMENTED", "declare", {"period": f"{today():%Y-%m}"})
+    assert (none.status_code, "Tick those" in none.text) == (422, True)
+    chosen = {"reversal": [str(second.id)], "period": f"{today():%Y-%m}"}
+    await _done(browser, "/vat?state=DOCUMENTED", "declare", chosen)
+    assert {await _state(first), await _state(second)} == {ReversalState.DECLARED}
+    report = await browser.page(f"/vat/report?month={today():%Y-%m}")
+    assert "18.00" in report
+    await _done(browser, f"/vat/report?month={today():%Y-%m}", "export", {"format": "XLSX"})
+    assert [one.kind async for one in Export.all()] == ["VAT"]
+
+
+async def test_a_reversal_is_weighed_again_and_written_off(browser: Browser) -> None:
+    path, reversal = await _a_reversal(browser)
+    known = {
+        "cause": "RETURN_OF_GOODS",
+        "deliveredOn": f"{today()}",
+        "note": "It was delivered today.",
+        "accept": "yes",
+    }
+    assert "weighed again" in await _done(browser, path, "review", known)
+    row = await VatReversal.get(id=reversal.id)
+    assert (row.cause, row.delivered_on, row.note) == ("RETURN_OF_GOODS", today(), "It was delivered today.")
+    short = await browser.send(path, "write_off", {"lost": "abc"})
+    assert (short.status_code, 'href="#write_off-lost"' in short.text) == (422, True)
+    await _done(browser, path, "write_off", {"lost": "The invoice cannot be found."})
+    assert await _state(reversal) is ReversalState.NOT_RECOVERABLE
+
+
+async def test_documents_are_looked_at_before_anything_is_kept_and_then_taken_in(browser: Browser) -> None:
+    _, reversal = await _a_reversal(browser)
+    sheet = f"number,date,total,tax,original\nNC-9,{today()},50.00,9.00,NF-77\nNC-10,{today()},1.00,0.10,NF-0\n"
+    sheet += "NC-11,x,1,1,NF-1\n"
+    nothing = await browser.send("/vat/documents", "preview", {})
+    assert (nothing.status_code, "Choose a file" in nothing.text) == (422, True)
+    shown = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
+    assert shown.status_code == 200, shown.text
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", shown.text))
+    assert "The file has 3 documents. Nothing is kept yet." in words
+    assert ("1 refund" in words, "no refund of it is known yet" in words, "Cannot be read" in words) == (True,) * 3
+    assert await TaxDocument.all().count() == 0
+    form = shown.text.split('id="form-apply"', 1)[1].split("</form>", 1)[0]
+    typed = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    taken = await browser.http.post("/console/vat/documents", data=typed)
+    assert (taken.status_code, "The file was taken in" in taken.text) == (200, True), taken.text
+    assert await _state(reversal) is ReversalState.DOCUMENTED
+    assert await TaxDocument.all().count() == 2
+    again = await browser.send("/vat/documents", "preview", {}, files={"file": ("notes.csv", sheet.encode())})
+    assert "Known already" in again.text
+    assert "Takes VAT back" in await browser.page("/vat/documents")

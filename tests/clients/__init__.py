@@ -1,0 +1,1 @@
+"""What clients of ours run, with the official libraries of their languages."""

@@ -1,0 +1,1 @@
+"""Receivers of webhooks, in the languages of docs/webhooks.md."""

@@ -1,0 +1,106 @@
+"""The sentences of the code that people read: templates with {} where a fact is filled in."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from domain import problems
+from domain.problems import Problem
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+_FACT = "{}"
+# By these names a call is given what people are told: of findings, of a refund's history, of costs.
+TOLD = frozenset({"explanation", "message", "action", "unknown", "saw"})
+
+
+def _problems() -> frozenset[str]:
+    kinds = (one for one in vars(problems).values() if isinstance(one, type) and issubclass(one, Problem))
+    return frozenset(one.__name__ for one in kinds)
+
+
+def templates() -> dict[str, str]:
+    """Each sentence of a refusal, and a file that says it."""
+    names = _problems()
+    return {text: place for place, tree in _trees("domain", "api") for text in _of(tree, names)}
+
+
+def told() -> dict[str, str]:
+    """Each sentence that is given by one of the names of TOLD, and a file that says it."""
+    places = _places()
+    return {text: place for place, tree in _trees("domain", "jobs") for text in _given(tree, places)}
+
+
+def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    for room in rooms:
+        for path in sorted((CHECKOUT / room).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield str(path.relative_to(CHECKOUT)), ast.parse(path.read_text())
+
+
+def _given(tree: ast.Module, places: Mapping[str, int]) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            assigned = dict(_assigned(function))
+            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call)):
+                for one in _arguments(call, places):
+                    yield from assigned.get(one.id, ()) if isinstance(one, ast.Name) else texts_of(one)
+
+
+def _arguments(call: ast.Call, places: Mapping[str, int]) -> Iterator[ast.expr]:
+    """What a call is given by one of the names of TOLD, or stands at its place; shortened or not."""
+    at = places.get(_name(call.func) or "")
+    given = [keyword.value for keyword in call.keywords if keyword.arg in TOLD]
+    for one in [*given, *(call.args[at : at + 1] if at is not None else ())]:
+        yield one.args[0] if isinstance(one, ast.Call) and one.args else one
+
+
+def _places() -> dict[str, int]:
+    """At which place a function of ours takes what is told."""
+    found: dict[str, int] = {}
+    for _, tree in _trees("domain", "jobs"):
+        for one in ast.walk(tree):
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [argument.arg for argument in one.args.args if argument.arg not in ("self", "cls")]
+                found |= dict.fromkeys([one.name], next((at for at, name in enumerate(names) if name in TOLD), -1))
+    return {name: at for name, at in found.items() if at >= 0}
+
+
+def _of(tree: ast.Module, names: frozenset[str]) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            assigned = dict(_assigned(function))
+            for call in (one for one in ast.walk(function) if isinstance(one, ast.Call) and _name(one.func) in names):
+                argument = call.args[0] if call.args else None
+                if isinstance(argument, ast.Name):
+                    yield from assigned.get(argument.id, ())
+                elif argument is not None:
+                    yield from texts_of(argument)
+
+
+def _assigned(function: ast.AST) -> Iterator[tuple[str, list[str]]]:
+    """What a name of the function is set to, where that is a sentence."""
+    for one in ast.walk(function):
+        if isinstance(one, ast.Assign) and len(one.targets) == 1 and isinstance(one.targets[0], ast.Name):
+            texts = texts_of(one.value)
+            if texts:
+                yield one.targets[0].id, texts
+
+
+def _name(function: ast.expr) -> str | None:
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", None)
+
+
+def texts_of(node: ast.expr) -> list[str]:
+    """The sentences of an expression; none where it is no text of ours."""
+    if isinstance(node, ast.IfExp):
+        return [*texts_of(node.body), *texts_of(node.orelse)]
+    text = _text(node)
+    return [text] if text and text != _FACT else []
+
+
+def _text(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(one.value) if isinstance(one, ast.Constant) else _FACT for one in node.values)
+    return None

@@ -1,0 +1,1 @@
+"""Chat robots, PagerDuty and a mail relay as they publish their protocols: signatures checked, limits enforced."""

@@ -1,0 +1,1 @@
+"""Shops that speak the published protocols over real HTTP. Each keeps what money it has moved itself: the oracle."""

@@ -1,0 +1,62 @@
+"""Bugs of accounting's work: of findings, months and payouts."""
+
+from typing import Final
+
+from domain.bank import proofs
+from domain.findings import postings
+from tests.trials.planted.plant import Edit, Mutation
+
+BOOKS: Final = (
+    Mutation(
+        "a resolution posts twice",
+        r"resolved: resolution|suspense: ",
+        (
+            Edit(
+                postings.post,
+                """                cause=f"{CAUSE}{said.id}/{entry}{end}",
+                request_id=cause.request_id,
+                payment_id=payment_id,
+                reverse=reverse is not (amount < 0),
+            )
+            for entry, amount, tax in _entries(
+""",
+                """                cause=f"{CAUSE}{said.id}/{entry}{end}{again}",
+                request_id=cause.request_id,
+                payment_id=payment_id,
+                reverse=reverse is not (amount < 0),
+            )
+            for again in ("", "/again") for entry, amount, tax in _entries(
+""",
+            ),
+        ),
+        focus="accounting",
+    ),
+    # Late reports of the month come in after two people have closed it.
+    Mutation(
+        "a closed month lets a late entry in",
+        r"closed: month|closed month .* has changed",
+        (),
+        ("DROP TRIGGER ledger_entries_open_period ON ledger_entries",),
+        focus="back-office",
+    ),
+    Mutation(
+        "a payout is proven by two lines",
+        r"bank once: ",
+        (
+            Edit(
+                proofs.prove,
+                "if standing is not None or await PayoutProof.filter(line_id=line.id, voided_at=None).exists():",
+                "if False:",
+            ),
+        ),
+        ("DROP INDEX payout_proofs_of_payout", "DROP INDEX payout_proofs_of_line"),
+        focus="payouts",
+    ),
+    # What a person takes back stays in the ledger.
+    Mutation(
+        "a proof that is taken back keeps its entry",
+        r"bank: proof",
+        (Edit(proofs._void, "        await _post(proof, connection, payout.currency, cause, reverse=True)\n", ""),),
+        focus="payouts",
+    ),
+)
