@@ -1,4 +1,4 @@
-"""The attacks of `make attack` on a running instance, each once."""
+"""The attacks of `make attack` on a running instance, each once. What they cost is asked there, not here."""
 
 from pathlib import Path
 
@@ -38,3 +38,4 @@ def test_what_has_succeeded_is_told() -> None:
     ):
         assert len(outcome.judged().broken) == 1
     assert Outcome(attack, Answer("200", 1, foul(200, "{}")), 0.5, 1.0, 0, served=True).judged().broken == []
+    assert Outcome(attack, Answer("200", 1), 0.4, 0.4, 0, served=True, plain=0.003, priced=False).judged().broken == []
