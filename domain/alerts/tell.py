@@ -47,6 +47,8 @@ _DROP: Final = """UPDATE alert_notices n SET due_at = NULL FROM alerts a WHERE a
   AND n.due_at IS NOT NULL AND n.what <> 'RESOLVED' AND a.resolved_at IS NOT NULL"""
 _UNTOLD: Final = """UPDATE alerts a SET resolved_told = true WHERE a.resolved_at IS NOT NULL AND NOT a.resolved_told
   AND NOT EXISTS (SELECT 1 FROM alert_notices n WHERE n.alert_id = a.id AND n.said_at IS NOT NULL)"""
+# Of what is over and says nothing of its end (a moment, what is INFO by now) nothing is ever said again.
+_SILENT: Final = "UPDATE alerts SET resolved_told = true WHERE id = ANY($1) AND resolved_at IS NOT NULL"
 _WHO: Final = """SELECT alert_id, array_agg(DISTINCT endpoint_id) AS endpoints FROM alert_notices
 WHERE alert_id = ANY($1) AND said_at IS NOT NULL GROUP BY alert_id"""
 _DUE: Final = """SELECT DISTINCT n.endpoint_id FROM alert_notices n JOIN endpoints e ON e.id = n.endpoint_id
@@ -80,6 +82,7 @@ async def note(held: Mapping[UUID, Sequence[HeldRule]], now: datetime) -> int:
             beside[alert.connection_id].add(alert.kind)
     told = {row["alert_id"]: frozenset(row["endpoints"]) for row in await rows(_WHO, [one.id for one in over])}
     count = 0
+    silent: list[UUID] = []
     for alert in (*open_ones, *over):
         scene = scenes[alert.merchant_id]
         found = plan.said(
@@ -93,6 +96,10 @@ async def note(held: Mapping[UUID, Sequence[HeldRule]], now: datetime) -> int:
         )
         if found is not None and await _write(alert, found):
             count += 1
+        if found is None and alert.resolved_at is not None:
+            silent.append(alert.id)
+    if silent:
+        await execute(_SILENT, silent)
     return count
 
 

@@ -87,12 +87,14 @@ async def _store(merchant_id: UUID, endpoint_id: UUID, items: Sequence[HistoryIt
     await execute(ARRANGE, endpoint_id, sorted({item.key for item in items}))
 
 
-# Endpoints that have something to do: news beyond their position, or a delivery that is due.
+# Endpoints that have something to do: news beyond their position, or a delivery that is due. The last and the
+# first are looked up: asked whether there is any, PostgreSQL believes that there are many, and reads all to find one.
 BUSY: Final = """SELECT e.id FROM endpoints e
 WHERE e.state = 'ACTIVE' AND (e.rests_until IS NULL OR e.rests_until <= now())
-  AND (cardinality(e.types) > 0 AND EXISTS (SELECT 1 FROM event_seals s WHERE s.merchant_id = e.merchant_id
-      AND s.position > e.position)
-    OR EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.due_at <= now()))
+  AND (cardinality(e.types) > 0 AND e.position < (SELECT s.position FROM event_seals s
+      WHERE s.merchant_id = e.merchant_id ORDER BY s.position DESC LIMIT 1)
+    OR (SELECT d.due_at FROM deliveries d WHERE d.endpoint_id = e.id AND d.due_at IS NOT NULL
+      ORDER BY d.due_at, d.id LIMIT 1) <= now())
 ORDER BY e.failures >= 5, e.sent_at NULLS FIRST LIMIT $1"""
 
 

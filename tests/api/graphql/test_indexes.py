@@ -12,6 +12,7 @@ import pytest
 
 from api.app import create
 from domain.access.tokens import NewToken, Role, create_token, make
+from domain.deliveries import outbox
 from domain.history import portions, seals
 from domain.models import Merchant
 from jobs.synth import fill
@@ -113,7 +114,19 @@ async def _feeds_pass_deeds_by(filled: Database) -> None:
         plan = json.loads(told)[0]["Plan"]
         assert "event_seals_of_events" in _scans(plan)
         assert _most(plan, "event_seals") <= 3
+    await _who_has_heard_all_reads_nothing(owner)
     await owner.close()
+
+
+async def _who_has_heard_all_reads_nothing(owner: "asyncpg.Connection") -> None:
+    """Every second somebody looks which endpoint has something to do, of a merchant to whom all seals belong, too."""
+    await owner.execute(
+        "INSERT INTO endpoints (id, merchant_id, kind, name, sealed_secrets, shown, types, thin, per_minute, state, "
+        "  position, failures, warned, set_by, created_at) SELECT gen_random_uuid(), merchant_id, 'WEBHOOK', 'all', "
+        "  '', '', '{*}', false, 600, 'ACTIVE', max(position), 0, 0, 'x', now() FROM event_seals GROUP BY merchant_id"
+    )
+    plan = json.loads(await owner.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {outbox.BUSY}", 500))[0]["Plan"]
+    assert (plan["Actual Rows"], _most(plan, "event_seals")) == (0, 1)
 
 
 def _most(plan: dict[str, Any], table: str) -> float:

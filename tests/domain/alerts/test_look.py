@@ -150,6 +150,22 @@ async def test_refusals_are_told_from_the_sealed_history_once_and_a_taken_on_one
     assert (await _open(shop))[AlertKind.REFUND_FAILED].count == 1
 
 
+async def test_what_has_happened_and_was_told_is_over_for_good_when_it_is_over(owner_rows: OwnerRows) -> None:
+    """Else all that ever happened would be weighed again, every minute."""
+    shop = await a_shop()
+    await _channel(shop)
+    await an_answer(await a_refund(shop, await a_payment(shop), 700), Declined("NO", "no"))
+    await sealed(shop)
+    await opening.look()
+    await tell.note(await rules.read(), datetime.now(UTC))
+    await owner_rows("UPDATE alert_notices SET due_at = now()")
+    assert await tell.say(SETTINGS) == 1
+    alert = (await _open(shop))[AlertKind.REFUND_FAILED]
+    await work.acknowledge(a_person(shop, "support", Role.SUPPORT), alert.id, CAUSE)
+    assert await tell.note(await rules.read(), datetime.now(UTC)) == 0
+    assert (await Alert.get(id=alert.id)).resolved_told
+
+
 async def test_each_sign_of_the_books_and_the_clock_is_seen(owner_rows: OwnerRows) -> None:
     shop = await a_shop()
     broken = await _channel(shop)
