@@ -1,5 +1,6 @@
 """Shops: what they said is worked out, what became of it is told to them, and what they have not told is looked for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from domain.refunds import intervals
 from jobs.wire.shops import ShopSender
 
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
+_IN_A_ROW_MAX: Final = 3  # questions of a sweep without an answer: then the shop is away
 _TABLES: Final = {
     bell.SHOP: "shops",
     bell.SHOP_NOTICE: "shop_notices",
@@ -163,11 +165,39 @@ async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
     about = AboutShop(shop.merchant_id, shop.id, request_id, "POLL")
     since = shop.polled_until - timedelta(seconds=dialect.overlap_seconds)
     found = (await sender.ask(dialect.poll(access, since, until), shop, access, about)).result
-    for one in dict.fromkeys(found.told):
-        await _told(shop, one, request_id, sender, settings)
+    await _told_each(shop, list(dict.fromkeys(found.told)), request_id, sender, settings)
     await shops.polled(shop, until, dialect.poll_seconds)
     await shops.well(shop.id)
     _log.info("shop.looked", shop=str(shop.id), told=len(found.told))
+
+
+async def _told_each(shop: Shop, told: Sequence[Told], request_id: str, sender: ShopSender, settings: Settings) -> None:
+    """Take in each of what a sweep has found: one that cannot be taken in holds up no other.
+
+    The position stays for it, and the shop is failing until it is. Raises NoAnswer, at once where nothing is answered.
+    """
+    missed: list[NoAnswer] = []
+    in_a_row = 0
+    for one in told:
+        try:
+            await _told(shop, one, request_id, sender, settings)
+            in_a_row = 0
+            continue
+        except NoAnswer as error:
+            missed.append(error)
+        except _UNUSABLE:
+            raise
+        except Exception as error:
+            if unavailable(error):
+                raise
+            _log.exception("shop.not_taken_in", shop=str(shop.id), request=request_id)
+            missed.append(NoAnswer(f"Working out what it shows raised {type(error).__name__}."))
+        in_a_row += 1
+        if in_a_row >= _IN_A_ROW_MAX:
+            raise missed[0]
+    if missed:
+        said = f"Of {len(told)} orders {len(missed)} could not be taken in, the first: {missed[0]}"
+        raise NoAnswer(said, max(error.seconds for error in missed))
 
 
 async def _fetch_key(shop: Shop, dialect: Magento, access: ShopAccess, sender: ShopSender) -> None:

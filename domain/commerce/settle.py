@@ -15,7 +15,7 @@ from domain.models.refunds import Reason
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
 from domain.payments.refundable import checked_amount
-from domain.platform import bell, ids
+from domain.platform import bell, idempotency, ids
 from domain.platform.database import execute, rows, transaction
 from domain.problems import CapExceeded, IdempotencyConflict, InvalidState, NotFound, Problem
 from domain.refunds import find, insert, intervals, withdraw
@@ -340,13 +340,22 @@ async def _canceled(shop: Shop, row: ShopRefund, request_id: str) -> ShopRefund:
     refund = await _newest(row.refund_id)  # another worker may have asked for it meanwhile, or a person again
     if refund.state in _ENDS:
         return row
+    key = _cancel_key(row)
+    if refund.retry_of_id is not None and await idempotency.is_known(shop.merchant_id, withdraw.CANCEL, key):
+        # It was withdrawn for the shop, and a person has asked for it since: the same news again is none.
+        said = f"It is canceled in the shop, and was asked for again here since, as {refund.reference}."
+        return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
     try:
-        key = f"shop-cancel/{row.id}"
         await withdraw.cancel(shop.merchant_id, refund.id, None, key, await cause_of(shop, request_id))
     except InvalidState:
         said = f"It was canceled in the shop, and the refund was sent before: it is {refund.state.value}."
         return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
     return await ShopRefund.get(id=row.id)
+
+
+def _cancel_key(row: ShopRefund) -> str:
+    """The idempotency key of withdrawing it for its shop: once, however often it is told."""
+    return f"shop-cancel/{row.id}"
 
 
 async def _newest(refund_id: UUID) -> Refund:
@@ -377,8 +386,8 @@ async def give_up(shop: Shop, row: ShopRefund) -> bool:
             row = await _dismissed(row, "The shop waits no longer: it is to be paid by hand.")
         if row.refund_id is not None:
             try:
-                key = f"shop-cancel/{row.id}"
-                await withdraw.cancel(shop.merchant_id, row.refund_id, None, key, await cause_of(shop, row.request_id))
+                cause = await cause_of(shop, row.request_id)
+                await withdraw.cancel(shop.merchant_id, row.refund_id, None, _cancel_key(row), cause)
             except InvalidState:
                 return (await Refund.get(id=row.refund_id)).state.value in _ENDS
     return True
