@@ -15,7 +15,6 @@ from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
 from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, Told, Uninstalled
 from domain.models import Shop
-from domain.models.shops import ShopRefundState
 from domain.platform import bell
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.platform.secrets import Unsealable
@@ -56,7 +55,8 @@ async def apply(notice_id: UUID, sender: ShopSender, settings: Settings) -> None
 async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settings) -> None:
     notice, shop = claimed.notice, claimed.shop
     try:
-        told = [await _told(shop, one, notice.request_id, sender, settings) for one in claimed.told]
+        heard_at = notice.received_at
+        told = [await _told(shop, one, notice.request_id, sender, settings, heard_at) for one in claimed.told]
     except NoAnswer as error:
         await shops.failing(shop.id, str(error))
         await intake.later(notice, str(error))
@@ -71,7 +71,9 @@ async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settin
     _log.info("shop.applied", shop=str(shop.id), notice=str(notice.id))
 
 
-async def _told(shop: Shop, told: Told, request_id: str, sender: ShopSender, settings: Settings) -> str:
+async def _told(
+    shop: Shop, told: Told, request_id: str, sender: ShopSender, settings: Settings, heard_at: datetime | None = None
+) -> str:
     """Take in one thing that a shop told; what came of it, in words. Raises NoAnswer."""
     if isinstance(told, NothingToUs):
         return told.what
@@ -80,7 +82,7 @@ async def _told(shop: Shop, told: Told, request_id: str, sender: ShopSender, set
         await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)
         return "Our app was taken away."
     if isinstance(told, SaidRefund):
-        row = await settle.take_in(shop, told, request_id)
+        row = await settle.take_in(shop, told, request_id, heard_at)
         return f"Refund {told.name}: {row.state.value if row else 'our own'}."
     return await _look(shop, told, request_id, sender, settings)
 
@@ -112,9 +114,7 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
     if await telling.given_up(due):
         return
     if due.news is None:
-        row = await settle.settle(due.shop, due.row)
-        if row.state is not ShopRefundState.LINKED and due.dialect.gives_up_seconds is not None:
-            await telling.nothing_to_say(telling.Due(due.shop, row, due.dialect, None))
+        await settle.settle(due.shop, due.row)
         return
     if not telling.wanted(due):
         await telling.nothing_to_say(due)

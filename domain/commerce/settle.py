@@ -1,12 +1,12 @@
 """A shop's refund becomes one of ours, by the same door as everybody's; or it waits for a person."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.commerce import matching, shops
+from domain.commerce import matching, patience, shops
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
@@ -41,17 +41,18 @@ async def cause_of(shop: Shop, request_id: str) -> Cause:
     return Cause(request_id[:64], f"shop {shop.name}"[:200], await shops.answering(shop))
 
 
-async def take_in(shop: Shop, said: SaidRefund, request_id: str) -> ShopRefund | None:
+async def take_in(shop: Shop, said: SaidRefund, request_id: str, heard_at: datetime | None = None) -> ShopRefund | None:
     """Keep a refund that the shop speaks of, and make one of ours of it. None: it is our own echo.
 
-    Told again it does nothing; told otherwise it does nothing, and a person is called.
+    Told again it does nothing; told otherwise it does nothing, and a person is called. `heard_at` (UTC): when it was
+    said, where that is not now: a shop that asks does not for ever.
     """
     if said.ours is not None and await _is_echo(shop, said):
         return None
     known = await ShopRefund.get_or_none(shop_id=shop.id, name=said.name)
     if known is not None:
         return await _again(shop, known, said, request_id)
-    row = await _keep(shop, said, request_id)
+    row = await _keep(shop, said, request_id, heard_at)
     return await settle(shop, row)
 
 
@@ -72,16 +73,16 @@ async def _is_echo(shop: Shop, said: SaidRefund) -> bool:
     return await ShopRefund.exists(shop_id=shop.id, refund_id=refund.id, name=said.name)
 
 
-async def _keep(shop: Shop, said: SaidRefund, request_id: str) -> ShopRefund:
+async def _keep(shop: Shop, said: SaidRefund, request_id: str, heard_at: datetime | None = None) -> ShopRefund:
     """The row, made once however often it is told at the same moment."""
-    asks = dialect_of(shop.kind).asks
+    dialect = dialect_of(shop.kind)
     await ShopRefund.bulk_create(
         [
             ShopRefund(
                 id=ids.time_ordered(),
                 merchant_id=shop.merchant_id,
                 shop_id=shop.id,
-                origin=ShopRefundOrigin.ASKED if asks else ShopRefundOrigin.TOLD,
+                origin=ShopRefundOrigin.ASKED if dialect.asks else ShopRefundOrigin.TOLD,
                 name=said.name,
                 order_reference=said.order,
                 order_number=said.number,
@@ -94,6 +95,7 @@ async def _keep(shop: Shop, said: SaidRefund, request_id: str) -> ShopRefund:
                 because=_because(shop, said),
                 due_at=await _soon(),
                 request_id=request_id[:64],
+                **({"created_at": heard_at} if heard_at and dialect.gives_up_seconds is not None else {}),
             )
         ],
         ignore_conflicts=True,
@@ -148,6 +150,8 @@ async def settle(shop: Shop, row: ShopRefund) -> ShopRefund:
     """Match what was received, or what waits for a payment that nobody had registered, and have it refunded."""
     if row.state not in (ShopRefundState.RECEIVED, ShopRefundState.WAITING) or row.refund_id is not None:
         return row
+    if await patience.is_over(shop, row):
+        return row  # it is given back at its turn
     if row.why == Why.CANCELED_TOO_LATE and row.state is ShopRefundState.RECEIVED:
         return await _dismissed(row, "Canceled in the shop.")
     if row.why is not None and row.why not in _TRIED_AGAIN:
@@ -278,7 +282,7 @@ async def wait(
         # What is to be told of a refund has its own turns.
         "  tries = CASE WHEN refund_id IS NULL THEN tries + 1 ELSE tries END, "
         "  due_at = CASE WHEN refund_id IS NOT NULL THEN due_at ELSE "
-        "    coalesce($5::timestamptz, now() + make_interval(secs => $4::float8), "
+        "    least(coalesce($5::timestamptz, now() + make_interval(secs => $4::float8)), "
         "    CASE WHEN told_state IS NULL THEN created_at + make_interval(secs => $6::float8) END) END "
         # What another worker has made of it meanwhile stands.
         "WHERE id = $1 AND state <> 'DISMISSED' AND refund_id IS NOT DISTINCT FROM $7 "
