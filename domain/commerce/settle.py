@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.commerce import matching, patience, shops
+from domain.commerce import matching, patience, recording, shops
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
@@ -153,7 +153,7 @@ async def settle(shop: Shop, row: ShopRefund) -> ShopRefund:
     if await patience.is_over(shop, row):
         return row  # it is given back at its turn
     if row.why == Why.CANCELED_TOO_LATE and row.state is ShopRefundState.RECEIVED:
-        return await _dismissed(row, "Canceled in the shop.")
+        return await _dismissed(shop, row, "Canceled in the shop.")
     if row.why is not None and row.why not in _TRIED_AGAIN:
         return await wait(shop, row, Unmatched(Why(row.why), row.because or ""))
     if (done := await _asked_before(shop, row)) is not None:
@@ -301,7 +301,7 @@ async def wait(
     return await ShopRefund.get(id=row.id)
 
 
-async def _dismissed(row: ShopRefund, why: str) -> ShopRefund:
+async def _dismissed(shop: Shop, row: ShopRefund, why: str) -> ShopRefund:
     """The shop itself wants nothing of it any more, and nothing has come of it."""
     await execute(
         "UPDATE shop_refunds SET state = 'DISMISSED', waits_since = NULL, due_at = NULL, decided_by = 'shop', "
@@ -309,6 +309,7 @@ async def _dismissed(row: ShopRefund, why: str) -> ShopRefund:
         row.id,
         why,
     )
+    await recording.release(shop, row)
     return await ShopRefund.get(id=row.id)
 
 
@@ -338,7 +339,7 @@ async def _canceled(shop: Shop, row: ShopRefund, request_id: str) -> ShopRefund:
     if row.state is ShopRefundState.DISMISSED or row.origin is ShopRefundOrigin.OURS:
         return row
     if row.refund_id is None:
-        row = await _dismissed(row, "Canceled in the shop.")
+        row = await _dismissed(shop, row, "Canceled in the shop.")
     if row.refund_id is None:
         return row
     refund = await _newest(row.refund_id)  # another worker may have asked for it meanwhile, or a person again
@@ -387,7 +388,7 @@ async def give_up(shop: Shop, row: ShopRefund) -> bool:
     """The shop asks no more: whether nothing of it has left, nor will, so that it can be paid by hand."""
     async with transaction():
         if row.refund_id is None:
-            row = await _dismissed(row, "The shop waits no longer: it is to be paid by hand.")
+            row = await _dismissed(shop, row, "The shop waits no longer: it is to be paid by hand.")
         if row.refund_id is not None:
             try:
                 cause = await cause_of(shop, row.request_id)

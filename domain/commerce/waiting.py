@@ -9,7 +9,7 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.commerce import settle
+from domain.commerce import recording, settle
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Payment, Refund, Shop, ShopNotice, ShopRefund
@@ -100,13 +100,17 @@ async def match(
         changes = {"payment": [None, _text(payment_id)], "refund": [None, _text(refund_id)], "note": [None, note]}
         await deeds.note(shop.merchant_id, MATCH, Of(_KIND, row.id), cause, changes)
         if refund_id is not None:
-            return await settle.link(row, await _refund(shop, row, refund_id))
+            linked = await settle.link(row, await _refund(shop, row, refund_id))
+            await recording.release(shop, row)
+            return linked
         assert payment_id is not None, "It is the one that was named."
         payment = await _payment(shop, payment_id)
         amount = _amount(row, amount)
     if amount is not None:
         row.amount, row.currency = amount.minor_units, amount.currency  # of this call alone: what it said stays
-    return await settle.refund_of(shop, row, payment, agreed=True)
+    made = await settle.refund_of(shop, row, payment, agreed=True)
+    await recording.release(shop, row)
+    return made
 
 
 def _amount(row: ShopRefund, given: Money | None) -> Money | None:
@@ -159,6 +163,7 @@ async def dismiss(principal: Principal, row_id: UUID, note: str, cause: Cause) -
         if ends:
             changes["state"] = [row.state.value, ShopRefundState.DISMISSED.value]
         await deeds.note(shop.merchant_id, DISMISS, Of(_KIND, row.id), cause, changes)
+        await recording.release(shop, row)
     return await ShopRefund.get(id=row.id)
 
 

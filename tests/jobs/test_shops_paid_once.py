@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from domain.access.tokens import Role
-from domain.commerce import settle, shops
+from domain.commerce import settle, shops, waiting
 from domain.commerce.vocabulary import SaidRefund, ShopKind
+from domain.models import Refund
 from domain.models.shops import ShopRefundState
 from domain.money import Money
 from domain.platform.database import rows
@@ -131,3 +132,26 @@ async def test_what_vtex_asked_for_before_a_long_pause_is_given_back_and_not_pai
     row = await vtex.only()
     assert (row.state, row.told_state) == (ShopRefundState.DISMISSED, "GIVEN_UP")
     assert (await _ask(vtex, "P-1")).status_code == 501
+
+
+async def test_what_is_refunded_here_and_there_at_once_is_written_there_once_a_person_has_said_what_it_is(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    boss = a_person(at_woo.merchant, "boss", Role.ADMIN)
+    same, other = shop.order(), shop.order()
+    mine: dict[str, Refund] = {}
+    for order in (same, other):
+        mine[order] = await a_refund(at_woo.merchant, await at_woo.payment(order), 4_000)
+        shop.refund(order, "40.00")  # by people in the shop, before they could see ours
+        await at_woo.post(shop.webhook(order))
+        await at_woo.work()
+        await an_answer(mine[order], Succeeded(f"paid {order}"))
+    await at_woo.work()
+    assert [len(shop.refunds[int(one)]) for one in (same, other)] == [1, 1], "Both may be the same one."
+    held = {row.order_reference: row for row in await at_woo.all()}
+    await waiting.match(boss, held[same].id, None, mine[same].id, None, "It is the same.", CAUSE)
+    await waiting.dismiss(boss, held[other].id, "It was a mistake there.", CAUSE)
+    await at_woo.work()
+    assert [len(shop.refunds[int(one)]) for one in (same, other)] == [1, 2]
+    assert [row.told_state for row in await at_woo.all() if row.refund_id] == ["SUCCEEDED", "SUCCEEDED"]
+    assert len(await at_woo.refunds()) == 2
