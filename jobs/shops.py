@@ -13,7 +13,7 @@ from domain.commerce.dialect import NoAnswer
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
-from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, Told, Uninstalled
+from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
 from domain.platform import bell
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
@@ -24,6 +24,7 @@ from domain.refunds import intervals
 from jobs.wire.shops import ShopSender
 
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
+_UNOPENED_SECONDS: Final = 300.0
 _IN_A_ROW_MAX: Final = 3  # questions of a sweep without an answer: then the shop is away
 _TABLES: Final = {
     bell.SHOP: "shops",
@@ -122,13 +123,16 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
     try:
         access = await shops.access_of(due.shop, settings.secret_key)
     except _UNUSABLE as error:
-        _log.error("shop.unusable", shop=str(due.shop.id), error=str(error))
-        return  # due again when its lease is over
+        await shops.failing(due.shop.id, f"The shop's credentials do not open: {error}")
+        await telling.put_off(due, _UNOPENED_SECONDS)
+        return
     writes = telling.is_record(due)
     about = AboutShop(due.shop.merchant_id, due.shop.id, due.row.request_id, "RECORD" if writes else "TELL", due.row.id)
     asking = due.dialect.record(access, due.news) if writes else due.dialect.tell(access, due.news)
     outcome = (await sender.ask(asking, due.shop, access, about)).result
     await telling.record(due, outcome)
+    if isinstance(outcome, ShopDone):
+        await shops.well(due.shop.id)
     _log.info("shop.told", shop=str(due.shop.id), refund=str(due.row.refund_id), outcome=type(outcome).__name__)
 
 

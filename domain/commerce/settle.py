@@ -1,12 +1,13 @@
 """A shop's refund becomes one of ours, by the same door as everybody's; or it waits for a person."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.commerce import matching, patience, recording, shops
+from domain.commerce import keeping, matching, patience, recording, shops
+from domain.commerce.keeping import BECAUSE_MAX
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
@@ -15,18 +16,14 @@ from domain.models.refunds import Reason
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
 from domain.payments.refundable import checked_amount
-from domain.platform import bell, idempotency, ids
-from domain.platform.database import execute, rows, transaction
+from domain.platform import bell, idempotency
+from domain.platform.database import execute, transaction
 from domain.problems import CapExceeded, IdempotencyConflict, InvalidState, NotFound, Problem
 from domain.refunds import find, insert, intervals, withdraw
 from domain.refunds.request import NewRefund, request
 from domain.usage import quotas
 from domain.usage.plans import Metered
 
-_LEASE_SECONDS: Final = 60.0
-_NOTE_MAX: Final = 140
-_BECAUSE_MAX: Final = 500
-_CLOCKS: Final = timedelta(minutes=5)  # how far a shop's clock may be from ours
 # A payment that is registered later than its refund is told: looked for again, ever more rarely, until a person comes.
 _UNREGISTERED: Final = intervals.NOTICE
 _OPEN: Final = (ShopRefundState.RECEIVED, ShopRefundState.WAITING)
@@ -52,7 +49,7 @@ async def take_in(shop: Shop, said: SaidRefund, request_id: str, heard_at: datet
     known = await ShopRefund.get_or_none(shop_id=shop.id, name=said.name)
     if known is not None:
         return await _again(shop, known, said, request_id)
-    row = await _keep(shop, said, request_id, heard_at)
+    row = await keeping.keep(shop, said, request_id, heard_at)
     return await settle(shop, row)
 
 
@@ -71,79 +68,6 @@ async def _is_echo(shop: Shop, said: SaidRefund) -> bool:
     if joined:
         return True
     return await ShopRefund.exists(shop_id=shop.id, refund_id=refund.id, name=said.name)
-
-
-async def _keep(shop: Shop, said: SaidRefund, request_id: str, heard_at: datetime | None = None) -> ShopRefund:
-    """The row, made once however often it is told at the same moment."""
-    dialect = dialect_of(shop.kind)
-    await ShopRefund.bulk_create(
-        [
-            ShopRefund(
-                id=ids.time_ordered(),
-                merchant_id=shop.merchant_id,
-                shop_id=shop.id,
-                origin=ShopRefundOrigin.ASKED if dialect.asks else ShopRefundOrigin.TOLD,
-                name=said.name,
-                order_reference=said.order,
-                order_number=said.number,
-                payment_names=list(said.payments),
-                amount=said.amount.minor_units if said.amount else None,
-                currency=said.amount.currency if said.amount else None,
-                reason=_line(said.reason),
-                state=ShopRefundState.RECEIVED,
-                why=_why(shop, said),
-                because=_because(shop, said),
-                due_at=await _soon(),
-                request_id=request_id[:64],
-                **({"created_at": heard_at} if heard_at and dialect.gives_up_seconds is not None else {}),
-            )
-        ],
-        ignore_conflicts=True,
-    )
-    return await ShopRefund.get(shop_id=shop.id, name=said.name)
-
-
-async def _soon() -> Any:
-    """When another one may go on with what was left: by the database's clock."""
-    (row,) = await rows("SELECT now() + make_interval(secs => $1::float8) AS at", _LEASE_SECONDS)
-    return row["at"]
-
-
-def _is_older(shop: Shop, said: SaidRefund) -> bool:
-    """Whether it may have been made before the shop was connected, and been paid by whoever paid it then.
-
-    An order that changes today brings all of its refunds along.
-    """
-    if dialect_of(shop.kind).poll_seconds is None:
-        return False  # it is handed in, each by itself
-    return said.made_at is None or said.made_at < shop.created_at - _CLOCKS
-
-
-def _why(shop: Shop, said: SaidRefund) -> str | None:
-    if said.canceled:
-        return Why.CANCELED_TOO_LATE.value
-    if said.ours is not None:
-        return Why.CLAIMS_OURS.value
-    if said.why is None and _is_older(shop, said):
-        return Why.BEFORE_CONNECTED.value
-    return said.why.value if said.why else None
-
-
-def _because(shop: Shop, said: SaidRefund) -> str | None:
-    if said.canceled:
-        return "It was canceled in the shop before we heard of it."
-    if said.ours is not None:
-        return f"It bears our reference {said.ours}, which stands for another refund, or for none."
-    if said.why is None and _is_older(shop, said):
-        when = f"on {said.made_at:%Y-%m-%d %H:%M} UTC" if said.made_at else "nobody says when"
-        return f"It was made in the shop {when}, before the shop was connected: it may be paid already."
-    return said.because[:_BECAUSE_MAX] if said.why else None
-
-
-def _line(text: str | None) -> str | None:
-    if text is None:
-        return None
-    return "".join(one if one.isprintable() else " " for one in text)[:_NOTE_MAX].strip() or None
 
 
 async def settle(shop: Shop, row: ShopRefund) -> ShopRefund:
@@ -236,7 +160,7 @@ async def _refused(shop: Shop, payment: Payment, said: SaidRefund, error: Proble
     """Why our rules refuse it; where the money left by hand before, that is the reason."""
     wanted = said.amount.minor_units if said.amount else payment.captured
     other = await matching.already(shop, payment, wanted)
-    return other or Unmatched(Why.REFUSED, f"{error.code}: {error.message}"[:_BECAUSE_MAX])
+    return other or Unmatched(Why.REFUSED, f"{error.code}: {error.message}"[:BECAUSE_MAX])
 
 
 async def _facts(payment: Payment) -> dict[str, Any]:
@@ -290,7 +214,7 @@ async def wait(
         "AND (NOT $8 OR why IS NOT DISTINCT FROM $9)",
         row.id,
         what.why.value,
-        what.because.replace("\x00", "")[:_BECAUSE_MAX],
+        what.because.replace("\x00", "")[:BECAUSE_MAX],
         again,
         at,
         dialect_of(shop.kind).gives_up_seconds,
@@ -320,10 +244,22 @@ async def _again(shop: Shop, row: ShopRefund, said: SaidRefund, request_id: str)
     amount = said.amount.minor_units if said.amount else None
     currency = said.amount.currency if said.amount else None
     other = (amount, currency) != (row.amount, row.currency) or (said.order or None) != row.order_reference
-    if other and row.origin is not ShopRefundOrigin.OURS and said.why is not Why.ORDER_UNREADABLE:
+    if (
+        other
+        and not await _is_made(row, said)
+        and row.origin is not ShopRefundOrigin.OURS
+        and said.why is not Why.ORDER_UNREADABLE
+    ):
         told = f"It is told again as {said.amount or 'all that is left'} of order {said.order}."
         return await call(shop, row, Unmatched(Why.TOLD_OTHERWISE, told))
     return await settle(shop, row) if row.state is ShopRefundState.RECEIVED else row
+
+
+async def _is_made(row: ShopRefund, said: SaidRefund) -> bool:
+    """Whether this is what a person has said that counts: the refund that was made is of as much."""
+    if row.refund_id is None or said.amount is None or (said.order or None) != row.order_reference:
+        return False
+    return await Refund.exists(id=row.refund_id, amount=said.amount.minor_units, currency=said.amount.currency)
 
 
 async def call(shop: Shop, row: ShopRefund, what: Unmatched) -> ShopRefund:

@@ -111,6 +111,17 @@ async def given_up(due: Due) -> bool:
     return True
 
 
+async def put_off(due: Due, seconds: float) -> None:
+    """It could not be said, for a reason of our own: this try does not count."""
+    await execute(
+        "UPDATE shop_refunds SET due_at = now() + make_interval(secs => $2::float8), tries = tries - 1 "
+        "WHERE id = $1 AND due_at = $3",
+        due.row.id,
+        seconds,
+        due.row.due_at,
+    )
+
+
 async def record(due: Due, outcome: Outcome) -> None:
     """Keep what the shop says to it. What it will never take is a person's."""
     assert due.news is not None, "Something was told."

@@ -10,6 +10,7 @@ from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
 from domain.commerce import recording, settle
+from domain.commerce.vocabulary import Why
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Payment, Refund, Shop, ShopNotice, ShopRefund
@@ -79,8 +80,8 @@ async def match(
 ) -> ShopRefund:
     """Say which payment it is of, so that it is refunded by all the same rules; or which refund of ours it is already.
 
-    `amount`: where the shop's own is unclear; never another than the shop named. Raises Forbidden, NotFound,
-    InvalidInput, InvalidState, QuotaExceeded.
+    `amount`: where the shop's own is unclear, or was told twice; never another than the shop named.
+    Raises Forbidden, NotFound, InvalidInput, InvalidState, QuotaExceeded.
     """
     if (payment_id is None) == (refund_id is None):
         raise InvalidInput("Name a payment, or a refund that is there already: one of them.", path=["input"])
@@ -113,9 +114,14 @@ async def match(
     return made
 
 
+def _has_changed(row: ShopRefund) -> bool:
+    """Whether the shop has named another amount since the one that is kept."""
+    return row.why == Why.TOLD_OTHERWISE.value
+
+
 def _amount(row: ShopRefund, given: Money | None) -> Money | None:
     said = settle.said_of(row).amount
-    if said is not None and given is not None and said != given:
+    if said is not None and given is not None and said != given and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}; leave amount out.", path=["input", "amount"])
     if said is None and given is None and row.why == "AMOUNT_UNCLEAR":
         raise InvalidInput("The shop's amount is unclear: say how much.", path=["input", "amount"])
@@ -138,7 +144,7 @@ async def _refund(shop: Shop, row: ShopRefund, refund_id: UUID) -> Refund:
     if await ShopRefund.exists(shop_id=shop.id, refund_id=found.id):
         raise InvalidInput("That refund is another refund of the shop already.", path=["input", "refundId"])
     said = settle.said_of(row).amount
-    if said is not None and said != Money(found.amount, found.currency):
+    if said is not None and said != Money(found.amount, found.currency) and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}, the refund is of another amount.", path=["input", "refundId"])
     return found
 
