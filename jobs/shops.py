@@ -1,5 +1,6 @@
 """Shops: what they said is worked out, what became of it is told to them, and what they have not told is looked for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -12,9 +13,8 @@ from domain.commerce.dialect import NoAnswer
 from domain.commerce.magento.dialect import Magento
 from domain.commerce.registry import dialect_of
 from domain.commerce.said import AboutShop
-from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, Told, Uninstalled
+from domain.commerce.vocabulary import LookAt, NothingToUs, SaidRefund, ShopAccess, ShopDone, Told, Uninstalled
 from domain.models import Shop
-from domain.models.shops import ShopRefundState
 from domain.platform import bell
 from domain.platform.database import door, for_all, for_merchant, rows, unavailable
 from domain.platform.secrets import Unsealable
@@ -24,6 +24,8 @@ from domain.refunds import intervals
 from jobs.wire.shops import ShopSender
 
 _LEASE_SECONDS: Final = 600.0  # of a sweep through a shop
+_UNOPENED_SECONDS: Final = 300.0
+_IN_A_ROW_MAX: Final = 3  # questions of a sweep without an answer: then the shop is away
 _TABLES: Final = {
     bell.SHOP: "shops",
     bell.SHOP_NOTICE: "shop_notices",
@@ -54,7 +56,8 @@ async def apply(notice_id: UUID, sender: ShopSender, settings: Settings) -> None
 async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settings) -> None:
     notice, shop = claimed.notice, claimed.shop
     try:
-        told = [await _told(shop, one, notice.request_id, sender, settings) for one in claimed.told]
+        heard_at = notice.received_at
+        told = [await _told(shop, one, notice.request_id, sender, settings, heard_at) for one in claimed.told]
     except NoAnswer as error:
         await shops.failing(shop.id, str(error))
         await intake.later(notice, str(error))
@@ -69,7 +72,9 @@ async def _apply(claimed: intake.HeardShop, sender: ShopSender, settings: Settin
     _log.info("shop.applied", shop=str(shop.id), notice=str(notice.id))
 
 
-async def _told(shop: Shop, told: Told, request_id: str, sender: ShopSender, settings: Settings) -> str:
+async def _told(
+    shop: Shop, told: Told, request_id: str, sender: ShopSender, settings: Settings, heard_at: datetime | None = None
+) -> str:
     """Take in one thing that a shop told; what came of it, in words. Raises NoAnswer."""
     if isinstance(told, NothingToUs):
         return told.what
@@ -78,7 +83,7 @@ async def _told(shop: Shop, told: Told, request_id: str, sender: ShopSender, set
         await bell.ring(bell.SHOP_CHECK, (await checks.begin(shop, Cause(request_id, WORKER))).id)
         return "Our app was taken away."
     if isinstance(told, SaidRefund):
-        row = await settle.take_in(shop, told, request_id)
+        row = await settle.take_in(shop, told, request_id, heard_at)
         return f"Refund {told.name}: {row.state.value if row else 'our own'}."
     return await _look(shop, told, request_id, sender, settings)
 
@@ -110,9 +115,7 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
     if await telling.given_up(due):
         return
     if due.news is None:
-        row = await settle.settle(due.shop, due.row)
-        if row.state is not ShopRefundState.LINKED and due.dialect.gives_up_seconds is not None:
-            await telling.nothing_to_say(telling.Due(due.shop, row, due.dialect, None))
+        await settle.settle(due.shop, due.row)
         return
     if not telling.wanted(due):
         await telling.nothing_to_say(due)
@@ -120,13 +123,16 @@ async def _step(due: telling.Due, sender: ShopSender, settings: Settings) -> Non
     try:
         access = await shops.access_of(due.shop, settings.secret_key)
     except _UNUSABLE as error:
-        _log.error("shop.unusable", shop=str(due.shop.id), error=str(error))
-        return  # due again when its lease is over
+        await shops.failing(due.shop.id, f"The shop's credentials do not open: {error}")
+        await telling.put_off(due, _UNOPENED_SECONDS)
+        return
     writes = telling.is_record(due)
     about = AboutShop(due.shop.merchant_id, due.shop.id, due.row.request_id, "RECORD" if writes else "TELL", due.row.id)
     asking = due.dialect.record(access, due.news) if writes else due.dialect.tell(access, due.news)
     outcome = (await sender.ask(asking, due.shop, access, about)).result
     await telling.record(due, outcome)
+    if isinstance(outcome, ShopDone):
+        await shops.well(due.shop.id)
     _log.info("shop.told", shop=str(due.shop.id), refund=str(due.row.refund_id), outcome=type(outcome).__name__)
 
 
@@ -163,11 +169,39 @@ async def _look_at(shop: Shop, sender: ShopSender, settings: Settings) -> None:
     about = AboutShop(shop.merchant_id, shop.id, request_id, "POLL")
     since = shop.polled_until - timedelta(seconds=dialect.overlap_seconds)
     found = (await sender.ask(dialect.poll(access, since, until), shop, access, about)).result
-    for one in dict.fromkeys(found.told):
-        await _told(shop, one, request_id, sender, settings)
+    await _told_each(shop, list(dict.fromkeys(found.told)), request_id, sender, settings)
     await shops.polled(shop, until, dialect.poll_seconds)
     await shops.well(shop.id)
     _log.info("shop.looked", shop=str(shop.id), told=len(found.told))
+
+
+async def _told_each(shop: Shop, told: Sequence[Told], request_id: str, sender: ShopSender, settings: Settings) -> None:
+    """Take in each of what a sweep has found: one that cannot be taken in holds up no other.
+
+    The position stays for it, and the shop is failing until it is. Raises NoAnswer, at once where nothing is answered.
+    """
+    missed: list[NoAnswer] = []
+    in_a_row = 0
+    for one in told:
+        try:
+            await _told(shop, one, request_id, sender, settings)
+            in_a_row = 0
+            continue
+        except NoAnswer as error:
+            missed.append(error)
+        except _UNUSABLE:
+            raise
+        except Exception as error:
+            if unavailable(error):
+                raise
+            _log.exception("shop.not_taken_in", shop=str(shop.id), request=request_id)
+            missed.append(NoAnswer(f"Working out what it shows raised {type(error).__name__}."))
+        in_a_row += 1
+        if in_a_row >= _IN_A_ROW_MAX:
+            raise missed[0]
+    if missed:
+        said = f"Of {len(told)} orders {len(missed)} could not be taken in, the first: {missed[0]}"
+        raise NoAnswer(said, max(error.seconds for error in missed))
 
 
 async def _fetch_key(shop: Shop, dialect: Magento, access: ShopAccess, sender: ShopSender) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.commerce import settle
+from domain.commerce import recording, settle
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import Why
@@ -13,7 +13,6 @@ from domain.platform import bell
 from domain.platform.database import execute, rows, transaction
 
 _AT_ONCE: Final = 1_000
-_YES: Final = frozenset({"yes", "true", "1"})
 # Shops that something lies beyond, of which they have not heard.
 _BEHIND: Final = """
 SELECT s.id FROM shops s WHERE s.state = 'ACTIVE' AND s.history_position <
@@ -40,16 +39,6 @@ WITH RECURSIVE paid AS (
   UNION SELECT r.retry_of_id, p.reference FROM paid p JOIN refunds r ON r.id = p.of WHERE r.retry_of_id IS NOT NULL)
 SELECT s.id, s.told_state, p.reference FROM paid p JOIN shop_refunds s ON s.refund_id = p.of
 WHERE s.shop_id = $1 AND s.state = 'LINKED' AND s.told_state <> 'SUCCEEDED'"""
-# A refund that did not begin in any shop, of a payment of the shop's store that names an order.
-_OURS: Final = """
-INSERT INTO shop_refunds (id, merchant_id, shop_id, origin, order_reference, payment_names, amount, currency,
-  payment_id, refund_id, state, due_at, tries, request_id, created_at)
-SELECT gen_random_uuid(), r.merchant_id, $1, 'OURS', p.order_reference, '[]'::jsonb, r.amount, r.currency, p.id, r.id,
-  'LINKED', now(), 0, r.request_id, now()
-FROM refunds r JOIN payments p ON p.id = r.payment_id
-WHERE r.id = ANY($2::uuid[]) AND r.state = 'SUCCEEDED' AND p.store_id = $3 AND p.order_reference IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id)
-ON CONFLICT DO NOTHING RETURNING id"""
 
 
 async def behind() -> Sequence[UUID]:
@@ -71,8 +60,7 @@ async def follow(shop_id: UUID) -> int:
         if dialect_of(shop.kind).asks:
             await _paid_after_told(shop, moved)
         due += [row["id"] for row in await rows(_MOVED, shop.id, moved)]
-        if dialect_of(shop.kind).records and shop.options.get("records", "").lower() in _YES:
-            due += [row["id"] for row in await rows(_OURS, shop.id, moved, shop.store_id)]
+        due += await recording.ours(shop, moved)
         await Shop.filter(id=shop.id).update(history_position=part[-1]["position"])
     for one in due:
         await bell.ring(bell.SHOP_REFUND, one)

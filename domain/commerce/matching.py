@@ -14,10 +14,12 @@ from domain.platform.database import rows
 _LENGTH_MAX: Final = 100
 _IDS_LONGER: Final = 5  # Shopify's ids have 13 digits, its numbers 4 to 7
 _ENDED_UNPAID: Final = "('REJECTED', 'CANCELED', 'EXPIRED', 'FAILED', 'RETURNED')"
-# As much of the payment as is asked for is leaving, or has left, and no shop's refund stands for it.
+# As much of the payment as is asked for is leaving, or has left, and no shop had asked for it: what is only recorded
+# there may be the same; nor for what is a retry: its shop was told that it failed, and may ask for it anew.
 _BY_HAND: Final = f"""
 SELECT 1 AS one FROM refunds r WHERE r.payment_id = $1 AND r.amount = $2 AND r.state NOT IN {_ENDED_UNPAID}
-  AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id) LIMIT 1"""  # noqa: S608 - ours
+  AND (r.retry_of_id IS NOT NULL
+    OR NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id AND s.origin <> 'OURS')) LIMIT 1"""  # noqa: S608
 # A row of a sheet that is being asked for this moment (domain/batches/applying takes the same lock).
 _BY_SHEET: Final = """SELECT 1 AS one FROM batch_rows b JOIN batches a ON a.id = b.batch_id AND a.state = 'APPLYING'
 WHERE b.payment_id = $1 AND b.amount = $2 AND b.claimed_at IS NOT NULL AND b.outcome IS NULL LIMIT 1"""
@@ -114,7 +116,7 @@ async def already(shop: Shop, payment: Payment, amount: int) -> Unmatched | None
         said = "Money of the payment left without us: a refund made at the PSE may be this one."
         return Unmatched(Why.ALREADY_REFUNDED, said)
     if await rows(_BY_HAND, payment.id, amount) or await rows(_BY_SHEET, payment.id, amount):
-        said = "As much of the payment is refunded already, or about to be, and no shop had asked for it."
+        said = "As much of the payment is refunded already, or about to be: asked for here, or tried again here."
         return Unmatched(Why.ALREADY_REFUNDED, said)
     if await rows(_BY_ANOTHER, payment.id, amount, shop.id):
         return Unmatched(Why.ANOTHER_SHOP, "Another shop of yours asked for as much of this payment.")

@@ -1,12 +1,13 @@
 """A shop's refund becomes one of ours, by the same door as everybody's; or it waits for a person."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from domain.cause import Cause
-from domain.commerce import matching, shops
+from domain.commerce import keeping, matching, patience, recording, shops
+from domain.commerce.keeping import BECAUSE_MAX
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
 from domain.commerce.vocabulary import SaidRefund, Why
@@ -15,18 +16,14 @@ from domain.models.refunds import Reason
 from domain.models.shops import ShopRefundOrigin, ShopRefundState
 from domain.money import Money
 from domain.payments.refundable import checked_amount
-from domain.platform import bell, ids
-from domain.platform.database import execute, rows, transaction
+from domain.platform import bell, idempotency
+from domain.platform.database import execute, transaction
 from domain.problems import CapExceeded, IdempotencyConflict, InvalidState, NotFound, Problem
 from domain.refunds import find, insert, intervals, withdraw
 from domain.refunds.request import NewRefund, request
 from domain.usage import quotas
 from domain.usage.plans import Metered
 
-_LEASE_SECONDS: Final = 60.0
-_NOTE_MAX: Final = 140
-_BECAUSE_MAX: Final = 500
-_CLOCKS: Final = timedelta(minutes=5)  # how far a shop's clock may be from ours
 # A payment that is registered later than its refund is told: looked for again, ever more rarely, until a person comes.
 _UNREGISTERED: Final = intervals.NOTICE
 _OPEN: Final = (ShopRefundState.RECEIVED, ShopRefundState.WAITING)
@@ -41,17 +38,18 @@ async def cause_of(shop: Shop, request_id: str) -> Cause:
     return Cause(request_id[:64], f"shop {shop.name}"[:200], await shops.answering(shop))
 
 
-async def take_in(shop: Shop, said: SaidRefund, request_id: str) -> ShopRefund | None:
+async def take_in(shop: Shop, said: SaidRefund, request_id: str, heard_at: datetime | None = None) -> ShopRefund | None:
     """Keep a refund that the shop speaks of, and make one of ours of it. None: it is our own echo.
 
-    Told again it does nothing; told otherwise it does nothing, and a person is called.
+    Told again it does nothing; told otherwise it does nothing, and a person is called. `heard_at` (UTC): when it was
+    said, where that is not now: a shop that asks does not for ever.
     """
     if said.ours is not None and await _is_echo(shop, said):
         return None
     known = await ShopRefund.get_or_none(shop_id=shop.id, name=said.name)
     if known is not None:
         return await _again(shop, known, said, request_id)
-    row = await _keep(shop, said, request_id)
+    row = await keeping.keep(shop, said, request_id, heard_at)
     return await settle(shop, row)
 
 
@@ -72,84 +70,14 @@ async def _is_echo(shop: Shop, said: SaidRefund) -> bool:
     return await ShopRefund.exists(shop_id=shop.id, refund_id=refund.id, name=said.name)
 
 
-async def _keep(shop: Shop, said: SaidRefund, request_id: str) -> ShopRefund:
-    """The row, made once however often it is told at the same moment."""
-    asks = dialect_of(shop.kind).asks
-    await ShopRefund.bulk_create(
-        [
-            ShopRefund(
-                id=ids.time_ordered(),
-                merchant_id=shop.merchant_id,
-                shop_id=shop.id,
-                origin=ShopRefundOrigin.ASKED if asks else ShopRefundOrigin.TOLD,
-                name=said.name,
-                order_reference=said.order,
-                order_number=said.number,
-                payment_names=list(said.payments),
-                amount=said.amount.minor_units if said.amount else None,
-                currency=said.amount.currency if said.amount else None,
-                reason=_line(said.reason),
-                state=ShopRefundState.RECEIVED,
-                why=_why(shop, said),
-                because=_because(shop, said),
-                due_at=await _soon(),
-                request_id=request_id[:64],
-            )
-        ],
-        ignore_conflicts=True,
-    )
-    return await ShopRefund.get(shop_id=shop.id, name=said.name)
-
-
-async def _soon() -> Any:
-    """When another one may go on with what was left: by the database's clock."""
-    (row,) = await rows("SELECT now() + make_interval(secs => $1::float8) AS at", _LEASE_SECONDS)
-    return row["at"]
-
-
-def _is_older(shop: Shop, said: SaidRefund) -> bool:
-    """Whether it may have been made before the shop was connected, and been paid by whoever paid it then.
-
-    An order that changes today brings all of its refunds along.
-    """
-    if dialect_of(shop.kind).poll_seconds is None:
-        return False  # it is handed in, each by itself
-    return said.made_at is None or said.made_at < shop.created_at - _CLOCKS
-
-
-def _why(shop: Shop, said: SaidRefund) -> str | None:
-    if said.canceled:
-        return Why.CANCELED_TOO_LATE.value
-    if said.ours is not None:
-        return Why.CLAIMS_OURS.value
-    if said.why is None and _is_older(shop, said):
-        return Why.BEFORE_CONNECTED.value
-    return said.why.value if said.why else None
-
-
-def _because(shop: Shop, said: SaidRefund) -> str | None:
-    if said.canceled:
-        return "It was canceled in the shop before we heard of it."
-    if said.ours is not None:
-        return f"It bears our reference {said.ours}, which stands for another refund, or for none."
-    if said.why is None and _is_older(shop, said):
-        when = f"on {said.made_at:%Y-%m-%d %H:%M} UTC" if said.made_at else "nobody says when"
-        return f"It was made in the shop {when}, before the shop was connected: it may be paid already."
-    return said.because[:_BECAUSE_MAX] if said.why else None
-
-
-def _line(text: str | None) -> str | None:
-    if text is None:
-        return None
-    return "".join(one if one.isprintable() else " " for one in text)[:_NOTE_MAX].strip() or None
-
-
 async def settle(shop: Shop, row: ShopRefund) -> ShopRefund:
     """Match what was received, or what waits for a payment that nobody had registered, and have it refunded."""
     if row.state not in (ShopRefundState.RECEIVED, ShopRefundState.WAITING) or row.refund_id is not None:
         return row
+    if await patience.is_over(shop, row):
+        return row  # it is given back at its turn
     if row.why == Why.CANCELED_TOO_LATE and row.state is ShopRefundState.RECEIVED:
-        return await _dismissed(row, "Canceled in the shop.")
+        return await _dismissed(shop, row, "Canceled in the shop.")
     if row.why is not None and row.why not in _TRIED_AGAIN:
         return await wait(shop, row, Unmatched(Why(row.why), row.because or ""))
     if (done := await _asked_before(shop, row)) is not None:
@@ -232,7 +160,7 @@ async def _refused(shop: Shop, payment: Payment, said: SaidRefund, error: Proble
     """Why our rules refuse it; where the money left by hand before, that is the reason."""
     wanted = said.amount.minor_units if said.amount else payment.captured
     other = await matching.already(shop, payment, wanted)
-    return other or Unmatched(Why.REFUSED, f"{error.code}: {error.message}"[:_BECAUSE_MAX])
+    return other or Unmatched(Why.REFUSED, f"{error.code}: {error.message}"[:BECAUSE_MAX])
 
 
 async def _facts(payment: Payment) -> dict[str, Any]:
@@ -278,7 +206,7 @@ async def wait(
         # What is to be told of a refund has its own turns.
         "  tries = CASE WHEN refund_id IS NULL THEN tries + 1 ELSE tries END, "
         "  due_at = CASE WHEN refund_id IS NOT NULL THEN due_at ELSE "
-        "    coalesce($5::timestamptz, now() + make_interval(secs => $4::float8), "
+        "    least(coalesce($5::timestamptz, now() + make_interval(secs => $4::float8)), "
         "    CASE WHEN told_state IS NULL THEN created_at + make_interval(secs => $6::float8) END) END "
         # What another worker has made of it meanwhile stands.
         "WHERE id = $1 AND state <> 'DISMISSED' AND refund_id IS NOT DISTINCT FROM $7 "
@@ -286,7 +214,7 @@ async def wait(
         "AND (NOT $8 OR why IS NOT DISTINCT FROM $9)",
         row.id,
         what.why.value,
-        what.because.replace("\x00", "")[:_BECAUSE_MAX],
+        what.because.replace("\x00", "")[:BECAUSE_MAX],
         again,
         at,
         dialect_of(shop.kind).gives_up_seconds,
@@ -297,7 +225,7 @@ async def wait(
     return await ShopRefund.get(id=row.id)
 
 
-async def _dismissed(row: ShopRefund, why: str) -> ShopRefund:
+async def _dismissed(shop: Shop, row: ShopRefund, why: str) -> ShopRefund:
     """The shop itself wants nothing of it any more, and nothing has come of it."""
     await execute(
         "UPDATE shop_refunds SET state = 'DISMISSED', waits_since = NULL, due_at = NULL, decided_by = 'shop', "
@@ -305,6 +233,7 @@ async def _dismissed(row: ShopRefund, why: str) -> ShopRefund:
         row.id,
         why,
     )
+    await recording.release(shop, row)
     return await ShopRefund.get(id=row.id)
 
 
@@ -315,10 +244,22 @@ async def _again(shop: Shop, row: ShopRefund, said: SaidRefund, request_id: str)
     amount = said.amount.minor_units if said.amount else None
     currency = said.amount.currency if said.amount else None
     other = (amount, currency) != (row.amount, row.currency) or (said.order or None) != row.order_reference
-    if other and row.origin is not ShopRefundOrigin.OURS and said.why is not Why.ORDER_UNREADABLE:
+    if (
+        other
+        and not await _is_made(row, said)
+        and row.origin is not ShopRefundOrigin.OURS
+        and said.why is not Why.ORDER_UNREADABLE
+    ):
         told = f"It is told again as {said.amount or 'all that is left'} of order {said.order}."
         return await call(shop, row, Unmatched(Why.TOLD_OTHERWISE, told))
     return await settle(shop, row) if row.state is ShopRefundState.RECEIVED else row
+
+
+async def _is_made(row: ShopRefund, said: SaidRefund) -> bool:
+    """Whether this is what a person has said that counts: the refund that was made is of as much."""
+    if row.refund_id is None or said.amount is None or (said.order or None) != row.order_reference:
+        return False
+    return await Refund.exists(id=row.refund_id, amount=said.amount.minor_units, currency=said.amount.currency)
 
 
 async def call(shop: Shop, row: ShopRefund, what: Unmatched) -> ShopRefund:
@@ -334,19 +275,28 @@ async def _canceled(shop: Shop, row: ShopRefund, request_id: str) -> ShopRefund:
     if row.state is ShopRefundState.DISMISSED or row.origin is ShopRefundOrigin.OURS:
         return row
     if row.refund_id is None:
-        row = await _dismissed(row, "Canceled in the shop.")
+        row = await _dismissed(shop, row, "Canceled in the shop.")
     if row.refund_id is None:
         return row
     refund = await _newest(row.refund_id)  # another worker may have asked for it meanwhile, or a person again
     if refund.state in _ENDS:
         return row
+    key = _cancel_key(row)
+    if refund.retry_of_id is not None and await idempotency.is_known(shop.merchant_id, withdraw.CANCEL, key):
+        # It was withdrawn for the shop, and a person has asked for it since: the same news again is none.
+        said = f"It is canceled in the shop, and was asked for again here since, as {refund.reference}."
+        return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
     try:
-        key = f"shop-cancel/{row.id}"
         await withdraw.cancel(shop.merchant_id, refund.id, None, key, await cause_of(shop, request_id))
     except InvalidState:
         said = f"It was canceled in the shop, and the refund was sent before: it is {refund.state.value}."
         return await call(shop, row, Unmatched(Why.CANCELED_TOO_LATE, said))
     return await ShopRefund.get(id=row.id)
+
+
+def _cancel_key(row: ShopRefund) -> str:
+    """The idempotency key of withdrawing it for its shop: once, however often it is told."""
+    return f"shop-cancel/{row.id}"
 
 
 async def _newest(refund_id: UUID) -> Refund:
@@ -374,11 +324,11 @@ async def give_up(shop: Shop, row: ShopRefund) -> bool:
     """The shop asks no more: whether nothing of it has left, nor will, so that it can be paid by hand."""
     async with transaction():
         if row.refund_id is None:
-            row = await _dismissed(row, "The shop waits no longer: it is to be paid by hand.")
+            row = await _dismissed(shop, row, "The shop waits no longer: it is to be paid by hand.")
         if row.refund_id is not None:
             try:
-                key = f"shop-cancel/{row.id}"
-                await withdraw.cancel(shop.merchant_id, row.refund_id, None, key, await cause_of(shop, row.request_id))
+                cause = await cause_of(shop, row.request_id)
+                await withdraw.cancel(shop.merchant_id, row.refund_id, None, _cancel_key(row), cause)
             except InvalidState:
                 return (await Refund.get(id=row.refund_id)).state.value in _ENDS
     return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.commerce import settle, standing
+from domain.commerce import patience, settle, standing
 from domain.commerce.dialect import Dialect
 from domain.commerce.matching import Unmatched
 from domain.commerce.registry import dialect_of
@@ -94,15 +94,9 @@ def _came_back_too_late(due: Due) -> bool:
 
 async def given_up(due: Due) -> bool:
     """Whether the shop asks no more, and was given the refund back: nothing of it left, and nothing will."""
-    limit = due.dialect.gives_up_seconds
-    if limit is None or due.row.told_state is not None or (due.news is not None and due.news.state in ENDED):
+    if due.row.told_state is not None or (due.news is not None and due.news.state in ENDED):
         return False
-    late = await rows(
-        "SELECT 1 AS one FROM shop_refunds WHERE id = $1 AND created_at <= now() - make_interval(secs => $2::float8)",
-        due.row.id,
-        limit,
-    )
-    if not late:
+    if not await patience.is_over(due.shop, due.row):
         return False
     if not await settle.give_up(due.shop, due.row):
         await execute("UPDATE shop_refunds SET due_at = NULL WHERE id = $1 AND due_at = $2", due.row.id, due.row.due_at)
@@ -115,6 +109,17 @@ async def given_up(due: Due) -> bool:
         standing.GIVEN_UP,
     )
     return True
+
+
+async def put_off(due: Due, seconds: float) -> None:
+    """It could not be said, for a reason of our own: this try does not count."""
+    await execute(
+        "UPDATE shop_refunds SET due_at = now() + make_interval(secs => $2::float8), tries = tries - 1 "
+        "WHERE id = $1 AND due_at = $3",
+        due.row.id,
+        seconds,
+        due.row.due_at,
+    )
 
 
 async def record(due: Due, outcome: Outcome) -> None:

@@ -139,6 +139,13 @@ class ShopNews:
     def paid(self) -> bool:
         return self.state is State.SUCCEEDED
 
+    @property
+    def stands(self) -> str:
+        """One word for how it stands: the refund's state; where there is none, whether there may yet be one."""
+        if self.state is not None:
+            return self.state.value
+        return "DISMISSED" if self.given_up else "WAITING"
+
 
 @dataclass(frozen=True, slots=True)
 class ShopDone:

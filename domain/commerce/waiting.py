@@ -9,7 +9,8 @@ from tortoise.queryset import QuerySet
 from domain.access.permissions import Permission
 from domain.access.principal import Principal
 from domain.cause import Cause
-from domain.commerce import settle
+from domain.commerce import recording, settle
+from domain.commerce.vocabulary import Why
 from domain.deeds import deeds
 from domain.deeds.deeds import Of
 from domain.models import Payment, Refund, Shop, ShopNotice, ShopRefund
@@ -79,8 +80,8 @@ async def match(
 ) -> ShopRefund:
     """Say which payment it is of, so that it is refunded by all the same rules; or which refund of ours it is already.
 
-    `amount`: where the shop's own is unclear; never another than the shop named. Raises Forbidden, NotFound,
-    InvalidInput, InvalidState, QuotaExceeded.
+    `amount`: where the shop's own is unclear, or was told twice; never another than the shop named.
+    Raises Forbidden, NotFound, InvalidInput, InvalidState, QuotaExceeded.
     """
     if (payment_id is None) == (refund_id is None):
         raise InvalidInput("Name a payment, or a refund that is there already: one of them.", path=["input"])
@@ -100,18 +101,27 @@ async def match(
         changes = {"payment": [None, _text(payment_id)], "refund": [None, _text(refund_id)], "note": [None, note]}
         await deeds.note(shop.merchant_id, MATCH, Of(_KIND, row.id), cause, changes)
         if refund_id is not None:
-            return await settle.link(row, await _refund(shop, row, refund_id))
+            linked = await settle.link(row, await _refund(shop, row, refund_id))
+            await recording.release(shop, row)
+            return linked
         assert payment_id is not None, "It is the one that was named."
         payment = await _payment(shop, payment_id)
         amount = _amount(row, amount)
     if amount is not None:
         row.amount, row.currency = amount.minor_units, amount.currency  # of this call alone: what it said stays
-    return await settle.refund_of(shop, row, payment, agreed=True)
+    made = await settle.refund_of(shop, row, payment, agreed=True)
+    await recording.release(shop, row)
+    return made
+
+
+def _has_changed(row: ShopRefund) -> bool:
+    """Whether the shop has named another amount since the one that is kept."""
+    return row.why == Why.TOLD_OTHERWISE.value
 
 
 def _amount(row: ShopRefund, given: Money | None) -> Money | None:
     said = settle.said_of(row).amount
-    if said is not None and given is not None and said != given:
+    if said is not None and given is not None and said != given and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}; leave amount out.", path=["input", "amount"])
     if said is None and given is None and row.why == "AMOUNT_UNCLEAR":
         raise InvalidInput("The shop's amount is unclear: say how much.", path=["input", "amount"])
@@ -134,7 +144,7 @@ async def _refund(shop: Shop, row: ShopRefund, refund_id: UUID) -> Refund:
     if await ShopRefund.exists(shop_id=shop.id, refund_id=found.id):
         raise InvalidInput("That refund is another refund of the shop already.", path=["input", "refundId"])
     said = settle.said_of(row).amount
-    if said is not None and said != Money(found.amount, found.currency):
+    if said is not None and said != Money(found.amount, found.currency) and not _has_changed(row):
         raise InvalidInput(f"The shop says {said}, the refund is of another amount.", path=["input", "refundId"])
     return found
 
@@ -159,6 +169,7 @@ async def dismiss(principal: Principal, row_id: UUID, note: str, cause: Cause) -
         if ends:
             changes["state"] = [row.state.value, ShopRefundState.DISMISSED.value]
         await deeds.note(shop.merchant_id, DISMISS, Of(_KIND, row.id), cause, changes)
+        await recording.release(shop, row)
     return await ShopRefund.get(id=row.id)
 
 

@@ -63,6 +63,12 @@ async def claim(
     return subject
 
 
+async def is_known(merchant_id: UUID, mutation: str, key: str) -> bool:
+    """Whether the key was taken by something that was done."""
+    statement = "SELECT 1 AS one FROM idempotency_keys WHERE merchant_id = $1 AND mutation = $2 AND key = $3"
+    return bool(await rows(statement, merchant_id, mutation, key))
+
+
 def check_same(stored: str, wanted: str, original_request_id: str) -> None:
     """Raises IdempotencyConflict unless the key's stored input is the wanted one (digests)."""
     if stored != wanted:

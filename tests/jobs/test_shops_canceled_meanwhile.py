@@ -9,7 +9,7 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
-from domain.commerce import following, settle, telling, waiting
+from domain.commerce import following, keeping, settle, telling, waiting
 from domain.commerce.vocabulary import SaidRefund, ShopDone, ShopKind, ShopLater
 from domain.models import Payment, Refund, ShopRefund
 from domain.models.refunds import RELEASED, State
@@ -50,7 +50,7 @@ async def test_canceled_while_another_worker_asks_for_it_is_not_dismissed_beside
     for number in range(12):
         name = f"R-{number}"
         said, taken_back = _said(name, 100 + number), _said(name, 100 + number, canceled=True)
-        row = await settle._keep(shop, said, "first")
+        row = await keeping.keep(shop, said, "first")
         await asyncio.gather(settle.settle(shop, row), settle.take_in(shop, taken_back, "second"))
         row = await ShopRefund.get(id=row.id)
         refund = await settle._asked_before(shop, row)
@@ -154,7 +154,7 @@ async def test_a_payment_that_is_withdrawn_while_a_shop_asks_for_it_is_one_of_th
     shop, boss = await world.reload(), a_person(world.merchant, "boss", Role.ADMIN)
     for number in range(10):
         payment = await world.payment(f"W-{number}")
-        row = await settle._keep(shop, _said(f"R-{number}", 4_000, f"W-{number}"), "first")
+        row = await keeping.keep(shop, _said(f"R-{number}", 4_000, f"W-{number}"), "first")
         took, _ = await asyncio.gather(
             withdrawals.withdraw(boss, payment.id, "It was typed in twice.", a_key(), CAUSE),
             settle.settle(shop, row),
@@ -170,7 +170,7 @@ async def test_a_payment_that_is_withdrawn_while_a_shop_asks_for_it_is_one_of_th
 async def test_what_is_told_otherwise_while_another_worker_asks_for_it_is_a_persons(world: ShopWorld) -> None:
     await world.payment("O-1")
     shop = await world.reload()
-    row = await settle._keep(shop, _said(amount=4_000), "first")  # as the first worker has read it
+    row = await keeping.keep(shop, _said(amount=4_000), "first")  # as the first worker has read it
     await settle.take_in(shop, _said(amount=400), "second")
     await settle.settle(shop, row)
     row = await world.only()
@@ -179,12 +179,12 @@ async def test_what_is_told_otherwise_while_another_worker_asks_for_it_is_a_pers
     assert await world.refunds() == [], "Nothing leaves of which the shop has said two things."
     # Nor is a person's word about the one thing a word about the other.
     boss, payment = a_person(world.merchant, "boss", Role.ADMIN), await Payment.get(merchant_id=world.merchant.id)
-    unclear = await settle._keep(shop, _said("R-2", 100), "first")
+    unclear = await keeping.keep(shop, _said("R-2", 100), "first")
     await settle.take_in(shop, _said("R-2", 101), "second")
     await settle.refund_of(shop, unclear, payment, agreed=True)
     assert await world.refunds() == []
     # One who found nothing does not put it among those that are tried again by themselves.
-    early = await settle._keep(shop, _said("R-3", 100, "O-9"), "first")
+    early = await keeping.keep(shop, _said("R-3", 100, "O-9"), "first")
     await settle.take_in(shop, _said("R-3", 101, "O-9"), "second")
     await execute("UPDATE shop_refunds SET why = 'TOLD_OTHERWISE', because = 'x' WHERE id = $1", early.id)
     assert (await settle.settle(shop, early)).why == "TOLD_OTHERWISE"

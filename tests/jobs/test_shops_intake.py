@@ -7,13 +7,19 @@ from urllib.parse import quote
 
 import pytest
 
-from domain.commerce.vocabulary import ShopKind
+from domain.access.tokens import Role
+from domain.commerce import settle, waiting
+from domain.commerce.vocabulary import SaidRefund, ShopKind
 from domain.models import ShopNotice, ShopRefund
 from domain.models.refunds import State
+from domain.money import Money
 from domain.platform.database import rows
-from domain.pse.vocabulary import Declined, Succeeded
+from domain.pse.vocabulary import Declined, Returned, Succeeded
+from domain.refunds.news import Door, Source
+from domain.refunds.record import record
+from domain.refunds.request import retry
 from tests.conftest import Database
-from tests.kit.factories import a_payment, a_refund, a_shop, an_answer
+from tests.kit.factories import CAUSE, OwnerRows, a_key, a_payment, a_person, a_refund, a_shop, an_answer
 from tests.kit.shops import ShopWorld, a_world, connected
 from tests.sandbox.shops.erp import SECRET, Erp
 
@@ -212,3 +218,67 @@ async def test_a_shop_that_does_not_hear_is_told_again_until_it_does(world: Shop
     assert calls
     assert all("v1," not in one["h"] for one in calls), "A signature is not kept."
     assert not any("whsec" in str(one) for one in calls)
+
+
+async def test_what_is_paid_again_after_it_came_back_is_another_message(world: ShopWorld, erp: Erp) -> None:
+    """Whoever remembers the ids of Standard Webhooks must not take it for the first, and believe that it is back."""
+    await world.payment("O-1")
+    await world.post(erp.signed(_asked()), "/refunds")
+    await world.work()
+    first = await world.pay()
+    await record(first.id, Returned("BACK", "account closed"), Source(Door.NOTICE), CAUSE)
+    await world.work()
+    await world.pay((await retry(a_person(world.merchant, "ana", Role.ADMIN), first.id, a_key(), CAUSE)).refund)
+    told = [one["state"] for one in erp.heard]
+    assert told[-1] == "SUCCEEDED"
+    assert told.count("SUCCEEDED") == 2
+    assert len(set(erp.ids)) == len(erp.ids)
+
+
+async def test_what_nobody_will_pay_is_not_told_as_waiting(world: ShopWorld, erp: Erp) -> None:
+    await world.post(erp.signed(_asked()), "/refunds")
+    await world.work()
+    ana = a_person(world.merchant, "ana", Role.ADMIN)
+    await waiting.dismiss(ana, (await world.only()).id, "Nothing is owed.", CAUSE)
+    await world.work()
+    assert [(one["type"], one["state"], one["why"]) for one in erp.heard] == [
+        ("refund.dismissed", "DISMISSED", "Nothing is owed.")
+    ]
+
+
+async def test_of_two_amounts_that_a_shop_has_told_a_person_says_which_counts(world: ShopWorld, erp: Erp) -> None:
+    shop, ana = await world.reload(), a_person(world.merchant, "ana", Role.ADMIN)
+    payments = {one: await world.payment(one) for one in ("O-1", "O-2")}
+    mine = await a_refund(world.merchant, payments["O-2"], 3_000)
+    for name, order in (("R-1", "not yet"), ("R-2", "nor this")):
+        for amount in (4_000, 3_000):
+            await settle.take_in(shop, SaidRefund(name, order, amount=Money(amount, "BRL")), "told")
+    first, second = await world.all()
+    assert [first.why, second.why] == ["TOLD_OTHERWISE"] * 2
+    await waiting.match(ana, first.id, payments["O-1"].id, None, Money(3_000, "BRL"), "It was corrected.", CAUSE)
+    await waiting.match(ana, second.id, None, mine.id, None, "It is this one.", CAUSE)
+    for name, order in (("R-1", "not yet"), ("R-2", "nor this")):
+        await settle.take_in(shop, SaidRefund(name, order, amount=Money(3_000, "BRL")), "told again")
+    assert [(one.state.value, one.waits_since) for one in await world.all()] == [("LINKED", None)] * 2
+    assert [one.amount for one in await world.refunds()] == [3_000, 3_000]
+
+
+async def test_a_shop_whose_secrets_do_not_open_is_failing_and_told_when_they_do(
+    world: ShopWorld, erp: Erp, owner_rows: OwnerRows
+) -> None:
+    await world.payment("O-1")
+    await world.post(erp.signed(_asked()), "/refunds")
+    await world.work()
+    (kept,) = await rows("SELECT sealed_secrets AS secrets FROM shops")
+    await owner_rows("UPDATE shops SET sealed_secrets = 'broken'::bytea")
+    await world.pay()
+    for _ in range(13):
+        await world.later()
+    assert "do not open" in ((await world.reload()).failing_because or "")
+    await owner_rows("UPDATE shops SET sealed_secrets = $1", kept["secrets"])
+    erp.refuses = [503]
+    await world.later()
+    assert (await world.only()).why is None, "It was tried once."
+    await world.later()
+    assert (await world.only()).told_state == "SUCCEEDED"
+    assert (await world.reload()).failing_since is None

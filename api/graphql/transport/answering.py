@@ -10,7 +10,8 @@ from api.graphql.access import noted
 from api.graphql.context import Info
 from api.graphql.transport.errors import errors_of
 from domain.access import policies
-from domain.problems import Forbidden, Problem
+from domain.platform import idempotency
+from domain.problems import Forbidden, Problem, QuotaExceeded
 from domain.usage import quotas
 
 Input = TypeVar("Input")
@@ -35,7 +36,7 @@ def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]]
         async def answered(info: Info, input: Input) -> Payload:
             try:
                 policies.check(info.context.principal, "Mutation", info.field_name)
-                quotas.check(info.context.principal.merchant_id, info.field_name, datetime.now(UTC))
+                await _check_quota(info, input)
                 return await mutation(info, input)
             except Problem as problem:
                 if isinstance(problem, Forbidden):
@@ -46,3 +47,14 @@ def answering(payload: type[Payload]) -> Callable[[MutationBody[Input, Payload]]
         return answered
 
     return decorate
+
+
+async def _check_quota(info: Info, input: Any) -> None:
+    """Raises QuotaExceeded for what would begin something new. The key of what was begun gives that, as ever."""
+    merchant_id = info.context.principal.merchant_id
+    try:
+        quotas.check(merchant_id, info.field_name, datetime.now(UTC))
+    except QuotaExceeded:
+        key = getattr(input, "idempotency_key", None)
+        if key is None or not await idempotency.is_known(merchant_id, info.field_name, key):
+            raise

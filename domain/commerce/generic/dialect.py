@@ -109,11 +109,11 @@ class Generic(Dialect):
         to = access.option("callback_url")
         if not to:
             return ShopDone("There is no callback_url: the shop asks.")
-        body = _written({"type": f"refund.{(news.state or 'waiting').lower()}", **_shown((), news)})
+        body = _written({"type": f"refund.{news.stands.lower()}", **_shown((), news)})
         moment = news.at
         assert moment is not None, "What is told has a moment."
-        # The same news has the same name, however often it is sent.
-        name, seconds = f"shr_{news.id.hex}_{(news.state or 'waiting').lower()}", int(moment.timestamp())
+        # The same news has the same name, however often it is sent; that of a refund which was made again has another.
+        name, seconds = f"shr_{news.id.hex}_{news.reference or 0}_{news.stands.lower()}", int(moment.timestamp())
         headers = {
             "content-type": "application/json",
             "webhook-id": name,
@@ -168,7 +168,7 @@ def _shown(told: Sequence[Told], news: ShopNews | None) -> dict[str, Any]:
             refund |= {"amount": news.amount.decimal(), "currency": news.amount.currency}
     return {
         "external_id": news.name,
-        "state": news.state.value if news.state else "WAITING",
+        "state": news.stands,
         "refund": refund,
         "why": news.why or None,
     }

@@ -77,7 +77,7 @@ def note(access: ShopAccess, order: str, news: ShopNews) -> Asking[Outcome]:
             if changed
             else ShopRefuses("; ".join(errors))
         )
-    tag = f"estorno-{(news.state or 'waiting').lower()}"
+    tag = f"estorno-{news.stands.lower()}"
     data = yield from ask(access, queries.TAGS_ADD, id=gid, tags=[tag])
     if errors := user_errors(exact.inner(data, "tagsAdd")):
         return ShopRefuses("; ".join(errors))
@@ -92,7 +92,7 @@ def _merged(before: Any, news: ShopNews) -> str:
         known = {}
     kept = dict(list(known.items())[-_REFUNDS_MAX:]) if isinstance(known, dict) else {}
     kept[news.reference or str(news.id)] = {
-        "state": news.state.value if news.state else "WAITING",
+        "state": news.stands,
         "shop_refund": news.name,
         "amount": news.amount.decimal() if news.amount else None,
         "currency": news.amount.currency if news.amount else None,

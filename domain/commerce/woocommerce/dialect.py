@@ -86,8 +86,10 @@ class WooCommerce(Dialect):
 
     def poll(self, access: ShopAccess, since: datetime, until: datetime) -> Asking[Polled]:
         found: list[Told] = []
-        window = {"modified_after": f"{since:%Y-%m-%dT%H:%M:%S}", "dates_are_gmt": "true", "orderby": "modified"}
-        window |= {"modified_before": f"{until:%Y-%m-%dT%H:%M:%S}", "order": "asc", "per_page": str(_PAGE)}
+        # By their ids, and without an end: an order that is changed between two pages keeps its place, and none is
+        # passed over.
+        window = {"modified_after": f"{since:%Y-%m-%dT%H:%M:%S}", "dates_are_gmt": "true", "per_page": str(_PAGE)}
+        window |= {"orderby": "id", "order": "asc"}
         for page in range(1, _PAGES_MAX + 1):
             shown = yield from _list(access, "orders", {**window, "page": str(page)})
             orders = dialect.page_of(shown, _PAGE, "WooCommerce's list of orders")

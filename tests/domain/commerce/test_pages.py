@@ -64,3 +64,41 @@ def test_a_page_holds_no_more_than_was_asked_for(kind: str, most: int) -> None:
 )
 def test_how_long_shopify_wants_to_be_left_alone_is_a_number_or_nothing(told: str | None, seconds: int) -> None:
     assert asking._digits(told) == seconds
+
+
+def _page(kind: str, query: dict[str, str], changed: dict[int, datetime]) -> Any:
+    """A page of what has changed, as these shops show it: by a window of moments, in an order, so many at once."""
+    if kind == "WOOCOMMERCE":
+        number, order = int(query["page"]), query["orderby"]
+        low, high = query["modified_after"], query.get("modified_before")
+    else:
+        number, order = int(query["searchCriteria[currentPage]"]), query["searchCriteria[sortOrders][0][field]"]
+        bounds = {
+            query[f"searchCriteria[filterGroups][{at}][filters][0][conditionType]"]: query[
+                f"searchCriteria[filterGroups][{at}][filters][0][value]"
+            ].replace(" ", "T")
+            for at in range(2)
+            if f"searchCriteria[filterGroups][{at}][filters][0][value]" in query
+        }
+        low, high = bounds["gteq"], bounds.get("lteq")
+    told = {one: f"{at:%Y-%m-%dT%H:%M:%S}" for one, at in changed.items()}
+    within = [one for one, at in told.items() if at > low and (high is None or at <= high)]
+    within.sort(key=lambda one: (changed[one], one) if order == "modified" else (NOW, one))
+    shown = within[(number - 1) * 100 : number * 100]
+    if kind == "WOOCOMMERCE":
+        return [{"id": one} for one in shown]
+    return {"items": [_memo(one) for one in shown], "total_count": len(within)}
+
+
+@pytest.mark.parametrize("kind", ["WOOCOMMERCE", "MAGENTO"])
+def test_what_is_changed_between_two_pages_hides_no_other(kind: str) -> None:
+    access = ShopAccess(uuid4(), "https://shop.test", {}, {})
+    changed = {number: NOW - timedelta(hours=5) + timedelta(minutes=number) for number in range(1, 151)}
+    asking = dialect_of(kind).poll(access, NOW - timedelta(hours=6), NOW)
+    page = _page(kind, dict(next(asking).url.params), changed)
+    second = asking.send(httpx.Response(200, content=json.dumps(page).encode()))
+    changed[3] = NOW + timedelta(seconds=5)
+    page = _page(kind, dict(second.url.params), changed)
+    with pytest.raises(StopIteration) as done:
+        asking.send(httpx.Response(200, content=json.dumps(page).encode()))
+    assert {int(one.order) for one in done.value.value.told} == set(range(1, 151))

@@ -7,12 +7,14 @@ import pytest
 
 from domain import invariants
 from domain.access.tokens import Role
+from domain.alerts import opening
 from domain.deliveries import due, replay, schedule
 from domain.deliveries.answers import Answer, Broken, Later, Refused, Sent
 from domain.deliveries.channels.channel import Message
 from domain.deliveries.due import Answered, ClaimedTry
 from domain.deliveries.post import post
-from domain.models import Delivery, DeliveryTry, Endpoint, News
+from domain.models import Alert, Delivery, DeliveryTry, Endpoint, News
+from domain.models.alerts import AlertKind
 from domain.models.deliveries import DeliveryState, EndpointState
 from domain.platform.database import execute, rows
 from domain.pse.vocabulary import Succeeded
@@ -213,3 +215,20 @@ async def test_a_head_that_is_never_due_is_found_by_the_check_of_the_books(owner
     assert str(found[0].id) in broken.detail
     await owner_rows("UPDATE deliveries SET ordering_key = NULL WHERE id = $1", found[0].id)
     assert any("waits for none" in one.detail for one in await invariants.check_few([]))
+
+
+async def test_what_is_given_up_is_said_though_the_endpoint_takes_others_or_is_only_busy() -> None:
+    shop, endpoint, found = await a_told_shop()
+    for _ in range(schedule.TRIES_MAX):
+        await tried(endpoint.id, Later(0, "Your server answered 429."), 429)
+        await all_due(endpoint.id)
+    assert (await Delivery.get(id=found[0].id)).state is DeliveryState.FAILED
+    assert (await Endpoint.get(id=endpoint.id)).failing_since is None, "Being busy is no illness."
+    await tried(endpoint.id, Sent("200"), 200)
+    await opening.look()
+    alert = await Alert.get(merchant_id=shop.id, kind=AlertKind.CHANNEL_FAILING, resolved_at=None)
+    assert (alert.endpoint_id, alert.facts["why"]) == (endpoint.id, "given up: 1, the last: Your server answered 429.")
+    dev = a_person(shop, "dev", Role.ADMIN)
+    await replay.replay(dev, endpoint.id, replay.Filter(states=[DeliveryState.FAILED]), CAUSE)
+    await opening.look()
+    assert not await Alert.exists(merchant_id=shop.id, kind=AlertKind.CHANNEL_FAILING, resolved_at=None)

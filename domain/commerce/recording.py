@@ -1,0 +1,60 @@
+"""Refunds that did not begin in a shop and are to be written there: each once, and none that may be there already."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from domain.commerce.registry import dialect_of
+from domain.connections import connections
+from domain.models import Shop, ShopRefund
+from domain.platform import bell
+from domain.platform.database import rows
+
+_YES: Final = frozenset({"yes", "true", "1"})
+# Whether a refund of the shop (w) may be of the payment (p), by any name that it gives.
+_MAY_BE_OF: Final = """(p.order_reference IN (w.order_reference, w.order_number, ltrim(w.order_number, '#'))
+  OR w.payment_names @> to_jsonb(p.order_reference::text) OR w.payment_names @> to_jsonb(p.pse_reference::text))"""
+# A refund that did not begin in any shop, of a payment of the shop's store that names an order. As much that waits
+# there for a person may be the very same: it is held until they have said what that is.
+_OURS: Final = f"""
+INSERT INTO shop_refunds (id, merchant_id, shop_id, origin, order_reference, payment_names, amount, currency,
+  payment_id, refund_id, state, due_at, tries, request_id, created_at)
+SELECT gen_random_uuid(), r.merchant_id, $1, 'OURS', p.order_reference, '[]'::jsonb, r.amount, r.currency, p.id, r.id,
+  'LINKED', now(), 0, r.request_id, now()
+FROM refunds r JOIN payments p ON p.id = r.payment_id
+WHERE r.id = ANY($2::uuid[]) AND r.state = 'SUCCEEDED' AND p.store_id = $3 AND p.order_reference IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM shop_refunds s WHERE s.refund_id = r.id)
+  AND NOT EXISTS (SELECT 1 FROM shop_refunds w WHERE w.merchant_id = r.merchant_id AND w.waits_since IS NOT NULL
+    AND w.shop_id = $1 AND w.refund_id IS NULL AND (w.amount IS NULL OR w.amount = r.amount) AND {_MAY_BE_OF})
+ON CONFLICT DO NOTHING RETURNING id"""  # noqa: S608 - ours
+# Those that were held for one: of the payments that bear a name that it gives, paid since the shop is connected.
+_HELD: Final = """
+SELECT r.id FROM (SELECT id FROM payments WHERE merchant_id = $1 AND order_reference = ANY($2::varchar[])
+  UNION SELECT id FROM payments WHERE connection_id = ANY($3::uuid[]) AND pse_reference = ANY($2::varchar[])) p
+JOIN refunds r ON r.payment_id = p.id AND r.state = 'SUCCEEDED' AND ($4::bigint IS NULL OR r.amount = $4)
+WHERE EXISTS (SELECT 1 FROM events e
+  WHERE e.refund_id = r.id AND e.state = 'SUCCEEDED' AND e.occurred_at >= $5::timestamptz)"""
+
+
+def wants(shop: Shop) -> bool:
+    """Whether refunds that were made elsewhere are to be written there."""
+    return dialect_of(shop.kind).records and shop.options.get("records", "").lower() in _YES
+
+
+async def ours(shop: Shop, refund_ids: Sequence[UUID]) -> list[UUID]:
+    """Have those of these refunds that did not begin in a shop written there; their rows, for each of which to ring."""
+    if not (wants(shop) and refund_ids):
+        return []
+    return [row["id"] for row in await rows(_OURS, shop.id, list(refund_ids), shop.store_id)]
+
+
+async def release(shop: Shop, row: ShopRefund) -> None:
+    """Have written what was held for a refund of the shop that waits no longer."""
+    if not wants(shop):
+        return
+    number = row.order_number or ""
+    names = [one for one in (row.order_reference, number, number.lstrip("#"), *row.payment_names) if one]
+    places = list(await connections.ids_of(shop.merchant_id))
+    held = await rows(_HELD, shop.merchant_id, names, places, row.amount, shop.created_at)
+    for one in await ours(shop, [refund["id"] for refund in held]):
+        await bell.ring(bell.SHOP_REFUND, one)

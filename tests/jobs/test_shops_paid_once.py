@@ -1,0 +1,157 @@
+"""Shops: what was told as failed, given back, or refunded by people here and there at once, leaves once."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.access.tokens import Role
+from domain.commerce import settle, shops, waiting
+from domain.commerce.vocabulary import SaidRefund, ShopKind
+from domain.models import Refund
+from domain.models.shops import ShopRefundState
+from domain.money import Money
+from domain.platform.database import rows
+from domain.pse.vocabulary import Declined, Succeeded
+from domain.refunds.request import retry
+from domain.usage import months, plans
+from domain.usage.plans import Metered, Quota
+from tests.conftest import Database
+from tests.kit.factories import CAUSE, OwnerRows, a_key, a_person, a_refund, an_answer
+from tests.kit.shops import ShopWorld, a_world
+from tests.sandbox.shops import woocommerce as woo
+from tests.sandbox.shops.erp import SECRET, Erp
+from tests.sandbox.shops.woocommerce import WooShop
+
+_VTEX = {"x-provider-api-appkey": "key-of-vtex", "x-provider-api-apptoken": "token-of-vtex"}
+
+
+class Nobody:
+    """VTEX is never called: it asks."""
+
+    def routes(self) -> list[Any]:
+        return []
+
+
+@pytest.fixture
+async def world(books: Database) -> AsyncIterator[ShopWorld]:
+    values = {"webhook_secret": SECRET, "callback_url": "{url}/states"}
+    async with a_world(ShopKind.GENERIC, Erp(), values) as made:
+        yield made
+
+
+@pytest.fixture
+async def vtex(books: Database) -> AsyncIterator[ShopWorld]:
+    values = {"app_key": "key-of-vtex", "app_token": "token-of-vtex", "currency": "BRL"}
+    async with a_world(ShopKind.VTEX, Nobody(), values) as made:
+        yield made
+
+
+@pytest.fixture
+def shop() -> WooShop:
+    return WooShop()
+
+
+@pytest.fixture
+async def at_woo(books: Database, shop: WooShop) -> AsyncIterator[ShopWorld]:
+    keys = {"consumer_key": woo.KEY, "consumer_secret": woo.SECRET, "webhook_secret": woo.WEBHOOK_SECRET}
+    async with a_world(ShopKind.WOOCOMMERCE, shop, {"address": "{url}", "records": "yes", **keys}) as made:
+        yield made
+
+
+async def _ask(vtex: ShopWorld, payment: str, request: str = "req-1") -> httpx.Response:
+    body = {"requestId": request, "paymentId": payment, "tid": "T", "transactionId": "X", "value": 40}
+    return await vtex.post((json.dumps(body).encode(), _VTEX), f"/payments/{payment}/refunds")
+
+
+def _said(name: str = "R-1") -> SaidRefund:
+    return SaidRefund(name, order="O-1", amount=Money(4_000, "BRL"))
+
+
+async def test_a_shops_new_try_of_what_failed_is_a_persons_while_it_is_retried_here(world: ShopWorld) -> None:
+    await world.payment("O-1")
+    shop = await world.reload()
+    await settle.take_in(shop, _said(), "first")
+    (first,) = await world.refunds()
+    await an_answer(first, Declined("NO_FUNDS", "There is no money."))
+    await world.work()
+    await retry(a_person(world.merchant, "ana", Role.ADMIN), first.id, a_key(), CAUSE)
+    await world.work()
+    row = await settle.take_in(shop, _said("R-2"), "second")
+    assert row is not None
+    assert (row.why, len(await world.refunds())) == ("ALREADY_REFUNDED", 2)
+
+
+async def test_what_people_refund_here_and_in_the_shop_is_a_persons_though_ours_is_recorded_there(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    order = shop.order()
+    mine = await a_refund(at_woo.merchant, await at_woo.payment(order), 4_000)
+    number = shop.refund(order, "40.00")  # by people in the shop, and its webhook never came
+    await an_answer(mine, Succeeded("paid"))
+    await at_woo.work()
+    await at_woo.look()
+    assert [one.id for one in await at_woo.refunds()] == [mine.id], "It has left once."
+    (row,) = [one for one in await at_woo.all() if one.name == number]
+    assert (row.state, row.why) == (ShopRefundState.WAITING, "ALREADY_REFUNDED")
+
+
+@pytest.mark.parametrize("quota", [False, True])
+async def test_what_vtex_asks_for_too_early_is_tried_again_before_it_is_given_back(
+    vtex: ShopWorld, quota: bool
+) -> None:
+    if quota:
+        boss, merchant = a_person(vtex.merchant, "boss", Role.PLATFORM_ADMIN), vtex.merchant
+        await plans.give(boss, merchant.id, "STARTER", {Metered.REFUNDS: Quota(1, hard=True)}, CAUSE)
+        await a_refund(merchant, await vtex.payment("O-0"), 100)
+        await vtex.payment("P-1")
+        await months.count()
+    await _ask(vtex, "P-1")
+    await vtex.work()
+    await vtex.later()
+    (row,) = await rows("SELECT due_at - now() AS waits, why FROM shop_refunds")
+    assert row["why"] == ("QUOTA" if quota else "NO_PAYMENT")
+    assert row["waits"] < timedelta(hours=2)
+
+
+async def test_what_vtex_asked_for_before_a_long_pause_is_given_back_and_not_paid(
+    vtex: ShopWorld, owner_rows: OwnerRows
+) -> None:
+    await vtex.payment("P-1")
+    ana = a_person(vtex.merchant, "ana", Role.ADMIN)
+    await shops.step(ana, vtex.shop.id, "shopPause", CAUSE)
+    assert (await _ask(vtex, "P-1")).status_code == 500
+    await owner_rows("UPDATE shop_notices SET received_at = received_at - interval '30 hours'")
+    await shops.step(ana, vtex.shop.id, "shopResume", CAUSE)
+    await vtex.work()
+    await vtex.later()
+    assert await vtex.refunds() == [], "VTEX asked for a day, and then had it refunded by hand."
+    row = await vtex.only()
+    assert (row.state, row.told_state) == (ShopRefundState.DISMISSED, "GIVEN_UP")
+    assert (await _ask(vtex, "P-1")).status_code == 501
+
+
+async def test_what_is_refunded_here_and_there_at_once_is_written_there_once_a_person_has_said_what_it_is(
+    at_woo: ShopWorld, shop: WooShop
+) -> None:
+    boss = a_person(at_woo.merchant, "boss", Role.ADMIN)
+    same, other = shop.order(), shop.order()
+    mine: dict[str, Refund] = {}
+    for order in (same, other):
+        mine[order] = await a_refund(at_woo.merchant, await at_woo.payment(order), 4_000)
+        shop.refund(order, "40.00")  # by people in the shop, before they could see ours
+        await at_woo.post(shop.webhook(order))
+        await at_woo.work()
+        await an_answer(mine[order], Succeeded(f"paid {order}"))
+    await at_woo.work()
+    assert [len(shop.refunds[int(one)]) for one in (same, other)] == [1, 1], "Both may be the same one."
+    held = {row.order_reference: row for row in await at_woo.all()}
+    await waiting.match(boss, held[same].id, None, mine[same].id, None, "It is the same.", CAUSE)
+    await waiting.dismiss(boss, held[other].id, "It was a mistake there.", CAUSE)
+    await at_woo.work()
+    assert [len(shop.refunds[int(one)]) for one in (same, other)] == [1, 2]
+    assert [row.told_state for row in await at_woo.all() if row.refund_id] == ["SUCCEEDED", "SUCCEEDED"]
+    assert len(await at_woo.refunds()) == 2
